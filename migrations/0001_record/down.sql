@@ -1,0 +1,6 @@
+DROP TABLE legacy_rows;
+DROP TABLE year_layouts;
+DROP TABLE misses;
+DROP TABLE observations;
+DROP TABLE runs;
+DROP TABLE stations;

@@ -1,0 +1,1 @@
+DROP VIEW registro_historico;

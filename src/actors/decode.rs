@@ -1,0 +1,92 @@
+//! Decode actors: picture bytes → a small frame for the network, on threads of their own.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use crate::actors::guard::guarded;
+use crate::actors::inference::Infer;
+use crate::actors::store::{Commit, Finished};
+use crate::camera::Picture;
+use crate::image::decode::Limits;
+use crate::image::prepare::prepare;
+use crate::model::manifest::Manifest;
+use crate::pipeline::credit::Credit;
+use crate::pipeline::outcome::{Miss, Outcome};
+use crate::station::region::Region;
+
+/// Decodes a picture and hands it on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Decode {
+    /// The encoded picture.
+    pub picture: Picture,
+    /// Whose slot it is.
+    pub credit: Credit,
+}
+
+/// What the decode actors of a run share.
+pub struct DecodeShared {
+    /// Says how a picture is made to fit.
+    pub manifest: Arc<Manifest>,
+    /// The part of a picture that is judged.
+    pub region: Region,
+    /// Bounds against decompression bombs.
+    pub limits: Limits,
+    /// Takes frames.
+    pub inference: Recipient<Infer>,
+    /// Takes misses.
+    pub store: Recipient<Commit>,
+}
+
+/// See the module.
+pub struct DecodeActor(Arc<DecodeShared>);
+
+impl DecodeActor {
+    /// A decoder; holds no state between messages.
+    pub const fn new(shared: Arc<DecodeShared>) -> Self {
+        Self(shared)
+    }
+
+    fn decode(&self, Decode { picture, credit }: Decode) {
+        let shared = &self.0;
+        match prepare(
+            &picture.bytes,
+            &shared.manifest,
+            &shared.region,
+            &shared.limits,
+        ) {
+            Ok(frame) => shared.inference.do_send(Infer {
+                frame,
+                url: picture.url,
+                credit,
+            }),
+            Err(error) => {
+                let outcome = Outcome::Missed(Miss {
+                    slot: credit.slot(),
+                    reason: error.reason(),
+                    http_status: None,
+                    attempts: picture.attempts,
+                    detail: error.to_string(),
+                });
+                shared
+                    .store
+                    .do_send(Commit(vec![Finished { outcome, credit }]));
+            }
+        }
+    }
+}
+
+impl Actor for DecodeActor {
+    type Context = SyncContext<Self>;
+}
+
+impl Handler<Decode> for DecodeActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Decode, ctx: &mut SyncContext<Self>) {
+        if guarded("decode", || self.decode(message)).is_err() {
+            ctx.stop();
+        }
+    }
+}

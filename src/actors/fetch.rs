@@ -1,0 +1,206 @@
+//! Fetch actors: each with an HTTP client of its own on an arbiter of its own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::decode::Decode;
+use crate::actors::scheduler::FetchAgain;
+use crate::actors::store::{Commit, Finished, RememberLayout};
+use crate::camera::health::{Advice, HostHealth};
+use crate::camera::http::HttpClient;
+use crate::camera::{Found, Source, look_for};
+use crate::pipeline::credit::{Credit, Fate};
+use crate::pipeline::layout::{LayoutBook, Lesson};
+use crate::pipeline::outcome::{Miss, MissReason, Outcome};
+use crate::pipeline::slot::Slot;
+
+/// How long a slot waits for what the scout of its year finds.
+const SCOUT_WAIT: Duration = Duration::from_secs(2);
+
+/// Fetches the picture of a credit's slot.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct FetchItem {
+    /// Whose slot it is.
+    pub credit: Credit,
+}
+
+/// What the fetch actors of a run share.
+pub struct FetchShared {
+    source: Source,
+    book: Mutex<LayoutBook>,
+    health: Mutex<HostHealth>,
+    /// Requests in flight to the host.
+    requests: Semaphore,
+    /// One scout at a time for each year of which nothing is known.
+    scouts: Mutex<HashMap<i32, Arc<tokio::sync::Mutex<()>>>>,
+    drain: CancellationToken,
+}
+
+impl FetchShared {
+    /// State for a run that has at most `concurrency` requests in flight.
+    pub fn new(
+        source: Source,
+        book: LayoutBook,
+        health: HostHealth,
+        concurrency: usize,
+        drain: CancellationToken,
+    ) -> Self {
+        Self {
+            source,
+            book: Mutex::new(book),
+            health: Mutex::new(health),
+            requests: Semaphore::new(concurrency.max(1)),
+            scouts: Mutex::new(HashMap::new()),
+            drain,
+        }
+    }
+
+    /// What is to be fetched again before the run may end: see [`LayoutBook::settle`].
+    pub fn settle(&self) -> Vec<Slot> {
+        lock(&self.book).settle()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where fetched pictures, misses and lessons go.
+#[derive(Clone)]
+pub struct FetchOutlets {
+    /// Takes pictures.
+    pub decode: Recipient<Decode>,
+    /// Takes misses.
+    pub store: Recipient<Commit>,
+    /// Takes where a year was found.
+    pub layouts: Recipient<RememberLayout>,
+    /// Takes slots that have to be fetched again.
+    pub scheduler: Recipient<FetchAgain>,
+}
+
+/// See the module.
+pub struct Fetch {
+    shared: Arc<FetchShared>,
+    client: HttpClient,
+    outlets: FetchOutlets,
+}
+
+impl Fetch {
+    /// A fetch actor; `client` is to be used on this actor's arbiter alone.
+    pub const fn new(shared: Arc<FetchShared>, client: HttpClient, outlets: FetchOutlets) -> Self {
+        Self {
+            shared,
+            client,
+            outlets,
+        }
+    }
+}
+
+impl Actor for Fetch {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Fetch {}
+
+impl Handler<FetchItem> for Fetch {
+    type Result = ();
+
+    /// Starts the request as a task of the arbiter: it survives a restart of the actor, and a
+    /// panic in it stays in it, the credit going home without a fate.
+    fn handle(&mut self, FetchItem { credit }: FetchItem, _: &mut Context<Self>) {
+        let (shared, client, outlets) = (
+            Arc::clone(&self.shared),
+            self.client.clone(),
+            self.outlets.clone(),
+        );
+        actix::spawn(async move { fetch(&shared, &client, &outlets, credit).await });
+    }
+}
+
+async fn fetch(shared: &FetchShared, client: &HttpClient, outlets: &FetchOutlets, credit: Credit) {
+    let slot = credit.slot();
+    match ask(shared, client, &credit).await {
+        Found::Picture(picture, lesson) => {
+            if let Lesson::Learned(again) = lesson {
+                outlets.layouts.do_send(RememberLayout {
+                    year: slot.year(),
+                    layout: picture.layout,
+                });
+                if !again.is_empty() {
+                    outlets.scheduler.do_send(FetchAgain(again));
+                }
+            }
+            outlets.decode.do_send(Decode { picture, credit });
+        }
+        Found::Miss(miss) => {
+            outlets.store.do_send(Commit(vec![Finished {
+                outcome: Outcome::Missed(miss),
+                credit,
+            }]));
+        }
+        Found::Cancelled => credit.settle(Fate::Cancelled),
+    }
+}
+
+async fn ask(shared: &FetchShared, client: &HttpClient, credit: &Credit) -> Found {
+    let slot = credit.slot();
+    let scout = {
+        let wanted = lock(&shared.book).wants_scout(slot.year());
+        wanted.then(|| Arc::clone(lock(&shared.scouts).entry(slot.year()).or_default()))
+    };
+    // Held while this slot is looked for, so that the next one profits from what it found.
+    let turn = match &scout {
+        Some(turn) => tokio::time::timeout(SCOUT_WAIT, turn.lock()).await.ok(),
+        None => None,
+    };
+    let _turn = turn.filter(|_| lock(&shared.book).wants_scout(slot.year()));
+    let permit = tokio::select! {
+        biased;
+        () = shared.drain.cancelled() => return Found::Cancelled,
+        permit = shared.requests.acquire() => permit,
+    };
+    if permit.is_err() || !host_is_up(shared).await {
+        return if shared.drain.is_cancelled() {
+            Found::Cancelled
+        } else {
+            Found::Miss(Miss {
+                slot,
+                reason: MissReason::Unreachable,
+                http_status: None,
+                attempts: 0,
+                detail: "the host cannot be reached; not asked again for this slot".to_owned(),
+            })
+        };
+    }
+    let found = look_for(&shared.source, client, &shared.book, slot).await;
+    match &found {
+        Found::Miss(miss) if miss.reason == MissReason::Unreachable => {
+            lock(&shared.health).unreachable(Instant::now());
+        }
+        Found::Miss(miss) if miss.http_status.is_none() => {}
+        Found::Miss(_) | Found::Picture(..) => lock(&shared.health).answered(),
+        Found::Cancelled => {}
+    }
+    found
+}
+
+/// Waits while the host is down; false when it is given up (or the run drains).
+async fn host_is_up(shared: &FetchShared) -> bool {
+    loop {
+        let advice = lock(&shared.health).advise(Instant::now());
+        match advice {
+            Advice::Ask => return true,
+            Advice::GiveUp => return false,
+            Advice::Wait(time) => tokio::select! {
+                () = shared.drain.cancelled() => return false,
+                () = tokio::time::sleep(time) => {}
+            },
+        }
+    }
+}

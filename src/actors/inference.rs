@@ -1,0 +1,106 @@
+//! Inference: the batch queue before the session threads, and its deadline timer.
+
+use std::time::Instant;
+
+use actix::prelude::*;
+
+use crate::actors::guard::guarded;
+use crate::actors::session::RunBatch;
+use crate::image::prepare::Frame;
+use crate::pipeline::batching::{BatchPolicy, BatchQueue, Decision};
+use crate::pipeline::credit::Credit;
+
+/// Classifies a frame.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Infer {
+    /// The picture at the network's size.
+    pub frame: Frame,
+    /// Where it was found.
+    pub url: String,
+    /// Whose slot it is.
+    pub credit: Credit,
+}
+
+/// See the module.
+pub struct Inference {
+    queue: BatchQueue<Infer>,
+    policy: BatchPolicy,
+    sessions: Recipient<RunBatch>,
+    threads: usize,
+    idle: usize,
+    timer: Option<SpawnHandle>,
+}
+
+impl Inference {
+    /// A queue before `threads` session threads that share the address `sessions`.
+    pub fn new(policy: BatchPolicy, sessions: Recipient<RunBatch>, threads: usize) -> Self {
+        Self {
+            queue: BatchQueue::new(policy),
+            policy,
+            sessions,
+            threads,
+            idle: threads,
+            timer: None,
+        }
+    }
+
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        loop {
+            match self.queue.decide(Instant::now(), self.idle) {
+                Decision::Run(batch) => {
+                    self.idle -= 1;
+                    let run = self.sessions.send(RunBatch(batch));
+                    ctx.spawn(run.into_actor(self).map(|ended, me, ctx| {
+                        // An error means that the session's thread restarts; it is idle all the
+                        // same, and the batch's credits have gone home.
+                        if let Err(error) = ended {
+                            tracing::warn!(%error, "a batch was lost");
+                        }
+                        me.idle = (me.idle + 1).min(me.threads);
+                        me.pump(ctx);
+                    }));
+                }
+                Decision::Wait(time) => {
+                    self.timer = Some(ctx.run_later(time, |me, ctx| {
+                        me.timer = None;
+                        me.pump(ctx);
+                    }));
+                    return;
+                }
+                Decision::Rest => return,
+            }
+        }
+    }
+}
+
+impl Actor for Inference {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Inference {
+    /// What was queued is dropped: its credits go home and its slots are fetched again.
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.queue = BatchQueue::new(self.policy);
+        self.idle = self.threads;
+        self.timer = None;
+    }
+}
+
+impl Handler<Infer> for Inference {
+    type Result = ();
+
+    fn handle(&mut self, infer: Infer, ctx: &mut Context<Self>) {
+        let worked = guarded("inference", || {
+            let suspect = infer.credit.attempt() > 1;
+            self.queue.push(infer, Instant::now(), suspect);
+            self.pump(ctx);
+        });
+        if worked.is_err() {
+            ctx.stop();
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The actors: thin, supervised, joined by typed messages.
+//!
+//! ```text
+//! Scheduler ──FetchItem──▶ Fetch × N ──Decode──▶ Decode × n ──Infer──▶ Inference ──RunBatch──▶ Session × n
+//!     ▲                       │ miss                │ miss                                        │
+//!     │                       ▼                     ▼                                             ▼
+//!     └──────Returned──────  Store  ◀────────────────────────── Commit ───────────────────────────┘
+//! ```
+//!
+//! A slot's [`Credit`](crate::pipeline::credit::Credit) travels in every one of these messages and
+//! goes home from the store; mailboxes bound nothing, credits do. Each message is declared in its
+//! receiver's file. Decisions are made in [`pipeline`](crate::pipeline), not here.
+
+pub mod decode;
+pub mod fetch;
+pub mod guard;
+pub mod inference;
+pub mod scheduler;
+pub mod session;
+pub mod store;

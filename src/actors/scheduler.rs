@@ -1,0 +1,265 @@
+//! The scheduler: walks the plan, gives out credits, keeps the ledger.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::fetch::FetchItem;
+use crate::actors::guard::guarded;
+use crate::actors::store::{Commit, Finished};
+use crate::error::Failure;
+use crate::pipeline::credit::{Credit, Home, Returned};
+use crate::pipeline::ledger::Ledger;
+use crate::pipeline::outcome::{Miss, MissReason, Outcome};
+use crate::pipeline::run::{Action, Progress, Run};
+use crate::pipeline::slot::Slot;
+use crate::say;
+
+/// Begins a run; one at a time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StartRun {
+    /// What is to be done.
+    pub run: Run,
+    /// Told once, when nothing is in flight any more.
+    pub done: oneshot::Sender<RunEnd>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// What was booked.
+    pub ledger: Ledger,
+    /// Slots of the range.
+    pub planned: u64,
+    /// Of the misses, those that an earlier run had settled.
+    pub skipped_misses: u64,
+    /// Why the run ended before its range did.
+    pub failure: Option<Failure>,
+}
+
+impl Message for Returned {
+    type Result = ();
+}
+
+/// These slots were believed missing too soon.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct FetchAgain(pub Vec<Slot>);
+
+/// No new slot from here on; what is in flight is finished and committed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+/// An actor cannot do its work any more; the run drains and reports it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Fail(pub Failure);
+
+/// See the module.
+pub struct Scheduler {
+    fetchers: Vec<Recipient<FetchItem>>,
+    store: Recipient<Commit>,
+    next_fetcher: usize,
+    run: Option<Run>,
+    done: Option<oneshot::Sender<RunEnd>>,
+    progress: watch::Sender<Progress>,
+    drain: CancellationToken,
+    failure: Option<Failure>,
+    doubts: Box<dyn FnMut() -> Vec<Slot>>,
+}
+
+impl Scheduler {
+    /// A scheduler that hands slots to `fetchers` in turn, publishes where it stands through
+    /// `progress`, and cancels `drain` when it begins to drain.
+    pub fn new(
+        fetchers: Vec<Recipient<FetchItem>>,
+        store: Recipient<Commit>,
+        progress: watch::Sender<Progress>,
+        drain: CancellationToken,
+    ) -> Self {
+        Self {
+            fetchers,
+            store,
+            next_fetcher: 0,
+            run: None,
+            done: None,
+            progress,
+            drain,
+            failure: None,
+            doubts: Box::new(Vec::new),
+        }
+    }
+
+    /// Asks `doubts` for slots to fetch again whenever a run has nothing else left to do; the run
+    /// ends when it gives none.
+    #[must_use]
+    pub fn with_doubts(mut self, doubts: impl FnMut() -> Vec<Slot> + 'static) -> Self {
+        self.doubts = Box::new(doubts);
+        self
+    }
+
+    fn home(ctx: &Context<Self>) -> Home {
+        let me = ctx.address();
+        Arc::new(move |returned| me.do_send(returned))
+    }
+
+    /// Does what the run says until it has to wait.
+    fn pump(&mut self, ctx: &Context<Self>) {
+        while let Some(run) = self.run.as_mut() {
+            match run.next_action() {
+                Action::Fetch { slot, attempt } => {
+                    let credit = Credit::new(slot, attempt, Self::home(ctx));
+                    // Without a fetcher the credit goes home, and the slot is lost twice.
+                    self.next_fetcher = (self.next_fetcher + 1) % self.fetchers.len().max(1);
+                    if let Some(fetcher) = self.fetchers.get(self.next_fetcher) {
+                        fetcher.do_send(FetchItem { credit });
+                    }
+                }
+                Action::CommitPoison { slot, attempt } => {
+                    let credit = Credit::new(slot, attempt, Self::home(ctx));
+                    let outcome = Outcome::Missed(Miss {
+                        slot,
+                        reason: MissReason::Poison,
+                        http_status: None,
+                        attempts: attempt - 1,
+                        detail: "lost twice on its way through the pipeline".to_owned(),
+                    });
+                    self.store
+                        .do_send(Commit(vec![Finished { outcome, credit }]));
+                }
+                Action::Wait => break,
+                Action::Finish => {
+                    let doubts = (self.doubts)();
+                    // A run that drains passes them over, and finishes in the next turn.
+                    if doubts.is_empty() {
+                        self.finish();
+                    } else {
+                        run.fetch_again(doubts);
+                    }
+                }
+            }
+        }
+        if let Some(run) = &self.run {
+            self.progress.send_replace(run.progress());
+        }
+    }
+
+    fn finish(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        let progress = run.progress();
+        if let (Some(slot), None) = (run.stuck(), &self.failure) {
+            self.failure = Some(Failure::environment(say!(
+                "slot {slot} was lost again and again, even its miss could not be stored; see the log and run the same command again",
+                "el turno {slot} se perdió una y otra vez, ni su falta pudo guardarse; vea el registro y repita la orden"
+            )));
+        }
+        self.progress.send_replace(progress.clone());
+        if let Some(done) = self.done.take() {
+            let _ = done.send(RunEnd {
+                ledger: progress.ledger,
+                planned: progress.planned,
+                skipped_misses: run.skipped_misses(),
+                failure: self.failure.take(),
+            });
+        }
+    }
+
+    fn begin_draining(&mut self) {
+        self.drain.cancel();
+        if let Some(run) = self.run.as_mut() {
+            run.drain();
+        }
+    }
+
+    /// Runs a handler's work; a panic in it restarts the actor with the run as it stands.
+    fn handle_guarded(
+        &mut self,
+        ctx: &mut Context<Self>,
+        work: impl FnOnce(&mut Self, &Context<Self>),
+    ) {
+        if guarded("scheduler", || work(self, ctx)).is_err() {
+            ctx.stop();
+        }
+    }
+}
+
+impl Actor for Scheduler {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Scheduler {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        self.handle_guarded(ctx, |me, ctx| me.pump(ctx));
+    }
+}
+
+impl Handler<StartRun> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, StartRun { run, done }: StartRun, ctx: &mut Context<Self>) {
+        self.handle_guarded(ctx, |me, ctx| {
+            me.run = Some(run);
+            me.done = Some(done);
+            if me.drain.is_cancelled() {
+                me.begin_draining();
+            }
+            me.pump(ctx);
+        });
+    }
+}
+
+impl Handler<Returned> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, returned: Returned, ctx: &mut Context<Self>) {
+        self.handle_guarded(ctx, |me, ctx| {
+            if returned.fate.is_none() {
+                tracing::warn!(slot = %returned.slot, attempt = returned.attempt, "a slot was lost");
+            }
+            if let Some(run) = me.run.as_mut() {
+                run.returned(returned);
+            }
+            me.pump(ctx);
+        });
+    }
+}
+
+impl Handler<FetchAgain> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, FetchAgain(slots): FetchAgain, ctx: &mut Context<Self>) {
+        self.handle_guarded(ctx, |me, ctx| {
+            if let Some(run) = me.run.as_mut() {
+                run.fetch_again(slots);
+            }
+            me.pump(ctx);
+        });
+    }
+}
+
+impl Handler<Drain> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) {
+        self.handle_guarded(ctx, |me, ctx| {
+            me.begin_draining();
+            me.pump(ctx);
+        });
+    }
+}
+
+impl Handler<Fail> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, Fail(failure): Fail, ctx: &mut Context<Self>) {
+        self.handle_guarded(ctx, |me, ctx| {
+            me.failure.get_or_insert(failure);
+            me.begin_draining();
+            me.pump(ctx);
+        });
+    }
+}

@@ -1,0 +1,188 @@
+//! Session actors: one model session a thread; frames → readings → observations.
+
+use std::sync::Arc;
+
+use actix::WeakRecipient;
+use actix::prelude::*;
+
+use crate::actors::guard::guarded;
+use crate::actors::inference::Infer;
+use crate::actors::scheduler::Fail;
+use crate::actors::store::{Commit, Finished};
+use crate::error::Failure;
+use crate::image::prepare::Frame;
+use crate::model::backend::{Backend, BackendError, Engine};
+use crate::model::reading::{Reading, ReadingError, run_batch};
+use crate::model::source::Model;
+use crate::pipeline::credit::Credit;
+use crate::pipeline::outcome::{Miss, MissReason, Observation, Outcome};
+use crate::pipeline::slot::Slot;
+use crate::say;
+use crate::sky::quality::Quality;
+use crate::sky::sun::{self, DayPhase};
+use crate::station::Station;
+
+/// Runs frames together; answered when their outcomes are on the way to the store.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RunBatch(pub Vec<Infer>);
+
+/// What the session threads of a run share.
+pub struct SessionShared {
+    /// Opens sessions.
+    pub engine: Arc<dyn Engine>,
+    /// The model that the engine runs.
+    pub model: Arc<Model>,
+    /// Whose pictures they are.
+    pub station: Arc<Station>,
+    /// Takes outcomes.
+    pub store: Recipient<Commit>,
+    /// Told when no session can be opened; weak, since the scheduler is upstream.
+    pub scheduler: WeakRecipient<Fail>,
+}
+
+/// See the module.
+pub struct SessionActor {
+    shared: Arc<SessionShared>,
+    /// Opened by the first batch, on the thread that uses it.
+    backend: Option<Box<dyn Backend>>,
+    tensor: Vec<f32>,
+}
+
+impl SessionActor {
+    /// A session that is opened when it is first needed.
+    pub const fn new(shared: Arc<SessionShared>) -> Self {
+        Self {
+            shared,
+            backend: None,
+            tensor: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, batch: Vec<Infer>) {
+        let readings = self.read(&batch);
+        let readings = match readings {
+            Ok(readings) => readings,
+            Err(error @ BackendError::Load(_)) => {
+                let model = self.shared.model.label();
+                let failure = Failure::environment(say!(
+                    "model '{model}': {error}; check it with `celaje doctor`",
+                    "modelo '{model}': {error}; revíselo con `celaje doctor`"
+                ));
+                if let Some(scheduler) = self.shared.scheduler.upgrade() {
+                    scheduler.do_send(Fail(failure));
+                }
+                return;
+            }
+            Err(error @ BackendError::Run(_)) => {
+                // Dropped credits go home: each frame is tried once more, alone.
+                let (again, failed): (Vec<_>, Vec<_>) = batch
+                    .into_iter()
+                    .partition(|infer| infer.credit.attempt() == 1);
+                tracing::warn!(%error, frames = again.len() + failed.len(), "a batch failed");
+                drop(again);
+                let failed = failed.into_iter().map(|Infer { credit, .. }| {
+                    missed(credit, MissReason::Model, error.to_string())
+                });
+                return self.shared.store.do_send(Commit(failed.collect()));
+            }
+        };
+        let finished = batch
+            .into_iter()
+            .zip(readings)
+            .map(|(infer, reading)| match reading {
+                Ok(reading) => self.observed(infer, reading),
+                Err(ReadingError::NoSky) => missed(
+                    infer.credit,
+                    MissReason::NoSky,
+                    ReadingError::NoSky.to_string(),
+                ),
+                Err(error) => missed(infer.credit, MissReason::Model, error.to_string()),
+            });
+        self.shared.store.do_send(Commit(finished.collect()));
+    }
+
+    fn read(
+        &mut self,
+        batch: &[Infer],
+    ) -> Result<Vec<Result<Reading, ReadingError>>, BackendError> {
+        let backend = match &mut self.backend {
+            Some(backend) => backend,
+            none => none.insert(self.shared.engine.open()?),
+        };
+        let frames: Vec<&Frame> = batch.iter().map(|infer| &infer.frame).collect();
+        let Self { shared, tensor, .. } = self;
+        run_batch(
+            backend.as_mut(),
+            &shared.model.manifest,
+            &frames,
+            &shared.station.region,
+            tensor,
+        )
+    }
+
+    fn observed(&self, Infer { frame, url, credit }: Infer, reading: Reading) -> Finished {
+        let SessionShared { station, model, .. } = self.shared.as_ref();
+        let outcome = Outcome::Observed(Box::new(observation(
+            station,
+            model,
+            credit.slot(),
+            url,
+            &frame,
+            &reading,
+        )));
+        Finished { outcome, credit }
+    }
+}
+
+/// The row of a reading.
+pub fn observation(
+    station: &Station,
+    model: &Model,
+    slot: Slot,
+    url: String,
+    frame: &Frame,
+    reading: &Reading,
+) -> Observation {
+    let sun = sun::position(slot.utc(), station.latitude, station.longitude);
+    Observation {
+        slot,
+        url,
+        okta: reading.okta,
+        cloud_fraction: reading.cloud_fraction,
+        confidence: reading.confidence,
+        quality: Quality::of(&frame.stats, reading.confidence),
+        model: model.label(),
+        model_sha256: model.sha256.clone(),
+        solar_elevation: sun.elevation,
+        day_phase: DayPhase::from_elevation(sun.elevation),
+        width: frame.width,
+        height: frame.height,
+        image_sha256: frame.sha256.clone(),
+    }
+}
+
+fn missed(credit: Credit, reason: MissReason, detail: String) -> Finished {
+    let outcome = Outcome::Missed(Miss {
+        slot: credit.slot(),
+        reason,
+        http_status: None,
+        attempts: credit.attempt(),
+        detail,
+    });
+    Finished { outcome, credit }
+}
+
+impl Actor for SessionActor {
+    type Context = SyncContext<Self>;
+}
+
+impl Handler<RunBatch> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, RunBatch(batch): RunBatch, ctx: &mut SyncContext<Self>) {
+        if guarded("session", || self.run(batch)).is_err() {
+            ctx.stop();
+        }
+    }
+}

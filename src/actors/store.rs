@@ -1,0 +1,158 @@
+//! The store: the only writer of the database, on a thread of its own.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::WeakRecipient;
+use actix::prelude::*;
+
+use crate::actors::guard::guarded;
+use crate::actors::scheduler::Fail;
+use crate::error::Failure;
+use crate::pipeline::credit::{Credit, Fate};
+use crate::pipeline::layout::Layout;
+use crate::pipeline::outcome::Outcome;
+use crate::store::{CommitMode, Committed, Database, RunId};
+
+/// A slot's outcome with its credit.
+#[derive(Debug)]
+pub struct Finished {
+    /// What is stored.
+    pub outcome: Outcome,
+    /// Goes home when it is.
+    pub credit: Credit,
+}
+
+/// Commits outcomes in one transaction.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Commit(pub Vec<Finished>);
+
+/// Keeps for later runs where a year's pictures were found.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct RememberLayout {
+    /// The year.
+    pub year: i32,
+    /// Its place.
+    pub layout: Layout,
+}
+
+/// Any other work on the database, such as a query before a run; its answer goes through `work`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct WithDatabase {
+    /// Done on the store's thread.
+    pub work: Box<dyn FnOnce(&mut Database) + Send>,
+}
+
+/// The database and what a commit needs to know; survives a restart of the actor.
+pub struct StoreShared {
+    /// Used by the store's thread alone.
+    pub database: Mutex<Database>,
+    /// What happens to a slot that has a row.
+    pub mode: CommitMode,
+    /// The run that rows are booked to.
+    pub run: Mutex<Option<RunId>>,
+    /// Told when the database cannot be written; weak, since the scheduler holds the store.
+    pub scheduler: WeakRecipient<Fail>,
+}
+
+/// See the module.
+pub struct StoreActor(Arc<StoreShared>);
+
+impl StoreActor {
+    /// The writer of `shared.database`; start one only.
+    pub const fn new(shared: Arc<StoreShared>) -> Self {
+        Self(shared)
+    }
+
+    fn commit(&self, finished: Vec<Finished>) {
+        let (outcomes, credits): (Vec<Outcome>, Vec<Credit>) =
+            finished.into_iter().map(|f| (f.outcome, f.credit)).unzip();
+        let Some(run) = *self.0.run.lock().unwrap_or_else(PoisonError::into_inner) else {
+            // Nothing is in flight outside a run; what comes late goes home.
+            return tracing::warn!("outcomes came without a run");
+        };
+        let committed = self
+            .0
+            .database
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .commit(run, self.0.mode, &outcomes);
+        match committed {
+            Ok(committed) => {
+                for ((credit, committed), outcome) in
+                    credits.into_iter().zip(committed).zip(&outcomes)
+                {
+                    credit.settle(match (committed, outcome) {
+                        (Committed::New, _) => Fate::New,
+                        (Committed::Duplicate, _) => Fate::Duplicate,
+                        (Committed::Replaced, _) => Fate::Replaced,
+                        (Committed::Missed, Outcome::Missed(miss)) => Fate::Missed(miss.reason),
+                        (Committed::Missed, Outcome::Observed(_)) => Fate::Duplicate,
+                    });
+                }
+            }
+            Err(error) => {
+                // Before the credits go home, so that the run drains instead of trying again.
+                if let Some(scheduler) = self.0.scheduler.upgrade() {
+                    scheduler.do_send(Fail(Failure::from(error)));
+                }
+                drop(credits);
+            }
+        }
+    }
+
+    fn with_database(&self, work: impl FnOnce(&mut Database)) {
+        work(
+            &mut self
+                .0
+                .database
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+}
+
+impl Actor for StoreActor {
+    type Context = SyncContext<Self>;
+}
+
+impl Handler<Commit> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, Commit(finished): Commit, ctx: &mut SyncContext<Self>) {
+        if guarded("store", || self.commit(finished)).is_err() {
+            ctx.stop();
+        }
+    }
+}
+
+impl Handler<RememberLayout> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, message: RememberLayout, ctx: &mut SyncContext<Self>) {
+        let RememberLayout { year, layout } = message;
+        let worked = guarded("store", || {
+            self.with_database(|database| {
+                // Only a saving for later runs: a failure to keep it loses nothing.
+                if let Err(error) = database.remember_layout(year, layout) {
+                    tracing::warn!(%error, year, "where the year is could not be kept");
+                }
+            });
+        });
+        if worked.is_err() {
+            ctx.stop();
+        }
+    }
+}
+
+impl Handler<WithDatabase> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, WithDatabase { work }: WithDatabase, ctx: &mut SyncContext<Self>) {
+        if guarded("store", || self.with_database(work)).is_err() {
+            ctx.stop();
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Wires the actors and owns the order in which they end.
+
+mod wiring;
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use chrono::{NaiveDateTime, TimeDelta};
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::scheduler::{Drain, RunEnd, Scheduler, StartRun};
+use crate::actors::store::WithDatabase;
+use crate::error::{Failure, Result};
+use crate::pipeline::outcome::MissReason;
+use crate::pipeline::plan::Plan;
+use crate::pipeline::run::{Progress, Run};
+use crate::pipeline::slot::{Slot, SlotRange};
+use crate::say;
+use crate::station::Station;
+use crate::store::{Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunStart};
+
+pub use wiring::{Setup, Tuning};
+use wiring::{Wired, clients, fetch_shared, wire};
+
+/// A missing picture is only settled when it was last asked for so long after its slot.
+const SETTLES_AFTER: TimeDelta = TimeDelta::hours(1);
+
+/// What a run does with slots that the record knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunPolicy {
+    /// Asks again for pictures that an earlier run settled as missed, in both places.
+    pub retry_missed: bool,
+    /// Classifies stored slots again.
+    pub reprocess: bool,
+}
+
+/// How a run went.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    /// What was booked, and why it ended early if it did.
+    pub end: RunEnd,
+    /// From the start of the run to its last commit.
+    pub elapsed: Duration,
+}
+
+impl RunReport {
+    /// Slots of the range that the run did not come to.
+    pub fn pending(&self) -> u64 {
+        self.end.planned.saturating_sub(self.end.ledger.total())
+    }
+
+    /// Whether requests were made and not one of them reached the host.
+    pub fn host_unreachable(&self) -> bool {
+        let ledger = &self.end.ledger;
+        let unreachable = ledger.missed_by_reason().get(&MissReason::Unreachable);
+        let asked = ledger.missed() - self.end.skipped_misses;
+        unreachable.is_some_and(|n| *n > 0 && *n == asked)
+            && ledger.new_rows() == 0
+            && ledger.reprocessed() == 0
+    }
+}
+
+/// The running actors.
+pub struct Pipeline {
+    scheduler: Addr<Scheduler>,
+    wired: Wired,
+    progress: watch::Receiver<Progress>,
+    drain: CancellationToken,
+    about: About,
+}
+
+/// What a run writes about itself.
+struct About {
+    station: Arc<Station>,
+    engine: String,
+    model: String,
+    credits: usize,
+    policy: RunPolicy,
+}
+
+impl Pipeline {
+    /// Starts the actors; nothing is fetched yet. To be called inside an actix system.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up or the record cannot be read.
+    pub fn start(mut setup: Setup) -> Result<Self> {
+        let remembered = setup.database.remembered_layouts()?;
+        let drain = CancellationToken::new();
+        let (progress_sender, progress) = watch::channel(Progress::default());
+        let clients = clients(&setup, &drain)?;
+        let shared = fetch_shared(&setup, remembered, drain.clone());
+        let about = About {
+            station: Arc::clone(&setup.station),
+            engine: setup.engine.describe(),
+            model: setup.model.label(),
+            credits: setup.tuning.credits(),
+            policy: setup.policy,
+        };
+        let (parts, wired) = std::sync::mpsc::channel();
+        let draining = drain.clone();
+        let doubts = Arc::clone(&shared);
+        // The closure runs at once, on this thread; inside it the scheduler's address is known.
+        let scheduler = Supervisor::start(move |ctx: &mut Context<Scheduler>| {
+            let (wired, fetchers) = wire(&ctx.address(), setup, shared, clients);
+            let store = wired.store.clone().recipient();
+            let _ = parts.send(wired);
+            Scheduler::new(fetchers, store, progress_sender, draining)
+                .with_doubts(move || doubts.settle())
+        });
+        let wired = wired.try_recv().map_err(|_| store_is_gone())?;
+        Ok(Self {
+            scheduler,
+            wired,
+            progress,
+            drain,
+            about,
+        })
+    }
+
+    /// Where the present run stands, as it goes.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// A handle that begins to drain the present run.
+    pub fn drainer(&self) -> impl Fn() + Clone + 'static {
+        let scheduler = self.scheduler.clone();
+        move || scheduler.do_send(Drain)
+    }
+
+    /// Fetches, classifies and stores the slots of `range` that are not stored yet.
+    ///
+    /// # Errors
+    /// When the record cannot be read before the run. What goes wrong in the run is in the report.
+    pub async fn run(&self, range: SlotRange) -> Result<RunReport> {
+        let started = Instant::now();
+        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
+        let counted = slots.clone();
+        // A range of centuries takes its time.
+        let planned = tokio::task::spawn_blocking(move || counted.count() as u64)
+            .await
+            .map_err(|_| store_is_gone())?;
+        let start = RunStart {
+            range,
+            version: crate::commands::version::short().to_owned(),
+            engine: self.about.engine.clone(),
+            model: self.about.model.clone(),
+        };
+        let policy = self.about.policy;
+        let zone = self.about.station.zone;
+        let (run_id, stored, missed) = self
+            .with_database(move |database| {
+                let stored = if policy.reprocess {
+                    Vec::new()
+                } else {
+                    database.stored_slots(range)?
+                };
+                let missed = if policy.retry_missed {
+                    Vec::new()
+                } else {
+                    database.known_misses(range)?
+                };
+                let run_id = database.begin_run(&start)?;
+                // Should the process die, its run still says how much it was asked for.
+                let asked = RunCounts {
+                    total: planned,
+                    ..RunCounts::default()
+                };
+                database.update_run(run_id, &asked)?;
+                Ok::<_, Failure>((run_id, stored, missed))
+            })
+            .await??;
+        let settled = missed
+            .into_iter()
+            .filter(|miss| is_settled(miss, |local| Slot::at(local, zone)))
+            .map(|miss| (miss.slot, miss.reason))
+            .collect();
+        *self
+            .wired
+            .store_shared
+            .run
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(run_id);
+
+        let (done, ended) = oneshot::channel();
+        let run = Run::new(
+            Plan::new(slots, stored, settled),
+            planned,
+            self.about.credits,
+        );
+        self.scheduler.do_send(StartRun { run, done });
+        let end = ended.await.map_err(|_| store_is_gone())?;
+        let elapsed = started.elapsed();
+
+        let counts = RunCounts {
+            total: planned,
+            new: end.ledger.new_rows(),
+            duplicates: end.ledger.duplicates(),
+            missed: end.ledger.missed(),
+        };
+        let status = if end.failure.is_some() {
+            RunStatus::Failed
+        } else if end.ledger.total() < end.planned {
+            RunStatus::Interrupted
+        } else {
+            RunStatus::Finished
+        };
+        let closed = self
+            .with_database(move |database| {
+                database.finish_run(run_id, &counts, status)?;
+                database.checkpoint().map(|_| ())
+            })
+            .await?;
+        let mut report = RunReport { end, elapsed };
+        if let (Err(error), None) = (closed, &report.end.failure) {
+            report.end.failure = Some(error.into());
+        }
+        Ok(report)
+    }
+
+    /// Does `work` on the store's thread.
+    async fn with_database<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Database) -> T + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        self.wired.store.do_send(WithDatabase {
+            work: Box::new(move |database| {
+                let _ = answer.send(work(database));
+            }),
+        });
+        answered.await.map_err(|_| store_is_gone())
+    }
+
+    /// Ends the actors and hands the database back, when nothing is in flight any more.
+    ///
+    /// A straggler is left behind after a few seconds and named in the log.
+    pub async fn stop(self) -> Option<Database> {
+        self.drain.cancel();
+        drop(self.scheduler);
+        self.wired.end().await
+    }
+}
+
+/// Whether asking again for a missed picture is of no use.
+///
+/// A slot that was last tried before its picture could be there (a range that reaches into the
+/// future, an upload that was late) is not settled.
+fn is_settled(miss: &KnownMiss, slot: impl Fn(NaiveDateTime) -> Option<Slot>) -> bool {
+    miss.reason.is_settled()
+        && slot(miss.slot).is_some_and(|slot| miss.last_tried - slot.utc() >= SETTLES_AFTER)
+}
+
+fn store_is_gone() -> Failure {
+    Failure::environment(say!(
+        "the store ended unexpectedly; see the log and run the same command again",
+        "el almacén terminó de forma inesperada; vea el registro y repita la orden"
+    ))
+}

@@ -1,0 +1,263 @@
+//! Which actor gets whose address, and on which thread it runs.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use chrono::{Datelike, Utc};
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::decode::{DecodeActor, DecodeShared};
+use crate::actors::fetch::{Fetch, FetchItem, FetchOutlets, FetchShared};
+use crate::actors::inference::Inference;
+use crate::actors::scheduler::Scheduler;
+use crate::actors::session::{SessionActor, SessionShared};
+use crate::actors::store::{StoreActor, StoreShared};
+use crate::app::RunPolicy;
+use crate::camera::Source;
+use crate::camera::health::HostHealth;
+use crate::camera::http::{HttpClient, HttpLimits};
+use crate::error::{Failure, Result};
+use crate::image::decode::Limits;
+use crate::model::backend::Engine;
+use crate::model::source::Model;
+use crate::pipeline::batching::BatchPolicy;
+use crate::pipeline::layout::{Layout, LayoutBook};
+use crate::say;
+use crate::station::{LayoutChoice, Station};
+use crate::store::{CommitMode, Database};
+
+/// How long actors may take to end once nothing is in flight.
+const END_DEADLINE: Duration = Duration::from_secs(5);
+/// Fetch actors, an arbiter and a client each; one core's worth of requests is plenty for one
+/// server, the second keeps going while the first one parses.
+const FETCHERS: usize = 2;
+
+/// Sizes and bounds of a pipeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tuning {
+    /// Requests in flight to the host.
+    pub concurrency: usize,
+    /// Pictures in a full batch.
+    pub batch: usize,
+    /// How long a smaller batch waits for more.
+    pub batch_deadline: Duration,
+    /// Session threads, and as many decode threads.
+    pub threads: usize,
+    /// Bounds of a request.
+    pub http: HttpLimits,
+    /// Bounds of a picture.
+    pub picture: Limits,
+    /// How long a host that went down in mid-run is waited for.
+    pub patience: Duration,
+}
+
+impl Tuning {
+    /// Slots in flight at most: enough to keep every stage busy, and no more.
+    pub fn credits(&self) -> usize {
+        self.concurrency + 2 * self.threads + self.batch * (self.threads + 1)
+    }
+}
+
+/// Everything that a pipeline is made of.
+pub struct Setup {
+    /// Whose pictures they are.
+    pub station: Arc<Station>,
+    /// Where they are.
+    pub source: Source,
+    /// What judges them.
+    pub model: Arc<Model>,
+    /// What runs the model.
+    pub engine: Arc<dyn Engine>,
+    /// Where the record is kept.
+    pub database: Database,
+    /// Sizes and bounds.
+    pub tuning: Tuning,
+    /// What a run does with slots that it knows.
+    pub policy: RunPolicy,
+}
+
+/// Addresses and shared state of the started actors.
+pub(super) struct Wired {
+    /// The writer's address.
+    pub(super) store: Addr<StoreActor>,
+    /// What the writer works on.
+    pub(super) store_shared: Arc<StoreShared>,
+    sessions: Weak<SessionShared>,
+    arbiters: Vec<Arbiter>,
+}
+
+/// What the fetch actors share, from what earlier runs `remembered`.
+pub(super) fn fetch_shared(
+    setup: &Setup,
+    remembered: Vec<(i32, Layout)>,
+    drain: CancellationToken,
+) -> Arc<FetchShared> {
+    let year = setup.station.zone.local(Utc::now()).year();
+    let layout = match setup.source {
+        Source::Http(_) => setup.station.layout,
+        // A folder is looked through in both ways each time; nothing is learned from it.
+        Source::Folder(_) => LayoutChoice::Root,
+    };
+    let book = LayoutBook::new(layout, year, remembered);
+    let book = if setup.policy.retry_missed {
+        book.always_ask_both()
+    } else {
+        book
+    };
+    let health = HostHealth::new(setup.tuning.patience);
+    let concurrency = setup.tuning.concurrency;
+    Arc::new(FetchShared::new(
+        setup.source.clone(),
+        book,
+        health,
+        concurrency,
+        drain,
+    ))
+}
+
+/// An HTTP client for each fetch actor.
+///
+/// # Errors
+/// When the system's TLS settings cannot be read.
+pub(super) fn clients(setup: &Setup, drain: &CancellationToken) -> Result<Vec<HttpClient>> {
+    let fetchers = setup.tuning.concurrency.clamp(1, FETCHERS);
+    (0..fetchers)
+        .map(|_| {
+            HttpClient::new(&setup.source, setup.tuning.http.clone(), drain.clone()).map_err(|e| {
+                Failure::environment(say!(
+                    "{e}; check the certificates of this system",
+                    "{e}; revise los certificados de este sistema"
+                ))
+            })
+        })
+        .collect()
+}
+
+/// Starts everything but the scheduler, from the store upwards.
+pub(super) fn wire(
+    scheduler: &Addr<Scheduler>,
+    setup: Setup,
+    fetch: Arc<FetchShared>,
+    clients: Vec<HttpClient>,
+) -> (Wired, Vec<Recipient<FetchItem>>) {
+    let Setup {
+        station,
+        model,
+        engine,
+        database,
+        tuning,
+        policy,
+        ..
+    } = setup;
+    let store_shared = Arc::new(StoreShared {
+        database: Mutex::new(database),
+        mode: if policy.reprocess {
+            CommitMode::Replace
+        } else {
+            CommitMode::Insert
+        },
+        run: Mutex::new(None),
+        scheduler: scheduler.downgrade().recipient(),
+    });
+    let shared = Arc::clone(&store_shared);
+    let store = SyncArbiter::start(1, move || StoreActor::new(Arc::clone(&shared)));
+
+    let session_shared = Arc::new(SessionShared {
+        engine,
+        model: Arc::clone(&model),
+        station: Arc::clone(&station),
+        store: store.clone().recipient(),
+        scheduler: scheduler.downgrade().recipient(),
+    });
+    let sessions = Arc::downgrade(&session_shared);
+    let threads = tuning.threads;
+    let session = SyncArbiter::start(threads, move || {
+        SessionActor::new(Arc::clone(&session_shared))
+    });
+    let batching = BatchPolicy {
+        size: tuning.batch,
+        deadline: tuning.batch_deadline,
+    };
+    let inference =
+        Supervisor::start(move |_| Inference::new(batching, session.recipient(), threads));
+
+    let decode_shared = Arc::new(DecodeShared {
+        manifest: Arc::new(model.manifest.clone()),
+        region: station.region.clone(),
+        limits: tuning.picture,
+        inference: inference.recipient(),
+        store: store.clone().recipient(),
+    });
+    let decode = SyncArbiter::start(threads, move || {
+        DecodeActor::new(Arc::clone(&decode_shared))
+    });
+
+    let outlets = FetchOutlets {
+        decode: decode.recipient(),
+        store: store.clone().recipient(),
+        layouts: store.clone().recipient(),
+        scheduler: scheduler.clone().recipient(),
+    };
+    let mut arbiters = Vec::new();
+    let fetchers = clients
+        .into_iter()
+        .map(|client| {
+            let arbiter = Arbiter::new();
+            let (fetch, outlets) = (Arc::clone(&fetch), outlets.clone());
+            let actor = Supervisor::start_in_arbiter(&arbiter.handle(), move |_| {
+                Fetch::new(fetch, client, outlets)
+            });
+            arbiters.push(arbiter);
+            actor.recipient()
+        })
+        .collect();
+    (
+        Wired {
+            store,
+            store_shared,
+            sessions,
+            arbiters,
+        },
+        fetchers,
+    )
+}
+
+impl Wired {
+    /// Ends the actors and hands the database back, when nothing is in flight any more.
+    ///
+    /// A straggler is left behind after a few seconds and named in the log.
+    pub(super) async fn end(self) -> Option<Database> {
+        let Self {
+            store,
+            mut store_shared,
+            sessions,
+            arbiters,
+        } = self;
+        for arbiter in &arbiters {
+            arbiter.stop();
+        }
+        drop(store);
+        let deadline = Instant::now() + END_DEADLINE;
+        loop {
+            let sessions_ended = sessions.strong_count() == 0;
+            match Arc::try_unwrap(store_shared) {
+                Ok(shared) if sessions_ended => {
+                    for arbiter in arbiters {
+                        let _ = arbiter.join();
+                    }
+                    let database = shared.database.into_inner();
+                    return Some(database.unwrap_or_else(PoisonError::into_inner));
+                }
+                Ok(shared) => store_shared = Arc::new(shared),
+                Err(shared) => store_shared = shared,
+            }
+            if Instant::now() >= deadline {
+                let store_ended = Arc::strong_count(&store_shared) == 1;
+                tracing::warn!(sessions_ended, store_ended, "an actor did not end in time");
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Pictures over HTTP.
+//!
+//! One client an arbiter (a client shared across runtimes can hang), keep-alive, redirects within
+//! the same host only, a limit on the body that is enforced while reading, and retries by
+//! [`RetryPolicy`].
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, header};
+use tokio_util::sync::CancellationToken;
+use url::{Host, Url};
+
+use crate::camera::{Body, Refusal, Source};
+use crate::pipeline::layout::Layout;
+use crate::pipeline::outcome::MissReason;
+use crate::pipeline::retry::{RetryPolicy, is_retried, parse_retry_after};
+use crate::pipeline::slot::Slot;
+
+/// What a request in flight may still take when the run drains.
+const DRAIN_GRACE: Duration = Duration::from_secs(5);
+/// Redirects followed for one picture.
+const REDIRECTS: usize = 4;
+
+/// Bounds of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpLimits {
+    /// For name, connection and TLS together.
+    pub connect_timeout: Duration,
+    /// Longest silence of the server.
+    pub read_timeout: Duration,
+    /// Longest time for a whole picture.
+    pub total_timeout: Duration,
+    /// Bytes of a picture.
+    pub body_limit: usize,
+    /// Idle connections kept open.
+    pub keep_alive: usize,
+    /// What is tried again.
+    pub retry: RetryPolicy,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(15),
+            total_timeout: Duration::from_secs(60),
+            body_limit: 20_000_000,
+            keep_alive: 64,
+            retry: RetryPolicy::default(),
+        }
+    }
+}
+
+/// An HTTP client of one arbiter.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    client: Client,
+    limits: HttpLimits,
+    drain: CancellationToken,
+}
+
+/// A client that could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client could be set up: {0}")]
+pub struct NoClient(#[from] reqwest::Error);
+
+impl HttpClient {
+    /// A client for pictures of `source` (a folder needs none of its powers); when `drain` is cancelled, no retry is waited for.
+    ///
+    /// # Errors
+    /// When the system's TLS settings cannot be read.
+    pub fn new(
+        source: &Source,
+        limits: HttpLimits,
+        drain: CancellationToken,
+    ) -> Result<Self, NoClient> {
+        // Fails only when one is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let plain = match source {
+            Source::Http(base) => base.scheme() == "http",
+            Source::Folder(_) => true,
+        };
+        let client = match builder(source, &limits).build() {
+            // A machine without certificates can still ask a plain server.
+            Err(_) if plain => builder(source, &limits).tls_certs_only([]).build(),
+            built => built,
+        }?;
+        Ok(Self {
+            client,
+            limits,
+            drain,
+        })
+    }
+
+    /// Bytes of a picture at most.
+    pub const fn body_limit(&self) -> usize {
+        self.limits.body_limit
+    }
+
+    /// Gets the body at `url`, with retries.
+    ///
+    /// # Errors
+    /// The last refusal; none when the run drains and another try would have been due.
+    pub async fn get(&self, url: Url) -> Result<Body, Option<Refusal>> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let answer = tokio::select! {
+                answer = self.get_once(url.clone()) => answer,
+                () = self.out_of_grace() => return Err(None),
+            };
+            let failed = match answer {
+                Ok(bytes) => return Ok(Body { bytes, attempts }),
+                Err(failed) => failed,
+            };
+            let wait = failed
+                .again
+                .then(|| {
+                    self.limits
+                        .retry
+                        .wait(attempts, rand::random(), failed.retry_after)
+                })
+                .flatten();
+            let Some(wait) = wait else {
+                return Err(Some(failed.refusal(attempts)));
+            };
+            tracing::debug!(
+                reason = failed.reason.as_str(),
+                detail = failed.detail,
+                ?wait,
+                "retry"
+            );
+            tokio::select! {
+                () = self.drain.cancelled() => return Err(None),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Until the run drains, and a little longer.
+    async fn out_of_grace(&self) {
+        self.drain.cancelled().await;
+        tokio::time::sleep(DRAIN_GRACE).await;
+    }
+
+    async fn get_once(&self, url: Url) -> Result<Bytes, Failed> {
+        let response = self
+            .client
+            .get(url)
+            .send()
+            .await
+            .map_err(Failed::from_error)?;
+        if response.status() != StatusCode::OK {
+            return Err(Failed::from_status(&response));
+        }
+        let limit = self.limits.body_limit;
+        let too_large = || Failed::new(MissReason::TooLarge, format!("more than {limit} bytes"));
+        let announced = response.content_length().unwrap_or(0);
+        if announced > limit as u64 {
+            return Err(too_large());
+        }
+        let mut response = response;
+        let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
+        while let Some(chunk) = response.chunk().await.map_err(Failed::from_error)? {
+            if body.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+}
+
+fn builder(source: &Source, limits: &HttpLimits) -> ClientBuilder {
+    let builder = Client::builder()
+        .user_agent(concat!("celaje/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(limits.connect_timeout)
+        .read_timeout(limits.read_timeout)
+        .timeout(limits.total_timeout)
+        .pool_max_idle_per_host(limits.keep_alive)
+        .redirect(Policy::custom(follow_within_host));
+    match source {
+        Source::Http(base) if is_loopback(base) => builder.no_proxy(),
+        _ => builder,
+    }
+}
+
+/// One failed request.
+#[derive(Debug)]
+struct Failed {
+    reason: MissReason,
+    status: Option<u16>,
+    detail: String,
+    again: bool,
+    retry_after: Option<Duration>,
+}
+
+impl Failed {
+    const fn new(reason: MissReason, detail: String) -> Self {
+        Self {
+            reason,
+            status: None,
+            detail,
+            again: false,
+            retry_after: None,
+        }
+    }
+
+    fn from_status(response: &Response) -> Self {
+        let status = response.status();
+        let reason = match status {
+            StatusCode::NOT_FOUND | StatusCode::GONE => MissReason::NotFound,
+            _ => MissReason::HttpStatus,
+        };
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| parse_retry_after(value.to_str().ok()?, chrono::Utc::now()));
+        Self {
+            reason,
+            status: Some(status.as_u16()),
+            detail: format!("HTTP {status}"),
+            again: is_retried(status.as_u16()),
+            retry_after,
+        }
+    }
+
+    fn from_error(error: reqwest::Error) -> Self {
+        let reason = if error.is_redirect() {
+            MissReason::RedirectRefused
+        } else if error.is_connect() {
+            MissReason::Unreachable
+        } else if error.is_timeout() {
+            MissReason::Timeout
+        } else {
+            MissReason::Reset
+        };
+        let again = reason != MissReason::RedirectRefused;
+        Self {
+            again,
+            ..Self::new(reason, chain(&error.without_url()))
+        }
+    }
+
+    fn refusal(self, attempts: u32) -> Refusal {
+        Refusal {
+            reason: self.reason,
+            http_status: self.status,
+            attempts,
+            detail: self.detail,
+        }
+    }
+}
+
+/// An error with what caused it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+fn follow_within_host(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let Some(start) = attempt.previous().first() else {
+        return attempt.stop();
+    };
+    if attempt.previous().len() > REDIRECTS {
+        return attempt.error("too many redirects");
+    }
+    // Another port may be another service; only the step from http to https may change it.
+    let upgrade = start.scheme() == "http"
+        && attempt.url().scheme() == "https"
+        && start.port().is_none()
+        && attempt.url().port().is_none();
+    let same = start.host_str() == attempt.url().host_str()
+        && (upgrade
+            || (start.scheme() == attempt.url().scheme()
+                && start.port_or_known_default() == attempt.url().port_or_known_default()));
+    if same {
+        attempt.follow()
+    } else {
+        attempt.error("redirect to another host")
+    }
+}
+
+/// The address of a slot's picture below `base`.
+pub fn picture_url(base: &Url, layout: Layout, slot: Slot) -> Url {
+    let mut url = base.clone();
+    let path = base.path().trim_end_matches('/');
+    url.set_path(&format!("{path}/{}", layout.path(slot)));
+    url
+}
+
+/// A URL as text without what may be a secret: user name, password, query and fragment.
+pub fn without_secrets(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::slot::Zone;
+
+    #[test]
+    fn addresses_join_whatever_the_base_ends_in() {
+        let local = Slot::parse_file_name("2024-01010002.jpg").unwrap();
+        let slot = Slot::at(local, "-03:00".parse::<Zone>().unwrap()).unwrap();
+        for base in ["http://host/a/b", "http://host/a/b/"] {
+            let url = picture_url(&base.parse().unwrap(), Layout::Year, slot);
+            assert_eq!(url.as_str(), "http://host/a/b/2024/2024-01010002.jpg");
+        }
+        let url = picture_url(&"http://host:81?key=1".parse().unwrap(), Layout::Root, slot);
+        assert_eq!(url.as_str(), "http://host:81/2024-01010002.jpg?key=1");
+    }
+
+    #[test]
+    fn secrets_are_left_out() {
+        let url: Url = "http://user:secret@host/x.jpg?token=secret#secret"
+            .parse()
+            .unwrap();
+        assert_eq!(without_secrets(&url), "http://host/x.jpg");
+    }
+
+    #[test]
+    fn loopback_needs_no_proxy() {
+        for (base, loopback) in [
+            ("http://127.0.0.1:80/", true),
+            ("http://[::1]/", true),
+            ("http://localhost/", true),
+            ("http://example.org/", false),
+            ("http://10.0.0.1/", false),
+        ] {
+            assert_eq!(is_loopback(&base.parse().unwrap()), loopback, "{base}");
+        }
+    }
+}

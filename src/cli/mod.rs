@@ -1,0 +1,354 @@
+//! Command-line types only; what they mean is in [`commands`](crate::commands).
+#![allow(
+    missing_docs,
+    reason = "a doc comment of a flattened field would end up in the help"
+)]
+
+pub mod moment;
+pub mod spanish;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand};
+
+use crate::cli::moment::Moment;
+use crate::model::choose::{Device, EngineChoice};
+use crate::settings::Layer;
+use crate::simulate::Scene;
+use crate::simulate::options::Layout as ServedLayout;
+use crate::station::LayoutChoice;
+use crate::text::Lang;
+
+/// Heading of the flags that every command has.
+const GLOBAL: &str = "Global options";
+
+/// Turns a sky camera into a trustworthy record of cloud cover.
+#[derive(Debug, Parser)]
+#[command(
+    name = "celaje",
+    version,
+    propagate_version = false,
+    max_term_width = 100
+)]
+#[command(disable_version_flag = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Print the version, its commit and the inference engines
+    #[arg(long, short = 'V')]
+    pub version: bool,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Settings file [default: ./celaje.toml, then the user's configuration folder]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", env = "CELAJE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Language of the messages [default: that of the environment]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "LANG", env = "CELAJE_LANG")]
+    pub lang: Option<Lang>,
+    /// What is logged to stderr: off, error, warn, info, debug, trace, or a filter such as celaje=debug
+    #[arg(
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        value_name = "FILTER",
+        env = "CELAJE_LOG",
+        default_value = "warn"
+    )]
+    pub log: String,
+}
+
+/// A subcommand.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fetch, classify and store the pictures of a range of time
+    Backfill(Backfill),
+    /// Judge picture files; no database is touched
+    Predict(Predict),
+    /// Serve drawn pictures of a sky camera on loopback
+    Simulate(Simulate),
+    /// Show the whole program at work on drawn pictures
+    Demo(Demo),
+    /// Check engine, model, database and camera, and say what to do about each
+    Doctor(Doctor),
+    /// Install or find the inference engine's library
+    Runtime(Runtime),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+/// Where pictures come from, where the record goes, and how the work is done.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Work {
+    /// Station to work for, by its id in celaje.toml [default: the first one there, else rio-grande]
+    #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
+    pub station: Option<String>,
+    /// Base address of the pictures [default: the station's]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CELAJE_URL_BASE",
+        hide_env_values = true
+    )]
+    pub url_base: Option<String>,
+    /// Where a year's pictures are below the base [default: auto]
+    #[arg(long, value_name = "LAYOUT", env = "CELAJE_LAYOUT")]
+    pub layout: Option<LayoutChoice>,
+    /// Database file [default: registros-octas.db]
+    #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
+    pub db: Option<PathBuf>,
+    #[command(flatten)]
+    pub inference: Inference,
+    /// Requests in flight to the host [default: 16]
+    #[arg(long, value_name = "N", env = "CELAJE_CONCURRENCY")]
+    pub concurrency: Option<usize>,
+    /// Pictures in a full batch [default: 8]
+    #[arg(long, value_name = "N", env = "CELAJE_BATCH")]
+    pub batch: Option<usize>,
+    /// Seconds that a whole picture may take [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "CELAJE_TIMEOUT")]
+    pub timeout: Option<f64>,
+    /// Bytes of a picture at most [default: 20000000]
+    #[arg(long, value_name = "BYTES", env = "CELAJE_MAX_BYTES")]
+    pub max_bytes: Option<usize>,
+}
+
+/// The model and what runs it.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Inference {
+    /// ONNX model, with its manifest FILE.toml beside it [default: the bundled model]
+    #[arg(long, value_name = "FILE", env = "CELAJE_MODEL")]
+    pub model: Option<PathBuf>,
+    /// ONNX Runtime's shared library [default: looked for]
+    #[arg(long, value_name = "FILE", env = "CELAJE_ORT_LIB")]
+    pub ort_lib: Option<PathBuf>,
+    /// Inference engine [default: auto]
+    #[arg(long, value_name = "ENGINE", env = "CELAJE_ENGINE")]
+    pub engine: Option<EngineChoice>,
+    /// Where the engine runs [default: auto]
+    #[arg(long, value_name = "DEVICE", env = "CELAJE_DEVICE")]
+    pub device: Option<Device>,
+    /// Inference sessions, a thread each [default: the number of cores]
+    #[arg(long, value_name = "N", env = "CELAJE_THREADS")]
+    pub threads: Option<usize>,
+}
+
+impl Work {
+    /// The settings layer that these flags (and their environment twins) make.
+    pub fn layer(&self) -> Layer {
+        Layer {
+            station: self.station.clone(),
+            url_base: self.url_base.clone(),
+            layout: self.layout,
+            db: self.db.clone(),
+            concurrency: self.concurrency,
+            batch: self.batch,
+            timeout: self.timeout,
+            max_bytes: self.max_bytes,
+            ..self.inference.layer()
+        }
+    }
+}
+
+impl Inference {
+    /// The settings layer that these flags (and their environment twins) make.
+    pub fn layer(&self) -> Layer {
+        Layer {
+            model: self.model.clone(),
+            ort_lib: self.ort_lib.clone(),
+            engine: self.engine,
+            device: self.device,
+            threads: self.threads,
+            ..Layer::default()
+        }
+    }
+}
+
+/// `celaje backfill`.
+#[derive(Clone, Debug, Args)]
+pub struct Backfill {
+    /// First minute, station local time: YYYY-MM-DDTHH:MM, or a date for its first minute
+    #[arg(long, alias = "from", value_name = "TIME", env = "CELAJE_DESDE", value_parser = Moment::parse)]
+    pub desde: Moment,
+    /// Last minute, included: YYYY-MM-DDTHH:MM, or a date for its last minute
+    #[arg(long, alias = "to", value_name = "TIME", env = "CELAJE_HASTA", value_parser = Moment::parse)]
+    pub hasta: Moment,
+    /// Take the pictures from this folder instead of the camera
+    #[arg(long, value_name = "FOLDER", env = "CELAJE_DIR")]
+    pub dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub work: Work,
+    /// Ask again for pictures that an earlier run found missing or unreadable
+    #[arg(long, env = "CELAJE_RETRY_MISSED", value_parser = FalseyValueParser::new())]
+    pub retry_missed: bool,
+    /// Classify stored slots again with the present model
+    #[arg(long, env = "CELAJE_REPROCESS", value_parser = FalseyValueParser::new())]
+    pub reprocess: bool,
+    /// Print one JSON object as the last line
+    #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+    pub json: bool,
+    /// No progress, no notices; with --json no summary line either
+    #[arg(long, env = "CELAJE_QUIET", value_parser = FalseyValueParser::new())]
+    pub quiet: bool,
+}
+
+/// `celaje predict`.
+#[derive(Clone, Debug, Args)]
+pub struct Predict {
+    /// Picture files, or folders of them
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// One JSON object a picture
+    #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+    pub json: bool,
+    /// Write pictures with the mask laid over them into this folder
+    #[arg(long, value_name = "DIR", env = "CELAJE_OVERLAY")]
+    pub overlay: Option<PathBuf>,
+    /// Judge this station's region of interest instead of the whole picture
+    #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
+    pub station: Option<String>,
+    #[command(flatten)]
+    pub inference: Inference,
+}
+
+/// `celaje simulate`.
+#[derive(Clone, Debug, Args)]
+pub struct Simulate {
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, value_name = "PORT", env = "CELAJE_PORT", default_value_t = 8088)]
+    pub port: u16,
+    /// Address to listen on
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "CELAJE_BIND",
+        default_value = "127.0.0.1"
+    )]
+    pub bind: IpAddr,
+    /// First minute that has pictures [default: all up to now]
+    #[arg(long, alias = "desde", value_name = "TIME", env = "CELAJE_FROM", value_parser = Moment::parse, requires = "to")]
+    pub from: Option<Moment>,
+    /// Last minute that has pictures
+    #[arg(long, alias = "hasta", value_name = "TIME", env = "CELAJE_TO", value_parser = Moment::parse, requires = "from")]
+    pub to: Option<Moment>,
+    /// What the camera looks at
+    #[arg(
+        long,
+        value_name = "SCENE",
+        env = "CELAJE_SCENE",
+        default_value = "landscape"
+    )]
+    pub scene: Scene,
+    /// Size of the pictures
+    #[arg(long, value_name = "WxH", env = "CELAJE_SIZE", default_value = "800x600", value_parser = parse_size)]
+    pub size: (u32, u32),
+    /// Seed of the weather: another number, another sky
+    #[arg(long, value_name = "N", env = "CELAJE_SEED", default_value_t = 1)]
+    pub seed: u64,
+    /// Station whose sun, clock and name are drawn [default: the first one in celaje.toml, else
+    /// rio-grande]
+    #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
+    pub station: Option<String>,
+    /// Where the pictures are served: in a folder a year, at the root, or both
+    #[arg(
+        long,
+        value_name = "LAYOUT",
+        env = "CELAJE_SERVED_LAYOUT",
+        default_value = "both"
+    )]
+    pub layout: ServedLayout,
+}
+
+/// `celaje demo`.
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// End after the summary instead of keeping the simulated camera running
+    #[arg(long, env = "CELAJE_ONCE", value_parser = FalseyValueParser::new())]
+    pub once: bool,
+    /// Days to record; the last one is yesterday
+    #[arg(long, value_name = "N", env = "CELAJE_DAYS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=31))]
+    pub days: u32,
+    /// Folder for the demo's database and plot
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CELAJE_OUT",
+        default_value = "celaje-demo"
+    )]
+    pub out: PathBuf,
+    /// What the simulated camera looks at
+    #[arg(
+        long,
+        value_name = "SCENE",
+        env = "CELAJE_SCENE",
+        default_value = "landscape"
+    )]
+    pub scene: Scene,
+    #[command(flatten)]
+    pub inference: Inference,
+}
+
+/// `celaje doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub work: Work,
+    /// One JSON object instead of text
+    #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+    pub json: bool,
+}
+
+/// `celaje runtime`.
+#[derive(Clone, Debug, Args)]
+pub struct Runtime {
+    /// What to do with the library.
+    #[command(subcommand)]
+    pub action: RuntimeAction,
+}
+
+/// What to do with ONNX Runtime's library.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RuntimeAction {
+    /// Fetch the pinned ONNX Runtime, check it and put it into the user's cache
+    Install {
+        /// A wheel or a library on this disk, instead of the package index
+        #[arg(long = "from", value_name = "FILE", env = "CELAJE_RUNTIME_FROM")]
+        source: Option<PathBuf>,
+        /// Also when one is installed already
+        #[arg(long, env = "CELAJE_FORCE", value_parser = FalseyValueParser::new())]
+        force: bool,
+    },
+    /// Print the path of the library that would be used
+    Path,
+    /// List the libraries that are found; * marks the one that would be used
+    List,
+}
+
+/// `celaje completions`.
+#[derive(Clone, Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// Reads `WIDTHxHEIGHT`.
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    text.split_once('x')
+        .and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)))
+        .filter(|(w, h)| (32..=8192).contains(w) && (32..=8192).contains(h))
+        .ok_or_else(|| {
+            crate::say!(
+                "write it as 800x600, each side from 32 to 8192",
+                "escriba p. ej. 800x600, cada lado de 32 a 8192"
+            )
+            .to_string()
+        })
+}

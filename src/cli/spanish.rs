@@ -1,0 +1,467 @@
+//! The help texts in Spanish.
+//!
+//! The English ones are the doc comments of the command-line types; these take their place when
+//! the language is Spanish. A test sees to it that none is missing. What clap itself writes about a
+//! flag (its values, its default, its variable) is put into the text, in Spanish too.
+
+use std::error::Error as _;
+
+use clap::builder::Str;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, Error};
+
+const COMMANDS: &[(&str, &str)] = &[
+    (
+        "celaje",
+        "Convierte una cámara de cielo en un registro fiable de nubosidad.",
+    ),
+    (
+        "backfill",
+        "Descarga, clasifica y guarda las imágenes de un rango de tiempo",
+    ),
+    (
+        "predict",
+        "Juzga archivos de imagen; no toca ninguna base de datos",
+    ),
+    (
+        "simulate",
+        "Sirve imágenes dibujadas de una cámara de cielo, en la propia máquina",
+    ),
+    (
+        "demo",
+        "Muestra el programa entero en acción con imágenes dibujadas",
+    ),
+    (
+        "doctor",
+        "Revisa motor, modelo, base de datos y cámara, y dice qué hacer con cada uno",
+    ),
+    (
+        "runtime",
+        "Instala o busca la biblioteca del motor de inferencia",
+    ),
+    (
+        "install",
+        "Descarga el ONNX Runtime fijado, lo verifica y lo guarda en la caché del usuario",
+    ),
+    ("path", "Muestra la ruta de la biblioteca que se usaría"),
+    (
+        "list",
+        "Enumera las bibliotecas que se hallan; * señala la que se usaría",
+    ),
+    (
+        "completions",
+        "Escribe un guion de autocompletado para un intérprete de órdenes",
+    ),
+    ("help", "Muestra esta ayuda o la de una orden"),
+];
+
+/// By the flag's id, or by command and id where the id means another thing elsewhere.
+const ARGS: &[(&str, &str)] = &[
+    ("help", "Muestra esta ayuda"),
+    (
+        "version",
+        "Muestra la versión, su commit y los motores de inferencia",
+    ),
+    (
+        "config",
+        "Archivo de ajustes [por omisión: ./celaje.toml, luego la carpeta de configuración del usuario]",
+    ),
+    (
+        "lang",
+        "Idioma de los mensajes [por omisión: el del entorno]",
+    ),
+    (
+        "log",
+        "Qué se anota en stderr: off, error, warn, info, debug, trace, o un filtro como celaje=debug",
+    ),
+    (
+        "station",
+        "Estación, por su id en celaje.toml [por omisión: la primera que nombra, o rio-grande]",
+    ),
+    (
+        "predict.station",
+        "Juzga la región de interés de esta estación en vez de la imagen entera",
+    ),
+    (
+        "simulate.station",
+        "Estación cuyo sol, reloj y nombre se dibujan [por omisión: la primera de celaje.toml, o rio-grande]",
+    ),
+    (
+        "url_base",
+        "Dirección base de las imágenes [por omisión: la de la estación]",
+    ),
+    (
+        "layout",
+        "Dónde están las imágenes de un año bajo la base: auto lo averigua por año, year en BASE/AAAA/, root en BASE/ [por omisión: auto]",
+    ),
+    (
+        "simulate.layout",
+        "Dónde se sirven las imágenes: en una carpeta por año (year), en la raíz (root) o en ambas (both)",
+    ),
+    (
+        "db",
+        "Archivo de la base de datos [por omisión: registros-octas.db]",
+    ),
+    (
+        "concurrency",
+        "Peticiones simultáneas al servidor [por omisión: 16]",
+    ),
+    ("batch", "Imágenes de un lote completo [por omisión: 8]"),
+    (
+        "timeout",
+        "Segundos que puede tardar una imagen entera [por omisión: 60]",
+    ),
+    (
+        "max_bytes",
+        "Bytes de una imagen como máximo [por omisión: 20000000]",
+    ),
+    (
+        "model",
+        "Modelo ONNX, con su manifiesto ARCHIVO.toml al lado [por omisión: el incluido]",
+    ),
+    (
+        "ort_lib",
+        "Biblioteca compartida de ONNX Runtime [por omisión: se busca]",
+    ),
+    (
+        "engine",
+        "Motor de inferencia: auto toma ONNX Runtime si halla su biblioteca y acepta el modelo, si no rten, que viene incluido [por omisión: auto]",
+    ),
+    (
+        "device",
+        "Dónde corre el motor: auto toma CUDA si está compilado y funciona, si no el procesador [por omisión: auto]",
+    ),
+    (
+        "threads",
+        "Sesiones de inferencia, un hilo cada una [por omisión: el número de núcleos]",
+    ),
+    (
+        "desde",
+        "Primer minuto, hora local de la estación: AAAA-MM-DDTHH:MM, o una fecha por su primer minuto",
+    ),
+    (
+        "hasta",
+        "Último minuto, incluido: AAAA-MM-DDTHH:MM, o una fecha por su último minuto",
+    ),
+    (
+        "dir",
+        "Toma las imágenes de esta carpeta en vez de la cámara",
+    ),
+    (
+        "retry_missed",
+        "Pide de nuevo las imágenes que una corrida anterior no halló o no pudo leer",
+    ),
+    (
+        "reprocess",
+        "Clasifica otra vez con el modelo actual los turnos ya guardados",
+    ),
+    ("json", "Escribe un objeto JSON en vez de texto"),
+    ("backfill.json", "Escribe un objeto JSON como última línea"),
+    ("predict.json", "Escribe un objeto JSON por imagen"),
+    (
+        "quiet",
+        "Sin progreso ni avisos; con --json, tampoco la línea de resumen",
+    ),
+    ("paths", "Archivos de imagen, o carpetas con ellos"),
+    (
+        "overlay",
+        "Escribe en esta carpeta imágenes con la máscara encima",
+    ),
+    ("port", "Puerto en que escucha; 0 toma uno libre"),
+    ("bind", "Dirección en que escucha"),
+    (
+        "from",
+        "Primer minuto con imágenes [por omisión: todas hasta ahora]",
+    ),
+    ("to", "Último minuto con imágenes"),
+    (
+        "scene",
+        "Qué mira la cámara: landscape es un objetivo común hacia el ecuador, con el horizonte abajo; fisheye, un ojo de pez hacia el cenit",
+    ),
+    ("size", "Tamaño de las imágenes"),
+    ("seed", "Semilla del tiempo: otro número, otro cielo"),
+    (
+        "once",
+        "Termina tras el resumen en vez de mantener la cámara simulada",
+    ),
+    ("days", "Días que registra; el último es ayer"),
+    (
+        "out",
+        "Carpeta para la base y el gráfico de la demostración",
+    ),
+    (
+        "source",
+        "Un paquete wheel o una biblioteca de este disco, en vez del índice de paquetes",
+    ),
+    ("force", "También cuando ya hay una instalada"),
+    ("shell", "El intérprete de órdenes"),
+];
+
+/// What stands for a value.
+const VALUES: &[(&str, &str)] = &[
+    ("FILE", "ARCHIVO"),
+    ("FOLDER", "CARPETA"),
+    ("DIR", "CARPETA"),
+    ("FILE|DIR", "ARCHIVO|CARPETA"),
+    ("LANG", "IDIOMA"),
+    ("FILTER", "FILTRO"),
+    ("LAYOUT", "DISPOSICIÓN"),
+    ("SECONDS", "SEGUNDOS"),
+    ("ENGINE", "MOTOR"),
+    ("DEVICE", "DISPOSITIVO"),
+    ("TIME", "HORA"),
+    ("PORT", "PUERTO"),
+    ("ADDRESS", "DIRECCIÓN"),
+    ("SCENE", "ESCENA"),
+    ("WxH", "ANxAL"),
+    ("SHELL", "INTÉRPRETE"),
+    ("COMMAND", "ORDEN"),
+];
+
+/// Flags that every command has.
+const GLOBAL: [&str; 3] = ["config", "lang", "log"];
+
+fn find<'a>(table: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
+    table
+        .iter()
+        .find(|(id, _)| *id == name)
+        .map(|(_, text)| *text)
+}
+
+/// `command` with its help in Spanish.
+pub fn localize(mut command: Command) -> Command {
+    // Built first, so that clap's own help flag and help command are there to be translated.
+    command.build();
+    translate(command)
+}
+
+fn translate(command: Command) -> Command {
+    let name = command.get_name().to_owned();
+    let mut command = command
+        .subcommand_help_heading("Órdenes")
+        .subcommand_value_name("ORDEN")
+        .help_template("{about-with-newline}\nUso: {usage}\n\n{all-args}")
+        .mut_args(|arg| argument(&name, arg))
+        .mut_subcommands(translate);
+    if let Some(text) = find(COMMANDS, &name) {
+        command = command.about(text).long_about(None);
+    }
+    let usage = command.render_usage().to_string();
+    let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage);
+    let usage = usage
+        .replace("[OPTIONS]", "[OPCIONES]")
+        .replace("[COMMAND]", "[ORDEN]");
+    command.override_usage(usage)
+}
+
+fn argument(command: &str, arg: Arg) -> Arg {
+    let id = arg.get_id().to_string();
+    let heading = if arg.is_positional() {
+        "Argumentos"
+    } else if GLOBAL.contains(&id.as_str()) {
+        "Opciones generales"
+    } else {
+        "Opciones"
+    };
+    let mut arg = arg.help_heading(heading);
+    let text = find(ARGS, &format!("{command}.{id}")).or_else(|| find(ARGS, &id));
+    let Some(text) = text else { return arg };
+    let mut notes = String::from(text);
+    let mut note = |what: &str, list: Vec<String>| {
+        if !list.is_empty() {
+            notes.push_str(&format!(" [{what}: {}]", list.join(", ")));
+        }
+    };
+    if arg.get_action().takes_values() {
+        let values = arg.get_possible_values();
+        note(
+            "valores",
+            values.iter().map(|v| v.get_name().to_owned()).collect(),
+        );
+        let defaults = arg.get_default_values().iter();
+        note(
+            "por omisión",
+            defaults.map(|v| v.to_string_lossy().into()).collect(),
+        );
+        let names = arg.get_value_names().unwrap_or_default();
+        let names: Vec<_> = names
+            .iter()
+            .map(|name| find(VALUES, name).map_or_else(|| name.clone(), Str::from))
+            .collect();
+        if !names.is_empty() {
+            arg = arg.value_names(names);
+        }
+    }
+    let variable = arg.get_env().map(|name| name.to_string_lossy().into());
+    note("entorno", variable.into_iter().collect());
+    arg.help(notes)
+        .long_help(None::<&str>)
+        .hide_possible_values(true)
+        .hide_default_value(true)
+        .hide_env(true)
+}
+
+/// What is wrong with a command line, in Spanish; none where clap's own words have to do.
+pub fn explain(error: &Error) -> Option<String> {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let arg = context(ContextKind::InvalidArg);
+    let value = context(ContextKind::InvalidValue);
+    let text = match error.kind() {
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let (arg, value) = (arg?, value?);
+            if value.is_empty() {
+                format!("falta un valor para '{arg}'")
+            } else {
+                let why = error.source().map(|why| format!(": {why}"));
+                let known = context(ContextKind::ValidValue);
+                let known = known.map(|known| format!(" [valores posibles: {known}]"));
+                let why = why.or(known).unwrap_or_default();
+                format!("el valor '{value}' no sirve para '{arg}'{why}")
+            }
+        }
+        ErrorKind::UnknownArgument => {
+            let hint = context(ContextKind::SuggestedArg)
+                .map(|hint| format!("; ¿quiso decir '{hint}'?"))
+                .unwrap_or_default();
+            format!("no se conoce '{}'{hint}", arg?)
+        }
+        ErrorKind::InvalidSubcommand => {
+            let hint = context(ContextKind::SuggestedSubcommand)
+                .map(|hint| format!("; ¿quiso decir '{hint}'?"))
+                .unwrap_or_default();
+            format!(
+                "no se conoce la orden '{}'{hint}",
+                context(ContextKind::InvalidSubcommand)?
+            )
+        }
+        ErrorKind::MissingRequiredArgument => format!("falta {}", arg?),
+        ErrorKind::ArgumentConflict => format!("'{}' está de más", arg?),
+        ErrorKind::NoEquals | ErrorKind::WrongNumberOfValues | ErrorKind::TooFewValues => {
+            format!("falta un valor para '{}'", arg?)
+        }
+        _ => return None,
+    };
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn check(command: &Command) {
+        let name = command.get_name();
+        assert!(
+            find(COMMANDS, name).is_some(),
+            "no Spanish text for the command '{name}'"
+        );
+        for arg in command.get_arguments() {
+            let id = arg.get_id().as_str();
+            assert!(
+                find(ARGS, id).is_some(),
+                "no Spanish text for '{id}' of '{name}'"
+            );
+        }
+        command.get_subcommands().for_each(check);
+    }
+
+    #[test]
+    fn every_command_and_flag_has_a_spanish_text() {
+        check(&crate::cli::Cli::command());
+    }
+
+    #[test]
+    fn no_text_is_left_over() {
+        fn names(command: &Command, into: &mut Vec<String>) {
+            let name = command.get_name();
+            into.push(name.to_owned());
+            for arg in command.get_arguments() {
+                into.push(arg.get_id().to_string());
+                into.push(format!("{name}.{}", arg.get_id()));
+            }
+            command.get_subcommands().for_each(|c| names(c, into));
+        }
+        let mut known = vec!["help".to_owned()];
+        names(&crate::cli::Cli::command(), &mut known);
+        for (name, _) in COMMANDS.iter().chain(ARGS) {
+            assert!(known.iter().any(|k| k == name), "nothing is called {name}");
+        }
+    }
+
+    #[test]
+    fn the_spanish_help_is_spanish() {
+        fn check(mut command: Command) {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Uso: celaje"), "{help}");
+            for english in [
+                "Print", "Usage", "OPTIONS", "Options", "Commands", "Possible", "default:", "env:",
+                "<FILE", "<TIME", "This ", " the ",
+            ] {
+                assert!(!help.contains(english), "'{english}' in:\n{help}");
+            }
+            for subcommand in command.get_subcommands() {
+                check(subcommand.clone());
+            }
+        }
+        check(localize(crate::cli::Cli::command()));
+    }
+
+    #[test]
+    fn translated_commands_parse_as_the_english_ones() {
+        let line = [
+            "celaje",
+            "backfill",
+            "--from",
+            "2024-01-01",
+            "--to",
+            "2024-01-02",
+            "--layout",
+            "year",
+            "--json",
+            "--log",
+            "info",
+        ];
+        let matches = localize(crate::cli::Cli::command())
+            .try_get_matches_from(line)
+            .unwrap();
+        assert_eq!(matches.subcommand_name(), Some("backfill"));
+        let help = localize(crate::cli::Cli::command())
+            .try_get_matches_from(["celaje", "help", "backfill"])
+            .unwrap_err();
+        assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp);
+        assert!(help.to_string().contains("Uso: celaje backfill"), "{help}");
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_explained_in_spanish() {
+        let explained = |line: &str| {
+            let command = localize(crate::cli::Cli::command());
+            explain(&command.try_get_matches_from(line.split(' ')).unwrap_err()).unwrap()
+        };
+        let range = "celaje backfill --desde 2024-01-01";
+        for (line, words) in [
+            (
+                format!("{range} --hasta ayer"),
+                "el valor 'ayer' no sirve para '--hasta",
+            ),
+            (
+                format!("{range} --hasta 2024-01-02 --engine x"),
+                "valores posibles: auto",
+            ),
+            (range.to_owned(), "falta --hasta"),
+            (format!("{range} --hasta"), "falta un valor para '--hasta"),
+            (
+                format!("{range} --asta 2024-01-02"),
+                "¿quiso decir '--hasta'?",
+            ),
+            ("celaje bakfill".to_owned(), "¿quiso decir 'backfill'?"),
+        ] {
+            let explained = explained(&line);
+            assert!(explained.contains(words), "{line}: {explained}");
+        }
+    }
+}

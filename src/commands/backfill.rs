@@ -1,0 +1,316 @@
+//! `celaje backfill`: fetch, classify and store a range of time.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::app::{Pipeline, RunPolicy, RunReport, Setup};
+use crate::camera::Source;
+use crate::commands::output;
+use crate::commands::progress::RunBar;
+use crate::commands::signals::{DrainOnSignal, Signal};
+use crate::error::{Failure, Result};
+use crate::model::choose;
+use crate::model::source::Model;
+use crate::pipeline::slot::SlotRange;
+use crate::say;
+use crate::settings::Settings;
+use crate::store::{Adopted, Database};
+use crate::text::Text;
+
+/// What to record, and how to tell of it.
+pub struct BackfillOptions {
+    /// Station, database, model and sizes.
+    pub settings: Settings,
+    /// The range of slots.
+    pub range: SlotRange,
+    /// A folder to take the pictures from instead of the camera.
+    pub dir: Option<PathBuf>,
+    /// What happens to slots that the record knows.
+    pub policy: RunPolicy,
+    /// One JSON object as the last line.
+    pub json: bool,
+    /// No progress, no notices.
+    pub quiet: bool,
+}
+
+/// A recorded range.
+pub struct Recorded {
+    /// How the run went.
+    pub report: RunReport,
+    /// The signal that ended it early.
+    pub signal: Option<Signal>,
+    /// The engine, in words.
+    pub engine: String,
+    /// Name and version of the model.
+    pub model: String,
+}
+
+/// Runs the command; gives its exit status.
+///
+/// # Errors
+/// What keeps the run from starting or ends it early, the latter after the summary of what was
+/// done.
+pub async fn run(options: BackfillOptions) -> Result<u8> {
+    let (json, quiet, range) = (options.json, options.quiet, options.range);
+    let station = options.settings.station.id.clone();
+    let address = options.settings.station.url_base.clone();
+    let recorded = record(options).await?;
+    if !quiet {
+        tell_misses(&recorded.report);
+        tell_pending(&recorded.report);
+    }
+    if !(json && quiet) {
+        output::line(&recorded.report.end.ledger)?;
+    }
+    if json {
+        output::line(Summary::new(&station, range, &recorded).to_json())?;
+    }
+    if let Some(failure) = recorded.report.end.failure {
+        return Err(failure);
+    }
+    if let Some(signal) = recorded.signal {
+        return Ok(signal.exit_status());
+    }
+    if recorded.report.host_unreachable() {
+        let url = url::Url::parse(&address).ok();
+        let host = url
+            .as_ref()
+            .and_then(url::Url::host_str)
+            .unwrap_or_default();
+        return Err(Failure::unreachable(say!(
+            "no request reached the host '{host}'; check the network and --url-base",
+            "ninguna petición llegó al servidor '{host}'; revise la red y --url-base"
+        )));
+    }
+    Ok(0)
+}
+
+/// Records the range and prints nothing but notices and progress, on stderr.
+///
+/// # Errors
+/// What keeps the run from starting.
+pub async fn record(options: BackfillOptions) -> Result<Recorded> {
+    let BackfillOptions {
+        mut settings,
+        range,
+        dir,
+        mut policy,
+        quiet,
+        ..
+    } = options;
+    let notice = |text: &Text| {
+        if !quiet {
+            output::note(text);
+        }
+    };
+    // What a server did not have says nothing about a folder.
+    policy.retry_missed |= dir.is_some();
+    let source = picture_source(dir, &settings.station.url_base)?;
+    let model = Arc::new(Model::resolve(settings.model.as_deref())?);
+    model.notice.iter().for_each(notice);
+    let (engine, notices) = choose::engine(
+        settings.engine,
+        settings.device,
+        settings.ort_lib.as_deref(),
+        &model,
+        1,
+    )?;
+    notices.iter().for_each(notice);
+    let opened = Database::open(&settings.db, &settings.station)?;
+    if let Some(adopted) = &opened.adopted {
+        notice(&adopted_text(adopted));
+    }
+    let (engine_name, model_name) = (engine.describe(), model.label());
+    if std::io::stderr().is_terminal() {
+        notice(&say!(
+            "model {model_name} on {engine_name}",
+            "modelo {model_name} en {engine_name}"
+        ));
+    }
+    if !settings.batch_given {
+        settings.tuning.batch = engine.usual_batch();
+    }
+    let pipeline = Pipeline::start(Setup {
+        station: Arc::new(settings.station),
+        source,
+        model,
+        engine,
+        database: opened.database,
+        tuning: settings.tuning,
+        policy,
+    })?;
+    let signals = DrainOnSignal::watch(pipeline.drainer());
+    let bar = RunBar::follow(pipeline.progress(), quiet);
+    let report = pipeline.run(range).await;
+    drop(bar);
+    let signal = signals.seen();
+    drop(signals);
+    drop(pipeline.stop().await);
+    Ok(Recorded {
+        report: report?,
+        signal,
+        engine: engine_name,
+        model: model_name,
+    })
+}
+
+/// What became of the replaced system's rows.
+fn adopted_text(adopted: &Adopted) -> Text {
+    let Adopted {
+        rows,
+        placed,
+        kept_verbatim,
+        copy,
+    } = adopted;
+    let copy = copy.display();
+    say!(
+        "the replaced system's {rows} rows were taken over ({placed} as observations, {kept_verbatim} kept as they were); a copy of the file is '{copy}'",
+        "se tomaron las {rows} filas del sistema anterior ({placed} como observaciones, {kept_verbatim} tal como estaban); hay una copia del archivo en '{copy}'"
+    )
+}
+
+/// The folder, or the camera's base address.
+///
+/// # Errors
+/// When there is no such folder, or the address is no HTTP address.
+pub fn picture_source(dir: Option<PathBuf>, url_base: &str) -> Result<Source> {
+    if let Some(dir) = dir {
+        if !dir.is_dir() {
+            let shown = dir.display();
+            return Err(Failure::usage(say!(
+                "there is no folder '{shown}' to take pictures from; check --dir",
+                "no hay una carpeta '{shown}' de donde tomar imágenes; revise --dir"
+            )));
+        }
+        return Ok(Source::Folder(dir));
+    }
+    match url::Url::parse(url_base) {
+        Ok(base) if matches!(base.scheme(), "http" | "https") && base.has_host() => {
+            Ok(Source::Http(base))
+        }
+        _ => {
+            let shown = without_user(url_base);
+            Err(Failure::usage(say!(
+                "'{shown}' is no address of pictures; write --url-base http://host/path/",
+                "'{shown}' no es una dirección de imágenes; escriba --url-base http://servidor/ruta/"
+            )))
+        }
+    }
+}
+
+/// What was meant for an address, without what may be a user name and a password in it.
+fn without_user(text: &str) -> String {
+    let (scheme, rest) = match text.find("://") {
+        Some(end) => text.split_at(end + 3),
+        None => ("", text),
+    };
+    match rest.rsplit_once('@') {
+        Some((_, rest)) => format!("{scheme}…@{rest}"),
+        None => text.to_owned(),
+    }
+}
+
+/// The misses by reason, on stderr.
+pub(super) fn tell_misses(report: &RunReport) {
+    let by_reason = report.end.ledger.missed_by_reason();
+    if by_reason.is_empty() {
+        return;
+    }
+    let list: Vec<String> = by_reason
+        .iter()
+        .map(|(reason, n)| format!("{}={n}", reason.as_str()))
+        .collect();
+    let list = list.join(", ");
+    let known = report.end.skipped_misses;
+    let text = if known > 0 {
+        say!(
+            "missed: {list} ({known} known from earlier runs; --retry-missed asks for them again)",
+            "fallidos: {list} ({known} ya sabidos; --retry-missed los pide de nuevo)"
+        )
+    } else {
+        say!("missed: {list}", "fallidos: {list}")
+    };
+    output::note(text);
+}
+
+fn tell_pending(report: &RunReport) {
+    let pending = report.pending();
+    if pending > 0 {
+        output::note(say!(
+            "{pending} slots of the range are left; the same command goes on with them",
+            "quedan {pending} turnos del rango; la misma orden sigue con ellos"
+        ));
+    }
+}
+
+/// The machine-readable summary.
+#[derive(Serialize)]
+struct Summary<'a> {
+    station: &'a str,
+    from: String,
+    to: String,
+    total: u64,
+    new: u64,
+    duplicates: u64,
+    missed: u64,
+    missed_by_reason: BTreeMap<&'static str, u64>,
+    /// Of the duplicates, those classified again.
+    reprocessed: u64,
+    /// Slots of the range that an interrupted run did not come to.
+    pending: u64,
+    interrupted: bool,
+    elapsed_s: f64,
+    /// Pictures classified and stored a second.
+    images_per_s: f64,
+    engine: &'a str,
+    model: &'a str,
+}
+
+impl<'a> Summary<'a> {
+    fn new(station: &'a str, range: SlotRange, recorded: &'a Recorded) -> Self {
+        let Recorded {
+            report,
+            signal,
+            engine,
+            model,
+        } = recorded;
+        let ledger = &report.end.ledger;
+        let elapsed_s = report.elapsed.as_secs_f64();
+        let classified = (ledger.new_rows() + ledger.reprocessed()) as f64;
+        let rounded = |x: f64| (x * 1000.0).round() / 1000.0;
+        let minute = |t: chrono::NaiveDateTime| t.format("%Y-%m-%dT%H:%M").to_string();
+        Self {
+            station,
+            from: minute(range.from()),
+            to: minute(range.to()),
+            total: ledger.total(),
+            new: ledger.new_rows(),
+            duplicates: ledger.duplicates(),
+            missed: ledger.missed(),
+            missed_by_reason: ledger
+                .missed_by_reason()
+                .iter()
+                .map(|(reason, n)| (reason.as_str(), *n))
+                .collect(),
+            reprocessed: ledger.reprocessed(),
+            pending: report.pending(),
+            interrupted: signal.is_some(),
+            elapsed_s: rounded(elapsed_s),
+            images_per_s: rounded(if elapsed_s > 0.0 {
+                classified / elapsed_s
+            } else {
+                0.0
+            }),
+            engine,
+            model,
+        }
+    }
+
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}"))
+    }
+}

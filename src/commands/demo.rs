@@ -1,0 +1,303 @@
+//! `celaje demo`: a simulated camera, a backfill of its last days, a plot.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{Days, NaiveDateTime, TimeDelta, Utc};
+
+use crate::app::{RunPolicy, Tuning};
+use crate::chart::day::{Reading, Timeline};
+use crate::chart::{png, spark, sun};
+use crate::commands::backfill::{BackfillOptions, record, tell_misses};
+use crate::commands::output;
+use crate::commands::signals::Signals;
+use crate::error::{Failure, Result};
+use crate::model::choose::EngineChoice;
+use crate::model::install;
+use crate::model::search::Search;
+use crate::pipeline::slot::{Slot, SlotRange};
+use crate::say;
+use crate::settings::Settings;
+use crate::simulate::options::SimulateOptions;
+use crate::simulate::server::start;
+use crate::simulate::{Scene, Studio};
+use crate::sky::okta::Okta;
+use crate::sky::sun::DayPhase;
+use crate::station::Station;
+use crate::store::Database;
+use crate::text::Lang;
+
+/// A picture may take this long to be drawn.
+const SLOW_DRAWING: Duration = Duration::from_secs(120);
+
+/// What the demonstration shows.
+pub struct DemoOptions {
+    /// Model, engine and sizes; the station's camera is not asked.
+    pub settings: Settings,
+    /// Days to record, the last one is yesterday.
+    pub days: u32,
+    /// Folder for the database and the plot.
+    pub out: PathBuf,
+    /// What the camera looks at.
+    pub scene: Scene,
+    /// End after the summary.
+    pub once: bool,
+}
+
+/// Runs the command; gives its exit status.
+///
+/// # Errors
+/// When the folder cannot be written, or the backfill cannot be done.
+pub async fn run(options: DemoOptions) -> Result<u8> {
+    let DemoOptions {
+        mut settings,
+        days,
+        out,
+        scene,
+        once,
+    } = options;
+    provide_engine(&settings).await;
+    let db = fresh_database(&out)?;
+    let station = settings.station.clone();
+    let range = last_days(&station, days)?;
+    let simulate = SimulateOptions {
+        port: 0,
+        range: Some(range),
+        scene,
+        ..SimulateOptions::for_station(&station)
+    };
+    let studio = Studio::new(simulate.spec());
+    let camera = start(simulate)?;
+    let (from, to, url) = (range.from(), range.to(), camera.base_url.clone());
+    output::note(say!(
+        "A simulated camera answers at {url}; recording {from} to {to}.",
+        "Una cámara simulada responde en {url}; se registra de {from} a {to}."
+    ));
+    settings.station.url_base.clone_from(&camera.base_url);
+    settings.db.clone_from(&db);
+    be_patient(&mut settings.tuning);
+    if scene == Scene::Fisheye {
+        settings.station.region = crate::station::region::Region::whole();
+    }
+    let recorded = record(BackfillOptions {
+        settings,
+        range,
+        dir: None,
+        policy: RunPolicy::default(),
+        json: false,
+        quiet: false,
+    })
+    .await?;
+    if let Some(failure) = recorded.report.end.failure {
+        return Err(failure);
+    }
+    tell_misses(&recorded.report);
+    let plot = out.join("demo.png");
+    let readings = Database::open_read_only(&db, &station)?.day_readings(range)?;
+    draw_plot(&station, range, &readings, &plot)?;
+    tell(&station, range, &readings, &studio)?;
+    let (db, plot) = (db.display(), plot.display());
+    let (model, engine) = (&recorded.model, &recorded.engine);
+    output::line(say!(
+        "Record: {db} · plot: {plot} · model {model} on {engine}",
+        "Registro: {db} · gráfico: {plot} · modelo {model} en {engine}"
+    ))?;
+    output::line(recorded.report.end.ledger)?;
+    if let Some(signal) = recorded.signal {
+        return Ok(signal.exit_status());
+    }
+    if !once {
+        output::note(say!(
+            "The simulated camera goes on at {url}; Ctrl-C ends it.",
+            "La cámara simulada sigue en {url}; Ctrl-C la termina."
+        ));
+        Signals::listen().next().await;
+    }
+    camera.stop().await;
+    Ok(0)
+}
+
+/// The simulated camera draws on the cores that also judge: it is asked for no more pictures at a
+/// time than these can draw, and given time on a slow or busy machine.
+fn be_patient(tuning: &mut Tuning) {
+    tuning.concurrency = tuning.concurrency.min(tuning.threads + 2);
+    tuning.http.read_timeout = tuning.http.read_timeout.max(SLOW_DRAWING);
+    tuning.http.total_timeout = tuning.http.total_timeout.max(SLOW_DRAWING);
+}
+
+/// Installs ONNX Runtime when there is none and the engine is not fixed to the other one.
+async fn provide_engine(settings: &Settings) {
+    if settings.engine == EngineChoice::Rten || settings.ort_lib.is_some() {
+        return;
+    }
+    if !Search::from_environment(None).candidates().is_empty() {
+        return;
+    }
+    let version = install::VERSION;
+    output::note(say!(
+        "Fetching ONNX Runtime {version} (once, into your cache folder)…",
+        "Descargando ONNX Runtime {version} (una vez, a su carpeta de caché)…"
+    ));
+    let installed = tokio::task::spawn_blocking(|| install::install(&install::Install::default()));
+    if let Ok(Err(failure)) = installed.await {
+        output::note(failure);
+    }
+}
+
+/// Removes what an earlier demo left in `out` and gives the database's path there.
+fn fresh_database(out: &Path) -> Result<PathBuf> {
+    let shown = out.display();
+    let cannot = |e: std::io::Error| {
+        Failure::environment(say!(
+            "the folder '{shown}' cannot be written: {e}; name another one with --out",
+            "no se puede escribir en la carpeta '{shown}': {e}; indique otra con --out"
+        ))
+    };
+    std::fs::create_dir_all(out).map_err(cannot)?;
+    for name in ["demo.db", "demo.db-wal", "demo.db-shm"] {
+        match std::fs::remove_file(out.join(name)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(cannot(e)),
+            _ => {}
+        }
+    }
+    Ok(out.join("demo.db"))
+}
+
+/// The whole days before today, by the station's clock.
+fn last_days(station: &Station, days: u32) -> Result<SlotRange> {
+    let today = station.zone.local(Utc::now()).date();
+    let from = today - Days::new(u64::from(days));
+    let range = SlotRange::new(
+        from.and_time(chrono::NaiveTime::MIN),
+        today.and_time(chrono::NaiveTime::MIN) - TimeDelta::minutes(1),
+    );
+    range.map_err(|e| Failure::usage(say!("{e}", "{e}")))
+}
+
+fn draw_plot(
+    station: &Station,
+    range: SlotRange,
+    readings: &[crate::store::Reading],
+    path: &Path,
+) -> Result<()> {
+    let slots: Vec<NaiveDateTime> = range
+        .slots(&station.minutes, station.zone)
+        .map(Slot::local)
+        .collect();
+    let readings: Vec<Reading> = readings.iter().filter_map(chart_reading).collect();
+    let misses: Vec<NaiveDateTime> = slots
+        .iter()
+        .copied()
+        .filter(|slot| !readings.iter().any(|reading| reading.local == *slot))
+        .collect();
+    let end = range.to() + TimeDelta::minutes(1);
+    let svg = Timeline {
+        lang: Lang::current(),
+        title: &say!(
+            "Cloud amount (simulated camera)",
+            "Nubosidad (cámara simulada)"
+        )
+        .to_string(),
+        station: &station.name,
+        range,
+        slots: &slots,
+        readings: &readings,
+        misses: &misses,
+        sun: &sun::track(
+            range.from(),
+            end,
+            station.zone,
+            station.latitude,
+            station.longitude,
+        ),
+    }
+    .svg();
+    let shown = path.display();
+    let cannot = |e: String| {
+        Failure::environment(say!(
+            "the plot '{shown}' cannot be written: {e}",
+            "no se puede escribir el gráfico '{shown}': {e}"
+        ))
+    };
+    let png = png::render(&svg, 1.0).map_err(|e| cannot(e.to_string()))?;
+    std::fs::write(path, png).map_err(|e| cannot(e.to_string()))
+}
+
+fn chart_reading(reading: &crate::store::Reading) -> Option<Reading> {
+    Some(Reading {
+        local: reading.slot,
+        okta: reading.okta,
+        cloud_fraction: reading.cloud_fraction,
+        confidence: reading.confidence.unwrap_or(0.0),
+        phase: reading.day_phase?,
+    })
+}
+
+/// A sparkline, and how the readings compare with what was drawn.
+fn tell(
+    station: &Station,
+    range: SlotRange,
+    readings: &[crate::store::Reading],
+    studio: &Studio,
+) -> Result<()> {
+    let by_slot: HashMap<NaiveDateTime, Okta> = readings
+        .iter()
+        .map(|reading| (reading.slot, reading.okta))
+        .collect();
+    let mut values = Vec::new();
+    let mut scores = [Score::default(), Score::default()];
+    for slot in range.slots(&station.minutes, station.zone) {
+        let read = by_slot.get(&slot.local()).copied();
+        values.push(read.map(|okta| f64::from(okta.eighths())));
+        if let Some(read) = read {
+            let (truth, _) = studio.truth(slot);
+            let phase = DayPhase::from_elevation(truth.solar_elevation);
+            let night = usize::from(phase != DayPhase::Day);
+            scores[night].add(read, truth.okta());
+        }
+    }
+    output::line(spark::line(&values, 72))?;
+    let [day, night] = scores.map(|score| score.to_string());
+    output::line(say!(
+        "Read against what was drawn: by day {day}; by twilight and night {night}",
+        "Lo leído frente a lo dibujado: de día {day}; en crepúsculo y noche {night}"
+    ))
+}
+
+/// How readings compare with the truth.
+#[derive(Clone, Copy, Default)]
+struct Score {
+    readings: u32,
+    exact: u32,
+    within_one: u32,
+}
+
+impl Score {
+    fn add(&mut self, read: Okta, truth: Okta) {
+        let off = read.eighths().abs_diff(truth.eighths());
+        self.readings += 1;
+        self.exact += u32::from(off == 0);
+        self.within_one += u32::from(off <= 1);
+    }
+}
+
+impl std::fmt::Display for Score {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            readings,
+            exact,
+            within_one,
+        } = *self;
+        if readings == 0 {
+            return f.write_str("–");
+        }
+        let share = |n: u32| 100.0 * f64::from(n) / f64::from(readings);
+        let (exact, close) = (share(exact), share(within_one));
+        let text = say!(
+            "{exact:.0} % exact, {close:.0} % within one okta ({readings})",
+            "{exact:.0} % exacto, {close:.0} % a una octa o menos ({readings})"
+        );
+        write!(f, "{text}")
+    }
+}

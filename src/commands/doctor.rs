@@ -1,0 +1,226 @@
+//! `celaje doctor`: what the program stands on, and what to do where it does not hold.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::camera::Source;
+use crate::camera::http::{HttpClient, picture_url};
+use crate::commands::backfill::picture_source;
+use crate::commands::output;
+use crate::error::Failure;
+use crate::model::choose;
+use crate::model::source::Model;
+use crate::pipeline::layout::Layout;
+use crate::pipeline::outcome::MissReason;
+use crate::pipeline::retry::RetryPolicy;
+use crate::pipeline::slot::{Slot, SlotRange};
+use crate::say;
+use crate::settings::Settings;
+use crate::station::{LayoutChoice, Station};
+use crate::store::error::StoreError;
+use crate::store::{Database, FileState};
+use crate::text::Text;
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+impl Check {
+    fn new(name: &'static str, result: Result<Text, Text>) -> Self {
+        let ok = result.is_ok();
+        Self {
+            name,
+            ok,
+            detail: result.unwrap_or_else(|e| e).to_string(),
+        }
+    }
+}
+
+/// Looks at engine, model, database and camera; exit status 0 when all hold, else 3.
+///
+/// Changes nothing and asks the camera for its newest picture alone.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub async fn run(settings: Settings, json: bool) -> Result<u8, Failure> {
+    let mut checks = Vec::new();
+    match Model::resolve(settings.model.as_deref()) {
+        Ok(model) => {
+            let (label, hash) = (model.label(), model.sha256.clone());
+            checks.push(Check::new(
+                "model",
+                Ok(say!("{label}, sha256 {hash}", "{label}, sha256 {hash}")),
+            ));
+            let library = settings.ort_lib.as_deref();
+            let chosen = choose::engine(settings.engine, settings.device, library, &model, 1);
+            checks.push(Check::new(
+                "engine",
+                match chosen {
+                    Ok((engine, notices)) => {
+                        let engine = engine.describe();
+                        let notices: Vec<_> = notices.iter().map(Text::to_string).collect();
+                        let notices = notices.join(" ");
+                        Ok(say!("{engine} {notices}", "{engine} {notices}"))
+                    }
+                    Err(failure) => Err(failure.text),
+                },
+            ));
+        }
+        Err(failure) => checks.push(Check::new("model", Err(failure.text))),
+    }
+    checks.push(Check::new("database", database(&settings)));
+    checks.push(Check::new("camera", camera(&settings).await));
+    let ok = checks.iter().all(|check| check.ok);
+    if json {
+        let report = serde_json::json!({
+            "ok": ok,
+            "version": super::version::short(),
+            "station": settings.station.id,
+            "checks": checks,
+        });
+        output::line(report)?;
+    } else {
+        output::line(format!("celaje {}", super::version::short()))?;
+        for Check { name, ok, detail } in &checks {
+            let mark = if *ok { "✔" } else { "✘" };
+            output::line(format!("{mark} {}: {}", title(name), detail.trim()))?;
+        }
+    }
+    Ok(if ok { 0 } else { 3 })
+}
+
+/// A check's name for people.
+fn title(name: &str) -> Text {
+    match name {
+        "model" => say!("model", "modelo"),
+        "engine" => say!("engine", "motor"),
+        "database" => say!("database", "base de datos"),
+        "camera" => say!("camera", "cámara"),
+        _ => say!("{name}", "{name}"),
+    }
+}
+
+fn database(settings: &Settings) -> Result<Text, Text> {
+    let shown = settings.db.display();
+    if !settings.db.exists() {
+        return Ok(say!(
+            "'{shown}' is not there yet; the first backfill makes it",
+            "'{shown}' todavía no existe; el primer backfill la crea"
+        ));
+    }
+    match Database::examine(&settings.db) {
+        Ok(FileState::Replaced { rows }) => {
+            return Ok(say!(
+                "'{shown}' is the replaced system's, with {rows} rows; the first backfill takes them over and keeps a copy of the file",
+                "'{shown}' es del sistema anterior, con {rows} filas; el primer backfill las incorpora y guarda una copia del archivo"
+            ));
+        }
+        Ok(FileState::Outdated) => {
+            return Ok(say!(
+                "'{shown}' is of an older form; the next backfill brings it up to date",
+                "'{shown}' tiene una forma anterior; el próximo backfill la pondrá al día"
+            ));
+        }
+        Ok(FileState::New) => {
+            return Ok(say!(
+                "'{shown}' is empty; the first backfill fills it",
+                "'{shown}' está vacía; el primer backfill la llena"
+            ));
+        }
+        Ok(FileState::Current) | Err(_) => {}
+    }
+    let describe = || {
+        let mut database = Database::open_read_only(&settings.db, &settings.station)?;
+        Ok::<_, StoreError>((database.quick_check()?, database.summary()?))
+    };
+    match describe() {
+        Ok((faults, _)) if !faults.is_empty() => {
+            let faults = faults.join("; ");
+            Err(say!(
+                "'{shown}' is damaged: {faults}; restore a copy, or make a new one with `sqlite3 {shown} .recover`",
+                "'{shown}' está dañada: {faults}; restaure una copia, o haga otra con `sqlite3 {shown} .recover`"
+            ))
+        }
+        Ok((_, summary)) => {
+            let (rows, misses, schema) =
+                (summary.observations, summary.misses, summary.schema_version);
+            Ok(say!(
+                "'{shown}': sound, {rows} rows, {misses} misses, schema {schema}",
+                "'{shown}': sana, {rows} filas, {misses} fallidos, esquema {schema}"
+            ))
+        }
+        Err(error) => Err(crate::error::Failure::from(error).text),
+    }
+}
+
+async fn camera(settings: &Settings) -> Result<Text, Text> {
+    let station = &settings.station;
+    let source = picture_source(None, &station.url_base).map_err(|failure| failure.text)?;
+    let Source::Http(base) = source.clone() else {
+        return Ok(say!("none", "ninguna"));
+    };
+    let mut limits = settings.tuning.http.clone();
+    limits.total_timeout = limits.total_timeout.min(Duration::from_secs(20));
+    limits.retry = RetryPolicy {
+        retries: 0,
+        ..limits.retry
+    };
+    let client = HttpClient::new(&source, limits, CancellationToken::new()).map_err(|e| {
+        say!(
+            "{e}; check the certificates of this system",
+            "{e}; revise los certificados"
+        )
+    })?;
+    let Some(slot) = newest_slot(station) else {
+        return Err(say!(
+            "no slot lies in the last two days",
+            "ningún turno en los últimos dos días"
+        ));
+    };
+    let places: &[Layout] = match station.layout {
+        LayoutChoice::Auto => &[Layout::Root, Layout::Year],
+        LayoutChoice::Year => &[Layout::Year],
+        LayoutChoice::Root => &[Layout::Root],
+    };
+    let host = base.host_str().unwrap_or_default().to_owned();
+    let mut last = None;
+    for layout in places {
+        match client.get(picture_url(&base, *layout, slot)).await {
+            Ok(body) => {
+                let (layout, size) = (layout.as_str(), body.bytes.len());
+                return Ok(say!(
+                    "{host} gave the picture of {slot} ({size} bytes, layout {layout})",
+                    "{host} dio la imagen de {slot} ({size} bytes, disposición {layout})"
+                ));
+            }
+            Err(refusal) => last = refusal,
+        }
+    }
+    let (reason, detail) = last.map_or((MissReason::Timeout, String::new()), |refusal| {
+        (refusal.reason, refusal.detail)
+    });
+    Err(match reason {
+        MissReason::NotFound => say!(
+            "{host} answers but has no picture of {slot}; is the camera at work, is --url-base right?",
+            "{host} responde pero no tiene la imagen de {slot}; ¿funciona la cámara, es correcta --url-base?"
+        ),
+        _ => say!(
+            "{host} gave nothing ({detail}); check the network and --url-base",
+            "{host} no dio nada ({detail}); revise la red y --url-base"
+        ),
+    })
+}
+
+/// The newest slot whose picture should be there: the trigger comes a minute after it.
+fn newest_slot(station: &Station) -> Option<Slot> {
+    let now = station.zone.local(Utc::now() - TimeDelta::minutes(1));
+    let range = SlotRange::new(now - TimeDelta::days(2), now).ok()?;
+    range.slots(&station.minutes, station.zone).last()
+}

@@ -1,0 +1,190 @@
+//! One file a subcommand: each takes its options, does its work, and gives an exit status.
+
+pub mod backfill;
+pub mod demo;
+pub mod doctor;
+pub mod output;
+pub mod predict;
+pub mod progress;
+pub mod runtime;
+pub mod signals;
+pub mod simulate;
+pub mod version;
+
+use std::path::Path;
+
+use clap::CommandFactory;
+
+use crate::app::RunPolicy;
+use crate::cli::moment::Moment;
+use crate::cli::{self, Cli, Command, Global, RuntimeAction};
+use crate::error::{Failure, Result};
+use crate::model::choose;
+use crate::model::install::Install;
+use crate::model::source::Model;
+use crate::pipeline::slot::SlotRange;
+use crate::say;
+use crate::settings::{Layer, Settings};
+use crate::simulate::options::SimulateOptions;
+use crate::station::region::Region;
+
+/// Does what the command line asks for; gives the exit status.
+///
+/// To be called inside an actix system.
+///
+/// # Errors
+/// What the user has to act on.
+pub async fn dispatch(cli: Cli) -> Result<u8> {
+    let Global { config, .. } = cli.global;
+    let config = config.as_deref();
+    if cli.version {
+        output::line(version::long())?;
+        return Ok(0);
+    }
+    let Some(command) = cli.command else {
+        return Err(Failure::usage(say!(
+            "no command was given; `celaje --help` lists them",
+            "falta una orden; `celaje --help` las enumera"
+        )));
+    };
+    match command {
+        Command::Backfill(args) => backfill(args, config).await,
+        Command::Predict(args) => predict(args, config),
+        Command::Simulate(args) => simulate::run(simulate_options(&args, config)?).await,
+        Command::Demo(args) => {
+            let settings = settle(args.inference.layer(), config)?;
+            let cli::Demo {
+                once,
+                days,
+                out,
+                scene,
+                ..
+            } = args;
+            demo::run(demo::DemoOptions {
+                settings,
+                days,
+                out,
+                scene,
+                once,
+            })
+            .await
+        }
+        Command::Doctor(args) => doctor::run(settle(args.work.layer(), config)?, args.json).await,
+        Command::Runtime(args) => runtime(args.action, config),
+        Command::Completions(args) => {
+            let mut command = Cli::command();
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut command, "celaje", &mut script);
+            output::line(String::from_utf8_lossy(&script).trim_end())?;
+            Ok(0)
+        }
+    }
+}
+
+fn settle(flags: Layer, config: Option<&Path>) -> Result<Settings> {
+    Settings::resolve(flags, config, |name| std::env::var(name).ok())
+}
+
+/// The range between two flags.
+fn ordered(from: Moment, to: Moment, from_flag: &str, to_flag: &str) -> Result<SlotRange> {
+    Moment::range(from, to).map_err(|e| {
+        let form = "%Y-%m-%dT%H:%M";
+        let (from, to) = (e.from.format(form), e.to.format(form));
+        Failure::usage(say!(
+            "{to_flag} ({to}) lies before {from_flag} ({from}); swap them",
+            "{to_flag} ({to}) es anterior a {from_flag} ({from}); inviértalos"
+        ))
+    })
+}
+
+async fn backfill(args: cli::Backfill, config: Option<&Path>) -> Result<u8> {
+    let range = ordered(args.desde, args.hasta, "--desde", "--hasta")?;
+    backfill::run(backfill::BackfillOptions {
+        settings: settle(args.work.layer(), config)?,
+        range,
+        dir: args.dir,
+        policy: RunPolicy {
+            retry_missed: args.retry_missed,
+            reprocess: args.reprocess,
+        },
+        json: args.json,
+        quiet: args.quiet,
+    })
+    .await
+}
+
+fn simulate_options(args: &cli::Simulate, config: Option<&Path>) -> Result<SimulateOptions> {
+    let flags = Layer {
+        station: args.station.clone(),
+        ..Layer::default()
+    };
+    let station = settle(flags, config)?.station;
+    let range = match (args.from, args.to) {
+        (Some(from), Some(to)) => Some(ordered(from, to, "--from", "--to")?),
+        _ => None,
+    };
+    Ok(SimulateOptions {
+        bind: args.bind,
+        port: args.port,
+        range,
+        scene: args.scene,
+        size: args.size,
+        seed: args.seed,
+        layout: args.layout,
+        ..SimulateOptions::for_station(&station)
+    })
+}
+
+fn predict(args: cli::Predict, config: Option<&Path>) -> Result<u8> {
+    let region_wanted = args.station.is_some();
+    let flags = Layer {
+        station: args.station,
+        ..args.inference.layer()
+    };
+    let settings = settle(flags, config)?;
+    let model = Model::resolve(settings.model.as_deref())?;
+    let library = settings.ort_lib.as_deref();
+    let (engine, notices) = choose::engine(settings.engine, settings.device, library, &model, 1)?;
+    for notice in model.notice.iter().chain(&notices) {
+        output::note(notice);
+    }
+    let options = predict::PredictOptions {
+        inputs: args.paths,
+        json: args.json,
+        overlay: args.overlay,
+        region: if region_wanted {
+            settings.station.region
+        } else {
+            Region::whole()
+        },
+        threads: settings.tuning.threads,
+        limits: settings.tuning.picture,
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let summary = predict::run(&options, &model.manifest, &engine, &mut out)?;
+    Ok(summary.exit_status())
+}
+
+fn runtime(action: RuntimeAction, config: Option<&Path>) -> Result<u8> {
+    let settings = settle(Layer::default(), config)?;
+    let explicit = settings.ort_lib.as_deref();
+    match action {
+        RuntimeAction::Install { source, force } => {
+            output::line(runtime::install(&Install {
+                from: source,
+                force,
+            })?)?;
+        }
+        RuntimeAction::Path => output::line(runtime::path(explicit)?.display())?,
+        RuntimeAction::List => {
+            for found in runtime::list(explicit)? {
+                let (mark, path) = (
+                    if found.used { "*" } else { " " },
+                    found.candidate.path.display(),
+                );
+                output::line(format!("{mark} {} {path}", found.version))?;
+            }
+        }
+    }
+    Ok(0)
+}

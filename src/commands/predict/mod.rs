@@ -1,0 +1,299 @@
+//! `celaje predict`: pictures from disk, one line each; no database, no network.
+//!
+//! Several threads read, decode and run the model, each with a session of its own; the lines come
+//! out in the order of the input. At most `AHEAD` pictures a thread are under way, however many
+//! there are to come, so that memory stays flat.
+
+mod inputs;
+mod line;
+mod work;
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{ErrorKind, Write};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::error::{Failure, Result};
+use crate::image::decode::Limits;
+use crate::model::backend::{Backend, Engine};
+use crate::model::manifest::{Kind, Manifest};
+use crate::say;
+use crate::station::region::Region;
+
+pub use inputs::OVERLAY_SUFFIX;
+use inputs::Pictures;
+use line::Answer;
+use work::Worker;
+
+/// Pictures under way for each thread.
+const AHEAD: usize = 4;
+
+/// Files above this are refused unread (bytes), as the pipeline refuses them from a server.
+pub const MAX_BYTES: u64 = 20_000_000;
+
+/// What `celaje predict` is asked to do.
+#[derive(Clone, Debug)]
+pub struct PredictOptions {
+    /// Files and folders, in the order in which they are answered.
+    pub inputs: Vec<PathBuf>,
+    /// One JSON object a line instead of tab-separated text.
+    pub json: bool,
+    /// Folder for a PNG of each picture with the mask over it; it is made when it is missing.
+    pub overlay: Option<PathBuf>,
+    /// The part of the pictures that is judged.
+    pub region: Region,
+    /// Threads; 0 means one a core.
+    pub threads: usize,
+    /// What a single picture may cost.
+    pub limits: Limits,
+}
+
+impl Default for PredictOptions {
+    fn default() -> Self {
+        Self {
+            inputs: Vec::new(),
+            json: false,
+            overlay: None,
+            region: Region::whole(),
+            threads: 0,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How many pictures were read, and how many could not be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PredictSummary {
+    /// Lines with an okta.
+    pub read: u64,
+    /// Lines with an error.
+    pub failed: u64,
+}
+
+impl PredictSummary {
+    /// The exit status of the process: 1 when a picture could not be read.
+    pub const fn exit_status(self) -> u8 {
+        if self.failed > 0 { 1 } else { 0 }
+    }
+}
+
+/// A picture to be read.
+struct Job {
+    index: u64,
+    path: PathBuf,
+    overlay: Option<PathBuf>,
+}
+
+/// Reads the pictures and writes a line about each to `out`.
+///
+/// A folder is walked in the order of its names, folders within it too (links to folders are not
+/// followed), for files ending in jpg, jpeg or png; a file that is named is tried whatever its
+/// name. When `out` is closed by its reader the run ends quietly.
+///
+/// # Errors
+/// Before any line: an input that does not exist, an overlay that cannot be made, an engine that
+/// does not take the model. Later only when `out` cannot be written. A picture that yields nothing
+/// is a line.
+pub fn run(
+    options: &PredictOptions,
+    manifest: &Manifest,
+    engine: &Arc<dyn Engine>,
+    out: &mut dyn Write,
+) -> Result<PredictSummary> {
+    check_inputs(&options.inputs)?;
+    prepare_overlay(options.overlay.as_deref(), manifest)?;
+    let threads = match options.threads {
+        0 => thread::available_parallelism().map_or(1, NonZero::get),
+        n => n,
+    };
+    let backends = (0..threads)
+        .map(|_| engine.open())
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(|error| {
+            let name = &manifest.name;
+            Failure::environment(say!(
+                "the model {name} does not run on this engine: {error}; try another --engine or --model",
+                "el modelo {name} no funciona con este motor: {error}; pruebe con otro --engine u otro --model"
+            ))
+        })?;
+    thread::scope(|scope| {
+        let window = threads * AHEAD;
+        let (send_job, jobs) = sync_channel::<Job>(threads);
+        let (send_answer, answers) = sync_channel::<(u64, Answer)>(window);
+        let (give, permits) = sync_channel::<()>(window);
+        for _ in 0..window {
+            let _ = give.send(());
+        }
+        let jobs = Arc::new(Mutex::new(jobs));
+        for backend in backends {
+            let (jobs, send_answer) = (Arc::clone(&jobs), send_answer.clone());
+            scope.spawn(move || serve(&jobs, &send_answer, backend, options, manifest, engine));
+        }
+        drop((jobs, send_answer));
+        scope.spawn(move || feed(options, &send_job, &permits));
+        print(&answers, &give, options.json, out)
+    })
+}
+
+/// Sends the pictures one by one, each only after a permit.
+fn feed(options: &PredictOptions, jobs: &SyncSender<Job>, permits: &Receiver<()>) {
+    let mut names = Names::default();
+    for (index, path) in (0..).zip(Pictures::new(&options.inputs)) {
+        let overlay = options
+            .overlay
+            .as_ref()
+            .map(|folder| folder.join(names.unique(&path)));
+        if permits.recv().is_err()
+            || jobs
+                .send(Job {
+                    index,
+                    path,
+                    overlay,
+                })
+                .is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Works until there are no more jobs, or nobody wants the answers.
+fn serve(
+    jobs: &Mutex<Receiver<Job>>,
+    answers: &SyncSender<(u64, Answer)>,
+    backend: Box<dyn Backend>,
+    options: &PredictOptions,
+    manifest: &Manifest,
+    engine: &Arc<dyn Engine>,
+) {
+    let mut worker = Worker::new(backend, options, manifest, engine);
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        let answer = worker.answer(job.path, job.overlay.as_deref());
+        if answers.send((job.index, answer)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes the answers in the order of the input.
+fn print(
+    answers: &Receiver<(u64, Answer)>,
+    give: &SyncSender<()>,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<PredictSummary> {
+    let mut summary = PredictSummary::default();
+    let mut waiting = BTreeMap::new();
+    let mut next = 0;
+    for (index, answer) in answers {
+        waiting.insert(index, answer);
+        while let Some(answer) = waiting.remove(&next) {
+            next += 1;
+            match answer.is_reading() {
+                true => summary.read += 1,
+                false => summary.failed += 1,
+            }
+            let line = if json { answer.json() } else { answer.text() };
+            match writeln!(out, "{line}") {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(summary),
+                Err(error) => return Err(cannot_write(&error)),
+            }
+            // The feeder may have ended already.
+            let _ = give.send(());
+        }
+    }
+    match out.flush() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_write(&error)),
+        _ => Ok(summary),
+    }
+}
+
+fn cannot_write(error: &std::io::Error) -> Failure {
+    Failure::environment(say!(
+        "the output cannot be written: {error}",
+        "no se puede escribir la salida: {error}"
+    ))
+}
+
+fn check_inputs(inputs: &[PathBuf]) -> Result<()> {
+    if inputs.is_empty() {
+        return Err(Failure::usage(say!(
+            "no picture is named; give files or folders",
+            "no se indicó ninguna imagen; indique archivos o carpetas"
+        )));
+    }
+    for input in inputs {
+        if let Err(error) = std::fs::metadata(input) {
+            let path = input.display();
+            return Err(if error.kind() == ErrorKind::NotFound {
+                Failure::usage(say!(
+                    "there is no file or folder {path}; check the path",
+                    "no existe el archivo o carpeta {path}; revise la ruta"
+                ))
+            } else {
+                Failure::environment(say!(
+                    "{path} cannot be read: {error}",
+                    "no se puede leer {path}: {error}"
+                ))
+            });
+        }
+    }
+    Ok(())
+}
+
+fn prepare_overlay(folder: Option<&Path>, manifest: &Manifest) -> Result<()> {
+    let Some(folder) = folder else { return Ok(()) };
+    let name = &manifest.name;
+    if manifest.kind == Kind::Classification {
+        return Err(Failure::usage(say!(
+            "--overlay needs a model that marks sky and cloud, and {name} judges pictures as a whole; leave --overlay out",
+            "--overlay necesita un modelo que marque cielo y nubes, y {name} juzga la imagen entera; quite --overlay"
+        )));
+    }
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let path = folder.display();
+        Failure::environment(say!(
+            "the folder {path} for --overlay cannot be made: {error}",
+            "no se puede crear la carpeta {path} para --overlay: {error}"
+        ))
+    })
+}
+
+/// File names of overlays, each given once.
+#[derive(Default)]
+struct Names {
+    /// Hashes of lower-case names: eight bytes a picture, and a rare needless number.
+    taken: HashSet<u64>,
+}
+
+impl Names {
+    /// A name from that of the picture, with a number when it is taken.
+    fn unique(&mut self, picture: &Path) -> String {
+        let stem = picture
+            .file_stem()
+            .map_or("picture".into(), |stem| stem.to_string_lossy());
+        let mut number = 1;
+        loop {
+            let name = match number {
+                1 => format!("{stem}{OVERLAY_SUFFIX}"),
+                n => format!("{stem}-{n}{OVERLAY_SUFFIX}"),
+            };
+            let mut hasher = DefaultHasher::new();
+            name.to_lowercase().hash(&mut hasher);
+            if self.taken.insert(hasher.finish()) {
+                return name;
+            }
+            number += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

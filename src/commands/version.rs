@@ -1,0 +1,33 @@
+//! `celaje --version`: the program, its commit and the engines.
+
+use crate::model::library;
+use crate::model::rten::VERSION as RTEN;
+use crate::model::search::Search;
+use crate::say;
+
+/// Version and commit, such as `0.1.0 (1a2b3c4d5e6f)`.
+pub const fn short() -> &'static str {
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("CELAJE_COMMIT"), ")")
+}
+
+/// Version, commit and engines, a line each.
+pub fn long() -> String {
+    let library = match library::load(&Search::from_environment(None)) {
+        Ok(Some(found)) => format!("{} ({})", found.version, found.path.display()),
+        Ok(None) => say!(
+            "not found (celaje runtime install)",
+            "no hallado (celaje runtime install)"
+        )
+        .to_string(),
+        Err(failure) => failure.to_string(),
+    };
+    let (short, cuda) = (
+        short(),
+        if cfg!(feature = "cuda") {
+            "cuda"
+        } else {
+            "cpu"
+        },
+    );
+    format!("celaje {short}\nONNX Runtime: {library} [{cuda}]\nrten: {RTEN}")
+}

@@ -1,0 +1,187 @@
+//! A picture's bytes to what a network is fed.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+
+use fast_image_resize::images::{CroppedImage, CroppedImageMut, Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use sha2::{Digest, Sha256};
+
+use crate::image::decode::{Decoded, Limits, PictureError, decode};
+use crate::image::geometry::{self, Geometry, PixelRect, UnitRect};
+use crate::image::stats::PictureStats;
+use crate::model::manifest::{Filter, Input, Kind, Manifest, TensorLayout};
+use crate::station::region::Region;
+
+/// A picture ready for a network: small, whatever the size of the original.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// Input height × input width × 3 numbers, RGB, row by row; black on letterbox bars.
+    pub pixels: Vec<u8>,
+    /// Which part of the original lies where.
+    pub geometry: Geometry,
+    /// Width of the original in pixels.
+    pub width: u32,
+    /// Height of the original in pixels.
+    pub height: u32,
+    /// SHA-256 of the original's bytes, lower-case hexadecimal.
+    pub sha256: String,
+    /// Measures of the picture's part of the pixels.
+    pub stats: PictureStats,
+}
+
+impl Frame {
+    /// The three channels of the input's pixel in column `x` of row `y`; black outside.
+    pub fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
+        let at = 3 * (y as usize * self.geometry.input.0 as usize + x as usize);
+        match self.pixels.get(at..at + 3) {
+            Some(&[r, g, b]) => [r, g, b],
+            _ => [0; 3],
+        }
+    }
+
+    /// Writes the pixels as the network wants them, (value / 255 − mean) / std, into `out`: 3 ×
+    /// height × width numbers in the order of `input.layout`. Of a longer or shorter `out` what
+    /// both have is written.
+    pub fn write_tensor(&self, input: &Input, out: &mut [f32]) {
+        let table: [[f32; 256]; 3] = std::array::from_fn(|c| {
+            std::array::from_fn(|v| (v as f32 / 255.0 - input.mean[c]) / input.std[c])
+        });
+        match input.layout {
+            TensorLayout::Nchw => {
+                let plane = (self.pixels.len() / 3).max(1);
+                for (c, (out, table)) in out.chunks_mut(plane).zip(&table).enumerate() {
+                    let values = self.pixels.iter().skip(c).step_by(3);
+                    for (out, &value) in out.iter_mut().zip(values) {
+                        *out = table[usize::from(value)];
+                    }
+                }
+            }
+            TensorLayout::Nhwc => {
+                for (out, pixel) in out.chunks_exact_mut(3).zip(self.pixels.chunks_exact(3)) {
+                    for c in 0..3 {
+                        out[c] = table[c][usize::from(pixel[c])];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The part of a picture that `manifest`'s network judges at a station with `region`: the region
+/// itself or, by default for a classification, the whole picture.
+pub fn judged_region<'a>(manifest: &Manifest, region: &'a Region) -> Cow<'a, Region> {
+    let used = manifest
+        .use_region
+        .unwrap_or(manifest.kind == Kind::Segmentation);
+    if used {
+        Cow::Borrowed(region)
+    } else {
+        Cow::Owned(Region::whole())
+    }
+}
+
+/// Decodes a picture, cuts the region's margins away and resizes what is left to the network's
+/// input. Whether the region counts at all is [`judged_region`]'s to say.
+///
+/// # Errors
+/// When the bytes are no picture that can be used.
+pub fn prepare(
+    bytes: &[u8],
+    manifest: &Manifest,
+    region: &Region,
+    limits: &Limits,
+) -> Result<Frame, PictureError> {
+    let decoded = decode(bytes, limits)?;
+    prepare_decoded(&decoded, sha256(bytes), manifest, region)
+}
+
+/// As [`prepare`], for a picture that has been decoded; `sha256` is that of its bytes.
+///
+/// # Errors
+/// When the pixels do not fill the size.
+pub fn prepare_decoded(
+    picture: &Decoded,
+    sha256: String,
+    manifest: &Manifest,
+    region: &Region,
+) -> Result<Frame, PictureError> {
+    let input = &manifest.input;
+    let region = judged_region(manifest, region);
+    let (width, height) = (picture.width, picture.height);
+    let taken = geometry::crop(width, height, region.margins);
+    let size = (input.width, input.height);
+    let content = geometry::content((taken.width, taken.height), size, input.fit);
+    let pixels = resize(picture, taken, size, content, input.filter)
+        .map_err(|error| PictureError::Corrupt(error.to_string()))?;
+    let unit = |n: u32, of: u32| f64::from(n) / f64::from(of);
+    let mut frame = Frame {
+        pixels,
+        geometry: Geometry {
+            input: size,
+            content,
+            crop: UnitRect {
+                left: unit(taken.left, width),
+                top: unit(taken.top, height),
+                width: unit(taken.width, width),
+                height: unit(taken.height, height),
+            },
+        },
+        width,
+        height,
+        sha256,
+        stats: PictureStats::default(),
+    };
+    frame.stats = PictureStats::of((content.top..content.top + content.height).flat_map(|y| {
+        let frame = &frame;
+        (content.left..content.left + content.width).map(move |x| frame.pixel(x, y))
+    }));
+    Ok(frame)
+}
+
+/// SHA-256 of a picture's bytes, lower-case hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+thread_local! {
+    /// Keeps its buffers from picture to picture.
+    static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
+}
+
+/// The rectangle `taken` of `picture`, resized into the rectangle `content` of an otherwise black
+/// input of the size `size`. Nothing outside `taken` has any influence.
+fn resize(
+    picture: &Decoded,
+    taken: PixelRect,
+    size: (u32, u32),
+    content: PixelRect,
+    filter: Filter,
+) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let source = ImageRef::new(picture.width, picture.height, &picture.rgb, PixelType::U8x3)?;
+    let source = CroppedImage::new(&source, taken.left, taken.top, taken.width, taken.height)?;
+    let mut target = Image::new(size.0, size.1, PixelType::U8x3);
+    let PixelRect {
+        left,
+        top,
+        width,
+        height,
+    } = content;
+    let mut part = CroppedImageMut::new(&mut target, left, top, width, height)?;
+    let algorithm = match filter {
+        Filter::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),
+        Filter::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
+        Filter::Lanczos => ResizeAlg::Convolution(FilterType::Lanczos3),
+        Filter::Nearest => ResizeAlg::Nearest,
+    };
+    let options = ResizeOptions::new().resize_alg(algorithm);
+    RESIZER.with_borrow_mut(|resizer| resizer.resize(&source, &mut part, &options))?;
+    Ok(target.into_vec())
+}
+
+#[cfg(test)]
+#[path = "prepare_tests.rs"]
+mod tests;

@@ -1,0 +1,64 @@
+//! The seam between Celaje and an inference engine: thin, synchronous, one session an owner.
+
+/// A batch of tensors, `[n, channels, height, width]` or `[n, height, width, channels]` as the
+/// manifest says, row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct InputBatch<'a> {
+    /// `shape.iter().product()` numbers.
+    pub data: &'a [f32],
+    /// Four dimensions, the first is the batch.
+    pub shape: [usize; 4],
+}
+
+/// What a network gave for a batch: its first output, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputBatch {
+    /// `shape.iter().product()` numbers.
+    pub data: Vec<f32>,
+    /// The first dimension is the batch.
+    pub shape: Vec<usize>,
+}
+
+impl OutputBatch {
+    /// Whether the numbers fill the shape and the batch has `n` results.
+    pub fn is_batch_of(&self, n: usize) -> bool {
+        self.shape.first() == Some(&n) && self.shape.iter().product::<usize>() == self.data.len()
+    }
+}
+
+/// A network that failed to load or to run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackendError {
+    /// The engine does not accept the model.
+    #[error("the model could not be loaded: {0}")]
+    Load(String),
+    /// The engine failed on a batch.
+    #[error("the model could not be run: {0}")]
+    Run(String),
+}
+
+/// One session of a model, owned by one thread.
+pub trait Backend: Send {
+    /// Runs the network on one batch of any size from 1.
+    ///
+    /// # Errors
+    /// When the engine fails. The session can be used again afterwards.
+    fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError>;
+}
+
+/// Opens sessions of one model on one engine; shared by all threads.
+pub trait Engine: Send + Sync {
+    /// Opens a session of its own (slow: parses and optimises the network).
+    ///
+    /// # Errors
+    /// When the engine does not accept the model.
+    fn open(&self) -> Result<Box<dyn Backend>, BackendError>;
+
+    /// What the engine is, for people and for the runs table, such as `onnxruntime 1.23.2 (cpu)`.
+    fn describe(&self) -> String;
+
+    /// Pictures in a batch that suits the engine when nobody asks for another number.
+    fn usual_batch(&self) -> usize {
+        8
+    }
+}

@@ -1,0 +1,172 @@
+//! `<model>.toml` beside `<model>.onnx`: what the network expects and what its numbers mean.
+
+use serde::Deserialize;
+
+/// A model's manifest.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Name of the model, such as `sky-start`.
+    pub name: String,
+    /// Version of the model; stored with each row beside the name.
+    #[serde(default)]
+    pub version: String,
+    /// What the network does.
+    pub kind: Kind,
+    /// SHA-256 of the ONNX file, hexadecimal; checked when given.
+    #[serde(default)]
+    pub sha256: Option<String>,
+    /// What the network is fed.
+    pub input: Input,
+    /// What it gives.
+    pub output: Output,
+    /// Whether the station's region of interest is applied; by default it is for segmentation, and
+    /// is not for classification (the replaced system judged whole pictures).
+    #[serde(default)]
+    pub use_region: Option<bool>,
+    /// How probable it is that the reported okta is right.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
+}
+
+/// What a network does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Per-pixel background, sky, cloud.
+    Segmentation,
+    /// One of nine oktas a picture.
+    Classification,
+}
+
+/// What a network is fed.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Order of the dimensions.
+    #[serde(default)]
+    pub layout: TensorLayout,
+    /// How a picture of another shape is made to fit.
+    #[serde(default)]
+    pub fit: Fit,
+    /// Resize filter (each antialiased when shrinking).
+    #[serde(default)]
+    pub filter: Filter,
+    /// Subtracted from each channel (RGB, values 0 to 1).
+    #[serde(default)]
+    pub mean: [f32; 3],
+    /// What each channel is divided by after that.
+    #[serde(default = "ones")]
+    pub std: [f32; 3],
+}
+
+const fn ones() -> [f32; 3] {
+    [1.0; 3]
+}
+
+/// Order of a tensor's dimensions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TensorLayout {
+    /// Batch, channels, height, width.
+    #[default]
+    Nchw,
+    /// Batch, height, width, channels.
+    Nhwc,
+}
+
+/// How a picture of another shape is made to fit the network's input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// Each side is scaled on its own.
+    #[default]
+    Stretch,
+    /// The shape is kept; black bars fill the rest and are not judged.
+    Letterbox,
+}
+
+/// Resize filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Filter {
+    /// Triangle.
+    #[default]
+    Bilinear,
+    /// Catmull–Rom.
+    Bicubic,
+    /// Lanczos with three lobes.
+    Lanczos,
+    /// Nearest neighbour, not antialiased.
+    Nearest,
+}
+
+/// What a network gives.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Class names in the order of the channels: a segmentation has `background` (any number of
+    /// them may be missing), `sky` and `cloud`; a classification has nine, the oktas 0 to 8.
+    pub classes: Vec<String>,
+    /// What the numbers are.
+    #[serde(default)]
+    pub activation: Activation,
+}
+
+/// What a network's numbers are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// Before softmax.
+    #[default]
+    Logits,
+    /// After softmax.
+    Probabilities,
+}
+
+/// Parameters of the confidence; fitted on labelled pictures. Each may be left out.
+///
+/// What they mean is said in [`crate::sky::confidence`]; a classification uses the temperature
+/// alone. Without a manifest's word a segmentation's confidence is modest, and neither darkness nor
+/// want of colour is held against it.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Calibration {
+    /// Divides the logits before softmax.
+    pub temperature: f64,
+    /// Least scale of the error of the cloud fraction.
+    pub scale_base: f64,
+    /// What the scale grows by with the expected share of misjudged cells.
+    pub scale_slope: f64,
+    /// Weight of the prior even for the clearest picture, 0 to 1.
+    pub doubt: f64,
+    /// Mean luminance of the judged sky, 0 to 1, at which half the evidence is lost; 0: darkness
+    /// does not matter.
+    pub half_light: f64,
+    /// How steeply evidence is lost around `half_light`.
+    pub light_power: f64,
+    /// Mean colourfulness of the judged sky (greatest less least channel), 0 to 1, at which half
+    /// the evidence is lost; 0: colour does not matter, as for a network that needs none.
+    pub half_colour: f64,
+    /// How steeply evidence is lost around `half_colour`.
+    pub colour_power: f64,
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            scale_base: 0.01,
+            scale_slope: 0.5,
+            doubt: 0.05,
+            half_light: 0.0,
+            light_power: 1.0,
+            half_colour: 0.0,
+            colour_power: 1.0,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A network's numbers to an okta.
+
+use crate::image::prepare::{Frame, judged_region};
+use crate::model::backend::{Backend, BackendError, InputBatch, OutputBatch};
+use crate::model::manifest::{Calibration, Input, Kind, Manifest, TensorLayout};
+use crate::model::segmentation::{Logits, logit, segment};
+use crate::pipeline::outcome::MissReason;
+use crate::sky::okta::Okta;
+use crate::station::region::Region;
+
+/// With less than this share of the region taken for sky or cloud, there is nothing to judge.
+pub const LEAST_SKY: f64 = 0.01;
+
+/// What a picture shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// Cloud amount.
+    pub okta: Okta,
+    /// Cloud / (cloud + sky), 0 to 1; none from a classification.
+    pub cloud_fraction: Option<f64>,
+    /// Probability that `okta` is right, 0 to 1.
+    pub confidence: f64,
+    /// What each cell was taken for, when asked for; none from a classification.
+    pub classes: Option<ClassMap>,
+}
+
+/// What a cell of a network's output was taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Not judged: on a letterbox bar, or masked out.
+    Outside,
+    /// Neither sky nor cloud.
+    Background,
+    /// Clear sky.
+    Sky,
+    /// Cloud.
+    Cloud,
+}
+
+/// The cells of a network's output; they cover the whole of its input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassMap {
+    /// Cells in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Row by row from the top, `width` × `height`.
+    pub cells: Vec<Cell>,
+}
+
+impl ClassMap {
+    /// The cell in column `x` of row `y`; outside beyond the last.
+    pub fn at(&self, x: u32, y: u32) -> Cell {
+        if x >= self.width {
+            return Cell::Outside;
+        }
+        let at = y as usize * self.width as usize + x as usize;
+        self.cells.get(at).copied().unwrap_or(Cell::Outside)
+    }
+}
+
+/// A picture that was run through a network and yields no okta.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadingError {
+    /// Hardly a cell was taken for sky or cloud.
+    #[error("the model finds neither sky nor cloud in the region of interest")]
+    NoSky,
+    /// The numbers are none, or not as many as the manifest says.
+    #[error("{0}")]
+    Model(String),
+}
+
+impl ReadingError {
+    /// The reason under which a slot with such a picture is missed.
+    pub const fn reason(&self) -> MissReason {
+        match self {
+            Self::NoSky => MissReason::NoSky,
+            Self::Model(_) => MissReason::Model,
+        }
+    }
+}
+
+/// Reads the output for one picture.
+///
+/// `shape` is the output's without the batch: `[classes, rows, columns]` of a segmentation (the
+/// classes last where `input.layout` is `nhwc`, or where only that fits), `[classes]` of a
+/// classification. A segmentation's
+/// cells, at any stride, count for the class that is most probable there; cells on letterbox bars
+/// and outside the region's mask do not count, background does not either. The class map is made
+/// when `keep_classes` says so.
+///
+/// # Errors
+/// When there is no sky to be seen, or the output is not what the manifest says.
+pub fn read(
+    output: &[f32],
+    shape: &[usize],
+    manifest: &Manifest,
+    frame: &Frame,
+    region: &Region,
+    keep_classes: bool,
+) -> Result<Reading, ReadingError> {
+    if shape.iter().product::<usize>() != output.len() || output.is_empty() {
+        return Err(ReadingError::Model(format!(
+            "{} numbers do not fill an output of {shape:?}",
+            output.len()
+        )));
+    }
+    if let Some(number) = output.iter().find(|number| !number.is_finite()) {
+        return Err(ReadingError::Model(format!("the network gave {number}")));
+    }
+    let calibration = manifest.calibration.unwrap_or_default();
+    match manifest.kind {
+        Kind::Classification => classify(output, manifest, &calibration),
+        Kind::Segmentation => {
+            let logits = Logits::of(output, shape, manifest, &calibration)?;
+            segment(
+                &logits,
+                frame,
+                &judged_region(manifest, region),
+                &calibration,
+                keep_classes,
+            )
+        }
+    }
+}
+
+fn classify(
+    output: &[f32],
+    manifest: &Manifest,
+    calibration: &Calibration,
+) -> Result<Reading, ReadingError> {
+    let numbers = output.len();
+    if numbers != Okta::ALL.len() || manifest.output.classes.len() != numbers {
+        return Err(ReadingError::Model(format!(
+            "{numbers} numbers are not those of nine oktas"
+        )));
+    }
+    let logits: Vec<f64> = output
+        .iter()
+        .map(|&v| logit(v, manifest.output.activation, calibration))
+        .collect();
+    let mut best = 0;
+    for (k, logit) in logits.iter().enumerate() {
+        if *logit > logits[best] {
+            best = k;
+        }
+    }
+    // Relative to the greatest, so that no exponential overflows.
+    let sum: f64 = logits
+        .iter()
+        .map(|logit| (logit - logits[best]).exp())
+        .sum();
+    Ok(Reading {
+        okta: Okta::ALL[best],
+        cloud_fraction: None,
+        confidence: 1.0 / sum,
+        classes: None,
+    })
+}
+
+/// Runs a batch and reads each picture of it; the answers are in the order of `frames`.
+///
+/// `buffer` holds the tensor; handing the same one in again saves its allocation.
+///
+/// # Errors
+/// When the engine fails on the batch, or its output is not one of so many pictures. A picture
+/// that alone yields nothing is an error in its own place.
+pub fn run_batch(
+    backend: &mut dyn Backend,
+    manifest: &Manifest,
+    frames: &[&Frame],
+    region: &Region,
+    buffer: &mut Vec<f32>,
+) -> Result<Vec<Result<Reading, ReadingError>>, BackendError> {
+    let output = run_frames(backend, &manifest.input, frames, buffer)?;
+    let each = output.data.len() / frames.len().max(1);
+    let pieces = output.data.chunks(each.max(1));
+    Ok(frames
+        .iter()
+        .zip(pieces)
+        .map(|(frame, piece)| read(piece, &output.shape[1..], manifest, frame, region, false))
+        .collect())
+}
+
+/// As [`run_batch`] for a single picture, with its class map.
+///
+/// # Errors
+/// The outer one when the engine fails, the inner one when the picture yields nothing.
+pub fn run_one(
+    backend: &mut dyn Backend,
+    manifest: &Manifest,
+    frame: &Frame,
+    region: &Region,
+    buffer: &mut Vec<f32>,
+) -> Result<Result<Reading, ReadingError>, BackendError> {
+    let output = run_frames(backend, &manifest.input, &[frame], buffer)?;
+    Ok(read(
+        &output.data,
+        &output.shape[1..],
+        manifest,
+        frame,
+        region,
+        true,
+    ))
+}
+
+/// Fills the tensor, runs the network, and checks that the output is of as many pictures.
+fn run_frames(
+    backend: &mut dyn Backend,
+    input: &Input,
+    frames: &[&Frame],
+    buffer: &mut Vec<f32>,
+) -> Result<OutputBatch, BackendError> {
+    let n = frames.len();
+    if frames
+        .iter()
+        .any(|frame| frame.geometry.input != (input.width, input.height))
+    {
+        return Err(BackendError::Run(
+            "a frame was made for an input of another size".to_owned(),
+        ));
+    }
+    let (width, height) = (input.width as usize, input.height as usize);
+    buffer.resize(n * 3 * height * width, 0.0);
+    for (frame, tensor) in frames
+        .iter()
+        .zip(buffer.chunks_mut((3 * height * width).max(1)))
+    {
+        frame.write_tensor(input, tensor);
+    }
+    let shape = match input.layout {
+        TensorLayout::Nchw => [n, 3, height, width],
+        TensorLayout::Nhwc => [n, height, width, 3],
+    };
+    if n == 0 {
+        return Ok(OutputBatch {
+            data: Vec::new(),
+            shape: vec![0],
+        });
+    }
+    let output = backend.run(InputBatch {
+        data: buffer,
+        shape,
+    })?;
+    let numbers = output.data.len();
+    if output.shape.first() != Some(&n) || output.shape.iter().product::<usize>() != numbers {
+        let shape = output.shape;
+        return Err(BackendError::Run(format!(
+            "the network gave {numbers} numbers as {shape:?} for {n} pictures"
+        )));
+    }
+    Ok(output)
+}
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;

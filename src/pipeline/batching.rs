@@ -1,0 +1,186 @@
+//! When to run which pictures together: the batch queue, without clock or thread.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Bounds of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchPolicy {
+    /// Pictures in a full batch, at least 1.
+    pub size: usize,
+    /// How long the oldest picture may wait for others while a session is idle.
+    pub deadline: Duration,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    item: T,
+    since: Instant,
+    alone: bool,
+}
+
+/// Pictures that wait for a session.
+#[derive(Debug)]
+pub struct BatchQueue<T> {
+    policy: BatchPolicy,
+    queue: VecDeque<Waiting<T>>,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decision<T> {
+    /// Run these together.
+    Run(Vec<T>),
+    /// Look again after this long, or when a picture or a session comes.
+    Wait(Duration),
+    /// Nothing to do until a picture or a session comes.
+    Rest,
+}
+
+impl<T> BatchQueue<T> {
+    /// An empty queue.
+    pub fn new(policy: BatchPolicy) -> Self {
+        let policy = BatchPolicy {
+            size: policy.size.max(1),
+            ..policy
+        };
+        Self {
+            policy,
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// Pictures waiting.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether none is waiting.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Adds a picture; one that made a batch fail before runs `alone`, so that it cannot spoil
+    /// others.
+    pub fn push(&mut self, item: T, now: Instant, alone: bool) {
+        self.queue.push_back(Waiting {
+            item,
+            since: now,
+            alone,
+        });
+    }
+
+    /// What to do with `idle` sessions at `now`: a full batch runs at once, a smaller one when its
+    /// oldest picture has waited for the deadline. Order is kept.
+    pub fn decide(&mut self, now: Instant, idle: usize) -> Decision<T> {
+        let Some(oldest) = self.queue.front() else {
+            return Decision::Rest;
+        };
+        if idle == 0 {
+            return Decision::Rest;
+        }
+        if oldest.alone {
+            return Decision::Run(self.take(1));
+        }
+        let together = self
+            .queue
+            .iter()
+            .take(self.policy.size)
+            .take_while(|waiting| !waiting.alone)
+            .count();
+        let waited = now.saturating_duration_since(oldest.since);
+        // A picture that must run alone ends the batch: nothing can join it any more.
+        let complete = together == self.policy.size || together < self.queue.len();
+        if complete || waited >= self.policy.deadline {
+            return Decision::Run(self.take(together));
+        }
+        Decision::Wait(self.policy.deadline - waited)
+    }
+
+    fn take(&mut self, n: usize) -> Vec<T> {
+        self.queue.drain(..n).map(|waiting| waiting.item).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DEADLINE: Duration = Duration::from_millis(5);
+
+    fn queue(size: usize) -> BatchQueue<u32> {
+        BatchQueue::new(BatchPolicy {
+            size,
+            deadline: DEADLINE,
+        })
+    }
+
+    #[test]
+    fn a_full_batch_runs_at_once_and_a_small_one_at_its_deadline() {
+        let now = Instant::now();
+        let mut queue = queue(3);
+        assert_eq!(queue.decide(now, 1), Decision::Rest);
+        queue.push(1, now, false);
+        queue.push(2, now + Duration::from_millis(1), false);
+        assert_eq!(
+            queue.decide(now + Duration::from_millis(2), 1),
+            Decision::Wait(Duration::from_millis(3))
+        );
+        queue.push(3, now + Duration::from_millis(2), false);
+        queue.push(4, now + Duration::from_millis(2), false);
+        assert_eq!(
+            queue.decide(now + Duration::from_millis(2), 0),
+            Decision::Rest
+        );
+        assert_eq!(
+            queue.decide(now + Duration::from_millis(2), 1),
+            Decision::Run(vec![1, 2, 3])
+        );
+        assert_eq!(
+            queue.decide(now + Duration::from_millis(7), 1),
+            Decision::Run(vec![4])
+        );
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_suspect_runs_alone() {
+        let now = Instant::now();
+        let mut queue = queue(4);
+        queue.push(1, now, false);
+        queue.push(2, now, true);
+        queue.push(3, now, false);
+        assert_eq!(queue.decide(now, 1), Decision::Run(vec![1]));
+        assert_eq!(queue.decide(now, 1), Decision::Run(vec![2]));
+        assert_eq!(queue.decide(now, 1), Decision::Wait(DEADLINE));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_doubled_or_reordered(
+            events in proptest::collection::vec((0u64..8, any::<bool>(), 0usize..3), 1..200),
+            size in 1usize..9,
+        ) {
+            let start = Instant::now();
+            let mut now = start;
+            let mut queue = queue(size);
+            let mut out = Vec::new();
+            for (i, (step, alone, idle)) in events.iter().enumerate() {
+                now += Duration::from_millis(*step);
+                queue.push(i as u32, now, *alone);
+                if let Decision::Run(batch) = queue.decide(now, *idle) {
+                    prop_assert!(!batch.is_empty() && batch.len() <= size);
+                    let suspects = batch.iter().filter(|n| events[**n as usize].1).count();
+                    prop_assert!(suspects == 0 || batch.len() == 1);
+                    out.extend(batch);
+                }
+            }
+            now += DEADLINE;
+            while let Decision::Run(batch) = queue.decide(now, 1) {
+                out.extend(batch);
+            }
+            prop_assert_eq!(out, (0..events.len() as u32).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Credits: what bounds everything in flight.
+//!
+//! A slot takes a credit before anything is done for it. The credit travels in every message about
+//! the slot and goes home when the slot's row or miss is committed, and not before: that is
+//! backpressure and acknowledgement in one. A credit that is dropped on the way (an actor died, a
+//! message was lost) goes home too, without a fate, and so tells that its slot has to be fetched
+//! again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::pipeline::outcome::MissReason;
+use crate::pipeline::slot::Slot;
+
+/// How a slot ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// A new row is committed.
+    New,
+    /// There was a row already; it stays as it was.
+    Duplicate,
+    /// The row that was there is replaced by a new classification.
+    Replaced,
+    /// A miss is committed.
+    Missed(MissReason),
+    /// Given up because the run is draining; nothing is committed.
+    Cancelled,
+}
+
+/// A credit that came home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The slot it stood for.
+    pub slot: Slot,
+    /// Which try of the slot this was, from 1.
+    pub attempt: u32,
+    /// None when it was lost on the way.
+    pub fate: Option<Fate>,
+}
+
+/// Where credits go home to.
+pub type Home = Arc<dyn Fn(Returned) + Send + Sync>;
+
+/// The right to have one slot in flight.
+pub struct Credit {
+    slot: Slot,
+    attempt: u32,
+    fate: Option<Fate>,
+    home: Home,
+}
+
+impl Credit {
+    /// A credit for the `attempt`th try (from 1) of `slot`.
+    pub fn new(slot: Slot, attempt: u32, home: Home) -> Self {
+        Self {
+            slot,
+            attempt,
+            fate: None,
+            home,
+        }
+    }
+
+    /// The slot it stands for.
+    pub const fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// Which try of the slot this is, from 1.
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Sends the credit home with the slot's fate.
+    pub fn settle(mut self, fate: Fate) {
+        self.fate = Some(fate);
+    }
+}
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        (self.home)(Returned {
+            slot: self.slot,
+            attempt: self.attempt,
+            fate: self.fate,
+        });
+    }
+}
+
+impl fmt::Debug for Credit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credit")
+            .field("slot", &self.slot)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}

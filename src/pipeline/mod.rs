@@ -1,0 +1,11 @@
+//! The pure part of the pipeline: no actor, no clock of its own, no input or output.
+
+pub mod batching;
+pub mod credit;
+pub mod layout;
+pub mod ledger;
+pub mod outcome;
+pub mod plan;
+pub mod retry;
+pub mod run;
+pub mod slot;

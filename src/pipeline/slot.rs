@@ -1,0 +1,341 @@
+//! Slots: the moments, in the station's local time, at which the camera publishes a picture.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset};
+use chrono::{TimeZone, Timelike, Utc};
+
+/// The years that a file name can carry in four digits.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
+
+/// A station's time zone: a name of the IANA database or a fixed offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    /// `America/Argentina/Ushuaia`.
+    Named(chrono_tz::Tz),
+    /// `-03:00`, `UTC-3`.
+    Fixed(FixedOffset),
+}
+
+impl Zone {
+    /// The instant at which the station's clock shows `local`; none when a daylight-saving change
+    /// skips it.
+    ///
+    /// When the clock is set back and `local` happens twice, this is the second time: the camera
+    /// has then written its picture over the first one of that name.
+    pub fn instant(self, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Named(tz) => tz.from_local_datetime(&local).latest().map(|t| t.to_utc()),
+            Self::Fixed(offset) => offset
+                .from_local_datetime(&local)
+                .latest()
+                .map(|t| t.to_utc()),
+        }
+    }
+
+    /// What the station's clock shows at `instant`.
+    pub fn local(self, instant: DateTime<Utc>) -> NaiveDateTime {
+        let offset = match self {
+            Self::Named(tz) => tz.offset_from_utc_datetime(&instant.naive_utc()).fix(),
+            Self::Fixed(offset) => offset,
+        };
+        instant.naive_utc() + offset
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(tz) => f.write_str(tz.name()),
+            Self::Fixed(offset) => write!(f, "{offset}"),
+        }
+    }
+}
+
+/// A time zone that is neither an IANA name nor an offset.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is neither an IANA time zone name nor an offset such as -03:00")]
+pub struct UnknownZone(pub String);
+
+impl FromStr for Zone {
+    type Err = UnknownZone;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(tz) = text.parse::<chrono_tz::Tz>() {
+            return Ok(Self::Named(tz));
+        }
+        parse_offset(text)
+            .map(Self::Fixed)
+            .ok_or_else(|| UnknownZone(text.to_owned()))
+    }
+}
+
+/// Reads `+HH:MM`, `-H`, `UTC-3`, `GMT+5:30`, `Z`.
+fn parse_offset(text: &str) -> Option<FixedOffset> {
+    let rest = text
+        .strip_prefix("UTC")
+        .or_else(|| text.strip_prefix("GMT"))
+        .unwrap_or(text);
+    if rest.is_empty() || rest == "Z" {
+        return (!text.is_empty())
+            .then_some(())
+            .and_then(|()| FixedOffset::east_opt(0));
+    }
+    // The minus sign U+2212 is what people copy from a web page.
+    let (sign, digits) = if let Some(d) = rest.strip_prefix('+') {
+        (1, d)
+    } else {
+        (
+            -1,
+            rest.strip_prefix('-')
+                .or_else(|| rest.strip_prefix('\u{2212}'))?,
+        )
+    };
+    let (hours, minutes) = match digits.split_once(':') {
+        Some((h, m)) => (h, m),
+        None if digits.len() == 4 && digits.is_ascii() => digits.split_at(2),
+        None => (digits, "0"),
+    };
+    let number = |s: &str| {
+        s.bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| s.parse::<i32>().ok())?
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    (hours <= 14 && minutes < 60)
+        .then(|| FixedOffset::east_opt(sign * (hours * 3600 + minutes * 60)))?
+}
+
+/// One picture's moment.
+///
+/// Ordered by local time, which is the order of the file names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    local: NaiveDateTime,
+    utc: DateTime<Utc>,
+}
+
+impl Slot {
+    /// The slot at `local` (seconds are dropped); none when the station's clock never shows that
+    /// time, or its year has not four digits.
+    pub fn at(local: NaiveDateTime, zone: Zone) -> Option<Self> {
+        let local = local.with_second(0)?.with_nanosecond(0)?;
+        if !YEARS.contains(&local.year()) {
+            return None;
+        }
+        Some(Self {
+            local,
+            utc: zone.instant(local)?,
+        })
+    }
+
+    /// Station local time.
+    pub const fn local(self) -> NaiveDateTime {
+        self.local
+    }
+
+    /// The same instant in UTC.
+    pub const fn utc(self) -> DateTime<Utc> {
+        self.utc
+    }
+
+    /// The year that the file name and the folder carry.
+    pub fn year(self) -> i32 {
+        self.local.year()
+    }
+
+    /// `<YYYY>-<MMDDHHmm>.jpg`.
+    pub fn file_name(self) -> String {
+        format!("{}", self.local.format("%Y-%m%d%H%M.jpg"))
+    }
+
+    /// The local time that a file name stands for; none when it is no picture's name.
+    pub fn parse_file_name(name: &str) -> Option<NaiveDateTime> {
+        let stem = name.strip_suffix(".jpg")?;
+        let digits = stem.as_bytes();
+        let shape = digits.len() == 13
+            && digits.iter().enumerate().all(|(i, b)| {
+                if i == 4 {
+                    *b == b'-'
+                } else {
+                    b.is_ascii_digit()
+                }
+            });
+        if !shape {
+            return None;
+        }
+        let part = |from: usize, to: usize| stem.get(from..to)?.parse::<u32>().ok();
+        let year = i32::try_from(part(0, 4)?)
+            .ok()
+            .filter(|y| YEARS.contains(y))?;
+        NaiveDate::from_ymd_opt(year, part(5, 7)?, part(7, 9)?)?.and_hms_opt(
+            part(9, 11)?,
+            part(11, 13)?,
+            0,
+        )
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.local.format("%Y-%m-%dT%H:%M"))
+    }
+}
+
+/// The minutes of an hour at which there is a picture: not empty, ascending, each below 60.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "Vec<u32>")]
+pub struct Minutes(Vec<u32>);
+
+impl Minutes {
+    /// Sorts and checks `minutes`.
+    ///
+    /// # Errors
+    /// When there is none, or one is 60 or more.
+    pub fn new(mut minutes: Vec<u32>) -> Result<Self, BadMinutes> {
+        minutes.sort_unstable();
+        minutes.dedup();
+        if minutes.is_empty() || minutes.iter().any(|m| *m >= 60) {
+            return Err(BadMinutes(minutes));
+        }
+        Ok(Self(minutes))
+    }
+
+    /// The minutes, ascending.
+    pub fn as_slice(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+impl Default for Minutes {
+    /// 2, 12, 22, 32, 42, 52: the first station's.
+    fn default() -> Self {
+        Self(vec![2, 12, 22, 32, 42, 52])
+    }
+}
+
+impl TryFrom<Vec<u32>> for Minutes {
+    type Error = BadMinutes;
+
+    fn try_from(minutes: Vec<u32>) -> Result<Self, BadMinutes> {
+        Self::new(minutes)
+    }
+}
+
+/// A list of minutes that names no slot, or one past 59.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("valid minutes must be one or more numbers from 0 to 59, not {0:?}")]
+pub struct BadMinutes(Vec<u32>);
+
+/// A range of local time, both ends included to the minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotRange {
+    from: NaiveDateTime,
+    to: NaiveDateTime,
+}
+
+/// A range that ends before it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the range ends ({to}) before it begins ({from})")]
+pub struct BackwardRange {
+    /// First minute asked for.
+    pub from: NaiveDateTime,
+    /// Last minute asked for.
+    pub to: NaiveDateTime,
+}
+
+impl SlotRange {
+    /// The range `from..=to`; seconds are dropped.
+    ///
+    /// # Errors
+    /// When `to` lies before `from`.
+    pub fn new(from: NaiveDateTime, to: NaiveDateTime) -> Result<Self, BackwardRange> {
+        let (from, to) = (to_minute(from), to_minute(to));
+        if to < from {
+            return Err(BackwardRange { from, to });
+        }
+        Ok(Self { from, to })
+    }
+
+    /// First minute of the range.
+    pub const fn from(self) -> NaiveDateTime {
+        self.from
+    }
+
+    /// Last minute of the range.
+    pub const fn to(self) -> NaiveDateTime {
+        self.to
+    }
+
+    /// The slots of the range in ascending order, made one at a time.
+    pub fn slots(self, minutes: &Minutes, zone: Zone) -> Slots {
+        Slots {
+            range: self,
+            minutes: minutes.clone(),
+            zone,
+            day: Some(self.from.date()),
+            hour: self.from.hour(),
+            next_minute: 0,
+        }
+    }
+}
+
+fn to_minute(t: NaiveDateTime) -> NaiveDateTime {
+    t.with_second(0)
+        .and_then(|t| t.with_nanosecond(0))
+        .unwrap_or(t)
+}
+
+/// Iterator over the slots of a range; holds no list.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    range: SlotRange,
+    minutes: Minutes,
+    zone: Zone,
+    day: Option<NaiveDate>,
+    hour: u32,
+    next_minute: usize,
+}
+
+impl Slots {
+    /// The next minute of the grid, in the range or not.
+    fn step(&mut self) -> Option<NaiveDateTime> {
+        let day = self.day?;
+        let minute = self.minutes.0[self.next_minute];
+        let time = NaiveTime::from_hms_opt(self.hour, minute, 0)?;
+        self.next_minute += 1;
+        if self.next_minute == self.minutes.0.len() {
+            self.next_minute = 0;
+            self.hour += 1;
+            if self.hour == 24 {
+                self.hour = 0;
+                self.day = day.checked_add_days(Days::new(1));
+            }
+        }
+        Some(day.and_time(time))
+    }
+}
+
+impl Iterator for Slots {
+    type Item = Slot;
+
+    fn next(&mut self) -> Option<Slot> {
+        loop {
+            let local = self.step()?;
+            if local > self.range.to {
+                self.day = None;
+                return None;
+            }
+            if local < self.range.from {
+                continue;
+            }
+            if let Some(slot) = Slot::at(local, self.zone) {
+                return Some(slot);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+use super::*;
+use chrono::{Duration, TimeZone};
+use proptest::prelude::*;
+
+fn time(text: &str) -> NaiveDateTime {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").unwrap()
+}
+
+fn zone(name: &str) -> Zone {
+    name.parse().unwrap()
+}
+
+fn locals(from: &str, to: &str, zone: Zone) -> Vec<String> {
+    SlotRange::new(time(from), time(to))
+        .unwrap()
+        .slots(&Minutes::default(), zone)
+        .map(|slot| slot.to_string())
+        .collect()
+}
+
+#[test]
+fn a_day_has_144_slots_and_both_ends_count() {
+    let station = zone("America/Argentina/Ushuaia");
+    assert_eq!(
+        locals("2024-02-28T00:00", "2024-02-29T23:59", station).len(),
+        288
+    );
+    assert_eq!(
+        locals("2024-01-01T00:02", "2024-01-01T00:12", station),
+        ["2024-01-01T00:02", "2024-01-01T00:12"]
+    );
+    assert_eq!(
+        locals("2024-01-01T00:03", "2024-01-01T00:11", station),
+        [""; 0]
+    );
+    assert_eq!(
+        locals("2024-01-01T00:02", "2024-01-01T00:02", station).len(),
+        1
+    );
+}
+
+#[test]
+fn names_and_instants_of_the_first_station() {
+    let slot = Slot::at(time("2024-12-31T23:52"), zone("America/Argentina/Ushuaia")).unwrap();
+    assert_eq!(slot.file_name(), "2024-12312352.jpg");
+    assert_eq!(slot.year(), 2024);
+    assert_eq!(
+        slot.utc(),
+        Utc.with_ymd_and_hms(2025, 1, 1, 2, 52, 0).unwrap()
+    );
+}
+
+#[test]
+fn a_skipped_hour_has_no_slots_and_a_repeated_one_has_them_once() {
+    // Clocks went from 02:00 to 03:00 on 2024-03-31 in Madrid, and back on 2024-10-27.
+    let madrid = zone("Europe/Madrid");
+    let spring = locals("2024-03-31T01:00", "2024-03-31T03:59", madrid);
+    assert_eq!(spring.len(), 12);
+    assert!(
+        spring.iter().all(|slot| !slot.contains("T02:")),
+        "{spring:?}"
+    );
+    assert_eq!(Slot::at(time("2024-03-31T02:12"), madrid), None);
+
+    let autumn = locals("2024-10-27T02:00", "2024-10-27T02:59", madrid);
+    assert_eq!(autumn.len(), 6);
+    // The second time the clock shows 02:12 it is winter time, UTC+1.
+    let slot = Slot::at(time("2024-10-27T02:12"), madrid).unwrap();
+    assert_eq!(
+        slot.utc(),
+        Utc.with_ymd_and_hms(2024, 10, 27, 1, 12, 0).unwrap()
+    );
+}
+
+#[test]
+fn zones_by_name_and_by_offset() {
+    for name in ["-03:00", "-3", "-0300", "UTC-3", "GMT-3", "UTC\u{2212}3"] {
+        assert_eq!(
+            zone(name),
+            Zone::Fixed(FixedOffset::west_opt(3 * 3600).unwrap()),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        zone("+05:45"),
+        Zone::Fixed(FixedOffset::east_opt(5 * 3600 + 45 * 60).unwrap())
+    );
+    assert!(matches!(zone("UTC"), Zone::Named(_)));
+    for name in [
+        "",
+        "Mars/Olympus",
+        "-25:00",
+        "+1:75",
+        "--3",
+        "+",
+        "UTC-",
+        "+1:",
+        "+é3:00",
+    ] {
+        assert!(name.parse::<Zone>().is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn minutes_are_checked() {
+    assert_eq!(Minutes::new(vec![30, 0, 30]).unwrap().as_slice(), [0, 30]);
+    assert!(Minutes::new(vec![]).is_err());
+    assert!(Minutes::new(vec![60]).is_err());
+}
+
+#[test]
+fn a_backward_range_is_an_error_and_seconds_are_dropped() {
+    assert!(SlotRange::new(time("2024-01-02T00:00"), time("2024-01-01T23:59")).is_err());
+    let late = time("2024-01-01T00:02") + Duration::seconds(59);
+    assert!(SlotRange::new(late, time("2024-01-01T00:02")).is_ok());
+}
+
+#[test]
+fn odd_names_are_no_slots() {
+    for name in [
+        "",
+        ".jpg",
+        "2024-01010002.JPG",
+        "2024-01010002.jpeg",
+        "2024-0101000.jpg",
+        "2024-13010002.jpg",
+        "2024-02300002.jpg",
+        "2024-01012402.jpg",
+        "2024-01010060.jpg",
+        "20240101-0002.jpg",
+        "+024-01010002.jpg",
+        "2024-0101 002.jpg",
+        "２024-01010002.jpg",
+        "x/2024-01010002.jpg",
+    ] {
+        assert_eq!(Slot::parse_file_name(name), None, "{name:?}");
+    }
+}
+
+prop_compose! {
+    fn any_minute()(minutes in 0i64..60 * 24 * 365 * 130) -> NaiveDateTime {
+        time("1950-01-01T00:00") + Duration::minutes(minutes)
+    }
+}
+
+fn any_zone() -> impl Strategy<Value = Zone> {
+    prop_oneof![
+        Just(zone("America/Argentina/Ushuaia")),
+        Just(zone("Europe/Madrid")),
+        Just(zone("Australia/Lord_Howe")),
+        Just(zone("Pacific/Apia")),
+        (-14 * 60..14 * 60i32)
+            .prop_map(|minutes| Zone::Fixed(FixedOffset::east_opt(minutes * 60).unwrap())),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_name_stands_for_its_slot(local in any_minute(), zone in any_zone()) {
+        if let Some(slot) = Slot::at(local, zone) {
+            prop_assert_eq!(Slot::parse_file_name(&slot.file_name()), Some(local));
+            prop_assert_eq!(zone.local(slot.utc()), local);
+        }
+    }
+
+    #[test]
+    fn no_name_makes_the_parser_panic(name in ".{0,24}") {
+        if let Some(local) = Slot::parse_file_name(&name) {
+            prop_assert_eq!(local.format("%Y-%m%d%H%M.jpg").to_string(), name);
+        }
+    }
+
+    #[test]
+    fn a_range_holds_just_the_valid_minutes_of_the_clock(
+        from in any_minute(),
+        length in 0i64..4000,
+        minutes in proptest::collection::vec(0u32..60, 1..8),
+        zone in any_zone(),
+    ) {
+        let to = from + Duration::minutes(length);
+        let minutes = Minutes::new(minutes).unwrap();
+        let slots: Vec<Slot> = SlotRange::new(from, to).unwrap().slots(&minutes, zone).collect();
+        let expected: Vec<Slot> = (0..=length)
+            .map(|m| from + Duration::minutes(m))
+            .filter(|t| minutes.as_slice().contains(&t.minute()))
+            .filter_map(|t| Slot::at(t, zone))
+            .collect();
+        prop_assert_eq!(slots, expected);
+    }
+
+    #[test]
+    fn offsets_never_make_the_parser_panic(text in "(UTC|GMT)?[-+]?[0-9:]{0,6}") {
+        let _ = text.parse::<Zone>();
+    }
+}

@@ -1,0 +1,262 @@
+//! `celaje.toml`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::error::{Failure, Result};
+use crate::model::choose::{Device, EngineChoice};
+use crate::pipeline::slot::{Minutes, Zone};
+use crate::say;
+use crate::settings::Layer;
+use crate::station::region::{Margins, Mask, Region};
+use crate::station::{LayoutChoice, Station};
+
+/// The file's name where none is given.
+pub const FILE_NAME: &str = "celaje.toml";
+
+/// What `celaje.toml` says.
+#[derive(Debug, Default)]
+pub struct FileSettings {
+    layer: Layer,
+    stations: Vec<Station>,
+}
+
+/// `S` is `Option<RawStation>` for `[station]` and `Vec<RawStation>` for `[[station]]`: so an error
+/// in either names its line.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile<S> {
+    #[serde(default = "S::default")]
+    #[serde(bound(deserialize = "S: Deserialize<'de> + Default"))]
+    station: S,
+    db: Option<PathBuf>,
+    model: Option<PathBuf>,
+    ort_lib: Option<PathBuf>,
+    engine: Option<EngineChoice>,
+    device: Option<Device>,
+    concurrency: Option<usize>,
+    batch: Option<usize>,
+    threads: Option<usize>,
+    timeout: Option<f64>,
+    max_bytes: Option<usize>,
+}
+
+impl<S: serde::de::DeserializeOwned + Default + IntoIterator<Item = RawStation>> RawFile<S> {
+    fn read(text: &str) -> Result<(Layer, Vec<RawStation>), toml::de::Error> {
+        let raw: Self = toml::from_str(text)?;
+        let layer = Layer {
+            db: raw.db,
+            model: raw.model,
+            ort_lib: raw.ort_lib,
+            engine: raw.engine,
+            device: raw.device,
+            concurrency: raw.concurrency,
+            batch: raw.batch,
+            threads: raw.threads,
+            timeout: raw.timeout,
+            max_bytes: raw.max_bytes,
+            ..Layer::default()
+        };
+        Ok((layer, raw.station.into_iter().collect()))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStation {
+    id: String,
+    name: Option<String>,
+    latitude: f64,
+    longitude: f64,
+    time_zone: String,
+    url_base: String,
+    #[serde(default)]
+    layout: LayoutChoice,
+    #[serde(default)]
+    valid_minutes: Minutes,
+    #[serde(default)]
+    region: RawRegion,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRegion {
+    top: f64,
+    bottom: f64,
+    left: f64,
+    right: f64,
+    mask: Option<PathBuf>,
+}
+
+impl FileSettings {
+    /// Reads `named`, or else the first of `./celaje.toml` and the one in the user's configuration
+    /// folder that exists; none is fine.
+    ///
+    /// # Errors
+    /// When a named file is missing, or a file does not say what it should.
+    pub fn load(named: Option<&Path>) -> Result<Self> {
+        let path = match named {
+            Some(path) => path.to_path_buf(),
+            None => match Self::usual_places().into_iter().find(|path| path.is_file()) {
+                Some(path) => path,
+                None => return Ok(Self::default()),
+            },
+        };
+        let shown = path.display();
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            Failure::usage(say!(
+                "the settings file '{shown}' cannot be read: {e}",
+                "no se puede leer el archivo de ajustes '{shown}': {e}"
+            ))
+        })?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("."))).map_err(|why| {
+            let (en, es) = (
+                why.get(crate::text::Lang::En),
+                why.get(crate::text::Lang::Es),
+            );
+            Failure::usage(say!(
+                "the settings file '{shown}' is not right: {en}",
+                "el archivo de ajustes '{shown}' no es correcto: {es}"
+            ))
+        })
+    }
+
+    fn usual_places() -> Vec<PathBuf> {
+        use etcetera::BaseStrategy;
+        let mut places = vec![PathBuf::from(FILE_NAME)];
+        if let Ok(base) = etcetera::choose_base_strategy() {
+            places.push(base.config_dir().join("celaje").join(FILE_NAME));
+        }
+        places
+    }
+
+    /// Reads the text of a settings file; its paths are relative to `folder`.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, crate::text::Text> {
+        let several = toml::from_str::<toml::Table>(text)
+            .is_ok_and(|table| table.get("station").is_some_and(toml::Value::is_array));
+        let read = if several {
+            RawFile::<Vec<RawStation>>::read(text)
+        } else {
+            RawFile::<Option<RawStation>>::read(text)
+        };
+        let (mut layer, raw_stations) = read.map_err(|e| {
+            // The line itself is not shown: it may hold a password.
+            let before = &text[..e.span().map_or(0, |span| span.start.min(text.len()))];
+            let line = before.matches('\n').count() + 1;
+            let what = e.message().replace('\n', " ");
+            let key = text
+                .lines()
+                .nth(line - 1)
+                .and_then(|line| line.split_once('='));
+            let key = key.map_or("", |(key, _)| key.trim());
+            say!(
+                "line {line}, '{key}': {what}",
+                "línea {line}, '{key}': {what}"
+            )
+        })?;
+        for path in [&mut layer.db, &mut layer.model, &mut layer.ort_lib]
+            .into_iter()
+            .flatten()
+        {
+            *path = folder.join(&*path);
+        }
+        let mut stations: Vec<Station> = Vec::new();
+        for station in raw_stations {
+            let station = station.check(folder)?;
+            if stations.iter().any(|other| other.id == station.id) {
+                let id = station.id;
+                return Err(say!(
+                    "two stations have the id '{id}'",
+                    "dos estaciones tienen el id '{id}'"
+                ));
+            }
+            stations.push(station);
+        }
+        Ok(Self { layer, stations })
+    }
+
+    /// The settings and the stations, in the order of the file.
+    pub fn into_parts(self) -> (Layer, Vec<Station>) {
+        (self.layer, self.stations)
+    }
+}
+
+impl RawStation {
+    fn check(self, folder: &Path) -> Result<Station, crate::text::Text> {
+        let id = self.id;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if id.is_empty() || id.len() > 64 || !id.chars().all(plain) {
+            return Err(say!(
+                "the station id '{id}' must be 1 to 64 letters, digits, '-', '_' or '.'",
+                "el id de estación '{id}' debe tener de 1 a 64 letras, cifras, '-', '_' o '.'"
+            ));
+        }
+        let zone: Zone = self
+            .time_zone
+            .parse()
+            .map_err(|_| unknown_zone(&id, &self.time_zone))?;
+        let (latitude, longitude) = (self.latitude, self.longitude);
+        if !(-90.0..=90.0).contains(&latitude) || !(-180.0..=360.0).contains(&longitude) {
+            return Err(say!(
+                "station '{id}': latitude {latitude} or longitude {longitude} is not on Earth",
+                "estación '{id}': latitud {latitude} o longitud {longitude} fuera de la Tierra"
+            ));
+        }
+        let RawRegion {
+            top,
+            bottom,
+            left,
+            right,
+            mask,
+        } = self.region;
+        let margins = Margins {
+            top,
+            bottom,
+            left,
+            right,
+        };
+        if !margins.are_valid() {
+            return Err(say!(
+                "station '{id}': the region's margins are fractions from 0 to 1 that leave a tenth of the picture each way",
+                "estación '{id}': los márgenes de la región son fracciones de 0 a 1 que dejan un décimo de la imagen en cada sentido"
+            ));
+        }
+        let mask = match mask {
+            None => None,
+            Some(path) => {
+                let path = folder.join(path);
+                let shown = path.display();
+                let mask = Mask::read(&path).map_err(|e| {
+                    say!(
+                        "station '{id}': the mask '{shown}' cannot be used: {e}",
+                        "estación '{id}': no se puede usar la máscara '{shown}': {e}"
+                    )
+                })?;
+                Some(Arc::new(mask))
+            }
+        };
+        Ok(Station {
+            name: self.name.unwrap_or_else(|| id.clone()),
+            id,
+            latitude,
+            longitude,
+            zone,
+            url_base: self.url_base,
+            layout: self.layout,
+            minutes: self.valid_minutes,
+            region: Region { margins, mask },
+        })
+    }
+}
+
+fn unknown_zone(id: &str, zone: &str) -> crate::text::Text {
+    say!(
+        "station '{id}': the time zone '{zone}' is unknown; write an IANA name such as America/Argentina/Ushuaia or an offset such as -03:00",
+        "estación '{id}': la zona horaria '{zone}' no se conoce; escriba un nombre IANA como America/Argentina/Ushuaia o un desfase como -03:00"
+    )
+}

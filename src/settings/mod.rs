@@ -1,0 +1,203 @@
+//! Settings: flags > environment > `celaje.toml` > defaults, read once and frozen at start.
+//!
+//! The command line's own environment twins (`CELAJE_…`) are read by clap, so a [`Layer`] of flags
+//! holds both; the names of the replaced system (`IMG_URL_BASE`, `DB_FILE`, `OCTAS_MODEL_PATH`)
+//! come after them.
+
+pub mod file;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::app::Tuning;
+use crate::camera::http::HttpLimits;
+use crate::error::{Failure, Result};
+use crate::image::decode::Limits;
+use crate::model::choose::{Device, EngineChoice};
+use crate::say;
+use crate::settings::file::FileSettings;
+use crate::station::{LayoutChoice, Station};
+
+/// The database of the replaced system, and so ours.
+pub const DEFAULT_DB: &str = "registros-octas.db";
+
+/// What one layer may say; what it leaves open comes from the next.
+#[derive(Clone, Debug, Default)]
+pub struct Layer {
+    /// Station to work for, by its id.
+    pub station: Option<String>,
+    /// Base address of the pictures.
+    pub url_base: Option<String>,
+    /// How they are arranged there.
+    pub layout: Option<LayoutChoice>,
+    /// Database file.
+    pub db: Option<PathBuf>,
+    /// ONNX file; the bundled model when none is named.
+    pub model: Option<PathBuf>,
+    /// ONNX Runtime's shared library.
+    pub ort_lib: Option<PathBuf>,
+    /// Inference engine.
+    pub engine: Option<EngineChoice>,
+    /// Where it runs.
+    pub device: Option<Device>,
+    /// Requests in flight.
+    pub concurrency: Option<usize>,
+    /// Pictures in a batch.
+    pub batch: Option<usize>,
+    /// Session threads.
+    pub threads: Option<usize>,
+    /// Seconds that a whole picture may take.
+    pub timeout: Option<f64>,
+    /// Bytes of a picture at most.
+    pub max_bytes: Option<usize>,
+}
+
+impl Layer {
+    /// This layer, and `below` for what it leaves open.
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            station: self.station.or(below.station),
+            url_base: self.url_base.or(below.url_base),
+            layout: self.layout.or(below.layout),
+            db: self.db.or(below.db),
+            model: self.model.or(below.model),
+            ort_lib: self.ort_lib.or(below.ort_lib),
+            engine: self.engine.or(below.engine),
+            device: self.device.or(below.device),
+            concurrency: self.concurrency.or(below.concurrency),
+            batch: self.batch.or(below.batch),
+            threads: self.threads.or(below.threads),
+            timeout: self.timeout.or(below.timeout),
+            max_bytes: self.max_bytes.or(below.max_bytes),
+        }
+    }
+
+    /// The names that the replaced system's users have in their environment.
+    pub fn of_replaced_system(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        Self {
+            url_base: variable("IMG_URL_BASE"),
+            db: variable("DB_FILE").map(PathBuf::from),
+            model: variable("OCTAS_MODEL_PATH").map(PathBuf::from),
+            ort_lib: variable("ORT_DYLIB_PATH").map(PathBuf::from),
+            ..Self::default()
+        }
+    }
+}
+
+/// Everything that is settled before work begins.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The station to work for.
+    pub station: Station,
+    /// Database file.
+    pub db: PathBuf,
+    /// ONNX file; none for the bundled model.
+    pub model: Option<PathBuf>,
+    /// ONNX Runtime's shared library, when one was named.
+    pub ort_lib: Option<PathBuf>,
+    /// Inference engine.
+    pub engine: EngineChoice,
+    /// Where it runs.
+    pub device: Device,
+    /// Sizes and bounds; a batch is replaced by what suits the engine unless `batch_given`.
+    pub tuning: Tuning,
+    /// Whether the size of a batch was asked for.
+    pub batch_given: bool,
+}
+
+impl Settings {
+    /// Settles what `flags`, the environment and the file (`config`, or the one that is found) say.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a value is out of bounds.
+    pub fn resolve(
+        flags: Layer,
+        config: Option<&Path>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
+        let file = FileSettings::load(config)?;
+        let (file_layer, stations) = file.into_parts();
+        let layer = flags
+            .over(Layer::of_replaced_system(variable))
+            .over(file_layer);
+        let mut station = pick_station(stations, layer.station.as_deref())?;
+        if let Some(base) = layer.url_base {
+            station.url_base = base;
+        }
+        if let Some(layout) = layer.layout {
+            station.layout = layout;
+        }
+        let device = layer.device.unwrap_or_default();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut http = HttpLimits::default();
+        if let Some(bytes) = layer.max_bytes {
+            http.body_limit = within("max-bytes", bytes, 1, 1_000_000_000)?;
+        }
+        if let Some(seconds) = layer.timeout {
+            if !(0.1..=3600.0).contains(&seconds) {
+                return Err(out_of_bounds("timeout", seconds, 0.1, 3600.0));
+            }
+            http.total_timeout = Duration::from_secs_f64(seconds);
+            http.read_timeout = http.read_timeout.min(http.total_timeout);
+            http.connect_timeout = http.connect_timeout.min(http.total_timeout);
+        }
+        let concurrency = within("concurrency", layer.concurrency.unwrap_or(16), 1, 1024)?;
+        http.keep_alive = concurrency;
+        let tuning = Tuning {
+            concurrency,
+            batch: within("batch", layer.batch.unwrap_or(8), 1, 1024)?,
+            batch_deadline: Duration::from_millis(5),
+            threads: within("threads", layer.threads.unwrap_or(cores), 1, 256)?,
+            http,
+            picture: Limits::default(),
+            patience: Duration::from_secs(60),
+        };
+        Ok(Self {
+            station,
+            db: layer.db.unwrap_or_else(|| PathBuf::from(DEFAULT_DB)),
+            model: layer.model,
+            ort_lib: layer.ort_lib,
+            engine: layer.engine.unwrap_or_default(),
+            device,
+            tuning,
+            batch_given: layer.batch.is_some(),
+        })
+    }
+}
+
+fn pick_station(mut stations: Vec<Station>, wanted: Option<&str>) -> Result<Station> {
+    if stations.is_empty() {
+        stations.push(Station::rio_grande());
+    }
+    let Some(id) = wanted else {
+        return Ok(stations.swap_remove(0));
+    };
+    match stations.iter().position(|station| station.id == id) {
+        Some(place) => Ok(stations.swap_remove(place)),
+        None if id == Station::rio_grande().id => Ok(Station::rio_grande()),
+        None => {
+            let known: Vec<_> = stations.iter().map(|station| station.id.as_str()).collect();
+            let known = known.join(", ");
+            Err(Failure::usage(say!(
+                "station '{id}' is not known; celaje.toml names: {known}",
+                "la estación '{id}' no se conoce; celaje.toml nombra: {known}"
+            )))
+        }
+    }
+}
+
+fn within(name: &str, value: usize, least: usize, most: usize) -> Result<usize> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(out_of_bounds(name, value, least, most))
+    }
+}
+
+fn out_of_bounds<T: std::fmt::Display>(name: &str, value: T, least: T, most: T) -> Failure {
+    Failure::usage(say!(
+        "{name} must lie between {least} and {most}, not {value}",
+        "{name} debe estar entre {least} y {most}, no {value}"
+    ))
+}

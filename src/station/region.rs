@@ -1,0 +1,104 @@
+//! The region of interest: the part of a picture in which cloud is judged.
+
+use std::path::Path;
+use std::sync::Arc;
+
+/// What is left out along each side, as fractions of the picture's height or width, 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Margins {
+    /// Fraction of the height.
+    pub top: f64,
+    /// Fraction of the height.
+    pub bottom: f64,
+    /// Fraction of the width.
+    pub left: f64,
+    /// Fraction of the width.
+    pub right: f64,
+}
+
+impl Margins {
+    /// Whether every margin lies in 0..1 and a tenth of the picture at least is left each way.
+    pub fn are_valid(self) -> bool {
+        let one = |m: f64| (0.0..1.0).contains(&m);
+        one(self.top)
+            && one(self.bottom)
+            && one(self.left)
+            && one(self.right)
+            && self.top + self.bottom <= 0.9
+            && self.left + self.right <= 0.9
+    }
+}
+
+/// A mask over the whole picture: where it is not black, the sky is judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mask {
+    width: u32,
+    height: u32,
+    inside: Vec<bool>,
+}
+
+impl Mask {
+    /// Reads a PNG (any size; it is stretched over the picture).
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no picture, or is black all over.
+    pub fn read(path: &Path) -> Result<Self, BadMask> {
+        let grey = ::image::ImageReader::open(path)
+            .and_then(::image::ImageReader::with_guessed_format)
+            .map_err(|e| BadMask(e.to_string()))?
+            .decode()
+            .map_err(|e| BadMask(e.to_string()))?
+            .into_luma8();
+        let (width, height) = grey.dimensions();
+        let inside: Vec<bool> = grey.into_raw().into_iter().map(|v| v > 127).collect();
+        Self::new(width, height, inside).ok_or_else(|| BadMask("it is black all over".to_owned()))
+    }
+
+    /// A mask of `width`×`height` cells, row by row; none when the sizes differ or no cell is
+    /// inside.
+    pub fn new(width: u32, height: u32, inside: Vec<bool>) -> Option<Self> {
+        let cells = usize::try_from(u64::from(width) * u64::from(height)).ok()?;
+        (inside.len() == cells && inside.contains(&true)).then_some(Self {
+            width,
+            height,
+            inside,
+        })
+    }
+
+    /// Whether the place (`x`, `y`), fractions of the picture's width and height, is inside.
+    pub fn contains(&self, x: f64, y: f64) -> bool {
+        let cell =
+            |at: f64, n: u32| ((at * f64::from(n)) as i64).clamp(0, i64::from(n) - 1) as usize;
+        self.inside[cell(y, self.height) * self.width as usize + cell(x, self.width)]
+    }
+}
+
+/// A mask that cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadMask(pub String);
+
+/// The part of a picture in which cloud is judged: margins cut away first, then a mask.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Region {
+    /// Cut away before the picture is resized.
+    pub margins: Margins,
+    /// Laid over the whole, uncut picture.
+    pub mask: Option<Arc<Mask>>,
+}
+
+impl Region {
+    /// The whole picture.
+    pub fn whole() -> Self {
+        Self::default()
+    }
+
+    /// All but the margins.
+    pub fn with_margins(margins: Margins) -> Self {
+        Self {
+            margins,
+            mask: None,
+        }
+    }
+}

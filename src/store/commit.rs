@@ -1,0 +1,141 @@
+//! Writing what became of slots.
+
+use chrono::Utc;
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use crate::pipeline::outcome::{Miss, Observation, Outcome};
+use crate::store::Database;
+use crate::store::error::{Fault, StoreError};
+use crate::store::rows::{MissRow, ObservationRow, slot_text, timestamp};
+use crate::store::runs::{self, RunId};
+use crate::store::schema::{misses, observations};
+
+/// What happens to a slot that is stored already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitMode {
+    /// The stored observation stays.
+    Insert,
+    /// The new observation takes its place.
+    Replace,
+}
+
+/// What the record made of an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// An observation of a slot that had none.
+    New,
+    /// An observation of a stored slot; the stored one stayed.
+    Duplicate,
+    /// An observation that took a stored one's place.
+    Replaced,
+    /// A miss of a slot without an observation; one that has it keeps it, and is a duplicate.
+    Missed,
+}
+
+impl Database {
+    /// Writes outcomes of the database's station in one transaction, all or none; one answer for
+    /// each, in their order.
+    ///
+    /// An observation ends the slot's miss. A further miss of a slot adds its attempts to the
+    /// former ones. The run's counts of new, duplicate and missed slots grow with the same
+    /// transaction (a replaced row counts as a duplicate, as in the ledger), so that they are true for what is stored even
+    /// after a crash.
+    ///
+    /// # Errors
+    /// When SQLite fails, waits in vain for another program's lock, or an observation is none (a
+    /// confidence that is not in 0 to 1): nothing is then written.
+    pub fn commit(
+        &mut self,
+        run: RunId,
+        mode: CommitMode,
+        outcomes: &[Outcome],
+    ) -> Result<Vec<Committed>, StoreError> {
+        if outcomes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = timestamp(Utc::now());
+        let station = self.station.as_str();
+        self.connection
+            .immediate_transaction(|connection| {
+                let mut done = Vec::with_capacity(outcomes.len());
+                for outcome in outcomes {
+                    let slot = slot_text(outcome.slot().local());
+                    let to = Target {
+                        station,
+                        slot: &slot,
+                        now: &now,
+                        run,
+                    };
+                    done.push(match outcome {
+                        Outcome::Observed(observation) => {
+                            to.observe(connection, mode, observation)?
+                        }
+                        Outcome::Missed(miss) => to.miss(connection, miss)?,
+                    });
+                }
+                runs::add(connection, run, &done)?;
+                Ok(done)
+            })
+            .map_err(|fault: Fault| fault.at(&self.path))
+    }
+}
+
+/// Where and on whose behalf a row is written.
+struct Target<'a> {
+    station: &'a str,
+    slot: &'a str,
+    now: &'a str,
+    run: RunId,
+}
+
+impl Target<'_> {
+    fn observe(
+        &self,
+        connection: &mut SqliteConnection,
+        mode: CommitMode,
+        observation: &Observation,
+    ) -> Result<Committed, Fault> {
+        let mut answer = Committed::New;
+        if mode == CommitMode::Replace {
+            let stored = observations::table.find((self.station, self.slot));
+            if diesel::delete(stored).execute(connection)? > 0 {
+                answer = Committed::Replaced;
+            }
+        }
+        let row = ObservationRow::new(self.station, self.slot, observation, self.now, self.run.0);
+        let written = diesel::insert_into(observations::table)
+            .values(row)
+            .on_conflict((observations::station, observations::slot_local))
+            .do_nothing()
+            .execute(connection)?;
+        Ok(if written == 0 {
+            Committed::Duplicate
+        } else {
+            answer
+        })
+    }
+
+    fn miss(&self, connection: &mut SqliteConnection, miss: &Miss) -> Result<Committed, Fault> {
+        let row = MissRow::new(self.station, self.slot, miss, self.now, self.run.0);
+        // The trigger stored_slot_is_no_miss drops the row of a slot that is stored.
+        diesel::insert_into(misses::table)
+            .values(row)
+            .on_conflict((misses::station, misses::slot_local))
+            .do_update()
+            .set((
+                misses::reason.eq(excluded(misses::reason)),
+                misses::http_status.eq(excluded(misses::http_status)),
+                misses::attempts.eq(misses::attempts + excluded(misses::attempts)),
+                misses::detail.eq(excluded(misses::detail)),
+                misses::last_tried.eq(excluded(misses::last_tried)),
+                misses::run_id.eq(excluded(misses::run_id)),
+            ))
+            .execute(connection)
+            .map(|rows| match rows {
+                0 => Committed::Duplicate,
+                _ => Committed::Missed,
+            })
+            .map_err(Fault::from)
+    }
+}

@@ -1,0 +1,95 @@
+//! What SQL alone cannot know about a slot: the instant in UTC and where the sun then stood.
+//!
+//! Rows taken over, and rows that other tools write through `registro_historico`, have the local
+//! time only. Functions that SQL can call on this program's connection fill in the rest.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use crate::pipeline::slot::Zone;
+use crate::sky::sun::{self, DayPhase};
+use crate::store::error::Fault;
+use crate::store::rows::{parse_slot, utc_text};
+use crate::store::schema::stations;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    fn celaje_slot_utc(slot_local: Text) -> Nullable<Text>;
+    fn celaje_solar_elevation(slot_local: Text) -> Nullable<Double>;
+    fn celaje_day_phase(slot_local: Text) -> Nullable<Text>;
+}
+
+/// Where and in which time zone the slots of a station happen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) zone: Zone,
+    pub(super) latitude: f64,
+    pub(super) longitude: f64,
+}
+
+impl Place {
+    /// The instant of a `slot_local`; none when the station's clock never showed it.
+    fn instant(self, slot_local: &str) -> Option<DateTime<Utc>> {
+        self.zone.instant(parse_slot(slot_local)?)
+    }
+
+    fn elevation(self, slot_local: &str) -> Option<f64> {
+        let instant = self.instant(slot_local)?;
+        Some(sun::position(instant, self.latitude, self.longitude).elevation)
+    }
+}
+
+/// Makes the functions known to the connection; each gives NULL for a time that never was.
+pub(super) fn register(connection: &mut SqliteConnection, place: Place) -> Result<(), Fault> {
+    celaje_slot_utc_utils::register_impl(connection, move |slot: String| {
+        place.instant(&slot).map(utc_text)
+    })?;
+    celaje_solar_elevation_utils::register_impl(connection, move |slot: String| {
+        place.elevation(&slot)
+    })?;
+    celaje_day_phase_utils::register_impl(connection, move |slot: String| {
+        place
+            .elevation(&slot)
+            .map(|degrees| DayPhase::from_elevation(degrees).as_str())
+    })?;
+    Ok(())
+}
+
+/// Completes the home station's rows that wait for it; gives their number.
+pub(super) fn complete(connection: &mut SqliteConnection) -> Result<usize, Fault> {
+    let home: Option<(String, f64, f64, String)> = stations::table
+        .filter(stations::is_home.eq(true))
+        .select((
+            stations::id,
+            stations::latitude,
+            stations::longitude,
+            stations::time_zone,
+        ))
+        .first(connection)
+        .optional()?;
+    let Some((id, latitude, longitude, zone)) = home else {
+        return Ok(0);
+    };
+    // A zone that a newer time zone database named: its rows wait.
+    let Ok(zone) = zone.parse::<Zone>() else {
+        return Ok(0);
+    };
+    register(
+        connection,
+        Place {
+            zone,
+            latitude,
+            longitude,
+        },
+    )?;
+    Ok(diesel::sql_query(
+        "UPDATE observations SET \
+             slot_utc = celaje_slot_utc(slot_local), \
+             solar_elevation = celaje_solar_elevation(slot_local), \
+             day_phase = celaje_day_phase(slot_local) \
+         WHERE station = ? AND slot_utc IS NULL AND celaje_slot_utc(slot_local) IS NOT NULL",
+    )
+    .bind::<Text, _>(id)
+    .execute(connection)?)
+}

@@ -1,0 +1,251 @@
+//! Opening a file: what it is, the connection's settings, the migrations.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::migration::MigrationSource;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::store::error::Fault;
+use crate::store::lock::folder_of;
+
+/// The schema's history, in the binary.
+pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// How long to wait for a lock that another program holds.
+const BUSY_TIMEOUT_MS: u32 = 5_000;
+
+/// What a file is to this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// Not there, or without any table.
+    New,
+    /// The replaced system's, with this many rows.
+    Replaced {
+        /// Rows of its `registro_historico`.
+        rows: i64,
+    },
+    /// This program's, with migrations to come.
+    Outdated,
+    /// This program's.
+    Current,
+}
+
+/// How a connection may use the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Reads an existing file.
+    Read,
+    /// Writes, and makes the file where there is none.
+    Write,
+}
+
+/// Whether there is a file at `path`.
+///
+/// The file itself is not opened here: see [`WriterLock`](super::lock::WriterLock).
+///
+/// # Errors
+/// When something other than a file is there, or not even the folder is.
+pub(super) fn exists(path: &Path) -> Result<bool, Fault> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(true),
+        Ok(_) => Err(Fault::NotAFile),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if folder_of(path).is_dir() {
+                Ok(false)
+            } else {
+                Err(Fault::NoFolder)
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Err(Fault::NoFolder),
+        Err(error) => Err(Fault::CannotOpen(error.to_string())),
+    }
+}
+
+/// Connects, and sets how long to wait for locks before anything else.
+pub(super) fn connect(path: &Path, access: Access) -> Result<SqliteConnection, Fault> {
+    let mut connection = SqliteConnection::establish(&uri(path, access)?)?;
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"))?;
+    if access == Access::Read {
+        // Not mode=ro: such a connection cannot remove the -wal and -shm files that it made.
+        connection.batch_execute("PRAGMA query_only = ON")?;
+    }
+    Ok(connection)
+}
+
+/// The `file:` URI of `path`; SQLite reads it as percent-encoded bytes.
+fn uri(path: &Path, access: Access) -> Result<String, Fault> {
+    let mut uri = file_uri(path)?;
+    uri.push_str(match access {
+        Access::Read => "?mode=rw",
+        Access::Write => "?mode=rwc",
+    });
+    Ok(uri)
+}
+
+/// The `file:` URI of `path`, without parameters.
+pub(super) fn file_uri(path: &Path) -> Result<String, Fault> {
+    let path = std::path::absolute(path).map_err(|error| Fault::CannotOpen(error.to_string()))?;
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let mut uri = String::from(if bytes.starts_with(b"/") {
+        "file://"
+    } else {
+        "file:///"
+    });
+    for byte in bytes {
+        match byte {
+            b'\\' if cfg!(windows) => uri.push('/'),
+            b'/' | b':' | b'-' | b'.' | b'_' | b'~' => uri.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            _ => {
+                let _ = write!(uri, "%{byte:02X}");
+            }
+        }
+    }
+    Ok(uri)
+}
+
+/// Finds out what the file is. Writes nothing.
+///
+/// # Errors
+/// When it is no database, one of another program, or one of a newer Celaje.
+pub(super) fn examine(connection: &mut SqliteConnection) -> Result<FileState, Fault> {
+    let objects = objects(connection)?;
+    let has = |kind: &str, name: &str| objects.iter().any(|(k, n)| k == kind && n == name);
+    if objects.is_empty() {
+        return Ok(FileState::New);
+    }
+    if has("table", "__diesel_schema_migrations")
+        && has("table", "observations")
+        && has("table", "stations")
+    {
+        return migration_state(connection);
+    }
+    if has("table", "registro_historico") {
+        let rows = sql::<diesel::sql_types::BigInt>("SELECT count(*) FROM registro_historico")
+            .get_result(connection)?;
+        return Ok(FileState::Replaced { rows });
+    }
+    let mut names: Vec<&str> = objects
+        .iter()
+        .map(|(_, name)| name.as_str())
+        .take(3)
+        .collect();
+    if objects.len() > names.len() {
+        names.push("…");
+    }
+    Err(Fault::Foreign(names.join(", ")))
+}
+
+/// Kind and lower-case name of every table and view.
+pub(super) fn objects(connection: &mut SqliteConnection) -> Result<Vec<(String, String)>, Fault> {
+    Ok(sql::<(Text, Text)>(
+        "SELECT type, lower(name) FROM sqlite_schema \
+         WHERE type IN ('table', 'view') AND substr(name, 1, 7) <> 'sqlite_' ORDER BY rowid",
+    )
+    .load(connection)?)
+}
+
+fn migration_state(connection: &mut SqliteConnection) -> Result<FileState, Fault> {
+    let applied: Vec<String> =
+        sql::<Text>("SELECT version FROM __diesel_schema_migrations ORDER BY version")
+            .load(connection)?;
+    let known = known_versions()?;
+    if let Some(newer) = applied.iter().find(|version| !known.contains(version)) {
+        return Err(Fault::Newer(newer.clone()));
+    }
+    Ok(if applied.len() < known.len() {
+        FileState::Outdated
+    } else {
+        FileState::Current
+    })
+}
+
+fn known_versions() -> Result<Vec<String>, Fault> {
+    let migrations = MigrationSource::<Sqlite>::migrations(&MIGRATIONS)
+        .map_err(|e| Fault::Migration(e.to_string()))?;
+    Ok(migrations
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect())
+}
+
+/// Sets up a writing connection, once the file is known to be this program's to change.
+///
+/// Write-ahead logging, so that readers and the writer do not wait for each other; a commit then
+/// survives the end of the process, and after a power cut the file is whole but may lack the last
+/// commits (`synchronous = NORMAL`). Where the file system cannot do it, SQLite stays with what it
+/// had.
+pub(super) fn settle(connection: &mut SqliteConnection) -> Result<(), Fault> {
+    let _mode: String = sql::<Text>("PRAGMA journal_mode = WAL").get_result(connection)?;
+    connection.batch_execute("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")?;
+    Ok(())
+}
+
+/// Runs the migrations that are to come, all or none.
+pub(super) fn migrate(connection: &mut SqliteConnection) -> Result<(), Fault> {
+    connection.immediate_transaction(|connection| {
+        connection
+            .run_pending_migrations(MIGRATIONS)
+            .map(drop)
+            .map_err(|error| Fault::Migration(error.to_string()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_keep_every_byte() {
+        let uri = uri(Path::new("/a b/50%/c?d#é.db"), Access::Read).unwrap();
+        assert_eq!(uri, "file:///a%20b/50%25/c%3Fd%23%C3%A9.db?mode=rw");
+    }
+
+    #[test]
+    fn odd_names_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "a b.db",
+            "50%.db",
+            "c?d#e.db",
+            "señal.db",
+            "o'clock.db",
+            ":memory:",
+        ] {
+            let path = folder.path().join(name);
+            connect(&path, Access::Write)
+                .unwrap()
+                .batch_execute("CREATE TABLE t (x)")
+                .unwrap();
+            assert!(path.is_file(), "{name}");
+        }
+    }
+
+    #[test]
+    fn reading_never_makes_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("none.db");
+        assert!(connect(&path, Access::Read).is_err());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_migrations_go_back_and_forth() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        connection.run_pending_migrations(MIGRATIONS).unwrap();
+        connection.revert_all_migrations(MIGRATIONS).unwrap();
+        let left: Vec<_> = objects(&mut connection).unwrap();
+        assert_eq!(
+            left,
+            [("table".to_owned(), "__diesel_schema_migrations".to_owned())]
+        );
+        connection.run_pending_migrations(MIGRATIONS).unwrap();
+        assert_eq!(examine(&mut connection).unwrap(), FileState::Current);
+    }
+}

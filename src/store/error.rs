@@ -1,0 +1,274 @@
+//! What can be wrong with a database, and how it is told.
+
+use std::path::{Path, PathBuf};
+
+use diesel::result::{ConnectionError, DatabaseErrorKind, Error as SqlError};
+
+use crate::error::Failure;
+use crate::say;
+
+/// A database that cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fault}", path.display())]
+pub struct StoreError {
+    /// The database.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub fault: Fault,
+}
+
+/// What is wrong with a database.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Asked for reading only, and not there.
+    #[error("there is no such file")]
+    Missing,
+    /// A folder, a device, a pipe.
+    #[error("not a file")]
+    NotAFile,
+    /// The folder that is to hold it is not there.
+    #[error("its folder does not exist")]
+    NoFolder,
+    /// A file of another kind.
+    #[error("not an SQLite database")]
+    NotADatabase,
+    /// A database of another program; some of its tables.
+    #[error("a database of another program, with {0}")]
+    Foreign(String),
+    /// A `registro_historico` without this column.
+    #[error("its table registro_historico has no column {0}")]
+    OddTable(&'static str),
+    /// The replaced system's table beside a table of this name, which the record needs.
+    #[error("it has a table or view {0} of its own")]
+    Clash(String),
+    /// File, folder or file system do not let themselves be written.
+    #[error("read-only")]
+    ReadOnly,
+    /// Another program kept it locked for longer than the time allowed.
+    #[error("locked by another program")]
+    Busy,
+    /// Another Celaje, with this process id where it is known, has it open for writing.
+    #[error("already open for writing by another celaje{}", .0.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    SecondWriter(Option<u32>),
+    /// Its schema has this version, which this program does not know.
+    #[error("its schema has version {0}, newer than this program")]
+    Newer(String),
+    /// Asked for reading only, but it has first to be taken over or brought up to date.
+    #[error("its schema is older than this program's")]
+    Outdated,
+    /// The operating system does not open it.
+    #[error("cannot be opened: {0}")]
+    CannotOpen(String),
+    /// SQLite finds it malformed.
+    #[error("damaged")]
+    Damaged,
+    /// No room left.
+    #[error("the disk is full")]
+    Full,
+    /// The copy that is made before a takeover could not be made.
+    #[error("could not be copied to {}: {reason}", copy.display())]
+    Copy {
+        /// Where it was to go.
+        copy: PathBuf,
+        /// Why it did not.
+        reason: String,
+    },
+    /// A takeover that would have lost rows, and was undone.
+    #[error("{taken} of {rows} rows could be taken over")]
+    Lost {
+        /// Rows of the replaced system.
+        rows: i64,
+        /// Rows that arrived.
+        taken: i64,
+    },
+    /// A migration that failed, and was undone.
+    #[error("migration failed: {0}")]
+    Migration(String),
+    /// Anything else that SQLite reports.
+    #[error(transparent)]
+    Sql(SqlError),
+}
+
+impl Fault {
+    /// Pairs the fault with the database.
+    pub(super) fn at(self, path: &Path) -> StoreError {
+        StoreError {
+            path: path.to_owned(),
+            fault: self,
+        }
+    }
+
+    /// What one of SQLite's standard messages stands for (`sqlite3_errstr`; diesel passes on no
+    /// code).
+    fn from_message(message: &str) -> Option<Self> {
+        Some(match message {
+            "database is locked" => Self::Busy,
+            "file is not a database" => Self::NotADatabase,
+            "attempt to write a readonly database" => Self::ReadOnly,
+            "database disk image is malformed" => Self::Damaged,
+            "database or disk is full" => Self::Full,
+            "unable to open database file" => Self::CannotOpen(message.to_owned()),
+            _ => return None,
+        })
+    }
+}
+
+impl From<SqlError> for Fault {
+    fn from(error: SqlError) -> Self {
+        let known = match &error {
+            SqlError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
+                Self::from_message(information.message())
+            }
+            _ => None,
+        };
+        known.unwrap_or(Self::Sql(error))
+    }
+}
+
+impl From<ConnectionError> for Fault {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::BadConnection(message) => {
+                Self::from_message(&message).unwrap_or(Self::CannotOpen(message))
+            }
+            other => Self::CannotOpen(other.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let db = error.path.display();
+        Self::environment(match error.fault {
+            Fault::Missing => say!(
+                "the database '{db}' does not exist; give the right path with --db",
+                "la base de datos '{db}' no existe; indique la ruta correcta con --db"
+            ),
+            Fault::NotAFile => say!(
+                "the database '{db}' is not a file; give the path of a file with --db",
+                "la base de datos '{db}' no es un archivo; indique la ruta de un archivo con --db"
+            ),
+            Fault::NoFolder => say!(
+                "the folder of the database '{db}' does not exist; create it or give another path with --db",
+                "la carpeta de la base de datos '{db}' no existe; créela o indique otra ruta con --db"
+            ),
+            Fault::NotADatabase => say!(
+                "'{db}' is not an SQLite database; give the path of a database or of a new file with --db",
+                "'{db}' no es una base de datos SQLite; indique con --db una base de datos o un archivo nuevo"
+            ),
+            Fault::Foreign(tables) => say!(
+                "'{db}' is a database of another program (it has {tables}) and was left as it is; give another path with --db",
+                "'{db}' es una base de datos de otro programa (tiene {tables}) y quedó como estaba; indique otra ruta con --db"
+            ),
+            Fault::OddTable(column) => say!(
+                "the table registro_historico of '{db}' has no column '{column}', so its rows cannot be taken over; nothing was changed, give another path with --db",
+                "la tabla registro_historico de '{db}' no tiene la columna '{column}' y sus filas no se pueden incorporar; nada cambió, indique otra ruta con --db"
+            ),
+            Fault::Clash(name) => say!(
+                "'{db}' has a '{name}' of its own, a name that celaje needs; nothing was changed, rename it or give another path with --db",
+                "'{db}' ya tiene un objeto '{name}', nombre que celaje necesita; nada cambió, cámbielo o indique otra ruta con --db"
+            ),
+            Fault::ReadOnly => say!(
+                "the database '{db}' is read-only; make the file and its folder writable or give another path with --db",
+                "la base de datos '{db}' es de solo lectura; permita escribir en el archivo y su carpeta o indique otra ruta con --db"
+            ),
+            Fault::Busy => say!(
+                "the database '{db}' is locked by another program; close that program or wait, then try again",
+                "otro programa tiene bloqueada la base de datos '{db}'; ciérrelo o espere, y vuelva a intentar"
+            ),
+            Fault::SecondWriter(Some(pid)) => say!(
+                "another celaje (process {pid}) is already writing to the database '{db}'; wait for it or stop it, then try again",
+                "otro celaje (proceso {pid}) ya está escribiendo en la base de datos '{db}'; espere o deténgalo, y vuelva a intentar"
+            ),
+            Fault::SecondWriter(None) => say!(
+                "another celaje is already writing to the database '{db}'; wait for it or stop it, then try again",
+                "otro celaje ya está escribiendo en la base de datos '{db}'; espere o deténgalo, y vuelva a intentar"
+            ),
+            Fault::Newer(version) => say!(
+                "the database '{db}' was made by a newer celaje (schema {version}); update this program",
+                "la base de datos '{db}' es de un celaje más nuevo (esquema {version}); actualice este programa"
+            ),
+            Fault::Outdated => say!(
+                "the database '{db}' is of an older form; the next 'celaje backfill' on it brings it up to date",
+                "la base de datos '{db}' tiene una forma anterior; el próximo 'celaje backfill' la pondrá al día"
+            ),
+            Fault::CannotOpen(reason) => say!(
+                "the database '{db}' cannot be opened ({reason}); check the path and its permissions",
+                "no se puede abrir la base de datos '{db}' ({reason}); revise la ruta y sus permisos"
+            ),
+            Fault::Damaged => say!(
+                "the database '{db}' is damaged; restore a backup or recover it with 'sqlite3 {db} .recover'",
+                "la base de datos '{db}' está dañada; restaure una copia o recupérela con 'sqlite3 {db} .recover'"
+            ),
+            Fault::Full => say!(
+                "there is no room left on the disk of the database '{db}'; free some and try again",
+                "no queda espacio en el disco de la base de datos '{db}'; libere algo y vuelva a intentar"
+            ),
+            Fault::Copy { copy, reason } => {
+                let copy = copy.display();
+                say!(
+                    "the database '{db}' could not be copied to '{copy}' before its takeover ({reason}); nothing was changed, make room there and try again",
+                    "no se pudo copiar la base de datos '{db}' a '{copy}' antes de incorporarla ({reason}); nada cambió, haga lugar allí y vuelva a intentar"
+                )
+            }
+            Fault::Lost { rows, taken } => say!(
+                "only {taken} of the {rows} rows of '{db}' could be taken over; nothing was changed, please report this",
+                "solo se pudieron incorporar {taken} de las {rows} filas de '{db}'; nada cambió, por favor repórtelo"
+            ),
+            Fault::Migration(reason) => say!(
+                "the schema of the database '{db}' could not be brought up to date ({reason}); nothing was changed, please report this",
+                "no se pudo poner al día el esquema de la base de datos '{db}' ({reason}); nada cambió, por favor repórtelo"
+            ),
+            Fault::Sql(error) => say!(
+                "the database '{db}' failed: {error}; check it with 'celaje doctor'",
+                "la base de datos '{db}' falló: {error}; revísela con 'celaje doctor'"
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sqlite_says(message: &str) -> Fault {
+        SqlError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())).into()
+    }
+
+    #[test]
+    fn the_messages_of_sqlite_are_told_apart() {
+        assert!(matches!(sqlite_says("database is locked"), Fault::Busy));
+        assert!(matches!(
+            sqlite_says("attempt to write a readonly database"),
+            Fault::ReadOnly
+        ));
+        assert!(matches!(
+            sqlite_says("database or disk is full"),
+            Fault::Full
+        ));
+        assert!(matches!(
+            sqlite_says("database disk image is malformed"),
+            Fault::Damaged
+        ));
+        assert!(matches!(sqlite_says("no such table: x"), Fault::Sql(_)));
+    }
+
+    #[test]
+    fn every_failure_names_the_database_and_is_the_environments() {
+        for fault in [
+            Fault::Missing,
+            Fault::NotAFile,
+            Fault::ReadOnly,
+            Fault::Busy,
+            Fault::SecondWriter(Some(7)),
+            Fault::Newer("0099".to_owned()),
+        ] {
+            let failure = Failure::from(fault.at(Path::new("cielo.db")));
+            assert_eq!(failure.class.exit_status(), 3);
+            assert!(
+                failure.text.en.contains("'cielo.db'") && failure.text.es.contains("'cielo.db'")
+            );
+        }
+    }
+}

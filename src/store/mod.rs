@@ -1,0 +1,186 @@
+//! The record: observations, misses and runs in one SQLite file.
+//!
+//! | table | holds |
+//! | --- | --- |
+//! | `stations` | the cameras; the first of a file is its home |
+//! | `observations` | one reading a slot |
+//! | `misses` | slots that were asked for and have no reading; a slot is in one of the two at most |
+//! | `runs` | what the program was asked to do, and what came of it |
+//! | `year_layouts` | where a server kept a year's pictures |
+//! | `legacy_rows` | rows of the replaced system that are no reading |
+//! | `registro_historico` (a view) | the home station's readings and `legacy_rows`, as the replaced system's table showed them |
+//!
+//! The columns are described in `migrations/`, the rules of the view there too. Everything here is
+//! synchronous. One process at a time opens a file for writing ([`Database::open`]); readers
+//! ([`Database::open_read_only`], or any other tool) never wait for it, nor it for them.
+
+mod commit;
+mod completion;
+mod connection;
+pub mod error;
+mod lock;
+mod queries;
+pub mod rows;
+mod runs;
+mod schema;
+mod takeover;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Integer, Text};
+
+use crate::station::Station;
+use crate::store::connection::Access;
+use crate::store::error::{Fault, StoreError};
+use crate::store::lock::WriterLock;
+use crate::store::schema::stations;
+
+pub use commit::{CommitMode, Committed};
+pub use connection::FileState;
+pub use queries::{KnownMiss, Reading, Summary};
+pub use runs::{RunCounts, RunEnd, RunId, RunStart};
+pub use takeover::Adopted;
+
+/// An open database, seen from one station.
+///
+/// Dropping it closes it; with the last connection SQLite also folds the log into the file and
+/// removes `-wal` and `-shm`.
+pub struct Database {
+    // Dropped in this order: the lock goes last.
+    connection: SqliteConnection,
+    path: PathBuf,
+    station: String,
+    lock: Option<WriterLock>,
+}
+
+/// A database that was opened for writing.
+pub struct Opened {
+    /// The database.
+    pub database: Database,
+    /// What was taken over from the replaced system, when this was its file until now.
+    pub adopted: Option<Adopted>,
+}
+
+impl Database {
+    /// Opens the file for writing: makes it where there is none, takes over a file of the replaced
+    /// system, brings the schema up to date, completes what other tools wrote, and marks runs that
+    /// ended without a word as interrupted.
+    ///
+    /// # Errors
+    /// When the path names no file that this program may use, another program holds it, or SQLite
+    /// fails. A file that is refused is left as it is.
+    pub fn open(path: &Path, station: &Station) -> Result<Opened, StoreError> {
+        open(path, station).map_err(|fault| fault.at(path))
+    }
+
+    /// Opens an existing, up-to-date file for reading; it is neither made nor changed.
+    ///
+    /// # Errors
+    /// When there is none, it is not this program's, or it has first to be taken over or brought up
+    /// to date ([`Fault::Outdated`]).
+    pub fn open_read_only(path: &Path, station: &Station) -> Result<Self, StoreError> {
+        let open = || {
+            if !connection::exists(path)? {
+                return Err(Fault::Missing);
+            }
+            let mut connection = connection::connect(path, Access::Read)?;
+            match connection::examine(&mut connection)? {
+                FileState::Current => Ok(connection),
+                FileState::New | FileState::Replaced { .. } | FileState::Outdated => {
+                    Err(Fault::Outdated)
+                }
+            }
+        };
+        let connection = open().map_err(|fault| fault.at(path))?;
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            station: station.id.clone(),
+            lock: None,
+        })
+    }
+
+    /// What the file at `path` is to this program. Nothing is made or changed.
+    ///
+    /// # Errors
+    /// When [`open`](Self::open) would refuse the file for what it is.
+    pub fn examine(path: &Path) -> Result<FileState, StoreError> {
+        examine(path).map_err(|fault| fault.at(path))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it was opened for writing.
+    pub const fn is_writable(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Folds the log into the file and empties it; false when a reader still needs some of it.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn checkpoint(&mut self) -> Result<bool, StoreError> {
+        sql::<(Integer, Integer, Integer)>("PRAGMA wal_checkpoint(TRUNCATE)")
+            .get_result::<(i32, i32, i32)>(&mut self.connection)
+            .map(|(busy, _, _)| busy == 0)
+            .map_err(|error| Fault::from(error).at(&self.path))
+    }
+}
+
+fn examine(path: &Path) -> Result<FileState, Fault> {
+    if !connection::exists(path)? {
+        return Ok(FileState::New);
+    }
+    connection::examine(&mut connection::connect(path, Access::Read)?)
+}
+
+fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
+    // Before anything is written beside the file, be it the lock.
+    examine(path)?;
+    let lock = WriterLock::take(path)?;
+    let mut connection = connection::connect(path, Access::Write)?;
+    // Once more: the former writer may have changed it.
+    let adopted = match connection::examine(&mut connection)? {
+        FileState::Replaced { .. } => Some(takeover::take_over(&mut connection, path, station)?),
+        FileState::New | FileState::Outdated | FileState::Current => None,
+    };
+    connection::settle(&mut connection)?;
+    connection::migrate(&mut connection)?;
+    connection.immediate_transaction(|connection| {
+        register_station(connection, station)?;
+        completion::complete(connection)?;
+        runs::interrupt_dead(connection)
+    })?;
+    let database = Database {
+        connection,
+        path: path.to_owned(),
+        station: station.id.clone(),
+        lock: Some(lock),
+    };
+    Ok(Opened { database, adopted })
+}
+
+/// Writes the station as it is described now; the first of a file becomes its home.
+fn register_station(connection: &mut SqliteConnection, station: &Station) -> Result<(), Fault> {
+    let row = rows::StationRow::new(station);
+    diesel::insert_into(stations::table)
+        .values(&row)
+        .on_conflict(stations::id)
+        .do_update()
+        .set(&row)
+        .execute(connection)?;
+    diesel::sql_query(
+        "UPDATE stations SET is_home = 1 \
+         WHERE id = ? AND NOT EXISTS (SELECT 1 FROM stations WHERE is_home = 1)",
+    )
+    .bind::<Text, _>(&station.id)
+    .execute(connection)?;
+    Ok(())
+}

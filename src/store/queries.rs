@@ -1,0 +1,245 @@
+//! Reading the record.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::connection::DefaultLoadingMode;
+use diesel::dsl::{auto_type, count_star, max, min, sql};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use crate::pipeline::layout::Layout;
+use crate::pipeline::outcome::MissReason;
+use crate::pipeline::slot::SlotRange;
+use crate::sky::okta::Okta;
+use crate::sky::sun::DayPhase;
+use crate::store::Database;
+use crate::store::error::{Fault, StoreError};
+use crate::store::rows::{parse_slot, parse_timestamp, slot_text, timestamp};
+use crate::store::schema::{misses, observations, year_layouts};
+
+/// An observation as plots need it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// Station local time.
+    pub slot: NaiveDateTime,
+    /// Cloud amount.
+    pub okta: Okta,
+    /// Cloud fraction, 0 to 1; none when the model only classified.
+    pub cloud_fraction: Option<f64>,
+    /// Probability that the okta is right, 0 to 1; none when another tool did not say.
+    pub confidence: Option<f64>,
+    /// None until a row that another tool wrote has been completed.
+    pub day_phase: Option<DayPhase>,
+}
+
+/// The record in a few numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Observations of the station.
+    pub observations: i64,
+    /// Misses of the station.
+    pub misses: i64,
+    /// Rows of the replaced system that are no reading, of the whole file.
+    pub legacy_rows: i64,
+    /// First observation, station local time.
+    pub first: Option<NaiveDateTime>,
+    /// Last observation, station local time.
+    pub last: Option<NaiveDateTime>,
+    /// Version of the schema.
+    pub schema_version: String,
+}
+
+/// A miss, as the plan of a run needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownMiss {
+    /// Station local time.
+    pub slot: NaiveDateTime,
+    /// Why there is no observation.
+    pub reason: MissReason,
+    /// When it was last asked for.
+    pub last_tried: DateTime<Utc>,
+}
+
+/// The slots of a range that are stored: answered by the key's index alone.
+#[auto_type(no_type_alias)]
+pub(super) fn stored_in<'a>(station: &'a str, from: &'a str, to: &'a str) -> _ {
+    observations::table
+        .select(observations::slot_local)
+        .filter(observations::station.eq(station))
+        .filter(observations::slot_local.between(from, to))
+        .order(observations::slot_local.asc())
+}
+
+impl Database {
+    /// The slots of the range that have an observation, ascending; one query.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn stored_slots(&mut self, range: SlotRange) -> Result<Vec<NaiveDateTime>, StoreError> {
+        let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+        let station = self.station.clone();
+        self.ask(|connection| {
+            stored_in(&station, &from, &to)
+                .load_iter::<String, DefaultLoadingMode>(connection)?
+                .filter_map(|slot| slot.map(|slot| parse_slot(&slot)).transpose())
+                .collect()
+        })
+    }
+
+    /// The slots of the range that have a miss, ascending; one query.
+    ///
+    /// A reason that this program does not know is left out: the slot is then asked for again.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn known_misses(&mut self, range: SlotRange) -> Result<Vec<KnownMiss>, StoreError> {
+        let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+        let station = self.station.clone();
+        self.ask(|connection| {
+            misses::table
+                .select((misses::slot_local, misses::reason, misses::last_tried))
+                .filter(misses::station.eq(&station))
+                .filter(misses::slot_local.between(&from, &to))
+                .order(misses::slot_local.asc())
+                .load_iter::<(String, String, String), DefaultLoadingMode>(connection)?
+                .filter_map(|row| {
+                    row.map(|(slot, reason, last_tried)| {
+                        Some(KnownMiss {
+                            slot: parse_slot(&slot)?,
+                            reason: MissReason::parse(&reason)?,
+                            last_tried: parse_timestamp(&last_tried)?,
+                        })
+                    })
+                    .transpose()
+                })
+                .collect()
+        })
+    }
+
+    /// The observations of the range, ascending.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn day_readings(&mut self, range: SlotRange) -> Result<Vec<Reading>, StoreError> {
+        type Row = (String, i32, Option<f64>, Option<f64>, Option<String>);
+        let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+        let station = self.station.clone();
+        self.ask(|connection| {
+            let reading = |(slot, okta, cloud_fraction, confidence, phase): Row| {
+                Some(Reading {
+                    slot: parse_slot(&slot)?,
+                    okta: u8::try_from(okta).ok().and_then(Okta::new)?,
+                    cloud_fraction,
+                    confidence,
+                    day_phase: phase.and_then(|name| {
+                        [DayPhase::Day, DayPhase::Twilight, DayPhase::Night]
+                            .into_iter()
+                            .find(|phase| phase.as_str() == name)
+                    }),
+                })
+            };
+            observations::table
+                .select((
+                    observations::slot_local,
+                    observations::okta,
+                    observations::cloud_fraction,
+                    observations::confidence,
+                    observations::day_phase,
+                ))
+                .filter(observations::station.eq(&station))
+                .filter(observations::slot_local.between(&from, &to))
+                .order(observations::slot_local.asc())
+                .load_iter::<Row, DefaultLoadingMode>(connection)?
+                .filter_map(|row| row.map(reading).transpose())
+                .collect()
+        })
+    }
+
+    /// The record in a few numbers.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn summary(&mut self) -> Result<Summary, StoreError> {
+        let station = self.station.clone();
+        self.ask(|connection| {
+            let own = observations::table.filter(observations::station.eq(&station));
+            let edge = |slot: Option<String>| slot.as_deref().and_then(parse_slot);
+            Ok(Summary {
+                observations: own.select(count_star()).first(connection)?,
+                misses: misses::table
+                    .filter(misses::station.eq(&station))
+                    .select(count_star())
+                    .first(connection)?,
+                legacy_rows: sql::<BigInt>("SELECT count(*) FROM legacy_rows")
+                    .get_result(connection)?,
+                first: edge(
+                    own.select(min(observations::slot_local))
+                        .first(connection)?,
+                ),
+                last: edge(
+                    own.select(max(observations::slot_local))
+                        .first(connection)?,
+                ),
+                schema_version: sql::<Text>("SELECT max(version) FROM __diesel_schema_migrations")
+                    .get_result(connection)?,
+            })
+        })
+    }
+
+    /// What SQLite's `quick_check` finds wrong with the file; empty when it is sound.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn quick_check(&mut self) -> Result<Vec<String>, StoreError> {
+        self.ask(|connection| {
+            let mut found: Vec<String> = sql::<Text>("PRAGMA quick_check").load(connection)?;
+            found.retain(|line| line != "ok");
+            Ok(found)
+        })
+    }
+
+    /// Where the server kept each year's pictures when last looked, by year.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn remembered_layouts(&mut self) -> Result<Vec<(i32, Layout)>, StoreError> {
+        let station = self.station.clone();
+        let rows: Vec<(i32, String)> = self.ask(|connection| {
+            year_layouts::table
+                .select((year_layouts::year, year_layouts::layout))
+                .filter(year_layouts::station.eq(&station))
+                .order(year_layouts::year.asc())
+                .load(connection)
+        })?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(year, name)| Some((year, Layout::parse(&name)?)))
+            .collect())
+    }
+
+    /// Remembers where the server keeps a year's pictures.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn remember_layout(&mut self, year: i32, layout: Layout) -> Result<(), StoreError> {
+        let station = self.station.clone();
+        self.ask(|connection| {
+            diesel::replace_into(year_layouts::table)
+                .values((
+                    year_layouts::station.eq(&station),
+                    year_layouts::year.eq(year),
+                    year_layouts::layout.eq(layout.as_str()),
+                    year_layouts::seen_at.eq(timestamp(Utc::now())),
+                ))
+                .execute(connection)
+        })
+        .map(drop)
+    }
+
+    /// Runs `question`, and pairs its error with the database's path.
+    fn ask<T>(
+        &mut self,
+        question: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        question(&mut self.connection).map_err(|error| Fault::from(error).at(&self.path))
+    }
+}

@@ -1,0 +1,212 @@
+//! Rows as diesel writes them, and the texts in which moments are stored.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use diesel::prelude::*;
+
+use crate::pipeline::outcome::{Miss, Observation};
+use crate::station::Station;
+use crate::store::schema::{misses, observations, stations};
+
+/// `YYYY-MM-DDTHH:MM`, the form of `slot_local`.
+pub fn slot_text(local: NaiveDateTime) -> String {
+    local.format("%Y-%m-%dT%H:%M").to_string()
+}
+
+/// `YYYY-MM-DDTHH:MM:SSZ`, the form of `slot_utc`.
+pub fn utc_text(instant: DateTime<Utc>) -> String {
+    instant.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// `YYYY-MM-DD HH:MM:SS` in UTC, what SQLite's `CURRENT_TIMESTAMP` writes.
+pub fn timestamp(instant: DateTime<Utc>) -> String {
+    instant.format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// Reads [`timestamp`]; none when it is no such text.
+pub fn parse_timestamp(text: &str) -> Option<DateTime<Utc>> {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S")
+        .ok()
+        .map(|time| time.and_utc())
+}
+
+/// Reads [`slot_text`]; none when it is no such text.
+///
+/// By hand, since a range of ten years has half a million of them.
+pub fn parse_slot(text: &str) -> Option<NaiveDateTime> {
+    let bytes = text.as_bytes();
+    let shape = bytes.len() == 16
+        && bytes.iter().enumerate().all(|(i, b)| match i {
+            4 | 7 => *b == b'-',
+            10 => *b == b'T',
+            13 => *b == b':',
+            _ => b.is_ascii_digit(),
+        });
+    if !shape {
+        return None;
+    }
+    let part = |from: usize, to: usize| {
+        bytes[from..to]
+            .iter()
+            .fold(0, |n, b| n * 10 + u32::from(b - b'0'))
+    };
+    let year = i32::try_from(part(0, 4)).ok()?;
+    NaiveDate::from_ymd_opt(year, part(5, 7), part(8, 10))?.and_hms_opt(
+        part(11, 13),
+        part(14, 16),
+        0,
+    )
+}
+
+/// A row of `stations`, written.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = stations)]
+pub(super) struct StationRow<'a> {
+    id: &'a str,
+    name: &'a str,
+    latitude: f64,
+    longitude: f64,
+    time_zone: String,
+}
+
+impl<'a> StationRow<'a> {
+    pub(super) fn new(station: &'a Station) -> Self {
+        Self {
+            id: &station.id,
+            name: &station.name,
+            latitude: station.latitude,
+            longitude: station.longitude,
+            time_zone: station.zone.to_string(),
+        }
+    }
+}
+
+/// A row of `observations`, written by this program.
+#[derive(Insertable)]
+#[diesel(table_name = observations)]
+pub(super) struct ObservationRow<'a> {
+    station: &'a str,
+    slot_local: &'a str,
+    slot_utc: String,
+    file_name: String,
+    url: &'a str,
+    okta: i32,
+    cloud_fraction: Option<f64>,
+    confidence: f64,
+    category: &'static str,
+    description: &'static str,
+    quality: String,
+    model: &'a str,
+    model_sha256: &'a str,
+    solar_elevation: f64,
+    day_phase: &'static str,
+    image_width: i32,
+    image_height: i32,
+    image_sha256: &'a str,
+    created_at: &'a str,
+    captured_at: &'a str,
+    origin: &'static str,
+    run_id: i64,
+}
+
+impl<'a> ObservationRow<'a> {
+    /// `slot_local` is [`slot_text`] of the observation's slot, `now` a [`timestamp`].
+    pub(super) fn new(
+        station: &'a str,
+        slot_local: &'a str,
+        observation: &'a Observation,
+        now: &'a str,
+        run_id: i64,
+    ) -> Self {
+        let category = observation.okta.category();
+        Self {
+            station,
+            slot_local,
+            slot_utc: utc_text(observation.slot.utc()),
+            file_name: observation.slot.file_name(),
+            url: &observation.url,
+            okta: i32::from(observation.okta.eighths()),
+            cloud_fraction: observation.cloud_fraction,
+            confidence: observation.confidence,
+            category: category.as_str(),
+            description: category.description(),
+            quality: observation.quality.to_string(),
+            model: &observation.model,
+            model_sha256: &observation.model_sha256,
+            solar_elevation: observation.solar_elevation,
+            day_phase: observation.day_phase.as_str(),
+            image_width: i32::try_from(observation.width).unwrap_or(i32::MAX),
+            image_height: i32::try_from(observation.height).unwrap_or(i32::MAX),
+            image_sha256: &observation.image_sha256,
+            created_at: now,
+            captured_at: slot_local,
+            origin: "celaje",
+            run_id,
+        }
+    }
+}
+
+/// A row of `misses`, written.
+#[derive(Insertable)]
+#[diesel(table_name = misses)]
+pub(super) struct MissRow<'a> {
+    station: &'a str,
+    slot_local: &'a str,
+    slot_utc: String,
+    reason: &'static str,
+    http_status: Option<i32>,
+    attempts: i64,
+    detail: &'a str,
+    last_tried: &'a str,
+    run_id: i64,
+}
+
+impl<'a> MissRow<'a> {
+    /// `slot_local` is [`slot_text`] of the miss's slot, `now` a [`timestamp`].
+    pub(super) fn new(
+        station: &'a str,
+        slot_local: &'a str,
+        miss: &'a Miss,
+        now: &'a str,
+        run_id: i64,
+    ) -> Self {
+        Self {
+            station,
+            slot_local,
+            slot_utc: utc_text(miss.slot.utc()),
+            reason: miss.reason.as_str(),
+            http_status: miss.http_status.map(i32::from),
+            attempts: i64::from(miss.attempts),
+            detail: &miss.detail,
+            last_tried: now,
+            run_id,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_whole_slot_texts_parse() {
+        for bad in [
+            "",
+            "2024-01-01 00:02",
+            "2024-01-01T00:02:00",
+            "2024-02-30T00:02",
+            "2024-01-01T24:02",
+        ] {
+            assert_eq!(parse_slot(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn slot_texts_read_back(minute in 0..(8_000i64 * 365 * 1440)) {
+            let local = NaiveDate::from_ymd_opt(1900, 1, 1).unwrap().and_hms_opt(0, 0, 0).unwrap()
+                + chrono::Duration::minutes(minute);
+            prop_assert_eq!(parse_slot(&slot_text(local)), Some(local));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What the program did: one row for each time it was asked to fill a range.
+
+use chrono::Utc;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use crate::pipeline::slot::SlotRange;
+use crate::store::Database;
+use crate::store::commit::Committed;
+use crate::store::error::{Fault, StoreError};
+use crate::store::rows::{slot_text, timestamp};
+use crate::store::schema::runs;
+
+/// The key of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RunId(pub(super) i64);
+
+/// What is known when a run begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunStart {
+    /// What it was asked to fill.
+    pub range: SlotRange,
+    /// Version of the program.
+    pub version: String,
+    /// Inference engine, its version and device.
+    pub engine: String,
+    /// Name and version of the model.
+    pub model: String,
+}
+
+/// Slots of a run; `total = new + duplicates + missed` when it is finished.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Slots of the range.
+    pub total: u64,
+    /// Observations written.
+    pub new: u64,
+    /// Slots that were stored already.
+    pub duplicates: u64,
+    /// Slots without an observation.
+    pub missed: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Every slot of the range was dealt with.
+    Finished,
+    /// Stopped before, by a signal or a crash.
+    Interrupted,
+    /// Given up.
+    Failed,
+}
+
+impl RunEnd {
+    /// The name under which it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Database {
+    /// Writes that a run begins; its status is `running`.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn begin_run(&mut self, start: &RunStart) -> Result<RunId, StoreError> {
+        let station = self.station.as_str();
+        self.connection
+            .immediate_transaction(|connection| {
+                diesel::insert_into(runs::table)
+                    .values((
+                        runs::station.eq(station),
+                        runs::range_from.eq(slot_text(start.range.from())),
+                        runs::range_to.eq(slot_text(start.range.to())),
+                        runs::started_at.eq(timestamp(Utc::now())),
+                        runs::version.eq(&start.version),
+                        runs::engine.eq(&start.engine),
+                        runs::model.eq(&start.model),
+                    ))
+                    .execute(connection)?;
+                let id =
+                    diesel::select(sql::<BigInt>("last_insert_rowid()")).get_result(connection)?;
+                Ok(RunId(id))
+            })
+            .map_err(|fault: Fault| fault.at(&self.path))
+    }
+
+    /// Sets a running run's counts: after planning the range, when its total and the slots stored
+    /// already are known. [`commit`](Self::commit) adds to them.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn update_run(&mut self, run: RunId, counts: &RunCounts) -> Result<(), StoreError> {
+        diesel::update(runs::table.find(run.0))
+            .set(changes(counts))
+            .execute(&mut self.connection)
+            .map(drop)
+            .map_err(|error| Fault::from(error).at(&self.path))
+    }
+
+    /// Writes that a run ended, how, and with which counts.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn finish_run(
+        &mut self,
+        run: RunId,
+        counts: &RunCounts,
+        end: RunEnd,
+    ) -> Result<(), StoreError> {
+        diesel::update(runs::table.find(run.0))
+            .set((
+                changes(counts),
+                runs::status.eq(end.as_str()),
+                runs::finished_at.eq(timestamp(Utc::now())),
+            ))
+            .execute(&mut self.connection)
+            .map(drop)
+            .map_err(|error| Fault::from(error).at(&self.path))
+    }
+}
+
+/// Counts as a changeset.
+#[derive(AsChangeset)]
+#[diesel(table_name = runs)]
+struct Counts {
+    total: i64,
+    new: i64,
+    duplicates: i64,
+    missed: i64,
+}
+
+fn changes(counts: &RunCounts) -> Counts {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    Counts {
+        total: number(counts.total),
+        new: number(counts.new),
+        duplicates: number(counts.duplicates),
+        missed: number(counts.missed),
+    }
+}
+
+/// Adds what a commit did to its run.
+pub(super) fn add(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    done: &[Committed],
+) -> Result<(), Fault> {
+    let count =
+        |wanted: &[Committed]| done.iter().filter(|one| wanted.contains(one)).count() as i64;
+    diesel::update(runs::table.find(run.0))
+        .set((
+            runs::new.eq(runs::new + count(&[Committed::New])),
+            runs::duplicates
+                .eq(runs::duplicates + count(&[Committed::Duplicate, Committed::Replaced])),
+            runs::missed.eq(runs::missed + count(&[Committed::Missed])),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Marks the runs that ended without a word: the one writer is this process, so none is running.
+pub(super) fn interrupt_dead(connection: &mut SqliteConnection) -> Result<(), Fault> {
+    diesel::update(runs::table.filter(runs::status.eq("running")))
+        .set((
+            runs::status.eq(RunEnd::Interrupted.as_str()),
+            runs::finished_at.eq(timestamp(Utc::now())),
+        ))
+        .execute(connection)?;
+    Ok(())
+}

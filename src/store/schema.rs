@@ -1,0 +1,83 @@
+//! The tables, as the migrations make them.
+//!
+//! `legacy_rows` and the view `registro_historico` are touched by plain SQL alone and are not here.
+
+diesel::table! {
+    stations (id) {
+        id -> Text,
+        name -> Text,
+        latitude -> Double,
+        longitude -> Double,
+        time_zone -> Text,
+        is_home -> Bool,
+    }
+}
+
+diesel::table! {
+    runs (id) {
+        id -> BigInt,
+        station -> Text,
+        range_from -> Text,
+        range_to -> Text,
+        total -> BigInt,
+        new -> BigInt,
+        duplicates -> BigInt,
+        missed -> BigInt,
+        status -> Text,
+        started_at -> Text,
+        finished_at -> Nullable<Text>,
+        version -> Text,
+        engine -> Text,
+        model -> Text,
+    }
+}
+
+diesel::table! {
+    observations (station, slot_local) {
+        station -> Text,
+        slot_local -> Text,
+        slot_utc -> Nullable<Text>,
+        file_name -> Text,
+        url -> Nullable<Text>,
+        okta -> Integer,
+        cloud_fraction -> Nullable<Double>,
+        confidence -> Nullable<Double>,
+        category -> Nullable<Text>,
+        description -> Nullable<Text>,
+        quality -> Nullable<Text>,
+        model -> Nullable<Text>,
+        model_sha256 -> Nullable<Text>,
+        solar_elevation -> Nullable<Double>,
+        day_phase -> Nullable<Text>,
+        image_width -> Nullable<Integer>,
+        image_height -> Nullable<Integer>,
+        image_sha256 -> Nullable<Text>,
+        created_at -> Nullable<Text>,
+        captured_at -> Text,
+        origin -> Text,
+        run_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    misses (station, slot_local) {
+        station -> Text,
+        slot_local -> Text,
+        slot_utc -> Text,
+        reason -> Text,
+        http_status -> Nullable<Integer>,
+        attempts -> BigInt,
+        detail -> Text,
+        last_tried -> Text,
+        run_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    year_layouts (station, year) {
+        station -> Text,
+        year -> Integer,
+        layout -> Text,
+        seen_at -> Text,
+    }
+}

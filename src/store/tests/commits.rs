@@ -1,0 +1,224 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::pipeline::layout::Layout;
+use crate::store::error::Fault;
+use crate::store::{CommitMode, Committed};
+
+#[test]
+fn an_observation_is_stored_whole() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    database
+        .commit(run, CommitMode::Insert, &[seen(at("2024-07-01T12:02"), 3)])
+        .unwrap();
+    let row = texts(
+        &mut database.connection,
+        "SELECT concat_ws('|', station, slot_local, slot_utc, file_name, url, okta, \
+             cloud_fraction, confidence, category, description, quality, model, \
+             length(model_sha256), solar_elevation, day_phase, image_width, image_height, \
+             length(image_sha256), captured_at, origin, run_id) FROM observations",
+    );
+    assert_eq!(
+        row,
+        [
+            "rio-grande|2024-07-01T12:02|2024-07-01T15:02:00Z|2024-07011202.jpg|\
+          http://camera/2024/2024-07011202.jpg|3|0.375|0.75|SCT|Nubes dispersas|ok|sky 1|64|12.5|\
+          day|480|450|64|2024-07-01T12:02|celaje|1"
+        ]
+    );
+    let shape = "____-__-__ __:__:__";
+    assert_eq!(
+        count(
+            &mut database.connection,
+            &format!("observations WHERE created_at LIKE '{shape}'")
+        ),
+        1
+    );
+    let old = texts(
+        &mut database.connection,
+        "SELECT concat_ws('|', filename, url_imagen, fecha_captura, octas_predichas, confianza, \
+             categoria, descripcion, modelo_version) FROM registro_historico",
+    );
+    assert_eq!(
+        old,
+        [
+            "2024-07011202.jpg|http://camera/2024/2024-07011202.jpg|2024-07-01T12:02|3|0.75|SCT|\
+          Nubes dispersas|sky 1"
+        ]
+    );
+}
+
+#[test]
+fn inserting_keeps_and_replacing_replaces() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let first = [
+        seen(nth(0), 3),
+        missed(nth(1), MissReason::NotFound, 1),
+        seen(nth(0), 4),
+    ];
+    let done = database.commit(run, CommitMode::Insert, &first).unwrap();
+    assert_eq!(
+        done,
+        [Committed::New, Committed::Missed, Committed::Duplicate]
+    );
+    let second = [seen(nth(0), 5), seen(nth(1), 6)];
+    let done = database.commit(run, CommitMode::Replace, &second).unwrap();
+    assert_eq!(done, [Committed::Replaced, Committed::New]);
+    let oktas: Vec<u8> = database
+        .day_readings(whole())
+        .unwrap()
+        .iter()
+        .map(|r| r.okta.eighths())
+        .collect();
+    assert_eq!(oktas, [5, 6]);
+    let counted = "runs WHERE new = 2 AND duplicates = 2 AND missed = 1";
+    assert_eq!(count(&mut place.other(), counted), 1);
+    assert_eq!(database.known_misses(whole()).unwrap(), []);
+    assert_eq!(database.commit(run, CommitMode::Insert, &[]).unwrap(), []);
+}
+
+#[test]
+fn misses_add_up_until_the_slot_is_seen() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let mut commit = |outcome| {
+        database
+            .commit(run, CommitMode::Insert, &[outcome])
+            .unwrap()
+    };
+    commit(missed(nth(0), MissReason::Timeout, 3));
+    commit(missed(nth(0), MissReason::NotFound, 1));
+    commit(seen(nth(1), 2));
+    // A stored slot has no miss, whatever a later run met.
+    assert_eq!(
+        commit(missed(nth(1), MissReason::Reset, 3)),
+        [Committed::Duplicate]
+    );
+    let rows = texts(
+        &mut database.connection,
+        "SELECT concat_ws('|', slot_local, slot_utc, reason, http_status, attempts, detail) FROM misses",
+    );
+    assert_eq!(
+        rows,
+        ["2024-01-01T00:02|2024-01-01T03:02:00Z|not_found|404|4|said the camera"]
+    );
+    let known = database.known_misses(whole()).unwrap();
+    assert_eq!(known.len(), 1);
+    assert_eq!(
+        (known[0].slot, known[0].reason),
+        (nth(0), MissReason::NotFound)
+    );
+    assert!((chrono::Utc::now() - known[0].last_tried).num_seconds() < 60);
+    database
+        .commit(run, CommitMode::Insert, &[seen(nth(0), 1)])
+        .unwrap();
+    assert_eq!(database.known_misses(whole()).unwrap(), []);
+    assert_eq!(database.stored_slots(whole()).unwrap(), [nth(0), nth(1)]);
+}
+
+#[test]
+fn a_slice_is_written_whole_or_not_at_all() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let Outcome::Observed(mut bad) = seen(nth(1), 2) else {
+        unreachable!()
+    };
+    bad.confidence = f64::NAN;
+    let outcomes = [seen(nth(0), 1), Outcome::Observed(bad)];
+    for mode in [CommitMode::Insert, CommitMode::Replace] {
+        let error = database.commit(run, mode, &outcomes).unwrap_err();
+        assert!(
+            error.to_string().contains("celaje_rows_are_whole"),
+            "{error}"
+        );
+    }
+    assert_eq!(database.stored_slots(whole()).unwrap(), []);
+    let error = database
+        .commit(RunId(99), CommitMode::Insert, &[seen(nth(0), 1)])
+        .unwrap_err();
+    assert!(matches!(error.fault, Fault::Sql(_)), "{error}");
+    assert_eq!(count(&mut database.connection, "observations"), 0);
+}
+
+#[test]
+fn layouts_are_remembered_by_year() {
+    let place = Place::new();
+    let mut database = place.open();
+    for (year, layout) in [
+        (2025, Layout::Root),
+        (2024, Layout::Year),
+        (2025, Layout::Year),
+    ] {
+        database.remember_layout(year, layout).unwrap();
+    }
+    drop(database);
+    let layouts = place.open().remembered_layouts().unwrap();
+    assert_eq!(layouts, [(2024, Layout::Year), (2025, Layout::Year)]);
+}
+
+/// A slot's number, with its okta or, where it was missed, none.
+type Item = (u32, Option<u8>);
+
+/// Commits: whether they replace, and what they hold.
+fn steps() -> impl Strategy<Value = Vec<(bool, Vec<Item>)>> {
+    let outcome = (0..6u32, prop::option::of(0..=8u8));
+    prop::collection::vec((any::<bool>(), prop::collection::vec(outcome, 1..5)), 1..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_sequence_of_commits_leaves_what_a_map_would(steps in steps()) {
+        let place = Place::new();
+        let mut database = place.open();
+        let run = begin(&mut database);
+        let mut stored: BTreeMap<u32, u8> = BTreeMap::new();
+        let mut misses: BTreeMap<u32, i64> = BTreeMap::new();
+        for (replace, slice) in steps {
+            let mode = if replace { CommitMode::Replace } else { CommitMode::Insert };
+            let outcomes: Vec<Outcome> = slice
+                .iter()
+                .map(|(n, okta)| match okta {
+                    Some(okta) => seen(nth(*n), *okta),
+                    None => missed(nth(*n), MissReason::Timeout, 2),
+                })
+                .collect();
+            let expected: Vec<Committed> = slice
+                .iter()
+                .map(|(n, okta)| match (okta, stored.contains_key(n)) {
+                    (None, true) => Committed::Duplicate,
+                    (None, false) => {
+                        *misses.entry(*n).or_default() += 2;
+                        Committed::Missed
+                    }
+                    (Some(_), true) if !replace => Committed::Duplicate,
+                    (Some(okta), was_stored) => {
+                        stored.insert(*n, *okta);
+                        misses.remove(n);
+                        if was_stored { Committed::Replaced } else { Committed::New }
+                    }
+                })
+                .collect();
+            prop_assert_eq!(database.commit(run, mode, &outcomes).unwrap(), expected);
+        }
+        let readings = database.day_readings(whole()).unwrap();
+        let read: Vec<_> = readings.iter().map(|r| (r.slot, r.okta.eighths())).collect();
+        let wanted: Vec<_> = stored.iter().map(|(n, okta)| (nth(*n), *okta)).collect();
+        prop_assert_eq!(read, wanted);
+        let attempts = column::<BigInt, i64>(
+            &mut database.connection, "SELECT attempts FROM misses ORDER BY slot_local");
+        prop_assert_eq!(attempts, misses.values().copied().collect::<Vec<_>>());
+        let both = "observations JOIN misses USING (station, slot_local)";
+        prop_assert_eq!(count(&mut database.connection, both), 0);
+        prop_assert_eq!(database.quick_check().unwrap(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,161 @@
+//! The record as its users see it: each test has a file of its own.
+
+mod commits;
+mod opening;
+mod ranges;
+mod takeover;
+mod view;
+
+use std::path::{Path, PathBuf};
+
+use chrono::{NaiveDate, NaiveDateTime};
+use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
+use diesel::prelude::*;
+use diesel::query_dsl::methods::LoadQuery;
+use diesel::sql_types::{BigInt, SingleValue, Text};
+use tempfile::TempDir;
+
+use crate::pipeline::outcome::{Miss, MissReason, Observation, Outcome};
+use crate::pipeline::slot::{Slot, SlotRange};
+use crate::sky::okta::Okta;
+use crate::sky::quality::Quality;
+use crate::sky::sun::DayPhase;
+use crate::station::Station;
+use crate::store::{Database, RunId, RunStart};
+
+/// What the replaced system makes.
+const REPLACED: &str = "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY, \
+     url_imagen TEXT NOT NULL, fecha_captura TEXT NOT NULL, octas_predichas INTEGER NOT NULL, \
+     confianza REAL NOT NULL, categoria TEXT NOT NULL, descripcion TEXT, modelo_version TEXT, \
+     created_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP); \
+     CREATE INDEX ix_historial_fecha ON registro_historico(fecha_captura);";
+
+/// What the replaced system writes, less the conflict clause and the values.
+const COLUMNS: &str = "(filename, url_imagen, fecha_captura, octas_predichas, confianza, \
+     categoria, descripcion, modelo_version)";
+
+/// A folder of its own with the path of a database in it.
+struct Place {
+    folder: TempDir,
+    db: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("cielo.db");
+        Self { folder, db }
+    }
+
+    fn open(&self) -> Database {
+        Database::open(&self.db, &station()).unwrap().database
+    }
+
+    /// Another program's connection.
+    fn other(&self) -> SqliteConnection {
+        other(&self.db)
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn other(path: &Path) -> SqliteConnection {
+    SqliteConnection::establish(path.to_str().unwrap()).unwrap()
+}
+
+fn run_sql(connection: &mut SqliteConnection, statement: &str) {
+    connection.batch_execute(statement).unwrap();
+}
+
+fn count(connection: &mut SqliteConnection, from: &str) -> i64 {
+    sql::<BigInt>(&format!("SELECT count(*) FROM {from}"))
+        .get_result(connection)
+        .unwrap()
+}
+
+/// One column of every row.
+fn column<'a, T, U>(connection: &mut SqliteConnection, query: &str) -> Vec<U>
+where
+    T: SingleValue + 'static,
+    SqlLiteral<T>: LoadQuery<'a, SqliteConnection, U>,
+{
+    sql::<T>(query).load(connection).unwrap()
+}
+
+fn texts(connection: &mut SqliteConnection, query: &str) -> Vec<String> {
+    column::<Text, String>(connection, query)
+}
+
+fn station() -> Station {
+    Station::rio_grande()
+}
+
+fn at(text: &str) -> NaiveDateTime {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").unwrap()
+}
+
+/// The n-th slot from 2024-01-01T00:02 on, ten minutes apart.
+fn nth(n: u32) -> NaiveDateTime {
+    NaiveDate::from_ymd_opt(2024, 1, 1)
+        .unwrap()
+        .and_hms_opt(0, 2, 0)
+        .unwrap()
+        + chrono::Duration::minutes(10 * i64::from(n))
+}
+
+fn slot(local: NaiveDateTime) -> Slot {
+    Slot::at(local, station().zone).unwrap()
+}
+
+fn whole() -> SlotRange {
+    SlotRange::new(at("1900-01-01T00:00"), at("9999-12-31T23:59")).unwrap()
+}
+
+fn seen(local: NaiveDateTime, okta: u8) -> Outcome {
+    let slot = slot(local);
+    Outcome::Observed(Box::new(Observation {
+        slot,
+        url: format!("http://camera/{}/{}", slot.year(), slot.file_name()),
+        okta: Okta::new(okta).unwrap(),
+        cloud_fraction: Some(f64::from(okta) / 8.0),
+        confidence: 0.75,
+        quality: Quality::default(),
+        model: "sky 1".to_owned(),
+        model_sha256: "ab".repeat(32),
+        solar_elevation: 12.5,
+        day_phase: DayPhase::Day,
+        width: 480,
+        height: 450,
+        image_sha256: "cd".repeat(32),
+    }))
+}
+
+fn missed(local: NaiveDateTime, reason: MissReason, attempts: u32) -> Outcome {
+    Outcome::Missed(Miss {
+        slot: slot(local),
+        reason,
+        http_status: (reason == MissReason::NotFound).then_some(404),
+        attempts,
+        detail: "said the camera".to_owned(),
+    })
+}
+
+fn begin(database: &mut Database) -> RunId {
+    database
+        .begin_run(&RunStart {
+            range: SlotRange::new(nth(0), nth(143)).unwrap(),
+            version: "0.1.0".to_owned(),
+            engine: "fake".to_owned(),
+            model: "sky 1".to_owned(),
+        })
+        .unwrap()
+}

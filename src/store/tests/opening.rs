@@ -1,0 +1,291 @@
+use super::*;
+use crate::error::Failure;
+use crate::store::error::{Fault, StoreError};
+use crate::store::{FileState, RunCounts, RunEnd};
+
+fn refusal(path: &Path) -> StoreError {
+    match Database::open(path, &station()) {
+        Ok(_) => panic!("{} was opened", path.display()),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_new_file_is_made_and_closed_cleanly() {
+    let place = Place::new();
+    assert_eq!(Database::examine(&place.db).unwrap(), FileState::New);
+    assert!(place.files().is_empty());
+    let opened = Database::open(&place.db, &station()).unwrap();
+    assert_eq!(opened.adopted, None);
+    let mut database = opened.database;
+    let mode = texts(&mut database.connection, "PRAGMA journal_mode");
+    assert_eq!(mode, ["wal"]);
+    assert_eq!(
+        column::<BigInt, i64>(&mut database.connection, "PRAGMA busy_timeout"),
+        [5000]
+    );
+    assert_eq!(
+        column::<BigInt, i64>(&mut database.connection, "PRAGMA synchronous"),
+        [1]
+    );
+    assert_eq!(
+        column::<BigInt, i64>(&mut database.connection, "PRAGMA foreign_keys"),
+        [1]
+    );
+    let run = begin(&mut database);
+    database
+        .commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)])
+        .unwrap();
+    assert!(place.files().contains(&"cielo.db-wal".to_owned()));
+    assert!(database.checkpoint().unwrap());
+    assert_eq!(
+        std::fs::metadata(place.folder.path().join("cielo.db-wal"))
+            .unwrap()
+            .len(),
+        0
+    );
+    drop(database);
+    assert_eq!(place.files(), ["cielo.db", "cielo.db.lock"]);
+    assert_eq!(Database::examine(&place.db).unwrap(), FileState::Current);
+}
+
+#[test]
+fn an_empty_file_is_a_new_database() {
+    let place = Place::new();
+    std::fs::write(&place.db, b"").unwrap();
+    assert_eq!(place.open().summary().unwrap().observations, 0);
+}
+
+#[test]
+fn what_is_no_database_is_refused_and_left_alone() {
+    let place = Place::new();
+    std::fs::write(
+        &place.db,
+        b"<html>this is a page, and a long one at that</html>".repeat(40),
+    )
+    .unwrap();
+    let before = std::fs::read(&place.db).unwrap();
+    let error = refusal(&place.db);
+    assert!(matches!(error.fault, Fault::NotADatabase), "{error}");
+    assert_eq!(std::fs::read(&place.db).unwrap(), before);
+    assert_eq!(place.files(), ["cielo.db"]);
+
+    assert!(matches!(
+        refusal(place.folder.path()).fault,
+        Fault::NotAFile
+    ));
+    assert!(matches!(
+        refusal(&place.folder.path().join("none/a.db")).fault,
+        Fault::NoFolder
+    ));
+    assert!(matches!(
+        refusal(&place.db.join("a.db")).fault,
+        Fault::NoFolder
+    ));
+    let failure = Failure::from(error);
+    assert_eq!(failure.class.exit_status(), 3);
+    assert!(failure.text.en.contains("cielo.db"), "{}", failure.text.en);
+}
+
+#[test]
+fn another_programs_database_is_refused_and_left_alone() {
+    let place = Place::new();
+    run_sql(
+        &mut place.other(),
+        "CREATE TABLE songs (x); CREATE TABLE singers (x);",
+    );
+    let before = std::fs::read(&place.db).unwrap();
+    match refusal(&place.db).fault {
+        Fault::Foreign(tables) => assert_eq!(tables, "songs, singers"),
+        other => panic!("{other}"),
+    }
+    assert_eq!(std::fs::read(&place.db).unwrap(), before);
+    assert_eq!(place.files(), ["cielo.db"]);
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let place = Place::new();
+    drop(place.open());
+    run_sql(
+        &mut place.other(),
+        "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')",
+    );
+    assert!(matches!(refusal(&place.db).fault, Fault::Newer(version) if version == "9999"));
+    assert!(matches!(
+        Database::open_read_only(&place.db, &station())
+            .map(drop)
+            .unwrap_err()
+            .fault,
+        Fault::Newer(_)
+    ));
+}
+
+#[test]
+fn a_second_writer_is_refused_and_readers_are_not() {
+    let place = Place::new();
+    let mut writer = place.open();
+    assert!(
+        matches!(refusal(&place.db).fault, Fault::SecondWriter(Some(pid)) if pid == std::process::id())
+    );
+    let run = begin(&mut writer);
+    let mut reader = Database::open_read_only(&place.db, &station()).unwrap();
+    assert!(!reader.is_writable() && writer.is_writable());
+    // A reader in the middle of a read stops no commit, and sees it afterwards.
+    run_sql(&mut reader.connection, "BEGIN");
+    assert_eq!(reader.summary().unwrap().observations, 0);
+    writer
+        .commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)])
+        .unwrap();
+    assert_eq!(reader.summary().unwrap().observations, 0);
+    run_sql(&mut reader.connection, "COMMIT");
+    assert_eq!(reader.summary().unwrap().observations, 1);
+    // Nor does it write.
+    let error = reader
+        .remember_layout(2024, crate::pipeline::layout::Layout::Year)
+        .unwrap_err();
+    assert!(matches!(error.fault, Fault::ReadOnly), "{error}");
+    drop(writer);
+    drop(place.open());
+}
+
+#[test]
+fn reading_neither_makes_nor_changes_a_file() {
+    let place = Place::new();
+    let read = || {
+        Database::open_read_only(&place.db, &station())
+            .map(drop)
+            .unwrap_err()
+            .fault
+    };
+    assert!(matches!(read(), Fault::Missing));
+    assert!(place.files().is_empty());
+    run_sql(&mut place.other(), REPLACED);
+    let before = std::fs::read(&place.db).unwrap();
+    assert!(matches!(read(), Fault::Outdated));
+    assert_eq!(
+        Database::examine(&place.db).unwrap(),
+        FileState::Replaced { rows: 0 }
+    );
+    assert_eq!(std::fs::read(&place.db).unwrap(), before);
+    assert_eq!(place.files(), ["cielo.db"]);
+}
+
+#[test]
+fn a_file_that_another_program_writes_to_is_busy() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let mut python = place.other();
+    run_sql(&mut python, "BEGIN IMMEDIATE");
+    run_sql(&mut database.connection, "PRAGMA busy_timeout = 1");
+    let error = database
+        .commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)])
+        .unwrap_err();
+    assert!(matches!(error.fault, Fault::Busy), "{error}");
+    run_sql(&mut python, "COMMIT");
+    database
+        .commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)])
+        .unwrap();
+    assert_eq!(database.summary().unwrap().observations, 1);
+}
+
+#[test]
+fn runs_that_died_are_marked_at_the_next_open() {
+    let place = Place::new();
+    let mut database = place.open();
+    let ended = begin(&mut database);
+    let counts = RunCounts {
+        total: 3,
+        new: 1,
+        duplicates: 1,
+        missed: 1,
+    };
+    database
+        .finish_run(ended, &counts, RunEnd::Finished)
+        .unwrap();
+    let died = begin(&mut database);
+    database
+        .update_run(
+            died,
+            &RunCounts {
+                total: 9,
+                duplicates: 4,
+                ..Default::default()
+            },
+        )
+        .unwrap();
+    let outcomes = [
+        seen(nth(0), 3),
+        seen(nth(0), 3),
+        missed(nth(1), MissReason::Empty, 1),
+    ];
+    database
+        .commit(died, crate::store::CommitMode::Insert, &outcomes)
+        .unwrap();
+    drop(database);
+    let mut database = place.open();
+    let rows = texts(
+        &mut database.connection,
+        "SELECT status || ' ' || total || ' ' || new || ' ' || duplicates || ' ' || missed || ' ' \
+         || (finished_at >= started_at) FROM runs ORDER BY id",
+    );
+    assert_eq!(rows, ["finished 3 1 1 1 1", "interrupted 9 1 5 1 1"]);
+}
+
+#[test]
+fn a_station_is_described_anew_and_the_first_stays_home() {
+    let place = Place::new();
+    drop(place.open());
+    let second = Station {
+        id: "other".to_owned(),
+        ..station()
+    };
+    let mut database = Database::open(&place.db, &second).unwrap().database;
+    let run = begin(&mut database);
+    database
+        .commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)])
+        .unwrap();
+    drop(database);
+    let moved = Station {
+        latitude: -53.5,
+        ..station()
+    };
+    let mut database = Database::open(&place.db, &moved).unwrap().database;
+    let rows = texts(
+        &mut database.connection,
+        "SELECT id || ' ' || latitude || ' ' || is_home FROM stations ORDER BY is_home",
+    );
+    assert_eq!(rows, ["other -53.79 0", "rio-grande -53.5 1"]);
+    assert_eq!(database.summary().unwrap().observations, 0);
+    assert_eq!(count(&mut database.connection, "registro_historico"), 0);
+    assert_eq!(count(&mut database.connection, "observations"), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_file_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    drop(place.open());
+    let allow = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(&place.db, 0o444);
+    if std::fs::OpenOptions::new()
+        .append(true)
+        .open(&place.db)
+        .is_ok()
+    {
+        println!("skipped: this user writes to any file");
+        return;
+    }
+    let error = refusal(&place.db);
+    assert!(matches!(error.fault, Fault::ReadOnly), "{error}");
+    // Nor may the folder take the lock.
+    std::fs::remove_file(place.folder.path().join("cielo.db.lock")).unwrap();
+    allow(place.folder.path(), 0o555);
+    let error = refusal(&place.db);
+    allow(place.folder.path(), 0o755);
+    assert!(matches!(error.fault, Fault::ReadOnly), "{error}");
+}

@@ -1,0 +1,208 @@
+//! The store actor on a database of its own.
+
+use std::sync::{Arc, Mutex};
+
+use actix::prelude::*;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use celaje::actors::scheduler::Fail;
+use celaje::actors::session::observation;
+use celaje::actors::store::{
+    Commit, Finished, RememberLayout, StoreActor, StoreShared, WithDatabase,
+};
+use celaje::model::reading::Reading;
+use celaje::pipeline::credit::{Credit, Fate, Home, Returned};
+use celaje::pipeline::layout::Layout;
+use celaje::pipeline::outcome::{Miss, MissReason, Outcome};
+use celaje::sky::okta::Okta;
+use celaje::store::{CommitMode, Database, RunStart};
+
+use crate::support::judge::{self, Trouble};
+use crate::support::record::Record;
+use crate::support::{first, station};
+use crate::{Heard, Recorder, credit, frame, home, recorder, slot};
+
+struct Scene {
+    folder: TempDir,
+    store: Addr<StoreActor>,
+    shared: Arc<StoreShared>,
+    failures: Heard<Fail>,
+    _scheduler: Addr<Recorder<Fail>>,
+    home: Home,
+    returned: Heard<Returned>,
+}
+
+impl Scene {
+    fn new(mode: CommitMode) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cielo.db");
+        let mut database = Database::open(&path, &station("http://host/"))
+            .unwrap()
+            .database;
+        let run = database.begin_run(&RunStart {
+            range: first(9),
+            version: "0".to_owned(),
+            engine: "none".to_owned(),
+            model: "none".to_owned(),
+        });
+        let (scheduler, failures) = recorder();
+        let shared = Arc::new(StoreShared {
+            database: Mutex::new(database),
+            mode,
+            run: Mutex::new(Some(run.unwrap())),
+            scheduler: scheduler.downgrade().recipient(),
+        });
+        let used = Arc::clone(&shared);
+        let (home, returned) = home();
+        Self {
+            folder,
+            store: SyncArbiter::start(1, move || StoreActor::new(Arc::clone(&used))),
+            shared,
+            failures,
+            _scheduler: scheduler,
+            home,
+            returned,
+        }
+    }
+
+    fn record(&self) -> Record {
+        Record::open(&self.folder.path().join("cielo.db"))
+    }
+
+    fn observed(&self, index: usize, okta: u8) -> Finished {
+        let reading = Reading {
+            okta: Okta::new(okta).unwrap(),
+            cloud_fraction: None,
+            confidence: 0.5,
+            classes: None,
+        };
+        let credit = credit(index, 1, &self.home);
+        let outcome = Outcome::Observed(Box::new(observation(
+            &station("http://host/"),
+            &judge::model(),
+            credit.slot(),
+            "http://host/a".to_owned(),
+            &frame(okta, Trouble::None),
+            &reading,
+        )));
+        Finished { outcome, credit }
+    }
+
+    fn missed(&self, index: usize, reason: MissReason) -> Finished {
+        let credit: Credit = credit(index, 1, &self.home);
+        let outcome = Outcome::Missed(Miss {
+            slot: credit.slot(),
+            reason,
+            http_status: None,
+            attempts: 1,
+            detail: "said so".to_owned(),
+        });
+        Finished { outcome, credit }
+    }
+
+    /// Commits, and gives the fates in the order in which the credits came home.
+    async fn commit(&mut self, finished: Vec<Finished>) -> Vec<Option<Fate>> {
+        let n = finished.len();
+        self.store.send(Commit(finished)).await.unwrap();
+        let returned = self.returned.several(n).await;
+        returned.into_iter().map(|returned| returned.fate).collect()
+    }
+}
+
+#[actix::test]
+async fn credits_go_home_with_what_the_record_made_of_their_slots() {
+    let mut scene = Scene::new(CommitMode::Insert);
+    let batch = vec![
+        scene.observed(0, 3),
+        scene.missed(1, MissReason::NotFound),
+        scene.observed(0, 4),
+    ];
+    assert_eq!(
+        scene.commit(batch).await,
+        [
+            Some(Fate::New),
+            Some(Fate::Missed(MissReason::NotFound)),
+            Some(Fate::Duplicate)
+        ]
+    );
+    assert_eq!(scene.record().oktas(), [3]);
+    // A miss that later succeeds leaves the misses table.
+    let batch = vec![scene.observed(1, 5)];
+    assert_eq!(scene.commit(batch).await, [Some(Fate::New)]);
+    assert_eq!(scene.record().count("misses"), 0);
+    assert_eq!(scene.record().oktas(), [3, 5]);
+    scene.failures.nothing().await;
+}
+
+#[actix::test]
+async fn a_reprocessing_store_replaces() {
+    let mut scene = Scene::new(CommitMode::Replace);
+    let batch = vec![scene.observed(0, 3)];
+    assert_eq!(scene.commit(batch).await, [Some(Fate::New)]);
+    let batch = vec![scene.observed(0, 7)];
+    assert_eq!(scene.commit(batch).await, [Some(Fate::Replaced)]);
+    assert_eq!(scene.record().oktas(), [7]);
+}
+
+#[actix::test]
+async fn a_database_that_fails_is_told_before_the_credits_go_home() {
+    let mut scene = Scene::new(CommitMode::Insert);
+    scene.record().execute("ALTER TABLE misses RENAME TO gone");
+    let batch = vec![scene.observed(0, 3), scene.missed(1, MissReason::Reset)];
+    assert_eq!(scene.commit(batch).await, [None, None]);
+    let Fail(failure) = scene.failures.next().await;
+    assert_eq!(failure.class.exit_status(), 3);
+    assert!(failure.text.en.contains("cielo.db"), "{failure}");
+    // All or nothing.
+    assert_eq!(scene.record().count("observations"), 0);
+
+    // The actor lives on: what works again is stored.
+    scene.record().execute("ALTER TABLE gone RENAME TO misses");
+    let batch = vec![scene.missed(1, MissReason::Reset)];
+    assert_eq!(
+        scene.commit(batch).await,
+        [Some(Fate::Missed(MissReason::Reset))]
+    );
+}
+
+#[actix::test]
+async fn outside_a_run_nothing_is_written() {
+    let mut scene = Scene::new(CommitMode::Insert);
+    *scene.shared.run.lock().unwrap() = None;
+    let batch = vec![scene.observed(0, 3)];
+    assert_eq!(scene.commit(batch).await, [None]);
+    assert_eq!(scene.record().count("observations"), 0);
+}
+
+#[actix::test]
+async fn a_panic_on_the_stores_thread_ends_in_its_message() {
+    let mut scene = Scene::new(CommitMode::Insert);
+    let (sender, receiver) = oneshot::channel::<()>();
+    scene.store.do_send(WithDatabase {
+        work: Box::new(move |_| {
+            let _told_when_dropped = sender;
+            panic!("a test asked for it")
+        }),
+    });
+    assert!(receiver.await.is_err());
+    let batch = vec![scene.observed(0, 3)];
+    assert_eq!(scene.commit(batch).await, [Some(Fate::New)]);
+}
+
+#[actix::test]
+async fn layouts_and_other_work_reach_the_database() {
+    let scene = Scene::new(CommitMode::Insert);
+    for layout in [Layout::Root, Layout::Year] {
+        let message = RememberLayout { year: 2024, layout };
+        scene.store.send(message).await.unwrap();
+    }
+    let (sender, receiver) = oneshot::channel();
+    scene.store.do_send(WithDatabase {
+        work: Box::new(move |database| {
+            let _ = sender.send(database.remembered_layouts().unwrap());
+        }),
+    });
+    assert_eq!(receiver.await.unwrap(), [(2024, Layout::Year)]);
+    assert_eq!(slot(0).year(), 2024);
+}

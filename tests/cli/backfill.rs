@@ -1,0 +1,246 @@
+//! `celaje backfill`, from the first picture to the last line.
+
+use crate::support::server::{Reply, closed};
+use crate::support::{first, pictures, slots};
+use crate::{Home, camera, camera_with, okta, picture, run};
+
+const HOUR: (&str, &str) = ("2024-03-01T00:00", "2024-03-01T00:59");
+
+#[test]
+fn a_day_is_stored_and_then_known() {
+    let home = Home::new();
+    let server = camera();
+    let day = || home.backfill(&server.base(), "2024-03-01", "2024-03-01");
+    let told = run(day().arg("--json"));
+    assert_eq!((told.status, told.err.as_str()), (0, ""), "{told:?}");
+    let lines: Vec<&str> = told.out.lines().collect();
+    assert_eq!(
+        lines[0],
+        "📊 Backfill → total=144 | nuevos=144 | duplicados=0 | fallidos=0"
+    );
+    assert_eq!(lines.len(), 2);
+    let summary = told.json();
+    for (field, wanted) in [
+        ("station", "rio-grande".into()),
+        ("from", "2024-03-01T00:00".into()),
+        ("to", "2024-03-01T23:59".into()),
+        ("total", 144.into()),
+        ("new", 144.into()),
+        ("duplicates", 0.into()),
+        ("missed", 0.into()),
+        ("missed_by_reason", serde_json::json!({})),
+        ("reprocessed", 0.into()),
+        ("pending", 0.into()),
+        ("interrupted", false.into()),
+        ("model", serde_json::Value::from("red 3")),
+    ] {
+        assert_eq!(summary[field], wanted, "{field}");
+    }
+    assert!(summary["elapsed_s"].as_f64().unwrap() > 0.0);
+    assert!(summary["images_per_s"].as_f64().unwrap() > 0.0);
+    assert!(summary["engine"].as_str().unwrap().starts_with("rten "));
+    let oktas: Vec<i64> = (0..144).map(|i| i64::from(okta(i))).collect();
+    assert_eq!(home.record("cielo.db").oktas(), oktas);
+    assert_eq!(home.record("cielo.db").count("registro_historico"), 144);
+    assert!(server.most_at_once() <= 8);
+
+    server.forget_requests();
+    let told = run(day().arg("--json"));
+    assert_eq!(
+        (told.status, told.out.lines().next()),
+        (
+            0,
+            Some("📊 Backfill → total=144 | nuevos=0 | duplicados=144 | fallidos=0")
+        )
+    );
+    assert_eq!(told.json()["duplicates"], 144);
+    assert_eq!(server.requests(), Vec::<String>::new());
+    // Nothing is left beside the database but the lock.
+    assert!(!home.has("cielo.db-wal") && home.has("cielo.db.lock"));
+}
+
+#[test]
+fn ends_of_the_range_are_included_to_the_minute() {
+    let server = camera();
+    for (from, to, slots) in [
+        ("2024-03-01T00:02", "2024-03-01T00:12", 2),
+        ("2024-03-01T00:03", "2024-03-01T00:11", 0),
+        ("2024-03-01 00:02", "2024-03-01T00:02:59", 1),
+        ("2024-03-01T22:00", "2024-03-02T00:02", 13),
+        ("2024-03-01T23:52", "2024-03-01", 1),
+    ] {
+        let home = Home::new();
+        let mut command = home.celaje(["backfill", "--from", from, "--to", to, "--json"]);
+        command.args(["--url-base", &server.base(), "--engine", "rten"]);
+        let told = run(command.args(["--model", "red.onnx", "--quiet"]));
+        assert_eq!(told.json()["total"], slots, "{told:?}");
+        // Without a word of it, the database is the replaced system's.
+        assert_eq!(
+            home.record("registros-octas.db").count("observations"),
+            slots
+        );
+    }
+}
+
+#[test]
+fn misses_are_told_by_reason() {
+    let home = Home::new();
+    let server = camera_with(|index| match index {
+        1 | 3 => Some(Reply::not_found()),
+        4 => Some(Reply::Body(pictures::html())),
+        _ => None,
+    });
+    let hour = || home.backfill(&server.base(), HOUR.0, HOUR.1);
+    let told = run(hour().arg("--json"));
+    assert_eq!(told.status, 0);
+    assert_eq!(told.err, "missed: not_found=2, not_an_image=1\n");
+    assert_eq!(
+        told.out.lines().next(),
+        Some("📊 Backfill → total=6 | nuevos=3 | duplicados=0 | fallidos=3")
+    );
+    let summary = told.json();
+    assert_eq!(
+        summary["missed_by_reason"],
+        serde_json::json!({"not_found": 2, "not_an_image": 1})
+    );
+    assert_eq!(summary["total"], 6);
+
+    // Two are known now: not asked for again, and said so, in the user's language.
+    server.forget_requests();
+    let told = run(hour().args(["--lang", "es"]));
+    assert_eq!(
+        told.err,
+        "fallidos: not_found=2, not_an_image=1 (2 ya sabidos; --retry-missed los pide de nuevo)\n"
+    );
+    assert_eq!(
+        told.out,
+        "📊 Backfill → total=6 | nuevos=0 | duplicados=3 | fallidos=3\n"
+    );
+    // But for the page in a picture's place: that may be mended by now.
+    assert_eq!(server.requests().len(), 2);
+    assert!(
+        server
+            .requests()
+            .iter()
+            .all(|path| path.ends_with("2024-03010042.jpg"))
+    );
+    server.forget_requests();
+
+    let told = run(hour().args(["--retry-missed", "--quiet", "--json"]));
+    assert_eq!((told.err.as_str(), told.out.lines().count()), ("", 1));
+    assert_eq!(told.json()["missed"], 3);
+    // Each in both places.
+    assert_eq!(server.requests().len(), 3 + 3);
+}
+
+#[test]
+fn a_slot_that_was_missed_is_stored_when_its_picture_comes() {
+    let home = Home::new();
+    let server = camera_with(|index| (index < 3).then(|| Reply::status(403)));
+    let told = run(&mut home.backfill(&server.base(), HOUR.0, HOUR.1));
+    assert_eq!(told.err, "missed: http_status=3\n");
+    let server = camera();
+    let told = run(&mut home.backfill(&server.base(), HOUR.0, HOUR.1));
+    assert_eq!(
+        (told.out.as_str(), told.err.as_str()),
+        (
+            "📊 Backfill → total=6 | nuevos=3 | duplicados=3 | fallidos=0\n",
+            ""
+        )
+    );
+    assert_eq!(home.record("cielo.db").count("misses"), 0);
+}
+
+#[test]
+fn reprocessing_uses_the_present_model() {
+    let home = Home::new();
+    let server = camera();
+    run(&mut home.backfill(&server.base(), HOUR.0, HOUR.1));
+    home.write(
+        "red.toml",
+        crate::RED.replace("version = '3'", "version = '4'"),
+    );
+    let mut again = home.backfill(&server.base(), HOUR.0, HOUR.1);
+    let told = run(again.args(["--reprocess", "--json"]));
+    let summary = told.json();
+    assert_eq!(
+        (
+            &summary["duplicates"],
+            &summary["reprocessed"],
+            &summary["new"]
+        ),
+        (&6.into(), &6.into(), &0.into())
+    );
+    let rows = "observations WHERE model = 'red 4'";
+    assert_eq!(home.record("cielo.db").count(rows), 6);
+}
+
+#[test]
+fn a_host_that_nobody_reaches_is_status_4() {
+    let home = Home::new();
+    let base = format!("http://{}/sky/", closed());
+    let mut command = home.backfill(&base, "2024-03-01", "2024-03-01");
+    let told = run(command.args(["--layout", "root", "--json"]));
+    assert_eq!(told.status, 4, "{told:?}");
+    assert!(
+        told.err.contains("missed: unreachable=144\n")
+            && told.err.contains("no request reached the host '127.0.0.1'")
+            && told.err.contains("--url-base"),
+        "{}",
+        told.err
+    );
+    // The summary is there all the same, and the record says why.
+    assert_eq!(
+        told.out.lines().next(),
+        Some("📊 Backfill → total=144 | nuevos=0 | duplicados=0 | fallidos=144")
+    );
+    assert_eq!(told.json()["missed_by_reason"]["unreachable"], 144);
+    assert_eq!(home.record("cielo.db").reasons()["unreachable"], 144);
+}
+
+#[test]
+fn pictures_from_a_folder_in_both_layouts() {
+    for place in ["sky", "sky/2024"] {
+        let home = Home::new();
+        for (index, slot) in slots(first(6)).into_iter().enumerate() {
+            if index != 2 {
+                home.write(&format!("{place}/{}", slot.file_name()), picture(index));
+            }
+        }
+        let mut command = home.backfill("http://127.0.0.1:9/", HOUR.0, HOUR.1);
+        let told = run(command.args(["--dir", "sky"]));
+        assert_eq!(
+            (told.status, told.out.as_str()),
+            (
+                0,
+                "📊 Backfill → total=6 | nuevos=5 | duplicados=0 | fallidos=1\n"
+            )
+        );
+        assert_eq!(home.record("cielo.db").oktas(), [0, 1, 3, 4, 5]);
+    }
+}
+
+/// The bundled model, as a new user runs it.
+#[test]
+fn the_bundled_model_needs_nothing() {
+    let home = Home::new();
+    let server = camera_with(|index| {
+        let cloud = if index.is_multiple_of(2) { 0.0 } else { 1.0 };
+        Some(Reply::Body(pictures::jpeg(cloud)))
+    });
+    let mut command = home.celaje(["backfill", "--desde", HOUR.0, "--hasta", HOUR.1]);
+    let told = run(command.args(["--url-base", &server.base(), "--engine", "rten", "--json"]));
+    assert_eq!(told.status, 0, "{told:?}");
+    assert_eq!(told.json()["model"], "sky-start 1");
+    let oktas = home.record("registros-octas.db").oktas();
+    for (index, okta) in oktas.iter().enumerate() {
+        assert!(
+            if index % 2 == 0 {
+                *okta <= 1
+            } else {
+                *okta >= 7
+            },
+            "{oktas:?}"
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! `--version`, `--help`, `completions`, `runtime`.
+
+use crate::{Home, run};
+
+#[test]
+fn the_version_names_commit_and_engines() {
+    let home = Home::new();
+    for flag in ["--version", "-V"] {
+        let told = run(&mut home.celaje([flag]));
+        assert_eq!((told.status, told.err.as_str()), (0, ""));
+        let lines: Vec<&str> = told.out.lines().collect();
+        let first = format!("celaje {} (", env!("CARGO_PKG_VERSION"));
+        assert!(
+            lines[0].starts_with(&first) && lines[0].ends_with(')'),
+            "{}",
+            lines[0]
+        );
+        let commit = &lines[0][first.len()..lines[0].len() - 1];
+        let hexadecimal = commit.len() >= 7 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+        assert!(hexadecimal || commit == "unknown", "{commit}");
+        assert!(lines[1].starts_with("ONNX Runtime: "), "{}", lines[1]);
+        assert!(lines[2].starts_with("rten: 0."), "{}", lines[2]);
+    }
+}
+
+#[test]
+fn help_names_every_command() {
+    let home = Home::new();
+    let told = run(&mut home.celaje(["--help"]));
+    assert_eq!((told.status, told.err.as_str()), (0, ""));
+    for command in [
+        "backfill",
+        "predict",
+        "simulate",
+        "demo",
+        "doctor",
+        "runtime",
+        "completions",
+    ] {
+        assert!(told.out.contains(command), "{}", told.out);
+        let told = run(&mut home.celaje([command, "--help"]));
+        assert_eq!(told.status, 0);
+    }
+}
+
+#[test]
+fn completions_for_every_shell() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let told = run(&mut home.celaje(["completions", shell]));
+        assert_eq!((told.status, told.err.as_str()), (0, ""));
+        assert!(
+            told.out.contains("backfill") && told.out.contains("url-base"),
+            "{shell}"
+        );
+    }
+    run(&mut home.celaje(["completions", "cmd"])).refused(2, &["cmd", "bash"]);
+}
+
+#[test]
+fn a_library_that_is_named_and_does_not_load() {
+    let home = Home::new();
+    home.write("libfake.so", "no library");
+    for action in ["path", "list"] {
+        let mut command = home.celaje(["runtime", action]);
+        let told = run(command.env("ORT_DYLIB_PATH", "libfake.so"));
+        told.refused(3, &["libfake.so"]);
+    }
+    // A file that is no wheel and no library is not installed.
+    let mut command = home.celaje(["runtime", "install", "--from", "libfake.so"]);
+    let told = run(&mut command);
+    assert_eq!(told.status, 3, "{told:?}");
+    assert!(
+        !home.has(".cache/celaje")
+            || std::fs::read_dir(home.path(".cache/celaje"))
+                .unwrap()
+                .count()
+                == 0
+    );
+}
+
+/// Output that nobody reads any more ends quietly.
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let home = Home::new();
+    let line = format!(
+        "'{}' completions bash | head -c 1",
+        crate::program().display()
+    );
+    let output = std::process::Command::new("sh")
+        .args(["-c", &line])
+        .env("HOME", home.path("."))
+        .output()
+        .unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(!err.contains("panicked"), "{err}");
+}

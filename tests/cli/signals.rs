@@ -1,0 +1,143 @@
+//! Ctrl-C and SIGTERM drain; SIGKILL loses nothing that was committed.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::server::{Reply, Server};
+use crate::{Home, camera, camera_with, picture, program, run};
+
+/// A slow camera: a day takes some seconds.
+fn slow() -> Server {
+    camera_with(|index| Some(Reply::Body(picture(index)).late(20)))
+}
+
+/// A backfill of several days that has begun to store rows.
+fn begun(home: &Home, server: &Server) -> Child {
+    let mut child = Command::new(program())
+        .env_clear()
+        .env("HOME", home.path("."))
+        .env("LANG", "C")
+        .current_dir(home.path("."))
+        .args([
+            "backfill",
+            "--desde",
+            "2024-03-01",
+            "--hasta",
+            "2024-03-05",
+            "--json",
+        ])
+        .args(["--url-base", &server.base(), "--db", "cielo.db"])
+        .args(["--engine", "rten", "--model", "red.onnx", "--threads", "1"])
+        .args(["--concurrency", "2", "--batch", "2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    // Far more than can be in flight: some are stored.
+    while server.requests().len() < 30 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it does not begin"
+        );
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+fn send(child: &Child, signal: &str) {
+    let line = format!("kill -{signal} {}", child.id());
+    assert!(
+        Command::new("sh")
+            .args(["-c", &line])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+fn both_drain_commit_and_tell() {
+    for (signal, status) in [("INT", 130), ("TERM", 0)] {
+        let home = Home::new();
+        let server = slow();
+        let child = begun(&home, &server);
+        send(&child, signal);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        let out = String::from_utf8(output.stdout).unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        let summary: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+        let total = summary["total"].as_u64().unwrap();
+        assert!((20..720).contains(&total), "{total}");
+        assert_eq!(summary["new"].as_u64(), Some(total));
+        assert_eq!(summary["interrupted"], true);
+        assert_eq!(summary["pending"].as_u64(), Some(720 - total));
+        assert!(out.contains(&format!("total={total} | nuevos={total} |")));
+        assert!(
+            err.contains("finishing what is in flight") && err.contains("are left"),
+            "{err}"
+        );
+        let mut record = home.record("cielo.db");
+        assert_eq!(record.count("observations") as u64, total);
+        assert_eq!(record.count("misses"), 0);
+        assert_eq!(record.runs(), [format!("interrupted 720 {total} 0 0")]);
+        // What was asked for is stored.
+        assert_eq!(server.requests().len() as u64, total);
+    }
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    let home = Home::new();
+    // What is in flight would take a minute.
+    let server = camera_with(|index| {
+        let picture = Reply::Body(picture(index));
+        Some(if index < 30 {
+            picture
+        } else {
+            picture.late(30_000)
+        })
+    });
+    let mut child = begun(&home, &server);
+    send(&child, "INT");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "it does not drain");
+    send(&child, "INT");
+    let begun = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(home.record("cielo.db").count("observations") >= 20);
+}
+
+#[test]
+fn a_run_that_was_killed_is_continued_without_a_loss() {
+    let home = Home::new();
+    let server = slow();
+    let mut child = begun(&home, &server);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(server);
+    let server = camera();
+    let stored = home.record("cielo.db").count("observations");
+    assert!(stored > 0);
+    let told = run(home
+        .backfill(&server.base(), "2024-03-01", "2024-03-01")
+        .arg("--json"));
+    assert_eq!(told.status, 0, "{told:?}");
+    let summary = told.json();
+    assert_eq!(summary["duplicates"].as_i64(), Some(stored.min(144)));
+    assert_eq!(summary["total"], 144);
+    let mut record = home.record("cielo.db");
+    let oktas: Vec<i64> = (0..144).map(|i| i64::from(crate::okta(i))).collect();
+    assert_eq!(record.oktas()[..144], oktas);
+    // The run that died is marked so.
+    assert!(
+        record.runs()[0].starts_with("interrupted "),
+        "{:?}",
+        record.runs()
+    );
+    assert!(record.runs()[1].starts_with("finished 144 "));
+}

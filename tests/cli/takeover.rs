@@ -1,0 +1,82 @@
+//! A database of the replaced system is taken over and continued.
+
+use crate::{Home, camera, run};
+
+/// What the replaced system makes, and rows as it writes them.
+const REPLACED: &str = "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY, \
+     url_imagen TEXT NOT NULL, fecha_captura TEXT NOT NULL, octas_predichas INTEGER NOT NULL, \
+     confianza REAL NOT NULL, categoria TEXT NOT NULL, descripcion TEXT, modelo_version TEXT, \
+     created_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP); \
+     CREATE INDEX ix_historial_fecha ON registro_historico(fecha_captura); \
+     INSERT INTO registro_historico VALUES \
+     ('2024-03010002.jpg', 'http://h/a', '2024-03-01T00:02:00', 6, 0.9, 'BKN', 'x', 'v1', 't'), \
+     ('2024-03010022.jpg', 'http://h/b', '2024-03-01T00:22:00', 2, 0.8, 'FEW', 'y', 'v1', 't'), \
+     ('2023-12312352.jpg', 'http://h/c', '2023-12-31T23:52:00', 0, 0.7, 'SKC', 'z', 'v1', 't'), \
+     ('prueba.jpg', 'http://h/d', 'nunca', 4, 0.1, 'SCT', NULL, NULL, 't');";
+
+const ALL: &str = "SELECT filename || '|' || url_imagen || '|' || fecha_captura || '|' || \
+     octas_predichas || '|' || confianza || '|' || categoria || '|' || \
+     coalesce(descripcion, '-') || '|' || coalesce(modelo_version, '-') || '|' || created_at \
+     FROM registro_historico WHERE url_imagen LIKE 'http://h/%' ORDER BY filename";
+
+#[test]
+fn its_rows_are_kept_and_its_slots_are_known() {
+    let home = Home::new();
+    home.record("cielo.db").execute(REPLACED);
+    let before = home.record("cielo.db").texts(ALL);
+    let server = camera();
+    let hour = || home.backfill(&server.base(), "2024-03-01T00:00", "2024-03-01T00:59");
+    let told = run(&mut hour());
+    assert_eq!(told.status, 0, "{told:?}");
+    assert!(
+        told.err
+            .contains("4 rows were taken over (3 as observations, 1 kept as they were)")
+            && told.err.contains("cielo.db.before-celaje.bak"),
+        "{}",
+        told.err
+    );
+    assert_eq!(
+        told.out,
+        "📊 Backfill → total=6 | nuevos=4 | duplicados=2 | fallidos=0\n"
+    );
+    assert_eq!(server.requests().len(), 4);
+    let mut record = home.record("cielo.db");
+    assert_eq!(record.texts(ALL), before);
+    assert_eq!(record.count("registro_historico"), 8);
+    assert_eq!(
+        record.texts("SELECT type FROM sqlite_schema WHERE name = 'registro_historico'"),
+        ["view"]
+    );
+    let copied = home.record("cielo.db.before-celaje.bak").texts(ALL);
+    assert_eq!(copied, before);
+
+    // Older tools go on writing; what they write is known.
+    record.execute(
+        "INSERT OR IGNORE INTO registro_historico (filename, url_imagen, fecha_captura, \
+         octas_predichas, confianza, categoria) VALUES \
+         ('2024-03010102.jpg', 'http://h/e', '2024-03-01T01:02:00', 7, 0.5, 'BKN')",
+    );
+    drop(record);
+    let mut longer = home.backfill(&server.base(), "2024-03-01T00:00", "2024-03-01T01:02");
+    let told = run(&mut longer);
+    assert_eq!(
+        (told.out.as_str(), told.err.as_str()),
+        (
+            "📊 Backfill → total=7 | nuevos=0 | duplicados=7 | fallidos=0\n",
+            ""
+        )
+    );
+}
+
+#[test]
+fn a_run_that_cannot_begin_takes_nothing_over() {
+    let home = Home::new();
+    home.record("cielo.db").execute(REPLACED);
+    let before = std::fs::read(home.path("cielo.db")).unwrap();
+    let mut command = home.backfill("http://127.0.0.1:9/", "2024-03-01", "2024-03-01");
+    command.args(["--model", "none.onnx"]);
+    let told = run(&mut command);
+    assert!(told.status != 0, "{told:?}");
+    assert!(std::fs::read(home.path("cielo.db")).unwrap() == before);
+    assert!(!home.has("cielo.db.before-celaje.bak"));
+}

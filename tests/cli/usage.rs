@@ -1,0 +1,216 @@
+//! What is wrong with the command line or the settings: status 2, one sentence, nothing made.
+
+use crate::support::server::closed;
+use crate::{Home, run};
+
+/// Runs a backfill with these arguments in place of, or after, good ones.
+fn refused(args: &[&str], parts: &[&str]) {
+    let home = Home::new();
+    let base = format!("http://{}/", closed());
+    let mut all = vec!["backfill", "--db", "cielo.db"];
+    for (flag, value) in [
+        ("--engine", "rten"),
+        ("--desde", "2024-03-01"),
+        ("--hasta", "2024-03-01"),
+        ("--url-base", &base),
+    ] {
+        if !args.contains(&flag) {
+            all.extend([flag, value]);
+        }
+    }
+    all.extend(args);
+    run(&mut home.celaje(all)).refused(2, parts);
+    assert!(!home.has("cielo.db"), "{args:?} made a database");
+}
+
+#[test]
+fn dates_that_are_none() {
+    for date in [
+        "ayer",
+        "2024-13-01",
+        "2023-02-29",
+        "2024-03-01T24:00",
+        "2024-03-01T08",
+        "01/03/2024",
+        "",
+    ] {
+        let how = "write 2024-01-31T08:02";
+        refused(&["--desde", date], &["--desde", date, how]);
+        refused(&["--hasta", date], &["--hasta", date, how]);
+    }
+}
+
+#[test]
+fn a_range_that_ends_before_it_begins() {
+    refused(
+        &["--desde", "2024-03-02", "--hasta", "2024-03-01T23:59"],
+        &[
+            "--hasta (2024-03-01T23:59)",
+            "--desde (2024-03-02T00:00)",
+            "swap",
+        ],
+    );
+}
+
+#[test]
+fn a_range_without_an_end() {
+    let home = Home::new();
+    run(&mut home.celaje(["backfill", "--desde", "2024-03-01"])).refused(2, &["--hasta"]);
+    run(&mut home.celaje(["simulate", "--from", "2024-03-01"])).refused(2, &["--to"]);
+}
+
+#[test]
+fn numbers_out_of_bounds() {
+    for (flag, bad) in [
+        ("--concurrency", &["0", "1025", "many", "-1"][..]),
+        ("--threads", &["0", "257"]),
+        ("--batch", &["0", "1025", "1.5"]),
+        ("--timeout", &["0", "4000", "NaN", "inf"]),
+        ("--max-bytes", &["0", "1000000001"]),
+    ] {
+        for value in bad {
+            refused(&[&format!("{flag}={value}")], &[&flag[2..], value]);
+        }
+    }
+}
+
+#[test]
+fn choices_that_are_none() {
+    refused(&["--layout", "tree"], &["--layout", "tree", "auto"]);
+    refused(&["--engine", "torch"], &["--engine", "torch"]);
+    refused(&["--device", "tpu"], &["--device", "tpu"]);
+    refused(&["--lang", "fr"], &["--lang", "fr"]);
+    refused(&["--log", "=]nonsense["], &["--log"]);
+    refused(&["--device", "cuda"], &["rten", "cuda", "onnxruntime"]);
+}
+
+#[test]
+fn addresses_that_are_none() {
+    for base in [
+        "",
+        "pictures",
+        "ftp://host/x/",
+        "http://",
+        "file:///tmp/",
+        "/var/www",
+    ] {
+        refused(&["--url-base", base], &[base, "http://"]);
+    }
+}
+
+#[test]
+fn folders_that_are_none() {
+    refused(&["--dir", "no-such-folder"], &["no-such-folder", "--dir"]);
+    refused(&["--dir", "red.onnx"], &["red.onnx", "--dir"]);
+}
+
+#[test]
+fn stations_that_are_unknown() {
+    refused(&["--station", "atlantis"], &["atlantis", "rio-grande"]);
+}
+
+const STATION: &str = "[station]\nid = 'a'\nlatitude = -53.8\nlongitude = -67.7\n\
+    time_zone = 'UTC'\nurl_base = 'http://127.0.0.1:9/'\n";
+
+#[test]
+fn settings_files_with_mistakes() {
+    let stations = STATION.replace("[station]", "[[station]]");
+    for (toml, parts) in [
+        (
+            "threads = 1\nworkers = 4\n".to_owned(),
+            &["workers", "line 2"][..],
+        ),
+        ("threads = \n".to_owned(), &["line 1"]),
+        ("threads = 'two'\n".to_owned(), &["threads", "line 1"]),
+        ("batch = 0\n".to_owned(), &["batch", "0"]),
+        (
+            STATION.replace("'UTC'", "'America/Narnia'"),
+            &["America/Narnia", "'a'", "IANA"],
+        ),
+        (format!("{STATION}colour = 'red'\n"), &["colour", "line 7"]),
+        (format!("{stations}{stations}"), &["'a'", "two stations"]),
+        (
+            format!("{stations}{}shape = 1\n", stations.replace("'a'", "'b'")),
+            &["shape", "line 13"],
+        ),
+        (
+            STATION.replace("-53.8", "-153.8"),
+            &["latitude -153.8", "Earth"],
+        ),
+        (STATION.replace("'a'", "'a b'"), &["'a b'"]),
+        (STATION.replace("time_zone = 'UTC'\n", ""), &["time_zone"]),
+        (
+            format!("{STATION}valid_minutes = [5, 60]\n"),
+            &["60", "0 to 59"],
+        ),
+        (
+            format!("{STATION}[station.region]\nbottom = 1.2\n"),
+            &["margins"],
+        ),
+        (
+            format!("{STATION}[station.region]\nmask = 'none.png'\n"),
+            &["none.png"],
+        ),
+        (
+            format!("{STATION}url_base = 'http://x/'\n"),
+            &["url_base", "line 7"],
+        ),
+    ] {
+        let home = Home::new();
+        home.write("celaje.toml", &toml);
+        let told = run(&mut home.backfill("http://127.0.0.1:9/", "2024-03-01", "2024-03-01"));
+        told.refused(2, parts);
+        assert!(
+            told.err.contains("celaje.toml") || parts[0] == "batch",
+            "{told:?}"
+        );
+        assert!(!home.has("cielo.db"));
+    }
+}
+
+#[test]
+fn a_settings_file_that_is_named_must_be_there() {
+    let home = Home::new();
+    let mut command = home.backfill("http://127.0.0.1:9/", "2024-03-01", "2024-03-01");
+    run(command.args(["--config", "other.toml"])).refused(2, &["other.toml"]);
+}
+
+#[test]
+fn no_command_and_foreign_ones() {
+    let home = Home::new();
+    run(&mut home.celaje::<&str>([])).refused(2, &["--help"]);
+    run(&mut home.celaje(["dance"])).refused(2, &["dance"]);
+    run(&mut home.celaje(["backfill", "--colour"])).refused(2, &["--colour"]);
+}
+
+#[test]
+fn sentences_come_in_spanish_too() {
+    let home = Home::new();
+    let args = ["backfill", "--desde", "2024-03-02", "--hasta", "2024-03-01"];
+    for (flag, value) in [
+        ("CELAJE_LANG", "es"),
+        ("LC_ALL", "es_AR.UTF-8"),
+        ("LANG", "es_ES"),
+    ] {
+        let told = run(home.celaje(args).env(flag, value));
+        told.refused(2, &["es anterior a --desde", "inviértalos"]);
+    }
+    for lang in [&["--lang", "es"][..], &["--lang=es"]] {
+        let told = run(home.celaje(args).args(lang));
+        told.refused(2, &["es anterior a --desde"]);
+    }
+    // The flag is stronger than the environment.
+    let told = run(home
+        .celaje(args)
+        .env("LANG", "es_AR.UTF-8")
+        .args(["--lang", "en"]));
+    told.refused(2, &["lies before"]);
+    let told = run(&mut home.celaje(["--lang", "es", "backfill", "--desde", "ayer"]));
+    told.refused(2, &["'ayer' no es una fecha"]);
+    let told = run(home
+        .celaje(["backfill"])
+        .env("LANG", "es_AR.UTF-8")
+        .arg("--help"));
+    assert_eq!(told.status, 0);
+    assert!(told.out.contains("Uso:") && told.out.contains("turnos ya guardados"));
+}

@@ -1,0 +1,229 @@
+//! The documents against the program: what they print parses, and what the program knows they name.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::path::{Path, PathBuf};
+
+use celaje::cli::Cli;
+use celaje::model::validate;
+use celaje::pipeline::outcome::MissReason;
+use celaje::settings::{Layer, Settings};
+use celaje::sky::quality::Flag;
+use clap::CommandFactory;
+
+/// The documents in English and in Spanish, word for word of equal standing.
+const READMES: [&str; 2] = ["README.md", "README.es.md"];
+const SETTINGS: [&str; 2] = ["docs/settings.md", "docs/es/ajustes.md"];
+const MODELS: [&str; 2] = ["docs/models.md", "docs/es/modelos.md"];
+const RECORDS: [&str; 2] = ["docs/record.md", "docs/es/registro.md"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// The code blocks of a document that are in `language`.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Option<String>> = None;
+    for line in document.lines() {
+        let fence = line.strip_prefix("```");
+        match (&mut open, fence) {
+            (None, Some(name)) => open = Some((name == language).then(String::new)),
+            (Some(_), Some(_)) => blocks.extend(open.take().flatten()),
+            (Some(Some(block)), None) => {
+                block.push_str(line);
+                block.push('\n');
+            }
+            _ => {}
+        }
+    }
+    blocks
+}
+
+fn settings_of(toml: &str) -> Settings {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("celaje.toml");
+    std::fs::write(&path, toml).unwrap();
+    Settings::resolve(Layer::default(), Some(&path), |_| None).unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn the_example_settings_are_the_defaults() {
+    let example = text("celaje.example.toml");
+    // Lines that show a default begin with `#` and no blank; remarks have a blank.
+    let shown: String = example
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) => format!("{key}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    assert_ne!(shown, example);
+    let nothing = Settings::resolve(Layer::default(), Some(&empty()), |_| None).unwrap();
+    for toml in [&example, &shown] {
+        let settings = settings_of(toml);
+        assert_eq!(settings.station, nothing.station);
+        assert_eq!(settings.tuning, nothing.tuning);
+        assert_eq!(settings.engine, nothing.engine);
+        assert_eq!(settings.device, nothing.device);
+    }
+    for key in [
+        "db",
+        "model",
+        "ort_lib",
+        "engine",
+        "device",
+        "concurrency",
+        "batch",
+        "threads",
+        "timeout",
+        "max_bytes",
+        "layout",
+        "valid_minutes",
+        "top",
+        "left",
+        "right",
+        "mask",
+    ] {
+        let named = |line: &str| {
+            line.trim_start_matches(['#', ' '])
+                .starts_with(&format!("{key} ="))
+        };
+        assert!(example.lines().any(named), "{key}");
+    }
+}
+
+/// An empty settings file, so that none of this machine is read.
+fn empty() -> PathBuf {
+    let path = root().join("tests/fixtures/empty.toml");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+    path
+}
+
+#[test]
+fn settings_in_the_documents_are_understood() {
+    for name in READMES.iter().chain(&SETTINGS) {
+        let document = text(name);
+        let found = blocks(&document, "toml");
+        assert!(!found.is_empty(), "{name} shows no settings");
+        for block in found {
+            settings_of(&block);
+        }
+    }
+}
+
+#[test]
+fn manifests_in_the_documents_are_understood() {
+    for name in MODELS {
+        let found = blocks(&text(name), "toml");
+        assert!(found.len() >= 2, "{name} shows a manifest of each kind");
+        for block in found {
+            validate::parse(&block, name).unwrap_or_else(|e| panic!("{name}: {e}\n{block}"));
+        }
+    }
+}
+
+#[test]
+fn every_flag_and_its_variable_is_named() {
+    let readme_commands = READMES.map(text);
+    let settings = SETTINGS.map(text);
+    let command = Cli::command();
+    for sub in command.get_subcommands() {
+        for readme in &readme_commands {
+            let call = format!("celaje {}", sub.get_name());
+            assert!(readme.contains(&call), "{call}");
+        }
+    }
+    let inner = command.get_subcommands().flat_map(|c| c.get_subcommands());
+    let commands = command.get_subcommands().chain(inner).chain([&command]);
+    for arg in commands.flat_map(|c| c.get_arguments()) {
+        let Some(variable) = arg.get_env() else {
+            continue;
+        };
+        let wanted = [
+            format!("`{}`", variable.to_string_lossy()),
+            format!("`--{}", arg.get_long().unwrap_or_default()),
+        ];
+        for document in &settings {
+            for name in &wanted {
+                assert!(document.contains(name), "{name} is in no table");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_reason_of_a_miss_and_every_flag_of_a_picture_is_explained() {
+    for document in RECORDS.map(text) {
+        let reasons = MissReason::ALL.map(MissReason::as_str);
+        for name in reasons.iter().chain(&Flag::ALL.map(Flag::as_str)) {
+            assert!(document.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_column_of_the_record_is_explained() {
+    let schema = text("migrations/0001_record/up.sql");
+    for document in RECORDS.map(text) {
+        let mut columns = 0;
+        for line in schema.lines() {
+            let Some(rest) = line.strip_prefix("    ") else {
+                continue;
+            };
+            let mut words = rest.split_whitespace();
+            let (Some(name), Some(kind)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let kind = kind.trim_end_matches(',');
+            if ["TEXT", "INTEGER", "REAL"].contains(&kind) {
+                columns += 1;
+                assert!(document.contains(&format!("`{name}`")), "{name}");
+            }
+        }
+        assert!(columns > 50, "{columns}");
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let documents = READMES
+        .iter()
+        .chain(&SETTINGS)
+        .chain(&MODELS)
+        .chain(&RECORDS)
+        .chain(&["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
+    for name in documents {
+        let document = text(name);
+        let folder = root().join(name).parent().unwrap().to_owned();
+        for part in document.split("](").skip(1) {
+            let target = part.split([')', '#']).next().unwrap();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            assert!(folder.join(target).exists(), "{name}: {target}");
+        }
+    }
+}
+
+#[test]
+fn the_spanish_readme_has_every_section_of_the_english_one() {
+    let headings = READMES.map(|name| {
+        let levels: Vec<usize> = text(name)
+            .lines()
+            .filter(|line| line.starts_with('#'))
+            .map(|line| line.chars().take_while(|c| *c == '#').count())
+            .collect();
+        levels
+    });
+    assert_eq!(headings[0], headings[1]);
+    let code = READMES.map(|name| blocks(&text(name), "sh").len());
+    assert_eq!(code[0], code[1]);
+}

@@ -1,0 +1,158 @@
+//! What a run does with slots that the record knows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use celaje::app::RunPolicy;
+use celaje::model::fake::{Act, FakeEngine};
+use celaje::station::LayoutChoice;
+
+use crate::support::server::{Reply, Server};
+use crate::support::stage::Stage;
+use crate::support::{Asked, first};
+use crate::{camera, okta};
+
+/// A server with faults until it is mended.
+fn mendable(
+    fault: impl Fn(Asked) -> Option<Reply> + Send + Sync + 'static,
+) -> (Server, Arc<AtomicBool>) {
+    let mended = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&mended);
+    let server = Server::start(camera(move |asked, _| {
+        if seen.load(Ordering::SeqCst) {
+            None
+        } else {
+            fault(asked)
+        }
+    }));
+    (server, mended)
+}
+
+const RETRY: RunPolicy = RunPolicy {
+    retry_missed: true,
+    reprocess: false,
+};
+const REPROCESS: RunPolicy = RunPolicy {
+    retry_missed: false,
+    reprocess: true,
+};
+
+fn faults(asked: Asked) -> Option<Reply> {
+    match asked.index {
+        2 => Some(Reply::not_found()),
+        4 => Some(Reply::status(403)),
+        6 => Some(Reply::Body(vec![0xff, 0xd8, 0xff, 0xe0])), // a JPEG that ends at once
+        8 => Some(Reply::status(500)),
+        _ => None,
+    }
+}
+
+#[actix::test]
+async fn a_settled_miss_is_left_alone_until_it_is_asked_for() {
+    let (server, mended) = mendable(faults);
+    let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root);
+    let report = stage.run(first(12)).await;
+    assert_eq!(report.end.ledger.missed(), 4);
+    let attempts = |stage: &Stage| {
+        let misses = stage.record().misses();
+        misses.into_values().map(|m| m.attempts).collect::<Vec<_>>()
+    };
+    assert_eq!(attempts(&stage), [1, 1, 1, 3]);
+
+    // The refusals of the server are asked for again; the settled ones are known and counted.
+    server.forget_requests();
+    let report = stage.run(first(12)).await;
+    assert_eq!(
+        (report.end.ledger.missed(), report.end.skipped_misses),
+        (4, 2)
+    );
+    assert_eq!(server.requests().len(), 1 + 3);
+    assert_eq!(attempts(&stage), [1, 2, 1, 6]);
+
+    // Once the server is mended, a run takes what it still asks for ...
+    mended.store(true, Ordering::SeqCst);
+    server.forget_requests();
+    let report = stage.run(first(12)).await;
+    assert_eq!(
+        (report.end.ledger.new_rows(), report.end.ledger.missed()),
+        (2, 2)
+    );
+    assert_eq!(server.requests().len(), 2);
+
+    // ... and the rest when it is told to. A miss that succeeds leaves the misses table.
+    stage.policy = RETRY;
+    server.forget_requests();
+    let report = stage.run(first(12)).await;
+    assert_eq!(
+        (report.end.ledger.new_rows(), report.end.ledger.missed()),
+        (2, 0)
+    );
+    assert_eq!(server.requests().len(), 2);
+    assert_eq!(stage.record().count("misses"), 0);
+    let oktas: Vec<i64> = (0..12).map(|i| i64::from(okta(i))).collect();
+    assert_eq!(stage.record().oktas(), oktas);
+}
+
+/// A picture that was asked for before it could be there is no settled miss.
+#[actix::test]
+async fn a_slot_of_the_future_is_asked_for_again() {
+    let server = Server::start(|_, _| Reply::not_found());
+    let stage = Stage::new(&server).with_layout(LayoutChoice::Root);
+    let future = crate::support::range("2099-01-01T00:00", "2099-01-01T00:59");
+    for _ in 0..2 {
+        let report = stage.run(future).await;
+        assert_eq!(report.end.ledger.missed(), 6);
+    }
+    assert_eq!(server.requests().len(), 12);
+}
+
+#[actix::test]
+async fn reprocessing_replaces_rows_by_the_present_models() {
+    let (server, mended) = mendable(faults);
+    let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root);
+    stage.run(first(12)).await;
+    assert_eq!(stage.record().count("observations"), 8);
+
+    let mut model = stage.model.as_ref().clone();
+    model.manifest.version = "2".to_owned();
+    stage.model = Arc::new(model);
+    stage.engine = Arc::new(FakeEngine::always(Act::okta(7)));
+    stage.policy = REPROCESS;
+    mended.store(true, Ordering::SeqCst);
+    let report = stage.run(first(12)).await;
+    let ledger = &report.end.ledger;
+    assert_eq!(
+        (ledger.new_rows(), ledger.duplicates(), ledger.reprocessed()),
+        (2, 8, 8)
+    );
+    // The settled misses are left alone here too.
+    assert_eq!(stage.record().oktas(), [7; 10]);
+    assert_eq!(
+        stage.record().count("observations WHERE model = 'judge 2'"),
+        10
+    );
+}
+
+/// A row is better than none: it stays when the picture is gone.
+#[actix::test]
+async fn a_row_whose_picture_is_gone_survives_reprocessing() {
+    let (server, gone) = mendable(|_| None);
+    let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root);
+    stage.run(first(6)).await;
+    drop((server, gone));
+    let before = stage.record().rows();
+
+    let server = Server::start(camera(|asked, _| (asked.index == 3).then(Reply::not_found)));
+    stage.station.url_base = server.base();
+    stage.source = celaje::camera::Source::Http(server.base().parse().unwrap());
+    stage.policy = REPROCESS;
+    let report = stage.run(first(6)).await;
+    let ledger = &report.end.ledger;
+    assert_eq!((ledger.duplicates(), ledger.missed()), (6, 0));
+    assert_eq!(ledger.reprocessed(), 5);
+    let after = stage.record().rows();
+    assert_eq!(after.len(), 6);
+    let kept = before.iter().nth(3).unwrap();
+    assert_eq!(after.get(kept.0), Some(kept.1));
+    assert_eq!(stage.record().count("misses"), 0);
+}

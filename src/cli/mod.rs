@@ -109,7 +109,7 @@ pub struct Work {
     /// Requests in flight to the host [default: 16]
     #[arg(long, value_name = "N", env = "CELAJE_CONCURRENCY")]
     pub concurrency: Option<usize>,
-    /// Pictures in a full batch [default: 8]
+    /// Pictures in a full batch [default: 4; 64 on a card]
     #[arg(long, value_name = "N", env = "CELAJE_BATCH")]
     pub batch: Option<usize>,
     /// Seconds that a whole picture may take [default: 60]

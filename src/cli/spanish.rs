@@ -106,7 +106,10 @@ const ARGS: &[(&str, &str)] = &[
         "concurrency",
         "Peticiones simultáneas al servidor [por omisión: 16]",
     ),
-    ("batch", "Imágenes de un lote completo [por omisión: 8]"),
+    (
+        "batch",
+        "Imágenes de un lote completo [por omisión: 4; 64 en una placa]",
+    ),
     (
         "timeout",
         "Segundos que puede tardar una imagen entera [por omisión: 60]",

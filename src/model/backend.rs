@@ -1,5 +1,9 @@
 //! The seam between Celaje and an inference engine: thin, synchronous, one session an owner.
 
+/// Pictures in a batch on a processor. Larger ones cost as much a picture and take more memory,
+/// which a session keeps (`docs/PERFORMANCE.md`).
+pub const USUAL_BATCH: usize = 4;
+
 /// A batch of tensors, `[n, channels, height, width]` or `[n, height, width, channels]` as the
 /// manifest says, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +63,6 @@ pub trait Engine: Send + Sync {
 
     /// Pictures in a batch that suits the engine when nobody asks for another number.
     fn usual_batch(&self) -> usize {
-        8
+        USUAL_BATCH
     }
 }

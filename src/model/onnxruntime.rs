@@ -7,7 +7,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
 
 use crate::error::{Failure, Result};
-use crate::model::backend::{Backend, BackendError, Engine, InputBatch, OutputBatch};
+use crate::model::backend::{Backend, BackendError, Engine, InputBatch, OutputBatch, USUAL_BATCH};
 use crate::model::batch::in_pieces;
 use crate::model::choose::Device;
 use crate::model::library::{Library, first_line};
@@ -132,7 +132,7 @@ impl Engine for OnnxRuntime {
     }
 
     fn usual_batch(&self) -> usize {
-        if self.cuda { 64 } else { 8 }
+        if self.cuda { 64 } else { USUAL_BATCH }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::app::Tuning;
 use crate::camera::http::HttpLimits;
 use crate::error::{Failure, Result};
 use crate::image::decode::Limits;
+use crate::model::backend::USUAL_BATCH;
 use crate::model::choose::{Device, EngineChoice};
 use crate::say;
 use crate::settings::file::FileSettings;
@@ -146,7 +147,7 @@ impl Settings {
         http.keep_alive = concurrency;
         let tuning = Tuning {
             concurrency,
-            batch: within("batch", layer.batch.unwrap_or(8), 1, 1024)?,
+            batch: within("batch", layer.batch.unwrap_or(USUAL_BATCH), 1, 1024)?,
             batch_deadline: Duration::from_millis(5),
             threads: within("threads", layer.threads.unwrap_or(cores), 1, 256)?,
             http,

@@ -201,3 +201,6 @@ fn out_of_bounds<T: std::fmt::Display>(name: &str, value: T, least: T, most: T) 
         "{name} debe estar entre {least} y {most}, no {value}"
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,7 +86,8 @@ impl StoreActor {
                 {
                     credit.settle(match (committed, outcome) {
                         (Committed::New, _) => Fate::New,
-                        (Committed::Duplicate, _) => Fate::Duplicate,
+                        (Committed::Duplicate, Outcome::Missed(miss)) => Fate::Kept(miss.reason),
+                        (Committed::Duplicate, Outcome::Observed(_)) => Fate::Duplicate,
                         (Committed::Replaced, _) => Fate::Replaced,
                         (Committed::Missed, Outcome::Missed(miss)) => Fate::Missed(miss.reason),
                         (Committed::Missed, Outcome::Observed(_)) => Fate::Duplicate,

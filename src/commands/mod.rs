@@ -148,6 +148,7 @@ fn predict(args: cli::Predict, config: Option<&Path>) -> Result<u8> {
     for notice in model.notice.iter().chain(&notices) {
         output::note(notice);
     }
+    output::tell_engine(&model.label(), &engine.describe());
     let options = predict::PredictOptions {
         inputs: args.paths,
         json: args.json,

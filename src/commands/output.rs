@@ -1,7 +1,7 @@
 //! What the commands say: results on stdout, the rest on stderr. A closed pipe is no error.
 
 use std::fmt::Display;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use crate::error::{Failure, Result};
 use crate::say;
@@ -18,6 +18,16 @@ pub fn line(text: impl Display) -> Result<()> {
             "no se puede escribir la salida: {e}"
         ))),
         _ => Ok(()),
+    }
+}
+
+/// Says on a terminal, on stderr, what runs: `auto` leaves the engine open.
+pub fn tell_engine(model: &str, engine: &str) {
+    if std::io::stderr().is_terminal() {
+        note(say!(
+            "model {model} on {engine}",
+            "modelo {model} en {engine}"
+        ));
     }
 }
 

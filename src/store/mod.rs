@@ -122,6 +122,27 @@ impl Database {
         self.lock.is_some()
     }
 
+    /// Makes the connection usable again after a panic: what was begun is rolled back, by a new
+    /// connection where the old one cannot. Nothing to do is fine.
+    ///
+    /// # Errors
+    /// When the file cannot be opened again.
+    pub fn recover(&mut self) -> Result<(), StoreError> {
+        connection::roll_back(&mut self.connection)
+            .or_else(|_| {
+                let access = match self.lock {
+                    Some(_) => Access::Write,
+                    None => Access::Read,
+                };
+                self.connection = connection::connect(&self.path, access)?;
+                match access {
+                    Access::Write => connection::settle(&mut self.connection),
+                    Access::Read => Ok(()),
+                }
+            })
+            .map_err(|fault| fault.at(&self.path))
+    }
+
     /// Folds the log into the file and empties it; false when a reader still needs some of it.
     ///
     /// # Errors

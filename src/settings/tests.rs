@@ -114,6 +114,24 @@ fn the_replaced_systems_variables_are_stronger_than_the_file() {
     assert_eq!(settings.db, written.path("file.db"));
 }
 
+/// `runtime` and `--version` have no flag that clap would read its twin for.
+#[test]
+fn the_librarys_twin_counts_where_there_is_no_flag() {
+    let written = Written::new(FILE);
+    let of = |flag: Option<&str>, variables: &[(&str, &str)]| {
+        let flags = Layer {
+            ort_lib: flag.map(PathBuf::from),
+            ..Layer::default()
+        };
+        written.resolve(flags, variables).unwrap().ort_lib.unwrap()
+    };
+    let both = [("CELAJE_ORT_LIB", "twin.so"), ("ORT_DYLIB_PATH", "old.so")];
+    assert_eq!(of(Some("flag.so"), &both), Path::new("flag.so"));
+    assert_eq!(of(None, &both), Path::new("twin.so"));
+    assert_eq!(of(None, &both[1..]), Path::new("old.so"));
+    assert_eq!(of(None, &[]), written.path("file.so"));
+}
+
 #[test]
 fn the_file_is_stronger_than_the_defaults() {
     let written = Written::new(&format!("{FILE}{STATION}"));

@@ -77,6 +77,27 @@ impl Database {
         open(path, station).map_err(|fault| fault.at(path))
     }
 
+    /// Removes the database at `path`, as long as nobody writes to it; none there is fine. Its lock
+    /// file stays.
+    ///
+    /// # Errors
+    /// [`Fault::SecondWriter`] when another Celaje has it open for writing: nothing is removed then.
+    pub fn remove(path: &Path) -> Result<(), StoreError> {
+        let remove = || {
+            let _lock = WriterLock::take(path)?;
+            for suffix in ["-wal", "-shm", ""] {
+                match std::fs::remove_file(lock::with_suffix(path, suffix)) {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Fault::CannotOpen(e.to_string()));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        };
+        remove().map_err(|fault| fault.at(path))
+    }
+
     /// Opens an existing, up-to-date file for reading; it is neither made nor changed.
     ///
     /// # Errors

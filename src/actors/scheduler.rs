@@ -192,8 +192,19 @@ impl Actor for Scheduler {
 }
 
 impl Supervised for Scheduler {
+    /// Goes on with the run as it stands. A panic here would come again and again: the run ends as
+    /// failed instead.
     fn restarting(&mut self, ctx: &mut Context<Self>) {
-        self.handle_guarded(ctx, |me, ctx| me.pump(ctx));
+        if guarded("scheduler", || self.pump(ctx)).is_err() {
+            self.failure.get_or_insert_with(|| {
+                Failure::environment(say!(
+                    "the run cannot go on after an error of this program; see the log and run the same command again",
+                    "la corrida no puede seguir por un error de este programa; vea el registro y repita la orden"
+                ))
+            });
+            self.begin_draining();
+            self.finish();
+        }
     }
 }
 

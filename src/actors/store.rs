@@ -86,7 +86,8 @@ impl StoreActor {
                 {
                     credit.settle(match (committed, outcome) {
                         (Committed::New, _) => Fate::New,
-                        (Committed::Duplicate, _) => Fate::Duplicate,
+                        (Committed::Duplicate, Outcome::Missed(miss)) => Fate::Kept(miss.reason),
+                        (Committed::Duplicate, Outcome::Observed(_)) => Fate::Duplicate,
                         (Committed::Replaced, _) => Fate::Replaced,
                         (Committed::Missed, Outcome::Missed(miss)) => Fate::Missed(miss.reason),
                         (Committed::Missed, Outcome::Observed(_)) => Fate::Duplicate,
@@ -116,6 +117,22 @@ impl StoreActor {
 
 impl Actor for StoreActor {
     type Context = SyncContext<Self>;
+
+    /// After a panic the connection may still be inside a transaction, and would refuse the next.
+    fn started(&mut self, _: &mut SyncContext<Self>) {
+        let recovered = guarded("store", || {
+            self.0
+                .database
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .recover()
+        });
+        if let Ok(Err(error)) = recovered
+            && let Some(scheduler) = self.0.scheduler.upgrade()
+        {
+            scheduler.do_send(Fail(Failure::from(error)));
+        }
+    }
 }
 
 impl Handler<Commit> for StoreActor {
@@ -154,5 +171,61 @@ impl Handler<WithDatabase> for StoreActor {
         if guarded("store", || self.with_database(work)).is_err() {
             ctx.stop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::slot::SlotRange;
+    use crate::station::Station;
+    use crate::store::RunStart;
+    use tokio::sync::oneshot;
+
+    struct Deaf;
+
+    impl Actor for Deaf {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Fail> for Deaf {
+        type Result = ();
+
+        fn handle(&mut self, _: Fail, _: &mut Context<Self>) {}
+    }
+
+    #[actix::test]
+    async fn a_panic_in_a_transaction_leaves_the_store_at_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = Database::open(&folder.path().join("a.db"), &Station::rio_grande());
+        let shared = Arc::new(StoreShared {
+            database: Mutex::new(opened.unwrap().database),
+            mode: CommitMode::Insert,
+            run: Mutex::new(None),
+            scheduler: Deaf.start().downgrade().recipient(),
+        });
+        let store = SyncArbiter::start(1, move || StoreActor::new(Arc::clone(&shared)));
+        let (answer, answered) = oneshot::channel();
+        for _ in 0..2 {
+            store.do_send(WithDatabase {
+                work: Box::new(Database::panic_in_transaction),
+            });
+        }
+        let noon = chrono::NaiveDate::from_ymd_opt(2024, 3, 1)
+            .and_then(|day| day.and_hms_opt(12, 0, 0))
+            .unwrap();
+        let start = RunStart {
+            range: SlotRange::new(noon, noon).unwrap(),
+            version: "0".to_owned(),
+            engine: "none".to_owned(),
+            model: "none".to_owned(),
+        };
+        store.do_send(WithDatabase {
+            work: Box::new(move |database| {
+                let first = database.begin_run(&start).is_ok();
+                let _ = answer.send((first, database.checkpoint().is_ok()));
+            }),
+        });
+        assert_eq!(answered.await.unwrap(), (true, true));
     }
 }

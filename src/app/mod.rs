@@ -54,9 +54,15 @@ impl RunReport {
     /// Whether requests were made and not one of them reached the host.
     pub fn host_unreachable(&self) -> bool {
         let ledger = &self.end.ledger;
-        let unreachable = ledger.missed_by_reason().get(&MissReason::Unreachable);
-        let asked = ledger.missed() - self.end.skipped_misses;
-        unreachable.is_some_and(|n| *n > 0 && *n == asked)
+        let (missed, kept) = (ledger.missed_by_reason(), ledger.kept_by_reason());
+        // A slot that keeps an earlier row was asked for in vain all the same.
+        let unreachable: u64 = [missed, kept]
+            .iter()
+            .filter_map(|by_reason| by_reason.get(&MissReason::Unreachable))
+            .sum();
+        let asked = ledger.missed() - self.end.skipped_misses + kept.values().sum::<u64>();
+        unreachable > 0
+            && unreachable == asked
             && ledger.new_rows() == 0
             && ledger.reprocessed() == 0
     }

@@ -15,7 +15,7 @@ use crate::actors::session::{SessionActor, SessionShared};
 use crate::actors::store::{StoreActor, StoreShared};
 use crate::app::RunPolicy;
 use crate::camera::Source;
-use crate::camera::health::HostHealth;
+use crate::camera::health::{HostHealth, HostHold};
 use crate::camera::http::{HttpClient, HttpLimits};
 use crate::error::{Failure, Result};
 use crate::image::decode::Limits;
@@ -116,20 +116,23 @@ pub(super) fn fetch_shared(
     ))
 }
 
-/// An HTTP client for each fetch actor.
+/// An HTTP client for each fetch actor; they leave the host alone together.
 ///
 /// # Errors
 /// When the system's TLS settings cannot be read.
 pub(super) fn clients(setup: &Setup, drain: &CancellationToken) -> Result<Vec<HttpClient>> {
     let fetchers = setup.tuning.concurrency.clamp(1, FETCHERS);
+    let hold = Arc::new(HostHold::default());
     (0..fetchers)
         .map(|_| {
-            HttpClient::new(&setup.source, setup.tuning.http.clone(), drain.clone()).map_err(|e| {
-                Failure::environment(say!(
-                    "{e}; check the certificates of this system",
-                    "{e}; revise los certificados de este sistema"
-                ))
-            })
+            HttpClient::new(&setup.source, setup.tuning.http.clone(), drain.clone())
+                .map(|client| client.sharing(Arc::clone(&hold)))
+                .map_err(|e| {
+                    Failure::environment(say!(
+                        "{e}; check the certificates of this system",
+                        "{e}; revise los certificados de este sistema"
+                    ))
+                })
         })
         .collect()
 }

@@ -1,5 +1,7 @@
-//! Whether a host can be reached at all, and how long to wait for it when it cannot. Pure.
+//! Whether a host can be reached at all, how long to wait for it when it cannot, and how long it
+//! wants to be left alone. Pure.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Slots in a row whose host could not be reached, after all retries, until it counts as down.
@@ -75,9 +77,41 @@ impl HostHealth {
     }
 }
 
+/// Until when a host that asked for patience is left alone; shared by all its clients.
+#[derive(Debug, Default)]
+pub struct HostHold(Mutex<Option<Instant>>);
+
+impl HostHold {
+    /// No request until `until`; a hold that ends later stays.
+    pub fn hold(&self, until: Instant) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = (*held).max(Some(until));
+    }
+
+    /// What is left of the hold at `now`, if anything.
+    pub fn left(&self, now: Instant) -> Option<Duration> {
+        let held = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held?
+            .checked_duration_since(now)
+            .filter(|left| !left.is_zero())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_hold_counts() {
+        let now = Instant::now();
+        let hold = HostHold::default();
+        assert_eq!(hold.left(now), None);
+        hold.hold(now + 5 * SECOND);
+        hold.hold(now + SECOND);
+        assert_eq!(hold.left(now + SECOND), Some(4 * SECOND));
+        assert_eq!(hold.left(now + 5 * SECOND), None);
+        assert_eq!(hold.left(now + 9 * SECOND), None);
+    }
 
     const SECOND: Duration = Duration::from_secs(1);
 

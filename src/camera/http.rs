@@ -5,7 +5,8 @@
 //! [`RetryPolicy`].
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect::{Attempt, Policy};
@@ -13,6 +14,7 @@ use reqwest::{Client, ClientBuilder, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
+use crate::camera::health::HostHold;
 use crate::camera::{Body, Refusal, Source};
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::MissReason;
@@ -59,6 +61,7 @@ impl Default for HttpLimits {
 pub struct HttpClient {
     client: Client,
     limits: HttpLimits,
+    hold: Arc<HostHold>,
     drain: CancellationToken,
 }
 
@@ -91,8 +94,16 @@ impl HttpClient {
         Ok(Self {
             client,
             limits,
+            hold: Arc::default(),
             drain,
         })
+    }
+
+    /// Leaves the host alone together with the other clients that have this `hold`.
+    #[must_use]
+    pub fn sharing(mut self, hold: Arc<HostHold>) -> Self {
+        self.hold = hold;
+        self
     }
 
     /// Bytes of a picture at most.
@@ -100,13 +111,14 @@ impl HttpClient {
         self.limits.body_limit
     }
 
-    /// Gets the body at `url`, with retries.
+    /// Gets the body at `url`, with retries; waits while the host is held.
     ///
     /// # Errors
     /// The last refusal; none when the run drains and another try would have been due.
     pub async fn get(&self, url: Url) -> Result<Body, Option<Refusal>> {
         let mut attempts = 0;
         loop {
+            self.out_of_hold().await?;
             attempts += 1;
             let answer = tokio::select! {
                 answer = self.get_once(url.clone()) => answer,
@@ -116,6 +128,13 @@ impl HttpClient {
                 Ok(bytes) => return Ok(Body { bytes, attempts }),
                 Err(failed) => failed,
             };
+            let asked = failed
+                .status
+                .and_then(|status| self.limits.retry.hold(status, failed.retry_after));
+            if let Some(asked) = asked {
+                tracing::debug!(?asked, detail = failed.detail, "the host is left alone");
+                self.hold.hold(Instant::now() + asked);
+            }
             let wait = failed
                 .again
                 .then(|| {
@@ -138,6 +157,20 @@ impl HttpClient {
                 () = tokio::time::sleep(wait) => {}
             }
         }
+    }
+
+    /// Until no client is asked to leave the host alone any more.
+    ///
+    /// # Errors
+    /// When the run drains before.
+    async fn out_of_hold(&self) -> Result<(), Option<Refusal>> {
+        while let Some(left) = self.hold.left(Instant::now()) {
+            tokio::select! {
+                () = self.drain.cancelled() => return Err(None),
+                () = tokio::time::sleep(left) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Until the run drains, and a little longer.

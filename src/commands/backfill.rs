@@ -1,7 +1,6 @@
 //! `celaje backfill`: fetch, classify and store a range of time.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -125,11 +124,8 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         notice(&adopted_text(adopted));
     }
     let (engine_name, model_name) = (engine.describe(), model.label());
-    if std::io::stderr().is_terminal() {
-        notice(&say!(
-            "model {model_name} on {engine_name}",
-            "modelo {model_name} en {engine_name}"
-        ));
+    if !quiet {
+        output::tell_engine(&model_name, &engine_name);
     }
     if !settings.batch_given {
         settings.tuning.batch = engine.usual_batch();

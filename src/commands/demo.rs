@@ -26,6 +26,7 @@ use crate::sky::okta::Okta;
 use crate::sky::sun::DayPhase;
 use crate::station::Station;
 use crate::store::Database;
+use crate::store::error::Fault;
 use crate::text::Lang;
 
 /// A picture may take this long to be drawn.
@@ -145,23 +146,25 @@ async fn provide_engine(settings: &Settings) {
     }
 }
 
-/// Removes what an earlier demo left in `out` and gives the database's path there.
+/// Removes what an earlier demo left in `out`, unless it is still at work, and gives the database's path there.
 fn fresh_database(out: &Path) -> Result<PathBuf> {
     let shown = out.display();
-    let cannot = |e: std::io::Error| {
+    let cannot = |e: &dyn std::fmt::Display| {
         Failure::environment(say!(
             "the folder '{shown}' cannot be written: {e}; name another one with --out",
             "no se puede escribir en la carpeta '{shown}': {e}; indique otra con --out"
         ))
     };
-    std::fs::create_dir_all(out).map_err(cannot)?;
-    for name in ["demo.db", "demo.db-wal", "demo.db-shm"] {
-        match std::fs::remove_file(out.join(name)) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(cannot(e)),
-            _ => {}
-        }
-    }
-    Ok(out.join("demo.db"))
+    std::fs::create_dir_all(out).map_err(|e| cannot(&e))?;
+    let db = out.join("demo.db");
+    Database::remove(&db).map_err(|error| match error.fault {
+        Fault::SecondWriter(_) => Failure::environment(say!(
+            "another demo is at work in the folder '{shown}'; wait for it or name another one with --out",
+            "otra demostración trabaja en la carpeta '{shown}'; espérela o indique otra con --out"
+        )),
+        fault => cannot(&fault),
+    })?;
+    Ok(db)
 }
 
 /// The whole days before today, by the station's clock.
@@ -221,7 +224,7 @@ fn draw_plot(
         ))
     };
     let png = png::render(&svg, 1.0).map_err(|e| cannot(e.to_string()))?;
-    std::fs::write(path, png).map_err(|e| cannot(e.to_string()))
+    output::replace_file(path, &png).map_err(|e| cannot(e.to_string()))
 }
 
 fn chart_reading(reading: &crate::store::Reading) -> Option<Reading> {

@@ -38,7 +38,8 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
     let Global { config, .. } = cli.global;
     let config = config.as_deref();
     if cli.version {
-        output::line(version::long())?;
+        let named = settle(Layer::default(), config).map(|settings| settings.ort_lib);
+        output::line(version::long(named))?;
         return Ok(0);
     }
     let Some(command) = cli.command else {
@@ -148,6 +149,7 @@ fn predict(args: cli::Predict, config: Option<&Path>) -> Result<u8> {
     for notice in model.notice.iter().chain(&notices) {
         output::note(notice);
     }
+    output::tell_engine(&model.label(), &engine.describe());
     let options = predict::PredictOptions {
         inputs: args.paths,
         json: args.json,

@@ -1,7 +1,9 @@
 //! What the commands say: results on stdout, the rest on stderr. A closed pipe is no error.
 
+use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
 
 use crate::error::{Failure, Result};
 use crate::say;
@@ -21,7 +23,62 @@ pub fn line(text: impl Display) -> Result<()> {
     }
 }
 
+/// Writes a file whole or not at all: under another name in the same folder, which then takes the
+/// place of what was there.
+///
+/// # Errors
+/// When it cannot be written; what was there is then as it was.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", std::process::id()));
+    let partial = path.with_file_name(name);
+    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&partial);
+    }
+    written
+}
+
+/// Says on a terminal, on stderr, what runs: `auto` leaves the engine open.
+pub fn tell_engine(model: &str, engine: &str) {
+    if std::io::stderr().is_terminal() {
+        note(say!(
+            "model {model} on {engine}",
+            "modelo {model} en {engine}"
+        ));
+    }
+}
+
 /// Prints a line on stderr; one that nobody can read is lost.
 pub fn note(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_or_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = || {
+            let entries = std::fs::read_dir(folder.path()).unwrap();
+            entries
+                .map(|entry| entry.unwrap().file_name())
+                .collect::<Vec<_>>()
+        };
+        let path = folder.path().join("a.png");
+        for bytes in [&b"first"[..], b"2"] {
+            replace_file(&path, bytes).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), bytes);
+            assert_eq!(names(), ["a.png"]);
+        }
+        // What cannot be replaced stays, and nothing is left beside it.
+        let taken = folder.path().join("taken");
+        std::fs::create_dir(&taken).unwrap();
+        assert!(replace_file(&taken, b"3").is_err());
+        assert!(taken.is_dir());
+        assert_eq!(names().len(), 2);
+    }
 }

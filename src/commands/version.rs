@@ -1,5 +1,8 @@
 //! `celaje --version`: the program, its commit and the engines.
 
+use std::path::PathBuf;
+
+use crate::error::Result;
 use crate::model::library;
 use crate::model::rten::VERSION as RTEN;
 use crate::model::search::Search;
@@ -10,9 +13,11 @@ pub const fn short() -> &'static str {
     concat!(env!("CARGO_PKG_VERSION"), " (", env!("CELAJE_COMMIT"), ")")
 }
 
-/// Version, commit and engines, a line each.
-pub fn long() -> String {
-    let library = match library::load(&Search::from_environment(None)) {
+/// Version, commit and engines, a line each. `named` is the library that the settings name; settings
+/// that cannot be read are told in its place.
+pub fn long(named: Result<Option<PathBuf>>) -> String {
+    let found = named.and_then(|named| library::load(&Search::from_environment(named.as_deref())));
+    let library = match found {
         Ok(Some(found)) => format!("{} ({})", found.version, found.path.display()),
         Ok(None) => say!(
             "not found (celaje runtime install)",

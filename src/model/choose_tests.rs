@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 /// The library of this machine, or a note that the test was skipped.
 fn library() -> Option<Search> {
-    let search = Search::from_environment(None);
+    let named = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from);
+    let search = Search::from_environment(named.as_deref());
     match library::load(&search) {
         Ok(Some(_)) => Some(search),
         _ => {

@@ -54,8 +54,8 @@ pub struct Search {
 }
 
 impl Search {
-    /// The folders of this machine. `explicit` is the path of the command line or the settings;
-    /// without it `CELAJE_ORT_LIB` and then `ORT_DYLIB_PATH` are asked.
+    /// The folders of this machine. `explicit` is the path that the settings name, in whatever
+    /// layer of theirs.
     pub fn from_environment(explicit: Option<&Path>) -> Self {
         let variable = |name: &str| {
             std::env::var_os(name)
@@ -63,10 +63,7 @@ impl Search {
                 .map(PathBuf::from)
         };
         Self {
-            explicit: explicit
-                .map(Path::to_owned)
-                .or_else(|| variable("CELAJE_ORT_LIB"))
-                .or_else(|| variable("ORT_DYLIB_PATH")),
+            explicit: explicit.map(Path::to_owned),
             program: std::env::current_exe()
                 .ok()
                 .and_then(|program| program.parent().map(Path::to_owned)),

@@ -1,7 +1,7 @@
 //! Reads a manifest and refuses what makes no sense, before any network is loaded.
 
 use crate::error::{Failure, Result};
-use crate::model::manifest::{Kind, Manifest};
+use crate::model::manifest::{Calibration, Kind, Manifest};
 use crate::say;
 use crate::text::Text;
 
@@ -81,7 +81,55 @@ fn complaint(manifest: &Manifest) -> Option<Text> {
             "input.std contiene {value}; escriba números mayores que cero"
         ));
     }
+    if let Some(what) = manifest.calibration.as_ref().and_then(bad_calibration) {
+        return Some(what);
+    }
     classes_complaint(manifest.kind, &manifest.output.classes)
+}
+
+/// The first value for which the formulas of [`crate::sky::confidence`] make no sense.
+fn bad_calibration(calibration: &Calibration) -> Option<Text> {
+    let Calibration {
+        temperature,
+        scale_base,
+        scale_slope,
+        doubt,
+        half_light,
+        light_power,
+        half_colour,
+        colour_power,
+    } = *calibration;
+    for (key, value) in [
+        ("temperature", temperature),
+        ("light_power", light_power),
+        ("colour_power", colour_power),
+    ] {
+        if !value.is_finite() || value <= 0.0 {
+            return Some(say!(
+                "calibration.{key} = {value} must be a finite number above zero",
+                "calibration.{key} = {value} debe ser un número finito mayor que cero"
+            ));
+        }
+    }
+    for (key, value) in [
+        ("scale_base", scale_base),
+        ("scale_slope", scale_slope),
+        ("half_light", half_light),
+        ("half_colour", half_colour),
+    ] {
+        if !value.is_finite() || value < 0.0 {
+            return Some(say!(
+                "calibration.{key} = {value} must be a finite number, zero or above",
+                "calibration.{key} = {value} debe ser un número finito, cero o mayor"
+            ));
+        }
+    }
+    (!(0.0..=1.0).contains(&doubt)).then(|| {
+        say!(
+            "calibration.doubt = {doubt} must lie between 0 and 1",
+            "calibration.doubt = {doubt} debe estar entre 0 y 1"
+        )
+    })
 }
 
 fn classes_complaint(kind: Kind, classes: &[String]) -> Option<Text> {
@@ -199,6 +247,35 @@ classes = ["background", "sky", "cloud"]
             let text = refused(from, to);
             assert!(text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn calibrations_must_suit_the_formulas() {
+        let with = |line: &str| parse(&format!("{GOOD}[calibration]\n{line}\n"), "m.toml");
+        for key in ["temperature", "light_power", "colour_power"] {
+            for value in ["0.0", "-1.0", "nan", "inf"] {
+                let text = with(&format!("{key} = {value}")).unwrap_err().text;
+                let part = format!("calibration.{key} = ");
+                assert!(text.en.contains(&part) && text.es.contains(&part), "{text}");
+                assert!(text.en.contains("m.toml") && text.en.contains("above zero"));
+            }
+            assert!(with(&format!("{key} = 0.001")).is_ok());
+        }
+        for key in ["scale_base", "scale_slope", "half_light", "half_colour"] {
+            for value in ["-0.1", "nan", "-inf", "inf"] {
+                let text = with(&format!("{key} = {value}")).unwrap_err().text.en;
+                assert!(text.contains(&format!("calibration.{key} = ")), "{text}");
+            }
+            assert!(with(&format!("{key} = 0.0")).is_ok());
+        }
+        for value in ["-0.1", "1.1", "nan"] {
+            let text = with(&format!("doubt = {value}")).unwrap_err().text.en;
+            assert!(
+                text.contains("calibration.doubt") && text.contains("0 and 1"),
+                "{text}"
+            );
+        }
+        assert!(with("doubt = 0.0").is_ok() && with("doubt = 1.0").is_ok());
     }
 
     #[test]

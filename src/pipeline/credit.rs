@@ -23,6 +23,8 @@ pub enum Fate {
     Replaced,
     /// A miss is committed.
     Missed(MissReason),
+    /// No reading came of it now, but the row of an earlier run stays: a duplicate.
+    Kept(MissReason),
     /// Given up because the run is draining; nothing is committed.
     Cancelled,
 }

@@ -13,6 +13,7 @@ pub struct Ledger {
     duplicates: u64,
     reprocessed: u64,
     missed: BTreeMap<MissReason, u64>,
+    kept: BTreeMap<MissReason, u64>,
 }
 
 impl Ledger {
@@ -25,6 +26,10 @@ impl Ledger {
                 self.duplicates += 1;
                 self.reprocessed += 1;
             }
+            Fate::Kept(reason) => {
+                self.duplicates += 1;
+                *self.kept.entry(reason).or_default() += 1;
+            }
             Fate::Missed(reason) => *self.missed.entry(reason).or_default() += 1,
             Fate::Cancelled => {}
         }
@@ -32,11 +37,13 @@ impl Ledger {
 
     /// Takes a miss out again: its slot is tried once more.
     pub fn reopen(&mut self, reason: MissReason) {
-        if let Some(count) = self.missed.get_mut(&reason) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.missed.remove(&reason);
-            }
+        take_out(&mut self.missed, reason);
+    }
+
+    /// Takes a slot out again that was asked for in vain and kept its row.
+    pub fn reopen_kept(&mut self, reason: MissReason) {
+        if take_out(&mut self.kept, reason) {
+            self.duplicates = self.duplicates.saturating_sub(1);
         }
     }
 
@@ -55,6 +62,11 @@ impl Ledger {
         self.reprocessed
     }
 
+    /// Of the duplicates, those that were asked for in vain and kept their rows, by reason.
+    pub const fn kept_by_reason(&self) -> &BTreeMap<MissReason, u64> {
+        &self.kept
+    }
+
     /// Slots without a picture that could be read.
     pub fn missed(&self) -> u64 {
         self.missed.values().sum()
@@ -69,6 +81,18 @@ impl Ledger {
     pub fn total(&self) -> u64 {
         self.new + self.duplicates + self.missed()
     }
+}
+
+/// One less of `reason`, and no zeros; false when there was none.
+fn take_out(counts: &mut BTreeMap<MissReason, u64>, reason: MissReason) -> bool {
+    let Some(count) = counts.get_mut(&reason) else {
+        return false;
+    };
+    *count = count.saturating_sub(1);
+    if *count == 0 {
+        counts.remove(&reason);
+    }
+    true
 }
 
 impl fmt::Display for Ledger {
@@ -112,9 +136,20 @@ mod tests {
         assert!(ledger.missed_by_reason().is_empty());
     }
 
+    #[test]
+    fn a_row_that_is_kept_is_a_duplicate() {
+        let mut ledger = Ledger::default();
+        ledger.book(Fate::Kept(MissReason::NotFound));
+        ledger.book(Fate::Kept(MissReason::Unreachable));
+        assert_eq!((ledger.duplicates(), ledger.missed()), (2, 0));
+        ledger.reopen_kept(MissReason::NotFound);
+        ledger.reopen_kept(MissReason::NotFound);
+        assert_eq!((ledger.duplicates(), ledger.kept_by_reason().len()), (1, 1));
+    }
+
     proptest! {
         #[test]
-        fn it_balances(fates in proptest::collection::vec(0usize..20, 0..200)) {
+        fn it_balances(fates in proptest::collection::vec(0usize..21, 0..200)) {
             let mut ledger = Ledger::default();
             let mut booked = 0;
             for pick in fates {
@@ -123,7 +158,8 @@ mod tests {
                     1 => Fate::Duplicate,
                     2 => Fate::Replaced,
                     3 => Fate::Cancelled,
-                    n => Fate::Missed(MissReason::ALL[n - 4]),
+                    4 => Fate::Kept(MissReason::Unreachable),
+                    n => Fate::Missed(MissReason::ALL[n - 5]),
                 };
                 booked += u64::from(fate != Fate::Cancelled);
                 ledger.book(fate);

@@ -53,6 +53,14 @@ impl RetryPolicy {
             None => Some(own),
         }
     }
+
+    /// How long the whole host is left alone after `status` with a `Retry-After`: 429 and 503 speak
+    /// of the server, not of one picture. Beyond `longest_asked` nobody waits.
+    pub fn hold(&self, status: u16, retry_after: Option<Duration>) -> Option<Duration> {
+        retry_after.filter(|asked| {
+            matches!(status, 429 | 503) && !asked.is_zero() && *asked <= self.longest_asked
+        })
+    }
 }
 
 /// Whether a status is tried again.
@@ -114,6 +122,22 @@ mod tests {
             policy.wait(1, 0.5, Some(Duration::from_secs(9))),
             Some(Duration::from_secs(9))
         );
+    }
+
+    #[test]
+    fn the_host_is_held_for_what_it_asks_within_bounds() {
+        let policy = RetryPolicy::default();
+        let seconds = |n| Some(Duration::from_secs(n));
+        for status in [429, 503] {
+            assert_eq!(policy.hold(status, seconds(9)), seconds(9));
+            assert_eq!(policy.hold(status, seconds(120)), seconds(120));
+            for none in [None, seconds(0), seconds(121), seconds(u64::MAX)] {
+                assert_eq!(policy.hold(status, none), None);
+            }
+        }
+        for status in [301, 404, 408, 500, 502, 504] {
+            assert_eq!(policy.hold(status, seconds(9)), None);
+        }
     }
 
     proptest! {

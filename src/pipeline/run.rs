@@ -63,6 +63,8 @@ pub struct Run {
     again: VecDeque<(Slot, u32)>,
     /// Slots whose credit came home without a fate, ever: an actor failed for each.
     lost: HashSet<Slot>,
+    /// Slots whose pictures were not found and whose earlier rows stay.
+    kept: HashSet<Slot>,
     ledger: Ledger,
     skipped_misses: u64,
     draining: bool,
@@ -80,6 +82,7 @@ impl Run {
             in_flight: HashMap::new(),
             again: VecDeque::new(),
             lost: HashSet::new(),
+            kept: HashSet::new(),
             ledger: Ledger::default(),
             skipped_misses: 0,
             draining: false,
@@ -135,10 +138,15 @@ impl Run {
             return;
         };
         match fate {
-            Some(Fate::Missed(_)) if state.doubted && !self.draining => {
+            Some(Fate::Missed(_) | Fate::Kept(_)) if state.doubted && !self.draining => {
                 self.again.push_back((slot, attempt))
             }
-            Some(fate) => self.ledger.book(fate),
+            Some(fate) => {
+                if fate == Fate::Kept(MissReason::NotFound) {
+                    self.kept.insert(slot);
+                }
+                self.ledger.book(fate);
+            }
             None if attempt > TRIES => {
                 // Not even the miss can be committed.
                 self.stuck = Some(slot);
@@ -158,7 +166,11 @@ impl Run {
                 state.doubted = true;
             } else if !self.draining && !self.lost.contains(&slot) {
                 // A slot that an actor failed for may wait or be booked otherwise by now.
-                self.ledger.reopen(MissReason::NotFound);
+                if self.kept.remove(&slot) {
+                    self.ledger.reopen_kept(MissReason::NotFound);
+                } else {
+                    self.ledger.reopen(MissReason::NotFound);
+                }
                 self.again.push_back((slot, 1));
             }
         }
@@ -267,6 +279,32 @@ mod tests {
             }
         );
         assert_eq!(run.progress().ledger.total(), 0);
+    }
+
+    #[test]
+    fn a_doubted_row_that_was_kept_is_booked_once() {
+        let (mut run, _) = run(1, 2);
+        let mut flying = Vec::new();
+        while let Action::Fetch { slot, .. } = run.next_action() {
+            flying.push(slot);
+        }
+        let back = |slot, fate| Returned {
+            slot,
+            attempt: 1,
+            fate: Some(fate),
+        };
+        let kept = Fate::Kept(MissReason::NotFound);
+        run.returned(back(flying[0], kept)); // booked, then doubted
+        run.fetch_again([flying[0], flying[1]]); // the other is in flight still
+        run.returned(back(flying[1], kept));
+        assert_eq!(run.progress().ledger.total(), 0);
+        for slot in flying {
+            assert_eq!(run.next_action(), Action::Fetch { slot, attempt: 1 });
+            run.returned(back(slot, Fate::Replaced));
+        }
+        let ledger = run.progress().ledger;
+        assert_eq!((ledger.total(), ledger.reprocessed()), (2, 2));
+        assert!(ledger.kept_by_reason().is_empty());
     }
 
     proptest! {

@@ -222,8 +222,8 @@ impl RawStation {
         };
         if !margins.are_valid() {
             return Err(say!(
-                "station '{id}': the region's margins are fractions from 0 to 1 that leave a tenth of the picture each way",
-                "estación '{id}': los márgenes de la región son fracciones de 0 a 1 que dejan un décimo de la imagen en cada sentido"
+                "station '{id}': the region's margins (top {top}, bottom {bottom}, left {left}, right {right}) must be fractions from 0 to 1 that leave a tenth of the picture each way",
+                "estación '{id}': los márgenes de la región (top {top}, bottom {bottom}, left {left}, right {right}) deben ser fracciones de 0 a 1 que dejen un décimo de la imagen en cada sentido"
             ));
         }
         let mask = match mask {
@@ -260,3 +260,7 @@ fn unknown_zone(id: &str, zone: &str) -> crate::text::Text {
         "estación '{id}': la zona horaria '{zone}' no se conoce; escriba un nombre IANA como America/Argentina/Ushuaia o un desfase como -03:00"
     )
 }
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

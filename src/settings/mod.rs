@@ -2,7 +2,8 @@
 //!
 //! The command line's own environment twins (`CELAJE_…`) are read by clap, so a [`Layer`] of flags
 //! holds both; the names of the replaced system (`IMG_URL_BASE`, `DB_FILE`, `OCTAS_MODEL_PATH`)
-//! come after them.
+//! and of ONNX Runtime (`ORT_DYLIB_PATH`) come after them. `CELAJE_ORT_LIB` is read with those, for
+//! the commands that have no `--ort-lib`; nothing else of the program reads it.
 
 pub mod file;
 
@@ -80,7 +81,9 @@ impl Layer {
             url_base: variable("IMG_URL_BASE"),
             db: variable("DB_FILE").map(PathBuf::from),
             model: variable("OCTAS_MODEL_PATH").map(PathBuf::from),
-            ort_lib: variable("ORT_DYLIB_PATH").map(PathBuf::from),
+            ort_lib: variable("CELAJE_ORT_LIB")
+                .or_else(|| variable("ORT_DYLIB_PATH"))
+                .map(PathBuf::from),
             ..Self::default()
         }
     }
@@ -202,3 +205,6 @@ fn out_of_bounds<T: std::fmt::Display>(name: &str, value: T, least: T, most: T) 
         "{name} debe estar entre {least} y {most}, no {value}"
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::dsl::sql;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
@@ -184,6 +184,22 @@ fn known_versions() -> Result<Vec<String>, Fault> {
 pub(super) fn settle(connection: &mut SqliteConnection) -> Result<(), Fault> {
     let _mode: String = sql::<Text>("PRAGMA journal_mode = WAL").get_result(connection)?;
     connection.batch_execute("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")?;
+    Ok(())
+}
+
+/// Rolls back every transaction that is open, as a panic inside one leaves it.
+///
+/// # Errors
+/// When the connection cannot: it is of no use any more.
+pub(super) fn roll_back(connection: &mut SqliteConnection) -> Result<(), Fault> {
+    type Manager = AnsiTransactionManager;
+    let depth = |connection: &mut SqliteConnection| {
+        let status = Manager::transaction_manager_status_mut(connection);
+        status.transaction_depth()
+    };
+    while depth(connection)?.is_some() {
+        Manager::rollback_transaction(connection)?;
+    }
     Ok(())
 }
 

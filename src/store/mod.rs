@@ -77,6 +77,27 @@ impl Database {
         open(path, station).map_err(|fault| fault.at(path))
     }
 
+    /// Removes the database at `path`, as long as nobody writes to it; none there is fine. Its lock
+    /// file stays.
+    ///
+    /// # Errors
+    /// [`Fault::SecondWriter`] when another Celaje has it open for writing: nothing is removed then.
+    pub fn remove(path: &Path) -> Result<(), StoreError> {
+        let remove = || {
+            let _lock = WriterLock::take(path)?;
+            for suffix in ["-wal", "-shm", ""] {
+                match std::fs::remove_file(lock::with_suffix(path, suffix)) {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Fault::CannotOpen(e.to_string()));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        };
+        remove().map_err(|fault| fault.at(path))
+    }
+
     /// Opens an existing, up-to-date file for reading; it is neither made nor changed.
     ///
     /// # Errors
@@ -120,6 +141,27 @@ impl Database {
     /// Whether it was opened for writing.
     pub const fn is_writable(&self) -> bool {
         self.lock.is_some()
+    }
+
+    /// Makes the connection usable again after a panic: what was begun is rolled back, by a new
+    /// connection where the old one cannot. Nothing to do is fine.
+    ///
+    /// # Errors
+    /// When the file cannot be opened again.
+    pub fn recover(&mut self) -> Result<(), StoreError> {
+        connection::roll_back(&mut self.connection)
+            .or_else(|_| {
+                let access = match self.lock {
+                    Some(_) => Access::Write,
+                    None => Access::Read,
+                };
+                self.connection = connection::connect(&self.path, access)?;
+                match access {
+                    Access::Write => connection::settle(&mut self.connection),
+                    Access::Read => Ok(()),
+                }
+            })
+            .map_err(|fault| fault.at(&self.path))
     }
 
     /// Folds the log into the file and empties it; false when a reader still needs some of it.

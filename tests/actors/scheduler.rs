@@ -30,6 +30,12 @@ struct Scene {
 
 impl Scene {
     fn new(fetchers: usize, doubts: Vec<Vec<Slot>>) -> Self {
+        let mut doubts = doubts.into_iter();
+        Self::doubting(fetchers, move || doubts.next().unwrap_or_default())
+    }
+
+    /// A scheduler that asks `doubts` what to fetch again.
+    fn doubting(fetchers: usize, doubts: impl FnMut() -> Vec<Slot> + Send + 'static) -> Self {
         let (recipients, heard): (Vec<_>, Vec<_>) = (0..fetchers)
             .map(|_| {
                 let (address, heard) = recorder::<FetchItem>();
@@ -39,9 +45,8 @@ impl Scene {
         let (store, commits) = recorder::<Commit>();
         let (sender, progress) = watch::channel(Progress::default());
         let drain = CancellationToken::new();
-        let mut doubts = doubts.into_iter();
         let scheduler = Scheduler::new(recipients, store.recipient(), sender, drain.clone())
-            .with_doubts(move || doubts.next().unwrap_or_default());
+            .with_doubts(doubts);
         Self {
             scheduler: Supervisor::start(|_| scheduler),
             fetchers: heard,
@@ -236,6 +241,44 @@ async fn doubts_are_asked_for_before_the_run_ends() {
     }
     let end = ended.await.unwrap();
     assert_eq!((end.ledger.new_rows(), end.ledger.missed()), (1, 1));
+}
+
+#[actix::test]
+async fn a_panic_in_the_scheduler_loses_no_slot() {
+    let mut asked = 0;
+    let mut scene = Scene::doubting(1, move || {
+        asked += 1;
+        match asked {
+            1 => panic!("once"),
+            2 => vec![slot(0)],
+            _ => vec![],
+        }
+    });
+    let ended = scene.run(2, 2);
+    for item in scene.fetchers[0].several(2).await {
+        item.credit.settle(Fate::Missed(MissReason::NotFound));
+    }
+    // It has restarted, and goes on with the run as it stood.
+    let again = scene.asked().await;
+    assert_eq!(again.credit.slot(), slot(0));
+    again.credit.settle(Fate::New);
+    let end = ended.await.unwrap();
+    assert_eq!((end.ledger.new_rows(), end.ledger.missed()), (1, 1));
+    assert!(end.failure.is_none() && !scene.drain.is_cancelled());
+    // And takes another run.
+    let second_run = scene.run(1, 1);
+    scene.asked().await.credit.settle(Fate::New);
+    assert_eq!(second_run.await.unwrap().ledger.new_rows(), 1);
+}
+
+#[actix::test]
+async fn a_scheduler_that_panics_for_ever_ends_the_run_with_a_sentence() {
+    let mut scene = Scene::doubting(1, || panic!("for ever"));
+    let ended = scene.run(1, 1);
+    scene.asked().await.credit.settle(Fate::New);
+    let end = ended.await.unwrap();
+    assert_eq!(end.failure.unwrap().class.exit_status(), 3);
+    assert_eq!((end.ledger.new_rows(), end.planned), (1, 1));
 }
 
 /// Credits of an earlier run that come home late are passed over.

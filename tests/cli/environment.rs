@@ -121,6 +121,19 @@ fn a_database_that_another_celaje_writes() {
     drop(held);
 }
 
+/// Its database is not deleted under it.
+#[test]
+fn a_demo_in_the_folder_of_another() {
+    let home = Home::new();
+    std::fs::create_dir(home.path("out")).unwrap();
+    let db = home.path("out/demo.db");
+    let held = Database::open(&db, &station("http://127.0.0.1:9/")).unwrap();
+    let args = ["demo", "--once", "--engine", "rten", "--out", "out"];
+    run(&mut home.celaje(args)).refused(3, &["another demo", "'out'", "--out"]);
+    assert!(db.is_file());
+    drop(held);
+}
+
 /// Waits for the time that a busy database is given.
 #[test]
 fn a_database_that_another_program_holds() {

@@ -23,6 +23,31 @@ fn the_version_names_commit_and_engines() {
     }
 }
 
+/// The library is told that the settings name, be it in the file; the version is told in any case.
+#[test]
+fn the_version_looks_where_the_settings_say() {
+    let home = Home::new();
+    home.write("libfake.so", "no library");
+    home.write("celaje.toml", "ort_lib = 'libfake.so'\n");
+    let told = |variable: Option<&str>| {
+        let mut command = home.celaje(["--version"]);
+        if let Some(name) = variable {
+            command.env(name, "other.so");
+        }
+        let told = run(&mut command);
+        assert_eq!((told.status, told.out.lines().count()), (0, 3), "{told:?}");
+        told.out.lines().nth(1).unwrap().to_owned()
+    };
+    assert!(told(None).contains("libfake.so"));
+    for name in ["CELAJE_ORT_LIB", "ORT_DYLIB_PATH"] {
+        assert!(told(Some(name)).contains("other.so"));
+        let mut command = home.celaje(["runtime", "path"]);
+        run(command.env(name, "other.so")).refused(3, &["other.so"]);
+    }
+    home.write("celaje.toml", "thread = 3\n");
+    assert!(told(None).contains("line 1"));
+}
+
 #[test]
 fn help_names_every_command() {
     let home = Home::new();

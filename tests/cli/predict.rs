@@ -116,6 +116,11 @@ fn a_stations_region_counts_when_it_is_named() {
 fn inputs_that_are_not_there() {
     let home = home();
     predict(&home, &["none.jpg"]).refused(2, &["none.jpg"]);
+    std::fs::create_dir(home.path("bare")).unwrap();
+    predict(&home, &["bare"]).refused(2, &["no picture in 'bare'", "jpg"]);
+    predict(&home, &["--json", "bare"]).refused(2, &["no picture in 'bare'"]);
+    // One folder without any among others is no mistake.
+    assert_eq!(predict(&home, &["bare", "sky"]).out.lines().count(), 2);
     predict(&home, &[]).refused(2, &["FILE|DIR"]);
     predict(&home, &["--model", "none.onnx", "bad.jpg"]).refused(3, &["none.onnx"]);
     let told = predict(&home, &["--overlay", "bad.jpg", "sky"]);

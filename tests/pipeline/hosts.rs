@@ -1,8 +1,13 @@
 //! Hosts that cannot be reached.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use celaje::camera::Source;
+use celaje::camera::health::HostHold;
+use celaje::camera::http::HttpClient;
 use celaje::station::LayoutChoice;
+use tokio_util::sync::CancellationToken;
 
 use crate::camera;
 use crate::support::first;
@@ -67,4 +72,68 @@ async fn a_host_that_only_refuses_is_reached() {
     let stage = Stage::new(&server);
     let report = stage.run(first(10)).await;
     assert!(!report.host_unreachable());
+}
+
+/// When each request reached the server.
+type Times = Arc<Mutex<Vec<Instant>>>;
+
+/// A server that asks for a second of patience with this status at each `every`th request.
+fn impatient(status: u16, every: usize) -> (Server, Times) {
+    let times = Times::default();
+    let seen = Arc::clone(&times);
+    let server = Server::start(camera(move |_, _| {
+        let mut seen = seen.lock().unwrap();
+        seen.push(Instant::now());
+        let after = vec![("retry-after", "1".to_owned())];
+        ((seen.len() - 1).is_multiple_of(every)).then_some(Reply::Status(status, after))
+    }));
+    (server, times)
+}
+
+/// No slot has more than one try here, so that each request is another slot's.
+#[actix::test]
+async fn a_host_that_asks_for_patience_is_left_alone_by_all_slots() {
+    for status in [429, 503] {
+        let (server, times) = impatient(status, 3);
+        let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root);
+        stage.tuning.concurrency = 1;
+        stage.tuning.http.retry.retries = 0;
+        let report = stage.run(first(6)).await;
+        assert_eq!(report.end.ledger.missed(), 2);
+        assert!(!report.host_unreachable());
+        let times = times.lock().unwrap();
+        assert_eq!(times.len(), 6);
+        for refused in [0, 3] {
+            let pause = times[refused + 1] - times[refused];
+            assert!(pause >= Duration::from_secs(1), "{status}: {pause:?}");
+        }
+    }
+}
+
+#[actix::test]
+async fn clients_leave_a_host_alone_together() {
+    let (server, times) = impatient(503, 2);
+    let mut limits = crate::support::stage::tuning().http;
+    limits.retry.retries = 0;
+    let base: url::Url = server.base().parse().unwrap();
+    let hold = Arc::new(HostHold::default());
+    let drain = CancellationToken::new();
+    let client = || {
+        let source = Source::Http(base.clone());
+        HttpClient::new(&source, limits.clone(), drain.clone())
+            .unwrap()
+            .sharing(Arc::clone(&hold))
+    };
+    let (one, other) = (client(), client());
+    let url = base.join("2024-03010002.jpg").unwrap();
+    assert_eq!(one.get(url.clone()).await.unwrap_err().unwrap().attempts, 1);
+    assert!(other.get(url.clone()).await.is_ok());
+    let seen = times.lock().unwrap().clone();
+    let pause = seen[1] - seen[0];
+    assert!(pause >= Duration::from_secs(1), "{pause:?}");
+    // A run that drains waits for no host.
+    hold.hold(Instant::now() + Duration::from_secs(3600));
+    drain.cancel();
+    assert_eq!(one.get(url).await.unwrap_err(), None);
+    assert_eq!(times.lock().unwrap().len(), 2);
 }

@@ -7,7 +7,7 @@ use celaje::app::RunPolicy;
 use celaje::model::fake::{Act, FakeEngine};
 use celaje::station::LayoutChoice;
 
-use crate::support::server::{Reply, Server};
+use crate::support::server::{Reply, Server, closed};
 use crate::support::stage::Stage;
 use crate::support::{Asked, first};
 use crate::{camera, okta};
@@ -131,6 +131,39 @@ async fn reprocessing_replaces_rows_by_the_present_models() {
         stage.record().count("observations WHERE model = 'judge 2'"),
         10
     );
+}
+
+/// Its rows stay, and are duplicates: that the host was not reached is told all the same.
+#[actix::test]
+async fn reprocessing_from_a_host_that_is_down_says_so() {
+    let server = Server::start(camera(|_, _| None));
+    let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root);
+    stage.run(first(6)).await;
+    let before = stage.record().rows();
+    stage.policy = REPROCESS;
+    let up = stage.run(first(6)).await;
+    assert!(!up.host_unreachable());
+
+    let nowhere = format!("http://{}/", closed());
+    stage.station.url_base.clone_from(&nowhere);
+    stage.source = celaje::camera::Source::Http(nowhere.parse().unwrap());
+    // Of the last two slots there is no row: they are misses.
+    let report = stage.run(first(8)).await;
+    let ledger = &report.end.ledger;
+    assert_eq!((ledger.duplicates(), ledger.reprocessed()), (6, 0));
+    assert_eq!(ledger.missed(), 2);
+    assert!(report.host_unreachable());
+    // Nor when the rows are all there are.
+    let report = stage.run(first(6)).await;
+    assert_eq!(
+        (report.end.ledger.duplicates(), report.end.ledger.missed()),
+        (6, 0)
+    );
+    assert!(report.host_unreachable());
+    assert_eq!(stage.record().rows(), before);
+    // Nothing is asked for without --reprocess: no host is missed.
+    stage.policy = RunPolicy::default();
+    assert!(!stage.run(first(6)).await.host_unreachable());
 }
 
 /// A row is better than none: it stays when the picture is gone.

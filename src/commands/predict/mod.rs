@@ -95,7 +95,7 @@ struct Job {
 /// name. When `out` is closed by its reader the run ends quietly.
 ///
 /// # Errors
-/// Before any line: an input that does not exist, an overlay that cannot be made, an engine that
+/// Before any line: an input that does not exist, inputs without any picture, an overlay that cannot be made, an engine that
 /// does not take the model. Later only when `out` cannot be written. A picture that yields nothing
 /// is a line.
 pub fn run(
@@ -244,6 +244,17 @@ fn check_inputs(inputs: &[PathBuf]) -> Result<()> {
                 ))
             });
         }
+    }
+    if Pictures::new(inputs).next().is_none() {
+        let named: Vec<String> = inputs
+            .iter()
+            .map(|path| format!("'{}'", path.display()))
+            .collect();
+        let named = named.join(", ");
+        return Err(Failure::usage(say!(
+            "there is no picture in {named}; name a folder with files ending in jpg, jpeg or png, or the files themselves",
+            "no hay ninguna imagen en {named}; indique una carpeta con archivos jpg, jpeg o png, o los archivos mismos"
+        )));
     }
     Ok(())
 }

@@ -124,7 +124,12 @@ fn a_named_file_is_tried_whatever_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("camera.dat");
     fs::write(&path, png(&sky(8))).unwrap();
-    assert_eq!(predicted(&options(&[folder.path()])).0.read, 0);
+    fs::write(folder.path().join("clear.png"), png(&sky(0))).unwrap();
+    let (summary, lines) = predicted(&options(&[folder.path()]));
+    assert!(
+        summary.read == 1 && !lines.contains("camera.dat"),
+        "{lines}"
+    );
     let (_, lines) = predicted(&options(&[&path]));
     assert!(
         lines.contains("\t8\t1.000\t") && lines.contains("\tOVC\t"),
@@ -230,6 +235,17 @@ fn what_cannot_be_done_is_said_before_any_line() {
         (failure.class.exit_status(), failure.text.en)
     };
     let manifest = toy::manifest();
+    let bare = folder.path().join("bare");
+    fs::create_dir_all(bare.join("deeper")).unwrap();
+    fs::write(bare.join("notes.txt"), "").unwrap();
+    let overlay = folder.path().join("marked");
+    let nothing = PredictOptions {
+        overlay: Some(overlay.clone()),
+        ..options(&[&bare])
+    };
+    let (status, text) = fails(&nothing, &toy::manifest(), Toy::default());
+    assert!(status == 2 && text.contains("bare'"), "{text}");
+    assert!(!overlay.exists(), "a folder was made for nothing");
     let missing = folder.path().join("b.png");
     let (status, text) = fails(&options(&[&picture, &missing]), &manifest, Toy::default());
     assert!(status == 2 && text.contains("b.png"), "{text}");

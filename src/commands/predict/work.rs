@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::commands::output;
 use crate::commands::predict::line::{Answer, Seen, Trouble};
 use crate::commands::predict::{MAX_BYTES, PredictOptions};
 use crate::image::decode::{Decoded, decode};
@@ -132,5 +133,5 @@ fn draw(picture: &Decoded, frame: &Frame, reading: &Reading, target: &Path) -> R
         return Ok(());
     };
     let png = overlay::png(picture, classes, &frame.geometry).map_err(|error| failed(&error))?;
-    std::fs::write(target, png).map_err(|error| failed(&error))
+    output::replace_file(target, &png).map_err(|error| failed(&error))
 }

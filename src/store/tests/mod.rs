@@ -36,6 +36,18 @@ const REPLACED: &str = "CREATE TABLE registro_historico (filename TEXT PRIMARY K
 const COLUMNS: &str = "(filename, url_imagen, fecha_captura, octas_predichas, confianza, \
      categoria, descripcion, modelo_version)";
 
+impl Database {
+    /// Dies in the middle of a write, as a bug would.
+    pub(crate) fn panic_in_transaction(&mut self) {
+        self.connection
+            .immediate_transaction::<(), diesel::result::Error, _>(|connection| {
+                connection.batch_execute("DELETE FROM stations")?;
+                panic!("in the middle")
+            })
+            .unwrap();
+    }
+}
+
 /// A folder of its own with the path of a database in it.
 struct Place {
     folder: TempDir,

@@ -289,3 +289,16 @@ fn a_read_only_file_is_refused() {
     allow(place.folder.path(), 0o755);
     assert!(matches!(error.fault, Fault::ReadOnly), "{error}");
 }
+
+#[test]
+fn a_database_is_removed_unless_somebody_writes_to_it() {
+    let place = Place::new();
+    Database::remove(&place.db).unwrap();
+    let held = place.open();
+    let refused = Database::remove(&place.db).unwrap_err();
+    assert!(matches!(refused.fault, Fault::SecondWriter(Some(_))));
+    assert!(place.db.is_file());
+    drop(held);
+    Database::remove(&place.db).unwrap();
+    assert!(!place.db.exists());
+}

@@ -1,0 +1,220 @@
+use super::*;
+use crate::settings::tests::one_sentence;
+use crate::text::Text;
+
+const STATION: &str = "[station]\nid = 'cerro'\nlatitude = -30.0\nlongitude = -70.0\n\
+    time_zone = '-03:00'\nurl_base = 'http://host/'\n";
+
+fn parse(text: &str) -> Result<(Layer, Vec<Station>), Text> {
+    FileSettings::parse(text, Path::new("conf")).map(FileSettings::into_parts)
+}
+
+/// That the text is refused with a sentence that has all these parts.
+fn refused(text: &str, parts: &[&str]) {
+    let Err(why) = parse(text) else {
+        panic!("taken: {text}")
+    };
+    one_sentence(&why);
+    for part in parts {
+        assert!(why.en.contains(part), "no '{part}' in: {}", why.en);
+    }
+}
+
+#[test]
+fn one_station_with_its_defaults() {
+    let (_, stations) = parse(STATION).unwrap();
+    let [station] = &stations[..] else { panic!() };
+    assert_eq!((&*station.id, &*station.name), ("cerro", "cerro"));
+    assert_eq!((station.latitude, station.longitude), (-30.0, -70.0));
+    assert_eq!(station.zone, "-03:00".parse().unwrap());
+    assert_eq!(station.layout, LayoutChoice::Auto);
+    assert_eq!(station.minutes, Minutes::default());
+    assert_eq!(station.region, Region::whole());
+}
+
+#[test]
+fn every_key_of_a_station() {
+    let text = format!(
+        "{STATION}name = 'Cerro Alto'\nlayout = 'year'\nvalid_minutes = [30, 0]\n\
+         [station.region]\ntop = 0.1\nbottom = 0.2\nleft = 0.3\nright = 0.4\n"
+    );
+    let (_, stations) = parse(&text).unwrap();
+    let station = &stations[0];
+    assert_eq!(station.name, "Cerro Alto");
+    assert_eq!(station.layout, LayoutChoice::Year);
+    assert_eq!(station.minutes.as_slice(), [0, 30]);
+    let margins = Margins {
+        top: 0.1,
+        bottom: 0.2,
+        left: 0.3,
+        right: 0.4,
+    };
+    assert_eq!(station.region, Region::with_margins(margins));
+}
+
+#[test]
+fn several_stations_keep_their_order() {
+    let many = |ids: &[&str]| {
+        let one = |id: &&str| {
+            STATION
+                .replace("[station]", "[[station]]")
+                .replace("cerro", id)
+        };
+        ids.iter().map(one).collect::<String>()
+    };
+    let (_, stations) = parse(&many(&["b", "a", "c"])).unwrap();
+    let ids: Vec<&str> = stations.iter().map(|station| &*station.id).collect();
+    assert_eq!(ids, ["b", "a", "c"]);
+    refused(&many(&["a", "b", "a"]), &["two stations", "'a'"]);
+    // The line is that of the station that is wrong.
+    let spoilt = many(&["a", "b"]).replace("id = 'b'", "di = 'b'");
+    refused(&spoilt, &["line 8", "di"]);
+}
+
+#[test]
+fn no_station_and_no_key_will_do() {
+    for text in ["", "# nothing\n", "station = []"] {
+        let (layer, stations) = parse(text).unwrap();
+        assert!(stations.is_empty() && layer.db.is_none());
+    }
+}
+
+#[test]
+fn paths_start_from_the_files_folder() {
+    let (layer, _) = parse("db = 'a.db'\nmodel = '../m.onnx'\nort_lib = '/lib/o.so'").unwrap();
+    assert_eq!(layer.db, Some("conf/a.db".into()));
+    assert_eq!(layer.model, Some("conf/../m.onnx".into()));
+    assert_eq!(layer.ort_lib, Some("/lib/o.so".into()));
+}
+
+#[test]
+fn unknown_keys_are_named_with_their_line() {
+    refused("db = 'a'\nthread = 3", &["line 2", "thread"]);
+    refused(&format!("{STATION}lat = 3.0"), &["line 7", "lat"]);
+    let region = format!("{STATION}[station.region]\ntopp = 0.1");
+    refused(&region, &["line 8", "topp"]);
+    // What is not of a station stands above it.
+    refused(&format!("{STATION}db = 'a.db'"), &["line 7", "db"]);
+}
+
+#[test]
+fn values_of_the_wrong_kind_are_named_with_their_line() {
+    for (text, parts) in [
+        ("threads = 'two'", ["line 1", "threads"]),
+        ("\nthreads = -1", ["line 2", "threads"]),
+        ("batch = 1.5", ["line 1", "batch"]),
+        ("engine = 'torch'", ["line 1", "torch"]),
+        ("device = 'tpu'", ["line 1", "tpu"]),
+        ("timeout = 'long'", ["line 1", "timeout"]),
+        ("db = 3", ["line 1", "db"]),
+        ("db = ", ["line 1", "db"]),
+        ("station = 3", ["line 1", "station"]),
+    ] {
+        refused(text, &parts);
+    }
+}
+
+#[test]
+fn values_of_a_station_out_of_range() {
+    for (from, to, parts) in [
+        ("'cerro'", "''", &["station id ''", "64"][..]),
+        ("'cerro'", "'a b'", &["'a b'"]),
+        ("'cerro'", "'señal'", &["'señal'"]),
+        ("-30.0", "-90.5", &["cerro", "-90.5"]),
+        ("-30.0", "nan", &["cerro", "NaN"]),
+        ("-70.0", "361.0", &["cerro", "361"]),
+        ("-70.0", "-181.0", &["cerro", "-181"]),
+        (
+            "'-03:00'",
+            "'Atlantis/Sea'",
+            &["cerro", "'Atlantis/Sea'", "IANA"],
+        ),
+        ("latitude = -30.0\n", "", &["latitude"]),
+        ("'http://host/'", "3", &["line 6", "url_base"]),
+    ] {
+        assert!(STATION.contains(from), "{from}");
+        refused(&STATION.replace(from, to), parts);
+    }
+    for (line, parts) in [
+        ("layout = 'tree'", ["line 7", "tree"]),
+        ("valid_minutes = []", ["line 7", "0 to 59"]),
+        ("valid_minutes = [60]", ["line 7", "[60]"]),
+        ("valid_minutes = [-1]", ["line 7", "-1"]),
+    ] {
+        refused(&format!("{STATION}{line}"), &parts);
+    }
+}
+
+#[test]
+fn a_long_id_is_refused_and_the_longest_is_taken() {
+    let with = |n: usize| STATION.replace("cerro", &"a".repeat(n));
+    assert!(parse(&with(64)).is_ok());
+    refused(&with(65), &["64"]);
+}
+
+#[test]
+fn margins_leave_a_tenth() {
+    let region = |lines: &str| format!("{STATION}[station.region]\n{lines}\n");
+    for lines in [
+        "top = -0.1",
+        "bottom = 1.0",
+        "left = nan",
+        "right = 1e300",
+        "top = 0.5\nbottom = 0.5",
+        "left = 0.9\nright = 0.05",
+    ] {
+        refused(&region(lines), &["cerro", "margins", "tenth"]);
+    }
+    refused(&region("bottom = 1.5"), &["bottom 1.5"]);
+    assert!(parse(&region("top = 0.4\nbottom = 0.5\nleft = 0.0\nright = 0.9")).is_ok());
+}
+
+#[test]
+fn a_mask_is_read_from_the_files_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("{STATION}[station.region]\nmask = 'mask.png'\n");
+    let parse = || FileSettings::parse(&text, folder.path());
+    let path = folder.path().join("mask.png");
+    let why = parse().unwrap_err();
+    one_sentence(&why);
+    assert!(why.en.contains("mask.png"), "{why}");
+    for (bytes, part) in [(&b"no picture"[..], "mask.png"), (b"", "mask.png")] {
+        std::fs::write(&path, bytes).unwrap();
+        let why = parse().unwrap_err();
+        one_sentence(&why);
+        assert!(why.en.contains(part), "{why}");
+    }
+    image::GrayImage::new(4, 2).save(&path).unwrap();
+    let why = parse().unwrap_err();
+    one_sentence(&why);
+    assert!(why.en.contains("black all over"), "{why}");
+    // Lighter than middle grey is inside: the right half.
+    image::GrayImage::from_fn(4, 2, |x, _| image::Luma([if x < 2 { 127 } else { 128 }]))
+        .save(&path)
+        .unwrap();
+    let (_, stations) = parse().unwrap().into_parts();
+    let mask = stations[0].region.mask.clone().unwrap();
+    assert!(!mask.contains(0.49, 0.5) && mask.contains(0.51, 0.5));
+}
+
+#[test]
+fn the_example_parses() {
+    let text = include_str!("../../celaje.example.toml");
+    let (_, stations) = parse(text).unwrap();
+    assert_eq!(stations, [Station::rio_grande()]);
+}
+
+#[test]
+fn a_file_that_is_not_right_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.toml");
+    std::fs::write(&path, "thread = 3").unwrap();
+    let failure = FileSettings::load(Some(&path)).unwrap_err();
+    assert_eq!(failure.class.exit_status(), 2);
+    one_sentence(&failure.text);
+    for part in ["mine.toml", "line 1", "thread"] {
+        assert!(failure.text.en.contains(part), "{failure}");
+    }
+    std::fs::write(&path, b"db = '\xff'").unwrap();
+    one_sentence(&FileSettings::load(Some(&path)).unwrap_err().text);
+}

@@ -165,7 +165,7 @@ fn an_empty_file_leaves_the_defaults() {
     assert_eq!(settings.engine, EngineChoice::Auto);
     assert_eq!(settings.device, Device::Auto);
     let tuning = &settings.tuning;
-    assert_eq!((tuning.concurrency, tuning.batch), (16, 8));
+    assert_eq!((tuning.concurrency, tuning.batch), (16, 4));
     assert!(tuning.threads >= 1);
     assert_eq!(tuning.http.body_limit, 20_000_000);
     assert_eq!(tuning.http.total_timeout, Duration::from_secs(60));

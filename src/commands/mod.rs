@@ -3,6 +3,7 @@
 pub mod backfill;
 pub mod demo;
 pub mod doctor;
+mod ordered;
 pub mod output;
 pub mod predict;
 pub mod progress;

@@ -49,6 +49,7 @@ pub mod chart;
 pub mod cli;
 pub mod commands;
 pub mod error;
+pub mod evaluate;
 pub mod image;
 pub mod model;
 pub mod pipeline;

@@ -16,7 +16,7 @@ mod grid;
 mod ground;
 mod light;
 pub mod mask;
-mod noise;
+pub(crate) mod noise;
 pub mod options;
 mod overlay;
 pub mod server;

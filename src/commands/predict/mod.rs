@@ -25,9 +25,9 @@ use crate::say;
 use crate::station::region::Region;
 
 pub use inputs::OVERLAY_SUFFIX;
-use inputs::Pictures;
+pub(super) use inputs::Pictures;
 use line::{Answer, Seen};
-use work::Worker;
+pub(super) use work::{Judged, Trouble, Worker, read};
 
 /// Files above this are refused unread (bytes), as the pipeline refuses them from a server.
 pub const MAX_BYTES: u64 = 20_000_000;

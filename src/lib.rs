@@ -6,7 +6,8 @@
 //! three layers:
 //!
 //! * The pure core decides: [`pipeline`] (slots, plan, run, batches, retries, where a year's
-//!   pictures are), [`sky`] (oktas, confidence, quality, the sun) and [`chart`].
+//!   pictures are), [`sky`] (oktas, confidence, quality, the sun), [`evaluate`] (what readings are
+//!   worth) and [`chart`].
 //! * The edges do: [`camera`] fetches, [`image`](mod@image) decodes and resizes, [`model`] runs
 //!   networks on one of two engines, [`store`] is the record in SQLite, [`simulate`] draws a camera
 //!   to try all this on.
@@ -49,6 +50,7 @@ pub mod chart;
 pub mod cli;
 pub mod commands;
 pub mod error;
+pub mod evaluate;
 pub mod image;
 pub mod model;
 pub mod pipeline;

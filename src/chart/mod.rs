@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`day`] | a timeline of okta readings, one day to a month, as SVG |
 //! | [`png`] | any of these SVG documents as a PNG |
+//! | [`skill`] | what readings are worth: confusion matrix and reliability diagram, as SVG |
 //! | [`spark`] | a row of block characters |
 //! | [`sun`] | day, twilight and night over a range, which the timeline shades |
 //!
@@ -15,6 +16,7 @@ mod heading;
 mod legend;
 mod panel;
 pub mod png;
+pub mod skill;
 pub mod spark;
 pub mod sun;
 mod svg;

@@ -74,6 +74,8 @@ pub enum Command {
     Backfill(Backfill),
     /// Judge picture files; no database is touched
     Predict(Predict),
+    /// Measure a model on labelled pictures
+    Evaluate(Evaluate),
     /// Serve drawn pictures of a sky camera on loopback
     Simulate(Simulate),
     /// Show the whole program at work on drawn pictures
@@ -218,6 +220,38 @@ pub struct Predict {
     pub station: Option<String>,
     #[command(flatten)]
     pub inference: Inference,
+}
+
+/// `celaje evaluate`.
+#[derive(Clone, Debug, Args)]
+pub struct Evaluate {
+    /// Table of labels (columns image, okta or cloud_fraction, mask, group, camera), or a folder of
+    /// folders …octa_0 to …octa_8
+    #[arg(value_name = "LABELS.csv|DIR")]
+    pub labels: PathBuf,
+    /// One JSON object instead of text
+    #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+    pub json: bool,
+    /// Only this group of pictures; several times, or with commas between them
+    #[arg(long, value_name = "NAME", env = "CELAJE_GROUP", value_delimiter = ',')]
+    pub group: Vec<String>,
+    /// Write a row for each picture into this CSV file
+    #[arg(long, value_name = "FILE", env = "CELAJE_EVALUATE_OUT")]
+    pub out: Option<PathBuf>,
+    /// Draw the confusion matrix and the reliability diagram into this folder
+    #[arg(long, value_name = "DIR", env = "CELAJE_PLOT")]
+    pub plot: Option<PathBuf>,
+    /// Compare with the readings in this CSV file, picture by picture; status 1 when they differ
+    #[arg(long, value_name = "FILE", env = "CELAJE_AGAINST")]
+    pub against: Option<PathBuf>,
+    /// Judge this station's region of interest instead of the whole picture
+    #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
+    pub station: Option<String>,
+    #[command(flatten)]
+    pub inference: Inference,
+    /// No progress and no notices
+    #[arg(long, env = "CELAJE_QUIET", value_parser = FalseyValueParser::new())]
+    pub quiet: bool,
 }
 
 /// `celaje simulate`.

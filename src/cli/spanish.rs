@@ -23,6 +23,7 @@ const COMMANDS: &[(&str, &str)] = &[
         "predict",
         "Juzga archivos de imagen; no toca ninguna base de datos",
     ),
+    ("evaluate", "Mide un modelo sobre imágenes etiquetadas"),
     (
         "simulate",
         "Sirve imágenes dibujadas de una cámara de cielo, en la propia máquina",
@@ -194,6 +195,31 @@ const ARGS: &[(&str, &str)] = &[
         "overlay",
         "Escribe en esta carpeta imágenes con la máscara encima",
     ),
+    (
+        "labels",
+        "Tabla de etiquetas (columnas image, okta o cloud_fraction, mask, group, camera), o una carpeta con carpetas …octa_0 a …octa_8",
+    ),
+    (
+        "group",
+        "Solo este grupo de imágenes; varias veces, o con comas entre ellos",
+    ),
+    (
+        "evaluate.out",
+        "Escribe en este archivo CSV una fila por imagen",
+    ),
+    (
+        "plot",
+        "Dibuja en esta carpeta la matriz de confusión y el diagrama de confiabilidad",
+    ),
+    (
+        "against",
+        "Compara con las lecturas de este archivo CSV, imagen por imagen; estado 1 si difieren",
+    ),
+    ("evaluate.quiet", "Sin progreso ni avisos"),
+    (
+        "evaluate.station",
+        "Juzga la región de interés de esta estación en vez de la imagen entera",
+    ),
     ("port", "Puerto en que escucha; 0 toma uno libre"),
     ("bind", "Dirección en que escucha"),
     (
@@ -230,6 +256,8 @@ const VALUES: &[(&str, &str)] = &[
     ("FOLDER", "CARPETA"),
     ("DIR", "CARPETA"),
     ("FILE|DIR", "ARCHIVO|CARPETA"),
+    ("LABELS.csv|DIR", "ETIQUETAS.csv|CARPETA"),
+    ("NAME", "NOMBRE"),
     ("LANG", "IDIOMA"),
     ("FILTER", "FILTRO"),
     ("LAYOUT", "DISPOSICIÓN"),

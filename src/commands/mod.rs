@@ -3,6 +3,8 @@
 pub mod backfill;
 pub mod demo;
 pub mod doctor;
+pub mod evaluate;
+mod ordered;
 pub mod output;
 pub mod predict;
 pub mod progress;
@@ -51,6 +53,7 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
     match command {
         Command::Backfill(args) => backfill(args, config).await,
         Command::Predict(args) => predict(args, config),
+        Command::Evaluate(args) => evaluate(args, config),
         Command::Simulate(args) => simulate::run(simulate_options(&args, config)?).await,
         Command::Demo(args) => {
             let settings = settle(args.inference.layer(), config)?;
@@ -166,6 +169,40 @@ fn predict(args: cli::Predict, config: Option<&Path>) -> Result<u8> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let summary = predict::run(&options, &model.manifest, &engine, &mut out)?;
     Ok(summary.exit_status())
+}
+
+fn evaluate(args: cli::Evaluate, config: Option<&Path>) -> Result<u8> {
+    let region_wanted = args.station.is_some();
+    let flags = Layer {
+        station: args.station,
+        ..args.inference.layer()
+    };
+    let settings = settle(flags, config)?;
+    let model = Model::resolve(settings.model.as_deref())?;
+    let library = settings.ort_lib.as_deref();
+    let (engine, notices) = choose::engine(settings.engine, settings.device, library, &model, 1)?;
+    for notice in model.notice.iter().chain(&notices) {
+        if !args.quiet {
+            output::note(notice);
+        }
+    }
+    let station = settings.station;
+    evaluate::run(
+        &evaluate::EvaluateOptions {
+            labels: args.labels,
+            groups: args.group,
+            json: args.json,
+            out: args.out,
+            plot: args.plot,
+            against: args.against,
+            region: region_wanted.then_some((station.id, station.region)),
+            threads: settings.tuning.threads,
+            limits: settings.tuning.picture,
+            quiet: args.quiet,
+        },
+        &model.manifest,
+        &engine,
+    )
 }
 
 fn runtime(action: RuntimeAction, config: Option<&Path>) -> Result<u8> {

@@ -25,7 +25,7 @@ mod ground;
 mod lamps;
 mod light;
 pub mod mask;
-mod noise;
+pub(crate) mod noise;
 pub mod options;
 mod overlay;
 mod paint;

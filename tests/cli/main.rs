@@ -10,6 +10,7 @@ mod support;
 mod backfill;
 mod doctor;
 mod environment;
+mod evaluate;
 mod models;
 mod other;
 mod predict;

@@ -35,7 +35,11 @@ fn every_flag_has_one_named_after_it() {
         assert!(twin.starts_with("CELAJE_"), "{twin}");
         // `--from` is another thing of simulate than of runtime install, and so on.
         let plain = format!("CELAJE_{}", long.to_uppercase().replace('-', "_"));
-        let exceptions = ["CELAJE_SERVED_LAYOUT", "CELAJE_RUNTIME_FROM"];
+        let exceptions = [
+            "CELAJE_SERVED_LAYOUT",
+            "CELAJE_RUNTIME_FROM",
+            "CELAJE_EVALUATE_OUT",
+        ];
         assert!(
             twin == plain || exceptions.contains(&twin),
             "--{long}: {twin}"

@@ -10,7 +10,7 @@ pub const OVERLAY_SUFFIX: &str = ".overlay.png";
 const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 
 /// Files and folders, walked one folder at a time.
-pub(super) struct Pictures {
+pub(in crate::commands) struct Pictures {
     /// What is still to be visited, first first; the names within a folder are put in front.
     pending: VecDeque<Entry>,
 }
@@ -22,7 +22,7 @@ struct Entry {
 }
 
 impl Pictures {
-    pub(super) fn new(inputs: &[PathBuf]) -> Self {
+    pub(in crate::commands) fn new(inputs: &[PathBuf]) -> Self {
         let pending = inputs
             .iter()
             .map(|path| Entry {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::commands::predict::work::Trouble;
 use crate::model::reading::Reading;
-use crate::pipeline::outcome::MissReason;
 use crate::sky::quality::Quality;
 
 /// The answer for one picture.
@@ -22,13 +22,6 @@ pub(super) struct Seen {
     pub(super) reading: Reading,
     pub(super) quality: Quality,
     pub(super) overlay: Option<PathBuf>,
-}
-
-/// A picture that was not.
-#[derive(Debug)]
-pub(super) struct Trouble {
-    pub(super) reason: MissReason,
-    pub(super) detail: String,
 }
 
 impl Answer {
@@ -121,6 +114,7 @@ fn rounded(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::outcome::MissReason;
     use crate::sky::okta::Okta;
     use serde_json::{Value, json};
 

@@ -1,36 +1,33 @@
 //! `celaje predict`: pictures from disk, one line each; no database, no network.
 //!
 //! Several threads read, decode and run the model, each with a session of its own; the lines come
-//! out in the order of the input. At most `AHEAD` pictures a thread are under way, however many
-//! there are to come, so that memory stays flat.
+//! out in the order of the input (`ordered`).
 
 mod inputs;
 mod line;
 mod work;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{ErrorKind, Write};
 use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
+use crate::commands::ordered;
 use crate::error::{Failure, Result};
 use crate::image::decode::Limits;
-use crate::model::backend::{Backend, Engine};
+use crate::model::backend::Engine;
 use crate::model::manifest::{Kind, Manifest};
 use crate::say;
 use crate::station::region::Region;
 
 pub use inputs::OVERLAY_SUFFIX;
-use inputs::Pictures;
-use line::Answer;
-use work::Worker;
-
-/// Pictures under way for each thread.
-const AHEAD: usize = 4;
+pub(super) use inputs::Pictures;
+use line::{Answer, Seen};
+pub(super) use work::{Judged, Trouble, Worker, read};
 
 /// Files above this are refused unread (bytes), as the pipeline refuses them from a server.
 pub const MAX_BYTES: u64 = 20_000_000;
@@ -83,7 +80,6 @@ impl PredictSummary {
 
 /// A picture to be read.
 struct Job {
-    index: u64,
     path: PathBuf,
     overlay: Option<PathBuf>,
 }
@@ -106,113 +102,96 @@ pub fn run(
 ) -> Result<PredictSummary> {
     check_inputs(&options.inputs)?;
     prepare_overlay(options.overlay.as_deref(), manifest)?;
-    let threads = match options.threads {
-        0 => thread::available_parallelism().map_or(1, NonZero::get),
-        n => n,
-    };
-    let backends = (0..threads)
-        .map(|_| engine.open())
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|error| {
-            let name = &manifest.name;
-            Failure::environment(say!(
-                "the model {name} does not run on this engine: {error}; try another --engine or --model",
-                "el modelo {name} no funciona con este motor: {error}; pruebe con otro --engine u otro --model"
-            ))
-        })?;
-    thread::scope(|scope| {
-        let window = threads * AHEAD;
-        let (send_job, jobs) = sync_channel::<Job>(threads);
-        let (send_answer, answers) = sync_channel::<(u64, Answer)>(window);
-        let (give, permits) = sync_channel::<()>(window);
-        for _ in 0..window {
-            let _ = give.send(());
-        }
-        let jobs = Arc::new(Mutex::new(jobs));
-        for backend in backends {
-            let (jobs, send_answer) = (Arc::clone(&jobs), send_answer.clone());
-            scope.spawn(move || serve(&jobs, &send_answer, backend, options, manifest, engine));
-        }
-        drop((jobs, send_answer));
-        scope.spawn(move || feed(options, &send_job, &permits));
-        print(&answers, &give, options.json, out)
-    })
-}
-
-/// Sends the pictures one by one, each only after a permit.
-fn feed(options: &PredictOptions, jobs: &SyncSender<Job>, permits: &Receiver<()>) {
+    let workers = workers(
+        options.threads,
+        &options.region,
+        options.limits,
+        manifest,
+        engine,
+    )?;
     let mut names = Names::default();
-    for (index, path) in (0..).zip(Pictures::new(&options.inputs)) {
+    let jobs = Pictures::new(&options.inputs).map(|path| {
         let overlay = options
             .overlay
             .as_ref()
             .map(|folder| folder.join(names.unique(&path)));
-        if permits.recv().is_err()
-            || jobs
-                .send(Job {
-                    index,
-                    path,
-                    overlay,
-                })
-                .is_err()
-        {
-            return;
-        }
-    }
-}
-
-/// Works until there are no more jobs, or nobody wants the answers.
-fn serve(
-    jobs: &Mutex<Receiver<Job>>,
-    answers: &SyncSender<(u64, Answer)>,
-    backend: Box<dyn Backend>,
-    options: &PredictOptions,
-    manifest: &Manifest,
-    engine: &Arc<dyn Engine>,
-) {
-    let mut worker = Worker::new(backend, options, manifest, engine);
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        let answer = worker.answer(job.path, job.overlay.as_deref());
-        if answers.send((job.index, answer)).is_err() {
-            return;
-        }
-    }
-}
-
-/// Writes the answers in the order of the input.
-fn print(
-    answers: &Receiver<(u64, Answer)>,
-    give: &SyncSender<()>,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<PredictSummary> {
+        Job { path, overlay }
+    });
     let mut summary = PredictSummary::default();
-    let mut waiting = BTreeMap::new();
-    let mut next = 0;
-    for (index, answer) in answers {
-        waiting.insert(index, answer);
-        while let Some(answer) = waiting.remove(&next) {
-            next += 1;
+    let end = ordered::run(
+        workers,
+        jobs,
+        |worker, job| answer(worker, job),
+        |answer| {
             match answer.is_reading() {
                 true => summary.read += 1,
                 false => summary.failed += 1,
             }
-            let line = if json { answer.json() } else { answer.text() };
+            let line = if options.json {
+                answer.json()
+            } else {
+                answer.text()
+            };
             match writeln!(out, "{line}") {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(summary),
-                Err(error) => return Err(cannot_write(&error)),
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(error),
             }
-            // The feeder may have ended already.
-            let _ = give.send(());
-        }
-    }
-    match out.flush() {
+        },
+    );
+    let written = match end {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => out.flush(),
+    };
+    match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_write(&error)),
         _ => Ok(summary),
     }
+}
+
+/// A worker with a session of its own for each of `threads` (0: one a core).
+///
+/// # Errors
+/// When the engine does not take the model.
+pub(super) fn workers<'a>(
+    threads: usize,
+    region: &'a Region,
+    limits: Limits,
+    manifest: &'a Manifest,
+    engine: &'a Arc<dyn Engine>,
+) -> Result<Vec<Worker<'a>>> {
+    let threads = match threads {
+        0 => thread::available_parallelism().map_or(1, NonZero::get),
+        n => n,
+    };
+    (0..threads)
+        .map(|_| {
+            let backend = engine.open().map_err(|error| {
+                let name = &manifest.name;
+                Failure::environment(say!(
+                    "the model {name} does not run on this engine: {error}; try another --engine or --model",
+                    "el modelo {name} no funciona con este motor: {error}; pruebe con otro --engine u otro --model"
+                ))
+            })?;
+            Ok(Worker::new(backend, region, limits, manifest, engine))
+        })
+        .collect()
+}
+
+/// Reads a picture, and draws it where that is wanted.
+fn answer(worker: &mut Worker<'_>, Job { path, overlay }: Job) -> Answer {
+    let result = worker.judge(&path, |judged| {
+        if let Some(target) = &overlay {
+            work::draw(&judged, target)?;
+        }
+        let mut reading = judged.reading;
+        reading.classes = None;
+        Ok(Seen {
+            reading,
+            quality: judged.quality,
+            overlay: overlay.clone(),
+        })
+    });
+    Answer { path, result }
 }
 
 fn cannot_write(error: &std::io::Error) -> Failure {

@@ -3,13 +3,12 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::commands::output;
-use crate::commands::predict::line::{Answer, Seen, Trouble};
-use crate::commands::predict::{MAX_BYTES, PredictOptions};
-use crate::image::decode::{Decoded, decode};
+use crate::commands::predict::MAX_BYTES;
+use crate::image::decode::{Decoded, Limits, decode};
 use crate::image::overlay;
 use crate::image::prepare::{Frame, prepare_decoded, sha256};
 use crate::model::backend::{Backend, Engine};
@@ -17,12 +16,30 @@ use crate::model::manifest::Manifest;
 use crate::model::reading::{Reading, run_one};
 use crate::pipeline::outcome::MissReason;
 use crate::sky::quality::Quality;
+use crate::station::region::Region;
+
+/// A picture that was judged.
+pub(in crate::commands) struct Judged<'a> {
+    pub(in crate::commands) picture: &'a Decoded,
+    pub(in crate::commands) frame: &'a Frame,
+    /// With its class map, from a segmentation.
+    pub(in crate::commands) reading: Reading,
+    pub(in crate::commands) quality: Quality,
+}
+
+/// Why a picture was not.
+#[derive(Debug)]
+pub(in crate::commands) struct Trouble {
+    pub(in crate::commands) reason: MissReason,
+    pub(in crate::commands) detail: String,
+}
 
 /// What a thread owns.
-pub(super) struct Worker<'a> {
+pub(in crate::commands) struct Worker<'a> {
     backend: Box<dyn Backend>,
     buffer: Vec<f32>,
-    options: &'a PredictOptions,
+    region: &'a Region,
+    limits: Limits,
     manifest: &'a Manifest,
     engine: &'a Arc<dyn Engine>,
 }
@@ -30,23 +47,29 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(super) fn new(
         backend: Box<dyn Backend>,
-        options: &'a PredictOptions,
+        region: &'a Region,
+        limits: Limits,
         manifest: &'a Manifest,
         engine: &'a Arc<dyn Engine>,
     ) -> Self {
         Self {
             backend,
             buffer: Vec::new(),
-            options,
+            region,
+            limits,
             manifest,
             engine,
         }
     }
 
-    /// The answer for a picture; a panic on the way is one too.
-    pub(super) fn answer(&mut self, path: PathBuf, overlay: Option<&Path>) -> Answer {
-        let attempt = catch_unwind(AssertUnwindSafe(|| self.see(&path, overlay)));
-        let result = attempt.unwrap_or_else(|_| {
+    /// What `then` makes of a picture once it is judged; a panic on the way is a trouble too.
+    pub(in crate::commands) fn judge<T>(
+        &mut self,
+        path: &Path,
+        then: impl FnOnce(Judged<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let attempt = catch_unwind(AssertUnwindSafe(|| self.see(path, then)));
+        attempt.unwrap_or_else(|_| {
             // Whatever state the session was left in, a new one has none of it.
             if let Ok(backend) = self.engine.open() {
                 self.backend = backend;
@@ -56,36 +79,36 @@ impl<'a> Worker<'a> {
                 reason: MissReason::Poison,
                 detail,
             })
-        });
-        Answer { path, result }
+        })
     }
 
-    fn see(&mut self, path: &Path, overlay: Option<&Path>) -> Result<Seen, Trouble> {
+    fn see<T>(
+        &mut self,
+        path: &Path,
+        then: impl FnOnce(Judged<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
         let bytes = read(path)?;
-        let picture = decode(&bytes, &self.options.limits)
-            .map_err(|error| trouble(error.reason(), &error))?;
+        let picture =
+            decode(&bytes, &self.limits).map_err(|error| trouble(error.reason(), &error))?;
         let sha256 = sha256(&bytes);
         drop(bytes);
-        let frame = prepare_decoded(&picture, sha256, self.manifest, &self.options.region)
+        let frame = prepare_decoded(&picture, sha256, self.manifest, self.region)
             .map_err(|error| trouble(error.reason(), &error))?;
-        let mut reading = run_one(
+        let reading = run_one(
             self.backend.as_mut(),
             self.manifest,
             &frame,
-            &self.options.region,
+            self.region,
             &mut self.buffer,
         )
         .map_err(|error| trouble(MissReason::Model, &error))?
         .map_err(|error| trouble(error.reason(), &error))?;
-        if let Some(target) = overlay {
-            draw(&picture, &frame, &reading, target)?;
-        }
-        reading.classes = None;
         let quality = Quality::of(&frame.stats, reading.confidence);
-        Ok(Seen {
+        then(Judged {
+            picture: &picture,
+            frame: &frame,
             reading,
             quality,
-            overlay: overlay.map(Path::to_owned),
         })
     }
 }
@@ -98,7 +121,7 @@ fn trouble(reason: MissReason, error: &dyn std::fmt::Display) -> Trouble {
 }
 
 /// The bytes of a file, of any size up to [`MAX_BYTES`].
-fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+pub(in crate::commands) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
     let unreadable = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => trouble(MissReason::NotFound, &error),
         _ => trouble(MissReason::Unreadable, &error),
@@ -122,16 +145,18 @@ fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
     Ok(bytes)
 }
 
-fn draw(picture: &Decoded, frame: &Frame, reading: &Reading, target: &Path) -> Result<(), Trouble> {
+/// Writes the picture with its classes over it as a PNG; of a classification there is none.
+pub(super) fn draw(judged: &Judged<'_>, target: &Path) -> Result<(), Trouble> {
     let failed = |error: &dyn std::fmt::Display| {
         trouble(
             MissReason::Unreadable,
             &format!("{} cannot be written: {error}", target.display()),
         )
     };
-    let Some(classes) = &reading.classes else {
+    let Some(classes) = &judged.reading.classes else {
         return Ok(());
     };
-    let png = overlay::png(picture, classes, &frame.geometry).map_err(|error| failed(&error))?;
+    let png = overlay::png(judged.picture, classes, &judged.frame.geometry)
+        .map_err(|error| failed(&error))?;
     output::replace_file(target, &png).map_err(|error| failed(&error))
 }

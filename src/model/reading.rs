@@ -4,7 +4,6 @@ use crate::image::prepare::{Frame, judged_region};
 use crate::model::backend::{Backend, BackendError, InputBatch, OutputBatch};
 use crate::model::manifest::{Calibration, Input, Kind, Manifest, TensorLayout};
 use crate::model::segmentation::{Logits, logit, segment};
-use crate::pipeline::outcome::MissReason;
 use crate::sky::okta::Okta;
 use crate::station::region::Region;
 
@@ -70,13 +69,16 @@ pub enum ReadingError {
     Model(String),
 }
 
-impl ReadingError {
-    /// The reason under which a slot with such a picture is missed.
-    pub const fn reason(&self) -> MissReason {
-        match self {
-            Self::NoSky => MissReason::NoSky,
-            Self::Model(_) => MissReason::Model,
-        }
+/// The reading, or none where the network finds no sky: that is no failure, but says something about
+/// the picture ([`verdict`](crate::sky::verdict)).
+///
+/// # Errors
+/// What is wrong with the network's numbers.
+pub fn if_sky(result: Result<Reading, ReadingError>) -> Result<Option<Reading>, String> {
+    match result {
+        Ok(reading) => Ok(Some(reading)),
+        Err(ReadingError::NoSky) => Ok(None),
+        Err(ReadingError::Model(what)) => Err(what),
     }
 }
 

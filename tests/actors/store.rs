@@ -84,7 +84,7 @@ impl Scene {
             credit.slot(),
             "http://host/a".to_owned(),
             &frame(okta, Trouble::None),
-            &reading,
+            Some(&reading),
         )));
         Finished { outcome, credit }
     }

@@ -13,9 +13,9 @@ use crate::image::overlay;
 use crate::image::prepare::{Frame, prepare_decoded, sha256};
 use crate::model::backend::{Backend, Engine};
 use crate::model::manifest::Manifest;
-use crate::model::reading::{Reading, run_one};
+use crate::model::reading::{Reading, if_sky, run_one};
 use crate::pipeline::outcome::MissReason;
-use crate::sky::quality::Quality;
+use crate::sky::verdict::Verdict;
 
 /// What a thread owns.
 pub(super) struct Worker<'a> {
@@ -67,23 +67,22 @@ impl<'a> Worker<'a> {
         drop(bytes);
         let frame = prepare_decoded(&picture, sha256, self.manifest, &self.options.region)
             .map_err(|error| trouble(error.reason(), &error))?;
-        let mut reading = run_one(
+        let reading = run_one(
             self.backend.as_mut(),
             self.manifest,
             &frame,
             &self.options.region,
             &mut self.buffer,
         )
-        .map_err(|error| trouble(MissReason::Model, &error))?
-        .map_err(|error| trouble(error.reason(), &error))?;
-        if let Some(target) = overlay {
-            draw(&picture, &frame, &reading, target)?;
+        .map_err(|error| trouble(MissReason::Model, &error))?;
+        let reading = if_sky(reading).map_err(|what| trouble(MissReason::Model, &what))?;
+        // Where the network finds no sky there is nothing to mark.
+        let overlay = overlay.filter(|_| reading.is_some());
+        if let (Some(target), Some(reading)) = (overlay, &reading) {
+            draw(&picture, &frame, reading, target)?;
         }
-        reading.classes = None;
-        let quality = Quality::of(&frame.stats, reading.confidence);
         Ok(Seen {
-            reading,
-            quality,
+            verdict: Verdict::of(&frame.stats, reading.as_ref(), None),
             overlay: overlay.map(Path::to_owned),
         })
     }

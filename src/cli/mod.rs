@@ -4,6 +4,7 @@
     reason = "a doc comment of a flattened field would end up in the help"
 )]
 
+pub mod conditions;
 pub mod moment;
 pub mod spanish;
 
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::conditions::Spoilt;
 use crate::cli::moment::Moment;
 use crate::model::choose::{Device, EngineChoice};
 use crate::settings::Layer;
@@ -264,6 +266,8 @@ pub struct Simulate {
         default_value = "both"
     )]
     pub layout: ServedLayout,
+    #[command(flatten)]
+    pub spoilt: Spoilt,
 }
 
 /// `celaje demo`.

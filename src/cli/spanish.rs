@@ -99,6 +99,30 @@ const ARGS: &[(&str, &str)] = &[
         "Dónde se sirven las imágenes: en una carpeta por año (year), en la raíz (root) o en ambas (both)",
     ),
     (
+        "lens",
+        "Qué hay sobre el objetivo: nada (clean), gotas (drops), rocío (dew), nieve (snow) o de todo un poco (mixed)",
+    ),
+    (
+        "glare",
+        "Deslumbramiento del sol en el objetivo: ninguno (none), fuerte (strong) o a ratos (mixed)",
+    ),
+    (
+        "haze",
+        "Bruma que vuelve lechoso el horizonte: ninguna (none), fuerte (strong) o a ratos (mixed)",
+    ),
+    (
+        "lights",
+        "Luces bajo el cielo nocturno: un pueblo lejano (faint), ninguna (none), una ciudad alrededor (town) u otra cosa cada noche (mixed)",
+    ),
+    (
+        "colour",
+        "Tipo de sensor: de color (rgb) o de grises, estirados de noche (mono)",
+    ),
+    (
+        "fault",
+        "Qué le ha pasado a la cámara: nada (none), un cartel (placeholder), la imagen anterior repetida (frozen), negro (dark), quemada (overexposed) o de todo un poco (mixed)",
+    ),
+    (
         "db",
         "Archivo de la base de datos [por omisión: registros-octas.db]",
     ),

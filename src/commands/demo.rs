@@ -257,7 +257,9 @@ fn tell(
             let (truth, _) = studio.truth(slot);
             let phase = DayPhase::from_elevation(truth.solar_elevation);
             let night = usize::from(phase != DayPhase::Day);
-            scores[night].add(read, truth.okta());
+            if let Some(okta) = truth.okta() {
+                scores[night].add(read, okta);
+            }
         }
     }
     output::line(spark::line(&values, 72))?;

@@ -131,6 +131,7 @@ fn simulate_options(args: &cli::Simulate, config: Option<&Path>) -> Result<Simul
         size: args.size,
         seed: args.seed,
         layout: args.layout,
+        conditions: args.spoilt.conditions(),
         ..SimulateOptions::for_station(&station)
     })
 }

@@ -140,6 +140,16 @@ impl Slot {
         self.utc
     }
 
+    /// The slot at an earlier `minute` of the same hour; none when it is not earlier.
+    pub fn earlier_in_hour(self, minute: u32) -> Option<Self> {
+        let back = self.local.minute().checked_sub(minute).filter(|m| *m > 0)?;
+        let back = chrono::Duration::minutes(i64::from(back));
+        Some(Self {
+            local: self.local - back,
+            utc: self.utc - back,
+        })
+    }
+
     /// The year that the file name and the folder carry.
     pub fn year(self) -> i32 {
         self.local.year()

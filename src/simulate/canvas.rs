@@ -29,6 +29,21 @@ impl Canvas {
         }
     }
 
+    /// A canvas of `pixels` that hide all the sky.
+    pub fn of(width: u32, height: u32, pixels: Vec<Colour>) -> Self {
+        Self {
+            width,
+            height,
+            hidden: vec![1.0; pixels.len()],
+            pixels,
+        }
+    }
+
+    /// Every pixel, row by row.
+    pub fn pixels(&mut self) -> &mut [Colour] {
+        &mut self.pixels
+    }
+
     /// Pixels painted so far.
     pub fn len(&self) -> usize {
         self.pixels.len()
@@ -61,15 +76,13 @@ impl Canvas {
         self.pixels[pixel] = blend(&self.pixels[pixel], &colour, share);
     }
 
-    /// Lays the sensor's noise over the picture and encodes it. `gain` is 0 for the short
-    /// exposures of the day, 1 for the long and amplified ones of the night.
+    /// Lays the sensor's noise over the picture and encodes it.
     ///
     /// # Errors
     /// When the JPEG encoder fails.
-    pub fn expose(&self, mut noise: Rng, gain: f32, quality: u8) -> Result<Vec<u8>, DrawError> {
-        // Standard deviations in levels; two bytes added up have a triangular distribution with a
-        // deviation of 104.
-        let (grey, tint) = ((0.8 + 1.6 * gain) / 104.0, (0.4 + 1.2 * gain) / 104.0);
+    pub fn expose(&self, mut noise: Rng, grain: Grain, quality: u8) -> Result<Vec<u8>, DrawError> {
+        // Two bytes added up have a triangular distribution with a deviation of 104.
+        let (grey, tint) = (grain.grey / 104.0, grain.tint / 104.0);
         let mut rgb = Vec::with_capacity(self.pixels.len() * 3);
         for colour in &self.pixels {
             let bytes = noise.bits().to_le_bytes();
@@ -78,15 +91,54 @@ impl Canvas {
             let level = |i: usize| shoulder(colour[i]) * 255.0 + common + pair(2 + 2 * i) * tint;
             rgb.extend_from_slice(&[level(0) as u8, level(1) as u8, level(2) as u8]);
         }
+        self.jpeg(&rgb, quality)
+    }
+
+    /// Encodes the picture as it is, without any noise.
+    ///
+    /// # Errors
+    /// When the JPEG encoder fails.
+    pub fn encode(&self, quality: u8) -> Result<Vec<u8>, DrawError> {
+        let level = |c: &f32| (c.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+        let rgb: Vec<u8> = self.pixels.iter().flatten().map(level).collect();
+        self.jpeg(&rgb, quality)
+    }
+
+    fn jpeg(&self, rgb: &[u8], quality: u8) -> Result<Vec<u8>, DrawError> {
         let mut jpeg = Vec::with_capacity(rgb.len() / 8);
         JpegEncoder::new_with_quality(&mut jpeg, quality).encode(
-            &rgb,
+            rgb,
             self.width,
             self.height,
             image::ExtendedColorType::Rgb8,
         )?;
         Ok(jpeg)
     }
+}
+
+/// A sensor's noise: standard deviations in levels of 255.
+#[derive(Clone, Copy, Debug)]
+pub struct Grain {
+    /// Of all three colours together.
+    pub grey: f32,
+    /// Of each colour apart.
+    pub tint: f32,
+}
+
+impl Grain {
+    /// The noise at a `gain` of 0, for the short exposures of the day, to 1, for the long and
+    /// amplified ones of the night.
+    pub fn new(gain: f32) -> Self {
+        Self {
+            grey: 0.8 + 1.6 * gain,
+            tint: 0.4 + 1.2 * gain,
+        }
+    }
+}
+
+/// How bright a colour looks.
+pub fn luminance(colour: &Colour) -> f32 {
+    0.30 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]
 }
 
 /// Compresses highlights, as a camera does, before they are cut off.

@@ -1,39 +1,53 @@
-//! Puts a picture together: sky, stars, clouds, ground, text, and the sensor's noise.
+//! Puts a picture together, and says what is true of it.
 
 use super::camera::Camera;
-use super::canvas::Canvas;
-use super::celestial::{Direction, Moon, Turn, direction, dot};
+use super::canvas::{Canvas, Grain};
+use super::celestial::{Direction, Moon, Turn, direction};
 use super::clouds::{Deck, Density, opacity};
-use super::grid::{Grid, blend};
+use super::conditions::{Colour, Fault, Lens, Now};
+use super::film::Film;
+use super::grid::Grid;
 use super::ground::Ground;
-use super::light::{Colour, Light};
+use super::light::Light;
 use super::mask::{Kind, TruthMask};
-use super::noise::{Rng, mix, smooth, unit};
+use super::noise::{Rng, mix, unit};
 use super::stars::Stars;
 use super::weather::Weather;
-use super::{DrawError, Drawn, SIDE, Scene, Spec, Truth, overlay};
+use super::{DrawError, Drawn, OBSCURED, SIDE, Spec, Truth, faults};
 use crate::pipeline::slot::Slot;
 use crate::sky::okta::Okta;
 use crate::sky::sun::{self, DayPhase};
 
 /// A camera set up to draw: holds what all its pictures share.
 pub struct Studio {
-    spec: Spec,
-    camera: Camera,
-    ground: Ground,
-    deck: Deck,
-    tones: Grid,
-    stars: Stars,
+    pub(super) spec: Spec,
+    pub(super) camera: Camera,
+    pub(super) ground: Ground,
+    pub(super) deck: Deck,
+    pub(super) tones: Grid,
+    pub(super) stars: Stars,
     town: Direction,
 }
 
 /// The sky over the camera at one slot.
-struct Moment {
-    weather: Weather,
-    light: Light,
-    turn: Turn,
-    sun: sun::SunPosition,
-    moon: Moon,
+pub(super) struct Moment {
+    pub(super) weather: Weather,
+    pub(super) light: Light,
+    pub(super) turn: Turn,
+    pub(super) sun: sun::SunPosition,
+    pub(super) moon: Moon,
+    pub(super) now: Now,
+}
+
+/// All that the pixels of one slot's picture follow from.
+struct Scenery {
+    moment: Moment,
+    density: Density,
+    film: Film,
+    /// How strongly the sun shines into the lens, 0 to 1.
+    glare: f32,
+    mask: TruthMask,
+    obstructed: f64,
 }
 
 impl Studio {
@@ -78,24 +92,121 @@ impl Studio {
     /// # Errors
     /// When the JPEG encoder fails.
     pub fn draw(&self, slot: Slot) -> Result<Drawn, DrawError> {
-        let moment = self.moment(slot);
-        let density = self.deck.density(&moment.weather);
-        let mask = self.mask_of(&density);
-        let mut canvas = self.paint(&moment, &density);
-        self.shine(&moment, &mut canvas);
-        self.write(slot, &mut canvas);
-        let minute = slot.utc().timestamp().div_euclid(60).cast_unsigned();
-        let noise = Rng::new(mix(self.spec.seed) ^ minute);
-        let jpeg = canvas.expose(noise, moment.light.night(), self.spec.quality)?;
-        let truth = self.truth_of(slot, &moment, &mask);
+        let origin = self.origin(slot);
+        let scenery = self.scenery(origin);
+        let jpeg = self.picture(origin, &scenery)?;
+        let truth = self.truth_of(slot, origin, &scenery);
+        let mask = scenery.mask;
         Ok(Drawn { jpeg, truth, mask })
     }
 
     /// What the picture of `slot` shows, without drawing it.
     pub fn truth(&self, slot: Slot) -> (Truth, TruthMask) {
+        let origin = self.origin(slot);
+        let scenery = self.scenery(origin);
+        (self.truth_of(slot, origin, &scenery), scenery.mask)
+    }
+
+    /// The slot whose picture `slot` has: its own, unless the camera is frozen.
+    fn origin(&self, slot: Slot) -> Slot {
+        let spec = &self.spec;
+        spec.conditions
+            .origin(spec.seed, spec.longitude, &spec.minutes, slot)
+    }
+
+    fn picture(&self, slot: Slot, scenery: &Scenery) -> Result<Vec<u8>, DrawError> {
+        let Scenery {
+            moment, density, ..
+        } = scenery;
+        let (width, height, quality) = (self.spec.width, self.spec.height, self.spec.quality);
+        let fault = moment.now.fault;
+        let minute = slot.utc().timestamp().div_euclid(60).cast_unsigned();
+        let noise = Rng::new(mix(self.spec.seed) ^ minute);
+        let night = moment.light.night();
+        let mut grain = Grain::new(night);
+        let mut canvas = match fault {
+            Fault::Placeholder => {
+                // A camera that is off says so for hours.
+                let kind = mix(self.spec.seed) ^ (minute / 180);
+                let card = Canvas::of(width, height, faults::card(kind, width, height));
+                return card.encode(quality);
+            }
+            Fault::Dark => {
+                grain = Grain::new(
+                    0.2 + 1.3 * unit(self.spec.seed ^ 0xDA2D, slot.utc().timestamp()) as f32,
+                );
+                let cells = width as usize * height as usize;
+                let kind = mix(self.spec.seed) ^ (minute / 1440);
+                Canvas::of(width, height, faults::dark(kind, cells))
+            }
+            Fault::None | Fault::Overexposed | Fault::Frozen | Fault::Mixed => {
+                let mut canvas = self.paint(moment, density);
+                self.shine(moment, &mut canvas);
+                if scenery.glare > 0.0 {
+                    self.glare(moment, scenery.glare, &mut canvas);
+                }
+                let pixels = canvas.pixels();
+                scenery.film.apply(pixels, &self.camera, &moment.light);
+                canvas
+            }
+        };
+        let lit = |pixel: usize| self.ground.is_sky(pixel);
+        if fault == Fault::Overexposed {
+            faults::overexpose(canvas.pixels(), lit);
+        }
+        if self.spec.conditions.colour == Colour::Mono {
+            let night = if fault.hides_all() { 0.0 } else { night };
+            let stretch = faults::grey(canvas.pixels(), lit, night);
+            grain.grey *= stretch.min(3.0);
+            grain.tint = 0.0;
+        }
+        self.write(slot, &mut canvas);
+        canvas.expose(noise, grain, quality)
+    }
+
+    fn scenery(&self, slot: Slot) -> Scenery {
         let moment = self.moment(slot);
-        let mask = self.mask_of(&self.deck.density(&moment.weather));
-        (self.truth_of(slot, &moment, &mask), mask)
+        let now = moment.now;
+        let density = self.deck.density(&moment.weather);
+        let size = (self.spec.width, self.spec.height);
+        let film = Film::new(now.lens, now.spell, &self.camera, size, |pixel| {
+            self.ground.is_sky(pixel)
+        });
+        let (mask, obstructed) = self.mask_of(&density, &film, now.fault);
+        Scenery {
+            glare: self.glare_of(&moment, &density),
+            moment,
+            density,
+            film,
+            mask,
+            obstructed,
+        }
+    }
+
+    /// How strongly the sun shines into the lens, 0 to 1.
+    fn glare_of(&self, moment: &Moment, density: &Density) -> f32 {
+        let wanted = moment.now.glare * moment.light.sunshine();
+        if wanted <= 0.0 {
+            return 0.0;
+        }
+        let Some([x, y]) = self.camera.project(moment.light.sun) else {
+            return 0.0;
+        };
+        let (width, height) = (self.spec.width as f32, self.spec.height as f32);
+        let (ex, ey) = (x.clamp(0.0, width - 1.0), y.clamp(0.0, height - 1.0));
+        // A sun beside the picture still shines on the lens, the less the farther it is.
+        let beside = (x - ex).hypot(y - ey) / width.min(height);
+        let hidden = if beside > 0.0 {
+            0.9 * moment.weather.cover
+        } else {
+            let grid = self.deck.grid();
+            let place = (ey as u32 / grid.step()) * grid.columns() + ex as u32 / grid.step();
+            opacity(
+                density.excess(density.values[place as usize]),
+                &moment.weather,
+            )
+        };
+        wanted * (1.0 - hidden) * (-beside / 0.45).exp()
     }
 
     fn moment(&self, slot: Slot) -> Moment {
@@ -104,6 +215,13 @@ impl Studio {
         let weather = Weather::at(self.spec.seed, instant);
         let sun = sun::position(instant, latitude, longitude);
         let moon = Moon::at(instant, latitude, longitude);
+        let spec = &self.spec;
+        let mut now = spec
+            .conditions
+            .at(spec.seed, longitude, &spec.minutes, slot);
+        if now.fault.hides_all() && now.fault != Fault::Overexposed {
+            now.lens = Lens::Clean;
+        }
         let light = Light::new(
             weather,
             direction(sun.elevation, sun.azimuth),
@@ -111,6 +229,7 @@ impl Studio {
             &moon,
             direction(moon.elevation, moon.azimuth),
             self.town,
+            &now,
         );
         Moment {
             weather,
@@ -118,20 +237,27 @@ impl Studio {
             turn: Turn::new(instant, latitude, longitude),
             sun,
             moon,
+            now,
         }
     }
 
-    fn mask_of(&self, density: &Density) -> TruthMask {
+    /// What each pixel shows, and the share of those of the sky that something on the lens spoils.
+    fn mask_of(&self, density: &Density, film: &Film, fault: Fault) -> (TruthMask, f64) {
         let (width, height) = (self.spec.width, self.spec.height);
         let grid = self.deck.grid();
         let values: Vec<[f32; 1]> = density.values.iter().map(|v| [*v]).collect();
         let mut kinds = Vec::with_capacity(width as usize * height as usize);
         let mut row = Vec::new();
         let columns = grid.columns_of(width);
+        let (mut open, mut covered) = (0u64, 0u64);
         for y in 0..height {
             grid.row(&values, y, &mut row);
             for column in &columns {
-                kinds.push(if !self.ground.is_sky(kinds.len()) {
+                let pixel = kinds.len();
+                let sky = self.ground.is_sky(pixel);
+                open += u64::from(sky);
+                covered += u64::from(sky && film.covers(pixel));
+                kinds.push(if !sky || film.hides(pixel) || fault.hides_all() {
                     Kind::Background
                 } else if density.excess(column.of(&row)[0]) >= 0.0 {
                     Kind::Cloud
@@ -140,11 +266,24 @@ impl Studio {
                 });
             }
         }
-        TruthMask::new(width, height, kinds)
+        (
+            TruthMask::new(width, height, kinds),
+            covered as f64 / open.max(1) as f64,
+        )
     }
 
-    fn truth_of(&self, slot: Slot, moment: &Moment, mask: &TruthMask) -> Truth {
-        let cloud_fraction = mask.cloud_fraction().unwrap_or(0.0);
+    /// What is true of the picture of `slot`, which is that of `origin`.
+    fn truth_of(&self, slot: Slot, origin: Slot, scenery: &Scenery) -> Truth {
+        let own;
+        let (moment, fault) = if slot == origin {
+            (&scenery.moment, scenery.moment.now.fault)
+        } else {
+            own = self.moment(slot);
+            (&own, Fault::Frozen)
+        };
+        let mask = &scenery.mask;
+        let now = &scenery.moment.now;
+        let cloud_fraction = mask.cloud_fraction();
         Truth {
             slot: slot.to_string(),
             utc: slot.utc(),
@@ -154,250 +293,21 @@ impl Studio {
             width: self.spec.width,
             height: self.spec.height,
             cloud_fraction,
-            okta: Okta::from_fraction(cloud_fraction).eighths(),
+            okta: cloud_fraction.map_or(OBSCURED, |f| Okta::from_fraction(f).eighths()),
             sky_share: mask.sky_share(),
             phase: DayPhase::from_elevation(moment.sun.elevation).as_str(),
             solar_elevation: moment.sun.elevation,
             solar_azimuth: moment.sun.azimuth,
             moon_elevation: moment.moon.elevation,
             moon_illumination: moment.moon.illumination,
-        }
-    }
-
-    /// Sky, clouds and ground.
-    fn paint(&self, moment: &Moment, density: &Density) -> Canvas {
-        let (width, height) = (self.spec.width, self.spec.height);
-        let tones = self.tones(moment);
-        let grid = self.deck.grid();
-        let relief = density.relief(grid, self.light_side(&moment.light));
-        let clouds: Vec<[f32; 2]> = density
-            .values
-            .iter()
-            .zip(relief)
-            .map(|(v, r)| [*v, r])
-            .collect();
-        let weather = &moment.weather;
-        let closing = smooth(0.6, 0.97, weather.cover);
-        let contrast = 0.95 * (1.0 - 0.55 * weather.sheet) * (1.0 - 0.45 * closing);
-        let dark_base = 0.45 + 0.45 * weather.depth;
-        let ground_light = moment.light.ground();
-        let mut canvas = Canvas::new(width, height);
-        let (mut tone_row, mut cloud_row) = (Vec::new(), Vec::new());
-        let columns: Vec<_> = self
-            .tones
-            .columns_of(width)
-            .into_iter()
-            .zip(grid.columns_of(width))
-            .collect();
-        for y in 0..height {
-            self.tones.row(&tones, y, &mut tone_row);
-            grid.row(&clouds, y, &mut cloud_row);
-            for (tone_column, cloud_column) in &columns {
-                let (ground, share) = self.ground.colour(canvas.len(), ground_light);
-                if share >= 1.0 {
-                    canvas.push(ground, 1.0);
-                    continue;
-                }
-                let [r, g, b, lr, lg, lb, sr, sg, sb] = tone_column.of(&tone_row);
-                let [value, relief] = cloud_column.of(&cloud_row);
-                let excess = density.excess(value);
-                let hidden = opacity(excess, weather);
-                let mut colour = [r, g, b];
-                if hidden > 0.0 {
-                    let thick = (excess / 0.5).clamp(0.0, 1.0) * (1.0 - closing)
-                        + (0.6 + 0.55 * value).clamp(0.0, 1.15) * closing;
-                    let lit = 0.97 - thick * dark_base + contrast * relief - 0.12 * closing;
-                    let cloud = blend(&[sr, sg, sb], &[lr, lg, lb], lit.clamp(0.0, 1.0));
-                    colour = blend(&colour, &cloud, hidden);
-                }
-                if share > 0.0 {
-                    colour = blend(&colour, &ground, share);
-                }
-                canvas.push(colour, hidden.max(share));
-            }
-        }
-        canvas
-    }
-
-    /// Colours of sky, lit cloud and shaded cloud on the coarse grid.
-    fn tones(&self, moment: &Moment) -> Vec<[f32; 9]> {
-        let night = moment.light.night();
-        let milky = 0.09 * night * (1.0 - 0.85 * moment.light.moonlight);
-        let rim = match self.spec.scene {
-            Scene::Fisheye => 0.22,
-            Scene::Landscape => 0.0,
-        };
-        self.tones
-            .places()
-            .map(|(x, y)| {
-                let Some(towards) = self.camera.direction(x as f32, y as f32) else {
-                    return self.rim_tones(moment, x as f32, y as f32);
-                };
-                let colours = moment.light.colours(towards);
-                let mut sky = colours.sky;
-                if milky > 0.0 && towards[2] > 0.0 {
-                    let glow = milky * self.stars.glow(towards, moment.turn);
-                    sky = [sky[0] + glow * 0.95, sky[1] + glow * 0.95, sky[2] + glow];
-                }
-                // Lenses darken towards the rim.
-                let kept = 1.0 - rim * (1.0 - towards[2].max(0.0)).powi(3);
-                let [a, b, c] = [sky, colours.lit, colours.shade].map(|t| t.map(|v| v * kept));
-                [a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]]
-            })
-            .collect()
-    }
-
-    /// The tones just outside a fisheye's circle: those of the horizon, for the interpolation.
-    fn rim_tones(&self, moment: &Moment, x: f32, y: f32) -> [f32; 9] {
-        let (dx, dy) = (
-            x - self.spec.width as f32 / 2.0,
-            y - self.spec.height as f32 / 2.0,
-        );
-        let r = dx.hypot(dy).max(1e-6);
-        let colours = moment.light.colours([-dx / r, -dy / r, 0.0]);
-        let [a, b, c] = [colours.sky, colours.lit, colours.shade].map(|t| t.map(|v| v * 0.78));
-        [a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]]
-    }
-
-    /// Where the light on the clouds comes from, in cells of the deck's grid (right, down).
-    fn light_side(&self, light: &Light) -> [f32; 2] {
-        let source = if light.night() > 0.5 && light.moonlight > 0.05 {
-            light.moon
-        } else {
-            light.sun
-        };
-        let reach = 4.5 * self.spec.width.min(self.spec.height) as f32
-            / 600.0
-            / self.deck.grid().step() as f32;
-        let [x, y] = match self.spec.scene {
-            Scene::Fisheye => {
-                let length = source[0].hypot(source[1]).max(1e-6);
-                [-source[0] / length, -source[1] / length]
-            }
-            Scene::Landscape => {
-                let ahead = self
-                    .camera
-                    .direction(self.spec.width as f32 / 2.0, self.spec.height as f32 / 2.0);
-                let right = ahead.map_or(0.0, |a| source[0] * a[1] - source[1] * a[0]);
-                [0.6 * right, -0.9]
-            }
-        };
-        [x * reach.max(0.8), y * reach.max(0.8)]
-    }
-
-    /// What shines: sun, moon, stars, lamps.
-    fn shine(&self, moment: &Moment, canvas: &mut Canvas) {
-        let light = &moment.light;
-        let (width, height) = (self.spec.width, self.spec.height);
-        let night = light.night();
-        let sunshine = light.sunshine();
-        if sunshine > 0.0 {
-            self.disc(canvas, light.sun, 0.21, |angle| {
-                let core = 2.2 * (-(angle / 0.026).powi(2)).exp();
-                let glare = 0.8 * (-angle / 0.05).exp() * (1.0 - angle / 0.21);
-                [1.0, 0.97, 0.90].map(|c| c * sunshine * (core + glare))
-            });
-        }
-        if night > 0.0 && moment.moon.elevation > -1.0 {
-            let lit = (moment.moon.illumination as f32).sqrt() * night;
-            self.disc(canvas, light.moon, 0.14, |angle| {
-                let core = 2.0 * (-(angle / (0.010 + 0.012 * lit)).powi(2)).exp();
-                let glare = 0.45 * lit * (-angle / 0.035).exp() * (1.0 - angle / 0.14);
-                [0.98, 0.98, 1.0].map(|c| c * lit * (core + glare))
-            });
-        }
-        if night > 0.0 {
-            let seen = night * (1.0 - 0.55 * light.moonlight);
-            let stars = self.stars.spots(&self.camera, moment.turn, width, height);
-            for (x, y, colour) in stars {
-                canvas.add_behind((x, y, colour.map(|c| c * seen)));
-            }
-            for (x, y, colour) in self.ground.lamps() {
-                let pixel = (y * width + x) as usize;
-                if !self.ground.is_sky(pixel) {
-                    canvas.add(pixel, colour.map(|c| c * night));
-                }
-            }
-        }
-    }
-
-    /// Adds `profile` (by the angle from `centre`, radians) behind the clouds, out to `reach`.
-    fn disc(
-        &self,
-        canvas: &mut Canvas,
-        centre: Direction,
-        reach: f32,
-        profile: impl Fn(f32) -> Colour,
-    ) {
-        let Some([cx, cy]) = self.camera.project(centre) else {
-            return;
-        };
-        // Landscapes are stretched towards their corners, by less than this.
-        let span = reach * self.camera.scale() * 2.2;
-        let range = |c: f32, limit: u32| {
-            (c - span).clamp(0.0, limit as f32) as u32..(c + span).clamp(0.0, limit as f32) as u32
-        };
-        for y in range(cy, self.spec.height) {
-            for x in range(cx, self.spec.width) {
-                let Some(d) = self.camera.direction(x as f32, y as f32) else {
-                    continue;
-                };
-                let cosine = dot(d, centre).min(1.0);
-                if cosine > reach.cos() {
-                    canvas.add_behind((x, y, profile(cosine.acos())));
-                }
-            }
-        }
-    }
-
-    /// The overlay text, on background only.
-    fn write(&self, slot: Slot, canvas: &mut Canvas) {
-        let (width, height) = (self.spec.width as f32, self.spec.height as f32);
-        let lines = match self.spec.scene {
-            Scene::Landscape => {
-                let size = (0.034 * height).max(7.0);
-                let text = format!(
-                    "{}  {}",
-                    self.spec.station,
-                    slot.local().format("%Y-%m-%d %H:%M")
-                );
-                vec![(text, [0.015 * width, height - 0.5 * size], size)]
-            }
-            Scene::Fisheye => {
-                let size = (0.026 * height).max(7.0);
-                let left = 0.012 * width;
-                vec![
-                    (
-                        slot.local().format("%Y-%m-%d").to_string(),
-                        [left, 1.4 * size],
-                        size,
-                    ),
-                    (
-                        slot.local().format("%H:%M").to_string(),
-                        [left, 2.6 * size],
-                        size,
-                    ),
-                    (self.spec.station.clone(), [left, height - 0.6 * size], size),
-                ]
-            }
-        };
-        let limits = [self.spec.width, self.spec.height];
-        for (text, at, size) in lines {
-            let shade = (size / 16.0).max(1.0);
-            for (strokes, ink) in [
-                (
-                    overlay::write(&text, at.map(|v| v + shade), size, limits),
-                    0.02,
-                ),
-                (overlay::write(&text, at, size, limits), 0.96),
-            ] {
-                for (x, y, share) in strokes {
-                    let pixel = (y * self.spec.width + x) as usize;
-                    if !self.ground.is_sky(pixel) {
-                        canvas.cover(pixel, [ink; 3], share);
-                    }
-                }
-            }
+            fault,
+            frozen_since: (slot != origin).then(|| origin.to_string()),
+            lens: now.lens,
+            obstructed: scenery.obstructed,
+            glare: scenery.glare,
+            haze: now.haze,
+            lights: now.lights.0,
+            colour: self.spec.conditions.colour,
         }
     }
 }

@@ -56,12 +56,16 @@ impl Ground {
 
     /// The foreground's colour in a pixel, in the light that
     /// [`Light::ground`](super::light::Light::ground) gives, and how much of the pixel it fills.
-    pub fn colour(&self, pixel: usize, (brightness, haze): (f32, Colour)) -> (Colour, f32) {
+    pub fn colour(
+        &self,
+        pixel: usize,
+        (brightness, haze, depth): (f32, Colour, f32),
+    ) -> (Colour, f32) {
         let surface = self.surfaces[pixel];
         // The lens lets a little stray light fall on everything, outside its circle too.
         let stray = 0.012 + 0.010 * brightness;
         let near = [0.43, 0.41, 0.29].map(|c: f32| c * surface.albedo * brightness + stray);
-        let veil = surface.distance * 0.62;
+        let veil = surface.distance * depth;
         (
             std::array::from_fn(|i| near[i] * (1.0 - veil) + haze[i] * veil * 0.72),
             surface.share,

@@ -4,6 +4,7 @@
 //! pictures of sky cameras and follow no radiative model.
 
 use super::celestial::{Direction, Moon, dot};
+use super::conditions::{Lights, Now};
 use super::grid::blend;
 use super::noise::smooth;
 use super::weather::Weather;
@@ -129,6 +130,10 @@ pub struct Light {
     pub moonlight: f32,
     /// Azimuth of the town whose lamps light the horizon.
     town: Direction,
+    /// The lights below the night sky, and how strong they are.
+    lights: (Lights, f32),
+    /// How milky the horizon is, beyond the weather's haze, 0 to 1.
+    pub milk: f32,
 }
 
 /// The colours in one direction.
@@ -144,7 +149,7 @@ pub struct Colours {
 
 impl Light {
     /// The light of a sun at `sun` (`elevation` in degrees) and of `moon`, in `weather`; lamps of
-    /// a town towards `town`.
+    /// a town towards `town`; haze and lights as they are `now`.
     pub fn new(
         weather: Weather,
         sun: Direction,
@@ -152,6 +157,7 @@ impl Light {
         moon: &Moon,
         moon_at: Direction,
         town: Direction,
+        now: &Now,
     ) -> Self {
         let elevation = elevation as f32;
         let height = smooth(-2.0, 30.0, moon.elevation as f32);
@@ -165,6 +171,8 @@ impl Light {
             moon: moon_at,
             moonlight,
             town,
+            lights: now.lights,
+            milk: now.haze,
         }
     }
 
@@ -173,11 +181,25 @@ impl Light {
         1.0 - smooth(-13.0, -5.0, self.sun_elevation)
     }
 
-    /// Brightness of the ground, 0 to about 1, and the colour of the air before distant hills.
-    pub fn ground(&self) -> (f32, Colour) {
+    /// Brightness of the ground, 0 to about 1, the colour of the air before distant hills, and how
+    /// much of the farthest it hides.
+    pub fn ground(&self) -> (f32, Colour, f32) {
         let gloom = 1.0 - 0.35 * self.weather.cover * self.weather.depth;
         let haze = blend(&self.palette.zenith, &self.palette.horizon, 0.6);
-        (self.palette.ground * gloom + 0.07 * self.moonlight, haze)
+        (
+            self.palette.ground * gloom + 0.07 * self.moonlight,
+            haze,
+            0.62 + 0.33 * self.milk,
+        )
+    }
+
+    /// How much of the stars' light haze and lamps leave, 0 to 1.
+    pub fn starlight(&self) -> f32 {
+        let lamps = match self.lights {
+            (Lights::Town, strength) => 0.45 * strength,
+            _ => 0.0,
+        };
+        (1.0 - lamps) * (1.0 - 0.7 * self.milk)
     }
 
     /// How strongly the sun's disc shines, 0 to 1.
@@ -222,7 +244,31 @@ impl Light {
         if night > 0.0 {
             self.lamps(direction, night, up, &mut sky, &mut lit, &mut shade);
         }
-        Colours { sky, lit, shade }
+        let mut colours = Colours { sky, lit, shade };
+        if self.milk > 0.0 {
+            self.veil(up, &horizon, &mut colours);
+        }
+        colours
+    }
+
+    /// How much of what is behind it a strong haze hides, 0 to 1, at a height (the sine).
+    pub fn hidden_by_haze(&self, up: f32) -> f32 {
+        // By the thickness of the air, with a ground layer that most of the haze is in.
+        1.0 - (-self.milk * (0.05 + 0.16 / (up.max(0.0) + 0.09))).exp()
+    }
+
+    /// Lays haze before sky and cloud.
+    fn veil(&self, up: f32, horizon: &Colour, colours: &mut Colours) {
+        let share = self.hidden_by_haze(up);
+        let grey = 0.3 * horizon[0] + 0.5 * horizon[1] + 0.2 * horizon[2];
+        let pale = self.palette.lit[1] * 0.5 + grey * 0.5;
+        let mut milk: Colour = std::array::from_fn(|i| 0.35 * horizon[i] + 0.65 * pale);
+        // What lights the air lights the haze in it.
+        let lift = (0.3 * colours.sky[0] + 0.5 * colours.sky[1] + 0.2 * colours.sky[2]) - grey;
+        milk = milk.map(|c| c + 0.5 * lift.max(0.0));
+        for colour in [&mut colours.sky, &mut colours.lit, &mut colours.shade] {
+            *colour = blend(colour, &milk, share);
+        }
     }
 
     /// Moon and town by night.
@@ -249,12 +295,38 @@ impl Light {
             let flat = [direction[0] / length, direction[1] / length, 0.0];
             (0.5 + 0.5 * dot(flat, self.town)).powi(2)
         };
+        let (lights, strength) = self.lights;
         let low = (-up / 0.13).exp() * (0.25 + 0.75 * facing) * night;
         let wide = (-up / 0.6).exp() * (0.35 + 0.65 * facing) * night;
-        add(sky, [0.145, 0.105, 0.065], low);
-        // Low cloud throws the town's light back.
-        add(lit, [0.150, 0.110, 0.070], wide);
-        add(shade, [0.060, 0.042, 0.026], wide);
+        match lights {
+            Lights::Faint | Lights::Mixed => {
+                add(sky, [0.145, 0.105, 0.065], low);
+                // Low cloud throws the town's light back.
+                add(lit, [0.150, 0.110, 0.070], wide);
+                add(shade, [0.060, 0.042, 0.026], wide);
+            }
+            Lights::None => {
+                // Nothing but the sky lights the cloud, from behind: it is a hole in the stars.
+                let dark = |c: &Colour, k: f32| c.map(|v| v * (1.0 - night * (1.0 - k)));
+                let (air, moon) = ([0.020, 0.030, 0.022], 1.0 - m);
+                add(
+                    sky,
+                    air,
+                    (0.3 + 0.7 * (-up / 0.35).exp()) * night * strength * moon,
+                );
+                let black = 0.30 + 0.70 * (2.0 * m).min(1.0);
+                *lit = dark(lit, black);
+                *shade = dark(shade, black);
+            }
+            Lights::Town => {
+                let all = night * strength * (0.55 + 0.45 * (-up / 0.5).exp());
+                add(sky, [0.060, 0.042, 0.024], all);
+                add(sky, [0.260, 0.180, 0.100], low * strength);
+                // Cloud throws the light of the streets below it back.
+                add(lit, [0.260, 0.172, 0.092], all + 0.8 * wide * strength);
+                add(shade, [0.215, 0.138, 0.070], all + 0.7 * wide * strength);
+            }
+        }
     }
 }
 
@@ -270,6 +342,15 @@ mod tests {
     use super::*;
 
     fn light(elevation: f64) -> Light {
+        under(elevation, Lights::Faint, 0.0)
+    }
+
+    fn under(elevation: f64, lights: Lights, haze: f32) -> Light {
+        let now = Now {
+            lights: (lights, 1.0),
+            haze,
+            ..Now::default()
+        };
         let weather = Weather {
             cover: 0.4,
             sheet: 0.0,
@@ -286,7 +367,8 @@ mod tests {
         };
         let town = [1.0, 0.0, 0.0];
         let sun = direction(elevation, 0.0);
-        Light::new(weather, sun, elevation, &moon, direction(-20.0, 0.0), town)
+        let moon_at = direction(-20.0, 0.0);
+        Light::new(weather, sun, elevation, &moon, moon_at, town, &now)
     }
 
     #[test]
@@ -311,5 +393,28 @@ mod tests {
                 assert!((a.lit[i] - b.lit[i]).abs() < 0.03, "at {e}: {a:?} {b:?}");
             }
         }
+    }
+
+    #[test]
+    fn cloud_is_bright_over_a_town_and_dark_where_no_light_is() {
+        let sum = |c: Colour| c.iter().sum::<f32>();
+        for up in [20.0, 45.0, 80.0] {
+            let at = direction(up, 130.0);
+            let town = under(-30.0, Lights::Town, 0.0).colours(at);
+            assert!(sum(town.shade) > 1.3 * sum(town.sky), "{town:?}");
+            assert!(town.lit[0] > 1.2 * town.lit[2], "orange: {town:?}");
+            let dark = under(-30.0, Lights::None, 0.0).colours(at);
+            assert!(sum(dark.lit) < 0.8 * sum(dark.sky), "{dark:?}");
+        }
+    }
+
+    #[test]
+    fn haze_takes_the_contrast_of_the_horizon_first() {
+        let contrast = |haze: f32, up: f64| {
+            let c = under(30.0, Lights::Faint, haze).colours(direction(up, 90.0));
+            (c.lit[0] - c.sky[0]).abs() + (c.lit[2] - c.sky[2]).abs()
+        };
+        assert!(contrast(1.0, 6.0) < 0.35 * contrast(0.0, 6.0));
+        assert!(contrast(1.0, 80.0) > 0.6 * contrast(0.0, 80.0));
     }
 }

@@ -4,14 +4,22 @@
 //! a seed is a function of the time ([`weather`]), so that neighbouring slots show one sky moving
 //! on. The truth about a picture is counted from its own pixels: `cloud / (cloud + sky)` over all
 //! pixels that show sky. Ground, the rim of a fisheye and what lies outside its circle are
-//! background; the overlay text is written on background only, so that it hides no sky.
+//! background; the overlay text is written on background only, so that it hides no sky. So is what
+//! snow hides, and the whole picture of a camera that shows nothing; behind drops, dew, haze and
+//! glare the truth stays that of a clear view ([`conditions`]).
 
+mod blur;
 mod cache;
 mod camera;
 mod canvas;
+mod caption;
 mod celestial;
 mod clouds;
 mod compose;
+pub mod conditions;
+mod faults;
+mod film;
+mod glare;
 mod grid;
 mod ground;
 mod light;
@@ -19,7 +27,9 @@ pub mod mask;
 mod noise;
 pub mod options;
 mod overlay;
+mod paint;
 pub mod server;
+mod shine;
 mod stars;
 #[cfg(test)]
 mod tests;
@@ -29,8 +39,9 @@ pub use compose::Studio;
 
 use chrono::{DateTime, Utc};
 
-use crate::pipeline::slot::Slot;
+use crate::pipeline::slot::{Minutes, Slot};
 use crate::sky::okta::Okta;
+use conditions::{Colour, Conditions, Fault, Lens, Lights};
 use mask::TruthMask;
 
 /// What kind of camera is simulated.
@@ -69,6 +80,9 @@ impl Scene {
 /// The pixels along a side that a simulated picture may have.
 pub const SIDE: std::ops::RangeInclusive<u32> = 48..=4096;
 
+/// The okta of a sky that cannot be seen.
+pub const OBSCURED: u8 = 9;
+
 /// A simulated camera. Two equal ones draw the same bytes for the same slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
@@ -88,6 +102,10 @@ pub struct Spec {
     pub station: String,
     /// JPEG quality, 1 to 100.
     pub quality: u8,
+    /// Minutes of an hour at which it takes a picture.
+    pub minutes: Minutes,
+    /// What is wrong with it and its surroundings.
+    pub conditions: Conditions,
 }
 
 impl Default for Spec {
@@ -102,6 +120,8 @@ impl Default for Spec {
             longitude: -67.70,
             station: "Río Grande".to_owned(),
             quality: 85,
+            minutes: Minutes::default(),
+            conditions: Conditions::default(),
         }
     }
 }
@@ -123,9 +143,9 @@ pub struct Truth {
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// cloud / (cloud + sky) over all pixels that show sky, 0 to 1.
-    pub cloud_fraction: f64,
-    /// The cloud amount of that fraction, eighths.
+    /// cloud / (cloud + sky) over all pixels that show sky, 0 to 1; none where no pixel does.
+    pub cloud_fraction: Option<f64>,
+    /// The cloud amount of that fraction, eighths; [`OBSCURED`] where the sky cannot be seen.
     pub okta: u8,
     /// The share of the picture's pixels that show sky or cloud, 0 to 1.
     pub sky_share: f64,
@@ -139,12 +159,30 @@ pub struct Truth {
     pub moon_elevation: f64,
     /// The share of the moon's disc that is lit, 0 to 1.
     pub moon_illumination: f64,
+    /// What has become of the camera.
+    pub fault: Fault,
+    /// Of a frozen camera: the slot whose picture this is. What the picture shows is that slot's;
+    /// the sun and the moon are this one's.
+    pub frozen_since: Option<String>,
+    /// What lies on the lens.
+    pub lens: Lens,
+    /// The share of what would show sky through a clean lens that is spoilt by what lies on it, 0
+    /// to 1: all that snow hides, all in a drop, all that dew veils by half.
+    pub obstructed: f64,
+    /// How strongly the sun shines into the lens, 0 to 1.
+    pub glare: f32,
+    /// Haze beyond the weather's, 0 to 1.
+    pub haze: f32,
+    /// The lights below the night sky.
+    pub lights: Lights,
+    /// The kind of sensor.
+    pub colour: Colour,
 }
 
 impl Truth {
-    /// The cloud amount.
-    pub fn okta(&self) -> Okta {
-        Okta::from_fraction(self.cloud_fraction)
+    /// The cloud amount; none where the sky cannot be seen.
+    pub fn okta(&self) -> Option<Okta> {
+        self.cloud_fraction.map(Okta::from_fraction)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::conditions::Conditions;
 use super::{Scene, Spec};
 use crate::pipeline::slot::{Minutes, SlotRange, Zone};
 use crate::station::Station;
@@ -48,6 +49,8 @@ pub struct SimulateOptions {
     pub station: String,
     /// JPEG quality, 1 to 100.
     pub quality: u8,
+    /// What is wrong with the camera and its surroundings.
+    pub conditions: Conditions,
     /// Bytes of drawn pictures that are kept.
     pub cache_bytes: usize,
 }
@@ -65,6 +68,8 @@ impl Default for SimulateOptions {
             longitude,
             station,
             quality,
+            minutes,
+            conditions,
         } = Spec::default();
         Self {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -72,7 +77,7 @@ impl Default for SimulateOptions {
             range: None,
             layout: Layout::default(),
             zone: Zone::Named(chrono_tz::America::Argentina::Ushuaia),
-            minutes: Minutes::default(),
+            minutes,
             seed,
             scene,
             size: (width, height),
@@ -80,6 +85,7 @@ impl Default for SimulateOptions {
             longitude,
             station,
             quality,
+            conditions,
             cache_bytes: 128 << 20,
         }
     }
@@ -109,6 +115,8 @@ impl SimulateOptions {
             longitude: self.longitude,
             station: self.station.clone(),
             quality: self.quality,
+            minutes: self.minutes.clone(),
+            conditions: self.conditions,
         }
     }
 }

@@ -294,8 +294,9 @@ impl Shared {
     fn tag(&self, slot: Slot) -> EntityTag {
         let o = &self.options;
         let (width, height) = o.size;
+        let wrong = o.conditions.number();
         EntityTag::new_strong(format!(
-            "{}-{}-{width}x{height}-{}-{slot}",
+            "{}-{}-{width}x{height}-{}-{wrong}-{slot}",
             o.scene.as_str(),
             o.seed,
             o.quality

@@ -42,14 +42,31 @@ pub struct PictureStats {
     /// Of twelve bands of rows, those with more than a few pixels from [`LIGHT`]. Stars and the
     /// glow of a town are in many, a line of text is in one or two, a hot pixel is alone.
     pub lit_bands: usize,
-    /// Of the pixels that are neither dark nor bright, the share within one level of the most
-    /// frequent luminance.
+    /// Share of the middle's pixels (half the width, half the height) from [`BRIGHT`]. The dark
+    /// corners of a fisheye picture are no part of it, nor the stray light in them.
+    pub bright_middle: f64,
+    /// Share of the pixels within one level of the most frequent luminance, looked for between
+    /// [`LIGHT`] and [`BRIGHT`]: black surroundings, a black night and a burnt sky are plain too.
     pub plain: f64,
     /// How many colours (of nine levels a channel) hold nine tenths of the pixels that are not dark.
     pub colours: usize,
     /// Hard vertical edges that run through more than half of the height.
     pub bars: usize,
+    /// How even the middle of the picture is; none where it is dark, and of a monochrome picture.
+    pub middle: Option<Evenness>,
 }
+
+/// How even the middle of a picture is (an ellipse of [`MIDDLE`]).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evenness {
+    /// Standard deviation of the tint, (blue − red) / luminance.
+    pub tint: f64,
+    /// Standard deviation of the luminance, as a share of its mean.
+    pub light: f64,
+}
+
+/// Half the width and height of the ellipse whose evenness is measured, in widths and heights.
+pub const MIDDLE: f64 = 0.32;
 
 /// Luminance of an 8-bit RGB pixel, 0 to 1.
 pub fn luminance([r, g, b]: [u8; 3]) -> f64 {
@@ -98,7 +115,7 @@ impl PictureStats {
             below += f64::from(c);
             below >= 0.95 * n
         });
-        let plain = (DARK + 1..BRIGHT - 1)
+        let plain = (LIGHT + 1..BRIGHT - 1)
             .map(|level| count(level - 1, level + 2))
             .fold(0.0, f64::max);
         Self {
@@ -107,9 +124,11 @@ impl PictureStats {
             bright: bright / n,
             peak: peak.unwrap_or(255) as f64 / 255.0,
             lit_bands: plane.lit_bands(),
-            plain: plain / (n - dark - bright).max(1.0),
+            bright_middle: plane.bright_middle(),
+            plain: plain / n,
             colours: colours(rgb, width as usize, content),
             bars: plane.bars(),
+            middle: evenness(rgb, width as usize, content),
         }
     }
 }
@@ -162,21 +181,41 @@ impl Plane {
             .count()
     }
 
+    fn bright_middle(&self) -> f64 {
+        let rows = self.levels.len() / self.width.max(1);
+        let (mut bright, mut all) = (0u32, 0u32);
+        let middle = self.levels.chunks_exact(self.width.max(1));
+        for row in middle.skip(rows / 4).take(rows.div_ceil(2)) {
+            let row = &row[self.width / 4..][..self.width.div_ceil(2)];
+            bright += row
+                .iter()
+                .map(|level| u32::from(*level >= BRIGHT))
+                .sum::<u32>();
+            all += row.len() as u32;
+        }
+        f64::from(bright) / f64::from(all.max(1))
+    }
+
     fn bars(&self) -> usize {
-        let mut hard = vec![0u16; self.width.saturating_sub(2)];
+        let mut brighter = vec![0u16; self.width.saturating_sub(2)];
+        let mut darker = brighter.clone();
         let mut rows = 0u16;
-        for row in self.levels.chunks_exact(self.width.max(1)) {
+        let sampled = self.levels.chunks_exact(self.width.max(1));
+        for row in sampled.step_by(SAMPLE) {
             rows = rows.saturating_add(1);
-            for ((count, left), right) in hard.iter_mut().zip(row).zip(row.iter().skip(2)) {
-                *count += u16::from(left.abs_diff(*right) >= HARD_STEP);
+            let steps = row.iter().zip(row.iter().skip(2));
+            for ((up, down), (left, right)) in brighter.iter_mut().zip(&mut darker).zip(steps) {
+                *up += u16::from(right.saturating_sub(*left) >= HARD_STEP);
+                *down += u16::from(left.saturating_sub(*right) >= HARD_STEP);
             }
         }
-        let through = |count: &u16| f64::from(*count) >= THROUGH * f64::from(rows.max(1));
+        // The steps of an edge go one way, those of noise both.
+        let least = THROUGH * f64::from(rows.max(1));
+        let hard = brighter.iter().zip(&darker).map(|(up, down)| *up.max(down));
         // An edge is hard in the columns on either side of it too: neighbours are one.
-        let mut bars = 0;
-        let mut before = false;
-        for count in &hard {
-            let now = through(count);
+        let (mut bars, mut before) = (0, false);
+        for count in hard {
+            let now = f64::from(count) >= least;
             bars += usize::from(now && !before);
             before = now;
         }
@@ -194,6 +233,61 @@ fn rows(rgb: &[u8], width: usize, content: PixelRect) -> impl Iterator<Item = &[
         .skip(content.top as usize)
         .take(content.height as usize)
         .filter_map(move |row| row.get(left..right))
+}
+
+/// How even the middle is.
+fn evenness(rgb: &[u8], width: usize, content: PixelRect) -> Option<Evenness> {
+    let (rows_of, columns) = (f64::from(content.height), f64::from(content.width));
+    let (mut tint, mut light) = (Moments::default(), Moments::default());
+    let (mut asked, mut grey) = (0.0, 0.0);
+    for (y, row) in rows(rgb, width, content).enumerate().step_by(SAMPLE) {
+        let v = ((y as f64 + 0.5) / rows_of - 0.5) / MIDDLE;
+        let half = (1.0 - v * v).max(0.0).sqrt() * MIDDLE * columns;
+        let from = (columns / 2.0 - half).round() as usize;
+        let to = (columns / 2.0 + half).round() as usize;
+        let pixels = row.as_chunks::<3>().0.iter();
+        for pixel in pixels.take(to).skip(from).step_by(SAMPLE) {
+            asked += 1.0;
+            let level = level(*pixel);
+            if level < DARK {
+                continue;
+            }
+            let [r, g, b] = *pixel;
+            grey += f64::from(u8::from(r == g && g == b));
+            light.add(f64::from(level));
+            tint.add((f64::from(b) - f64::from(r)) / f64::from(level));
+        }
+    }
+    let seen = light.count > 0.5 * asked && grey < light.count;
+    seen.then(|| Evenness {
+        tint: tint.spread(),
+        light: light.spread() / light.mean(),
+    })
+}
+
+/// Sums of numbers and of their squares.
+#[derive(Default)]
+struct Moments {
+    count: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        self.sum += value;
+        self.squares += value * value;
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.count
+    }
+
+    fn spread(&self) -> f64 {
+        let mean = self.mean();
+        (self.squares / self.count - mean * mean).max(0.0).sqrt()
+    }
 }
 
 /// How many colours hold [`MOST`] of the pixels that are not dark.
@@ -224,97 +318,5 @@ fn colours(rgb: &[u8], width: usize, content: PixelRect) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Measures of a drawn picture of 64×64 pixels.
-    fn stats(draw: impl Fn(u32, u32) -> [u8; 3]) -> PictureStats {
-        let rgb: Vec<u8> = (0..64 * 64).flat_map(|i| draw(i % 64, i / 64)).collect();
-        let content = PixelRect {
-            left: 0,
-            top: 0,
-            width: 64,
-            height: 64,
-        };
-        PictureStats::of(&rgb, 64, content)
-    }
-
-    #[test]
-    fn half_black_half_white() {
-        let stats = stats(|_, y| if y < 32 { [0; 3] } else { [255; 3] });
-        assert!((stats.spread - 0.5).abs() < 1e-9);
-        assert_eq!((stats.dark, stats.bright), (0.5, 0.5));
-        assert_eq!((stats.peak, stats.colours), (1.0, 1));
-        assert_eq!((stats.lit_bands, stats.plain, stats.bars), (6, 0.0, 0));
-    }
-
-    #[test]
-    fn dark_corners_do_not_lower_the_peak() {
-        let stats = stats(|x, _| if x < 26 { [60, 90, 160] } else { [0; 3] });
-        assert!((stats.peak - 88.0 / 255.0).abs() < 1e-9, "{stats:?}");
-        assert!((stats.plain - 1.0).abs() < 1e-9 && stats.bars == 1);
-    }
-
-    #[test]
-    fn bars_are_counted_once_each() {
-        let card = stats(|x, _| [[200; 3], [180, 20, 20], [20, 160, 20]][x as usize / 8 % 3]);
-        assert_eq!((card.bars, card.colours), (7, 3));
-        // Edges that do not run through, and slopes however steep they end, are none.
-        assert_eq!(
-            stats(|x, y| [200 * u8::from((x / 8 + y / 8) % 2 == 0); 3]).bars,
-            7
-        );
-        assert_eq!(
-            stats(|x, y| [if y < 30 { 4 * (x / 8 * 8) as u8 } else { 9 }; 3]).bars,
-            0
-        );
-        assert_eq!(stats(|x, _| [3 * x as u8; 3]).bars, 0);
-    }
-
-    #[test]
-    fn letterbox_bars_are_left_out() {
-        let draw = |i: u32| {
-            if (16..48).contains(&(i / 64)) {
-                [90; 3]
-            } else {
-                [0; 3]
-            }
-        };
-        let rgb: Vec<u8> = (0..64 * 64).flat_map(draw).collect();
-        let content = PixelRect {
-            left: 0,
-            top: 16,
-            width: 64,
-            height: 32,
-        };
-        let stats = PictureStats::of(&rgb, 64, content);
-        assert_eq!((stats.dark, stats.spread, stats.colours), (0.0, 0.0, 1));
-    }
-
-    #[test]
-    fn no_pixels_no_numbers() {
-        let nothing = PixelRect {
-            left: 0,
-            top: 0,
-            width: 0,
-            height: 0,
-        };
-        assert_eq!(PictureStats::of(&[], 0, nothing), PictureStats::default());
-        let beyond = PixelRect {
-            left: 60,
-            top: 0,
-            width: 64,
-            height: 64,
-        };
-        let rgb = vec![7; 3 * 64 * 64];
-        assert_eq!(PictureStats::of(&rgb, 64, beyond), PictureStats::default());
-    }
-
-    #[test]
-    fn levels_are_the_luminance() {
-        for pixel in [[0; 3], [255; 3], [255, 0, 0], [12, 200, 77], [0, 0, 255]] {
-            let exact = luminance(pixel) * 255.0;
-            assert!((f64::from(level(pixel)) - exact).abs() <= 1.5, "{pixel:?}");
-        }
-    }
-}
+#[path = "stats_tests.rs"]
+mod tests;

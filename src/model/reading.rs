@@ -19,6 +19,9 @@ pub struct Reading {
     pub cloud_fraction: Option<f64>,
     /// Probability that `okta` is right, 0 to 1.
     pub confidence: f64,
+    /// Of the cells in the middle of the picture that are not dark, the share that was taken for
+    /// neither sky nor cloud; none from a classification, and where all of it is dark.
+    pub obstructed: Option<f64>,
     /// What each cell was taken for, when asked for; none from a classification.
     pub classes: Option<ClassMap>,
 }
@@ -156,6 +159,7 @@ fn classify(
         okta: Okta::ALL[best],
         cloud_fraction: None,
         confidence: 1.0 / sum,
+        obstructed: None,
         classes: None,
     })
 }

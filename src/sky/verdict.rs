@@ -3,7 +3,9 @@
 use crate::image::stats::PictureStats;
 use crate::model::reading::Reading;
 use crate::sky::cover::Cover;
-use crate::sky::quality::{Flag, LOW_CONFIDENCE, Quality, is_burnt, is_lightless};
+use crate::sky::quality::{
+    Flag, LOW_CONFIDENCE, OBSTRUCTED_SHARE, Quality, is_burnt, is_covered, is_lightless,
+};
 use crate::sky::sun::DayPhase;
 
 /// What is recorded of a picture.
@@ -28,9 +30,18 @@ impl Verdict {
     /// neither sky nor cloud. A flag says which of them it was.
     pub fn of(stats: &PictureStats, reading: Option<&Reading>, phase: Option<DayPhase>) -> Self {
         let mut quality = Quality::of(stats, phase);
-        let hidden = quality.has(Flag::Placeholder) || is_lightless(stats) || is_burnt(stats);
+        let hidden = quality.has(Flag::Placeholder)
+            || is_lightless(stats)
+            || is_burnt(stats)
+            || is_covered(stats);
         match reading {
             Some(reading) if !hidden => {
+                if reading
+                    .obstructed
+                    .is_some_and(|share| share > OBSTRUCTED_SHARE)
+                {
+                    quality.add(Flag::LensObstructed);
+                }
                 if reading.confidence < LOW_CONFIDENCE {
                     quality.add(Flag::LowConfidence);
                 }
@@ -59,6 +70,7 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::stats::Evenness;
     use crate::sky::okta::Okta;
 
     /// Measures that nothing speaks against.
@@ -67,10 +79,15 @@ mod tests {
         dark: 0.1,
         bright: 0.01,
         peak: 0.7,
+        bright_middle: 0.01,
         lit_bands: 12,
         plain: 0.05,
         colours: 40,
         bars: 0,
+        middle: Some(Evenness {
+            tint: 0.1,
+            light: 0.2,
+        }),
     };
 
     fn reading(confidence: f64) -> Reading {
@@ -78,6 +95,7 @@ mod tests {
             okta: Okta::ALL[3],
             cloud_fraction: Some(0.4),
             confidence,
+            obstructed: Some(0.1),
             classes: None,
         }
     }
@@ -102,6 +120,12 @@ mod tests {
         ] {
             assert_eq!(told(&FINE, Some(&sure), phase), (3, quality.to_owned()));
         }
+        let spoilt = Reading {
+            obstructed: Some(0.4),
+            ..reading(0.9)
+        };
+        let spoilt = told(&FINE, Some(&spoilt), DayPhase::Day);
+        assert_eq!(spoilt, (3, "lens_obstructed".to_owned()));
         let unsure = told(&FINE, Some(&reading(0.4)), DayPhase::Night);
         assert_eq!(unsure, (3, "night,low_confidence".to_owned()));
     }
@@ -114,8 +138,16 @@ mod tests {
             colours: 8,
             ..FINE
         };
+        let snow = PictureStats {
+            middle: Some(Evenness {
+                tint: 0.005,
+                light: 0.04,
+            }),
+            ..FINE
+        };
         let burnt = PictureStats {
-            bright: 0.85,
+            bright: 0.6,
+            bright_middle: 1.0,
             ..FINE
         };
         let dead = PictureStats {
@@ -129,6 +161,7 @@ mod tests {
             (card, DayPhase::Day, "placeholder"),
             (dead, DayPhase::Day, "dark"),
             (burnt, DayPhase::Day, "overexposed"),
+            (snow, DayPhase::Day, "lens_obstructed"),
             (dead, DayPhase::Night, "night,dark"),
         ] {
             assert_eq!(told(&stats, Some(&sure), phase), (9, quality.to_owned()));

@@ -75,6 +75,7 @@ impl Scene {
             okta: Okta::new(okta).unwrap(),
             cloud_fraction: None,
             confidence: 0.5,
+            obstructed: None,
             classes: None,
         };
         let credit = credit(index, 1, &self.home);

@@ -133,7 +133,7 @@ fn a_sky_that_cannot_be_seen_is_a_nine_with_its_reason() {
     assert_eq!(
         told,
         [
-            "9\t-\t-\tOBSC\tdark,placeholder,no_sky",
+            "9\t-\t-\tOBSC\tdark,no_sky",
             "9\t-\t-\tOBSC\tplaceholder",
             "9\t-\t-\tOBSC\tdark,no_sky"
         ]

@@ -14,14 +14,20 @@ pub struct Blur {
 }
 
 impl Blur {
-    /// Blurs `pixels` (`width`×`height`), of which those count whose weight is above 0.
-    pub fn new(pixels: &[Colour], weights: &[f32], width: u32, height: u32) -> Self {
-        let cell = (width.min(height) / 20).max(2);
+    /// Blurs `pixels` (`width`×`height`), of which those count that `counts` names, in cells of
+    /// which `fineness` lie along the shorter side.
+    pub fn new(
+        pixels: &[Colour],
+        counts: impl Fn(usize) -> bool,
+        (width, height): (u32, u32),
+        fineness: u32,
+    ) -> Self {
+        let cell = (width.min(height) / fineness).max(2);
         let columns = width.div_ceil(cell) as usize;
         let rows = height.div_ceil(cell) as usize;
         let mut sums = vec![[0.0f32; 4]; columns * rows];
-        for (pixel, (colour, weight)) in pixels.iter().zip(weights).enumerate() {
-            if *weight > 0.0 {
+        for (pixel, colour) in pixels.iter().enumerate() {
+            if counts(pixel) {
                 let (x, y) = (pixel as u32 % width, pixel as u32 / width);
                 let sum = &mut sums[(y / cell) as usize * columns + (x / cell) as usize];
                 for (s, c) in sum.iter_mut().zip(colour) {
@@ -74,12 +80,10 @@ mod tests {
     #[test]
     fn an_even_picture_stays_even_and_what_does_not_count_is_left_out() {
         let mut pixels = vec![[0.2, 0.4, 0.6]; 60 * 45];
-        let mut weights = vec![1.0; pixels.len()];
         for i in (0..pixels.len()).step_by(3) {
             pixels[i] = [9.0; 3];
-            weights[i] = 0.0;
         }
-        let blur = Blur::new(&pixels, &weights, 60, 45);
+        let blur = Blur::new(&pixels, |i| i % 3 != 0, (60, 45), 20);
         for (x, y) in [(0.0, 0.0), (59.0, 44.0), (31.3, 20.2)] {
             let got = blur.at(x, y);
             assert!((got[0] - 0.2).abs() < 1e-4 && (got[2] - 0.6).abs() < 1e-4);

@@ -220,7 +220,7 @@ impl Studio {
             .conditions
             .at(spec.seed, longitude, &spec.minutes, slot);
         if now.fault.hides_all() && now.fault != Fault::Overexposed {
-            now.lens = Lens::Clean;
+            (now.lens, now.glare, now.haze) = (Lens::Clean, 0.0, 0.0);
         }
         let light = Light::new(
             weather,

@@ -87,14 +87,14 @@ impl Film {
 
     fn rain(&mut self, rng: &mut Rng) {
         let side = self.side();
-        let count = (6.0 * rng.between(0.0, 2.6).exp()) as usize;
-        let large = rng.between(0.6, 1.3);
+        let count = (8.0 * rng.between(0.0, 2.4).exp()) as usize;
+        let large = rng.between(0.7, 1.8);
         for _ in 0..count {
             let at = [
                 rng.unit() * self.width as f32,
                 rng.unit() * self.height as f32,
             ];
-            let radius = side * large * (0.010 / rng.between(0.16, 1.0)).min(0.055);
+            let radius = side * large * (0.012 / rng.between(0.14, 0.8)).min(0.065);
             let stretch = rng.between(0.85, 1.2);
             let rim = rng.between(0.25, 0.6);
             // A few are there from the beginning, the others fall in the course of the spell.
@@ -141,11 +141,11 @@ impl Film {
         let (s, c) = rng.between(0.0, std::f32::consts::TAU).sin_cos();
         let slide = rng.between(0.2, 1.6);
         let hollow = rng.between(-0.8, 1.2);
-        let edge = rng.between(0.03, 0.10);
+        let edge = rng.between(0.05, 0.20);
         let reach = self.side();
         let mut values = self.field(|noise, x, y, around| {
             let (dx, dy) = (x - 0.5, y - 0.5);
-            let lumps = noise.octaves([x * 2.6, y * 2.6], 6, 0.55, 0.0, |v| v);
+            let lumps = noise.octaves([x * 1.7, y * 1.7], 5, 0.42, 0.0, |v| v);
             0.8 * lumps + slide * (dx * c + dy * s) + hollow * around / reach
         });
         let mut seen: Vec<f32> = values
@@ -199,14 +199,12 @@ impl Film {
     }
 
     fn apply_drops(&self, pixels: &mut [Colour], camera: &Camera) {
-        let before = pixels.to_vec();
-        let (w, h) = (self.width as i32, self.height as i32);
-        let look = |x: f32, y: f32| {
-            let (x, y) = ((x as i32).clamp(0, w - 1), (y as i32).clamp(0, h - 1));
-            camera
-                .direction(x as f32, y as f32)
-                .map(|_| before[(y * w + x) as usize])
-        };
+        let (w, h) = (self.width as f32, self.height as f32);
+        let seen: Vec<bool> = (0..pixels.len() as u32)
+            .map(|i| (i % self.width, i / self.width))
+            .map(|(x, y)| camera.direction(x as f32, y as f32).is_some())
+            .collect();
+        let blurred = Blur::new(pixels, |i| seen[i], (self.width, self.height), 44);
         for drop in &self.drops {
             let [rx, ry] = drop.radii;
             drop.pixels(self.width, self.height, |x, y, away| {
@@ -217,33 +215,32 @@ impl Film {
                 }
                 // A drop is a strong lens: it shows its surroundings upside down, and blurred.
                 let [cx, cy] = [
-                    drop.at[0] - 0.9 * (x as f32 - drop.at[0]),
-                    drop.at[1] - 0.9 * (y as f32 - drop.at[1]),
+                    drop.at[0] - 2.2 * (x as f32 - drop.at[0]),
+                    drop.at[1] - 2.2 * (y as f32 - drop.at[1]),
                 ];
-                let (mut sum, mut count) = ([0.0; 3], 0.0);
-                for i in -1..=1 {
-                    for j in -1..=1 {
-                        let (dx, dy) = (i as f32 * 0.34 * rx, j as f32 * 0.34 * ry);
-                        if let Some(c) = look(cx + dx, cy + dy) {
-                            (0..3).for_each(|k| sum[k] += c[k]);
-                            count += 1.0;
-                        }
-                    }
-                }
-                if count == 0.0 {
-                    return;
+                // Nothing outside the picture is known: what is there looks like the edge.
+                let [cx, cy] = [cx.clamp(0.0, w - 1.0), cy.clamp(0.0, h - 1.0)];
+                let mut mean = [0.0; 3];
+                for (dx, dy) in [(-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5), (0.0, 0.0)] {
+                    let tap = blurred.at(cx + dx * rx, cy + dy * ry);
+                    (0..3).for_each(|k| mean[k] += tap[k] / 5.0);
                 }
                 let below = (y as f32 - drop.at[1]) / ry;
-                let rim = 1.0 - drop.rim * smooth(0.55, 0.98, away);
-                let gleam = 1.06 + 0.10 * below * (1.0 - away);
-                let seen = sum.map(|c| c / count * rim * gleam);
+                let rim = 1.0 - drop.rim * smooth(0.25, 1.05, away).powi(2);
+                let gleam = 1.02 + 0.22 * below * (1.0 - 0.5 * away);
+                let seen = mean.map(|c| c * rim * gleam);
                 pixels[pixel] = blend(&pixels[pixel], &seen, share);
             });
         }
     }
 
     fn apply_dew(&self, pixels: &mut [Colour], camera: &Camera, light: &Light) {
-        let blurred = Blur::new(pixels, &self.cover, self.width, self.height);
+        let blurred = Blur::new(
+            pixels,
+            |i| self.cover[i] > 0.0,
+            (self.width, self.height),
+            20,
+        );
         let mean = blurred.mean;
         let source = if light.sunshine() > 0.0 {
             Some((light.sun, 0.5 * light.sunshine()))
@@ -299,7 +296,7 @@ impl Film {
                 0.0,
                 |v| v,
             );
-            let mut bright = 0.88 + 0.10 * lumps;
+            let mut bright = 0.88 + 0.08 * lumps;
             if light.sunshine() > 0.0
                 && let Some(d) = camera.direction(fx, fy)
             {
@@ -315,13 +312,13 @@ impl Film {
 
 /// How far a drop hides what is behind it, by the distance from its centre (1 at half).
 fn drop_share(away: f32) -> f32 {
-    1.0 - smooth(0.86, 1.14, away)
+    1.0 - smooth(0.78, 1.22, away)
 }
 
 impl Drop {
     fn pixels(&self, width: u32, height: u32, mut each: impl FnMut(u32, u32, f32)) {
         let range = |c: f32, r: f32, limit: u32| {
-            let (from, to) = (c - 1.2 * r, c + 1.2 * r + 1.0);
+            let (from, to) = (c - 1.25 * r, c + 1.25 * r + 1.0);
             from.clamp(0.0, limit as f32) as u32..to.clamp(0.0, limit as f32) as u32
         };
         for y in range(self.at[1], self.radii[1], height) {

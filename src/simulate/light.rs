@@ -119,7 +119,7 @@ impl Palette {
 /// What lights the sky at one moment.
 pub struct Light {
     palette: Palette,
-    weather: Weather,
+    pub(super) weather: Weather,
     /// The sun's direction.
     pub sun: Direction,
     /// Degrees.
@@ -129,9 +129,9 @@ pub struct Light {
     /// How much the moon lights the night, 0 to 1.
     pub moonlight: f32,
     /// Azimuth of the town whose lamps light the horizon.
-    town: Direction,
+    pub(super) town: Direction,
     /// The lights below the night sky, and how strong they are.
-    lights: (Lights, f32),
+    pub(super) lights: (Lights, f32),
     /// How milky the horizon is, beyond the weather's haze, 0 to 1.
     pub milk: f32,
 }
@@ -193,15 +193,6 @@ impl Light {
         )
     }
 
-    /// How much of the stars' light haze and lamps leave, 0 to 1.
-    pub fn starlight(&self) -> f32 {
-        let lamps = match self.lights {
-            (Lights::Town, strength) => 0.45 * strength,
-            _ => 0.0,
-        };
-        (1.0 - lamps) * (1.0 - 0.7 * self.milk)
-    }
-
     /// How strongly the sun's disc shines, 0 to 1.
     pub fn sunshine(&self) -> f32 {
         smooth(-1.5, 4.0, self.sun_elevation)
@@ -254,14 +245,14 @@ impl Light {
     /// How much of what is behind it a strong haze hides, 0 to 1, at a height (the sine).
     pub fn hidden_by_haze(&self, up: f32) -> f32 {
         // By the thickness of the air, with a ground layer that most of the haze is in.
-        1.0 - (-self.milk * (0.05 + 0.16 / (up.max(0.0) + 0.09))).exp()
+        1.0 - (-self.milk * (0.04 + 0.28 / (up.max(0.0) + 0.11))).exp()
     }
 
     /// Lays haze before sky and cloud.
     fn veil(&self, up: f32, horizon: &Colour, colours: &mut Colours) {
         let share = self.hidden_by_haze(up);
         let grey = 0.3 * horizon[0] + 0.5 * horizon[1] + 0.2 * horizon[2];
-        let pale = self.palette.lit[1] * 0.5 + grey * 0.5;
+        let pale = self.palette.lit[1] * 0.55 + grey * 0.45;
         let mut milk: Colour = std::array::from_fn(|i| 0.35 * horizon[i] + 0.65 * pale);
         // What lights the air lights the haze in it.
         let lift = (0.3 * colours.sky[0] + 0.5 * colours.sky[1] + 0.2 * colours.sky[2]) - grey;
@@ -270,67 +261,9 @@ impl Light {
             *colour = blend(colour, &milk, share);
         }
     }
-
-    /// Moon and town by night.
-    fn lamps(
-        &self,
-        direction: Direction,
-        night: f32,
-        up: f32,
-        sky: &mut Colour,
-        lit: &mut Colour,
-        shade: &mut Colour,
-    ) {
-        let m = self.moonlight;
-        let angle = dot(direction, self.moon).clamp(-1.0, 1.0).acos();
-        let halo = m * (0.34 * (-angle / 0.10).exp() + 0.16 * (-angle / 0.38).exp());
-        add(sky, [0.075, 0.095, 0.140], m);
-        add(sky, [0.85, 0.90, 1.0], halo * 0.55);
-        add(lit, [0.27, 0.28, 0.30], m);
-        add(shade, [0.075, 0.08, 0.09], m);
-        add(lit, [1.0, 1.0, 1.0], halo * 1.1);
-        add(shade, [1.0, 0.98, 0.95], halo * 0.8);
-        let facing = {
-            let length = direction[0].hypot(direction[1]).max(1e-6);
-            let flat = [direction[0] / length, direction[1] / length, 0.0];
-            (0.5 + 0.5 * dot(flat, self.town)).powi(2)
-        };
-        let (lights, strength) = self.lights;
-        let low = (-up / 0.13).exp() * (0.25 + 0.75 * facing) * night;
-        let wide = (-up / 0.6).exp() * (0.35 + 0.65 * facing) * night;
-        match lights {
-            Lights::Faint | Lights::Mixed => {
-                add(sky, [0.145, 0.105, 0.065], low);
-                // Low cloud throws the town's light back.
-                add(lit, [0.150, 0.110, 0.070], wide);
-                add(shade, [0.060, 0.042, 0.026], wide);
-            }
-            Lights::None => {
-                // Nothing but the sky lights the cloud, from behind: it is a hole in the stars.
-                let dark = |c: &Colour, k: f32| c.map(|v| v * (1.0 - night * (1.0 - k)));
-                let (air, moon) = ([0.020, 0.030, 0.022], 1.0 - m);
-                add(
-                    sky,
-                    air,
-                    (0.3 + 0.7 * (-up / 0.35).exp()) * night * strength * moon,
-                );
-                let black = 0.30 + 0.70 * (2.0 * m).min(1.0);
-                *lit = dark(lit, black);
-                *shade = dark(shade, black);
-            }
-            Lights::Town => {
-                let all = night * strength * (0.55 + 0.45 * (-up / 0.5).exp());
-                add(sky, [0.060, 0.042, 0.024], all);
-                add(sky, [0.260, 0.180, 0.100], low * strength);
-                // Cloud throws the light of the streets below it back.
-                add(lit, [0.260, 0.172, 0.092], all + 0.8 * wide * strength);
-                add(shade, [0.215, 0.138, 0.070], all + 0.7 * wide * strength);
-            }
-        }
-    }
 }
 
-fn add(colour: &mut Colour, light: Colour, strength: f32) {
+pub(super) fn add(colour: &mut Colour, light: Colour, strength: f32) {
     for (c, l) in colour.iter_mut().zip(light) {
         *c += l * strength;
     }

@@ -22,6 +22,7 @@ mod film;
 mod glare;
 mod grid;
 mod ground;
+mod lamps;
 mod light;
 pub mod mask;
 mod noise;
@@ -30,6 +31,8 @@ mod overlay;
 mod paint;
 pub mod server;
 mod shine;
+#[cfg(test)]
+mod spoilt_tests;
 mod stars;
 #[cfg(test)]
 mod tests;

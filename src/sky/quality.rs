@@ -69,7 +69,7 @@ pub enum Flag {
     Twilight,
     /// Hardly any light: the sky can barely be seen.
     Dark,
-    /// Most of the picture is at the sensor's upper end.
+    /// Much of what is lit is at the sensor's upper end.
     Overexposed,
     /// No picture of the sky: one colour all over, bars, something written on a plain ground.
     Placeholder,

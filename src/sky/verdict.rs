@@ -174,6 +174,7 @@ mod tests {
     fn a_dark_night_with_stars_is_a_reading() {
         let night = PictureStats {
             peak: 0.03,
+            bright: 0.0,
             lit_bands: 9,
             dark: 0.97,
             ..FINE

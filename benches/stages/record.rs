@@ -42,9 +42,9 @@ fn outcome(slot: Slot) -> Outcome {
     Outcome::Observed(Box::new(Observation {
         slot,
         url: format!("http://camera.example/{}/{}", slot.year(), slot.file_name()),
-        okta: Okta::from_fraction(0.4),
+        cover: Okta::from_fraction(0.4).into(),
         cloud_fraction: Some(0.4),
-        confidence: 0.9,
+        confidence: Some(0.9),
         quality: Quality::default(),
         model: "sky-start 1".to_owned(),
         model_sha256: "0".repeat(64),

@@ -36,7 +36,7 @@ CREATE TABLE runs (
     model       TEXT    NOT NULL  -- name and version
 );
 
--- One reading a slot. An ordinary rowid table on purpose: the key's index then is a small tree of
+-- One judged picture a slot. An ordinary rowid table on purpose: the key's index then is a small tree of
 -- its own that answers "which slots are stored" without touching the wide rows.
 CREATE TABLE observations (
     station         TEXT    NOT NULL REFERENCES stations (id),
@@ -44,10 +44,10 @@ CREATE TABLE observations (
     slot_utc        TEXT, -- NULL until Celaje next opens a file that another tool wrote to
     file_name       TEXT    NOT NULL,
     url             TEXT,
-    okta            INTEGER NOT NULL,
-    cloud_fraction  REAL, -- 0 to 1; NULL when the model only classifies
-    confidence      REAL, -- probability that okta is right, 0 to 1
-    category        TEXT, -- SKC FEW SCT BKN OVC
+    okta            INTEGER NOT NULL, -- WMO code 2700: eighths, or 9 where the sky cannot be seen
+    cloud_fraction  REAL, -- 0 to 1; NULL when the model only classifies, and with okta 9
+    confidence      REAL, -- probability that okta is right, 0 to 1; NULL with okta 9
+    category        TEXT, -- SKC FEW SCT BKN OVC, OBSC with okta 9
     description     TEXT,
     quality         TEXT, -- 'ok', or flags with commas between them
     model           TEXT, -- name and version
@@ -73,15 +73,24 @@ CREATE TABLE observations (
             || substr(slot_local, 9, 2) || substr(slot_local, 12, 2)
             || substr(slot_local, 15, 2) || '.jpg'
     ),
-    CONSTRAINT okta_is_0_to_8 CHECK (okta IN (0, 1, 2, 3, 4, 5, 6, 7, 8)),
+    -- Only this program says 9: what other tools write goes by the table of the replaced system.
+    CONSTRAINT okta_is_0_to_9 CHECK (
+        okta IN (0, 1, 2, 3, 4, 5, 6, 7, 8) OR (okta = 9 AND origin = 'celaje')
+    ),
+    CONSTRAINT what_is_not_seen_has_no_amount CHECK (
+        okta <> 9
+        OR (cloud_fraction IS NULL AND confidence IS NULL AND category IS 'OBSC')
+    ),
     CONSTRAINT fraction_is_0_to_1 CHECK (cloud_fraction BETWEEN 0 AND 1),
     CONSTRAINT phase_is_known CHECK (day_phase IN ('day', 'twilight', 'night')),
     CONSTRAINT origin_is_known CHECK (origin IN ('celaje', 'registro_historico')),
     CONSTRAINT celaje_rows_are_whole CHECK (
         origin <> 'celaje' OR (
             slot_utc IS NOT NULL AND url IS NOT NULL
-            AND confidence IS NOT NULL AND confidence BETWEEN 0 AND 1
-            AND category IS NOT NULL AND category IN ('SKC', 'FEW', 'SCT', 'BKN', 'OVC')
+            AND (okta = 9 OR (
+                confidence IS NOT NULL AND confidence BETWEEN 0 AND 1
+                AND category IS NOT NULL AND category IN ('SKC', 'FEW', 'SCT', 'BKN', 'OVC')
+            ))
             AND description IS NOT NULL AND quality IS NOT NULL
             AND model IS NOT NULL AND model_sha256 IS NOT NULL
             AND solar_elevation IS NOT NULL AND day_phase IS NOT NULL

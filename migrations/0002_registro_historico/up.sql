@@ -7,6 +7,10 @@
 --   SQLite hands the statement's own conflict clause to the statements of a trigger.
 -- * A reading supersedes a row of legacy_rows of the same file name, which is then hidden. A row
 --   that is no reading never replaces one: it fails the CHECK on okta, OR IGNORE skips it.
+-- * A picture that does not show the sky (okta 9) is no reading: this name does not show it, and
+--   what it does not show it does not change. A row of the same file name that comes through this
+--   name is taken as if the picture were not there: a reading takes its place, and a row that is
+--   none stands in legacy_rows.
 -- * SQLite counts no rows for a statement on a view: changes() is 0; total_changes() counts.
 -- * SQLite refuses CREATE INDEX on a view, IF NOT EXISTS or not.
 
@@ -22,7 +26,7 @@ SELECT
     model AS modelo_version,
     created_at AS created_at
 FROM observations
-WHERE station = (SELECT id FROM stations WHERE is_home = 1)
+WHERE station = (SELECT id FROM stations WHERE is_home = 1) AND okta <> 9
 UNION ALL
 SELECT
     filename, url_imagen, fecha_captura, octas_predichas, confianza, categoria, descripcion,
@@ -31,7 +35,7 @@ FROM legacy_rows
 WHERE copy > 0 OR NOT EXISTS (
     SELECT 1 FROM observations
     WHERE station = (SELECT id FROM stations WHERE is_home = 1)
-        AND file_name = legacy_rows.filename
+        AND file_name = legacy_rows.filename AND okta <> 9
 );
 
 CREATE TRIGGER registro_historico_insert_reading INSTEAD OF INSERT ON registro_historico
@@ -48,6 +52,10 @@ WHEN coalesce(
         '0.0', '1.0', '2.0', '3.0', '4.0', '5.0', '6.0', '7.0', '8.0'),
     0)
 BEGIN
+    DELETE FROM observations
+    WHERE station = (SELECT id FROM stations WHERE is_home = 1)
+        AND file_name = NEW.filename AND okta = 9;
+
     INSERT INTO observations (
         station, slot_local, file_name, url, okta, confidence, category, description, model,
         created_at, captured_at, origin)
@@ -83,7 +91,8 @@ BEGIN
     SELECT
         station, slot_local, file_name, NEW.octas_predichas, captured_at, 'registro_historico'
     FROM observations
-    WHERE station = (SELECT id FROM stations WHERE is_home = 1) AND file_name = NEW.filename;
+    WHERE station = (SELECT id FROM stations WHERE is_home = 1) AND file_name = NEW.filename
+        AND okta <> 9;
 
     INSERT INTO legacy_rows (
         filename, url_imagen, fecha_captura, octas_predichas, confianza, categoria, descripcion,
@@ -95,6 +104,7 @@ BEGIN
     WHERE NOT EXISTS (
         SELECT 1 FROM observations
         WHERE station = (SELECT id FROM stations WHERE is_home = 1) AND file_name = NEW.filename
+            AND okta <> 9
     );
 END;
 
@@ -128,6 +138,7 @@ BEGIN
     WHERE filename = OLD.filename AND copy = 0 AND NOT EXISTS (
         SELECT 1 FROM observations
         WHERE station = (SELECT id FROM stations WHERE is_home = 1) AND file_name = OLD.filename
+            AND okta <> 9
     );
 END;
 

@@ -12,14 +12,14 @@ use crate::actors::store::{Commit, Finished};
 use crate::error::Failure;
 use crate::image::prepare::Frame;
 use crate::model::backend::{Backend, BackendError, Engine};
-use crate::model::reading::{Reading, ReadingError, run_batch};
+use crate::model::reading::{Reading, ReadingError, if_sky, run_batch};
 use crate::model::source::Model;
 use crate::pipeline::credit::Credit;
 use crate::pipeline::outcome::{Miss, MissReason, Observation, Outcome};
 use crate::pipeline::slot::Slot;
 use crate::say;
-use crate::sky::quality::Quality;
 use crate::sky::sun::{self, DayPhase};
+use crate::sky::verdict::Verdict;
 use crate::station::Station;
 
 /// Runs frames together; answered when their outcomes are on the way to the store.
@@ -87,18 +87,14 @@ impl SessionActor {
                 return self.shared.store.do_send(Commit(failed.collect()));
             }
         };
-        let finished = batch
-            .into_iter()
-            .zip(readings)
-            .map(|(infer, reading)| match reading {
-                Ok(reading) => self.observed(infer, reading),
-                Err(ReadingError::NoSky) => missed(
-                    infer.credit,
-                    MissReason::NoSky,
-                    ReadingError::NoSky.to_string(),
-                ),
-                Err(error) => missed(infer.credit, MissReason::Model, error.to_string()),
-            });
+        let finished =
+            batch
+                .into_iter()
+                .zip(readings)
+                .map(|(infer, reading)| match if_sky(reading) {
+                    Ok(reading) => self.observed(infer, reading.as_ref()),
+                    Err(what) => missed(infer.credit, MissReason::Model, what),
+                });
         self.shared.store.do_send(Commit(finished.collect()));
     }
 
@@ -121,7 +117,7 @@ impl SessionActor {
         )
     }
 
-    fn observed(&self, Infer { frame, url, credit }: Infer, reading: Reading) -> Finished {
+    fn observed(&self, Infer { frame, url, credit }: Infer, reading: Option<&Reading>) -> Finished {
         let SessionShared { station, model, .. } = self.shared.as_ref();
         let outcome = Outcome::Observed(Box::new(observation(
             station,
@@ -129,33 +125,40 @@ impl SessionActor {
             credit.slot(),
             url,
             &frame,
-            &reading,
+            reading,
         )));
         Finished { outcome, credit }
     }
 }
 
-/// The row of a reading.
+/// The row of a picture; `reading` is none where the network finds no sky in it.
 pub fn observation(
     station: &Station,
     model: &Model,
     slot: Slot,
     url: String,
     frame: &Frame,
-    reading: &Reading,
+    reading: Option<&Reading>,
 ) -> Observation {
     let sun = sun::position(slot.utc(), station.latitude, station.longitude);
+    let day_phase = DayPhase::from_elevation(sun.elevation);
+    let Verdict {
+        cover,
+        cloud_fraction,
+        confidence,
+        quality,
+    } = Verdict::of(&frame.stats, reading, Some(day_phase));
     Observation {
         slot,
         url,
-        okta: reading.okta,
-        cloud_fraction: reading.cloud_fraction,
-        confidence: reading.confidence,
-        quality: Quality::of(&frame.stats, reading.confidence),
+        cover,
+        cloud_fraction,
+        confidence,
+        quality,
         model: model.label(),
         model_sha256: model.sha256.clone(),
         solar_elevation: sun.elevation,
-        day_phase: DayPhase::from_elevation(sun.elevation),
+        day_phase,
         width: frame.width,
         height: frame.height,
         image_sha256: frame.sha256.clone(),

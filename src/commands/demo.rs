@@ -1,6 +1,6 @@
 //! `celaje demo`: a simulated camera, a backfill of its last days, a plot.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -188,11 +188,13 @@ fn draw_plot(
         .slots(&station.minutes, station.zone)
         .map(Slot::local)
         .collect();
+    // A sky that could not be seen is neither a mark nor a miss: its place is hatched.
+    let stored: HashSet<NaiveDateTime> = readings.iter().map(|reading| reading.slot).collect();
     let readings: Vec<Reading> = readings.iter().filter_map(chart_reading).collect();
     let misses: Vec<NaiveDateTime> = slots
         .iter()
         .copied()
-        .filter(|slot| !readings.iter().any(|reading| reading.local == *slot))
+        .filter(|slot| !stored.contains(slot))
         .collect();
     let end = range.to() + TimeDelta::minutes(1);
     let svg = Timeline {
@@ -227,10 +229,11 @@ fn draw_plot(
     output::replace_file(path, &png).map_err(|e| cannot(e.to_string()))
 }
 
+/// None where there is no amount to draw.
 fn chart_reading(reading: &crate::store::Reading) -> Option<Reading> {
     Some(Reading {
         local: reading.slot,
-        okta: reading.okta,
+        okta: reading.cover.okta()?,
         cloud_fraction: reading.cloud_fraction,
         confidence: reading.confidence.unwrap_or(0.0),
         phase: reading.day_phase?,
@@ -246,7 +249,7 @@ fn tell(
 ) -> Result<()> {
     let by_slot: HashMap<NaiveDateTime, Okta> = readings
         .iter()
-        .map(|reading| (reading.slot, reading.okta))
+        .filter_map(|reading| Some((reading.slot, reading.cover.okta()?)))
         .collect();
     let mut values = Vec::new();
     let mut scores = [Score::default(), Score::default()];

@@ -115,7 +115,8 @@ pub fn prepare_decoded(
     let pixels = resize(picture, taken, size, content, input.filter)
         .map_err(|error| PictureError::Corrupt(error.to_string()))?;
     let unit = |n: u32, of: u32| f64::from(n) / f64::from(of);
-    let mut frame = Frame {
+    let stats = PictureStats::of(&pixels, size.0, content);
+    Ok(Frame {
         pixels,
         geometry: Geometry {
             input: size,
@@ -130,13 +131,8 @@ pub fn prepare_decoded(
         width,
         height,
         sha256,
-        stats: PictureStats::default(),
-    };
-    frame.stats = PictureStats::of((content.top..content.top + content.height).flat_map(|y| {
-        let frame = &frame;
-        (content.left..content.left + content.width).map(move |x| frame.pixel(x, y))
-    }));
-    Ok(frame)
+        stats,
+    })
 }
 
 /// SHA-256 of a picture's bytes, lower-case hexadecimal.

@@ -4,7 +4,6 @@ use crate::image::prepare::{Frame, judged_region};
 use crate::model::backend::{Backend, BackendError, InputBatch, OutputBatch};
 use crate::model::manifest::{Calibration, Input, Kind, Manifest, TensorLayout};
 use crate::model::segmentation::{Logits, logit, segment};
-use crate::pipeline::outcome::MissReason;
 use crate::sky::okta::Okta;
 use crate::station::region::Region;
 
@@ -20,6 +19,9 @@ pub struct Reading {
     pub cloud_fraction: Option<f64>,
     /// Probability that `okta` is right, 0 to 1.
     pub confidence: f64,
+    /// Of the cells in the middle of the picture that are not dark, the share that was taken for
+    /// neither sky nor cloud; none from a classification, and where all of it is dark.
+    pub obstructed: Option<f64>,
     /// What each cell was taken for, when asked for; none from a classification.
     pub classes: Option<ClassMap>,
 }
@@ -70,13 +72,16 @@ pub enum ReadingError {
     Model(String),
 }
 
-impl ReadingError {
-    /// The reason under which a slot with such a picture is missed.
-    pub const fn reason(&self) -> MissReason {
-        match self {
-            Self::NoSky => MissReason::NoSky,
-            Self::Model(_) => MissReason::Model,
-        }
+/// The reading, or none where the network finds no sky: that is no failure, but says something about
+/// the picture ([`verdict`](crate::sky::verdict)).
+///
+/// # Errors
+/// What is wrong with the network's numbers.
+pub fn if_sky(result: Result<Reading, ReadingError>) -> Result<Option<Reading>, String> {
+    match result {
+        Ok(reading) => Ok(Some(reading)),
+        Err(ReadingError::NoSky) => Ok(None),
+        Err(ReadingError::Model(what)) => Err(what),
     }
 }
 
@@ -154,6 +159,7 @@ fn classify(
         okta: Okta::ALL[best],
         cloud_fraction: None,
         confidence: 1.0 / sum,
+        obstructed: None,
         classes: None,
     })
 }

@@ -1,7 +1,7 @@
 //! A segmentation's cells to a cloud fraction.
 
 use crate::image::prepare::Frame;
-use crate::image::stats::{colourfulness, luminance};
+use crate::image::stats::{LIGHT, colourfulness, level, luminance};
 use crate::model::manifest::{Activation, Calibration, Manifest, TensorLayout};
 use crate::model::reading::{Cell, ClassMap, LEAST_SKY, Reading, ReadingError};
 use crate::sky::confidence::{self, Evidence};
@@ -154,6 +154,7 @@ pub(super) fn segment(
         cells,
     };
     let (light, colour) = look(frame, &classes);
+    let obstructed = obstructed(frame, &classes);
     let evidence = Evidence {
         fraction,
         expected_error: error / judged as f64,
@@ -165,8 +166,34 @@ pub(super) fn segment(
         okta,
         cloud_fraction: Some(fraction),
         confidence: confidence::probability(okta, &evidence, calibration),
+        obstructed,
         classes: keep_classes.then_some(classes),
     })
+}
+
+/// Radius of the middle of a picture, in widths and heights of it.
+const MIDDLE: f64 = 0.25;
+
+/// Of the lit cells in the middle of the picture, the share that is background.
+fn obstructed(frame: &Frame, classes: &ClassMap) -> Option<f64> {
+    let (width, height) = frame.geometry.input;
+    let content = frame.geometry.content;
+    let (mut background, mut lit) = (0u32, 0u32);
+    for row in 0..classes.height {
+        let y = (f64::from(row) + 0.5) * f64::from(height) / f64::from(classes.height);
+        let v = (y - f64::from(content.top)) / f64::from(content.height) - 0.5;
+        for column in 0..classes.width {
+            let x = (f64::from(column) + 0.5) * f64::from(width) / f64::from(classes.width);
+            let u = (x - f64::from(content.left)) / f64::from(content.width) - 0.5;
+            let cell = classes.at(column, row);
+            let inside = u.hypot(v) <= MIDDLE && cell != Cell::Outside;
+            if inside && level(frame.pixel(x as u32, y as u32)) >= LIGHT {
+                lit += 1;
+                background += u32::from(cell == Cell::Background);
+            }
+        }
+    }
+    (lit > 0).then(|| f64::from(background) / f64::from(lit))
 }
 
 /// Mean luminance and colourfulness of the pixels under cells of sky or cloud.

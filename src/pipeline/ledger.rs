@@ -149,7 +149,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_balances(fates in proptest::collection::vec(0usize..21, 0..200)) {
+        fn it_balances(fates in proptest::collection::vec(0..5 + MissReason::ALL.len(), 0..200)) {
             let mut ledger = Ledger::default();
             let mut booked = 0;
             for pick in fates {

@@ -1,7 +1,7 @@
 //! What became of a slot: an observation, or a miss with its reason.
 
 use crate::pipeline::slot::Slot;
-use crate::sky::okta::Okta;
+use crate::sky::cover::Cover;
 use crate::sky::quality::Quality;
 use crate::sky::sun::DayPhase;
 
@@ -12,14 +12,15 @@ pub struct Observation {
     pub slot: Slot,
     /// Where the picture came from.
     pub url: String,
-    /// Cloud amount, 0 to 8.
-    pub okta: Okta,
+    /// Cloud amount, or that the sky cannot be seen.
+    pub cover: Cover,
     /// Cloud / (cloud + sky) inside the region of interest, 0 to 1; none when the model only
-    /// classifies.
+    /// classifies, and where the sky cannot be seen.
     pub cloud_fraction: Option<f64>,
-    /// Probability that `okta` is right, 0 to 1.
-    pub confidence: f64,
-    /// What is to be known about the picture before the okta is believed.
+    /// Probability that the amount is right, 0 to 1; none where the sky cannot be seen.
+    pub confidence: Option<f64>,
+    /// What is to be known about the picture before the amount is believed; whether the camera is
+    /// frozen is the record's to say, which knows the picture before.
     pub quality: Quality,
     /// Name and version of the model.
     pub model: String,
@@ -66,8 +67,6 @@ pub enum MissReason {
     Corrupt,
     /// More pixels than the limit allows: a decompression bomb.
     TooManyPixels,
-    /// The model finds neither sky nor cloud in the region of interest.
-    NoSky,
     /// The model failed, or gave numbers that are none.
     Model,
     /// The slot made an actor fail twice.
@@ -76,7 +75,7 @@ pub enum MissReason {
 
 impl MissReason {
     /// Every reason, in the order of the pipeline.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 15] = [
         Self::NotFound,
         Self::HttpStatus,
         Self::Timeout,
@@ -90,7 +89,6 @@ impl MissReason {
         Self::Truncated,
         Self::Corrupt,
         Self::TooManyPixels,
-        Self::NoSky,
         Self::Model,
         Self::Poison,
     ];
@@ -111,7 +109,6 @@ impl MissReason {
             Self::Truncated => "truncated",
             Self::Corrupt => "corrupt",
             Self::TooManyPixels => "too_many_pixels",
-            Self::NoSky => "no_sky",
             Self::Model => "model",
             Self::Poison => "poison",
         }

@@ -7,6 +7,7 @@ use diesel::upsert::excluded;
 use crate::pipeline::outcome::{Miss, Observation, Outcome};
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
+use crate::store::frozen;
 use crate::store::rows::{MissRow, ObservationRow, slot_text, timestamp};
 use crate::store::runs::{self, RunId};
 use crate::store::schema::{misses, observations};
@@ -37,7 +38,8 @@ impl Database {
     /// Writes outcomes of the database's station in one transaction, all or none; one answer for
     /// each, in their order.
     ///
-    /// An observation ends the slot's miss. A further miss of a slot adds its attempts to the
+    /// An observation ends the slot's miss. Whether it, or the one after it, is `frozen` is settled
+    /// with it. A further miss of a slot adds its attempts to the
     /// former ones. The run's counts of new, duplicate and missed slots grow with the same
     /// transaction (a replaced row counts as a duplicate, as in the ledger), so that they are true for what is stored even
     /// after a crash.
@@ -103,17 +105,26 @@ impl Target<'_> {
                 answer = Committed::Replaced;
             }
         }
-        let row = ObservationRow::new(self.station, self.slot, observation, self.now, self.run.0);
+        let bytes = &observation.image_sha256;
+        let frozen = frozen::repeats_the_one_before(connection, self.station, self.slot, bytes)?;
+        let row = ObservationRow::new(
+            self.station,
+            self.slot,
+            observation,
+            frozen,
+            self.now,
+            self.run.0,
+        );
         let written = diesel::insert_into(observations::table)
             .values(row)
             .on_conflict((observations::station, observations::slot_local))
             .do_nothing()
             .execute(connection)?;
-        Ok(if written == 0 {
-            Committed::Duplicate
-        } else {
-            answer
-        })
+        if written == 0 {
+            return Ok(Committed::Duplicate);
+        }
+        frozen::settle_the_one_after(connection, self.station, self.slot, bytes)?;
+        Ok(answer)
     }
 
     fn miss(&self, connection: &mut SqliteConnection, miss: &Miss) -> Result<Committed, Fault> {

@@ -18,6 +18,7 @@ mod commit;
 mod completion;
 mod connection;
 pub mod error;
+mod frozen;
 mod lock;
 mod queries;
 pub mod rows;

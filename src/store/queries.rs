@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Text};
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::MissReason;
 use crate::pipeline::slot::SlotRange;
-use crate::sky::okta::Okta;
+use crate::sky::cover::Cover;
 use crate::sky::sun::DayPhase;
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
@@ -21,11 +21,12 @@ use crate::store::schema::{misses, observations, year_layouts};
 pub struct Reading {
     /// Station local time.
     pub slot: NaiveDateTime,
-    /// Cloud amount.
-    pub okta: Okta,
+    /// Cloud amount, or that the sky could not be seen.
+    pub cover: Cover,
     /// Cloud fraction, 0 to 1; none when the model only classified.
     pub cloud_fraction: Option<f64>,
-    /// Probability that the okta is right, 0 to 1; none when another tool did not say.
+    /// Probability that the amount is right, 0 to 1; none when another tool did not say, and where
+    /// the sky could not be seen.
     pub confidence: Option<f64>,
     /// None until a row that another tool wrote has been completed.
     pub day_phase: Option<DayPhase>,
@@ -127,7 +128,7 @@ impl Database {
             let reading = |(slot, okta, cloud_fraction, confidence, phase): Row| {
                 Some(Reading {
                     slot: parse_slot(&slot)?,
-                    okta: u8::try_from(okta).ok().and_then(Okta::new)?,
+                    cover: u8::try_from(okta).ok().and_then(Cover::from_code)?,
                     cloud_fraction,
                     confidence,
                     day_phase: phase.and_then(|name| {

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use crate::pipeline::outcome::{Miss, Observation};
+use crate::sky::quality::with_frozen;
 use crate::station::Station;
 use crate::store::schema::{misses, observations, stations};
 
@@ -91,7 +92,7 @@ pub(super) struct ObservationRow<'a> {
     url: &'a str,
     okta: i32,
     cloud_fraction: Option<f64>,
-    confidence: f64,
+    confidence: Option<f64>,
     category: &'static str,
     description: &'static str,
     quality: String,
@@ -109,27 +110,28 @@ pub(super) struct ObservationRow<'a> {
 }
 
 impl<'a> ObservationRow<'a> {
-    /// `slot_local` is [`slot_text`] of the observation's slot, `now` a [`timestamp`].
+    /// `slot_local` is [`slot_text`] of the observation's slot, `frozen` whether its bytes are those
+    /// of the row before, `now` a [`timestamp`].
     pub(super) fn new(
         station: &'a str,
         slot_local: &'a str,
         observation: &'a Observation,
+        frozen: bool,
         now: &'a str,
         run_id: i64,
     ) -> Self {
-        let category = observation.okta.category();
         Self {
             station,
             slot_local,
             slot_utc: utc_text(observation.slot.utc()),
             file_name: observation.slot.file_name(),
             url: &observation.url,
-            okta: i32::from(observation.okta.eighths()),
+            okta: i32::from(observation.cover.code()),
             cloud_fraction: observation.cloud_fraction,
             confidence: observation.confidence,
-            category: category.as_str(),
-            description: category.description(),
-            quality: observation.quality.to_string(),
+            category: observation.cover.category(),
+            description: observation.cover.description(),
+            quality: with_frozen(&observation.quality.to_string(), frozen),
             model: &observation.model,
             model_sha256: &observation.model_sha256,
             solar_elevation: observation.solar_elevation,

@@ -14,6 +14,7 @@ use celaje::model::source::Model;
 use celaje::pipeline::credit::{Home, Returned};
 use celaje::pipeline::outcome::{MissReason, Observation, Outcome};
 use celaje::pipeline::slot::Slot;
+use celaje::sky::cover::Cover;
 use celaje::sky::sun::DayPhase;
 
 use crate::support::judge::{self, Judge, Trouble};
@@ -102,7 +103,7 @@ async fn a_batch_becomes_observations_in_its_order() {
         .map(|f| {
             (
                 f.credit.slot(),
-                observed(f).okta.eighths(),
+                observed(f).cover.code(),
                 observed(f).url.as_str(),
             )
         })
@@ -122,7 +123,7 @@ async fn a_batch_becomes_observations_in_its_order() {
     );
     assert_eq!(one.model_sha256, judge::model().sha256);
     assert_eq!(one.image_sha256, frame(3, FINE).sha256);
-    assert!(one.confidence > 0.99 && one.cloud_fraction.is_none());
+    assert!(one.confidence > Some(0.99) && one.cloud_fraction.is_none());
     // Half past midnight in Tierra del Fuego.
     assert!(one.solar_elevation < -18.0 && one.day_phase == DayPhase::Night);
 }
@@ -134,9 +135,9 @@ async fn numbers_that_are_none_miss_their_own_picture_alone() {
         .run(&[(1, 1, FINE), (2, 1, Trouble::NotANumber), (3, 1, FINE)])
         .await;
     let Commit(finished) = scene.commits.next().await;
-    assert_eq!(observed(&finished[0]).okta.eighths(), 1);
+    assert_eq!(observed(&finished[0]).cover.code(), 1);
     assert_eq!(missed(&finished[1]), MissReason::Model);
-    assert_eq!(observed(&finished[2]).okta.eighths(), 3);
+    assert_eq!(observed(&finished[2]).cover.code(), 3);
 }
 
 #[actix::test]
@@ -154,7 +155,7 @@ async fn a_batch_that_fails_is_tried_again_and_who_fails_alone_is_missed() {
         assert_eq!(missed(&finished[0]), MissReason::Model);
         scene.run(&[(1, 2, FINE)]).await;
         let Commit(finished) = scene.commits.next().await;
-        assert_eq!(observed(&finished[0]).okta.eighths(), 1);
+        assert_eq!(observed(&finished[0]).cover.code(), 1);
         scene.failures.nothing().await;
     }
 }
@@ -171,7 +172,7 @@ async fn an_output_of_another_form_is_the_models_fault() {
 }
 
 #[actix::test]
-async fn a_picture_without_sky_is_told_apart() {
+async fn a_picture_without_sky_is_obscured() {
     let mut model = Model::bundled().unwrap();
     (model.manifest.input.width, model.manifest.input.height) = (16, 16);
     let mut background = vec![0.0; 3 * 16];
@@ -183,7 +184,9 @@ async fn a_picture_without_sky_is_told_apart() {
     let mut scene = Scene::with_model(Arc::new(engine), Arc::new(model));
     scene.run(&[(1, 1, FINE)]).await;
     let Commit(finished) = scene.commits.next().await;
-    assert_eq!(missed(&finished[0]), MissReason::NoSky);
+    let one = observed(&finished[0]);
+    assert_eq!((one.cover, one.confidence), (Cover::Obscured, None));
+    assert_eq!(one.quality.to_string(), "night,no_sky");
 }
 
 #[actix::test]
@@ -201,7 +204,7 @@ async fn a_panic_costs_its_batch_and_its_session_alone() {
         assert_eq!(scene.lost().await, (slot(2), round));
         scene.run(&[(5, 1, FINE)]).await;
         let commit = scene.commits.next().await;
-        assert_eq!(observed(&commit.0[0]).okta.eighths(), 5);
+        assert_eq!(observed(&commit.0[0]).cover.code(), 5);
         assert_eq!(judge.sessions(), 1 + round as usize);
         stored.push(commit);
     }

@@ -75,6 +75,7 @@ impl Scene {
             okta: Okta::new(okta).unwrap(),
             cloud_fraction: None,
             confidence: 0.5,
+            obstructed: None,
             classes: None,
         };
         let credit = credit(index, 1, &self.home);
@@ -84,7 +85,7 @@ impl Scene {
             credit.slot(),
             "http://host/a".to_owned(),
             &frame(okta, Trouble::None),
-            &reading,
+            Some(&reading),
         )));
         Finished { outcome, credit }
     }

@@ -141,7 +141,7 @@ fn okta(index: usize) -> u8 {
 
 /// The picture of the slot in this place.
 fn picture(index: usize) -> Vec<u8> {
-    pictures::flat([okta(index) * 30, 40, 200])
+    pictures::shaded([okta(index) * 30, 40, 200])
 }
 
 /// A server with a picture for every slot of 2024-03-01 in both layouts.

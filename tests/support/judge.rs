@@ -1,4 +1,4 @@
-//! An engine for tests that judges a picture by its colour: red tells the okta, green a fault.
+//! An engine for tests that judges a picture by its mean colour: red tells the okta, green a fault.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,7 +32,7 @@ const TROUBLES: [Trouble; 5] = [
 
 /// A picture that is judged to show `okta`; `mark` makes its bytes its own.
 pub fn picture(okta: u8, trouble: Trouble, mark: u8) -> Vec<u8> {
-    pictures::flat([okta * 30, trouble as u8 * 60, mark])
+    pictures::shaded([okta * 30, trouble as u8 * 60, mark])
 }
 
 /// The model that [`Judge`] runs: nine classes, 16×16.

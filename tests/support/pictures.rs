@@ -15,17 +15,30 @@ pub fn encoded(image: &RgbImage) -> Vec<u8> {
 /// A JPEG of blue sky whose upper part, `cloud` of its height, is white.
 pub fn jpeg(cloud: f64) -> Vec<u8> {
     encoded(&RgbImage::from_fn(96, 72, |_, y| {
-        if f64::from(y) < cloud * 72.0 {
-            Rgb([225, 225, 228])
+        let colour = if f64::from(y) < cloud * 72.0 {
+            [225, 225, 228]
         } else {
-            Rgb([60, 110, 200])
-        }
+            [60, 110, 200]
+        };
+        shade(colour, y, 72)
     }))
 }
 
-/// A JPEG of one colour.
+/// A JPEG that is this colour in the mean, or nearly, and darker above than below as a sky is: one
+/// of a single colour would be taken for a test card.
+pub fn shaded(colour: [u8; 3]) -> Vec<u8> {
+    encoded(&RgbImage::from_fn(48, 32, |_, y| shade(colour, y, 32)))
+}
+
+/// A JPEG of one colour: no picture of a sky.
 pub fn flat(colour: [u8; 3]) -> Vec<u8> {
     encoded(&RgbImage::from_pixel(48, 32, Rgb(colour)))
+}
+
+/// `colour` in row `y` of `height`, up to 24 levels darker or lighter.
+fn shade(colour: [u8; 3], y: u32, height: u32) -> Rgb<u8> {
+    let step = 48 * y as i16 / height as i16 - 24;
+    Rgb(colour.map(|c| (i16::from(c) + step).clamp(0, 255) as u8))
 }
 
 /// A PNG whose header promises more pixels than anyone should decode.

@@ -55,7 +55,7 @@ impl Rows {
             Ok(seen) => (Some(seen.sample), ""),
             Err(why) => (None, why),
         };
-        let quality = seen.ok().and_then(|seen| seen.quality.as_ref());
+        let quality = seen.ok().map(|seen| &seen.quality);
         let of = |value: fn(crate::evaluate::figures::Sample) -> Option<f64>| {
             share(sample.and_then(value))
         };

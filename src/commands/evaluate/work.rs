@@ -14,8 +14,7 @@ use crate::text::Text;
 /// What came of a label.
 pub(super) struct Seen {
     pub(super) sample: Sample,
-    /// None of a picture without an okta.
-    pub(super) quality: Option<Quality>,
+    pub(super) quality: Quality,
 }
 
 /// Judges the picture of `label`.
@@ -68,11 +67,6 @@ pub(super) fn see(worker: &mut Worker<'_>, label: &Label, limits: &Limits) -> Re
                 "no tiene la forma de su imagen"
             ),
         )),
-        // The picture was judged; that no okta came of it is the model's doing.
-        Err(trouble) if trouble.reason == MissReason::NoSky => Ok(Seen {
-            sample: nothing,
-            quality: None,
-        }),
         Err(trouble) => Err(unusable(label, &label.path, &trouble)),
     }
 }
@@ -83,19 +77,23 @@ fn compare(judged: Judged<'_>, mask: Option<&Decoded>, nothing: Sample) -> Optio
     if mask.is_some_and(|mask| !pixels::fits(mask, (frame.width, frame.height))) {
         return None;
     }
-    let classes = judged.reading.classes.as_ref();
+    let verdict = judged.verdict;
+    let classes = judged
+        .reading
+        .as_ref()
+        .and_then(|reading| reading.classes.as_ref());
     let pixel_accuracy = mask
         .zip(classes)
         .and_then(|(mask, classes)| pixels::accuracy(mask, classes, &frame.geometry));
     Some(Seen {
         sample: Sample {
-            okta_read: Some(judged.reading.okta),
-            fraction_read: judged.reading.cloud_fraction,
-            confidence: Some(judged.reading.confidence),
+            okta_read: verdict.cover.okta(),
+            fraction_read: verdict.cloud_fraction,
+            confidence: verdict.confidence,
             pixel_accuracy,
             ..nothing
         },
-        quality: Some(judged.quality),
+        quality: verdict.quality,
     })
 }
 

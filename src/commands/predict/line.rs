@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::commands::predict::work::Trouble;
-use crate::model::reading::Reading;
-use crate::sky::quality::Quality;
+use crate::sky::verdict::Verdict;
 
 /// The answer for one picture.
 #[derive(Debug)]
@@ -19,8 +18,7 @@ pub(super) struct Answer {
 /// A picture that was read.
 #[derive(Debug)]
 pub(super) struct Seen {
-    pub(super) reading: Reading,
-    pub(super) quality: Quality,
+    pub(super) verdict: Verdict,
     pub(super) overlay: Option<PathBuf>,
 }
 
@@ -30,22 +28,20 @@ impl Answer {
     }
 
     /// `path`, okta, cloud fraction, confidence, category and quality with tabs between them; `-`
-    /// stands for what a classification does not give. Or `path`, `error`, reason and detail.
+    /// stands for what a classification does not give, or a sky that cannot be seen. Or `path`, `error`, reason and detail.
     pub(super) fn text(&self) -> String {
         // A name with a line break or a tab in it still makes one line of as many fields.
         let path = one_line(&self.path.to_string_lossy());
         match &self.result {
-            Ok(Seen {
-                reading, quality, ..
-            }) => {
-                let fraction = reading
-                    .cloud_fraction
-                    .map_or("-".to_owned(), |fraction| format!("{fraction:.3}"));
-                let category = reading.okta.category().as_str();
-                format!(
-                    "{path}\t{}\t{fraction}\t{:.3}\t{category}\t{quality}",
-                    reading.okta, reading.confidence
-                )
+            Ok(Seen { verdict, .. }) => {
+                let or_dash = |value: Option<f64>| {
+                    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
+                };
+                let fraction = or_dash(verdict.cloud_fraction);
+                let confidence = or_dash(verdict.confidence);
+                let (cover, quality) = (verdict.cover, &verdict.quality);
+                let category = cover.category();
+                format!("{path}\t{cover}\t{fraction}\t{confidence}\t{category}\t{quality}")
             }
             Err(Trouble { reason, detail }) => {
                 format!("{path}\terror\t{}\t{}", reason.as_str(), one_line(detail))
@@ -57,17 +53,13 @@ impl Answer {
     pub(super) fn json(&self) -> String {
         let path = self.path.to_string_lossy();
         let line = match &self.result {
-            Ok(Seen {
-                reading,
-                quality,
-                overlay,
-            }) => serde_json::to_string(&SeenLine {
+            Ok(Seen { verdict, overlay }) => serde_json::to_string(&SeenLine {
                 path,
-                octas: reading.okta.eighths(),
-                cloud_fraction: reading.cloud_fraction.map(rounded),
-                confidence: rounded(reading.confidence),
-                category: reading.okta.category().as_str(),
-                quality: quality.to_string(),
+                octas: verdict.cover.code(),
+                cloud_fraction: verdict.cloud_fraction.map(rounded),
+                confidence: verdict.confidence.map(rounded),
+                category: verdict.cover.category(),
+                quality: verdict.quality.to_string(),
                 overlay: overlay.as_deref().map(Path::to_string_lossy),
             }),
             Err(Trouble { reason, detail }) => serde_json::to_string(&TroubleLine {
@@ -87,7 +79,7 @@ struct SeenLine<'a> {
     path: Cow<'a, str>,
     octas: u8,
     cloud_fraction: Option<f64>,
-    confidence: f64,
+    confidence: Option<f64>,
     category: &'a str,
     quality: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,19 +107,23 @@ fn rounded(value: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::pipeline::outcome::MissReason;
+    use crate::sky::cover::Cover;
     use crate::sky::okta::Okta;
+    use crate::sky::quality::{Flag, Quality};
     use serde_json::{Value, json};
 
     fn answer(cloud_fraction: Option<f64>) -> Answer {
-        let reading = Reading {
-            okta: Okta::ALL[3],
+        of(Verdict {
+            cover: Okta::ALL[3].into(),
             cloud_fraction,
-            confidence: 0.876_54,
-            classes: None,
-        };
-        let seen = Seen {
-            reading,
+            confidence: Some(0.876_54),
             quality: Quality::default(),
+        })
+    }
+
+    fn of(verdict: Verdict) -> Answer {
+        let seen = Seen {
+            verdict,
             overlay: None,
         };
         Answer {
@@ -148,6 +144,25 @@ mod tests {
             object,
             json!({"path": "a\tb.jpg", "octas": 3, "cloud_fraction": 0.3813, "confidence": 0.8765,
                    "category": "SCT", "quality": "ok"})
+        );
+    }
+
+    #[test]
+    fn a_sky_that_cannot_be_seen_has_no_numbers() {
+        let mut quality = Quality::default();
+        quality.add(Flag::Placeholder);
+        let answer = of(Verdict {
+            cover: Cover::Obscured,
+            cloud_fraction: None,
+            confidence: None,
+            quality,
+        });
+        assert_eq!(answer.text(), "a b.jpg\t9\t-\t-\tOBSC\tplaceholder");
+        let object: Value = serde_json::from_str(&answer.json()).unwrap();
+        assert_eq!(
+            object,
+            json!({"path": "a\tb.jpg", "octas": 9, "cloud_fraction": null, "confidence": null,
+                   "category": "OBSC", "quality": "placeholder"})
         );
     }
 

@@ -180,15 +180,14 @@ pub(super) fn workers<'a>(
 /// Reads a picture, and draws it where that is wanted.
 fn answer(worker: &mut Worker<'_>, Job { path, overlay }: Job) -> Answer {
     let result = worker.judge(&path, |judged| {
-        if let Some(target) = &overlay {
-            work::draw(&judged, target)?;
+        // Where the network finds no sky there is nothing to mark.
+        let overlay = overlay.clone().filter(|_| judged.reading.is_some());
+        if let (Some(target), Some(reading)) = (&overlay, &judged.reading) {
+            work::draw(&judged, reading, target)?;
         }
-        let mut reading = judged.reading;
-        reading.classes = None;
         Ok(Seen {
-            reading,
-            quality: judged.quality,
-            overlay: overlay.clone(),
+            verdict: judged.verdict,
+            overlay,
         })
     });
     Answer { path, result }

@@ -13,18 +13,18 @@ use crate::image::overlay;
 use crate::image::prepare::{Frame, prepare_decoded, sha256};
 use crate::model::backend::{Backend, Engine};
 use crate::model::manifest::Manifest;
-use crate::model::reading::{Reading, run_one};
+use crate::model::reading::{Reading, if_sky, run_one};
 use crate::pipeline::outcome::MissReason;
-use crate::sky::quality::Quality;
+use crate::sky::verdict::Verdict;
 use crate::station::region::Region;
 
 /// A picture that was judged.
 pub(in crate::commands) struct Judged<'a> {
     pub(in crate::commands) picture: &'a Decoded,
     pub(in crate::commands) frame: &'a Frame,
-    /// With its class map, from a segmentation.
-    pub(in crate::commands) reading: Reading,
-    pub(in crate::commands) quality: Quality,
+    /// With its class map, from a segmentation; none where the network finds no sky.
+    pub(in crate::commands) reading: Option<Reading>,
+    pub(in crate::commands) verdict: Verdict,
 }
 
 /// Why a picture was not.
@@ -101,14 +101,14 @@ impl<'a> Worker<'a> {
             self.region,
             &mut self.buffer,
         )
-        .map_err(|error| trouble(MissReason::Model, &error))?
-        .map_err(|error| trouble(error.reason(), &error))?;
-        let quality = Quality::of(&frame.stats, reading.confidence);
+        .map_err(|error| trouble(MissReason::Model, &error))?;
+        let reading = if_sky(reading).map_err(|what| trouble(MissReason::Model, &what))?;
+        let verdict = Verdict::of(&frame.stats, reading.as_ref(), None);
         then(Judged {
             picture: &picture,
             frame: &frame,
             reading,
-            quality,
+            verdict,
         })
     }
 }
@@ -146,14 +146,14 @@ pub(in crate::commands) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
 }
 
 /// Writes the picture with its classes over it as a PNG; of a classification there is none.
-pub(super) fn draw(judged: &Judged<'_>, target: &Path) -> Result<(), Trouble> {
+pub(super) fn draw(judged: &Judged<'_>, reading: &Reading, target: &Path) -> Result<(), Trouble> {
     let failed = |error: &dyn std::fmt::Display| {
         trouble(
             MissReason::Unreadable,
             &format!("{} cannot be written: {error}", target.display()),
         )
     };
-    let Some(classes) = &judged.reading.classes else {
+    let Some(classes) = &reading.classes else {
         return Ok(());
     };
     let png = overlay::png(judged.picture, classes, &judged.frame.geometry)

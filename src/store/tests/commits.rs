@@ -74,7 +74,7 @@ fn inserting_keeps_and_replacing_replaces() {
         .day_readings(whole())
         .unwrap()
         .iter()
-        .map(|r| r.okta.eighths())
+        .map(|r| r.cover.code())
         .collect();
     assert_eq!(oktas, [5, 6]);
     let counted = "runs WHERE new = 2 AND duplicates = 2 AND missed = 1";
@@ -131,7 +131,7 @@ fn a_slice_is_written_whole_or_not_at_all() {
     let Outcome::Observed(mut bad) = seen(nth(1), 2) else {
         unreachable!()
     };
-    bad.confidence = f64::NAN;
+    bad.confidence = Some(f64::NAN);
     let outcomes = [seen(nth(0), 1), Outcome::Observed(bad)];
     for mode in [CommitMode::Insert, CommitMode::Replace] {
         let error = database.commit(run, mode, &outcomes).unwrap_err();
@@ -164,12 +164,101 @@ fn layouts_are_remembered_by_year() {
     assert_eq!(layouts, [(2024, Layout::Year), (2025, Layout::Year)]);
 }
 
+#[test]
+fn a_sky_that_is_not_seen_is_stored_without_numbers() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let outcomes = [seen(nth(0), 9), seen(nth(1), 4)];
+    let done = database.commit(run, CommitMode::Insert, &outcomes).unwrap();
+    assert_eq!(done, [Committed::New, Committed::New]);
+    let row = "SELECT concat_ws('|', okta, ifnull(cloud_fraction, '-'), ifnull(confidence, '-'), \
+               category, description, quality) FROM observations ORDER BY slot_local";
+    assert_eq!(
+        texts(&mut database.connection, row)[0],
+        "9|-|-|OBSC|Cielo no visible|placeholder"
+    );
+    // Asked for no more, and no part of a mean of what can be seen.
+    assert_eq!(database.stored_slots(whole()).unwrap(), [nth(0), nth(1)]);
+    let mean = "SELECT format('%.2f %.2f', avg(cloud_fraction), avg(confidence)) FROM observations";
+    assert_eq!(texts(&mut database.connection, mean), ["0.50 0.75"]);
+    // A guess beside a nine is refused, and a nine from elsewhere too.
+    for change in [
+        "confidence = 0.5",
+        "cloud_fraction = 1",
+        "category = 'OVC'",
+        "okta = 10",
+    ] {
+        let sql = format!("UPDATE observations SET {change} WHERE okta = 9");
+        assert!(database.connection.batch_execute(&sql).is_err(), "{change}");
+    }
+    let sql = "UPDATE observations SET origin = 'registro_historico' WHERE okta = 9";
+    assert!(database.connection.batch_execute(sql).is_err());
+}
+
+#[test]
+fn a_camera_that_stands_still_is_frozen_from_its_second_picture_on() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let same = "cd".repeat(32);
+    let hours: Vec<Outcome> = (0..30).map(|n| seen_as(nth(n), 4, &same)).collect();
+    database.commit(run, CommitMode::Insert, &hours).unwrap();
+    assert_eq!(frozen(&mut database), (1..30).collect::<Vec<_>>());
+    // A miss in between makes no difference, a picture of its own does.
+    let later = [
+        missed(nth(30), MissReason::Timeout, 1),
+        seen_as(nth(31), 9, &same),
+        seen(nth(32), 4),
+        seen_as(nth(33), 4, &same),
+    ];
+    database.commit(run, CommitMode::Insert, &later).unwrap();
+    assert_eq!(
+        frozen(&mut database),
+        (1..30).chain([31]).collect::<Vec<_>>()
+    );
+    let quality = "SELECT quality FROM observations WHERE okta = 9";
+    assert_eq!(
+        texts(&mut database.connection, quality),
+        ["placeholder,frozen"]
+    );
+    // A picture that takes another's place is settled anew, and the one after it too.
+    let again = [seen(nth(10), 4), seen_as(nth(32), 4, &same)];
+    database.commit(run, CommitMode::Replace, &again).unwrap();
+    let wanted = (1..10).chain(12..30).chain(31..34).collect::<Vec<_>>();
+    assert_eq!(frozen(&mut database), wanted);
+    // Another station's pictures are its own affair.
+    drop(database);
+    let other = Station {
+        id: "north".to_owned(),
+        ..station()
+    };
+    let mut north = Database::open(&place.db, &other).unwrap().database;
+    let run = begin(&mut north);
+    let outcomes = [seen_as(nth(5), 4, &same)];
+    north.commit(run, CommitMode::Insert, &outcomes).unwrap();
+    assert!(frozen(&mut north).is_empty());
+}
+
+/// The slots of the database's station that are flagged as frozen.
+fn frozen(database: &mut Database) -> Vec<u32> {
+    let station = database.station.clone();
+    let sql = format!(
+        "SELECT slot_local FROM observations \
+         WHERE station = '{station}' AND quality LIKE '%frozen%' ORDER BY slot_local"
+    );
+    texts(&mut database.connection, &sql)
+        .iter()
+        .map(|slot| ((at(slot) - nth(0)).num_minutes() / 10) as u32)
+        .collect()
+}
+
 /// A slot's number, with its okta or, where it was missed, none.
 type Item = (u32, Option<u8>);
 
 /// Commits: whether they replace, and what they hold.
 fn steps() -> impl Strategy<Value = Vec<(bool, Vec<Item>)>> {
-    let outcome = (0..6u32, prop::option::of(0..=8u8));
+    let outcome = (0..6u32, prop::option::of(0..=9u8));
     prop::collection::vec((any::<bool>(), prop::collection::vec(outcome, 1..5)), 1..8)
 }
 
@@ -211,7 +300,7 @@ proptest! {
             prop_assert_eq!(database.commit(run, mode, &outcomes).unwrap(), expected);
         }
         let readings = database.day_readings(whole()).unwrap();
-        let read: Vec<_> = readings.iter().map(|r| (r.slot, r.okta.eighths())).collect();
+        let read: Vec<_> = readings.iter().map(|r| (r.slot, r.cover.code())).collect();
         let wanted: Vec<_> = stored.iter().map(|(n, okta)| (nth(*n), *okta)).collect();
         prop_assert_eq!(read, wanted);
         let attempts = column::<BigInt, i64>(
@@ -220,5 +309,44 @@ proptest! {
         let both = "observations JOIN misses USING (station, slot_local)";
         prop_assert_eq!(count(&mut database.connection, both), 0);
         prop_assert_eq!(database.quick_check().unwrap(), Vec::<String>::new());
+    }
+
+    /// Which pictures are frozen does not depend on the order in which they come.
+    #[test]
+    fn frozen_is_a_function_of_the_rows(
+        pictures in prop::collection::vec(prop::option::of(0..3u8), 1..24),
+        order in any::<u64>(),
+        slice in 1..6usize,
+    ) {
+        let place = Place::new();
+        let mut database = place.open();
+        let run = begin(&mut database);
+        let mut outcomes: Vec<(u64, Outcome)> = (0u32..)
+            .zip(&pictures)
+            .map(|(n, picture)| {
+                let outcome = match picture {
+                    Some(bytes) => seen_as(nth(n), 3, &format!("{bytes:064}")),
+                    None => missed(nth(n), MissReason::Timeout, 1),
+                };
+                // An order of its own for each seed.
+                ((order ^ u64::from(n)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23), outcome)
+            })
+            .collect();
+        outcomes.sort_by_key(|(key, _)| *key);
+        let outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+        for slice in outcomes.chunks(slice) {
+            database.commit(run, CommitMode::Insert, slice).unwrap();
+        }
+        let mut wanted = Vec::new();
+        let mut before = None;
+        for (n, picture) in (0u32..).zip(&pictures) {
+            if let Some(bytes) = picture {
+                if before == Some(bytes) {
+                    wanted.push(n);
+                }
+                before = Some(bytes);
+            }
+        }
+        prop_assert_eq!(frozen(&mut database), wanted);
     }
 }

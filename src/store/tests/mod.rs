@@ -19,8 +19,8 @@ use tempfile::TempDir;
 
 use crate::pipeline::outcome::{Miss, MissReason, Observation, Outcome};
 use crate::pipeline::slot::{Slot, SlotRange};
-use crate::sky::okta::Okta;
-use crate::sky::quality::Quality;
+use crate::sky::cover::Cover;
+use crate::sky::quality::{Flag, Quality};
 use crate::sky::sun::DayPhase;
 use crate::station::Station;
 use crate::store::{Database, RunId, RunStart};
@@ -132,22 +132,34 @@ fn whole() -> SlotRange {
     SlotRange::new(at("1900-01-01T00:00"), at("9999-12-31T23:59")).unwrap()
 }
 
+/// A picture of `okta`, 0 to 9, whose bytes no other slot's picture has.
 fn seen(local: NaiveDateTime, okta: u8) -> Outcome {
+    let bytes = local.format("%Y%m%d%H%M").to_string();
+    seen_as(local, okta, &format!("{bytes:0>64}"))
+}
+
+/// The same, whose bytes have this SHA-256.
+fn seen_as(local: NaiveDateTime, okta: u8, sha256: &str) -> Outcome {
     let slot = slot(local);
+    let cover = Cover::from_code(okta).unwrap();
+    let mut quality = Quality::default();
+    if cover == Cover::Obscured {
+        quality.add(Flag::Placeholder);
+    }
     Outcome::Observed(Box::new(Observation {
         slot,
         url: format!("http://camera/{}/{}", slot.year(), slot.file_name()),
-        okta: Okta::new(okta).unwrap(),
-        cloud_fraction: Some(f64::from(okta) / 8.0),
-        confidence: 0.75,
-        quality: Quality::default(),
+        cover,
+        cloud_fraction: cover.okta().map(|okta| f64::from(okta.eighths()) / 8.0),
+        confidence: cover.okta().map(|_| 0.75),
+        quality,
         model: "sky 1".to_owned(),
         model_sha256: "ab".repeat(32),
         solar_elevation: 12.5,
         day_phase: DayPhase::Day,
         width: 480,
         height: 450,
-        image_sha256: "cd".repeat(32),
+        image_sha256: sha256.to_owned(),
     }))
 }
 

@@ -64,6 +64,70 @@ fn inserting_keeps_the_meaning_of_each_conflict_clause() {
     );
 }
 
+/// To other tools a picture that does not show the sky is not there.
+#[test]
+fn a_nine_is_not_shown_and_gives_way() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let nines: Vec<Outcome> = (0..6).map(|n| seen(nth(n), 9)).collect();
+    database.commit(run, CommitMode::Insert, &nines).unwrap();
+    let old = &mut place.other();
+    assert_eq!(count(old, "registro_historico"), 0);
+    let file = |n: u32| slot(nth(n)).file_name();
+    // Whatever the clause, a reading takes its place, once.
+    for (n, clause) in [
+        (0, "INSERT"),
+        (1, "INSERT OR IGNORE"),
+        (2, "INSERT OR REPLACE"),
+    ] {
+        put(old, clause, &file(n), "3").unwrap();
+    }
+    // A row that is no reading is shown as any other of its kind, and takes nothing's place.
+    put(old, "INSERT", &file(3), "9").unwrap();
+    put(old, "INSERT OR IGNORE", &file(3), "NULL").unwrap();
+    assert!(put(old, "INSERT", &file(3), "9").is_err());
+    // So does one that is moved there.
+    run_sql(
+        old,
+        &format!(
+            "UPDATE registro_historico SET filename = '{}' WHERE filename = '{}'",
+            file(4),
+            file(2)
+        ),
+    );
+    let rows: Vec<String> = [(0, 3), (1, 3), (3, 9), (4, 3)]
+        .map(|(n, okta)| format!("{} {okta}", file(n)))
+        .into();
+    assert_eq!(shown(old), rows);
+    let kept = "SELECT slot_local || ' ' || okta FROM observations ORDER BY 1";
+    let stored: Vec<String> = [(0, 3), (1, 3), (3, 9), (4, 3), (5, 9)]
+        .map(|(n, okta)| format!("{} {okta}", nth(n).format("%Y-%m-%dT%H:%M")))
+        .into();
+    assert_eq!(texts(old, kept), stored);
+    // What is not shown is not deleted either; the mean is that of what is.
+    assert_eq!(
+        texts(
+            old,
+            "SELECT avg(octas_predichas) || '' FROM registro_historico WHERE octas_predichas < 9"
+        ),
+        ["3.0"]
+    );
+    run_sql(old, "DELETE FROM registro_historico");
+    assert_eq!(count(old, "registro_historico"), 0);
+    assert_eq!(database.stored_slots(whole()).unwrap(), [nth(3), nth(5)]);
+    // And a nine of this program hides no row of another's.
+    put(old, "INSERT", &file(7), "NULL").unwrap();
+    database
+        .commit(run, CommitMode::Insert, &[seen(nth(7), 9)])
+        .unwrap();
+    assert_eq!(shown(old), [format!("{} none", file(7))]);
+    assert_eq!(
+        count(old, "observations JOIN misses USING (station, slot_local)"),
+        0
+    );
+}
+
 #[test]
 fn inserting_ends_the_miss() {
     let place = Place::new();

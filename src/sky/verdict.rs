@@ -1,0 +1,185 @@
+//! What is recorded of a picture, from what the network reads and what the picture itself shows.
+
+use crate::image::stats::PictureStats;
+use crate::model::reading::Reading;
+use crate::sky::cover::Cover;
+use crate::sky::quality::{
+    Flag, LOW_CONFIDENCE, OBSTRUCTED_SHARE, Quality, is_burnt, is_covered, is_lightless,
+};
+use crate::sky::sun::DayPhase;
+
+/// What is recorded of a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The amount of cloud, or that the sky cannot be seen.
+    pub cover: Cover,
+    /// Cloud / (cloud + sky), 0 to 1; none from a classification, and where the sky cannot be seen.
+    pub cloud_fraction: Option<f64>,
+    /// Probability that the amount is right, 0 to 1; none where the sky cannot be seen.
+    pub confidence: Option<f64>,
+    /// What is to be known before it is believed.
+    pub quality: Quality,
+}
+
+impl Verdict {
+    /// The verdict on a picture with these measures. `reading` is none where the network finds no
+    /// sky in it, `phase` where the picture's moment is not known.
+    ///
+    /// An amount is given only where something of the sky is seen: never of a test card, of a
+    /// picture without light or burnt out, of a lens that is covered all over, or where the network finds
+    /// neither sky nor cloud. A flag says which of them it was.
+    pub fn of(stats: &PictureStats, reading: Option<&Reading>, phase: Option<DayPhase>) -> Self {
+        let mut quality = Quality::of(stats, phase);
+        let hidden = quality.has(Flag::Placeholder)
+            || is_lightless(stats)
+            || is_burnt(stats)
+            || is_covered(stats);
+        match reading {
+            Some(reading) if !hidden => {
+                if reading
+                    .obstructed
+                    .is_some_and(|share| share > OBSTRUCTED_SHARE)
+                {
+                    quality.add(Flag::LensObstructed);
+                }
+                if reading.confidence < LOW_CONFIDENCE {
+                    quality.add(Flag::LowConfidence);
+                }
+                Self {
+                    cover: reading.okta.into(),
+                    cloud_fraction: reading.cloud_fraction,
+                    confidence: Some(reading.confidence),
+                    quality,
+                }
+            }
+            _ => {
+                if reading.is_none() {
+                    quality.add(Flag::NoSky);
+                }
+                Self {
+                    cover: Cover::Obscured,
+                    cloud_fraction: None,
+                    confidence: None,
+                    quality,
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::stats::Evenness;
+    use crate::sky::okta::Okta;
+
+    /// Measures that nothing speaks against.
+    const FINE: PictureStats = PictureStats {
+        spread: 0.2,
+        dark: 0.1,
+        bright: 0.01,
+        peak: 0.7,
+        bright_middle: 0.01,
+        lit_bands: 12,
+        plain: 0.05,
+        colours: 40,
+        bars: 0,
+        middle: Some(Evenness {
+            tint: 0.1,
+            light: 0.2,
+        }),
+    };
+
+    fn reading(confidence: f64) -> Reading {
+        Reading {
+            okta: Okta::ALL[3],
+            cloud_fraction: Some(0.4),
+            confidence,
+            obstructed: Some(0.1),
+            classes: None,
+        }
+    }
+
+    fn told(stats: &PictureStats, reading: Option<&Reading>, phase: DayPhase) -> (u8, String) {
+        let verdict = Verdict::of(stats, reading, Some(phase));
+        let obscured = verdict.cover == Cover::Obscured;
+        // No guess goes with a sky that is not seen, and a reason always does.
+        assert_eq!(verdict.confidence.is_none(), obscured);
+        assert_eq!(verdict.cloud_fraction.is_none(), obscured);
+        assert!(!obscured || verdict.quality.flags().iter().any(|flag| flag.is_fault()));
+        (verdict.cover.code(), verdict.quality.to_string())
+    }
+
+    #[test]
+    fn a_reading_of_a_good_picture_counts() {
+        let sure = reading(0.9);
+        for (phase, quality) in [
+            (DayPhase::Day, "ok"),
+            (DayPhase::Twilight, "twilight"),
+            (DayPhase::Night, "night"),
+        ] {
+            assert_eq!(told(&FINE, Some(&sure), phase), (3, quality.to_owned()));
+        }
+        let spoilt = Reading {
+            obstructed: Some(0.4),
+            ..reading(0.9)
+        };
+        let spoilt = told(&FINE, Some(&spoilt), DayPhase::Day);
+        assert_eq!(spoilt, (3, "lens_obstructed".to_owned()));
+        let unsure = told(&FINE, Some(&reading(0.4)), DayPhase::Night);
+        assert_eq!(unsure, (3, "night,low_confidence".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_seen_is_never_guessed() {
+        let sure = reading(0.99);
+        let card = PictureStats {
+            bars: 7,
+            colours: 8,
+            ..FINE
+        };
+        let snow = PictureStats {
+            middle: Some(Evenness {
+                tint: 0.005,
+                light: 0.04,
+            }),
+            ..FINE
+        };
+        let burnt = PictureStats {
+            bright: 0.6,
+            bright_middle: 1.0,
+            ..FINE
+        };
+        let dead = PictureStats {
+            bright: 0.0,
+            peak: 0.02,
+            lit_bands: 0,
+            dark: 1.0,
+            ..FINE
+        };
+        for (stats, phase, quality) in [
+            (card, DayPhase::Day, "placeholder"),
+            (dead, DayPhase::Day, "dark"),
+            (burnt, DayPhase::Day, "overexposed"),
+            (snow, DayPhase::Day, "lens_obstructed"),
+            (dead, DayPhase::Night, "night,dark"),
+        ] {
+            assert_eq!(told(&stats, Some(&sure), phase), (9, quality.to_owned()));
+        }
+        let blind = told(&FINE, None, DayPhase::Twilight);
+        assert_eq!(blind, (9, "twilight,no_sky".to_owned()));
+    }
+
+    #[test]
+    fn a_dark_night_with_stars_is_a_reading() {
+        let night = PictureStats {
+            peak: 0.03,
+            bright: 0.0,
+            lit_bands: 9,
+            dark: 0.97,
+            ..FINE
+        };
+        let told = told(&night, Some(&reading(0.6)), DayPhase::Night);
+        assert_eq!(told, (3, "night,dark".to_owned()));
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::Months;
 use serde::Serialize;
 
 use crate::app::{Pipeline, RunPolicy, RunReport, Setup};
@@ -18,6 +19,7 @@ use crate::model::source::Model;
 use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::settings::Settings;
+use crate::station::Station;
 use crate::store::{Adopted, Database};
 use crate::text::Text;
 
@@ -47,6 +49,35 @@ pub struct Recorded {
     pub engine: String,
     /// Name and version of the model.
     pub model: String,
+}
+
+/// Years that a range may span: more is a slip of the pen, and its slots would take minutes to count.
+const LONGEST: u32 = 50;
+
+/// Refuses a range that has no slot, or too many.
+///
+/// # Errors
+/// One sentence of it.
+pub fn check_range(range: SlotRange, station: &Station) -> Result<()> {
+    let form = "%Y-%m-%dT%H:%M";
+    let (from, to) = (range.from().format(form), range.to().format(form));
+    let last = range.from().checked_add_months(Months::new(12 * LONGEST));
+    if last.is_some_and(|last| range.to() >= last) {
+        return Err(Failure::usage(say!(
+            "the range from {from} to {to} spans more than {LONGEST} years; ask for a part of it",
+            "el rango de {from} a {to} abarca más de {LONGEST} años; pida una parte"
+        )));
+    }
+    if range.slots(&station.minutes, station.zone).next().is_none() {
+        let minutes = station.minutes.as_slice().iter();
+        let minutes: Vec<String> = minutes.map(u32::to_string).collect();
+        let minutes = minutes.join(", ");
+        return Err(Failure::usage(say!(
+            "there is no slot from {from} to {to}: pictures are of the minutes {minutes} of each hour; widen --desde and --hasta",
+            "no hay ningún turno de {from} a {to}: las imágenes son de los minutos {minutes} de cada hora; amplíe --desde y --hasta"
+        )));
+    }
+    Ok(())
 }
 
 /// Runs the command; gives its exit status.

@@ -393,10 +393,17 @@ fn a_run_that_is_stopped_settles_nothing_that_it_did_not_look_for() {
     }
 }
 
-/// The pictures of a range: stretches of them and gaps, short and long.
+/// The pictures of a range: stretches of them and gaps, or a few that a sample may pass by.
 fn stretches() -> impl Strategy<Value = Vec<bool>> {
     let stretch = prop_oneof![1usize..4, 1usize..60];
-    proptest::collection::vec((any::<bool>(), stretch), 1..24).prop_map(|stretches| {
+    let any = proptest::collection::vec((any::<bool>(), stretch), 1..24);
+    let few = proptest::collection::vec((20usize..90, 1usize..4), 1..5).prop_map(|pairs| {
+        let pairs = pairs.into_iter();
+        pairs
+            .flat_map(|(gap, n)| [(false, gap), (true, n)])
+            .collect()
+    });
+    prop_oneof![any, few].prop_map(|stretches: Vec<(bool, usize)>| {
         let all = stretches.into_iter();
         let mut there: Vec<bool> = all.flat_map(|(is, n)| std::iter::repeat_n(is, n)).collect();
         there.truncate(400);

@@ -8,7 +8,7 @@ use celaje::sky::okta::Okta;
 use celaje::sky::quality::Quality;
 use celaje::sky::sun::DayPhase;
 use celaje::station::Station;
-use celaje::store::{CommitMode, Database, RunId, RunStart};
+use celaje::store::{Asked, CommitMode, Database, RunId, RunStart};
 use chrono::NaiveDate;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 
@@ -64,6 +64,7 @@ fn record(station: &Station) -> (tempfile::TempDir, Database, RunId) {
     let run = database
         .begin_run(&RunStart {
             range: year(),
+            asked: Asked::default(),
             version: "bench".to_owned(),
             engine: "bench".to_owned(),
             model: "bench".to_owned(),

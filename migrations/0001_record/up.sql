@@ -107,7 +107,8 @@ CREATE INDEX observations_by_capture ON observations (station, captured_at);
 -- Rows that wait for their slot_utc: nearly always none.
 CREATE INDEX observations_without_utc ON observations (station) WHERE slot_utc IS NULL;
 
--- Slots that were asked for and have no reading.
+-- Slots that were asked for and have no reading. source, layout and unasked tell for whom a miss is
+-- settled: another source or another layout asks again.
 CREATE TABLE misses (
     station     TEXT    NOT NULL REFERENCES stations (id),
     slot_local  TEXT    NOT NULL,
@@ -118,10 +119,15 @@ CREATE TABLE misses (
     detail      TEXT    NOT NULL,
     last_tried  TEXT    NOT NULL,
     run_id      INTEGER REFERENCES runs (id), -- the last run that tried
+    source      TEXT    NOT NULL, -- base address or folder that was asked, without secrets
+    layout      TEXT    NOT NULL, -- as asked for: auto, year, root
+    unasked     TEXT, -- the place that a miss in doubt was not looked for in: year, root
     PRIMARY KEY (station, slot_local),
     CONSTRAINT slot_is_a_minute CHECK (
         slot_local GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]'
-    )
+    ),
+    CONSTRAINT layout_is_known CHECK (layout IN ('auto', 'year', 'root')),
+    CONSTRAINT unasked_is_a_place CHECK (unasked IN ('year', 'root'))
 ) WITHOUT ROWID;
 
 -- A slot is in observations or in misses, never in both, whoever writes.

@@ -68,6 +68,7 @@ impl DecodeActor {
                     http_status: None,
                     attempts: picture.attempts,
                     detail: error.to_string(),
+                    unasked: None,
                 });
                 shared
                     .store

@@ -15,7 +15,7 @@ use crate::camera::health::{Advice, HostHealth};
 use crate::camera::http::HttpClient;
 use crate::camera::{Found, Source, look_for};
 use crate::pipeline::credit::{Credit, Fate};
-use crate::pipeline::layout::{LayoutBook, Lesson};
+use crate::pipeline::layout::{Layout, LayoutBook, Lesson};
 use crate::pipeline::outcome::{Miss, MissReason, Outcome};
 use crate::pipeline::slot::Slot;
 
@@ -64,6 +64,16 @@ impl FetchShared {
     /// What is to be fetched again before the run may end: see [`LayoutBook::settle`].
     pub fn settle(&self) -> Vec<Slot> {
         lock(&self.book).settle()
+    }
+
+    /// What an earlier run left in doubt: see [`LayoutBook::remind`].
+    pub fn remind(&self, left: Vec<(Slot, Layout)>) {
+        lock(&self.book).remind(left);
+    }
+
+    /// Ends a run, and gives the slots that are in doubt no more: see [`LayoutBook::close`].
+    pub fn close(&self) -> Vec<Slot> {
+        lock(&self.book).close()
     }
 }
 
@@ -175,6 +185,7 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &Credit) -> Foun
                 http_status: None,
                 attempts: 0,
                 detail: "the host cannot be reached; not asked again for this slot".to_owned(),
+                unasked: None,
             })
         };
     }

@@ -1,5 +1,6 @@
 //! The scheduler: walks the plan, gives out credits, keeps the ledger.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -34,10 +35,33 @@ pub struct RunEnd {
     pub ledger: Ledger,
     /// Slots of the range.
     pub planned: u64,
-    /// Of the misses, those that an earlier run had settled.
-    pub skipped_misses: u64,
+    /// Of the misses, those that an earlier run had settled, by reason; no zeros.
+    pub skipped: BTreeMap<MissReason, u64>,
     /// Why the run ended before its range did.
     pub failure: Option<Failure>,
+}
+
+impl RunEnd {
+    /// Of the misses, those for which nothing was asked: an earlier run had settled them.
+    pub fn skipped_misses(&self) -> u64 {
+        self.skipped.values().sum()
+    }
+
+    /// The slots that were asked for in vain, by reason, those that keep an earlier row included; no
+    /// zeros.
+    pub fn asked_in_vain(&self) -> BTreeMap<MissReason, u64> {
+        let (missed, kept) = (self.ledger.missed_by_reason(), self.ledger.kept_by_reason());
+        let mut asked = missed.clone();
+        for (reason, n) in &self.skipped {
+            let left = asked.entry(*reason).or_default();
+            *left = left.saturating_sub(*n);
+        }
+        for (reason, n) in kept {
+            *asked.entry(*reason).or_default() += n;
+        }
+        asked.retain(|_, n| *n > 0);
+        asked
+    }
 }
 
 impl Message for Returned {
@@ -127,6 +151,7 @@ impl Scheduler {
                         http_status: None,
                         attempts: attempt - 1,
                         detail: "lost twice on its way through the pipeline".to_owned(),
+                        unasked: None,
                     });
                     self.store
                         .do_send(Commit(vec![Finished { outcome, credit }]));
@@ -162,7 +187,7 @@ impl Scheduler {
             let _ = done.send(RunEnd {
                 ledger: progress.ledger,
                 planned: progress.planned,
-                skipped_misses: run.skipped_misses(),
+                skipped: run.skipped().clone(),
                 failure: self.failure.take(),
             });
         }

@@ -172,6 +172,7 @@ fn missed(credit: Credit, reason: MissReason, detail: String) -> Finished {
         http_status: None,
         attempts: credit.attempt(),
         detail,
+        unasked: None,
     });
     Finished { outcome, credit }
 }

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
     use crate::pipeline::slot::SlotRange;
     use crate::station::Station;
-    use crate::store::RunStart;
+    use crate::store::{Asked, RunStart};
     use tokio::sync::oneshot;
 
     struct Deaf;
@@ -216,6 +216,7 @@ mod tests {
             .unwrap();
         let start = RunStart {
             range: SlotRange::new(noon, noon).unwrap(),
+            asked: Asked::default(),
             version: "0".to_owned(),
             engine: "none".to_owned(),
             model: "none".to_owned(),

@@ -10,16 +10,19 @@ use chrono::{NaiveDateTime, TimeDelta};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::actors::fetch::FetchShared;
 use crate::actors::scheduler::{Drain, RunEnd, Scheduler, StartRun};
 use crate::actors::store::WithDatabase;
+use crate::camera::Source;
 use crate::error::{Failure, Result};
+use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::MissReason;
 use crate::pipeline::plan::Plan;
 use crate::pipeline::run::{Progress, Run};
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::say;
-use crate::station::Station;
-use crate::store::{Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunStart};
+use crate::station::{LayoutChoice, Station};
+use crate::store::{Asked, Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunStart};
 
 pub use wiring::{Setup, Tuning};
 use wiring::{Wired, clients, fetch_shared, wire};
@@ -53,18 +56,20 @@ impl RunReport {
 
     /// Whether requests were made and not one of them reached the host.
     pub fn host_unreachable(&self) -> bool {
+        let asked = self.end.asked_in_vain();
+        self.found_none().is_some() && asked.keys().eq([&MissReason::Unreachable])
+    }
+
+    /// The slots that were asked for, when not one of them had a picture; none when nothing was
+    /// asked for.
+    pub fn found_none(&self) -> Option<u64> {
+        let asked = self.end.asked_in_vain();
+        let slots: u64 = asked.values().sum();
         let ledger = &self.end.ledger;
-        let (missed, kept) = (ledger.missed_by_reason(), ledger.kept_by_reason());
-        // A slot that keeps an earlier row was asked for in vain all the same.
-        let unreachable: u64 = [missed, kept]
-            .iter()
-            .filter_map(|by_reason| by_reason.get(&MissReason::Unreachable))
-            .sum();
-        let asked = ledger.missed() - self.end.skipped_misses + kept.values().sum::<u64>();
-        unreachable > 0
-            && unreachable == asked
-            && ledger.new_rows() == 0
+        let none = ledger.new_rows() == 0
             && ledger.reprocessed() == 0
+            && asked.keys().all(|reason| reason.is_without_picture());
+        (none && slots > 0).then_some(slots)
     }
 }
 
@@ -74,12 +79,14 @@ pub struct Pipeline {
     wired: Wired,
     progress: watch::Receiver<Progress>,
     drain: CancellationToken,
+    fetch: Arc<FetchShared>,
     about: About,
 }
 
 /// What a run writes about itself.
 struct About {
     station: Arc<Station>,
+    asked: Asked,
     engine: String,
     model: String,
     credits: usize,
@@ -99,6 +106,14 @@ impl Pipeline {
         let shared = fetch_shared(&setup, remembered, drain.clone());
         let about = About {
             station: Arc::clone(&setup.station),
+            asked: Asked {
+                source: setup.source.address(),
+                layout: match setup.source {
+                    Source::Http(_) => setup.station.layout,
+                    // A folder is looked through in both layouts, whatever a server's is.
+                    Source::Folder(_) => LayoutChoice::Auto,
+                },
+            },
             engine: setup.engine.describe(),
             model: setup.model.label(),
             credits: setup.tuning.credits(),
@@ -106,7 +121,7 @@ impl Pipeline {
         };
         let (parts, wired) = std::sync::mpsc::channel();
         let draining = drain.clone();
-        let doubts = Arc::clone(&shared);
+        let (fetch, doubts) = (Arc::clone(&shared), Arc::clone(&shared));
         // The closure runs at once, on this thread; inside it the scheduler's address is known.
         let scheduler = Supervisor::start(move |ctx: &mut Context<Scheduler>| {
             let (wired, fetchers) = wire(&ctx.address(), setup, shared, clients);
@@ -121,6 +136,7 @@ impl Pipeline {
             wired,
             progress,
             drain,
+            fetch,
             about,
         })
     }
@@ -150,6 +166,7 @@ impl Pipeline {
             .map_err(|_| store_is_gone())?;
         let start = RunStart {
             range,
+            asked: self.about.asked.clone(),
             version: crate::commands::version::short().to_owned(),
             engine: self.about.engine.clone(),
             model: self.about.model.clone(),
@@ -166,7 +183,7 @@ impl Pipeline {
                 let missed = if policy.retry_missed {
                     Vec::new()
                 } else {
-                    database.known_misses(range)?
+                    database.known_misses(range, &start.asked)?
                 };
                 let run_id = database.begin_run(&start)?;
                 // Should the process die, its run still says how much it was asked for.
@@ -178,11 +195,15 @@ impl Pipeline {
                 Ok::<_, Failure>((run_id, stored, missed))
             })
             .await??;
-        let settled = missed
-            .into_iter()
-            .filter(|miss| is_settled(miss, |local| Slot::at(local, zone)))
-            .map(|miss| (miss.slot, miss.reason))
-            .collect();
+        let (mut settled, mut doubts) = (Vec::new(), Vec::new());
+        for miss in missed {
+            match standing(&miss, |local| Slot::at(local, zone)) {
+                Standing::Settled => settled.push((miss.slot, miss.reason)),
+                Standing::Doubted(slot, unasked) => doubts.push((slot, unasked)),
+                Standing::Open => {}
+            }
+        }
+        self.fetch.remind(doubts);
         *self
             .wired
             .store_shared
@@ -199,6 +220,7 @@ impl Pipeline {
         self.scheduler.do_send(StartRun { run, done });
         let end = ended.await.map_err(|_| store_is_gone())?;
         let elapsed = started.elapsed();
+        let sure = self.fetch.close();
 
         let counts = RunCounts {
             total: planned,
@@ -216,6 +238,7 @@ impl Pipeline {
         let closed = self
             .with_database(move |database| {
                 database.finish_run(run_id, &counts, status)?;
+                database.end_doubts(run_id, &sure)?;
                 database.checkpoint().map(|_| ())
             })
             .await?;
@@ -250,13 +273,28 @@ impl Pipeline {
     }
 }
 
-/// Whether asking again for a missed picture is of no use.
+/// What a miss of an earlier run means for this one.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    /// Asking again is of no use.
+    Settled,
+    /// It was looked for in one of its year's places; this is the other one.
+    Doubted(Slot, Layout),
+    /// It is asked for as if for the first time.
+    Open,
+}
+
+/// Where a miss of the same source and layout stands.
 ///
 /// A slot that was last tried before its picture could be there (a range that reaches into the
-/// future, an upload that was late) is not settled.
-fn is_settled(miss: &KnownMiss, slot: impl Fn(NaiveDateTime) -> Option<Slot>) -> bool {
-    miss.reason.is_settled()
-        && slot(miss.slot).is_some_and(|slot| miss.last_tried - slot.utc() >= SETTLES_AFTER)
+/// future, an upload that was late) is open, whatever came of it.
+fn standing(miss: &KnownMiss, slot: impl Fn(NaiveDateTime) -> Option<Slot>) -> Standing {
+    let slot = slot(miss.slot).filter(|slot| miss.last_tried - slot.utc() >= SETTLES_AFTER);
+    match (slot, miss.unasked) {
+        (Some(_), None) if miss.reason.is_settled() => Standing::Settled,
+        (Some(slot), Some(unasked)) => Standing::Doubted(slot, unasked),
+        _ => Standing::Open,
+    }
 }
 
 fn store_is_gone() -> Failure {

@@ -10,8 +10,8 @@ use crate::pipeline::layout::{Layout, Lesson};
 use crate::pipeline::outcome::MissReason;
 use crate::pipeline::slot::Slot;
 
-/// The address of a file as it is stored: a `file:` URL of its absolute path.
-fn address(path: &Path) -> String {
+/// The address of a file or folder as it is stored: a `file:` URL of its absolute path.
+pub fn address(path: &Path) -> String {
     std::path::absolute(path)
         .ok()
         .and_then(|path| url::Url::from_file_path(path).ok())

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::camera::http::HttpClient;
 use crate::image::decode::is_picture;
-use crate::pipeline::layout::{Layout, LayoutBook, Lesson};
+use crate::pipeline::layout::{Layout, LayoutBook, Lesson, Other};
 use crate::pipeline::outcome::{Miss, MissReason};
 use crate::pipeline::retry::is_retried;
 use crate::pipeline::slot::Slot;
@@ -23,6 +23,19 @@ pub enum Source {
     Http(url::Url),
     /// A folder that holds `<name>` or `<YYYY>/<name>`.
     Folder(PathBuf),
+}
+
+impl Source {
+    /// The address under which its misses are kept, with a `/` at its end; no secrets.
+    pub fn address(&self) -> String {
+        let mut address = match self {
+            Self::Http(base) => http::without_secrets(base),
+            Self::Folder(root) => folder::address(root),
+        };
+        address.truncate(address.trim_end_matches('/').len());
+        address.push('/');
+        address
+    }
 }
 
 /// A picture as it came, not yet decoded.
@@ -69,6 +82,7 @@ impl Refusal {
             http_status: self.http_status,
             attempts: before.saturating_add(self.attempts),
             detail: self.detail,
+            unasked: None,
         }
     }
 }
@@ -131,13 +145,19 @@ pub async fn look_for(
             }
             Err(None) => return Found::Cancelled,
             Err(Some(refusal)) => {
-                let miss = refusal.into_miss(slot, attempts);
+                let mut miss = refusal.into_miss(slot, attempts);
                 attempts = miss.attempts;
                 if layout != first {
                     return in_neither(&mut book(), page, refused, miss);
                 }
                 let other = match miss.reason {
-                    MissReason::NotFound => book().ask_other(slot, first),
+                    MissReason::NotFound => match book().ask_other(slot, first) {
+                        Other::Ask => true,
+                        Other::Leave(unasked) => {
+                            miss.unasked = unasked;
+                            false
+                        }
+                    },
                     _ => unseen && is_denial(&miss),
                 };
                 if !other {

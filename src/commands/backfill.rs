@@ -1,13 +1,15 @@
 //! `celaje backfill`: fetch, classify and store a range of time.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::Months;
 use serde::Serialize;
 
 use crate::app::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::camera::Source;
+use crate::camera::http::without_secrets;
 use crate::commands::output;
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{DrainOnSignal, Signal};
@@ -17,6 +19,7 @@ use crate::model::source::Model;
 use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::settings::Settings;
+use crate::station::Station;
 use crate::store::{Adopted, Database};
 use crate::text::Text;
 
@@ -48,6 +51,35 @@ pub struct Recorded {
     pub model: String,
 }
 
+/// Years that a range may span: more is a slip of the pen, and its slots would take minutes to count.
+const LONGEST: u32 = 50;
+
+/// Refuses a range that has no slot, or too many.
+///
+/// # Errors
+/// One sentence of it.
+pub fn check_range(range: SlotRange, station: &Station) -> Result<()> {
+    let form = "%Y-%m-%dT%H:%M";
+    let (from, to) = (range.from().format(form), range.to().format(form));
+    let last = range.from().checked_add_months(Months::new(12 * LONGEST));
+    if last.is_some_and(|last| range.to() >= last) {
+        return Err(Failure::usage(say!(
+            "the range from {from} to {to} spans more than {LONGEST} years; ask for a part of it",
+            "el rango de {from} a {to} abarca más de {LONGEST} años; pida una parte"
+        )));
+    }
+    if range.slots(&station.minutes, station.zone).next().is_none() {
+        let minutes = station.minutes.as_slice().iter();
+        let minutes: Vec<String> = minutes.map(u32::to_string).collect();
+        let minutes = minutes.join(", ");
+        return Err(Failure::usage(say!(
+            "there is no slot from {from} to {to}: pictures are of the minutes {minutes} of each hour; widen --desde and --hasta",
+            "no hay ningún turno de {from} a {to}: las imágenes son de los minutos {minutes} de cada hora; amplíe --desde y --hasta"
+        )));
+    }
+    Ok(())
+}
+
 /// Runs the command; gives its exit status.
 ///
 /// # Errors
@@ -57,10 +89,12 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     let (json, quiet, range) = (options.json, options.quiet, options.range);
     let station = options.settings.station.id.clone();
     let address = options.settings.station.url_base.clone();
+    let folder = options.dir.clone();
     let recorded = record(options).await?;
     if !quiet {
         tell_misses(&recorded.report);
         tell_pending(&recorded.report);
+        tell_none(&recorded.report, folder.as_deref(), &address);
     }
     if !(json && quiet) {
         output::line(&recorded.report.end.ledger)?;
@@ -221,7 +255,7 @@ pub(super) fn tell_misses(report: &RunReport) {
         .map(|(reason, n)| format!("{}={n}", reason.as_str()))
         .collect();
     let list = list.join(", ");
-    let known = report.end.skipped_misses;
+    let known = report.end.skipped_misses();
     let text = if known > 0 {
         say!(
             "missed: {list} ({known} known from earlier runs; --retry-missed asks for them again)",
@@ -241,6 +275,30 @@ fn tell_pending(report: &RunReport) {
             "quedan {pending} turnos del rango; la misma orden sigue con ellos"
         ));
     }
+}
+
+/// That nothing was found, which may be the address's fault.
+fn tell_none(report: &RunReport, folder: Option<&Path>, address: &str) {
+    let Some(slots) = report.found_none() else {
+        return;
+    };
+    if report.host_unreachable() {
+        return; // an error says so
+    }
+    output::note(if let Some(folder) = folder {
+        let folder = folder.display();
+        say!(
+            "NO PICTURE was found in the folder '{folder}' (slots looked for: {slots}); if there should be some, check --dir, --desde and --hasta",
+            "NO SE HALLÓ NINGUNA IMAGEN en la carpeta '{folder}' (turnos buscados: {slots}); si debería haberlas, revise --dir, --desde y --hasta"
+        )
+    } else {
+        let base = url::Url::parse(address)
+            .map_or_else(|_| without_user(address), |url| without_secrets(&url));
+        say!(
+            "NO PICTURE was found at '{base}' (slots asked for: {slots}); if there should be some, check --url-base, --layout, --desde and --hasta",
+            "NO SE HALLÓ NINGUNA IMAGEN en '{base}' (turnos pedidos: {slots}); si debería haberlas, revise --url-base, --layout, --desde y --hasta"
+        )
+    });
 }
 
 /// The machine-readable summary.

@@ -15,6 +15,7 @@ pub mod version;
 
 use std::path::Path;
 
+use chrono::Datelike;
 use clap::CommandFactory;
 
 use crate::app::RunPolicy;
@@ -24,7 +25,7 @@ use crate::error::{Failure, Result};
 use crate::model::choose;
 use crate::model::install::Install;
 use crate::model::source::Model;
-use crate::pipeline::slot::SlotRange;
+use crate::pipeline::slot::{SlotRange, YEARS};
 use crate::say;
 use crate::settings::{Layer, Settings};
 use crate::simulate::options::SimulateOptions;
@@ -91,6 +92,18 @@ fn settle(flags: Layer, config: Option<&Path>) -> Result<Settings> {
 
 /// The range between two flags.
 fn ordered(from: Moment, to: Moment, from_flag: &str, to_flag: &str) -> Result<SlotRange> {
+    for (flag, year) in [
+        (from_flag, from.first().year()),
+        (to_flag, to.last().year()),
+    ] {
+        if !YEARS.contains(&year) {
+            let (first, last) = (YEARS.start(), YEARS.end());
+            return Err(Failure::usage(say!(
+                "{flag} is in the year {year}; file names have years from {first} to {last}",
+                "{flag} es del año {year}; los nombres de archivo llevan años de {first} a {last}"
+            )));
+        }
+    }
     Moment::range(from, to).map_err(|e| {
         let form = "%Y-%m-%dT%H:%M";
         let (from, to) = (e.from.format(form), e.to.format(form));
@@ -103,8 +116,10 @@ fn ordered(from: Moment, to: Moment, from_flag: &str, to_flag: &str) -> Result<S
 
 async fn backfill(args: cli::Backfill, config: Option<&Path>) -> Result<u8> {
     let range = ordered(args.desde, args.hasta, "--desde", "--hasta")?;
+    let settings = settle(args.work.layer(), config)?;
+    backfill::check_range(range, &settings.station)?;
     backfill::run(backfill::BackfillOptions {
-        settings: settle(args.work.layer(), config)?,
+        settings,
         range,
         dir: args.dir,
         policy: RunPolicy {

@@ -1,5 +1,6 @@
 //! What became of a slot: an observation, or a miss with its reason.
 
+use crate::pipeline::layout::Layout;
 use crate::pipeline::slot::Slot;
 use crate::sky::cover::Cover;
 use crate::sky::quality::Quality;
@@ -138,6 +139,22 @@ impl MissReason {
                 | Self::Model
         )
     }
+
+    /// Whether no picture came at all, good or bad.
+    pub const fn is_without_picture(self) -> bool {
+        matches!(
+            self,
+            Self::NotFound
+                | Self::HttpStatus
+                | Self::Timeout
+                | Self::Unreachable
+                | Self::Reset
+                | Self::RedirectRefused
+                | Self::Unreadable
+                | Self::Empty
+                | Self::NotAnImage
+        )
+    }
 }
 
 /// A slot without an observation.
@@ -153,6 +170,8 @@ pub struct Miss {
     pub attempts: u32,
     /// What exactly happened, for a person; no secrets, no credentials of a URL.
     pub detail: String,
+    /// In doubt as long as it was not looked for in this place too; it is not settled then.
+    pub unasked: Option<Layout>,
 }
 
 /// How a slot ends.

@@ -2,7 +2,7 @@
 //!
 //! The scheduler actor feeds it and does what it says; it knows no actor, clock or channel.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use crate::pipeline::credit::{Fate, Returned};
 use crate::pipeline::ledger::Ledger;
@@ -66,7 +66,7 @@ pub struct Run {
     /// Slots whose pictures were not found and whose earlier rows stay.
     kept: HashSet<Slot>,
     ledger: Ledger,
-    skipped_misses: u64,
+    skipped: BTreeMap<MissReason, u64>,
     draining: bool,
     stuck: Option<Slot>,
 }
@@ -84,7 +84,7 @@ impl Run {
             lost: HashSet::new(),
             kept: HashSet::new(),
             ledger: Ledger::default(),
-            skipped_misses: 0,
+            skipped: BTreeMap::new(),
             draining: false,
             stuck: None,
         }
@@ -118,7 +118,7 @@ impl Run {
                 }
                 Some(Step::Duplicate(_)) => self.ledger.book(Fate::Duplicate),
                 Some(Step::KnownMiss(_, reason)) => {
-                    self.skipped_misses += 1;
+                    *self.skipped.entry(reason).or_default() += 1;
                     self.ledger.book(Fate::Missed(reason));
                 }
                 None if self.in_flight.is_empty() => return Action::Finish,
@@ -191,8 +191,8 @@ impl Run {
     }
 
     /// Of the misses booked, those that an earlier run had settled: nothing was asked for them.
-    pub const fn skipped_misses(&self) -> u64 {
-        self.skipped_misses
+    pub const fn skipped(&self) -> &BTreeMap<MissReason, u64> {
+        &self.skipped
     }
 
     /// The slot whose miss could not be committed, which ended the run.
@@ -206,7 +206,6 @@ mod tests {
     use super::*;
     use crate::pipeline::slot::{Minutes, SlotRange, Zone};
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
 
     fn run(hours: i64, capacity: usize) -> (Run, u64) {
         let from = Slot::parse_file_name("2024-01010000.jpg").unwrap();

@@ -18,6 +18,17 @@ pub enum LayoutChoice {
     Root,
 }
 
+impl LayoutChoice {
+    /// The name under which it is written and stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Year => "year",
+            Self::Root => "root",
+        }
+    }
+}
+
 /// A camera and its surroundings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Station {

@@ -5,11 +5,12 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use crate::pipeline::outcome::{Miss, Observation, Outcome};
+use crate::pipeline::slot::Slot;
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
 use crate::store::frozen;
 use crate::store::rows::{MissRow, ObservationRow, slot_text, timestamp};
-use crate::store::runs::{self, RunId};
+use crate::store::runs::{self, Asked, RunId};
 use crate::store::schema::{misses, observations};
 
 /// What happens to a slot that is stored already.
@@ -39,10 +40,10 @@ impl Database {
     /// each, in their order.
     ///
     /// An observation ends the slot's miss. Whether it, or the one after it, is `frozen` is settled
-    /// with it. A further miss of a slot adds its attempts to the
-    /// former ones. The run's counts of new, duplicate and missed slots grow with the same
-    /// transaction (a replaced row counts as a duplicate, as in the ledger), so that they are true for what is stored even
-    /// after a crash.
+    /// with it. A further miss of a slot adds its attempts to the former ones and is one of the source
+    /// that the run of [`begin_run`](Self::begin_run) asks. The run's counts of new, duplicate and
+    /// missed slots grow with the same transaction (a replaced row counts as a duplicate, as in the
+    /// ledger), so that they are true for what is stored even after a crash.
     ///
     /// # Errors
     /// When SQLite fails, waits in vain for another program's lock, or an observation is none (a
@@ -57,7 +58,7 @@ impl Database {
             return Ok(Vec::new());
         }
         let now = timestamp(Utc::now());
-        let station = self.station.as_str();
+        let (station, asked) = (self.station.as_str(), &self.asked);
         self.connection
             .immediate_transaction(|connection| {
                 let mut done = Vec::with_capacity(outcomes.len());
@@ -68,6 +69,7 @@ impl Database {
                         slot: &slot,
                         now: &now,
                         run,
+                        asked,
                     };
                     done.push(match outcome {
                         Outcome::Observed(observation) => {
@@ -83,12 +85,36 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Ends the doubts of a run's misses: these slots need not be looked for anywhere else.
+    ///
+    /// # Errors
+    /// When SQLite fails: all doubts then stay.
+    pub fn end_doubts(&mut self, run: RunId, slots: &[Slot]) -> Result<(), StoreError> {
+        let station = self.station.as_str();
+        self.connection
+            .immediate_transaction(|connection| {
+                for slot in slots {
+                    let row = misses::table
+                        .find((station, slot_text(slot.local())))
+                        .filter(misses::run_id.eq(run.0));
+                    diesel::update(row)
+                        .set(misses::unasked.eq(None::<String>))
+                        .execute(connection)?;
+                }
+                Ok(())
+            })
+            .map_err(|fault: Fault| fault.at(&self.path))
+    }
+}
+
 /// Where and on whose behalf a row is written.
 struct Target<'a> {
     station: &'a str,
     slot: &'a str,
     now: &'a str,
     run: RunId,
+    asked: &'a Asked,
 }
 
 impl Target<'_> {
@@ -128,7 +154,14 @@ impl Target<'_> {
     }
 
     fn miss(&self, connection: &mut SqliteConnection, miss: &Miss) -> Result<Committed, Fault> {
-        let row = MissRow::new(self.station, self.slot, miss, self.now, self.run.0);
+        let row = MissRow::new(
+            self.station,
+            self.slot,
+            miss,
+            self.now,
+            self.run.0,
+            self.asked,
+        );
         // The trigger stored_slot_is_no_miss drops the row of a slot that is stored.
         diesel::insert_into(misses::table)
             .values(row)
@@ -141,6 +174,9 @@ impl Target<'_> {
                 misses::detail.eq(excluded(misses::detail)),
                 misses::last_tried.eq(excluded(misses::last_tried)),
                 misses::run_id.eq(excluded(misses::run_id)),
+                misses::source.eq(excluded(misses::source)),
+                misses::layout.eq(excluded(misses::layout)),
+                misses::unasked.eq(excluded(misses::unasked)),
             ))
             .execute(connection)
             .map(|rows| match rows {

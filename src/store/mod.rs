@@ -43,7 +43,7 @@ use crate::store::schema::stations;
 pub use commit::{CommitMode, Committed};
 pub use connection::FileState;
 pub use queries::{KnownMiss, Reading, Summary};
-pub use runs::{RunCounts, RunEnd, RunId, RunStart};
+pub use runs::{Asked, RunCounts, RunEnd, RunId, RunStart};
 pub use takeover::Adopted;
 
 /// An open database, seen from one station.
@@ -55,6 +55,8 @@ pub struct Database {
     connection: SqliteConnection,
     path: PathBuf,
     station: String,
+    /// What misses are told of: what the run asks that began last.
+    asked: Asked,
     lock: Option<WriterLock>,
 }
 
@@ -122,6 +124,7 @@ impl Database {
             connection,
             path: path.to_owned(),
             station: station.id.clone(),
+            asked: Asked::default(),
             lock: None,
         })
     }
@@ -205,6 +208,7 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
         connection,
         path: path.to_owned(),
         station: station.id.clone(),
+        asked: Asked::default(),
         lock: Some(lock),
     };
     Ok(Opened { database, adopted })

@@ -14,6 +14,7 @@ use crate::sky::sun::DayPhase;
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
 use crate::store::rows::{parse_slot, parse_timestamp, slot_text, timestamp};
+use crate::store::runs::Asked;
 use crate::store::schema::{misses, observations, year_layouts};
 
 /// An observation as plots need it.
@@ -58,6 +59,8 @@ pub struct KnownMiss {
     pub reason: MissReason,
     /// When it was last asked for.
     pub last_tried: DateTime<Utc>,
+    /// In doubt as long as it was not looked for in this place too.
+    pub unasked: Option<Layout>,
 }
 
 /// The slots of a range that are stored: answered by the key's index alone.
@@ -86,32 +89,47 @@ impl Database {
         })
     }
 
-    /// The slots of the range that have a miss, ascending; one query.
+    /// The slots of the range that have a miss of what is `asked` now, ascending; one query.
     ///
-    /// A reason that this program does not know is left out: the slot is then asked for again.
+    /// A reason or a place that this program does not know is left out: the slot is then asked for
+    /// again.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn known_misses(&mut self, range: SlotRange) -> Result<Vec<KnownMiss>, StoreError> {
+    pub fn known_misses(
+        &mut self,
+        range: SlotRange,
+        asked: &Asked,
+    ) -> Result<Vec<KnownMiss>, StoreError> {
+        type Row = (String, String, String, Option<String>);
         let (from, to) = (slot_text(range.from()), slot_text(range.to()));
         let station = self.station.clone();
+        let known = |(slot, reason, last_tried, unasked): Row| {
+            Some(KnownMiss {
+                slot: parse_slot(&slot)?,
+                reason: MissReason::parse(&reason)?,
+                last_tried: parse_timestamp(&last_tried)?,
+                unasked: match unasked {
+                    Some(name) => Some(Layout::parse(&name)?),
+                    None => None,
+                },
+            })
+        };
         self.ask(|connection| {
             misses::table
-                .select((misses::slot_local, misses::reason, misses::last_tried))
+                .select((
+                    misses::slot_local,
+                    misses::reason,
+                    misses::last_tried,
+                    misses::unasked,
+                ))
                 .filter(misses::station.eq(&station))
                 .filter(misses::slot_local.between(&from, &to))
+                .filter(misses::source.eq(&asked.source))
+                .filter(misses::layout.eq(asked.layout.as_str()))
                 .order(misses::slot_local.asc())
-                .load_iter::<(String, String, String), DefaultLoadingMode>(connection)?
-                .filter_map(|row| {
-                    row.map(|(slot, reason, last_tried)| {
-                        Some(KnownMiss {
-                            slot: parse_slot(&slot)?,
-                            reason: MissReason::parse(&reason)?,
-                            last_tried: parse_timestamp(&last_tried)?,
-                        })
-                    })
-                    .transpose()
-                })
+                .load_iter::<Row, DefaultLoadingMode>(connection)?
+                .filter_map(|row| row.map(known).transpose())
                 .collect()
         })
     }

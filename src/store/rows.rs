@@ -3,9 +3,11 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
+use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::{Miss, Observation};
 use crate::sky::quality::with_frozen;
 use crate::station::Station;
+use crate::store::runs::Asked;
 use crate::store::schema::{misses, observations, stations};
 
 /// `YYYY-MM-DDTHH:MM`, the form of `slot_local`.
@@ -160,6 +162,9 @@ pub(super) struct MissRow<'a> {
     detail: &'a str,
     last_tried: &'a str,
     run_id: i64,
+    source: &'a str,
+    layout: &'static str,
+    unasked: Option<&'static str>,
 }
 
 impl<'a> MissRow<'a> {
@@ -170,6 +175,7 @@ impl<'a> MissRow<'a> {
         miss: &'a Miss,
         now: &'a str,
         run_id: i64,
+        asked: &'a Asked,
     ) -> Self {
         Self {
             station,
@@ -181,6 +187,9 @@ impl<'a> MissRow<'a> {
             detail: &miss.detail,
             last_tried: now,
             run_id,
+            source: &asked.source,
+            layout: asked.layout.as_str(),
+            unasked: miss.unasked.map(Layout::as_str),
         }
     }
 }

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use crate::pipeline::slot::SlotRange;
+use crate::station::LayoutChoice;
 use crate::store::Database;
 use crate::store::commit::Committed;
 use crate::store::error::{Fault, StoreError};
@@ -16,11 +17,22 @@ use crate::store::schema::runs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RunId(pub(super) i64);
 
+/// What a run asks for pictures: its misses say nothing about any other source or layout.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// [`Source::address`](crate::camera::Source::address).
+    pub source: String,
+    /// Where it looks there.
+    pub layout: LayoutChoice,
+}
+
 /// What is known when a run begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunStart {
     /// What it was asked to fill.
     pub range: SlotRange,
+    /// What it asks.
+    pub asked: Asked,
     /// Version of the program.
     pub version: String,
     /// Inference engine, its version and device.
@@ -70,6 +82,7 @@ impl Database {
     /// # Errors
     /// When SQLite fails.
     pub fn begin_run(&mut self, start: &RunStart) -> Result<RunId, StoreError> {
+        self.asked = start.asked.clone();
         let station = self.station.as_str();
         self.connection
             .immediate_transaction(|connection| {

@@ -70,6 +70,9 @@ diesel::table! {
         detail -> Text,
         last_tried -> Text,
         run_id -> Nullable<BigInt>,
+        source -> Text,
+        layout -> Text,
+        unasked -> Nullable<Text>,
     }
 }
 

@@ -16,7 +16,7 @@ use celaje::pipeline::credit::{Credit, Fate, Home, Returned};
 use celaje::pipeline::layout::Layout;
 use celaje::pipeline::outcome::{Miss, MissReason, Outcome};
 use celaje::sky::okta::Okta;
-use celaje::store::{CommitMode, Database, RunStart};
+use celaje::store::{Asked, CommitMode, Database, RunStart};
 
 use crate::support::judge::{self, Trouble};
 use crate::support::record::Record;
@@ -42,6 +42,7 @@ impl Scene {
             .database;
         let run = database.begin_run(&RunStart {
             range: first(9),
+            asked: Asked::default(),
             version: "0".to_owned(),
             engine: "none".to_owned(),
             model: "none".to_owned(),
@@ -98,6 +99,7 @@ impl Scene {
             http_status: None,
             attempts: 1,
             detail: "said so".to_owned(),
+            unasked: None,
         });
         Finished { outcome, credit }
     }

@@ -53,6 +53,39 @@ fn a_range_that_ends_before_it_begins() {
 }
 
 #[test]
+fn years_that_no_file_name_has() {
+    for date in ["0000-01-01", "1899-12-31T23:59"] {
+        refused(&["--desde", date], &["--desde", "1900", "9999"]);
+    }
+    refused(&["--hasta", "+10000-01-01"], &["--hasta", "10000", "9999"]);
+    let home = Home::new();
+    let none = ["simulate", "--from", "0000-01-01", "--to", "2024-01-01"];
+    run(&mut home.celaje(none)).refused(2, &["--from", "1900"]);
+}
+
+#[test]
+fn ranges_without_a_slot_and_with_too_many() {
+    refused(
+        &["--desde", "2024-03-01T00:03", "--hasta", "2024-03-01T00:11"],
+        &[
+            "no slot",
+            "2024-03-01T00:03",
+            "2024-03-01T00:11",
+            "2, 12, 22",
+        ],
+    );
+    for (from, to) in [
+        ("1900-01-01", "9999-12-31"),
+        ("1974-01-01", "2024-01-01T00:00"),
+    ] {
+        refused(
+            &["--desde", from, "--hasta", to],
+            &["50 years", from, "a part"],
+        );
+    }
+}
+
+#[test]
 fn a_range_without_an_end() {
     let home = Home::new();
     run(&mut home.celaje(["backfill", "--desde", "2024-03-01"])).refused(2, &["--hasta"]);

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use celaje::pipeline::layout::Layout;
+use celaje::pipeline::layout::{CONFIRMED, Layout, SAMPLED};
 use celaje::pipeline::slot::SlotRange;
 use celaje::station::LayoutChoice;
 
+use crate::support::record::Record;
 use crate::support::server::{Reply, Server};
 use crate::support::stage::Stage;
 use crate::support::{asked, first, judge, range, slots};
@@ -149,6 +150,102 @@ async fn what_is_missing_at_the_end_is_confirmed() {
     let asked_for = server.requests();
     assert!(last.iter().all(|path| asked_for.contains(path)));
     assert!(asked_for.len() <= 60 + 4, "{}", asked_for.len());
+}
+
+/// More requests than slots that were asked for in vain.
+fn bound(missing: usize, stage: &Stage) -> usize {
+    let share = missing / SAMPLED as usize + (CONFIRMED + 2 * SAMPLED) as usize;
+    share + stage.tuning.credits()
+}
+
+/// A range without any picture costs a small share more, whatever is known of its year; later runs
+/// look in the place that was left, and then nothing is asked for.
+#[actix::test]
+async fn a_range_without_any_picture_costs_few_extra_requests() {
+    for remembered in [None, Some(Layout::Root), Some(Layout::Year)] {
+        let server = Server::start(|_, _| Reply::not_found());
+        let stage = Stage::new(&server);
+        if let Some(layout) = remembered {
+            stage.start_remembering(2024, layout);
+        }
+        let mut open = 288;
+        for _ in 0..3 {
+            server.forget_requests();
+            let report = stage.run(first(288)).await;
+            assert_eq!(report.end.ledger.missed(), 288);
+            assert_eq!(report.end.skipped_misses(), 288 - open as u64);
+            let made = server.requests().len();
+            assert!(made <= open + bound(open, &stage), "{made} for {open}");
+            open = stage.record().count("misses WHERE unasked IS NOT NULL") as usize;
+        }
+        assert_eq!(open, 0);
+        server.forget_requests();
+        stage.run(first(288)).await;
+        assert_eq!(server.requests().len(), 0);
+    }
+}
+
+/// Thirty pictures in the base, five hours without, then the folder.
+fn torn() -> Server {
+    Server::start(camera(|asked, _| {
+        let here = match asked.index {
+            0..30 => Layout::Root,
+            30..60 => return Some(Reply::not_found()),
+            _ => Layout::Year,
+        };
+        // Slow where the run does not know yet, so that it can be stopped there.
+        (asked.layout != here).then(|| Reply::not_found().late(20))
+    }))
+}
+
+/// Stopped while it believes that pictures are missing which are in the other place: the next run
+/// looks for them there.
+#[actix::test]
+async fn what_a_stopped_run_believed_missing_is_looked_for_by_the_next_one() {
+    let server = torn();
+    let mut stage = Stage::new(&server);
+    stage.tuning.concurrency = 1;
+    let pipeline = stage.start();
+    let drain = pipeline.drainer();
+    let mut progress = pipeline.progress();
+    let draining = actix::spawn(async move {
+        while progress.borrow_and_update().ledger.total() < 63 {
+            progress.changed().await.unwrap();
+        }
+        drain();
+    });
+    let report = pipeline.run(first(144)).await.unwrap();
+    draining.await.unwrap();
+    assert!(pipeline.stop().await.is_some());
+    stage.check(first(144), &report);
+    stage.run(first(144)).await;
+    assert_eq!(stage.record().count("observations"), 30 + 84);
+}
+
+/// A doubt is in the record from the moment of its miss on: a process that dies takes none along.
+#[actix::test]
+async fn a_doubt_is_written_with_its_miss() {
+    let server = torn();
+    let mut stage = Stage::new(&server);
+    stage.tuning.concurrency = 1;
+    let pipeline = stage.start();
+    let mut progress = pipeline.progress();
+    let db = stage.db();
+    let copy = db.with_file_name("copy.db");
+    let copied = copy.clone();
+    let copying = actix::spawn(async move {
+        while progress.borrow_and_update().ledger.total() < 63 {
+            progress.changed().await.unwrap();
+        }
+        // What a process would find that opens the file after this one is gone.
+        Record::open(&db).execute(&format!("VACUUM INTO '{}'", copied.display()));
+    });
+    pipeline.run(first(144)).await.unwrap();
+    copying.await.unwrap();
+    assert!(pipeline.stop().await.is_some());
+    std::fs::rename(copy, stage.db()).unwrap();
+    stage.run(first(144)).await;
+    assert_eq!(stage.record().count("observations"), 30 + 84);
 }
 
 /// Credits come home out of order and late; none is handed out twice.

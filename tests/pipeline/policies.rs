@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use celaje::app::RunPolicy;
 use celaje::model::fake::{Act, FakeEngine};
+use celaje::pipeline::layout::Layout;
 use celaje::station::LayoutChoice;
 
 use crate::support::server::{Reply, Server, closed};
@@ -63,7 +64,7 @@ async fn a_settled_miss_is_left_alone_until_it_is_asked_for() {
     server.forget_requests();
     let report = stage.run(first(12)).await;
     assert_eq!(
-        (report.end.ledger.missed(), report.end.skipped_misses),
+        (report.end.ledger.missed(), report.end.skipped_misses()),
         (4, 2)
     );
     assert_eq!(server.requests().len(), 1 + 3);
@@ -91,6 +92,45 @@ async fn a_settled_miss_is_left_alone_until_it_is_asked_for() {
     assert_eq!(stage.record().count("misses"), 0);
     let oktas: Vec<i64> = (0..12).map(|i| i64::from(okta(i))).collect();
     assert_eq!(stage.record().oktas(), oktas);
+}
+
+/// Misses of a wrong address, or of a wrong layout, say nothing about the right one.
+#[actix::test]
+async fn another_source_or_layout_asks_again() {
+    let wrong = Server::start(|_, _| Reply::not_found());
+    let right = Server::start(camera(|asked, _| {
+        (asked.layout == Layout::Root || asked.index == 5).then(Reply::not_found)
+    }));
+    let mut stage = Stage::new(&wrong).with_layout(LayoutChoice::Auto);
+    let point_at = |stage: &mut Stage, server: &Server, layout| {
+        stage.station.url_base = server.base();
+        stage.station.layout = layout;
+        stage.source = celaje::camera::Source::Http(server.base().parse().unwrap());
+    };
+    let report = stage.run(first(12)).await;
+    assert_eq!(report.found_none(), Some(12));
+    let again = stage.run(first(12)).await;
+    assert_eq!((again.end.skipped_misses(), again.found_none()), (12, None));
+
+    point_at(&mut stage, &right, LayoutChoice::Root);
+    let report = stage.run(first(12)).await;
+    assert_eq!(report.end.skipped_misses(), 0);
+    assert_eq!(report.found_none(), Some(12));
+    assert_eq!(stage.run(first(12)).await.end.skipped_misses(), 12);
+
+    point_at(&mut stage, &right, LayoutChoice::Year);
+    let report = stage.run(first(12)).await;
+    assert_eq!(
+        (report.end.ledger.new_rows(), report.found_none()),
+        (11, None)
+    );
+    // A key of the address is no part of it, nor is the blank end of its path.
+    let base = right.base().replace("http://", "http://user:key@");
+    let base = format!("{}?key=1", base.trim_end_matches('/'));
+    stage.source = celaje::camera::Source::Http(base.parse().unwrap());
+    assert_eq!(stage.run(first(12)).await.end.skipped_misses(), 1);
+    let sources = stage.record().texts("SELECT source FROM misses");
+    assert_eq!(sources, [right.base()]);
 }
 
 /// A picture that was asked for before it could be there is no settled miss.

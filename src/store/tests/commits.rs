@@ -79,7 +79,7 @@ fn inserting_keeps_and_replacing_replaces() {
     assert_eq!(oktas, [5, 6]);
     let counted = "runs WHERE new = 2 AND duplicates = 2 AND missed = 1";
     assert_eq!(count(&mut place.other(), counted), 1);
-    assert_eq!(database.known_misses(whole()).unwrap(), []);
+    assert_eq!(database.known_misses(whole(), &asked()).unwrap(), []);
     assert_eq!(database.commit(run, CommitMode::Insert, &[]).unwrap(), []);
 }
 
@@ -109,7 +109,7 @@ fn misses_add_up_until_the_slot_is_seen() {
         rows,
         ["2024-01-01T00:02|2024-01-01T03:02:00Z|not_found|404|4|said the camera"]
     );
-    let known = database.known_misses(whole()).unwrap();
+    let known = database.known_misses(whole(), &asked()).unwrap();
     assert_eq!(known.len(), 1);
     assert_eq!(
         (known[0].slot, known[0].reason),
@@ -119,8 +119,77 @@ fn misses_add_up_until_the_slot_is_seen() {
     database
         .commit(run, CommitMode::Insert, &[seen(nth(0), 1)])
         .unwrap();
-    assert_eq!(database.known_misses(whole()).unwrap(), []);
+    assert_eq!(database.known_misses(whole(), &asked()).unwrap(), []);
     assert_eq!(database.stored_slots(whole()).unwrap(), [nth(0), nth(1)]);
+}
+
+#[test]
+fn a_miss_speaks_for_what_was_asked_alone() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let first = [0, 1].map(|n| missed(nth(n), MissReason::NotFound, 1));
+    database.commit(run, CommitMode::Insert, &first).unwrap();
+    let other = [
+        Asked {
+            source: "http://other/".to_owned(),
+            ..asked()
+        },
+        Asked {
+            layout: LayoutChoice::Root,
+            ..asked()
+        },
+    ];
+    assert_eq!(database.known_misses(whole(), &asked()).unwrap().len(), 2);
+    for other in &other {
+        assert_eq!(database.known_misses(whole(), other).unwrap(), []);
+    }
+    // Who asked last is whom it speaks for.
+    let again = database
+        .begin_run(&RunStart {
+            range: SlotRange::new(nth(0), nth(0)).unwrap(),
+            asked: other[0].clone(),
+            version: "0.1.0".to_owned(),
+            engine: "fake".to_owned(),
+            model: "sky 1".to_owned(),
+        })
+        .unwrap();
+    database
+        .commit(again, CommitMode::Insert, &first[..1])
+        .unwrap();
+    let slots = |database: &mut Database, asked: &Asked| -> Vec<_> {
+        let known = database.known_misses(whole(), asked).unwrap();
+        known.into_iter().map(|miss| miss.slot).collect()
+    };
+    assert_eq!(slots(&mut database, &asked()), [nth(1)]);
+    assert_eq!(slots(&mut database, &other[0]), [nth(0)]);
+}
+
+#[test]
+fn only_the_doubts_of_a_run_end_with_it() {
+    let place = Place::new();
+    let mut database = place.open();
+    let doubted = |n| match missed(nth(n), MissReason::NotFound, 1) {
+        Outcome::Missed(miss) => Outcome::Missed(Miss {
+            unasked: Some(Layout::Year),
+            ..miss
+        }),
+        seen => seen,
+    };
+    let run = begin(&mut database);
+    let outcomes = [doubted(0), doubted(1)];
+    database.commit(run, CommitMode::Insert, &outcomes).unwrap();
+    let later = begin(&mut database);
+    let outcomes = [doubted(2), doubted(3), seen(nth(4), 1)];
+    database
+        .commit(later, CommitMode::Insert, &outcomes)
+        .unwrap();
+    let sure = [0, 2, 4].map(|n| slot(nth(n)));
+    database.end_doubts(later, &sure).unwrap();
+    let known = database.known_misses(whole(), &asked()).unwrap();
+    let left: Vec<_> = known.into_iter().map(|miss| miss.unasked).collect();
+    let year = Some(Layout::Year);
+    assert_eq!(left, [year, year, None, year]);
 }
 
 #[test]

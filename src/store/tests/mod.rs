@@ -22,8 +22,8 @@ use crate::pipeline::slot::{Slot, SlotRange};
 use crate::sky::cover::Cover;
 use crate::sky::quality::{Flag, Quality};
 use crate::sky::sun::DayPhase;
-use crate::station::Station;
-use crate::store::{Database, RunId, RunStart};
+use crate::station::{LayoutChoice, Station};
+use crate::store::{Asked, Database, RunId, RunStart};
 
 /// What the replaced system makes.
 const REPLACED: &str = "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY, \
@@ -170,13 +170,22 @@ fn missed(local: NaiveDateTime, reason: MissReason, attempts: u32) -> Outcome {
         http_status: (reason == MissReason::NotFound).then_some(404),
         attempts,
         detail: "said the camera".to_owned(),
+        unasked: None,
     })
+}
+
+fn asked() -> Asked {
+    Asked {
+        source: "http://camera/".to_owned(),
+        layout: LayoutChoice::Auto,
+    }
 }
 
 fn begin(database: &mut Database) -> RunId {
     database
         .begin_run(&RunStart {
             range: SlotRange::new(nth(0), nth(143)).unwrap(),
+            asked: asked(),
             version: "0.1.0".to_owned(),
             engine: "fake".to_owned(),
             model: "sky 1".to_owned(),

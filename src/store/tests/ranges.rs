@@ -12,8 +12,9 @@ fn fill(connection: &mut SqliteConnection, count: u32) {
     run_sql(
         connection,
         &format!(
-            "{} INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, last_tried) \
-             SELECT 'rio-grande', s, s, 'not_found', 1, '', CURRENT_TIMESTAMP FROM t",
+            "{} INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, last_tried, \
+             source, layout) \
+             SELECT 'rio-grande', s, s, 'not_found', 1, '', CURRENT_TIMESTAMP, 'http://camera/', 'auto' FROM t",
             slots(0, count)
         ),
     );
@@ -51,7 +52,10 @@ fn what_is_stored_is_answered_by_an_index_alone() {
     let stored = database.stored_slots(whole()).unwrap();
     assert_eq!(stored.len(), 100_000);
     assert!(stored.is_sorted());
-    assert_eq!(database.known_misses(whole()).unwrap().len(), 100_000);
+    assert_eq!(
+        database.known_misses(whole(), &asked()).unwrap().len(),
+        100_000
+    );
     let day = SlotRange::new(stored[144], stored[287]).unwrap();
     assert_eq!(database.stored_slots(day).unwrap(), stored[144..=287]);
 

@@ -141,7 +141,7 @@ fn inserting_ends_the_miss() {
         )
         .unwrap();
     put(&mut place.other(), "INSERT OR IGNORE", READING, "3").unwrap();
-    assert_eq!(database.known_misses(whole()).unwrap(), []);
+    assert_eq!(database.known_misses(whole(), &asked()).unwrap(), []);
     assert_eq!(database.stored_slots(whole()).unwrap(), [nth(0)]);
 }
 

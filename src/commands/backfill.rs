@@ -189,7 +189,7 @@ pub fn picture_source(dir: Option<PathBuf>, url_base: &str) -> Result<Source> {
             Ok(Source::Http(base))
         }
         _ => {
-            let shown = without_user(url_base);
+            let shown = without_secrets(url_base);
             Err(Failure::usage(say!(
                 "'{shown}' is no address of pictures; write --url-base http://host/path/",
                 "'{shown}' no es una dirección de imágenes; escriba --url-base http://servidor/ruta/"
@@ -198,15 +198,23 @@ pub fn picture_source(dir: Option<PathBuf>, url_base: &str) -> Result<Source> {
     }
 }
 
-/// What was meant for an address, without what may be a user name and a password in it.
-fn without_user(text: &str) -> String {
+/// What was meant for an address, without what may be secret in it: a user name, a password, and
+/// all from the first `?` or `#` on.
+fn without_secrets(text: &str) -> String {
     let (scheme, rest) = match text.find("://") {
         Some(end) => text.split_at(end + 3),
         None => ("", text),
     };
-    match rest.rsplit_once('@') {
-        Some((_, rest)) => format!("{scheme}…@{rest}"),
-        None => text.to_owned(),
+    let (place, more) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let (user, place) = match place.rsplit_once('@') {
+        Some((_, place)) => ("…@", place),
+        None => ("", place),
+    };
+    // A password may hold the first '?', a query an '@': then nothing is known to be public.
+    match more {
+        "" => format!("{scheme}{user}{place}"),
+        _ if more.contains('@') => format!("{scheme}…"),
+        _ => format!("{scheme}{user}{place}…"),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::commands::signals::{DrainOnSignal, Signal};
 use crate::error::{Failure, Result};
 use crate::model::choose;
 use crate::model::source::Model;
+use crate::pipeline::outcome::MissReason;
 use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::settings::Settings;
@@ -60,6 +61,7 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     let recorded = record(options).await?;
     if !quiet {
         tell_misses(&recorded.report);
+        tell_kept(&recorded.report);
         tell_pending(&recorded.report);
     }
     if !(json && quiet) {
@@ -224,11 +226,7 @@ pub(super) fn tell_misses(report: &RunReport) {
     if by_reason.is_empty() {
         return;
     }
-    let list: Vec<String> = by_reason
-        .iter()
-        .map(|(reason, n)| format!("{}={n}", reason.as_str()))
-        .collect();
-    let list = list.join(", ");
+    let list = by_reason_text(by_reason);
     let known = report.end.skipped_misses;
     let text = if known > 0 {
         say!(
@@ -239,6 +237,27 @@ pub(super) fn tell_misses(report: &RunReport) {
         say!("missed: {list}", "fallidos: {list}")
     };
     output::note(text);
+}
+
+fn by_reason_text(by_reason: &BTreeMap<MissReason, u64>) -> String {
+    let list: Vec<String> = by_reason
+        .iter()
+        .map(|(reason, n)| format!("{}={n}", reason.as_str()))
+        .collect();
+    list.join(", ")
+}
+
+/// The slots that `--reprocess` asked for in vain.
+fn tell_kept(report: &RunReport) {
+    let by_reason = report.end.ledger.kept_by_reason();
+    let kept: u64 = by_reason.values().sum();
+    if kept > 0 {
+        let list = by_reason_text(by_reason);
+        output::note(say!(
+            "{kept} of the duplicates were asked for in vain and keep their rows: {list}",
+            "{kept} de los duplicados se pidieron en vano y conservan su fila: {list}"
+        ));
+    }
 }
 
 fn tell_pending(report: &RunReport) {

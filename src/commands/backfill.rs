@@ -18,7 +18,7 @@ use crate::pipeline::outcome::MissReason;
 use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::settings::Settings;
-use crate::store::{Adopted, Database};
+use crate::store::{Adopted, Database, LeftBehind};
 use crate::text::Text;
 
 /// What to record, and how to tell of it.
@@ -162,12 +162,38 @@ fn adopted_text(adopted: &Adopted) -> Text {
         rows,
         placed,
         kept_verbatim,
+        left,
         copy,
     } = adopted;
     let copy = copy.display();
+    let Text { en, es } = left_text(left);
     say!(
-        "the replaced system's {rows} rows were taken over ({placed} as observations, {kept_verbatim} kept as they were); a copy of the file is '{copy}'",
-        "se tomaron las {rows} filas del sistema anterior ({placed} como observaciones, {kept_verbatim} tal como estaban); hay una copia del archivo en '{copy}'"
+        "the replaced system's {rows} rows were taken over ({placed} as observations, {kept_verbatim} kept as they were); a copy of the file is '{copy}'{en}",
+        "se tomaron las {rows} filas del sistema anterior ({placed} como observaciones, {kept_verbatim} tal como estaban); hay una copia del archivo en '{copy}'{es}"
+    )
+}
+
+/// What of the replaced system's table is in the copy alone; nothing where all was taken over.
+fn left_text(left: &LeftBehind) -> Text {
+    let mut text = say!("", "");
+    for (names, what) in [
+        (&left.columns, say!("columns", "columnas")),
+        (&left.indices, say!("indices", "índices")),
+        (&left.triggers, say!("triggers", "disparadores")),
+    ] {
+        if !names.is_empty() {
+            let names = names.join(", ");
+            let (Text { en, es }, Text { en: more, es: más }) = (&text, what);
+            text = say!("{en}; {more} {names}", "{es}; {más} {names}");
+        }
+    }
+    if left.is_empty() {
+        return text;
+    }
+    let Text { en, es } = text;
+    say!(
+        ", and only it has these of the old table{en}",
+        ", y solo ella tiene esto de la tabla anterior{es}"
     )
 }
 

@@ -43,7 +43,7 @@ pub use commit::{CommitMode, Committed};
 pub use connection::FileState;
 pub use queries::{KnownMiss, Reading, Summary};
 pub use runs::{RunCounts, RunEnd, RunId, RunStart};
-pub use takeover::Adopted;
+pub use takeover::{Adopted, LeftBehind};
 
 /// An open database, seen from one station.
 ///

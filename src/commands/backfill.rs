@@ -10,7 +10,7 @@ use crate::app::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::camera::Source;
 use crate::commands::output;
 use crate::commands::progress::RunBar;
-use crate::commands::signals::{DrainOnSignal, Signal};
+use crate::commands::signals::{Signal, Signals};
 use crate::error::{Failure, Result};
 use crate::model::choose;
 use crate::model::source::Model;
@@ -43,6 +43,10 @@ pub struct Recorded {
     pub report: RunReport,
     /// The signal that ended it early.
     pub signal: Option<Signal>,
+    /// Hears of those that came since.
+    pub signals: Signals,
+    /// The database, still open for writing; none when the store did not end in time.
+    pub database: Option<Database>,
     /// The engine, in words.
     pub engine: String,
     /// Name and version of the model.
@@ -141,16 +145,17 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         tuning: settings.tuning,
         policy,
     })?;
-    let signals = DrainOnSignal::watch(pipeline.drainer());
+    let mut signals = Signals::listen();
     let bar = RunBar::follow(pipeline.progress(), quiet);
-    let report = pipeline.run(range).await;
+    let drain = pipeline.drainer();
+    let (report, signal) = signals.draining(pipeline.run(range), drain).await;
     drop(bar);
-    let signal = signals.seen();
-    drop(signals);
-    drop(pipeline.stop().await);
+    let database = pipeline.stop().await;
     Ok(Recorded {
         report: report?,
         signal,
+        signals,
+        database,
         engine: engine_name,
         model: model_name,
     })
@@ -326,6 +331,7 @@ impl<'a> Summary<'a> {
             signal,
             engine,
             model,
+            ..
         } = recorded;
         let ledger = &report.end.ledger;
         let elapsed_s = report.elapsed.as_secs_f64();

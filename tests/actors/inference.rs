@@ -194,16 +194,38 @@ fn panic_at(words: &'static str) -> tracing::subscriber::DefaultGuard {
     tracing::subscriber::set_default(tracing_subscriber::registry().with(bomb))
 }
 
+/// Sessions that are gone after their first batch, without a word.
+struct Gone;
+
+impl Actor for Gone {
+    type Context = Context<Self>;
+}
+
+impl Handler<RunBatch> for Gone {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: RunBatch, ctx: &mut Context<Self>) -> Self::Result {
+        ctx.terminate();
+        Box::pin(actix::fut::wrap_future(std::future::pending()))
+    }
+}
+
 #[actix::test]
 async fn a_panic_when_a_batch_ends_loses_no_slot() {
     let _log = panic_at("a batch was lost");
     let mut scene = Scene::new(1, SOON, 1);
-    scene.infer(0, 1);
-    // Dropped without an answer.
-    drop(scene.running.next().await);
-    assert_eq!(scene.returned.next().await.fate, None);
-    scene.infer(1, 1);
-    assert_eq!(scene.running.next().await.size(), 1);
+    let sessions = Gone.start().recipient();
+    let policy = BatchPolicy {
+        size: 1,
+        deadline: SOON,
+    };
+    scene.inference = Supervisor::start(move |_| Inference::new(policy, sessions, 1));
+    for index in 0..2 {
+        scene.infer(index, 1);
+        assert_eq!(scene.returned.next().await.fate, None);
+        scene.running.nothing().await;
+        assert!(scene.inference.connected(), "it is gone for good");
+    }
 }
 
 #[actix::test]

@@ -19,7 +19,7 @@ use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::settings::Settings;
 use crate::store::{Adopted, Database, LeftBehind};
-use crate::text::Text;
+use crate::text::{Lang, Text};
 
 /// What to record, and how to tell of it.
 pub struct BackfillOptions {
@@ -180,25 +180,23 @@ fn adopted_text(adopted: &Adopted) -> Text {
 
 /// What of the replaced system's table is in the copy alone; nothing where all was taken over.
 fn left_text(left: &LeftBehind) -> Text {
-    let mut text = say!("", "");
-    for (names, what) in [
+    let parts = [
         (&left.columns, say!("columns", "columnas")),
         (&left.indices, say!("indices", "índices")),
         (&left.triggers, say!("triggers", "disparadores")),
-    ] {
-        if !names.is_empty() {
-            let names = names.join(", ");
-            let (Text { en, es }, Text { en: more, es: más }) = (&text, what);
-            text = say!("{en}; {more} {names}", "{es}; {más} {names}");
-        }
-    }
+    ];
+    let list = |lang| {
+        let named = parts.iter().filter(|(names, _)| !names.is_empty());
+        let named = named.map(|(names, what)| format!("{} {}", what.get(lang), names.join(", ")));
+        named.collect::<Vec<_>>().join("; ")
+    };
     if left.is_empty() {
-        return text;
+        return say!("", "");
     }
-    let Text { en, es } = text;
+    let (en, es) = (list(Lang::En), list(Lang::Es));
     say!(
-        ", and only it has these of the old table{en}",
-        ", y solo ella tiene esto de la tabla anterior{es}"
+        ", and only there are these of the old table: {en}",
+        ", y solo allí queda esto de la tabla anterior: {es}"
     )
 }
 

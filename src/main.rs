@@ -1,11 +1,11 @@
 //! The `celaje` program: parse, run, print the error, exit.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use celaje::cli::{Cli, spanish};
+use celaje::cli::{Cli, explain, spanish};
 use celaje::commands::{self, output};
-use celaje::say;
 use celaje::text::Lang;
 use clap::{CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
@@ -19,27 +19,25 @@ fn main() -> ExitCode {
         command
     };
     lang.choose();
-    let parsed = command
+    let parsed = explain::without_empty_variables(command.clone())
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => match spanish::explain(&error).filter(|_| lang == Lang::Es) {
-            Some(text) => {
-                output::note(format!("celaje: {text}; vea --help"));
-                return ExitCode::from(2);
+        Err(error) => {
+            let lossy = |arg: OsString| arg.to_string_lossy().into_owned();
+            let args: Vec<String> = std::env::args_os().skip(1).map(lossy).collect();
+            match explain::explain(&error, &command, &args) {
+                Some(text) => {
+                    output::note(format!("celaje: {text}"));
+                    return ExitCode::from(2);
+                }
+                None => error.exit(),
             }
-            None => error.exit(),
-        },
+        }
     };
-    let Ok(filter) = cli.global.log.parse::<EnvFilter>() else {
-        let log = &cli.global.log;
-        output::note(say!(
-            "celaje: --log '{log}' is no filter",
-            "celaje: --log '{log}' no es un filtro"
-        ));
-        return ExitCode::from(2);
-    };
+    // It was checked when it was read.
+    let filter = EnvFilter::new(&cli.global.log);
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -57,7 +55,9 @@ fn main() -> ExitCode {
 
 /// The language has to be known before the command line is parsed: its help depends on it.
 fn wanted_language() -> Lang {
-    let mut args = std::env::args().skip(1).take_while(|arg| arg != "--");
+    let lossy = |arg: OsString| arg.to_string_lossy().into_owned();
+    let args = std::env::args_os().skip(1).map(lossy);
+    let mut args = args.take_while(|arg| arg != "--");
     while let Some(arg) = args.next() {
         let value = match arg.strip_prefix("--lang=") {
             Some(value) => Some(value.to_owned()),

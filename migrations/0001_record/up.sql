@@ -58,7 +58,7 @@ CREATE TABLE observations (
     image_height    INTEGER, -- pixels
     image_sha256    TEXT, -- of the picture's bytes
     created_at      TEXT DEFAULT CURRENT_TIMESTAMP,
-    captured_at     TEXT    NOT NULL, -- fecha_captura: slot_local, or what another tool wrote
+    captured_at     TEXT, -- fecha_captura: slot_local, or what another tool wrote, be it NULL
     -- 'celaje': as this program wrote it. 'registro_historico': taken over from that table or
     -- written through that name; its texts are kept as they were, what it does not know is NULL.
     origin          TEXT    NOT NULL DEFAULT 'celaje',
@@ -96,7 +96,7 @@ CREATE TABLE observations (
             AND solar_elevation IS NOT NULL AND day_phase IS NOT NULL
             AND image_width IS NOT NULL AND image_height IS NOT NULL
             AND image_sha256 IS NOT NULL AND created_at IS NOT NULL
-            AND captured_at = slot_local
+            AND captured_at IS slot_local
         )
     )
 );

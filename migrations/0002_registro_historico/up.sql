@@ -62,8 +62,7 @@ BEGIN
     SELECT
         stations.id, slot.local, NEW.filename, NEW.url_imagen, NEW.octas_predichas,
         NEW.confianza, NEW.categoria, NEW.descripcion, NEW.modelo_version,
-        coalesce(NEW.created_at, CURRENT_TIMESTAMP), coalesce(NEW.fecha_captura, slot.local),
-        'registro_historico'
+        coalesce(NEW.created_at, CURRENT_TIMESTAMP), NEW.fecha_captura, 'registro_historico'
     FROM stations, (
         SELECT substr(NEW.filename, 1, 4) || '-' || substr(NEW.filename, 6, 2) || '-'
             || substr(NEW.filename, 8, 2) || 'T' || substr(NEW.filename, 10, 2) || ':'
@@ -161,7 +160,7 @@ WHEN coalesce(
 BEGIN
     UPDATE observations SET
         url = NEW.url_imagen,
-        captured_at = coalesce(NEW.fecha_captura, slot_local),
+        captured_at = NEW.fecha_captura,
         okta = NEW.octas_predichas,
         cloud_fraction = CASE WHEN okta = NEW.octas_predichas THEN cloud_fraction END,
         confidence = NEW.confianza,

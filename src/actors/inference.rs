@@ -45,6 +45,17 @@ impl Inference {
         }
     }
 
+    /// Does `work`, of a message, a timer or an answer; the actor restarts where it panics.
+    fn guarded(
+        &mut self,
+        ctx: &mut Context<Self>,
+        work: impl FnOnce(&mut Self, &mut Context<Self>),
+    ) {
+        if guarded("inference", || work(self, ctx)).is_err() {
+            ctx.stop();
+        }
+    }
+
     fn pump(&mut self, ctx: &mut Context<Self>) {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
@@ -55,19 +66,24 @@ impl Inference {
                     self.idle -= 1;
                     let run = self.sessions.send(RunBatch(batch));
                     ctx.spawn(run.into_actor(self).map(|ended, me, ctx| {
-                        // An error means that the session's thread restarts; it is idle all the
-                        // same, and the batch's credits have gone home.
-                        if let Err(error) = ended {
-                            tracing::warn!(%error, "a batch was lost");
-                        }
-                        me.idle = (me.idle + 1).min(me.threads);
-                        me.pump(ctx);
+                        me.guarded(ctx, |me, ctx| {
+                            // An error means that the session's thread restarts; it is idle all
+                            // the same, and the batch's credits have gone home.
+                            if let Err(error) = ended {
+                                tracing::warn!(%error, "a batch was lost");
+                            }
+                            me.idle = (me.idle + 1).min(me.threads);
+                            me.pump(ctx);
+                        });
                     }));
                 }
                 Decision::Wait(time) => {
                     self.timer = Some(ctx.run_later(time, |me, ctx| {
-                        me.timer = None;
-                        me.pump(ctx);
+                        me.guarded(ctx, |me, ctx| {
+                            tracing::trace!("the oldest picture has waited long enough");
+                            me.timer = None;
+                            me.pump(ctx);
+                        });
                     }));
                     return;
                 }
@@ -94,13 +110,10 @@ impl Handler<Infer> for Inference {
     type Result = ();
 
     fn handle(&mut self, infer: Infer, ctx: &mut Context<Self>) {
-        let worked = guarded("inference", || {
+        self.guarded(ctx, |me, ctx| {
             let suspect = infer.credit.attempt() > 1;
-            self.queue.push(infer, Instant::now(), suspect);
-            self.pump(ctx);
+            me.queue.push(infer, Instant::now(), suspect);
+            me.pump(ctx);
         });
-        if worked.is_err() {
-            ctx.stop();
-        }
     }
 }

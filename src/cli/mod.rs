@@ -5,8 +5,10 @@
 )]
 
 pub mod conditions;
+pub mod explain;
 pub mod moment;
 pub mod spanish;
+pub mod values;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,8 +18,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::conditions::Spoilt;
 use crate::cli::moment::Moment;
+use crate::cli::values::{number, whole};
 use crate::model::choose::{Device, EngineChoice};
-use crate::settings::Layer;
+use crate::settings::{self, Layer};
 use crate::simulate::Scene;
 use crate::simulate::options::Layout as ServedLayout;
 use crate::station::LayoutChoice;
@@ -62,7 +65,8 @@ pub struct Global {
         help_heading = GLOBAL,
         value_name = "FILTER",
         env = "CELAJE_LOG",
-        default_value = "warn"
+        default_value = "warn",
+        value_parser = values::filter
     )]
     pub log: String,
 }
@@ -111,16 +115,16 @@ pub struct Work {
     #[command(flatten)]
     pub inference: Inference,
     /// Requests in flight to the host [default: 16]
-    #[arg(long, value_name = "N", env = "CELAJE_CONCURRENCY")]
+    #[arg(long, value_name = "N", env = "CELAJE_CONCURRENCY", value_parser = whole(settings::CONCURRENCY))]
     pub concurrency: Option<usize>,
     /// Pictures in a full batch [default: 4; 64 on a card]
-    #[arg(long, value_name = "N", env = "CELAJE_BATCH")]
+    #[arg(long, value_name = "N", env = "CELAJE_BATCH", value_parser = whole(settings::BATCH))]
     pub batch: Option<usize>,
     /// Seconds that a whole picture may take [default: 60]
-    #[arg(long, value_name = "SECONDS", env = "CELAJE_TIMEOUT")]
+    #[arg(long, value_name = "SECONDS", env = "CELAJE_TIMEOUT", value_parser = number(settings::TIMEOUT))]
     pub timeout: Option<f64>,
     /// Bytes of a picture at most [default: 20000000]
-    #[arg(long, value_name = "BYTES", env = "CELAJE_MAX_BYTES")]
+    #[arg(long, value_name = "BYTES", env = "CELAJE_MAX_BYTES", value_parser = whole(settings::MAX_BYTES))]
     pub max_bytes: Option<usize>,
 }
 
@@ -140,7 +144,7 @@ pub struct Inference {
     #[arg(long, value_name = "DEVICE", env = "CELAJE_DEVICE")]
     pub device: Option<Device>,
     /// Inference sessions, a thread each [default: the number of cores]
-    #[arg(long, value_name = "N", env = "CELAJE_THREADS")]
+    #[arg(long, value_name = "N", env = "CELAJE_THREADS", value_parser = whole(settings::THREADS))]
     pub threads: Option<usize>,
 }
 
@@ -258,14 +262,15 @@ pub struct Evaluate {
 #[derive(Clone, Debug, Args)]
 pub struct Simulate {
     /// Port to listen on; 0 takes any free one
-    #[arg(long, value_name = "PORT", env = "CELAJE_PORT", default_value_t = 8088)]
+    #[arg(long, value_name = "PORT", env = "CELAJE_PORT", default_value_t = 8088, value_parser = whole(0..=u16::MAX))]
     pub port: u16,
     /// Address to listen on
     #[arg(
         long,
         value_name = "ADDRESS",
         env = "CELAJE_BIND",
-        default_value = "127.0.0.1"
+        default_value = "127.0.0.1",
+        value_parser = values::address
     )]
     pub bind: IpAddr,
     /// First minute that has pictures [default: all up to now]
@@ -283,10 +288,10 @@ pub struct Simulate {
     )]
     pub scene: Scene,
     /// Size of the pictures
-    #[arg(long, value_name = "WxH", env = "CELAJE_SIZE", default_value = "800x600", value_parser = parse_size)]
+    #[arg(long, value_name = "WxH", env = "CELAJE_SIZE", default_value = "800x600", value_parser = values::size)]
     pub size: (u32, u32),
     /// Seed of the weather: another number, another sky
-    #[arg(long, value_name = "N", env = "CELAJE_SEED", default_value_t = 1)]
+    #[arg(long, value_name = "N", env = "CELAJE_SEED", default_value_t = 1, value_parser = whole(0..=u64::MAX))]
     pub seed: u64,
     /// Station whose sun, clock and name are drawn [default: the first one in celaje.toml, else
     /// rio-grande]
@@ -311,7 +316,7 @@ pub struct Demo {
     #[arg(long, env = "CELAJE_ONCE", value_parser = FalseyValueParser::new())]
     pub once: bool,
     /// Days to record; the last one is yesterday
-    #[arg(long, value_name = "N", env = "CELAJE_DAYS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=31))]
+    #[arg(long, value_name = "N", env = "CELAJE_DAYS", default_value_t = 1, value_parser = whole(1..=31_u32))]
     pub days: u32,
     /// Folder for the demo's database and plot
     #[arg(
@@ -375,18 +380,4 @@ pub struct Completions {
     /// The shell
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
-}
-
-/// Reads `WIDTHxHEIGHT`.
-fn parse_size(text: &str) -> Result<(u32, u32), String> {
-    text.split_once('x')
-        .and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)))
-        .filter(|(w, h)| (32..=8192).contains(w) && (32..=8192).contains(h))
-        .ok_or_else(|| {
-            crate::say!(
-                "write it as 800x600, each side from 32 to 8192",
-                "escriba p. ej. 800x600, cada lado de 32 a 8192"
-            )
-            .to_string()
-        })
 }

@@ -2,6 +2,7 @@
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
+use crate::cli::values::Advice;
 use crate::pipeline::slot::{BackwardRange, SlotRange};
 use crate::say;
 
@@ -18,8 +19,8 @@ impl Moment {
     /// Reads a moment.
     ///
     /// # Errors
-    /// A sentence that shows how to write it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// How to write it.
+    pub fn parse(text: &str) -> Result<Self, Advice> {
         let text = text.trim();
         if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             return Ok(Self::Date(date));
@@ -34,11 +35,10 @@ impl Moment {
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
         .map(Self::Minute)
         .ok_or_else(|| {
-            say!(
-                "'{text}' is no date; write 2024-01-31T08:02 or 2024-01-31",
-                "'{text}' no es una fecha; escriba 2024-01-31T08:02 o 2024-01-31"
-            )
-            .to_string()
+            Advice(say!(
+                "write 2024-01-31T08:02 or 2024-01-31",
+                "escriba 2024-01-31T08:02 o 2024-01-31"
+            ))
         })
     }
 

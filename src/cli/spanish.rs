@@ -4,11 +4,8 @@
 //! the language is Spanish. A test sees to it that none is missing. What clap itself writes about a
 //! flag (its values, its default, its variable) is put into the text, in Spanish too.
 
-use std::error::Error as _;
-
 use clap::builder::Str;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command, Error};
+use clap::{Arg, Command};
 
 const COMMANDS: &[(&str, &str)] = &[
     (
@@ -356,53 +353,6 @@ fn argument(command: &str, arg: Arg) -> Arg {
         .hide_env(true)
 }
 
-/// What is wrong with a command line, in Spanish; none where clap's own words have to do.
-pub fn explain(error: &Error) -> Option<String> {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
-        _ => None,
-    };
-    let arg = context(ContextKind::InvalidArg);
-    let value = context(ContextKind::InvalidValue);
-    let text = match error.kind() {
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let (arg, value) = (arg?, value?);
-            if value.is_empty() {
-                format!("falta un valor para '{arg}'")
-            } else {
-                let why = error.source().map(|why| format!(": {why}"));
-                let known = context(ContextKind::ValidValue);
-                let known = known.map(|known| format!(" [valores posibles: {known}]"));
-                let why = why.or(known).unwrap_or_default();
-                format!("el valor '{value}' no sirve para '{arg}'{why}")
-            }
-        }
-        ErrorKind::UnknownArgument => {
-            let hint = context(ContextKind::SuggestedArg)
-                .map(|hint| format!("; ¿quiso decir '{hint}'?"))
-                .unwrap_or_default();
-            format!("no se conoce '{}'{hint}", arg?)
-        }
-        ErrorKind::InvalidSubcommand => {
-            let hint = context(ContextKind::SuggestedSubcommand)
-                .map(|hint| format!("; ¿quiso decir '{hint}'?"))
-                .unwrap_or_default();
-            format!(
-                "no se conoce la orden '{}'{hint}",
-                context(ContextKind::InvalidSubcommand)?
-            )
-        }
-        ErrorKind::MissingRequiredArgument => format!("falta {}", arg?),
-        ErrorKind::ArgumentConflict => format!("'{}' está de más", arg?),
-        ErrorKind::NoEquals | ErrorKind::WrongNumberOfValues | ErrorKind::TooFewValues => {
-            format!("falta un valor para '{}'", arg?)
-        }
-        _ => return None,
-    };
-    Some(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -489,34 +439,5 @@ mod tests {
             .unwrap_err();
         assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp);
         assert!(help.to_string().contains("Uso: celaje backfill"), "{help}");
-    }
-
-    #[test]
-    fn a_wrong_command_line_is_explained_in_spanish() {
-        let explained = |line: &str| {
-            let command = localize(crate::cli::Cli::command());
-            explain(&command.try_get_matches_from(line.split(' ')).unwrap_err()).unwrap()
-        };
-        let range = "celaje backfill --desde 2024-01-01";
-        for (line, words) in [
-            (
-                format!("{range} --hasta ayer"),
-                "el valor 'ayer' no sirve para '--hasta",
-            ),
-            (
-                format!("{range} --hasta 2024-01-02 --engine x"),
-                "valores posibles: auto",
-            ),
-            (range.to_owned(), "falta --hasta"),
-            (format!("{range} --hasta"), "falta un valor para '--hasta"),
-            (
-                format!("{range} --asta 2024-01-02"),
-                "¿quiso decir '--hasta'?",
-            ),
-            ("celaje bakfill".to_owned(), "¿quiso decir 'backfill'?"),
-        ] {
-            let explained = explained(&line);
-            assert!(explained.contains(words), "{line}: {explained}");
-        }
     }
 }

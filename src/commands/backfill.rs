@@ -12,16 +12,17 @@ use crate::camera::Source;
 use crate::camera::http::without_secrets;
 use crate::commands::output;
 use crate::commands::progress::RunBar;
-use crate::commands::signals::{DrainOnSignal, Signal};
+use crate::commands::signals::{Signal, Signals};
 use crate::error::{Failure, Result};
 use crate::model::choose;
 use crate::model::source::Model;
+use crate::pipeline::outcome::MissReason;
 use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::settings::Settings;
 use crate::station::Station;
-use crate::store::{Adopted, Database};
-use crate::text::Text;
+use crate::store::{Adopted, Database, LeftBehind};
+use crate::text::{Lang, Text};
 
 /// What to record, and how to tell of it.
 pub struct BackfillOptions {
@@ -45,6 +46,10 @@ pub struct Recorded {
     pub report: RunReport,
     /// The signal that ended it early.
     pub signal: Option<Signal>,
+    /// Hears of those that came since.
+    pub signals: Signals,
+    /// The database, still open for writing; none when the store did not end in time.
+    pub database: Option<Database>,
     /// The engine, in words.
     pub engine: String,
     /// Name and version of the model.
@@ -93,6 +98,7 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     let recorded = record(options).await?;
     if !quiet {
         tell_misses(&recorded.report);
+        tell_kept(&recorded.report);
         tell_pending(&recorded.report);
         tell_none(&recorded.report, folder.as_deref(), &address);
     }
@@ -173,16 +179,17 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         tuning: settings.tuning,
         policy,
     })?;
-    let signals = DrainOnSignal::watch(pipeline.drainer());
+    let mut signals = Signals::listen();
     let bar = RunBar::follow(pipeline.progress(), quiet);
-    let report = pipeline.run(range).await;
+    let drain = pipeline.drainer();
+    let (report, signal) = signals.draining(pipeline.run(range), drain).await;
     drop(bar);
-    let signal = signals.seen();
-    drop(signals);
-    drop(pipeline.stop().await);
+    let database = pipeline.stop().await;
     Ok(Recorded {
         report: report?,
         signal,
+        signals,
+        database,
         engine: engine_name,
         model: model_name,
     })
@@ -194,12 +201,36 @@ fn adopted_text(adopted: &Adopted) -> Text {
         rows,
         placed,
         kept_verbatim,
+        left,
         copy,
     } = adopted;
     let copy = copy.display();
+    let Text { en, es } = left_text(left);
     say!(
-        "the replaced system's {rows} rows were taken over ({placed} as observations, {kept_verbatim} kept as they were); a copy of the file is '{copy}'",
-        "se tomaron las {rows} filas del sistema anterior ({placed} como observaciones, {kept_verbatim} tal como estaban); hay una copia del archivo en '{copy}'"
+        "the replaced system's {rows} rows were taken over ({placed} as observations, {kept_verbatim} kept as they were); a copy of the file is '{copy}'{en}",
+        "se tomaron las {rows} filas del sistema anterior ({placed} como observaciones, {kept_verbatim} tal como estaban); hay una copia del archivo en '{copy}'{es}"
+    )
+}
+
+/// What of the replaced system's table is in the copy alone; nothing where all was taken over.
+fn left_text(left: &LeftBehind) -> Text {
+    let parts = [
+        (&left.columns, say!("columns", "columnas")),
+        (&left.indices, say!("indices", "índices")),
+        (&left.triggers, say!("triggers", "disparadores")),
+    ];
+    let list = |lang| {
+        let named = parts.iter().filter(|(names, _)| !names.is_empty());
+        let named = named.map(|(names, what)| format!("{} {}", what.get(lang), names.join(", ")));
+        named.collect::<Vec<_>>().join("; ")
+    };
+    if left.is_empty() {
+        return say!("", "");
+    }
+    let (en, es) = (list(Lang::En), list(Lang::Es));
+    say!(
+        ", and only there are these of the old table: {en}",
+        ", y solo allí queda esto de la tabla anterior: {es}"
     )
 }
 
@@ -223,7 +254,7 @@ pub fn picture_source(dir: Option<PathBuf>, url_base: &str) -> Result<Source> {
             Ok(Source::Http(base))
         }
         _ => {
-            let shown = without_user(url_base);
+            let shown = public_part(url_base);
             Err(Failure::usage(say!(
                 "'{shown}' is no address of pictures; write --url-base http://host/path/",
                 "'{shown}' no es una dirección de imágenes; escriba --url-base http://servidor/ruta/"
@@ -232,15 +263,23 @@ pub fn picture_source(dir: Option<PathBuf>, url_base: &str) -> Result<Source> {
     }
 }
 
-/// What was meant for an address, without what may be a user name and a password in it.
-fn without_user(text: &str) -> String {
+/// What was meant for an address, without what may be secret in it: a user name, a password, and
+/// all from the first `?` or `#` on.
+fn public_part(text: &str) -> String {
     let (scheme, rest) = match text.find("://") {
         Some(end) => text.split_at(end + 3),
         None => ("", text),
     };
-    match rest.rsplit_once('@') {
-        Some((_, rest)) => format!("{scheme}…@{rest}"),
-        None => text.to_owned(),
+    let (place, more) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let (user, place) = match place.rsplit_once('@') {
+        Some((_, place)) => ("…@", place),
+        None => ("", place),
+    };
+    // A password may hold the first '?', a query an '@': then nothing is known to be public.
+    match more {
+        "" => format!("{scheme}{user}{place}"),
+        _ if more.contains('@') => format!("{scheme}…"),
+        _ => format!("{scheme}{user}{place}…"),
     }
 }
 
@@ -250,11 +289,7 @@ pub(super) fn tell_misses(report: &RunReport) {
     if by_reason.is_empty() {
         return;
     }
-    let list: Vec<String> = by_reason
-        .iter()
-        .map(|(reason, n)| format!("{}={n}", reason.as_str()))
-        .collect();
-    let list = list.join(", ");
+    let list = by_reason_text(by_reason);
     let known = report.end.skipped_misses();
     let text = if known > 0 {
         say!(
@@ -265,6 +300,27 @@ pub(super) fn tell_misses(report: &RunReport) {
         say!("missed: {list}", "fallidos: {list}")
     };
     output::note(text);
+}
+
+fn by_reason_text(by_reason: &BTreeMap<MissReason, u64>) -> String {
+    let list: Vec<String> = by_reason
+        .iter()
+        .map(|(reason, n)| format!("{}={n}", reason.as_str()))
+        .collect();
+    list.join(", ")
+}
+
+/// The slots that `--reprocess` asked for in vain.
+fn tell_kept(report: &RunReport) {
+    let by_reason = report.end.ledger.kept_by_reason();
+    let kept: u64 = by_reason.values().sum();
+    if kept > 0 {
+        let list = by_reason_text(by_reason);
+        output::note(say!(
+            "{kept} of the duplicates were asked for in vain and keep their rows: {list}",
+            "{kept} de los duplicados se pidieron en vano y conservan su fila: {list}"
+        ));
+    }
 }
 
 fn tell_pending(report: &RunReport) {
@@ -293,7 +349,7 @@ fn tell_none(report: &RunReport, folder: Option<&Path>, address: &str) {
         )
     } else {
         let base = url::Url::parse(address)
-            .map_or_else(|_| without_user(address), |url| without_secrets(&url));
+            .map_or_else(|_| public_part(address), |url| without_secrets(&url));
         say!(
             "NO PICTURE was found at '{base}' (slots asked for: {slots}); if there should be some, check --url-base, --layout, --desde and --hasta",
             "NO SE HALLÓ NINGUNA IMAGEN en '{base}' (turnos pedidos: {slots}); si debería haberlas, revise --url-base, --layout, --desde y --hasta"
@@ -331,6 +387,7 @@ impl<'a> Summary<'a> {
             signal,
             engine,
             model,
+            ..
         } = recorded;
         let ledger = &report.end.ledger;
         let elapsed_s = report.elapsed.as_secs_f64();

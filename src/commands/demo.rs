@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{Days, NaiveDateTime, TimeDelta, Utc};
@@ -11,7 +13,6 @@ use crate::chart::day::{Reading, Timeline};
 use crate::chart::{png, spark, sun};
 use crate::commands::backfill::{BackfillOptions, record, tell_misses};
 use crate::commands::output;
-use crate::commands::signals::Signals;
 use crate::error::{Failure, Result};
 use crate::model::choose::EngineChoice;
 use crate::model::install;
@@ -81,7 +82,7 @@ pub async fn run(options: DemoOptions) -> Result<u8> {
     if scene == Scene::Fisheye {
         settings.station.region = crate::station::region::Region::whole();
     }
-    let recorded = record(BackfillOptions {
+    let mut recorded = record(BackfillOptions {
         settings,
         range,
         dir: None,
@@ -94,28 +95,56 @@ pub async fn run(options: DemoOptions) -> Result<u8> {
         return Err(failure);
     }
     tell_misses(&recorded.report);
-    let plot = out.join("demo.png");
-    let readings = Database::open_read_only(&db, &station)?.day_readings(range)?;
-    draw_plot(&station, range, &readings, &plot)?;
-    tell(&station, range, &readings, &studio)?;
-    let (db, plot) = (db.display(), plot.display());
+    if let Some(signal) = recorded.signal {
+        output::line(recorded.report.end.ledger)?;
+        return Ok(signal.exit_status());
+    }
+    // Open until the end: a second demo does not take the files from under this one.
+    let mut database = match recorded.database.take() {
+        Some(database) => database,
+        None => Database::open(&db, &station)?.database,
+    };
+    let drawing = Drawing {
+        readings: database.day_readings(range)?,
+        station,
+        range,
+        studio,
+        plot: out.join("demo.png"),
+    };
+    let plot = drawing.plot.display().to_string();
+    let given_up = Arc::new(AtomicBool::new(false));
+    let drawn = {
+        let given_up = Arc::clone(&given_up);
+        tokio::task::spawn_blocking(move || drawing.draw(&given_up))
+    };
+    let lines = tokio::select! {
+        drawn = drawn => drawn.map_err(|e| Failure::environment(say!(
+            "the plot cannot be drawn: {e}; please report this",
+            "no se puede dibujar el gráfico: {e}; por favor repórtelo"
+        )))??,
+        signal = recorded.signals.next() => {
+            given_up.store(true, Ordering::Relaxed);
+            output::line(recorded.report.end.ledger)?;
+            return Ok(signal.exit_status());
+        }
+    };
+    output::line(lines)?;
+    let db = db.display();
     let (model, engine) = (&recorded.model, &recorded.engine);
     output::line(say!(
         "Record: {db} · plot: {plot} · model {model} on {engine}",
         "Registro: {db} · gráfico: {plot} · modelo {model} en {engine}"
     ))?;
     output::line(recorded.report.end.ledger)?;
-    if let Some(signal) = recorded.signal {
-        return Ok(signal.exit_status());
-    }
     if !once {
         output::note(say!(
             "The simulated camera goes on at {url}; Ctrl-C ends it.",
             "La cámara simulada sigue en {url}; Ctrl-C la termina."
         ));
-        Signals::listen().next().await;
+        recorded.signals.next().await;
     }
     camera.stop().await;
+    drop(database);
     Ok(0)
 }
 
@@ -176,6 +205,25 @@ fn last_days(station: &Station, days: u32) -> Result<SlotRange> {
         today.and_time(chrono::NaiveTime::MIN) - TimeDelta::minutes(1),
     );
     range.map_err(|e| Failure::usage(say!("{e}", "{e}")))
+}
+
+/// What is drawn of the recorded days, which takes some seconds of a core.
+struct Drawing {
+    readings: Vec<crate::store::Reading>,
+    station: Station,
+    range: SlotRange,
+    studio: Studio,
+    plot: PathBuf,
+}
+
+impl Drawing {
+    /// Writes the plot; gives a sparkline, and how the readings compare with what was drawn. Gives
+    /// up between two pictures.
+    fn draw(&self, given_up: &AtomicBool) -> Result<String> {
+        let (station, range, readings) = (&self.station, self.range, &self.readings);
+        draw_plot(station, range, readings, &self.plot)?;
+        Ok(tell(station, range, readings, &self.studio, given_up))
+    }
 }
 
 fn draw_plot(
@@ -246,14 +294,16 @@ fn tell(
     range: SlotRange,
     readings: &[crate::store::Reading],
     studio: &Studio,
-) -> Result<()> {
+    given_up: &AtomicBool,
+) -> String {
     let by_slot: HashMap<NaiveDateTime, Okta> = readings
         .iter()
         .filter_map(|reading| Some((reading.slot, reading.cover.okta()?)))
         .collect();
     let mut values = Vec::new();
     let mut scores = [Score::default(), Score::default()];
-    for slot in range.slots(&station.minutes, station.zone) {
+    let slots = range.slots(&station.minutes, station.zone);
+    for slot in slots.take_while(|_| !given_up.load(Ordering::Relaxed)) {
         let read = by_slot.get(&slot.local()).copied();
         values.push(read.map(|okta| f64::from(okta.eighths())));
         if let Some(read) = read {
@@ -265,12 +315,12 @@ fn tell(
             }
         }
     }
-    output::line(spark::line(&values, 72))?;
     let [day, night] = scores.map(|score| score.to_string());
-    output::line(say!(
+    let compared = say!(
         "Read against what was drawn: by day {day}; by twilight and night {night}",
         "Lo leído frente a lo dibujado: de día {day}; en crepúsculo y noche {night}"
-    ))
+    );
+    format!("{}\n{compared}", spark::line(&values, 72))
 }
 
 /// How readings compare with the truth.

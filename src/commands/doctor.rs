@@ -109,12 +109,9 @@ fn title(name: &str) -> Text {
 
 fn database(settings: &Settings) -> Result<Text, Text> {
     let shown = settings.db.display();
-    if !settings.db.exists() {
-        return Ok(say!(
-            "'{shown}' is not there yet; the first backfill makes it",
-            "'{shown}' todavía no existe; el primer backfill la crea"
-        ));
-    }
+    let refused = |error: StoreError| Failure::from(error).text;
+    // Before anything is opened: see the function.
+    Database::check_writable(&settings.db).map_err(refused)?;
     match Database::examine(&settings.db) {
         Ok(FileState::Replaced { rows }) => {
             return Ok(say!(
@@ -128,27 +125,39 @@ fn database(settings: &Settings) -> Result<Text, Text> {
                 "'{shown}' tiene una forma anterior; el próximo backfill la pondrá al día"
             ));
         }
+        Ok(FileState::New) if !settings.db.exists() => {
+            return Ok(say!(
+                "'{shown}' is not there yet; the first backfill makes it",
+                "'{shown}' todavía no existe; el primer backfill la crea"
+            ));
+        }
         Ok(FileState::New) => {
             return Ok(say!(
                 "'{shown}' is empty; the first backfill fills it",
                 "'{shown}' está vacía; el primer backfill la llena"
             ));
         }
-        Ok(FileState::Current) | Err(_) => {}
+        Ok(FileState::Current) => {}
+        Err(error) => return Err(refused(error)),
     }
     let describe = || {
         let mut database = Database::open_read_only(&settings.db, &settings.station)?;
-        Ok::<_, StoreError>((database.quick_check()?, database.summary()?))
+        let faults = database.quick_check()?;
+        // Counting in a damaged file may fail, and says less than its faults.
+        Ok::<_, StoreError>(match faults.is_empty() {
+            true => Ok(database.summary()?),
+            false => Err(faults),
+        })
     };
     match describe() {
-        Ok((faults, _)) if !faults.is_empty() => {
+        Ok(Err(faults)) => {
             let faults = faults.join("; ");
             Err(say!(
                 "'{shown}' is damaged: {faults}; restore a copy, or make a new one with `sqlite3 {shown} .recover`",
                 "'{shown}' está dañada: {faults}; restaure una copia, o haga otra con `sqlite3 {shown} .recover`"
             ))
         }
-        Ok((_, summary)) => {
+        Ok(Ok(summary)) => {
             let (rows, misses, schema) =
                 (summary.observations, summary.misses, summary.schema_version);
             Ok(say!(
@@ -156,7 +165,7 @@ fn database(settings: &Settings) -> Result<Text, Text> {
                 "'{shown}': sana, {rows} filas, {misses} fallidos, esquema {schema}"
             ))
         }
-        Err(error) => Err(crate::error::Failure::from(error).text),
+        Err(error) => Err(refused(error)),
     }
 }
 

@@ -1,11 +1,9 @@
 //! Ctrl-C and SIGTERM: the first drains, a second Ctrl-C ends at once.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::pin::pin;
 
 #[cfg(unix)]
 use tokio::signal::unix::{self, SignalKind};
-use tokio::task::JoinHandle;
 
 use crate::commands::output;
 use crate::say;
@@ -33,6 +31,9 @@ impl Signal {
 }
 
 /// Hears of the signals that ask the program to end, from when it is made.
+///
+/// From then on they do nothing by themselves, also when this is dropped: a command keeps the one
+/// that it has made, and looks at it, until it ends.
 pub struct Signals {
     #[cfg(unix)]
     heard: Option<(unix::Signal, unix::Signal)>,
@@ -63,40 +64,32 @@ impl Signals {
     }
 }
 
-/// Drains on the first signal and exits on a later Ctrl-C, for as long as it lives.
-pub struct DrainOnSignal {
-    seen: Rc<Cell<Option<Signal>>>,
-    task: JoinHandle<()>,
-}
-
-impl DrainOnSignal {
-    /// Calls `drain` once, at the first signal.
-    pub fn watch(drain: impl Fn() + 'static) -> Self {
-        let seen = Rc::new(Cell::new(None));
-        let noted = Rc::clone(&seen);
-        let mut signals = Signals::listen();
-        let task = actix::spawn(async move {
-            noted.set(Some(signals.next().await));
-            output::note(say!(
-                "finishing what is in flight; Ctrl-C again ends at once",
-                "terminando lo que está en curso; Ctrl-C otra vez corta en el acto"
-            ));
-            drain();
-            while signals.next().await != Signal::Interrupt {}
-            // Committed rows are safe in the write-ahead log.
-            std::process::exit(i32::from(INTERRUPTED));
-        });
-        Self { seen, task }
-    }
-
-    /// The signal that came, if one did.
-    pub fn seen(&self) -> Option<Signal> {
-        self.seen.get()
-    }
-}
-
-impl Drop for DrainOnSignal {
-    fn drop(&mut self) {
-        self.task.abort();
+impl Signals {
+    /// Waits for `work`. The first signal calls `drain`, once, and is given; a later Ctrl-C ends the
+    /// program at once.
+    pub async fn draining<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        drain: impl FnOnce(),
+    ) -> (T, Option<Signal>) {
+        let mut work = pin!(work);
+        let first = tokio::select! {
+            done = &mut work => return (done, None),
+            signal = self.next() => signal,
+        };
+        output::note(say!(
+            "finishing what is in flight; Ctrl-C again ends at once",
+            "terminando lo que está en curso; Ctrl-C otra vez corta en el acto"
+        ));
+        drain();
+        loop {
+            tokio::select! {
+                done = &mut work => return (done, Some(first)),
+                signal = self.next() => if signal == Signal::Interrupt {
+                    // Committed rows are safe in the write-ahead log.
+                    std::process::exit(i32::from(INTERRUPTED));
+                },
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::model::choose::{Device, EngineChoice};
 use crate::pipeline::slot::{Minutes, Zone};
 use crate::say;
 use crate::settings::Layer;
-use crate::station::region::{Margins, Mask, Region};
+use crate::station::region::{BadMask, Margins, Mask, Region};
 use crate::station::{LayoutChoice, Station};
 
 /// The file's name where none is given.
@@ -231,10 +231,11 @@ impl RawStation {
             Some(path) => {
                 let path = folder.join(path);
                 let shown = path.display();
-                let mask = Mask::read(&path).map_err(|e| {
+                let mask = Mask::read(&path).map_err(|BadMask(why)| {
+                    let (en, es) = (why.en, why.es);
                     say!(
-                        "station '{id}': the mask '{shown}' cannot be used: {e}",
-                        "estación '{id}': no se puede usar la máscara '{shown}': {e}"
+                        "station '{id}': the mask '{shown}' cannot be used: {en}",
+                        "estación '{id}': no se puede usar la máscara '{shown}': {es}"
                     )
                 })?;
                 Some(Arc::new(mask))

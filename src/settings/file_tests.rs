@@ -178,7 +178,15 @@ fn a_mask_is_read_from_the_files_folder() {
     let why = parse().unwrap_err();
     one_sentence(&why);
     assert!(why.en.contains("mask.png"), "{why}");
-    for (bytes, part) in [(&b"no picture"[..], "mask.png"), (b"", "mask.png")] {
+    let mut jpeg = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new(&mut jpeg)
+        .encode(&[255; 12], 2, 2, image::ExtendedColorType::Rgb8)
+        .unwrap();
+    for (bytes, part) in [
+        (&b"no picture"[..], "mask.png"),
+        (b"", "mask.png"),
+        (&jpeg, "it is no PNG"),
+    ] {
         std::fs::write(&path, bytes).unwrap();
         let why = parse().unwrap_err();
         one_sentence(&why);

@@ -7,6 +7,7 @@
 
 pub mod file;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,17 @@ use crate::model::choose::{Device, EngineChoice};
 use crate::say;
 use crate::settings::file::FileSettings;
 use crate::station::{LayoutChoice, Station};
+
+/// Requests in flight that can be asked for.
+pub const CONCURRENCY: RangeInclusive<usize> = 1..=1024;
+/// Pictures in a batch.
+pub const BATCH: RangeInclusive<usize> = 1..=1024;
+/// Session threads.
+pub const THREADS: RangeInclusive<usize> = 1..=256;
+/// Seconds that a picture may take.
+pub const TIMEOUT: RangeInclusive<f64> = 0.1..=3600.0;
+/// Bytes of a picture at most.
+pub const MAX_BYTES: RangeInclusive<usize> = 1..=1_000_000_000;
 
 /// The database of the replaced system, and so ours.
 pub const DEFAULT_DB: &str = "registros-octas.db";
@@ -136,23 +148,21 @@ impl Settings {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut http = HttpLimits::default();
         if let Some(bytes) = layer.max_bytes {
-            http.body_limit = within("max-bytes", bytes, 1, 1_000_000_000)?;
+            http.body_limit = within("max-bytes", bytes, &MAX_BYTES)?;
         }
         if let Some(seconds) = layer.timeout {
-            if !(0.1..=3600.0).contains(&seconds) {
-                return Err(out_of_bounds("timeout", seconds, 0.1, 3600.0));
-            }
+            let seconds = within("timeout", seconds, &TIMEOUT)?;
             http.total_timeout = Duration::from_secs_f64(seconds);
             http.read_timeout = http.read_timeout.min(http.total_timeout);
             http.connect_timeout = http.connect_timeout.min(http.total_timeout);
         }
-        let concurrency = within("concurrency", layer.concurrency.unwrap_or(16), 1, 1024)?;
+        let concurrency = within("concurrency", layer.concurrency.unwrap_or(16), &CONCURRENCY)?;
         http.keep_alive = concurrency;
         let tuning = Tuning {
             concurrency,
-            batch: within("batch", layer.batch.unwrap_or(USUAL_BATCH), 1, 1024)?,
+            batch: within("batch", layer.batch.unwrap_or(USUAL_BATCH), &BATCH)?,
             batch_deadline: Duration::from_millis(5),
-            threads: within("threads", layer.threads.unwrap_or(cores), 1, 256)?,
+            threads: within("threads", layer.threads.unwrap_or(cores), &THREADS)?,
             http,
             picture: Limits::default(),
             patience: Duration::from_secs(60),
@@ -191,19 +201,19 @@ fn pick_station(mut stations: Vec<Station>, wanted: Option<&str>) -> Result<Stat
     }
 }
 
-fn within(name: &str, value: usize, least: usize, most: usize) -> Result<usize> {
-    if (least..=most).contains(&value) {
-        Ok(value)
-    } else {
-        Err(out_of_bounds(name, value, least, most))
+fn within<T: PartialOrd + std::fmt::Display>(
+    name: &str,
+    value: T,
+    range: &RangeInclusive<T>,
+) -> Result<T> {
+    if range.contains(&value) {
+        return Ok(value);
     }
-}
-
-fn out_of_bounds<T: std::fmt::Display>(name: &str, value: T, least: T, most: T) -> Failure {
-    Failure::usage(say!(
+    let (least, most) = (range.start(), range.end());
+    Err(Failure::usage(say!(
         "{name} must lie between {least} and {most}, not {value}",
         "{name} debe estar entre {least} y {most}, no {value}"
-    ))
+    )))
 }
 
 #[cfg(test)]

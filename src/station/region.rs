@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::say;
+use crate::text::Text;
+
 /// What is left out along each side, as fractions of the picture's height or width, 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -42,17 +45,30 @@ impl Mask {
     /// Reads a PNG (any size; it is stretched over the picture).
     ///
     /// # Errors
-    /// When the file cannot be read, is no picture, or is black all over.
+    /// When the file cannot be read, is no PNG, or is black all over.
     pub fn read(path: &Path) -> Result<Self, BadMask> {
-        let grey = ::image::ImageReader::open(path)
+        let reader = ::image::ImageReader::open(path)
             .and_then(::image::ImageReader::with_guessed_format)
-            .map_err(|e| BadMask(e.to_string()))?
+            .map_err(|e| BadMask(say!("{e}", "{e}")))?;
+        // A JPEG's edges are smeared, and nobody sees it.
+        if reader.format() != Some(::image::ImageFormat::Png) {
+            return Err(BadMask(say!(
+                "it is no PNG; save it as one",
+                "no es un PNG; guárdela como tal"
+            )));
+        }
+        let grey = reader
             .decode()
-            .map_err(|e| BadMask(e.to_string()))?
+            .map_err(|e| BadMask(say!("{e}", "{e}")))?
             .into_luma8();
         let (width, height) = grey.dimensions();
         let inside: Vec<bool> = grey.into_raw().into_iter().map(|v| v > 127).collect();
-        Self::new(width, height, inside).ok_or_else(|| BadMask("it is black all over".to_owned()))
+        Self::new(width, height, inside).ok_or_else(|| {
+            BadMask(say!(
+                "it is black all over; paint white what is to be judged",
+                "es toda negra; pinte de blanco lo que se ha de juzgar"
+            ))
+        })
     }
 
     /// A mask of `width`×`height` cells, row by row; none when the sizes differ or no cell is
@@ -77,7 +93,7 @@ impl Mask {
 /// A mask that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadMask(pub String);
+pub struct BadMask(pub Text);
 
 /// The part of a picture in which cloud is judged: margins cut away first, then a mask.
 #[derive(Clone, Debug, Default, PartialEq)]

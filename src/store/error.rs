@@ -109,6 +109,7 @@ impl Fault {
             "database disk image is malformed" => Self::Damaged,
             "database or disk is full" => Self::Full,
             "unable to open database file" => Self::CannotOpen(message.to_owned()),
+            _ if message.starts_with("malformed database schema") => Self::Damaged,
             _ => return None,
         })
     }
@@ -120,6 +121,8 @@ impl From<SqlError> for Fault {
             SqlError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
                 Self::from_message(information.message())
             }
+            // Our own queries find nothing where the schema says that there is something.
+            SqlError::DeserializationError(_) | SqlError::NotFound => Some(Self::Damaged),
             _ => None,
         };
         known.unwrap_or(Self::Sql(error))
@@ -221,8 +224,8 @@ impl From<StoreError> for Failure {
                 "no se pudo poner al día el esquema de la base de datos '{db}' ({reason}); nada cambió, por favor repórtelo"
             ),
             Fault::Sql(error) => say!(
-                "the database '{db}' failed: {error}; check it with 'celaje doctor'",
-                "la base de datos '{db}' falló: {error}; revísela con 'celaje doctor'"
+                "the database '{db}' failed: {error}; check it with \"sqlite3 '{db}' 'PRAGMA integrity_check'\"",
+                "la base de datos '{db}' falló: {error}; revísela con \"sqlite3 '{db}' 'PRAGMA integrity_check'\""
             ),
         })
     }
@@ -252,6 +255,14 @@ mod tests {
             Fault::Damaged
         ));
         assert!(matches!(sqlite_says("no such table: x"), Fault::Sql(_)));
+        assert!(matches!(
+            sqlite_says("malformed database schema (observations)"),
+            Fault::Damaged
+        ));
+        let null = diesel::result::UnexpectedNullError;
+        let null = SqlError::DeserializationError(Box::new(null));
+        assert!(matches!(Fault::from(null), Fault::Damaged));
+        assert!(matches!(Fault::from(SqlError::NotFound), Fault::Damaged));
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl Drop for WriterLock {
     }
 }
 
-fn refusal(error: &io::Error) -> Fault {
+/// What an operating system's refusal to write stands for.
+pub(super) fn refusal(error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Fault::ReadOnly,
         _ => Fault::CannotOpen(error.to_string()),

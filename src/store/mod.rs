@@ -44,7 +44,7 @@ pub use commit::{CommitMode, Committed};
 pub use connection::FileState;
 pub use queries::{KnownMiss, Reading, Summary};
 pub use runs::{Asked, RunCounts, RunEnd, RunId, RunStart};
-pub use takeover::Adopted;
+pub use takeover::{Adopted, LeftBehind};
 
 /// An open database, seen from one station.
 ///
@@ -135,6 +135,30 @@ impl Database {
     /// When [`open`](Self::open) would refuse the file for what it is.
     pub fn examine(path: &Path) -> Result<FileState, StoreError> {
         examine(path).map_err(|fault| fault.at(path))
+    }
+
+    /// Whether the file at `path`, there or not, and its folder let themselves be written. A file
+    /// is made in the folder and removed again; nothing else is changed.
+    ///
+    /// To be asked while this process has the database nowhere open: closing the file once more
+    /// would drop SQLite's own locks.
+    ///
+    /// # Errors
+    /// When there is no such folder, it is no file, or it may not be written.
+    pub fn check_writable(path: &Path) -> Result<(), StoreError> {
+        let check = || {
+            if connection::exists(path)? {
+                std::fs::OpenOptions::new()
+                    .append(true)
+                    .open(path)
+                    .map_err(|error| lock::refusal(&error))?;
+            }
+            // The name is free, and the file goes with its handle.
+            tempfile::tempfile_in(lock::folder_of(path))
+                .map(drop)
+                .map_err(|error| lock::refusal(&error))
+        };
+        check().map_err(|fault: Fault| fault.at(path))
     }
 
     /// The file.

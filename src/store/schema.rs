@@ -53,7 +53,7 @@ diesel::table! {
         image_height -> Nullable<Integer>,
         image_sha256 -> Nullable<Text>,
         created_at -> Nullable<Text>,
-        captured_at -> Text,
+        captured_at -> Nullable<Text>,
         origin -> Text,
         run_id -> Nullable<BigInt>,
     }

@@ -2,7 +2,9 @@
 //!
 //! Its table `registro_historico` makes way for the view of the same name. A row whose file name
 //! names a moment and whose okta is 0 to 8 becomes an observation; any other row is kept as it is
-//! in `legacy_rows`. Both show through the view with the texts they had. A copy of the file is made
+//! in `legacy_rows`. Both show through the view with the texts they had, until a reading of the same
+//! file name hides the latter. What else the table had (columns, indices, triggers) stays in the
+//! copy alone. A copy of the file is made
 //! first, and everything after it is one transaction: whatever interrupts it leaves the file as it
 //! was.
 
@@ -30,8 +32,28 @@ pub struct Adopted {
     pub placed: i64,
     /// Rows that are none (an odd file name, no okta), kept as they were.
     pub kept_verbatim: i64,
+    /// What of the table only the copy has.
+    pub left: LeftBehind,
     /// The file as it was before.
     pub copy: PathBuf,
+}
+
+/// What the replaced system's table had and the view has not, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// Columns beyond the nine.
+    pub columns: Vec<String>,
+    /// Indices, but for those by file name or capture: the record has these.
+    pub indices: Vec<String>,
+    /// Triggers.
+    pub triggers: Vec<String>,
+}
+
+impl LeftBehind {
+    /// Whether all of the table came along.
+    pub const fn is_empty(&self) -> bool {
+        self.columns.is_empty() && self.indices.is_empty() && self.triggers.is_empty()
+    }
 }
 
 /// The table's columns, in its order; all but the first and the fourth may be missing.
@@ -87,12 +109,14 @@ pub(super) fn take_over(
         return Err(Fault::Clash(name.clone()));
     }
     source(connection)?;
+    let left = left_behind(connection)?;
     let copy = copy_of(connection, path)?;
     match connection.immediate_transaction(|connection| take_over_within(connection, station)) {
         Ok((rows, placed, kept_verbatim)) => Ok(Adopted {
             rows,
             placed,
             kept_verbatim,
+            left,
             copy,
         }),
         Err(fault) => {
@@ -118,6 +142,29 @@ pub(super) fn take_over_within(
         },
     )?;
     move_rows(connection, &source, station)
+}
+
+fn left_behind(connection: &mut SqliteConnection) -> Result<LeftBehind, Fault> {
+    let ours = COLUMNS.map(|name| format!("'{name}'")).join(", ");
+    let mut names = |query: &str| sql::<Text>(query).load::<String>(connection);
+    Ok(LeftBehind {
+        columns: names(&format!(
+            "SELECT name FROM pragma_table_xinfo('registro_historico') \
+             WHERE lower(name) NOT IN ({ours}) AND hidden <> 1 ORDER BY cid"
+        ))?,
+        // Those without a text belong to a key.
+        indices: names(
+            "SELECT name FROM sqlite_schema AS it \
+             WHERE type = 'index' AND lower(tbl_name) = 'registro_historico' AND sql IS NOT NULL \
+                 AND (SELECT group_concat(coalesce(lower(name), '')) \
+                     FROM pragma_index_info(it.name)) NOT IN ('filename', 'fecha_captura') \
+             ORDER BY name",
+        )?,
+        triggers: names(
+            "SELECT name FROM sqlite_schema \
+             WHERE type = 'trigger' AND lower(tbl_name) = 'registro_historico' ORDER BY name",
+        )?,
+    })
 }
 
 /// The common table expression `old`: the replaced system's rows with `reads` (is it a reading)
@@ -213,8 +260,7 @@ fn move_rows(
              captured_at, origin) \
          SELECT ?, {SLOT}, celaje_slot_utc({SLOT}), filename, url_imagen, octas_predichas, \
              confianza, categoria, descripcion, modelo_version, celaje_solar_elevation({SLOT}), \
-             celaje_day_phase({SLOT}), created_at, coalesce(fecha_captura, {SLOT}), \
-             'registro_historico' \
+             celaje_day_phase({SLOT}), created_at, fecha_captura, 'registro_historico' \
          FROM old WHERE reads AND copy = 0 ORDER BY filename"
     ))
     .bind::<Text, _>(&station.id)

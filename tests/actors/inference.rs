@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot};
+use tracing_subscriber::layer::{Context as Logged, Layer, SubscriberExt};
 
 use celaje::actors::inference::{Infer, Inference};
 use celaje::actors::session::RunBatch;
@@ -164,4 +165,76 @@ async fn a_session_that_dies_is_idle_again_and_its_credits_go_home() {
             assert_eq!(returned.fate, None);
         }
     }
+}
+
+/// A log that panics at the first event whose words begin so.
+struct Bomb(std::sync::Mutex<Option<&'static str>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Bomb {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Logged<'_, S>) {
+        let mut words = String::new();
+        event.record(
+            &mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+                if field.name() == "message" {
+                    words = format!("{value:?}");
+                }
+            },
+        );
+        let mut awaited = self.0.lock().unwrap();
+        if awaited.is_some_and(|awaited| words.starts_with(awaited)) {
+            *awaited = None;
+            drop(awaited);
+            panic!("at '{words}'");
+        }
+    }
+}
+
+fn panic_at(words: &'static str) -> tracing::subscriber::DefaultGuard {
+    let bomb = Bomb(std::sync::Mutex::new(Some(words)));
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(bomb))
+}
+
+/// Sessions that are gone after their first batch, without a word.
+struct Gone;
+
+impl Actor for Gone {
+    type Context = Context<Self>;
+}
+
+impl Handler<RunBatch> for Gone {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: RunBatch, ctx: &mut Context<Self>) -> Self::Result {
+        ctx.terminate();
+        Box::pin(actix::fut::wrap_future(std::future::pending()))
+    }
+}
+
+#[actix::test]
+async fn a_panic_when_a_batch_ends_loses_no_slot() {
+    let _log = panic_at("a batch was lost");
+    let mut scene = Scene::new(1, SOON, 1);
+    let sessions = Gone.start().recipient();
+    let policy = BatchPolicy {
+        size: 1,
+        deadline: SOON,
+    };
+    scene.inference = Supervisor::start(move |_| Inference::new(policy, sessions, 1));
+    for index in 0..2 {
+        scene.infer(index, 1);
+        assert_eq!(scene.returned.next().await.fate, None);
+        scene.running.nothing().await;
+        assert!(scene.inference.connected(), "it is gone for good");
+    }
+}
+
+#[actix::test]
+async fn a_panic_in_the_timer_loses_no_slot() {
+    let _log = panic_at("the oldest picture");
+    let mut scene = Scene::new(2, SOON, 1);
+    scene.infer(0, 1);
+    // The queue is forgotten with its timer.
+    assert_eq!(scene.returned.next().await.fate, None);
+    scene.infer(1, 1);
+    assert_eq!(scene.running.next().await.size(), 1);
 }

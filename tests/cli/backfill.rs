@@ -221,6 +221,23 @@ fn a_run_that_finds_no_picture_says_so() {
 }
 
 #[test]
+fn rows_that_were_asked_for_in_vain_are_told() {
+    let home = Home::new();
+    run(&mut home.backfill(&camera().base(), HOUR.0, HOUR.1));
+    let gone = camera_with(|index| (index < 2).then(Reply::not_found));
+    let again = || {
+        let mut command = home.backfill(&gone.base(), HOUR.0, HOUR.1);
+        command.arg("--reprocess");
+        command
+    };
+    let told = run(&mut again());
+    let notice = "2 of the duplicates were asked for in vain and keep their rows: not_found=2\n";
+    assert_eq!(told.err, notice);
+    assert!(told.out.contains("duplicados=6 | fallidos=0"), "{told:?}");
+    assert_eq!(run(again().arg("--quiet")).err, "");
+}
+
+#[test]
 fn a_host_that_nobody_reaches_is_status_4() {
     let home = Home::new();
     let base = format!("http://{}/sky/", closed());

@@ -73,6 +73,38 @@ fn each_thing_that_is_wrong_says_what_to_do() {
     );
 }
 
+/// What it passes is what a backfill takes.
+#[test]
+fn a_database_that_cannot_be_made_is_told() {
+    let home = Home::new();
+    let base = format!("http://{}/", closed());
+    let mut refused = vec![("none/a.db", "none/a.db' does not exist; create it")];
+    if cfg!(target_os = "linux") {
+        // Nobody makes a file there.
+        refused.push(("/proc/a.db", "/proc/a.db' cannot be opened"));
+    }
+    for (db, part) in refused {
+        let args = ["doctor", "--engine", "rten", "--url-base", &base, "--json"];
+        let told = run(home.celaje(args).args(["--db", db]));
+        let found = check(&told.json(), "database").clone();
+        assert_eq!(found["ok"], false, "{found}");
+        let sentence = found["detail"].as_str().unwrap();
+        assert!(sentence.contains(part), "{found}");
+        let args = [
+            "backfill",
+            "--engine",
+            "rten",
+            "--url-base",
+            &base,
+            "--db",
+            db,
+        ];
+        let mut backfill = home.celaje(args);
+        backfill.args(["--desde", "2024-03-01", "--hasta", "2024-03-01"]);
+        run(&mut backfill).refused(3, &[part]);
+    }
+}
+
 #[test]
 fn it_changes_nothing() {
     let home = Home::new();

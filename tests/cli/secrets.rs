@@ -62,6 +62,10 @@ fn they_are_in_no_refusal() {
         format!("http://observer:{SECRET}@host:99999/"),
         format!("http://observer:{SECRET}@ho st/"),
         format!("observer:{SECRET}@host/pictures"),
+        format!("htp://observer:{SECRET}@host/?token={SECRET}"),
+        format!("htp://host/pictures#{SECRET}"),
+        format!("htp://observer:{SECRET}?{SECRET}@host/"),
+        format!("htp://host/?token=a@{SECRET}"),
     ] {
         let told = run(&mut home.backfill(&base, "2024-03-01", "2024-03-01"));
         assert_eq!(told.status, 2, "{told:?}");

@@ -112,6 +112,53 @@ fn a_second_ctrl_c_ends_at_once() {
     assert!(home.record("cielo.db").count("observations") >= 20);
 }
 
+/// A demo of few and quick pictures that has drawn its plot.
+fn demo(home: &Home, args: &[&str]) -> Child {
+    let few = "[station]\nid = 'a'\nlatitude = -53.8\nlongitude = -67.7\ntime_zone = 'UTC'\n\
+        url_base = 'http://127.0.0.1:9/'\nvalid_minutes = [0]\n";
+    home.write("celaje.toml", few);
+    let child = Command::new(program())
+        .env_clear()
+        .env("HOME", home.path("."))
+        .env("LANG", "C")
+        .current_dir(home.path("."))
+        .args([
+            "demo", "--engine", "rten", "--model", "red.onnx", "--out", "out",
+        ])
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while !home.has("out/demo.png") {
+        assert!(
+            begun.elapsed() < Duration::from_secs(120),
+            "it does not draw"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+/// The run is over, and what was drawn is drawn once more.
+#[test]
+fn a_demo_hears_ctrl_c_while_it_draws() {
+    let home = Home::new();
+    let child = demo(&home, &["--once"]);
+    // Nobody takes its files from under it.
+    let args = [
+        "demo", "--once", "--engine", "rten", "--model", "red.onnx", "--out", "out",
+    ];
+    run(&mut home.celaje(args)).refused(3, &["another demo", "'out'"]);
+    send(&child, "INT");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.starts_with("📊 Backfill → total=24 |"), "{out}");
+    assert!(home.has("out/demo.db"));
+}
+
 #[test]
 fn a_run_that_was_killed_is_continued_without_a_loss() {
     let home = Home::new();

@@ -23,6 +23,11 @@ const ALL: &str = "SELECT filename || '|' || url_imagen || '|' || fecha_captura 
 fn its_rows_are_kept_and_its_slots_are_known() {
     let home = Home::new();
     home.record("cielo.db").execute(REPLACED);
+    home.record("cielo.db").execute(
+        "ALTER TABLE registro_historico ADD COLUMN nota TEXT; \
+         ALTER TABLE registro_historico ADD COLUMN lente TEXT; \
+         CREATE TRIGGER aviso AFTER INSERT ON registro_historico BEGIN SELECT 1; END;",
+    );
     let before = home.record("cielo.db").texts(ALL);
     let server = camera();
     let hour = || home.backfill(&server.base(), "2024-03-01T00:00", "2024-03-01T00:59");
@@ -31,7 +36,7 @@ fn its_rows_are_kept_and_its_slots_are_known() {
     assert!(
         told.err
             .contains("4 rows were taken over (3 as observations, 1 kept as they were)")
-            && told.err.contains("cielo.db.before-celaje.bak"),
+            && told.err.contains("cielo.db.before-celaje.bak', and only there are these of the old table: columns nota, lente; triggers aviso"),
         "{}",
         told.err
     );

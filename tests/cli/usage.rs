@@ -108,6 +108,41 @@ fn numbers_out_of_bounds() {
 }
 
 #[test]
+fn a_variable_is_blamed_by_its_name() {
+    let home = Home::new();
+    let told = |lang: &str, args: &[&str]| {
+        let mut command = home.celaje(["--lang", lang, "doctor"]);
+        run(command.args(args).env("CELAJE_CONCURRENCY", "abc"))
+    };
+    let en = "celaje: 'abc' in the variable CELAJE_CONCURRENCY is no value for --concurrency; \
+              write a whole number from 1 to 1024\n";
+    let es = "celaje: el valor 'abc' de la variable CELAJE_CONCURRENCY no sirve para --concurrency; \
+              escriba un número entero de 1 a 1024\n";
+    for (lang, sentence) in [("en", en), ("es", es)] {
+        let told = told(lang, &[]);
+        assert_eq!((told.status, told.err.as_str()), (2, sentence));
+    }
+    let sentence =
+        "celaje: 'x' is no value for --concurrency; write a whole number from 1 to 1024\n";
+    assert_eq!(told("en", &["--concurrency", "x"]).err, sentence);
+    // A variable of another flag plays no part.
+    let mut command = home.celaje(["backfill", "--hasta", "2024-03-01"]);
+    let told = run(command.env("CELAJE_ORT_LIB", "lib.so"));
+    let sentence = "celaje: --desde <TIME> (CELAJE_DESDE) is missing; see celaje backfill --help\n";
+    assert_eq!((told.status, told.err.as_str()), (2, sentence));
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let home = Home::new();
+    let mut command = home.celaje(["doctor", "--engine"]);
+    let told = run(command.arg(std::ffi::OsStr::from_bytes(b"\xff")));
+    told.refused(2, &["--engine", "write one of"]);
+}
+
+#[test]
 fn choices_that_are_none() {
     refused(&["--layout", "tree"], &["--layout", "tree", "auto"]);
     refused(&["--engine", "torch"], &["--engine", "torch"]);
@@ -239,7 +274,7 @@ fn sentences_come_in_spanish_too() {
         .args(["--lang", "en"]));
     told.refused(2, &["lies before"]);
     let told = run(&mut home.celaje(["--lang", "es", "backfill", "--desde", "ayer"]));
-    told.refused(2, &["'ayer' no es una fecha"]);
+    told.refused(2, &["'ayer' no sirve para --desde", "escriba 2024-01-31"]);
     let told = run(home
         .celaje(["backfill"])
         .env("LANG", "es_AR.UTF-8")

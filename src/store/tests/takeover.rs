@@ -145,20 +145,67 @@ fn a_lax_table_loses_nothing_either() {
     assert_eq!(count(&mut database.connection, "registro_historico"), 9);
     let placed = texts(
         &mut database.connection,
-        "SELECT concat_ws('|', slot_local, okta, captured_at, ifnull(confidence, '-')) FROM observations \
+        "SELECT concat_ws('|', slot_local, okta, ifnull(captured_at, '-'), \
+         ifnull(confidence, '-')) FROM observations \
          ORDER BY slot_local",
     );
     assert_eq!(
         placed,
-        [
-            "2024-01-01T00:02|3|2024-01-01T00:02|0.5",
-            "2024-01-01T00:12|5|c|-"
-        ]
+        ["2024-01-01T00:02|3|-|0.5", "2024-01-01T00:12|5|c|-"]
     );
     let copies = "legacy_rows WHERE filename = '2024-01010002.jpg' AND octas_predichas = 4";
     assert_eq!(count(&mut database.connection, copies), 1);
     // Reading such rows does not fail.
     assert_eq!(database.day_readings(whole()).unwrap().len(), 2);
+}
+
+#[test]
+fn what_only_the_copy_has_is_named() {
+    let place = Place::new();
+    let old = &mut place.other();
+    run_sql(old, REPLACED);
+    let adopted = |place: &Place| Database::open(&place.db, &station()).unwrap().adopted;
+    // Its own index has a successor.
+    assert!(adopted(&place).unwrap().left.is_empty());
+    let place = Place::new();
+    let old = &mut place.other();
+    run_sql(old, REPLACED);
+    run_sql(
+        old,
+        "ALTER TABLE registro_historico ADD COLUMN Nota TEXT;
+         CREATE INDEX by_okta ON registro_historico (octas_predichas, filename);
+         CREATE INDEX by_year ON registro_historico (substr(filename, 1, 4));
+         CREATE UNIQUE INDEX by_name ON registro_historico (filename);
+         CREATE TRIGGER count_up AFTER INSERT ON registro_historico BEGIN SELECT 1; END;",
+    );
+    let left = adopted(&place).unwrap().left;
+    assert_eq!(left.columns, ["Nota"]);
+    assert_eq!(left.indices, ["by_okta", "by_year"]);
+    assert_eq!(left.triggers, ["count_up"]);
+}
+
+#[test]
+fn a_date_that_was_null_stays_null() {
+    let place = Place::new();
+    run_sql(
+        &mut place.other(),
+        "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY, octas_predichas INTEGER, \
+             fecha_captura TEXT);
+         INSERT INTO registro_historico VALUES ('2024-01010002.jpg', 3, NULL);",
+    );
+    let (mut database, ..) = adopt(&place);
+    let nulls = "registro_historico WHERE fecha_captura IS NULL";
+    assert_eq!(count(&mut database.connection, nulls), 1);
+    let old = &mut place.other();
+    run_sql(
+        old,
+        "INSERT INTO registro_historico (filename, octas_predichas) VALUES ('2024-01010012.jpg', 4);
+         UPDATE registro_historico SET octas_predichas = 5;",
+    );
+    assert_eq!(count(old, nulls), 2);
+    assert_eq!(count(old, "observations WHERE okta = 5"), 2);
+    run_sql(old, "DELETE FROM registro_historico");
+    assert_eq!(count(old, "observations"), 0);
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! Numbers and sizes on the command line, with sentences of their own where they are none.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use crate::say;
+use crate::text::Text;
+
+/// How to write a value, in place of one that is none: `write a whole number from 1 to 31`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Advice(pub Text);
+
+/// Reads a whole number of `range`.
+pub fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, Advice> + Clone
+where
+    T: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| {
+        within(text, &range).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            Advice(say!(
+                "write a whole number from {least} to {most}",
+                "escriba un número entero de {least} a {most}"
+            ))
+        })
+    }
+}
+
+/// Reads a number of `range`, which may have a fraction.
+pub fn number(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, Advice> + Clone {
+    move |text| {
+        within(text, &range).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            Advice(say!(
+                "write a number from {least} to {most}",
+                "escriba un número de {least} a {most}"
+            ))
+        })
+    }
+}
+
+fn within<T: FromStr + PartialOrd>(text: &str, range: &RangeInclusive<T>) -> Option<T> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|value| range.contains(value))
+}
+
+/// Reads an address of this machine's network.
+///
+/// # Errors
+/// How to write one.
+pub fn address(text: &str) -> Result<std::net::IpAddr, Advice> {
+    text.trim().parse().map_err(|_| {
+        Advice(say!(
+            "write an IP address such as 127.0.0.1",
+            "escriba una dirección IP como 127.0.0.1"
+        ))
+    })
+}
+
+/// Reads `WIDTHxHEIGHT` of a simulated picture.
+///
+/// # Errors
+/// How to write one.
+pub fn size(text: &str) -> Result<(u32, u32), Advice> {
+    let side = crate::simulate::SIDE;
+    text.split_once('x')
+        .and_then(|(w, h)| Some((within(w, &side)?, within(h, &side)?)))
+        .ok_or_else(|| {
+            let (least, most) = (side.start(), side.end());
+            Advice(say!(
+                "write it as 800x600, each side from {least} to {most}",
+                "escriba p. ej. 800x600, cada lado de {least} a {most}"
+            ))
+        })
+}
+
+/// Checks a filter of the log.
+///
+/// # Errors
+/// How to write one.
+pub fn filter(text: &str) -> Result<String, Advice> {
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(Advice(say!(
+            "write off, error, warn, info, debug, trace, or a filter such as celaje=debug",
+            "escriba off, error, warn, info, debug, trace, o un filtro como celaje=debug"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_lie_in_their_range() {
+        let days = whole(1_u32..=31);
+        assert_eq!((days("1"), days(" 31 ")), (Ok(1), Ok(31)));
+        for text in ["", "0", "32", "-1", "1.5", "two", "99999999999"] {
+            let advice = days(text).unwrap_err().0;
+            assert_eq!(advice.en, "write a whole number from 1 to 31", "{text}");
+            assert_eq!(advice.es, "escriba un número entero de 1 a 31", "{text}");
+        }
+        let seconds = number(0.1..=3600.0);
+        assert_eq!(seconds("0.5"), Ok(0.5));
+        for text in ["0", "NaN", "inf", "3600.1"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_can_be_drawn() {
+        assert_eq!(size("800x600"), Ok((800, 600)));
+        for text in ["800", "800x", "32x600", "800x600x3", "8000x600"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

@@ -139,22 +139,37 @@ def stretch(rng, picture, mask):
 
 def night(rng, picture, mask):
     """A day picture as a monochrome night: smooth dark sky with stars and moon, cloud brighter
-    (lit by the moon or a town) or darker than it, its texture from the picture."""
+    (lit by the moon or a town) or darker than it, its texture from the picture. A part of the
+    nights is made wholly clear or overcast. Gives the picture and its mask."""
     size = len(mask)
     yy, xx = np.mgrid[:size, :size].astype(np.float32) / size - 0.5
     grey = picture @ np.array([0.299, 0.587, 0.114], np.float32)
+    open_sky, kind = (mask != BACKGROUND) & (mask != OUTSIDE), rng.random()
+    if kind < 0.5:
+        mask = mask.copy()
+        mask[open_sky] = SKY if kind < 0.3 else CLOUD
     soft = ndimage.gaussian_filter((mask == CLOUD).astype(np.float32), between(rng, 0.5, 2.5))
+    if kind < 0.5:
+        soft[:] = 0 if kind < 0.3 else 1
     angle = between(rng, 0, 2 * math.pi)
-    slope = (math.cos(angle) * xx + math.sin(angle) * yy) * between(rng, 0, 0.5)
-    base = between(rng, 0.04, 0.4) * np.clip(1 + slope, 0.1, 3)
-    if rng.random() < 0.5:  # glow along the rim or at one side
-        side = np.clip(math.cos(angle) * xx + math.sin(angle) * yy + between(rng, -0.4, 0.0), 0, 1)
-        base = base + side * between(rng, 0, 2.5)
-    blur = ndimage.gaussian_filter(grey, between(rng, 0.5, 3))
-    texture = (blur - blur.mean()) * between(rng, 0.1, 0.8)
+    towards = math.cos(angle) * xx + math.sin(angle) * yy
+    base = between(rng, 0.05, 0.4) * np.clip(1 + towards * between(rng, 0, 0.6), 0.1, 3)
+    if rng.random() < 0.6:  # glow along one side of the rim, as of a town or of dusk
+        base = base + np.clip(towards + between(rng, -0.4, 0.0), 0, 1) * between(rng, 0, 3.5)
+    # Structure of the cloud: the picture's own, or smooth billows.
+    if rng.random() < 0.5:
+        texture = ndimage.gaussian_filter(grey, between(rng, 0.5, 3))
+    else:
+        n = int(rng.integers(4, 14))
+        coarse = rng.uniform(0, 1, (n, n)).astype(np.float32)
+        texture = ndimage.zoom(coarse, size / n + 0.1, order=1)[:size, :size]
+    texture = (texture - texture.mean()) * between(rng, 0.05, 0.8)
+    radius = np.hypot(xx, yy)
     brighter = rng.random() < 0.8
     level = base * (between(rng, 1.3, 4.0) if brighter else between(rng, 0.3, 0.8))
-    cloud = np.clip(level * (1 + texture * 2) + (0.08 if brighter else 0), 0, 1)
+    if kind >= 0.3 and rng.random() < 0.5:  # light of the ground on the cloud, most at the zenith
+        level = level + between(rng, 0.1, 0.7) * np.clip(1 - radius * between(rng, 0.8, 2), 0, 1)
+    cloud = np.clip(level * (1 + texture * 2) + (0.06 if brighter else 0), 0, 1)
     sky = base.copy()
     stars = rng.random((size, size)) < 10 ** between(rng, -4.0, -1.9)
     points = np.zeros((size, size), np.float32)
@@ -167,17 +182,17 @@ def night(rng, picture, mask):
         sky = sky * (1 + band * lumps * between(rng, 0.2, 0.8))
     sky = sky + np.clip(points, 0, 1)
     if rng.random() < 0.45:  # the moon, overexposed, with its halo
-        radius, at = between(rng, 0.0, 0.38), between(rng, 0, 2 * math.pi)
-        away = np.hypot(xx - radius * math.cos(at), yy - radius * math.sin(at))
-        disc = between(rng, 0.015, 0.05)
+        away, at = between(rng, 0.0, 0.38), between(rng, 0, 2 * math.pi)
+        away = np.hypot(xx - away * math.cos(at), yy - away * math.sin(at))
+        disc = between(rng, 0.015, 0.06)
         shine = np.clip((disc * 1.5 - away) / disc, 0, 1) * 2
-        halo = between(rng, 0.05, 0.4) * np.exp(-away / between(rng, 0.04, 0.25))
-        sky, cloud = sky + shine + halo, cloud + (shine + 2 * halo) * between(rng, 0.2, 1.0)
-    grey = sky * (1 - soft) + cloud * soft
-    dark = between(rng, 0, 0.5) * base.mean()
-    rim = np.where(mask == BACKGROUND, np.clip(blur * dark * 3, 0, 1), grey)
-    rim[mask == OUTSIDE] = 0
-    return np.repeat(np.clip(rim, 0, 1)[..., None], 3, 2).astype(np.float32)
+        halo = between(rng, 0.05, 0.5) * np.exp(-away / between(rng, 0.03, 0.2))
+        sky, cloud = sky + shine + halo, cloud + (shine + 2 * halo) * between(rng, 0.1, 1.0)
+    grey_night = sky * (1 - soft) + cloud * soft
+    dim = between(rng, 0, 1.5) * base.mean() * ndimage.gaussian_filter(grey, 1.0)
+    seen = np.where(mask == BACKGROUND, np.clip(dim, 0, 1), grey_night)
+    seen[mask == OUTSIDE] = 0
+    return np.repeat(np.clip(seen, 0, 1)[..., None], 3, 2).astype(np.float32), mask
 
 
 def drops(rng, picture):
@@ -201,8 +216,8 @@ def draw(rng, cache, i, strong=1.0):
     weak = not cache.samples[i].mask
     simulated = group.startswith("simulated")
     dark = "night" in group or "twilight" in group
-    if weak or (fisheye and rng.random() < (0.75 if not simulated else 0.7)):
-        if rng.random() < 0.5:
+    if weak or (fisheye and rng.random() < (0.88 if not simulated else 0.75)):
+        if rng.random() < (0.5 if simulated else 0.7):
             picture, mask = exact(cache.inputs[i], codes, size)
             picture, mask = square_symmetry(rng, picture, mask) if fisheye else (picture, mask)
         else:
@@ -211,9 +226,9 @@ def draw(rng, cache, i, strong=1.0):
             place = rng.uniform(-0.06, 0.06, 2) if not weak else rng.uniform(-0.02, 0.02, 2)
             shape = np.exp(rng.normal(0, 0.05, 2))
             picture, mask = warp(view, codes, size, place, reach, angle, rng.random() < 0.5, shape)
-        strength = strong * (1.0 if simulated else 0.35)
-        if group == "allsky-day" and rng.random() < 0.12:
-            picture, strength = night(rng, picture, mask), 0.3
+        strength = strong * (1.0 if simulated else 0.25)
+        if group in ("allsky-day", "allsky-clear") and rng.random() < 0.10:
+            (picture, mask), strength = night(rng, picture, mask), 0.3
         elif dark and rng.random() < (0.5 if simulated else 0.3):
             picture = stretch(rng, picture, mask)
             picture = np.clip(picture * math.exp(rng.normal(0, 0.3)), 0, 1)
@@ -228,7 +243,7 @@ def draw(rng, cache, i, strong=1.0):
         strength = 1.0 * strong
         top, bottom = bars(rng, picture, mask) if rng.random() < 0.8 else (0, size)
         if rng.random() < 0.15:
-            picture, strength = night(rng, picture, mask), 0.5
+            (picture, mask), strength = night(rng, picture, mask), 0.5
         if rng.random() < 0.5:
             ground(rng, picture, mask, top, bottom)
     else:
@@ -254,7 +269,7 @@ def draw(rng, cache, i, strong=1.0):
         rows = np.flatnonzero((mask != OUTSIDE).any(1))
         if len(rows) > 30:
             text(rng, picture, rows[0], rows[-1])
-    if rng.random() < 0.85:
+    if rng.random() < (0.85 if strength >= 0.5 else 0.4):
         picture = colours(rng, picture, strength)
     picture = spoil(rng, picture, strength)
     picture[mask == OUTSIDE] = 0

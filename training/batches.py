@@ -11,19 +11,19 @@ from .data import BACKGROUND, CLOUD, OUTSIDE, SKY, UNDEFINED
 
 # How large a part of each batch a group gets; a group that is not named counts as `other`.
 SHARES = {
-    "allsky-day": 0.44,
-    "allsky-clear": 0.05,
-    "perspective-day": 0.11,
+    "allsky-day": 0.52,
+    "allsky-clear": 0.06,
+    "perspective-day": 0.12,
     "allsky-night": 0.08,
-    "simulated-fisheye-day": 0.05,
-    "simulated-fisheye-twilight": 0.03,
-    "simulated-fisheye-night": 0.06,
-    "simulated-landscape-day": 0.07,
-    "simulated-landscape-twilight": 0.04,
-    "simulated-landscape-night": 0.09,
+    "simulated-fisheye-day": 0.03,
+    "simulated-fisheye-twilight": 0.02,
+    "simulated-fisheye-night": 0.04,
+    "simulated-landscape-day": 0.04,
+    "simulated-landscape-twilight": 0.03,
+    "simulated-landscape-night": 0.06,
     "other": 0.2,
 }
-EDGE, RING, SUN = 0.5, 0.6, 0.3
+EDGE, RING, SUN = 0.8, 0.8, 1.0
 RING_CELLS = 3
 
 

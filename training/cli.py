@@ -1,4 +1,4 @@
-"""python -m training prepare | train | evaluate | calibrate | export | quantise"""
+"""Makes the networks of Celaje: prepare, train, evaluate, calibrate, export, quantise, search."""
 
 import argparse
 
@@ -165,6 +165,32 @@ def quantise(a):
         print(f"{path}: CPU ms a picture {least:.2f} (least), {middle:.2f} (median)")
 
 
+def search(a):
+    import csv
+    from pathlib import Path
+
+    from . import figures
+    from . import search as searching
+
+    caches = dict(text.split("=", 1) for text in a.cache)
+    caches = {int(size): folder for size, folder in caches.items()}
+    table = Path(a.out) / "front.csv"
+    for name in a.only or searching.CANDIDATES:
+        if searching.CANDIDATES[name][0] not in caches:
+            print(f"{name}: no cache of that size, left out")
+            continue
+        row = searching.one(name, caches, a.out, a.steps, a.seed, bf16=a.bf16, threads=a.threads,
+                            log=lambda line: print(line, flush=True))  # fmt: skip
+        rows = list(csv.DictReader(table.open())) if table.exists() else []
+        rows = [known for known in rows if known["name"] != name] + [row]
+        searching.write(rows, table)
+        print(row, flush=True)
+    rows = list(csv.DictReader(table.open()))
+    points = [{**r, "ms": float(r["ms"]), "okta_error": float(r["okta_error"]),
+               "chosen": r["name"] == a.chosen} for r in rows]  # fmt: skip
+    figures.front(points, Path(a.out) / "front.png")
+
+
 def parser():
     top = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
@@ -199,7 +225,7 @@ def parser():
     p.add_argument("--stride", type=int, default=2, choices=(2, 4), help="input pixels a cell")
     p.add_argument("--depth", type=int, default=2, help="extra layers at the deepest level")
     p.add_argument("--dice", type=float, default=0.3, help="weight of Dice's loss")
-    p.add_argument("--fraction", type=float, default=2.0, help="weight of the ordinal loss")
+    p.add_argument("--fraction", type=float, default=4.0, help="weight of the ordinal loss")
     p.add_argument("--strong", type=float, default=1.0, help="strength of the augmentation")
     p.add_argument("--every", type=int, default=300, help="steps between checkpoints")
     p.add_argument("--threads", type=int, default=2)
@@ -243,6 +269,16 @@ def parser():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--version", default="1")
     p.add_argument("--calibration", help="JSON that calibrate wrote")
+
+    p = command("search", search, "short trainings of several networks: error against cost")
+    p.add_argument("--cache", nargs="+", default=["192=cache"], metavar="SIZE=FOLDER")
+    p.add_argument("--out", default="search")
+    p.add_argument("--steps", type=int, default=500)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--bf16", action="store_true")
+    p.add_argument("--only", nargs="*", help="names of candidates (default: all)")
+    p.add_argument("--chosen", default="192 w16", help="the one that the plot marks")
     return top
 
 

@@ -12,7 +12,7 @@ from .network import CLOUD, SKY
 
 # The reported fraction counts each cell for its most probable class: softmax of logits multiplied
 # by this comes near to that and still has a slope.
-SHARPNESS = 3.0
+SHARPNESS = 5.0
 
 
 def cross_entropy(logits, target, weight):
@@ -51,7 +51,7 @@ def uniform(logits, inside, cloudy):
     return (each * open_sky).sum((1, 2)) / open_sky.sum((1, 2)).clamp(min=1.0)
 
 
-def total(logits, batch, dice_weight=0.3, fraction_weight=2.0, uniform_weight=0.5):
+def total(logits, batch, dice_weight=0.3, fraction_weight=4.0, uniform_weight=0.5):
     """The loss of a batch (a dictionary with the names above and `strong`: 1 with a mask)."""
     loss = cross_entropy(logits, batch["target"], batch["weight"])
     if dice_weight:

@@ -66,6 +66,8 @@ def evaluate(a):
         evaluation.give_confidence(rows, [values[name] for name in NAMES])
     if a.csv:
         evaluation.write(rows, a.csv)
+    if a.failures:
+        failures(a, rows)
     print(evaluation.table(evaluation.by_group(rows)))
     if a.figures:
         from . import figures
@@ -75,6 +77,28 @@ def evaluate(a):
         taken = [row for row in rows if not row["group"].startswith("simulated")]
         figures.confusion(taken, folder / "confusion.png", "Photographs, held out")
         figures.reliability(rows, folder / "reliability.png", "All pictures held out")
+
+
+def failures(a, rows):
+    """The drawn pictures that went worst, one a group, with what the network saw."""
+    from . import figures
+    from .data import Cache
+    from .reading import read_all
+
+    cache = Cache(a.cache)
+    (run, _), *_ = models(a)
+    worst = {}
+    for row in rows:
+        if row["group"].startswith("simulated"):
+            off = abs(row["fraction"] - row["truth_fraction"])
+            if row["group"] not in worst or off > worst[row["group"]][0]:
+                worst[row["group"]] = (off, row)
+    examples = []
+    for _, row in sorted(worst.values(), key=lambda pair: -pair[0])[:5]:
+        i = next(k for k, sample in enumerate(cache.samples) if sample.path == row["image"])
+        words = f"{row['truth_fraction']:.2f} read as {row['fraction']:.2f}"
+        examples.append((cache.inputs[i], read_all(run, cache, [i])[0].best, words))
+    figures.gallery(examples, a.failures)
 
 
 def calibrate(a):
@@ -98,7 +122,7 @@ def calibrate(a):
             seen,
             np.array([row["truth_okta"] for row in chosen]),
             np.array([weight(row) for row in chosen]),
-            seen[:, 3] < 0.004,
+            seen[:, 3] < 1e-6,
         )
 
     final = fit(rows)
@@ -242,6 +266,8 @@ def parser():
     p.add_argument("--calibration", help="JSON that calibrate wrote: gives each row a confidence")
     p.add_argument("--csv", help="write one line a picture")
     p.add_argument("--figures", help="folder for confusion.png and reliability.png")
+
+    p.add_argument("--failures", help="a PNG of the drawn pictures that went worst")
 
     p = command("calibrate", calibrate, "fit the confidence on CSV files that evaluate wrote")
     p.add_argument("--fit", nargs="+", required=True, help="CSV files to fit on (not the test part)")

@@ -1,0 +1,1 @@
+"""The training pipeline of Celaje's networks; see README.md in this folder."""

@@ -1,0 +1,276 @@
+"""Pictures as other cameras, other weather and other hours would have taken them.
+
+A view is an S × S × 3 float32 picture (0 to 1) and an S × S uint8 mask (codes of data.py).
+"""
+
+import io
+import math
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFilter
+from scipy import ndimage
+from torch.nn import functional as F
+
+from .data import BACKGROUND, CLOUD, OUTSIDE, SKY
+
+
+def between(rng, low, high):
+    return rng.uniform(low, high)
+
+
+def warp(view, mask, size, centre, reach, angle, flip, shape=(1.0, 1.0)):
+    """Cuts a square of `size` pixels: its centre and half its side in fractions of the canvas
+    (-1 to 1), turned by `angle`; `shape` squeezes x and y."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    sx, sy = reach * shape[0] * (-1 if flip else 1), reach * shape[1]
+    theta = torch.tensor([[[cos * sx, -sin * sy, centre[0]], [sin * sx, cos * sy, centre[1]]]])
+    grid = F.affine_grid(theta.float(), (1, 1, size, size), align_corners=False)
+    picture = torch.tensor(np.asarray(view)).permute(2, 0, 1)[None].float() / 255
+    codes = torch.tensor(np.asarray(mask))[None, None].float()
+    picture = F.grid_sample(picture, grid, "bilinear", "zeros", align_corners=False)
+    codes = F.grid_sample(codes, grid, "nearest", "zeros", align_corners=False)
+    return picture[0].permute(1, 2, 0).numpy().copy(), codes[0, 0].to(torch.uint8).numpy().copy()
+
+
+def exact(picture, mask, size):
+    """The network's own input, and the mask at its size."""
+    codes = np.asarray(Image.fromarray(np.ascontiguousarray(mask)).resize((size, size), 0))
+    return picture.astype(np.float32) / 255, codes.copy()
+
+
+def square_symmetry(rng, picture, mask):
+    """One of the eight turns and reflections."""
+    turns = rng.integers(4)
+    picture, mask = np.rot90(picture, turns), np.rot90(mask, turns)
+    if rng.random() < 0.5:
+        picture, mask = picture[:, ::-1], mask[:, ::-1]
+    return picture.copy(), mask.copy()
+
+
+def bars(rng, picture, mask):
+    """Makes a square view 4:3 or 16:9 by letterbox bars."""
+    size = len(mask)
+    height = round(size / rng.choice([4 / 3, 4 / 3, 16 / 9, 1.5]))
+    top = (size - height) // 2
+    for part in (slice(0, top), slice(top + height, size)):
+        picture[part], mask[part] = 0, OUTSIDE
+    return top, top + height
+
+
+def ground(rng, picture, mask, top, bottom):
+    """A strip of ground with an uneven upper edge, lamps at night, and perhaps text."""
+    size = len(mask)
+    share = between(rng, 0.06, 0.35) * (bottom - top)
+    waves = sum(
+        between(rng, 0, 0.03) * size * np.sin(np.arange(size) * between(rng, 0.01, 0.3) + k)
+        for k in range(4)
+    )
+    edge = (bottom - share + waves)[None]
+    below = (np.arange(size)[:, None] >= edge) & (np.arange(size)[:, None] < bottom)
+    lit = max(float(picture[mask != OUTSIDE].mean()), 0.05) if (mask != OUTSIDE).any() else 0.2
+    colour = between(rng, 0.1, 0.8) * np.exp(rng.normal(0, 0.25, 3)) * lit
+    coarse = ndimage.zoom(rng.uniform(0.5, 1.3, (12, 12)), size / 12, order=1)[:size, :size]
+    fine = rng.normal(1, 0.1, (size, size))
+    earth = np.clip(colour[None, None] * (coarse * fine)[..., None], 0, 1)
+    picture[below], mask[below] = earth[below], BACKGROUND
+    if rng.random() < 0.3:
+        for _ in range(rng.integers(1, 6)):
+            x = rng.integers(size)
+            y = min(int(edge[0, x]) + rng.integers(1, 8), size - 2)
+            picture[max(y - 1, 0) : y + 1, max(x - 1, 0) : x + 1] = [1.0, 0.9, 0.6]
+
+
+def text(rng, picture, top, bottom):
+    """A line or two of overlay text; what lies under it keeps its class."""
+    size = len(picture)
+    layer = Image.new("L", (size, size))
+    draw = ImageDraw.Draw(layer)
+    for _ in range(rng.integers(1, 3)):
+        words = "".join(rng.choice(list("ABCDEFGHIJKLMNOPQRS 0123456789-:./"), rng.integers(8, 30)))
+        y = top + 2 if rng.random() < 0.5 else bottom - 12
+        draw.text((rng.integers(0, size // 2), y), words, fill=255)
+    ink = np.asarray(layer, np.float32)[..., None] / 255
+    colour = np.float32(rng.choice([1.0, 1.0, 0.0]))
+    picture[:] = picture * (1 - ink) + colour * ink
+
+
+def colours(rng, picture, strength):
+    """Exposure, gamma, colour temperature, tint and saturation; `strength` 1 is another camera."""
+    gain = math.exp(rng.normal(0, 0.25 * strength))
+    gamma = math.exp(rng.normal(0, 0.2 * strength))
+    temperature, tint = rng.normal(0, 0.10 * strength), rng.normal(0, 0.04 * strength)
+    saturation = math.exp(rng.normal(0, 0.3 * strength))
+    balance = np.exp(np.array([temperature, tint, -temperature], np.float32))
+    picture = np.clip(picture, 0, 1) ** gamma * gain * balance
+    grey = picture @ np.array([0.299, 0.587, 0.114], np.float32)
+    picture = grey[..., None] + (picture - grey[..., None]) * saturation
+    if rng.random() < 0.25 * strength:
+        picture = picture + between(rng, 0, 0.12) * (1 - picture)
+    return np.clip(picture, 0, 1)
+
+
+def spoil(rng, picture, strength):
+    """Noise, blur and JPEG."""
+    if rng.random() < 0.5 * strength:
+        picture = picture + rng.normal(0, between(rng, 0, 0.03), picture.shape)
+    eight = Image.fromarray((np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8))
+    if rng.random() < 0.2 * strength:
+        eight = eight.filter(ImageFilter.GaussianBlur(between(rng, 0.3, 1.2)))
+    if rng.random() < 0.4 * strength:
+        file = io.BytesIO()
+        eight.save(file, "JPEG", quality=int(rng.integers(35, 95)))
+        eight = Image.open(file)
+    return np.asarray(eight, np.float32) / 255
+
+
+def stretch(rng, picture, mask):
+    """Monochrome, its contrast stretched, as night cameras store it."""
+    grey = picture @ np.array([0.299, 0.587, 0.114], np.float32)
+    seen = grey[(mask == SKY) | (mask == CLOUD)]
+    if not len(seen):
+        seen = grey.ravel()
+    low = np.percentile(grey, 1) * between(rng, 0.3, 1.0)
+    high = max(np.percentile(seen, between(rng, 95, 99.9)), low + 0.02)
+    aim = between(rng, 0.15, 0.95)
+    grey = np.clip((grey - low) / (high - low) * aim, 0, 1)
+    return np.repeat(grey[..., None], 3, 2)
+
+
+def night(rng, picture, mask):
+    """A day picture as a monochrome night: smooth dark sky with stars and moon, cloud brighter
+    (lit by the moon or a town) or darker than it, its texture from the picture. A part of the
+    nights is made wholly clear or overcast. Gives the picture and its mask."""
+    size = len(mask)
+    yy, xx = np.mgrid[:size, :size].astype(np.float32) / size - 0.5
+    grey = picture @ np.array([0.299, 0.587, 0.114], np.float32)
+    open_sky, kind = (mask != BACKGROUND) & (mask != OUTSIDE), rng.random()
+    if kind < 0.5:
+        mask = mask.copy()
+        mask[open_sky] = SKY if kind < 0.3 else CLOUD
+    soft = ndimage.gaussian_filter((mask == CLOUD).astype(np.float32), between(rng, 0.5, 2.5))
+    if kind < 0.5:
+        soft[:] = 0 if kind < 0.3 else 1
+    angle = between(rng, 0, 2 * math.pi)
+    towards = math.cos(angle) * xx + math.sin(angle) * yy
+    base = between(rng, 0.05, 0.4) * np.clip(1 + towards * between(rng, 0, 0.6), 0.1, 3)
+    if rng.random() < 0.6:  # glow along one side of the rim, as of a town or of dusk
+        base = base + np.clip(towards + between(rng, -0.4, 0.0), 0, 1) * between(rng, 0, 3.5)
+    # Structure of the cloud: the picture's own, or smooth billows.
+    if rng.random() < 0.5:
+        texture = ndimage.gaussian_filter(grey, between(rng, 0.5, 3))
+    else:
+        n = int(rng.integers(4, 14))
+        coarse = rng.uniform(0, 1, (n, n)).astype(np.float32)
+        texture = ndimage.zoom(coarse, size / n + 0.1, order=1)[:size, :size]
+    texture = (texture - texture.mean()) * between(rng, 0.05, 0.8)
+    radius = np.hypot(xx, yy)
+    brighter = rng.random() < 0.8
+    level = base * (between(rng, 1.3, 4.0) if brighter else between(rng, 0.3, 0.8))
+    if kind >= 0.3 and rng.random() < 0.5:  # light of the ground on the cloud, most at the zenith
+        level = level + between(rng, 0.1, 0.7) * np.clip(1 - radius * between(rng, 0.8, 2), 0, 1)
+    cloud = np.clip(level * (1 + texture * 2) + (0.06 if brighter else 0), 0, 1)
+    sky = base.copy()
+    stars = rng.random((size, size)) < 10 ** between(rng, -4.0, -1.9)
+    points = np.zeros((size, size), np.float32)
+    points[stars] = rng.pareto(1.5, stars.sum()) * between(rng, 0.05, 0.5)
+    points = ndimage.gaussian_filter(points, between(rng, 0.4, 0.8)) * 2
+    if rng.random() < 0.35:  # the Milky Way
+        across = math.cos(angle) * yy - math.sin(angle) * xx + between(rng, -0.15, 0.15)
+        band = np.exp(-((across / between(rng, 0.04, 0.1)) ** 2))
+        lumps = ndimage.zoom(rng.uniform(0.2, 1.2, (16, 16)), size / 16, order=1)[:size, :size]
+        sky = sky * (1 + band * lumps * between(rng, 0.2, 0.8))
+    sky = sky + np.clip(points, 0, 1)
+    if rng.random() < 0.45:  # the moon, overexposed, with its halo
+        away, at = between(rng, 0.0, 0.38), between(rng, 0, 2 * math.pi)
+        away = np.hypot(xx - away * math.cos(at), yy - away * math.sin(at))
+        disc = between(rng, 0.015, 0.06)
+        shine = np.clip((disc * 1.5 - away) / disc, 0, 1) * 2
+        halo = between(rng, 0.05, 0.5) * np.exp(-away / between(rng, 0.03, 0.2))
+        sky, cloud = sky + shine + halo, cloud + (shine + 2 * halo) * between(rng, 0.1, 1.0)
+    grey_night = sky * (1 - soft) + cloud * soft
+    dim = between(rng, 0, 1.5) * base.mean() * ndimage.gaussian_filter(grey, 1.0)
+    seen = np.where(mask == BACKGROUND, np.clip(dim, 0, 1), grey_night)
+    seen[mask == OUTSIDE] = 0
+    return np.repeat(np.clip(seen, 0, 1)[..., None], 3, 2).astype(np.float32), mask
+
+
+def drops(rng, picture):
+    """Drops on the dome: discs that show a blurred, displaced picture."""
+    size = len(picture)
+    blurred = ndimage.gaussian_filter(picture, (3, 3, 0))
+    moved = np.roll(blurred, tuple(rng.integers(-20, 20, 2)), (0, 1)) * between(rng, 0.85, 1.15)
+    yy, xx = np.mgrid[:size, :size]
+    for _ in range(rng.integers(1, 7)):
+        x, y, r = rng.integers(size), rng.integers(size), between(rng, 2, 9)
+        share = np.clip(r - np.hypot(xx - x, yy - y), 0, 1)[..., None]
+        picture = picture * (1 - share) + moved * share
+    return np.clip(picture, 0, 1)
+
+
+def draw(rng, cache, i, strong=1.0):
+    """One training view of the cache's picture `i`: picture (size × size × 3 float32), mask."""
+    group, size = cache.samples[i].group, cache.size
+    view, codes = cache.views[i], cache.masks[i]
+    fisheye = "landscape" not in group and "perspective" not in group
+    weak = not cache.samples[i].mask
+    simulated = group.startswith("simulated")
+    dark = "night" in group or "twilight" in group
+    if weak or (fisheye and rng.random() < (0.88 if not simulated else 0.75)):
+        if rng.random() < (0.5 if simulated else 0.7):
+            picture, mask = exact(cache.inputs[i], codes, size)
+            picture, mask = square_symmetry(rng, picture, mask) if fisheye else (picture, mask)
+        else:
+            reach = between(rng, 0.85, 1.2) if not weak else between(rng, 0.97, 1.15)
+            angle = between(rng, -math.pi, math.pi) if fisheye else rng.normal(0, 0.05)
+            place = rng.uniform(-0.06, 0.06, 2) if not weak else rng.uniform(-0.02, 0.02, 2)
+            shape = np.exp(rng.normal(0, 0.05, 2))
+            picture, mask = warp(view, codes, size, place, reach, angle, rng.random() < 0.5, shape)
+        strength = strong * (1.0 if simulated else 0.25)
+        if group in ("allsky-day", "allsky-clear") and rng.random() < 0.10:
+            (picture, mask), strength = night(rng, picture, mask), 0.3
+        elif dark and rng.random() < (0.5 if simulated else 0.3):
+            picture = stretch(rng, picture, mask)
+            picture = np.clip(picture * math.exp(rng.normal(0, 0.3)), 0, 1)
+            strength = 0.3
+    elif fisheye:
+        # A narrow view out of the dome, as an ordinary lens would show it.
+        reach = between(rng, 0.22, 0.5)
+        away, at = between(rng, 0, 0.75 - reach * 0.8), between(rng, 0, 2 * math.pi)
+        centre = (away * math.cos(at), away * math.sin(at))
+        angle = between(rng, -math.pi, math.pi)
+        picture, mask = warp(view, codes, size, centre, reach, angle, rng.random() < 0.5)
+        strength = 1.0 * strong
+        top, bottom = bars(rng, picture, mask) if rng.random() < 0.8 else (0, size)
+        if rng.random() < 0.15:
+            (picture, mask), strength = night(rng, picture, mask), 0.5
+        if rng.random() < 0.5:
+            ground(rng, picture, mask, top, bottom)
+    else:
+        if rng.random() < 0.35:
+            picture, mask = exact(cache.inputs[i], codes, size)
+            if rng.random() < 0.5:
+                picture, mask = picture[:, ::-1].copy(), mask[:, ::-1].copy()
+        else:
+            reach = between(rng, 0.45, 1.05)
+            slack = max(1 - reach, 0.0)
+            centre = rng.uniform(-slack, slack, 2)
+            angle = rng.normal(0, 0.12)
+            shape = np.exp(rng.normal(0, 0.08, 2))
+            picture, mask = warp(view, codes, size, centre, reach, angle, rng.random() < 0.5, shape)
+        strength = strong * (1.0 if simulated else 0.7)
+        if not simulated and rng.random() < 0.3:
+            ground(rng, picture, mask, 0, size)
+        if dark and rng.random() < 0.2:
+            picture, strength = stretch(rng, picture, mask), 0.3
+    if rng.random() < 0.2 * strength:
+        picture = drops(rng, picture)
+    if rng.random() < 0.2 and not fisheye:
+        rows = np.flatnonzero((mask != OUTSIDE).any(1))
+        if len(rows) > 30:
+            text(rng, picture, rows[0], rows[-1])
+    if rng.random() < (0.85 if strength >= 0.5 else 0.4):
+        picture = colours(rng, picture, strength)
+    picture = spoil(rng, picture, strength)
+    picture[mask == OUTSIDE] = 0
+    return np.ascontiguousarray(picture, np.float32), mask

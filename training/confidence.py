@@ -1,0 +1,86 @@
+"""The confidence of src/sky/confidence.rs: its formula, its fit, and how far it is off.
+
+A sample is what a network and a picture say: cloud fraction, expected share of misjudged cells,
+light, colour. The formula's parameters go into the model's manifest.
+"""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from .okta import EDGES
+
+# Without knowledge: as cloud amounts are distributed over much of the world, the ends twice or
+# more as frequent as anything between them.
+PRIOR = np.array([0.25] + [0.5 / 7] * 7 + [0.25])
+# Not fitted: however well it goes on these cameras, another may err in ways that none of them shows.
+LEAST_DOUBT = 0.01
+NAMES = (
+    "scale_base", "scale_slope", "doubt", "half_light", "light_power", "half_colour", "colour_power"
+)  # fmt: skip
+
+
+def kept(value, half, power):
+    """The part of the evidence that is left at `value`."""
+    if half <= 0:
+        return np.ones_like(value)
+    return 1 / (1 + (half / np.maximum(value, 1e-9)) ** power)
+
+
+def masses(parameters, samples):
+    """Probability of each okta: samples × 9. `parameters` in the order of NAMES."""
+    base, slope, doubt, half_light, light_power, half_colour, colour_power = parameters
+    fraction, error, light, colour = np.asarray(samples, float).T
+    z = (EDGES[None] - fraction[:, None]) / np.maximum(base + slope * error, 1e-12)[:, None]
+    below = 1 / (1 + np.exp(-np.clip(z, -60, 60)))
+    known = np.diff(np.c_[np.zeros(len(z)), below, np.ones(len(z))])
+    trust = (1 - min(doubt, 1)) * kept(light, half_light, light_power)
+    trust = trust * kept(colour, half_colour, colour_power)
+    return trust[:, None] * known + (1 - trust)[:, None] * PRIOR
+
+
+def descend(loss, start):
+    """Nelder and Mead on the logarithms, held loosely to where they start."""
+    start = np.log(start)
+    options = {"maxiter": 4000, "maxfev": 4000, "xatol": 1e-3, "fatol": 1e-4}
+    held = lambda p: loss(np.exp(p)) + 0.01 * np.square(p - start).sum()
+    return np.exp(minimize(held, start, method="Nelder-Mead", options=options).x)
+
+
+def fit(samples, oktas, weights, monochrome):
+    """Maximum likelihood. The spread is fitted on pictures in colour; then, where monochrome ones
+    are among the samples, how much less those are to be believed.
+
+    The manifest's formula has no switch for monochrome pictures, whose colour is exactly 0 and
+    counts as 1e-9: with `colour_power` 1 and `half_colour` k · 1e-9 their trust is 1 / (1 + k), and
+    that of any picture in colour is untouched.
+    """
+
+    def loss(parameters, chosen):
+        p = masses(parameters, samples[chosen])[np.arange(chosen.sum()), oktas[chosen]]
+        return -(weights[chosen] * np.log(np.maximum(p, 1e-9))).sum()
+
+    build = lambda p, k=0.0: [p[0], p[1], max(p[2], LEAST_DOUBT), 0.0, 1.0, k * 1e-9, 1.0]
+    first = descend(lambda p: loss(build(p), ~monochrome), [0.005, 0.3, 0.02])
+    k = 0.0
+    if monochrome.any():
+        k = descend(lambda p: loss(build(first, p[0]), monochrome), [0.2])[0]
+    return np.array(build(first, k))
+
+
+def of(parameters, samples, reported):
+    """The confidence in the reported oktas."""
+    return masses(parameters, samples)[np.arange(len(reported)), reported]
+
+
+def calibration_error(confidence, right, bins=10):
+    """Expected calibration error over equal bins of the confidence."""
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [abs((confidence - right)[place == i].sum()) for i in range(bins)]
+    return sum(gaps) / max(len(confidence), 1)
+
+
+def floor(confidence, seed=0, times=200):
+    """The calibration error that a perfect confidence would show by chance on so few pictures."""
+    rng = np.random.default_rng(seed)
+    draws = [rng.random(len(confidence)) < confidence for _ in range(times)]
+    return float(np.mean([calibration_error(confidence, draw) for draw in draws]))

@@ -1,0 +1,207 @@
+"""Labelled pictures, their splits, and the cache that training reads.
+
+What is taken:
+
+* a folder with `labels.csv` (columns group, image, mask, cloud_fraction; a mask may be missing),
+* a folder with `pairs.csv` (columns image, mask and, if wanted, group, part, block): a picture and
+  its mask,
+* a folder with sub-folders whose names end in `octa_0` to `octa_8` (or `okta_`): whole-picture
+  labels.
+
+Masks: 255 cloud, 100 sky, 0 undefined. Undefined pixels that hang together with the picture's
+border, and the simulator's, are background; others (the sun's disc) are undefined.
+"""
+
+import csv
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from .okta import interval
+from .picture import lay
+
+# Codes of a cached mask: outside the picture (letterbox bars), then the classes, then the rest.
+OUTSIDE, BACKGROUND, SKY, CLOUD, UNDEFINED = range(5)
+# The canvas that training cuts its views from is larger than the network's input by this much.
+MARGIN = 1.5
+BLOCK = 20
+PARTS = ("train", "validation", "test")
+IMAGES = {".jpg", ".jpeg", ".png"}
+
+
+@dataclass
+class Sample:
+    """One labelled picture; `low` and `high` bound its cloud fraction."""
+
+    path: str
+    mask: str
+    group: str
+    block: str
+    part: str
+    low: float
+    high: float
+    truth: float  # the fraction that an evaluation compares with; NaN when only an okta is known
+
+
+def part_of(order):
+    """The part of the block of pictures with the number `order`: a fifth test, a tenth validation."""
+    return {4: "test", 9: "test", 1: "validation"}.get(order % 10, "train")
+
+
+def number(path):
+    """The number in a file's name, or none."""
+    digits = re.sub(r"\D", "", Path(path).stem)
+    return int(digits) if digits else None
+
+
+def split(samples):
+    """Gives each sample its block and part: neighbours in number are never in different parts.
+
+    A group of fewer than 100 pictures is dealt out in folds instead (part `fold-0` to `fold-3`).
+    """
+    groups = {}
+    for sample in samples:
+        groups.setdefault(sample.group, []).append(sample)
+    for group, members in groups.items():
+        if len(members) < 100:
+            for place, sample in enumerate(sorted(members, key=lambda s: (s.truth, s.path))):
+                # By the fraction, so that each fold has some of each kind.
+                sample.block, sample.part = f"{group}-{place}", f"fold-{place % 4}"
+            continue
+        for place, sample in enumerate(sorted(members, key=lambda s: s.path)):
+            order = number(sample.path)
+            order = (place if order is None else order - 1) // BLOCK
+            sample.block, sample.part = f"{group}-{order}", part_of(order)
+    return samples
+
+
+def labelled(folder):
+    """The samples of a folder with labels.csv."""
+    samples = []
+    for row in csv.DictReader((folder / "labels.csv").open(newline="")):
+        truth = float(row["cloud_fraction"])
+        mask = str(folder / row["mask"]) if row.get("mask") else ""
+        # Without a mask the fraction is a person's estimate.
+        slack = 0.002 if mask else 0.03
+        low, high = max(truth - slack, 0.0), min(truth + slack, 1.0)
+        samples.append(
+            Sample(str(folder / row["image"]), mask, row["group"], "", "", low, high, truth)
+        )
+    return split(samples)
+
+
+def fraction_of(mask):
+    """Cloud / (cloud + sky) of a mask's pixels; NaN without either."""
+    cloud, sky = (mask == 255).sum(), (mask == 100).sum()
+    return cloud / (cloud + sky) if cloud + sky else float("nan")
+
+
+def paired(folder):
+    """The samples of a folder with pairs.csv."""
+    samples, given = [], []
+    for row in csv.DictReader((folder / "pairs.csv").open(newline="")):
+        image, mask = folder / row["image"], folder / row["mask"]
+        truth = fraction_of(np.asarray(Image.open(mask).convert("L")))
+        low, high = max(truth - 0.002, 0.0), min(truth + 0.002, 1.0)
+        group = row.get("group") or folder.name
+        sample = Sample(str(image), str(mask), group, "", "", low, high, truth)
+        if row.get("part"):
+            sample.part, sample.block = row["part"], row.get("block") or group
+            given.append(sample)
+        else:
+            samples.append(sample)
+    return split(samples) + given
+
+
+def oktas(folder):
+    """The samples of a folder whose sub-folders are named …octa_0 to …octa_8."""
+    samples = []
+    for path in sorted(folder.rglob("*")):
+        found = re.search(r"o[ck]ta_?([0-8])$", path.parent.name)
+        if found and path.suffix.lower() in IMAGES:
+            low, high = interval(int(found.group(1)))
+            samples.append(
+                Sample(str(path), "", folder.name, "", "", low, high, float("nan"))
+            )
+    # Neighbours in time have neighbouring names, whatever folder they lie in.
+    for place, sample in enumerate(sorted(samples, key=lambda s: Path(s.path).name)):
+        sample.block, sample.part = f"{folder.name}-{place // BLOCK}", part_of(place // BLOCK)
+    return samples
+
+
+def read(folder):
+    """All samples of a folder, whichever of the three conventions it follows."""
+    folder = Path(folder)
+    if (folder / "labels.csv").exists():
+        return labelled(folder)
+    if (folder / "pairs.csv").exists():
+        return paired(folder)
+    samples = oktas(folder)
+    if not samples:
+        raise SystemExit(f"{folder}: neither labels.csv nor pairs.csv nor folders …octa_0 to …octa_8")
+    return samples
+
+
+def codes(mask):
+    """A mask's greys (255, 100, 0) to the codes of the cache."""
+    coded = np.full(mask.shape, UNDEFINED, np.uint8)
+    coded[mask == 100], coded[mask == 255] = SKY, CLOUD
+    pieces, _ = ndimage.label(coded == UNDEFINED)
+    border = np.r_[pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]
+    coded[np.isin(pieces, border[border > 0])] = BACKGROUND
+    return coded
+
+
+def prepare(folders, size, out, log=print):
+    """Writes the cache of `folders` for a square input of `size` into `out`.
+
+    inputs.npy: n × size × size × 3, exactly what the network is fed (letterbox). views.npy and
+    masks.npy: the same at 1.5 times the size, for training; index.json: the samples.
+    """
+    samples = [sample for folder in folders for sample in read(folder)]
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    large = round(size * MARGIN)
+    inputs = np.zeros((len(samples), size, size, 3), np.uint8)
+    views = np.zeros((len(samples), large, large, 3), np.uint8)
+    masks = np.zeros((len(samples), large, large), np.uint8)
+    rows = []
+    for i, sample in enumerate(samples):
+        image = Image.open(sample.path).convert("RGB")
+        inputs[i], content = lay(image, (size, size), "letterbox")
+        views[i], (left, top, w, h) = lay(image, (large, large), "letterbox")
+        masks[i, top : top + h, left : left + w] = UNDEFINED
+        if sample.mask:
+            grey = Image.open(sample.mask).convert("L")
+            coded = Image.fromarray(codes(np.asarray(grey)))
+            masks[i], _ = lay(coded, (large, large), "letterbox", Image.Resampling.NEAREST)
+        rows.append({**asdict(sample), "content": content})
+        if (i + 1) % 500 == 0:
+            log(f"{i + 1} of {len(samples)} pictures")
+    for name, array in (("inputs", inputs), ("views", views), ("masks", masks)):
+        np.save(out / f"{name}.npy", array)
+    (out / "index.json").write_text(json.dumps({"size": size, "samples": rows}))
+    return samples
+
+
+class Cache:
+    """What `prepare` wrote."""
+
+    def __init__(self, folder):
+        folder = Path(folder)
+        index = json.loads((folder / "index.json").read_text())
+        self.size = index["size"]
+        self.content = [tuple(row.pop("content")) for row in index["samples"]]
+        self.samples = [Sample(**row) for row in index["samples"]]
+        self.inputs = np.load(folder / "inputs.npy", mmap_mode="r")
+        self.views = np.load(folder / "views.npy", mmap_mode="r")
+        self.masks = np.load(folder / "masks.npy", mmap_mode="r")
+
+    def part(self, *parts):
+        """The places of the samples of these parts."""
+        return [i for i, sample in enumerate(self.samples) if sample.part in parts]

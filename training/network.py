@@ -1,0 +1,76 @@
+"""The network: a thin encoder and decoder, input N×3×S×S (RGB, 0 to 1), logits N×3×S/2×S/2."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+CLASSES = ("background", "sky", "cloud")
+BACKGROUND, SKY, CLOUD = range(3)
+
+
+def block(into, out, stride=1, kernel=3):
+    """Convolution, batch normalisation, ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(into, out, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Network(nn.Module):
+    """`width`: channels at half the input's size; `stride`: input pixels a cell, 2 or 4.
+
+    Skips are added, not concatenated. A mean over the whole picture at the deepest level lets each
+    cell know what kind of picture it is in (night, overcast, clear).
+    """
+
+    def __init__(self, width=12, stride=2, depth=2):
+        super().__init__()
+        w = width
+        self.config = {"width": width, "stride": stride, "depth": depth}
+        self.stem = block(3, w, 2)
+        self.down4 = nn.Sequential(block(w, 2 * w, 2), block(2 * w, 2 * w))
+        self.down8 = nn.Sequential(block(2 * w, 4 * w, 2), block(4 * w, 4 * w))
+        deep = [block(6 * w, 6 * w) for _ in range(depth)]
+        self.down16 = nn.Sequential(block(4 * w, 6 * w, 2), *deep)
+        self.context = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(6 * w, 4 * w, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(4 * w, 6 * w, 1),
+        )
+        self.side8, self.up8 = nn.Conv2d(6 * w, 4 * w, 1), block(4 * w, 4 * w)
+        self.side4, self.up4 = nn.Conv2d(4 * w, 2 * w, 1), block(2 * w, 2 * w)
+        last = 2 * w
+        if stride == 2:
+            self.side2, self.up2 = nn.Conv2d(2 * w, w, 1), block(w, w)
+            last = w
+        self.head = nn.Conv2d(last, len(CLASSES), 1)
+
+    def forward(self, image):
+        c2 = self.stem(image)
+        c4 = self.down4(c2)
+        c8 = self.down8(c4)
+        c16 = self.down16(c8)
+        c16 = c16 + self.context(c16)
+        x = self.up8(c8 + enlarge(self.side8(c16)))
+        x = self.up4(c4 + enlarge(self.side4(x)))
+        if self.config["stride"] == 2:
+            x = self.up2(c2 + enlarge(self.side2(x)))
+        return self.head(x)
+
+
+def enlarge(x):
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def parameters(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+def load(path):
+    """The network of a checkpoint, ready for use, and the checkpoint itself."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    network = Network(**saved["config"])
+    network.load_state_dict(saved["weights"])
+    return network.eval(), saved

@@ -1,0 +1,150 @@
+"""Fast checks: python -m pytest training/tests"""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from training import augment, batches, confidence, data, loss, picture, reading
+from training.network import Network
+from training.okta import interval, okta
+
+
+@pytest.mark.parametrize(
+    ("fraction", "expected"),
+    [(0, 0), (0.01, 0), (0.0101, 1), (0.1874, 1), (0.1875, 2), (0.5, 4), (0.9374, 7), (0.9899, 7),
+     (0.99, 8), (1, 8)],
+)  # fmt: skip
+def test_the_okta_rule(fraction, expected):
+    assert okta(fraction) == expected
+
+
+def test_an_interval_holds_its_own_okta():
+    for eighths in range(9):
+        low, high = interval(eighths)
+        assert okta((low + high) / 2) == eighths
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_the_shapes(stride):
+    network = Network(width=4, stride=stride, depth=1).eval()
+    assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 3, 64 // stride, 64 // stride)
+
+
+def test_nothing_is_lost_inside_the_interval():
+    low, high = torch.tensor([0.1875]), torch.tensor([0.3125])
+    assert loss.beyond(torch.tensor([0.25]), low, high).item() == 0
+    assert loss.beyond(torch.tensor([0.40]), low, high).item() == pytest.approx(0.0875)
+    assert loss.beyond(torch.tensor([0.10]), low, high).item() == pytest.approx(0.0875)
+
+
+def test_the_soft_fraction_follows_the_classes():
+    logits = torch.full((1, 3, 8, 8), -9.0)
+    logits[:, 1, :2], logits[:, 2, 2:4], logits[:, 0, 4:] = 9.0, 9.0, 9.0
+    inside = torch.ones(1, 8, 8)
+    assert loss.fraction(logits, inside).item() == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_weak_label_teaches():
+    torch.manual_seed(0)
+    logits = torch.zeros(1, 3, 8, 8, requires_grad=True)
+    batch = {
+        "target": torch.zeros(1, 3, 8, 8), "weight": torch.zeros(1, 8, 8),
+        "inside": torch.ones(1, 8, 8), "low": torch.tensor([0.99]), "high": torch.tensor([1.0]),
+        "strong": torch.zeros(1),
+    }  # fmt: skip
+    loss.total(logits, batch).backward()
+    assert (logits.grad[:, 2] < 0).all() and (logits.grad[:, 1] > 0).all()
+
+
+def folder(tmp_path, count=200):
+    (tmp_path / "images").mkdir()
+    rows = []
+    for k in range(count):
+        name = f"images/{k + 1:03}.jpg"
+        rows.append({"group": "dome", "image": name, "mask": "", "cloud_fraction": k / count})
+    with (tmp_path / "labels.csv").open("w", newline="") as file:
+        out = csv.DictWriter(file, rows[0])
+        out.writeheader()
+        out.writerows(rows)
+    return tmp_path
+
+
+def test_no_block_is_in_two_parts(tmp_path):
+    samples = data.read(folder(tmp_path))
+    parts = {}
+    for sample in samples:
+        parts.setdefault(sample.block, set()).add(sample.part)
+    assert all(len(found) == 1 for found in parts.values())
+    assert {sample.part for sample in samples} == set(data.PARTS)
+    ids = {data.number(s.path) for s in samples if s.part == "test"}
+    assert ids == {*range(81, 101), *range(181, 201)}
+
+
+def test_okta_folders_are_weak_labels(tmp_path):
+    for eighths in (0, 8):
+        (tmp_path / f"sky_octa_{eighths}").mkdir()
+        Image.new("RGB", (40, 30)).save(tmp_path / f"sky_octa_{eighths}" / "2024-01010002.jpg")
+    samples = data.read(tmp_path)
+    assert [(s.low, s.high) for s in samples] == [(0.0, 0.01), (0.99, 1.0)]
+
+
+def test_pairs_train(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = ["image,mask,group,part,block"]
+    for k in range(4):
+        Image.fromarray(rng.integers(0, 255, (30, 40, 3), np.uint8)).save(tmp_path / f"{k}.png")
+        mask = np.zeros((30, 40), np.uint8)
+        mask[4:15], mask[15:26] = 100, 255
+        Image.fromarray(mask).save(tmp_path / f"{k}-mask.png")
+        rows.append(f"{k}.png,{k}-mask.png,mine,train,a")
+    (tmp_path / "pairs.csv").write_text("\n".join(rows))
+    data.prepare([tmp_path], 64, tmp_path / "cache")
+    cache = data.Cache(tmp_path / "cache")
+    assert cache.samples[0].truth == 0.5
+    batch = batches.Batches(cache, cache.part("train"), 4, 2, 0).batch(np.random.default_rng(0))
+    assert batch["image"].shape == (4, 3, 64, 64) and batch["target"].shape == (4, 3, 32, 32)
+    assert torch.isfinite(loss.total(Network(width=4)(batch["image"]), batch))
+    assert 0 <= batch["image"].min() and batch["image"].max() <= 1
+
+
+def test_an_undefined_hole_is_not_background():
+    mask = np.full((20, 20), 100, np.uint8)
+    mask[:3], mask[10:12, 10:12] = 0, 0
+    coded = data.codes(mask)
+    assert coded[0, 0] == data.BACKGROUND and coded[10, 10] == data.UNDEFINED
+
+
+def test_cells_are_counted_as_the_program_counts_them():
+    assert picture.content((640, 320), (192, 192), "letterbox") == (0, 48, 192, 96)
+    assert picture.content((100, 400), (192, 192), "letterbox") == (72, 0, 48, 192)
+    logits = np.zeros((3, 4, 4), np.float32)
+    logits[1, :2], logits[2, 2:] = 1, 1
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    whole = reading.read(logits, pixels, (0, 0, 8, 8))
+    assert (whole.fraction, whole.okta) == (0.5, 4)
+    # Bars are not judged.
+    assert reading.read(logits, pixels, (0, 2, 8, 6)).fraction == pytest.approx(2 / 3)
+    logits[0] = 2
+    assert reading.read(logits, pixels, (0, 0, 8, 8)).okta == -1
+
+
+def test_augmented_views_keep_their_masks_in_step():
+    rng = np.random.default_rng(3)
+    view = np.zeros((96, 96, 3), np.uint8)
+    mask = np.full((96, 96), data.SKY, np.uint8)
+    view[:, 48:], mask[:, 48:] = 255, data.CLOUD
+    seen, codes = augment.warp(view, mask, 64, (0.1, 0.0), 0.7, 0.5, True)
+    assert (((seen[..., 0] > 0.5) == (codes == data.CLOUD))[codes > 0]).mean() > 0.98
+    turned, codes = augment.square_symmetry(rng, *augment.exact(view, mask, 96))
+    assert ((turned[..., 0] > 0.5) == (codes == data.CLOUD)).all()
+
+
+def test_the_confidence_is_a_distribution():
+    samples = np.array([[0.3, 0.02, 0.5, 0.1], [1.0, 0.001, 0.1, 0.0]])
+    p = confidence.masses([0.0005, 0.3, 0.02, 0.0, 1.0, 1e-9, 1.0], samples)
+    assert np.allclose(p.sum(1), 1) and p.argmax(1)[0] == 2
+    # Monochrome with k = 1: half the trust.
+    assert p[1, 8] == pytest.approx(0.49 + 0.51 * 0.25, abs=0.02)

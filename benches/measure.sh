@@ -13,6 +13,7 @@
 # Environment:
 #   CELAJE      the program            [target/release/celaje]
 #   ROUNDS      how often the three days are run  [3]
+#   LATENCY     milliseconds before each answer; a small Python server waits them out  [0]
 #   YEAR        0 leaves the year out  [1]
 #   CELAJE_…    every flag of `celaje backfill`: CELAJE_ORT_LIB, CELAJE_BATCH, CELAJE_THREADS …
 #
@@ -96,11 +97,40 @@ print(f"{len(pictures)} pictures, {size:.0f} kB each on average", file=sys.stder
 PY
 }
 
+# Serves $1 on port $2, each picture LATENCY milliseconds late, connections kept open.
+late() {
+  exec python3 - "$1" "$2" "$LATENCY" <<'PY'
+import asyncio, pathlib, sys
+root, port, latency = pathlib.Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) / 1000
+
+async def serve(reader, writer):
+    try:
+        while True:
+            asked = await reader.readuntil(b"\r\n\r\n")
+            path = root / asked.split()[1].decode().lstrip("/")
+            await asyncio.sleep(latency)
+            status, body = ("200 OK", path.read_bytes()) if path.is_file() else ("404 Not Found", b"")
+            head = f"HTTP/1.1 {status}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+
+async def main():
+    async with await asyncio.start_server(serve, "127.0.0.1", port, backlog=1024) as server:
+        await server.serve_forever()
+
+asyncio.run(main())
+PY
+}
+
 # Serves $1 on port $2.
 serve() {
   local nginx
   nginx=$(command -v nginx || command -v /usr/sbin/nginx || true)
-  if [ -n "$nginx" ]; then
+  if [ "${LATENCY:-0}" != 0 ]; then
+    late "$1" "$2" &
+  elif [ -n "$nginx" ]; then
     cat >"$work/nginx.conf" <<CONF
 worker_processes 1;
 daemon off;

@@ -1,7 +1,7 @@
 //! `celaje backfill`: fetch, classify and store a range of time.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::Months;
@@ -9,20 +9,19 @@ use serde::Serialize;
 
 use crate::app::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::camera::Source;
-use crate::camera::http::without_secrets;
+use crate::commands::notices::{adopted_text, tell_kept, tell_misses, tell_none, tell_pending};
 use crate::commands::output;
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
 use crate::error::{Failure, Result};
 use crate::model::choose;
 use crate::model::source::Model;
-use crate::pipeline::outcome::MissReason;
 use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::settings::Settings;
 use crate::station::Station;
-use crate::store::{Adopted, Database, LeftBehind};
-use crate::text::{Lang, Text};
+use crate::store::Database;
+use crate::text::Text;
 
 /// What to record, and how to tell of it.
 pub struct BackfillOptions {
@@ -195,45 +194,6 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     })
 }
 
-/// What became of the replaced system's rows.
-fn adopted_text(adopted: &Adopted) -> Text {
-    let Adopted {
-        rows,
-        placed,
-        kept_verbatim,
-        left,
-        copy,
-    } = adopted;
-    let copy = copy.display();
-    let Text { en, es } = left_text(left);
-    say!(
-        "the replaced system's {rows} rows were taken over ({placed} as observations, {kept_verbatim} kept as they were); a copy of the file is '{copy}'{en}",
-        "se tomaron las {rows} filas del sistema anterior ({placed} como observaciones, {kept_verbatim} tal como estaban); hay una copia del archivo en '{copy}'{es}"
-    )
-}
-
-/// What of the replaced system's table is in the copy alone; nothing where all was taken over.
-fn left_text(left: &LeftBehind) -> Text {
-    let parts = [
-        (&left.columns, say!("columns", "columnas")),
-        (&left.indices, say!("indices", "índices")),
-        (&left.triggers, say!("triggers", "disparadores")),
-    ];
-    let list = |lang| {
-        let named = parts.iter().filter(|(names, _)| !names.is_empty());
-        let named = named.map(|(names, what)| format!("{} {}", what.get(lang), names.join(", ")));
-        named.collect::<Vec<_>>().join("; ")
-    };
-    if left.is_empty() {
-        return say!("", "");
-    }
-    let (en, es) = (list(Lang::En), list(Lang::Es));
-    say!(
-        ", and only there are these of the old table: {en}",
-        ", y solo allí queda esto de la tabla anterior: {es}"
-    )
-}
-
 /// The folder, or the camera's base address.
 ///
 /// # Errors
@@ -265,7 +225,7 @@ pub fn picture_source(dir: Option<PathBuf>, url_base: &str) -> Result<Source> {
 
 /// What was meant for an address, without what may be secret in it: a user name, a password, and
 /// all from the first `?` or `#` on.
-fn public_part(text: &str) -> String {
+pub(super) fn public_part(text: &str) -> String {
     let (scheme, rest) = match text.find("://") {
         Some(end) => text.split_at(end + 3),
         None => ("", text),
@@ -281,80 +241,6 @@ fn public_part(text: &str) -> String {
         _ if more.contains('@') => format!("{scheme}…"),
         _ => format!("{scheme}{user}{place}…"),
     }
-}
-
-/// The misses by reason, on stderr.
-pub(super) fn tell_misses(report: &RunReport) {
-    let by_reason = report.end.ledger.missed_by_reason();
-    if by_reason.is_empty() {
-        return;
-    }
-    let list = by_reason_text(by_reason);
-    let known = report.end.skipped_misses();
-    let text = if known > 0 {
-        say!(
-            "missed: {list} ({known} known from earlier runs; --retry-missed asks for them again)",
-            "fallidos: {list} ({known} ya sabidos; --retry-missed los pide de nuevo)"
-        )
-    } else {
-        say!("missed: {list}", "fallidos: {list}")
-    };
-    output::note(text);
-}
-
-fn by_reason_text(by_reason: &BTreeMap<MissReason, u64>) -> String {
-    let list: Vec<String> = by_reason
-        .iter()
-        .map(|(reason, n)| format!("{}={n}", reason.as_str()))
-        .collect();
-    list.join(", ")
-}
-
-/// The slots that `--reprocess` asked for in vain.
-fn tell_kept(report: &RunReport) {
-    let by_reason = report.end.ledger.kept_by_reason();
-    let kept: u64 = by_reason.values().sum();
-    if kept > 0 {
-        let list = by_reason_text(by_reason);
-        output::note(say!(
-            "{kept} of the duplicates were asked for in vain and keep their rows: {list}",
-            "{kept} de los duplicados se pidieron en vano y conservan su fila: {list}"
-        ));
-    }
-}
-
-fn tell_pending(report: &RunReport) {
-    let pending = report.pending();
-    if pending > 0 {
-        output::note(say!(
-            "{pending} slots of the range are left; the same command goes on with them",
-            "quedan {pending} turnos del rango; la misma orden sigue con ellos"
-        ));
-    }
-}
-
-/// That nothing was found, which may be the address's fault.
-fn tell_none(report: &RunReport, folder: Option<&Path>, address: &str) {
-    let Some(slots) = report.found_none() else {
-        return;
-    };
-    if report.host_unreachable() {
-        return; // an error says so
-    }
-    output::note(if let Some(folder) = folder {
-        let folder = folder.display();
-        say!(
-            "NO PICTURE was found in the folder '{folder}' (slots looked for: {slots}); if there should be some, check --dir, --desde and --hasta",
-            "NO SE HALLÓ NINGUNA IMAGEN en la carpeta '{folder}' (turnos buscados: {slots}); si debería haberlas, revise --dir, --desde y --hasta"
-        )
-    } else {
-        let base = url::Url::parse(address)
-            .map_or_else(|_| public_part(address), |url| without_secrets(&url));
-        say!(
-            "NO PICTURE was found at '{base}' (slots asked for: {slots}); if there should be some, check --url-base, --layout, --desde and --hasta",
-            "NO SE HALLÓ NINGUNA IMAGEN en '{base}' (turnos pedidos: {slots}); si debería haberlas, revise --url-base, --layout, --desde y --hasta"
-        )
-    });
 }
 
 /// The machine-readable summary.

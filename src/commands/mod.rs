@@ -4,6 +4,7 @@ pub mod backfill;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
+mod notices;
 mod ordered;
 pub mod output;
 pub mod predict;

@@ -33,7 +33,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use pictures::{SIZES, Sky};
 
 /// Pictures in a batch.
-const BATCHES: [usize; 2] = [1, 8];
+const BATCHES: [usize; 3] = [1, 4, 8];
 
 /// JPEG to pixels, and JPEG to the frame that is sent to the network.
 fn decoding(criterion: &mut Criterion) {

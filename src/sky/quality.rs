@@ -50,8 +50,8 @@ pub const PLACEHOLDER_COLOURS: usize = 16;
 /// the most even real picture has 0.014, the most even drawn one 0.013 …
 pub const COVERED_TINT: f64 = 0.009;
 /// … and the luminance spreads less than this share of its mean there (drawn snow at most 0.053, the
-/// most even real sky 0.071, those of a fisheye 0.165). A fog as even as that is obscured too. A
-/// monochrome camera has no tint to tell by.
+/// most even real sky 0.071, those of a fisheye 0.165). A fog or an overcast may be as even as
+/// that: the flag is a doubt. A monochrome camera has no tint to tell by.
 pub const COVERED_LIGHT: f64 = 0.07;
 /// [`Flag::LensObstructed`]: of the cells in the middle of the picture that are not dark, the network
 /// takes more than this share for neither sky nor cloud. A camera that looks at the sky has it in
@@ -195,8 +195,8 @@ fn is_overexposed(stats: &PictureStats) -> bool {
     stats.bright > OVEREXPOSED_SHARE * (1.0 - stats.dark)
 }
 
-/// Whether something covers the lens all over.
-pub fn is_covered(stats: &PictureStats) -> bool {
+/// Whether something may cover the lens all over.
+fn is_covered(stats: &PictureStats) -> bool {
     let even = |middle: Evenness| middle.tint < COVERED_TINT && middle.light < COVERED_LIGHT;
     !is_card(stats) && !is_overexposed(stats) && stats.middle.is_some_and(even)
 }

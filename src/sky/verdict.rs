@@ -4,7 +4,7 @@ use crate::image::stats::PictureStats;
 use crate::model::reading::Reading;
 use crate::sky::cover::Cover;
 use crate::sky::quality::{
-    Flag, LOW_CONFIDENCE, OBSTRUCTED_SHARE, Quality, is_burnt, is_covered, is_lightless,
+    Flag, LOW_CONFIDENCE, OBSTRUCTED_SHARE, Quality, is_burnt, is_lightless,
 };
 use crate::sky::sun::DayPhase;
 
@@ -26,14 +26,12 @@ impl Verdict {
     /// sky in it, `phase` where the picture's moment is not known.
     ///
     /// An amount is given only where something of the sky is seen: never of a test card, of a
-    /// picture without light or burnt out, of a lens that is covered all over, or where the network finds
-    /// neither sky nor cloud. A flag says which of them it was.
+    /// picture without light or burnt out, or where the network finds neither sky nor cloud. A flag
+    /// says which of them it was. An even picture may be a covered lens or an even overcast: what the
+    /// network reads in it counts, and the flag says the doubt.
     pub fn of(stats: &PictureStats, reading: Option<&Reading>, phase: Option<DayPhase>) -> Self {
         let mut quality = Quality::of(stats, phase);
-        let hidden = quality.has(Flag::Placeholder)
-            || is_lightless(stats)
-            || is_burnt(stats)
-            || is_covered(stats);
+        let hidden = quality.has(Flag::Placeholder) || is_lightless(stats) || is_burnt(stats);
         match reading {
             Some(reading) if !hidden => {
                 if reading
@@ -161,11 +159,12 @@ mod tests {
             (card, DayPhase::Day, "placeholder"),
             (dead, DayPhase::Day, "dark"),
             (burnt, DayPhase::Day, "overexposed"),
-            (snow, DayPhase::Day, "lens_obstructed"),
             (dead, DayPhase::Night, "night,dark"),
         ] {
             assert_eq!(told(&stats, Some(&sure), phase), (9, quality.to_owned()));
         }
+        let even = told(&snow, Some(&sure), DayPhase::Day);
+        assert_eq!(even, (3, "lens_obstructed".to_owned()));
         let blind = told(&FINE, None, DayPhase::Twilight);
         assert_eq!(blind, (9, "twilight,no_sky".to_owned()));
     }

@@ -13,6 +13,11 @@ fn slow() -> Server {
 
 /// A backfill of several days that has begun to store rows.
 fn begun(home: &Home, server: &Server) -> Child {
+    begun_after(home, server, 30)
+}
+
+/// The same, once so many pictures were asked for.
+fn begun_after(home: &Home, server: &Server, requests: usize) -> Child {
     let mut child = Command::new(program())
         .env_clear()
         .env("HOME", home.path("."))
@@ -35,7 +40,7 @@ fn begun(home: &Home, server: &Server) -> Child {
         .unwrap();
     let begun = Instant::now();
     // Far more than can be in flight: some are stored.
-    while server.requests().len() < 30 {
+    while server.requests().len() < requests {
         assert!(
             begun.elapsed() < Duration::from_secs(60),
             "it does not begin"
@@ -100,7 +105,7 @@ fn a_second_ctrl_c_ends_at_once() {
             picture.late(30_000)
         })
     });
-    let mut child = begun(&home, &server);
+    let mut child = begun_after(&home, &server, 31);
     send(&child, "INT");
     std::thread::sleep(Duration::from_millis(300));
     assert!(child.try_wait().unwrap().is_none(), "it does not drain");

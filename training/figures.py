@@ -40,7 +40,8 @@ def reliability(rows, path, title):
             x, y, n = sure[place == k].mean(), right[place == k].mean(), (place == k).sum()
             spread = np.sqrt(max(y * (1 - y), 0.02) / n)
             axes.errorbar(x, y, 1.96 * spread, fmt="o", color="tab:blue", capsize=2)
-            axes.annotate(f"{n}", (x, y), xytext=(5, -10), textcoords="offset points", fontsize=8)
+            below = -10 if y > 0.1 else 5
+            axes.annotate(f"{n}", (x, y), xytext=(5, below), textcoords="offset points", fontsize=8)
     axes.set(xlabel="confidence", ylabel="share of oktas right", title=title, xlim=(0, 1), ylim=(0, 1.05))
     finish(figure, path)
 

@@ -10,12 +10,10 @@ use serde::Serialize;
 use crate::app::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::camera::Source;
 use crate::commands::notices::{adopted_text, tell_kept, tell_misses, tell_none, tell_pending};
-use crate::commands::output;
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
+use crate::commands::{model_and_engine, output};
 use crate::error::{Failure, Result};
-use crate::model::choose;
-use crate::model::source::Model;
 use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::settings::Settings;
@@ -148,16 +146,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     // What a server did not have says nothing about a folder.
     policy.retry_missed |= dir.is_some();
     let source = picture_source(dir, &settings.station.url_base)?;
-    let model = Arc::new(Model::resolve(settings.model.as_deref())?);
-    model.notice.iter().for_each(notice);
-    let (engine, notices) = choose::engine(
-        settings.engine,
-        settings.device,
-        settings.ort_lib.as_deref(),
-        &model,
-        1,
-    )?;
-    notices.iter().for_each(notice);
+    let (model, engine) = model_and_engine(&settings, notice)?;
     let opened = Database::open(&settings.db, &settings.station)?;
     if let Some(adopted) = &opened.adopted {
         notice(&adopted_text(adopted));
@@ -172,7 +161,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     let pipeline = Pipeline::start(Setup {
         station: Arc::new(settings.station),
         source,
-        model,
+        model: Arc::new(model),
         engine,
         database: opened.database,
         tuning: settings.tuning,

@@ -15,6 +15,7 @@ pub mod simulate;
 pub mod version;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::Datelike;
 use clap::CommandFactory;
@@ -23,6 +24,7 @@ use crate::app::RunPolicy;
 use crate::cli::moment::Moment;
 use crate::cli::{self, Cli, Command, Global, RuntimeAction};
 use crate::error::{Failure, Result};
+use crate::model::backend::Engine;
 use crate::model::choose;
 use crate::model::install::Install;
 use crate::model::source::Model;
@@ -31,6 +33,7 @@ use crate::say;
 use crate::settings::{Layer, Settings};
 use crate::simulate::options::SimulateOptions;
 use crate::station::region::Region;
+use crate::text::Text;
 
 /// Does what the command line asks for; gives the exit status.
 ///
@@ -156,6 +159,17 @@ fn simulate_options(args: &cli::Simulate, config: Option<&Path>) -> Result<Simul
     })
 }
 
+/// The model, and what runs it with one thread a session; `tell` is given what is to be known of
+/// either.
+fn model_and_engine(settings: &Settings, tell: impl Fn(&Text)) -> Result<(Model, Arc<dyn Engine>)> {
+    let model = Model::resolve(settings.model.as_deref())?;
+    model.notice.iter().for_each(&tell);
+    let library = settings.ort_lib.as_deref();
+    let (engine, notices) = choose::engine(settings.engine, settings.device, library, &model, 1)?;
+    notices.iter().for_each(tell);
+    Ok((model, engine))
+}
+
 fn predict(args: cli::Predict, config: Option<&Path>) -> Result<u8> {
     let region_wanted = args.station.is_some();
     let flags = Layer {
@@ -163,12 +177,7 @@ fn predict(args: cli::Predict, config: Option<&Path>) -> Result<u8> {
         ..args.inference.layer()
     };
     let settings = settle(flags, config)?;
-    let model = Model::resolve(settings.model.as_deref())?;
-    let library = settings.ort_lib.as_deref();
-    let (engine, notices) = choose::engine(settings.engine, settings.device, library, &model, 1)?;
-    for notice in model.notice.iter().chain(&notices) {
-        output::note(notice);
-    }
+    let (model, engine) = model_and_engine(&settings, |notice| output::note(notice))?;
     output::tell_engine(&model.label(), &engine.describe());
     let options = predict::PredictOptions {
         inputs: args.paths,
@@ -194,14 +203,11 @@ fn evaluate(args: cli::Evaluate, config: Option<&Path>) -> Result<u8> {
         ..args.inference.layer()
     };
     let settings = settle(flags, config)?;
-    let model = Model::resolve(settings.model.as_deref())?;
-    let library = settings.ort_lib.as_deref();
-    let (engine, notices) = choose::engine(settings.engine, settings.device, library, &model, 1)?;
-    for notice in model.notice.iter().chain(&notices) {
+    let (model, engine) = model_and_engine(&settings, |notice| {
         if !args.quiet {
             output::note(notice);
         }
-    }
+    })?;
     let station = settings.station;
     evaluate::run(
         &evaluate::EvaluateOptions {

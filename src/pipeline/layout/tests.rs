@@ -311,26 +311,15 @@ fn what_the_sample_passes_by_is_found_later() {
     for (current, there) in [(2024, Layout::Year), (2025, Layout::Root)] {
         let few = |i: usize| (i == 100 || i == 200).then_some(there);
         let mut record = Record::default();
-        walk(
-            &mut record.book(current),
-            &mut record,
-            &slots,
-            (1, None),
-            few,
-        );
+        let run = |record: &mut Record| {
+            let mut book = record.book(current);
+            walk(&mut book, record, &slots, (1, None), few);
+        };
+        run(&mut record);
         assert_eq!(record.found.len(), 0);
-        assert!(
-            [100, 200]
-                .iter()
-                .all(|i| record.missed[&slots[*i]].is_some())
-        );
-        walk(
-            &mut record.book(current),
-            &mut record,
-            &slots,
-            (1, None),
-            few,
-        );
+        let in_doubt = |i: &usize| record.missed[&slots[*i]].is_some();
+        assert!([100, 200].iter().all(in_doubt));
+        run(&mut record);
         assert_eq!(record.found.len(), 2);
 
         let many = |i: usize| (i >= 300).then_some(there);

@@ -13,6 +13,8 @@
 
 #[path = "stages/pictures.rs"]
 mod pictures;
+#[path = "stages/reading.rs"]
+mod reading;
 #[path = "stages/record.rs"]
 mod record;
 
@@ -88,6 +90,12 @@ fn tensor(criterion: &mut Criterion) {
         b.iter(|| frames[0].write_tensor(&model.manifest.input, black_box(&mut numbers)));
     });
     group.finish();
+}
+
+/// A network's numbers to an okta, whatever engine there is.
+fn readings(criterion: &mut Criterion) {
+    let model = Model::bundled().unwrap();
+    reading::readings(criterion, &frames(&model, 1)[0]);
 }
 
 /// The engines of this machine, one thread a session, with their names.
@@ -196,6 +204,7 @@ criterion_group!(
     stages,
     decoding,
     tensor,
+    readings,
     inference,
     oktas,
     record::commits,

@@ -1,4 +1,5 @@
-//! The bundled model on labelled pictures, by this program's own decoding, resizing and reading.
+//! The bundled model on labelled pictures, by this program's own decoding, resizing and reading: on
+//! those of the large groups that it has not learnt from, and on all photographs and nights.
 //!
 //! Runs where ../shared holds the pictures; none of them is part of the repository. Prints, for
 //! each group, the share of oktas that are exactly right, the mean error of the cloud fraction and
@@ -12,7 +13,6 @@ use celaje::evaluate::figures::{Figures, Sample};
 use celaje::image::decode::Limits;
 use celaje::image::prepare::prepare;
 use celaje::model::backend::{Backend, BackendError, InputBatch, OutputBatch};
-use celaje::model::manifest::Manifest;
 use celaje::model::reading::run_batch;
 use celaje::sky::okta::Okta;
 use celaje::station::region::Region;
@@ -41,14 +41,20 @@ impl Backend for Session {
     }
 }
 
+/// Whether a numbered picture is in one of the blocks of twenty that training leaves for testing
+/// (`part_of` in training/data.py).
+fn held_out(image: &str) -> bool {
+    let number: String = image.chars().filter(char::is_ascii_digit).collect();
+    number
+        .parse::<u32>()
+        .is_ok_and(|number| (number.saturating_sub(1) / 20) % 5 == 4)
+}
+
 #[test]
 fn the_bundled_model_reads_labelled_pictures() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (data, network) = (
-        root.join("../shared/data"),
-        root.join("../shared/models/sky-start.onnx"),
-    );
-    if !data.is_dir() || !network.is_file() {
+    let data = root.join("../shared/data");
+    if !data.is_dir() {
         // Not `eprintln!`: the harness keeps that back.
         let _ = writeln!(
             std::io::stderr(),
@@ -56,9 +62,9 @@ fn the_bundled_model_reads_labelled_pictures() {
         );
         return;
     }
-    let manifest = std::fs::read_to_string(root.join("models/sky-start/sky-start.toml")).unwrap();
-    let manifest: Manifest = toml::from_str(&manifest).unwrap();
-    let mut session = Session(Model::load_file(network).unwrap());
+    let bundled = celaje::model::source::Model::bundled().unwrap();
+    let manifest = bundled.manifest;
+    let mut session = Session(Model::load(bundled.bytes.to_vec()).unwrap());
     let labels = std::fs::read_to_string(data.join("labels.csv")).unwrap();
     // group, image, mask, camera (a comma may be in it), cloud_fraction, okta
     let rows: Vec<(&str, &str, f64)> = labels
@@ -70,12 +76,9 @@ fn the_bundled_model_reads_labelled_pictures() {
             (group, image, back.clone().nth(1).unwrap().parse().unwrap())
         })
         .collect();
-    // Of the large groups every third picture, for the sake of the time it takes.
     let rows: Vec<_> = rows
         .into_iter()
-        .enumerate()
-        .filter(|(i, row)| i.is_multiple_of(3) || !["allsky-day", "allsky-clear"].contains(&row.0))
-        .map(|(_, row)| row)
+        .filter(|row| !["allsky-day", "allsky-clear"].contains(&row.0) || held_out(row.1))
         .collect();
     let mut groups: BTreeMap<&str, Vec<Sample>> = BTreeMap::new();
     let mut buffer = Vec::new();
@@ -124,13 +127,10 @@ fn the_bundled_model_reads_labelled_pictures() {
             group.calibration_error.unwrap(),
         );
     }
-    assert!(exact("allsky-day") >= 0.75);
+    assert!(exact("allsky-day") >= 0.85);
     assert!(groups["allsky-day"].calibration_error.unwrap() <= 0.08);
     assert!(exact("allsky-clear") >= 0.99);
     assert!(groups["allsky-clear"].confidence.unwrap() >= 0.9);
     assert!(exact("perspective-day") >= 0.75);
-    assert!(
-        groups["allsky-night"].confidence.unwrap() <= 0.4,
-        "the model does not know nights"
-    );
+    assert!(groups["allsky-night"].fraction_error.unwrap().value <= 0.2);
 }

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 from torch.nn import functional as F
 
-from .data import BACKGROUND, CLOUD, OUTSIDE, SKY
+from .data import BACKGROUND, CLOUD, OUTSIDE, SKY, UNSURE
 
 
 def between(rng, low, high):
@@ -33,10 +33,9 @@ def warp(view, mask, size, centre, reach, angle, flip, shape=(1.0, 1.0)):
     return picture[0].permute(1, 2, 0).numpy().copy(), codes[0, 0].to(torch.uint8).numpy().copy()
 
 
-def exact(picture, mask, size):
-    """The network's own input, and the mask at its size."""
-    codes = np.asarray(Image.fromarray(np.ascontiguousarray(mask)).resize((size, size), 0))
-    return picture.astype(np.float32) / 255, codes.copy()
+def exact(picture, cells):
+    """The network's own input, and its mask."""
+    return np.asarray(picture, np.float32) / 255, np.array(cells)
 
 
 def square_symmetry(rng, picture, mask):
@@ -46,6 +45,18 @@ def square_symmetry(rng, picture, mask):
     if rng.random() < 0.5:
         picture, mask = picture[:, ::-1], mask[:, ::-1]
     return picture.copy(), mask.copy()
+
+
+# How far from the horizon a fixed camera's labels hang on where in its picture it lies, in pixels.
+RIM = 6
+
+
+def unsure_rim(mask):
+    """A turned view's mask without the cells beside the horizon. There the labels of a camera that
+    is never turned follow a circle of its own, which no turned picture shows."""
+    ground = (mask == BACKGROUND) | (mask == OUTSIDE)
+    near = ndimage.maximum_filter(ground, 2 * RIM + 1) & ~ndimage.minimum_filter(ground, 2 * RIM + 1)
+    return np.where(near & (mask != OUTSIDE), np.uint8(UNSURE), mask)
 
 
 def bars(rng, picture, mask):
@@ -195,38 +206,84 @@ def night(rng, picture, mask):
     return np.repeat(np.clip(seen, 0, 1)[..., None], 3, 2).astype(np.float32), mask
 
 
+def recolour(rng, picture, mask, strength=1.0):
+    """Sky and cloud each in another light, as at another hour or by another camera: a darker and
+    deeper sky, cloud lit from the side in gold or left in the shade."""
+    soft = ndimage.gaussian_filter((mask == CLOUD).astype(np.float32), 1.0)[..., None]
+    tint = lambda spread: np.exp(rng.normal(0, spread * strength, 3)).astype(np.float32)
+    sky = tint(0.10) * math.exp(-abs(rng.normal(0, 0.5 * strength)))
+    cloud = tint(0.12) * math.exp(-abs(rng.normal(0, 0.25 * strength)))
+    return np.clip(picture * (sky * (1 - soft) + cloud * soft), 0, 1)
+
+
+def haze(rng, picture, mask):
+    """A milky veil that is thicker towards the ground."""
+    size = len(mask)
+    colour = between(rng, 0.5, 0.9) * np.array([1.0, 1.0, 1.03], np.float32)
+    depth = (np.arange(size, dtype=np.float32)[:, None, None] / size) ** between(rng, 1, 4)
+    share = depth * between(rng, 0.1, 0.7)
+    light = float(picture.mean()) * 1.5
+    hazed = picture * (1 - share) + np.clip(colour * light, 0, 1) * share
+    return np.where((mask == OUTSIDE)[..., None], picture, hazed)
+
+
 def drops(rng, picture):
-    """Drops on the dome: discs that show a blurred, displaced picture."""
+    """Rain drops: discs that show a blurred, displaced picture with a darker rim."""
     size = len(picture)
     blurred = ndimage.gaussian_filter(picture, (3, 3, 0))
     moved = np.roll(blurred, tuple(rng.integers(-20, 20, 2)), (0, 1)) * between(rng, 0.85, 1.15)
-    yy, xx = np.mgrid[:size, :size]
-    for _ in range(rng.integers(1, 7)):
-        x, y, r = rng.integers(size), rng.integers(size), between(rng, 2, 9)
-        share = np.clip(r - np.hypot(xx - x, yy - y), 0, 1)[..., None]
-        picture = picture * (1 - share) + moved * share
-    return np.clip(picture, 0, 1)
+    yy, xx = np.mgrid[:size, :size].astype(np.float32)
+    share, rim = np.zeros((size, size), np.float32), between(rng, 0.0, 0.5)
+    largest = between(rng, 4, 13)
+    for _ in range(rng.integers(10, 60)):
+        x, y, r = rng.integers(size), rng.integers(size), between(rng, 2, largest)
+        t, b = max(int(y - r), 0), int(y + r) + 2
+        e, f = max(int(x - r), 0), int(x + r) + 2
+        away = np.hypot(xx[t:b, e:f] - x, yy[t:b, e:f] - y) / r
+        dim = 1 - rim * np.clip((away - 0.6) / 0.4, 0, 1)
+        part = np.clip((1 - away) * r, 0, 1)
+        share[t:b, e:f] = np.maximum(share[t:b, e:f], part * 0.95)
+        moved[t:b, e:f] *= np.where(part > 0, dim, 1)[..., None]
+    return np.clip(picture * (1 - share[..., None]) + moved * share[..., None], 0, 1)
+
+
+def dew(rng, picture, mask):
+    """Dew: blotches through which the picture shows blurred and milky."""
+    size, n = len(picture), int(rng.integers(3, 9))
+    blurred = ndimage.gaussian_filter(picture, (between(rng, 2, 6),) * 2 + (0,))
+    coarse = rng.uniform(-0.6, 1.2, (n, n)).astype(np.float32)
+    share = np.clip(ndimage.zoom(coarse, size / n + 0.1, order=1)[:size, :size] + 0.5, 0, 1)[..., None]
+    veil = float(picture[mask != OUTSIDE].mean()) * between(rng, 0.9, 1.4)
+    milky = blurred + (veil - blurred) * between(rng, 0.15, 0.6)
+    return np.clip(picture * (1 - share) + milky * share, 0, 1)
 
 
 def draw(rng, cache, i, strong=1.0):
-    """One training view of the cache's picture `i`: picture (size × size × 3 float32), mask."""
-    group, size = cache.samples[i].group, cache.size
+    """One training view of the cache's picture `i`.
+
+    Gives the picture (size × size × 3 float32), its mask, and whether something lies on the lens
+    (1, 0, or -1 for not known).
+    """
+    sample = cache.samples[i]
+    group, size, lens = sample.group, cache.size, sample.lens
     view, codes = cache.views[i], cache.masks[i]
     fisheye = "landscape" not in group and "perspective" not in group
-    weak = not cache.samples[i].mask
-    simulated = group.startswith("simulated")
-    dark = "night" in group or "twilight" in group
-    if weak or (fisheye and rng.random() < (0.88 if not simulated else 0.75)):
-        if rng.random() < (0.5 if simulated else 0.7):
-            picture, mask = exact(cache.inputs[i], codes, size)
-            picture, mask = square_symmetry(rng, picture, mask) if fisheye else (picture, mask)
+    weak, simulated = not sample.mask, group.startswith("simulated")
+    dark, turned = "night" in group or "twilight" in group, False
+    if weak or (fisheye and rng.random() < (0.85 if not simulated else 0.75)):
+        if rng.random() < 0.65:
+            picture, mask = exact(cache.inputs[i], cache.cells[i])
+            # Most pictures of a camera as it stands: its rim is always in the same place.
+            turned = fisheye and rng.random() < (1.0 if simulated or weak else 0.3)
+            picture, mask = square_symmetry(rng, picture, mask) if turned else (picture, mask)
         else:
+            turned = True
             reach = between(rng, 0.85, 1.2) if not weak else between(rng, 0.97, 1.15)
             angle = between(rng, -math.pi, math.pi) if fisheye else rng.normal(0, 0.05)
             place = rng.uniform(-0.06, 0.06, 2) if not weak else rng.uniform(-0.02, 0.02, 2)
             shape = np.exp(rng.normal(0, 0.05, 2))
             picture, mask = warp(view, codes, size, place, reach, angle, rng.random() < 0.5, shape)
-        strength = strong * (1.0 if simulated else 0.25)
+        strength = strong * (1.0 if simulated else 0.3)
         if group in ("allsky-day", "allsky-clear") and rng.random() < 0.10:
             (picture, mask), strength = night(rng, picture, mask), 0.3
         elif dark and rng.random() < (0.5 if simulated else 0.3):
@@ -240,15 +297,18 @@ def draw(rng, cache, i, strong=1.0):
         centre = (away * math.cos(at), away * math.sin(at))
         angle = between(rng, -math.pi, math.pi)
         picture, mask = warp(view, codes, size, centre, reach, angle, rng.random() < 0.5)
+        lens = -1.0 if lens else lens
         strength = 1.0 * strong
         top, bottom = bars(rng, picture, mask) if rng.random() < 0.8 else (0, size)
         if rng.random() < 0.15:
             (picture, mask), strength = night(rng, picture, mask), 0.5
+        elif rng.random() < 0.5:
+            picture = recolour(rng, picture, mask, strong)
         if rng.random() < 0.5:
             ground(rng, picture, mask, top, bottom)
     else:
         if rng.random() < 0.35:
-            picture, mask = exact(cache.inputs[i], codes, size)
+            picture, mask = exact(cache.inputs[i], cache.cells[i])
             if rng.random() < 0.5:
                 picture, mask = picture[:, ::-1].copy(), mask[:, ::-1].copy()
         else:
@@ -258,13 +318,20 @@ def draw(rng, cache, i, strong=1.0):
             angle = rng.normal(0, 0.12)
             shape = np.exp(rng.normal(0, 0.08, 2))
             picture, mask = warp(view, codes, size, centre, reach, angle, rng.random() < 0.5, shape)
+            lens = -1.0 if lens else lens
         strength = strong * (1.0 if simulated else 0.7)
+        if not simulated and rng.random() < 0.4:
+            picture = recolour(rng, picture, mask, 0.7 * strong)
         if not simulated and rng.random() < 0.3:
             ground(rng, picture, mask, 0, size)
         if dark and rng.random() < 0.2:
             picture, strength = stretch(rng, picture, mask), 0.3
-    if rng.random() < 0.2 * strength:
-        picture = drops(rng, picture)
+    # Something on the lens, oftener where the picture is to be recoloured anyway.
+    if not weak and rng.random() < 0.02 + 0.05 * strength:
+        picture = drops(rng, picture) if rng.random() < 0.6 else dew(rng, picture, mask)
+        lens = 1.0
+    if strength >= 0.5 and rng.random() < 0.1:
+        picture = haze(rng, picture, mask)
     if rng.random() < 0.2 and not fisheye:
         rows = np.flatnonzero((mask != OUTSIDE).any(1))
         if len(rows) > 30:
@@ -273,4 +340,6 @@ def draw(rng, cache, i, strong=1.0):
         picture = colours(rng, picture, strength)
     picture = spoil(rng, picture, strength)
     picture[mask == OUTSIDE] = 0
-    return np.ascontiguousarray(picture, np.float32), mask
+    if turned and fisheye and not simulated and not weak:
+        mask = unsure_rim(mask)
+    return np.ascontiguousarray(picture, np.float32), mask, lens

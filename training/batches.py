@@ -7,59 +7,65 @@ import torch
 from scipy import ndimage
 
 from . import augment
-from .data import BACKGROUND, CLOUD, OUTSIDE, SKY, UNDEFINED
+from .data import BACKGROUND, CLOUD, OUTSIDE, SKY, UNDEFINED, UNSURE
 
 # How large a part of each batch a group gets; a group that is not named counts as `other`.
 SHARES = {
-    "allsky-day": 0.52,
-    "allsky-clear": 0.06,
+    "allsky-day": 0.54,
+    "allsky-clear": 0.05,
     "perspective-day": 0.12,
-    "allsky-night": 0.08,
-    "simulated-fisheye-day": 0.03,
-    "simulated-fisheye-twilight": 0.02,
-    "simulated-fisheye-night": 0.04,
-    "simulated-landscape-day": 0.04,
+    "allsky-night": 0.07,
+    "simulated-fisheye-day": 0.02,
+    "simulated-fisheye-twilight": 0.03,
+    "simulated-fisheye-night": 0.03,
+    "simulated-fisheye-lens": 0.03,
+    "simulated-landscape-day": 0.03,
     "simulated-landscape-twilight": 0.03,
-    "simulated-landscape-night": 0.06,
+    "simulated-landscape-night": 0.04,
+    "simulated-landscape-lens": 0.03,
     "other": 0.2,
 }
-EDGE, RING, SUN = 0.8, 0.8, 1.0
-RING_CELLS = 3
+# How much a cell counts beside the horizon, where labels are noisy, and on the sun's disc, which
+# is labelled undefined and taken for background.
+RING, SUN = 1.0, 1.5
+RING_CELLS = 6
 
 
-def shares(mask, stride):
-    """Shares of background, sky and cloud in each cell, how much it counts, and where the picture is.
-
-    `mask` S × S codes; gives 3 × S/stride × S/stride, then twice S/stride × S/stride, float32.
-    Cells cut by an edge of the mask count EDGE, those beside the horizon RING, undefined ones (the
-    sun's disc, taken for background) SUN.
-    """
+def majority(mask, stride):
+    """`mask` S × S codes to S/stride × S/stride, each cell the code that most of it has."""
+    if stride == 1:
+        return mask
     size = len(mask) // stride
+    cells = mask.reshape(size, stride, size, stride)
+    counts = np.stack([(cells == code).sum((1, 3)) for code in range(UNSURE + 1)])
+    return counts.argmax(0).astype(np.uint8)
 
-    def mean(where):
-        cells = where.reshape(size, stride, size, stride)
-        return cells.mean((1, 3), dtype=np.float32)
 
-    undefined = mean(mask == UNDEFINED)
-    target = np.stack([mean(mask == BACKGROUND) + undefined, mean(mask == SKY), mean(mask == CLOUD)])
-    on = target.sum(0)
-    target = target / np.maximum(on, 1e-6)
-    pure = target.max(0) > 0.999
-    weight = np.where(pure, 1.0, EDGE).astype(np.float32)
-    beside = ndimage.maximum_filter(target[0] > 0.5, 2 * RING_CELLS + 1) & (target[0] < 0.5)
-    weight[beside] *= RING
-    weight[undefined > 0.5] = SUN
-    inside = on > 0.5
-    weight[~inside] = 0
+def cells(mask, stride, ring=RING):
+    """What the loss wants of a mask of S × S codes: class, weight and inside of each cell.
+
+    Each S/stride × S/stride, float32.
+    """
+    code = majority(mask, stride)
+    inside = code != OUTSIDE
+    target = np.select([code == SKY, code == CLOUD], [1, 2], 0)
+    weight = inside.astype(np.float32)
+    if ring != 1.0:
+        ground = (code == BACKGROUND) | ~inside
+        wide = 2 * max(RING_CELLS // stride, 1) + 1
+        weight[ndimage.maximum_filter(ground, wide) & ~ground] *= ring
+    weight[code == UNDEFINED] = SUN
+    weight[code == UNSURE] = 0
     return target.astype(np.float32), weight, inside.astype(np.float32)
 
 
-def bounds(sample, mask, target, inside):
+def bounds(sample, target, weight):
     """The cloud fraction's bounds for a view: of the mask where there is one."""
     if not sample.mask:
         return sample.low, sample.high
-    sky, cloud = (target[1] * inside).sum(), (target[2] * inside).sum()
-    if sky + cloud < 0.02 * inside.size:
+    known = weight > 0
+    sky, cloud = ((target == 1) & known).sum(), ((target == 2) & known).sum()
+    if sky + cloud < 0.02 * known.size:
         return 0.0, 1.0
     f = cloud / (sky + cloud)
     return max(f - 0.002, 0.0), min(f + 0.002, 1.0)
@@ -68,10 +74,10 @@ def bounds(sample, mask, target, inside):
 class Batches(torch.utils.data.IterableDataset):
     """Endless batches of `count` pictures of the cache's `places`."""
 
-    def __init__(self, cache, places, count, stride, seed, strong=1.0):
+    def __init__(self, cache, places, count, stride, seed, strong=1.0, ring=RING):
         super().__init__()
         self.cache, self.count, self.stride = cache, count, stride
-        self.seed, self.strong = seed, strong
+        self.seed, self.strong, self.ring = seed, strong, ring
         self.groups = {}
         for i in places:
             self.groups.setdefault(cache.samples[i].group, []).append(i)
@@ -99,13 +105,13 @@ class Batches(torch.utils.data.IterableDataset):
         for name, n in zip(self.names, whole):
             for i in rng.choice(self.groups[name], n):
                 sample = self.cache.samples[i]
-                picture, mask = augment.draw(rng, self.cache, i, self.strong)
-                target, weight, inside = shares(mask, self.stride)
+                picture, mask, lens = augment.draw(rng, self.cache, i, self.strong)
+                target, weight, inside = cells(mask, self.stride, self.ring)
                 if not sample.mask:
                     weight[:] = 0
-                low, high = bounds(sample, mask, target, inside)
-                rows.append((picture, target, weight, inside, low, high, bool(sample.mask)))
-        picture, target, weight, inside, low, high, strong = zip(*rows)
+                low, high = bounds(sample, target, weight)
+                rows.append((picture, target, weight, inside, low, high, bool(sample.mask), lens))
+        picture, target, weight, inside, low, high, strong, lens = zip(*rows)
         as_float = lambda values: torch.tensor(values, dtype=torch.float32)
         return {
             "image": torch.from_numpy(np.stack(picture)).permute(0, 3, 1, 2),
@@ -115,6 +121,7 @@ class Batches(torch.utils.data.IterableDataset):
             "low": as_float(low),
             "high": as_float(high),
             "strong": as_float(strong),
+            "lens": as_float(lens),
         }
 
 

@@ -26,7 +26,7 @@ def train(a):
     training.train(
         a.cache, a.parts.split(","), a.out, a.steps, config, a.start, a.batch, a.rate, a.seed,
         a.threads, a.workers, a.strong, a.every, [p for p in a.watch.split(",") if p], a.bf16,
-        {"dice_weight": a.dice, "fraction_weight": a.fraction},
+        {"dice_weight": a.dice, "fraction_weight": a.fraction}, a.ring, a.compile,
         log=lambda line: print(line, flush=True),
     )  # fmt: skip
 
@@ -81,6 +81,8 @@ def evaluate(a):
 
 def failures(a, rows):
     """The drawn pictures that went worst, one a group, with what the network saw."""
+    from pathlib import Path
+
     from . import figures
     from .data import Cache
     from .reading import read_all
@@ -95,7 +97,7 @@ def failures(a, rows):
                 worst[row["group"]] = (off, row)
     examples = []
     for _, row in sorted(worst.values(), key=lambda pair: -pair[0])[:5]:
-        i = next(k for k, sample in enumerate(cache.samples) if sample.path == row["image"])
+        i = next(k for k, sample in enumerate(cache.samples) if str(Path(sample.path).resolve()) == row["image"])
         words = f"{row['truth_fraction']:.2f} read as {row['fraction']:.2f}"
         examples.append((cache.inputs[i], read_all(run, cache, [i])[0].best, words))
     figures.gallery(examples, a.failures)
@@ -111,6 +113,7 @@ def calibrate(a):
     from . import evaluate as evaluation
 
     rows = [r for path in a.fit for r in evaluation.load_rows(path) if r["okta"] >= 0]
+    rows = [row for row in rows if row["group"] not in a.leave_out]
     weights = {"simulated": a.simulated, "allsky-clear": a.clear}
 
     def weight(row):
@@ -128,12 +131,13 @@ def calibrate(a):
     final = fit(rows)
     for path in a.measure:
         measured = evaluation.load_rows(path)
-        for part in sorted({row["part"] for row in measured}):
-            these = [row for row in measured if row["part"] == part]
-            # What was among the pictures of the fit is measured with a fit that leaves it out.
-            used = any(row["part"] == part for row in rows)
-            without = fit([row for row in rows if row["part"] != part]) if used else final
-            evaluation.give_confidence(these, without)
+        shares = evaluation.shares([*rows, *measured])
+        for share in sorted(set(shares.values())):
+            # What was among the pictures of the fit is measured with a fit that leaves it out, and
+            # its neighbours with it.
+            without = [row for row in rows if shares[evaluation.place(row)] != share]
+            these = [row for row in measured if shares[evaluation.place(row)] == share]
+            evaluation.give_confidence(these, fit(without) if len(without) < len(rows) else final)
         evaluation.write(measured, path)
         print(path)
         print(evaluation.table({**evaluation.by_group(measured), "all": evaluation.figures(measured)}))
@@ -246,15 +250,17 @@ def parser():
     p.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--width", type=int, default=16, help="channels at half the input's size")
-    p.add_argument("--stride", type=int, default=2, choices=(2, 4), help="input pixels a cell")
+    p.add_argument("--stride", type=int, default=1, choices=(1, 2, 4), help="input pixels a cell")
     p.add_argument("--depth", type=int, default=2, help="extra layers at the deepest level")
     p.add_argument("--dice", type=float, default=0.3, help="weight of Dice's loss")
     p.add_argument("--fraction", type=float, default=4.0, help="weight of the ordinal loss")
+    p.add_argument("--ring", type=float, default=1.0, help="weight of cells beside the horizon")
     p.add_argument("--strong", type=float, default=1.0, help="strength of the augmentation")
     p.add_argument("--every", type=int, default=300, help="steps between checkpoints")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--workers", type=int, default=1, help="processes that make batches")
     p.add_argument("--bf16", action="store_true", help="compute in bfloat16 where possible")
+    p.add_argument("--compile", action="store_true", help="compile the network (needs a C++ compiler)")
 
     p = command("evaluate", evaluate, "figures by group on held-out pictures")
     p.add_argument("--cache", default="cache")
@@ -273,6 +279,7 @@ def parser():
     p.add_argument("--fit", nargs="+", required=True, help="CSV files to fit on (not the test part)")
     p.add_argument("--measure", nargs="*", default=[],
                    help="CSV files to measure on; their confidence column is filled in")
+    p.add_argument("--leave-out", nargs="*", default=[], help="groups that take no part in the fit")
     p.add_argument("--out", default="calibration.json")
     p.add_argument("--simulated", type=float, default=0.15, help="weight of drawn pictures")
     p.add_argument("--clear", type=float, default=0.2, help="weight of the group allsky-clear")

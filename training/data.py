@@ -22,11 +22,13 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from .okta import interval
-from .picture import lay
+from .okta import interval, okta
+from .picture import decode, lay
 
 # Codes of a cached mask: outside the picture (letterbox bars), then the classes, then the rest.
 OUTSIDE, BACKGROUND, SKY, CLOUD, UNDEFINED = range(5)
+# Only in training: a cell whose label is not to be believed.
+UNSURE = 5
 # The canvas that training cuts its views from is larger than the network's input by this much.
 MARGIN = 1.5
 BLOCK = 20
@@ -46,6 +48,7 @@ class Sample:
     low: float
     high: float
     truth: float  # the fraction that an evaluation compares with; NaN when only an okta is known
+    lens: float = 0.0  # 1 with something on the lens, 0 without, -1 where it is not known
 
 
 def part_of(order):
@@ -109,7 +112,8 @@ def paired(folder):
         truth = fraction_of(np.asarray(Image.open(mask).convert("L")))
         low, high = max(truth - 0.002, 0.0), min(truth + 0.002, 1.0)
         group = row.get("group") or folder.name
-        sample = Sample(str(image), str(mask), group, "", "", low, high, truth)
+        lens = float(row.get("lens") or 0)
+        sample = Sample(str(image), str(mask), group, "", "", low, high, truth, lens)
         if row.get("part"):
             sample.part, sample.block = row["part"], row.get("block") or group
             given.append(sample)
@@ -126,7 +130,7 @@ def oktas(folder):
         if found and path.suffix.lower() in IMAGES:
             low, high = interval(int(found.group(1)))
             samples.append(
-                Sample(str(path), "", folder.name, "", "", low, high, float("nan"))
+                Sample(str(path), "", folder.name, "", "", low, high, float("nan"), -1.0)
             )
     # Neighbours in time have neighbouring names, whatever folder they lie in.
     for place, sample in enumerate(sorted(samples, key=lambda s: Path(s.path).name)):
@@ -157,11 +161,31 @@ def codes(mask):
     return coded
 
 
+def share(coded, size, rectangle):
+    """A coded mask at the input's size: each cell has the code of most of its pixels."""
+    left, top, w, h = rectangle
+    rows, columns = coded.shape
+    cells = np.full((size, size), OUTSIDE, np.uint8)
+    if rows < h or columns < w:
+        small = Image.fromarray(coded).resize((w, h), Image.Resampling.NEAREST)
+        cells[top : top + h, left : left + w] = np.asarray(small)
+        return cells
+    y, x = (np.arange(rows) * h) // rows, (np.arange(columns) * w) // columns
+    place = (y[:, None] * w + x[None]).ravel()
+    counts = [
+        np.bincount(place, coded.ravel() == code, h * w) for code in range(UNDEFINED + 1)
+    ]
+    cells[top : top + h, left : left + w] = np.argmax(counts, 0).reshape(h, w)
+    return cells
+
+
 def prepare(folders, size, out, log=print):
     """Writes the cache of `folders` for a square input of `size` into `out`.
 
-    inputs.npy: n × size × size × 3, exactly what the network is fed (letterbox). views.npy and
-    masks.npy: the same at 1.5 times the size, for training; index.json: the samples.
+    inputs.npy: n × size × size × 3, exactly what the network is fed (letterbox); cells.npy: the
+    masks at that size, each cell what most of it is. views.npy and masks.npy: pictures and masks at
+    1.5 times the size, for training; index.json: the samples; <part>.csv: the labels of each part,
+    for `celaje evaluate`.
     """
     samples = [sample for folder in folders for sample in read(folder)]
     out = Path(out)
@@ -170,23 +194,46 @@ def prepare(folders, size, out, log=print):
     inputs = np.zeros((len(samples), size, size, 3), np.uint8)
     views = np.zeros((len(samples), large, large, 3), np.uint8)
     masks = np.zeros((len(samples), large, large), np.uint8)
+    cells = np.zeros((len(samples), size, size), np.uint8)
     rows = []
     for i, sample in enumerate(samples):
-        image = Image.open(sample.path).convert("RGB")
+        image = decode(sample.path)
         inputs[i], content = lay(image, (size, size), "letterbox")
         views[i], (left, top, w, h) = lay(image, (large, large), "letterbox")
         masks[i, top : top + h, left : left + w] = UNDEFINED
+        cells[i, content[1] : content[1] + content[3], content[0] : content[0] + content[2]] = UNDEFINED
         if sample.mask:
-            grey = Image.open(sample.mask).convert("L")
-            coded = Image.fromarray(codes(np.asarray(grey)))
+            coded = codes(np.asarray(Image.open(sample.mask).convert("L")))
+            cells[i] = share(coded, size, content)
+            coded = Image.fromarray(coded)
             masks[i], _ = lay(coded, (large, large), "letterbox", Image.Resampling.NEAREST)
         rows.append({**asdict(sample), "content": content})
         if (i + 1) % 500 == 0:
             log(f"{i + 1} of {len(samples)} pictures")
-    for name, array in (("inputs", inputs), ("views", views), ("masks", masks)):
+    for name, array in (("inputs", inputs), ("views", views), ("masks", masks), ("cells", cells)):
         np.save(out / f"{name}.npy", array)
     (out / "index.json").write_text(json.dumps({"size": size, "samples": rows}))
+    tables(samples, out)
     return samples
+
+
+def tables(samples, out):
+    """A table of labels for each part, as `celaje evaluate` reads it."""
+    parts = {}
+    for sample in samples:
+        weak = np.isnan(sample.truth)
+        parts.setdefault(sample.part, []).append({
+            "group": sample.group,
+            "image": Path(sample.path).resolve(),
+            "mask": Path(sample.mask).resolve() if sample.mask else "",
+            "cloud_fraction": "" if weak or sample.mask else f"{sample.truth:.6f}",
+            "okta": okta((sample.low + sample.high) / 2) if weak else "",
+        })  # fmt: skip
+    for part, rows in parts.items():
+        with (out / f"{part}.csv").open("w", newline="") as file:
+            table = csv.DictWriter(file, rows[0], lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
 
 
 class Cache:
@@ -201,6 +248,7 @@ class Cache:
         self.inputs = np.load(folder / "inputs.npy", mmap_mode="r")
         self.views = np.load(folder / "views.npy", mmap_mode="r")
         self.masks = np.load(folder / "masks.npy", mmap_mode="r")
+        self.cells = np.load(folder / "cells.npy", mmap_mode="r")
 
     def part(self, *parts):
         """The places of the samples of these parts."""

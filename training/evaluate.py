@@ -2,6 +2,7 @@
 
 import csv
 import math
+from pathlib import Path
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from .okta import okta
 from .reading import read_all
 
 COLUMNS = (
-    "image", "group", "part", "truth_fraction", "truth_okta", "fraction", "okta", "confidence",
-    "pixel_accuracy", "expected_error", "light", "colour",
+    "image", "group", "part", "block", "truth_fraction", "truth_okta", "fraction", "okta", "confidence",
+    "pixel_accuracy", "expected_error", "light", "colour", "lens", "lens_truth",
 )  # fmt: skip
 
 
@@ -36,9 +37,10 @@ def rows_of(run, cache, places):
         weak = math.isnan(sample.truth)
         truth = (sample.low + sample.high) / 2 if weak else sample.truth
         rows.append({
-            "image": sample.path,
+            "image": str(Path(sample.path).resolve()),
             "group": sample.group,
             "part": sample.part,
+            "block": sample.block,
             "truth_fraction": sample.truth,
             "truth_okta": okta(truth),
             "fraction": reading.fraction,
@@ -48,6 +50,8 @@ def rows_of(run, cache, places):
             "expected_error": reading.expected_error,
             "light": reading.light,
             "colour": reading.colour,
+            "lens": reading.lens,
+            "lens_truth": sample.lens,
         })  # fmt: skip
     return rows
 
@@ -63,6 +67,20 @@ def give_confidence(rows, parameters):
     reported = np.array([row["okta"] for row in seen], int)
     for row, value in zip(seen, confidence.of(parameters, samples(seen), reported)):
         row["confidence"] = float(value)
+
+
+def place(row):
+    """A row's group and block: neighbours in time share it."""
+    return row["group"], row["block"]
+
+
+def shares(rows, count=4):
+    """Deals out the places of `rows`, group by group, into `count` shares."""
+    places = sorted({place(row) for row in rows})
+    groups = {}
+    for one in places:
+        groups.setdefault(one[0], []).append(one)
+    return {one: k % count for members in groups.values() for k, one in enumerate(members)}
 
 
 def bootstrap(values, times=1000, seed=0):
@@ -148,6 +166,6 @@ def write(rows, path):
 def load_rows(path):
     rows = list(csv.DictReader(open(path, newline="")))
     for row in rows:
-        for name in COLUMNS[3:]:
+        for name in COLUMNS[4:]:
             row[name] = int(row[name]) if name in ("truth_okta", "okta") else float(row[name])
     return rows

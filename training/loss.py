@@ -1,38 +1,36 @@
 """What training minimises.
 
-`logits` n × 3 × h × w; `target` n × 3 × h × w: each cell's shares of background, sky and cloud;
-`weight` n × h × w: how much a cell counts, 0 where nothing is known; `low`, `high` n: the bounds
-of the cloud fraction; `inside` n × h × w: 1 on the picture, 0 on letterbox bars.
+`logits` n × 4 × h × w; `target` n × h × w: the number of the class of each cell, as a float (whole numbers are slow here); `weight` n × h × w: how much a
+cell counts, 0 where nothing is known; `low`, `high` n: the bounds of the cloud fraction; `inside`
+n × h × w: 1 on the picture, 0 on letterbox bars; `lens` n: 1 with something on the lens, 0 without,
+negative where it is not known.
 """
 
 import torch
 from torch.nn import functional as F
 
-from .network import CLOUD, SKY
+from .network import BACKGROUND, CLOUD, OBSTRUCTED, SKY
 
 # The reported fraction counts each cell for its most probable class: softmax of logits multiplied
 # by this comes near to that and still has a slope.
 SHARPNESS = 5.0
+CELLS = slice(BACKGROUND, CLOUD + 1)
 
 
-def cross_entropy(logits, target, weight):
-    each = -(target * F.log_softmax(logits, 1)).sum(1)
-    return (each * weight).sum() / weight.sum().clamp(min=1.0)
+def dice(p, target, weight):
+    """1 - Dice's coefficient of sky and of cloud, over the batch; `p` probabilities of the cells."""
+    loss = 0.0
+    for kind in (SKY, CLOUD):
+        t = (target == kind).float() * weight
+        q = p[:, kind] * weight
+        loss = loss + 1 - (2 * (q * t).sum() + 1) / (q.sum() + t.sum() + 1)
+    return loss / 2
 
 
-def dice(logits, target, weight):
-    """1 - Dice's coefficient of sky and of cloud, over the batch."""
-    p = logits.softmax(1)[:, 1:] * weight[:, None]
-    t = target[:, 1:] * weight[:, None]
-    over = (0, 2, 3)
-    return (1 - (2 * (p * t).sum(over) + 1) / (p.sum(over) + t.sum(over) + 1)).mean()
-
-
-def fraction(logits, inside, sharpness=SHARPNESS):
-    """The soft cloud fraction of each picture: n."""
-    p = (logits * sharpness).softmax(1) * inside[:, None]
-    cloud, sky = p[:, CLOUD].sum((1, 2)), p[:, SKY].sum((1, 2))
-    return cloud / (cloud + sky + 1e-3)
+def fraction(logits, seen, sharpness=SHARPNESS):
+    """The soft cloud fraction of each picture: n; `seen` n × h × w: how far a cell is open sky."""
+    cloud = (sharpness * (logits[:, CLOUD] - logits[:, SKY])).sigmoid() * seen
+    return cloud.sum((1, 2)) / (seen.sum((1, 2)) + 1e-3)
 
 
 def beyond(value, low, high):
@@ -41,28 +39,42 @@ def beyond(value, low, high):
     return F.relu(low - value) + F.relu(value - high)
 
 
-def uniform(logits, inside, cloudy):
+def uniform(logits, seen, cloudy):
     """Cross-entropy of pictures known to be all cloud (`cloudy` 1) or all sky (0), over whatever
-    the network does not take for background: n."""
-    p = logits.softmax(1)
-    open_sky = (1 - p[:, 0]).detach() * inside
-    pair = F.log_softmax(logits[:, 1:], 1)
-    each = torch.where(cloudy[:, None, None] > 0.5, -pair[:, 1], -pair[:, 0])
-    return (each * open_sky).sum((1, 2)) / open_sky.sum((1, 2)).clamp(min=1.0)
+    the network does not take for background (`seen`): n."""
+    gap = logits[:, CLOUD] - logits[:, SKY]
+    each = F.softplus(torch.where(cloudy[:, None, None] > 0.5, -gap, gap)) * seen
+    return each.sum((1, 2)) / seen.sum((1, 2)).clamp(min=1.0)
 
 
-def total(logits, batch, dice_weight=0.3, fraction_weight=4.0, uniform_weight=0.5):
+def obstruction(logits, inside, lens):
+    """Cross-entropy of "something lies on the lens", over the pictures of which that is known."""
+    known = (lens >= 0).float()
+    mean = (logits[:, OBSTRUCTED] * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1.0)
+    each = F.binary_cross_entropy_with_logits(mean, lens.clamp(0, 1), reduction="none")
+    return (each * known).sum() / known.sum().clamp(min=1.0)
+
+
+def total(logits, batch, dice_weight=0.3, fraction_weight=4.0, uniform_weight=0.5, lens_weight=0.5):
     """The loss of a batch (a dictionary with the names above and `strong`: 1 with a mask)."""
-    loss = cross_entropy(logits, batch["target"], batch["weight"])
+    logs = logits[:, CELLS].log_softmax(1)
+    p = logs.exp()
+    target, weight, inside = batch["target"], batch["weight"], batch["inside"]
+    each = -sum(logs[:, kind] * (target == kind) for kind in range(CLOUD + 1))
+    loss = (each * weight).sum() / weight.sum().clamp(min=1.0)
     if dice_weight:
-        loss = loss + dice_weight * dice(logits, batch["target"], batch["weight"])
-    soft = fraction(logits, batch["inside"])
-    loss = loss + fraction_weight * beyond(soft, batch["low"], batch["high"]).mean()
-    weak = 1 - batch["strong"]
-    clear, overcast = (batch["high"] <= 0.03).float(), (batch["low"] >= 0.97).float()
-    known = weak * (clear + overcast)
-    if uniform_weight and known.sum() > 0:
-        loss = loss + uniform_weight * (
-            (uniform(logits, batch["inside"], overcast) * known).sum() / len(known)
-        )
+        loss = loss + dice_weight * dice(p, target, weight)
+    # What a mask leaves open does not count for the fraction that it gives.
+    counted = torch.where(batch["strong"][:, None, None] > 0, (weight > 0).float(), inside)
+    seen = ((1 - p[:, BACKGROUND]) * counted).detach()
+    if fraction_weight:
+        soft = fraction(logits, seen)
+        loss = loss + fraction_weight * beyond(soft, batch["low"], batch["high"]).mean()
+    if uniform_weight:
+        weak = 1 - batch["strong"]
+        clear, overcast = (batch["high"] <= 0.03).float(), (batch["low"] >= 0.97).float()
+        known = weak * (clear + overcast)
+        loss = loss + uniform_weight * (uniform(logits, seen, overcast) * known).mean()
+    if lens_weight:
+        loss = loss + lens_weight * obstruction(logits, inside, batch["lens"])
     return loss

@@ -1,9 +1,11 @@
 """The manifest (<name>.toml) that tells Celaje what a network expects."""
 
 import hashlib
+import json
 from pathlib import Path
 
 from .confidence import NAMES
+from .network import CLASSES
 
 
 def write(model, version, size, calibration=None, comment=""):
@@ -29,7 +31,8 @@ def write(model, version, size, calibration=None, comment=""):
         "std = [1.0, 1.0, 1.0]",
         "",
         "[output]",
-        'classes = ["background", "sky", "cloud"]',
+        "# The first three compete in each cell; the mean of the fourth says whether something covers the lens.",
+        f"classes = {json.dumps(CLASSES)}",
         'activation = "logits"',
     ]
     if calibration:

@@ -1,11 +1,15 @@
-"""The network: a thin encoder and decoder, input N×3×S×S (RGB, 0 to 1), logits N×3×S/2×S/2."""
+"""The network: a thin encoder and decoder, input N×3×S×S (RGB, 0 to 1), logits N×4×S×S.
+
+The first three channels compete in each cell: background, sky, cloud. The fourth stands alone: its
+mean over the picture is the logit of "something lies on the lens".
+"""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-CLASSES = ("background", "sky", "cloud")
-BACKGROUND, SKY, CLOUD = range(3)
+CLASSES = ("background", "sky", "cloud", "obstructed")
+BACKGROUND, SKY, CLOUD, OBSTRUCTED = range(4)
 
 
 def block(into, out, stride=1, kernel=3):
@@ -18,46 +22,53 @@ def block(into, out, stride=1, kernel=3):
 
 
 class Network(nn.Module):
-    """`width`: channels at half the input's size; `stride`: input pixels a cell, 2 or 4.
+    """`width`: channels at half the input's size; `stride`: input pixels a cell (1, 2 or 4).
 
     Skips are added, not concatenated. A mean over the whole picture at the deepest level lets each
-    cell know what kind of picture it is in (night, overcast, clear).
+    cell know what kind of picture it is in (night, overcast, clear). With stride 1 the head gives
+    each 2×2 block of cells at half the input's size, which costs next to nothing. `size`: side of the
+    input, a multiple of 16.
     """
 
-    def __init__(self, width=12, stride=2, depth=2):
+    def __init__(self, width=16, stride=1, depth=2, size=192):
         super().__init__()
         w = width
-        self.config = {"width": width, "stride": stride, "depth": depth}
+        self.config = {"width": width, "stride": stride, "depth": depth, "size": size}
         self.stem = block(3, w, 2)
         self.down4 = nn.Sequential(block(w, 2 * w, 2), block(2 * w, 2 * w))
         self.down8 = nn.Sequential(block(2 * w, 4 * w, 2), block(4 * w, 4 * w))
         deep = [block(6 * w, 6 * w) for _ in range(depth)]
         self.down16 = nn.Sequential(block(4 * w, 6 * w, 2), *deep)
-        self.context = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(6 * w, 4 * w, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(4 * w, 6 * w, 1),
+        # Where in the picture a cell lies: a camera's rim is always in the same place.
+        self.place = nn.Parameter(torch.zeros(1, 6 * w, size // 16, size // 16))
+        self.gist = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(6 * w, 4 * w, 1), nn.ReLU(inplace=True)
         )
+        self.context = nn.Conv2d(4 * w, 6 * w, 1)
         self.side8, self.up8 = nn.Conv2d(6 * w, 4 * w, 1), block(4 * w, 4 * w)
         self.side4, self.up4 = nn.Conv2d(4 * w, 2 * w, 1), block(2 * w, 2 * w)
         last = 2 * w
-        if stride == 2:
+        if stride <= 2:
             self.side2, self.up2 = nn.Conv2d(2 * w, w, 1), block(w, w)
             last = w
-        self.head = nn.Conv2d(last, len(CLASSES), 1)
+        out = len(CLASSES) * (4 if stride == 1 else 1)
+        self.head = nn.Conv2d(last, out, 1)
+        # What the picture as a whole says, above all whether something lies on the lens.
+        self.whole = nn.Conv2d(4 * w, out, 1)
 
     def forward(self, image):
         c2 = self.stem(image)
         c4 = self.down4(c2)
         c8 = self.down8(c4)
-        c16 = self.down16(c8)
-        c16 = c16 + self.context(c16)
+        c16 = self.down16(c8) + self.place
+        gist = self.gist(c16)
+        c16 = c16 + self.context(gist)
         x = self.up8(c8 + enlarge(self.side8(c16)))
         x = self.up4(c4 + enlarge(self.side4(x)))
-        if self.config["stride"] == 2:
+        if self.config["stride"] <= 2:
             x = self.up2(c2 + enlarge(self.side2(x)))
-        return self.head(x)
+        x = self.head(x) + self.whole(gist)
+        return F.pixel_shuffle(x, 2) if self.config["stride"] == 1 else x
 
 
 def enlarge(x):

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -32,8 +33,16 @@ def tensor(pictures):
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / 255
 
 
-def quantise(source, target, inputs, method="minmax", keep=()):
-    """Writes the INT8 sibling of the ONNX file `source`; nodes named in `keep` stay in float."""
+def broadcast(source):
+    """The names of the nodes that add what the picture as a whole says (`whole` in network.py) to each
+    cell. In 8-bit integers ONNX Runtime takes 0.3 ms for it, in floats next to nothing."""
+    nodes = onnx.load(source).graph.node
+    whole = {name for node in nodes if node.name.startswith("/whole/") for name in node.output}
+    return [node.name for node in nodes if node.op_type == "Add" and whole & set(node.input)]
+
+
+def quantise(source, target, inputs, method="minmax"):
+    """Writes the INT8 sibling of the ONNX file `source`; what `broadcast` finds stays in float."""
     methods = {
         "minmax": CalibrationMethod.MinMax,
         "entropy": CalibrationMethod.Entropy,
@@ -51,6 +60,6 @@ def quantise(source, target, inputs, method="minmax", keep=()):
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=methods[method],
-            nodes_to_exclude=list(keep),
+            nodes_to_exclude=broadcast(source),
             extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
         )

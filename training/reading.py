@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
-from .network import CLOUD, SKY
+from .network import CLOUD, OBSTRUCTED, SKY
 from .okta import okta
 from .picture import inside
 from .quantise import tensor
@@ -23,6 +23,7 @@ class Reading:
     expected_error: float
     light: float
     colour: float
+    lens: float  # probability that something lies on the lens
     best: np.ndarray  # rows × columns: the class of each cell
 
 
@@ -64,11 +65,14 @@ def read(logits, pixels, rectangle):
     rows, columns = logits.shape[1:]
     height, width = pixels.shape[:2]
     within = inside(rectangle, (width, height), (columns, rows))
-    best = logits.argmax(0)
+    best = logits[:OBSTRUCTED].argmax(0)
+    lens = 0.0
+    if len(logits) > OBSTRUCTED and within.any():
+        lens = float(1 / (1 + np.exp(-logits[OBSTRUCTED][within].astype(float).mean())))
     judged = ((best == SKY) | (best == CLOUD)) & within
     count = judged.sum()
     if count == 0 or count < LEAST_SKY * within.sum():
-        return Reading(float("nan"), -1, 0.0, 0.0, 0.0, best)
+        return Reading(float("nan"), -1, 0.0, 0.0, 0.0, lens, best)
     fraction = float((best == CLOUD)[judged].sum() / count)
     gap = np.abs(logits[CLOUD].astype(float) - logits[SKY])[judged]
     row, column = (np.arange(height) * rows) // height, (np.arange(width) * columns) // width
@@ -79,6 +83,7 @@ def read(logits, pixels, rectangle):
         float((1 / (1 + np.exp(gap))).mean()),
         float((seen @ [0.299, 0.587, 0.114]).mean()),
         float((seen.max(1) - seen.min(1)).mean()),
+        lens,
         best,
     )
 

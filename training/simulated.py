@@ -13,6 +13,17 @@ SEEDS = {"train": range(100, 124), "validation": range(200, 204), "test": range(
 SCENES = ("fisheye", "landscape")
 SIZE = {"fisheye": "450x450", "landscape": "480x360"}
 YEAR = 2025
+# What a seed's camera shows beside its weather: in turns nothing, then all that may spoil a view.
+CONDITIONS = (
+    [],
+    ["--lights", "mixed", "--haze", "mixed", "--glare", "mixed"],
+    ["--lights", "mixed"],
+    ["--lights", "mixed", "--haze", "mixed", "--colour", "mono"],
+)
+# What lies on the lens in further pictures of the seed, in turns.
+LENSES = ("drops", "dew", "snow")
+# The share of the sky that must be covered for the lens to count as obstructed.
+COVERED = 0.03
 
 
 def moments(seed, count):
@@ -29,10 +40,11 @@ def get(address):
 
 
 def fetch(program, folder, each, parts=tuple(SEEDS), log=print):
-    """Has `program` (celaje) draw `each` pictures of each scene and seed into `folder`.
+    """Has `program` (celaje) draw `each` pictures of each scene and seed into `folder`, and half as
+    many with something on the lens.
 
     Writes images/, masks/ (0 background, 100 sky, 255 cloud) and pairs.csv with the columns
-    image, mask, group, part, block. Keeps what is there already.
+    image, mask, group, part, block, lens. Keeps what is there already.
     """
     folder = Path(folder)
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -40,34 +52,46 @@ def fetch(program, folder, each, parts=tuple(SEEDS), log=print):
     rows = []
     for scene in SCENES:
         for part in parts:
-            for seed in SEEDS[part]:
-                rows += fetch_seed(program, folder, scene, part, seed, each)
+            for place, seed in enumerate(SEEDS[part]):
+                conditions = CONDITIONS[place % len(CONDITIONS)]
+                rows += fetch_seed(program, folder, scene, part, seed, each, conditions)
+                lens = ["--lens", LENSES[place % len(LENSES)]]
+                rows += fetch_seed(program, folder, scene, part, seed, each // 2, lens)
             log(f"simulated {scene}, {part}: {len(rows)} pictures so far")
-    lines = ["image,mask,group,part,block", *(",".join(row) for row in rows)]
+    lines = ["image,mask,group,part,block,lens", *(",".join(row) for row in rows)]
     (folder / "pairs.csv").write_text("\n".join(lines) + "\n")
     return len(rows)
 
 
-def fetch_seed(program, folder, scene, part, seed, each):
+def fetch_seed(program, folder, scene, part, seed, each, conditions):
     command = [
         program, "simulate", "--scene", scene, "--size", SIZE[scene], "--seed", str(seed),
         "--port", "0", "--from", f"{YEAR}-01-01T00:00", "--to", f"{YEAR + 1}-01-01T00:00",
+        "--lang", "en", *conditions,
     ]  # fmt: skip
-    server = subprocess.Popen([*command, "--lang", "en"], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    words = "".join(f"-{word}" for word in conditions[1::2]) if "--lens" in conditions else ""
     try:
         base = re.search(r"http://[^/\s]+", server.stdout.readline()).group()
         rows = []
-        for stamp in moments(seed, each):
-            name = f"{scene}-{seed}-{stamp}"
+        # Other moments for the pictures with a covered lens.
+        for stamp in moments(seed + (1000 if words else 0), each):
+            name = f"{scene}-{seed}{words}-{stamp}"
             image, mask = folder / "images" / f"{name}.jpg", folder / "masks" / f"{name}.png"
             truth = folder / "images" / f"{name}.json"
             if not (image.exists() and mask.exists() and truth.exists()):
                 truth.write_bytes(get(f"{base}/truth/{stamp}.json"))
                 mask.write_bytes(get(f"{base}/truth/{stamp}.png"))
                 image.write_bytes(get(f"{base}/{stamp}.jpg"))
-            phase = json.loads(truth.read_text())["phase"]
-            group = f"simulated-{scene}-{'day' if phase == 'day' else 'night' if phase == 'night' else 'twilight'}"
-            rows.append((f"images/{name}.jpg", f"masks/{name}.png", group, part, f"{scene}-{seed}"))
+            seen = json.loads(truth.read_text())
+            if seen["sky_share"] == 0:  # snow all over: nothing to be learnt of cloud
+                continue
+            covered = seen["obstructed"]
+            lens = "1" if covered >= COVERED else "0" if covered == 0 else "-1"
+            phase = seen["phase"] if seen["phase"] in ("day", "night") else "twilight"
+            group = f"simulated-{scene}-{'lens' if lens == '1' else phase}"
+            rows.append((f"images/{name}.jpg", f"masks/{name}.png", group, part,
+                         f"{scene}-{seed}", lens))  # fmt: skip
         return rows
     finally:
         server.terminate()

@@ -142,7 +142,7 @@ const ARGS: &[(&str, &str)] = &[
     ),
     (
         "model",
-        "Modelo ONNX, con su manifiesto ARCHIVO.toml al lado [por omisión: el incluido]",
+        "Modelo ONNX, con su manifiesto ARCHIVO.toml al lado, o uno incluido: celaje-2 (por omisión) o celaje-2-fp32",
     ),
     (
         "ort_lib",

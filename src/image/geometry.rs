@@ -45,12 +45,23 @@ impl Geometry {
     /// `y`) of the network's input (pixels, counted from the upper left corner of the first one);
     /// none on a letterbox bar.
     pub fn to_picture(&self, x: f64, y: f64) -> Option<(f64, f64)> {
+        Some((self.across(x)?, self.down(y)?))
+    }
+
+    /// [`Self::to_picture`] of a whole column: `x` alone, whatever the row.
+    pub fn across(&self, x: f64) -> Option<f64> {
         let u = (x - f64::from(self.content.left)) / f64::from(self.content.width);
+        (0.0..1.0)
+            .contains(&u)
+            .then_some(self.crop.left + u * self.crop.width)
+    }
+
+    /// [`Self::to_picture`] of a whole row: `y` alone, whatever the column.
+    pub fn down(&self, y: f64) -> Option<f64> {
         let v = (y - f64::from(self.content.top)) / f64::from(self.content.height);
-        ((0.0..1.0).contains(&u) && (0.0..1.0).contains(&v)).then_some((
-            self.crop.left + u * self.crop.width,
-            self.crop.top + v * self.crop.height,
-        ))
+        (0.0..1.0)
+            .contains(&v)
+            .then_some(self.crop.top + v * self.crop.height)
     }
 
     /// The inverse of [`Self::to_picture`]; none outside the part that was taken.

@@ -40,6 +40,15 @@ impl Frame {
         }
     }
 
+    /// The pixels of the input's row `y`; fewer, or none, where there are no more.
+    pub fn row(&self, y: u32) -> &[[u8; 3]] {
+        let width = self.geometry.input.0 as usize;
+        let start = y as usize * width;
+        let pixels = self.pixels.as_chunks().0;
+        let end = pixels.len().min(start + width);
+        pixels.get(start..end).unwrap_or_default()
+    }
+
     /// Writes the pixels as the network wants them, (value / 255 − mean) / std, into `out`: 3 ×
     /// height × width numbers in the order of `input.layout`. Of a longer or shorter `out` what
     /// both have is written.
@@ -49,11 +58,11 @@ impl Frame {
         });
         match input.layout {
             TensorLayout::Nchw => {
-                let plane = (self.pixels.len() / 3).max(1);
-                for (c, (out, table)) in out.chunks_mut(plane).zip(&table).enumerate() {
-                    let values = self.pixels.iter().skip(c).step_by(3);
-                    for (out, &value) in out.iter_mut().zip(values) {
-                        *out = table[usize::from(value)];
+                let pixels = self.pixels.as_chunks::<3>().0;
+                let planes = out.chunks_mut(pixels.len().max(1));
+                for (c, (plane, table)) in planes.zip(&table).enumerate() {
+                    for (out, pixel) in plane.iter_mut().zip(pixels) {
+                        *out = table[usize::from(pixel[c])];
                     }
                 }
             }

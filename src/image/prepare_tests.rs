@@ -222,3 +222,19 @@ fn real_pictures_agree_with_pillow() {
         }
     }
 }
+
+/// training/tests/test_picture.py has the same numbers: Python resizes as this program does.
+#[test]
+fn resizing_is_that_of_the_training() {
+    let picture = draw(45, 37, |x, y| {
+        std::array::from_fn(|c| ((x * 7 + y * 13 + c as u32 * 50 + x * y / 5) % 256) as u8)
+    });
+    let mut manifest = manifest("segmentation", 19, 16);
+    manifest.input.fit = Fit::Stretch;
+    let frame = frame(&picture, &manifest, &Region::whole());
+    let sum: u64 = frame.pixels.iter().map(|v| u64::from(*v)).sum();
+    let places = frame.pixels.iter().zip(1u64..);
+    let weighted: u64 = places.map(|(v, place)| u64::from(*v) * place).sum();
+    assert_eq!((sum, weighted), (116_372, 53_139_521));
+    assert_eq!(frame.pixel(9, 7), [190, 188, 41]);
+}

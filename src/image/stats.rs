@@ -69,8 +69,13 @@ pub struct Evenness {
 pub const MIDDLE: f64 = 0.32;
 
 /// Luminance of an 8-bit RGB pixel, 0 to 1.
-pub fn luminance([r, g, b]: [u8; 3]) -> f64 {
-    (0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b)) / 255.0
+pub fn luminance(rgb: [u8; 3]) -> f64 {
+    luminance_of(rgb.map(f64::from))
+}
+
+/// The same of channels that are no whole numbers, or sums over many pixels.
+pub fn luminance_of([r, g, b]: [f64; 3]) -> f64 {
+    (0.299 * r + 0.587 * g + 0.114 * b) / 255.0
 }
 
 /// The same in whole levels, 0 to 255.
@@ -79,9 +84,9 @@ pub const fn level([r, g, b]: [u8; 3]) -> u8 {
     ((77 * r as u16 + 150 * g as u16 + 29 * b as u16) >> 8) as u8
 }
 
-/// Difference between the greatest and the least channel of an 8-bit RGB pixel, 0 to 1.
-pub fn colourfulness([r, g, b]: [u8; 3]) -> f64 {
-    f64::from(r.max(g).max(b) - r.min(g).min(b)) / 255.0
+/// Difference between the greatest and the least channel, 0 to 255.
+pub fn colourfulness([r, g, b]: [u8; 3]) -> u8 {
+    r.max(g).max(b) - r.min(g).min(b)
 }
 
 impl PictureStats {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Name of the model, such as `sky-start`.
+    /// Name of the model, such as `celaje-2`.
     pub name: String,
     /// Version of the model; stored with each row beside the name.
     #[serde(default)]
@@ -105,12 +105,20 @@ pub enum Filter {
     Nearest,
 }
 
+/// The channel of a segmentation that says of a cell how probable it is that something lies on the
+/// lens (drops, dew, snow), whatever else the cell shows: it competes with no class, and the
+/// temperature does not touch it.
+///
+/// Of logits the mean over the judged cells, put through the logistic function, is the probability
+/// for the picture; of probabilities it is their mean.
+pub const OBSTRUCTED: &str = "obstructed";
+
 /// What a network gives.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
-    /// Class names in the order of the channels: a segmentation has `background` (any number of
-    /// them may be missing), `sky` and `cloud`; a classification has nine, the oktas 0 to 8.
+    /// Class names in the order of the channels: a segmentation has `sky` and `cloud`, any number of
+    /// `background`, and [`OBSTRUCTED`] or not; a classification has nine, the oktas 0 to 8.
     pub classes: Vec<String>,
     /// What the numbers are.
     #[serde(default)]
@@ -121,10 +129,10 @@ pub struct Output {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
-    /// Before softmax.
+    /// Before softmax ([`OBSTRUCTED`]: before the logistic function).
     #[default]
     Logits,
-    /// After softmax.
+    /// After it.
     Probabilities,
 }
 

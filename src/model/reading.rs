@@ -2,13 +2,18 @@
 
 use crate::image::prepare::{Frame, judged_region};
 use crate::model::backend::{Backend, BackendError, InputBatch, OutputBatch};
-use crate::model::manifest::{Calibration, Input, Kind, Manifest, TensorLayout};
-use crate::model::segmentation::{Logits, logit, segment};
+use crate::model::manifest::{Activation, Calibration, Input, Kind, Manifest, TensorLayout};
+use crate::model::segmentation::{Logits, segment};
 use crate::sky::okta::Okta;
 use crate::station::region::Region;
 
 /// With less than this share of the region taken for sky or cloud, there is nothing to judge.
 pub const LEAST_SKY: f64 = 0.01;
+
+/// What is taken for the logarithm of a probability is not below that of this.
+pub(super) const LEAST_PROBABILITY: f64 = 1e-12;
+/// What logits are divided by is not below this.
+pub(super) const LEAST_TEMPERATURE: f64 = 1e-6;
 
 /// What a picture shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +26,10 @@ pub struct Reading {
     pub confidence: f64,
     /// Of the cells in the middle of the picture that are not dark, the share that was taken for
     /// neither sky nor cloud; none from a classification, and where all of it is dark.
-    pub obstructed: Option<f64>,
+    pub middle_background: Option<f64>,
+    /// Probability that something lies on the lens (drops, dew, snow), 0 to 1; none from a network
+    /// without the class `obstructed`.
+    pub lens: Option<f64>,
     /// What each cell was taken for, when asked for; none from a classification.
     pub classes: Option<ClassMap>,
 }
@@ -37,6 +45,18 @@ pub enum Cell {
     Sky,
     /// Cloud.
     Cloud,
+}
+
+impl Cell {
+    /// The cell whose number (`as u8`) this is; outside for any other.
+    pub(super) const fn numbered(number: u8) -> Self {
+        match number {
+            1 => Self::Background,
+            2 => Self::Sky,
+            3 => Self::Cloud,
+            _ => Self::Outside,
+        }
+    }
 }
 
 /// The cells of a network's output; they cover the whole of its input.
@@ -58,6 +78,13 @@ impl ClassMap {
         }
         let at = y as usize * self.width as usize + x as usize;
         self.cells.get(at).copied().unwrap_or(Cell::Outside)
+    }
+
+    /// The cells of row `y`; none below the last.
+    pub fn row(&self, y: u32) -> &[Cell] {
+        let start = y as usize * self.width as usize;
+        let cells = self.cells.get(start..start + self.width as usize);
+        cells.unwrap_or_default()
     }
 }
 
@@ -91,8 +118,9 @@ pub fn if_sky(result: Result<Reading, ReadingError>) -> Result<Option<Reading>, 
 /// classes last where `input.layout` is `nhwc`, or where only that fits), `[classes]` of a
 /// classification. A segmentation's
 /// cells, at any stride, count for the class that is most probable there; cells on letterbox bars
-/// and outside the region's mask do not count, background does not either. The class map is made
-/// when `keep_classes` says so.
+/// and outside the region's mask do not count, background does not either. The class `obstructed` is
+/// none of a cell's: its mean over all cells that are judged, background too, says whether something
+/// lies on the lens. The class map is made when `keep_classes` says so.
 ///
 /// # Errors
 /// When there is no sky to be seen, or the output is not what the manifest says.
@@ -104,20 +132,26 @@ pub fn read(
     region: &Region,
     keep_classes: bool,
 ) -> Result<Reading, ReadingError> {
-    if shape.iter().product::<usize>() != output.len() || output.is_empty() {
+    if numbers_in(shape) != Some(output.len()) || output.is_empty() {
         return Err(ReadingError::Model(format!(
             "{} numbers do not fill an output of {shape:?}",
             output.len()
         )));
     }
-    if let Some(number) = output.iter().find(|number| !number.is_finite()) {
+    // Without an early end, so that many are looked at at once.
+    if !output
+        .iter()
+        .fold(true, |all, number| all & number.is_finite())
+    {
+        let number = output.iter().find(|number| !number.is_finite());
+        let number = number.copied().unwrap_or(f32::NAN);
         return Err(ReadingError::Model(format!("the network gave {number}")));
     }
     let calibration = manifest.calibration.unwrap_or_default();
     match manifest.kind {
         Kind::Classification => classify(output, manifest, &calibration),
         Kind::Segmentation => {
-            let logits = Logits::of(output, shape, manifest, &calibration)?;
+            let logits = Logits::of(output, shape, manifest)?;
             segment(
                 &logits,
                 frame,
@@ -127,6 +161,24 @@ pub fn read(
             )
         }
     }
+}
+
+/// How many numbers an output of this shape has; none when no machine could hold them.
+fn numbers_in(shape: &[usize]) -> Option<usize> {
+    shape
+        .iter()
+        .try_fold(1usize, |n, side| n.checked_mul(*side))
+}
+
+/// A network's number as a logit divided by the temperature.
+fn logit(value: f32, activation: Activation, calibration: &Calibration) -> f64 {
+    let value = f64::from(value);
+    let logit = match activation {
+        Activation::Logits => value,
+        // Softmax of logarithms gives the probabilities back.
+        Activation::Probabilities => value.max(LEAST_PROBABILITY).ln(),
+    };
+    logit / calibration.temperature.max(LEAST_TEMPERATURE)
 }
 
 fn classify(
@@ -159,7 +211,8 @@ fn classify(
         okta: Okta::ALL[best],
         cloud_fraction: None,
         confidence: 1.0 / sum,
-        obstructed: None,
+        middle_background: None,
+        lens: None,
         classes: None,
     })
 }
@@ -180,12 +233,14 @@ pub fn run_batch(
 ) -> Result<Vec<Result<Reading, ReadingError>>, BackendError> {
     let output = run_frames(backend, &manifest.input, frames, buffer)?;
     let each = output.data.len() / frames.len().max(1);
-    let pieces = output.data.chunks(each.max(1));
-    Ok(frames
-        .iter()
-        .zip(pieces)
-        .map(|(frame, piece)| read(piece, &output.shape[1..], manifest, frame, region, false))
-        .collect())
+    let shape = output.shape.get(1..).unwrap_or_default();
+    // By place and not by chunks: of pictures without any number each has an answer too.
+    let readings = frames.iter().enumerate().map(|(n, frame)| {
+        let piece = output.data.get(n * each..(n + 1) * each);
+        let piece = piece.unwrap_or_default();
+        read(piece, shape, manifest, frame, region, false)
+    });
+    Ok(readings.collect())
 }
 
 /// As [`run_batch`] for a single picture, with its class map.
@@ -202,7 +257,7 @@ pub fn run_one(
     let output = run_frames(backend, &manifest.input, &[frame], buffer)?;
     Ok(read(
         &output.data,
-        &output.shape[1..],
+        output.shape.get(1..).unwrap_or_default(),
         manifest,
         frame,
         region,
@@ -249,7 +304,7 @@ fn run_frames(
         shape,
     })?;
     let numbers = output.data.len();
-    if output.shape.first() != Some(&n) || output.shape.iter().product::<usize>() != numbers {
+    if output.shape.first() != Some(&n) || numbers_in(&output.shape) != Some(numbers) {
         let shape = output.shape;
         return Err(BackendError::Run(format!(
             "the network gave {numbers} numbers as {shape:?} for {n} pictures"

@@ -16,8 +16,31 @@ use crate::model::validate;
 use crate::say;
 use crate::text::Text;
 
-const BUNDLED: &[u8] = include_bytes!("../../models/sky-start/sky-start.onnx");
-const BUNDLED_MANIFEST: &str = include_str!("../../models/sky-start/sky-start.toml");
+/// A network inside the program.
+struct Bundled {
+    name: &'static str,
+    onnx: &'static [u8],
+    manifest: &'static str,
+}
+
+/// The networks inside the program; the first one is used where none is named.
+static BUNDLED: [Bundled; 2] = [
+    Bundled {
+        name: "celaje-2",
+        onnx: include_bytes!("../../models/celaje-2/celaje-2.onnx"),
+        manifest: include_str!("../../models/celaje-2/celaje-2.toml"),
+    },
+    Bundled {
+        name: "celaje-2-fp32",
+        onnx: include_bytes!("../../models/celaje-2/celaje-2-fp32.onnx"),
+        manifest: include_str!("../../models/celaje-2/celaje-2-fp32.toml"),
+    },
+];
+
+/// The model inside the program that has this name; a file so named is written `./name`.
+fn bundled(name: &Path) -> Option<&'static Bundled> {
+    BUNDLED.iter().find(|model| name.as_os_str() == model.name)
+}
 
 /// Files above this are no networks for pictures of the sky (bytes).
 const LARGEST: u64 = 1 << 30;
@@ -53,29 +76,44 @@ impl fmt::Debug for Model {
 }
 
 impl Model {
-    /// The model inside the program.
+    /// The model inside the program that is used where none is named.
     ///
     /// # Errors
     /// Only if the program was built from damaged files.
     pub fn bundled() -> Result<Self> {
-        Self::assemble(
-            BUNDLED.into(),
-            Some(BUNDLED_MANIFEST),
-            "sky-start.toml",
-            None,
-        )
+        Self::inside(&BUNDLED[0])
     }
 
-    /// The model in the ONNX file `path`, with its manifest beside it, or the bundled one.
+    /// Whether `name` is that of a model inside the program.
+    pub fn is_bundled(name: &Path) -> bool {
+        bundled(name).is_some()
+    }
+
+    /// The bundled model without a path; with one, the bundled model of that name, or the one in
+    /// the ONNX file `path` with its manifest beside it.
     ///
     /// # Errors
     /// One sentence when the file is missing, is no ONNX model, does not agree with its manifest,
     /// or has no manifest and another form than the replaced system's.
     pub fn resolve(path: Option<&Path>) -> Result<Self> {
-        match path {
-            None => Self::bundled(),
-            Some(path) => Self::open(path),
+        let Some(path) = path else {
+            return Self::bundled();
+        };
+        match bundled(path) {
+            Some(model) => Self::inside(model),
+            None => Self::open(path),
         }
+    }
+
+    fn inside(model: &Bundled) -> Result<Self> {
+        let manifest_name = format!("{}.toml", model.name);
+        Self::assemble(
+            model.onnx.into(),
+            Some(model.manifest),
+            &manifest_name,
+            model.name,
+            None,
+        )
     }
 
     /// The model in the ONNX file `path`, with its manifest beside it.
@@ -100,15 +138,17 @@ impl Model {
             Err(error) => return Err(unreadable(&manifest_path, &error)),
         };
         let manifest_name = manifest_path.display().to_string();
+        let file = path.display().to_string();
         Self::assemble(
             bytes.into(),
             manifest.as_deref(),
             &manifest_name,
+            &file,
             Some(path),
         )
     }
 
-    /// Name and version, such as `sky-start 1`.
+    /// Name and version, such as `celaje-2 1`.
     pub fn label(&self) -> String {
         let Manifest { name, version, .. } = &self.manifest;
         format!("{name} {version}").trim().to_owned()
@@ -118,10 +158,10 @@ impl Model {
         bytes: Arc<[u8]>,
         manifest: Option<&str>,
         manifest_name: &str,
+        file: &str,
         path: Option<&Path>,
     ) -> Result<Self> {
-        let file = path.map_or_else(|| "sky-start".to_owned(), |path| path.display().to_string());
-        let header = header(&bytes, &file)?;
+        let header = header(&bytes, file)?;
         let sha256 = hex(&Sha256::digest(&bytes));
         let (manifest, notice) = match manifest {
             Some(text) => (validate::parse(text, manifest_name)?, None),
@@ -130,7 +170,7 @@ impl Model {
                     .and_then(Path::file_stem)
                     .map_or("model".into(), |stem| stem.to_string_lossy());
                 let manifest = without_manifest(&header, &name)
-                    .ok_or_else(|| manifest_needed(&file, manifest_name))?;
+                    .ok_or_else(|| manifest_needed(file, manifest_name))?;
                 let notice = say!(
                     "{file} has no manifest: taken for the replaced system's form (224x224, ImageNet normalisation, nine oktas); {manifest_name} would say it for certain",
                     "{file} no tiene manifiesto: se toma por la forma del sistema anterior (224x224, normalización de ImageNet, nueve octas); {manifest_name} lo diría con certeza"
@@ -146,7 +186,7 @@ impl Model {
                 "{file} no es el archivo que describe {manifest_name}: su SHA-256 es {sha256}; vuelva a obtener el modelo, o corrija o quite sha256 del manifiesto"
             )));
         }
-        agree(&header, &manifest, &file)?;
+        agree(&header, &manifest, file)?;
         Ok(Self {
             manifest,
             bytes,
@@ -183,9 +223,10 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => {
+            let names = BUNDLED.each_ref().map(|model| model.name).join(", ");
             return Err(Failure::environment(say!(
-                "there is no model {file}; name an ONNX file, or leave --model out to use the bundled one",
-                "no existe el modelo {file}; indique un archivo ONNX, u omita --model para usar el incluido"
+                "there is no model {file}; name an ONNX file or a bundled model ({names}), or leave --model out",
+                "no existe el modelo {file}; indique un archivo ONNX o un modelo incluido ({names}), u omita --model"
             )));
         }
         Err(error) => return Err(unreadable(path, &error)),

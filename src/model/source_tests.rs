@@ -13,18 +13,30 @@ const CLASSIFIER: &str = "name = \"c\"\nversion = \"2\"\nkind = \"classification
     [input]\nwidth = 224\nheight = 224\n[output]\nclasses = [\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\"]\n";
 
 #[test]
-fn the_bundled_model_is_whole() {
-    let model = Model::resolve(None).unwrap();
-    assert_eq!(model.label(), "sky-start 1");
-    assert_eq!(
-        model.manifest.sha256.as_deref(),
-        Some(model.sha256.as_str())
-    );
-    assert_eq!(
-        model.header.inputs[0].shape,
-        Some(vec![None, Some(3), Some(192), Some(192)])
-    );
-    assert!(model.notice.is_none() && model.path.is_none());
+fn the_bundled_models_are_whole() {
+    let default = Model::resolve(None).unwrap();
+    assert_eq!(default.label(), "celaje-2 1");
+    for bundled in &BUNDLED {
+        let model = Model::resolve(Some(Path::new(bundled.name))).unwrap();
+        assert_eq!(model.manifest.name, bundled.name);
+        // Hash and shapes are checked when it is opened.
+        assert!(model.manifest.sha256.is_some());
+        assert_eq!(
+            model.header.inputs[0].shape,
+            Some(vec![None, Some(3), Some(192), Some(192)])
+        );
+        assert!(model.notice.is_none() && model.path.is_none());
+        assert_eq!(model.sha256 == default.sha256, bundled.name == "celaje-2");
+    }
+}
+
+#[test]
+fn a_file_with_a_bundled_models_name_needs_its_folder() {
+    let named = Path::new("celaje-2");
+    assert!(Model::is_bundled(named) && !Model::is_bundled(Path::new("./celaje-2")));
+    assert!(!Model::is_bundled(Path::new("celaje-2.onnx")));
+    let text = refused(Path::new("./celaje-2"));
+    assert!(text.contains("celaje-2, celaje-2-fp32"), "{text}");
 }
 
 #[test]
@@ -106,7 +118,7 @@ fn what_is_no_model_gets_one_clear_sentence() {
         ),
         (b"<html>Not found</html>", "not an ONNX model"),
         (b"\x89HDF\r\n\x1a\n", "not an ONNX model"),
-        (&BUNDLED[..100_000], "ends too early"),
+        (&BUNDLED[0].onnx[..100_000], "ends too early"),
     ] {
         std::fs::write(&path, bytes).unwrap();
         let text = refused(&path);

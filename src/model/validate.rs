@@ -1,7 +1,7 @@
 //! Reads a manifest and refuses what makes no sense, before any network is loaded.
 
 use crate::error::{Failure, Result};
-use crate::model::manifest::{Calibration, Kind, Manifest};
+use crate::model::manifest::{Calibration, Kind, Manifest, OBSTRUCTED};
 use crate::say;
 use crate::text::Text;
 
@@ -136,14 +136,20 @@ fn classes_complaint(kind: Kind, classes: &[String]) -> Option<Text> {
     let count = |name: &str| classes.iter().filter(|class| *class == name).count();
     match kind {
         Kind::Segmentation => {
-            let known = ["background", "sky", "cloud"];
+            let known = ["background", "sky", "cloud", OBSTRUCTED];
             if let Some(class) = classes
                 .iter()
                 .find(|class| !known.contains(&class.as_str()))
             {
                 return Some(say!(
-                    "output.classes has \"{class}\"; a segmentation knows background, sky and cloud",
-                    "output.classes contiene \"{class}\"; una segmentación conoce background, sky y cloud"
+                    "output.classes has \"{class}\"; a segmentation knows background, sky, cloud and obstructed",
+                    "output.classes contiene \"{class}\"; una segmentación conoce background, sky, cloud y obstructed"
+                ));
+            }
+            if count(OBSTRUCTED) > 1 {
+                return Some(say!(
+                    "output.classes names obstructed more than once; a segmentation has it once or not at all",
+                    "output.classes nombra obstructed más de una vez; una segmentación la tiene una vez o ninguna"
                 ));
             }
             (count("sky") != 1 || count("cloud") != 1).then(|| {
@@ -199,6 +205,28 @@ classes = ["background", "sky", "cloud"]
     }
 
     #[test]
+    fn obstructed_may_stand_once_anywhere() {
+        for classes in [
+            r#""background", "sky", "cloud", "obstructed""#,
+            r#""obstructed", "cloud", "sky""#,
+        ] {
+            for activation in ["logits", "probabilities"] {
+                let classes = format!("{classes}]\nactivation = \"{activation}\"");
+                let good = GOOD.replace("\"background\", \"sky\", \"cloud\"]", &classes);
+                assert_ne!(good, GOOD);
+                let manifest = parse(&good, "m.toml").unwrap();
+                assert!(
+                    manifest
+                        .output
+                        .classes
+                        .iter()
+                        .any(|class| class == OBSTRUCTED)
+                );
+            }
+        }
+    }
+
+    #[test]
     fn mistakes_name_file_and_line() {
         let text = refused("width = 192", "widht = 192");
         assert!(
@@ -242,6 +270,12 @@ classes = ["background", "sky", "cloud"]
             ("\"sky\", ", "", "sky and cloud once each"),
             ("\"background\"", "\"tree\"", "tree"),
             ("\"background\"", "\"sky\"", "sky and cloud once each"),
+            (
+                "\"background\"",
+                "\"obstructed\", \"obstructed\"",
+                "obstructed more than once",
+            ),
+            ("\"cloud\"", "\"obstructed\"", "sky and cloud once each"),
             ("segmentation", "classification", "it has 3 names"),
         ] {
             let text = refused(from, to);

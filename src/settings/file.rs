@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::error::{Failure, Result};
 use crate::model::choose::{Device, EngineChoice};
+use crate::model::source::Model;
 use crate::pipeline::slot::{Minutes, Zone};
 use crate::say;
 use crate::settings::Layer;
@@ -159,7 +160,9 @@ impl FileSettings {
                 "línea {line}, '{key}': {what}"
             )
         })?;
-        for path in [&mut layer.db, &mut layer.model, &mut layer.ort_lib]
+        // A bundled model is named, not placed.
+        let model = layer.model.as_mut().filter(|name| !Model::is_bundled(name));
+        for path in [layer.db.as_mut(), model, layer.ort_lib.as_mut()]
             .into_iter()
             .flatten()
         {

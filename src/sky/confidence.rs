@@ -20,7 +20,7 @@
 //!
 //! > P(okta) = t · spread(okta) + (1 − t) · prior(okta)
 //!
-//! The parameters are a model's own ([`Calibration`]); `training/calibrate_start.py` fits them by
+//! The parameters are a model's own ([`Calibration`]); `python -m training calibrate` fits them by
 //! maximum likelihood and measures, on pictures left out of the fit, how far the confidence is from
 //! the share of right readings.
 

@@ -57,6 +57,11 @@ pub const COVERED_LIGHT: f64 = 0.07;
 /// takes more than this share for neither sky nor cloud. A camera that looks at the sky has it in
 /// the middle; what else is lit there, by more than a mast or a bird, lies on the lens.
 pub const OBSTRUCTED_SHARE: f64 = 0.3;
+/// [`Flag::LensObstructed`]: a network that has learnt what drops, dew and snow on the lens look like
+/// (the class `obstructed`) gives them more than this probability. More likely than not: a round
+/// figure. Of 126 real pictures with a clean lens the bundled network gives none more than 0.14, of
+/// 298 drawn ones 3 in 100 more than this.
+pub const LENS_PROBABILITY: f64 = 0.5;
 /// [`Flag::LowConfidence`]: the amount's probability is below this.
 pub const LOW_CONFIDENCE: f64 = 0.5;
 

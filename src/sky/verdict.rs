@@ -4,7 +4,7 @@ use crate::image::stats::PictureStats;
 use crate::model::reading::Reading;
 use crate::sky::cover::Cover;
 use crate::sky::quality::{
-    Flag, LOW_CONFIDENCE, OBSTRUCTED_SHARE, Quality, is_burnt, is_lightless,
+    Flag, LENS_PROBABILITY, LOW_CONFIDENCE, OBSTRUCTED_SHARE, Quality, is_burnt, is_lightless,
 };
 use crate::sky::sun::DayPhase;
 
@@ -28,15 +28,18 @@ impl Verdict {
     /// An amount is given only where something of the sky is seen: never of a test card, of a
     /// picture without light or burnt out, or where the network finds neither sky nor cloud. A flag
     /// says which of them it was. An even picture may be a covered lens or an even overcast: what the
-    /// network reads in it counts, and the flag says the doubt.
+    /// network reads in it counts, and the flag says the doubt. So it is with what the network takes
+    /// for drops, dew or snow on the lens: as long as it sees sky or cloud there, the amount counts.
     pub fn of(stats: &PictureStats, reading: Option<&Reading>, phase: Option<DayPhase>) -> Self {
         let mut quality = Quality::of(stats, phase);
         let hidden = quality.has(Flag::Placeholder) || is_lightless(stats) || is_burnt(stats);
         match reading {
             Some(reading) if !hidden => {
-                if reading
-                    .obstructed
-                    .is_some_and(|share| share > OBSTRUCTED_SHARE)
+                let background = reading.middle_background;
+                if background.is_some_and(|share| share > OBSTRUCTED_SHARE)
+                    || reading
+                        .lens
+                        .is_some_and(|probability| probability > LENS_PROBABILITY)
                 {
                     quality.add(Flag::LensObstructed);
                 }
@@ -93,7 +96,8 @@ mod tests {
             okta: Okta::ALL[3],
             cloud_fraction: Some(0.4),
             confidence,
-            obstructed: Some(0.1),
+            middle_background: Some(0.1),
+            lens: None,
             classes: None,
         }
     }
@@ -119,13 +123,38 @@ mod tests {
             assert_eq!(told(&FINE, Some(&sure), phase), (3, quality.to_owned()));
         }
         let spoilt = Reading {
-            obstructed: Some(0.4),
+            middle_background: Some(0.4),
             ..reading(0.9)
         };
         let spoilt = told(&FINE, Some(&spoilt), DayPhase::Day);
         assert_eq!(spoilt, (3, "lens_obstructed".to_owned()));
         let unsure = told(&FINE, Some(&reading(0.4)), DayPhase::Night);
         assert_eq!(unsure, (3, "night,low_confidence".to_owned()));
+    }
+
+    #[test]
+    fn what_lies_on_the_lens_is_told_and_the_amount_stays() {
+        let drops = |lens| Reading {
+            lens,
+            ..reading(0.9)
+        };
+        let with = |lens| told(&FINE, Some(&drops(lens)), DayPhase::Day);
+        for lens in [None, Some(0.0), Some(LENS_PROBABILITY)] {
+            assert_eq!(with(lens), (3, "ok".to_owned()), "{lens:?}");
+        }
+        for lens in [LENS_PROBABILITY + 1e-9, 1.0] {
+            assert_eq!(with(Some(lens)), (3, "lens_obstructed".to_owned()));
+        }
+        // What hides the sky hides it still, and is told alone.
+        let dead = PictureStats {
+            bright: 0.0,
+            peak: 0.02,
+            lit_bands: 0,
+            dark: 1.0,
+            ..FINE
+        };
+        let hidden = told(&dead, Some(&drops(Some(1.0))), DayPhase::Night);
+        assert_eq!(hidden, (9, "night,dark".to_owned()));
     }
 
     #[test]

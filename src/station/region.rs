@@ -84,10 +84,25 @@ impl Mask {
 
     /// Whether the place (`x`, `y`), fractions of the picture's width and height, is inside.
     pub fn contains(&self, x: f64, y: f64) -> bool {
-        let cell =
-            |at: f64, n: u32| ((at * f64::from(n)) as i64).clamp(0, i64::from(n) - 1) as usize;
-        self.inside[cell(y, self.height) * self.width as usize + cell(x, self.width)]
+        self.row(y).get(self.column(x)).copied().unwrap_or(false)
     }
+
+    /// The cells of the mask's row at `y`, a fraction of the picture's height: which are inside.
+    pub fn row(&self, y: f64) -> &[bool] {
+        let width = self.width as usize;
+        let start = cell(y, self.height) * width;
+        self.inside.get(start..start + width).unwrap_or_default()
+    }
+
+    /// The mask's column at `x`, a fraction of the picture's width.
+    pub fn column(&self, x: f64) -> usize {
+        cell(x, self.width)
+    }
+}
+
+/// The one of `n` cells at a fraction of their length; the first or the last one beyond them.
+fn cell(at: f64, n: u32) -> usize {
+    ((at * f64::from(n)) as i64).clamp(0, i64::from(n) - 1) as usize
 }
 
 /// A mask that cannot be used, and why.

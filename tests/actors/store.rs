@@ -76,7 +76,8 @@ impl Scene {
             okta: Okta::new(okta).unwrap(),
             cloud_fraction: None,
             confidence: 0.5,
-            obstructed: None,
+            middle_background: None,
+            lens: None,
             classes: None,
         };
         let credit = credit(index, 1, &self.home);

@@ -27,10 +27,10 @@ def test_an_interval_holds_its_own_okta():
         assert okta((low + high) / 2) == eighths
 
 
-@pytest.mark.parametrize("stride", [2, 4])
+@pytest.mark.parametrize("stride", [1, 2, 4])
 def test_the_shapes(stride):
-    network = Network(width=4, stride=stride, depth=1).eval()
-    assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 3, 64 // stride, 64 // stride)
+    network = Network(width=4, stride=stride, depth=1, size=64).eval()
+    assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 4, 64 // stride, 64 // stride)
 
 
 def test_nothing_is_lost_inside_the_interval():
@@ -41,22 +41,45 @@ def test_nothing_is_lost_inside_the_interval():
 
 
 def test_the_soft_fraction_follows_the_classes():
-    logits = torch.full((1, 3, 8, 8), -9.0)
+    logits = torch.full((1, 4, 8, 8), -9.0)
     logits[:, 1, :2], logits[:, 2, 2:4], logits[:, 0, 4:] = 9.0, 9.0, 9.0
-    inside = torch.ones(1, 8, 8)
-    assert loss.fraction(logits, inside).item() == pytest.approx(0.5, abs=1e-3)
+    seen = 1 - logits[:, :3].softmax(1)[:, 0]
+    assert loss.fraction(logits, seen).item() == pytest.approx(0.5, abs=1e-3)
+
+
+def labels(**more):
+    """A batch of one picture of 8 × 8 cells, all of it open sky of no known class."""
+    return {
+        "target": torch.zeros(1, 8, 8), "weight": torch.zeros(1, 8, 8),
+        "inside": torch.ones(1, 8, 8), "low": torch.tensor([0.0]), "high": torch.tensor([1.0]),
+        "strong": torch.zeros(1), "lens": torch.tensor([-1.0]), **more,
+    }  # fmt: skip
+
+
+def slope(**more):
+    logits = torch.zeros(1, 4, 8, 8, requires_grad=True)
+    loss.total(logits, labels(**more)).backward()
+    return logits.grad
 
 
 def test_a_weak_label_teaches():
-    torch.manual_seed(0)
-    logits = torch.zeros(1, 3, 8, 8, requires_grad=True)
-    batch = {
-        "target": torch.zeros(1, 3, 8, 8), "weight": torch.zeros(1, 8, 8),
-        "inside": torch.ones(1, 8, 8), "low": torch.tensor([0.99]), "high": torch.tensor([1.0]),
-        "strong": torch.zeros(1),
-    }  # fmt: skip
-    loss.total(logits, batch).backward()
-    assert (logits.grad[:, 2] < 0).all() and (logits.grad[:, 1] > 0).all()
+    grad = slope(low=torch.tensor([0.99]))
+    assert (grad[:, 2] < 0).all() and (grad[:, 1] > 0).all() and (grad[:, 3] == 0).all()
+
+
+def test_a_mask_teaches_each_cell():
+    target = torch.zeros(1, 8, 8)
+    target[:, :, 4:] = 2
+    one = {"weight": torch.ones(1, 8, 8), "strong": torch.ones(1)}
+    grad = slope(target=target, **one)
+    assert (grad[:, 2, :, 4:] < 0).all() and (grad[:, 0, :, :4] < 0).all()
+    assert (grad[:, 2, :, :4] > 0).all()
+
+
+def test_the_lens_is_learnt_where_it_is_known():
+    assert (slope()[:, 3] == 0).all()
+    assert (slope(lens=torch.tensor([1.0]))[:, 3] < 0).all()
+    assert (slope(lens=torch.tensor([0.0]))[:, 3] > 0).all()
 
 
 def folder(tmp_path, count=200):
@@ -104,9 +127,13 @@ def test_pairs_train(tmp_path):
     data.prepare([tmp_path], 64, tmp_path / "cache")
     cache = data.Cache(tmp_path / "cache")
     assert cache.samples[0].truth == 0.5
-    batch = batches.Batches(cache, cache.part("train"), 4, 2, 0).batch(np.random.default_rng(0))
-    assert batch["image"].shape == (4, 3, 64, 64) and batch["target"].shape == (4, 3, 32, 32)
-    assert torch.isfinite(loss.total(Network(width=4)(batch["image"]), batch))
+    for stride in (1, 2):
+        feed = batches.Batches(cache, cache.part("train"), 4, stride, 0)
+        batch = feed.batch(np.random.default_rng(0))
+        side = 64 // stride
+        assert batch["image"].shape == (4, 3, 64, 64) and batch["target"].shape == (4, side, side)
+        network = Network(width=4, stride=stride, size=64)
+        assert torch.isfinite(loss.total(network(batch["image"]), batch))
     assert 0 <= batch["image"].min() and batch["image"].max() <= 1
 
 
@@ -115,6 +142,16 @@ def test_an_undefined_hole_is_not_background():
     mask[:3], mask[10:12, 10:12] = 0, 0
     coded = data.codes(mask)
     assert coded[0, 0] == data.BACKGROUND and coded[10, 10] == data.UNDEFINED
+
+
+def test_a_cell_is_what_most_of_it_is():
+    coded = np.full((40, 60), data.SKY, np.uint8)
+    coded[:, 25:], coded[::2, ::3] = data.CLOUD, data.BACKGROUND
+    cells = data.share(coded, 12, (0, 2, 12, 8))
+    assert (cells[:2] == data.OUTSIDE).all() and (cells[10:] == data.OUTSIDE).all()
+    assert (cells[2:10, :5] == data.SKY).all() and (cells[2:10, 5:] == data.CLOUD).all()
+    # A mask with fewer pixels than cells is enlarged.
+    assert (data.share(coded[:4, :6], 12, (0, 2, 12, 8))[2:10] != data.OUTSIDE).all()
 
 
 def test_cells_are_counted_as_the_program_counts_them():
@@ -127,6 +164,11 @@ def test_cells_are_counted_as_the_program_counts_them():
     assert (whole.fraction, whole.okta) == (0.5, 4)
     # Bars are not judged.
     assert reading.read(logits, pixels, (0, 2, 8, 6)).fraction == pytest.approx(2 / 3)
+    # What is said of the lens is no competitor, and bars say nothing.
+    fourth = np.concatenate([logits, np.full((1, 4, 4), 9.0, np.float32)])
+    fourth[3, 0] = -99
+    clean = reading.read(fourth, pixels, (0, 2, 8, 6))
+    assert clean.fraction == pytest.approx(2 / 3) and clean.lens > 0.99
     logits[0] = 2
     assert reading.read(logits, pixels, (0, 0, 8, 8)).okta == -1
 
@@ -138,8 +180,22 @@ def test_augmented_views_keep_their_masks_in_step():
     view[:, 48:], mask[:, 48:] = 255, data.CLOUD
     seen, codes = augment.warp(view, mask, 64, (0.1, 0.0), 0.7, 0.5, True)
     assert (((seen[..., 0] > 0.5) == (codes == data.CLOUD))[codes > 0]).mean() > 0.98
-    turned, codes = augment.square_symmetry(rng, *augment.exact(view, mask, 96))
+    turned, codes = augment.square_symmetry(rng, *augment.exact(view, mask))
     assert ((turned[..., 0] > 0.5) == (codes == data.CLOUD)).all()
+
+
+def test_a_turned_rim_is_not_believed():
+    mask = np.full((64, 64), data.SKY, np.uint8)
+    mask[:10], mask[60:] = data.OUTSIDE, data.BACKGROUND
+    seen = augment.unsure_rim(mask)
+    assert (seen[:10] == data.OUTSIDE).all() and (seen[10:16] == data.UNSURE).all()
+    assert (seen[16:54] == data.SKY).all() and (seen[54:] == data.UNSURE).all()
+    target, weight, inside = batches.cells(seen, 1)
+    assert (weight[10:16] == 0).all() and (inside[10:] == 1).all() and (weight[20:50] == 1).all()
+    # Nothing that is not believed decides the fraction.
+    seen[10:16] = data.CLOUD
+    sample = data.Sample("", "m", "", "", "", 0, 1, 0.5)
+    assert batches.bounds(sample, target, weight) == (0.0, 0.002)
 
 
 def test_the_confidence_is_a_distribution():

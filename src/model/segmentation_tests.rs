@@ -270,7 +270,7 @@ fn no_number_and_no_shape_makes_it_panic() {
     let half = 1 << (usize::BITS - 1);
     for shape in [
         &[half, 2, 4][..],
-        &[half + 16, 2, 2],
+        &[4, half + 16, 1],
         &[usize::MAX, usize::MAX, 64],
         &[4, 0, 16],
         &[64],

@@ -91,6 +91,15 @@ mod tests {
         }),
     };
 
+    /// Those of a picture without any light.
+    const DEAD: PictureStats = PictureStats {
+        bright: 0.0,
+        peak: 0.02,
+        lit_bands: 0,
+        dark: 1.0,
+        ..FINE
+    };
+
     fn reading(confidence: f64) -> Reading {
         Reading {
             okta: Okta::ALL[3],
@@ -146,14 +155,7 @@ mod tests {
             assert_eq!(with(Some(lens)), (3, "lens_obstructed".to_owned()));
         }
         // What hides the sky hides it still, and is told alone.
-        let dead = PictureStats {
-            bright: 0.0,
-            peak: 0.02,
-            lit_bands: 0,
-            dark: 1.0,
-            ..FINE
-        };
-        let hidden = told(&dead, Some(&drops(Some(1.0))), DayPhase::Night);
+        let hidden = told(&DEAD, Some(&drops(Some(1.0))), DayPhase::Night);
         assert_eq!(hidden, (9, "night,dark".to_owned()));
     }
 
@@ -177,18 +179,11 @@ mod tests {
             bright_middle: 1.0,
             ..FINE
         };
-        let dead = PictureStats {
-            bright: 0.0,
-            peak: 0.02,
-            lit_bands: 0,
-            dark: 1.0,
-            ..FINE
-        };
         for (stats, phase, quality) in [
             (card, DayPhase::Day, "placeholder"),
-            (dead, DayPhase::Day, "dark"),
+            (DEAD, DayPhase::Day, "dark"),
             (burnt, DayPhase::Day, "overexposed"),
-            (dead, DayPhase::Night, "night,dark"),
+            (DEAD, DayPhase::Night, "night,dark"),
         ] {
             assert_eq!(told(&stats, Some(&sure), phase), (9, quality.to_owned()));
         }

@@ -107,7 +107,7 @@ fn engines(model: &Model) -> Vec<(&'static str, Arc<dyn Engine>)> {
     ];
     let mut found = Vec::new();
     for (name, choice) in all {
-        match choose::engine(choice, Device::Cpu, library.as_deref(), model, 1) {
+        match choose::engine(choice, Device::Cpu, library.as_deref(), model) {
             Ok((engine, _)) => found.push((name, engine)),
             Err(failure) => eprintln!("{name} is left out: {failure}"),
         }
@@ -124,7 +124,7 @@ fn inference(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("inference");
     for (name, engine) in &engines {
         for n in BATCHES {
-            let mut session = engine.open().unwrap();
+            let mut session = engine.open(1).unwrap();
             let mut data = vec![0.0; n * 3 * height * width];
             for (frame, out) in frames(&model, n)
                 .iter()
@@ -144,7 +144,7 @@ fn inference(criterion: &mut Criterion) {
     let Some((_, engine)) = engines.first() else {
         return;
     };
-    let mut session = engine.open().unwrap();
+    let mut session = engine.open(1).unwrap();
     let (frames, region) = (frames(&model, 1), Region::whole());
     let mut data = vec![0.0; 3 * height * width];
     frames[0].write_tensor(input, &mut data);

@@ -60,3 +60,4 @@ pub mod sky;
 pub mod station;
 pub mod store;
 pub mod text;
+pub mod usage;

@@ -267,7 +267,7 @@ fn a_lens_that_is_covered_all_over_is_found() {
 fn the_bundled_model_doubts_no_clean_lens() {
     let model = Model::bundled().unwrap();
     let manifest = &model.manifest;
-    let mut session = Rten::new(&model, 1).unwrap().open().unwrap();
+    let mut session = Rten::new(&model).unwrap().open(1).unwrap();
     let mut buffer = Vec::new();
     let mut shares = BTreeMap::new();
     for lens in [Lens::Clean, Lens::Drops, Lens::Dew, Lens::Snow] {
@@ -308,7 +308,7 @@ fn real_pictures_have_no_fault() {
     };
     let model = Model::bundled().unwrap();
     let manifest = &model.manifest;
-    let mut session = Rten::new(&model, 1).unwrap().open().unwrap();
+    let mut session = Rten::new(&model).unwrap().open(1).unwrap();
     let (mut buffer, region) = (Vec::new(), Region::whole());
     let mut told: BTreeMap<(String, String), u32> = BTreeMap::new();
     for (n, line) in labels.lines().skip(1).enumerate() {

@@ -327,7 +327,7 @@ def draw(rng, cache, i, strong=1.0):
         if dark and rng.random() < 0.2:
             picture, strength = stretch(rng, picture, mask), 0.3
     # Something on the lens, oftener where the picture is to be recoloured anyway.
-    if not weak and rng.random() < 0.02 + 0.05 * strength:
+    if not weak and rng.random() < 0.03 + 0.07 * strength:
         picture = drops(rng, picture) if rng.random() < 0.6 else dew(rng, picture, mask)
         lens = 1.0
     if strength >= 0.5 and rng.random() < 0.1:

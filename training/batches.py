@@ -11,18 +11,18 @@ from .data import BACKGROUND, CLOUD, OUTSIDE, SKY, UNDEFINED, UNSURE
 
 # How large a part of each batch a group gets; a group that is not named counts as `other`.
 SHARES = {
-    "allsky-day": 0.54,
+    "allsky-day": 0.52,
     "allsky-clear": 0.05,
-    "perspective-day": 0.12,
+    "perspective-day": 0.11,
     "allsky-night": 0.07,
     "simulated-fisheye-day": 0.02,
-    "simulated-fisheye-twilight": 0.03,
+    "simulated-fisheye-twilight": 0.02,
     "simulated-fisheye-night": 0.03,
-    "simulated-fisheye-lens": 0.03,
+    "simulated-fisheye-lens": 0.06,
     "simulated-landscape-day": 0.03,
     "simulated-landscape-twilight": 0.03,
-    "simulated-landscape-night": 0.04,
-    "simulated-landscape-lens": 0.03,
+    "simulated-landscape-night": 0.03,
+    "simulated-landscape-lens": 0.06,
     "other": 0.2,
 }
 # How much a cell counts beside the horizon, where labels are noisy, and on the sun's disc, which

@@ -24,8 +24,9 @@ def block(into, out, stride=1, kernel=3):
 class Network(nn.Module):
     """`width`: channels at half the input's size; `stride`: input pixels a cell (1, 2 or 4).
 
-    Skips are added, not concatenated. A mean over the whole picture at the deepest level lets each
-    cell know what kind of picture it is in (night, overcast, clear). With stride 1 the head gives
+    Skips are added, not concatenated. Means over the whole picture, at each level, let each cell know
+    what kind of picture it is in (night, overcast, clear; sharp, or blurred by what lies on the lens:
+    that shows in the fine levels). With stride 1 the head gives
     each 2×2 block of cells at half the input's size, which costs next to nothing. `size`: side of the
     input, a multiple of 16.
     """
@@ -41,9 +42,8 @@ class Network(nn.Module):
         self.down16 = nn.Sequential(block(4 * w, 6 * w, 2), *deep)
         # Where in the picture a cell lies: a camera's rim is always in the same place.
         self.place = nn.Parameter(torch.zeros(1, 6 * w, size // 16, size // 16))
-        self.gist = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Conv2d(6 * w, 4 * w, 1), nn.ReLU(inplace=True)
-        )
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.gist = nn.Sequential(nn.Conv2d(13 * w, 4 * w, 1), nn.ReLU(inplace=True))
         self.context = nn.Conv2d(4 * w, 6 * w, 1)
         self.side8, self.up8 = nn.Conv2d(6 * w, 4 * w, 1), block(4 * w, 4 * w)
         self.side4, self.up4 = nn.Conv2d(4 * w, 2 * w, 1), block(2 * w, 2 * w)
@@ -61,7 +61,7 @@ class Network(nn.Module):
         c4 = self.down4(c2)
         c8 = self.down8(c4)
         c16 = self.down16(c8) + self.place
-        gist = self.gist(c16)
+        gist = self.gist(torch.cat([self.pool(c) for c in (c16, c8, c4, c2)], 1))
         c16 = c16 + self.context(gist)
         x = self.up8(c8 + enlarge(self.side8(c16)))
         x = self.up4(c4 + enlarge(self.side4(x)))

@@ -11,7 +11,12 @@ from pathlib import Path
 # Seeds of the simulated weather: those of one part never appear in another.
 SEEDS = {"train": range(100, 124), "validation": range(200, 204), "test": range(300, 306)}
 SCENES = ("fisheye", "landscape")
-SIZE = {"fisheye": "450x450", "landscape": "480x360"}
+# In turns: blur and drops look otherwise once a larger or a smaller picture is made as small as the
+# network's input.
+SIZES = {
+    "fisheye": ("450x450", "640x640", "320x320"),
+    "landscape": ("480x360", "800x600", "320x240"),
+}
 YEAR = 2025
 # What a seed's camera shows beside its weather: in turns nothing, then all that may spoil a view.
 CONDITIONS = (
@@ -40,8 +45,8 @@ def get(address):
 
 
 def fetch(program, folder, each, parts=tuple(SEEDS), log=print):
-    """Has `program` (celaje) draw `each` pictures of each scene and seed into `folder`, and half as
-    many with something on the lens.
+    """Has `program` (celaje) draw `each` pictures of each scene and seed into `folder`, and as many
+    with something on the lens.
 
     Writes images/, masks/ (0 background, 100 sky, 255 cloud) and pairs.csv with the columns
     image, mask, group, part, block, lens. Keeps what is there already.
@@ -54,18 +59,20 @@ def fetch(program, folder, each, parts=tuple(SEEDS), log=print):
         for part in parts:
             for place, seed in enumerate(SEEDS[part]):
                 conditions = CONDITIONS[place % len(CONDITIONS)]
-                rows += fetch_seed(program, folder, scene, part, seed, each, conditions)
                 lens = ["--lens", LENSES[place % len(LENSES)]]
-                rows += fetch_seed(program, folder, scene, part, seed, each // 2, lens)
+                # Every size with every kind of lens.
+                size = SIZES[scene][place // len(LENSES) % len(SIZES[scene])]
+                for options in (conditions, lens):
+                    rows += fetch_seed(program, folder, scene, part, seed, size, each, options)
             log(f"simulated {scene}, {part}: {len(rows)} pictures so far")
     lines = ["image,mask,group,part,block,lens", *(",".join(row) for row in rows)]
     (folder / "pairs.csv").write_text("\n".join(lines) + "\n")
     return len(rows)
 
 
-def fetch_seed(program, folder, scene, part, seed, each, conditions):
+def fetch_seed(program, folder, scene, part, seed, size, each, conditions):
     command = [
-        program, "simulate", "--scene", scene, "--size", SIZE[scene], "--seed", str(seed),
+        program, "simulate", "--scene", scene, "--size", size, "--seed", str(seed),
         "--port", "0", "--from", f"{YEAR}-01-01T00:00", "--to", f"{YEAR + 1}-01-01T00:00",
         "--lang", "en", *conditions,
     ]  # fmt: skip

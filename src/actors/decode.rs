@@ -12,6 +12,7 @@ use crate::image::decode::Limits;
 use crate::image::prepare::prepare;
 use crate::model::manifest::Manifest;
 use crate::pipeline::credit::Credit;
+use crate::pipeline::flow::Stage;
 use crate::pipeline::outcome::{Miss, Outcome};
 use crate::station::region::Region;
 
@@ -48,7 +49,14 @@ impl DecodeActor {
         Self(shared)
     }
 
-    fn decode(&self, Decode { picture, credit }: Decode) {
+    fn decode(
+        &self,
+        Decode {
+            picture,
+            mut credit,
+        }: Decode,
+    ) {
+        credit.taken_up();
         let shared = &self.0;
         match prepare(
             &picture.bytes,
@@ -56,11 +64,14 @@ impl DecodeActor {
             &shared.region,
             &shared.limits,
         ) {
-            Ok(frame) => shared.inference.do_send(Infer {
-                frame,
-                url: picture.url,
-                credit,
-            }),
+            Ok(frame) => {
+                credit.goes_to(Stage::Batch);
+                shared.inference.do_send(Infer {
+                    frame,
+                    url: picture.url,
+                    credit,
+                });
+            }
             Err(error) => {
                 let outcome = Outcome::Missed(Miss {
                     slot: credit.slot(),
@@ -70,9 +81,8 @@ impl DecodeActor {
                     detail: error.to_string(),
                     unasked: None,
                 });
-                shared
-                    .store
-                    .do_send(Commit(vec![Finished { outcome, credit }]));
+                let missed = Finished::new(outcome, credit);
+                shared.store.do_send(Commit(vec![missed]));
             }
         }
     }

@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::decode::Decode;
 use crate::actors::scheduler::FetchAgain;
 use crate::actors::store::{Commit, Finished, RememberLayout};
+use crate::camera::gate::Gate;
 use crate::camera::health::{Advice, HostHealth};
 use crate::camera::http::HttpClient;
 use crate::camera::{Found, Source, look_for};
 use crate::pipeline::credit::{Credit, Fate};
+use crate::pipeline::flow::Stage;
 use crate::pipeline::layout::{Layout, LayoutBook, Lesson};
 use crate::pipeline::outcome::{Miss, MissReason, Outcome};
 use crate::pipeline::slot::Slot;
@@ -35,27 +36,27 @@ pub struct FetchShared {
     source: Source,
     book: Mutex<LayoutBook>,
     health: Mutex<HostHealth>,
-    /// Requests in flight to the host.
-    requests: Semaphore,
+    /// Bounds the requests in flight to the host.
+    gate: Arc<Gate>,
     /// One scout at a time for each year of which nothing is known.
     scouts: Mutex<HashMap<i32, Arc<tokio::sync::Mutex<()>>>>,
     drain: CancellationToken,
 }
 
 impl FetchShared {
-    /// State for a run that has at most `concurrency` requests in flight.
+    /// State for runs that ask the host through `gate`.
     pub fn new(
         source: Source,
         book: LayoutBook,
         health: HostHealth,
-        concurrency: usize,
+        gate: Arc<Gate>,
         drain: CancellationToken,
     ) -> Self {
         Self {
             source,
             book: Mutex::new(book),
             health: Mutex::new(health),
-            requests: Semaphore::new(concurrency.max(1)),
+            gate,
             scouts: Mutex::new(HashMap::new()),
             drain,
         }
@@ -133,9 +134,14 @@ impl Handler<FetchItem> for Fetch {
     }
 }
 
-async fn fetch(shared: &FetchShared, client: &HttpClient, outlets: &FetchOutlets, credit: Credit) {
+async fn fetch(
+    shared: &FetchShared,
+    client: &HttpClient,
+    outlets: &FetchOutlets,
+    mut credit: Credit,
+) {
     let slot = credit.slot();
-    match ask(shared, client, &credit).await {
+    match ask(shared, client, &mut credit).await {
         Found::Picture(picture, lesson) => {
             if let Lesson::Learned(again) = lesson {
                 outlets.layouts.do_send(RememberLayout {
@@ -146,19 +152,18 @@ async fn fetch(shared: &FetchShared, client: &HttpClient, outlets: &FetchOutlets
                     outlets.scheduler.do_send(FetchAgain(again));
                 }
             }
+            credit.goes_to(Stage::Decode);
             outlets.decode.do_send(Decode { picture, credit });
         }
         Found::Miss(miss) => {
-            outlets.store.do_send(Commit(vec![Finished {
-                outcome: Outcome::Missed(miss),
-                credit,
-            }]));
+            let missed = Finished::new(Outcome::Missed(miss), credit);
+            outlets.store.do_send(Commit(vec![missed]));
         }
         Found::Cancelled => credit.settle(Fate::Cancelled),
     }
 }
 
-async fn ask(shared: &FetchShared, client: &HttpClient, credit: &Credit) -> Found {
+async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> Found {
     let slot = credit.slot();
     let scout = {
         let wanted = lock(&shared.book).wants_scout(slot.year());
@@ -170,12 +175,13 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &Credit) -> Foun
         None => None,
     };
     let _turn = turn.filter(|_| lock(&shared.book).wants_scout(slot.year()));
-    let permit = tokio::select! {
+    let _pass = tokio::select! {
         biased;
         () = shared.drain.cancelled() => return Found::Cancelled,
-        permit = shared.requests.acquire() => permit,
+        pass = shared.gate.enter() => pass,
     };
-    if permit.is_err() || !host_is_up(shared).await {
+    credit.taken_up();
+    if !host_is_up(shared).await {
         return if shared.drain.is_cancelled() {
             Found::Cancelled
         } else {

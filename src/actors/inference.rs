@@ -1,5 +1,6 @@
 //! Inference: the batch queue before the session threads, and its deadline timer.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
@@ -9,6 +10,7 @@ use crate::actors::session::RunBatch;
 use crate::image::prepare::Frame;
 use crate::pipeline::batching::{BatchPolicy, BatchQueue, Decision};
 use crate::pipeline::credit::Credit;
+use crate::pipeline::flow::{Flow, Stage};
 
 /// Classifies a frame.
 #[derive(Message)]
@@ -29,6 +31,9 @@ pub struct Inference {
     sessions: Recipient<RunBatch>,
     threads: usize,
     idle: usize,
+    flow: Arc<Flow>,
+    /// Cores that decoders and sessions share; none when a batch waits for its deadline whatever they do.
+    cores: Option<usize>,
     timer: Option<SpawnHandle>,
 }
 
@@ -41,8 +46,26 @@ impl Inference {
             sessions,
             threads,
             idle: threads,
+            flow: Arc::default(),
+            cores: None,
             timer: None,
         }
+    }
+
+    /// Books its batches in `flow`; with `cores` that decoders and sessions share, no batch waits
+    /// while one of them has nothing to do.
+    #[must_use]
+    pub fn with_flow(mut self, flow: Arc<Flow>, cores: Option<usize>) -> Self {
+        (self.flow, self.cores) = (flow, cores);
+        self
+    }
+
+    /// Whether a core has nothing to do.
+    fn spare(&self) -> bool {
+        let decoding = usize::try_from(self.flow.working(Stage::Decode)).unwrap_or(usize::MAX);
+        let running = self.threads - self.idle;
+        self.cores
+            .is_some_and(|cores| decoding.saturating_add(running) < cores)
     }
 
     /// Does `work`, of a message, a timer or an answer; the actor restarts where it panics.
@@ -61,9 +84,14 @@ impl Inference {
             ctx.cancel_future(timer);
         }
         loop {
-            match self.queue.decide(Instant::now(), self.idle) {
-                Decision::Run(batch) => {
+            let spare = self.spare();
+            match self.queue.decide(Instant::now(), self.idle, spare) {
+                Decision::Run(mut batch) => {
                     self.idle -= 1;
+                    self.flow.batch(batch.len());
+                    for infer in &mut batch {
+                        infer.credit.goes_to(Stage::Session);
+                    }
                     let run = self.sessions.send(RunBatch(batch));
                     ctx.spawn(run.into_actor(self).map(|ended, me, ctx| {
                         me.guarded(ctx, |me, ctx| {
@@ -109,7 +137,8 @@ impl Supervised for Inference {
 impl Handler<Infer> for Inference {
     type Result = ();
 
-    fn handle(&mut self, infer: Infer, ctx: &mut Context<Self>) {
+    fn handle(&mut self, mut infer: Infer, ctx: &mut Context<Self>) {
+        infer.credit.taken_up();
         self.guarded(ctx, |me, ctx| {
             let suspect = infer.credit.attempt() > 1;
             me.queue.push(infer, Instant::now(), suspect);

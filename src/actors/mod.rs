@@ -4,7 +4,7 @@
 //! Scheduler ──FetchItem──▶ Fetch × N ──Decode──▶ Decode × n ──Infer──▶ Inference ──RunBatch──▶ Session × n
 //!     ▲                       │ miss                │ miss                                        │
 //!     │                       ▼                     ▼                                             ▼
-//!     └──────Returned──────  Store  ◀────────────────────────── Commit ───────────────────────────┘
+//!     └─Returned─ Store ◀─ Gather ◀──────────────────────────── Commit ───────────────────────────┘
 //! ```
 //!
 //! A slot's [`Credit`](crate::pipeline::credit::Credit) travels in every one of these messages and
@@ -13,6 +13,7 @@
 
 pub mod decode;
 pub mod fetch;
+pub mod gather;
 pub mod guard;
 pub mod inference;
 pub mod scheduler;

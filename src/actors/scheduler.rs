@@ -12,6 +12,7 @@ use crate::actors::guard::guarded;
 use crate::actors::store::{Commit, Finished};
 use crate::error::Failure;
 use crate::pipeline::credit::{Credit, Home, Returned};
+use crate::pipeline::flow::{Flow, Stage};
 use crate::pipeline::ledger::Ledger;
 use crate::pipeline::outcome::{Miss, MissReason, Outcome};
 use crate::pipeline::run::{Action, Progress, Run};
@@ -94,6 +95,8 @@ pub struct Scheduler {
     drain: CancellationToken,
     failure: Option<Failure>,
     doubts: Box<dyn FnMut() -> Vec<Slot>>,
+    capacity: Option<Box<dyn Fn() -> usize>>,
+    flow: Arc<Flow>,
 }
 
 impl Scheduler {
@@ -115,6 +118,8 @@ impl Scheduler {
             drain,
             failure: None,
             doubts: Box::new(Vec::new),
+            capacity: None,
+            flow: Arc::default(),
         }
     }
 
@@ -126,6 +131,25 @@ impl Scheduler {
         self
     }
 
+    /// Asks `capacity` before each step how many slots may be in flight, instead of keeping to what
+    /// the run was begun with.
+    #[must_use]
+    pub fn with_capacity(mut self, capacity: impl Fn() -> usize + 'static) -> Self {
+        self.capacity = Some(Box::new(capacity));
+        self
+    }
+
+    /// Books the way of its credits in `flow`.
+    #[must_use]
+    pub fn with_flow(mut self, flow: Arc<Flow>) -> Self {
+        self.flow = flow;
+        self
+    }
+
+    fn credit(&self, ctx: &Context<Self>, slot: Slot, attempt: u32) -> Credit {
+        Credit::new(slot, attempt, Self::home(ctx), Arc::clone(&self.flow))
+    }
+
     fn home(ctx: &Context<Self>) -> Home {
         let me = ctx.address();
         Arc::new(move |returned| me.do_send(returned))
@@ -133,10 +157,15 @@ impl Scheduler {
 
     /// Does what the run says until it has to wait.
     fn pump(&mut self, ctx: &Context<Self>) {
+        let capacity = self.capacity.as_ref().map(|capacity| capacity());
+        if let (Some(run), Some(capacity)) = (self.run.as_mut(), capacity) {
+            run.set_capacity(capacity);
+        }
         while let Some(run) = self.run.as_mut() {
             match run.next_action() {
                 Action::Fetch { slot, attempt } => {
-                    let credit = Credit::new(slot, attempt, Self::home(ctx));
+                    let mut credit = self.credit(ctx, slot, attempt);
+                    credit.goes_to(Stage::Fetch);
                     // Without a fetcher the credit goes home, and the slot is lost twice.
                     self.next_fetcher = (self.next_fetcher + 1) % self.fetchers.len().max(1);
                     if let Some(fetcher) = self.fetchers.get(self.next_fetcher) {
@@ -144,7 +173,7 @@ impl Scheduler {
                     }
                 }
                 Action::CommitPoison { slot, attempt } => {
-                    let credit = Credit::new(slot, attempt, Self::home(ctx));
+                    let credit = self.credit(ctx, slot, attempt);
                     let outcome = Outcome::Missed(Miss {
                         slot,
                         reason: MissReason::Poison,
@@ -153,8 +182,8 @@ impl Scheduler {
                         detail: "lost twice on its way through the pipeline".to_owned(),
                         unasked: None,
                     });
-                    self.store
-                        .do_send(Commit(vec![Finished { outcome, credit }]));
+                    let poisoned = Finished::new(outcome, credit);
+                    self.store.do_send(Commit(vec![poisoned]));
                 }
                 Action::Wait => break,
                 Action::Finish => {

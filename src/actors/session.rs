@@ -35,6 +35,8 @@ pub struct SessionShared {
     pub model: Arc<Model>,
     /// Whose pictures they are.
     pub station: Arc<Station>,
+    /// Threads that a session computes with.
+    pub threads: usize,
     /// Takes outcomes.
     pub store: Recipient<Commit>,
     /// Told when no session can be opened; weak, since the scheduler is upstream.
@@ -59,7 +61,11 @@ impl SessionActor {
         }
     }
 
-    fn run(&mut self, batch: Vec<Infer>) {
+    fn run(&mut self, mut batch: Vec<Infer>) {
+        let n = batch.len();
+        for infer in &mut batch {
+            infer.credit.taken_up_with(n);
+        }
         let readings = self.read(&batch);
         let readings = match readings {
             Ok(readings) => readings,
@@ -104,7 +110,7 @@ impl SessionActor {
     ) -> Result<Vec<Result<Reading, ReadingError>>, BackendError> {
         let backend = match &mut self.backend {
             Some(backend) => backend,
-            none => none.insert(self.shared.engine.open()?),
+            none => none.insert(self.shared.engine.open(self.shared.threads)?),
         };
         let frames: Vec<&Frame> = batch.iter().map(|infer| &infer.frame).collect();
         let Self { shared, tensor, .. } = self;
@@ -127,7 +133,7 @@ impl SessionActor {
             &frame,
             reading,
         )));
-        Finished { outcome, credit }
+        Finished::new(outcome, credit)
     }
 }
 
@@ -174,7 +180,7 @@ fn missed(credit: Credit, reason: MissReason, detail: String) -> Finished {
         detail,
         unasked: None,
     });
-    Finished { outcome, credit }
+    Finished::new(outcome, credit)
 }
 
 impl Actor for SessionActor {

@@ -9,6 +9,7 @@ use crate::actors::guard::guarded;
 use crate::actors::scheduler::Fail;
 use crate::error::Failure;
 use crate::pipeline::credit::{Credit, Fate};
+use crate::pipeline::flow::{Flow, Stage};
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::Outcome;
 use crate::store::{CommitMode, Committed, Database, RunId};
@@ -20,6 +21,14 @@ pub struct Finished {
     pub outcome: Outcome,
     /// Goes home when it is.
     pub credit: Credit,
+}
+
+impl Finished {
+    /// An outcome on its way to the store.
+    pub fn new(outcome: Outcome, mut credit: Credit) -> Self {
+        credit.goes_to(Stage::Store);
+        Self { outcome, credit }
+    }
 }
 
 /// Commits outcomes in one transaction.
@@ -53,6 +62,8 @@ pub struct StoreShared {
     pub mode: CommitMode,
     /// The run that rows are booked to.
     pub run: Mutex<Option<RunId>>,
+    /// Counts transactions.
+    pub flow: Arc<Flow>,
     /// Told when the database cannot be written; weak, since the scheduler holds the store.
     pub scheduler: WeakRecipient<Fail>,
 }
@@ -67,8 +78,20 @@ impl StoreActor {
     }
 
     fn commit(&self, finished: Vec<Finished>) {
-        let (outcomes, credits): (Vec<Outcome>, Vec<Credit>) =
-            finished.into_iter().map(|f| (f.outcome, f.credit)).unzip();
+        let n = finished.len();
+        self.0.flow.commit(n);
+        let (outcomes, credits): (Vec<Outcome>, Vec<Credit>) = finished
+            .into_iter()
+            .map(
+                |Finished {
+                     outcome,
+                     mut credit,
+                 }| {
+                    credit.taken_up_with(n);
+                    (outcome, credit)
+                },
+            )
+            .unzip();
         let Some(run) = *self.0.run.lock().unwrap_or_else(PoisonError::into_inner) else {
             // Nothing is in flight outside a run; what comes late goes home.
             return tracing::warn!("outcomes came without a run");
@@ -202,6 +225,7 @@ mod tests {
             database: Mutex::new(opened.unwrap().database),
             mode: CommitMode::Insert,
             run: Mutex::new(None),
+            flow: Arc::default(),
             scheduler: Deaf.start().downgrade().recipient(),
         });
         let store = SyncArbiter::start(1, move || StoreActor::new(Arc::clone(&shared)));

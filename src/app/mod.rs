@@ -14,7 +14,9 @@ use crate::actors::fetch::FetchShared;
 use crate::actors::scheduler::{Drain, RunEnd, Scheduler, StartRun};
 use crate::actors::store::WithDatabase;
 use crate::camera::Source;
+use crate::camera::gate::Gate;
 use crate::error::{Failure, Result};
+use crate::pipeline::flow::Flow;
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::MissReason;
 use crate::pipeline::plan::Plan;
@@ -80,6 +82,8 @@ pub struct Pipeline {
     progress: watch::Receiver<Progress>,
     drain: CancellationToken,
     fetch: Arc<FetchShared>,
+    flow: Arc<Flow>,
+    gate: Arc<Gate>,
     about: About,
 }
 
@@ -102,8 +106,10 @@ impl Pipeline {
         let remembered = setup.database.remembered_layouts()?;
         let drain = CancellationToken::new();
         let (progress_sender, progress) = watch::channel(Progress::default());
-        let clients = clients(&setup, &drain)?;
-        let shared = fetch_shared(&setup, remembered, drain.clone());
+        let gate = Arc::new(setup.tuning.gate());
+        let flow = Arc::new(Flow::default());
+        let clients = clients(&setup, &gate, &drain)?;
+        let shared = fetch_shared(&setup, remembered, Arc::clone(&gate), drain.clone());
         let about = About {
             station: Arc::clone(&setup.station),
             asked: Asked {
@@ -121,14 +127,19 @@ impl Pipeline {
         };
         let (parts, wired) = std::sync::mpsc::channel();
         let draining = drain.clone();
+        let (flowing, window) = (Arc::clone(&flow), Arc::clone(&gate));
+        let tuning = setup.tuning.clone();
         let (fetch, doubts) = (Arc::clone(&shared), Arc::clone(&shared));
         // The closure runs at once, on this thread; inside it the scheduler's address is known.
         let scheduler = Supervisor::start(move |ctx: &mut Context<Scheduler>| {
-            let (wired, fetchers) = wire(&ctx.address(), setup, shared, clients);
+            let (wired, fetchers) =
+                wire(&ctx.address(), setup, shared, clients, Arc::clone(&flowing));
             let store = wired.store.clone().recipient();
             let _ = parts.send(wired);
             Scheduler::new(fetchers, store, progress_sender, draining)
                 .with_doubts(move || doubts.settle())
+                .with_capacity(move || tuning.credits_with(window.size()))
+                .with_flow(flowing)
         });
         let wired = wired.try_recv().map_err(|_| store_is_gone())?;
         Ok(Self {
@@ -137,6 +148,8 @@ impl Pipeline {
             progress,
             drain,
             fetch,
+            flow,
+            gate,
             about,
         })
     }
@@ -144,6 +157,16 @@ impl Pipeline {
     /// Where the present run stands, as it goes.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
+    }
+
+    /// What flows through it.
+    pub fn flow(&self) -> Arc<Flow> {
+        Arc::clone(&self.flow)
+    }
+
+    /// What stands before the host.
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
     }
 
     /// A handle that begins to drain the present run.

@@ -9,12 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::decode::{DecodeActor, DecodeShared};
 use crate::actors::fetch::{Fetch, FetchItem, FetchOutlets, FetchShared};
+use crate::actors::gather::{CommitPolicy, Gather};
 use crate::actors::inference::Inference;
 use crate::actors::scheduler::Scheduler;
 use crate::actors::session::{SessionActor, SessionShared};
 use crate::actors::store::{StoreActor, StoreShared};
 use crate::app::RunPolicy;
 use crate::camera::Source;
+use crate::camera::gate::Gate;
 use crate::camera::health::{HostHealth, HostHold};
 use crate::camera::http::{HttpClient, HttpLimits};
 use crate::error::{Failure, Result};
@@ -22,7 +24,9 @@ use crate::image::decode::Limits;
 use crate::model::backend::Engine;
 use crate::model::source::Model;
 use crate::pipeline::batching::BatchPolicy;
+use crate::pipeline::flow::Flow;
 use crate::pipeline::layout::{Layout, LayoutBook};
+use crate::pipeline::window::{Pace, Window};
 use crate::say;
 use crate::station::{LayoutChoice, Station};
 use crate::store::{CommitMode, Database};
@@ -36,14 +40,26 @@ const FETCHERS: usize = 2;
 /// Sizes and bounds of a pipeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tuning {
-    /// Requests in flight to the host.
+    /// Requests in flight to the host, at most.
     pub concurrency: usize,
+    /// Whether their number adapts to what the host takes; else there are always as many.
+    pub adaptive: bool,
+    /// Requests that may begin in a second, if that is limited.
+    pub max_rps: Option<f64>,
     /// Pictures in a full batch.
     pub batch: usize,
     /// How long a smaller batch waits for more.
     pub batch_deadline: Duration,
-    /// Session threads, and as many decode threads.
+    /// Sessions, a thread each that drives it.
     pub threads: usize,
+    /// Threads that a session computes with.
+    pub session_threads: usize,
+    /// Decode threads.
+    pub decoders: usize,
+    /// Whether sessions run on the cores that decode, so that no batch waits while one is idle.
+    pub shares_cores: bool,
+    /// When outcomes are committed.
+    pub commit: CommitPolicy,
     /// Bounds of a request.
     pub http: HttpLimits,
     /// Bounds of a picture.
@@ -55,7 +71,23 @@ pub struct Tuning {
 impl Tuning {
     /// Slots in flight at most: enough to keep every stage busy, and no more.
     pub fn credits(&self) -> usize {
-        self.concurrency + 2 * self.threads + self.batch * (self.threads + 1)
+        self.credits_with(self.concurrency)
+    }
+
+    /// The same while `requests` may be in flight.
+    pub fn credits_with(&self, requests: usize) -> usize {
+        let batches = self.batch * (self.threads + 1);
+        requests + 2 * self.decoders + batches + self.commit.rows
+    }
+
+    /// The gate that this asks for before the host.
+    pub fn gate(&self) -> Gate {
+        let window = if self.adaptive {
+            Window::adaptive(self.concurrency)
+        } else {
+            Window::fixed(self.concurrency)
+        };
+        Gate::new(window, Pace::new(self.max_rps))
     }
 }
 
@@ -91,6 +123,7 @@ pub(super) struct Wired {
 pub(super) fn fetch_shared(
     setup: &Setup,
     remembered: Vec<(i32, Layout)>,
+    gate: Arc<Gate>,
     drain: CancellationToken,
 ) -> Arc<FetchShared> {
     let year = setup.station.zone.local(Utc::now()).year();
@@ -106,12 +139,11 @@ pub(super) fn fetch_shared(
         book
     };
     let health = HostHealth::new(setup.tuning.patience);
-    let concurrency = setup.tuning.concurrency;
     Arc::new(FetchShared::new(
         setup.source.clone(),
         book,
         health,
-        concurrency,
+        gate,
         drain,
     ))
 }
@@ -120,13 +152,17 @@ pub(super) fn fetch_shared(
 ///
 /// # Errors
 /// When the system's TLS settings cannot be read.
-pub(super) fn clients(setup: &Setup, drain: &CancellationToken) -> Result<Vec<HttpClient>> {
+pub(super) fn clients(
+    setup: &Setup,
+    gate: &Arc<Gate>,
+    drain: &CancellationToken,
+) -> Result<Vec<HttpClient>> {
     let fetchers = setup.tuning.concurrency.clamp(1, FETCHERS);
     let hold = Arc::new(HostHold::default());
     (0..fetchers)
         .map(|_| {
             HttpClient::new(&setup.source, setup.tuning.http.clone(), drain.clone())
-                .map(|client| client.sharing(Arc::clone(&hold)))
+                .map(|client| client.sharing(Arc::clone(&hold)).through(Arc::clone(gate)))
                 .map_err(|e| {
                     Failure::environment(say!(
                         "{e}; check the certificates of this system",
@@ -143,6 +179,7 @@ pub(super) fn wire(
     setup: Setup,
     fetch: Arc<FetchShared>,
     clients: Vec<HttpClient>,
+    flow: Arc<Flow>,
 ) -> (Wired, Vec<Recipient<FetchItem>>) {
     let Setup {
         station,
@@ -161,16 +198,20 @@ pub(super) fn wire(
             CommitMode::Insert
         },
         run: Mutex::new(None),
+        flow: Arc::clone(&flow),
         scheduler: scheduler.downgrade().recipient(),
     });
     let shared = Arc::clone(&store_shared);
     let store = SyncArbiter::start(1, move || StoreActor::new(Arc::clone(&shared)));
+    let writer = store.clone().recipient();
+    let gather = Supervisor::start(move |_| Gather::new(tuning.commit, writer)).recipient();
 
     let session_shared = Arc::new(SessionShared {
         engine,
         model: Arc::clone(&model),
         station: Arc::clone(&station),
-        store: store.clone().recipient(),
+        threads: tuning.session_threads,
+        store: gather.clone(),
         scheduler: scheduler.downgrade().recipient(),
     });
     let sessions = Arc::downgrade(&session_shared);
@@ -182,23 +223,27 @@ pub(super) fn wire(
         size: tuning.batch,
         deadline: tuning.batch_deadline,
     };
-    let inference =
-        Supervisor::start(move |_| Inference::new(batching, session.recipient(), threads));
+    let cores = tuning
+        .shares_cores
+        .then(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let inference = Supervisor::start(move |_| {
+        Inference::new(batching, session.recipient(), threads).with_flow(flow, cores)
+    });
 
     let decode_shared = Arc::new(DecodeShared {
         manifest: Arc::new(model.manifest.clone()),
         region: station.region.clone(),
         limits: tuning.picture,
         inference: inference.recipient(),
-        store: store.clone().recipient(),
+        store: gather.clone(),
     });
-    let decode = SyncArbiter::start(threads, move || {
+    let decode = SyncArbiter::start(tuning.decoders, move || {
         DecodeActor::new(Arc::clone(&decode_shared))
     });
 
     let outlets = FetchOutlets {
         decode: decode.recipient(),
-        store: store.clone().recipient(),
+        store: gather,
         layouts: store.clone().recipient(),
         scheduler: scheduler.clone().recipient(),
     };

@@ -14,12 +14,14 @@ use reqwest::{Client, ClientBuilder, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
+use crate::camera::gate::{self, Gate};
 use crate::camera::health::HostHold;
 use crate::camera::{Body, Refusal, Source};
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::MissReason;
 use crate::pipeline::retry::{RetryPolicy, is_retried, parse_retry_after};
 use crate::pipeline::slot::Slot;
+use crate::pipeline::window::Answer;
 
 /// What a request in flight may still take when the run drains.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
@@ -62,6 +64,7 @@ pub struct HttpClient {
     client: Client,
     limits: HttpLimits,
     hold: Arc<HostHold>,
+    gate: Option<Arc<Gate>>,
     drain: CancellationToken,
 }
 
@@ -95,6 +98,7 @@ impl HttpClient {
             client,
             limits,
             hold: Arc::default(),
+            gate: None,
             drain,
         })
     }
@@ -103,6 +107,13 @@ impl HttpClient {
     #[must_use]
     pub fn sharing(mut self, hold: Arc<HostHold>) -> Self {
         self.hold = hold;
+        self
+    }
+
+    /// Keeps the pace of `gate`, and tells it how its requests went.
+    #[must_use]
+    pub fn through(mut self, gate: Arc<Gate>) -> Self {
+        self.gate = Some(gate);
         self
     }
 
@@ -119,11 +130,19 @@ impl HttpClient {
         let mut attempts = 0;
         loop {
             self.out_of_hold().await?;
+            self.wait_for_turn().await?;
             attempts += 1;
+            let begun = Instant::now();
             let answer = tokio::select! {
                 answer = self.get_once(url.clone()) => answer,
                 () = self.out_of_grace() => return Err(None),
             };
+            if let Some(gate) = &self.gate {
+                gate.answered(match &answer {
+                    Err(failed) if failed.is_trouble() => Answer::Bad,
+                    _ => gate::good(begun),
+                });
+            }
             let failed = match answer {
                 Ok(bytes) => return Ok(Body { bytes, attempts }),
                 Err(failed) => failed,
@@ -171,6 +190,20 @@ impl HttpClient {
             }
         }
         Ok(())
+    }
+
+    /// Until as few requests have begun lately as were asked for.
+    ///
+    /// # Errors
+    /// When the run drains before.
+    async fn wait_for_turn(&self) -> Result<(), Option<Refusal>> {
+        let Some(gate) = &self.gate else {
+            return Ok(());
+        };
+        tokio::select! {
+            () = self.drain.cancelled() => Err(None),
+            () = gate.turn() => Ok(()),
+        }
     }
 
     /// Until the run drains, and a little longer.
@@ -259,6 +292,11 @@ impl Failed {
             again: is_retried(status.as_u16()),
             retry_after,
         }
+    }
+
+    /// Whether it speaks of a host that has enough to do: it did not answer, or it said so.
+    const fn is_trouble(&self) -> bool {
+        self.again
     }
 
     fn from_error(error: reqwest::Error) -> Self {

@@ -1,6 +1,7 @@
 //! Where pictures come from: a web server, or a folder laid out like one.
 
 pub mod folder;
+pub mod gate;
 pub mod health;
 pub mod http;
 

@@ -114,10 +114,16 @@ pub struct Work {
     pub db: Option<PathBuf>,
     #[command(flatten)]
     pub inference: Inference,
-    /// Requests in flight to the host [default: 16]
+    /// Requests in flight to the host, always as many [default: their number adapts to what it takes]
     #[arg(long, value_name = "N", env = "CELAJE_CONCURRENCY", value_parser = whole(settings::CONCURRENCY))]
     pub concurrency: Option<usize>,
-    /// Pictures in a full batch [default: 4; 64 on a card]
+    /// Requests in flight to the host at most, where their number adapts [default: 256]
+    #[arg(long, value_name = "N", env = "CELAJE_MAX_CONCURRENCY", value_parser = whole(settings::CONCURRENCY))]
+    pub max_concurrency: Option<usize>,
+    /// Requests that may begin in a second [default: as many as come]
+    #[arg(long, value_name = "N", env = "CELAJE_MAX_RPS", value_parser = number(settings::MAX_RPS))]
+    pub max_rps: Option<f64>,
+    /// Pictures in a full batch [default: what a measurement found, else 4; 64 on a card]
     #[arg(long, value_name = "N", env = "CELAJE_BATCH", value_parser = whole(settings::BATCH))]
     pub batch: Option<usize>,
     /// Seconds that a whole picture may take [default: 60]
@@ -144,9 +150,13 @@ pub struct Inference {
     /// Where the engine runs [default: auto]
     #[arg(long, value_name = "DEVICE", env = "CELAJE_DEVICE")]
     pub device: Option<Device>,
-    /// Inference sessions, a thread each [default: the number of cores]
+    /// Inference sessions, and threads that decode [default: what a measurement found, else the number
+    /// of cores]
     #[arg(long, value_name = "N", env = "CELAJE_THREADS", value_parser = whole(settings::THREADS))]
     pub threads: Option<usize>,
+    /// Threads that each session computes with [default: what a measurement found, else 1]
+    #[arg(long, value_name = "N", env = "CELAJE_SESSION_THREADS", value_parser = whole(settings::THREADS))]
+    pub session_threads: Option<usize>,
 }
 
 impl Work {
@@ -158,6 +168,8 @@ impl Work {
             layout: self.layout,
             db: self.db.clone(),
             concurrency: self.concurrency,
+            max_concurrency: self.max_concurrency,
+            max_rps: self.max_rps,
             batch: self.batch,
             timeout: self.timeout,
             max_bytes: self.max_bytes,
@@ -175,6 +187,7 @@ impl Inference {
             engine: self.engine,
             device: self.device,
             threads: self.threads,
+            session_threads: self.session_threads,
             ..Layer::default()
         }
     }
@@ -200,6 +213,9 @@ pub struct Backfill {
     /// Classify stored slots again with the present model
     #[arg(long, env = "CELAJE_REPROCESS", value_parser = FalseyValueParser::new())]
     pub reprocess: bool,
+    /// Tell on stderr what went through each actor, and how long it waited and took there
+    #[arg(long, env = "CELAJE_STATS", value_parser = FalseyValueParser::new())]
+    pub stats: bool,
     /// Print one JSON object as the last line
     #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
     pub json: bool,

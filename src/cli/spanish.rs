@@ -126,11 +126,19 @@ const ARGS: &[(&str, &str)] = &[
     ),
     (
         "concurrency",
-        "Peticiones simultáneas al servidor [por omisión: 16]",
+        "Peticiones simultáneas al servidor, siempre las mismas [por omisión: su número se adapta a lo que acepta]",
+    ),
+    (
+        "max_concurrency",
+        "Peticiones simultáneas al servidor como máximo, cuando su número se adapta [por omisión: 256]",
+    ),
+    (
+        "max_rps",
+        "Peticiones que pueden empezar por segundo [por omisión: las que vengan]",
     ),
     (
         "batch",
-        "Imágenes de un lote completo [por omisión: 4; 64 en una placa]",
+        "Imágenes de un lote completo [por omisión: lo que halló una medición, si no 4; 64 en una placa]",
     ),
     (
         "timeout",
@@ -158,7 +166,11 @@ const ARGS: &[(&str, &str)] = &[
     ),
     (
         "threads",
-        "Sesiones de inferencia, un hilo cada una [por omisión: el número de núcleos]",
+        "Sesiones de inferencia, e hilos que decodifican [por omisión: lo que halló una medición, si no el número de núcleos]",
+    ),
+    (
+        "session_threads",
+        "Hilos con los que calcula cada sesión [por omisión: lo que halló una medición, si no 1]",
     ),
     (
         "desde",
@@ -183,6 +195,10 @@ const ARGS: &[(&str, &str)] = &[
     ("json", "Escribe un objeto JSON en vez de texto"),
     ("backfill.json", "Escribe un objeto JSON como última línea"),
     ("predict.json", "Escribe un objeto JSON por imagen"),
+    (
+        "stats",
+        "Cuenta en stderr qué pasó por cada actor, y cuánto esperó y tardó allí",
+    ),
     (
         "quiet",
         "Sin progreso ni avisos; con --json, tampoco la línea de resumen",

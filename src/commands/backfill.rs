@@ -3,17 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Months;
 use serde::Serialize;
 
 use crate::app::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::camera::Source;
+use crate::camera::gate::Gate;
 use crate::commands::notices::{adopted_text, tell_kept, tell_misses, tell_none, tell_pending};
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
 use crate::commands::{model_and_engine, output};
 use crate::error::{Failure, Result};
+use crate::model::arrange::{self, Arrangement, Remembered};
+use crate::model::backend::Engine;
+use crate::model::source::Model;
+use crate::pipeline::flow::{Flow, FlowReport};
 use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::settings::Settings;
@@ -31,6 +37,8 @@ pub struct BackfillOptions {
     pub dir: Option<PathBuf>,
     /// What happens to slots that the record knows.
     pub policy: RunPolicy,
+    /// Tell what flowed through the actors.
+    pub stats: bool,
     /// One JSON object as the last line.
     pub json: bool,
     /// No progress, no notices.
@@ -51,6 +59,12 @@ pub struct Recorded {
     pub engine: String,
     /// Name and version of the model.
     pub model: String,
+    /// What flowed through the actors.
+    pub flow: FlowReport,
+    /// How the model was run.
+    pub arrangement: Arrangement,
+    /// The most requests that were in flight at once.
+    pub requests_peak: usize,
 }
 
 /// Years that a range may span: more is a slip of the pen, and its slots would take minutes to count.
@@ -89,6 +103,7 @@ pub fn check_range(range: SlotRange, station: &Station) -> Result<()> {
 /// done.
 pub async fn run(options: BackfillOptions) -> Result<u8> {
     let (json, quiet, range) = (options.json, options.quiet, options.range);
+    let stats = options.stats;
     let station = options.settings.station.id.clone();
     let address = options.settings.station.url_base.clone();
     let folder = options.dir.clone();
@@ -99,11 +114,14 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
         tell_pending(&recorded.report);
         tell_none(&recorded.report, folder.as_deref(), &address);
     }
+    if stats {
+        output::note(&recorded.flow);
+    }
     if !(json && quiet) {
         output::line(&recorded.report.end.ledger)?;
     }
     if json {
-        output::line(Summary::new(&station, range, &recorded).to_json())?;
+        output::line(Summary::new(&station, range, &recorded, stats).to_json())?;
     }
     if let Some(failure) = recorded.report.end.failure {
         return Err(failure);
@@ -155,13 +173,21 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     if !quiet {
         output::tell_engine(&model_name, &engine_name);
     }
-    if !settings.batch_given {
-        settings.tuning.batch = engine.usual_batch();
-    }
+    let (model, engine) = (Arc::new(model), engine);
+    let long = range
+        .slots(&settings.station.minutes, settings.station.zone)
+        .nth(WORTH_MEASURING)
+        .is_some();
+    arrange_inference(&mut settings, &engine, &model, long).await;
+    let arrangement = Arrangement {
+        sessions: settings.tuning.threads,
+        threads: settings.tuning.session_threads,
+        batch: settings.tuning.batch,
+    };
     let pipeline = Pipeline::start(Setup {
         station: Arc::new(settings.station),
         source,
-        model: Arc::new(model),
+        model,
         engine,
         database: opened.database,
         tuning: settings.tuning,
@@ -170,7 +196,10 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     let mut signals = Signals::listen();
     let bar = RunBar::follow(pipeline.progress(), quiet);
     let drain = pipeline.drainer();
+    let (flow, gate) = (pipeline.flow(), pipeline.gate());
+    let logged = log_flow(Arc::clone(&flow), Arc::clone(&gate));
     let (report, signal) = signals.draining(pipeline.run(range), drain).await;
+    logged.abort();
     drop(bar);
     let database = pipeline.stop().await;
     Ok(Recorded {
@@ -180,6 +209,96 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         database,
         engine: engine_name,
         model: model_name,
+        flow: flow.report(),
+        arrangement,
+        requests_peak: gate.peak(),
+    })
+}
+
+/// Slots beyond which it is worth a second or two to find out how the model is best run.
+const WORTH_MEASURING: usize = 5_000;
+/// How often what flows is logged.
+const LOGGED_EVERY: Duration = Duration::from_secs(10);
+
+/// Settles how the model is run: as asked for, as an earlier measurement on this machine found or,
+/// when the run is `long`, as one made now does.
+pub(super) async fn arrange_inference(
+    settings: &mut Settings,
+    engine: &Arc<dyn Engine>,
+    model: &Arc<Model>,
+    long: bool,
+) {
+    let tuning = &mut settings.tuning;
+    tuning.shares_cores = !engine.on_card();
+    let asked = settings.batch_given || settings.sessions_given;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let remembered = Remembered::usual();
+    let known = remembered
+        .as_ref()
+        .filter(|_| !asked)
+        .and_then(|file| file.get(engine.as_ref(), model, cores));
+    let found = match known {
+        None if long && !asked => {
+            let (engine, model) = (Arc::clone(engine), Arc::clone(model));
+            let found = tokio::task::spawn_blocking(move || {
+                let found = arrange::find(engine.as_ref(), &model, cores);
+                if let (Some(found), Some(file)) = (found, remembered) {
+                    file.put(engine.as_ref(), &model, cores, found);
+                }
+                found
+            });
+            found.await.ok().flatten()
+        }
+        known => known,
+    };
+    match found {
+        Some(found) => {
+            tracing::info!(?found, "how the model is run on this machine");
+            tuning.threads = found.sessions;
+            tuning.session_threads = found.threads;
+            tuning.batch = found.batch;
+        }
+        None => {
+            if !settings.batch_given {
+                tuning.batch = engine.usual_batch();
+            }
+            if !settings.sessions_given && engine.on_card() {
+                // One batch is copied while the other one runs.
+                tuning.threads = 2;
+            }
+        }
+    }
+}
+
+/// Logs what flowed in every ten seconds, until it is aborted.
+fn log_flow(flow: Arc<Flow>, gate: Arc<Gate>) -> tokio::task::JoinHandle<()> {
+    actix::spawn(async move {
+        let mut before = flow.report();
+        loop {
+            tokio::time::sleep(LOGGED_EVERY).await;
+            let now = flow.report();
+            let lately = now.since(&before);
+            before = now;
+            for stage in &lately.stages {
+                tracing::info!(
+                    stage = %stage.stage.name().en,
+                    received = stage.received,
+                    done = stage.done,
+                    waiting = stage.waiting,
+                    working = stage.working,
+                    wait_ms = stage.wait_ms(),
+                    work_ms = stage.work_ms(),
+                    "flow"
+                );
+            }
+            tracing::info!(
+                in_flight = lately.in_flight(),
+                requests = gate.size(),
+                batch = lately.batch_fill(),
+                commit = lately.commit_fill(),
+                "flow of all"
+            );
+        }
     })
 }
 
@@ -253,15 +372,30 @@ struct Summary<'a> {
     images_per_s: f64,
     engine: &'a str,
     model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stats: Option<Stats>,
+}
+
+/// What `--stats` adds.
+#[derive(Serialize)]
+struct Stats {
+    #[serde(flatten)]
+    flow: FlowReport,
+    inference: Arrangement,
+    /// The most requests that were in flight at once.
+    requests_peak: usize,
 }
 
 impl<'a> Summary<'a> {
-    fn new(station: &'a str, range: SlotRange, recorded: &'a Recorded) -> Self {
+    fn new(station: &'a str, range: SlotRange, recorded: &'a Recorded, stats: bool) -> Self {
         let Recorded {
             report,
             signal,
             engine,
             model,
+            flow,
+            arrangement,
+            requests_peak,
             ..
         } = recorded;
         let ledger = &report.end.ledger;
@@ -293,6 +427,11 @@ impl<'a> Summary<'a> {
             }),
             engine,
             model,
+            stats: stats.then_some(Stats {
+                flow: *flow,
+                inference: *arrangement,
+                requests_peak: *requests_peak,
+            }),
         }
     }
 

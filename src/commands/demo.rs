@@ -88,6 +88,7 @@ pub async fn run(options: DemoOptions) -> Result<u8> {
         range,
         dir: None,
         policy: RunPolicy::default(),
+        stats: false,
         json: false,
         quiet: false,
     })

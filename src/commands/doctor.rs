@@ -59,7 +59,7 @@ pub async fn run(settings: Settings, json: bool) -> Result<u8, Failure> {
                 Ok(say!("{label}, sha256 {hash}", "{label}, sha256 {hash}")),
             ));
             let library = settings.ort_lib.as_deref();
-            let chosen = choose::engine(settings.engine, settings.device, library, &model, 1);
+            let chosen = choose::engine(settings.engine, settings.device, library, &model);
             checks.push(Check::new(
                 "engine",
                 match chosen {

@@ -130,6 +130,7 @@ async fn backfill(args: cli::Backfill, config: Option<&Path>) -> Result<u8> {
             retry_missed: args.retry_missed,
             reprocess: args.reprocess,
         },
+        stats: args.stats,
         json: args.json,
         quiet: args.quiet,
     })
@@ -165,7 +166,7 @@ fn model_and_engine(settings: &Settings, tell: impl Fn(&Text)) -> Result<(Model,
     let model = Model::resolve(settings.model.as_deref())?;
     model.notice.iter().for_each(&tell);
     let library = settings.ort_lib.as_deref();
-    let (engine, notices) = choose::engine(settings.engine, settings.device, library, &model, 1)?;
+    let (engine, notices) = choose::engine(settings.engine, settings.device, library, &model)?;
     notices.iter().for_each(tell);
     Ok((model, engine))
 }

@@ -52,14 +52,20 @@ pub trait Backend: Send {
 
 /// Opens sessions of one model on one engine; shared by all threads.
 pub trait Engine: Send + Sync {
-    /// Opens a session of its own (slow: parses and optimises the network).
+    /// Opens a session of its own that computes with `threads` threads (slow: parses and optimises
+    /// the network).
     ///
     /// # Errors
     /// When the engine does not accept the model.
-    fn open(&self) -> Result<Box<dyn Backend>, BackendError>;
+    fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError>;
 
     /// What the engine is, for people and for the runs table, such as `onnxruntime 1.23.2 (cpu)`.
     fn describe(&self) -> String;
+
+    /// Whether sessions run on a graphics card rather than on the processor's cores.
+    fn on_card(&self) -> bool {
+        false
+    }
 
     /// Pictures in a batch that suits the engine when nobody asks for another number.
     fn usual_batch(&self) -> usize {

@@ -54,7 +54,6 @@ pub fn engine(
     device: Device,
     library: Option<&Path>,
     model: &Model,
-    threads_per_session: usize,
 ) -> Result<(Arc<dyn Engine>, Vec<Text>)> {
     engine_from(
         choice,
@@ -64,7 +63,6 @@ pub fn engine(
             ..Search::from_environment(library)
         },
         model,
-        threads_per_session,
     )
 }
 
@@ -77,7 +75,6 @@ pub fn engine_from(
     device: Device,
     search: &Search,
     model: &Model,
-    threads: usize,
 ) -> Result<(Arc<dyn Engine>, Vec<Text>)> {
     let rten_allowed = choice != EngineChoice::OnnxRuntime && device != Device::Cuda;
     if choice == EngineChoice::Rten {
@@ -87,18 +84,18 @@ pub fn engine_from(
                 "--engine rten no funciona con --device cuda; use --engine onnxruntime"
             )));
         }
-        return Ok((on_rten(model, threads)?, Vec::new()));
+        return Ok((on_rten(model)?, Vec::new()));
     }
     let Some(library) = library::load(search)? else {
         return if rten_allowed {
-            Ok((on_rten(model, threads)?, vec![slower()]))
+            Ok((on_rten(model)?, vec![slower()]))
         } else {
             Err(no_library())
         };
     };
-    match on_onnxruntime(library, model, device, threads)? {
+    match on_onnxruntime(library, model, device)? {
         Ok(engine) => Ok((engine, Vec::new())),
-        Err(error) if rten_allowed => match on_rten(model, threads) {
+        Err(error) if rten_allowed => match on_rten(model) {
             Ok(engine) => {
                 let notice = say!(
                     "ONNX Runtime does not take this model ({error}): the built-in engine rten is used, which is about three times slower",
@@ -117,23 +114,22 @@ fn on_onnxruntime(
     library: Library,
     model: &Model,
     device: Device,
-    threads: usize,
 ) -> Result<Result<Arc<dyn Engine>, BackendError>> {
-    let engine = OnnxRuntime::new(library.clone(), model, device, threads)?;
+    let engine = OnnxRuntime::new(library.clone(), model, device)?;
     let on_card = engine.on_cuda();
     match tried(Box::new(engine), model) {
         Ok(engine) => Ok(Ok(Arc::new(engine))),
         Err(Trial::Failed(error)) if device == Device::Auto && on_card => {
             tracing::debug!(%error, "the model does not run on CUDA: the processor is used");
-            on_onnxruntime(library, model, Device::Cpu, threads)
+            on_onnxruntime(library, model, Device::Cpu)
         }
         Err(Trial::Failed(error)) => Ok(Err(error)),
         Err(Trial::Contradiction(failure)) => Err(failure),
     }
 }
 
-fn on_rten(model: &Model, threads: usize) -> Result<Arc<dyn Engine>> {
-    let engine = Rten::new(model, threads).map_err(|error| refused(&error, model))?;
+fn on_rten(model: &Model) -> Result<Arc<dyn Engine>> {
+    let engine = Rten::new(model).map_err(|error| refused(&error, model))?;
     match tried(Box::new(engine), model) {
         Ok(engine) => Ok(Arc::new(engine)),
         Err(Trial::Failed(error)) => Err(refused(&error, model)),
@@ -170,17 +166,19 @@ struct Tried {
 }
 
 impl Engine for Tried {
-    fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
-        let first = self
-            .first
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        first.map_or_else(|| self.engine.open(), Ok)
+    fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
+        let first = (threads == 1)
+            .then(|| self.first.lock().unwrap_or_else(PoisonError::into_inner))
+            .and_then(|mut first| first.take());
+        first.map_or_else(|| self.engine.open(threads), Ok)
     }
 
     fn describe(&self) -> String {
         self.engine.describe()
+    }
+
+    fn on_card(&self) -> bool {
+        self.engine.on_card()
     }
 
     fn usual_batch(&self) -> usize {
@@ -197,7 +195,7 @@ enum Trial {
 
 /// Runs one empty picture, so that what cannot work fails here and not in every slot.
 fn tried(engine: Box<dyn Engine>, model: &Model) -> Result<Tried, Trial> {
-    let mut first = engine.open().map_err(Trial::Failed)?;
+    let mut first = engine.open(1).map_err(Trial::Failed)?;
     let (height, width) = (
         model.manifest.input.height as usize,
         model.manifest.input.width as usize,

@@ -50,7 +50,7 @@ fn tiny(input: &[u8], output: &[u8]) -> Model {
 }
 
 fn on(choice: EngineChoice, search: &Search, model: &Model) -> Result<Arc<dyn Engine>> {
-    engine_from(choice, Device::Cpu, search, model, 1).map(|(engine, _)| engine)
+    engine_from(choice, Device::Cpu, search, model).map(|(engine, _)| engine)
 }
 
 /// Numbers between 0 and 1 that look like nothing.
@@ -70,7 +70,7 @@ fn outputs(engine: &dyn Engine, model: &Model, n: usize) -> Vec<f32> {
         model.manifest.input.width as usize,
     );
     let data = noise(n * 3 * height * width);
-    let mut session = engine.open().unwrap();
+    let mut session = engine.open(1).unwrap();
     let output = session
         .run(InputBatch {
             data: &data,
@@ -183,7 +183,7 @@ fn a_session_survives_a_batch_that_fails() {
         engines.push(on(EngineChoice::OnnxRuntime, &search, &model).unwrap());
     }
     for engine in engines {
-        let mut session = engine.open().unwrap();
+        let mut session = engine.open(1).unwrap();
         let data = vec![0.5; 3 * 192 * 192];
         let wrong = InputBatch {
             data: &data,
@@ -202,14 +202,8 @@ fn a_session_survives_a_batch_that_fails() {
 fn without_a_library_the_built_in_engine_is_used_and_says_so() {
     // A search that finds nothing; another test may have loaded a library for the process.
     let model = Model::bundled().unwrap();
-    let (engine, notices) = engine_from(
-        EngineChoice::Auto,
-        Device::Auto,
-        &Search::default(),
-        &model,
-        1,
-    )
-    .unwrap();
+    let (engine, notices) =
+        engine_from(EngineChoice::Auto, Device::Auto, &Search::default(), &model).unwrap();
     if engine.describe().starts_with("rten") {
         assert!(notices[0].en.contains("celaje runtime install"));
         let failure = on(EngineChoice::OnnxRuntime, &Search::default(), &model)
@@ -225,13 +219,7 @@ fn without_a_library_the_built_in_engine_is_used_and_says_so() {
 #[test]
 fn rten_on_a_graphics_card_is_a_mistake_of_usage() {
     let model = Model::bundled().unwrap();
-    let failure = engine_from(
-        EngineChoice::Rten,
-        Device::Cuda,
-        &Search::default(),
-        &model,
-        1,
-    );
+    let failure = engine_from(EngineChoice::Rten, Device::Cuda, &Search::default(), &model);
     assert_eq!(failure.err().unwrap().class, Class::Usage);
 }
 
@@ -240,7 +228,7 @@ fn rten_on_a_graphics_card_is_a_mistake_of_usage() {
 fn a_program_without_cuda_says_how_to_build_it() {
     let Some(search) = library() else { return };
     let model = Model::bundled().unwrap();
-    let failure = engine_from(EngineChoice::Auto, Device::Cuda, &search, &model, 1)
+    let failure = engine_from(EngineChoice::Auto, Device::Cuda, &search, &model)
         .err()
         .unwrap();
     assert_eq!(failure.class, Class::Environment);

@@ -135,7 +135,7 @@ impl FakeEngine {
 }
 
 impl Engine for FakeEngine {
-    fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
+    fn open(&self, _: usize) -> Result<Box<dyn Backend>, BackendError> {
         if let Some(message) = &self.refuse {
             return Err(BackendError::Load(message.clone()));
         }
@@ -193,7 +193,7 @@ mod tests {
                 Act::okta(3)
             }
         });
-        let mut session = engine.open().unwrap();
+        let mut session = engine.open(1).unwrap();
         let data = [0.0; 24];
         let input = InputBatch {
             data: &data,

@@ -3,8 +3,9 @@
 //! A [`source::Model`] is an ONNX file with the [`manifest::Manifest`] that says what it expects
 //! and what its numbers mean. A [`backend::Engine`] opens [`backend::Backend`]s, sessions of it:
 //! [`choose::engine`] takes ONNX Runtime when its [`library`] is there, else the built-in [`rten`].
-//! [`reading`] turns a network's numbers into an okta.
+//! [`arrange`] finds out how many at a time are best. [`reading`] turns a network's numbers into an okta.
 
+pub mod arrange;
 pub mod backend;
 mod batch;
 pub mod choose;

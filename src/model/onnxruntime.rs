@@ -19,23 +19,21 @@ pub struct OnnxRuntime {
     library: Library,
     bytes: Arc<[u8]>,
     fixed_batch: Option<usize>,
-    threads: usize,
     cuda: bool,
 }
 
 impl OnnxRuntime {
-    /// Prepares `model` for sessions of `threads` threads each on `device`.
+    /// Prepares `model` for sessions on `device`.
     ///
     /// `Auto` takes CUDA when the program was built for it and it registers, else the processor.
     ///
     /// # Errors
     /// When CUDA is asked for and the program was built without it or it does not register.
-    pub fn new(library: Library, model: &Model, device: Device, threads: usize) -> Result<Self> {
+    pub fn new(library: Library, model: &Model, device: Device) -> Result<Self> {
         let mut engine = Self {
             library,
             bytes: model.bytes.clone(),
             fixed_batch: model.header.fixed_batch(),
-            threads: threads.max(1),
             cuda: false,
         };
         match device {
@@ -81,11 +79,11 @@ impl OnnxRuntime {
         with_cuda(Session::builder(&self.library.environment)?).map(drop)
     }
 
-    fn session(&self) -> ort::Result<Session> {
+    fn session(&self, threads: usize) -> ort::Result<Session> {
         // Spinning threads would take the processor from everybody else.
         let mut builder = Session::builder(&self.library.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
-            .with_intra_threads(self.threads)?
+            .with_intra_threads(threads.max(1))?
             .with_inter_threads(1)?
             .with_intra_op_spinning(false)?
             .with_inter_op_spinning(false)?;
@@ -116,9 +114,9 @@ fn brief(error: &ort::Error) -> String {
 }
 
 impl Engine for OnnxRuntime {
-    fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
+    fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
         let session = self
-            .session()
+            .session(threads)
             .map_err(|error| BackendError::Load(brief(&error)))?;
         Ok(Box::new(OnnxSession {
             session,
@@ -129,6 +127,10 @@ impl Engine for OnnxRuntime {
     fn describe(&self) -> String {
         let device = if self.cuda { "cuda" } else { "cpu" };
         format!("onnxruntime {} ({device})", self.library.version)
+    }
+
+    fn on_card(&self) -> bool {
+        self.cuda
     }
 
     fn usual_batch(&self) -> usize {

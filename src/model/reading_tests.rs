@@ -27,7 +27,7 @@ fn seen(
     at: impl Fn(f64, f64) -> [u8; 3],
 ) -> Result<Reading, ReadingError> {
     let frame = frame(manifest, region, at);
-    let mut backend = Toy::default().engine().open().unwrap();
+    let mut backend = Toy::default().engine().open(1).unwrap();
     run_one(backend.as_mut(), manifest, &frame, region, &mut Vec::new()).unwrap()
 }
 
@@ -254,7 +254,7 @@ fn a_batch_is_answered_picture_by_picture() {
     let region = Region::whole();
     let pictures = [BLUE, BLACK, WHITE].map(|colour| frame(&manifest, &region, |_, _| colour));
     let frames: Vec<&Frame> = pictures.iter().collect();
-    let mut backend = Toy::default().engine().open().unwrap();
+    let mut backend = Toy::default().engine().open(1).unwrap();
     let mut buffer = Vec::new();
     let readings = run_batch(backend.as_mut(), &manifest, &frames, &region, &mut buffer).unwrap();
     let oktas: Vec<_> = readings

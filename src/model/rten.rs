@@ -18,15 +18,14 @@ pub const VERSION: &str = "0.27.0";
 pub struct Rten {
     model: Arc<rten::Model>,
     fixed_batch: Option<usize>,
-    threads: usize,
 }
 
 impl Rten {
-    /// Loads `model` for sessions of `threads` threads each.
+    /// Loads `model`.
     ///
     /// # Errors
     /// When `rten` does not know an operator of the network, or the file is damaged.
-    pub fn new(model: &Model, threads: usize) -> Result<Self, BackendError> {
+    pub fn new(model: &Model) -> Result<Self, BackendError> {
         let bytes = model.bytes.to_vec();
         // A damaged file can make the parser ask for more memory than there is address space.
         let loaded = catch_unwind(AssertUnwindSafe(|| {
@@ -39,15 +38,14 @@ impl Rten {
         Ok(Self {
             model: Arc::new(loaded),
             fixed_batch: model.header.fixed_batch(),
-            threads: threads.max(1),
         })
     }
 }
 
 impl Engine for Rten {
-    fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
+    fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
         // A pool of its own for each session: the default pool would take every core for each.
-        let pool = Arc::new(ThreadPool::with_num_threads(self.threads));
+        let pool = Arc::new(ThreadPool::with_num_threads(threads.max(1)));
         let options = RunOptions::default().with_thread_pool(Some(pool));
         let model = self.model.clone();
         Ok(Box::new(RtenSession {

@@ -38,7 +38,7 @@ impl Toy {
 }
 
 impl Engine for Toy {
-    fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
+    fn open(&self, _: usize) -> Result<Box<dyn Backend>, BackendError> {
         self.opened.fetch_add(1, Ordering::Relaxed);
         if self.broken {
             return Err(BackendError::Load("no such operator".to_owned()));

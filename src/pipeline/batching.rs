@@ -71,8 +71,9 @@ impl<T> BatchQueue<T> {
     }
 
     /// What to do with `idle` sessions at `now`: a full batch runs at once, a smaller one when its
-    /// oldest picture has waited for the deadline. Order is kept.
-    pub fn decide(&mut self, now: Instant, idle: usize) -> Decision<T> {
+    /// oldest picture has waited for the deadline, or when a core has nothing better to do
+    /// (`spare`). Order is kept.
+    pub fn decide(&mut self, now: Instant, idle: usize, spare: bool) -> Decision<T> {
         let Some(oldest) = self.queue.front() else {
             return Decision::Rest;
         };
@@ -91,7 +92,7 @@ impl<T> BatchQueue<T> {
         let waited = now.saturating_duration_since(oldest.since);
         // A picture that must run alone ends the batch: nothing can join it any more.
         let complete = together == self.policy.size || together < self.queue.len();
-        if complete || waited >= self.policy.deadline {
+        if complete || spare || waited >= self.policy.deadline {
             return Decision::Run(self.take(together));
         }
         Decision::Wait(self.policy.deadline - waited)
@@ -120,28 +121,39 @@ mod tests {
     fn a_full_batch_runs_at_once_and_a_small_one_at_its_deadline() {
         let now = Instant::now();
         let mut queue = queue(3);
-        assert_eq!(queue.decide(now, 1), Decision::Rest);
+        assert_eq!(queue.decide(now, 1, false), Decision::Rest);
         queue.push(1, now, false);
         queue.push(2, now + Duration::from_millis(1), false);
         assert_eq!(
-            queue.decide(now + Duration::from_millis(2), 1),
+            queue.decide(now + Duration::from_millis(2), 1, false),
             Decision::Wait(Duration::from_millis(3))
         );
         queue.push(3, now + Duration::from_millis(2), false);
         queue.push(4, now + Duration::from_millis(2), false);
         assert_eq!(
-            queue.decide(now + Duration::from_millis(2), 0),
+            queue.decide(now + Duration::from_millis(2), 0, false),
             Decision::Rest
         );
         assert_eq!(
-            queue.decide(now + Duration::from_millis(2), 1),
+            queue.decide(now + Duration::from_millis(2), 1, false),
             Decision::Run(vec![1, 2, 3])
         );
         assert_eq!(
-            queue.decide(now + Duration::from_millis(7), 1),
+            queue.decide(now + Duration::from_millis(7), 1, false),
             Decision::Run(vec![4])
         );
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn nothing_waits_while_a_core_is_idle() {
+        let now = Instant::now();
+        let mut queue = queue(3);
+        queue.push(1, now, false);
+        queue.push(2, now, false);
+        assert_eq!(queue.decide(now, 0, true), Decision::Rest);
+        assert_eq!(queue.decide(now, 1, false), Decision::Wait(DEADLINE));
+        assert_eq!(queue.decide(now, 1, true), Decision::Run(vec![1, 2]));
     }
 
     #[test]
@@ -151,9 +163,9 @@ mod tests {
         queue.push(1, now, false);
         queue.push(2, now, true);
         queue.push(3, now, false);
-        assert_eq!(queue.decide(now, 1), Decision::Run(vec![1]));
-        assert_eq!(queue.decide(now, 1), Decision::Run(vec![2]));
-        assert_eq!(queue.decide(now, 1), Decision::Wait(DEADLINE));
+        assert_eq!(queue.decide(now, 1, false), Decision::Run(vec![1]));
+        assert_eq!(queue.decide(now, 1, false), Decision::Run(vec![2]));
+        assert_eq!(queue.decide(now, 1, false), Decision::Wait(DEADLINE));
     }
 
     proptest! {
@@ -169,7 +181,7 @@ mod tests {
             for (i, (step, alone, idle)) in events.iter().enumerate() {
                 now += Duration::from_millis(*step);
                 queue.push(i as u32, now, *alone);
-                if let Decision::Run(batch) = queue.decide(now, *idle) {
+                if let Decision::Run(batch) = queue.decide(now, *idle, false) {
                     prop_assert!(!batch.is_empty() && batch.len() <= size);
                     let suspects = batch.iter().filter(|n| events[**n as usize].1).count();
                     prop_assert!(suspects == 0 || batch.len() == 1);
@@ -177,7 +189,7 @@ mod tests {
                 }
             }
             now += DEADLINE;
-            while let Decision::Run(batch) = queue.decide(now, 1) {
+            while let Decision::Run(batch) = queue.decide(now, 1, false) {
                 out.extend(batch);
             }
             prop_assert_eq!(out, (0..events.len() as u32).collect::<Vec<_>>());

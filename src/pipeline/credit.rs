@@ -8,7 +8,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use crate::pipeline::flow::{Flow, Stage};
 use crate::pipeline::outcome::MissReason;
 use crate::pipeline::slot::Slot;
 
@@ -43,22 +45,69 @@ pub struct Returned {
 /// Where credits go home to.
 pub type Home = Arc<dyn Fn(Returned) + Send + Sync>;
 
+/// Where a credit is; times are for the figures alone, nothing is decided by them.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Scheduler,
+    Queue(Stage, Instant),
+    /// With how many others the work is shared.
+    Work(Stage, Instant, u32),
+}
+
 /// The right to have one slot in flight.
 pub struct Credit {
     slot: Slot,
     attempt: u32,
     fate: Option<Fate>,
     home: Home,
+    flow: Arc<Flow>,
+    place: Place,
 }
 
 impl Credit {
-    /// A credit for the `attempt`th try (from 1) of `slot`.
-    pub fn new(slot: Slot, attempt: u32, home: Home) -> Self {
+    /// A credit for the `attempt`th try (from 1) of `slot`, which books its way in `flow`.
+    pub fn new(slot: Slot, attempt: u32, home: Home, flow: Arc<Flow>) -> Self {
+        flow.gave();
         Self {
             slot,
             attempt,
             fate: None,
             home,
+            flow,
+            place: Place::Scheduler,
+        }
+    }
+
+    /// It leaves the stage where it is and is sent to `stage`; the message follows at once.
+    pub fn goes_to(&mut self, stage: Stage) {
+        self.leaves();
+        self.flow.sent(stage);
+        self.place = Place::Queue(stage, Instant::now());
+    }
+
+    /// Its stage takes it up.
+    pub fn taken_up(&mut self) {
+        self.taken_up_with(1);
+    }
+
+    /// Its stage takes it up, one of `n` slots that are worked on together: each counts for its part
+    /// of the time.
+    pub fn taken_up_with(&mut self, n: usize) {
+        if let Place::Queue(stage, since) = self.place {
+            let now = Instant::now();
+            self.flow.taken(stage, now.saturating_duration_since(since));
+            self.place = Place::Work(stage, now, u32::try_from(n).unwrap_or(u32::MAX).max(1));
+        }
+    }
+
+    fn leaves(&mut self) {
+        match std::mem::replace(&mut self.place, Place::Scheduler) {
+            Place::Scheduler => {}
+            Place::Queue(stage, _) => self.flow.dropped(stage),
+            Place::Work(stage, since, n) => {
+                let worked: Duration = since.elapsed() / n;
+                self.flow.left(stage, worked);
+            }
         }
     }
 
@@ -80,6 +129,8 @@ impl Credit {
 
 impl Drop for Credit {
     fn drop(&mut self) {
+        self.leaves();
+        self.flow.came_home();
         (self.home)(Returned {
             slot: self.slot,
             attempt: self.attempt,

@@ -2,6 +2,7 @@
 
 pub mod batching;
 pub mod credit;
+pub mod flow;
 pub mod layout;
 pub mod ledger;
 pub mod outcome;
@@ -9,3 +10,4 @@ pub mod plan;
 pub mod retry;
 pub mod run;
 pub mod slot;
+pub mod window;

@@ -90,6 +90,12 @@ impl Run {
         }
     }
 
+    /// From now on at most `capacity` slots (at least 1) are in flight; what is beyond that comes
+    /// home first.
+    pub fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity.max(1);
+    }
+
     /// The next thing to do; to be asked until it says [`Action::Wait`] or [`Action::Finish`].
     pub fn next_action(&mut self) -> Action {
         if self.draining {

@@ -38,8 +38,11 @@ struct RawFile<S> {
     engine: Option<EngineChoice>,
     device: Option<Device>,
     concurrency: Option<usize>,
+    max_concurrency: Option<usize>,
+    max_rps: Option<f64>,
     batch: Option<usize>,
     threads: Option<usize>,
+    session_threads: Option<usize>,
     timeout: Option<f64>,
     max_bytes: Option<usize>,
 }
@@ -54,8 +57,11 @@ impl<S: serde::de::DeserializeOwned + Default + IntoIterator<Item = RawStation>>
             engine: raw.engine,
             device: raw.device,
             concurrency: raw.concurrency,
+            max_concurrency: raw.max_concurrency,
+            max_rps: raw.max_rps,
             batch: raw.batch,
             threads: raw.threads,
+            session_threads: raw.session_threads,
             timeout: raw.timeout,
             max_bytes: raw.max_bytes,
             ..Layer::default()

@@ -11,6 +11,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::actors::gather::CommitPolicy;
 use crate::app::Tuning;
 use crate::camera::http::HttpLimits;
 use crate::error::{Failure, Result};
@@ -23,6 +24,11 @@ use crate::station::{LayoutChoice, Station};
 
 /// Requests in flight that can be asked for.
 pub const CONCURRENCY: RangeInclusive<usize> = 1..=1024;
+/// Requests in flight where nobody asks for another bound: what a server 300 ms away needs to keep
+/// two fast cores busy.
+pub const MAX_CONCURRENCY: usize = 256;
+/// Requests that may begin in a second.
+pub const MAX_RPS: RangeInclusive<f64> = 0.01..=1_000_000.0;
 /// Pictures in a batch.
 pub const BATCH: RangeInclusive<usize> = 1..=1024;
 /// Session threads.
@@ -54,12 +60,18 @@ pub struct Layer {
     pub engine: Option<EngineChoice>,
     /// Where it runs.
     pub device: Option<Device>,
-    /// Requests in flight.
+    /// Requests in flight, always.
     pub concurrency: Option<usize>,
+    /// Requests in flight at most, where their number adapts.
+    pub max_concurrency: Option<usize>,
+    /// Requests that may begin in a second.
+    pub max_rps: Option<f64>,
     /// Pictures in a batch.
     pub batch: Option<usize>,
-    /// Session threads.
+    /// Sessions.
     pub threads: Option<usize>,
+    /// Threads that a session computes with.
+    pub session_threads: Option<usize>,
     /// Seconds that a whole picture may take.
     pub timeout: Option<f64>,
     /// Bytes of a picture at most.
@@ -79,8 +91,11 @@ impl Layer {
             engine: self.engine.or(below.engine),
             device: self.device.or(below.device),
             concurrency: self.concurrency.or(below.concurrency),
+            max_concurrency: self.max_concurrency.or(below.max_concurrency),
+            max_rps: self.max_rps.or(below.max_rps),
             batch: self.batch.or(below.batch),
             threads: self.threads.or(below.threads),
+            session_threads: self.session_threads.or(below.session_threads),
             timeout: self.timeout.or(below.timeout),
             max_bytes: self.max_bytes.or(below.max_bytes),
         }
@@ -116,10 +131,13 @@ pub struct Settings {
     pub engine: EngineChoice,
     /// Where it runs.
     pub device: Device,
-    /// Sizes and bounds; a batch is replaced by what suits the engine unless `batch_given`.
+    /// Sizes and bounds; those of the inference are replaced by what suits engine and machine,
+    /// unless they were asked for.
     pub tuning: Tuning,
     /// Whether the size of a batch was asked for.
     pub batch_given: bool,
+    /// Whether the number of sessions or of their threads was asked for.
+    pub sessions_given: bool,
 }
 
 impl Settings {
@@ -156,13 +174,29 @@ impl Settings {
             http.read_timeout = http.read_timeout.min(http.total_timeout);
             http.connect_timeout = http.connect_timeout.min(http.total_timeout);
         }
-        let concurrency = within("concurrency", layer.concurrency.unwrap_or(16), &CONCURRENCY)?;
+        let most = layer.max_concurrency.unwrap_or(MAX_CONCURRENCY);
+        let most = within("max-concurrency", most, &CONCURRENCY)?;
+        let concurrency = match layer.concurrency {
+            Some(n) => within("concurrency", n, &CONCURRENCY)?,
+            None => most,
+        };
         http.keep_alive = concurrency;
+        let threads = within("threads", layer.threads.unwrap_or(cores), &THREADS)?;
+        let session_threads = layer.session_threads.unwrap_or(1);
         let tuning = Tuning {
             concurrency,
+            adaptive: layer.concurrency.is_none(),
+            max_rps: match layer.max_rps {
+                Some(rate) => Some(within("max-rps", rate, &MAX_RPS)?),
+                None => None,
+            },
             batch: within("batch", layer.batch.unwrap_or(USUAL_BATCH), &BATCH)?,
             batch_deadline: Duration::from_millis(5),
-            threads: within("threads", layer.threads.unwrap_or(cores), &THREADS)?,
+            threads,
+            session_threads: within("session-threads", session_threads, &THREADS)?,
+            decoders: threads,
+            shares_cores: true,
+            commit: CommitPolicy::default(),
             http,
             picture: Limits::default(),
             patience: Duration::from_secs(60),
@@ -176,6 +210,7 @@ impl Settings {
             device,
             tuning,
             batch_given: layer.batch.is_some(),
+            sessions_given: layer.threads.is_some() || layer.session_threads.is_some(),
         })
     }
 }

@@ -60,8 +60,11 @@ fn everything(place: &str, n: usize) -> Layer {
         engine: Some(EngineChoice::Rten),
         device: Some(Device::Cpu),
         concurrency: Some(n),
+        max_concurrency: Some(n + 5),
+        max_rps: Some(n as f64 + 6.0),
         batch: Some(n + 1),
         threads: Some(n + 2),
+        session_threads: Some(n + 7),
         timeout: Some(n as f64 + 3.0),
         max_bytes: Some(n + 4),
     }
@@ -69,6 +72,7 @@ fn everything(place: &str, n: usize) -> Layer {
 
 const FILE: &str = "db = 'file.db'\nmodel = 'file.onnx'\nort_lib = 'file.so'\n\
     engine = 'onnxruntime'\ndevice = 'cuda'\nconcurrency = 21\nbatch = 22\nthreads = 23\n\
+    max_concurrency = 26\nmax_rps = 27.0\nsession_threads = 28\n\
     timeout = 24.0\nmax_bytes = 25\n";
 
 const VARIABLES: [(&str, &str); 4] = [
@@ -94,6 +98,9 @@ fn flags_are_stronger_than_all_else() {
         (tuning.concurrency, tuning.batch, tuning.threads),
         (11, 12, 13)
     );
+    assert_eq!((tuning.adaptive, tuning.max_rps), (false, Some(17.0)));
+    assert_eq!((tuning.session_threads, tuning.decoders), (18, 13));
+    assert!(settings.sessions_given);
     assert_eq!(tuning.http.total_timeout, Duration::from_secs(14));
     assert_eq!(tuning.http.body_limit, 15);
     assert!(settings.batch_given);
@@ -150,6 +157,8 @@ fn the_file_is_stronger_than_the_defaults() {
         (tuning.concurrency, tuning.batch, tuning.threads),
         (21, 22, 23)
     );
+    assert_eq!((tuning.adaptive, tuning.max_rps), (false, Some(27.0)));
+    assert_eq!(tuning.session_threads, 28);
     assert_eq!(tuning.http.total_timeout, Duration::from_secs(24));
     assert_eq!(tuning.http.body_limit, 25);
     assert_eq!(tuning.http.keep_alive, 21);
@@ -165,12 +174,13 @@ fn an_empty_file_leaves_the_defaults() {
     assert_eq!(settings.engine, EngineChoice::Auto);
     assert_eq!(settings.device, Device::Auto);
     let tuning = &settings.tuning;
-    assert_eq!((tuning.concurrency, tuning.batch), (16, 4));
+    assert_eq!((tuning.concurrency, tuning.batch), (MAX_CONCURRENCY, 4));
+    assert_eq!((tuning.adaptive, tuning.max_rps), (true, None));
     assert!(tuning.threads >= 1);
     assert_eq!(tuning.http.body_limit, 20_000_000);
     assert_eq!(tuning.http.total_timeout, Duration::from_secs(60));
     assert_eq!(tuning.picture, Limits::default());
-    assert!(!settings.batch_given);
+    assert!(!settings.batch_given && !settings.sessions_given);
 }
 
 #[test]
@@ -211,6 +221,15 @@ fn values_out_of_bounds_name_the_key_the_bounds_and_the_value() {
         ),
         ("batch = 0", ["batch", "1", "1024", "not 0"]),
         ("threads = 257", ["threads", "1", "256", "not 257"]),
+        (
+            "max_concurrency = 0",
+            ["max-concurrency", "1", "1024", "not 0"],
+        ),
+        ("max_rps = 0.0", ["max-rps", "0.01", "1000000", "not 0"]),
+        (
+            "session_threads = 0",
+            ["session-threads", "1", "256", "not 0"],
+        ),
         ("max_bytes = 0", ["max-bytes", "1", "1000000000", "not 0"]),
         ("timeout = 0.0", ["timeout", "0.1", "3600", "not 0"]),
         ("timeout = nan", ["timeout", "0.1", "3600", "not NaN"]),

@@ -11,6 +11,7 @@ use celaje::actors::fetch::{Fetch, FetchItem, FetchOutlets, FetchShared};
 use celaje::actors::scheduler::FetchAgain;
 use celaje::actors::store::{Commit, RememberLayout};
 use celaje::camera::Source;
+use celaje::camera::gate::Gate;
 use celaje::camera::health::HostHealth;
 use celaje::camera::http::{HttpClient, HttpLimits};
 use celaje::pipeline::credit::{Fate, Home, Returned};
@@ -44,7 +45,8 @@ impl Scene {
         let client = HttpClient::new(&source, limits, drain.clone()).unwrap();
         let book = LayoutBook::new(choice, 2024, []);
         let health = HostHealth::new(Duration::from_secs(60));
-        let shared = FetchShared::new(source, book, health, concurrency, drain.clone());
+        let gate = Arc::new(Gate::of(concurrency));
+        let shared = FetchShared::new(source, book, health, gate, drain.clone());
         let (decode, pictures) = recorder();
         let (store, misses) = recorder();
         let (remember, layouts) = recorder();

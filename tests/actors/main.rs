@@ -99,5 +99,5 @@ fn frame(okta: u8, trouble: Trouble) -> Frame {
 }
 
 fn credit(index: usize, attempt: u32, home: &Home) -> Credit {
-    Credit::new(slot(index), attempt, Arc::clone(home))
+    Credit::new(slot(index), attempt, Arc::clone(home), Arc::default())
 }

@@ -42,6 +42,7 @@ impl Scene {
             engine,
             model,
             station: Arc::new(crate::support::station("http://host/")),
+            threads: 1,
             store: store.recipient(),
             scheduler: scheduler.downgrade().recipient(),
         });

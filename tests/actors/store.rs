@@ -52,6 +52,7 @@ impl Scene {
             database: Mutex::new(database),
             mode,
             run: Mutex::new(Some(run.unwrap())),
+            flow: Arc::default(),
             scheduler: scheduler.downgrade().recipient(),
         });
         let used = Arc::clone(&shared);

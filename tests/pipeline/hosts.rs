@@ -56,14 +56,20 @@ async fn a_host_that_returns_goes_on_where_it_ended() {
 #[actix::test]
 async fn a_host_that_never_returns_ends_the_run_when_patience_does() {
     let server = Server::start(camera(|asked, _| {
-        (asked.index == 20).then_some(Reply::Die(Duration::from_secs(60)))
+        (asked.index == 60).then_some(Reply::Die(Duration::from_secs(60)))
     }));
     let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root);
     stage.tuning.patience = Duration::from_millis(300);
     let report = stage.run(first(300)).await;
     assert!(!report.host_unreachable(), "it was reached at first");
     let ledger = &report.end.ledger;
-    assert!(ledger.new_rows() >= 15 && ledger.missed() >= 270);
+    // Slots in flight overtake one another.
+    assert!(
+        ledger.new_rows() >= 15 && ledger.missed() >= 230,
+        "{} {:?}",
+        ledger.new_rows(),
+        ledger.missed_by_reason()
+    );
 }
 
 #[actix::test]

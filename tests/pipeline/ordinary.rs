@@ -93,7 +93,7 @@ async fn the_bundled_model_reads_clear_and_overcast_skies() {
         None => Reply::not_found(),
     });
     let model = std::sync::Arc::new(Model::bundled().unwrap());
-    let engine = std::sync::Arc::new(celaje::model::rten::Rten::new(&model, 1).unwrap());
+    let engine = std::sync::Arc::new(celaje::model::rten::Rten::new(&model).unwrap());
     let mut stage = Stage::new(&server).with_engine(engine);
     stage.model = model;
     stage.run(first(6)).await;

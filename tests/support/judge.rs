@@ -71,7 +71,7 @@ impl Judge {
 }
 
 impl Engine for Judge {
-    fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
+    fn open(&self, _: usize) -> Result<Box<dyn Backend>, BackendError> {
         self.sessions.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(self.clone()))
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use celaje::actors::gather::CommitPolicy;
 use celaje::app::{Pipeline, RunPolicy, RunReport, Setup, Tuning};
 use celaje::camera::Source;
 use celaje::camera::http::HttpLimits;
@@ -24,9 +25,18 @@ use super::server::Server;
 pub fn tuning() -> Tuning {
     Tuning {
         concurrency: 4,
+        adaptive: false,
+        max_rps: None,
         batch: 4,
         batch_deadline: Duration::from_millis(2),
         threads: 2,
+        session_threads: 1,
+        decoders: 2,
+        shares_cores: true,
+        commit: CommitPolicy {
+            rows: 8,
+            wait: Duration::from_millis(2),
+        },
         http: HttpLimits {
             connect_timeout: Duration::from_secs(2),
             read_timeout: Duration::from_secs(5),

@@ -165,7 +165,7 @@ pub(super) fn workers<'a>(
     };
     (0..threads)
         .map(|_| {
-            let backend = engine.open().map_err(|error| {
+            let backend = engine.open(1).map_err(|error| {
                 let name = &manifest.name;
                 Failure::environment(say!(
                     "the model {name} does not run on this engine: {error}; try another --engine or --model",

@@ -71,7 +71,7 @@ impl<'a> Worker<'a> {
         let attempt = catch_unwind(AssertUnwindSafe(|| self.see(path, then)));
         attempt.unwrap_or_else(|_| {
             // Whatever state the session was left in, a new one has none of it.
-            if let Ok(backend) = self.engine.open() {
+            if let Ok(backend) = self.engine.open(1) {
                 self.backend = backend;
             }
             let detail = "reading this picture made the program fail; please report it".to_owned();

@@ -1,0 +1,188 @@
+//! The gate before a host: how many requests are in flight, and how many begin in a second.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::pipeline::window::{Answer, Pace, Window};
+
+#[derive(Debug)]
+struct State {
+    window: Window,
+    pace: Pace,
+    in_flight: usize,
+    /// The most that were in flight at once.
+    peak: usize,
+    /// Places that a window has lost while they were taken: they are not handed on.
+    owed: usize,
+}
+
+/// Lets requests to one host through, in the order in which they come; shared by all that ask it.
+#[derive(Debug)]
+pub struct Gate {
+    state: Mutex<State>,
+    /// Places of the window, and those owed, that are free.
+    places: Semaphore,
+}
+
+/// The right to have a request in flight; dropped, the next one comes in.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    gate: &'a Gate,
+    place: Option<SemaphorePermit<'a>>,
+}
+
+impl Gate {
+    /// A gate with this window and pace.
+    pub fn new(window: Window, pace: Pace) -> Self {
+        Self {
+            places: Semaphore::new(window.size()),
+            state: Mutex::new(State {
+                window,
+                pace,
+                in_flight: 0,
+                peak: 0,
+                owed: 0,
+            }),
+        }
+    }
+
+    /// A gate for `n` requests at a time.
+    pub fn of(n: usize) -> Self {
+        Self::new(Window::fixed(n), Pace::new(None))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a place in the window.
+    pub async fn enter(&self) -> Pass<'_> {
+        // It is never closed; were it, nobody would have to wait.
+        let place = self.places.acquire().await.ok();
+        let mut state = self.state();
+        state.in_flight += 1;
+        state.peak = state.peak.max(state.in_flight);
+        Pass { gate: self, place }
+    }
+
+    /// Waits until a request may begin, should there be a limit on how many do in a second.
+    pub async fn turn(&self) {
+        let wait = self.state().pace.turn(Instant::now());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Takes note of how a request went.
+    pub fn answered(&self, answer: Answer) {
+        let mut state = self.state();
+        let before = state.window.size();
+        let full = state.in_flight >= before;
+        state.window.answered(answer, Instant::now(), full);
+        let now = state.window.size();
+        if now > before {
+            let more = now - before;
+            let forgiven = more.min(state.owed);
+            state.owed -= forgiven;
+            self.places.add_permits(more - forgiven);
+        } else if now < before {
+            let fewer = before - now;
+            state.owed += fewer - self.places.forget_permits(fewer);
+            tracing::debug!(before, now, "fewer requests in flight");
+        }
+    }
+
+    /// Requests that may be in flight now.
+    pub fn size(&self) -> usize {
+        self.state().window.size()
+    }
+
+    /// The most requests that were in flight at once so far.
+    pub fn peak(&self) -> usize {
+        self.state().peak
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let mut state = self.gate.state();
+        state.in_flight -= 1;
+        if state.owed > 0 {
+            state.owed -= 1;
+            if let Some(place) = self.place.take() {
+                place.forget();
+            }
+        }
+    }
+}
+
+/// How long an answer took, as its host's window counts it: one that another place of the picture
+/// answered is as good as any.
+pub(super) fn good(since: Instant) -> Answer {
+    Answer::Good(since.elapsed().max(Duration::from_micros(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[actix::test]
+    async fn no_more_than_the_window_are_let_in_and_all_get_their_turn() {
+        let gate = Arc::new(Gate::of(3));
+        let tasks: Vec<_> = (0..40)
+            .map(|_| {
+                let gate = Arc::clone(&gate);
+                actix::spawn(async move {
+                    let pass = gate.enter().await;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    drop(pass);
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(gate.peak(), 3);
+        assert_eq!(gate.state().in_flight, 0);
+    }
+
+    #[actix::test]
+    async fn a_window_that_grows_lets_in_those_who_wait() {
+        let gate = Arc::new(Gate::new(Window::adaptive(64), Pace::new(None)));
+        let mut passes = Vec::new();
+        for _ in 0..gate.size() {
+            passes.push(gate.enter().await);
+        }
+        let waiting = {
+            let gate = Arc::clone(&gate);
+            actix::spawn(async move { drop(gate.enter().await) })
+        };
+        tokio::task::yield_now().await;
+        gate.answered(Answer::Good(Duration::from_millis(1)));
+        waiting.await.unwrap();
+        assert_eq!(gate.peak(), passes.len() + 1);
+    }
+
+    #[actix::test]
+    async fn a_window_that_shrinks_hands_no_place_on() {
+        let gate = Gate::new(Window::adaptive(64), Pace::new(None));
+        for _ in 0..6 {
+            let _passes = [gate.enter().await, gate.enter().await];
+            gate.answered(Answer::Good(Duration::from_millis(1)));
+        }
+        let size = gate.size();
+        let mut passes = Vec::new();
+        for _ in 0..size {
+            passes.push(gate.enter().await);
+        }
+        gate.answered(Answer::Bad);
+        assert!(gate.size() < size);
+        passes.truncate(gate.size());
+        assert_eq!(gate.places.available_permits(), 0);
+        passes.pop();
+        assert_eq!(gate.places.available_permits(), 1);
+    }
+}

@@ -1,0 +1,269 @@
+//! How many requests may be in flight: found out by trying, without clock or network.
+//!
+//! Additive increase, multiplicative decrease (Chiu and Jain 1989), as TCP does it: the window
+//! doubles with each round of answers until the host shows that it has enough, then grows by one a
+//! round. It shrinks when answers fail and when they get slow, and it only grows while it is used to
+//! the full: with a host that answers quickly a few requests keep the rest of the pipeline busy, and
+//! more would be of no use to anybody.
+
+use std::time::{Duration, Instant};
+
+/// Requests in flight at the start: few, so that the quickest answers are those of a host at rest.
+const START: f64 = 2.0;
+/// What a window is multiplied by when an answer failed.
+const FAILED: f64 = 0.5;
+/// What it is multiplied by when answers have become slow.
+const SLOW: f64 = 0.8;
+/// Answers are slow when they take so many times as long as the quickest ones, …
+const SLOWER: u32 = 2;
+/// … and so much longer than that: what a busy machine or a large picture may well take.
+const SLACK: Duration = Duration::from_millis(100);
+/// How long a quickest answer is remembered: from one to two of these.
+const REMEMBERED: Duration = Duration::from_secs(30);
+/// Weight of an answer in the running mean of the latency.
+const WEIGHT: f64 = 0.1;
+
+/// What an answer says of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It answered after this long, whatever it said.
+    Good(Duration),
+    /// It failed, refused for being busy, or did not answer in time.
+    Bad,
+}
+
+/// How many requests may be in flight.
+#[derive(Debug)]
+pub struct Window {
+    size: f64,
+    most: f64,
+    /// A window of one size, whatever comes.
+    fixed: bool,
+    /// Doubling still.
+    starting: bool,
+    /// Mean latency of late, seconds.
+    mean: Option<f64>,
+    /// The quickest answer of the time before the present one, and of the present one.
+    quickest: [Option<Duration>; 2],
+    turned: Option<Instant>,
+    /// Until then nothing is concluded from answers: they were asked for by the larger window.
+    calm_until: Option<Instant>,
+}
+
+impl Window {
+    /// A window that adapts between 1 and `most` requests.
+    pub fn adaptive(most: usize) -> Self {
+        let most = most.max(1) as f64;
+        Self {
+            size: START.min(most),
+            most,
+            fixed: false,
+            starting: true,
+            mean: None,
+            quickest: [None; 2],
+            turned: None,
+            calm_until: None,
+        }
+    }
+
+    /// A window of `size` requests (at least 1), always.
+    pub fn fixed(size: usize) -> Self {
+        let size = size.max(1);
+        Self {
+            size: size as f64,
+            fixed: true,
+            ..Self::adaptive(size)
+        }
+    }
+
+    /// Requests that may be in flight now: at least 1.
+    pub const fn size(&self) -> usize {
+        self.size as usize
+    }
+
+    /// Takes note of an answer that came at `now`; `full`: all that the window allows was in
+    /// flight.
+    pub fn answered(&mut self, answer: Answer, now: Instant, full: bool) {
+        if self.fixed {
+            return;
+        }
+        let calm = self.calm_until.is_some_and(|until| now < until);
+        match answer {
+            Answer::Bad if calm => {}
+            Answer::Bad => self.shrink(FAILED, now),
+            Answer::Good(latency) => {
+                self.learn(latency, now);
+                if calm {
+                    return;
+                }
+                if self.is_slow() {
+                    self.shrink(SLOW, now);
+                } else if full {
+                    self.size += if self.starting { 1.0 } else { 1.0 / self.size };
+                    self.size = self.size.min(self.most);
+                }
+            }
+        }
+    }
+
+    fn learn(&mut self, latency: Duration, now: Instant) {
+        let turned = *self.turned.get_or_insert(now);
+        if now.saturating_duration_since(turned) >= REMEMBERED {
+            self.quickest = [self.quickest[1], None];
+            self.turned = Some(now);
+        }
+        let quickest = &mut self.quickest[1];
+        *quickest = Some(quickest.map_or(latency, |least| least.min(latency)));
+        let seconds = latency.as_secs_f64();
+        let mean = self.mean.unwrap_or(seconds);
+        self.mean = Some(mean + WEIGHT * (seconds - mean));
+    }
+
+    fn is_slow(&self) -> bool {
+        let quickest = self.quickest.iter().flatten().min();
+        let (Some(quickest), Some(mean)) = (quickest, self.mean) else {
+            return false;
+        };
+        mean > (*quickest * SLOWER + SLACK).as_secs_f64()
+    }
+
+    fn shrink(&mut self, by: f64, now: Instant) {
+        self.starting = false;
+        self.size = (self.size * by).max(1.0);
+        // The next round of answers was asked for already.
+        let round = self.mean.unwrap_or_default().max(0.01);
+        self.calm_until = Some(now + Duration::from_secs_f64(round.min(60.0)));
+    }
+}
+
+/// The moments at which requests may begin, so many a second at most.
+#[derive(Debug)]
+pub struct Pace {
+    every: Option<Duration>,
+    next: Option<Instant>,
+}
+
+impl Pace {
+    /// At most `rate` requests a second; without one, as many as come.
+    pub fn new(rate: Option<f64>) -> Self {
+        let every = rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
+        Self { every, next: None }
+    }
+
+    /// How long a request that is ready at `now` waits for its turn, which is taken by this.
+    pub fn turn(&mut self, now: Instant) -> Duration {
+        let Some(every) = self.every else {
+            return Duration::ZERO;
+        };
+        let at = self.next.map_or(now, |next| next.max(now));
+        self.next = Some(at + every);
+        at.saturating_duration_since(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A host that answers after `latency` and works on `at_once` requests at a time, each of which
+    /// takes it `work`; gives the window's sizes after each of `rounds` rounds.
+    fn against(
+        window: &mut Window,
+        latency: Duration,
+        work: Duration,
+        at_once: usize,
+        rounds: usize,
+    ) -> Vec<usize> {
+        let mut now = Instant::now();
+        (0..rounds)
+            .map(|_| {
+                let n = window.size();
+                let queue = u32::try_from(n.div_ceil(at_once)).unwrap();
+                let took = latency + work * queue;
+                now += took;
+                for _ in 0..n {
+                    window.answered(Answer::Good(took), now, true);
+                }
+                window.size()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_far_host_soon_gets_as_many_requests_as_it_takes() {
+        let mut window = Window::adaptive(256);
+        let sizes = against(&mut window, 150 * MS, MS, 1000, 8);
+        assert_eq!(sizes, [4, 8, 16, 32, 64, 128, 256, 256]);
+    }
+
+    #[test]
+    fn a_weak_host_is_not_hurt() {
+        // One request at a time, 50 ms each: more than a few only wait for one another.
+        let mut window = Window::adaptive(256);
+        let sizes = against(&mut window, 5 * MS, 50 * MS, 1, 60);
+        let late = &sizes[40..];
+        assert!(late.iter().all(|n| *n <= 8), "{late:?}");
+    }
+
+    #[test]
+    fn failures_halve_it_once_a_round() {
+        let now = Instant::now();
+        let mut window = Window::adaptive(64);
+        against(&mut window, 100 * MS, MS, 1000, 7);
+        assert_eq!(window.size(), 64);
+        let later = now + Duration::from_secs(5);
+        for _ in 0..30 {
+            window.answered(Answer::Bad, later, true);
+        }
+        assert_eq!(window.size(), 32);
+        window.answered(Answer::Bad, later + Duration::from_secs(1), true);
+        assert_eq!(window.size(), 16);
+    }
+
+    #[test]
+    fn it_grows_only_when_it_is_used() {
+        let mut window = Window::adaptive(64);
+        let now = Instant::now();
+        for _ in 0..100 {
+            window.answered(Answer::Good(MS), now, false);
+        }
+        assert_eq!(window.size(), 2);
+    }
+
+    #[test]
+    fn turns_keep_their_distance() {
+        let now = Instant::now();
+        let mut pace = Pace::new(Some(10.0));
+        let waits: Vec<_> = (0..3).map(|_| pace.turn(now)).collect();
+        assert_eq!(waits, [0 * MS, 100 * MS, 200 * MS]);
+        assert_eq!(pace.turn(now + 1000 * MS), 0 * MS);
+        assert_eq!(Pace::new(None).turn(now), 0 * MS);
+    }
+
+    proptest! {
+        #[test]
+        fn it_stays_within_its_bounds(
+            most in 1usize..300,
+            events in proptest::collection::vec((0u64..2000, 0u64..3000, 0u8..8), 0..400),
+        ) {
+            let mut window = Window::adaptive(most);
+            let mut fixed = Window::fixed(most);
+            let mut now = Instant::now();
+            for (step, latency, kind) in events {
+                now += Duration::from_millis(step);
+                let answer = match kind {
+                    0 => Answer::Bad,
+                    _ => Answer::Good(Duration::from_millis(latency)),
+                };
+                for window in [&mut window, &mut fixed] {
+                    window.answered(answer, now, kind % 2 == 1);
+                }
+                prop_assert!((1..=most).contains(&window.size()));
+                prop_assert_eq!(fixed.size(), most);
+            }
+        }
+    }
+}

@@ -21,5 +21,6 @@ pub mod spark;
 pub mod sun;
 mod svg;
 mod theme;
+pub mod throughput;
 mod time;
 mod words;

@@ -84,6 +84,11 @@ pub enum Command {
     Simulate(Simulate),
     /// Show the whole program at work on drawn pictures
     Demo(Demo),
+    /// Measure each stage, the whole pipeline, and how near it comes to what the machine can give
+    Bench(Bench),
+    /// The camera of a benchmark, a process of its own
+    #[command(hide = true)]
+    BenchCamera(BenchCamera),
     /// Check engine, model, database and camera, and say what to do about each
     Doctor(Doctor),
     /// Install or find the inference engine's library
@@ -353,6 +358,65 @@ pub struct Demo {
     pub scene: Scene,
     #[command(flatten)]
     pub inference: Inference,
+}
+
+/// `celaje bench`.
+#[derive(Clone, Debug, Args)]
+pub struct Bench {
+    /// Folder of pictures to measure with, at most 400 of them [default: drawn ones]
+    #[arg(long, value_name = "FOLDER", env = "CELAJE_DIR")]
+    pub dir: Option<PathBuf>,
+    /// Size of drawn pictures
+    #[arg(long, value_name = "WxH", env = "CELAJE_SIZE", default_value = "480x450", value_parser = values::size)]
+    pub size: (u32, u32),
+    /// What the camera of drawn pictures looks at
+    #[arg(
+        long,
+        value_name = "SCENE",
+        env = "CELAJE_SCENE",
+        default_value = "fisheye"
+    )]
+    pub scene: Scene,
+    /// Pictures in a round
+    #[arg(long, value_name = "N", env = "CELAJE_COUNT", default_value_t = 1000, value_parser = whole(16..=100_000_usize))]
+    pub count: usize,
+    /// Rounds; the middle one counts
+    #[arg(long, value_name = "N", env = "CELAJE_ROUNDS", default_value_t = 3, value_parser = whole(1..=99_usize))]
+    pub rounds: usize,
+    /// Milliseconds before each answer of the camera
+    #[arg(long, value_name = "MS", env = "CELAJE_LATENCY", default_value_t = 0.0, value_parser = number(0.0..=60_000.0))]
+    pub latency: f64,
+    /// Megabits a second that the line to the camera carries [default: as many as go through]
+    #[arg(long, value_name = "MBIT", env = "CELAJE_BANDWIDTH", value_parser = number(0.01..=100_000.0))]
+    pub bandwidth: Option<f64>,
+    /// Requests in flight to the camera, always as many [default: their number adapts]
+    #[arg(long, value_name = "N", env = "CELAJE_CONCURRENCY", value_parser = whole(settings::CONCURRENCY))]
+    pub concurrency: Option<usize>,
+    /// Pictures in a full batch [default: what a measurement finds]
+    #[arg(long, value_name = "N", env = "CELAJE_BATCH", value_parser = whole(settings::BATCH))]
+    pub batch: Option<usize>,
+    #[command(flatten)]
+    pub inference: Inference,
+    /// One JSON object instead of text
+    #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+    pub json: bool,
+    /// Draw the figures into this PNG file
+    #[arg(long, value_name = "FILE", env = "CELAJE_BENCH_PLOT")]
+    pub plot: Option<PathBuf>,
+}
+
+/// `celaje bench-camera`.
+#[derive(Clone, Debug, Args)]
+pub struct BenchCamera {
+    /// Folder of the pictures
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Milliseconds before each answer
+    #[arg(long, value_name = "MS", default_value_t = 0.0, value_parser = number(0.0..=60_000.0))]
+    pub latency: f64,
+    /// Megabits a second
+    #[arg(long, value_name = "MBIT", value_parser = number(0.01..=100_000.0))]
+    pub bandwidth: Option<f64>,
 }
 
 /// `celaje doctor`.

@@ -30,6 +30,14 @@ const COMMANDS: &[(&str, &str)] = &[
         "Muestra el programa entero en acción con imágenes dibujadas",
     ),
     (
+        "bench",
+        "Mide cada etapa, toda la cadena y cuánto se acerca a lo que la máquina puede dar",
+    ),
+    (
+        "bench-camera",
+        "La cámara de una prueba, en un proceso propio",
+    ),
+    (
         "doctor",
         "Revisa motor, modelo, base de datos y cámara, y dice qué hacer con cada uno",
     ),
@@ -180,6 +188,28 @@ const ARGS: &[(&str, &str)] = &[
         "hasta",
         "Último minuto, incluido: AAAA-MM-DDTHH:MM, o una fecha por su último minuto",
     ),
+    (
+        "bench.dir",
+        "Carpeta de imágenes con que medir, a lo sumo 400 [por omisión: dibujadas]",
+    ),
+    ("bench.size", "Tamaño de las imágenes dibujadas"),
+    (
+        "bench.scene",
+        "Qué mira la cámara de las imágenes dibujadas",
+    ),
+    ("count", "Imágenes de una ronda"),
+    ("rounds", "Rondas; cuenta la del medio"),
+    (
+        "latency",
+        "Milisegundos antes de cada respuesta de la cámara",
+    ),
+    (
+        "bandwidth",
+        "Megabits por segundo que lleva la línea a la cámara [por omisión: los que pasen]",
+    ),
+    ("bench.json", "Escribe un objeto JSON en vez de texto"),
+    ("bench.plot", "Dibuja las cifras en este archivo PNG"),
+    ("folder", "Carpeta de las imágenes"),
     (
         "dir",
         "Toma las imágenes de esta carpeta en vez de la cámara",

@@ -1,6 +1,7 @@
 //! One file a subcommand: each takes its options, does its work, and gives an exit status.
 
 pub mod backfill;
+pub mod bench;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
@@ -16,6 +17,7 @@ pub mod version;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Datelike;
 use clap::CommandFactory;
@@ -78,6 +80,28 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
             })
             .await
         }
+        Command::Bench(args) => {
+            let flags = Layer {
+                concurrency: args.concurrency,
+                batch: args.batch,
+                ..args.inference.layer()
+            };
+            bench::run(bench::BenchOptions {
+                settings: settle(flags, config)?,
+                dir: args.dir,
+                size: args.size,
+                scene: args.scene,
+                count: args.count,
+                rounds: args.rounds,
+                line: line(args.latency, args.bandwidth),
+                json: args.json,
+                plot: args.plot,
+            })
+            .await
+        }
+        Command::BenchCamera(args) => {
+            bench::server::serve(args.folder, line(args.latency, args.bandwidth)).await
+        }
         Command::Doctor(args) => doctor::run(settle(args.work.layer(), config)?, args.json).await,
         Command::Runtime(args) => runtime(args.action, config),
         Command::Completions(args) => {
@@ -87,6 +111,14 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
             output::line(String::from_utf8_lossy(&script).trim_end())?;
             Ok(0)
         }
+    }
+}
+
+/// The line to the camera of a benchmark; milliseconds and megabits a second.
+fn line(latency: f64, bandwidth: Option<f64>) -> bench::server::Line {
+    bench::server::Line {
+        latency: Duration::from_secs_f64(latency / 1000.0),
+        bytes_per_s: bandwidth.map(|rate| rate * 1e6 / 8.0),
     }
 }
 

@@ -40,6 +40,13 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     written
 }
 
+/// Says on a terminal, on stderr, how far something is.
+pub fn progress(text: impl Display) {
+    if std::io::stderr().is_terminal() {
+        note(text);
+    }
+}
+
 /// Says on a terminal, on stderr, what runs: `auto` leaves the engine open.
 pub fn tell_engine(model: &str, engine: &str) {
     if std::io::stderr().is_terminal() {

@@ -103,20 +103,71 @@ impl fmt::Debug for Decoded {
 /// # Errors
 /// When the bytes are not a whole, undamaged picture of a usable size.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, PictureError> {
+    decode_shrunk(bytes, limits, Vec::new(), |_, _| 1).map(|shrunk| shrunk.pixels)
+}
+
+/// A picture that may have been decoded at a part of its size.
+pub(super) struct Shrunk {
+    /// What was decoded.
+    pub(super) pixels: Decoded,
+    /// Width and height of the picture itself.
+    pub(super) of: (u32, u32),
+}
+
+/// As [`decode`], into the memory of `room`. A JPEG may be decoded at a part of its width and height:
+/// one in `shrink(width, height)`, a power of two up to 8, which the feature `turbojpeg` makes use
+/// of.
+///
+/// # Errors
+/// As [`decode`].
+pub(super) fn decode_shrunk(
+    bytes: &[u8],
+    limits: &Limits,
+    room: Vec<u8>,
+    shrink: impl Fn(u32, u32) -> u32,
+) -> Result<Shrunk, PictureError> {
     let container = Container::identify(bytes)?;
     let walked = container.walk(bytes)?;
     let Walked { width, height, .. } = walked;
     check_size(width, height, limits)?;
-    let decoded = match container {
-        Container::Jpeg => decode_jpeg(bytes, walked)?,
+    let of = (width, height);
+    let pixels = match container {
+        Container::Jpeg => {
+            enough_data(walked)?;
+            // A progressive one may hold more scans than are worth anybody's time.
+            let shrink = if walked.progressive {
+                1
+            } else {
+                shrink(width, height)
+            };
+            match quickly(bytes, of, shrink, room) {
+                Ok(pixels) => return Ok(Shrunk { pixels, of }),
+                Err(room) => decode_jpeg(bytes, walked, room)?,
+            }
+        }
         Container::Png => decode_png(bytes, limits)?,
     };
-    if (decoded.width, decoded.height) != (width, height) {
+    if (pixels.width, pixels.height) != of {
         return Err(PictureError::Corrupt(
             "it says two different sizes".to_owned(),
         ));
     }
-    Ok(decoded)
+    Ok(Shrunk { pixels, of })
+}
+
+/// Decodes a JPEG at one in `shrink` of its size, where that is built in; otherwise, or where
+/// anything about the picture is doubtful, hands the memory back, and the strict decoder decides.
+#[cfg(feature = "turbojpeg")]
+fn quickly(bytes: &[u8], of: (u32, u32), shrink: u32, room: Vec<u8>) -> Result<Decoded, Vec<u8>> {
+    match shrink {
+        2 | 4 | 8 => super::turbo::decode(bytes, of, shrink, room),
+        _ => Err(room),
+    }
+}
+
+#[cfg(not(feature = "turbojpeg"))]
+fn quickly(_: &[u8], _: (u32, u32), _: u32, room: Vec<u8>) -> Result<Decoded, Vec<u8>> {
+    Err(room)
 }
 
 fn check_size(width: u32, height: u32, limits: &Limits) -> Result<(), PictureError> {
@@ -135,8 +186,7 @@ fn check_size(width: u32, height: u32, limits: &Limits) -> Result<(), PictureErr
     Ok(())
 }
 
-fn decode_jpeg(bytes: &[u8], walked: Walked) -> Result<Decoded, PictureError> {
-    let corrupt = |error: zune_jpeg::errors::DecodeErrors| PictureError::Corrupt(error.to_string());
+fn enough_data(walked: Walked) -> Result<(), PictureError> {
     // Each block of 8×8 pixels takes a bit at least.
     let blocks = u64::from(walked.width.div_ceil(8)) * u64::from(walked.height.div_ceil(8));
     if walked.data * 8 < blocks {
@@ -145,6 +195,11 @@ fn decode_jpeg(bytes: &[u8], walked: Walked) -> Result<Decoded, PictureError> {
             walked.data, walked.width, walked.height
         )));
     }
+    Ok(())
+}
+
+fn decode_jpeg(bytes: &[u8], walked: Walked, room: Vec<u8>) -> Result<Decoded, PictureError> {
+    let corrupt = |error: zune_jpeg::errors::DecodeErrors| PictureError::Corrupt(error.to_string());
     // At the end marker the decoder would make up what is missing; at the end of the bytes it says
     // so. The zeros are what it reads ahead of a picture's last blocks. (A progressive picture is
     // only whole with its marker; a piece that is lost in one of its scans goes unseen.)
@@ -167,7 +222,13 @@ fn decode_jpeg(bytes: &[u8], walked: Walked) -> Result<Decoded, PictureError> {
     decoder.decode_headers().map_err(corrupt)?;
     decoder.set_options(options.set_strict_mode(true));
     let (width, height) = decoder.dimensions().unwrap_or_default();
-    let rgb = decoder.decode().map_err(corrupt)?;
+    let size = decoder
+        .output_buffer_size()
+        .ok_or_else(|| PictureError::Corrupt("its size overflows".to_owned()))?;
+    let mut rgb = room;
+    // What is left in it of another picture is written over.
+    rgb.resize(size, 0);
+    decoder.decode_into(&mut rgb).map_err(corrupt)?;
     finished(width as u64, height as u64, rgb)
 }
 

@@ -11,3 +11,5 @@ pub mod prepare;
 pub mod stats;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(feature = "turbojpeg")]
+mod turbo;

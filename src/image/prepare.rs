@@ -1,17 +1,17 @@
 //! A picture's bytes to what a network is fed.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use fast_image_resize::images::{CroppedImage, CroppedImageMut, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use sha2::{Digest, Sha256};
 
-use crate::image::decode::{Decoded, Limits, PictureError, decode};
+use crate::image::decode::{Decoded, Limits, PictureError, Shrunk, decode_shrunk};
 use crate::image::geometry::{self, Geometry, PixelRect, UnitRect};
 use crate::image::stats::PictureStats;
 use crate::model::manifest::{Filter, Input, Kind, Manifest, TensorLayout};
-use crate::station::region::Region;
+use crate::station::region::{Margins, Region};
 
 /// A picture ready for a network: small, whatever the size of the original.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,8 +101,41 @@ pub fn prepare(
     region: &Region,
     limits: &Limits,
 ) -> Result<Frame, PictureError> {
-    let decoded = decode(bytes, limits)?;
-    prepare_decoded(&decoded, sha256(bytes), manifest, region)
+    let margins = judged_region(manifest, region).margins;
+    let input = &manifest.input;
+    let shrink = |width, height| shrinkage(width, height, margins, input);
+    let Shrunk { pixels, of } = decode_shrunk(bytes, limits, ROOM.take(), shrink)?;
+    let frame = lay(&pixels, of, sha256(bytes), manifest, region);
+    if pixels.rgb.len() <= ROOM_KEPT {
+        ROOM.set(pixels.rgb);
+    }
+    frame
+}
+
+/// The memory of a picture that a thread keeps for the next one, at most: that of 2592×1944 pixels.
+const ROOM_KEPT: usize = 3 * 2592 * 1944;
+
+thread_local! {
+    /// The memory of the picture before.
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// By how much a picture may be shrunk while it is decoded: what is taken of it stays twice as large
+/// as the network's input, so that the filter has something to work on.
+fn shrinkage(width: u32, height: u32, margins: Margins, input: &Input) -> u32 {
+    if input.filter == Filter::Nearest {
+        return 1;
+    }
+    let taken = geometry::crop(width, height, margins);
+    let size = (input.width, input.height);
+    let content = geometry::content((taken.width, taken.height), size, input.fit);
+    let room = (taken.width / (2 * content.width)).min(taken.height / (2 * content.height));
+    match room {
+        8.. => 8,
+        4..8 => 4,
+        2..4 => 2,
+        _ => 1,
+    }
 }
 
 /// As [`prepare`], for a picture that has been decoded; `sha256` is that of its bytes.
@@ -115,13 +148,25 @@ pub fn prepare_decoded(
     manifest: &Manifest,
     region: &Region,
 ) -> Result<Frame, PictureError> {
+    let of = (picture.width, picture.height);
+    lay(picture, of, sha256, manifest, region)
+}
+
+/// Lays `picture`, which was `width` × `height` pixels large before it was shrunk, into the input.
+fn lay(
+    picture: &Decoded,
+    (width, height): (u32, u32),
+    sha256: String,
+    manifest: &Manifest,
+    region: &Region,
+) -> Result<Frame, PictureError> {
     let input = &manifest.input;
     let region = judged_region(manifest, region);
-    let (width, height) = (picture.width, picture.height);
     let taken = geometry::crop(width, height, region.margins);
     let size = (input.width, input.height);
     let content = geometry::content((taken.width, taken.height), size, input.fit);
-    let pixels = resize(picture, taken, size, content, input.filter)
+    let part = geometry::crop(picture.width, picture.height, region.margins);
+    let pixels = resize(picture, part, size, content, input.filter)
         .map_err(|error| PictureError::Corrupt(error.to_string()))?;
     let unit = |n: u32, of: u32| f64::from(n) / f64::from(of);
     let stats = PictureStats::of(&pixels, size.0, content);

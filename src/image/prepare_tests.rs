@@ -1,5 +1,5 @@
 use super::*;
-use crate::image::testing::{draw, fixture, mean_difference, png, shared_data, sky};
+use crate::image::testing::{draw, fixture, jpeg, mean_difference, png, shared_data, sky};
 use crate::model::manifest::Fit;
 use crate::station::region::Margins;
 use std::process::Command;
@@ -237,4 +237,50 @@ fn resizing_is_that_of_the_training() {
     let weighted: u64 = places.map(|(v, place)| u64::from(*v) * place).sum();
     assert_eq!((sum, weighted), (116_372, 53_139_521));
     assert_eq!(frame.pixel(9, 7), [190, 188, 41]);
+}
+
+#[test]
+fn the_picture_before_leaves_no_trace() {
+    let manifest = manifest("segmentation", 192, 192);
+    let pictures = [sky(1280, 960), sky(480, 450), sky(640, 480), sky(1280, 960)];
+    for (n, picture) in pictures.iter().enumerate() {
+        let bytes = jpeg(picture);
+        let at_once = prepare(&bytes, &manifest, &bottom(0.2), &Limits::default()).unwrap();
+        let plain = crate::image::decode::decode(&bytes, &Limits::default()).unwrap();
+        let plain = prepare_decoded(&plain, sha256(&bytes), &manifest, &bottom(0.2)).unwrap();
+        assert_eq!(at_once.geometry, plain.geometry);
+        let off = mean_difference(&at_once.pixels, &plain.pixels);
+        // A picture that is shrunk while it is decoded (feature turbojpeg) is not the same to the bit.
+        let allowed = if cfg!(feature = "turbojpeg") {
+            1.0
+        } else {
+            0.0
+        };
+        assert!(off <= allowed, "{n}: {off}");
+    }
+}
+
+#[test]
+fn as_much_is_left_as_the_filter_needs() {
+    let input = |side| manifest("segmentation", side, side).input;
+    let none = Margins::default();
+    for (size, side, shrink) in [
+        ((480, 450), 192, 1),
+        ((767, 575), 192, 1),
+        ((768, 576), 192, 2),
+        ((1280, 960), 192, 2),
+        ((1536, 1152), 192, 4),
+        ((2592, 1944), 224, 4),
+        ((4000, 3000), 192, 8),
+        ((20, 4000), 192, 8),
+    ] {
+        assert_eq!(
+            shrinkage(size.0, size.1, none, &input(side)),
+            shrink,
+            "{size:?}"
+        );
+    }
+    let cut = Margins { left: 0.5, ..none };
+    assert_eq!(shrinkage(1280, 960, cut, &input(192)), 2);
+    assert_eq!(shrinkage(1280, 640, cut, &input(192)), 1);
 }

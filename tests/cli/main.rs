@@ -8,6 +8,7 @@
 mod support;
 
 mod backfill;
+mod bench;
 mod doctor;
 mod environment;
 mod evaluate;

@@ -1,0 +1,54 @@
+//! Large pictures through libjpeg-turbo at a part of their size: the same oktas as without it.
+#![cfg(feature = "turbojpeg")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
+
+use celaje::image::decode::{Limits, decode};
+use celaje::image::prepare::{Frame, prepare, prepare_decoded};
+use celaje::model::reading::{if_sky, run_batch};
+use celaje::model::rten::Rten;
+use celaje::model::source::Model;
+use celaje::pipeline::slot::{Slot, Zone};
+use celaje::simulate::options::SimulateOptions;
+use celaje::simulate::{Scene, Studio};
+use celaje::sky::okta::Okta;
+use celaje::station::region::Region;
+
+#[test]
+fn shrinking_while_decoding_changes_no_okta() {
+    let model = Model::bundled().unwrap();
+    let mut session = Rten::new(&model).unwrap().open(1).unwrap();
+    let zone: Zone = "-03:00".parse().unwrap();
+    let (mut compared, mut shrunk) = (0, 0);
+    for (scene, size) in [
+        (Scene::Fisheye, (960, 960)),
+        (Scene::Landscape, (1280, 960)),
+    ] {
+        let options = SimulateOptions {
+            scene,
+            size,
+            ..SimulateOptions::default()
+        };
+        let studio = Studio::new(options.spec());
+        for hour in 0..12 {
+            let name = format!("2024-0301{:02}12.jpg", 2 * hour);
+            let slot = Slot::at(Slot::parse_file_name(&name).unwrap(), zone).unwrap();
+            let bytes = studio.draw(slot).unwrap().jpeg;
+            let (manifest, region) = (&model.manifest, Region::whole());
+            let quick = prepare(&bytes, manifest, &region, &Limits::default()).unwrap();
+            let plain = decode(&bytes, &Limits::default()).unwrap();
+            let plain = prepare_decoded(&plain, quick.sha256.clone(), manifest, &region).unwrap();
+            shrunk += u32::from(quick.pixels != plain.pixels);
+            let mut okta = |frame: &Frame| {
+                let mut buffer = Vec::new();
+                let readings =
+                    run_batch(session.as_mut(), manifest, &[frame], &region, &mut buffer);
+                let reading = if_sky(readings.unwrap().remove(0)).unwrap();
+                reading.map(|reading| Okta::from_fraction(reading.cloud_fraction.unwrap()))
+            };
+            assert_eq!(okta(&quick), okta(&plain), "{name}, {size:?}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 24);
+    assert!(shrunk > 12, "the quick way was hardly ever taken: {shrunk}");
+}

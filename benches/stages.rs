@@ -11,6 +11,8 @@
     reason = "a benchmark that cannot be set up has nothing better to do than to stop"
 )]
 
+#[path = "stages/flow.rs"]
+mod flow;
 #[path = "stages/pictures.rs"]
 mod pictures;
 #[path = "stages/reading.rs"]
@@ -207,6 +209,9 @@ criterion_group!(
     readings,
     inference,
     oktas,
+    flow::credits,
+    flow::batches,
+    flow::windows,
     record::commits,
     record::plans
 );

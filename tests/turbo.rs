@@ -4,6 +4,7 @@
 
 use celaje::image::decode::{Limits, decode};
 use celaje::image::prepare::{Frame, prepare, prepare_decoded};
+use celaje::model::backend::Engine;
 use celaje::model::reading::{if_sky, run_batch};
 use celaje::model::rten::Rten;
 use celaje::model::source::Model;

@@ -109,8 +109,8 @@ pub fn draw(what: &Throughput<'_>) -> String {
         &mut svg,
         y,
         &tell(say!(
-            "Milliseconds that a picture waits before",
-            "Milisegundos que una imagen espera antes de"
+            "Milliseconds that a picture waits for",
+            "Milisegundos que una imagen espera en la cola de"
         )),
         what.waits,
         1,

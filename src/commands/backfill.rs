@@ -115,7 +115,7 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
         tell_none(&recorded.report, folder.as_deref(), &address);
     }
     if stats {
-        output::note(&recorded.flow);
+        output::note(recorded.flow);
     }
     if !(json && quiet) {
         output::line(&recorded.report.end.ledger)?;

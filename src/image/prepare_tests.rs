@@ -262,7 +262,10 @@ fn the_picture_before_leaves_no_trace() {
 
 #[test]
 fn as_much_is_left_as_the_filter_needs() {
-    let input = |side| manifest("segmentation", side, side).input;
+    let input = |side| Input {
+        fit: Fit::Letterbox,
+        ..manifest("segmentation", side, side).input
+    };
     let none = Margins::default();
     for (size, side, shrink) in [
         ((480, 450), 192, 1),

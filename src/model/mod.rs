@@ -19,6 +19,7 @@ mod logistic;
 mod look;
 pub mod manifest;
 pub mod onnxruntime;
+mod pinned;
 pub mod reading;
 pub mod rten;
 pub mod search;

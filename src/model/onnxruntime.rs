@@ -11,6 +11,7 @@ use crate::model::backend::{Backend, BackendError, Engine, InputBatch, OutputBat
 use crate::model::batch::in_pieces;
 use crate::model::choose::Device;
 use crate::model::library::{Library, first_line};
+use crate::model::pinned::Pinned;
 use crate::model::source::Model;
 use crate::say;
 
@@ -121,6 +122,11 @@ impl Engine for OnnxRuntime {
         Ok(Box::new(OnnxSession {
             session,
             fixed_batch: self.fixed_batch,
+            memory: if self.cuda {
+                Memory::Unknown
+            } else {
+                Memory::Plain
+            },
         }))
     }
 
@@ -141,12 +147,51 @@ impl Engine for OnnxRuntime {
 struct OnnxSession {
     session: Session,
     fixed_batch: Option<usize>,
+    memory: Memory,
+}
+
+/// Where the numbers of a batch lie.
+enum Memory {
+    /// In the program's own.
+    Plain,
+    /// On a card's doorstep, once a first batch has shown that there is such a place.
+    Unknown,
+    /// There.
+    Pinned(Box<Pinned>),
+}
+
+impl OnnxSession {
+    fn run_piece(
+        session: &mut Session,
+        memory: &mut Memory,
+        piece: InputBatch<'_>,
+    ) -> ort::Result<OutputBatch> {
+        if let Memory::Unknown = memory {
+            *memory = match Pinned::new(session, piece.shape) {
+                Ok(pinned) => Memory::Pinned(Box::new(pinned)),
+                Err(error) => {
+                    tracing::debug!(%error, "no page-locked memory: batches are copied twice");
+                    Memory::Plain
+                }
+            };
+        }
+        match memory {
+            Memory::Pinned(pinned) => pinned.run(session, piece),
+            _ => run(session, piece),
+        }
+    }
 }
 
 impl Backend for OnnxSession {
     fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
-        in_pieces(self.fixed_batch, input, |piece| {
-            run(&mut self.session, piece).map_err(|error| BackendError::Run(brief(&error)))
+        let Self {
+            session,
+            fixed_batch,
+            memory,
+        } = self;
+        in_pieces(*fixed_batch, input, |piece| {
+            Self::run_piece(session, memory, piece)
+                .map_err(|error| BackendError::Run(brief(&error)))
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::chart::{png, throughput};
 use crate::commands::bench::report::Report;
 use crate::commands::output;
 use crate::error::{Failure, Result};
+use crate::pipeline::flow::Stage;
 use crate::say;
 use crate::text::Lang;
 
@@ -51,7 +52,11 @@ pub fn write(report: &Report, path: &Path) -> Result<()> {
         .iter()
         .map(|stage| Part {
             name: stage.stage.name().to_string(),
-            value: stage.wait_ms(),
+            // The batch queue does nothing but have pictures wait.
+            value: match stage.stage {
+                Stage::Batch => stage.wait_ms() + stage.work_ms(),
+                _ => stage.wait_ms(),
+            },
         })
         .collect();
     let subject = &report.subject;

@@ -10,7 +10,7 @@ def prepare(a):
     if a.simulator:
         simulated.fetch(a.simulator, a.simulated, a.each)
         folders.append(a.simulated)
-    samples = data.prepare(folders, a.size, a.out)
+    samples = data.prepare(folders, a.size, a.out, a.program or a.simulator)
     counts = {}
     for sample in samples:
         counts.setdefault(sample.group, {}).setdefault(sample.part, 0)
@@ -236,6 +236,7 @@ def parser():
     p.add_argument("--out", default="cache", help="folder of the cache")
     p.add_argument("--size", type=int, default=192, help="side of the network's input, pixels")
     p.add_argument("--simulator", help="the program celaje: have it draw pictures too")
+    p.add_argument("--program", help="the program celaje: take its own inputs [default: --simulator]")
     p.add_argument("--simulated", default="simulated", help="folder for the drawn pictures")
     p.add_argument("--each", type=int, default=24, help="drawn pictures a scene and seed")
 

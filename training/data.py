@@ -15,6 +15,8 @@ border, and the simulator's, are background; others (the sun's disc) are undefin
 import csv
 import json
 import re
+import subprocess
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -179,13 +181,31 @@ def share(coded, size, rectangle):
     return cells
 
 
-def prepare(folders, size, out, log=print):
+def fed(program, paths, size, folder, at_once=500):
+    """What `program` (celaje) feeds its network for each of `paths`: size × size × 3 uint8 each, in
+    their order; None where it reads none, or in another size."""
+    frames = []
+    for start in range(0, len(paths), at_once):
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            command = [program, "predict", "--json", "--frames", place, *paths[start : start + at_once]]
+            lines = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+            for line in lines:
+                frame = json.loads(line).get("frame")
+                pixels = np.asarray(Image.open(frame).convert("RGB")) if frame else None
+                frames.append(pixels if pixels is not None and pixels.shape[:2] == (size, size) else None)
+    if len(frames) != len(paths):
+        raise SystemExit(f"{program} read {len(frames)} of {len(paths)} pictures")
+    return frames
+
+
+def prepare(folders, size, out, program=None, log=print):
     """Writes the cache of `folders` for a square input of `size` into `out`.
 
     inputs.npy: n × size × size × 3, exactly what the network is fed (letterbox); cells.npy: the
     masks at that size, each cell what most of it is. views.npy and masks.npy: pictures and masks at
     1.5 times the size, for training; index.json: the samples; <part>.csv: the labels of each part,
-    for `celaje evaluate`.
+    for `celaje evaluate`. With `program` (celaje) the inputs are the program's own: of a JPEG its
+    decoder and Pillow's differ by one in a value of a hundred.
     """
     samples = [sample for folder in folders for sample in read(folder)]
     out = Path(out)
@@ -196,9 +216,14 @@ def prepare(folders, size, out, log=print):
     masks = np.zeros((len(samples), large, large), np.uint8)
     cells = np.zeros((len(samples), size, size), np.uint8)
     rows = []
+    own = fed(program, [s.path for s in samples], size, out) if program else [None] * len(samples)
+    if program and any(frame is None for frame in own):
+        log(f"{sum(frame is None for frame in own)} pictures are decoded by Pillow")
     for i, sample in enumerate(samples):
         image = decode(sample.path)
         inputs[i], content = lay(image, (size, size), "letterbox")
+        if own[i] is not None:
+            inputs[i] = own[i]
         views[i], (left, top, w, h) = lay(image, (large, large), "letterbox")
         masks[i, top : top + h, left : left + w] = UNDEFINED
         cells[i, content[1] : content[1] + content[3], content[0] : content[0] + content[2]] = UNDEFINED

@@ -241,6 +241,9 @@ pub struct Predict {
     /// Write pictures with the mask laid over them into this folder
     #[arg(long, value_name = "DIR", env = "CELAJE_OVERLAY")]
     pub overlay: Option<PathBuf>,
+    /// Write what the network is fed, cut and resized, into this folder as PNG
+    #[arg(long, value_name = "DIR", env = "CELAJE_FRAMES")]
+    pub frames: Option<PathBuf>,
     /// Judge this station's region of interest instead of the whole picture
     #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
     pub station: Option<String>,

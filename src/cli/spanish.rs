@@ -235,6 +235,10 @@ const ARGS: &[(&str, &str)] = &[
     ),
     ("paths", "Archivos de imagen, o carpetas con ellos"),
     (
+        "frames",
+        "Escribe en esta carpeta, como PNG, lo que recibe la red: recortado y reducido",
+    ),
+    (
         "overlay",
         "Escribe en esta carpeta imágenes con la máscara encima",
     ),

@@ -216,6 +216,7 @@ fn predict(args: cli::Predict, config: Option<&Path>) -> Result<u8> {
         inputs: args.paths,
         json: args.json,
         overlay: args.overlay,
+        frames: args.frames,
         region: if region_wanted {
             settings.station.region
         } else {

@@ -120,13 +120,25 @@ pub fn png(
     classes: &ClassMap,
     geometry: &Geometry,
 ) -> Result<Vec<u8>, png::EncodingError> {
+    encode(
+        picture.width,
+        picture.height,
+        &draw(picture, classes, geometry),
+    )
+}
+
+/// RGB pixels as a PNG.
+///
+/// # Errors
+/// When they do not fill the size.
+pub fn encode(width: u32, height: u32, rgb: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, picture.width, picture.height);
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Fast);
     let mut writer = encoder.write_header()?;
-    writer.write_image_data(&draw(picture, classes, geometry))?;
+    writer.write_image_data(rgb)?;
     writer.finish()?;
     Ok(bytes)
 }

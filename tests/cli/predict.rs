@@ -65,6 +65,19 @@ fn an_object_for_each_picture_and_status_1_when_one_cannot_be_read() {
 }
 
 #[test]
+fn frames_are_what_the_network_is_fed() {
+    let home = home();
+    let told = predict(&home, &["--frames", "out/frames", "--json", "sky"]);
+    assert_eq!(told.status, 0, "{told:?}");
+    assert_eq!(told.out.lines().count(), 2);
+    for line in told.out.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let frame = image::open(home.path(line["frame"].as_str().unwrap())).unwrap();
+        assert_eq!((frame.width(), frame.height()), (192, 192));
+    }
+}
+
+#[test]
 fn overlays_are_pictures_of_the_pictures_size() {
     let home = home();
     let told = predict(&home, &["--overlay", "out/masks", "sky"]);

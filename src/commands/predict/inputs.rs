@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// How the names of overlays end; a walk leaves such files out.
 pub const OVERLAY_SUFFIX: &str = ".overlay.png";
+/// How the names of frames end; a walk leaves such files out too.
+pub const FRAME_SUFFIX: &str = ".frame.png";
 
 /// Extensions of pictures, in lower case.
 const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
@@ -77,7 +79,7 @@ fn is_picture(path: &Path) -> bool {
         .extension()
         .map(|extension| extension.to_string_lossy().to_lowercase());
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
-        && !name.is_some_and(|name| name.ends_with(OVERLAY_SUFFIX))
+        && !name.is_some_and(|name| name.ends_with(OVERLAY_SUFFIX) || name.ends_with(FRAME_SUFFIX))
 }
 
 #[cfg(test)]

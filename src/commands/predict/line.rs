@@ -20,6 +20,7 @@ pub(super) struct Answer {
 pub(super) struct Seen {
     pub(super) verdict: Verdict,
     pub(super) overlay: Option<PathBuf>,
+    pub(super) frame: Option<PathBuf>,
 }
 
 impl Answer {
@@ -53,7 +54,11 @@ impl Answer {
     pub(super) fn json(&self) -> String {
         let path = self.path.to_string_lossy();
         let line = match &self.result {
-            Ok(Seen { verdict, overlay }) => serde_json::to_string(&SeenLine {
+            Ok(Seen {
+                verdict,
+                overlay,
+                frame,
+            }) => serde_json::to_string(&SeenLine {
                 path,
                 octas: verdict.cover.code(),
                 cloud_fraction: verdict.cloud_fraction.map(rounded),
@@ -61,6 +66,7 @@ impl Answer {
                 category: verdict.cover.category(),
                 quality: verdict.quality.to_string(),
                 overlay: overlay.as_deref().map(Path::to_string_lossy),
+                frame: frame.as_deref().map(Path::to_string_lossy),
             }),
             Err(Trouble { reason, detail }) => serde_json::to_string(&TroubleLine {
                 path,
@@ -84,6 +90,8 @@ struct SeenLine<'a> {
     quality: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     overlay: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame: Option<Cow<'a, str>>,
 }
 
 /// A picture that was not, as JSON.
@@ -125,6 +133,7 @@ mod tests {
         let seen = Seen {
             verdict,
             overlay: None,
+            frame: None,
         };
         Answer {
             path: "a\tb.jpg".into(),

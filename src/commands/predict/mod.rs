@@ -24,8 +24,8 @@ use crate::model::manifest::{Kind, Manifest};
 use crate::say;
 use crate::station::region::Region;
 
-pub use inputs::OVERLAY_SUFFIX;
 pub(super) use inputs::Pictures;
+pub use inputs::{FRAME_SUFFIX, OVERLAY_SUFFIX};
 use line::{Answer, Seen};
 pub(super) use work::{Judged, Trouble, Worker, read};
 
@@ -41,6 +41,8 @@ pub struct PredictOptions {
     pub json: bool,
     /// Folder for a PNG of each picture with the mask over it; it is made when it is missing.
     pub overlay: Option<PathBuf>,
+    /// Folder for what the network is fed.
+    pub frames: Option<PathBuf>,
     /// The part of the pictures that is judged.
     pub region: Region,
     /// Threads; 0 means one a core.
@@ -55,6 +57,7 @@ impl Default for PredictOptions {
             inputs: Vec::new(),
             json: false,
             overlay: None,
+            frames: None,
             region: Region::whole(),
             threads: 0,
             limits: Limits::default(),
@@ -82,6 +85,7 @@ impl PredictSummary {
 struct Job {
     path: PathBuf,
     overlay: Option<PathBuf>,
+    frame: Option<PathBuf>,
 }
 
 /// Reads the pictures and writes a line about each to `out`.
@@ -102,6 +106,9 @@ pub fn run(
 ) -> Result<PredictSummary> {
     check_inputs(&options.inputs)?;
     prepare_overlay(options.overlay.as_deref(), manifest)?;
+    if let Some(folder) = &options.frames {
+        make_folder(folder, "--frames")?;
+    }
     let workers = workers(
         options.threads,
         &options.region,
@@ -111,11 +118,15 @@ pub fn run(
     )?;
     let mut names = Names::default();
     let jobs = Pictures::new(&options.inputs).map(|path| {
-        let overlay = options
-            .overlay
-            .as_ref()
-            .map(|folder| folder.join(names.unique(&path)));
-        Job { path, overlay }
+        let mut place = |folder: &Option<PathBuf>, suffix| {
+            let folder = folder.as_ref()?;
+            Some(folder.join(names.unique(&path, suffix)))
+        };
+        Job {
+            overlay: place(&options.overlay, OVERLAY_SUFFIX),
+            frame: place(&options.frames, FRAME_SUFFIX),
+            path,
+        }
     });
     let mut summary = PredictSummary::default();
     let end = ordered::run(
@@ -178,8 +189,16 @@ pub(super) fn workers<'a>(
 }
 
 /// Reads a picture, and draws it where that is wanted.
-fn answer(worker: &mut Worker<'_>, Job { path, overlay }: Job) -> Answer {
+fn answer(worker: &mut Worker<'_>, job: Job) -> Answer {
+    let Job {
+        path,
+        overlay,
+        frame,
+    } = job;
     let result = worker.judge(&path, |judged| {
+        if let Some(target) = &frame {
+            work::write_frame(judged.frame, target)?;
+        }
         // Where the network finds no sky there is nothing to mark.
         let overlay = overlay.clone().filter(|_| judged.reading.is_some());
         if let (Some(target), Some(reading)) = (&overlay, &judged.reading) {
@@ -188,6 +207,7 @@ fn answer(worker: &mut Worker<'_>, Job { path, overlay }: Job) -> Answer {
         Ok(Seen {
             verdict: judged.verdict,
             overlay,
+            frame: frame.clone(),
         })
     });
     Answer { path, result }
@@ -246,16 +266,20 @@ fn prepare_overlay(folder: Option<&Path>, manifest: &Manifest) -> Result<()> {
             "--overlay necesita un modelo que marque cielo y nubes, y {name} juzga la imagen entera; quite --overlay"
         )));
     }
+    make_folder(folder, "--overlay")
+}
+
+fn make_folder(folder: &Path, flag: &str) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| {
         let path = folder.display();
         Failure::environment(say!(
-            "the folder {path} for --overlay cannot be made: {error}",
-            "no se puede crear la carpeta {path} para --overlay: {error}"
+            "the folder {path} for {flag} cannot be made: {error}",
+            "no se puede crear la carpeta {path} para {flag}: {error}"
         ))
     })
 }
 
-/// File names of overlays, each given once.
+/// File names, each given once.
 #[derive(Default)]
 struct Names {
     /// Hashes of lower-case names: eight bytes a picture, and a rare needless number.
@@ -264,15 +288,15 @@ struct Names {
 
 impl Names {
     /// A name from that of the picture, with a number when it is taken.
-    fn unique(&mut self, picture: &Path) -> String {
+    fn unique(&mut self, picture: &Path, suffix: &str) -> String {
         let stem = picture
             .file_stem()
             .map_or("picture".into(), |stem| stem.to_string_lossy());
         let mut number = 1;
         loop {
             let name = match number {
-                1 => format!("{stem}{OVERLAY_SUFFIX}"),
-                n => format!("{stem}-{n}{OVERLAY_SUFFIX}"),
+                1 => format!("{stem}{suffix}"),
+                n => format!("{stem}-{n}{suffix}"),
             };
             let mut hasher = DefaultHasher::new();
             name.to_lowercase().hash(&mut hasher);

@@ -145,6 +145,19 @@ pub(in crate::commands) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
     Ok(bytes)
 }
 
+/// Writes what the network is fed as a PNG.
+pub(super) fn write_frame(frame: &Frame, target: &Path) -> Result<(), Trouble> {
+    let failed = |error: &dyn std::fmt::Display| {
+        trouble(
+            MissReason::Unreadable,
+            &format!("{} cannot be written: {error}", target.display()),
+        )
+    };
+    let (width, height) = frame.geometry.input;
+    let png = overlay::encode(width, height, &frame.pixels).map_err(|error| failed(&error))?;
+    output::replace_file(target, &png).map_err(|error| failed(&error))
+}
+
 /// Writes the picture with its classes over it as a PNG; of a classification there is none.
 pub(super) fn draw(judged: &Judged<'_>, reading: &Reading, target: &Path) -> Result<(), Trouble> {
     let failed = |error: &dyn std::fmt::Display| {

@@ -282,7 +282,7 @@ def parser():
                    help="CSV files to measure on; their confidence column is filled in")
     p.add_argument("--leave-out", nargs="*", default=[], help="groups that take no part in the fit")
     p.add_argument("--out", default="calibration.json")
-    p.add_argument("--simulated", type=float, default=0.15, help="weight of drawn pictures")
+    p.add_argument("--simulated", type=float, default=0.05, help="weight of drawn pictures")
     p.add_argument("--clear", type=float, default=0.2, help="weight of the group allsky-clear")
 
     p = command("export", export, "a checkpoint to ONNX, with its manifest")

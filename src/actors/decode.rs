@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::actors::cores::{Cores, Turn};
 use crate::actors::guard::guarded;
 use crate::actors::inference::Infer;
 use crate::actors::store::{Commit, Finished};
@@ -34,6 +35,8 @@ pub struct DecodeShared {
     pub region: Region,
     /// Bounds against decompression bombs.
     pub limits: Limits,
+    /// What it computes on; none to leave that to the system.
+    pub cores: Option<Arc<Cores>>,
     /// Takes frames.
     pub inference: Recipient<Infer>,
     /// Takes misses.
@@ -56,8 +59,10 @@ impl DecodeActor {
             mut credit,
         }: Decode,
     ) {
-        credit.taken_up();
         let shared = &self.0;
+        let cores = shared.cores.as_ref();
+        let _core = cores.map(|cores| cores.take(1, Turn::Last));
+        credit.taken_up();
         match prepare(
             &picture.bytes,
             &shared.manifest,

@@ -30,7 +30,10 @@ pub struct Inference {
     policy: BatchPolicy,
     sessions: Recipient<RunBatch>,
     threads: usize,
-    idle: usize,
+    /// Batches that sessions have or that lie ready for them.
+    outstanding: usize,
+    /// Batches that may lie ready.
+    ahead: usize,
     flow: Arc<Flow>,
     /// Cores that decoders and sessions share; none when a batch waits for its deadline whatever they do.
     cores: Option<usize>,
@@ -45,7 +48,8 @@ impl Inference {
             policy,
             sessions,
             threads,
-            idle: threads,
+            outstanding: 0,
+            ahead: 0,
             flow: Arc::default(),
             cores: None,
             timer: None,
@@ -53,17 +57,19 @@ impl Inference {
     }
 
     /// Books its batches in `flow`; with `cores` that decoders and sessions share, no batch waits
-    /// while one of them has nothing to do.
+    /// while one of them has nothing to do. A full batch lies ready for each session, so that it goes
+    /// on at once.
     #[must_use]
     pub fn with_flow(mut self, flow: Arc<Flow>, cores: Option<usize>) -> Self {
         (self.flow, self.cores) = (flow, cores);
+        self.ahead = self.threads;
         self
     }
 
     /// Whether a core has nothing to do.
     fn spare(&self) -> bool {
         let decoding = usize::try_from(self.flow.working(Stage::Decode)).unwrap_or(usize::MAX);
-        let running = self.threads - self.idle;
+        let running = self.outstanding.min(self.threads);
         self.cores
             .is_some_and(|cores| decoding.saturating_add(running) < cores)
     }
@@ -84,27 +90,17 @@ impl Inference {
             ctx.cancel_future(timer);
         }
         loop {
-            let spare = self.spare();
-            match self.queue.decide(Instant::now(), self.idle, spare) {
-                Decision::Run(mut batch) => {
-                    self.idle -= 1;
-                    self.flow.batch(batch.len());
-                    for infer in &mut batch {
-                        infer.credit.goes_to(Stage::Session);
-                    }
-                    let run = self.sessions.send(RunBatch(batch));
-                    ctx.spawn(run.into_actor(self).map(|ended, me, ctx| {
-                        me.guarded(ctx, |me, ctx| {
-                            // An error means that the session's thread restarts; it is idle all
-                            // the same, and the batch's credits have gone home.
-                            if let Err(error) = ended {
-                                tracing::warn!(%error, "a batch was lost");
-                            }
-                            me.idle = (me.idle + 1).min(me.threads);
-                            me.pump(ctx);
-                        });
-                    }));
+            let idle = self.threads.saturating_sub(self.outstanding);
+            if idle == 0 {
+                let room = self.outstanding < self.threads + self.ahead;
+                match room.then(|| self.queue.take_full()).flatten() {
+                    Some(batch) => self.run(batch, ctx),
+                    None => return,
                 }
+                continue;
+            }
+            match self.queue.decide(Instant::now(), idle, self.spare()) {
+                Decision::Run(batch) => self.run(batch, ctx),
                 Decision::Wait(time) => {
                     self.timer = Some(ctx.run_later(time, |me, ctx| {
                         me.guarded(ctx, |me, ctx| {
@@ -119,6 +115,26 @@ impl Inference {
             }
         }
     }
+
+    fn run(&mut self, mut batch: Vec<Infer>, ctx: &mut Context<Self>) {
+        self.outstanding += 1;
+        self.flow.batch(batch.len());
+        for infer in &mut batch {
+            infer.credit.goes_to(Stage::Session);
+        }
+        let run = self.sessions.send(RunBatch(batch));
+        ctx.spawn(run.into_actor(self).map(|ended, me, ctx| {
+            me.guarded(ctx, |me, ctx| {
+                // An error means that the session's thread restarts; it is idle all the same, and
+                // the batch's credits have gone home.
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "a batch was lost");
+                }
+                me.outstanding = me.outstanding.saturating_sub(1);
+                me.pump(ctx);
+            });
+        }));
+    }
 }
 
 impl Actor for Inference {
@@ -129,7 +145,7 @@ impl Supervised for Inference {
     /// What was queued is dropped: its credits go home and its slots are fetched again.
     fn restarting(&mut self, _: &mut Context<Self>) {
         self.queue = BatchQueue::new(self.policy);
-        self.idle = self.threads;
+        self.outstanding = 0;
         self.timer = None;
     }
 }

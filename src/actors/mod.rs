@@ -11,6 +11,7 @@
 //! goes home from the store; mailboxes bound nothing, credits do. Each message is declared in its
 //! receiver's file. Decisions are made in [`pipeline`](crate::pipeline), not here.
 
+pub mod cores;
 pub mod decode;
 pub mod fetch;
 pub mod gather;

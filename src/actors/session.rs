@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::WeakRecipient;
 use actix::prelude::*;
 
+use crate::actors::cores::{Cores, Turn};
 use crate::actors::guard::guarded;
 use crate::actors::inference::Infer;
 use crate::actors::scheduler::Fail;
@@ -37,6 +38,8 @@ pub struct SessionShared {
     pub station: Arc<Station>,
     /// Threads that a session computes with.
     pub threads: usize,
+    /// What it computes on; none on a card, or to leave that to the system.
+    pub cores: Option<Arc<Cores>>,
     /// Takes outcomes.
     pub store: Recipient<Commit>,
     /// Told when no session can be opened; weak, since the scheduler is upstream.
@@ -62,6 +65,9 @@ impl SessionActor {
     }
 
     fn run(&mut self, mut batch: Vec<Infer>) {
+        let shared = Arc::clone(&self.shared);
+        let cores = shared.cores.as_ref();
+        let _cores = cores.map(|cores| cores.take(shared.threads, Turn::First));
         let n = batch.len();
         for infer in &mut batch {
             infer.credit.taken_up_with(n);

@@ -7,6 +7,7 @@ use actix::prelude::*;
 use chrono::{Datelike, Utc};
 use tokio_util::sync::CancellationToken;
 
+use crate::actors::cores::Cores;
 use crate::actors::decode::{DecodeActor, DecodeShared};
 use crate::actors::fetch::{Fetch, FetchItem, FetchOutlets, FetchShared};
 use crate::actors::gather::{CommitPolicy, Gather};
@@ -190,6 +191,9 @@ pub(super) fn wire(
         policy,
         ..
     } = setup;
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    // One more than there are, so that a core has work while the next thread wakes up.
+    let shared_cores = tuning.shares_cores.then(|| Arc::new(Cores::new(count + 1)));
     let store_shared = Arc::new(StoreShared {
         database: Mutex::new(database),
         mode: if policy.reprocess {
@@ -211,6 +215,7 @@ pub(super) fn wire(
         model: Arc::clone(&model),
         station: Arc::clone(&station),
         threads: tuning.session_threads,
+        cores: shared_cores.clone(),
         store: gather.clone(),
         scheduler: scheduler.downgrade().recipient(),
     });
@@ -223,9 +228,7 @@ pub(super) fn wire(
         size: tuning.batch,
         deadline: tuning.batch_deadline,
     };
-    let cores = tuning
-        .shares_cores
-        .then(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let cores = tuning.shares_cores.then_some(count);
     let inference = Supervisor::start(move |_| {
         Inference::new(batching, session.recipient(), threads).with_flow(flow, cores)
     });
@@ -234,6 +237,7 @@ pub(super) fn wire(
         manifest: Arc::new(model.manifest.clone()),
         region: station.region.clone(),
         limits: tuning.picture,
+        cores: shared_cores,
         inference: inference.recipient(),
         store: gather.clone(),
     });

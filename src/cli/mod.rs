@@ -128,7 +128,7 @@ pub struct Work {
     /// Requests that may begin in a second [default: as many as come]
     #[arg(long, value_name = "N", env = "CELAJE_MAX_RPS", value_parser = number(settings::MAX_RPS))]
     pub max_rps: Option<f64>,
-    /// Pictures in a full batch [default: what a measurement found, else 4; 64 on a card]
+    /// Pictures in a full batch [default: what a measurement found, else 1; 64 on a card]
     #[arg(long, value_name = "N", env = "CELAJE_BATCH", value_parser = whole(settings::BATCH))]
     pub batch: Option<usize>,
     /// Seconds that a whole picture may take [default: 60]
@@ -404,7 +404,7 @@ pub struct Bench {
     #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
     pub json: bool,
     /// Draw the figures into this PNG file
-    #[arg(long, value_name = "FILE", env = "CELAJE_BENCH_PLOT")]
+    #[arg(long, value_name = "FILE", env = "CELAJE_PLOT")]
     pub plot: Option<PathBuf>,
 }
 

@@ -146,7 +146,7 @@ const ARGS: &[(&str, &str)] = &[
     ),
     (
         "batch",
-        "Imágenes de un lote completo [por omisión: lo que halló una medición, si no 4; 64 en una placa]",
+        "Imágenes de un lote completo [por omisión: lo que halló una medición, si no 1; 64 en una placa]",
     ),
     (
         "timeout",

@@ -148,7 +148,7 @@ impl Model {
         )
     }
 
-    /// Name and version, such as `celaje-2 1`.
+    /// Name and version, such as `celaje-2 2`.
     pub fn label(&self) -> String {
         let Manifest { name, version, .. } = &self.manifest;
         format!("{name} {version}").trim().to_owned()

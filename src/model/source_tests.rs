@@ -15,7 +15,7 @@ const CLASSIFIER: &str = "name = \"c\"\nversion = \"2\"\nkind = \"classification
 #[test]
 fn the_bundled_models_are_whole() {
     let default = Model::resolve(None).unwrap();
-    assert_eq!(default.label(), "celaje-2 1");
+    assert_eq!(default.label(), "celaje-2 2");
     for bundled in &BUNDLED {
         let model = Model::resolve(Some(Path::new(bundled.name))).unwrap();
         assert_eq!(model.manifest.name, bundled.name);

@@ -80,8 +80,25 @@ impl<T> BatchQueue<T> {
         if idle == 0 {
             return Decision::Rest;
         }
-        if oldest.alone {
-            return Decision::Run(self.take(1));
+        let waited = now.saturating_duration_since(oldest.since);
+        let (together, complete) = self.next();
+        if complete || spare || waited >= self.policy.deadline {
+            return Decision::Run(self.take(together));
+        }
+        Decision::Wait(self.policy.deadline - waited)
+    }
+
+    /// The next batch, if nothing can join it any more: what may lie ready for a session that is still
+    /// at work.
+    pub fn take_full(&mut self) -> Option<Vec<T>> {
+        let (together, complete) = self.next();
+        complete.then(|| self.take(together))
+    }
+
+    /// How many pictures are in the next batch, and whether nothing can join it any more.
+    fn next(&self) -> (usize, bool) {
+        if self.queue.front().is_some_and(|oldest| oldest.alone) {
+            return (1, true);
         }
         let together = self
             .queue
@@ -89,13 +106,9 @@ impl<T> BatchQueue<T> {
             .take(self.policy.size)
             .take_while(|waiting| !waiting.alone)
             .count();
-        let waited = now.saturating_duration_since(oldest.since);
-        // A picture that must run alone ends the batch: nothing can join it any more.
-        let complete = together == self.policy.size || together < self.queue.len();
-        if complete || spare || waited >= self.policy.deadline {
-            return Decision::Run(self.take(together));
-        }
-        Decision::Wait(self.policy.deadline - waited)
+        // A picture that must run alone ends the batch.
+        let ended = together > 0 && together < self.queue.len();
+        (together, together == self.policy.size || ended)
     }
 
     fn take(&mut self, n: usize) -> Vec<T> {
@@ -154,6 +167,23 @@ mod tests {
         assert_eq!(queue.decide(now, 0, true), Decision::Rest);
         assert_eq!(queue.decide(now, 1, false), Decision::Wait(DEADLINE));
         assert_eq!(queue.decide(now, 1, true), Decision::Run(vec![1, 2]));
+    }
+
+    #[test]
+    fn only_what_is_complete_lies_ready() {
+        let now = Instant::now();
+        let mut queue = queue(2);
+        assert_eq!(queue.take_full(), None);
+        queue.push(1, now, false);
+        assert_eq!(queue.take_full(), None);
+        queue.push(2, now, true);
+        assert_eq!(queue.take_full(), Some(vec![1]));
+        assert_eq!(queue.take_full(), Some(vec![2]));
+        queue.push(3, now, false);
+        queue.push(4, now, false);
+        queue.push(5, now, false);
+        assert_eq!(queue.take_full(), Some(vec![3, 4]));
+        assert_eq!((queue.take_full(), queue.len()), (None, 1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How many requests may be in flight: found out by trying, without clock or network.
 //!
 //! Additive increase, multiplicative decrease (Chiu and Jain 1989), as TCP does it: the window
-//! doubles with each round of answers until the host shows that it has enough, then grows by one a
+//! trebles with each round of answers until the host shows that it has enough, then grows by one a
 //! round. It shrinks when answers fail and when they get slow, and it only grows while it is used to
 //! the full: with a host that answers quickly a few requests keep the rest of the pipeline busy, and
 //! more would be of no use to anybody.
@@ -9,7 +9,9 @@
 use std::time::{Duration, Instant};
 
 /// Requests in flight at the start: few, so that the quickest answers are those of a host at rest.
-const START: f64 = 2.0;
+const START: f64 = 4.0;
+/// By how many an answer widens the window until the host shows that it has enough.
+const STARTING: f64 = 2.0;
 /// What a window is multiplied by when an answer failed.
 const FAILED: f64 = 0.5;
 /// What it is multiplied by when answers have become slow.
@@ -39,7 +41,7 @@ pub struct Window {
     most: f64,
     /// A window of one size, whatever comes.
     fixed: bool,
-    /// Doubling still.
+    /// Trebling still.
     starting: bool,
     /// Mean latency of late, seconds.
     mean: Option<f64>,
@@ -99,7 +101,11 @@ impl Window {
                 if self.is_slow() {
                     self.shrink(SLOW, now);
                 } else if full {
-                    self.size += if self.starting { 1.0 } else { 1.0 / self.size };
+                    self.size += if self.starting {
+                        STARTING
+                    } else {
+                        1.0 / self.size
+                    };
                     self.size = self.size.min(self.most);
                 }
             }
@@ -195,8 +201,8 @@ mod tests {
     #[test]
     fn a_far_host_soon_gets_as_many_requests_as_it_takes() {
         let mut window = Window::adaptive(256);
-        let sizes = against(&mut window, 150 * MS, MS, 1000, 8);
-        assert_eq!(sizes, [4, 8, 16, 32, 64, 128, 256, 256]);
+        let sizes = against(&mut window, 150 * MS, MS, 1000, 5);
+        assert_eq!(sizes, [12, 36, 108, 256, 256]);
     }
 
     #[test]
@@ -205,14 +211,14 @@ mod tests {
         let mut window = Window::adaptive(256);
         let sizes = against(&mut window, 5 * MS, 50 * MS, 1, 60);
         let late = &sizes[40..];
-        assert!(late.iter().all(|n| *n <= 8), "{late:?}");
+        assert!(late.iter().all(|n| *n <= 12), "{late:?}");
     }
 
     #[test]
     fn failures_halve_it_once_a_round() {
         let now = Instant::now();
         let mut window = Window::adaptive(64);
-        against(&mut window, 100 * MS, MS, 1000, 7);
+        against(&mut window, 100 * MS, MS, 1000, 4);
         assert_eq!(window.size(), 64);
         let later = now + Duration::from_secs(5);
         for _ in 0..30 {
@@ -230,7 +236,7 @@ mod tests {
         for _ in 0..100 {
             window.answered(Answer::Good(MS), now, false);
         }
-        assert_eq!(window.size(), 2);
+        assert_eq!(window.size(), 4);
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl Scene {
             manifest: Arc::new(manifest),
             region: Region::whole(),
             limits: Limits::default(),
+            cores: None,
             inference: inference.recipient(),
             store: store.recipient(),
         });

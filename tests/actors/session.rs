@@ -43,6 +43,7 @@ impl Scene {
             model,
             station: Arc::new(crate::support::station("http://host/")),
             threads: 1,
+            cores: None,
             store: store.recipient(),
             scheduler: scheduler.downgrade().recipient(),
         });

@@ -25,10 +25,10 @@ fn mask(cloud: f64) -> Vec<u8> {
     bytes
 }
 
-/// Three pictures with labels in `data/`: clear, half, three quarters; the last label is wrong.
+/// Three pictures with labels in `data/`: clear, half, overcast; the last label is wrong.
 fn home() -> Home {
     let home = Home::new();
-    for (name, cloud) in [("clear", 0.0), ("half", 0.5), ("over", 0.75)] {
+    for (name, cloud) in [("clear", 0.0), ("half", 0.5), ("over", 1.0)] {
         home.write(&format!("data/{name}.jpg"), pictures::jpeg(cloud));
         home.write(&format!("data/{name}.png"), mask(cloud));
     }
@@ -48,7 +48,7 @@ fn the_figures_are_those_of_the_readings() {
     let told = evaluate(&home, &["--json", "data/labels.csv"]);
     assert_eq!((told.status, told.err.as_str()), (0, ""), "{told:?}");
     let report = told.json();
-    assert_eq!(report["model"], "celaje-2 1");
+    assert_eq!(report["model"], "celaje-2 2");
     assert_eq!(report["station"], Value::Null);
     let all = &report["all"];
     assert_eq!((&all["n"], &all["failed"]), (&3.into(), &0.into()));
@@ -61,7 +61,7 @@ fn the_figures_are_those_of_the_readings() {
     };
     assert_eq!(names("groups"), ["one", "two"]);
     assert_eq!(names("cameras"), ["a, b", "c"]);
-    // The wrong label is five oktas off.
+    // The wrong label is seven oktas off.
     assert!(
         report["groups"][1]["okta_bias"].as_f64().unwrap() > 2.0,
         "{report}"
@@ -183,7 +183,7 @@ fn its_own_rows_agree_with_it_and_others_do_not() {
     let told = evaluate(&home, &["data/labels.csv", "--against", "other.csv"]);
     assert_eq!(told.status, 1);
     assert!(
-        told.out.contains("over.jpg: 6 here, 2 there"),
+        told.out.contains("over.jpg: 8 here, 2 there"),
         "{}",
         told.out
     );
@@ -211,7 +211,7 @@ fn plots_are_pictures() {
         assert!(image::open(png).unwrap().width() > 400);
         let svg = std::fs::read_to_string(home.path(&format!("new/plots/{name}.svg"))).unwrap();
         assert!(
-            svg.starts_with("<svg") && svg.contains("celaje-2 1"),
+            svg.starts_with("<svg") && svg.contains("celaje-2 2"),
             "{svg}"
         );
     }

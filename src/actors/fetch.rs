@@ -181,30 +181,37 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
         pass = shared.gate.enter() => pass,
     };
     credit.taken_up();
-    if !host_is_up(shared).await {
-        return if shared.drain.is_cancelled() {
-            Found::Cancelled
-        } else {
-            Found::Miss(Miss {
-                slot,
-                reason: MissReason::Unreachable,
-                http_status: None,
-                attempts: 0,
-                detail: "the host cannot be reached; not asked again for this slot".to_owned(),
-                unasked: None,
-            })
-        };
-    }
-    let found = look_for(&shared.source, client, &shared.book, slot).await;
-    match &found {
-        Found::Miss(miss) if miss.reason == MissReason::Unreachable => {
-            lock(&shared.health).unreachable(Instant::now());
+    loop {
+        if !host_is_up(shared).await {
+            return if shared.drain.is_cancelled() {
+                Found::Cancelled
+            } else {
+                Found::Miss(Miss {
+                    slot,
+                    reason: MissReason::Unreachable,
+                    http_status: None,
+                    attempts: 0,
+                    detail: "the host cannot be reached; not asked again for this slot".to_owned(),
+                    unasked: None,
+                })
+            };
         }
-        Found::Miss(miss) if miss.http_status.is_none() => {}
-        Found::Miss(_) | Found::Picture(..) => lock(&shared.health).answered(),
-        Found::Cancelled => {}
+        let found = look_for(&shared.source, client, &shared.book, slot).await;
+        match &found {
+            Found::Miss(miss) if miss.reason == MissReason::Unreachable => {
+                let (mut health, now) = (lock(&shared.health), Instant::now());
+                health.unreachable(now);
+                if health.is_waited_for(now) && !shared.drain.is_cancelled() {
+                    // It was asked for while nobody knew yet; it waits with the others.
+                    continue;
+                }
+            }
+            Found::Miss(miss) if miss.http_status.is_none() => {}
+            Found::Miss(_) | Found::Picture(..) => lock(&shared.health).answered(),
+            Found::Cancelled => {}
+        }
+        return found;
     }
-    found
 }
 
 /// Waits while the host is down; false when it is given up (or the run drains).

@@ -35,6 +35,8 @@ pub struct Inference {
     /// Batches that may lie ready.
     ahead: usize,
     flow: Arc<Flow>,
+    /// Threads that a session computes with.
+    session_threads: usize,
     /// Cores that decoders and sessions share; none when a batch waits for its deadline whatever they do.
     cores: Option<usize>,
     timer: Option<SpawnHandle>,
@@ -51,6 +53,7 @@ impl Inference {
             outstanding: 0,
             ahead: 0,
             flow: Arc::default(),
+            session_threads: 1,
             cores: None,
             timer: None,
         }
@@ -60,8 +63,14 @@ impl Inference {
     /// while one of them has nothing to do. A full batch lies ready for each session, so that it goes
     /// on at once.
     #[must_use]
-    pub fn with_flow(mut self, flow: Arc<Flow>, cores: Option<usize>) -> Self {
+    pub fn with_flow(
+        mut self,
+        flow: Arc<Flow>,
+        cores: Option<usize>,
+        session_threads: usize,
+    ) -> Self {
         (self.flow, self.cores) = (flow, cores);
+        self.session_threads = session_threads;
         self.ahead = self.threads;
         self
     }
@@ -71,7 +80,7 @@ impl Inference {
         let decoding = usize::try_from(self.flow.working(Stage::Decode)).unwrap_or(usize::MAX);
         let running = self.outstanding.min(self.threads);
         self.cores
-            .is_some_and(|cores| decoding.saturating_add(running) < cores)
+            .is_some_and(|cores| decoding.saturating_add(running * self.session_threads) < cores)
     }
 
     /// Does `work`, of a message, a timer or an answer; the actor restarts where it panics.

@@ -32,6 +32,9 @@ use wiring::{Wired, clients, fetch_shared, wire};
 /// A missing picture is only settled when it was last asked for so long after its slot.
 const SETTLES_AFTER: TimeDelta = TimeDelta::hours(1);
 
+/// Files of a folder that are read at the same time, at most.
+const FOLDER_READS: usize = 16;
+
 /// What a run does with slots that the record knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunPolicy {
@@ -106,7 +109,10 @@ impl Pipeline {
         let remembered = setup.database.remembered_layouts()?;
         let drain = CancellationToken::new();
         let (progress_sender, progress) = watch::channel(Progress::default());
-        let gate = Arc::new(setup.tuning.gate());
+        let gate = Arc::new(match setup.source {
+            Source::Http(_) => setup.tuning.gate(),
+            Source::Folder(_) => Gate::of(setup.tuning.concurrency.min(FOLDER_READS)),
+        });
         let flow = Arc::new(Flow::default());
         let clients = clients(&setup, &gate, &drain)?;
         let shared = fetch_shared(&setup, remembered, Arc::clone(&gate), drain.clone());

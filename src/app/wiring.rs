@@ -230,7 +230,11 @@ pub(super) fn wire(
     };
     let cores = tuning.shares_cores.then_some(count);
     let inference = Supervisor::start(move |_| {
-        Inference::new(batching, session.recipient(), threads).with_flow(flow, cores)
+        Inference::new(batching, session.recipient(), threads).with_flow(
+            flow,
+            cores,
+            tuning.session_threads,
+        )
     });
 
     let decode_shared = Arc::new(DecodeShared {

@@ -1,7 +1,7 @@
 //! The gate before a host: how many requests are in flight, and how many begin in a second.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -11,8 +11,9 @@ use crate::pipeline::window::{Answer, Pace, Window};
 struct State {
     window: Window,
     pace: Pace,
-    in_flight: usize,
-    /// The most that were in flight at once.
+    /// Requests at the host: of the places, some are taken by slots that wait for their next try.
+    asking: usize,
+    /// The most that were there at once.
     peak: usize,
     /// Places that a window has lost while they were taken: they are not handed on.
     owed: usize,
@@ -41,7 +42,7 @@ impl Gate {
             state: Mutex::new(State {
                 window,
                 pace,
-                in_flight: 0,
+                asking: 0,
                 peak: 0,
                 owed: 0,
             }),
@@ -61,9 +62,6 @@ impl Gate {
     pub async fn enter(&self) -> Pass<'_> {
         // It is never closed; were it, nobody would have to wait.
         let place = self.places.acquire().await.ok();
-        let mut state = self.state();
-        state.in_flight += 1;
-        state.peak = state.peak.max(state.in_flight);
         Pass { gate: self, place }
     }
 
@@ -75,11 +73,19 @@ impl Gate {
         }
     }
 
+    /// A request goes to the host.
+    pub fn asks(&self) -> Asking<'_> {
+        let mut state = self.state();
+        state.asking += 1;
+        state.peak = state.peak.max(state.asking);
+        Asking(self)
+    }
+
     /// Takes note of how a request went.
-    pub fn answered(&self, answer: Answer) {
+    fn answered(&self, answer: Answer) {
         let mut state = self.state();
         let before = state.window.size();
-        let full = state.in_flight >= before;
+        let full = state.asking >= before;
         state.window.answered(answer, Instant::now(), full);
         let now = state.window.size();
         if now > before {
@@ -108,7 +114,6 @@ impl Gate {
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         let mut state = self.gate.state();
-        state.in_flight -= 1;
         if state.owed > 0 {
             state.owed -= 1;
             if let Some(place) = self.place.take() {
@@ -118,16 +123,28 @@ impl Drop for Pass<'_> {
     }
 }
 
-/// How long an answer took, as its host's window counts it: one that another place of the picture
-/// answered is as good as any.
-pub(super) fn good(since: Instant) -> Answer {
-    Answer::Good(since.elapsed().max(Duration::from_micros(1)))
+/// A request at the host; dropped, it is there no more.
+#[derive(Debug)]
+pub struct Asking<'a>(&'a Gate);
+
+impl Asking<'_> {
+    /// Takes note of how it went.
+    pub fn answered(self, answer: Answer) {
+        self.0.answered(answer);
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.state().asking -= 1;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::Arc;
+    use std::time::Duration;
 
     #[actix::test]
     async fn no_more_than_the_window_are_let_in_and_all_get_their_turn() {
@@ -136,9 +153,9 @@ mod tests {
             .map(|_| {
                 let gate = Arc::clone(&gate);
                 actix::spawn(async move {
-                    let pass = gate.enter().await;
+                    let _pass = gate.enter().await;
+                    let _asking = gate.asks();
                     tokio::time::sleep(Duration::from_millis(1)).await;
-                    drop(pass);
                 })
             })
             .collect();
@@ -146,7 +163,7 @@ mod tests {
             task.await.unwrap();
         }
         assert_eq!(gate.peak(), 3);
-        assert_eq!(gate.state().in_flight, 0);
+        assert_eq!(gate.state().asking, 0);
     }
 
     #[actix::test]
@@ -154,23 +171,24 @@ mod tests {
         let gate = Arc::new(Gate::new(Window::adaptive(64), Pace::new(None)));
         let mut passes = Vec::new();
         for _ in 0..gate.size() {
-            passes.push(gate.enter().await);
+            passes.push((gate.enter().await, gate.asks()));
         }
         let waiting = {
             let gate = Arc::clone(&gate);
             actix::spawn(async move { drop(gate.enter().await) })
         };
         tokio::task::yield_now().await;
-        gate.answered(Answer::Good(Duration::from_millis(1)));
+        let (_, asking) = passes.pop().unwrap();
+        asking.answered(Answer::Good(Duration::from_millis(1)));
         waiting.await.unwrap();
-        assert_eq!(gate.peak(), passes.len() + 1);
+        assert!(gate.size() > passes.len() + 1);
     }
 
     #[actix::test]
     async fn a_window_that_shrinks_hands_no_place_on() {
         let gate = Gate::new(Window::adaptive(64), Pace::new(None));
         for _ in 0..6 {
-            let _passes = [gate.enter().await, gate.enter().await];
+            let _asking: Vec<_> = (0..gate.size()).map(|_| gate.asks()).collect();
             gate.answered(Answer::Good(Duration::from_millis(1)));
         }
         let size = gate.size();

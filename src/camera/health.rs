@@ -63,6 +63,14 @@ impl HostHealth {
         Advice::GiveUp
     }
 
+    /// Whether the host is down and waited for at `now`.
+    pub fn is_waited_for(&self, now: Instant) -> bool {
+        self.reached
+            && self
+                .down_since
+                .is_some_and(|since| now.saturating_duration_since(since) < self.patience)
+    }
+
     /// The host answered, whatever it said.
     pub fn answered(&mut self) {
         (self.reached, self.failures, self.down_since, self.probed) = (true, 0, None, None);

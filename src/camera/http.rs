@@ -14,7 +14,7 @@ use reqwest::{Client, ClientBuilder, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
-use crate::camera::gate::{self, Gate};
+use crate::camera::gate::Gate;
 use crate::camera::health::HostHold;
 use crate::camera::{Body, Refusal, Source};
 use crate::pipeline::layout::Layout;
@@ -131,20 +131,25 @@ impl HttpClient {
         loop {
             self.out_of_hold().await?;
             self.wait_for_turn().await?;
+            if self.hold.left(Instant::now()).is_some() {
+                // It was asked for while this request waited for its turn.
+                continue;
+            }
             attempts += 1;
-            let begun = Instant::now();
+            let asking = self.gate.as_deref().map(Gate::asks);
             let answer = tokio::select! {
                 answer = self.get_once(url.clone()) => answer,
                 () = self.out_of_grace() => return Err(None),
             };
-            if let Some(gate) = &self.gate {
-                gate.answered(match &answer {
+            if let Some(asking) = asking {
+                asking.answered(match &answer {
+                    Ok((_, latency)) => Answer::Good(*latency),
                     Err(failed) if failed.is_trouble() => Answer::Bad,
-                    _ => gate::good(begun),
+                    Err(_) => Answer::Other,
                 });
             }
             let failed = match answer {
-                Ok(bytes) => return Ok(Body { bytes, attempts }),
+                Ok((bytes, _)) => return Ok(Body { bytes, attempts }),
                 Err(failed) => failed,
             };
             let asked = failed
@@ -212,7 +217,9 @@ impl HttpClient {
         tokio::time::sleep(DRAIN_GRACE).await;
     }
 
-    async fn get_once(&self, url: Url) -> Result<Bytes, Failed> {
+    /// The body, and how long it was until it began.
+    async fn get_once(&self, url: Url) -> Result<(Bytes, Duration), Failed> {
+        let begun = Instant::now();
         let response = self
             .client
             .get(url)
@@ -222,6 +229,7 @@ impl HttpClient {
         if response.status() != StatusCode::OK {
             return Err(Failed::from_status(&response));
         }
+        let latency = begun.elapsed();
         let limit = self.limits.body_limit;
         let too_large = || Failed::new(MissReason::TooLarge, format!("more than {limit} bytes"));
         let announced = response.content_length().unwrap_or(0);
@@ -236,7 +244,7 @@ impl HttpClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body.freeze())
+        Ok((body.freeze(), latency))
     }
 }
 

@@ -166,6 +166,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     let source = picture_source(dir, &settings.station.url_base)?;
     let (model, engine) = model_and_engine(&settings, notice)?;
     let opened = Database::open(&settings.db, &settings.station)?;
+    let mut database = opened.database;
     if let Some(adopted) = &opened.adopted {
         notice(&adopted_text(adopted));
     }
@@ -174,9 +175,13 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         output::tell_engine(&model_name, &engine_name);
     }
     let (model, engine) = (Arc::new(model), engine);
+    let stored = match policy.reprocess {
+        true => 0,
+        false => database.stored_slots(range)?.len(),
+    };
     let long = range
         .slots(&settings.station.minutes, settings.station.zone)
-        .nth(WORTH_MEASURING)
+        .nth(stored + WORTH_MEASURING)
         .is_some();
     arrange_inference(&mut settings, &engine, &model, long).await;
     let arrangement = Arrangement {
@@ -189,7 +194,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         source,
         model,
         engine,
-        database: opened.database,
+        database,
         tuning: settings.tuning,
         policy,
     })?;
@@ -215,7 +220,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     })
 }
 
-/// Slots beyond which it is worth a second or two to find out how the model is best run.
+/// Slots to be asked for beyond which it is worth a second or two to find out how the model is best run.
 const WORTH_MEASURING: usize = 5_000;
 /// How often what flows is logged.
 const LOGGED_EVERY: Duration = Duration::from_secs(10);
@@ -292,7 +297,7 @@ fn log_flow(flow: Arc<Flow>, gate: Arc<Gate>) -> tokio::task::JoinHandle<()> {
                 );
             }
             tracing::info!(
-                in_flight = lately.in_flight(),
+                in_flight = now.in_flight(),
                 requests = gate.size(),
                 batch = lately.batch_fill(),
                 commit = lately.commit_fill(),

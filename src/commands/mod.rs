@@ -86,8 +86,16 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
                 batch: args.batch,
                 ..args.inference.layer()
             };
+            let mut settings = settle(flags, config)?;
+            // What is polite to a camera says nothing about this machine.
+            settings.tuning.max_rps = None;
+            settings.tuning.adaptive = args.concurrency.is_none();
+            if settings.tuning.adaptive {
+                settings.tuning.concurrency = crate::settings::MAX_CONCURRENCY;
+                settings.tuning.http.keep_alive = crate::settings::MAX_CONCURRENCY;
+            }
             bench::run(bench::BenchOptions {
-                settings: settle(flags, config)?,
+                settings,
                 dir: args.dir,
                 size: args.size,
                 scene: args.scene,

@@ -17,6 +17,8 @@ use crate::usage::Usage;
 
 /// How long a candidate is tried, after a first batch that does not count.
 const TRIAL: Duration = Duration::from_millis(80);
+/// How long all of them are tried: with a slow network the last ones are not.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// What a smaller batch may cost: memory and latency are worth that much.
 const WORTH: f64 = 0.03;
 
@@ -165,11 +167,13 @@ pub fn frames(model: &Model) -> Vec<Frame> {
 
 /// Tries every candidate for this machine and gives the best one; none when not one of them ran.
 ///
-/// Takes a second or two with a small network.
+/// Takes a second or two with a small network, and not much more than eight with any.
 pub fn find(engine: &dyn Engine, model: &Model, cores: usize) -> Option<Arrangement> {
     let frames = frames(model);
+    let begun = Instant::now();
     let measured: Vec<Measured> = candidates(cores, engine.on_card())
         .into_iter()
+        .take_while(|_| begun.elapsed() < PATIENCE)
         .filter_map(|candidate| measure(engine, model, candidate, &frames, TRIAL).ok())
         .collect();
     for one in &measured {

@@ -290,3 +290,43 @@ impl fmt::Display for FlowReport {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::pipeline::credit::{Credit, Fate, Home};
+    use crate::pipeline::slot::{Slot, Zone};
+
+    #[test]
+    fn every_credit_is_somewhere_until_it_is_home() {
+        let zone: Zone = "-03:00".parse().unwrap();
+        let slot = Slot::at(Slot::parse_file_name("2024-01010002.jpg").unwrap(), zone).unwrap();
+        let (flow, home): (_, Home) = (Arc::new(Flow::default()), Arc::new(drop));
+        let credit = || Credit::new(slot, 1, Arc::clone(&home), Arc::clone(&flow));
+        let place = |stage: Stage| {
+            let stage = flow.report().stages[stage as usize];
+            (stage.received, stage.waiting, stage.working, stage.done)
+        };
+        let (mut one, mut lost) = (credit(), credit());
+        one.goes_to(Stage::Fetch);
+        lost.goes_to(Stage::Fetch);
+        assert_eq!(place(Stage::Fetch), (2, 2, 0, 0));
+        one.taken_up();
+        assert_eq!(place(Stage::Fetch), (2, 1, 1, 0));
+        one.goes_to(Stage::Store);
+        assert_eq!(place(Stage::Fetch), (2, 1, 0, 1));
+        assert_eq!(flow.report().in_flight(), 2);
+        // Lost in a queue, and settled at work.
+        drop(lost);
+        one.taken_up_with(2);
+        assert_eq!(flow.working(Stage::Store), 1);
+        one.settle(Fate::New);
+        assert_eq!(place(Stage::Fetch), (2, 0, 0, 1));
+        assert_eq!(place(Stage::Store), (1, 0, 0, 1));
+        let report = flow.report();
+        assert_eq!((report.credits_home, report.in_flight()), (2, 0));
+        assert_eq!(report.since(&report).stages[0].received, 0);
+    }
+}

@@ -20,16 +20,19 @@ const SLOW: f64 = 0.8;
 const SLOWER: u32 = 2;
 /// … and so much longer than that: what a busy machine or a large picture may well take.
 const SLACK: Duration = Duration::from_millis(100);
-/// How long a quickest answer is remembered: from one to two of these.
-const REMEMBERED: Duration = Duration::from_secs(30);
+/// How long the quickest answer is remembered. Then it is found out again, with as few requests as at
+/// the start, since a host that is asked by the whole window shows its own queue.
+const REMEMBERED: Duration = Duration::from_secs(600);
 /// Weight of an answer in the running mean of the latency.
 const WEIGHT: f64 = 0.1;
 
 /// What an answer says of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It answered after this long, whatever it said.
+    /// It began to send a picture after this long.
     Good(Duration),
+    /// It said that it has none, which it does quicker or slower than it sends one.
+    Other,
     /// It failed, refused for being busy, or did not answer in time.
     Bad,
 }
@@ -45,10 +48,10 @@ pub struct Window {
     starting: bool,
     /// Mean latency of late, seconds.
     mean: Option<f64>,
-    /// The quickest answer of the time before the present one, and of the present one.
-    quickest: [Option<Duration>; 2],
-    turned: Option<Instant>,
-    /// Until then nothing is concluded from answers: they were asked for by the larger window.
+    /// The quickest answer since it was last forgotten.
+    quickest: Option<Duration>,
+    forgotten: Option<Instant>,
+    /// Until then nothing is concluded from answers: they were asked for by a larger window.
     calm_until: Option<Instant>,
 }
 
@@ -62,8 +65,8 @@ impl Window {
             fixed: false,
             starting: true,
             mean: None,
-            quickest: [None; 2],
-            turned: None,
+            quickest: None,
+            forgotten: None,
             calm_until: None,
         }
     }
@@ -91,12 +94,11 @@ impl Window {
         }
         let calm = self.calm_until.is_some_and(|until| now < until);
         match answer {
-            Answer::Bad if calm => {}
+            _ if calm => {}
             Answer::Bad => self.shrink(FAILED, now),
-            Answer::Good(latency) => {
-                self.learn(latency, now);
-                if calm {
-                    return;
+            Answer::Good(_) | Answer::Other => {
+                if let Answer::Good(latency) = answer {
+                    self.learn(latency, now);
                 }
                 if self.is_slow() {
                     self.shrink(SLOW, now);
@@ -113,30 +115,41 @@ impl Window {
     }
 
     fn learn(&mut self, latency: Duration, now: Instant) {
-        let turned = *self.turned.get_or_insert(now);
-        if now.saturating_duration_since(turned) >= REMEMBERED {
-            self.quickest = [self.quickest[1], None];
-            self.turned = Some(now);
+        let forgotten = *self.forgotten.get_or_insert(now);
+        if now.saturating_duration_since(forgotten) >= REMEMBERED {
+            self.forget(now);
+            return;
         }
-        let quickest = &mut self.quickest[1];
-        *quickest = Some(quickest.map_or(latency, |least| least.min(latency)));
+        let least = self.quickest.map_or(latency, |least| least.min(latency));
+        self.quickest = Some(least);
         let seconds = latency.as_secs_f64();
         let mean = self.mean.unwrap_or(seconds);
         self.mean = Some(mean + WEIGHT * (seconds - mean));
     }
 
     fn is_slow(&self) -> bool {
-        let quickest = self.quickest.iter().flatten().min();
-        let (Some(quickest), Some(mean)) = (quickest, self.mean) else {
+        let (Some(quickest), Some(mean)) = (self.quickest, self.mean) else {
             return false;
         };
-        mean > (*quickest * SLOWER + SLACK).as_secs_f64()
+        mean > (quickest * SLOWER + SLACK).as_secs_f64()
+    }
+
+    /// Begins anew, with as few requests as at first.
+    fn forget(&mut self, now: Instant) {
+        self.size = self.size.min(START);
+        self.wait_a_round(now);
+        self.starting = true;
+        (self.quickest, self.mean, self.forgotten) = (None, None, Some(now));
     }
 
     fn shrink(&mut self, by: f64, now: Instant) {
         self.starting = false;
         self.size = (self.size * by).max(1.0);
-        // The next round of answers was asked for already.
+        self.wait_a_round(now);
+    }
+
+    /// The next round of answers was asked for already.
+    fn wait_a_round(&mut self, now: Instant) {
         let round = self.mean.unwrap_or_default().max(0.01);
         self.calm_until = Some(now + Duration::from_secs_f64(round.min(60.0)));
     }
@@ -209,9 +222,13 @@ mod tests {
     fn a_weak_host_is_not_hurt() {
         // One request at a time, 50 ms each: more than a few only wait for one another.
         let mut window = Window::adaptive(256);
-        let sizes = against(&mut window, 5 * MS, 50 * MS, 1, 60);
+        // For more than an hour, so that what was learned is forgotten several times.
+        let sizes = against(&mut window, 5 * MS, 50 * MS, 1, 10_000);
         let late = &sizes[40..];
-        assert!(late.iter().all(|n| *n <= 12), "{late:?}");
+        // More only while it is found out how quick the host is, every ten minutes.
+        let many = late.iter().filter(|n| **n > 16).count();
+        assert!(100 * many <= late.len(), "{many} of {}", late.len());
+        assert!(late.iter().all(|n| *n <= 40), "{late:?}");
     }
 
     #[test]
@@ -227,6 +244,24 @@ mod tests {
         assert_eq!(window.size(), 32);
         window.answered(Answer::Bad, later + Duration::from_secs(1), true);
         assert_eq!(window.size(), 16);
+    }
+
+    /// A far host: pictures come after 150 ms, and that there is none is said at once.
+    #[test]
+    fn pictures_are_not_slow_because_refusals_are_quick() {
+        let mut window = Window::adaptive(256);
+        let mut now = Instant::now();
+        for round in 0..40 {
+            now += 150 * MS;
+            for n in 0..window.size() {
+                let answer = match (n + round) % 10 {
+                    0 => Answer::Other,
+                    _ => Answer::Good(150 * MS),
+                };
+                window.answered(answer, now, true);
+            }
+        }
+        assert_eq!(window.size(), 256);
     }
 
     #[test]
@@ -262,6 +297,7 @@ mod tests {
                 now += Duration::from_millis(step);
                 let answer = match kind {
                     0 => Answer::Bad,
+                    1 => Answer::Other,
                     _ => Answer::Good(Duration::from_millis(latency)),
                 };
                 for window in [&mut window, &mut fixed] {

@@ -6,6 +6,7 @@ mod support;
 
 mod decode;
 mod fetch;
+mod gather;
 mod inference;
 mod scheduler;
 mod session;

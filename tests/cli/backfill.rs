@@ -306,3 +306,40 @@ fn the_bundled_model_needs_nothing() {
         );
     }
 }
+
+#[test]
+fn what_flowed_through_the_actors_balances() {
+    let home = Home::new();
+    let server = camera();
+    let hour = || home.backfill(&server.base(), HOUR.0, HOUR.1);
+    let told = run(hour().args(["--stats", "--json", "--quiet"]));
+    assert_eq!(told.status, 0, "{told:?}");
+    let stats = &told.json()["stats"];
+    for (n, stage) in ["fetch", "decode", "batch", "session", "store"]
+        .iter()
+        .enumerate()
+    {
+        let told = &stats["stages"][n];
+        assert_eq!(told["stage"], *stage);
+        for count in ["received", "taken", "done"] {
+            assert_eq!(told[count], 6, "{stage} {count}");
+        }
+        for count in ["waiting", "working"] {
+            assert_eq!(told[count], 0, "{stage} {count}");
+        }
+    }
+    assert_eq!(stats["credits_given"], 6);
+    assert_eq!(stats["credits_home"], 6);
+    assert_eq!(stats["batched"], 6);
+    assert_eq!(stats["committed"], 6);
+    assert_eq!(stats["inference"]["sessions"], 1);
+    assert!(
+        told.err.contains("credits: 6 given, 6 home"),
+        "{}",
+        told.err
+    );
+
+    // Nothing to do, nothing flows; without the flag nothing is told of it.
+    let told = run(hour().args(["--json", "--quiet"]));
+    assert!(told.json().get("stats").is_none());
+}

@@ -13,7 +13,8 @@ fn flags(command: &Command, found: &mut Vec<(String, Arg)>) {
             found.push((command.get_name().to_owned(), arg.clone()));
         }
     }
-    for below in command.get_subcommands() {
+    // What is hidden is no user's to call.
+    for below in command.get_subcommands().filter(|c| !c.is_hide_set()) {
         flags(below, found);
     }
 }

@@ -66,6 +66,27 @@ async fn requests_in_flight_are_bounded_and_use_the_bound() {
 }
 
 #[actix::test]
+async fn the_window_opens_for_a_host_that_takes_more() {
+    let server = Server::start(camera(|asked, _| Some(healthy(asked.index).late(20))));
+    let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root);
+    (stage.tuning.adaptive, stage.tuning.concurrency) = (true, 12);
+    let report = stage.run(first(120)).await;
+    assert_eq!(report.end.ledger.new_rows(), 120);
+    assert_eq!(server.most_at_once(), 12);
+}
+
+#[actix::test]
+async fn requests_keep_the_pace_that_was_asked_for() {
+    let server = Server::start(camera(|_, _| None));
+    let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root);
+    stage.tuning.max_rps = Some(100.0);
+    let report = stage.run(first(30)).await;
+    assert_eq!(report.end.ledger.new_rows(), 30);
+    // The first one begins at once.
+    assert!(report.elapsed.as_millis() >= 290, "{:?}", report.elapsed);
+}
+
+#[actix::test]
 async fn one_pipeline_fills_range_after_range() {
     let server = Server::start(camera(|_, _| None));
     let stage = Stage::new(&server);

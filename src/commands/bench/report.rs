@@ -166,11 +166,13 @@ pub struct Report {
     pub peak_memory: Option<u64>,
 }
 
-/// The middle round by efficiency; none of none.
+/// The middle round by efficiency, the worse one of two middle ones; none of none.
 pub fn median(rounds: &[Round]) -> Option<Round> {
     let mut sorted: Vec<&Round> = rounds.iter().collect();
     sorted.sort_by(|a, b| a.efficiency.total_cmp(&b.efficiency));
-    sorted.get(sorted.len() / 2).map(|round| (*round).clone())
+    sorted
+        .get(sorted.len().saturating_sub(1) / 2)
+        .map(|round| (*round).clone())
 }
 
 impl Display for Report {

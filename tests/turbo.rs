@@ -53,3 +53,29 @@ fn shrinking_while_decoding_changes_no_okta() {
     assert_eq!(compared, 24);
     assert!(shrunk > 12, "the quick way was hardly ever taken: {shrunk}");
 }
+
+/// What is cut anywhere is refused as without the quick way. (A bit that is flipped within the data may
+/// go unseen in either.)
+#[test]
+fn shrinking_refuses_what_is_cut() {
+    let model = Model::bundled().unwrap();
+    let options = SimulateOptions {
+        size: (1280, 960),
+        ..SimulateOptions::default()
+    };
+    let zone: Zone = "-03:00".parse().unwrap();
+    let slot = Slot::at(Slot::parse_file_name("2024-03011212.jpg").unwrap(), zone).unwrap();
+    let whole = Studio::new(options.spec()).draw(slot).unwrap().jpeg;
+    let end = whole.len() - 2;
+    for k in 1..40 {
+        let at = end * k / 40;
+        // Cut off, and with an end marker where there should be more of the picture.
+        for tail in [&[][..], &[0xff, 0xd9][..]] {
+            let cut = [&whole[..at], tail].concat();
+            let quick = prepare(&cut, &model.manifest, &Region::whole(), &Limits::default());
+            let plain = decode(&cut, &Limits::default());
+            let (quick, plain) = (quick.unwrap_err(), plain.unwrap_err());
+            assert_eq!(quick.reason(), plain.reason(), "{at} of {end}");
+        }
+    }
+}

@@ -33,6 +33,8 @@ async fn a_picture_that_fails_is_tried_alone_and_spoils_no_other() {
         .with_engine(judge.engine());
     stage.tuning.batch = 8;
     stage.tuning.concurrency = 16;
+    // No batch begins early for want of anything else to do.
+    stage.tuning.shares_cores = false;
     let report = stage.run(first(32)).await;
     assert_eq!(report.end.ledger.new_rows(), 28);
     let misses: Vec<_> = stage.record().misses().into_values().collect();
@@ -146,6 +148,8 @@ async fn batches_fill_up_and_never_grow_over_their_size() {
         .with_engine(judge.engine());
     (stage.tuning.batch, stage.tuning.concurrency) = (5, 16);
     stage.tuning.batch_deadline = std::time::Duration::from_millis(200);
+    // No batch begins early for want of anything else to do.
+    stage.tuning.shares_cores = false;
     stage.run(first(50)).await;
     let sizes: Vec<usize> = judge.batches().iter().map(Vec::len).collect();
     assert_eq!(sizes.iter().sum::<usize>(), 50);

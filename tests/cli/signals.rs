@@ -105,7 +105,13 @@ fn a_second_ctrl_c_ends_at_once() {
             picture.late(30_000)
         })
     });
-    let mut child = begun_after(&home, &server, 91);
+    let mut child = begun_after(&home, &server, 30);
+    // Until nothing but those is asked for any more.
+    let mut asked = 0;
+    while asked < server.requests().len() {
+        asked = server.requests().len();
+        std::thread::sleep(Duration::from_millis(1_000));
+    }
     send(&child, "INT");
     std::thread::sleep(Duration::from_millis(300));
     assert!(child.try_wait().unwrap().is_none(), "it does not drain");

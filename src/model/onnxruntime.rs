@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{Session, SessionOutputs};
 use ort::value::TensorRef;
 
 use crate::error::{Failure, Result};
@@ -198,7 +198,11 @@ impl Backend for OnnxSession {
 
 fn run(session: &mut Session, input: InputBatch<'_>) -> ort::Result<OutputBatch> {
     let tensor = TensorRef::from_array_view((input.shape, input.data))?;
-    let outputs = session.run(ort::inputs![tensor])?;
+    first_output(&session.run(ort::inputs![tensor])?)
+}
+
+/// What a run gave, copied out of the engine's memory.
+pub(super) fn first_output(outputs: &SessionOutputs<'_>) -> ort::Result<OutputBatch> {
     let (shape, data) = outputs[0].try_extract_tensor::<f32>()?;
     let shape = shape
         .iter()

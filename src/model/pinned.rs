@@ -5,6 +5,7 @@ use ort::session::{IoBinding, Session};
 use ort::value::Tensor;
 
 use crate::model::backend::{InputBatch, OutputBatch};
+use crate::model::onnxruntime::first_output;
 
 /// A session's page-locked input, kept from batch to batch, and where its output goes.
 pub(super) struct Pinned {
@@ -64,15 +65,6 @@ impl Pinned {
         let n = room.len().min(batch.data.len());
         room[..n].copy_from_slice(&batch.data[..n]);
         self.binding.bind_input(&self.names.0, &self.input)?;
-        let outputs = session.run_binding(&self.binding)?;
-        let (shape, data) = outputs[0].try_extract_tensor::<f32>()?;
-        let shape = shape
-            .iter()
-            .map(|&dim| usize::try_from(dim).unwrap_or(0))
-            .collect();
-        Ok(OutputBatch {
-            data: data.to_vec(),
-            shape,
-        })
+        first_output(&session.run_binding(&self.binding)?)
     }
 }

@@ -45,9 +45,6 @@ use wiring::{Wired, clients, fetch_shared, wire};
 /// A missing picture is only settled when it was last asked for so long after its slot.
 const SETTLES_AFTER: TimeDelta = TimeDelta::hours(1);
 
-/// How long what does not hang may take to end once something does, and the store to say so.
-const HUNG_GRACE: Duration = Duration::from_secs(10);
-
 /// Files of a folder that are read at the same time, at most.
 const FOLDER_READS: usize = 16;
 
@@ -359,14 +356,13 @@ impl Pipeline {
 
     /// Until an actor hangs, and what does not hang has had time to end.
     async fn given_up(&self) -> Vec<Work> {
-        let mut hung = self.hung.clone();
-        if hung.wait_for(|all| !all.is_empty()).await.is_err() {
+        let mut found = self.hung.clone();
+        if found.wait_for(|all| !all.is_empty()).await.is_err() {
             // Nobody watches.
             std::future::pending::<()>().await;
         }
-        tokio::time::sleep(HUNG_GRACE).await;
-        let all = hung.borrow().clone();
-        all
+        tokio::time::sleep(self.patience.grace).await;
+        self.hung.borrow().clone()
     }
 
     /// Ends a run in which something hangs: what it hangs at is a miss, so that no later run hangs
@@ -406,7 +402,7 @@ impl Pipeline {
             Ok::<_, Failure>(ledger)
         });
         // The store may be what hangs.
-        if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(HUNG_GRACE, written).await {
+        if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(self.patience.grace, written).await {
             end.ledger = ledger;
         }
         let elapsed = clock::now().saturating_duration_since(started);

@@ -20,6 +20,7 @@ mod settings;
 #[cfg(unix)]
 mod signals;
 mod simulate;
+mod status;
 mod takeover;
 mod twins;
 mod usage;

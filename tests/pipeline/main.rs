@@ -15,6 +15,7 @@ mod mixed;
 mod models;
 mod ordinary;
 mod policies;
+mod supervision;
 mod unreadable;
 
 use support::judge::{Trouble, picture};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celaje::actors::gather::CommitPolicy;
+use celaje::app::supervision::Supervision;
 use celaje::app::{Pipeline, RunPolicy, RunReport, Setup, Tuning};
 use celaje::camera::Source;
 use celaje::camera::http::HttpLimits;
@@ -62,6 +63,7 @@ pub struct Stage {
     pub engine: Arc<dyn Engine>,
     pub tuning: Tuning,
     pub policy: RunPolicy,
+    pub supervision: Supervision,
 }
 
 impl Stage {
@@ -79,6 +81,7 @@ impl Stage {
             engine: Judge::default().engine(),
             tuning: tuning(),
             policy: RunPolicy::default(),
+            supervision: Supervision::default(),
         }
     }
 
@@ -109,7 +112,7 @@ impl Stage {
     /// The started pipeline.
     pub fn start(&self) -> Pipeline {
         let opened = Database::open(&self.db(), &self.station).unwrap();
-        Pipeline::start(Setup {
+        let setup = Setup {
             station: Arc::new(self.station.clone()),
             source: self.source.clone(),
             model: Arc::clone(&self.model),
@@ -117,8 +120,8 @@ impl Stage {
             database: opened.database,
             tuning: self.tuning.clone(),
             policy: self.policy,
-        })
-        .unwrap()
+        };
+        Pipeline::start_with(setup, self.supervision.clone()).unwrap()
     }
 
     /// Runs the range from start to stop, and checks what must always hold.

@@ -10,7 +10,7 @@ use super::look::Look;
 use super::panel::HATCH_ID;
 use super::plot::{LABEL, Plot, Room, Words};
 use super::svg::{Anchor, Type};
-use super::theme::{AXIS, mean_colour};
+use super::theme::mean_colour;
 use super::words::{decimal, long_date, long_month, readings, short_month, tell, weekday_letter};
 use crate::say;
 use crate::text::Lang;
@@ -62,9 +62,8 @@ fn draw(plot: &mut Plot, cell: &Cell<'_>) {
                 .rect((x, y), size, format_args!("fill=\"{colour}\""));
         }
         None => {
-            let style = format_args!(
-                "class=\"gap\" fill=\"url(#{HATCH_ID})\" stroke=\"{AXIS}\" stroke-width=\"0.3\""
-            );
+            let style =
+                format_args!("class=\"gap\" fill=\"url(#{HATCH_ID})\" fill-opacity=\"0.6\"");
             plot.svg.rect((x, y), size, style);
         }
     }
@@ -232,7 +231,8 @@ impl Climatology<'_> {
             place: self.place,
             summary: &summary,
         };
-        let wide = look.is_wide();
+        // Twenty-four columns need less room than the weeks of a year.
+        let wide = look.width() >= 480.0;
         let room = Room {
             left: 38.0,
             right: 0.0,

@@ -1,6 +1,6 @@
 //! How a chart is laid out, and in which colours.
 
-use super::theme::{DARK, HATCH, MISS, NIGHT, TWILIGHT, okta_colour};
+use super::theme::{DARK, MISS, NIGHT, TWILIGHT, okta_colour};
 use crate::sky::okta::Okta;
 use crate::text::Lang;
 
@@ -93,14 +93,20 @@ pub const fn colour_of(okta: Okta) -> &'static str {
     okta_colour(okta)
 }
 
-/// The colours on paper of what is no amount: gaps, misses, twilight and night.
-pub const fn shades() -> [(&'static str, &'static str); 4] {
-    [("hatch", HATCH), ("miss", MISS), ("twilight", TWILIGHT), ("night", NIGHT)]
+/// The colours on paper of what is no amount: misses, twilight and night.
+pub const fn shades() -> [(&'static str, &'static str); 3] {
+    [
+        ("miss", MISS),
+        ("twilight", TWILIGHT),
+        ("night", NIGHT),
+    ]
 }
 
 /// What `colour`, one of a chart's, becomes in dark surroundings.
 pub fn dark_colour(colour: &str) -> &str {
-    DARK.iter().find(|(light, _)| *light == colour).map_or(colour, |(_, dark)| dark)
+    DARK.iter()
+        .find(|(light, _)| *light == colour)
+        .map_or(colour, |(_, dark)| dark)
 }
 
 /// A style sheet that gives a chart inside `selector` the colours of [`Theme::Dark`].

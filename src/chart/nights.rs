@@ -98,7 +98,7 @@ impl ClearNights<'_> {
             let number = i as u32 + 1;
             let x = plot.left + pitch * i as f64;
             let middle = x + pitch / 2.0;
-            let small = if pitch < 44.0 { 10.5 } else { LABEL };
+            let small = if pitch < 36.0 { 10.5 } else { LABEL };
             let name = long_month(lang, number);
             let Nights { judged, clear } = *month;
             let told = match month.share() {
@@ -154,7 +154,7 @@ impl ClearNights<'_> {
             } else {
                 "–".to_owned()
             };
-            let soft = Type::soft(if pitch < 44.0 { 9.0 } else { 11.0 }, Anchor::Middle);
+            let soft = Type::soft(if pitch < 36.0 { 9.0 } else { 11.0 }, Anchor::Middle);
             plot.svg.text((middle, plot.bottom + 32.0), soft, &nights);
         }
         let (x0, x1, y) = (plot.left, plot.right, plot.bottom);

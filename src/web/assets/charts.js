@@ -208,7 +208,13 @@ export function legend(timeline) {
     h(
       "span",
       { class: "ramp" },
-      s("svg", { viewBox: "0 0 24 14", "aria-hidden": "true" }, s("rect", { class: name, width: 24, height: 14 })),
+      s(
+        "svg",
+        { viewBox: "0 0 24 14", "aria-hidden": "true" },
+        name === "hatch"
+          ? s("path", { class: "hatched", d: "M0 6L6 0M0 14L14 0M8 14L22 0M16 14L24 6" })
+          : s("rect", { class: name, width: 24, height: 14 }),
+      ),
       h("span", { text: label }),
     );
   const ramp = s("svg", { viewBox: "0 0 216 14", "aria-hidden": "true" });

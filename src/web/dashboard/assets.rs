@@ -40,15 +40,29 @@ const CARRIED: &[(&str, &str, &str)] = carried! {
 };
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
-    let drawn = [("chart.css", CSS, chart_colours()), ("okta.svg", SVG, glyph::sprite())];
-    let carried = CARRIED.iter().map(|(name, media, text)| (*name, *media, (*text).to_owned()));
+    let drawn = [
+        ("chart.css", CSS, chart_colours()),
+        ("okta.svg", SVG, glyph::sprite()),
+    ];
+    let carried = CARRIED
+        .iter()
+        .map(|(name, media, text)| (*name, *media, (*text).to_owned()));
     carried
         .chain(drawn)
         .map(|(name, media, text)| {
             let hash = Sha256::digest(text.as_bytes());
-            let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let short: String = hash
+                .iter()
+                .take(8)
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             // Packed or not, it is the same text.
-            Asset { name, media, text, tag: EntityTag::new_weak(short) }
+            Asset {
+                name,
+                media,
+                text,
+                tag: EntityTag::new_weak(short),
+            }
         })
         .collect()
 });
@@ -102,13 +116,20 @@ pub async fn asset(name: web::Path<String>, request: HttpRequest) -> Result<Http
 }
 
 fn answer(name: &str, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let asset = ASSETS.iter().find(|asset| asset.name == name).ok_or_else(Problem::no_such_path)?;
+    let asset = ASSETS
+        .iter()
+        .find(|asset| asset.name == name)
+        .ok_or_else(Problem::no_such_path)?;
     let seen = request.get_header::<IfNoneMatch>();
     let same = seen.is_some_and(|seen| match seen {
         IfNoneMatch::Any => true,
         IfNoneMatch::Items(tags) => tags.iter().any(|tag| tag.weak_eq(&asset.tag)),
     });
-    let mut response = if same { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let mut response = if same {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
     response
         .insert_header((header::ETAG, asset.tag.to_string()))
         .insert_header((header::CACHE_CONTROL, "no-cache"));
@@ -140,7 +161,10 @@ mod tests {
 
     /// The `{name}`s of a text.
     fn holes(text: &str) -> BTreeSet<&str> {
-        text.split('{').skip(1).filter_map(|part| part.split('}').next()).collect()
+        text.split('{')
+            .skip(1)
+            .filter_map(|part| part.split('}').next())
+            .collect()
     }
 
     #[test]
@@ -158,8 +182,12 @@ mod tests {
     #[test]
     fn every_flag_and_reason_has_its_words() {
         let words = words();
-        let flags = Flag::ALL.iter().map(|flag| format!("flag.{}", flag.as_str()));
-        let reasons = MissReason::ALL.iter().map(|reason| format!("reason.{}", reason.as_str()));
+        let flags = Flag::ALL
+            .iter()
+            .map(|flag| format!("flag.{}", flag.as_str()));
+        let reasons = MissReason::ALL
+            .iter()
+            .map(|reason| format!("reason.{}", reason.as_str()));
         for key in flags.chain(reasons) {
             assert!(words["es"].contains_key(&key), "{key}");
         }
@@ -188,7 +216,10 @@ mod tests {
         for (name, _, text) in CARRIED.iter().filter(|(_, media, _)| *media == SCRIPT) {
             for part in text.split("from \"./").skip(1) {
                 let other = part.split('"').next().unwrap();
-                assert!(CARRIED.iter().any(|(known, ..)| *known == other), "{name}: {other}");
+                assert!(
+                    CARRIED.iter().any(|(known, ..)| *known == other),
+                    "{name}: {other}"
+                );
             }
         }
     }
@@ -200,7 +231,10 @@ mod tests {
         assert!(!page.contains("onclick") && page.matches("<script src=").count() == 1);
         for (name, _, text) in CARRIED {
             let plain = text.replace("http://www.w3.org/2000/svg", "");
-            assert!(!plain.contains("http:") && !plain.contains("https:"), "{name}");
+            assert!(
+                !plain.contains("http:") && !plain.contains("https:"),
+                "{name}"
+            );
             assert!(!plain.contains("innerHTML"), "{name}");
         }
     }

@@ -85,9 +85,15 @@ impl Asked {
             .unwrap_or_else(|| language(request.headers()));
         let theme = query.choice("theme", &[("light", Theme::Light), ("dark", Theme::Dark)])?;
         let width = query.number("width", NARROWEST as usize..=WIDEST as usize)?;
-        let bare = query.choice("bare", &[("0", false), ("1", true)])?.unwrap_or(false);
+        let bare = query
+            .choice("bare", &[("0", false), ("1", true)])?
+            .unwrap_or(false);
         let alone = Look::alone(lang);
-        let look = Look { width: width.map_or(alone.width, |width| width as f64), bare, lang };
+        let look = Look {
+            width: width.map_or(alone.width, |width| width as f64),
+            bare,
+            lang,
+        };
         Ok(Self {
             kind,
             as_png,
@@ -100,7 +106,11 @@ impl Asked {
     }
 
     /// The station that is meant: the home of the record where none is named.
-    fn place(&self, state: &WebState, reader: &mut Reader) -> Result<(Place, Option<NaiveDateTime>), Missing> {
+    fn place(
+        &self,
+        state: &WebState,
+        reader: &mut Reader,
+    ) -> Result<(Place, Option<NaiveDateTime>), Missing> {
         let stations = reader.stations()?;
         let found = match &self.station {
             Some(id) => stations.into_iter().find(|station| station.id == *id),
@@ -128,10 +138,15 @@ impl Asked {
     /// What is to be drawn; open ends are filled in by what suits the kind of chart.
     fn order(&self, place: Place, last: Option<NaiveDateTime>) -> Order {
         let now = place.zone.local(Utc::now());
-        let to = self.to.unwrap_or_else(|| last.unwrap_or(now).max(self.from.unwrap_or(NaiveDateTime::MIN)));
+        let to = self.to.unwrap_or_else(|| {
+            last.unwrap_or(now)
+                .max(self.from.unwrap_or(NaiveDateTime::MIN))
+        });
         let back = |days| {
             let midnight = to.date().and_time(NaiveTime::MIN);
-            midnight.checked_sub_signed(TimeDelta::days(days)).unwrap_or(midnight)
+            midnight
+                .checked_sub_signed(TimeDelta::days(days))
+                .unwrap_or(midnight)
         };
         let from = self.from.unwrap_or_else(|| match self.kind {
             Kind::Timeline | Kind::Keogram => back(0),
@@ -141,7 +156,12 @@ impl Asked {
                 crate::web::query::Range::default().closed().0
             }
         });
-        Order { place, range: (from, to), now, look: self.look }
+        Order {
+            place,
+            range: (from, to),
+            now,
+            look: self.look,
+        }
     }
 }
 
@@ -173,10 +193,15 @@ pub async fn get(
     }
     // Days to come and slots that are expected change with the hour.
     let hour = Utc::now().timestamp() / 600;
-    let lang = if asked.look.lang == Lang::Es { "es" } else { "en" };
+    let lang = if asked.look.lang == Lang::Es {
+        "es"
+    } else {
+        "en"
+    };
     let tag = EntityTag::new_weak(format!("{}-{hour:x}-{lang}", state.pool.version().await?));
     let seen = request.get_header::<IfNoneMatch>();
-    if matches!(&seen, Some(IfNoneMatch::Items(tags)) if tags.iter().any(|seen| seen.weak_eq(&tag))) {
+    if matches!(&seen, Some(IfNoneMatch::Items(tags)) if tags.iter().any(|seen| seen.weak_eq(&tag)))
+    {
         return Ok(HttpResponse::NotModified()
             .insert_header((header::ETAG, tag.to_string()))
             .insert_header((header::CACHE_CONTROL, "no-cache"))
@@ -260,7 +285,8 @@ async fn draw_keogram(state: &web::Data<WebState>, asked: Asked) -> Result<HttpR
     };
     let shelf = Arc::clone(&state.strips);
     let seen = shelf.look(state, &order.place.id, day, stored);
-    let drawn = web::block(move || finished(theme.paint(keogram::draw(&order, day, &seen)), as_png)).await;
+    let drawn =
+        web::block(move || finished(theme.paint(keogram::draw(&order, day, &seen)), as_png)).await;
     let bytes = drawn.map_err(|_| Problem::internal())??;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -60,7 +60,13 @@ pub struct Order {
 impl Order {
     fn wanted(&self, (from, to): (NaiveDateTime, NaiveDateTime)) -> Wanted {
         let station = self.place.id.clone();
-        Wanted { station, from, to, quality: Vec::new(), phase: None }
+        Wanted {
+            station,
+            from,
+            to,
+            quality: Vec::new(),
+            phase: None,
+        }
     }
 
     /// The slots of a range that are past.
@@ -129,7 +135,10 @@ impl Order {
     /// None where there is no amount to draw.
     fn reading(&self, item: &ObservationItem) -> Option<Reading> {
         let local = parse_slot(&item.slot)?;
-        let okta = u8::try_from(item.okta).ok().and_then(Cover::from_code)?.okta()?;
+        let okta = u8::try_from(item.okta)
+            .ok()
+            .and_then(Cover::from_code)?
+            .okta()?;
         let named = [DayPhase::Day, DayPhase::Twilight, DayPhase::Night]
             .into_iter()
             .find(|phase| item.day_phase.as_deref() == Some(phase.as_str()));
@@ -160,7 +169,11 @@ impl Order {
 
     fn buckets(&self, reader: &mut Reader) -> Result<(Unit, Vec<Bucket>), StoreError> {
         let unit = self.unit();
-        let width = if unit == Unit::Hour { Width::Hour } else { Width::Day };
+        let width = if unit == Unit::Hour {
+            Width::Hour
+        } else {
+            Width::Day
+        };
         let rows = reader.buckets(&self.wanted(self.range), width, usize::MAX)?;
         let known = rows.iter().filter_map(counted);
         let known = match unit {
@@ -185,7 +198,13 @@ impl Order {
 
     fn means<'a>(&'a self, unit: Unit, buckets: &'a [Bucket]) -> Means<'a> {
         let (look, station, range) = (self.look, self.place.name.as_str(), self.range);
-        Means { look, station, range, unit, buckets }
+        Means {
+            look,
+            station,
+            range,
+            unit,
+            buckets,
+        }
     }
 
     /// How often each amount was read.
@@ -196,7 +215,12 @@ impl Order {
             add(&mut all, &bucket);
         }
         let place = self.place_and_time();
-        Ok(Distribution { look: self.look, place: &place, readings: &all }.svg())
+        Ok(Distribution {
+            look: self.look,
+            place: &place,
+            readings: &all,
+        }
+        .svg())
     }
 
     fn place_and_time(&self) -> String {
@@ -216,7 +240,14 @@ impl Order {
         let rows = reader.buckets(&self.wanted((from, to)), Width::Day, usize::MAX)?;
         let days: Vec<Bucket> = rows.iter().filter_map(counted).collect();
         let (look, station, today) = (self.look, self.place.name.as_str(), self.now.date());
-        Ok(Calendar { look, station, year, today, days: &days }.svg())
+        Ok(Calendar {
+            look,
+            station,
+            year,
+            today,
+            days: &days,
+        }
+        .svg())
     }
 
     /// The months by the hour.
@@ -230,7 +261,12 @@ impl Order {
             }
         }
         let place = self.place_and_years(&found.years);
-        Ok(Climatology { look: self.look, place: &place, cells: &cells }.svg())
+        Ok(Climatology {
+            look: self.look,
+            place: &place,
+            cells: &cells,
+        }
+        .svg())
     }
 
     /// The share of clear nights.
@@ -244,7 +280,12 @@ impl Order {
             }
         }
         let place = self.place_and_years(&found.years);
-        Ok(ClearNights { look: self.look, place: &place, months: &months }.svg())
+        Ok(ClearNights {
+            look: self.look,
+            place: &place,
+            months: &months,
+        }
+        .svg())
     }
 
     fn usual(&self, reader: &mut Reader) -> Result<crate::store::reader::Climatology, StoreError> {
@@ -284,7 +325,9 @@ fn counted(row: &crate::store::reader::Bucket) -> Option<Bucket> {
 fn add(bucket: &mut Bucket, other: &Bucket) {
     let (before, more) = (f64::from(bucket.read()), f64::from(other.read()));
     bucket.confidence = match (bucket.confidence, other.confidence) {
-        (Some(a), Some(b)) if before + more > 0.0 => Some((a * before + b * more) / (before + more)),
+        (Some(a), Some(b)) if before + more > 0.0 => {
+            Some((a * before + b * more) / (before + more))
+        }
         (a, b) => a.or(b),
     };
     for (code, n) in (0..9).zip(other.oktas) {
@@ -298,7 +341,10 @@ fn joined(days: impl Iterator<Item = Bucket>) -> Vec<Bucket> {
     let mut months: HashMap<NaiveDateTime, Bucket> = HashMap::new();
     for day in days {
         let from = Unit::Month.floor(day.from);
-        add(months.entry(from).or_insert_with(|| Bucket::empty(from)), &day);
+        add(
+            months.entry(from).or_insert_with(|| Bucket::empty(from)),
+            &day,
+        );
     }
     months.into_values().collect()
 }
@@ -308,7 +354,9 @@ mod tests {
     use super::*;
 
     fn day(month: u32, day: u32, code: u8, n: u32, confidence: f64) -> Bucket {
-        let from = NaiveDate::from_ymd_opt(2026, month, day).unwrap().and_time(NaiveTime::MIN);
+        let from = NaiveDate::from_ymd_opt(2026, month, day)
+            .unwrap()
+            .and_time(NaiveTime::MIN);
         let mut bucket = Bucket::empty(from);
         bucket.count(code, n);
         bucket.confidence = Some(confidence);
@@ -317,10 +365,17 @@ mod tests {
 
     #[test]
     fn days_are_put_together_by_the_number_of_their_readings() {
-        let days = [day(3, 1, 0, 10, 0.5), day(3, 31, 8, 30, 0.9), day(4, 1, 2, 1, 1.0)];
+        let days = [
+            day(3, 1, 0, 10, 0.5),
+            day(3, 31, 8, 30, 0.9),
+            day(4, 1, 2, 1, 1.0),
+        ];
         let mut months = joined(days.into_iter());
         months.sort_by_key(|month| month.from);
-        let told: Vec<_> = months.iter().map(|m| (m.from.month(), m.read(), m.mean())).collect();
+        let told: Vec<_> = months
+            .iter()
+            .map(|m| (m.from.month(), m.read(), m.mean()))
+            .collect();
         assert_eq!(told, [(3, 40, Some(6.0)), (4, 1, Some(2.0))]);
         assert!((months[0].confidence.unwrap() - 0.8).abs() < 1e-9);
     }

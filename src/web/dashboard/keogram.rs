@@ -55,7 +55,8 @@ struct Filling {
 
 impl Drop for Filling {
     fn drop(&mut self) {
-        self.shelf.with(&self.station, self.day, |day| day.filling = false);
+        self.shelf
+            .with(&self.station, self.day, |day| day.filling = false);
     }
 }
 
@@ -63,7 +64,9 @@ impl Shelf {
     /// Hands the day to `act`; the day that was not asked for longest makes room for a new one.
     fn with<T>(&self, station: &str, date: NaiveDate, act: impl FnOnce(&mut Day) -> T) -> T {
         let mut days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = days.iter().position(|day| day.station == station && day.day == date);
+        let at = days
+            .iter()
+            .position(|day| day.station == station && day.day == date);
         let mut day = match at {
             Some(at) => days.remove(at),
             None => {
@@ -96,20 +99,39 @@ impl Shelf {
         let known = state.station(station).cloned();
         let (seen, begin) = self.with(station, date, |day| {
             let late = |slot: &NaiveDateTime| {
-                day.failed.get(slot).is_none_or(|failed| failed.elapsed() > AGAIN)
+                day.failed
+                    .get(slot)
+                    .is_none_or(|failed| failed.elapsed() > AGAIN)
             };
-            let open = stored.into_iter().filter(|slot| !day.strips.contains_key(slot));
+            let open = stored
+                .into_iter()
+                .filter(|slot| !day.strips.contains_key(slot));
             // Of a station that the settings do not name no picture can be had.
             let waiting: Vec<_> = open.filter(|slot| known.is_some() && late(slot)).collect();
             let begin = !waiting.is_empty() && !day.filling;
             day.filling |= begin;
-            (Seen { strips: day.strips.clone(), waiting }, begin)
+            (
+                Seen {
+                    strips: day.strips.clone(),
+                    waiting,
+                },
+                begin,
+            )
         });
         if let (true, Some(known)) = (begin, known) {
-            let filling = Filling { shelf: Arc::clone(self), station: station.to_owned(), day: date };
+            let filling = Filling {
+                shelf: Arc::clone(self),
+                station: station.to_owned(),
+                day: date,
+            };
             let margins = known.region.margins;
             let (state, todo) = (state.clone(), seen.waiting.clone());
-            tokio::spawn(fill(state, filling, (margins.top, 1.0 - margins.bottom), todo));
+            tokio::spawn(fill(
+                state,
+                filling,
+                (margins.top, 1.0 - margins.bottom),
+                todo,
+            ));
         }
         seen
     }
@@ -124,19 +146,24 @@ async fn fill(
     let mut failures = 0;
     for slot in todo {
         let strip = match picture(&state, &filling.station, slot).await {
-            Ok(bytes) => web::block(move || cut(&bytes, top, bottom)).await.ok().flatten(),
+            Ok(bytes) => web::block(move || cut(&bytes, top, bottom))
+                .await
+                .ok()
+                .flatten(),
             Err(_) => None,
         };
         failures = if strip.is_some() { 0 } else { failures + 1 };
-        filling.shelf.with(&filling.station, filling.day, |day| match strip {
-            Some(strip) => {
-                day.failed.remove(&slot);
-                day.strips.insert(slot, strip);
-            }
-            None => {
-                day.failed.insert(slot, Instant::now());
-            }
-        });
+        filling
+            .shelf
+            .with(&filling.station, filling.day, |day| match strip {
+                Some(strip) => {
+                    day.failed.remove(&slot);
+                    day.strips.insert(slot, strip);
+                }
+                None => {
+                    day.failed.insert(slot, Instant::now());
+                }
+            });
         if failures >= GIVE_UP {
             return;
         }
@@ -147,6 +174,10 @@ fn cut(bytes: &[u8], top: f64, bottom: f64) -> Option<Strip> {
     let picture = decode(bytes, &Limits::default()).ok()?;
     let frame = image::RgbImage::from_raw(picture.width, picture.height, picture.rgb)?;
     Strip::cut(&frame, top, bottom)
+}
+
+async fn picture(_: &WebState, _: &str, _: NaiveDateTime) -> Result<Vec<u8>, Problem> {
+    Err(Problem::no_such_path())
 }
 
 /// The slots of a day that have a row, and so had a picture.
@@ -167,7 +198,9 @@ pub fn stored(
         phase: None,
     };
     let mut slots = Vec::new();
-    reader.observations(&wanted, MOST_SLOTS, |item| slots.extend(parse_slot(&item.slot)))?;
+    reader.observations(&wanted, MOST_SLOTS, |item| {
+        slots.extend(parse_slot(&item.slot))
+    })?;
     Ok(slots)
 }
 
@@ -209,14 +242,22 @@ mod tests {
         shelf.with("b", day(0), |_| ());
         assert_eq!(shelf.0.lock().unwrap().len(), MOST_DAYS);
         assert_eq!(shelf.with("a", day(0), |day| day.failed.len()), 1);
-        assert_eq!(shelf.with("a", day(1), |day| day.failed.len()), 0, "it should be gone");
+        assert_eq!(
+            shelf.with("a", day(1), |day| day.failed.len()),
+            0,
+            "it should be gone"
+        );
     }
 
     #[test]
     fn a_day_is_no_longer_filled_when_filling_ends_in_any_way() {
         let shelf = Arc::new(Shelf::default());
         shelf.with("a", day(0), |day| day.filling = true);
-        drop(Filling { shelf: Arc::clone(&shelf), station: "a".into(), day: day(0) });
+        drop(Filling {
+            shelf: Arc::clone(&shelf),
+            station: "a".into(),
+            day: day(0),
+        });
         assert!(!shelf.with("a", day(0), |day| day.filling));
     }
 

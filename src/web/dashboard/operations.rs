@@ -33,10 +33,15 @@ impl Disk {
         log.push("-wal");
         let folder = db.parent().filter(|folder| !folder.as_os_str().is_empty());
         let volume = nix::sys::statvfs::statvfs(folder.unwrap_or(Path::new("."))).ok();
+        // How wide these numbers are depends on the system.
+        let free = volume.and_then(|volume| {
+            let blocks = u128::from(volume.blocks_available());
+            u64::try_from(blocks * u128::from(volume.fragment_size())).ok()
+        });
         Self {
             database: size(db),
             log: size(Path::new(&log)).unwrap_or(0),
-            free: volume.map(|v| v.blocks_available() as u64 * v.fragment_size() as u64),
+            free,
         }
     }
 }
@@ -56,7 +61,11 @@ pub async fn get(
         .ask(move |reader| {
             let misses = reader.missed_by_reason(station.as_deref())?;
             let models = reader.models(station.as_deref())?;
-            Ok(Told { misses, models, disk: Disk::of(reader.path()) })
+            Ok(Told {
+                misses,
+                models,
+                disk: Disk::of(reader.path()),
+            })
         })
         .await?;
     live(&told)

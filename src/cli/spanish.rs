@@ -277,6 +277,10 @@ const ARGS: &[(&str, &str)] = &[
         "host",
         "Un nombre con el que se puede preguntar al servidor, además de los de la propia máquina y la dirección; varias veces, o separados por comas",
     ),
+    (
+        "token_file",
+        "Archivo con el token que inicia y cancela backfills por la API [por omisión: CELAJE_TOKEN; sin token, nadie puede]",
+    ),
     ("port", "Puerto en que escucha; 0 toma uno libre"),
     ("bind", "Dirección en que escucha"),
     (

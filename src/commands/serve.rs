@@ -9,6 +9,7 @@ use crate::commands::{output, settle};
 use crate::error::{Failure, Result};
 use crate::say;
 use crate::web::bystander::Bystander;
+use crate::web::token::Token;
 use crate::web::{self, WebOptions};
 
 /// Serves until Ctrl-C or SIGTERM; the base URL is the first line on the standard output. Gives the
@@ -24,13 +25,12 @@ pub async fn run(args: Serve, config: Option<&Path>) -> Result<u8> {
         )));
     }
     let settings = settle(args.work.layer(), config)?;
-    let operator = Arc::new(Bystander::start(&settings.db)?);
     let options = WebOptions {
-        listen: args.listen,
         hosts: args.host,
-        db: settings.db,
-        stations: vec![Arc::new(settings.station)],
+        token: token(args.token_file.as_deref())?,
+        ..WebOptions::new(args.listen, &settings)
     };
+    let operator = Arc::new(Bystander::start(&settings.db)?);
     let mut signals = Signals::listen();
     let running = web::start(options, operator)?;
     let addr = running.addr;
@@ -41,4 +41,19 @@ pub async fn run(args: Serve, config: Option<&Path>) -> Result<u8> {
     signals.next().await;
     running.stop().await;
     Ok(0)
+}
+
+/// The token in the file, or that of `CELAJE_TOKEN`, which is no flag: a command line can be seen by
+/// others.
+///
+/// # Errors
+/// When it is none.
+pub fn token(file: Option<&Path>) -> Result<Option<Token>> {
+    if let Some(path) = file {
+        return Token::read(path).map(Some);
+    }
+    match std::env::var("CELAJE_TOKEN") {
+        Ok(text) if !text.is_empty() => Token::new(&text).map(Some),
+        _ => Ok(None),
+    }
 }

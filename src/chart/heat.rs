@@ -119,7 +119,7 @@ impl Calendar<'_> {
         let size = if wide {
             (across / 54.0, (across / 54.0).min(30.0))
         } else {
-            (across / 7.0, 17.0)
+            (across / 7.0, 13.0)
         };
         let height = if wide { 7.0 * size.1 } else { 54.0 * size.1 };
         let mut plot = Plot::new(look, &words, height, &room);
@@ -154,7 +154,7 @@ impl Calendar<'_> {
                 let place = if wide {
                     (x, plot.top - 7.0)
                 } else {
-                    (look.margin(), y + 13.0)
+                    (look.margin(), y + 11.0)
                 };
                 plot.svg.text(place, soft, &short_month(lang, day.month()));
             }
@@ -272,7 +272,7 @@ impl Climatology<'_> {
             let at = if wide {
                 (x, plot.bottom + 14.0)
             } else {
-                (look.margin(), y + 13.0)
+                (look.margin(), y + 11.0)
             };
             plot.svg.text(at, soft, &label);
         }

@@ -95,11 +95,7 @@ pub const fn colour_of(okta: Okta) -> &'static str {
 
 /// The colours on paper of what is no amount: misses, twilight and night.
 pub const fn shades() -> [(&'static str, &'static str); 3] {
-    [
-        ("miss", MISS),
-        ("twilight", TWILIGHT),
-        ("night", NIGHT),
-    ]
+    [("miss", MISS), ("twilight", TWILIGHT), ("night", NIGHT)]
 }
 
 /// What `colour`, one of a chart's, becomes in dark surroundings.

@@ -21,6 +21,7 @@ pub mod error;
 mod frozen;
 mod lock;
 mod queries;
+pub mod reader;
 pub mod rows;
 mod runs;
 mod schema;

@@ -54,8 +54,8 @@ function tile(station, item, hour, masks) {
 }
 
 /** The view. */
-export async function gallery(main, { station, signal, params, go, onReading, lastDay }) {
-  const day = isDay(params.get("day")) ? params.get("day") : lastDay;
+export async function gallery(main, { station, signal, params, go, onReading, lastDay, lastRead }) {
+  const day = isDay(params.get("day")) ? params.get("day") : lastRead;
   const masks = params.get("masks") === "1";
   const set = (values) => go("gallery", { day, ...(masks ? { masks: 1 } : {}), ...values });
   const date = h("input", {

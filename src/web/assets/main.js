@@ -3,7 +3,7 @@ import { h, waiting } from "./dom.js";
 import { json, query } from "./api.js";
 import { lang, t } from "./words.js";
 import { dayOf, today } from "./time.js";
-import { now } from "./now.js";
+import { empty, now } from "./now.js";
 import { timeline } from "./timeline.js";
 import { history } from "./history.js";
 import { gallery } from "./gallery.js";
@@ -89,14 +89,22 @@ async function show() {
   }
   if (moved || !main.firstChild) main.replaceChildren(waiting(t("loading")));
   const { station } = state;
-  const lastDay = station ? (station.last ? maxDay(dayOf(station.last), today(station.time_zone)) : today(station.time_zone)) : "";
+  const day = station ? today(station.time_zone) : "";
+  const lastRead = station && station.last ? dayOf(station.last) : day;
+  const lastDay = maxDay(lastRead, day);
   try {
+    // A record that nobody has written to yet knows no station.
+    if (!station && view !== "operations") {
+      empty(main);
+      return;
+    }
     await VIEWS[view](main, {
       station,
       params,
       signal: leave.signal,
       go,
       lastDay,
+      lastRead,
       onReading: (act) => {
         state.reading = act;
       },
@@ -125,7 +133,10 @@ function choose(id) {
   const select = document.getElementById("station");
   select.replaceChildren(...state.stations.map((item) => h("option", { value: item.id, text: item.name })));
   if (state.station) select.value = state.station.id;
-  document.getElementById("station-label").hidden = state.stations.length === 0;
+  const label = document.getElementById("station-label");
+  label.hidden = state.stations.length === 0;
+  label.classList.toggle("single", state.stations.length === 1);
+  select.disabled = state.stations.length === 1;
   document.getElementById("foot-station").textContent = state.station
     ? `${state.station.name} · ${state.station.time_zone}`
     : "";
@@ -170,6 +181,7 @@ function listen() {
     }
     if (!state.station) return void start();
     if (data.station && data.station !== state.station.id) return;
+    if (data.slot && !(state.station.last >= data.slot)) state.station.last = data.slot;
     later(() => state.reading(data));
   });
   for (const name of ["miss", "run", "state"]) stream.addEventListener(name, () => state.change());

@@ -85,7 +85,7 @@ export async function now(main, { station, signal, onReading }) {
     item = await json(of(station.id, "/latest"), signal);
   } catch (error) {
     if (error.status !== 404) throw error;
-    empty(main, station, title);
+    empty(main);
     onReading(() => signal.aborted || now(main, { station, signal, onReading }));
     return;
   }
@@ -143,9 +143,10 @@ export async function now(main, { station, signal, onReading }) {
   });
 }
 
-function empty(main, station, title) {
+/** What is shown as long as there is no reading. */
+export function empty(main) {
   const to = addDays(new Date().toISOString().slice(0, 10), -1);
-  title.textContent = t("empty.title");
+  const title = h("h1", { text: t("empty.title"), tabindex: -1 });
   main.replaceChildren(
     h(
       "section",

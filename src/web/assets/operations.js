@@ -60,6 +60,9 @@ function job(item) {
   );
 }
 
+/** What the last run says, where this process has no engine of its own. */
+const ofRun = (runs, name) => (runs.length ? t("ops.ofRun", { text: runs[0][name] }) : t("none"));
+
 function draw(parts, { state, runs, ops, station }) {
   const zone = station ? station.time_zone : "UTC";
   const here = (state.stations || []).find((item) => station && item.id === station.id);
@@ -72,8 +75,8 @@ function draw(parts, { state, runs, ops, station }) {
       [t("ops.version"), state.version],
       [t("ops.mode"), known(`ops.mode.${state.mode}`, state.mode)],
       [t("ops.started"), span(since(state.started_at))],
-      [t("ops.engine"), state.engine || t("none")],
-      [t("ops.model"), state.model || t("none")],
+      [t("ops.engine"), state.engine || ofRun(runs, "engine")],
+      [t("ops.model"), state.model || ofRun(runs, "model")],
       state.shadow_model ? [t("now.shadow"), state.shadow_model] : null,
       here && here.next_slot ? [t("ops.next"), here.next_slot.replace("T", " ")] : null,
     ]),
@@ -160,7 +163,8 @@ export async function operations(main, { station, signal, onState }) {
   const parts = {};
   for (const name of ["program", "disk", "misses", "jobs", "models", "actors", "runs"]) {
     parts[name] = card("");
-    if (["jobs", "runs", "actors"].includes(name)) parts[name].classList.add("full");
+    if (["jobs", "runs"].includes(name)) parts[name].classList.add("full");
+    if (name === "actors") parts[name].classList.add("two");
   }
   const trouble = h("div", { class: "note bad", role: "alert", hidden: true });
   const load = async () => {

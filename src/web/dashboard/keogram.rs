@@ -10,12 +10,13 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use super::gather::Order;
 use crate::chart::keogram::{Keogram, Strip};
 use crate::image::decode::{Limits, decode};
-use crate::pipeline::slot::SlotRange;
+use crate::pipeline::slot::{Slot, SlotRange};
+use crate::station::Station;
 use crate::store::error::StoreError;
 use crate::store::reader::{Reader, Wanted};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
-use crate::web::problem::Problem;
+use crate::web::camera::{Shot, layout_of};
 
 /// Days that are kept: a strip has 168 bytes, a day of 144 about 24 kB.
 const MOST_DAYS: usize = 40;
@@ -38,6 +39,9 @@ struct Day {
 /// The days that were looked at last.
 #[derive(Default)]
 pub struct Shelf(Mutex<Vec<Day>>);
+
+/// The slots that have a row, and where their pictures were.
+pub type Stored = BTreeMap<NaiveDateTime, Option<String>>;
 
 /// What there is of a day.
 #[derive(Debug, Default)]
@@ -94,7 +98,7 @@ impl Shelf {
         state: &web::Data<WebState>,
         station: &str,
         date: NaiveDate,
-        stored: Vec<NaiveDateTime>,
+        stored: Stored,
     ) -> Seen {
         let known = state.station(station).cloned();
         let (seen, begin) = self.with(station, date, |day| {
@@ -104,7 +108,8 @@ impl Shelf {
                     .is_none_or(|failed| failed.elapsed() > AGAIN)
             };
             let open = stored
-                .into_iter()
+                .keys()
+                .copied()
                 .filter(|slot| !day.strips.contains_key(slot));
             // Of a station that the settings do not name no picture can be had.
             let waiting: Vec<_> = open.filter(|slot| known.is_some() && late(slot)).collect();
@@ -124,14 +129,9 @@ impl Shelf {
                 station: station.to_owned(),
                 day: date,
             };
-            let margins = known.region.margins;
-            let (state, todo) = (state.clone(), seen.waiting.clone());
-            tokio::spawn(fill(
-                state,
-                filling,
-                (margins.top, 1.0 - margins.bottom),
-                todo,
-            ));
+            let wanted = |slot: &NaiveDateTime| (*slot, stored.get(slot).cloned().flatten());
+            let todo = seen.waiting.iter().map(wanted).collect();
+            tokio::spawn(fill(state.clone(), filling, known, todo));
         }
         seen
     }
@@ -140,34 +140,49 @@ impl Shelf {
 async fn fill(
     state: web::Data<WebState>,
     filling: Filling,
-    (top, bottom): (f64, f64),
-    todo: Vec<NaiveDateTime>,
+    station: Arc<Station>,
+    todo: Vec<(NaiveDateTime, Option<String>)>,
 ) {
+    let margins = station.region.margins;
+    let (top, bottom) = (margins.top, 1.0 - margins.bottom);
     let mut failures = 0;
-    for slot in todo {
-        let strip = match picture(&state, &filling.station, slot).await {
-            Ok(bytes) => web::block(move || cut(&bytes, top, bottom))
+    for (local, url) in todo {
+        // A camera that does not answer is not asked for the rest either.
+        let shot = match failures {
+            ..GIVE_UP => picture(&state, &station, local, url.as_deref()).await,
+            _ => None,
+        };
+        let strip = match shot {
+            Some(shot) => web::block(move || cut(&shot.bytes, top, bottom))
                 .await
                 .ok()
                 .flatten(),
-            Err(_) => None,
+            None => None,
         };
         failures = if strip.is_some() { 0 } else { failures + 1 };
         filling
             .shelf
             .with(&filling.station, filling.day, |day| match strip {
                 Some(strip) => {
-                    day.failed.remove(&slot);
-                    day.strips.insert(slot, strip);
+                    day.failed.remove(&local);
+                    day.strips.insert(local, strip);
                 }
                 None => {
-                    day.failed.insert(slot, Instant::now());
+                    day.failed.insert(local, Instant::now());
                 }
             });
-        if failures >= GIVE_UP {
-            return;
-        }
     }
+}
+
+async fn picture(
+    state: &WebState,
+    station: &Arc<Station>,
+    local: NaiveDateTime,
+    url: Option<&str>,
+) -> Option<Arc<Shot>> {
+    let slot = Slot::at(local, station.zone)?;
+    let layout = url.map(|url| layout_of(url, slot));
+    state.cameras.shot(station, slot, layout).await.ok()
 }
 
 fn cut(bytes: &[u8], top: f64, bottom: f64) -> Option<Strip> {
@@ -176,19 +191,11 @@ fn cut(bytes: &[u8], top: f64, bottom: f64) -> Option<Strip> {
     Strip::cut(&frame, top, bottom)
 }
 
-async fn picture(_: &WebState, _: &str, _: NaiveDateTime) -> Result<Vec<u8>, Problem> {
-    Err(Problem::no_such_path())
-}
-
 /// The slots of a day that have a row, and so had a picture.
 ///
 /// # Errors
 /// When the record cannot be read.
-pub fn stored(
-    reader: &mut Reader,
-    station: &str,
-    day: NaiveDate,
-) -> Result<Vec<NaiveDateTime>, StoreError> {
+pub fn stored(reader: &mut Reader, station: &str, day: NaiveDate) -> Result<Stored, StoreError> {
     let from = day.and_time(NaiveTime::MIN);
     let wanted = Wanted {
         station: station.to_owned(),
@@ -197,9 +204,9 @@ pub fn stored(
         quality: Vec::new(),
         phase: None,
     };
-    let mut slots = Vec::new();
+    let mut slots = Stored::new();
     reader.observations(&wanted, MOST_SLOTS, |item| {
-        slots.extend(parse_slot(&item.slot))
+        slots.extend(parse_slot(&item.slot).map(|slot| (slot, item.url)))
     })?;
     Ok(slots)
 }

@@ -96,14 +96,13 @@ impl Distribution<'_> {
             plot.svg
                 .open("share", format_args!("data-okta=\"{code}\""), &told);
             let size = (pitch * 0.76, tall.max(if *n > 0 { 1.5 } else { 0.0 }));
-            let outline = if okta.is_none() && *n > 0 {
-                AXIS
-            } else {
-                "none"
-            };
-            let style = format_args!("fill=\"{fill}\" stroke=\"{outline}\" stroke-width=\"0.8\"");
-            plot.svg
-                .rect((x + pitch * 0.12, plot.bottom - size.1), size, style);
+            if *n > 0 {
+                let outline = if okta.is_none() { AXIS } else { "none" };
+                let style =
+                    format_args!("fill=\"{fill}\" stroke=\"{outline}\" stroke-width=\"0.8\"");
+                plot.svg
+                    .rect((x + pitch * 0.12, plot.bottom - size.1), size, style);
+            }
             let label = if *n > 0 && part < 0.005 {
                 "<1 %".to_owned()
             } else {

@@ -1,16 +1,15 @@
 //! Heat maps: a year day by day, and the months by the hour.
 //!
-//! A cell without a reading is hatched. On a narrow chart both are turned on their side, so that a
+//! A cell without a reading is crossed out. On a narrow chart both are turned on their side, so that a
 //! cell stays large enough for a finger.
 
 use chrono::{Datelike, Days, NaiveDate, NaiveTime};
 
 use super::bucket::Bucket;
 use super::look::Look;
-use super::panel::HATCH_ID;
 use super::plot::{LABEL, Plot, Room, Words};
 use super::svg::{Anchor, Type};
-use super::theme::mean_colour;
+use super::theme::{GRID, HATCH, PAPER, mean_colour};
 use super::words::{decimal, long_date, long_month, readings, short_month, tell, weekday_letter};
 use crate::say;
 use crate::text::Lang;
@@ -61,10 +60,12 @@ fn draw(plot: &mut Plot, cell: &Cell<'_>) {
             plot.svg
                 .rect((x, y), size, format_args!("fill=\"{colour}\""));
         }
+        // Lines, not the hatching of a pattern: hundreds of these make a printed page slow and large.
         None => {
-            let style =
-                format_args!("class=\"gap\" fill=\"url(#{HATCH_ID})\" fill-opacity=\"0.6\"");
-            plot.svg.rect((x, y), size, style);
+            let frame = format_args!("fill=\"{PAPER}\" stroke=\"{GRID}\" stroke-width=\"0.6\"");
+            plot.svg.rect((x, y), size, frame);
+            let stroke = format_args!("class=\"gap\" stroke=\"{HATCH}\" stroke-width=\"0.8\"");
+            plot.svg.line((x, y + size.1), (x + size.0, y), stroke);
         }
     }
     plot.svg.close();

@@ -1,6 +1,7 @@
 //! A browser, driven by the WebDriver protocol (W3C) over plain HTTP on loopback.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -81,7 +82,11 @@ impl Browser {
             &format!("--user-data-dir={}", profile.path().display()),
         ];
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(150))
+            .build()
+            .unwrap();
         let base = format!("http://127.0.0.1:{port}/session");
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": {"args": arguments, "binary": browser},
@@ -211,18 +216,22 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = std::thread::scope(|scope| {
-            let (http, session) = (self.http.clone(), self.session.clone());
-            scope
-                .spawn(move || {
-                    let runtime = tokio::runtime::Builder::new_current_thread()
-                        .enable_all()
-                        .build()?;
-                    let _ = runtime.block_on(http.delete(session).send());
-                    Ok::<_, std::io::Error>(())
-                })
-                .join()
-        });
+        // Without the client: its connections belong to a runtime that may not run any more.
+        let end = || {
+            let path = self.session.strip_prefix("http://")?;
+            let (host, path) = path.split_once('/')?;
+            let mut stream = TcpStream::connect(host).ok()?;
+            stream
+                .set_read_timeout(Some(Duration::from_secs(10)))
+                .ok()?;
+            write!(
+                stream,
+                "DELETE /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+            )
+            .ok()?;
+            stream.read(&mut [0; 64]).ok()
+        };
+        let _ = end();
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }

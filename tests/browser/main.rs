@@ -8,6 +8,7 @@
 mod support;
 
 mod driver;
+mod paths;
 mod scene;
 
 use std::io::Write as _;
@@ -476,10 +477,19 @@ async fn axe_finds_nothing_serious() {
         }
     }
     browser.run("document.querySelector('nav a').click()").await;
-    browser.until(DRAWN).await;
+    browser
+        .until("document.querySelector('.canvas g[data-slot]')")
+        .await;
     browser.run("document.querySelector('.canvas g[data-slot]').dispatchEvent(new MouseEvent('click', {bubbles: true}))").await;
     browser
         .until("document.querySelector('dialog[open] .under')")
         .await;
     check(browser.run_async(&script).await, "viewer".to_owned());
+    // It would have found something: a picture without a text, a button without a name.
+    browser.run("document.querySelector('dialog').append(new Image(), document.createElement('button'))").await;
+    let found = browser.run_async(&script).await.to_string();
+    assert!(
+        found.contains("image-alt") && found.contains("button-name"),
+        "{found}"
+    );
 }

@@ -45,6 +45,7 @@ export function chart({ kind, title, values, note, csv, open, signal }) {
     details,
   );
   const state = { width: 0, figure, canvas, list, open, said, signal };
+  walk(state);
   details.addEventListener("toggle", () => details.open && fillList(state));
   const load = async () => {
     if (signal.aborted) return;
@@ -114,7 +115,6 @@ function show(state, source) {
   if (marks.length) marks[marks.length - 1].setAttribute("tabindex", "0");
   state.marks = marks;
   state.svg = svg;
-  walk(state);
   // What was focused stays so through an update.
   const focused = state.canvas.contains(document.activeElement)
     ? document.activeElement.getAttribute("aria-label")
@@ -142,10 +142,11 @@ function move(state, to) {
   mark.focus();
 }
 
+// On the frame, not on the drawing: a drawing that listens for the focus takes it itself.
 function walk(state) {
-  const of = (event) => event.target.closest && event.target.closest("g[tabindex]");
-  state.svg.addEventListener("keydown", (event) => {
-    const at = state.marks.indexOf(of(event));
+  const of = (event) => (event.target.closest ? event.target.closest("g[tabindex]") : null);
+  state.canvas.addEventListener("keydown", (event) => {
+    const at = (state.marks || []).indexOf(of(event));
     if (at < 0) return;
     const last = state.marks.length - 1;
     const to = {
@@ -166,22 +167,22 @@ function walk(state) {
       tip().hidden = true;
     }
   });
-  state.svg.addEventListener("click", (event) => openMark(state, of(event)));
-  state.svg.addEventListener("pointermove", (event) => {
+  state.canvas.addEventListener("click", (event) => openMark(state, of(event)));
+  state.canvas.addEventListener("pointermove", (event) => {
     const mark = of(event);
     if (mark) place(mark.getAttribute("aria-label"), event.clientX, event.clientY);
     else tip().hidden = true;
   });
-  state.svg.addEventListener("pointerleave", () => {
+  state.canvas.addEventListener("pointerleave", () => {
     tip().hidden = true;
   });
-  state.svg.addEventListener("focusin", (event) => {
+  state.canvas.addEventListener("focusin", (event) => {
     const mark = of(event);
     if (!mark || !mark.matches(":focus-visible")) return;
     const box = mark.getBoundingClientRect();
     place(mark.getAttribute("aria-label"), box.left + box.width / 2, box.top);
   });
-  state.svg.addEventListener("focusout", () => {
+  state.canvas.addEventListener("focusout", () => {
     tip().hidden = true;
   });
 }

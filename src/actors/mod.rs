@@ -19,4 +19,5 @@ pub mod guard;
 pub mod inference;
 pub mod scheduler;
 pub mod session;
+pub mod shadow;
 pub mod store;

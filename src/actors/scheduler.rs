@@ -79,6 +79,11 @@ pub struct FetchAgain(pub Vec<Slot>);
 #[rtype(result = "()")]
 pub struct Drain;
 
+/// Asks for a sign of life.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ping;
+
 /// An actor cannot do its work any more; the run drains and reports it.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -315,6 +320,12 @@ impl Handler<Drain> for Scheduler {
             me.pump(ctx);
         });
     }
+}
+
+impl Handler<Ping> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }
 
 impl Handler<Fail> for Scheduler {

@@ -1,5 +1,6 @@
 //! The store: the only writer of the database, on a thread of its own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::WeakRecipient;
@@ -12,7 +13,8 @@ use crate::pipeline::credit::{Credit, Fate};
 use crate::pipeline::flow::{Flow, Stage};
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::Outcome;
-use crate::store::{CommitMode, Committed, Database, RunId};
+use crate::store::error::StoreError;
+use crate::store::{CommitMode, Committed, Database, RunId, ShadowReading, SharedDatabase};
 
 /// A slot's outcome with its credit.
 #[derive(Debug)]
@@ -46,6 +48,11 @@ pub struct RememberLayout {
     pub layout: Layout,
 }
 
+/// Keeps what a shadow model says of a picture.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct KeepShadow(pub ShadowReading);
+
 /// Any other work on the database, such as a query before a run; its answer goes through `work`.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -56,12 +63,16 @@ pub struct WithDatabase {
 
 /// The database and what a commit needs to know; survives a restart of the actor.
 pub struct StoreShared {
-    /// Used by the store's thread alone.
-    pub database: Mutex<Database>,
+    /// The stores of the stations of a file take turns at it.
+    pub database: SharedDatabase,
+    /// Whose slots they are.
+    pub station: String,
     /// What happens to a slot that has a row.
     pub mode: CommitMode,
     /// The run that rows are booked to.
     pub run: Mutex<Option<RunId>>,
+    /// Misses are booked but not written: their pictures may still come.
+    pub holds_misses: AtomicBool,
     /// Counts transactions.
     pub flow: Arc<Flow>,
     /// Told when the database cannot be written; weak, since the scheduler holds the store.
@@ -80,8 +91,17 @@ impl StoreActor {
     fn commit(&self, finished: Vec<Finished>) {
         let n = finished.len();
         self.0.flow.commit(n);
+        let holds = self.0.holds_misses.load(Ordering::Relaxed);
         let (outcomes, credits): (Vec<Outcome>, Vec<Credit>) = finished
             .into_iter()
+            .filter_map(|finished| match &finished.outcome {
+                Outcome::Missed(miss) if holds => {
+                    let fate = Fate::Missed(miss.reason);
+                    finished.credit.settle(fate);
+                    None
+                }
+                _ => Some(finished),
+            })
             .map(
                 |Finished {
                      outcome,
@@ -96,13 +116,10 @@ impl StoreActor {
             // Nothing is in flight outside a run; what comes late goes home.
             return tracing::warn!("outcomes came without a run");
         };
-        let committed = self
-            .0
-            .database
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .commit(run, self.0.mode, &outcomes);
-        match committed {
+        let committed = self.0.database.seen_from(&self.0.station, |database| {
+            database.commit(run, self.0.mode, &outcomes)
+        });
+        match committed.and_then(|committed| committed) {
             Ok(committed) => {
                 for ((credit, committed), outcome) in
                     credits.into_iter().zip(committed).zip(&outcomes)
@@ -119,22 +136,22 @@ impl StoreActor {
             }
             Err(error) => {
                 // Before the credits go home, so that the run drains instead of trying again.
-                if let Some(scheduler) = self.0.scheduler.upgrade() {
-                    scheduler.do_send(Fail(Failure::from(error)));
-                }
+                self.fail(error);
                 drop(credits);
             }
         }
     }
 
     fn with_database(&self, work: impl FnOnce(&mut Database)) {
-        work(
-            &mut self
-                .0
-                .database
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        if let Err(error) = self.0.database.seen_from(&self.0.station, work) {
+            self.fail(error);
+        }
+    }
+
+    fn fail(&self, error: StoreError) {
+        if let Some(scheduler) = self.0.scheduler.upgrade() {
+            scheduler.do_send(Fail(Failure::from(error)));
+        }
     }
 }
 
@@ -144,16 +161,11 @@ impl Actor for StoreActor {
     /// After a panic the connection may still be inside a transaction, and would refuse the next.
     fn started(&mut self, _: &mut SyncContext<Self>) {
         let recovered = guarded("store", || {
-            self.0
-                .database
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .recover()
+            let recover = |database: &mut Database| database.recover();
+            self.0.database.seen_from(&self.0.station, recover)
         });
-        if let Ok(Err(error)) = recovered
-            && let Some(scheduler) = self.0.scheduler.upgrade()
-        {
-            scheduler.do_send(Fail(Failure::from(error)));
+        if let Ok(Err(error) | Ok(Err(error))) = recovered {
+            self.fail(error);
         }
     }
 }
@@ -187,6 +199,24 @@ impl Handler<RememberLayout> for StoreActor {
     }
 }
 
+impl Handler<KeepShadow> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, KeepShadow(reading): KeepShadow, ctx: &mut SyncContext<Self>) {
+        let worked = guarded("store", || {
+            self.with_database(|database| {
+                // No part of the record: a failure to keep it harms nothing else.
+                if let Err(error) = database.keep_shadow(&reading) {
+                    tracing::warn!(%error, slot = %reading.slot, "a shadow's reading could not be kept");
+                }
+            });
+        });
+        if worked.is_err() {
+            ctx.stop();
+        }
+    }
+}
+
 impl Handler<WithDatabase> for StoreActor {
     type Result = ();
 
@@ -202,7 +232,7 @@ mod tests {
     use super::*;
     use crate::pipeline::slot::SlotRange;
     use crate::station::Station;
-    use crate::store::{Asked, RunStart};
+    use crate::store::{Asked, RunKind, RunStart};
     use tokio::sync::oneshot;
 
     struct Deaf;
@@ -222,9 +252,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let opened = Database::open(&folder.path().join("a.db"), &Station::rio_grande());
         let shared = Arc::new(StoreShared {
-            database: Mutex::new(opened.unwrap().database),
+            database: opened.unwrap().database.into(),
+            station: Station::rio_grande().id,
             mode: CommitMode::Insert,
             run: Mutex::new(None),
+            holds_misses: AtomicBool::new(false),
             flow: Arc::default(),
             scheduler: Deaf.start().downgrade().recipient(),
         });
@@ -239,6 +271,7 @@ mod tests {
             .and_then(|day| day.and_hms_opt(12, 0, 0))
             .unwrap();
         let start = RunStart {
+            kind: RunKind::Backfill,
             range: SlotRange::new(noon, noon).unwrap(),
             asked: Asked::default(),
             version: "0".to_owned(),

@@ -2,16 +2,18 @@
 
 mod wiring;
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use actix::WeakRecipient;
 use actix::prelude::*;
 use chrono::{NaiveDateTime, TimeDelta};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::fetch::FetchShared;
-use crate::actors::scheduler::{Drain, RunEnd, Scheduler, StartRun};
+use crate::actors::scheduler::{Drain, Ping, RunEnd, Scheduler, StartRun};
 use crate::actors::store::WithDatabase;
 use crate::camera::Source;
 use crate::camera::gate::Gate;
@@ -24,9 +26,11 @@ use crate::pipeline::run::{Progress, Run};
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::say;
 use crate::station::{LayoutChoice, Station};
-use crate::store::{Asked, Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunStart};
+use crate::store::{
+    Asked, Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunId, RunKind, RunStart,
+};
 
-pub use wiring::{Setup, Tuning};
+pub use wiring::{Setup, Shadow, Tuning};
 use wiring::{Wired, clients, fetch_shared, wire};
 
 /// A missing picture is only settled when it was last asked for so long after its slot.
@@ -53,7 +57,42 @@ pub struct RunReport {
     pub elapsed: Duration,
 }
 
+/// A part of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Its slots.
+    pub range: SlotRange,
+    /// What it is booked to.
+    pub run: RunId,
+    /// What happens to slots that the record knows.
+    pub policy: RunPolicy,
+    /// Misses are booked but not written: their pictures may still come.
+    pub holds_misses: bool,
+}
+
+impl Pass {
+    /// A part of `run` that writes its misses.
+    pub const fn of(range: SlotRange, run: RunId, policy: RunPolicy) -> Self {
+        Self {
+            range,
+            run,
+            policy,
+            holds_misses: false,
+        }
+    }
+}
+
 impl RunReport {
+    /// What was booked, as the table of runs has it.
+    pub fn counts(&self) -> RunCounts {
+        RunCounts {
+            total: self.end.planned,
+            new: self.end.ledger.new_rows(),
+            duplicates: self.end.ledger.duplicates(),
+            missed: self.end.ledger.missed(),
+        }
+    }
+
     /// Slots of the range that the run did not come to.
     pub fn pending(&self) -> u64 {
         self.end.planned.saturating_sub(self.end.ledger.total())
@@ -105,15 +144,18 @@ impl Pipeline {
     ///
     /// # Errors
     /// When no HTTP client can be set up or the record cannot be read.
-    pub fn start(mut setup: Setup) -> Result<Self> {
-        let remembered = setup.database.remembered_layouts()?;
+    pub fn start(setup: Setup) -> Result<Self> {
+        let station = setup.station.id.as_str();
+        let remembered = setup
+            .database
+            .seen_from(station, |database| database.remembered_layouts())??;
         let drain = CancellationToken::new();
         let (progress_sender, progress) = watch::channel(Progress::default());
         let gate = Arc::new(match setup.source {
             Source::Http(_) => setup.tuning.gate(),
             Source::Folder(_) => Gate::of(setup.tuning.concurrency.min(FOLDER_READS)),
         });
-        let flow = Arc::new(Flow::default());
+        let flow = Arc::clone(&setup.flow);
         let clients = clients(&setup, &gate, &drain)?;
         let shared = fetch_shared(&setup, remembered, Arc::clone(&gate), drain.clone());
         let about = About {
@@ -181,28 +223,95 @@ impl Pipeline {
         move || scheduler.do_send(Drain)
     }
 
-    /// Fetches, classifies and stores the slots of `range` that are not stored yet.
+    /// Fetches, classifies and stores the slots of `range` that are not stored yet, as a run of its
+    /// own.
     ///
     /// # Errors
     /// When the record cannot be read before the run. What goes wrong in the run is in the report.
     pub async fn run(&self, range: SlotRange) -> Result<RunReport> {
-        let started = Instant::now();
+        let planned = self.count(range).await?;
+        let run = self.begin(RunKind::Backfill, range, planned).await?;
+        let mut report = self.pass(Pass::of(range, run, self.about.policy)).await?;
+        let end = &report.end;
+        let status = if end.failure.is_some() {
+            RunStatus::Failed
+        } else if end.ledger.total() < end.planned {
+            RunStatus::Interrupted
+        } else {
+            RunStatus::Finished
+        };
+        let closed = self.finish(run, report.counts(), status).await;
+        if let (Err(error), None) = (closed, &report.end.failure) {
+            report.end.failure = Some(error);
+        }
+        Ok(report)
+    }
+
+    /// The slots of `range`.
+    ///
+    /// # Errors
+    /// When this process cannot do it.
+    pub async fn count(&self, range: SlotRange) -> Result<u64> {
         let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
-        let counted = slots.clone();
         // A range of centuries takes its time.
-        let planned = tokio::task::spawn_blocking(move || counted.count() as u64)
+        tokio::task::spawn_blocking(move || slots.count() as u64)
             .await
-            .map_err(|_| store_is_gone())?;
+            .map_err(|_| store_is_gone())
+    }
+
+    /// Writes that a run of `planned` slots begins.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub async fn begin(&self, kind: RunKind, range: SlotRange, planned: u64) -> Result<RunId> {
         let start = RunStart {
+            kind,
             range,
             asked: self.about.asked.clone(),
             version: crate::commands::version::short().to_owned(),
             engine: self.about.engine.clone(),
             model: self.about.model.clone(),
         };
-        let policy = self.about.policy;
+        // Should the process die, its run still says how much it was asked for.
+        let asked = RunCounts {
+            total: planned,
+            ..RunCounts::default()
+        };
+        self.with_database(move |database| {
+            let run = database.begin_run(&start)?;
+            database.update_run(run, &asked)?;
+            Ok::<_, Failure>(run)
+        })
+        .await?
+    }
+
+    /// Writes that a run ended, and folds the log into the file.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub async fn finish(&self, run: RunId, counts: RunCounts, end: RunStatus) -> Result<()> {
+        self.with_database(move |database| {
+            database.finish_run(run, &counts, end)?;
+            database.checkpoint()?;
+            Ok::<_, Failure>(())
+        })
+        .await?
+    }
+
+    /// Does a part of a run, or all of it; the run goes on. One pass at a time.
+    ///
+    /// # Errors
+    /// When the record cannot be read before. What goes wrong later is in the report.
+    pub async fn pass(&self, pass: Pass) -> Result<RunReport> {
+        let started = Instant::now();
+        let Pass {
+            range, run, policy, ..
+        } = pass;
+        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
+        let planned = self.count(range).await?;
+        let asked = self.about.asked.clone();
         let zone = self.about.station.zone;
-        let (run_id, stored, missed) = self
+        let (stored, missed) = self
             .with_database(move |database| {
                 let stored = if policy.reprocess {
                     Vec::new()
@@ -212,16 +321,9 @@ impl Pipeline {
                 let missed = if policy.retry_missed {
                     Vec::new()
                 } else {
-                    database.known_misses(range, &start.asked)?
+                    database.known_misses(range, &asked)?
                 };
-                let run_id = database.begin_run(&start)?;
-                // Should the process die, its run still says how much it was asked for.
-                let asked = RunCounts {
-                    total: planned,
-                    ..RunCounts::default()
-                };
-                database.update_run(run_id, &asked)?;
-                Ok::<_, Failure>((run_id, stored, missed))
+                Ok::<_, Failure>((stored, missed))
             })
             .await??;
         let (mut settled, mut doubts) = (Vec::new(), Vec::new());
@@ -232,44 +334,26 @@ impl Pipeline {
                 Standing::Open => {}
             }
         }
+        self.fetch.begin();
         self.fetch.remind(doubts);
-        *self
-            .wired
-            .store_shared
-            .run
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(run_id);
+        let shared = &self.wired.store_shared;
+        shared
+            .holds_misses
+            .store(pass.holds_misses, Ordering::Relaxed);
+        *shared.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
 
         let (done, ended) = oneshot::channel();
-        let run = Run::new(
+        let work = Run::new(
             Plan::new(slots, stored, settled),
             planned,
             self.about.credits,
         );
-        self.scheduler.do_send(StartRun { run, done });
+        self.scheduler.do_send(StartRun { run: work, done });
         let end = ended.await.map_err(|_| store_is_gone())?;
         let elapsed = started.elapsed();
         let sure = self.fetch.close();
-
-        let counts = RunCounts {
-            total: planned,
-            new: end.ledger.new_rows(),
-            duplicates: end.ledger.duplicates(),
-            missed: end.ledger.missed(),
-        };
-        let status = if end.failure.is_some() {
-            RunStatus::Failed
-        } else if end.ledger.total() < end.planned {
-            RunStatus::Interrupted
-        } else {
-            RunStatus::Finished
-        };
         let closed = self
-            .with_database(move |database| {
-                database.finish_run(run_id, &counts, status)?;
-                database.end_doubts(run_id, &sure)?;
-                database.checkpoint().map(|_| ())
-            })
+            .with_database(move |database| database.end_doubts(run, &sure))
             .await?;
         let mut report = RunReport { end, elapsed };
         if let (Err(error), None) = (closed, &report.end.failure) {
@@ -278,8 +362,26 @@ impl Pipeline {
         Ok(report)
     }
 
+    /// Where to ask the scheduler for a sign of life; does not keep it alive.
+    pub fn pulse(&self) -> WeakRecipient<Ping> {
+        self.scheduler.downgrade().recipient()
+    }
+
+    /// Name and version of the model.
+    pub fn model(&self) -> &str {
+        &self.about.model
+    }
+
+    /// The engine, in words.
+    pub fn engine(&self) -> &str {
+        &self.about.engine
+    }
+
     /// Does `work` on the store's thread.
-    async fn with_database<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// When the store has ended.
+    pub async fn with_database<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Database) -> T + Send + 'static,
     ) -> Result<T> {
@@ -292,7 +394,8 @@ impl Pipeline {
         answered.await.map_err(|_| store_is_gone())
     }
 
-    /// Ends the actors and hands the database back, when nothing is in flight any more.
+    /// Ends the actors and hands the database back, when nothing is in flight any more and no other
+    /// pipeline shares it.
     ///
     /// A straggler is left behind after a few seconds and named in the log.
     pub async fn stop(self) -> Option<Database> {

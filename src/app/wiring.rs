@@ -1,6 +1,7 @@
 //! Which actor gets whose address, and on which thread it runs.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -14,6 +15,7 @@ use crate::actors::gather::{CommitPolicy, Gather};
 use crate::actors::inference::Inference;
 use crate::actors::scheduler::Scheduler;
 use crate::actors::session::{SessionActor, SessionShared};
+use crate::actors::shadow::{ShadowActor, ShadowCounts, ShadowShared, ToShadow};
 use crate::actors::store::{StoreActor, StoreShared};
 use crate::app::RunPolicy;
 use crate::camera::Source;
@@ -30,7 +32,7 @@ use crate::pipeline::layout::{Layout, LayoutBook};
 use crate::pipeline::window::{Pace, Window};
 use crate::say;
 use crate::station::{LayoutChoice, Station};
-use crate::store::{CommitMode, Database};
+use crate::store::{CommitMode, Database, SharedDatabase};
 
 /// How long actors may take to end once nothing is in flight.
 const END_DEADLINE: Duration = Duration::from_secs(5);
@@ -102,12 +104,27 @@ pub struct Setup {
     pub model: Arc<Model>,
     /// What runs the model.
     pub engine: Arc<dyn Engine>,
-    /// Where the record is kept.
-    pub database: Database,
+    /// Where the record is kept; stations of one file share it.
+    pub database: SharedDatabase,
     /// Sizes and bounds.
     pub tuning: Tuning,
     /// What a run does with slots that it knows.
     pub policy: RunPolicy,
+    /// A second model that judges beside the first, for comparison.
+    pub shadow: Option<Shadow>,
+    /// Books what flows through it.
+    pub flow: Arc<Flow>,
+}
+
+/// A model that judges beside the first one.
+#[derive(Clone)]
+pub struct Shadow {
+    /// The model.
+    pub model: Arc<Model>,
+    /// What runs it.
+    pub engine: Arc<dyn Engine>,
+    /// Counts what comes of it.
+    pub counts: Arc<ShadowCounts>,
 }
 
 /// Addresses and shared state of the started actors.
@@ -189,19 +206,22 @@ pub(super) fn wire(
         database,
         tuning,
         policy,
+        shadow,
         ..
     } = setup;
     let count = std::thread::available_parallelism().map_or(1, usize::from);
     // One more than there are, so that a core has work while the next thread wakes up.
     let shared_cores = tuning.shares_cores.then(|| Arc::new(Cores::new(count + 1)));
     let store_shared = Arc::new(StoreShared {
-        database: Mutex::new(database),
+        database,
+        station: station.id.clone(),
         mode: if policy.reprocess {
             CommitMode::Replace
         } else {
             CommitMode::Insert
         },
         run: Mutex::new(None),
+        holds_misses: AtomicBool::new(false),
         flow: Arc::clone(&flow),
         scheduler: scheduler.downgrade().recipient(),
     });
@@ -237,7 +257,25 @@ pub(super) fn wire(
         )
     });
 
+    let shadow = shadow.map(|shadow| {
+        let shared = Arc::new(ShadowShared {
+            engine: shadow.engine,
+            model: Arc::clone(&shadow.model),
+            station: Arc::clone(&station),
+            limits: tuning.picture,
+            cores: shared_cores.clone(),
+            store: store.clone().recipient(),
+            counts: Arc::clone(&shadow.counts),
+        });
+        let actors = SyncArbiter::start(1, move || ShadowActor::new(Arc::clone(&shared)));
+        ToShadow {
+            manifest: Arc::new(shadow.model.manifest.clone()),
+            shadow: actors.recipient(),
+            counts: shadow.counts,
+        }
+    });
     let decode_shared = Arc::new(DecodeShared {
+        shadow,
         manifest: Arc::new(model.manifest.clone()),
         region: station.region.clone(),
         limits: tuning.picture,
@@ -280,7 +318,8 @@ pub(super) fn wire(
 }
 
 impl Wired {
-    /// Ends the actors and hands the database back, when nothing is in flight any more.
+    /// Ends the actors and hands the database back, when nothing is in flight any more and no other
+    /// pipeline shares it.
     ///
     /// A straggler is left behind after a few seconds and named in the log.
     pub(super) async fn end(self) -> Option<Database> {
@@ -302,8 +341,7 @@ impl Wired {
                     for arbiter in arbiters {
                         let _ = arbiter.join();
                     }
-                    let database = shared.database.into_inner();
-                    return Some(database.unwrap_or_else(PoisonError::into_inner));
+                    return shared.database.into_inner();
                 }
                 Ok(shared) => store_shared = Arc::new(shared),
                 Err(shared) => store_shared = shared,

@@ -194,9 +194,11 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         source,
         model,
         engine,
-        database,
+        database: database.into(),
         tuning: settings.tuning,
         policy,
+        shadow: None,
+        flow: Arc::default(),
     })?;
     let mut signals = Signals::listen();
     let bar = RunBar::follow(pipeline.progress(), quiet);

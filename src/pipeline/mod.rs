@@ -10,4 +10,5 @@ pub mod plan;
 pub mod retry;
 pub mod run;
 pub mod slot;
+pub mod ticks;
 pub mod window;

@@ -38,6 +38,7 @@ impl Scene {
             region: Region::whole(),
             limits: Limits::default(),
             cores: None,
+            shadow: None,
             inference: inference.recipient(),
             store: store.recipient(),
         });

@@ -77,6 +77,8 @@ fn the_example_settings_are_the_defaults() {
     for key in [
         "db",
         "model",
+        "shadow_model",
+        "catch_up",
         "ort_lib",
         "engine",
         "device",

@@ -21,7 +21,7 @@ use crate::error::{Failure, Result};
 use crate::pipeline::flow::Flow;
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::MissReason;
-use crate::pipeline::plan::Plan;
+use crate::pipeline::plan::{Plan, Step};
 use crate::pipeline::run::{Progress, Run};
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::say;
@@ -309,31 +309,11 @@ impl Pipeline {
         } = pass;
         let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
         let planned = self.count(range).await?;
-        let asked = self.about.asked.clone();
-        let zone = self.about.station.zone;
-        let (stored, missed) = self
-            .with_database(move |database| {
-                let stored = if policy.reprocess {
-                    Vec::new()
-                } else {
-                    database.stored_slots(range)?
-                };
-                let missed = if policy.retry_missed {
-                    Vec::new()
-                } else {
-                    database.known_misses(range, &asked)?
-                };
-                Ok::<_, Failure>((stored, missed))
-            })
-            .await??;
-        let (mut settled, mut doubts) = (Vec::new(), Vec::new());
-        for miss in missed {
-            match standing(&miss, |local| Slot::at(local, zone)) {
-                Standing::Settled => settled.push((miss.slot, miss.reason)),
-                Standing::Doubted(slot, unasked) => doubts.push((slot, unasked)),
-                Standing::Open => {}
-            }
-        }
+        let Known {
+            stored,
+            settled,
+            doubts,
+        } = self.known(range, policy).await?;
         self.fetch.begin();
         self.fetch.remind(doubts);
         let shared = &self.wired.store_shared;
@@ -360,6 +340,54 @@ impl Pipeline {
             report.end.failure = Some(error.into());
         }
         Ok(report)
+    }
+
+    /// What the record knows of a range.
+    async fn known(&self, range: SlotRange, policy: RunPolicy) -> Result<Known> {
+        let asked = self.about.asked.clone();
+        let zone = self.about.station.zone;
+        let (stored, missed) = self
+            .with_database(move |database| {
+                let stored = if policy.reprocess {
+                    Vec::new()
+                } else {
+                    database.stored_slots(range)?
+                };
+                let missed = if policy.retry_missed {
+                    Vec::new()
+                } else {
+                    database.known_misses(range, &asked)?
+                };
+                Ok::<_, Failure>((stored, missed))
+            })
+            .await??;
+        let (mut settled, mut doubts) = (Vec::new(), Vec::new());
+        for miss in missed {
+            match standing(&miss, |local| Slot::at(local, zone)) {
+                Standing::Settled => settled.push((miss.slot, miss.reason)),
+                Standing::Doubted(slot, unasked) => doubts.push((slot, unasked)),
+                Standing::Open => {}
+            }
+        }
+        Ok(Known {
+            stored,
+            settled,
+            doubts,
+        })
+    }
+
+    /// The first slot of `range` that a run would ask for.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub async fn first_missing(&self, range: SlotRange) -> Result<Option<Slot>> {
+        let known = self.known(range, RunPolicy::default()).await?;
+        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
+        let mut steps = Plan::new(slots, known.stored, known.settled);
+        Ok(steps.find_map(|step| match step {
+            Step::Fetch(slot) => Some(slot),
+            Step::Duplicate(_) | Step::KnownMiss(..) => None,
+        }))
     }
 
     /// Where to ask the scheduler for a sign of life; does not keep it alive.
@@ -403,6 +431,16 @@ impl Pipeline {
         drop(self.scheduler);
         self.wired.end().await
     }
+}
+
+/// What the record knows of a range.
+struct Known {
+    /// Slots with a row.
+    stored: Vec<NaiveDateTime>,
+    /// Slots that asking for is of no use.
+    settled: Vec<(NaiveDateTime, MissReason)>,
+    /// Slots to be looked for in this place.
+    doubts: Vec<(Slot, Layout)>,
 }
 
 /// What a miss of an earlier run means for this one.

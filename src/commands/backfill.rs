@@ -229,7 +229,7 @@ const LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 /// Settles how the model is run: as asked for, as an earlier measurement on this machine found or,
 /// when the run is `long`, as one made now does.
-pub(super) async fn arrange_inference(
+pub(crate) async fn arrange_inference(
     settings: &mut Settings,
     engine: &Arc<dyn Engine>,
     model: &Arc<Model>,

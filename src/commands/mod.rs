@@ -202,7 +202,7 @@ fn simulate_options(args: &cli::Simulate, config: Option<&Path>) -> Result<Simul
 
 /// The model, and what runs it with one thread a session; `tell` is given what is to be known of
 /// either.
-fn model_and_engine(settings: &Settings, tell: impl Fn(&Text)) -> Result<(Model, Arc<dyn Engine>)> {
+pub(crate) fn model_and_engine(settings: &Settings, tell: impl Fn(&Text)) -> Result<(Model, Arc<dyn Engine>)> {
     let model = Model::resolve(settings.model.as_deref())?;
     model.notice.iter().for_each(&tell);
     let library = settings.ort_lib.as_deref();

@@ -11,6 +11,7 @@ pub mod output;
 pub mod predict;
 pub mod progress;
 pub mod runtime;
+pub mod serve;
 pub mod signals;
 pub mod simulate;
 pub mod version;
@@ -61,6 +62,7 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
         Command::Backfill(args) => backfill(args, config).await,
         Command::Predict(args) => predict(args, config),
         Command::Evaluate(args) => evaluate(args, config),
+        Command::Serve(args) => serve::run(args, config).await,
         Command::Simulate(args) => simulate::run(simulate_options(&args, config)?).await,
         Command::Demo(args) => {
             let settings = settle(args.inference.layer(), config)?;
@@ -130,7 +132,7 @@ fn line(latency: f64, bandwidth: Option<f64>) -> bench::server::Line {
     }
 }
 
-fn settle(flags: Layer, config: Option<&Path>) -> Result<Settings> {
+pub(crate) fn settle(flags: Layer, config: Option<&Path>) -> Result<Settings> {
     Settings::resolve(flags, config, |name| std::env::var(name).ok())
 }
 

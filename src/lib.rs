@@ -49,6 +49,7 @@ pub mod camera;
 pub mod chart;
 pub mod cli;
 pub mod commands;
+pub mod daemon;
 pub mod error;
 pub mod evaluate;
 pub mod image;

@@ -348,6 +348,7 @@ impl Pipeline {
         let zone = self.about.station.zone;
         let (stored, missed) = self
             .with_database(move |database| {
+                database.asks(&asked);
                 let stored = if policy.reprocess {
                     Vec::new()
                 } else {

@@ -12,6 +12,7 @@ pub mod predict;
 pub mod progress;
 pub mod runtime;
 pub mod serve;
+pub mod service;
 pub mod signals;
 pub mod simulate;
 pub mod version;
@@ -63,6 +64,7 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
         Command::Predict(args) => predict(args, config),
         Command::Evaluate(args) => evaluate(args, config),
         Command::Serve(args) => serve::run(args, config).await,
+        Command::Service(args) => service::run(args.action, config),
         Command::Simulate(args) => simulate::run(simulate_options(&args, config)?).await,
         Command::Demo(args) => {
             let settings = settle(args.inference.layer(), config)?;
@@ -204,7 +206,10 @@ fn simulate_options(args: &cli::Simulate, config: Option<&Path>) -> Result<Simul
 
 /// The model, and what runs it with one thread a session; `tell` is given what is to be known of
 /// either.
-pub(crate) fn model_and_engine(settings: &Settings, tell: impl Fn(&Text)) -> Result<(Model, Arc<dyn Engine>)> {
+pub(crate) fn model_and_engine(
+    settings: &Settings,
+    tell: impl Fn(&Text),
+) -> Result<(Model, Arc<dyn Engine>)> {
     let model = Model::resolve(settings.model.as_deref())?;
     model.notice.iter().for_each(&tell);
     let library = settings.ort_lib.as_deref();

@@ -29,7 +29,10 @@ impl Clock {
         self.0.map_or_else(Utc::now, |trial| {
             let passed = trial.begun.elapsed().as_secs_f64() * trial.speed;
             let passed = TimeDelta::milliseconds((passed * 1000.0) as i64);
-            trial.begin.checked_add_signed(passed).unwrap_or(trial.begin)
+            trial
+                .begin
+                .checked_add_signed(passed)
+                .unwrap_or(trial.begin)
         })
     }
 
@@ -81,7 +84,12 @@ mod tests {
         let begin = DateTime::parse_from_rfc3339("2024-03-01T15:02:30Z").unwrap();
         let passed = clock.now() - begin.to_utc();
         assert!(passed >= TimeDelta::seconds(2_000), "{passed}");
-        for bad in ["", "noon", "2024-03-01T15:02:30Z@0", "2024-03-01T15:02:30Z@x"] {
+        for bad in [
+            "",
+            "noon",
+            "2024-03-01T15:02:30Z@0",
+            "2024-03-01T15:02:30Z@x",
+        ] {
             assert!(bad.parse::<Clock>().is_err(), "{bad}");
         }
     }

@@ -50,9 +50,8 @@ impl Jobs {
         range: SlotRange,
         now: DateTime<Utc>,
     ) -> Result<JobId, Refused> {
-        let asked = |job: &&Job| {
-            job.kind == RunKind::Backfill && job.state.status == JobStatus::Queued
-        };
+        let asked =
+            |job: &&Job| job.kind == RunKind::Backfill && job.state.status == JobStatus::Queued;
         if self.all.iter().filter(asked).count() >= MOST {
             return Err(Refused::Full(MOST));
         }
@@ -242,7 +241,8 @@ impl Parts {
 
 /// The minute after the last one of a part.
 pub fn after(last: NaiveDateTime) -> NaiveDateTime {
-    last.checked_add_signed(TimeDelta::minutes(1)).unwrap_or(last)
+    last.checked_add_signed(TimeDelta::minutes(1))
+        .unwrap_or(last)
 }
 
 #[cfg(test)]
@@ -264,8 +264,18 @@ mod tests {
         let (mut jobs, now) = (Jobs::default(), Utc::now());
         let asked = jobs.ask("a", hour(), now).unwrap();
         let other = jobs.ask("b", hour(), now).unwrap();
-        jobs.catch_up("a", range("2024-02-01T00:00", "2024-02-01T01:00"), false, now);
-        jobs.catch_up("a", range("2024-02-01T03:00", "2024-02-01T04:00"), true, now);
+        jobs.catch_up(
+            "a",
+            range("2024-02-01T00:00", "2024-02-01T01:00"),
+            false,
+            now,
+        );
+        jobs.catch_up(
+            "a",
+            range("2024-02-01T03:00", "2024-02-01T04:00"),
+            true,
+            now,
+        );
         let first = jobs.begin("a", now).unwrap();
         assert_eq!(first.kind, RunKind::CatchUp);
         assert!(first.policy.retry_missed);
@@ -286,11 +296,19 @@ mod tests {
         // What was missed is never refused.
         jobs.catch_up("a", hour(), false, now);
         assert_eq!(jobs.cancel(JobId(3), now), Ok(()));
-        assert_eq!(jobs.cancel(JobId(3), now), Err(Refused::UnknownJob(JobId(3))));
-        assert_eq!(jobs.cancel(JobId(99), now), Err(Refused::UnknownJob(JobId(99))));
+        assert_eq!(
+            jobs.cancel(JobId(3), now),
+            Err(Refused::UnknownJob(JobId(3)))
+        );
+        assert_eq!(
+            jobs.cancel(JobId(99), now),
+            Err(Refused::UnknownJob(JobId(99)))
+        );
         assert!(jobs.ask("a", hour(), now).is_ok());
         for _ in 0..100 {
-            let Some(job) = jobs.begin("a", now) else { break };
+            let Some(job) = jobs.begin("a", now) else {
+                break;
+            };
             assert_ne!(job.state.job, JobId(3), "it was cancelled");
             jobs.end(job.state.job, JobStatus::Finished, None, now);
         }
@@ -300,7 +318,11 @@ mod tests {
             jobs.end(id, JobStatus::Failed, Some("why".to_owned()), now);
         }
         assert_eq!(jobs.states().len(), KEPT);
-        assert!(jobs.states().iter().all(|job| job.status == JobStatus::Failed));
+        assert!(
+            jobs.states()
+                .iter()
+                .all(|job| job.status == JobStatus::Failed)
+        );
     }
 
     proptest! {

@@ -102,7 +102,17 @@ mod tests {
             assert_eq!(span.length(), TimeDelta::minutes(minutes), "{text}");
             assert_eq!(span.to_string(), shown);
         }
-        for bad in ["", "d", "7", "-1d", "1.5d", "367d", "7y", "99999999999999999999d", "7ñ"] {
+        for bad in [
+            "",
+            "d",
+            "7",
+            "-1d",
+            "1.5d",
+            "367d",
+            "7y",
+            "99999999999999999999d",
+            "7ñ",
+        ] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }
     }

@@ -109,6 +109,11 @@ impl RunEnd {
 }
 
 impl Database {
+    /// From now on the station's misses are told of what is `asked`.
+    pub(crate) fn asks(&mut self, asked: &Asked) {
+        self.asked.insert(self.station.clone(), asked.clone());
+    }
+
     /// Writes that a run begins; its status is `running`.
     ///
     /// # Errors

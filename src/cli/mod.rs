@@ -308,6 +308,10 @@ pub struct Serve {
     /// times, or with commas between them
     #[arg(long, value_name = "NAME", env = "CELAJE_HOST", value_delimiter = ',')]
     pub host: Vec<String>,
+    /// File with the token that starts and cancels backfills through the API [default: CELAJE_TOKEN,
+    /// else nobody can]
+    #[arg(long, value_name = "FILE", env = "CELAJE_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
     #[command(flatten)]
     pub work: Work,
     /// A second model that judges the same pictures, for comparison alone

@@ -314,6 +314,10 @@ const ARGS: &[(&str, &str)] = &[
         "install.listen",
         "Dirección y puerto en que escucha el servicio [por omisión: 127.0.0.1:8080]",
     ),
+    (
+        "token_file",
+        "Archivo con el token que inicia y cancela backfills por la API [por omisión: CELAJE_TOKEN; sin token, nadie puede]",
+    ),
     ("port", "Puerto en que escucha; 0 toma uno libre"),
     ("bind", "Dirección en que escucha"),
     (

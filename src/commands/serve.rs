@@ -15,6 +15,7 @@ use crate::error::{Failure, Result};
 use crate::say;
 use crate::settings::{Layer, Settings};
 use crate::web::bystander::Bystander;
+use crate::web::token::Token;
 use crate::web::{self, Running, WebOptions};
 
 /// Serves until Ctrl-C or SIGTERM; the base URL is the first line on the standard output. Gives the
@@ -36,7 +37,7 @@ async fn show(args: Serve, config: Option<&Path>) -> Result<u8> {
     let settings = settle(args.layer(), config)?;
     let operator = Arc::new(Bystander::start(&settings.db)?);
     let mut signals = Signals::listen();
-    let running = web::start(web_options(args, &settings), operator)?;
+    let running = web::start(web_options(args, &settings)?, operator)?;
     tell_address(&running)?;
     notify::ready();
     signals.next().await;
@@ -51,7 +52,7 @@ async fn watch(args: Serve, config: Option<&Path>) -> Result<u8> {
     let mut reloads = Reloads::listen();
     let flags = args.layer();
     let settings = settle(flags.clone(), config)?;
-    let options = web_options(args.clone(), &settings);
+    let options = web_options(args.clone(), &settings)?;
     let clock = args.clock.unwrap_or(Clock::SYSTEM);
     let daemon = Daemon::start(
         settings,
@@ -136,14 +137,12 @@ async fn reload(daemon: &mut Daemon, flags: &Layer, config: Option<&Path>) {
     }
 }
 
-fn web_options(args: Serve, settings: &Settings) -> WebOptions {
-    let stations = settings.stations.iter().cloned();
-    WebOptions {
-        listen: args.listen,
+fn web_options(args: Serve, settings: &Settings) -> Result<WebOptions> {
+    Ok(WebOptions {
         hosts: args.host,
-        db: settings.db.clone(),
-        stations: stations.map(Arc::new).collect(),
-    }
+        token: token(args.token_file.as_deref())?,
+        ..WebOptions::new(args.listen, settings)
+    })
 }
 
 fn tell_address(running: &Running) -> Result<()> {
@@ -152,4 +151,19 @@ fn tell_address(running: &Running) -> Result<()> {
         "Celaje on http://{addr}/ (Ctrl-C ends it)",
         "Celaje en http://{addr}/ (se termina con Ctrl-C)"
     ))
+}
+
+/// The token in the file, or that of `CELAJE_TOKEN`, which is no flag: a command line can be seen by
+/// others.
+///
+/// # Errors
+/// When it is none.
+pub fn token(file: Option<&Path>) -> Result<Option<Token>> {
+    if let Some(path) = file {
+        return Token::read(path).map(Some);
+    }
+    match std::env::var("CELAJE_TOKEN") {
+        Ok(text) if !text.is_empty() => Token::new(&text).map(Some),
+        _ => Ok(None),
+    }
 }

@@ -12,15 +12,22 @@
 //! [`operator`](operator::Operator). Everything that answers goes through the [`guard`].
 
 pub mod bystander;
+pub mod camera;
 pub mod dashboard;
 pub mod events;
 pub mod guard;
+pub mod health;
+pub mod judge;
+pub mod legacy;
+pub mod metrics;
+pub mod openapi;
 pub mod operator;
 pub mod pool;
 pub mod problem;
 pub mod query;
 pub mod reply;
 mod stream;
+pub mod token;
 pub mod v1;
 
 use std::net::SocketAddr;
@@ -32,14 +39,19 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, Handler, HttpServer, Responder, web};
 
+use crate::camera::http::HttpLimits;
 use crate::error::{Failure, Result};
 use crate::say;
+use crate::settings::Settings;
 use crate::station::Station;
+use crate::web::camera::Cameras;
 use crate::web::events::Hub;
 use crate::web::guard::Hosts;
+use crate::web::judge::Judge;
 use crate::web::operator::Operator;
 use crate::web::pool::Pool;
 use crate::web::problem::Problem;
+use crate::web::token::Token;
 
 /// Bytes of a request's body at most.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -51,7 +63,7 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(30);
 
 /// What is served, and where.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WebOptions {
     /// Where to listen; port 0 takes any free one.
     pub listen: SocketAddr,
@@ -61,6 +73,27 @@ pub struct WebOptions {
     pub db: PathBuf,
     /// The stations that the settings name.
     pub stations: Vec<Arc<Station>>,
+    /// Bounds of requests to their cameras.
+    pub http: HttpLimits,
+    /// What draws overlays.
+    pub judge: Arc<Judge>,
+    /// What those bear who may start and cancel backfills; none, and nobody may.
+    pub token: Option<Token>,
+}
+
+impl WebOptions {
+    /// The record and the station of `settings` on `listen`, under no other name, without a token.
+    pub fn new(listen: SocketAddr, settings: &Settings) -> Self {
+        Self {
+            listen,
+            hosts: Vec::new(),
+            db: settings.db.clone(),
+            stations: settings.stations.iter().cloned().map(Arc::new).collect(),
+            http: settings.tuning.http.clone(),
+            judge: Judge::new(settings.clone()),
+            token: None,
+        }
+    }
 }
 
 /// What every answer may need.
@@ -75,6 +108,12 @@ pub struct WebState {
     pub hub: Arc<Hub>,
     /// The names under which the server may be asked.
     pub hosts: Hosts,
+    /// Where pictures come from.
+    pub cameras: Arc<Cameras>,
+    /// What draws overlays.
+    pub judge: Arc<Judge>,
+    /// What those bear who may tell the program what to do.
+    pub token: Option<Token>,
 }
 
 impl WebState {
@@ -111,10 +150,13 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     let hub = Hub::start(operator.events());
     let state = web::Data::new(WebState {
         pool: Arc::new(Pool::open(&options.db)?),
+        cameras: Cameras::start(options.stations.clone(), options.http),
         stations: options.stations,
         operator,
         hub: Arc::clone(&hub),
         hosts: Hosts::new(wanted, &options.hosts),
+        judge: options.judge,
+        token: options.token,
     });
     let cannot_listen = |e: std::io::Error| {
         Failure::environment(say!(
@@ -150,6 +192,10 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
 /// All that is served.
 fn routes(config: &mut web::ServiceConfig) {
     v1::configure(config);
+    openapi::configure(config);
+    legacy::configure(config);
+    health::configure(config);
+    metrics::configure(config);
     dashboard::configure(config);
     config.default_service(web::to(async || {
         Err::<&'static str, _>(Problem::no_such_path())

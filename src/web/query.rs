@@ -147,21 +147,26 @@ impl Parameters {
             from: self.moment("from")?.map(Moment::first),
             to: self.moment("to")?.map(Moment::last),
         };
-        if let (Some(from), Some(to)) = (range.from, range.to)
-            && to < from
-        {
-            let form = "%Y-%m-%dT%H:%M";
-            let (from, to) = (from.format(form), to.format(form));
-            return Err(BadQuery::new(
-                "to",
-                say!(
-                    "'to' ({to}) lies before 'from' ({from}); swap them",
-                    "'to' ({to}) es anterior a 'from' ({from}); inviértalos"
-                ),
-            ));
+        if let (Some(from), Some(to)) = (range.from, range.to) {
+            in_order(from, to)?;
         }
         Ok(range)
     }
+}
+
+fn in_order(from: NaiveDateTime, to: NaiveDateTime) -> Result<(), BadQuery> {
+    if from <= to {
+        return Ok(());
+    }
+    let form = "%Y-%m-%dT%H:%M";
+    let (from, to) = (from.format(form), to.format(form));
+    Err(BadQuery::new(
+        "to",
+        say!(
+            "'to' ({to}) lies before 'from' ({from}); swap them",
+            "'to' ({to}) es anterior a 'from' ({from}); inviértalos"
+        ),
+    ))
 }
 
 fn choose<T: Copy>(name: &str, value: &str, choices: &[(&'static str, T)]) -> Result<T, BadQuery> {
@@ -212,6 +217,15 @@ pub struct Range {
 }
 
 impl Range {
+    /// The first and the last minute of what lies between two moments.
+    ///
+    /// # Errors
+    /// When `to` lies before `from`.
+    pub fn ordered(from: Moment, to: Moment) -> Result<(NaiveDateTime, NaiveDateTime), BadQuery> {
+        let (from, to) = (from.first(), to.last());
+        in_order(from, to).map(|()| (from, to))
+    }
+
     /// The range with the earliest and the latest minute that a slot can have in place of open
     /// ends.
     pub fn closed(self) -> (NaiveDateTime, NaiveDateTime) {

@@ -79,6 +79,19 @@ impl Reader {
         })
     }
 
+    /// The ids of the stations.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn station_ids(&mut self) -> Result<Vec<String>, StoreError> {
+        self.ask(|connection| {
+            stations::table
+                .select(stations::id)
+                .order(stations::id.asc())
+                .load(connection)
+        })
+    }
+
     /// Whether the record has this station.
     ///
     /// # Errors

@@ -1,14 +1,17 @@
 //! `/api/v1`.
 
+mod backfills;
 mod climatology;
 mod misses;
 mod observations;
+mod pictures;
 mod runs;
 mod state;
 mod stations;
 
 use actix_web::web;
 
+use crate::web::problem::Problem;
 use crate::web::reads;
 
 /// The endings of a list's path, each another form of it.
@@ -58,6 +61,34 @@ pub fn configure(config: &mut web::ServiceConfig) {
         &["/api/v1/stations/{station}/climatology"],
         climatology::get,
     );
+    reads(
+        config,
+        &["/api/v1/stations/{station}/slots/{slot}/picture"],
+        pictures::picture,
+    );
+    reads(
+        config,
+        &["/api/v1/stations/{station}/slots/{slot}/overlay"],
+        pictures::overlay,
+    );
+    config
+        .service(
+            web::resource("/api/v1/stations/{station}/backfills")
+                .route(web::post().to(backfills::start))
+                .default_service(web::to(async || {
+                    Err::<&'static str, _>(Problem::not_allowed("POST"))
+                })),
+        )
+        .service(
+            web::resource("/api/v1/backfills/{job}")
+                .route(web::get().to(backfills::one))
+                .route(web::head().to(backfills::one))
+                .route(web::delete().to(backfills::cancel))
+                .default_service(web::to(async || {
+                    Err::<&'static str, _>(Problem::not_allowed("GET, HEAD, DELETE"))
+                })),
+        );
+    reads(config, &["/api/v1/backfills"], backfills::list);
     reads(config, &["/api/v1/state"], state::get);
     reads(config, &["/api/v1/events"], crate::web::events::listen);
 }

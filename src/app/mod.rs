@@ -1,7 +1,9 @@
 //! Wires the actors and owns the order in which they end.
 
+pub mod supervision;
 mod wiring;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,21 +15,29 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::fetch::FetchShared;
-use crate::actors::scheduler::{Drain, Ping, RunEnd, Scheduler, StartRun};
+use crate::actors::guard::Guard;
+use crate::actors::scheduler::{Drain, Fail, RunEnd, Scheduler, SignOfLife, StartRun};
 use crate::actors::store::WithDatabase;
+use crate::actors::vitals::{Part, Vitals, Work, hangs};
+use crate::actors::watchdog::{Bites, Patience, Watchdog};
+use crate::app::supervision::{Supervision, Threads};
 use crate::camera::Source;
 use crate::camera::gate::Gate;
+use crate::clock;
 use crate::error::{Failure, Result};
+use crate::pipeline::audit::Imbalance;
+use crate::pipeline::credit::Fate;
 use crate::pipeline::flow::Flow;
 use crate::pipeline::layout::Layout;
-use crate::pipeline::outcome::MissReason;
+use crate::pipeline::outcome::{Miss, MissReason, Outcome};
 use crate::pipeline::plan::{Plan, Step};
 use crate::pipeline::run::{Progress, Run};
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::say;
 use crate::station::{LayoutChoice, Station};
 use crate::store::{
-    Asked, Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunId, RunKind, RunStart,
+    Asked, CommitMode, Committed, Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunId,
+    RunKind, RunStart,
 };
 
 pub use wiring::{Setup, Shadow, Tuning};
@@ -35,6 +45,9 @@ use wiring::{Wired, clients, fetch_shared, wire};
 
 /// A missing picture is only settled when it was last asked for so long after its slot.
 const SETTLES_AFTER: TimeDelta = TimeDelta::hours(1);
+
+/// How long what does not hang may take to end once something does, and the store to say so.
+const HUNG_GRACE: Duration = Duration::from_secs(10);
 
 /// Files of a folder that are read at the same time, at most.
 const FOLDER_READS: usize = 16;
@@ -68,6 +81,8 @@ pub struct Pass {
     pub policy: RunPolicy,
     /// Misses are booked but not written: their pictures may still come.
     pub holds_misses: bool,
+    /// New rows of the run's earlier parts.
+    pub new_before: u64,
 }
 
 impl Pass {
@@ -78,6 +93,7 @@ impl Pass {
             run,
             policy,
             holds_misses: false,
+            new_before: 0,
         }
     }
 }
@@ -126,6 +142,12 @@ pub struct Pipeline {
     fetch: Arc<FetchShared>,
     flow: Arc<Flow>,
     gate: Arc<Gate>,
+    vitals: Arc<Vitals>,
+    /// What hangs; whoever sends is the watchdog.
+    hung: watch::Receiver<Vec<Work>>,
+    patience: Patience,
+    /// None where time is not real.
+    _watchdog: Option<Watchdog>,
     about: About,
 }
 
@@ -145,6 +167,14 @@ impl Pipeline {
     /// # Errors
     /// When no HTTP client can be set up or the record cannot be read.
     pub fn start(setup: Setup) -> Result<Self> {
+        Self::start_with(setup, Supervision::default())
+    }
+
+    /// The same, looked after as `supervision` says.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up, the record cannot be read, or the system gives no thread.
+    pub fn start_with(setup: Setup, supervision: Supervision) -> Result<Self> {
         let station = setup.station.id.as_str();
         let remembered = setup
             .database
@@ -156,7 +186,10 @@ impl Pipeline {
             Source::Folder(_) => Gate::of(setup.tuning.concurrency.min(FOLDER_READS)),
         });
         let flow = Arc::clone(&setup.flow);
-        let clients = clients(&setup, &gate, &drain)?;
+        let clients = clients(&setup, &gate, &drain, &supervision)?;
+        let vitals = Arc::new(
+            Vitals::new(supervision.budget).with_failpoints(supervision.failpoints.clone()),
+        );
         let shared = fetch_shared(&setup, remembered, Arc::clone(&gate), drain.clone());
         let about = About {
             station: Arc::clone(&setup.station),
@@ -177,19 +210,39 @@ impl Pipeline {
         let draining = drain.clone();
         let (flowing, window) = (Arc::clone(&flow), Arc::clone(&gate));
         let tuning = setup.tuning.clone();
+        let (watched, threads) = (Arc::clone(&vitals), supervision.threads.clone());
         let (fetch, doubts) = (Arc::clone(&shared), Arc::clone(&shared));
         // The closure runs at once, on this thread; inside it the scheduler's address is known.
         let scheduler = Supervisor::start(move |ctx: &mut Context<Scheduler>| {
-            let (wired, fetchers) =
-                wire(&ctx.address(), setup, shared, clients, Arc::clone(&flowing));
-            let store = wired.store.clone().recipient();
+            let (wired, fetchers) = wire(
+                &ctx.address(),
+                setup,
+                shared,
+                clients,
+                Arc::clone(&flowing),
+                &watched,
+                &threads,
+            );
+            let store = wired.store.commit.clone();
             let _ = parts.send(wired);
             Scheduler::new(fetchers, store, progress_sender, draining)
                 .with_doubts(move || doubts.settle())
                 .with_capacity(move || tuning.credits_with(window.size()))
                 .with_flow(flowing)
+                .with_guard(Guard::new(Part::Scheduler, watched))
         });
         let wired = wired.try_recv().map_err(|_| store_is_gone())?;
+        let alarmed = scheduler.downgrade();
+        vitals.on_alarm(move |failure| {
+            if let Some(scheduler) = alarmed.upgrade() {
+                scheduler.do_send(Fail(failure));
+            }
+        });
+        let (hangs, hung) = watch::channel(Vec::new());
+        let watchdog = match &supervision.threads {
+            Threads::Own => Some(watch_over(&vitals, &wired, hangs, &supervision)?),
+            Threads::Inline(_) => None,
+        };
         Ok(Self {
             scheduler,
             wired,
@@ -198,6 +251,10 @@ impl Pipeline {
             fetch,
             flow,
             gate,
+            vitals,
+            hung,
+            patience: supervision.patience,
+            _watchdog: watchdog,
             about,
         })
     }
@@ -215,6 +272,11 @@ impl Pipeline {
     /// What stands before the host.
     pub fn gate(&self) -> Arc<Gate> {
         Arc::clone(&self.gate)
+    }
+
+    /// How the actors are.
+    pub fn vitals(&self) -> Arc<Vitals> {
+        Arc::clone(&self.vitals)
     }
 
     /// A handle that begins to drain the present run.
@@ -240,7 +302,15 @@ impl Pipeline {
         } else {
             RunStatus::Finished
         };
-        let closed = self.finish(run, report.counts(), status).await;
+        let closing = self.finish(run, report.counts(), status);
+        let closed = match &report.end.failure {
+            None => closing.await,
+            // The store may be what hangs.
+            Some(_) => match tokio::time::timeout(HUNG_GRACE, closing).await {
+                Ok(closed) => closed,
+                Err(_) => return Ok(report),
+            },
+        };
         if let (Err(error), None) = (closed, &report.end.failure) {
             report.end.failure = Some(error);
         }
@@ -303,7 +373,7 @@ impl Pipeline {
     /// # Errors
     /// When the record cannot be read before. What goes wrong later is in the report.
     pub async fn pass(&self, pass: Pass) -> Result<RunReport> {
-        let started = Instant::now();
+        let started = clock::now();
         let Pass {
             range, run, policy, ..
         } = pass;
@@ -323,21 +393,44 @@ impl Pipeline {
         *shared.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
 
         let (done, ended) = oneshot::channel();
+        let audited = slots.clone();
         let work = Run::new(
             Plan::new(slots, stored, settled),
             planned,
             self.about.credits,
         );
         self.scheduler.do_send(StartRun { run: work, done });
-        let end = ended.await.map_err(|_| store_is_gone())?;
-        let elapsed = started.elapsed();
+        let end = tokio::select! {
+            biased;
+            end = ended => end.map_err(|_| store_is_gone())?,
+            hung = self.given_up() => return Ok(self.end_hung(run, &hung, started).await),
+        };
+        let elapsed = clock::now().saturating_duration_since(started);
         let sure = self.fetch.close();
+        // A pass that asked for nothing has only read what the record holds, and one that holds its
+        // misses has written none.
+        let idle = end.ledger.new_rows() == 0
+            && end.ledger.reprocessed() == 0
+            && end.asked_in_vain().is_empty();
+        let audited = Some((audited, end.ledger.clone())).filter(|_| !idle && !pass.holds_misses);
+        let before = pass.new_before;
         let closed = self
-            .with_database(move |database| database.end_doubts(run, &sure))
+            .with_database(move |database| {
+                database.end_doubts(run, &sure)?;
+                match audited {
+                    Some((slots, ledger)) => database.audit(run, range, slots, &ledger, before),
+                    None => Ok(Ok(())),
+                }
+            })
             .await?;
         let mut report = RunReport { end, elapsed };
-        if let (Err(error), None) = (closed, &report.end.failure) {
-            report.end.failure = Some(error.into());
+        let failure = match closed {
+            Err(error) => Some(error.into()),
+            Ok(Err(imbalance)) => Some(out_of_balance(&imbalance)),
+            Ok(Ok(())) => None,
+        };
+        if report.end.failure.is_none() {
+            report.end.failure = failure;
         }
         Ok(report)
     }
@@ -392,7 +485,7 @@ impl Pipeline {
     }
 
     /// Where to ask the scheduler for a sign of life; does not keep it alive.
-    pub fn pulse(&self) -> WeakRecipient<Ping> {
+    pub fn pulse(&self) -> WeakRecipient<SignOfLife> {
         self.scheduler.downgrade().recipient()
     }
 
@@ -406,6 +499,59 @@ impl Pipeline {
         &self.about.engine
     }
 
+    /// Until an actor hangs, and what does not hang has had time to end.
+    async fn given_up(&self) -> Vec<Work> {
+        let mut hung = self.hung.clone();
+        if hung.wait_for(|all| !all.is_empty()).await.is_err() {
+            // Nobody watches.
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(HUNG_GRACE).await;
+        let all = hung.borrow().clone();
+        all
+    }
+
+    /// Ends a run in which something hangs: what it hangs at is a miss, so that no later run hangs
+    /// at it again.
+    async fn end_hung(&self, run: RunId, hung: &[Work], started: Instant) -> RunReport {
+        let progress = self.progress.borrow().clone();
+        let mut end = RunEnd {
+            ledger: progress.ledger,
+            planned: progress.planned,
+            skipped: BTreeMap::new(),
+            failure: hung.first().map(|work| hangs(work, self.patience.limit)),
+        };
+        let misses: Vec<Outcome> = hung
+            .iter()
+            .flat_map(|work| work.slots.iter().map(move |slot| (work.part, *slot)))
+            .map(|(part, slot)| {
+                Outcome::Missed(Miss {
+                    slot,
+                    reason: MissReason::Poison,
+                    http_status: None,
+                    attempts: 0,
+                    detail: format!("the actor '{}' hung at it", part.as_str()),
+                    unasked: None,
+                })
+            })
+            .collect();
+        let mut ledger = end.ledger.clone();
+        let written = self.with_database(move |database| {
+            for committed in database.commit(run, CommitMode::Insert, &misses)? {
+                if committed == Committed::Missed {
+                    ledger.book(Fate::Missed(MissReason::Poison));
+                }
+            }
+            Ok::<_, Failure>(ledger)
+        });
+        // The store may be what hangs.
+        if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(HUNG_GRACE, written).await {
+            end.ledger = ledger;
+        }
+        let elapsed = clock::now().saturating_duration_since(started);
+        RunReport { end, elapsed }
+    }
+
     /// Does `work` on the store's thread.
     ///
     /// # Errors
@@ -415,7 +561,7 @@ impl Pipeline {
         work: impl FnOnce(&mut Database) -> T + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        self.wired.store.do_send(WithDatabase {
+        self.wired.store.work.do_send(WithDatabase {
             work: Box::new(move |database| {
                 let _ = answer.send(work(database));
             }),
@@ -444,6 +590,32 @@ struct Known {
     doubts: Vec<(Slot, Layout)>,
 }
 
+/// Starts the watchdog; what it finds to hang is put into `hangs`.
+fn watch_over(
+    vitals: &Arc<Vitals>,
+    wired: &Wired,
+    hangs: watch::Sender<Vec<Work>>,
+    supervision: &Supervision,
+) -> Result<Watchdog> {
+    let last_resort = Arc::clone(&supervision.last_resort);
+    let bites = Bites {
+        hung: Box::new(move |work| hangs.send_modify(|all| all.push(work))),
+        last_resort: Box::new(move || last_resort()),
+    };
+    Watchdog::start(
+        Arc::clone(vitals),
+        wired.pulses.clone(),
+        supervision.patience,
+        bites,
+    )
+    .map_err(|error| {
+        Failure::environment(say!(
+            "the system gives no thread: {error}; see its limits (ulimit -u)",
+            "el sistema no da un hilo: {error}; revise sus límites (ulimit -u)"
+        ))
+    })
+}
+
 /// What a miss of an earlier run means for this one.
 #[derive(Debug, PartialEq, Eq)]
 enum Standing {
@@ -466,6 +638,13 @@ fn standing(miss: &KnownMiss, slot: impl Fn(NaiveDateTime) -> Option<Slot>) -> S
         (Some(slot), Some(unasked)) => Standing::Doubted(slot, unasked),
         _ => Standing::Open,
     }
+}
+
+fn out_of_balance(imbalance: &Imbalance) -> Failure {
+    Failure::environment(say!(
+        "the ledger of the run does not agree with the record: {imbalance}; did another program change the database? run the same command again",
+        "el libro de la corrida no coincide con el registro: {imbalance}; ¿otro programa cambió la base? repita la orden"
+    ))
 }
 
 fn store_is_gone() -> Failure {

@@ -55,6 +55,10 @@ const COMMANDS: &[(&str, &str)] = &[
         "Revisa motor, modelo, base de datos y cámara, y dice qué hacer con cada uno",
     ),
     (
+        "status",
+        "Muestra qué está haciendo el programa: su corrida, sus actores, reinicios y últimos errores",
+    ),
+    (
         "runtime",
         "Instala o busca la biblioteca del motor de inferencia",
     ),

@@ -15,6 +15,7 @@ pub mod serve;
 pub mod service;
 pub mod signals;
 pub mod simulate;
+pub mod status;
 pub mod version;
 
 use std::path::Path;
@@ -115,6 +116,14 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
             bench::server::serve(args.folder, line(args.latency, args.bandwidth)).await
         }
         Command::Doctor(args) => doctor::run(settle(args.work.layer(), config)?, args.json).await,
+        Command::Status(args) => {
+            let flags = Layer {
+                station: args.station,
+                db: args.db,
+                ..Layer::default()
+            };
+            status::run(&settle(flags, config)?, args.json)
+        }
         Command::Runtime(args) => runtime(args.action, config),
         Command::Completions(args) => {
             let mut command = Cli::command();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::actors::shadow::ShadowCounts;
 use crate::app::{Pipeline, RunPolicy, Setup, Shadow, Tuning};
 use crate::camera::Source;
-use crate::commands::backfill::{arrange_inference, picture_source};
+use crate::commands::backfill::{arrange_inference, picture_source, supervision};
 use crate::commands::model_and_engine;
 use crate::error::{Failure, Result};
 use crate::model::backend::Engine;
@@ -101,7 +101,7 @@ impl Kit {
     /// # Errors
     /// As [`Pipeline::start`].
     pub fn start(&self, database: &SharedDatabase, flow: &Arc<Flow>) -> Result<Pipeline> {
-        Pipeline::start(Setup {
+        let setup = Setup {
             station: Arc::clone(&self.station),
             source: self.source.clone(),
             model: Arc::clone(&self.model),
@@ -111,7 +111,8 @@ impl Kit {
             policy: RunPolicy::default(),
             shadow: self.shadow.clone(),
             flow: Arc::clone(flow),
-        })
+        };
+        Pipeline::start_with(setup, supervision())
     }
 }
 

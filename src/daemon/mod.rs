@@ -22,7 +22,7 @@ use actix::WeakRecipient;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::scheduler::Ping;
+use crate::actors::scheduler::SignOfLife;
 use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
 use crate::daemon::kit::{Kit, Kits};
@@ -206,7 +206,7 @@ impl Daemon {
             let Some(scheduler) = pulse.and_then(|pulse| pulse.upgrade()) else {
                 continue;
             };
-            let asked = tokio::time::timeout(PATIENCE, scheduler.send(Ping));
+            let asked = tokio::time::timeout(PATIENCE, scheduler.send(SignOfLife));
             if !matches!(asked.await, Ok(Ok(()))) {
                 return false;
             }
@@ -232,7 +232,7 @@ impl Daemon {
 }
 
 impl Running {
-    fn pulse(&self) -> Option<WeakRecipient<Ping>> {
+    fn pulse(&self) -> Option<WeakRecipient<SignOfLife>> {
         let pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
         pulse.clone()
     }

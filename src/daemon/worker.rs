@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::scheduler::Ping;
+use crate::actors::scheduler::SignOfLife;
 use crate::app::{Pass, Pipeline, RunPolicy, RunReport};
 use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
@@ -49,7 +49,7 @@ pub struct Common {
 }
 
 /// Where a worker's pipeline can be asked for a sign of life.
-pub type Pulse = Arc<Mutex<Option<WeakRecipient<Ping>>>>;
+pub type Pulse = Arc<Mutex<Option<WeakRecipient<SignOfLife>>>>;
 
 /// See the module.
 pub struct Worker {
@@ -334,6 +334,7 @@ impl Worker {
                 reprocess: false,
             },
             holds_misses: !last,
+            new_before: live.counts.new,
         };
         let report = self.pass(pass, None).await;
         let ledger = report.map(|report| report.end.ledger).unwrap_or_default();
@@ -481,7 +482,11 @@ impl Worker {
             return self.end_job(JobStatus::Finished, None).await;
         };
         let begun = Instant::now();
-        let report = self.pass(Pass::of(part, run, policy), Some(id)).await;
+        let pass = Pass {
+            new_before: work.done.counts.new,
+            ..Pass::of(part, run, policy)
+        };
+        let report = self.pass(pass, Some(id)).await;
         let took = begun.elapsed();
         let Some(work) = &mut self.job else { return };
         work.worked += took;

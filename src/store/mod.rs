@@ -48,7 +48,7 @@ use crate::store::schema::stations;
 pub use commit::{CommitMode, Committed};
 pub use connection::FileState;
 pub use queries::{KnownMiss, Reading, Summary};
-pub use runs::{Asked, RunCounts, RunEnd, RunId, RunKind, RunStart};
+pub use runs::{Asked, CutOff, RunCounts, RunEnd, RunId, RunKind, RunStart};
 pub use shadow::{Agreement, ShadowReading};
 pub use shared::SharedDatabase;
 pub use takeover::{Adopted, LeftBehind};
@@ -73,6 +73,8 @@ pub struct Opened {
     pub database: Database,
     /// What was taken over from the replaced system, when this was its file until now.
     pub adopted: Option<Adopted>,
+    /// Runs that ended without a word, marked as interrupted now.
+    pub cut_off: Vec<CutOff>,
 }
 
 impl Database {
@@ -245,7 +247,7 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
     };
     connection::settle(&mut connection)?;
     connection::migrate(&mut connection)?;
-    connection.immediate_transaction(|connection| {
+    let cut_off = connection.immediate_transaction(|connection| {
         register_station(connection, station)?;
         completion::complete(connection)?;
         runs::interrupt_dead(connection)
@@ -257,7 +259,11 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
         asked: BTreeMap::new(),
         lock: Some(lock),
     };
-    Ok(Opened { database, adopted })
+    Ok(Opened {
+        database,
+        adopted,
+        cut_off,
+    })
 }
 
 /// Writes the station as it is described now; the first of a file becomes its home.

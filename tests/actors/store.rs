@@ -7,11 +7,13 @@ use actix::prelude::*;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use celaje::actors::guard::Guard;
 use celaje::actors::scheduler::Fail;
 use celaje::actors::session::observation;
 use celaje::actors::store::{
     Commit, Finished, RememberLayout, StoreActor, StoreShared, WithDatabase,
 };
+use celaje::actors::vitals::Part;
 use celaje::model::reading::Reading;
 use celaje::pipeline::credit::{Credit, Fate, Home, Returned};
 use celaje::pipeline::layout::Layout;
@@ -58,6 +60,7 @@ impl Scene {
             holds_misses: AtomicBool::new(false),
             flow: Arc::default(),
             scheduler: scheduler.downgrade().recipient(),
+            guard: Guard::alone(Part::Store),
         });
         let used = Arc::clone(&shared);
         let (home, returned) = home();

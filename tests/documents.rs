@@ -19,6 +19,7 @@ const READMES: [&str; 2] = ["README.md", "README.es.md"];
 const SETTINGS: [&str; 2] = ["docs/settings.md", "docs/es/ajustes.md"];
 const MODELS: [&str; 2] = ["docs/models.md", "docs/es/modelos.md"];
 const RECORDS: [&str; 2] = ["docs/record.md", "docs/es/registro.md"];
+const DAEMON: [&str; 2] = ["docs/daemon.md", "docs/es/daemon.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -176,7 +177,7 @@ fn every_reason_of_a_miss_and_every_flag_of_a_picture_is_explained() {
 
 #[test]
 fn every_column_of_the_record_is_explained() {
-    let schema = text("migrations/0001_record/up.sql");
+    let schema = text("migrations/0001_record/up.sql") + &text("migrations/0003_daemon/up.sql");
     for document in RECORDS.map(text) {
         let mut columns = 0;
         for line in schema.lines() {
@@ -204,6 +205,7 @@ fn links_between_documents_lead_somewhere() {
         .chain(&SETTINGS)
         .chain(&MODELS)
         .chain(&RECORDS)
+        .chain(&DAEMON)
         .chain(&["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
     for name in documents {
         let document = text(name);

@@ -430,7 +430,7 @@ pub struct Simulate {
 /// `celaje demo`.
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
-    /// End after the summary instead of keeping the simulated camera running
+    /// End after the summary instead of showing the dashboard of what was recorded
     #[arg(long, env = "CELAJE_ONCE", value_parser = FalseyValueParser::new())]
     pub once: bool,
     /// Days to record; the last one is yesterday

@@ -337,7 +337,7 @@ const ARGS: &[(&str, &str)] = &[
     ("seed", "Semilla del tiempo: otro número, otro cielo"),
     (
         "once",
-        "Termina tras el resumen en vez de mantener la cámara simulada",
+        "Termina tras el resumen en vez de mostrar el tablero de lo registrado",
     ),
     ("days", "Días que registra; el último es ayer"),
     (

@@ -5,7 +5,7 @@ pub mod bench;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
-mod notices;
+pub(crate) mod notices;
 mod ordered;
 pub mod output;
 pub mod predict;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Serve;
-use crate::commands::notices::adopted_text;
 use crate::commands::signals::{Reloads, Signals};
 use crate::commands::{output, settle};
 use crate::daemon::clock::Clock;
@@ -54,13 +53,7 @@ async fn watch(args: Serve, config: Option<&Path>) -> Result<u8> {
     let settings = settle(flags.clone(), config)?;
     let options = web_options(args.clone(), &settings)?;
     let clock = args.clock.unwrap_or(Clock::SYSTEM);
-    let daemon = Daemon::start(
-        settings,
-        clock,
-        |notice| output::note(notice),
-        |adopted| output::note(adopted_text(adopted)),
-    )
-    .await?;
+    let daemon = Daemon::start(settings, clock, |notice| output::note(notice)).await?;
     let running = match web::start(options, daemon.board()) {
         Ok(running) => running,
         Err(failure) => {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, broadcast};
 
 use crate::actors::shadow::ShadowCounts;
+use crate::actors::vitals::Vitals;
 use crate::commands::backfill::check_range;
 use crate::commands::version;
 use crate::daemon::jobs::Jobs;
@@ -17,8 +18,8 @@ use crate::station::Station;
 use crate::store::Agreement;
 use crate::web::bystander::Bystander;
 use crate::web::operator::{
-    Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused, ShadowState,
-    StationState,
+    ActorState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused,
+    ShadowState, StationState,
 };
 
 /// Events that a receiver may be behind.
@@ -50,8 +51,30 @@ struct Inner {
 struct OnBoard {
     station: Arc<Station>,
     state: StationState,
+    /// How its actors are.
+    vitals: Option<Arc<Vitals>>,
     /// There is something new for its worker.
     bell: Arc<Notify>,
+}
+
+impl OnBoard {
+    fn actors(&self, alone: bool) -> Vec<ActorState> {
+        let reports = self.vitals.as_ref().map(|vitals| vitals.report());
+        let told = |report: crate::actors::vitals::ActorReport| {
+            let part = report.actor.as_str();
+            ActorState {
+                name: match alone {
+                    true => part.to_owned(),
+                    false => format!("{}/{part}", self.station.id),
+                },
+                restarts: report.restarts,
+                last_error: report.last_error,
+                last_error_at: report.last_error_at,
+                working: report.working as u64,
+            }
+        };
+        reports.unwrap_or_default().into_iter().map(told).collect()
+    }
 }
 
 impl Board {
@@ -122,6 +145,7 @@ impl Board {
                 next_tick: None,
                 last_tick: None,
             },
+            vitals: None,
             bell: Arc::clone(&bell),
         });
         bell
@@ -132,6 +156,15 @@ impl Board {
         let mut inner = self.inner();
         inner.stations.retain(|known| known.station.id != id);
         inner.trouble.remove(id);
+    }
+
+    /// A station's actors are looked after here from now on.
+    pub fn set_vitals(&self, id: &str, vitals: Arc<Vitals>) {
+        let mut inner = self.inner();
+        let mut stations = inner.stations.iter_mut();
+        if let Some(known) = stations.find(|known| known.station.id == id) {
+            known.vitals = Some(vitals);
+        }
     }
 
     /// What a station waits for.
@@ -263,7 +296,11 @@ impl Operator for Board {
                 .map(|known| known.state.clone())
                 .collect(),
             jobs,
-            actors: Vec::new(),
+            actors: inner
+                .stations
+                .iter()
+                .flat_map(|known| known.actors(inner.stations.len() == 1))
+                .collect(),
             flow: Some(self.flow.report()),
             pictures: self.bystander.state().pictures,
         }

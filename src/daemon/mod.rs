@@ -23,6 +23,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::scheduler::SignOfLife;
+use crate::commands::notices::{adopted_text, cut_off_text};
+use crate::commands::status::StatusFile;
 use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
 use crate::daemon::kit::{Kit, Kits};
@@ -32,7 +34,7 @@ use crate::pipeline::flow::Flow;
 use crate::say;
 use crate::settings::Settings;
 use crate::station::Station;
-use crate::store::{Adopted, Database, SharedDatabase};
+use crate::store::{Database, SharedDatabase};
 use crate::text::Text;
 use crate::web::bystander::Bystander;
 
@@ -62,17 +64,12 @@ impl Daemon {
     ///
     /// # Errors
     /// When a model does not hold, the record cannot be opened, or actors cannot be started.
-    pub async fn start(
-        settings: Settings,
-        clock: Clock,
-        tell: impl Fn(&Text),
-        adopted: impl FnOnce(&Adopted),
-    ) -> Result<Self> {
+    pub async fn start(settings: Settings, clock: Clock, tell: impl Fn(&Text)) -> Result<Self> {
         check(&settings)?;
         let db = settings.db.clone();
         let stations = settings.stations.clone();
         let kits = Kits::make(settings, &tell).await?;
-        let database = open(&db, &stations, adopted)?;
+        let database = open(&db, &stations, &tell)?;
         let flow = Arc::new(Flow::default());
         let board = Board::new(Bystander::start(&db)?, Arc::clone(&flow));
         board.set_models(&kits.model, &kits.engine, kits.shadow);
@@ -82,6 +79,7 @@ impl Daemon {
                 flow,
                 board,
                 clock,
+                status_file: Some(StatusFile::beside(&db)),
                 turns: Arc::new(Semaphore::new(1)),
             },
             stations: BTreeMap::new(),
@@ -256,7 +254,7 @@ fn check(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn open(db: &Path, stations: &[Station], adopted: impl FnOnce(&Adopted)) -> Result<SharedDatabase> {
+fn open(db: &Path, stations: &[Station], tell: impl Fn(&Text)) -> Result<SharedDatabase> {
     let Some((first, others)) = stations.split_first() else {
         return Err(Failure::usage(say!(
             "the settings name no station",
@@ -265,7 +263,10 @@ fn open(db: &Path, stations: &[Station], adopted: impl FnOnce(&Adopted)) -> Resu
     };
     let mut opened = Database::open(db, first)?;
     if let Some(taken) = &opened.adopted {
-        adopted(taken);
+        tell(&adopted_text(taken));
+    }
+    for cut_off in &opened.cut_off {
+        tell(&cut_off_text(cut_off));
     }
     for station in others {
         opened.database.add_station(station)?;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::scheduler::SignOfLife;
 use crate::app::{Pass, Pipeline, RunPolicy, RunReport};
+use crate::commands::status::{About, Kept, StatusFile};
 use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
 use crate::daemon::jobs::{Done, Job, Parts, after};
@@ -44,6 +45,8 @@ pub struct Common {
     pub board: Arc<Board>,
     /// What time it is.
     pub clock: Clock,
+    /// What `celaje status` reads; that of the first station tells.
+    pub status_file: Option<StatusFile>,
     /// One range is filled at a time, whatever the number of stations.
     pub turns: Arc<Semaphore>,
 }
@@ -61,6 +64,8 @@ pub struct Worker {
     pulse: Pulse,
     pipeline: Option<Pipeline>,
     clockwork: Clockwork,
+    /// Keeps the file that `celaje status` reads.
+    status: Option<Kept>,
     live: Option<Live>,
     job: Option<Work>,
     parts: Parts,
@@ -114,6 +119,7 @@ impl Worker {
             bell,
             pulse,
             pipeline: None,
+            status: None,
             live: None,
             job: None,
             parts: Parts::default(),
@@ -163,6 +169,19 @@ impl Worker {
     fn start(&mut self) -> Result<()> {
         let pipeline = self.kit.start(&self.common.database, &self.common.flow)?;
         *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = Some(pipeline.pulse());
+        self.common.board.set_vitals(self.id(), pipeline.vitals());
+        if let Some(file) = &self.common.status_file
+            && self.kit.is_first
+        {
+            let about = About {
+                station: self.kit.station.id.clone(),
+                engine: pipeline.engine().to_owned(),
+                model: pipeline.model().to_owned(),
+                range: None,
+            };
+            let (vitals, progress) = (pipeline.vitals(), pipeline.progress());
+            self.status = Some(file.clone().keep(about, vitals, progress));
+        }
         self.pipeline = Some(pipeline);
         Ok(())
     }
@@ -171,6 +190,9 @@ impl Worker {
         *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(pipeline) = self.pipeline.take() {
             pipeline.stop().await;
+        }
+        if let Some(status) = self.status.take() {
+            status.end().await;
         }
     }
 

@@ -169,10 +169,8 @@ async fn a_bystander_notices_what_others_write() {
                 seen.push(item.slot);
             }
             Event::Miss(_, item) => missed.push(item.slot),
-            Event::Run(run) => {
-                assert_eq!(run.id, 2);
-                runs += 1;
-            }
+            // The first one ended when the record was opened again.
+            Event::Run(run) => runs += usize::from(run.id == 2),
             Event::State => {}
         }
     }

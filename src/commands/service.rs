@@ -165,14 +165,19 @@ fn owner(db: &Path) -> Result<u32> {
     use std::os::unix::fs::MetadataExt as _;
     let folder = db.parent().unwrap_or(Path::new("/"));
     let shown = folder.display();
-    std::fs::metadata(folder)
-        .map(|found| found.uid())
-        .map_err(|e| {
-            Failure::usage(say!(
-                "the folder '{shown}' of the database cannot be used: {e}; make it first",
-                "la carpeta '{shown}' de la base de datos no sirve: {e}; créela primero"
-            ))
-        })
+    let owner = std::fs::metadata(folder).map(|found| found.uid());
+    if let Ok(0) = owner {
+        return Err(Failure::usage(say!(
+            "the folder '{shown}' of the database belongs to root, and the service is not to run as root; give it to a user (chown) or leave --db out",
+            "la carpeta '{shown}' de la base de datos es de root, y el servicio no debe correr como root; désela a un usuario (chown) u omita --db"
+        )));
+    }
+    owner.map_err(|e| {
+        Failure::usage(say!(
+            "the folder '{shown}' of the database cannot be used: {e}; make it first",
+            "la carpeta '{shown}' de la base de datos no sirve: {e}; créela primero"
+        ))
+    })
 }
 
 #[cfg(not(unix))]

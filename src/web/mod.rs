@@ -173,7 +173,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
             .configure(routes)
     })
     .workers(2)
-    .worker_max_blocking_threads(2 * pool::CONNECTIONS)
+    .worker_max_blocking_threads(2 * pool::CONNECTIONS + 2)
     .max_connections(CONNECTIONS)
     .client_request_timeout(HEAD_PATIENCE)
     .client_disconnect_timeout(Duration::from_secs(5))

@@ -24,6 +24,15 @@ impl Clock {
     /// The machine's.
     pub const SYSTEM: Self = Self(None);
 
+    /// The same; a trial's begins now.
+    #[must_use]
+    pub fn begin(self) -> Self {
+        Self(self.0.map(|trial| Trial {
+            begun: Instant::now(),
+            ..trial
+        }))
+    }
+
     /// The time.
     pub fn now(self) -> DateTime<Utc> {
         self.0.map_or_else(Utc::now, |trial| {

@@ -78,7 +78,7 @@ impl Daemon {
                 database,
                 flow,
                 board,
-                clock,
+                clock: clock.begin(),
                 status_file: Some(StatusFile::beside(&db)),
                 turns: Arc::new(Semaphore::new(1)),
             },

@@ -6,7 +6,7 @@ fn settings(home: &Home, base: &str, model: &str) {
     home.write(
         "celaje.toml",
         &format!(
-            "model = '{model}'\ncatch_up = '0'\n[station]\nid = 'rio-grande'\nlatitude = -53.79\n\
+            "model = '{model}'\ncatch_up = '2h'\n[station]\nid = 'rio-grande'\nlatitude = -53.79\n\
              longitude = -67.7\ntime_zone = '-03:00'\nurl_base = '{base}'\n"
         ),
     );
@@ -46,20 +46,20 @@ fn a_new_model_takes_over_and_a_broken_one_does_not() {
     until("the trouble is over", || {
         running.state()["trouble"].is_null()
     });
+    // No slot was lost over all this.
+    until("there is no gap", || {
+        let mut record = home.record();
+        let minutes = record.number(
+            "SELECT (strftime('%s', max(slot_local)) - strftime('%s', min(slot_local))) / 600 \
+             FROM observations",
+        );
+        record.count("observations") == minutes + 1
+    });
     let (status, told) = running.end("TERM");
     assert_eq!(status, 0);
-    assert!(
-        told.iter().any(|line| line.contains("settings stay")),
-        "{told:?}"
-    );
+    let stay = |line: &String| line.contains("settings stay");
+    assert!(told.iter().any(stay), "{told:?}");
     let mut record = home.record();
-    // No slot was lost over all this.
-    let first = record.texts("SELECT min(slot_local) FROM observations");
-    let minutes = record.number(
-        "SELECT (strftime('%s', max(slot_local)) - strftime('%s', min(slot_local))) / 600 \
-         FROM observations",
-    );
-    assert_eq!(record.count("observations"), minutes + 1, "from {first:?}");
     assert_eq!(record.count("misses"), 0);
     // A run says which model it ran.
     let models = record.texts("SELECT DISTINCT model FROM runs WHERE kind = 'live' ORDER BY model");

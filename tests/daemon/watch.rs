@@ -95,9 +95,9 @@ fn what_is_missing_at_the_start_is_filled_holes_included() {
     until("12:02", || stored(&home, "2024-03-01T12:02"));
     let mut record = home.record();
     let first = record.texts("SELECT min(slot_local) FROM observations");
-    assert_eq!(first, ["2024-03-01T10:12"], "two hours, and no more");
-    let slots = "observations WHERE slot_local BETWEEN '2024-03-01T10:12' AND '2024-03-01T12:02'";
-    assert_eq!(record.count(slots), 12);
+    assert_eq!(first, ["2024-03-01T10:02"], "two hours, and no more");
+    let slots = "observations WHERE slot_local BETWEEN '2024-03-01T10:02' AND '2024-03-01T12:02'";
+    assert_eq!(record.count(slots), 13);
     assert_eq!(record.count("misses"), 0);
     let state = running.state();
     assert_eq!(state["mode"], "daemon");

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use crate::actors::cores::{Cores, Turn};
-use crate::actors::guard::guarded;
+use crate::actors::failpoint::Point;
+use crate::actors::guard::{Guard, Panicked};
 use crate::actors::inference::Infer;
+use crate::actors::inline::Worker;
+use crate::actors::shadow::ToShadow;
 use crate::actors::store::{Commit, Finished};
 use crate::camera::Picture;
 use crate::image::decode::Limits;
@@ -37,10 +40,14 @@ pub struct DecodeShared {
     pub limits: Limits,
     /// What it computes on; none to leave that to the system.
     pub cores: Option<Arc<Cores>>,
+    /// Judges once more what decodes.
+    pub shadow: Option<ToShadow>,
     /// Takes frames.
     pub inference: Recipient<Infer>,
     /// Takes misses.
     pub store: Recipient<Commit>,
+    /// Keeps panics inside their messages.
+    pub guard: Guard,
 }
 
 /// See the module.
@@ -63,6 +70,8 @@ impl DecodeActor {
         let cores = shared.cores.as_ref();
         let _core = cores.map(|cores| cores.take(1, Turn::Last));
         credit.taken_up();
+        let _at_work = shared.guard.at_work([credit.slot()]);
+        shared.guard.pass(Point::Decode);
         match prepare(
             &picture.bytes,
             &shared.manifest,
@@ -70,6 +79,10 @@ impl DecodeActor {
             &shared.limits,
         ) {
             Ok(frame) => {
+                if let Some(shadow) = &shared.shadow {
+                    let (slot, bytes) = (credit.slot(), &picture.bytes);
+                    shadow.hand_on(slot, bytes, &frame, &shared.manifest, &shared.region);
+                }
                 credit.goes_to(Stage::Batch);
                 shared.inference.do_send(Infer {
                     frame,
@@ -93,15 +106,25 @@ impl DecodeActor {
     }
 }
 
+impl Worker<Decode> for DecodeActor {
+    fn work(&mut self, message: Decode) -> Result<(), Panicked> {
+        self.0.guard.run(|| self.decode(message))
+    }
+}
+
 impl Actor for DecodeActor {
     type Context = SyncContext<Self>;
+
+    fn started(&mut self, _: &mut SyncContext<Self>) {
+        self.0.guard.rest_here();
+    }
 }
 
 impl Handler<Decode> for DecodeActor {
     type Result = ();
 
     fn handle(&mut self, message: Decode, ctx: &mut SyncContext<Self>) {
-        if guarded("decode", || self.decode(message)).is_err() {
+        if self.work(message).is_err() {
             ctx.stop();
         }
     }

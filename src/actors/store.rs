@@ -1,18 +1,21 @@
 //! The store: the only writer of the database, on a thread of its own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::WeakRecipient;
 use actix::prelude::*;
 
-use crate::actors::guard::guarded;
+use crate::actors::failpoint::Point;
+use crate::actors::guard::{Guard, Panicked};
+use crate::actors::inline::Worker;
 use crate::actors::scheduler::Fail;
 use crate::error::Failure;
 use crate::pipeline::credit::{Credit, Fate};
 use crate::pipeline::flow::{Flow, Stage};
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::Outcome;
-use crate::store::{CommitMode, Committed, Database, RunId};
+use crate::store::{CommitMode, Committed, Database, RunId, ShadowReading, SharedDatabase};
 
 /// A slot's outcome with its credit.
 #[derive(Debug)]
@@ -46,6 +49,11 @@ pub struct RememberLayout {
     pub layout: Layout,
 }
 
+/// Keeps what a shadow model says of a picture.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct KeepShadow(pub ShadowReading);
+
 /// Any other work on the database, such as a query before a run; its answer goes through `work`.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -56,16 +64,22 @@ pub struct WithDatabase {
 
 /// The database and what a commit needs to know; survives a restart of the actor.
 pub struct StoreShared {
-    /// Used by the store's thread alone.
-    pub database: Mutex<Database>,
+    /// The stores of the stations of a file take turns at it.
+    pub database: SharedDatabase,
+    /// Whose slots they are.
+    pub station: String,
     /// What happens to a slot that has a row.
     pub mode: CommitMode,
     /// The run that rows are booked to.
     pub run: Mutex<Option<RunId>>,
+    /// Misses are booked but not written: their pictures may still come.
+    pub holds_misses: AtomicBool,
     /// Counts transactions.
     pub flow: Arc<Flow>,
     /// Told when the database cannot be written; weak, since the scheduler holds the store.
     pub scheduler: WeakRecipient<Fail>,
+    /// Keeps panics inside their messages.
+    pub guard: Guard,
 }
 
 /// See the module.
@@ -80,8 +94,17 @@ impl StoreActor {
     fn commit(&self, finished: Vec<Finished>) {
         let n = finished.len();
         self.0.flow.commit(n);
+        let holds = self.0.holds_misses.load(Ordering::Relaxed);
         let (outcomes, credits): (Vec<Outcome>, Vec<Credit>) = finished
             .into_iter()
+            .filter_map(|finished| match &finished.outcome {
+                Outcome::Missed(miss) if holds => {
+                    let fate = Fate::Missed(miss.reason);
+                    finished.credit.settle(fate);
+                    None
+                }
+                _ => Some(finished),
+            })
             .map(
                 |Finished {
                      outcome,
@@ -96,14 +119,14 @@ impl StoreActor {
             // Nothing is in flight outside a run; what comes late goes home.
             return tracing::warn!("outcomes came without a run");
         };
-        let committed = self
-            .0
-            .database
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .commit(run, self.0.mode, &outcomes);
-        match committed {
+        let _at_work = self.0.guard.at_work(credits.iter().map(Credit::slot));
+        self.0.guard.pass(Point::BeforeCommit);
+        let committed = self.0.database.seen_from(&self.0.station, |database| {
+            database.commit(run, self.0.mode, &outcomes)
+        });
+        match committed.and_then(|committed| committed) {
             Ok(committed) => {
+                self.0.guard.pass(Point::AfterCommit);
                 for ((credit, committed), outcome) in
                     credits.into_iter().zip(committed).zip(&outcomes)
                 {
@@ -119,79 +142,100 @@ impl StoreActor {
             }
             Err(error) => {
                 // Before the credits go home, so that the run drains instead of trying again.
-                if let Some(scheduler) = self.0.scheduler.upgrade() {
-                    scheduler.do_send(Fail(Failure::from(error)));
-                }
+                self.fail(Failure::from(error));
                 drop(credits);
             }
         }
     }
 
     fn with_database(&self, work: impl FnOnce(&mut Database)) {
-        work(
-            &mut self
-                .0
-                .database
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        self.0.guard.pass(Point::Database);
+        if let Err(error) = self.0.database.seen_from(&self.0.station, work) {
+            self.fail(Failure::from(error));
+        }
     }
 }
 
-impl Actor for StoreActor {
-    type Context = SyncContext<Self>;
-
+impl StoreActor {
     /// After a panic the connection may still be inside a transaction, and would refuse the next.
-    fn started(&mut self, _: &mut SyncContext<Self>) {
-        let recovered = guarded("store", || {
-            self.0
-                .database
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .recover()
+    fn recover(&self) {
+        let recovered = self.0.guard.run(|| {
+            let recover = |database: &mut Database| database.recover();
+            self.0.database.seen_from(&self.0.station, recover)
         });
-        if let Ok(Err(error)) = recovered
-            && let Some(scheduler) = self.0.scheduler.upgrade()
-        {
-            scheduler.do_send(Fail(Failure::from(error)));
+        if let Ok(Err(error) | Ok(Err(error))) = recovered {
+            self.fail(Failure::from(error));
+        }
+    }
+
+    fn fail(&self, failure: Failure) {
+        self.0.guard.erred(&failure.text.en);
+        if let Some(scheduler) = self.0.scheduler.upgrade() {
+            scheduler.do_send(Fail(failure));
         }
     }
 }
 
-impl Handler<Commit> for StoreActor {
-    type Result = ();
+impl Worker<Commit> for StoreActor {
+    fn begin(&mut self) {
+        self.recover();
+    }
 
-    fn handle(&mut self, Commit(finished): Commit, ctx: &mut SyncContext<Self>) {
-        if guarded("store", || self.commit(finished)).is_err() {
-            ctx.stop();
-        }
+    fn work(&mut self, Commit(finished): Commit) -> Result<(), Panicked> {
+        self.0.guard.run(|| self.commit(finished))
     }
 }
 
-impl Handler<RememberLayout> for StoreActor {
-    type Result = ();
-
-    fn handle(&mut self, message: RememberLayout, ctx: &mut SyncContext<Self>) {
-        let RememberLayout { year, layout } = message;
-        let worked = guarded("store", || {
+impl Worker<RememberLayout> for StoreActor {
+    fn work(&mut self, RememberLayout { year, layout }: RememberLayout) -> Result<(), Panicked> {
+        self.0.guard.run(|| {
             self.with_database(|database| {
                 // Only a saving for later runs: a failure to keep it loses nothing.
                 if let Err(error) = database.remember_layout(year, layout) {
                     tracing::warn!(%error, year, "where the year is could not be kept");
                 }
             });
-        });
-        if worked.is_err() {
-            ctx.stop();
-        }
+        })
     }
 }
 
-impl Handler<WithDatabase> for StoreActor {
+impl Worker<KeepShadow> for StoreActor {
+    fn work(&mut self, KeepShadow(reading): KeepShadow) -> Result<(), Panicked> {
+        self.0.guard.run(|| {
+            self.with_database(|database| {
+                // No part of the record: a failure to keep it harms nothing else.
+                if let Err(error) = database.keep_shadow(&reading) {
+                    tracing::warn!(%error, slot = %reading.slot, "a shadow's reading could not be kept");
+                }
+            });
+        })
+    }
+}
+
+impl Worker<WithDatabase> for StoreActor {
+    fn work(&mut self, WithDatabase { work }: WithDatabase) -> Result<(), Panicked> {
+        self.0.guard.run(|| self.with_database(work))
+    }
+}
+
+impl Actor for StoreActor {
+    type Context = SyncContext<Self>;
+
+    fn started(&mut self, _: &mut SyncContext<Self>) {
+        self.0.guard.rest_here();
+        self.recover();
+    }
+}
+
+impl<M> Handler<M> for StoreActor
+where
+    M: Message<Result = ()>,
+    Self: Worker<M>,
+{
     type Result = ();
 
-    fn handle(&mut self, WithDatabase { work }: WithDatabase, ctx: &mut SyncContext<Self>) {
-        if guarded("store", || self.with_database(work)).is_err() {
+    fn handle(&mut self, message: M, ctx: &mut SyncContext<Self>) {
+        if self.work(message).is_err() {
             ctx.stop();
         }
     }
@@ -200,9 +244,10 @@ impl Handler<WithDatabase> for StoreActor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actors::vitals::Part;
     use crate::pipeline::slot::SlotRange;
     use crate::station::Station;
-    use crate::store::{Asked, RunStart};
+    use crate::store::{Asked, RunKind, RunStart};
     use tokio::sync::oneshot;
 
     struct Deaf;
@@ -222,11 +267,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let opened = Database::open(&folder.path().join("a.db"), &Station::rio_grande());
         let shared = Arc::new(StoreShared {
-            database: Mutex::new(opened.unwrap().database),
+            database: opened.unwrap().database.into(),
+            station: Station::rio_grande().id,
             mode: CommitMode::Insert,
             run: Mutex::new(None),
+            holds_misses: AtomicBool::new(false),
             flow: Arc::default(),
             scheduler: Deaf.start().downgrade().recipient(),
+            guard: Guard::alone(Part::Store),
         });
         let store = SyncArbiter::start(1, move || StoreActor::new(Arc::clone(&shared)));
         let (answer, answered) = oneshot::channel();
@@ -239,6 +287,7 @@ mod tests {
             .and_then(|day| day.and_hms_opt(12, 0, 0))
             .unwrap();
         let start = RunStart {
+            kind: RunKind::Backfill,
             range: SlotRange::new(noon, noon).unwrap(),
             asked: Asked::default(),
             version: "0".to_owned(),

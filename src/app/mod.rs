@@ -1,36 +1,53 @@
 //! Wires the actors and owns the order in which they end.
 
+pub mod supervision;
 mod wiring;
 
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use actix::WeakRecipient;
 use actix::prelude::*;
 use chrono::{NaiveDateTime, TimeDelta};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::fetch::FetchShared;
-use crate::actors::scheduler::{Drain, RunEnd, Scheduler, StartRun};
+use crate::actors::guard::Guard;
+use crate::actors::scheduler::{Drain, Fail, RunEnd, Scheduler, SignOfLife, StartRun};
 use crate::actors::store::WithDatabase;
+use crate::actors::vitals::{Part, Vitals, Work, hangs};
+use crate::actors::watchdog::{Bites, Patience, Watchdog};
+use crate::app::supervision::{Supervision, Threads};
 use crate::camera::Source;
 use crate::camera::gate::Gate;
+use crate::clock;
 use crate::error::{Failure, Result};
+use crate::pipeline::audit::Imbalance;
+use crate::pipeline::credit::Fate;
 use crate::pipeline::flow::Flow;
 use crate::pipeline::layout::Layout;
-use crate::pipeline::outcome::MissReason;
-use crate::pipeline::plan::Plan;
+use crate::pipeline::outcome::{Miss, MissReason, Outcome};
+use crate::pipeline::plan::{Plan, Step};
 use crate::pipeline::run::{Progress, Run};
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::say;
 use crate::station::{LayoutChoice, Station};
-use crate::store::{Asked, Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunStart};
+use crate::store::{
+    Asked, CommitMode, Committed, Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunId,
+    RunKind, RunStart,
+};
 
-pub use wiring::{Setup, Tuning};
+pub use wiring::{Setup, Shadow, Tuning};
 use wiring::{Wired, clients, fetch_shared, wire};
 
 /// A missing picture is only settled when it was last asked for so long after its slot.
 const SETTLES_AFTER: TimeDelta = TimeDelta::hours(1);
+
+/// How long what does not hang may take to end once something does, and the store to say so.
+const HUNG_GRACE: Duration = Duration::from_secs(10);
 
 /// Files of a folder that are read at the same time, at most.
 const FOLDER_READS: usize = 16;
@@ -53,7 +70,45 @@ pub struct RunReport {
     pub elapsed: Duration,
 }
 
+/// A part of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Its slots.
+    pub range: SlotRange,
+    /// What it is booked to.
+    pub run: RunId,
+    /// What happens to slots that the record knows.
+    pub policy: RunPolicy,
+    /// Misses are booked but not written: their pictures may still come.
+    pub holds_misses: bool,
+    /// New rows of the run's earlier parts.
+    pub new_before: u64,
+}
+
+impl Pass {
+    /// A part of `run` that writes its misses.
+    pub const fn of(range: SlotRange, run: RunId, policy: RunPolicy) -> Self {
+        Self {
+            range,
+            run,
+            policy,
+            holds_misses: false,
+            new_before: 0,
+        }
+    }
+}
+
 impl RunReport {
+    /// What was booked, as the table of runs has it.
+    pub fn counts(&self) -> RunCounts {
+        RunCounts {
+            total: self.end.planned,
+            new: self.end.ledger.new_rows(),
+            duplicates: self.end.ledger.duplicates(),
+            missed: self.end.ledger.missed(),
+        }
+    }
+
     /// Slots of the range that the run did not come to.
     pub fn pending(&self) -> u64 {
         self.end.planned.saturating_sub(self.end.ledger.total())
@@ -87,6 +142,12 @@ pub struct Pipeline {
     fetch: Arc<FetchShared>,
     flow: Arc<Flow>,
     gate: Arc<Gate>,
+    vitals: Arc<Vitals>,
+    /// What hangs; whoever sends is the watchdog.
+    hung: watch::Receiver<Vec<Work>>,
+    patience: Patience,
+    /// None where time is not real.
+    _watchdog: Option<Watchdog>,
     about: About,
 }
 
@@ -105,16 +166,30 @@ impl Pipeline {
     ///
     /// # Errors
     /// When no HTTP client can be set up or the record cannot be read.
-    pub fn start(mut setup: Setup) -> Result<Self> {
-        let remembered = setup.database.remembered_layouts()?;
+    pub fn start(setup: Setup) -> Result<Self> {
+        Self::start_with(setup, Supervision::default())
+    }
+
+    /// The same, looked after as `supervision` says.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up, the record cannot be read, or the system gives no thread.
+    pub fn start_with(setup: Setup, supervision: Supervision) -> Result<Self> {
+        let station = setup.station.id.as_str();
+        let remembered = setup
+            .database
+            .seen_from(station, |database| database.remembered_layouts())??;
         let drain = CancellationToken::new();
         let (progress_sender, progress) = watch::channel(Progress::default());
         let gate = Arc::new(match setup.source {
             Source::Http(_) => setup.tuning.gate(),
             Source::Folder(_) => Gate::of(setup.tuning.concurrency.min(FOLDER_READS)),
         });
-        let flow = Arc::new(Flow::default());
-        let clients = clients(&setup, &gate, &drain)?;
+        let flow = Arc::clone(&setup.flow);
+        let clients = clients(&setup, &gate, &drain, &supervision)?;
+        let vitals = Arc::new(
+            Vitals::new(supervision.budget).with_failpoints(supervision.failpoints.clone()),
+        );
         let shared = fetch_shared(&setup, remembered, Arc::clone(&gate), drain.clone());
         let about = About {
             station: Arc::clone(&setup.station),
@@ -135,19 +210,39 @@ impl Pipeline {
         let draining = drain.clone();
         let (flowing, window) = (Arc::clone(&flow), Arc::clone(&gate));
         let tuning = setup.tuning.clone();
+        let (watched, threads) = (Arc::clone(&vitals), supervision.threads.clone());
         let (fetch, doubts) = (Arc::clone(&shared), Arc::clone(&shared));
         // The closure runs at once, on this thread; inside it the scheduler's address is known.
         let scheduler = Supervisor::start(move |ctx: &mut Context<Scheduler>| {
-            let (wired, fetchers) =
-                wire(&ctx.address(), setup, shared, clients, Arc::clone(&flowing));
-            let store = wired.store.clone().recipient();
+            let (wired, fetchers) = wire(
+                &ctx.address(),
+                setup,
+                shared,
+                clients,
+                Arc::clone(&flowing),
+                &watched,
+                &threads,
+            );
+            let store = wired.store.commit.clone();
             let _ = parts.send(wired);
             Scheduler::new(fetchers, store, progress_sender, draining)
                 .with_doubts(move || doubts.settle())
                 .with_capacity(move || tuning.credits_with(window.size()))
                 .with_flow(flowing)
+                .with_guard(Guard::new(Part::Scheduler, watched))
         });
         let wired = wired.try_recv().map_err(|_| store_is_gone())?;
+        let alarmed = scheduler.downgrade();
+        vitals.on_alarm(move |failure| {
+            if let Some(scheduler) = alarmed.upgrade() {
+                scheduler.do_send(Fail(failure));
+            }
+        });
+        let (hangs, hung) = watch::channel(Vec::new());
+        let watchdog = match &supervision.threads {
+            Threads::Own => Some(watch_over(&vitals, &wired, hangs, &supervision)?),
+            Threads::Inline(_) => None,
+        };
         Ok(Self {
             scheduler,
             wired,
@@ -156,6 +251,10 @@ impl Pipeline {
             fetch,
             flow,
             gate,
+            vitals,
+            hung,
+            patience: supervision.patience,
+            _watchdog: watchdog,
             about,
         })
     }
@@ -175,35 +274,174 @@ impl Pipeline {
         Arc::clone(&self.gate)
     }
 
+    /// How the actors are.
+    pub fn vitals(&self) -> Arc<Vitals> {
+        Arc::clone(&self.vitals)
+    }
+
     /// A handle that begins to drain the present run.
     pub fn drainer(&self) -> impl Fn() + Clone + 'static {
         let scheduler = self.scheduler.clone();
         move || scheduler.do_send(Drain)
     }
 
-    /// Fetches, classifies and stores the slots of `range` that are not stored yet.
+    /// Fetches, classifies and stores the slots of `range` that are not stored yet, as a run of its
+    /// own.
     ///
     /// # Errors
     /// When the record cannot be read before the run. What goes wrong in the run is in the report.
     pub async fn run(&self, range: SlotRange) -> Result<RunReport> {
-        let started = Instant::now();
+        let planned = self.count(range).await?;
+        let run = self.begin(RunKind::Backfill, range, planned).await?;
+        let mut report = self.pass(Pass::of(range, run, self.about.policy)).await?;
+        let end = &report.end;
+        let status = if end.failure.is_some() {
+            RunStatus::Failed
+        } else if end.ledger.total() < end.planned {
+            RunStatus::Interrupted
+        } else {
+            RunStatus::Finished
+        };
+        let closing = self.finish(run, report.counts(), status);
+        let closed = match &report.end.failure {
+            None => closing.await,
+            // The store may be what hangs.
+            Some(_) => match tokio::time::timeout(HUNG_GRACE, closing).await {
+                Ok(closed) => closed,
+                Err(_) => return Ok(report),
+            },
+        };
+        if let (Err(error), None) = (closed, &report.end.failure) {
+            report.end.failure = Some(error);
+        }
+        Ok(report)
+    }
+
+    /// The slots of `range`.
+    ///
+    /// # Errors
+    /// When this process cannot do it.
+    pub async fn count(&self, range: SlotRange) -> Result<u64> {
         let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
-        let counted = slots.clone();
         // A range of centuries takes its time.
-        let planned = tokio::task::spawn_blocking(move || counted.count() as u64)
+        tokio::task::spawn_blocking(move || slots.count() as u64)
             .await
-            .map_err(|_| store_is_gone())?;
+            .map_err(|_| store_is_gone())
+    }
+
+    /// Writes that a run of `planned` slots begins.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub async fn begin(&self, kind: RunKind, range: SlotRange, planned: u64) -> Result<RunId> {
         let start = RunStart {
+            kind,
             range,
             asked: self.about.asked.clone(),
             version: crate::commands::version::short().to_owned(),
             engine: self.about.engine.clone(),
             model: self.about.model.clone(),
         };
-        let policy = self.about.policy;
-        let zone = self.about.station.zone;
-        let (run_id, stored, missed) = self
+        // Should the process die, its run still says how much it was asked for.
+        let asked = RunCounts {
+            total: planned,
+            ..RunCounts::default()
+        };
+        self.with_database(move |database| {
+            let run = database.begin_run(&start)?;
+            database.update_run(run, &asked)?;
+            Ok::<_, Failure>(run)
+        })
+        .await?
+    }
+
+    /// Writes that a run ended, and folds the log into the file.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub async fn finish(&self, run: RunId, counts: RunCounts, end: RunStatus) -> Result<()> {
+        self.with_database(move |database| {
+            database.finish_run(run, &counts, end)?;
+            database.checkpoint()?;
+            Ok::<_, Failure>(())
+        })
+        .await?
+    }
+
+    /// Does a part of a run, or all of it; the run goes on. One pass at a time.
+    ///
+    /// # Errors
+    /// When the record cannot be read before. What goes wrong later is in the report.
+    pub async fn pass(&self, pass: Pass) -> Result<RunReport> {
+        let started = clock::now();
+        let Pass {
+            range, run, policy, ..
+        } = pass;
+        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
+        let planned = self.count(range).await?;
+        let Known {
+            stored,
+            settled,
+            doubts,
+        } = self.known(range, policy).await?;
+        self.fetch.begin();
+        self.fetch.remind(doubts);
+        let shared = &self.wired.store_shared;
+        shared
+            .holds_misses
+            .store(pass.holds_misses, Ordering::Relaxed);
+        *shared.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+
+        let (done, ended) = oneshot::channel();
+        let audited = slots.clone();
+        let work = Run::new(
+            Plan::new(slots, stored, settled),
+            planned,
+            self.about.credits,
+        );
+        self.scheduler.do_send(StartRun { run: work, done });
+        let end = tokio::select! {
+            biased;
+            end = ended => end.map_err(|_| store_is_gone())?,
+            hung = self.given_up() => return Ok(self.end_hung(run, &hung, started).await),
+        };
+        let elapsed = clock::now().saturating_duration_since(started);
+        let sure = self.fetch.close();
+        // A pass that asked for nothing has only read what the record holds, and one that holds its
+        // misses has written none.
+        let idle = end.ledger.new_rows() == 0
+            && end.ledger.reprocessed() == 0
+            && end.asked_in_vain().is_empty();
+        let audited = Some((audited, end.ledger.clone())).filter(|_| !idle && !pass.holds_misses);
+        let before = pass.new_before;
+        let closed = self
             .with_database(move |database| {
+                database.end_doubts(run, &sure)?;
+                match audited {
+                    Some((slots, ledger)) => database.audit(run, range, slots, &ledger, before),
+                    None => Ok(Ok(())),
+                }
+            })
+            .await?;
+        let mut report = RunReport { end, elapsed };
+        let failure = match closed {
+            Err(error) => Some(error.into()),
+            Ok(Err(imbalance)) => Some(out_of_balance(&imbalance)),
+            Ok(Ok(())) => None,
+        };
+        if report.end.failure.is_none() {
+            report.end.failure = failure;
+        }
+        Ok(report)
+    }
+
+    /// What the record knows of a range.
+    async fn known(&self, range: SlotRange, policy: RunPolicy) -> Result<Known> {
+        let asked = self.about.asked.clone();
+        let zone = self.about.station.zone;
+        let (stored, missed) = self
+            .with_database(move |database| {
+                database.asks(&asked);
                 let stored = if policy.reprocess {
                     Vec::new()
                 } else {
@@ -212,16 +450,9 @@ impl Pipeline {
                 let missed = if policy.retry_missed {
                     Vec::new()
                 } else {
-                    database.known_misses(range, &start.asked)?
+                    database.known_misses(range, &asked)?
                 };
-                let run_id = database.begin_run(&start)?;
-                // Should the process die, its run still says how much it was asked for.
-                let asked = RunCounts {
-                    total: planned,
-                    ..RunCounts::default()
-                };
-                database.update_run(run_id, &asked)?;
-                Ok::<_, Failure>((run_id, stored, missed))
+                Ok::<_, Failure>((stored, missed))
             })
             .await??;
         let (mut settled, mut doubts) = (Vec::new(), Vec::new());
@@ -232,59 +463,105 @@ impl Pipeline {
                 Standing::Open => {}
             }
         }
-        self.fetch.remind(doubts);
-        *self
-            .wired
-            .store_shared
-            .run
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(run_id);
+        Ok(Known {
+            stored,
+            settled,
+            doubts,
+        })
+    }
 
-        let (done, ended) = oneshot::channel();
-        let run = Run::new(
-            Plan::new(slots, stored, settled),
-            planned,
-            self.about.credits,
-        );
-        self.scheduler.do_send(StartRun { run, done });
-        let end = ended.await.map_err(|_| store_is_gone())?;
-        let elapsed = started.elapsed();
-        let sure = self.fetch.close();
+    /// The first slot of `range` that a run would ask for.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub async fn first_missing(&self, range: SlotRange) -> Result<Option<Slot>> {
+        let known = self.known(range, RunPolicy::default()).await?;
+        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
+        let mut steps = Plan::new(slots, known.stored, known.settled);
+        Ok(steps.find_map(|step| match step {
+            Step::Fetch(slot) => Some(slot),
+            Step::Duplicate(_) | Step::KnownMiss(..) => None,
+        }))
+    }
 
-        let counts = RunCounts {
-            total: planned,
-            new: end.ledger.new_rows(),
-            duplicates: end.ledger.duplicates(),
-            missed: end.ledger.missed(),
-        };
-        let status = if end.failure.is_some() {
-            RunStatus::Failed
-        } else if end.ledger.total() < end.planned {
-            RunStatus::Interrupted
-        } else {
-            RunStatus::Finished
-        };
-        let closed = self
-            .with_database(move |database| {
-                database.finish_run(run_id, &counts, status)?;
-                database.end_doubts(run_id, &sure)?;
-                database.checkpoint().map(|_| ())
-            })
-            .await?;
-        let mut report = RunReport { end, elapsed };
-        if let (Err(error), None) = (closed, &report.end.failure) {
-            report.end.failure = Some(error.into());
+    /// Where to ask the scheduler for a sign of life; does not keep it alive.
+    pub fn pulse(&self) -> WeakRecipient<SignOfLife> {
+        self.scheduler.downgrade().recipient()
+    }
+
+    /// Name and version of the model.
+    pub fn model(&self) -> &str {
+        &self.about.model
+    }
+
+    /// The engine, in words.
+    pub fn engine(&self) -> &str {
+        &self.about.engine
+    }
+
+    /// Until an actor hangs, and what does not hang has had time to end.
+    async fn given_up(&self) -> Vec<Work> {
+        let mut hung = self.hung.clone();
+        if hung.wait_for(|all| !all.is_empty()).await.is_err() {
+            // Nobody watches.
+            std::future::pending::<()>().await;
         }
-        Ok(report)
+        tokio::time::sleep(HUNG_GRACE).await;
+        let all = hung.borrow().clone();
+        all
+    }
+
+    /// Ends a run in which something hangs: what it hangs at is a miss, so that no later run hangs
+    /// at it again.
+    async fn end_hung(&self, run: RunId, hung: &[Work], started: Instant) -> RunReport {
+        let progress = self.progress.borrow().clone();
+        let mut end = RunEnd {
+            ledger: progress.ledger,
+            planned: progress.planned,
+            skipped: BTreeMap::new(),
+            failure: hung.first().map(|work| hangs(work, self.patience.limit)),
+        };
+        let misses: Vec<Outcome> = hung
+            .iter()
+            .flat_map(|work| work.slots.iter().map(move |slot| (work.part, *slot)))
+            .map(|(part, slot)| {
+                Outcome::Missed(Miss {
+                    slot,
+                    reason: MissReason::Poison,
+                    http_status: None,
+                    attempts: 0,
+                    detail: format!("the actor '{}' hung at it", part.as_str()),
+                    unasked: None,
+                })
+            })
+            .collect();
+        let mut ledger = end.ledger.clone();
+        let written = self.with_database(move |database| {
+            for committed in database.commit(run, CommitMode::Insert, &misses)? {
+                if committed == Committed::Missed {
+                    ledger.book(Fate::Missed(MissReason::Poison));
+                }
+            }
+            Ok::<_, Failure>(ledger)
+        });
+        // The store may be what hangs.
+        if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(HUNG_GRACE, written).await {
+            end.ledger = ledger;
+        }
+        let elapsed = clock::now().saturating_duration_since(started);
+        RunReport { end, elapsed }
     }
 
     /// Does `work` on the store's thread.
-    async fn with_database<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// When the store has ended.
+    pub async fn with_database<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Database) -> T + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        self.wired.store.do_send(WithDatabase {
+        self.wired.store.work.do_send(WithDatabase {
             work: Box::new(move |database| {
                 let _ = answer.send(work(database));
             }),
@@ -292,7 +569,8 @@ impl Pipeline {
         answered.await.map_err(|_| store_is_gone())
     }
 
-    /// Ends the actors and hands the database back, when nothing is in flight any more.
+    /// Ends the actors and hands the database back, when nothing is in flight any more and no other
+    /// pipeline shares it.
     ///
     /// A straggler is left behind after a few seconds and named in the log.
     pub async fn stop(self) -> Option<Database> {
@@ -300,6 +578,42 @@ impl Pipeline {
         drop(self.scheduler);
         self.wired.end().await
     }
+}
+
+/// What the record knows of a range.
+struct Known {
+    /// Slots with a row.
+    stored: Vec<NaiveDateTime>,
+    /// Slots that asking for is of no use.
+    settled: Vec<(NaiveDateTime, MissReason)>,
+    /// Slots to be looked for in this place.
+    doubts: Vec<(Slot, Layout)>,
+}
+
+/// Starts the watchdog; what it finds to hang is put into `hangs`.
+fn watch_over(
+    vitals: &Arc<Vitals>,
+    wired: &Wired,
+    hangs: watch::Sender<Vec<Work>>,
+    supervision: &Supervision,
+) -> Result<Watchdog> {
+    let last_resort = Arc::clone(&supervision.last_resort);
+    let bites = Bites {
+        hung: Box::new(move |work| hangs.send_modify(|all| all.push(work))),
+        last_resort: Box::new(move || last_resort()),
+    };
+    Watchdog::start(
+        Arc::clone(vitals),
+        wired.pulses.clone(),
+        supervision.patience,
+        bites,
+    )
+    .map_err(|error| {
+        Failure::environment(say!(
+            "the system gives no thread: {error}; see its limits (ulimit -u)",
+            "el sistema no da un hilo: {error}; revise sus límites (ulimit -u)"
+        ))
+    })
 }
 
 /// What a miss of an earlier run means for this one.
@@ -324,6 +638,13 @@ fn standing(miss: &KnownMiss, slot: impl Fn(NaiveDateTime) -> Option<Slot>) -> S
         (Some(slot), Some(unasked)) => Standing::Doubted(slot, unasked),
         _ => Standing::Open,
     }
+}
+
+fn out_of_balance(imbalance: &Imbalance) -> Failure {
+    Failure::environment(say!(
+        "the ledger of the run does not agree with the record: {imbalance}; did another program change the database? run the same command again",
+        "el libro de la corrida no coincide con el registro: {imbalance}; ¿otro programa cambió la base? repita la orden"
+    ))
 }
 
 fn store_is_gone() -> Failure {

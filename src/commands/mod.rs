@@ -5,15 +5,17 @@ pub mod bench;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
-mod notices;
+pub(crate) mod notices;
 mod ordered;
 pub mod output;
 pub mod predict;
 pub mod progress;
 pub mod runtime;
 pub mod serve;
+pub mod service;
 pub mod signals;
 pub mod simulate;
+pub mod status;
 pub mod version;
 
 use std::path::Path;
@@ -63,6 +65,7 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
         Command::Predict(args) => predict(args, config),
         Command::Evaluate(args) => evaluate(args, config),
         Command::Serve(args) => serve::run(args, config).await,
+        Command::Service(args) => service::run(args.action, config),
         Command::Simulate(args) => simulate::run(simulate_options(&args, config)?).await,
         Command::Demo(args) => {
             let settings = settle(args.inference.layer(), config)?;
@@ -113,6 +116,14 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
             bench::server::serve(args.folder, line(args.latency, args.bandwidth)).await
         }
         Command::Doctor(args) => doctor::run(settle(args.work.layer(), config)?, args.json).await,
+        Command::Status(args) => {
+            let flags = Layer {
+                station: args.station,
+                db: args.db,
+                ..Layer::default()
+            };
+            status::run(&settle(flags, config)?, args.json)
+        }
         Command::Runtime(args) => runtime(args.action, config),
         Command::Completions(args) => {
             let mut command = Cli::command();

@@ -199,6 +199,7 @@ impl Operator for Bystander {
             engine: None,
             model: None,
             shadow_model: None,
+            shadow: None,
             stations: Vec::new(),
             jobs: Vec::new(),
             actors: Vec::new(),

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use actix_web::http::StatusCode;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::commands::model_and_engine;
@@ -14,18 +16,25 @@ use crate::model::manifest::Manifest;
 use crate::model::reading::{if_sky, run_one};
 use crate::say;
 use crate::settings::Settings;
+use crate::simulate::cache::Cache;
 use crate::station::region::Region;
 use crate::text::Text;
 use crate::web::problem::Problem;
 
 /// Overlays that may wait while one is drawn.
 const WAITING: usize = 8;
+/// Bytes of overlays that are kept.
+const KEPT: usize = 16 * 1024 * 1024;
 
 /// A model, opened when it is first needed.
 pub struct Judge {
     settings: Settings,
     opened: OnceLock<Result<Opened, Text>>,
-    turns: Semaphore,
+    places: Semaphore,
+    /// One is drawn at a time: each needs a core, which the pipeline has its own use for.
+    turn: Semaphore,
+    /// By the picture's SHA-256.
+    kept: Cache<[u8; 32], Bytes>,
 }
 
 struct Opened {
@@ -40,7 +49,9 @@ impl Judge {
         Arc::new(Self {
             settings,
             opened: OnceLock::new(),
-            turns: Semaphore::new(WAITING),
+            places: Semaphore::new(WAITING),
+            turn: Semaphore::new(1),
+            kept: Cache::new(KEPT),
         })
     }
 
@@ -48,17 +59,28 @@ impl Judge {
     ///
     /// # Errors
     /// When the picture or the model does not lend itself to it, or too many ask.
-    pub async fn overlay(
-        self: &Arc<Self>,
-        bytes: bytes::Bytes,
-        region: Region,
-    ) -> Result<Vec<u8>, Problem> {
-        let Ok(turn) = self.turns.try_acquire() else {
+    pub async fn overlay(self: &Arc<Self>, bytes: Bytes, region: Region) -> Result<Bytes, Problem> {
+        let key: [u8; 32] = Sha256::digest(&bytes).into();
+        if let Some(drawn) = self.kept.get(key) {
+            return Ok(Bytes::clone(&drawn));
+        }
+        let Ok(place) = self.places.try_acquire() else {
+            return Err(Problem::busy());
+        };
+        let Ok(turn) = self.turn.acquire().await else {
             return Err(Problem::busy());
         };
         let judge = Arc::clone(self);
-        let drawn = tokio::task::spawn_blocking(move || judge.draw(&bytes, &region)).await;
+        let drawn = tokio::task::spawn_blocking(move || {
+            let drawn = Bytes::from(judge.draw(&bytes, &region)?);
+            judge
+                .kept
+                .put(key, Arc::new(drawn.clone()), drawn.len() + 256);
+            Ok(drawn)
+        })
+        .await;
         drop(turn);
+        drop(place);
         drawn.unwrap_or_else(|error| {
             tracing::error!(%error, "an overlay could not be drawn");
             Err(Problem::internal())

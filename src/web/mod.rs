@@ -88,7 +88,7 @@ impl WebOptions {
             listen,
             hosts: Vec::new(),
             db: settings.db.clone(),
-            stations: vec![Arc::new(settings.station.clone())],
+            stations: settings.stations.iter().cloned().map(Arc::new).collect(),
             http: settings.tuning.http.clone(),
             judge: Judge::new(settings.clone()),
             token: None,
@@ -176,7 +176,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
             .configure(routes)
     })
     .workers(2)
-    .worker_max_blocking_threads(2 * pool::CONNECTIONS)
+    .worker_max_blocking_threads(2 * pool::CONNECTIONS + 2)
     .max_connections(CONNECTIONS)
     .client_request_timeout(HEAD_PATIENCE)
     .client_disconnect_timeout(Duration::from_secs(5))

@@ -1,22 +1,25 @@
 //! The store actor on a database of its own.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use actix::prelude::*;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use celaje::actors::guard::Guard;
 use celaje::actors::scheduler::Fail;
 use celaje::actors::session::observation;
 use celaje::actors::store::{
     Commit, Finished, RememberLayout, StoreActor, StoreShared, WithDatabase,
 };
+use celaje::actors::vitals::Part;
 use celaje::model::reading::Reading;
 use celaje::pipeline::credit::{Credit, Fate, Home, Returned};
 use celaje::pipeline::layout::Layout;
 use celaje::pipeline::outcome::{Miss, MissReason, Outcome};
 use celaje::sky::okta::Okta;
-use celaje::store::{Asked, CommitMode, Database, RunStart};
+use celaje::store::{Asked, CommitMode, Database, RunKind, RunStart};
 
 use crate::support::judge::{self, Trouble};
 use crate::support::record::Record;
@@ -41,6 +44,7 @@ impl Scene {
             .unwrap()
             .database;
         let run = database.begin_run(&RunStart {
+            kind: RunKind::Backfill,
             range: first(9),
             asked: Asked::default(),
             version: "0".to_owned(),
@@ -49,11 +53,14 @@ impl Scene {
         });
         let (scheduler, failures) = recorder();
         let shared = Arc::new(StoreShared {
-            database: Mutex::new(database),
+            database: database.into(),
+            station: station("http://host/").id,
             mode,
             run: Mutex::new(Some(run.unwrap())),
+            holds_misses: AtomicBool::new(false),
             flow: Arc::default(),
             scheduler: scheduler.downgrade().recipient(),
+            guard: Guard::alone(Part::Store),
         });
         let used = Arc::clone(&shared);
         let (home, returned) = home();

@@ -114,7 +114,9 @@ impl Stage {
             source: self.source.clone(),
             model: Arc::clone(&self.model),
             engine: Arc::clone(&self.engine),
-            database: opened.database,
+            database: opened.database.into(),
+            shadow: None,
+            flow: Arc::default(),
             tuning: self.tuning.clone(),
             policy: self.policy,
         })

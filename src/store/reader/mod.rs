@@ -21,7 +21,7 @@ use crate::store::error::{Fault, StoreError};
 
 pub use aggregate::{Bucket, Width};
 pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
-pub use items::{MissItem, NewObservation, ObservationItem, Wanted, WantedQuality};
+pub use items::{MissItem, NewObservation, ObservationItem, ShadowItem, Wanted, WantedQuality};
 pub use legacy::LegacyRow;
 pub use listings::StationItem;
 pub use runs::{ReasonCount, RunItem};

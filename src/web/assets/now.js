@@ -68,7 +68,7 @@ function reading(item, age) {
         : null,
       fact(t("now.quality"), flags(item)),
       fact(t("now.model"), h("span", { text: item.model || t("none") })),
-      item.shadow ? fact(t("now.shadow"), h("span", { text: shadow(item.shadow) })) : null,
+      ...[item.shadow || []].flat().map((other) => fact(t("now.shadow"), h("span", { text: shadow(other) }))),
     ),
   );
 }

@@ -37,16 +37,17 @@ function job(item) {
   const lost = Object.values(missed || {}).reduce((sum, n) => sum + n, 0);
   const done = fresh + duplicates + lost;
   const kind = item.status === "failed" ? "no" : item.status === "finished" ? "ok" : "";
+  const range = `${item.from} – ${item.to}`.replaceAll("T", " ");
   return h(
     "div",
     { class: "job" },
     h(
       "div",
       { class: "bar" },
-      h("strong", { text: `${item.from} – ${item.to}` }),
+      h("strong", { text: range }),
       h("span", { class: kind, text: t(`job.${item.status}`) }),
     ),
-    meter(planned > 0 ? done / planned : 0, `${item.from} – ${item.to}`),
+    meter(planned > 0 ? done / planned : 0, range),
     h(
       "div",
       { class: "bar quiet" },

@@ -15,6 +15,7 @@ mod mixed;
 mod models;
 mod ordinary;
 mod policies;
+mod shadow;
 mod unreadable;
 
 use support::judge::{Trouble, picture};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celaje::actors::gather::CommitPolicy;
-use celaje::app::{Pipeline, RunPolicy, RunReport, Setup, Tuning};
+use celaje::app::{Pipeline, RunPolicy, RunReport, Setup, Shadow, Tuning};
 use celaje::camera::Source;
 use celaje::camera::http::HttpLimits;
 use celaje::image::decode::Limits;
@@ -62,6 +62,7 @@ pub struct Stage {
     pub engine: Arc<dyn Engine>,
     pub tuning: Tuning,
     pub policy: RunPolicy,
+    pub shadow: Option<Shadow>,
 }
 
 impl Stage {
@@ -79,6 +80,7 @@ impl Stage {
             engine: Judge::default().engine(),
             tuning: tuning(),
             policy: RunPolicy::default(),
+            shadow: None,
         }
     }
 
@@ -115,7 +117,7 @@ impl Stage {
             model: Arc::clone(&self.model),
             engine: Arc::clone(&self.engine),
             database: opened.database.into(),
-            shadow: None,
+            shadow: self.shadow.clone(),
             flow: Arc::default(),
             tuning: self.tuning.clone(),
             policy: self.policy,

@@ -27,6 +27,9 @@ const AGAIN: Duration = Duration::from_secs(600);
 /// After so many pictures in a row that could not be had, the rest is left for the next time.
 const GIVE_UP: usize = 6;
 
+/// Days that are filled at the same time; others wait until they are looked at again.
+const AT_ONCE: usize = 2;
+
 /// The strips of one day.
 struct Day {
     station: String,
@@ -91,6 +94,11 @@ impl Shelf {
         answer
     }
 
+    fn filled_now(&self) -> usize {
+        let days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        days.iter().filter(|day| day.filling).count()
+    }
+
     /// What there is of the `stored` slots of a day; what is not there yet is asked of the camera
     /// from now on, one picture at a time.
     pub fn look(
@@ -101,6 +109,7 @@ impl Shelf {
         stored: Stored,
     ) -> Seen {
         let known = state.station(station).cloned();
+        let free = self.filled_now() < AT_ONCE;
         let (seen, begin) = self.with(station, date, |day| {
             let late = |slot: &NaiveDateTime| {
                 day.failed
@@ -113,7 +122,7 @@ impl Shelf {
                 .filter(|slot| !day.strips.contains_key(slot));
             // Of a station that the settings do not name no picture can be had.
             let waiting: Vec<_> = open.filter(|slot| known.is_some() && late(slot)).collect();
-            let begin = !waiting.is_empty() && !day.filling;
+            let begin = free && !waiting.is_empty() && !day.filling;
             day.filling |= begin;
             (
                 Seen {
@@ -260,6 +269,7 @@ mod tests {
     fn a_day_is_no_longer_filled_when_filling_ends_in_any_way() {
         let shelf = Arc::new(Shelf::default());
         shelf.with("a", day(0), |day| day.filling = true);
+        assert_eq!(shelf.filled_now(), 1);
         drop(Filling {
             shelf: Arc::clone(&shelf),
             station: "a".into(),

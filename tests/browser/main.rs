@@ -240,6 +240,7 @@ async fn a_year_is_painted_within_a_second_and_its_gaps_stay_gaps() {
     let scene = Scene::new();
     scene.write_many(reading(0, 5), 365 * 144, 9);
     browser.prefer("en", false).await;
+    // The one time that is measured: a second is what the page is allowed.
     // Once to warm the browser up; then as a visitor who has been here before, and one who has not.
     browser
         .open(&format!("{}/assets/icon.svg", scene.url))

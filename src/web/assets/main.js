@@ -168,7 +168,8 @@ function listen() {
     soon = setTimeout(act, 150);
   };
   stream.addEventListener("open", () => {
-    if (state.link === "lost") later(() => state.reading());
+    // What could not be shown meanwhile is tried again.
+    if (state.link === "lost") later(() => (main.querySelector("[role=alert]") ? start() : state.reading()));
     connection("live");
   });
   stream.addEventListener("error", () => connection("lost"));

@@ -73,6 +73,11 @@ impl FetchShared {
         lock(&self.book).settle()
     }
 
+    /// Begins a run: what is known of the host is forgotten, and it is asked.
+    pub fn begin(&self) {
+        lock(&self.health).forget();
+    }
+
     /// What an earlier run left in doubt: see [`LayoutBook::remind`].
     pub fn remind(&self, left: Vec<(Slot, Layout)>) {
         lock(&self.book).remind(left);

@@ -5,12 +5,14 @@ pub mod bench;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
-mod notices;
+pub(crate) mod notices;
 mod ordered;
 pub mod output;
 pub mod predict;
 pub mod progress;
 pub mod runtime;
+pub mod serve;
+pub mod service;
 pub mod signals;
 pub mod simulate;
 pub mod status;
@@ -62,6 +64,8 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
         Command::Backfill(args) => backfill(args, config).await,
         Command::Predict(args) => predict(args, config),
         Command::Evaluate(args) => evaluate(args, config),
+        Command::Serve(args) => serve::run(args, config).await,
+        Command::Service(args) => service::run(args.action, config),
         Command::Simulate(args) => simulate::run(simulate_options(&args, config)?).await,
         Command::Demo(args) => {
             let settings = settle(args.inference.layer(), config)?;
@@ -139,7 +143,7 @@ fn line(latency: f64, bandwidth: Option<f64>) -> bench::server::Line {
     }
 }
 
-fn settle(flags: Layer, config: Option<&Path>) -> Result<Settings> {
+pub(crate) fn settle(flags: Layer, config: Option<&Path>) -> Result<Settings> {
     Settings::resolve(flags, config, |name| std::env::var(name).ok())
 }
 
@@ -211,7 +215,10 @@ fn simulate_options(args: &cli::Simulate, config: Option<&Path>) -> Result<Simul
 
 /// The model, and what runs it with one thread a session; `tell` is given what is to be known of
 /// either.
-fn model_and_engine(settings: &Settings, tell: impl Fn(&Text)) -> Result<(Model, Arc<dyn Engine>)> {
+pub(crate) fn model_and_engine(
+    settings: &Settings,
+    tell: impl Fn(&Text),
+) -> Result<(Model, Arc<dyn Engine>)> {
     let model = Model::resolve(settings.model.as_deref())?;
     model.notice.iter().for_each(&tell);
     let library = settings.ort_lib.as_deref();

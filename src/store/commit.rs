@@ -59,7 +59,9 @@ impl Database {
             return Ok(Vec::new());
         }
         let now = timestamp(Utc::now());
-        let (station, asked) = (self.station.as_str(), &self.asked);
+        let nothing = Asked::default();
+        let station = self.station.as_str();
+        let asked = self.asked.get(station).unwrap_or(&nothing);
         self.connection
             .immediate_transaction(|connection| {
                 let mut done = Vec::with_capacity(outcomes.len());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use celaje::actors::gather::CommitPolicy;
 use celaje::app::supervision::Supervision;
-use celaje::app::{Pipeline, RunPolicy, RunReport, Setup, Tuning};
+use celaje::app::{Pipeline, RunPolicy, RunReport, Setup, Shadow, Tuning};
 use celaje::camera::Source;
 use celaje::camera::http::HttpLimits;
 use celaje::image::decode::Limits;
@@ -64,6 +64,7 @@ pub struct Stage {
     pub tuning: Tuning,
     pub policy: RunPolicy,
     pub supervision: Supervision,
+    pub shadow: Option<Shadow>,
 }
 
 impl Stage {
@@ -82,6 +83,7 @@ impl Stage {
             tuning: tuning(),
             policy: RunPolicy::default(),
             supervision: Supervision::default(),
+            shadow: None,
         }
     }
 
@@ -117,7 +119,9 @@ impl Stage {
             source: self.source.clone(),
             model: Arc::clone(&self.model),
             engine: Arc::clone(&self.engine),
-            database: opened.database,
+            database: opened.database.into(),
+            shadow: self.shadow.clone(),
+            flow: Arc::default(),
             tuning: self.tuning.clone(),
             policy: self.policy,
         };

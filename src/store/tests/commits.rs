@@ -150,6 +150,7 @@ fn a_miss_speaks_for_what_was_asked_alone() {
     // Who asked last is whom it speaks for.
     let again = database
         .begin_run(&RunStart {
+            kind: RunKind::Backfill,
             range: SlotRange::new(nth(0), nth(0)).unwrap(),
             asked: other[0].clone(),
             version: "0.1.0".to_owned(),

@@ -51,6 +51,8 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod evaluate;
+#[doc(hidden)]
+pub mod fuzzed;
 pub mod image;
 pub mod model;
 pub mod pipeline;

@@ -2,6 +2,7 @@
 
 pub mod backfill;
 pub mod bench;
+pub mod db;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
@@ -111,6 +112,7 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
             bench::server::serve(args.folder, line(args.latency, args.bandwidth)).await
         }
         Command::Doctor(args) => doctor::run(settle(args.work.layer(), config)?, args.json).await,
+        Command::Db(args) => db::run(args.action, config),
         Command::Runtime(args) => runtime(args.action, config),
         Command::Completions(args) => {
             let mut command = Cli::command();

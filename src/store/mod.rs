@@ -17,6 +17,7 @@
 mod commit;
 mod completion;
 mod connection;
+mod copy;
 pub mod error;
 mod frozen;
 mod lock;
@@ -27,6 +28,7 @@ mod schema;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::path::{Path, PathBuf};
 
@@ -45,6 +47,7 @@ pub use connection::FileState;
 pub use queries::{KnownMiss, Reading, Summary};
 pub use runs::{Asked, RunCounts, RunEnd, RunId, RunStart};
 pub use takeover::{Adopted, LeftBehind};
+pub use upkeep::{Backup, Finding, MissRow, Sizes};
 
 /// An open database, seen from one station.
 ///
@@ -208,7 +211,9 @@ fn examine(path: &Path) -> Result<FileState, Fault> {
     if !connection::exists(path)? {
         return Ok(FileState::New);
     }
-    connection::examine(&mut connection::connect(path, Access::Read)?)
+    connection::connect(path, Access::Read)
+        .and_then(|mut connection| connection::examine(&mut connection))
+        .map_err(|fault| connection::explain(path, fault))
 }
 
 fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {

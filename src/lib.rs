@@ -48,6 +48,7 @@ pub mod app;
 pub mod camera;
 pub mod chart;
 pub mod cli;
+pub mod clock;
 pub mod commands;
 pub mod error;
 pub mod evaluate;

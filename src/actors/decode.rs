@@ -5,8 +5,10 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use crate::actors::cores::{Cores, Turn};
-use crate::actors::guard::guarded;
+use crate::actors::failpoint::Point;
+use crate::actors::guard::{Guard, Panicked};
 use crate::actors::inference::Infer;
+use crate::actors::inline::Worker;
 use crate::actors::store::{Commit, Finished};
 use crate::camera::Picture;
 use crate::image::decode::Limits;
@@ -41,6 +43,8 @@ pub struct DecodeShared {
     pub inference: Recipient<Infer>,
     /// Takes misses.
     pub store: Recipient<Commit>,
+    /// Keeps panics inside their messages.
+    pub guard: Guard,
 }
 
 /// See the module.
@@ -63,6 +67,8 @@ impl DecodeActor {
         let cores = shared.cores.as_ref();
         let _core = cores.map(|cores| cores.take(1, Turn::Last));
         credit.taken_up();
+        let _at_work = shared.guard.at_work([credit.slot()]);
+        shared.guard.pass(Point::Decode);
         match prepare(
             &picture.bytes,
             &shared.manifest,
@@ -93,15 +99,25 @@ impl DecodeActor {
     }
 }
 
+impl Worker<Decode> for DecodeActor {
+    fn work(&mut self, message: Decode) -> Result<(), Panicked> {
+        self.0.guard.run(|| self.decode(message))
+    }
+}
+
 impl Actor for DecodeActor {
     type Context = SyncContext<Self>;
+
+    fn started(&mut self, _: &mut SyncContext<Self>) {
+        self.0.guard.rest_here();
+    }
 }
 
 impl Handler<Decode> for DecodeActor {
     type Result = ();
 
     fn handle(&mut self, message: Decode, ctx: &mut SyncContext<Self>) {
-        if guarded("decode", || self.decode(message)).is_err() {
+        if self.work(message).is_err() {
             ctx.stop();
         }
     }

@@ -2,18 +2,23 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::decode::Decode;
+use crate::actors::failpoint::Point;
+use crate::actors::guard::Guard;
 use crate::actors::scheduler::FetchAgain;
 use crate::actors::store::{Commit, Finished, RememberLayout};
+use crate::actors::vitals::Part;
+use crate::actors::watchdog::Ping;
 use crate::camera::gate::Gate;
 use crate::camera::health::{Advice, HostHealth};
 use crate::camera::http::HttpClient;
 use crate::camera::{Found, Source, look_for};
+use crate::clock;
 use crate::pipeline::credit::{Credit, Fate};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::layout::{Layout, LayoutBook, Lesson};
@@ -100,16 +105,25 @@ pub struct Fetch {
     shared: Arc<FetchShared>,
     client: HttpClient,
     outlets: FetchOutlets,
+    guard: Guard,
 }
 
 impl Fetch {
     /// A fetch actor; `client` is to be used on this actor's arbiter alone.
-    pub const fn new(shared: Arc<FetchShared>, client: HttpClient, outlets: FetchOutlets) -> Self {
+    pub fn new(shared: Arc<FetchShared>, client: HttpClient, outlets: FetchOutlets) -> Self {
         Self {
             shared,
             client,
             outlets,
+            guard: Guard::alone(Part::Fetch),
         }
+    }
+
+    /// Shares what is known of all actors.
+    #[must_use]
+    pub fn with_guard(mut self, guard: Guard) -> Self {
+        self.guard = guard;
+        self
     }
 }
 
@@ -130,8 +144,21 @@ impl Handler<FetchItem> for Fetch {
             self.client.clone(),
             self.outlets.clone(),
         );
-        actix::spawn(async move { fetch(&shared, &client, &outlets, credit).await });
+        let guard = self.guard.clone();
+        actix::spawn(async move {
+            let fetched = guard.run_async(async {
+                guard.pass(Point::Fetch);
+                fetch(&shared, &client, &outlets, credit).await;
+            });
+            let _ = fetched.await;
+        });
     }
+}
+
+impl Handler<Ping> for Fetch {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }
 
 async fn fetch(
@@ -199,7 +226,7 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
         let found = look_for(&shared.source, client, &shared.book, slot).await;
         match &found {
             Found::Miss(miss) if miss.reason == MissReason::Unreachable => {
-                let (mut health, now) = (lock(&shared.health), Instant::now());
+                let (mut health, now) = (lock(&shared.health), clock::now());
                 health.unreachable(now);
                 if health.is_waited_for(now) && !shared.drain.is_cancelled() {
                     // It was asked for while nobody knew yet; it waits with the others.
@@ -217,7 +244,7 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
 /// Waits while the host is down; false when it is given up (or the run drains).
 async fn host_is_up(shared: &FetchShared) -> bool {
     loop {
-        let advice = lock(&shared.health).advise(Instant::now());
+        let advice = lock(&shared.health).advise(clock::now());
         match advice {
             Advice::Ask => return true,
             Advice::GiveUp => return false,

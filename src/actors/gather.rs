@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use crate::actors::guard::guarded;
+use crate::actors::failpoint::Point;
+use crate::actors::guard::{Guard, rest};
 use crate::actors::store::{Commit, Finished};
+use crate::actors::vitals::Part;
+use crate::actors::watchdog::Ping;
 
 /// When what was gathered is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +34,26 @@ pub struct Gather {
     store: Recipient<Commit>,
     held: Vec<Finished>,
     timer: Option<SpawnHandle>,
+    guard: Guard,
 }
 
 impl Gather {
     /// Hands outcomes on to `store`.
-    pub const fn new(policy: CommitPolicy, store: Recipient<Commit>) -> Self {
+    pub fn new(policy: CommitPolicy, store: Recipient<Commit>) -> Self {
         Self {
             policy,
             store,
             held: Vec::new(),
             timer: None,
+            guard: Guard::alone(Part::Gather),
         }
+    }
+
+    /// Shares what is known of all actors.
+    #[must_use]
+    pub fn with_guard(mut self, guard: Guard) -> Self {
+        self.guard = guard;
+        self
     }
 
     fn guarded(
@@ -49,7 +61,8 @@ impl Gather {
         ctx: &mut Context<Self>,
         work: impl FnOnce(&mut Self, &mut Context<Self>),
     ) {
-        if guarded("gather", || work(self, ctx)).is_err() {
+        let guard = self.guard.clone();
+        if guard.run(|| work(self, ctx)).is_err() {
             ctx.stop();
         }
     }
@@ -69,9 +82,11 @@ impl Actor for Gather {
 }
 
 impl Supervised for Gather {
-    fn restarting(&mut self, _: &mut Context<Self>) {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
         self.held.clear();
         self.timer = None;
+        let guard = self.guard.clone();
+        rest(&guard, self, ctx);
     }
 }
 
@@ -80,6 +95,7 @@ impl Handler<Commit> for Gather {
 
     fn handle(&mut self, Commit(finished): Commit, ctx: &mut Context<Self>) {
         self.guarded(ctx, |me, ctx| {
+            me.guard.pass(Point::Gather);
             me.held.extend(finished);
             if me.held.len() >= me.policy.rows {
                 me.hand_on(ctx);
@@ -93,4 +109,10 @@ impl Handler<Commit> for Gather {
             }
         });
     }
+}
+
+impl Handler<Ping> for Gather {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }

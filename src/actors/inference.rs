@@ -1,12 +1,15 @@
 //! Inference: the batch queue before the session threads, and its deadline timer.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use actix::prelude::*;
 
-use crate::actors::guard::guarded;
+use crate::actors::failpoint::Point;
+use crate::actors::guard::{Guard, rest};
 use crate::actors::session::RunBatch;
+use crate::actors::vitals::Part;
+use crate::actors::watchdog::Ping;
+use crate::clock;
 use crate::image::prepare::Frame;
 use crate::pipeline::batching::{BatchPolicy, BatchQueue, Decision};
 use crate::pipeline::credit::Credit;
@@ -40,6 +43,7 @@ pub struct Inference {
     /// Cores that decoders and sessions share; none when a batch waits for its deadline whatever they do.
     cores: Option<usize>,
     timer: Option<SpawnHandle>,
+    guard: Guard,
 }
 
 impl Inference {
@@ -56,7 +60,15 @@ impl Inference {
             session_threads: 1,
             cores: None,
             timer: None,
+            guard: Guard::alone(Part::Inference),
         }
+    }
+
+    /// Shares what is known of all actors.
+    #[must_use]
+    pub fn with_guard(mut self, guard: Guard) -> Self {
+        self.guard = guard;
+        self
     }
 
     /// Books its batches in `flow`; with `cores` that decoders and sessions share, no batch waits
@@ -89,7 +101,8 @@ impl Inference {
         ctx: &mut Context<Self>,
         work: impl FnOnce(&mut Self, &mut Context<Self>),
     ) {
-        if guarded("inference", || work(self, ctx)).is_err() {
+        let guard = self.guard.clone();
+        if guard.run(|| work(self, ctx)).is_err() {
             ctx.stop();
         }
     }
@@ -108,7 +121,7 @@ impl Inference {
                 }
                 continue;
             }
-            match self.queue.decide(Instant::now(), idle, self.spare()) {
+            match self.queue.decide(clock::now(), idle, self.spare()) {
                 Decision::Run(batch) => self.run(batch, ctx),
                 Decision::Wait(time) => {
                     self.timer = Some(ctx.run_later(time, |me, ctx| {
@@ -152,10 +165,12 @@ impl Actor for Inference {
 
 impl Supervised for Inference {
     /// What was queued is dropped: its credits go home and its slots are fetched again.
-    fn restarting(&mut self, _: &mut Context<Self>) {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
         self.queue = BatchQueue::new(self.policy);
         self.outstanding = 0;
         self.timer = None;
+        let guard = self.guard.clone();
+        rest(&guard, self, ctx);
     }
 }
 
@@ -165,9 +180,16 @@ impl Handler<Infer> for Inference {
     fn handle(&mut self, mut infer: Infer, ctx: &mut Context<Self>) {
         infer.credit.taken_up();
         self.guarded(ctx, |me, ctx| {
+            me.guard.pass(Point::Queue);
             let suspect = infer.credit.attempt() > 1;
-            me.queue.push(infer, Instant::now(), suspect);
+            me.queue.push(infer, clock::now(), suspect);
             me.pump(ctx);
         });
     }
+}
+
+impl Handler<Ping> for Inference {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }

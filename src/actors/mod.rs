@@ -13,10 +13,14 @@
 
 pub mod cores;
 pub mod decode;
+pub mod failpoint;
 pub mod fetch;
 pub mod gather;
 pub mod guard;
 pub mod inference;
+pub mod inline;
 pub mod scheduler;
 pub mod session;
 pub mod store;
+pub mod vitals;
+pub mod watchdog;

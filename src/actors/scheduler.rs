@@ -7,9 +7,12 @@ use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::actors::failpoint::Point;
 use crate::actors::fetch::FetchItem;
-use crate::actors::guard::guarded;
+use crate::actors::guard::{Guard, rest};
 use crate::actors::store::{Commit, Finished};
+use crate::actors::vitals::Part;
+use crate::actors::watchdog::Ping;
 use crate::error::Failure;
 use crate::pipeline::credit::{Credit, Home, Returned};
 use crate::pipeline::flow::{Flow, Stage};
@@ -84,6 +87,9 @@ pub struct Drain;
 #[rtype(result = "()")]
 pub struct Fail(pub Failure);
 
+/// How often in a row a restarted scheduler tries to go on with its run.
+const RESUMES: usize = 3;
+
 /// See the module.
 pub struct Scheduler {
     fetchers: Vec<Recipient<FetchItem>>,
@@ -97,6 +103,9 @@ pub struct Scheduler {
     doubts: Box<dyn FnMut() -> Vec<Slot>>,
     capacity: Option<Box<dyn Fn() -> usize>>,
     flow: Arc<Flow>,
+    guard: Guard,
+    /// Came home and are not booked yet: a failure on the way to the ledger loses none.
+    unbooked: Vec<Returned>,
 }
 
 impl Scheduler {
@@ -120,7 +129,16 @@ impl Scheduler {
             doubts: Box::new(Vec::new),
             capacity: None,
             flow: Arc::default(),
+            guard: Guard::alone(Part::Scheduler),
+            unbooked: Vec::new(),
         }
+    }
+
+    /// Shares what is known of all actors.
+    #[must_use]
+    pub fn with_guard(mut self, guard: Guard) -> Self {
+        self.guard = guard;
+        self
     }
 
     /// Asks `doubts` for slots to fetch again whenever a run has nothing else left to do; the run
@@ -155,13 +173,30 @@ impl Scheduler {
         Arc::new(move |returned| me.do_send(returned))
     }
 
+    /// Tells the run of all that came home.
+    fn book(&mut self) {
+        while let Some(returned) = self.unbooked.last().copied() {
+            self.guard.pass(Point::Returned);
+            if returned.fate.is_none() {
+                tracing::warn!(slot = %returned.slot, attempt = returned.attempt, "a slot was lost");
+            }
+            if let Some(run) = self.run.as_mut() {
+                run.returned(returned);
+            }
+            self.unbooked.pop();
+        }
+    }
+
     /// Does what the run says until it has to wait.
     fn pump(&mut self, ctx: &Context<Self>) {
         let capacity = self.capacity.as_ref().map(|capacity| capacity());
         if let (Some(run), Some(capacity)) = (self.run.as_mut(), capacity) {
             run.set_capacity(capacity);
         }
-        while let Some(run) = self.run.as_mut() {
+        while self.run.is_some() {
+            // Before a slot is in flight: once it is, its credit has to exist.
+            self.guard.pass(Point::Schedule);
+            let Some(run) = self.run.as_mut() else { break };
             match run.next_action() {
                 Action::Fetch { slot, attempt } => {
                     let mut credit = self.credit(ctx, slot, attempt);
@@ -235,7 +270,8 @@ impl Scheduler {
         ctx: &mut Context<Self>,
         work: impl FnOnce(&mut Self, &Context<Self>),
     ) {
-        if guarded("scheduler", || work(self, ctx)).is_err() {
+        let guard = self.guard.clone();
+        if guard.run(|| work(self, ctx)).is_err() {
             ctx.stop();
         }
     }
@@ -249,7 +285,16 @@ impl Supervised for Scheduler {
     /// Goes on with the run as it stands. A panic here would come again and again: the run ends as
     /// failed instead.
     fn restarting(&mut self, ctx: &mut Context<Self>) {
-        if guarded("scheduler", || self.pump(ctx)).is_err() {
+        let guard = self.guard.clone();
+        let resumed = (0..RESUMES).any(|_| {
+            let work = || {
+                self.book();
+                self.pump(ctx);
+            };
+            guard.run(work).is_ok()
+        });
+        rest(&guard, self, ctx);
+        if !resumed {
             self.failure.get_or_insert_with(|| {
                 Failure::environment(say!(
                     "the run cannot go on after an error of this program; see the log and run the same command again",
@@ -281,13 +326,9 @@ impl Handler<Returned> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, returned: Returned, ctx: &mut Context<Self>) {
+        self.unbooked.push(returned);
         self.handle_guarded(ctx, |me, ctx| {
-            if returned.fate.is_none() {
-                tracing::warn!(slot = %returned.slot, attempt = returned.attempt, "a slot was lost");
-            }
-            if let Some(run) = me.run.as_mut() {
-                run.returned(returned);
-            }
+            me.book();
             me.pump(ctx);
         });
     }
@@ -327,4 +368,10 @@ impl Handler<Fail> for Scheduler {
             me.pump(ctx);
         });
     }
+}
+
+impl Handler<Ping> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }

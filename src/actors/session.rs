@@ -6,8 +6,10 @@ use actix::WeakRecipient;
 use actix::prelude::*;
 
 use crate::actors::cores::{Cores, Turn};
-use crate::actors::guard::guarded;
+use crate::actors::failpoint::Point;
+use crate::actors::guard::{Guard, Panicked};
 use crate::actors::inference::Infer;
+use crate::actors::inline::Worker;
 use crate::actors::scheduler::Fail;
 use crate::actors::store::{Commit, Finished};
 use crate::error::Failure;
@@ -44,6 +46,8 @@ pub struct SessionShared {
     pub store: Recipient<Commit>,
     /// Told when no session can be opened; weak, since the scheduler is upstream.
     pub scheduler: WeakRecipient<Fail>,
+    /// Keeps panics inside their messages.
+    pub guard: Guard,
 }
 
 /// See the module.
@@ -72,7 +76,11 @@ impl SessionActor {
         for infer in &mut batch {
             infer.credit.taken_up_with(n);
         }
+        let slots = batch.iter().map(|infer| infer.credit.slot());
+        let _at_work = shared.guard.at_work(slots);
+        shared.guard.pass(Point::Session);
         let readings = self.read(&batch);
+        shared.guard.pass(Point::Judged);
         let readings = match readings {
             Ok(readings) => readings,
             Err(error @ BackendError::Load(_)) => {
@@ -92,6 +100,7 @@ impl SessionActor {
                     .into_iter()
                     .partition(|infer| infer.credit.attempt() == 1);
                 tracing::warn!(%error, frames = again.len() + failed.len(), "a batch failed");
+                shared.guard.erred(&error.to_string());
                 drop(again);
                 let failed = failed.into_iter().map(|Infer { credit, .. }| {
                     missed(credit, MissReason::Model, error.to_string())
@@ -189,15 +198,26 @@ fn missed(credit: Credit, reason: MissReason, detail: String) -> Finished {
     Finished::new(outcome, credit)
 }
 
+impl Worker<RunBatch> for SessionActor {
+    fn work(&mut self, RunBatch(batch): RunBatch) -> Result<(), Panicked> {
+        let guard = self.shared.guard.clone();
+        guard.run(|| self.run(batch))
+    }
+}
+
 impl Actor for SessionActor {
     type Context = SyncContext<Self>;
+
+    fn started(&mut self, _: &mut SyncContext<Self>) {
+        self.shared.guard.rest_here();
+    }
 }
 
 impl Handler<RunBatch> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, RunBatch(batch): RunBatch, ctx: &mut SyncContext<Self>) {
-        if guarded("session", || self.run(batch)).is_err() {
+    fn handle(&mut self, message: RunBatch, ctx: &mut SyncContext<Self>) {
+        if self.work(message).is_err() {
             ctx.stop();
         }
     }

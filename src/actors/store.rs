@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix::WeakRecipient;
 use actix::prelude::*;
 
-use crate::actors::guard::guarded;
+use crate::actors::failpoint::Point;
+use crate::actors::guard::{Guard, Panicked};
+use crate::actors::inline::Worker;
 use crate::actors::scheduler::Fail;
 use crate::error::Failure;
 use crate::pipeline::credit::{Credit, Fate};
@@ -66,6 +68,8 @@ pub struct StoreShared {
     pub flow: Arc<Flow>,
     /// Told when the database cannot be written; weak, since the scheduler holds the store.
     pub scheduler: WeakRecipient<Fail>,
+    /// Keeps panics inside their messages.
+    pub guard: Guard,
 }
 
 /// See the module.
@@ -96,6 +100,8 @@ impl StoreActor {
             // Nothing is in flight outside a run; what comes late goes home.
             return tracing::warn!("outcomes came without a run");
         };
+        let _at_work = self.0.guard.at_work(credits.iter().map(Credit::slot));
+        self.0.guard.pass(Point::BeforeCommit);
         let committed = self
             .0
             .database
@@ -104,6 +110,7 @@ impl StoreActor {
             .commit(run, self.0.mode, &outcomes);
         match committed {
             Ok(committed) => {
+                self.0.guard.pass(Point::AfterCommit);
                 for ((credit, committed), outcome) in
                     credits.into_iter().zip(committed).zip(&outcomes)
                 {
@@ -119,15 +126,14 @@ impl StoreActor {
             }
             Err(error) => {
                 // Before the credits go home, so that the run drains instead of trying again.
-                if let Some(scheduler) = self.0.scheduler.upgrade() {
-                    scheduler.do_send(Fail(Failure::from(error)));
-                }
+                self.fail(Failure::from(error));
                 drop(credits);
             }
         }
     }
 
     fn with_database(&self, work: impl FnOnce(&mut Database)) {
+        self.0.guard.pass(Point::Database);
         work(
             &mut self
                 .0
@@ -138,60 +144,76 @@ impl StoreActor {
     }
 }
 
-impl Actor for StoreActor {
-    type Context = SyncContext<Self>;
-
+impl StoreActor {
     /// After a panic the connection may still be inside a transaction, and would refuse the next.
-    fn started(&mut self, _: &mut SyncContext<Self>) {
-        let recovered = guarded("store", || {
+    fn recover(&self) {
+        let recovered = self.0.guard.run(|| {
             self.0
                 .database
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .recover()
         });
-        if let Ok(Err(error)) = recovered
-            && let Some(scheduler) = self.0.scheduler.upgrade()
-        {
-            scheduler.do_send(Fail(Failure::from(error)));
+        if let Ok(Err(error)) = recovered {
+            self.fail(Failure::from(error));
+        }
+    }
+
+    fn fail(&self, failure: Failure) {
+        self.0.guard.erred(&failure.text.en);
+        if let Some(scheduler) = self.0.scheduler.upgrade() {
+            scheduler.do_send(Fail(failure));
         }
     }
 }
 
-impl Handler<Commit> for StoreActor {
-    type Result = ();
+impl Worker<Commit> for StoreActor {
+    fn begin(&mut self) {
+        self.recover();
+    }
 
-    fn handle(&mut self, Commit(finished): Commit, ctx: &mut SyncContext<Self>) {
-        if guarded("store", || self.commit(finished)).is_err() {
-            ctx.stop();
-        }
+    fn work(&mut self, Commit(finished): Commit) -> Result<(), Panicked> {
+        self.0.guard.run(|| self.commit(finished))
     }
 }
 
-impl Handler<RememberLayout> for StoreActor {
-    type Result = ();
-
-    fn handle(&mut self, message: RememberLayout, ctx: &mut SyncContext<Self>) {
-        let RememberLayout { year, layout } = message;
-        let worked = guarded("store", || {
+impl Worker<RememberLayout> for StoreActor {
+    fn work(&mut self, RememberLayout { year, layout }: RememberLayout) -> Result<(), Panicked> {
+        self.0.guard.run(|| {
             self.with_database(|database| {
                 // Only a saving for later runs: a failure to keep it loses nothing.
                 if let Err(error) = database.remember_layout(year, layout) {
                     tracing::warn!(%error, year, "where the year is could not be kept");
                 }
             });
-        });
-        if worked.is_err() {
-            ctx.stop();
-        }
+        })
     }
 }
 
-impl Handler<WithDatabase> for StoreActor {
+impl Worker<WithDatabase> for StoreActor {
+    fn work(&mut self, WithDatabase { work }: WithDatabase) -> Result<(), Panicked> {
+        self.0.guard.run(|| self.with_database(work))
+    }
+}
+
+impl Actor for StoreActor {
+    type Context = SyncContext<Self>;
+
+    fn started(&mut self, _: &mut SyncContext<Self>) {
+        self.0.guard.rest_here();
+        self.recover();
+    }
+}
+
+impl<M> Handler<M> for StoreActor
+where
+    M: Message<Result = ()>,
+    Self: Worker<M>,
+{
     type Result = ();
 
-    fn handle(&mut self, WithDatabase { work }: WithDatabase, ctx: &mut SyncContext<Self>) {
-        if guarded("store", || self.with_database(work)).is_err() {
+    fn handle(&mut self, message: M, ctx: &mut SyncContext<Self>) {
+        if self.work(message).is_err() {
             ctx.stop();
         }
     }
@@ -200,6 +222,7 @@ impl Handler<WithDatabase> for StoreActor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actors::vitals::Part;
     use crate::pipeline::slot::SlotRange;
     use crate::station::Station;
     use crate::store::{Asked, RunStart};
@@ -227,6 +250,7 @@ mod tests {
             run: Mutex::new(None),
             flow: Arc::default(),
             scheduler: Deaf.start().downgrade().recipient(),
+            guard: Guard::alone(Part::Store),
         });
         let store = SyncArbiter::start(1, move || StoreActor::new(Arc::clone(&shared)));
         let (answer, answered) = oneshot::channel();

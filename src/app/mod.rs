@@ -1,7 +1,9 @@
 //! Wires the actors and owns the order in which they end.
 
+pub mod supervision;
 mod wiring;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,20 +13,31 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::fetch::FetchShared;
-use crate::actors::scheduler::{Drain, RunEnd, Scheduler, StartRun};
+use crate::actors::guard::Guard;
+use crate::actors::scheduler::{Drain, Fail, RunEnd, Scheduler, StartRun};
 use crate::actors::store::WithDatabase;
+use crate::actors::vitals::{Part, Vitals, Work, hangs};
+use crate::actors::watchdog::{Bites, Patience, Watchdog};
+use crate::app::supervision::{Supervision, Threads};
 use crate::camera::Source;
 use crate::camera::gate::Gate;
+use crate::clock;
 use crate::error::{Failure, Result};
+use crate::pipeline::audit::Imbalance;
+use crate::pipeline::credit::Fate;
 use crate::pipeline::flow::Flow;
 use crate::pipeline::layout::Layout;
-use crate::pipeline::outcome::MissReason;
+use crate::pipeline::ledger::Ledger;
+use crate::pipeline::outcome::{Miss, MissReason, Outcome};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::run::{Progress, Run};
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::say;
 use crate::station::{LayoutChoice, Station};
-use crate::store::{Asked, Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunStart};
+use crate::store::{
+    Asked, CommitMode, Committed, Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunId,
+    RunStart,
+};
 
 pub use wiring::{Setup, Tuning};
 use wiring::{Wired, clients, fetch_shared, wire};
@@ -34,6 +47,9 @@ const SETTLES_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// By how much clocks that are right may differ.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
+
+/// How long what does not hang may take to end once something does, and the store to say so.
+const HUNG_GRACE: Duration = Duration::from_secs(10);
 
 /// Files of a folder that are read at the same time, at most.
 const FOLDER_READS: usize = 16;
@@ -90,6 +106,12 @@ pub struct Pipeline {
     fetch: Arc<FetchShared>,
     flow: Arc<Flow>,
     gate: Arc<Gate>,
+    vitals: Arc<Vitals>,
+    /// What hangs; whoever sends is the watchdog.
+    hung: watch::Receiver<Vec<Work>>,
+    patience: Patience,
+    /// None where time is not real.
+    _watchdog: Option<Watchdog>,
     about: About,
 }
 
@@ -108,7 +130,15 @@ impl Pipeline {
     ///
     /// # Errors
     /// When no HTTP client can be set up or the record cannot be read.
-    pub fn start(mut setup: Setup) -> Result<Self> {
+    pub fn start(setup: Setup) -> Result<Self> {
+        Self::start_with(setup, Supervision::default())
+    }
+
+    /// The same, looked after as `supervision` says.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up, the record cannot be read, or the system gives no thread.
+    pub fn start_with(mut setup: Setup, supervision: Supervision) -> Result<Self> {
         let remembered = setup.database.remembered_layouts()?;
         let drain = CancellationToken::new();
         let (progress_sender, progress) = watch::channel(Progress::default());
@@ -117,7 +147,10 @@ impl Pipeline {
             Source::Folder(_) => Gate::of(setup.tuning.concurrency.min(FOLDER_READS)),
         });
         let flow = Arc::new(Flow::default());
-        let clients = clients(&setup, &gate, &drain)?;
+        let clients = clients(&setup, &gate, &drain, &supervision)?;
+        let vitals = Arc::new(
+            Vitals::new(supervision.budget).with_failpoints(supervision.failpoints.clone()),
+        );
         let shared = fetch_shared(&setup, remembered, Arc::clone(&gate), drain.clone());
         let about = About {
             station: Arc::clone(&setup.station),
@@ -138,19 +171,39 @@ impl Pipeline {
         let draining = drain.clone();
         let (flowing, window) = (Arc::clone(&flow), Arc::clone(&gate));
         let tuning = setup.tuning.clone();
+        let (watched, threads) = (Arc::clone(&vitals), supervision.threads.clone());
         let (fetch, doubts) = (Arc::clone(&shared), Arc::clone(&shared));
         // The closure runs at once, on this thread; inside it the scheduler's address is known.
         let scheduler = Supervisor::start(move |ctx: &mut Context<Scheduler>| {
-            let (wired, fetchers) =
-                wire(&ctx.address(), setup, shared, clients, Arc::clone(&flowing));
-            let store = wired.store.clone().recipient();
+            let (wired, fetchers) = wire(
+                &ctx.address(),
+                setup,
+                shared,
+                clients,
+                Arc::clone(&flowing),
+                &watched,
+                &threads,
+            );
+            let store = wired.store.commit.clone();
             let _ = parts.send(wired);
             Scheduler::new(fetchers, store, progress_sender, draining)
                 .with_doubts(move || doubts.settle())
                 .with_capacity(move || tuning.credits_with(window.size()))
                 .with_flow(flowing)
+                .with_guard(Guard::new(Part::Scheduler, watched))
         });
         let wired = wired.try_recv().map_err(|_| store_is_gone())?;
+        let alarmed = scheduler.downgrade();
+        vitals.on_alarm(move |failure| {
+            if let Some(scheduler) = alarmed.upgrade() {
+                scheduler.do_send(Fail(failure));
+            }
+        });
+        let (hangs, hung) = watch::channel(Vec::new());
+        let watchdog = match &supervision.threads {
+            Threads::Own => Some(watch_over(&vitals, &wired, hangs, &supervision)?),
+            Threads::Inline(_) => None,
+        };
         Ok(Self {
             scheduler,
             wired,
@@ -159,6 +212,10 @@ impl Pipeline {
             fetch,
             flow,
             gate,
+            vitals,
+            hung,
+            patience: supervision.patience,
+            _watchdog: watchdog,
             about,
         })
     }
@@ -178,6 +235,11 @@ impl Pipeline {
         Arc::clone(&self.gate)
     }
 
+    /// How the actors are.
+    pub fn vitals(&self) -> Arc<Vitals> {
+        Arc::clone(&self.vitals)
+    }
+
     /// A handle that begins to drain the present run.
     pub fn drainer(&self) -> impl Fn() + Clone + 'static {
         let scheduler = self.scheduler.clone();
@@ -189,9 +251,9 @@ impl Pipeline {
     /// # Errors
     /// When the record cannot be read before the run. What goes wrong in the run is in the report.
     pub async fn run(&self, range: SlotRange) -> Result<RunReport> {
-        let started = Instant::now();
+        let started = clock::now();
         let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
-        let counted = slots.clone();
+        let (counted, audited) = (slots.clone(), Some(slots.clone()));
         // A range of centuries takes its time.
         let planned = tokio::task::spawn_blocking(move || counted.count() as u64)
             .await
@@ -251,16 +313,15 @@ impl Pipeline {
             self.about.credits,
         );
         self.scheduler.do_send(StartRun { run, done });
-        let end = ended.await.map_err(|_| store_is_gone())?;
-        let elapsed = started.elapsed();
+        let end = tokio::select! {
+            biased;
+            end = ended => end.map_err(|_| store_is_gone())?,
+            hung = self.given_up() => return Ok(self.end_hung(run_id, &hung, started).await),
+        };
+        let elapsed = clock::now().saturating_duration_since(started);
         let sure = self.fetch.close();
 
-        let counts = RunCounts {
-            total: planned,
-            new: end.ledger.new_rows(),
-            duplicates: end.ledger.duplicates(),
-            missed: end.ledger.missed(),
-        };
+        let counts = counts_of(&end.ledger, planned);
         let status = if end.failure.is_some() {
             RunStatus::Failed
         } else if end.ledger.total() < end.planned {
@@ -268,18 +329,92 @@ impl Pipeline {
         } else {
             RunStatus::Finished
         };
+        // A run that asked for nothing has only read what the record holds.
+        let idle =
+            counts.new == 0 && end.ledger.reprocessed() == 0 && end.asked_in_vain().is_empty();
+        let (ledger, audited) = (end.ledger.clone(), audited.filter(|_| !idle));
         let closed = self
             .with_database(move |database| {
+                let balance = match audited {
+                    Some(slots) => database.audit(run_id, range, slots, &ledger)?,
+                    None => Ok(()),
+                };
+                let status = match balance {
+                    Ok(()) => status,
+                    Err(_) => RunStatus::Failed,
+                };
                 database.finish_run(run_id, &counts, status)?;
                 database.end_doubts(run_id, &sure)?;
-                database.checkpoint().map(|_| ())
+                database.checkpoint()?;
+                Ok::<_, Failure>(balance)
             })
             .await?;
         let mut report = RunReport { end, elapsed };
-        if let (Err(error), None) = (closed, &report.end.failure) {
-            report.end.failure = Some(error.into());
+        let failure = match closed {
+            Err(failure) => Some(failure),
+            Ok(Err(imbalance)) => Some(out_of_balance(&imbalance)),
+            Ok(Ok(())) => None,
+        };
+        if report.end.failure.is_none() {
+            report.end.failure = failure;
         }
         Ok(report)
+    }
+
+    /// Until an actor hangs, and what does not hang has had time to end.
+    async fn given_up(&self) -> Vec<Work> {
+        let mut hung = self.hung.clone();
+        if hung.wait_for(|all| !all.is_empty()).await.is_err() {
+            // Nobody watches.
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(HUNG_GRACE).await;
+        let all = hung.borrow().clone();
+        all
+    }
+
+    /// Ends a run in which something hangs: what it hangs at is a miss, so that no later run hangs
+    /// at it again.
+    async fn end_hung(&self, run: RunId, hung: &[Work], started: Instant) -> RunReport {
+        let progress = self.progress.borrow().clone();
+        let mut end = RunEnd {
+            ledger: progress.ledger,
+            planned: progress.planned,
+            skipped: BTreeMap::new(),
+            failure: hung.first().map(|work| hangs(work, self.patience.limit)),
+        };
+        let misses: Vec<Outcome> = hung
+            .iter()
+            .flat_map(|work| work.slots.iter().map(move |slot| (work.part, *slot)))
+            .map(|(part, slot)| {
+                Outcome::Missed(Miss {
+                    slot,
+                    reason: MissReason::Poison,
+                    http_status: None,
+                    attempts: 0,
+                    detail: format!("the actor '{}' hung at it", part.as_str()),
+                    unasked: None,
+                })
+            })
+            .collect();
+        let planned = end.planned;
+        let mut ledger = end.ledger.clone();
+        let written = self.with_database(move |database| {
+            for committed in database.commit(run, CommitMode::Insert, &misses)? {
+                if committed == Committed::Missed {
+                    ledger.book(Fate::Missed(MissReason::Poison));
+                }
+            }
+            let counts = counts_of(&ledger, planned);
+            database.finish_run(run, &counts, RunStatus::Failed)?;
+            Ok::<_, Failure>(ledger)
+        });
+        // The store may be what hangs.
+        if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(HUNG_GRACE, written).await {
+            end.ledger = ledger;
+        }
+        let elapsed = clock::now().saturating_duration_since(started);
+        RunReport { end, elapsed }
     }
 
     /// Does `work` on the store's thread.
@@ -288,7 +423,7 @@ impl Pipeline {
         work: impl FnOnce(&mut Database) -> T + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        self.wired.store.do_send(WithDatabase {
+        self.wired.store.work.do_send(WithDatabase {
             work: Box::new(move |database| {
                 let _ = answer.send(work(database));
             }),
@@ -304,6 +439,32 @@ impl Pipeline {
         drop(self.scheduler);
         self.wired.end().await
     }
+}
+
+/// Starts the watchdog; what it finds to hang is put into `hangs`.
+fn watch_over(
+    vitals: &Arc<Vitals>,
+    wired: &Wired,
+    hangs: watch::Sender<Vec<Work>>,
+    supervision: &Supervision,
+) -> Result<Watchdog> {
+    let last_resort = Arc::clone(&supervision.last_resort);
+    let bites = Bites {
+        hung: Box::new(move |work| hangs.send_modify(|all| all.push(work))),
+        last_resort: Box::new(move || last_resort()),
+    };
+    Watchdog::start(
+        Arc::clone(vitals),
+        wired.pulses.clone(),
+        supervision.patience,
+        bites,
+    )
+    .map_err(|error| {
+        Failure::environment(say!(
+            "the system gives no thread: {error}; see its limits (ulimit -u)",
+            "el sistema no da un hilo: {error}; revise sus límites (ulimit -u)"
+        ))
+    })
 }
 
 /// What a miss of an earlier run means for this one.
@@ -335,6 +496,22 @@ fn standing(
         (Some(slot), Some(unasked)) => Standing::Doubted(slot, unasked),
         _ => Standing::Open,
     }
+}
+
+fn counts_of(ledger: &Ledger, planned: u64) -> RunCounts {
+    RunCounts {
+        total: planned,
+        new: ledger.new_rows(),
+        duplicates: ledger.duplicates(),
+        missed: ledger.missed(),
+    }
+}
+
+fn out_of_balance(imbalance: &Imbalance) -> Failure {
+    Failure::environment(say!(
+        "the ledger of the run does not agree with the record: {imbalance}; did another program change the database? run the same command again",
+        "el libro de la corrida no coincide con el registro: {imbalance}; ¿otro programa cambió la base? repita la orden"
+    ))
 }
 
 fn store_is_gone() -> Failure {

@@ -1,8 +1,9 @@
 //! Which actor gets whose address, and on which thread it runs.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use actix::WeakRecipient;
 use actix::prelude::*;
 use chrono::{Datelike, Utc};
 use tokio_util::sync::CancellationToken;
@@ -11,15 +12,21 @@ use crate::actors::cores::Cores;
 use crate::actors::decode::{DecodeActor, DecodeShared};
 use crate::actors::fetch::{Fetch, FetchItem, FetchOutlets, FetchShared};
 use crate::actors::gather::{CommitPolicy, Gather};
+use crate::actors::guard::Guard;
 use crate::actors::inference::Inference;
+use crate::actors::inline::Inline;
 use crate::actors::scheduler::Scheduler;
 use crate::actors::session::{SessionActor, SessionShared};
-use crate::actors::store::{StoreActor, StoreShared};
+use crate::actors::store::{Commit, RememberLayout, StoreActor, StoreShared, WithDatabase};
+use crate::actors::vitals::{Part, Vitals};
+use crate::actors::watchdog::Ping;
 use crate::app::RunPolicy;
+use crate::app::supervision::{Supervision, Threads};
 use crate::camera::Source;
 use crate::camera::gate::Gate;
 use crate::camera::health::{HostHealth, HostHold};
 use crate::camera::http::{HttpClient, HttpLimits};
+use crate::clock;
 use crate::error::{Failure, Result};
 use crate::image::decode::Limits;
 use crate::model::backend::Engine;
@@ -110,10 +117,22 @@ pub struct Setup {
     pub policy: RunPolicy,
 }
 
+/// How the store is reached, whatever runs it.
+pub(super) struct StoreAddress {
+    /// Takes outcomes.
+    pub(super) commit: Recipient<Commit>,
+    /// Takes where a year was found.
+    pub(super) layouts: Recipient<RememberLayout>,
+    /// Takes any other work.
+    pub(super) work: Recipient<WithDatabase>,
+}
+
 /// Addresses and shared state of the started actors.
 pub(super) struct Wired {
     /// The writer's address.
-    pub(super) store: Addr<StoreActor>,
+    pub(super) store: StoreAddress,
+    /// Actors that share a thread, and are asked whether they live.
+    pub(super) pulses: Vec<(Part, WeakRecipient<Ping>)>,
     /// What the writer works on.
     pub(super) store_shared: Arc<StoreShared>,
     sessions: Weak<SessionShared>,
@@ -157,6 +176,7 @@ pub(super) fn clients(
     setup: &Setup,
     gate: &Arc<Gate>,
     drain: &CancellationToken,
+    supervision: &Supervision,
 ) -> Result<Vec<HttpClient>> {
     let fetchers = setup.tuning.concurrency.clamp(1, FETCHERS);
     let hold = Arc::new(HostHold::default());
@@ -164,6 +184,10 @@ pub(super) fn clients(
         .map(|_| {
             HttpClient::new(&setup.source, setup.tuning.http.clone(), drain.clone())
                 .map(|client| client.sharing(Arc::clone(&hold)).through(Arc::clone(gate)))
+                .map(|client| match &supervision.script {
+                    Some(script) => client.scripted(Arc::clone(script)),
+                    None => client,
+                })
                 .map_err(|e| {
                     Failure::environment(say!(
                         "{e}; check the certificates of this system",
@@ -181,6 +205,8 @@ pub(super) fn wire(
     fetch: Arc<FetchShared>,
     clients: Vec<HttpClient>,
     flow: Arc<Flow>,
+    vitals: &Arc<Vitals>,
+    threads_of: &Threads,
 ) -> (Wired, Vec<Recipient<FetchItem>>) {
     let Setup {
         station,
@@ -191,6 +217,7 @@ pub(super) fn wire(
         policy,
         ..
     } = setup;
+    let guard = |part| Guard::new(part, Arc::clone(vitals));
     let count = std::thread::available_parallelism().map_or(1, usize::from);
     // One more than there are, so that a core has work while the next thread wakes up.
     let shared_cores = tuning.shares_cores.then(|| Arc::new(Cores::new(count + 1)));
@@ -204,11 +231,35 @@ pub(super) fn wire(
         run: Mutex::new(None),
         flow: Arc::clone(&flow),
         scheduler: scheduler.downgrade().recipient(),
+        guard: guard(Part::Store),
     });
     let shared = Arc::clone(&store_shared);
-    let store = SyncArbiter::start(1, move || StoreActor::new(Arc::clone(&shared)));
-    let writer = store.clone().recipient();
-    let gather = Supervisor::start(move |_| Gather::new(tuning.commit, writer)).recipient();
+    let make = move || StoreActor::new(Arc::clone(&shared));
+    let store = match threads_of {
+        Threads::Own => {
+            let actor = SyncArbiter::start(1, make);
+            StoreAddress {
+                commit: actor.clone().recipient(),
+                layouts: actor.clone().recipient(),
+                work: actor.recipient(),
+            }
+        }
+        Threads::Inline(delay) => {
+            let actor = Inline::start(make, Arc::clone(delay), guard(Part::Store));
+            StoreAddress {
+                commit: actor.clone().recipient(),
+                layouts: actor.clone().recipient(),
+                work: actor.recipient(),
+            }
+        }
+    };
+    let mut pulses = Vec::new();
+    let writer = store.commit.clone();
+    let gatherer = guard(Part::Gather);
+    let gather =
+        Supervisor::start(move |_| Gather::new(tuning.commit, writer).with_guard(gatherer));
+    pulses.push((Part::Gather, gather.downgrade().recipient()));
+    let gather = gather.recipient();
 
     let session_shared = Arc::new(SessionShared {
         engine,
@@ -218,24 +269,29 @@ pub(super) fn wire(
         cores: shared_cores.clone(),
         store: gather.clone(),
         scheduler: scheduler.downgrade().recipient(),
+        guard: guard(Part::Session),
     });
     let sessions = Arc::downgrade(&session_shared);
     let threads = tuning.threads;
-    let session = SyncArbiter::start(threads, move || {
-        SessionActor::new(Arc::clone(&session_shared))
-    });
+    let make = move || SessionActor::new(Arc::clone(&session_shared));
+    let session = match threads_of {
+        Threads::Own => SyncArbiter::start(threads, make).recipient(),
+        Threads::Inline(delay) => {
+            Inline::start(make, Arc::clone(delay), guard(Part::Session)).recipient()
+        }
+    };
     let batching = BatchPolicy {
         size: tuning.batch,
         deadline: tuning.batch_deadline,
     };
     let cores = tuning.shares_cores.then_some(count);
+    let keeper = guard(Part::Inference);
     let inference = Supervisor::start(move |_| {
-        Inference::new(batching, session.recipient(), threads).with_flow(
-            flow,
-            cores,
-            tuning.session_threads,
-        )
+        Inference::new(batching, session, threads)
+            .with_flow(flow, cores, tuning.session_threads)
+            .with_guard(keeper)
     });
+    pulses.push((Part::Inference, inference.downgrade().recipient()));
 
     let decode_shared = Arc::new(DecodeShared {
         manifest: Arc::new(model.manifest.clone()),
@@ -244,33 +300,48 @@ pub(super) fn wire(
         cores: shared_cores,
         inference: inference.recipient(),
         store: gather.clone(),
+        guard: guard(Part::Decode),
     });
-    let decode = SyncArbiter::start(tuning.decoders, move || {
-        DecodeActor::new(Arc::clone(&decode_shared))
-    });
+    let make = move || DecodeActor::new(Arc::clone(&decode_shared));
+    let decode = match threads_of {
+        Threads::Own => SyncArbiter::start(tuning.decoders, make).recipient(),
+        Threads::Inline(delay) => {
+            Inline::start(make, Arc::clone(delay), guard(Part::Decode)).recipient()
+        }
+    };
 
     let outlets = FetchOutlets {
-        decode: decode.recipient(),
+        decode,
         store: gather,
-        layouts: store.clone().recipient(),
+        layouts: store.layouts.clone(),
         scheduler: scheduler.clone().recipient(),
     };
     let mut arbiters = Vec::new();
     let fetchers = clients
         .into_iter()
         .map(|client| {
-            let arbiter = Arbiter::new();
             let (fetch, outlets) = (Arc::clone(&fetch), outlets.clone());
-            let actor = Supervisor::start_in_arbiter(&arbiter.handle(), move |_| {
-                Fetch::new(fetch, client, outlets)
-            });
-            arbiters.push(arbiter);
+            let guard = guard(Part::Fetch);
+            let make =
+                move |_: &mut Context<Fetch>| Fetch::new(fetch, client, outlets).with_guard(guard);
+            let actor = match threads_of {
+                Threads::Own => {
+                    let arbiter = Arbiter::new();
+                    let actor = Supervisor::start_in_arbiter(&arbiter.handle(), make);
+                    arbiters.push(arbiter);
+                    actor
+                }
+                Threads::Inline(_) => Supervisor::start(make),
+            };
+            pulses.push((Part::Fetch, actor.downgrade().recipient()));
             actor.recipient()
         })
         .collect();
+    pulses.push((Part::Scheduler, scheduler.downgrade().recipient()));
     (
         Wired {
             store,
+            pulses,
             store_shared,
             sessions,
             arbiters,
@@ -289,12 +360,13 @@ impl Wired {
             mut store_shared,
             sessions,
             arbiters,
+            ..
         } = self;
         for arbiter in &arbiters {
             arbiter.stop();
         }
         drop(store);
-        let deadline = Instant::now() + END_DEADLINE;
+        let deadline = clock::now() + END_DEADLINE;
         loop {
             let sessions_ended = sessions.strong_count() == 0;
             match Arc::try_unwrap(store_shared) {
@@ -308,7 +380,7 @@ impl Wired {
                 Ok(shared) => store_shared = Arc::new(shared),
                 Err(shared) => store_shared = shared,
             }
-            if Instant::now() >= deadline {
+            if clock::now() >= deadline {
                 let store_ended = Arc::strong_count(&store_shared) == 1;
                 tracing::warn!(sessions_ended, store_ended, "an actor did not end in time");
                 return None;

@@ -1,10 +1,10 @@
 //! The gate before a host: how many requests are in flight, and how many begin in a second.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::clock;
 use crate::pipeline::window::{Answer, Pace, Window};
 
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Gate {
 
     /// Waits until a request may begin, should there be a limit on how many do in a second.
     pub async fn turn(&self) {
-        let wait = self.state().pace.turn(Instant::now());
+        let wait = self.state().pace.turn(clock::now());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -86,7 +86,7 @@ impl Gate {
         let mut state = self.state();
         let before = state.window.size();
         let full = state.asking >= before;
-        state.window.answered(answer, Instant::now(), full);
+        state.window.answered(answer, clock::now(), full);
         let now = state.window.size();
         if now > before {
             let more = now - before;

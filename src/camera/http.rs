@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect::{Attempt, Policy};
@@ -17,6 +17,7 @@ use url::{Host, Url};
 use crate::camera::gate::Gate;
 use crate::camera::health::HostHold;
 use crate::camera::{Body, Refusal, Source};
+use crate::clock;
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::MissReason;
 use crate::pipeline::retry::{RetryPolicy, is_retried, parse_retry_after};
@@ -58,10 +59,31 @@ impl Default for HttpLimits {
     }
 }
 
+/// What a scripted camera says to one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// 200, with these bytes.
+    Body(Bytes),
+    /// Another status.
+    Status(u16),
+    /// No answer, or no whole one.
+    Broken(MissReason),
+}
+
+/// A camera that answers as a script says, in place of a network: a simulation asks it.
+pub trait Scripted: Send + Sync {
+    /// What comes of a request for `url`, and after how long.
+    fn ask(&self, url: &Url) -> (Duration, Said);
+
+    /// Where in its range a wait before another try lies, 0 to 1.
+    fn jitter(&self) -> f64;
+}
+
 /// An HTTP client of one arbiter.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpClient {
     client: Client,
+    script: Option<Arc<dyn Scripted>>,
     limits: HttpLimits,
     hold: Arc<HostHold>,
     gate: Option<Arc<Gate>>,
@@ -96,6 +118,7 @@ impl HttpClient {
         }?;
         Ok(Self {
             client,
+            script: None,
             limits,
             hold: Arc::default(),
             gate: None,
@@ -107,6 +130,13 @@ impl HttpClient {
     #[must_use]
     pub fn sharing(mut self, hold: Arc<HostHold>) -> Self {
         self.hold = hold;
+        self
+    }
+
+    /// Asks `script` instead of the network.
+    #[must_use]
+    pub fn scripted(mut self, script: Arc<dyn Scripted>) -> Self {
+        self.script = Some(script);
         self
     }
 
@@ -131,7 +161,7 @@ impl HttpClient {
         loop {
             self.out_of_hold().await?;
             self.wait_for_turn().await?;
-            if self.hold.left(Instant::now()).is_some() {
+            if self.hold.left(clock::now()).is_some() {
                 // It was asked for while this request waited for its turn.
                 continue;
             }
@@ -157,14 +187,14 @@ impl HttpClient {
                 .and_then(|status| self.limits.retry.hold(status, failed.retry_after));
             if let Some(asked) = asked {
                 tracing::debug!(?asked, detail = failed.detail, "the host is left alone");
-                self.hold.hold(Instant::now() + asked);
+                self.hold.hold(clock::now() + asked);
             }
             let wait = failed
                 .again
                 .then(|| {
                     self.limits
                         .retry
-                        .wait(attempts, rand::random(), failed.retry_after)
+                        .wait(attempts, self.jitter(), failed.retry_after)
                 })
                 .flatten();
             let Some(wait) = wait else {
@@ -188,7 +218,7 @@ impl HttpClient {
     /// # Errors
     /// When the run drains before.
     async fn out_of_hold(&self) -> Result<(), Option<Refusal>> {
-        while let Some(left) = self.hold.left(Instant::now()) {
+        while let Some(left) = self.hold.left(clock::now()) {
             tokio::select! {
                 () = self.drain.cancelled() => return Err(None),
                 () = tokio::time::sleep(left) => {}
@@ -217,9 +247,25 @@ impl HttpClient {
         tokio::time::sleep(DRAIN_GRACE).await;
     }
 
+    fn jitter(&self) -> f64 {
+        match &self.script {
+            Some(script) => script.jitter(),
+            None => rand::random(),
+        }
+    }
+
     /// The body, and how long it was until it began.
     async fn get_once(&self, url: Url) -> Result<(Bytes, Duration), Failed> {
-        let begun = Instant::now();
+        if let Some(script) = &self.script {
+            let (after, said) = script.ask(&url);
+            tokio::time::sleep(after).await;
+            return match said {
+                Said::Body(bytes) => Ok((bytes, after)),
+                Said::Status(status) => Err(Failed::of_status(status)),
+                Said::Broken(reason) => Err(Failed::broken(reason, "scripted".to_owned())),
+            };
+        }
+        let begun = clock::now();
         let response = self
             .client
             .get(url)
@@ -284,21 +330,34 @@ impl Failed {
     }
 
     fn from_status(response: &Response) -> Self {
-        let status = response.status();
-        let reason = match status {
-            StatusCode::NOT_FOUND | StatusCode::GONE => MissReason::NotFound,
-            _ => MissReason::HttpStatus,
-        };
         let retry_after = response
             .headers()
             .get(header::RETRY_AFTER)
             .and_then(|value| parse_retry_after(value.to_str().ok()?, chrono::Utc::now()));
         Self {
-            reason,
-            status: Some(status.as_u16()),
-            detail: format!("HTTP {status}"),
-            again: is_retried(status.as_u16()),
             retry_after,
+            detail: format!("HTTP {}", response.status()),
+            ..Self::of_status(response.status().as_u16())
+        }
+    }
+
+    fn of_status(status: u16) -> Self {
+        Self {
+            reason: match status {
+                404 | 410 => MissReason::NotFound,
+                _ => MissReason::HttpStatus,
+            },
+            status: Some(status),
+            detail: format!("HTTP {status}"),
+            again: is_retried(status),
+            retry_after: None,
+        }
+    }
+
+    fn broken(reason: MissReason, detail: String) -> Self {
+        Self {
+            again: reason != MissReason::RedirectRefused,
+            ..Self::new(reason, detail)
         }
     }
 
@@ -317,11 +376,7 @@ impl Failed {
         } else {
             MissReason::Reset
         };
-        let again = reason != MissReason::RedirectRefused;
-        Self {
-            again,
-            ..Self::new(reason, chain(&error.without_url()))
-        }
+        Self::broken(reason, chain(&error.without_url()))
     }
 
     fn refusal(self, attempts: u32) -> Refusal {

@@ -93,6 +93,9 @@ pub enum Command {
     Doctor(Doctor),
     /// Look after the database: back it up, check it, pack it, list what is missing
     Db(Db),
+
+    /// Show what the program is doing: its run, its actors, their restarts and last errors
+    Status(Status),
     /// Install or find the inference engine's library
     Runtime(Runtime),
     /// Print a completion script for a shell
@@ -429,6 +432,20 @@ pub struct BenchCamera {
 pub struct Doctor {
     #[command(flatten)]
     pub work: Work,
+    /// One JSON object instead of text
+    #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+    pub json: bool,
+}
+
+/// `celaje status`.
+#[derive(Clone, Debug, Args)]
+pub struct Status {
+    /// Station to look at, by its id in celaje.toml [default: the first one there, else rio-grande]
+    #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
+    pub station: Option<String>,
+    /// Database file [default: registros-octas.db]
+    #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
+    pub db: Option<PathBuf>,
     /// One JSON object instead of text
     #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
     pub json: bool,

@@ -59,6 +59,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("export-misses", "Lista los turnos sin lectura, y por qué"),
     (
+        "status",
+        "Muestra qué está haciendo el programa: su corrida, sus actores, reinicios y últimos errores",
+    ),
+    (
         "runtime",
         "Instala o busca la biblioteca del motor de inferencia",
     ),

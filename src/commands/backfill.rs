@@ -8,14 +8,18 @@ use std::time::Duration;
 use chrono::Months;
 use serde::Serialize;
 
+use crate::app::supervision::Supervision;
 use crate::app::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::camera::Source;
 use crate::camera::gate::Gate;
-use crate::commands::notices::{adopted_text, tell_kept, tell_misses, tell_none, tell_pending};
+use crate::commands::notices::{
+    adopted_text, cut_off_text, tell_kept, tell_misses, tell_none, tell_pending,
+};
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
+use crate::commands::status::{About, StatusFile};
 use crate::commands::{model_and_engine, output};
-use crate::error::{Failure, Result};
+use crate::error::{Class, Failure, Result};
 use crate::model::arrange::{self, Arrangement, Remembered};
 use crate::model::backend::Engine;
 use crate::model::source::Model;
@@ -170,6 +174,10 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     if let Some(adopted) = &opened.adopted {
         notice(&adopted_text(adopted));
     }
+    for cut_off in &opened.cut_off {
+        notice(&cut_off_text(cut_off));
+    }
+    let status_file = StatusFile::beside(&settings.db);
     let (engine_name, model_name) = (engine.describe(), model.label());
     if !quiet {
         output::tell_engine(&model_name, &engine_name);
@@ -189,7 +197,13 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         threads: settings.tuning.session_threads,
         batch: settings.tuning.batch,
     };
-    let pipeline = Pipeline::start(Setup {
+    let started = About {
+        station: settings.station.id.clone(),
+        engine: engine_name.clone(),
+        model: model_name.clone(),
+        range: Some(range),
+    };
+    let setup = Setup {
         station: Arc::new(settings.station),
         source,
         model,
@@ -197,7 +211,9 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         database,
         tuning: settings.tuning,
         policy,
-    })?;
+    };
+    let pipeline = Pipeline::start_with(setup, supervision())?;
+    let kept = status_file.keep(started, pipeline.vitals(), pipeline.progress());
     let mut signals = Signals::listen();
     let bar = RunBar::follow(pipeline.progress(), quiet);
     let drain = pipeline.drainer();
@@ -205,6 +221,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     let logged = log_flow(Arc::clone(&flow), Arc::clone(&gate));
     let (report, signal) = signals.draining(pipeline.run(range), drain).await;
     logged.abort();
+    kept.end().await;
     drop(bar);
     let database = pipeline.stop().await;
     Ok(Recorded {
@@ -218,6 +235,20 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         arrangement,
         requests_peak: gate.peak(),
     })
+}
+
+/// The actors are looked after as usual; a program whose main thread hangs is ended from outside it.
+pub fn supervision() -> Supervision {
+    Supervision {
+        last_resort: Arc::new(|| {
+            output::note(say!(
+                "celaje: the program hangs and was ended; what is stored is safe: see the log and run the same command again",
+                "celaje: el programa está colgado y se terminó; lo guardado está a salvo: vea el registro y repita la orden"
+            ));
+            std::process::exit(i32::from(Class::Environment.exit_status()));
+        }),
+        ..Supervision::default()
+    }
 }
 
 /// Slots to be asked for beyond which it is worth a second or two to find out how the model is best run.

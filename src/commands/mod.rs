@@ -14,6 +14,7 @@ pub mod progress;
 pub mod runtime;
 pub mod signals;
 pub mod simulate;
+pub mod status;
 pub mod version;
 
 use std::path::Path;
@@ -113,6 +114,15 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
         }
         Command::Doctor(args) => doctor::run(settle(args.work.layer(), config)?, args.json).await,
         Command::Db(args) => db::run(args.action, config),
+
+        Command::Status(args) => {
+            let flags = Layer {
+                station: args.station,
+                db: args.db,
+                ..Layer::default()
+            };
+            status::run(&settle(flags, config)?, args.json)
+        }
         Command::Runtime(args) => runtime(args.action, config),
         Command::Completions(args) => {
             let mut command = Cli::command();

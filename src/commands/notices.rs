@@ -9,7 +9,7 @@ use crate::commands::backfill::public_part;
 use crate::commands::output;
 use crate::pipeline::outcome::MissReason;
 use crate::say;
-use crate::store::{Adopted, LeftBehind};
+use crate::store::{Adopted, CutOff, LeftBehind};
 use crate::text::{Lang, Text};
 
 /// What became of the replaced system's rows.
@@ -26,6 +26,22 @@ pub(super) fn adopted_text(adopted: &Adopted) -> Text {
     say!(
         "the replaced system's {rows} rows were taken over ({placed} as observations, {kept_verbatim} kept as they were); a copy of the file is '{copy}'{en}",
         "se tomaron las {rows} filas del sistema anterior ({placed} como observaciones, {kept_verbatim} tal como estaban); hay una copia del archivo en '{copy}'{es}"
+    )
+}
+
+/// What a run that was killed had done.
+pub(super) fn cut_off_text(cut_off: &CutOff) -> Text {
+    let CutOff {
+        from,
+        to,
+        counts,
+        station,
+        ..
+    } = cut_off;
+    let (new, missed, total) = (counts.new, counts.missed, counts.total);
+    say!(
+        "an earlier run of station '{station}' from {from} to {to} ended without a word: of its {total} slots it had stored {new} and missed {missed}; what is left is done by the same command",
+        "una corrida anterior de la estación '{station}' de {from} a {to} terminó sin aviso: de sus {total} turnos había guardado {new} y perdido {missed}; lo que falta lo hace la misma orden"
     )
 }
 

@@ -62,6 +62,7 @@ impl Database {
         self.connection
             .immediate_transaction(|connection| {
                 let mut done = Vec::with_capacity(outcomes.len());
+                let mut again = 0;
                 for outcome in outcomes {
                     let slot = slot_text(outcome.slot().local());
                     let to = Target {
@@ -71,6 +72,7 @@ impl Database {
                         run,
                         asked,
                     };
+                    again += i64::from(to.was_missed(connection)?);
                     done.push(match outcome {
                         Outcome::Observed(observation) => {
                             to.observe(connection, mode, observation)?
@@ -78,7 +80,7 @@ impl Database {
                         Outcome::Missed(miss) => to.miss(connection, miss)?,
                     });
                 }
-                runs::add(connection, run, &done)?;
+                runs::add(connection, run, &done, again)?;
                 Ok(done)
             })
             .map_err(|fault: Fault| fault.at(&self.path))
@@ -118,6 +120,17 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// Whether this run has written a miss of the slot before.
+    fn was_missed(&self, connection: &mut SqliteConnection) -> Result<bool, Fault> {
+        let found = misses::table
+            .find((self.station, self.slot))
+            .filter(misses::run_id.eq(self.run.0))
+            .select(misses::run_id.is_not_null())
+            .first(connection)
+            .optional()?;
+        Ok(found.unwrap_or(false))
+    }
+
     fn observe(
         &self,
         connection: &mut SqliteConnection,

@@ -45,7 +45,7 @@ use crate::store::schema::stations;
 pub use commit::{CommitMode, Committed};
 pub use connection::FileState;
 pub use queries::{KnownMiss, Reading, Summary};
-pub use runs::{Asked, RunCounts, RunEnd, RunId, RunStart};
+pub use runs::{Asked, CutOff, RunCounts, RunEnd, RunId, RunStart};
 pub use takeover::{Adopted, LeftBehind};
 pub use upkeep::{Backup, Finding, MissRow, Sizes};
 
@@ -69,6 +69,8 @@ pub struct Opened {
     pub database: Database,
     /// What was taken over from the replaced system, when this was its file until now.
     pub adopted: Option<Adopted>,
+    /// Runs that ended without a word, marked as interrupted now.
+    pub cut_off: Vec<CutOff>,
 }
 
 impl Database {
@@ -228,7 +230,7 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
     };
     connection::settle(&mut connection)?;
     connection::migrate(&mut connection)?;
-    connection.immediate_transaction(|connection| {
+    let cut_off = connection.immediate_transaction(|connection| {
         register_station(connection, station)?;
         completion::complete(connection)?;
         runs::interrupt_dead(connection)
@@ -240,7 +242,11 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
         asked: Asked::default(),
         lock: Some(lock),
     };
-    Ok(Opened { database, adopted })
+    Ok(Opened {
+        database,
+        adopted,
+        cut_off,
+    })
 }
 
 /// Writes the station as it is described now; the first of a file becomes its home.

@@ -89,6 +89,25 @@ impl Database {
         })
     }
 
+    /// The slots of the range that have a miss, whatever was asked, ascending; one query.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn missed_slots(&mut self, range: SlotRange) -> Result<Vec<NaiveDateTime>, StoreError> {
+        let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+        let station = self.station.clone();
+        self.ask(|connection| {
+            misses::table
+                .select(misses::slot_local)
+                .filter(misses::station.eq(&station))
+                .filter(misses::slot_local.between(&from, &to))
+                .order(misses::slot_local.asc())
+                .load_iter::<String, DefaultLoadingMode>(connection)?
+                .filter_map(|slot| slot.map(|slot| parse_slot(&slot)).transpose())
+                .collect()
+        })
+    }
+
     /// The slots of the range that have a miss of what is `asked` now, ascending; one query.
     ///
     /// A reason or a place that this program does not know is left out: the slot is then asked for

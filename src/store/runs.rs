@@ -5,7 +5,9 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use crate::pipeline::slot::SlotRange;
+use crate::pipeline::audit::{Audit, Imbalance};
+use crate::pipeline::ledger::Ledger;
+use crate::pipeline::slot::{SlotRange, Slots};
 use crate::station::LayoutChoice;
 use crate::store::Database;
 use crate::store::commit::Committed;
@@ -117,6 +119,28 @@ impl Database {
             .map_err(|error| Fault::from(error).at(&self.path))
     }
 
+    /// Holds the `ledger` of a run over `slots`, those of `range`, against what is stored and what
+    /// the run's transactions counted.
+    ///
+    /// # Errors
+    /// When SQLite fails. What does not agree is the answer.
+    pub fn audit(
+        &mut self,
+        run: RunId,
+        range: SlotRange,
+        slots: Slots,
+        ledger: &Ledger,
+    ) -> Result<Result<(), Imbalance>, StoreError> {
+        let (stored, missed) = (self.stored_slots(range)?, self.missed_slots(range)?);
+        let committed: i64 = runs::table
+            .find(run.0)
+            .select(runs::new)
+            .first(&mut self.connection)
+            .map_err(|error| Fault::from(error).at(&self.path))?;
+        let committed = u64::try_from(committed).unwrap_or(0);
+        Ok(Audit::of(slots, &stored, &missed).check(ledger, committed))
+    }
+
     /// Writes that a run ended, how, and with which counts.
     ///
     /// # Errors
@@ -159,11 +183,12 @@ fn changes(counts: &RunCounts) -> Counts {
     }
 }
 
-/// Adds what a commit did to its run.
+/// Adds what a commit did to its run; `again` of its slots had a miss of this very run before.
 pub(super) fn add(
     connection: &mut SqliteConnection,
     run: RunId,
     done: &[Committed],
+    again: i64,
 ) -> Result<(), Fault> {
     let count =
         |wanted: &[Committed]| done.iter().filter(|one| wanted.contains(one)).count() as i64;
@@ -172,19 +197,66 @@ pub(super) fn add(
             runs::new.eq(runs::new + count(&[Committed::New])),
             runs::duplicates
                 .eq(runs::duplicates + count(&[Committed::Duplicate, Committed::Replaced])),
-            runs::missed.eq(runs::missed + count(&[Committed::Missed])),
+            runs::missed.eq(runs::missed + count(&[Committed::Missed]) - again),
         ))
         .execute(connection)?;
     Ok(())
 }
 
-/// Marks the runs that ended without a word: the one writer is this process, so none is running.
-pub(super) fn interrupt_dead(connection: &mut SqliteConnection) -> Result<(), Fault> {
+/// A run that ended without a word: its process was killed, or the machine went down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutOff {
+    /// Which run.
+    pub run: RunId,
+    /// Its station.
+    pub station: String,
+    /// The range, station local time, as it is stored.
+    pub from: String,
+    /// Its end, included.
+    pub to: String,
+    /// What it had committed; duplicates that were known beforehand were not counted yet.
+    pub counts: RunCounts,
+}
+
+/// Marks the runs that ended without a word, and gives them: the one writer is this process, so
+/// none is running.
+pub(super) fn interrupt_dead(connection: &mut SqliteConnection) -> Result<Vec<CutOff>, Fault> {
+    type Row = (i64, String, String, String, i64, i64, i64, i64);
+    let dead: Vec<Row> = runs::table
+        .filter(runs::status.eq("running"))
+        .order(runs::id.asc())
+        .select((
+            runs::id,
+            runs::station,
+            runs::range_from,
+            runs::range_to,
+            runs::total,
+            runs::new,
+            runs::duplicates,
+            runs::missed,
+        ))
+        .load(connection)?;
+    if dead.is_empty() {
+        return Ok(Vec::new());
+    }
     diesel::update(runs::table.filter(runs::status.eq("running")))
         .set((
             runs::status.eq(RunEnd::Interrupted.as_str()),
             runs::finished_at.eq(timestamp(Utc::now())),
         ))
         .execute(connection)?;
-    Ok(())
+    let number = |n: i64| u64::try_from(n).unwrap_or(0);
+    let cut_off = |(id, station, from, to, total, new, duplicates, missed): Row| CutOff {
+        run: RunId(id),
+        station,
+        from,
+        to,
+        counts: RunCounts {
+            total: number(total),
+            new: number(new),
+            duplicates: number(duplicates),
+            missed: number(missed),
+        },
+    };
+    Ok(dead.into_iter().map(cut_off).collect())
 }

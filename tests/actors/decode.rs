@@ -6,8 +6,10 @@ use actix::prelude::*;
 use bytes::Bytes;
 
 use celaje::actors::decode::{Decode, DecodeActor, DecodeShared};
+use celaje::actors::guard::Guard;
 use celaje::actors::inference::Infer;
 use celaje::actors::store::Commit;
+use celaje::actors::vitals::Part;
 use celaje::camera::Picture;
 use celaje::image::decode::Limits;
 use celaje::model::manifest::Manifest;
@@ -40,6 +42,7 @@ impl Scene {
             cores: None,
             inference: inference.recipient(),
             store: store.recipient(),
+            guard: Guard::alone(Part::Decode),
         });
         let (home, returned) = home();
         Self {

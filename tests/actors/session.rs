@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use celaje::actors::guard::Guard;
 use celaje::actors::inference::Infer;
 use celaje::actors::scheduler::Fail;
 use celaje::actors::session::{RunBatch, SessionActor, SessionShared};
 use celaje::actors::store::{Commit, Finished};
+use celaje::actors::vitals::Part;
 use celaje::model::backend::Engine;
 use celaje::model::fake::{Act, FakeEngine};
 use celaje::model::source::Model;
@@ -46,6 +48,7 @@ impl Scene {
             cores: None,
             store: store.recipient(),
             scheduler: scheduler.downgrade().recipient(),
+            guard: Guard::alone(Part::Session),
         });
         let (home, returned) = home();
         Self {

@@ -6,11 +6,13 @@ use actix::prelude::*;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use celaje::actors::guard::Guard;
 use celaje::actors::scheduler::Fail;
 use celaje::actors::session::observation;
 use celaje::actors::store::{
     Commit, Finished, RememberLayout, StoreActor, StoreShared, WithDatabase,
 };
+use celaje::actors::vitals::Part;
 use celaje::model::reading::Reading;
 use celaje::pipeline::credit::{Credit, Fate, Home, Returned};
 use celaje::pipeline::layout::Layout;
@@ -54,6 +56,7 @@ impl Scene {
             run: Mutex::new(Some(run.unwrap())),
             flow: Arc::default(),
             scheduler: scheduler.downgrade().recipient(),
+            guard: Guard::alone(Part::Store),
         });
         let used = Arc::clone(&shared);
         let (home, returned) = home();

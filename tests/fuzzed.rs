@@ -1,5 +1,5 @@
 //! The seeds of `fuzz/` and what was ever found with them, put through the same code again.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 use std::collections::BTreeSet;
 use std::fs;

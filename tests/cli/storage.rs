@@ -153,18 +153,12 @@ fn a_record_that_was_cut_is_refused_and_left_alone() {
     assert_eq!(told.status, 0, "{told:?}");
     let whole = std::fs::read(home.path("whole.db")).unwrap();
     server.forget_requests();
-    for (length, part) in [
-        (whole.len() / 2, "damaged"),
-        (whole.len() / 10, "damaged"),
-        (4096, "damaged"),
-        (1000, "damaged"),
-        (50, "not an SQLite database"),
-    ] {
+    for length in [whole.len() / 2, whole.len() / 10, 4096, 1000, 50] {
         home.write("cielo.db", &whole[..length]);
         let told = run(&mut home.celaje(days(&server, "cielo.db")));
         assert_eq!(told.status, 3, "{length}: {told:?}");
-        assert!(told.err.contains("'cielo.db'"), "{length}: {told:?}");
-        assert!(told.err.contains(part), "{length}: {told:?}");
+        let sentence = "the database 'cielo.db' is damaged; restore a backup";
+        assert!(told.err.contains(sentence), "{length}: {told:?}");
         assert!(!told.err.contains("panicked"), "{length}: {told:?}");
     }
     assert_eq!(server.requests(), Vec::<String>::new());
@@ -221,7 +215,10 @@ fn a_full_disk_ends_the_run_and_costs_no_row() {
         told.contains("no room left on the disk of the database 'disk/cielo.db'"),
         "{told}"
     );
-    assert!(told.contains("\"ok\":true"), "{told}");
+    for name in ["integrity", "references", "both", "ledger", "rows"] {
+        let holds = format!("\"name\":\"{name}\",\"ok\":true");
+        assert!(told.contains(&holds), "{told}");
+    }
     // A copy that does not fit is none, and nothing is left of it.
     assert!(told.contains("copy 3") && !told.contains(".part"), "{told}");
     assert!(!told.contains("panicked"), "{told}");
@@ -233,7 +230,10 @@ fn a_full_disk_ends_the_run_and_costs_no_row() {
         assert_eq!(all[&slot], row);
     }
     assert_eq!(whole.count("misses"), 0);
-    assert!(whole.runs()[0].starts_with("failed 720 "));
+    // Where not even that can be written, the next run marks it.
+    let first = &whole.runs()[0];
+    let ended = first.starts_with("failed 720 ") || first.starts_with("interrupted 720 ");
+    assert!(ended, "{first}");
 }
 
 #[cfg(target_os = "linux")]

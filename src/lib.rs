@@ -64,3 +64,4 @@ pub mod station;
 pub mod store;
 pub mod text;
 pub mod usage;
+pub mod web;

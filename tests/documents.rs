@@ -18,6 +18,7 @@ use clap::CommandFactory;
 const READMES: [&str; 2] = ["README.md", "README.es.md"];
 const SETTINGS: [&str; 2] = ["docs/settings.md", "docs/es/ajustes.md"];
 const MODELS: [&str; 2] = ["docs/models.md", "docs/es/modelos.md"];
+const APIS: [&str; 2] = ["docs/api.md", "docs/es/api.md"];
 const RECORDS: [&str; 2] = ["docs/record.md", "docs/es/registro.md"];
 
 fn root() -> &'static Path {
@@ -202,6 +203,7 @@ fn links_between_documents_lead_somewhere() {
         .chain(&SETTINGS)
         .chain(&MODELS)
         .chain(&RECORDS)
+        .chain(&APIS)
         .chain(&["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
     for name in documents {
         let document = text(name);
@@ -229,4 +231,23 @@ fn the_spanish_readme_has_every_section_of_the_english_one() {
     assert_eq!(headings[0], headings[1]);
     let code = READMES.map(|name| blocks(&text(name), "sh").len());
     assert_eq!(code[0], code[1]);
+}
+
+#[test]
+fn every_path_of_the_api_is_explained() {
+    let description: serde_json::Value =
+        serde_json::from_str(&celaje::web::openapi::description()).unwrap();
+    let paths = description["paths"].as_object().unwrap();
+    assert!(paths.len() > 20);
+    for document in APIS.map(text) {
+        for path in paths.keys() {
+            // The document says a list of one station's runs as the list of all.
+            let path = path.replace("{station}", "{id}");
+            let said = path.strip_suffix("/{run}").unwrap_or(&path);
+            assert!(document.contains(said), "{path}");
+        }
+        for metric in ["celaje_info", "celaje_pictures_total", "celaje_record_up"] {
+            assert!(document.contains(&format!("`{metric}`")), "{metric}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ pub mod moment;
 pub mod spanish;
 pub mod values;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -80,6 +80,8 @@ pub enum Command {
     Predict(Predict),
     /// Measure a model on labelled pictures
     Evaluate(Evaluate),
+    /// Serve the record and the API over HTTP
+    Serve(Serve),
     /// Serve drawn pictures of a sky camera on loopback
     Simulate(Simulate),
     /// Show the whole program at work on drawn pictures
@@ -286,6 +288,33 @@ pub struct Evaluate {
     /// No progress and no notices
     #[arg(long, env = "CELAJE_QUIET", value_parser = FalseyValueParser::new())]
     pub quiet: bool,
+}
+
+/// `celaje serve`.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// Only show the record: fetch nothing, write nothing
+    #[arg(long, env = "CELAJE_READ_ONLY", value_parser = FalseyValueParser::new())]
+    pub read_only: bool,
+    /// Address and port to listen on
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "CELAJE_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_parser = values::socket
+    )]
+    pub listen: SocketAddr,
+    /// A name under which the server may be asked, beside loopback and the address itself; several
+    /// times, or with commas between them
+    #[arg(long, value_name = "NAME", env = "CELAJE_HOST", value_delimiter = ',')]
+    pub host: Vec<String>,
+    /// File with the token that starts and cancels backfills through the API [default: CELAJE_TOKEN,
+    /// else nobody can]
+    #[arg(long, value_name = "FILE", env = "CELAJE_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub work: Work,
 }
 
 /// `celaje simulate`.

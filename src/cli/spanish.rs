@@ -21,6 +21,7 @@ const COMMANDS: &[(&str, &str)] = &[
         "Juzga archivos de imagen; no toca ninguna base de datos",
     ),
     ("evaluate", "Mide un modelo sobre imágenes etiquetadas"),
+    ("serve", "Sirve el registro y la API por HTTP"),
     (
         "simulate",
         "Sirve imágenes dibujadas de una cámara de cielo, en la propia máquina",
@@ -288,6 +289,19 @@ const ARGS: &[(&str, &str)] = &[
         "evaluate.station",
         "Juzga la región de interés de esta estación en vez de la imagen entera",
     ),
+    (
+        "read_only",
+        "Solo muestra el registro: no descarga ni escribe nada",
+    ),
+    ("listen", "Dirección y puerto en que escucha"),
+    (
+        "host",
+        "Un nombre con el que se puede preguntar al servidor, además de los de la propia máquina y la dirección; varias veces, o separados por comas",
+    ),
+    (
+        "token_file",
+        "Archivo con el token que inicia y cancela backfills por la API [por omisión: CELAJE_TOKEN; sin token, nadie puede]",
+    ),
     ("port", "Puerto en que escucha; 0 toma uno libre"),
     ("bind", "Dirección en que escucha"),
     (
@@ -357,6 +371,7 @@ const VALUES: &[(&str, &str)] = &[
     ("TIME", "HORA"),
     ("PORT", "PUERTO"),
     ("ADDRESS", "DIRECCIÓN"),
+    ("ADDRESS:PORT", "DIRECCIÓN:PUERTO"),
     ("SCENE", "ESCENA"),
     ("WxH", "ANxAL"),
     ("SHELL", "INTÉRPRETE"),

@@ -61,6 +61,19 @@ pub fn address(text: &str) -> Result<std::net::IpAddr, Advice> {
     })
 }
 
+/// Reads an address of this machine's network and a port.
+///
+/// # Errors
+/// How to write them.
+pub fn socket(text: &str) -> Result<std::net::SocketAddr, Advice> {
+    text.trim().parse().map_err(|_| {
+        Advice(say!(
+            "write an IP address and a port such as 127.0.0.1:8080",
+            "escriba una dirección IP y un puerto como 127.0.0.1:8080"
+        ))
+    })
+}
+
 /// Reads `WIDTHxHEIGHT` of a simulated picture.
 ///
 /// # Errors

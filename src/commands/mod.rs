@@ -12,6 +12,7 @@ pub mod output;
 pub mod predict;
 pub mod progress;
 pub mod runtime;
+pub mod serve;
 pub mod signals;
 pub mod simulate;
 pub mod status;
@@ -63,6 +64,7 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
         Command::Backfill(args) => backfill(args, config).await,
         Command::Predict(args) => predict(args, config),
         Command::Evaluate(args) => evaluate(args, config),
+        Command::Serve(args) => serve::run(args, config).await,
         Command::Simulate(args) => simulate::run(simulate_options(&args, config)?).await,
         Command::Demo(args) => {
             let settings = settle(args.inference.layer(), config)?;
@@ -142,7 +144,7 @@ fn line(latency: f64, bandwidth: Option<f64>) -> bench::server::Line {
     }
 }
 
-fn settle(flags: Layer, config: Option<&Path>) -> Result<Settings> {
+pub(crate) fn settle(flags: Layer, config: Option<&Path>) -> Result<Settings> {
     Settings::resolve(flags, config, |name| std::env::var(name).ok())
 }
 
@@ -214,7 +216,10 @@ fn simulate_options(args: &cli::Simulate, config: Option<&Path>) -> Result<Simul
 
 /// The model, and what runs it with one thread a session; `tell` is given what is to be known of
 /// either.
-fn model_and_engine(settings: &Settings, tell: impl Fn(&Text)) -> Result<(Model, Arc<dyn Engine>)> {
+pub(crate) fn model_and_engine(
+    settings: &Settings,
+    tell: impl Fn(&Text),
+) -> Result<(Model, Arc<dyn Engine>)> {
     let model = Model::resolve(settings.model.as_deref())?;
     model.notice.iter().for_each(&tell);
     let library = settings.ort_lib.as_deref();

@@ -8,11 +8,13 @@
 mod names;
 mod network;
 mod picture;
+mod query;
 mod texts;
 
 pub use names::names;
 pub use network::{network, reading};
 pub use picture::picture;
+pub use query::query;
 pub use texts::{manifest, settings};
 
 /// A target: what did not hold of the bytes, if anything.
@@ -26,6 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("settings", settings),
     ("network", network),
     ("reading", reading),
+    ("query", query),
 ];
 
 /// `Ok` when it `holds`, else `what` did not.

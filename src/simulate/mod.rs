@@ -9,7 +9,7 @@
 //! glare the truth stays that of a clear view ([`conditions`]).
 
 mod blur;
-mod cache;
+pub(crate) mod cache;
 mod camera;
 mod canvas;
 mod caption;

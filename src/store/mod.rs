@@ -22,6 +22,7 @@ pub mod error;
 mod frozen;
 mod lock;
 mod queries;
+pub mod reader;
 pub mod rows;
 mod runs;
 mod schema;

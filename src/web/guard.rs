@@ -1,0 +1,224 @@
+//! What stands before and behind every answer: the host that was meant, the length of the address,
+//! the headers that tell a browser what not to do.
+
+use std::net::{IpAddr, SocketAddr};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, web};
+
+use crate::say;
+use crate::text::Lang;
+use crate::web::WebState;
+use crate::web::problem::{self, Problem, shortened};
+
+/// Bytes of an address (path and query) at most.
+pub const LONGEST_ADDRESS: usize = 8 * 1024;
+
+/// What a page may load: everything from here, nothing from elsewhere, no script or style inside it.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The names under which this server is asked: other names are those of pages that have been given
+/// this machine's address (DNS rebinding).
+#[derive(Clone, Debug)]
+pub struct Hosts {
+    listen: IpAddr,
+    named: Vec<String>,
+}
+
+impl Hosts {
+    /// Loopback, the address that is listened on (any address where that is all of them), and
+    /// what is `named`.
+    pub fn new(listen: SocketAddr, named: &[String]) -> Self {
+        Self {
+            listen: listen.ip(),
+            named: named.iter().map(|name| plain(name)).collect(),
+        }
+    }
+
+    /// Whether `host`, as a `Host` header has it, is one of them.
+    pub fn allow(&self, host: &str) -> bool {
+        let name = plain(without_port(host));
+        if name == "localhost" || name.ends_with(".localhost") || self.named.contains(&name) {
+            return true;
+        }
+        // An address is no name: nobody can have it point elsewhere.
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip == self.listen || self.listen.is_unspecified())
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.trim().trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port))
+            if port.bytes().all(|b| b.is_ascii_digit())
+                && (!name.contains(':') || name.ends_with(']')) =>
+        {
+            name
+        }
+        _ => host,
+    }
+}
+
+/// Lets a request through that is meant for this server, and tidies its answer.
+///
+/// # Errors
+/// None of its own.
+pub async fn guard(
+    state: web::Data<WebState>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let lang = problem::language(request.headers());
+    if let Err(problem) = check(&state.hosts, &request) {
+        let mut response = problem.render(lang);
+        harden(&mut response);
+        return Ok(request.into_response(response));
+    }
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if let Some(told) = retold(&response, lang) {
+        response = response.into_response(told);
+    }
+    harden(response.response_mut());
+    Ok(response)
+}
+
+fn check(hosts: &Hosts, request: &ServiceRequest) -> Result<(), Problem> {
+    let length = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |at| at.as_str().len());
+    if length > LONGEST_ADDRESS {
+        return Err(Problem::new(
+            StatusCode::URI_TOO_LONG,
+            say!(
+                "the address has {length} bytes; no more than {LONGEST_ADDRESS} are read",
+                "la dirección tiene {length} bytes; no se leen más de {LONGEST_ADDRESS}"
+            ),
+        ));
+    }
+    let mut named = request.headers().get_all(header::HOST);
+    let host = match (named.next(), named.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        (None, _) => request
+            .uri()
+            .authority()
+            .map(|authority| authority.as_str()),
+        (Some(_), Some(_)) => None,
+    };
+    match host {
+        Some(host) if hosts.allow(host) => Ok(()),
+        host => {
+            let host = shortened(host.unwrap_or_default());
+            Err(Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                say!(
+                    "this server is not asked under the name '{host}'; start it with --host NAME for another name",
+                    "a este servidor no se le pregunta con el nombre '{host}'; inícielo con --host NOMBRE para otro nombre"
+                ),
+            )
+            .of("Host"))
+        }
+    }
+}
+
+/// The problem behind an answer in the language that was asked for; none when there is no problem,
+/// or it is told otherwise already.
+fn retold(response: &ServiceResponse<BoxBody>, lang: Lang) -> Option<HttpResponse> {
+    let status = response.status();
+    if let Some(error) = response.response().error() {
+        if let Some(problem) = error.as_error::<Problem>() {
+            return Some(problem.render(lang));
+        }
+        return Some(plain_problem(status, &error.to_string()).render(lang));
+    }
+    (status.is_client_error() && response.headers().get(header::CONTENT_TYPE).is_none())
+        .then(|| plain_problem(status, "").render(lang))
+}
+
+/// What the web framework says by itself (a body too long, a broken header).
+fn plain_problem(status: StatusCode, detail: &str) -> Problem {
+    let reason = match detail {
+        "" => status.canonical_reason().unwrap_or("?").to_owned(),
+        detail => shortened(detail),
+    };
+    if status.is_server_error() {
+        tracing::error!(%status, reason, "a request failed");
+        return Problem::internal();
+    }
+    Problem::new(
+        status,
+        say!(
+            "the request cannot be read: {reason}",
+            "no se puede leer la petición: {reason}"
+        ),
+    )
+}
+
+fn harden<B>(response: &mut HttpResponse<B>) {
+    let fixed: [(HeaderName, &'static str); 5] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_server_are_answered() {
+        let hosts = Hosts::new(
+            "127.0.0.1:8080".parse().unwrap(),
+            &["Cielo.example.".to_owned()],
+        );
+        for host in [
+            "localhost",
+            "LOCALHOST:8080",
+            "127.0.0.1:8080",
+            "127.9.9.9",
+            "[::1]:8080",
+            "cielo.example:443",
+            "a.localhost:1",
+        ] {
+            assert!(hosts.allow(host), "{host}");
+        }
+        for host in [
+            "",
+            ":80",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "192.168.1.9",
+            "10.0.0.1:8080",
+            "localhost:80:80",
+            "localhost@evil.example",
+        ] {
+            assert!(!hosts.allow(host), "{host}");
+        }
+        let everywhere = Hosts::new("0.0.0.0:80".parse().unwrap(), &[]);
+        assert!(everywhere.allow("192.168.1.9:80") && !everywhere.allow("evil.example"));
+    }
+}

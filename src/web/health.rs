@@ -1,0 +1,37 @@
+//! Whether the program lives, and whether it can do its work.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+
+use crate::web::problem::Problem;
+use crate::web::{WebState, reads};
+
+/// Its paths.
+pub fn configure(config: &mut web::ServiceConfig) {
+    reads(config, &["/livez"], live);
+    reads(config, &["/readyz"], ready);
+}
+
+async fn live() -> HttpResponse {
+    text(StatusCode::OK, "ok\n".to_owned())
+}
+
+/// Ready when the record can be read and the program knows of nothing that keeps it from its work.
+async fn ready(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
+    if state.pool.ask(|reader| reader.last_rowid()).await.is_err() {
+        return Ok(text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the record cannot be read\n".to_owned(),
+        ));
+    }
+    Ok(match state.operator.state().trouble {
+        None => text(StatusCode::OK, "ok\n".to_owned()),
+        Some(trouble) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")),
+    })
+}
+
+fn text(status: StatusCode, body: String) -> HttpResponse {
+    HttpResponse::build(status)
+        .content_type("text/plain; charset=utf-8")
+        .body(body)
+}

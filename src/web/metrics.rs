@@ -1,0 +1,208 @@
+//! `/metrics`: the program in numbers, in Prometheus' text format (version 0.0.4).
+
+use std::fmt::{Display, Write as _};
+
+use actix_web::{HttpResponse, web};
+use chrono::{DateTime, Utc};
+
+use crate::store::reader::ObservationItem;
+use crate::web::operator::{JobStatus, ProgramState};
+use crate::web::problem::Problem;
+use crate::web::{WebState, reads};
+
+/// Its path.
+pub fn configure(config: &mut web::ServiceConfig) {
+    reads(config, &["/metrics"], get);
+}
+
+async fn get(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
+    let last = state
+        .pool
+        .ask(|reader| {
+            let mut last = Vec::new();
+            for station in reader.station_ids()? {
+                let item = reader.latest(&station)?;
+                last.extend(item.map(|item| (station, item)));
+            }
+            Ok(last)
+        })
+        .await;
+    let body = written(
+        &state.operator.state(),
+        last.as_deref().ok(),
+        state.hub.listeners(),
+        Utc::now(),
+    );
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(body))
+}
+
+/// The text, as it is built.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.0.push_str(name);
+        for (place, (label, text)) in labels.iter().enumerate() {
+            let open = if place == 0 { '{' } else { ',' };
+            let text = text
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n");
+            let _ = write!(self.0, "{open}{label}=\"{text}\"");
+        }
+        if !labels.is_empty() {
+            self.0.push('}');
+        }
+        let _ = writeln!(self.0, " {value}");
+    }
+}
+
+/// `last` is the last row of each station; none when the record cannot be read.
+fn written(
+    state: &ProgramState,
+    last: Option<&[(String, ObservationItem)]>,
+    listeners: usize,
+    now: DateTime<Utc>,
+) -> String {
+    let mut text = Text::default();
+    text.family(
+        "celaje_info",
+        "gauge",
+        "Version of the program, its engine and its model.",
+    );
+    let or_none = |value: &Option<String>| value.clone().unwrap_or_default();
+    let (engine, model) = (or_none(&state.engine), or_none(&state.model));
+    text.sample(
+        "celaje_info",
+        &[
+            ("version", &state.version),
+            ("engine", &engine),
+            ("model", &model),
+        ],
+        1,
+    );
+    let name = "celaje_start_time_seconds";
+    text.family(name, "gauge", "When the program was started, in Unix time.");
+    text.sample(name, &[], state.started_at.timestamp());
+    let name = "celaje_pictures_total";
+    text.family(
+        name,
+        "counter",
+        "Pictures since the start, by what came of them: new, duplicate, or the reason of a miss.",
+    );
+    for (result, n) in &state.pictures {
+        text.sample(name, &[("result", result)], n);
+    }
+    flow(&mut text, state);
+    let name = "celaje_actor_restarts_total";
+    text.family(name, "counter", "Restarts of an actor since the start.");
+    for actor in &state.actors {
+        text.sample(name, &[("actor", &actor.name)], actor.restarts);
+    }
+    let name = "celaje_backfills";
+    text.family(
+        name,
+        "gauge",
+        "Backfills that were asked for and wait or run.",
+    );
+    for (status, label) in [
+        (JobStatus::Queued, "queued"),
+        (JobStatus::Running, "running"),
+    ] {
+        let n = state.jobs.iter().filter(|job| job.status == status).count();
+        text.sample(name, &[("status", label)], n);
+    }
+    let name = "celaje_event_listeners";
+    text.family(name, "gauge", "Clients that listen to the events.");
+    text.sample(name, &[], listeners);
+    let name = "celaje_record_up";
+    text.family(name, "gauge", "Whether the record can be read.");
+    text.sample(name, &[], u8::from(last.is_some()));
+    rows(&mut text, last.unwrap_or_default(), now);
+    text.0
+}
+
+fn flow(text: &mut Text, state: &ProgramState) {
+    let Some(flow) = &state.flow else {
+        return;
+    };
+    let label = |stage| {
+        let named = serde_json::to_value(stage).ok();
+        named
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    };
+    let stages = flow.stages.map(|stage| (label(stage.stage), stage));
+    let name = "celaje_stage_seconds";
+    text.family(name, "summary", "Seconds that a stage worked on slots.");
+    for (label, stage) in &stages {
+        text.sample(
+            "celaje_stage_seconds_sum",
+            &[("stage", label)],
+            stage.worked_s,
+        );
+        text.sample(
+            "celaje_stage_seconds_count",
+            &[("stage", label)],
+            stage.done,
+        );
+    }
+    let name = "celaje_queue_wait_seconds";
+    text.family(name, "summary", "Seconds that slots waited for a stage.");
+    for (label, stage) in &stages {
+        text.sample(
+            "celaje_queue_wait_seconds_sum",
+            &[("stage", label)],
+            stage.waited_s,
+        );
+        text.sample(
+            "celaje_queue_wait_seconds_count",
+            &[("stage", label)],
+            stage.taken,
+        );
+    }
+    for (name, help, now) in [
+        (
+            "celaje_stage_waiting",
+            "Slots that wait for a stage now.",
+            stages.clone().map(|(label, stage)| (label, stage.waiting)),
+        ),
+        (
+            "celaje_stage_working",
+            "Slots that a stage works on now.",
+            stages.clone().map(|(label, stage)| (label, stage.working)),
+        ),
+    ] {
+        text.family(name, "gauge", help);
+        for (label, n) in now {
+            text.sample(name, &[("stage", &label)], n);
+        }
+    }
+}
+
+fn rows(text: &mut Text, last: &[(String, ObservationItem)], now: DateTime<Utc>) {
+    let name = "celaje_last_okta";
+    text.family(
+        name,
+        "gauge",
+        "Okta of the last row; 9 where the sky cannot be seen.",
+    );
+    for (station, item) in last {
+        text.sample(name, &[("station", station)], item.okta);
+    }
+    let name = "celaje_last_row_age_seconds";
+    text.family(name, "gauge", "Age of the last row's slot.");
+    for (station, item) in last {
+        let slot = item.slot_utc.as_deref();
+        if let Some(slot) = slot.and_then(|slot| slot.parse::<DateTime<Utc>>().ok()) {
+            text.sample(name, &[("station", station)], (now - slot).num_seconds());
+        }
+    }
+}

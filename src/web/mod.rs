@@ -1,0 +1,220 @@
+//! The record and the running program over HTTP: the API, the replaced system's paths, the
+//! dashboard.
+//!
+//! | path | is |
+//! | --- | --- |
+//! | `/api/v1/…` | the API ([`v1`]), `/api/openapi.json` its description |
+//! | `/octas`, `/historial`, `/imagen` | what the replaced system's clients call |
+//! | `/livez`, `/readyz`, `/metrics` | for those who watch over the program |
+//! | `/` | the [`dashboard`] |
+//!
+//! The record is read by a [`pool`] of connections; what the program does is asked of an
+//! [`operator`](operator::Operator). Everything that answers goes through the [`guard`].
+
+pub mod bystander;
+pub mod camera;
+pub mod dashboard;
+pub mod events;
+pub mod guard;
+pub mod health;
+pub mod judge;
+pub mod legacy;
+pub mod metrics;
+pub mod openapi;
+pub mod operator;
+pub mod pool;
+pub mod problem;
+pub mod query;
+pub mod reply;
+mod stream;
+pub mod token;
+pub mod v1;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, Handler, HttpServer, Responder, web};
+
+use crate::camera::http::HttpLimits;
+use crate::error::{Failure, Result};
+use crate::say;
+use crate::settings::Settings;
+use crate::station::Station;
+use crate::web::camera::Cameras;
+use crate::web::events::Hub;
+use crate::web::guard::Hosts;
+use crate::web::judge::Judge;
+use crate::web::operator::Operator;
+use crate::web::pool::Pool;
+use crate::web::problem::Problem;
+use crate::web::token::Token;
+
+/// Bytes of a request's body at most.
+pub const LONGEST_BODY: usize = 64 * 1024;
+/// Connections that are open at the same time, of each of the two workers.
+const CONNECTIONS: usize = 256;
+/// How long a request's head may take to come.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection may be idle.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// What is served, and where.
+#[derive(Clone)]
+pub struct WebOptions {
+    /// Where to listen; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Names, beside loopback and the address itself, under which the server may be asked.
+    pub hosts: Vec<String>,
+    /// The record.
+    pub db: PathBuf,
+    /// The stations that the settings name.
+    pub stations: Vec<Arc<Station>>,
+    /// Bounds of requests to their cameras.
+    pub http: HttpLimits,
+    /// What draws overlays.
+    pub judge: Arc<Judge>,
+    /// What those bear who may start and cancel backfills; none, and nobody may.
+    pub token: Option<Token>,
+}
+
+impl WebOptions {
+    /// The record and the station of `settings` on `listen`, under no other name, without a token.
+    pub fn new(listen: SocketAddr, settings: &Settings) -> Self {
+        Self {
+            listen,
+            hosts: Vec::new(),
+            db: settings.db.clone(),
+            stations: vec![Arc::new(settings.station.clone())],
+            http: settings.tuning.http.clone(),
+            judge: Judge::new(settings.clone()),
+            token: None,
+        }
+    }
+}
+
+/// What every answer may need.
+pub struct WebState {
+    /// The record.
+    pub pool: Arc<Pool>,
+    /// The stations that the settings name.
+    pub stations: Vec<Arc<Station>>,
+    /// The running program.
+    pub operator: Arc<dyn Operator>,
+    /// What happens, for those who listen.
+    pub hub: Arc<Hub>,
+    /// The names under which the server may be asked.
+    pub hosts: Hosts,
+    /// Where pictures come from.
+    pub cameras: Arc<Cameras>,
+    /// What draws overlays.
+    pub judge: Arc<Judge>,
+    /// What those bear who may tell the program what to do.
+    pub token: Option<Token>,
+}
+
+impl WebState {
+    /// The station of the settings with this id.
+    pub fn station(&self, id: &str) -> Option<&Arc<Station>> {
+        self.stations.iter().find(|station| station.id == id)
+    }
+}
+
+/// A server that runs until it is stopped; dropping this does not stop it.
+#[derive(Clone)]
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// The server itself.
+    pub handle: ServerHandle,
+    hub: Arc<Hub>,
+}
+
+impl Running {
+    /// Ends what would go on for ever, lets the requests in hand finish, then stops the server.
+    pub async fn stop(&self) {
+        self.hub.close();
+        self.handle.stop(true).await;
+    }
+}
+
+/// Starts the server. To be called inside an actix system; returns as soon as it listens.
+///
+/// # Errors
+/// When the address cannot be listened on, or the record cannot be read.
+pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running> {
+    let wanted = options.listen;
+    let hub = Hub::start(operator.events());
+    let state = web::Data::new(WebState {
+        pool: Arc::new(Pool::open(&options.db)?),
+        cameras: Cameras::start(options.stations.clone(), options.http),
+        stations: options.stations,
+        operator,
+        hub: Arc::clone(&hub),
+        hosts: Hosts::new(wanted, &options.hosts),
+        judge: options.judge,
+        token: options.token,
+    });
+    let cannot_listen = |e: std::io::Error| {
+        Failure::environment(say!(
+            "the server cannot listen on {wanted} ({e}): choose another address with --listen",
+            "el servidor no puede escuchar en {wanted} ({e}): elija otra dirección con --listen"
+        ))
+    };
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(web::PayloadConfig::new(LONGEST_BODY))
+            .wrap(from_fn(guard::guard))
+            .wrap(Compress::default())
+            .configure(routes)
+    })
+    .workers(2)
+    .worker_max_blocking_threads(2 * pool::CONNECTIONS + 2)
+    .max_connections(CONNECTIONS)
+    .client_request_timeout(HEAD_PATIENCE)
+    .client_disconnect_timeout(Duration::from_secs(5))
+    .keep_alive(IDLE)
+    .disable_signals()
+    .shutdown_timeout(5)
+    .bind(wanted)
+    .map_err(cannot_listen)?;
+    let addr = server.addrs().first().copied().unwrap_or(wanted);
+    let server = server.run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    Ok(Running { addr, handle, hub })
+}
+
+/// All that is served.
+fn routes(config: &mut web::ServiceConfig) {
+    v1::configure(config);
+    openapi::configure(config);
+    legacy::configure(config);
+    health::configure(config);
+    metrics::configure(config);
+    dashboard::configure(config);
+    config.default_service(web::to(async || {
+        Err::<&'static str, _>(Problem::no_such_path())
+    }));
+}
+
+/// Has `handler` answer GET and HEAD at `paths`; other methods are told so.
+pub fn reads<F, Args>(config: &mut web::ServiceConfig, paths: &[&str], handler: F)
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    config.service(
+        web::resource(paths.to_vec())
+            .route(web::get().to(handler.clone()))
+            .route(web::head().to(handler))
+            .default_service(web::to(async || {
+                Err::<&'static str, _>(Problem::not_allowed("GET, HEAD"))
+            })),
+    );
+}

@@ -1,0 +1,228 @@
+//! What the running program can be asked and told through the web.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+use crate::pipeline::flow::FlowReport;
+use crate::pipeline::slot::SlotRange;
+use crate::say;
+use crate::store::reader::{MissItem, ObservationItem, RunItem};
+use crate::text::Text;
+
+/// The number of a backfill that was asked for; counts from 1 in a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub u64);
+
+/// Why the program does not do what it was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It only shows a record.
+    ReadOnly,
+    /// It does not work for this station.
+    UnknownStation(String),
+    /// There is no such job, or it has ended.
+    UnknownJob(JobId),
+    /// As many jobs wait as may; the number.
+    Full(usize),
+    /// The range cannot be filled; why.
+    BadRange(Text),
+    /// It is about to end.
+    Stopping,
+}
+
+impl Refused {
+    /// The reason in a sentence.
+    pub fn text(&self) -> Text {
+        match self {
+            Self::ReadOnly => say!(
+                "this server only shows a record; start 'celaje serve' without --read-only to fill it",
+                "este servidor solo muestra un registro; inicie 'celaje serve' sin --read-only para llenarlo"
+            ),
+            Self::UnknownStation(id) => say!(
+                "this server does not work for the station '{id}'; /api/v1/stations lists them",
+                "este servidor no trabaja para la estación '{id}'; /api/v1/stations las enumera"
+            ),
+            Self::UnknownJob(JobId(id)) => say!(
+                "no backfill {id} waits or runs; GET /api/v1/backfills lists them",
+                "ningún backfill {id} espera ni corre; GET /api/v1/backfills los enumera"
+            ),
+            Self::Full(most) => say!(
+                "{most} backfills wait already; cancel one or try again when one has ended",
+                "ya esperan {most} backfills; cancele uno o vuelva a intentar cuando alguno termine"
+            ),
+            Self::BadRange(text) => text.clone(),
+            Self::Stopping => say!(
+                "the program is about to end; try again when it runs again",
+                "el programa está por terminar; vuelva a intentar cuando esté en marcha"
+            ),
+        }
+    }
+}
+
+/// What the running program can be asked and told. Nothing here waits.
+pub trait Operator: Send + Sync {
+    /// Has a range filled, after the jobs that wait already.
+    ///
+    /// # Errors
+    /// When it does not.
+    fn start_backfill(&self, station: &str, range: SlotRange) -> Result<JobId, Refused>;
+
+    /// Takes a waiting job out of the queue, or has a running one finish what is in flight and end.
+    ///
+    /// # Errors
+    /// When there is nothing to cancel.
+    fn cancel(&self, job: JobId) -> Result<(), Refused>;
+
+    /// How everything stands.
+    fn state(&self) -> ProgramState;
+
+    /// What happens from now on. Bounded: who falls behind misses some.
+    fn events(&self) -> broadcast::Receiver<Event>;
+}
+
+/// What the program is started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It shows a record that others write.
+    ReadOnly,
+    /// It watches its cameras and writes the record.
+    Daemon,
+}
+
+/// How everything stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProgramState {
+    /// Version and commit.
+    pub version: String,
+    /// When the program was started.
+    pub started_at: DateTime<Utc>,
+    /// What it is started for.
+    pub mode: Mode,
+    /// Whether it can do its work; why not where it cannot. The database is asked apart.
+    pub trouble: Option<String>,
+    /// Inference engine, its version and device.
+    pub engine: Option<String>,
+    /// Name and version of the model.
+    pub model: Option<String>,
+    /// The model that judges beside it.
+    pub shadow_model: Option<String>,
+    /// The stations that it works for.
+    pub stations: Vec<StationState>,
+    /// Backfills, of this process, that wait, run or ended lately; the oldest first.
+    pub jobs: Vec<JobState>,
+    /// Its actors.
+    pub actors: Vec<ActorState>,
+    /// What flowed through the pipeline since the program was started.
+    pub flow: Option<FlowReport>,
+    /// Pictures since the program was started, by what came of them: `new`, `duplicate`, or the
+    /// reason of a miss.
+    pub pictures: BTreeMap<String, u64>,
+}
+
+/// How it stands with a station.
+#[derive(Clone, Debug, Serialize)]
+pub struct StationState {
+    /// Its id.
+    pub id: String,
+    /// The next slot that is waited for, station local time.
+    pub next_slot: Option<String>,
+    /// When it will be asked for.
+    pub next_tick: Option<DateTime<Utc>>,
+    /// When a picture was last asked for.
+    pub last_tick: Option<DateTime<Utc>>,
+}
+
+/// Where a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobStatus {
+    /// Waits for its turn.
+    Queued,
+    /// Runs.
+    Running,
+    /// Every slot was dealt with.
+    Finished,
+    /// Cancelled, or interrupted by the end of the program.
+    Cancelled,
+    /// Given up.
+    Failed,
+}
+
+/// A backfill.
+#[derive(Clone, Debug, Serialize)]
+pub struct JobState {
+    /// Its number.
+    pub job: JobId,
+    /// Its station.
+    pub station: String,
+    /// First minute, station local time.
+    pub from: String,
+    /// Last minute.
+    pub to: String,
+    /// Where it is.
+    pub status: JobStatus,
+    /// Its run in the record, once it has one.
+    pub run: Option<i64>,
+    /// When it was asked for.
+    pub asked_at: DateTime<Utc>,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How far it is.
+    pub progress: JobProgress,
+    /// Why it was given up.
+    pub error: Option<String>,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct JobProgress {
+    /// Slots of the range.
+    pub planned: u64,
+    /// Observations written.
+    pub new: u64,
+    /// Slots that were stored already.
+    pub duplicates: u64,
+    /// Slots without an observation, by reason.
+    pub missed: BTreeMap<String, u64>,
+    /// Slots on the way now.
+    pub in_flight: u64,
+    /// Slots dealt with in a second, lately; none before it is known.
+    pub rate: Option<f64>,
+    /// Seconds to go at that rate.
+    pub eta_s: Option<f64>,
+}
+
+/// How an actor is.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActorState {
+    /// Its name.
+    pub name: String,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// What it failed of last.
+    pub last_error: Option<String>,
+    /// When.
+    pub last_error_at: Option<DateTime<Utc>>,
+    /// Slots that it works on now.
+    pub working: u64,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A reading was stored; the id of its station, and the row.
+    Observation(String, ObservationItem),
+    /// A slot was missed; the id of its station, and the row.
+    Miss(String, MissItem),
+    /// A run began, went on or ended.
+    Run(RunItem),
+    /// The state of the program changed.
+    State,
+}

@@ -1,0 +1,66 @@
+//! Long lists, told a few thousand rows at a time.
+//!
+//! Each part is a question of its own that begins behind the last row of the part before. So an
+//! answer of any length needs the memory of one part, and no slow reader keeps a transaction open.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use futures_util::stream;
+
+use crate::store::error::StoreError;
+use crate::store::reader::Reader;
+use crate::web::pool::Pool;
+use crate::web::problem::Problem;
+
+/// Rows of a part.
+pub const PART: usize = 4096;
+
+/// A part of a list.
+pub struct Part<S> {
+    /// The rows as they are written.
+    pub bytes: Vec<u8>,
+    /// Where the next part begins; none behind the last one.
+    pub next: Option<S>,
+}
+
+/// Answers with the parts that `read` makes, from `first` on.
+///
+/// # Errors
+/// When the first part cannot be read. If a later one cannot, the connection breaks off.
+pub async fn answer<S, F>(
+    pool: &Arc<Pool>,
+    mut response: HttpResponseBuilder,
+    first: S,
+    read: F,
+) -> Result<HttpResponse, Problem>
+where
+    S: Send + 'static,
+    F: Fn(&mut Reader, S) -> Result<Part<S>, StoreError> + Send + Sync + 'static,
+{
+    let read = Arc::new(read);
+    let reading = Arc::clone(&read);
+    let part = pool.ask(move |reader| reading(reader, first)).await?;
+    if part.next.is_none() {
+        return Ok(response.body(part.bytes));
+    }
+    let pool = Arc::clone(pool);
+    let parts = stream::try_unfold(Some(Next::Ready(part)), move |next| {
+        let (pool, read) = (Arc::clone(&pool), Arc::clone(&read));
+        async move {
+            let part = match next {
+                None => return Ok(None),
+                Some(Next::Ready(part)) => part,
+                Some(Next::From(place)) => pool.ask(move |reader| read(reader, place)).await?,
+            };
+            Ok::<_, Problem>(Some((Bytes::from(part.bytes), part.next.map(Next::From))))
+        }
+    });
+    Ok(response.streaming(Box::pin(parts)))
+}
+
+enum Next<S> {
+    Ready(Part<S>),
+    From(S),
+}

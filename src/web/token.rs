@@ -1,0 +1,134 @@
+//! The token of those who may tell the program what to do.
+
+use std::fmt;
+use std::io::Read;
+use std::path::Path;
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::error::{Failure, Result};
+use crate::say;
+use crate::web::problem::Problem;
+
+/// Characters of a token at least.
+const SHORTEST: usize = 16;
+/// Characters of a token at most.
+const LONGEST: usize = 1024;
+
+/// A secret text. Only its hash is kept, and nothing shows it.
+#[derive(Clone)]
+pub struct Token([u8; 32]);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+impl Token {
+    /// The token `text`; blanks around it are no part of it.
+    ///
+    /// # Errors
+    /// When it is too short to be one, or cannot be sent in a header.
+    pub fn new(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let fits = (SHORTEST..=LONGEST).contains(&text.len());
+        if !fits || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Failure::usage(say!(
+                "the token must have {SHORTEST} to {LONGEST} printable ASCII characters without blanks; make one with 'openssl rand -hex 32'",
+                "el token debe tener de {SHORTEST} a {LONGEST} caracteres ASCII visibles sin espacios; haga uno con 'openssl rand -hex 32'"
+            )));
+        }
+        Ok(Self(hash(text)))
+    }
+
+    /// The token in a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds none.
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut text = String::new();
+        let read = std::fs::File::open(path)
+            .and_then(|file| file.take(2 * LONGEST as u64).read_to_string(&mut text));
+        if let Err(error) = read {
+            let path = path.display();
+            return Err(Failure::usage(say!(
+                "the token file '{path}' cannot be read: {error}",
+                "no se puede leer el archivo del token '{path}': {error}"
+            )));
+        }
+        Self::new(&text)
+    }
+
+    /// Whether `text` is this token; takes as long for a near miss as for any other.
+    pub fn is(&self, text: &str) -> bool {
+        self.0.ct_eq(&hash(text)).into()
+    }
+}
+
+fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// Lets a request through that bears the token.
+///
+/// # Errors
+/// 403 where no token is set up, 401 where another one or none is borne.
+pub fn demand(token: Option<&Token>, request: &HttpRequest) -> std::result::Result<(), Problem> {
+    let Some(token) = token else {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            say!(
+                "this server takes no orders: it was started without a token (--token-file)",
+                "este servidor no recibe órdenes: se inició sin token (--token-file)"
+            ),
+        ));
+    };
+    let borne = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, borne)| borne.trim());
+    match borne {
+        Some(borne) if token.is(borne) => Ok(()),
+        _ => Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            say!(
+                "this needs the server's token: Authorization: Bearer TOKEN",
+                "esto requiere el token del servidor: Authorization: Bearer TOKEN"
+            ),
+        )
+        .challenging()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_its_text_and_shows_nothing() {
+        let token = Token::new(" 0123456789abcdef\n").unwrap();
+        assert!(token.is("0123456789abcdef"));
+        for other in [
+            "",
+            "0123456789abcde",
+            "0123456789abcdeF",
+            " 0123456789abcdef",
+        ] {
+            assert!(!token.is(other), "{other}");
+        }
+        assert_eq!(format!("{token:?}"), "Token(…)");
+        for bad in ["", "short", "0123456789 abcdef", "0123456789abcdeñ"] {
+            let failure = Token::new(bad).unwrap_err();
+            assert_eq!(failure.class.exit_status(), 2, "{bad}");
+            assert!(bad.is_empty() || !failure.text.en.contains(bad));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Readings: each of them, or summed up.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::NaiveDateTime;
+
+use crate::pipeline::slot::SlotRange;
+use crate::say;
+use crate::station::Station;
+use crate::store::reader::{Bucket, ObservationItem, Wanted, Width};
+use crate::store::rows::{parse_slot, slot_text};
+use crate::web::WebState;
+use crate::web::problem::Problem;
+use crate::web::query::{self, By, ObservationsQuery, Range, resumed};
+use crate::web::reply::{Format, Rows, Tagged};
+use crate::web::stream::{self, PART, Part};
+use crate::web::v1::stations;
+
+/// `/api/v1/stations/{station}/observations`.
+pub(super) async fn list(
+    state: web::Data<WebState>,
+    station: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let query = query::observations(request.query_string())?;
+    let format = Format::of(&request);
+    let tagged = Tagged::new(&state.pool.version().await?, format);
+    stations::known(&state, &station).await?;
+    if let Some(same) = tagged.unchanged(&request) {
+        return Ok(same);
+    }
+    let (from, to) = query.range.closed();
+    let wanted = Wanted {
+        station: station.into_inner(),
+        from: resumed(from, query.after),
+        to,
+        quality: query.quality.clone(),
+        phase: query.phase,
+    };
+    let head = head(&wanted.station, query.by, query.range);
+    match query.by {
+        By::Raw => raw(&state, &tagged, format, wanted, query.limit, head).await,
+        By::Sum(width) => summed(&state, &tagged, format, wanted, &query, width, &head).await,
+    }
+}
+
+/// What stands before the list in JSON.
+fn head(station: &str, by: By, range: Range) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let edge = |edge: Option<NaiveDateTime>| {
+        edge.map_or("null".to_owned(), |edge| quoted(&slot_text(edge)))
+    };
+    format!(
+        "{{\"station\":{},\"by\":\"{}\",\"from\":{},\"to\":{},\"items\":[",
+        quoted(station),
+        by.as_str(),
+        edge(range.from),
+        edge(range.to)
+    )
+}
+
+/// What stands behind it.
+pub(super) fn tail(next: Option<&str>) -> String {
+    match next {
+        None => "],\"next\":null}".to_owned(),
+        Some(next) => format!("],\"next\":\"{next}\"}}"),
+    }
+}
+
+/// Where a list of readings goes on.
+struct Place {
+    from: NaiveDateTime,
+    left: usize,
+    begun: bool,
+}
+
+async fn raw(
+    state: &WebState,
+    tagged: &Tagged,
+    format: Format,
+    wanted: Wanted,
+    limit: usize,
+    head: String,
+) -> Result<HttpResponse, Problem> {
+    let first = Place {
+        from: wanted.from,
+        left: limit,
+        begun: false,
+    };
+    stream::answer(
+        &state.pool,
+        tagged.ok(),
+        first,
+        move |reader, place: Place| {
+            let mut rows = if place.begun {
+                Rows::go_on(format)
+            } else {
+                Rows::begin::<ObservationItem>(format, &head)
+            };
+            let wanted = Wanted {
+                from: place.from,
+                ..wanted.clone()
+            };
+            let most = place.left.min(PART);
+            let (mut told, mut last, mut more) = (0, String::new(), false);
+            // One more than is told, to know whether there is more.
+            if wanted.from <= wanted.to {
+                reader.observations(&wanted, most + 1, |item| {
+                    if told == most {
+                        more = true;
+                        return;
+                    }
+                    told += 1;
+                    rows.push(&item);
+                    last = item.slot;
+                })?;
+            }
+            let left = place.left - told;
+            let go_on = (more && left > 0).then(|| parse_slot(&last)).flatten();
+            Ok(match go_on {
+                Some(slot) => Part {
+                    bytes: rows.into_bytes(),
+                    next: Some(Place {
+                        from: resumed(wanted.from, Some(slot)),
+                        left,
+                        begun: true,
+                    }),
+                },
+                None => Part {
+                    bytes: rows.end(&tail(more.then_some(last.as_str()))),
+                    next: None,
+                },
+            })
+        },
+    )
+    .await
+}
+
+async fn summed(
+    state: &WebState,
+    tagged: &Tagged,
+    format: Format,
+    wanted: Wanted,
+    query: &ObservationsQuery,
+    width: Width,
+    head: &str,
+) -> Result<HttpResponse, Problem> {
+    let limit = query.limit;
+    let configured = state.station(&wanted.station).cloned();
+    let range = query.range.closed();
+    let mut buckets = if wanted.from <= wanted.to {
+        state
+            .pool
+            .ask(move |reader| {
+                let mut buckets = reader.buckets(&wanted, width, limit + 1)?;
+                if let Some(station) = configured {
+                    for bucket in &mut buckets {
+                        bucket.slots = slots(bucket, width, range, &station);
+                    }
+                }
+                Ok(buckets)
+            })
+            .await?
+    } else {
+        Vec::new()
+    };
+    let more = buckets.len() > limit;
+    buckets.truncate(limit);
+    let mut rows = Rows::begin::<Bucket>(format, head);
+    buckets.iter().for_each(|bucket| rows.push(bucket));
+    let last = buckets.last().map(|bucket| bucket.from.as_str());
+    Ok(tagged.ok().body(rows.end(&tail(last.filter(|_| more)))))
+}
+
+/// The slots of the camera in a bucket, as far as they lie in `range`.
+fn slots(
+    bucket: &Bucket,
+    width: Width,
+    (from, to): (NaiveDateTime, NaiveDateTime),
+    station: &Station,
+) -> Option<u64> {
+    let start = parse_slot(&bucket.from)?;
+    let range = SlotRange::new(start.max(from), width.last_minute(start).min(to)).ok()?;
+    Some(range.slots(&station.minutes, station.zone).count() as u64)
+}
+
+/// `/api/v1/stations/{station}/latest`.
+pub(super) async fn latest(
+    state: web::Data<WebState>,
+    station: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    query::nothing(request.query_string())?;
+    let tagged = Tagged::new(&state.pool.version().await?, Format::Json);
+    stations::known(&state, &station).await?;
+    if let Some(same) = tagged.unchanged(&request) {
+        return Ok(same);
+    }
+    let id = station.into_inner();
+    let wanted = id.clone();
+    match state.pool.ask(move |reader| reader.latest(&wanted)).await? {
+        Some(item) => Ok(tagged.ok().json(item)),
+        None => {
+            let id = problem_id(&id);
+            Err(Problem::not_found(say!(
+                "the station '{id}' has no readings yet",
+                "la estación '{id}' aún no tiene lecturas"
+            )))
+        }
+    }
+}
+
+fn problem_id(id: &str) -> String {
+    crate::web::problem::shortened(id)
+}

@@ -1,0 +1,93 @@
+//! The picture of a slot, and what the model sees in it.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::pipeline::slot::Slot;
+use crate::say;
+use crate::station::Station;
+use crate::store::rows::parse_slot;
+use crate::web::WebState;
+use crate::web::camera::{Shot, layout_of};
+use crate::web::problem::{Problem, shortened};
+use crate::web::query;
+use crate::web::v1::stations;
+
+/// How long a browser may keep a picture: a slot's does not change once it has been read.
+const KEPT: &str = "private, max-age=3600";
+
+type Place = web::Path<(String, String)>;
+
+/// `/api/v1/stations/{station}/slots/{slot}/picture`.
+pub(super) async fn picture(
+    state: web::Data<WebState>,
+    place: Place,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    query::nothing(request.query_string())?;
+    let (shot, _) = shot(&state, &place).await?;
+    Ok(HttpResponse::Ok()
+        .content_type(shot.media_type())
+        .insert_header((header::CACHE_CONTROL, KEPT))
+        .body(shot.bytes.clone()))
+}
+
+/// `/api/v1/stations/{station}/slots/{slot}/overlay`.
+pub(super) async fn overlay(
+    state: web::Data<WebState>,
+    place: Place,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    query::nothing(request.query_string())?;
+    let (shot, station) = shot(&state, &place).await?;
+    let png = state
+        .judge
+        .overlay(shot.bytes.clone(), station.region.clone())
+        .await?;
+    Ok(HttpResponse::Ok()
+        .content_type("image/png")
+        .insert_header((header::CACHE_CONTROL, KEPT))
+        .body(png))
+}
+
+async fn shot(state: &WebState, place: &Place) -> Result<(Arc<Shot>, Arc<Station>), Problem> {
+    let (id, text) = (&place.0, &place.1);
+    let Some(local) = parse_slot(text) else {
+        let text = shortened(text);
+        return Err(Problem::new(
+            actix_web::http::StatusCode::BAD_REQUEST,
+            say!(
+                "'{text}' is no slot; write it as 2024-01-31T08:02, station local time",
+                "'{text}' no es un turno; escríbalo como 2024-01-31T08:02, hora local de la estación"
+            ),
+        )
+        .of("slot"));
+    };
+    stations::known(state, id).await?;
+    let Some(station) = state.station(id).cloned() else {
+        let id = shortened(id);
+        return Err(Problem::not_found(say!(
+            "the settings of this server do not say where the pictures of '{id}' are",
+            "los ajustes de este servidor no dicen dónde están las imágenes de '{id}'"
+        )));
+    };
+    // Only what was read before: nobody is to have the camera searched through.
+    let wanted = id.clone();
+    let item = state
+        .pool
+        .ask(move |reader| reader.observation(&wanted, local))
+        .await?;
+    let (Some(slot), Some(item)) = (Slot::at(local, station.zone), item) else {
+        let text = shortened(text);
+        return Err(Problem::not_found(say!(
+            "the record has no reading of {text}",
+            "el registro no tiene una lectura de {text}"
+        ))
+        .of("slot"));
+    };
+    let layout = item.url.as_deref().map(|url| layout_of(url, slot));
+    let shot = state.cameras.shot(&station, slot, layout).await?;
+    Ok((shot, station))
+}

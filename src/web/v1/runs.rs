@@ -1,0 +1,153 @@
+//! What the program was asked to do, and how far it is.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::Utc;
+use serde::Serialize;
+
+use crate::say;
+use crate::store::reader::{ReasonCount, RunItem};
+use crate::store::rows::parse_timestamp;
+use crate::web::WebState;
+use crate::web::operator::JobProgress;
+use crate::web::problem::{Problem, shortened};
+use crate::web::query;
+use crate::web::reply::{Format, Rows, Tagged, live};
+use crate::web::v1::stations;
+
+/// `/api/v1/runs`.
+pub(super) async fn all(
+    state: web::Data<WebState>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    list(&state, None, &request).await
+}
+
+/// `/api/v1/stations/{station}/runs`.
+pub(super) async fn of_station(
+    state: web::Data<WebState>,
+    station: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    stations::known(&state, &station).await?;
+    list(&state, Some(station.into_inner()), &request).await
+}
+
+async fn list(
+    state: &WebState,
+    station: Option<String>,
+    request: &HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let query = query::runs(request.query_string())?;
+    let format = Format::of(request);
+    let tagged = Tagged::new(&state.pool.version().await?, format);
+    if let Some(same) = tagged.unchanged(request) {
+        return Ok(same);
+    }
+    let mut items = state
+        .pool
+        .ask(move |reader| reader.runs(station.as_deref(), query.before, query.limit + 1))
+        .await?;
+    let more = items.len() > query.limit;
+    items.truncate(query.limit);
+    let mut rows = Rows::begin::<RunItem>(format, "{\"items\":[");
+    items.iter().for_each(|item| rows.push(item));
+    let next = items.last().filter(|_| more).map(|item| item.id);
+    let tail = match next {
+        Some(id) => format!("],\"next\":\"{id}\"}}"),
+        None => "],\"next\":null}".to_owned(),
+    };
+    Ok(tagged.ok().body(rows.end(&tail)))
+}
+
+/// A run and how far it is.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    run: RunItem,
+    progress: JobProgress,
+}
+
+/// `/api/v1/runs/{run}`.
+pub(super) async fn one(
+    state: web::Data<WebState>,
+    run: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    query::nothing(request.query_string())?;
+    tell(&state, &run, None).await
+}
+
+/// `/api/v1/stations/{station}/runs/{run}`.
+pub(super) async fn one_of_station(
+    state: web::Data<WebState>,
+    path: web::Path<(String, String)>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    query::nothing(request.query_string())?;
+    let (station, run) = path.into_inner();
+    tell(&state, &run, Some(&station)).await
+}
+
+async fn tell(state: &WebState, run: &str, station: Option<&str>) -> Result<HttpResponse, Problem> {
+    let id = run.parse::<i64>().ok();
+    let found = match id {
+        None => None,
+        Some(id) => {
+            state
+                .pool
+                .ask(move |reader| {
+                    Ok(match reader.run(id)? {
+                        Some(run) => Some((run, reader.missed_in(id)?)),
+                        None => None,
+                    })
+                })
+                .await?
+        }
+    };
+    let found = found.filter(|(run, _)| station.is_none_or(|station| run.station == station));
+    let Some((run, missed)) = found else {
+        let run = shortened(run);
+        return Err(Problem::not_found(say!(
+            "the record has no run '{run}'; /api/v1/runs lists them",
+            "el registro no tiene una ejecución '{run}'; /api/v1/runs las enumera"
+        ))
+        .of("run"));
+    };
+    let state = state.operator.state();
+    let live_job = state.jobs.into_iter().find(|job| job.run == Some(run.id));
+    let progress = match live_job {
+        Some(job) if run.status == "running" => job.progress,
+        _ => recorded(&run, missed),
+    };
+    live(&Told { run, progress })
+}
+
+/// How far a run is by what the record says of it.
+fn recorded(run: &RunItem, missed: Vec<ReasonCount>) -> JobProgress {
+    let number = |n: i64| u64::try_from(n).unwrap_or(0);
+    let missed: BTreeMap<String, u64> = missed
+        .into_iter()
+        .map(|count| (count.reason, number(count.n)))
+        .collect();
+    let done = number(run.new) + number(run.duplicates) + number(run.missed);
+    let planned = number(run.total);
+    let end = run.finished_at.as_deref().and_then(parse_timestamp);
+    let running = run.status == "running";
+    let seconds = parse_timestamp(&run.started_at)
+        .map(|start| (end.unwrap_or_else(Utc::now) - start).num_milliseconds() as f64 / 1000.0)
+        .filter(|seconds| *seconds > 0.0);
+    let rate = seconds.map(|seconds| done as f64 / seconds);
+    JobProgress {
+        planned,
+        new: number(run.new),
+        duplicates: number(run.duplicates),
+        missed,
+        in_flight: 0,
+        rate,
+        eta_s: rate
+            .filter(|rate| running && *rate > 0.0)
+            .map(|rate| planned.saturating_sub(done) as f64 / rate),
+    }
+}

@@ -1,0 +1,373 @@
+//! `/api/v1`: what is told of the record, and in which form.
+
+use serde_json::{Value, json};
+
+use crate::site::{Site, at};
+
+const OBSERVATIONS: &str = "/api/v1/stations/rio-grande/observations";
+
+fn items(body: &Value) -> &Vec<Value> {
+    body["items"].as_array().unwrap()
+}
+
+#[actix::test]
+async fn stations_are_told_with_what_the_record_has_of_them() {
+    let site = Site::new();
+    let reply = site.get("/api/v1/stations").await;
+    assert_eq!(
+        reply.json(),
+        json!([{
+            "id": "rio-grande", "name": "Estación Astronómica Río Grande",
+            "latitude": -53.79, "longitude": -67.7,
+            "time_zone": "America/Argentina/Ushuaia", "is_home": true,
+            "minutes": [2, 12, 22, 32, 42, 52],
+            "first": "2024-01-01T00:02", "last": "2024-01-02T23:52",
+            "observations": 286, "misses": 2
+        }])
+    );
+}
+
+#[actix::test]
+async fn raw_readings_are_told_column_by_column() {
+    let site = Site::new();
+    let body = site
+        .get(&format!(
+            "{OBSERVATIONS}?from=2024-01-01T03:02&to=2024-01-01T03:02"
+        ))
+        .await
+        .json();
+    assert_eq!((&body["by"], &body["next"]), (&json!("raw"), &Value::Null));
+    assert_eq!(body["from"], "2024-01-01T03:02");
+    let code = (at("2024-01-01T03:02").and_utc().timestamp() / 600).rem_euclid(10);
+    let item = &items(&body)[0];
+    assert_eq!(item["okta"], code);
+    assert_eq!(item["slot_utc"], "2024-01-01T06:02:00Z");
+    assert_eq!(item["quality"], json!(["twilight"]));
+    assert_eq!(item["day_phase"], "twilight");
+    assert_eq!(item["url"], "http://127.0.0.1:9/2024/2024-01010302.jpg");
+    assert_eq!(items(&body).len(), 1);
+}
+
+#[actix::test]
+async fn filters_choose_by_phase_and_quality() {
+    let site = Site::new();
+    for (filter, keeps) in [
+        (
+            "phase=day",
+            (|item| item["day_phase"] == "day") as fn(&Value) -> bool,
+        ),
+        ("quality=no_sky", |item| item["okta"] == 9),
+        ("quality=ok", |item| item["okta"] != 9),
+        ("quality=ok,no_sky&phase=twilight", |item| {
+            item["day_phase"] == "twilight"
+        }),
+    ] {
+        let all = site.get(OBSERVATIONS).await.json();
+        let some = site.get(&format!("{OBSERVATIONS}?{filter}")).await.json();
+        let wanted: Vec<_> = items(&all).iter().filter(|item| keeps(item)).collect();
+        assert!(!wanted.is_empty() && wanted.len() < 286, "{filter}");
+        assert!(items(&some).iter().eq(wanted), "{filter}");
+    }
+}
+
+#[actix::test]
+async fn pages_hang_together() {
+    let site = Site::new();
+    for (query, key) in [("by=raw", "slot"), ("by=hour", "from"), ("by=day", "from")] {
+        let whole = site.get(&format!("{OBSERVATIONS}?{query}")).await.json();
+        let mut pages = Vec::new();
+        let mut cursor = String::new();
+        for _ in 0..100 {
+            let page = site
+                .get(&format!("{OBSERVATIONS}?{query}&limit=7{cursor}"))
+                .await
+                .json();
+            assert!(items(&page).len() <= 7);
+            pages.extend(items(&page).iter().map(|item| item[key].clone()));
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        let keys: Vec<_> = items(&whole).iter().map(|item| item[key].clone()).collect();
+        assert_eq!(pages, keys, "{query}");
+    }
+}
+
+#[actix::test]
+async fn sums_agree_with_the_readings() {
+    let site = Site::new();
+    let raw = site.get(OBSERVATIONS).await.json();
+    for (by, width) in [("hour", 13), ("day", 10)] {
+        let sums = site.get(&format!("{OBSERVATIONS}?by={by}")).await.json();
+        for sum in items(&sums) {
+            let start = &sum["from"].as_str().unwrap()[..width];
+            let rows: Vec<_> = items(&raw)
+                .iter()
+                .filter(|item| item["slot"].as_str().unwrap().starts_with(start))
+                .map(|item| item["okta"].as_u64().unwrap())
+                .collect();
+            let seen: Vec<_> = rows.iter().filter(|okta| **okta < 9).collect();
+            let mean = seen.iter().copied().sum::<u64>() as f64 / seen.len() as f64;
+            assert_eq!(sum["n"], seen.len(), "{start}");
+            assert_eq!(sum["obscured"], rows.len() - seen.len(), "{start}");
+            assert!(
+                (sum["mean_okta"].as_f64().unwrap() - mean).abs() < 1e-4,
+                "{start}"
+            );
+            assert_eq!(sum["slots"], if by == "hour" { 6 } else { 144 });
+            for okta in 0..9 {
+                let count = seen.iter().filter(|seen| ***seen == okta).count();
+                assert_eq!(sum["distribution"][okta as usize], count, "{start} {okta}");
+            }
+        }
+        assert_eq!(items(&sums).len(), if by == "hour" { 48 } else { 2 });
+    }
+    // Slots count as far as they were asked for.
+    let part = site
+        .get(&format!(
+            "{OBSERVATIONS}?by=day&from=2024-01-01T22:00&to=2024-01-02T00:30"
+        ))
+        .await
+        .json();
+    let slots: Vec<_> = items(&part)
+        .iter()
+        .map(|item| item["slots"].clone())
+        .collect();
+    assert_eq!(slots, [json!(12), json!(3)]);
+}
+
+#[actix::test]
+async fn lists_are_csv_and_lines_by_ending_and_by_accept() {
+    let site = Site::new();
+    let json = site.get(&format!("{OBSERVATIONS}?limit=3")).await.json();
+    let by_ending = site.get(&format!("{OBSERVATIONS}.csv?limit=3")).await;
+    let by_accept = site
+        .ask(
+            "GET",
+            &format!("{OBSERVATIONS}?limit=3"),
+            &[("Accept", "text/csv")],
+            b"",
+        )
+        .await;
+    assert_eq!(by_ending.text(), by_accept.text());
+    let mut csv = csv::Reader::from_reader(by_ending.body.as_slice());
+    let header: Vec<_> = csv.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(header[..3], ["slot", "slot_utc", "okta"]);
+    let rows: Vec<_> = csv.records().map(|row| row.unwrap()).collect();
+    assert_eq!(rows.len(), 3);
+    for (row, item) in rows.iter().zip(items(&json)) {
+        assert_eq!(row[0], *item["slot"].as_str().unwrap());
+        assert_eq!(row[2], item["okta"].to_string());
+    }
+    let lines = site.get(&format!("{OBSERVATIONS}.jsonl?limit=3")).await;
+    assert_eq!(
+        lines.header("content-type"),
+        Some("application/jsonl; charset=utf-8")
+    );
+    let lines: Vec<Value> = lines
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(&lines, items(&json));
+}
+
+#[actix::test]
+async fn misses_say_why() {
+    let site = Site::new();
+    let misses = "/api/v1/stations/rio-grande/misses";
+    let body = site.get(misses).await.json();
+    assert_eq!(items(&body).len(), 2);
+    let first = &items(&body)[0];
+    assert_eq!(first["slot"], "2024-01-01T12:02");
+    assert_eq!(
+        (&first["reason"], &first["http_status"]),
+        (&json!("not_found"), &json!(404))
+    );
+    assert_eq!(first["attempts"], 2);
+    let none = site.get(&format!("{misses}?reason=timeout")).await.json();
+    assert_eq!(items(&none).len(), 0);
+    let csv = site.get(&format!("{misses}.csv?limit=1")).await;
+    assert!(
+        csv.text().contains("\"HTTP 404, \"\"gone\"\"\""),
+        "{}",
+        csv.text()
+    );
+    let second = site
+        .get(&format!(
+            "{misses}?cursor={}",
+            first["slot"].as_str().unwrap()
+        ))
+        .await
+        .json();
+    assert_eq!(items(&second)[0]["slot"], "2024-01-02T12:02");
+}
+
+#[actix::test]
+async fn the_latest_reading_is_the_last_slots() {
+    let site = Site::new();
+    let latest = site.get("/api/v1/stations/rio-grande/latest").await;
+    assert_eq!(latest.json()["slot"], "2024-01-02T23:52");
+}
+
+#[actix::test]
+async fn runs_are_told_with_their_progress() {
+    let site = Site::new();
+    let list = site.get("/api/v1/runs").await.json();
+    assert_eq!(items(&list)[0]["id"], 1);
+    assert_eq!(
+        site.get("/api/v1/stations/rio-grande/runs").await.json(),
+        list
+    );
+    // The run that the program works on is told as the program sees it.
+    let run = site.get("/api/v1/runs/1").await.json();
+    assert_eq!(run["status"], "running");
+    assert_eq!(run["progress"]["planned"], 10);
+    assert_eq!(run["progress"]["eta_s"], 3.0);
+    // Others, by the record.
+    let mut database = site.database();
+    crate::site::fill(
+        &mut database,
+        &site.station,
+        "2024-01-03T00:00",
+        "2024-01-03T23:59",
+        "http://127.0.0.1:9/",
+    );
+    let run = site.get("/api/v1/runs/2").await.json();
+    assert_eq!(run["progress"]["new"], 143);
+    assert_eq!(run["progress"]["missed"], json!({"not_found": 1}));
+    for path in [
+        "/api/v1/runs/9",
+        "/api/v1/runs/x",
+        "/api/v1/stations/other/runs/1",
+    ] {
+        let (parameter, _) = site.get(path).await.problem(404);
+        assert_eq!(parameter.as_deref(), Some("run"), "{path}");
+    }
+}
+
+#[actix::test]
+async fn the_climatology_counts_every_reading_once() {
+    // June, when nights are long at this station.
+    let site = Site::of(
+        "2024-06-10T00:00",
+        "2024-06-13T23:59",
+        "http://127.0.0.1:9/",
+        |_| {},
+    );
+    let body = site
+        .get("/api/v1/stations/rio-grande/climatology")
+        .await
+        .json();
+    let hours = body["hours"].as_array().unwrap();
+    assert_eq!(hours.len(), 288);
+    let all = site.get(OBSERVATIONS).await.json();
+    let seen = items(&all).iter().filter(|item| item["okta"] != 9).count();
+    let sum: u64 = hours.iter().map(|hour| hour["n"].as_u64().unwrap()).sum();
+    assert_eq!(sum, seen as u64);
+    let june = &body["months"][5];
+    assert_eq!(june["n"], seen);
+    let categories: u64 = june["categories"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert_eq!(categories, seen as u64);
+    // Four days have three whole nights and two halves, of which the one of the first morning begins
+    // on the 9th; a fifth of these skies is clear, so that no night is.
+    assert!(
+        (3..=5).contains(&june["nights"].as_u64().unwrap()),
+        "{june}"
+    );
+    assert_eq!(
+        (&june["clear_nights"], &june["clear_share"]),
+        (&json!(0), &json!(0.0))
+    );
+    assert_eq!(body["months"][0]["clear_share"], Value::Null);
+    assert_eq!(body["years"], json!([2024]));
+}
+
+#[actix::test]
+async fn an_answer_is_the_same_until_the_record_changes() {
+    let site = Site::new();
+    let first = site.get(OBSERVATIONS).await;
+    let tag = first.header("etag").unwrap().to_owned();
+    let again = site
+        .ask("GET", OBSERVATIONS, &[("If-None-Match", &tag)], b"")
+        .await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let csv = site
+        .ask(
+            "GET",
+            OBSERVATIONS,
+            &[("If-None-Match", &tag), ("Accept", "text/csv")],
+            b"",
+        )
+        .await;
+    assert_eq!(csv.status, 200);
+    let mut database = site.database();
+    crate::site::fill(
+        &mut database,
+        &site.station,
+        "2024-01-03T00:00",
+        "2024-01-03T01:00",
+        "http://127.0.0.1:9/",
+    );
+    let changed = site
+        .ask("GET", OBSERVATIONS, &[("If-None-Match", &tag)], b"")
+        .await;
+    assert_eq!(changed.status, 200);
+    assert_eq!(items(&changed.json()).len(), 286 + 6);
+}
+
+#[actix::test]
+async fn answers_are_packed_for_those_who_unpack() {
+    let site = Site::new();
+    let plain = site.get(OBSERVATIONS).await;
+    assert_eq!(plain.header("content-encoding"), None);
+    let packed = site
+        .ask("GET", OBSERVATIONS, &[("Accept-Encoding", "gzip")], b"")
+        .await;
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert!(packed.body.len() * 4 < plain.body.len());
+    let mut unpacked = Vec::new();
+    let mut gzip = flate2::read::GzDecoder::new(packed.body.as_slice());
+    std::io::Read::read_to_end(&mut gzip, &mut unpacked).unwrap();
+    assert_eq!(unpacked, plain.body);
+}
+
+#[actix::test]
+async fn bad_queries_say_which_parameter_and_why_in_the_clients_language() {
+    let site = Site::new();
+    for (query, parameter) in [
+        ("from=yesterday", "from"),
+        ("from=2024-01-02&to=2024-01-01", "to"),
+        ("by=week", "by"),
+        ("limit=0", "limit"),
+        ("colour=red", "colour"),
+        ("quality=fine", "quality"),
+        ("phase=noon", "phase"),
+        ("cursor=%00", "cursor"),
+    ] {
+        let target = format!("{OBSERVATIONS}?{query}");
+        let (named, english) = site.get(&target).await.problem(400);
+        assert_eq!(named.as_deref(), Some(parameter), "{query}");
+        let spanish = site
+            .ask(
+                "GET",
+                &target,
+                &[("Accept-Language", "es-AR, en;q=0.5")],
+                b"",
+            )
+            .await;
+        assert_eq!(spanish.header("content-language"), Some("es"));
+        let (_, spanish) = spanish.problem(400);
+        assert_ne!(english, spanish, "{query}");
+    }
+    let (named, _) = site.get("/api/v1/stations?x=1").await.problem(400);
+    assert_eq!(named.as_deref(), Some("x"));
+    let (named, _) = site.get("/api/v1/stations/other/latest").await.problem(404);
+    assert_eq!(named.as_deref(), Some("station"));
+}

@@ -1,0 +1,182 @@
+//! Server-sent events.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use celaje::web::bystander::Bystander;
+use celaje::web::events::LISTENERS;
+use celaje::web::operator::{Event, Operator};
+
+use crate::site::{Site, fill, item};
+
+fn listen(addr: SocketAddr, headers: &str) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    write!(
+        stream,
+        "GET /api/v1/events HTTP/1.1\r\nHost: {addr}\r\n{headers}\r\n"
+    )
+    .unwrap();
+    BufReader::new(stream)
+}
+
+/// Reads on until a line begins with `start`; gives it.
+fn until(reader: &mut BufReader<TcpStream>, start: &str) -> String {
+    for _ in 0..100 {
+        let mut line = String::new();
+        assert_ne!(
+            reader.read_line(&mut line).unwrap(),
+            0,
+            "it ended before '{start}'"
+        );
+        if line.starts_with(start) {
+            return line.trim_end().to_owned();
+        }
+    }
+    panic!("no '{start}'");
+}
+
+#[actix::test]
+async fn listeners_hear_what_happens_and_what_they_missed() {
+    let site = Site::new();
+    let addr = site.addr();
+    let heard = tokio::task::spawn_blocking(move || {
+        let mut reader = listen(addr, "Accept-Encoding: gzip\r\n");
+        assert_eq!(
+            until(&mut reader, "content-type"),
+            "content-type: text/event-stream"
+        );
+        until(&mut reader, ": celaje");
+        reader
+    });
+    let mut reader = heard.await.unwrap();
+    let send = |slot: &str| {
+        let event = Event::Observation("rio-grande".to_owned(), item(slot));
+        site.operator.sender.send(event).unwrap();
+    };
+    send("2024-01-03T00:02");
+    send("2024-01-03T00:12");
+    tokio::task::spawn_blocking(move || {
+        assert_eq!(until(&mut reader, "id:"), "id: 1");
+        assert_eq!(until(&mut reader, "event:"), "event: observation");
+        let data = until(&mut reader, "data: ");
+        let data: serde_json::Value = serde_json::from_str(&data[6..]).unwrap();
+        assert_eq!(
+            (&data["station"], &data["slot"]),
+            (&"rio-grande".into(), &"2024-01-03T00:02".into())
+        );
+        assert_eq!(data["quality"], serde_json::json!(["night", "frozen"]));
+        assert_eq!(until(&mut reader, "id:"), "id: 2");
+        // Who comes back is told what there was meanwhile.
+        let mut back = listen(addr, "Last-Event-ID: 1\r\n");
+        assert_eq!(until(&mut back, "id:"), "id: 2");
+        // One from another process hears only what is new.
+        let mut stranger = listen(addr, "Last-Event-ID: 999\r\n");
+        until(&mut stranger, ": celaje");
+    })
+    .await
+    .unwrap();
+}
+
+#[actix::test]
+async fn there_are_so_many_places_and_they_are_given_back() {
+    let site = Site::new();
+    let addr = site.addr();
+    let sitting = tokio::task::spawn_blocking(move || {
+        let mut sitting: Vec<_> = (0..LISTENERS).map(|_| listen(addr, "")).collect();
+        for reader in &mut sitting {
+            until(reader, "retry:");
+        }
+        sitting
+    })
+    .await
+    .unwrap();
+    let refused = site.get("/api/v1/events").await;
+    refused.problem(503);
+    assert!(refused.header("retry-after").is_some());
+    // Others are still answered.
+    assert_eq!(site.get("/api/v1/stations").await.status, 200);
+    drop(sitting);
+    let begun = Instant::now();
+    loop {
+        // The server notices at the next thing it sends.
+        let _ = site.operator.sender.send(Event::State);
+        let reader = tokio::task::spawn_blocking(move || {
+            let mut reader = listen(addr, "");
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            line
+        });
+        if reader.await.unwrap().contains(" 200 ") {
+            break;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "no place was given back"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[actix::test]
+async fn a_server_that_stops_ends_what_would_go_on() {
+    let site = Site::new();
+    let addr = site.addr();
+    let mut reader = tokio::task::spawn_blocking(move || {
+        let mut reader = listen(addr, "");
+        until(&mut reader, "retry:");
+        reader
+    })
+    .await
+    .unwrap();
+    let begun = Instant::now();
+    site.running.stop().await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    tokio::task::spawn_blocking(move || {
+        let mut rest = String::new();
+        while reader.read_line(&mut rest).unwrap() > 0 {}
+    })
+    .await
+    .unwrap();
+}
+
+#[actix::test]
+async fn a_bystander_notices_what_others_write() {
+    let site = Site::new();
+    let bystander = Bystander::start(&site.db).unwrap();
+    let mut events = bystander.events();
+    let mut database = site.database();
+    fill(
+        &mut database,
+        &site.station,
+        "2024-01-03T11:50",
+        "2024-01-03T12:15",
+        "http://127.0.0.1:9/",
+    );
+    let (mut seen, mut missed, mut runs) = (Vec::new(), Vec::new(), 0);
+    while seen.len() < 2 || missed.is_empty() || runs == 0 {
+        let event = tokio::time::timeout(Duration::from_secs(20), events.recv());
+        match event.await.unwrap().unwrap() {
+            Event::Observation(station, item) => {
+                assert_eq!(station, "rio-grande");
+                seen.push(item.slot);
+            }
+            Event::Miss(_, item) => missed.push(item.slot),
+            // The first one ended when the record was opened again.
+            Event::Run(run) => runs += usize::from(run.id == 2),
+            Event::State => {}
+        }
+    }
+    assert_eq!(seen, ["2024-01-03T11:52", "2024-01-03T12:12"]);
+    assert_eq!(missed, ["2024-01-03T12:02"]);
+    let pictures = bystander.state().pictures;
+    assert_eq!((pictures["new"], pictures["not_found"]), (2, 1));
+    assert!(bystander.cancel(celaje::web::operator::JobId(1)).is_err());
+}

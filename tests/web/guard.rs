@@ -1,0 +1,212 @@
+//! Headers, hosts, sizes, paths that lead elsewhere.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::client;
+use crate::site::Site;
+
+const EVERYWHERE: [&str; 10] = [
+    "/api/v1/stations",
+    "/api/v1/stations/rio-grande/observations.csv?limit=1",
+    "/api/v1/stations/other/latest",
+    "/api/v1/state",
+    "/api/",
+    "/octas",
+    "/historial",
+    "/livez",
+    "/metrics",
+    "/nothing/here",
+];
+
+#[actix::test]
+async fn every_answer_tells_browsers_what_not_to_do() {
+    let site = Site::new();
+    for path in EVERYWHERE {
+        let reply = site.get(path).await;
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+        ] {
+            assert_eq!(reply.header(name), Some(value), "{path}");
+        }
+        let policy = reply.header("content-security-policy").unwrap();
+        assert!(
+            policy.contains("default-src 'self'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        assert!(reply.header("cache-control").is_some(), "{path}");
+        assert_eq!(reply.header("access-control-allow-origin"), None, "{path}");
+        assert_eq!(reply.header("server"), None, "{path}");
+    }
+}
+
+#[actix::test]
+async fn a_head_is_a_get_without_its_body() {
+    let site = Site::new();
+    for path in EVERYWHERE {
+        let (get, head) = (site.get(path).await, site.ask("HEAD", path, &[], b"").await);
+        assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");
+        assert_eq!(
+            head.header("content-type"),
+            get.header("content-type"),
+            "{path}"
+        );
+    }
+}
+
+#[actix::test]
+async fn other_names_are_not_answered() {
+    let site = Site::of(
+        "2024-01-01T00:00",
+        "2024-01-01T01:00",
+        "http://127.0.0.1:9/",
+        |options| {
+            options.hosts = vec!["cielo.example".to_owned()];
+        },
+    );
+    for (host, status) in [
+        ("localhost", 200),
+        ("127.0.0.1:1", 200),
+        ("cielo.example", 200),
+        ("evil.example", 421),
+        ("cielo.example.evil.example", 421),
+        ("192.0.2.1", 421),
+    ] {
+        let reply = site
+            .ask("GET", "/api/v1/stations", &[("Host", host)], b"")
+            .await;
+        assert_eq!(reply.status, status, "{host}");
+        let forwarded = [
+            ("Host", host),
+            ("X-Forwarded-Host", "localhost"),
+            ("Forwarded", "host=localhost"),
+        ];
+        let reply = site.ask("GET", "/api/v1/stations", &forwarded, b"").await;
+        assert_eq!(reply.status, status, "{host}, forwarded");
+    }
+    let addr = site.addr();
+    for request in [
+        "GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "GET /livez HTTP/1.0\r\n\r\n",
+        "GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+    ] {
+        let reply = tokio::task::spawn_blocking(move || {
+            client::parse(&client::exchange(addr, request.as_bytes()))
+        });
+        let reply = reply.await.unwrap();
+        assert!(
+            (400..500).contains(&reply.status),
+            "{request}: {}",
+            reply.status
+        );
+    }
+}
+
+#[actix::test]
+async fn no_path_leads_out() {
+    let site = Site::new();
+    std::fs::write(site.folder.path().join("secret.txt"), "secret").unwrap();
+    for path in [
+        "/../secret.txt",
+        "/..%2fsecret.txt",
+        "/%2e%2e/secret.txt",
+        "/api/../../secret.txt",
+        "/api/..%5c..%5csecret.txt",
+        "/api/%2e%2e/%2e%2e/etc/passwd",
+        "/api/v1/stations/../../../record.db",
+        "/api/v1/stations/..%2f..%2frecord.db/latest",
+        "/api/v1/stations/rio-grande/slots/..%2f..%2fsecret.txt/picture",
+        "//etc/passwd",
+        "/etc/passwd%00.css",
+        "/api/page.css/../page.js",
+    ] {
+        let reply = site.get(path).await;
+        assert!(
+            (400..500).contains(&reply.status),
+            "{path}: {}",
+            reply.status
+        );
+        assert!(
+            !String::from_utf8_lossy(&reply.body).contains("root:"),
+            "{path}"
+        );
+        let (_, detail) = reply.problem(reply.status);
+        assert!(
+            !detail.contains(site.folder.path().to_str().unwrap()),
+            "{path}: {detail}"
+        );
+    }
+}
+
+#[actix::test]
+async fn too_much_is_refused() {
+    let site = Site::new();
+    let long = format!("/api/v1/stations?{}", "x".repeat(9000));
+    site.get(&long).await.problem(414);
+    let fits = format!("/api/v1/stations?{}", "x".repeat(8000));
+    site.get(&fits).await.problem(400);
+    let big = "y".repeat(300_000);
+    let addr = site.addr();
+    let request = format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Big: {big}\r\n\r\n");
+    let answer = tokio::task::spawn_blocking(move || client::exchange(addr, request.as_bytes()));
+    let answer = answer.await.unwrap();
+    assert!(
+        answer.is_empty() || (400..500).contains(&client::parse(&answer).status),
+        "{:?}",
+        String::from_utf8_lossy(&answer[..answer.len().min(100)])
+    );
+    assert_eq!(site.get("/livez").await.status, 200);
+}
+
+#[actix::test]
+async fn whoever_dawdles_is_let_go() {
+    let site = Site::new();
+    let addr = site.addr();
+    let waited = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(40)))
+            .unwrap();
+        stream
+            .write_all(b"GET /livez HTTP/1.1\r\nHost: loc")
+            .unwrap();
+        let begun = std::time::Instant::now();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        begun.elapsed()
+    })
+    .await
+    .unwrap();
+    assert!(waited < Duration::from_secs(30), "{waited:?}");
+}
+
+#[actix::test]
+async fn other_methods_are_told_so() {
+    let site = Site::new();
+    for (method, path, allow) in [
+        ("POST", "/api/v1/stations", "GET, HEAD"),
+        ("DELETE", "/octas", "GET, HEAD"),
+        ("GET", "/api/v1/stations/rio-grande/backfills", "POST"),
+        ("PUT", "/api/v1/backfills/7", "GET, HEAD, DELETE"),
+        ("OPTIONS", "/api/v1/state", "GET, HEAD"),
+    ] {
+        let reply = site.ask(method, path, &[], b"").await;
+        reply.problem(405);
+        assert_eq!(reply.header("allow"), Some(allow), "{method} {path}");
+    }
+}
+
+#[actix::test]
+async fn a_problem_tells_back_no_markup_and_no_line() {
+    let site = Site::new();
+    let reply = site
+        .get("/api/v1/stations/%3Cscript%3E%0d%0aX-Evil:%201/latest")
+        .await;
+    assert_eq!(reply.header("x-evil"), None);
+    let (_, detail) = reply.problem(404);
+    assert!(!detail.contains('\n') && !detail.contains('\r'), "{detail}");
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+}

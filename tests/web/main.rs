@@ -1,0 +1,14 @@
+//! The web side as its clients meet it: real requests over loopback to a real server on a record.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod api;
+mod backfills;
+mod client;
+mod described;
+mod events;
+mod guard;
+mod legacy;
+mod pictures;
+mod site;
+mod watching;
+mod year;

@@ -1,0 +1,297 @@
+//! A record, a server on it, and a program that only pretends to work.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use celaje::pipeline::outcome::{Miss, MissReason, Observation, Outcome};
+use celaje::pipeline::slot::{Slot, SlotRange};
+use celaje::settings::{Layer, Settings};
+use celaje::sky::cover::Cover;
+use celaje::sky::quality::{Flag, Quality};
+use celaje::sky::sun::{DayPhase, position};
+use celaje::station::Station;
+use celaje::store::reader::ObservationItem;
+use celaje::store::{Asked, CommitMode, Database, RunId, RunStart};
+use celaje::web::operator::{
+    ActorState, Event, JobId, JobProgress, JobState, JobStatus, Mode, Operator, ProgramState,
+    Refused,
+};
+use celaje::web::token::Token;
+use celaje::web::{self, Running, WebOptions};
+use chrono::{NaiveDateTime, Utc};
+use tempfile::TempDir;
+use tokio::sync::broadcast;
+
+use crate::client::{self, Reply};
+
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// An operator that keeps a list of what it was told.
+pub struct Pretender {
+    pub told: Mutex<Vec<String>>,
+    pub trouble: Mutex<Option<String>>,
+    pub sender: broadcast::Sender<Event>,
+    pub refuse: Mutex<Option<Refused>>,
+}
+
+impl Operator for Pretender {
+    fn start_backfill(&self, station: &str, range: SlotRange) -> Result<JobId, Refused> {
+        if let Some(refused) = self.refuse.lock().unwrap().clone() {
+            return Err(refused);
+        }
+        let mut told = self.told.lock().unwrap();
+        told.push(format!("start {station} {} {}", range.from(), range.to()));
+        Ok(JobId(told.len() as u64))
+    }
+
+    fn cancel(&self, job: JobId) -> Result<(), Refused> {
+        if job.0 != 7 {
+            return Err(Refused::UnknownJob(job));
+        }
+        self.told.lock().unwrap().push("cancel 7".to_owned());
+        Ok(())
+    }
+
+    fn state(&self) -> ProgramState {
+        let progress = JobProgress {
+            planned: 10,
+            new: 4,
+            rate: Some(2.0),
+            eta_s: Some(3.0),
+            ..JobProgress::default()
+        };
+        ProgramState {
+            version: "test".to_owned(),
+            started_at: Utc::now(),
+            mode: Mode::Daemon,
+            trouble: self.trouble.lock().unwrap().clone(),
+            engine: Some("fake".to_owned()),
+            model: Some("a \"model\"".to_owned()),
+            shadow_model: None,
+            stations: Vec::new(),
+            jobs: vec![JobState {
+                job: JobId(7),
+                station: "rio-grande".to_owned(),
+                from: "2024-01-01T00:00".to_owned(),
+                to: "2024-01-02T00:00".to_owned(),
+                status: JobStatus::Running,
+                run: Some(1),
+                asked_at: Utc::now(),
+                started_at: None,
+                finished_at: None,
+                progress,
+                error: None,
+            }],
+            actors: vec![ActorState {
+                name: "fetch".to_owned(),
+                restarts: 2,
+                last_error: Some("broke".to_owned()),
+                last_error_at: None,
+                working: 0,
+            }],
+            flow: Some(celaje::pipeline::flow::Flow::default().report()),
+            pictures: BTreeMap::from([("new".to_owned(), 3), ("not_found".to_owned(), 1)]),
+        }
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.sender.subscribe()
+    }
+}
+
+pub struct Site {
+    pub folder: TempDir,
+    pub db: PathBuf,
+    pub running: Running,
+    pub operator: Arc<Pretender>,
+    pub station: Station,
+}
+
+pub fn at(text: &str) -> NaiveDateTime {
+    celaje::store::rows::parse_slot(text).unwrap()
+}
+
+/// A reading of the okta that its minute of the day says, 9 of the last ones.
+pub fn reading(station: &Station, slot: Slot, base: &str) -> Outcome {
+    let code = (slot.local().and_utc().timestamp() / 600).rem_euclid(10) as u8;
+    let cover = Cover::from_code(code).unwrap();
+    let seen = cover != Cover::Obscured;
+    let sun = position(slot.utc(), station.latitude, station.longitude);
+    let phase = DayPhase::from_elevation(sun.elevation);
+    let mut quality = Quality::default();
+    match phase {
+        DayPhase::Day => {}
+        DayPhase::Twilight => quality.add(Flag::Twilight),
+        DayPhase::Night => quality.add(Flag::Night),
+    }
+    if !seen {
+        quality.add(Flag::NoSky);
+    }
+    Outcome::Observed(Box::new(Observation {
+        slot,
+        url: format!("{base}{}/{}", slot.year(), slot.file_name()),
+        cover,
+        cloud_fraction: seen.then(|| f64::from(code) / 8.0),
+        confidence: seen.then_some(0.75),
+        quality,
+        model: "model 1".to_owned(),
+        model_sha256: "0".repeat(64),
+        solar_elevation: sun.elevation,
+        day_phase: phase,
+        width: 800,
+        height: 600,
+        image_sha256: format!("{:064x}", slot.utc().timestamp()),
+    }))
+}
+
+pub fn miss(slot: Slot) -> Outcome {
+    Outcome::Missed(Miss {
+        slot,
+        reason: MissReason::NotFound,
+        http_status: Some(404),
+        attempts: 2,
+        detail: "HTTP 404, \"gone\"".to_owned(),
+        unasked: None,
+    })
+}
+
+pub fn begin(database: &mut Database, range: SlotRange) -> RunId {
+    let start = RunStart {
+        range,
+        asked: Asked::default(),
+        version: "1".to_owned(),
+        engine: "fake".to_owned(),
+        model: "model 1".to_owned(),
+    };
+    database.begin_run(&start).unwrap()
+}
+
+/// Readings of the whole range, but for a miss at each full day's 12:02.
+pub fn fill(database: &mut Database, station: &Station, from: &str, to: &str, base: &str) {
+    let range = SlotRange::new(at(from), at(to)).unwrap();
+    let run = begin(database, range);
+    let outcomes: Vec<_> = range
+        .slots(&station.minutes, station.zone)
+        .map(|slot| match slot.to_string().ends_with("T12:02") {
+            true => miss(slot),
+            false => reading(station, slot, base),
+        })
+        .collect();
+    for some in outcomes.chunks(5000) {
+        database.commit(run, CommitMode::Insert, some).unwrap();
+    }
+}
+
+/// A record of these minutes, and nothing else.
+pub fn record(from: &str, to: &str, base: &str) -> (TempDir, PathBuf, Station) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("record.db");
+    let station = Station {
+        url_base: base.to_owned(),
+        ..Station::rio_grande()
+    };
+    let mut database = Database::open(&db, &station).unwrap().database;
+    fill(&mut database, &station, from, to, base);
+    (folder, db, station)
+}
+
+impl Site {
+    /// Two days of January and their misses, served with a token.
+    pub fn new() -> Self {
+        Self::of(
+            "2024-01-01T00:00",
+            "2024-01-02T23:59",
+            "http://127.0.0.1:9/",
+            |_| {},
+        )
+    }
+
+    pub fn of(from: &str, to: &str, base: &str, change: impl FnOnce(&mut WebOptions)) -> Self {
+        let (folder, db, station) = record(from, to, base);
+        let config = folder.path().join("empty.toml");
+        std::fs::write(&config, "").unwrap();
+        let flags = Layer {
+            db: Some(db.clone()),
+            url_base: Some(base.to_owned()),
+            engine: Some(celaje::model::choose::EngineChoice::Rten),
+            ..Layer::default()
+        };
+        let settings = Settings::resolve(flags, Some(&config), |_| None).unwrap();
+        let operator = Arc::new(Pretender {
+            told: Mutex::default(),
+            trouble: Mutex::default(),
+            sender: broadcast::channel(64).0,
+            refuse: Mutex::default(),
+        });
+        let mut options = WebOptions {
+            token: Some(Token::new(TOKEN).unwrap()),
+            ..WebOptions::new("127.0.0.1:0".parse().unwrap(), &settings)
+        };
+        change(&mut options);
+        let running = web::start(options, Arc::clone(&operator) as Arc<dyn Operator>).unwrap();
+        Self {
+            folder,
+            db,
+            running,
+            operator,
+            station,
+        }
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.running.addr
+    }
+
+    pub async fn ask(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let (addr, method, target) = (self.addr(), method.to_owned(), target.to_owned());
+        let headers: Vec<(String, String)> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let body = body.to_vec();
+        tokio::task::spawn_blocking(move || {
+            let headers: Vec<_> = headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            client::request(addr, &method, &target, &headers, &body)
+        })
+        .await
+        .unwrap()
+    }
+
+    pub async fn get(&self, target: &str) -> Reply {
+        self.ask("GET", target, &[("Accept-Language", "en")], b"")
+            .await
+    }
+
+    /// The record, to be written to.
+    pub fn database(&self) -> Database {
+        Database::open(&self.db, &self.station).unwrap().database
+    }
+}
+
+pub fn item(slot: &str) -> ObservationItem {
+    ObservationItem {
+        slot: slot.to_owned(),
+        slot_utc: None,
+        okta: 3,
+        cloud_fraction: None,
+        confidence: None,
+        category: None,
+        description: None,
+        quality: Some("night,frozen".to_owned()),
+        model: None,
+        solar_elevation: None,
+        day_phase: None,
+        url: None,
+    }
+}

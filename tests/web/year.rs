@@ -1,0 +1,67 @@
+//! A year of raw rows: all of them, and nobody has to wait for the reader.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use celaje::pipeline::slot::{Slot, SlotRange};
+use celaje::store::CommitMode;
+
+use crate::site::{Site, at, begin, reading};
+
+const YEAR: &str = "/api/v1/stations/rio-grande/observations?from=2023-01-01&to=2023-12-31";
+
+#[actix::test]
+async fn a_year_is_one_answer_and_the_writer_does_not_wait_for_it() {
+    let site = Site::of(
+        "2023-01-01T00:00",
+        "2023-12-31T23:59",
+        "http://127.0.0.1:9/",
+        |_| {},
+    );
+    let begun = Instant::now();
+    let reply = site.get(YEAR).await;
+    let took = begun.elapsed();
+    let body = reply.json();
+    let items = body["items"].as_array().unwrap();
+    // 365 misses, one a day.
+    assert_eq!(items.len(), 365 * 144 - 365);
+    assert_eq!(body["next"], serde_json::Value::Null);
+    let slots: BTreeSet<_> = items
+        .iter()
+        .map(|item| item["slot"].as_str().unwrap())
+        .collect();
+    assert_eq!(slots.len(), items.len());
+    assert!(items.is_sorted_by_key(|item| item["slot"].as_str().unwrap()));
+    println!("a year of raw rows: {} bytes in {took:?}", reply.body.len());
+
+    // Commits while others read all of it, over and over.
+    let mut database = site.database();
+    let range = SlotRange::new(at("2024-01-01T00:00"), at("2024-01-01T23:59")).unwrap();
+    let run = begin(&mut database, range);
+    let slots: Vec<Slot> = range
+        .slots(&site.station.minutes, site.station.zone)
+        .collect();
+    let station = site.station.clone();
+    let reading_on = async {
+        for _ in 0..3 {
+            let (a, b) = tokio::join!(site.get(YEAR), site.get(YEAR));
+            assert_eq!((a.status, b.status), (200, 200));
+        }
+    };
+    let writing = tokio::task::spawn_blocking(move || {
+        let mut worst = Duration::ZERO;
+        for slot in slots {
+            let begun = Instant::now();
+            let outcome = [reading(&station, slot, "http://127.0.0.1:9/")];
+            database.commit(run, CommitMode::Insert, &outcome).unwrap();
+            worst = worst.max(begun.elapsed());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        worst
+    });
+    let ((), worst) = tokio::join!(reading_on, writing);
+    let worst = worst.unwrap();
+    println!("the slowest commit beside it: {worst:?}");
+    // A writer that waited for readers would wait for a whole answer.
+    assert!(worst < Duration::from_secs(2), "{worst:?}");
+}

@@ -65,8 +65,11 @@ fn limited(limit: usize, most: usize) -> Result<(), String> {
 
 /// What is wrong is told in both languages, in a line that is no longer than it need be.
 fn told(bad: &BadQuery) -> Result<(), String> {
+    // The name of a parameter may be empty: '=x'.
+    let reasons = !bad.reason.en.is_empty() && !bad.reason.es.is_empty();
+    expect(reasons, || "no word".to_owned())?;
     for text in [&bad.parameter, &bad.reason.en, &bad.reason.es] {
-        let plain = !text.is_empty() && text.len() < 2000;
+        let plain = text.len() < 2000;
         expect(plain && !text.contains(['\n', '\r', '\0']), || {
             format!("{text:?}")
         })?;
@@ -83,7 +86,7 @@ fn named(host: &str) -> Result<(), String> {
     let host = host.trim().to_ascii_lowercase();
     let port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let bare = host.rsplit_once(':').filter(|(_, end)| port(end));
-    let ours = [&host, bare.map_or(&*host, |(name, _)| name)]
+    let ours = [host.as_str(), bare.map_or(&*host, |(name, _)| name)]
         .into_iter()
         .any(|name| {
             let name = name.trim().trim_end_matches('.');

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use actix::WeakRecipient;
 use actix::prelude::*;
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +45,9 @@ use wiring::{Wired, clients, fetch_shared, wire};
 
 /// A missing picture is only settled when it was last asked for so long after its slot.
 const SETTLES_AFTER: TimeDelta = TimeDelta::hours(1);
+
+/// By how much clocks that are right may differ.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
 
 /// Files of a folder that are read at the same time, at most.
 const FOLDER_READS: usize = 16;
@@ -303,7 +306,7 @@ impl Pipeline {
         let closed = match &report.end.failure {
             None => closing.await,
             // The store may be what hangs.
-            Some(_) => match tokio::time::timeout(HUNG_GRACE, closing).await {
+            Some(_) => match tokio::time::timeout(self.patience.grace, closing).await {
                 Ok(closed) => closed,
                 Err(_) => return Ok(report),
             },
@@ -452,9 +455,10 @@ impl Pipeline {
                 Ok::<_, Failure>((stored, missed))
             })
             .await??;
+        let now = Utc::now();
         let (mut settled, mut doubts) = (Vec::new(), Vec::new());
         for miss in missed {
-            match standing(&miss, |local| Slot::at(local, zone)) {
+            match standing(&miss, now, |local| Slot::at(local, zone)) {
                 Standing::Settled => settled.push((miss.slot, miss.reason)),
                 Standing::Doubted(slot, unasked) => doubts.push((slot, unasked)),
                 Standing::Open => {}
@@ -626,9 +630,16 @@ enum Standing {
 /// Where a miss of the same source and layout stands.
 ///
 /// A slot that was last tried before its picture could be there (a range that reaches into the
-/// future, an upload that was late) is open, whatever came of it.
-fn standing(miss: &KnownMiss, slot: impl Fn(NaiveDateTime) -> Option<Slot>) -> Standing {
-    let slot = slot(miss.slot).filter(|slot| miss.last_tried - slot.utc() >= SETTLES_AFTER);
+/// future, an upload that was late) is open, whatever came of it; so is one that was last tried in the
+/// future, by a clock that was wrong.
+fn standing(
+    miss: &KnownMiss,
+    now: DateTime<Utc>,
+    slot: impl Fn(NaiveDateTime) -> Option<Slot>,
+) -> Standing {
+    let slot = slot(miss.slot)
+        .filter(|slot| miss.last_tried - slot.utc() >= SETTLES_AFTER)
+        .filter(|_| miss.last_tried - now <= CLOCKS_DIFFER);
     match (slot, miss.unasked) {
         (Some(_), None) if miss.reason.is_settled() => Standing::Settled,
         (Some(slot), Some(unasked)) => Standing::Doubted(slot, unasked),

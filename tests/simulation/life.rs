@@ -98,7 +98,9 @@ impl Life {
             station: Arc::new(station),
             model: judge::model(),
             engine: Judge::default().engine(),
-            database: opened.database,
+            database: opened.database.into(),
+            shadow: None,
+            flow: Arc::default(),
             tuning,
             policy: RunPolicy {
                 retry_missed: self.retry_missed,

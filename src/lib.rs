@@ -50,6 +50,7 @@ pub mod chart;
 pub mod cli;
 pub mod clock;
 pub mod commands;
+pub mod daemon;
 pub mod error;
 pub mod evaluate;
 #[doc(hidden)]

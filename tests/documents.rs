@@ -20,6 +20,7 @@ const SETTINGS: [&str; 2] = ["docs/settings.md", "docs/es/ajustes.md"];
 const MODELS: [&str; 2] = ["docs/models.md", "docs/es/modelos.md"];
 const APIS: [&str; 2] = ["docs/api.md", "docs/es/api.md"];
 const RECORDS: [&str; 2] = ["docs/record.md", "docs/es/registro.md"];
+const DAEMON: [&str; 2] = ["docs/daemon.md", "docs/es/daemon.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -78,6 +79,8 @@ fn the_example_settings_are_the_defaults() {
     for key in [
         "db",
         "model",
+        "shadow_model",
+        "catch_up",
         "ort_lib",
         "engine",
         "device",
@@ -175,7 +178,7 @@ fn every_reason_of_a_miss_and_every_flag_of_a_picture_is_explained() {
 
 #[test]
 fn every_column_of_the_record_is_explained() {
-    let schema = text("migrations/0001_record/up.sql");
+    let schema = text("migrations/0001_record/up.sql") + &text("migrations/0003_daemon/up.sql");
     for document in RECORDS.map(text) {
         let mut columns = 0;
         for line in schema.lines() {
@@ -203,6 +206,7 @@ fn links_between_documents_lead_somewhere() {
         .chain(&SETTINGS)
         .chain(&MODELS)
         .chain(&RECORDS)
+        .chain(&DAEMON)
         .chain(&APIS)
         .chain(&["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
     for name in documents {

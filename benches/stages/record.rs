@@ -8,7 +8,7 @@ use celaje::sky::okta::Okta;
 use celaje::sky::quality::Quality;
 use celaje::sky::sun::DayPhase;
 use celaje::station::Station;
-use celaje::store::{Asked, CommitMode, Database, RunId, RunStart};
+use celaje::store::{Asked, CommitMode, Database, RunId, RunKind, RunStart};
 use chrono::NaiveDate;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 
@@ -63,6 +63,7 @@ fn record(station: &Station) -> (tempfile::TempDir, Database, RunId) {
     let mut database = opened.database;
     let run = database
         .begin_run(&RunStart {
+            kind: RunKind::Backfill,
             range: year(),
             asked: Asked::default(),
             version: "bench".to_owned(),

@@ -9,6 +9,7 @@ use crate::actors::failpoint::Point;
 use crate::actors::guard::{Guard, Panicked};
 use crate::actors::inference::Infer;
 use crate::actors::inline::Worker;
+use crate::actors::shadow::ToShadow;
 use crate::actors::store::{Commit, Finished};
 use crate::camera::Picture;
 use crate::image::decode::Limits;
@@ -39,6 +40,8 @@ pub struct DecodeShared {
     pub limits: Limits,
     /// What it computes on; none to leave that to the system.
     pub cores: Option<Arc<Cores>>,
+    /// Judges once more what decodes.
+    pub shadow: Option<ToShadow>,
     /// Takes frames.
     pub inference: Recipient<Infer>,
     /// Takes misses.
@@ -76,6 +79,10 @@ impl DecodeActor {
             &shared.limits,
         ) {
             Ok(frame) => {
+                if let Some(shadow) = &shared.shadow {
+                    let (slot, bytes) = (credit.slot(), &picture.bytes);
+                    shadow.hand_on(slot, bytes, &frame, &shared.manifest, &shared.region);
+                }
                 credit.goes_to(Stage::Batch);
                 shared.inference.do_send(Infer {
                     frame,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use actix::WeakRecipient;
 use actix::prelude::*;
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +73,11 @@ impl FetchShared {
         lock(&self.book).settle()
     }
 
+    /// Begins a run: what is known of the host is forgotten, and it is asked.
+    pub fn begin(&self) {
+        lock(&self.health).forget();
+    }
+
     /// What an earlier run left in doubt: see [`LayoutBook::remind`].
     pub fn remind(&self, left: Vec<(Slot, Layout)>) {
         lock(&self.book).remind(left);
@@ -96,8 +102,8 @@ pub struct FetchOutlets {
     pub store: Recipient<Commit>,
     /// Takes where a year was found.
     pub layouts: Recipient<RememberLayout>,
-    /// Takes slots that have to be fetched again.
-    pub scheduler: Recipient<FetchAgain>,
+    /// Takes slots that have to be fetched again; weak, since the scheduler is upstream.
+    pub scheduler: WeakRecipient<FetchAgain>,
 }
 
 /// See the module.
@@ -175,8 +181,9 @@ async fn fetch(
                     year: slot.year(),
                     layout: picture.layout,
                 });
-                if !again.is_empty() {
-                    outlets.scheduler.do_send(FetchAgain(again));
+                let scheduler = outlets.scheduler.upgrade();
+                if let (Some(scheduler), false) = (scheduler, again.is_empty()) {
+                    scheduler.do_send(FetchAgain(again));
                 }
             }
             credit.goes_to(Stage::Decode);

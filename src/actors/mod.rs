@@ -21,6 +21,7 @@ pub mod inference;
 pub mod inline;
 pub mod scheduler;
 pub mod session;
+pub mod shadow;
 pub mod store;
 pub mod vitals;
 pub mod watchdog;

@@ -82,6 +82,11 @@ pub struct FetchAgain(pub Vec<Slot>);
 #[rtype(result = "()")]
 pub struct Drain;
 
+/// Asks for a sign of life.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SignOfLife;
+
 /// An actor cannot do its work any more; the run drains and reports it.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -356,6 +361,12 @@ impl Handler<Drain> for Scheduler {
             me.pump(ctx);
         });
     }
+}
+
+impl Handler<SignOfLife> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: SignOfLife, _: &mut Context<Self>) {}
 }
 
 impl Handler<Fail> for Scheduler {

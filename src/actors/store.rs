@@ -1,5 +1,6 @@
 //! The store: the only writer of the database, on a thread of its own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::WeakRecipient;
@@ -14,7 +15,7 @@ use crate::pipeline::credit::{Credit, Fate};
 use crate::pipeline::flow::{Flow, Stage};
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::Outcome;
-use crate::store::{CommitMode, Committed, Database, RunId};
+use crate::store::{CommitMode, Committed, Database, RunId, ShadowReading, SharedDatabase};
 
 /// A slot's outcome with its credit.
 #[derive(Debug)]
@@ -48,6 +49,11 @@ pub struct RememberLayout {
     pub layout: Layout,
 }
 
+/// Keeps what a shadow model says of a picture.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct KeepShadow(pub ShadowReading);
+
 /// Any other work on the database, such as a query before a run; its answer goes through `work`.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -58,12 +64,16 @@ pub struct WithDatabase {
 
 /// The database and what a commit needs to know; survives a restart of the actor.
 pub struct StoreShared {
-    /// Used by the store's thread alone.
-    pub database: Mutex<Database>,
+    /// The stores of the stations of a file take turns at it.
+    pub database: SharedDatabase,
+    /// Whose slots they are.
+    pub station: String,
     /// What happens to a slot that has a row.
     pub mode: CommitMode,
     /// The run that rows are booked to.
     pub run: Mutex<Option<RunId>>,
+    /// Misses are booked but not written: their pictures may still come.
+    pub holds_misses: AtomicBool,
     /// Counts transactions.
     pub flow: Arc<Flow>,
     /// Told when the database cannot be written; weak, since the scheduler holds the store.
@@ -84,8 +94,17 @@ impl StoreActor {
     fn commit(&self, finished: Vec<Finished>) {
         let n = finished.len();
         self.0.flow.commit(n);
+        let holds = self.0.holds_misses.load(Ordering::Relaxed);
         let (outcomes, credits): (Vec<Outcome>, Vec<Credit>) = finished
             .into_iter()
+            .filter_map(|finished| match &finished.outcome {
+                Outcome::Missed(miss) if holds => {
+                    let fate = Fate::Missed(miss.reason);
+                    finished.credit.settle(fate);
+                    None
+                }
+                _ => Some(finished),
+            })
             .map(
                 |Finished {
                      outcome,
@@ -102,13 +121,10 @@ impl StoreActor {
         };
         let _at_work = self.0.guard.at_work(credits.iter().map(Credit::slot));
         self.0.guard.pass(Point::BeforeCommit);
-        let committed = self
-            .0
-            .database
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .commit(run, self.0.mode, &outcomes);
-        match committed {
+        let committed = self.0.database.seen_from(&self.0.station, |database| {
+            database.commit(run, self.0.mode, &outcomes)
+        });
+        match committed.and_then(|committed| committed) {
             Ok(committed) => {
                 self.0.guard.pass(Point::AfterCommit);
                 for ((credit, committed), outcome) in
@@ -134,13 +150,9 @@ impl StoreActor {
 
     fn with_database(&self, work: impl FnOnce(&mut Database)) {
         self.0.guard.pass(Point::Database);
-        work(
-            &mut self
-                .0
-                .database
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        if let Err(error) = self.0.database.seen_from(&self.0.station, work) {
+            self.fail(Failure::from(error));
+        }
     }
 }
 
@@ -148,13 +160,10 @@ impl StoreActor {
     /// After a panic the connection may still be inside a transaction, and would refuse the next.
     fn recover(&self) {
         let recovered = self.0.guard.run(|| {
-            self.0
-                .database
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .recover()
+            let recover = |database: &mut Database| database.recover();
+            self.0.database.seen_from(&self.0.station, recover)
         });
-        if let Ok(Err(error)) = recovered {
+        if let Ok(Err(error) | Ok(Err(error))) = recovered {
             self.fail(Failure::from(error));
         }
     }
@@ -184,6 +193,19 @@ impl Worker<RememberLayout> for StoreActor {
                 // Only a saving for later runs: a failure to keep it loses nothing.
                 if let Err(error) = database.remember_layout(year, layout) {
                     tracing::warn!(%error, year, "where the year is could not be kept");
+                }
+            });
+        })
+    }
+}
+
+impl Worker<KeepShadow> for StoreActor {
+    fn work(&mut self, KeepShadow(reading): KeepShadow) -> Result<(), Panicked> {
+        self.0.guard.run(|| {
+            self.with_database(|database| {
+                // No part of the record: a failure to keep it harms nothing else.
+                if let Err(error) = database.keep_shadow(&reading) {
+                    tracing::warn!(%error, slot = %reading.slot, "a shadow's reading could not be kept");
                 }
             });
         })
@@ -225,7 +247,7 @@ mod tests {
     use crate::actors::vitals::Part;
     use crate::pipeline::slot::SlotRange;
     use crate::station::Station;
-    use crate::store::{Asked, RunStart};
+    use crate::store::{Asked, RunKind, RunStart};
     use tokio::sync::oneshot;
 
     struct Deaf;
@@ -245,9 +267,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let opened = Database::open(&folder.path().join("a.db"), &Station::rio_grande());
         let shared = Arc::new(StoreShared {
-            database: Mutex::new(opened.unwrap().database),
+            database: opened.unwrap().database.into(),
+            station: Station::rio_grande().id,
             mode: CommitMode::Insert,
             run: Mutex::new(None),
+            holds_misses: AtomicBool::new(false),
             flow: Arc::default(),
             scheduler: Deaf.start().downgrade().recipient(),
             guard: Guard::alone(Part::Store),
@@ -263,6 +287,7 @@ mod tests {
             .and_then(|day| day.and_hms_opt(12, 0, 0))
             .unwrap();
         let start = RunStart {
+            kind: RunKind::Backfill,
             range: SlotRange::new(noon, noon).unwrap(),
             asked: Asked::default(),
             version: "0".to_owned(),

@@ -4,9 +4,11 @@ pub mod supervision;
 mod wiring;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use actix::WeakRecipient;
 use actix::prelude::*;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use tokio::sync::{oneshot, watch};
@@ -14,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::fetch::FetchShared;
 use crate::actors::guard::Guard;
-use crate::actors::scheduler::{Drain, Fail, RunEnd, Scheduler, StartRun};
+use crate::actors::scheduler::{Drain, Fail, RunEnd, Scheduler, SignOfLife, StartRun};
 use crate::actors::store::WithDatabase;
 use crate::actors::vitals::{Part, Vitals, Work, hangs};
 use crate::actors::watchdog::{Bites, Patience, Watchdog};
@@ -27,19 +29,18 @@ use crate::pipeline::audit::Imbalance;
 use crate::pipeline::credit::Fate;
 use crate::pipeline::flow::Flow;
 use crate::pipeline::layout::Layout;
-use crate::pipeline::ledger::Ledger;
 use crate::pipeline::outcome::{Miss, MissReason, Outcome};
-use crate::pipeline::plan::Plan;
+use crate::pipeline::plan::{Plan, Step};
 use crate::pipeline::run::{Progress, Run};
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::say;
 use crate::station::{LayoutChoice, Station};
 use crate::store::{
     Asked, CommitMode, Committed, Database, KnownMiss, RunCounts, RunEnd as RunStatus, RunId,
-    RunStart,
+    RunKind, RunStart,
 };
 
-pub use wiring::{Setup, Tuning};
+pub use wiring::{Setup, Shadow, Tuning};
 use wiring::{Wired, clients, fetch_shared, wire};
 
 /// A missing picture is only settled when it was last asked for so long after its slot.
@@ -47,9 +48,6 @@ const SETTLES_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// By how much clocks that are right may differ.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
-
-/// How long what does not hang may take to end once something does, and the store to say so.
-const HUNG_GRACE: Duration = Duration::from_secs(10);
 
 /// Files of a folder that are read at the same time, at most.
 const FOLDER_READS: usize = 16;
@@ -72,7 +70,45 @@ pub struct RunReport {
     pub elapsed: Duration,
 }
 
+/// A part of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Its slots.
+    pub range: SlotRange,
+    /// What it is booked to.
+    pub run: RunId,
+    /// What happens to slots that the record knows.
+    pub policy: RunPolicy,
+    /// Misses are booked but not written: their pictures may still come.
+    pub holds_misses: bool,
+    /// New rows of the run's earlier parts.
+    pub new_before: u64,
+}
+
+impl Pass {
+    /// A part of `run` that writes its misses.
+    pub const fn of(range: SlotRange, run: RunId, policy: RunPolicy) -> Self {
+        Self {
+            range,
+            run,
+            policy,
+            holds_misses: false,
+            new_before: 0,
+        }
+    }
+}
+
 impl RunReport {
+    /// What was booked, as the table of runs has it.
+    pub fn counts(&self) -> RunCounts {
+        RunCounts {
+            total: self.end.planned,
+            new: self.end.ledger.new_rows(),
+            duplicates: self.end.ledger.duplicates(),
+            missed: self.end.ledger.missed(),
+        }
+    }
+
     /// Slots of the range that the run did not come to.
     pub fn pending(&self) -> u64 {
         self.end.planned.saturating_sub(self.end.ledger.total())
@@ -138,15 +174,18 @@ impl Pipeline {
     ///
     /// # Errors
     /// When no HTTP client can be set up, the record cannot be read, or the system gives no thread.
-    pub fn start_with(mut setup: Setup, supervision: Supervision) -> Result<Self> {
-        let remembered = setup.database.remembered_layouts()?;
+    pub fn start_with(setup: Setup, supervision: Supervision) -> Result<Self> {
+        let station = setup.station.id.as_str();
+        let remembered = setup
+            .database
+            .seen_from(station, |database| database.remembered_layouts())??;
         let drain = CancellationToken::new();
         let (progress_sender, progress) = watch::channel(Progress::default());
         let gate = Arc::new(match setup.source {
             Source::Http(_) => setup.tuning.gate(),
             Source::Folder(_) => Gate::of(setup.tuning.concurrency.min(FOLDER_READS)),
         });
-        let flow = Arc::new(Flow::default());
+        let flow = Arc::clone(&setup.flow);
         let clients = clients(&setup, &gate, &drain, &supervision)?;
         let vitals = Arc::new(
             Vitals::new(supervision.budget).with_failpoints(supervision.failpoints.clone()),
@@ -246,29 +285,163 @@ impl Pipeline {
         move || scheduler.do_send(Drain)
     }
 
-    /// Fetches, classifies and stores the slots of `range` that are not stored yet.
+    /// Fetches, classifies and stores the slots of `range` that are not stored yet, as a run of its
+    /// own.
     ///
     /// # Errors
     /// When the record cannot be read before the run. What goes wrong in the run is in the report.
     pub async fn run(&self, range: SlotRange) -> Result<RunReport> {
-        let started = clock::now();
+        let planned = self.count(range).await?;
+        let run = self.begin(RunKind::Backfill, range, planned).await?;
+        let mut report = self.pass(Pass::of(range, run, self.about.policy)).await?;
+        let end = &report.end;
+        let status = if end.failure.is_some() {
+            RunStatus::Failed
+        } else if end.ledger.total() < end.planned {
+            RunStatus::Interrupted
+        } else {
+            RunStatus::Finished
+        };
+        let closing = self.finish(run, report.counts(), status);
+        let closed = match &report.end.failure {
+            None => closing.await,
+            // The store may be what hangs.
+            Some(_) => match tokio::time::timeout(self.patience.grace, closing).await {
+                Ok(closed) => closed,
+                Err(_) => return Ok(report),
+            },
+        };
+        if let (Err(error), None) = (closed, &report.end.failure) {
+            report.end.failure = Some(error);
+        }
+        Ok(report)
+    }
+
+    /// The slots of `range`.
+    ///
+    /// # Errors
+    /// When this process cannot do it.
+    pub async fn count(&self, range: SlotRange) -> Result<u64> {
         let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
-        let (counted, audited) = (slots.clone(), Some(slots.clone()));
         // A range of centuries takes its time.
-        let planned = tokio::task::spawn_blocking(move || counted.count() as u64)
+        tokio::task::spawn_blocking(move || slots.count() as u64)
             .await
-            .map_err(|_| store_is_gone())?;
+            .map_err(|_| store_is_gone())
+    }
+
+    /// Writes that a run of `planned` slots begins.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub async fn begin(&self, kind: RunKind, range: SlotRange, planned: u64) -> Result<RunId> {
         let start = RunStart {
+            kind,
             range,
             asked: self.about.asked.clone(),
             version: crate::commands::version::short().to_owned(),
             engine: self.about.engine.clone(),
             model: self.about.model.clone(),
         };
-        let policy = self.about.policy;
-        let zone = self.about.station.zone;
-        let (run_id, stored, missed) = self
+        // Should the process die, its run still says how much it was asked for.
+        let asked = RunCounts {
+            total: planned,
+            ..RunCounts::default()
+        };
+        self.with_database(move |database| {
+            let run = database.begin_run(&start)?;
+            database.update_run(run, &asked)?;
+            Ok::<_, Failure>(run)
+        })
+        .await?
+    }
+
+    /// Writes that a run ended, and folds the log into the file.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub async fn finish(&self, run: RunId, counts: RunCounts, end: RunStatus) -> Result<()> {
+        self.with_database(move |database| {
+            database.finish_run(run, &counts, end)?;
+            database.checkpoint()?;
+            Ok::<_, Failure>(())
+        })
+        .await?
+    }
+
+    /// Does a part of a run, or all of it; the run goes on. One pass at a time.
+    ///
+    /// # Errors
+    /// When the record cannot be read before. What goes wrong later is in the report.
+    pub async fn pass(&self, pass: Pass) -> Result<RunReport> {
+        let started = clock::now();
+        let Pass {
+            range, run, policy, ..
+        } = pass;
+        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
+        let planned = self.count(range).await?;
+        let Known {
+            stored,
+            settled,
+            doubts,
+        } = self.known(range, policy).await?;
+        self.fetch.begin();
+        self.fetch.remind(doubts);
+        let shared = &self.wired.store_shared;
+        shared
+            .holds_misses
+            .store(pass.holds_misses, Ordering::Relaxed);
+        *shared.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+
+        let (done, ended) = oneshot::channel();
+        let audited = slots.clone();
+        let work = Run::new(
+            Plan::new(slots, stored, settled),
+            planned,
+            self.about.credits,
+        );
+        self.scheduler.do_send(StartRun { run: work, done });
+        let end = tokio::select! {
+            biased;
+            end = ended => end.map_err(|_| store_is_gone())?,
+            hung = self.given_up() => return Ok(self.end_hung(run, &hung, started).await),
+        };
+        let elapsed = clock::now().saturating_duration_since(started);
+        let sure = self.fetch.close();
+        // A pass that asked for nothing has only read what the record holds, and one that holds its
+        // misses has written none.
+        let idle = end.ledger.new_rows() == 0
+            && end.ledger.reprocessed() == 0
+            && end.asked_in_vain().is_empty();
+        let audited = Some((audited, end.ledger.clone())).filter(|_| !idle && !pass.holds_misses);
+        let before = pass.new_before;
+        let closed = self
             .with_database(move |database| {
+                database.end_doubts(run, &sure)?;
+                match audited {
+                    Some((slots, ledger)) => database.audit(run, range, slots, &ledger, before),
+                    None => Ok(Ok(())),
+                }
+            })
+            .await?;
+        let mut report = RunReport { end, elapsed };
+        let failure = match closed {
+            Err(error) => Some(error.into()),
+            Ok(Err(imbalance)) => Some(out_of_balance(&imbalance)),
+            Ok(Ok(())) => None,
+        };
+        if report.end.failure.is_none() {
+            report.end.failure = failure;
+        }
+        Ok(report)
+    }
+
+    /// What the record knows of a range.
+    async fn known(&self, range: SlotRange, policy: RunPolicy) -> Result<Known> {
+        let asked = self.about.asked.clone();
+        let zone = self.about.station.zone;
+        let (stored, missed) = self
+            .with_database(move |database| {
+                database.asks(&asked);
                 let stored = if policy.reprocess {
                     Vec::new()
                 } else {
@@ -277,16 +450,9 @@ impl Pipeline {
                 let missed = if policy.retry_missed {
                     Vec::new()
                 } else {
-                    database.known_misses(range, &start.asked)?
+                    database.known_misses(range, &asked)?
                 };
-                let run_id = database.begin_run(&start)?;
-                // Should the process die, its run still says how much it was asked for.
-                let asked = RunCounts {
-                    total: planned,
-                    ..RunCounts::default()
-                };
-                database.update_run(run_id, &asked)?;
-                Ok::<_, Failure>((run_id, stored, missed))
+                Ok::<_, Failure>((stored, missed))
             })
             .await??;
         let now = Utc::now();
@@ -298,79 +464,51 @@ impl Pipeline {
                 Standing::Open => {}
             }
         }
-        self.fetch.remind(doubts);
-        *self
-            .wired
-            .store_shared
-            .run
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(run_id);
+        Ok(Known {
+            stored,
+            settled,
+            doubts,
+        })
+    }
 
-        let (done, ended) = oneshot::channel();
-        let run = Run::new(
-            Plan::new(slots, stored, settled),
-            planned,
-            self.about.credits,
-        );
-        self.scheduler.do_send(StartRun { run, done });
-        let end = tokio::select! {
-            biased;
-            end = ended => end.map_err(|_| store_is_gone())?,
-            hung = self.given_up() => return Ok(self.end_hung(run_id, &hung, started).await),
-        };
-        let elapsed = clock::now().saturating_duration_since(started);
-        let sure = self.fetch.close();
+    /// The first slot of `range` that a run would ask for.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub async fn first_missing(&self, range: SlotRange) -> Result<Option<Slot>> {
+        let known = self.known(range, RunPolicy::default()).await?;
+        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
+        let mut steps = Plan::new(slots, known.stored, known.settled);
+        Ok(steps.find_map(|step| match step {
+            Step::Fetch(slot) => Some(slot),
+            Step::Duplicate(_) | Step::KnownMiss(..) => None,
+        }))
+    }
 
-        let counts = counts_of(&end.ledger, planned);
-        let status = if end.failure.is_some() {
-            RunStatus::Failed
-        } else if end.ledger.total() < end.planned {
-            RunStatus::Interrupted
-        } else {
-            RunStatus::Finished
-        };
-        // A run that asked for nothing has only read what the record holds.
-        let idle =
-            counts.new == 0 && end.ledger.reprocessed() == 0 && end.asked_in_vain().is_empty();
-        let (ledger, audited) = (end.ledger.clone(), audited.filter(|_| !idle));
-        let closed = self
-            .with_database(move |database| {
-                let balance = match audited {
-                    Some(slots) => database.audit(run_id, range, slots, &ledger)?,
-                    None => Ok(()),
-                };
-                let status = match balance {
-                    Ok(()) => status,
-                    Err(_) => RunStatus::Failed,
-                };
-                database.finish_run(run_id, &counts, status)?;
-                database.end_doubts(run_id, &sure)?;
-                database.checkpoint()?;
-                Ok::<_, Failure>(balance)
-            })
-            .await?;
-        let mut report = RunReport { end, elapsed };
-        let failure = match closed {
-            Err(failure) => Some(failure),
-            Ok(Err(imbalance)) => Some(out_of_balance(&imbalance)),
-            Ok(Ok(())) => None,
-        };
-        if report.end.failure.is_none() {
-            report.end.failure = failure;
-        }
-        Ok(report)
+    /// Where to ask the scheduler for a sign of life; does not keep it alive.
+    pub fn pulse(&self) -> WeakRecipient<SignOfLife> {
+        self.scheduler.downgrade().recipient()
+    }
+
+    /// Name and version of the model.
+    pub fn model(&self) -> &str {
+        &self.about.model
+    }
+
+    /// The engine, in words.
+    pub fn engine(&self) -> &str {
+        &self.about.engine
     }
 
     /// Until an actor hangs, and what does not hang has had time to end.
     async fn given_up(&self) -> Vec<Work> {
-        let mut hung = self.hung.clone();
-        if hung.wait_for(|all| !all.is_empty()).await.is_err() {
+        let mut found = self.hung.clone();
+        if found.wait_for(|all| !all.is_empty()).await.is_err() {
             // Nobody watches.
             std::future::pending::<()>().await;
         }
-        tokio::time::sleep(HUNG_GRACE).await;
-        let all = hung.borrow().clone();
-        all
+        tokio::time::sleep(self.patience.grace).await;
+        self.hung.borrow().clone()
     }
 
     /// Ends a run in which something hangs: what it hangs at is a miss, so that no later run hangs
@@ -397,7 +535,6 @@ impl Pipeline {
                 })
             })
             .collect();
-        let planned = end.planned;
         let mut ledger = end.ledger.clone();
         let written = self.with_database(move |database| {
             for committed in database.commit(run, CommitMode::Insert, &misses)? {
@@ -405,12 +542,10 @@ impl Pipeline {
                     ledger.book(Fate::Missed(MissReason::Poison));
                 }
             }
-            let counts = counts_of(&ledger, planned);
-            database.finish_run(run, &counts, RunStatus::Failed)?;
             Ok::<_, Failure>(ledger)
         });
         // The store may be what hangs.
-        if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(HUNG_GRACE, written).await {
+        if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(self.patience.grace, written).await {
             end.ledger = ledger;
         }
         let elapsed = clock::now().saturating_duration_since(started);
@@ -418,7 +553,10 @@ impl Pipeline {
     }
 
     /// Does `work` on the store's thread.
-    async fn with_database<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// When the store has ended.
+    pub async fn with_database<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Database) -> T + Send + 'static,
     ) -> Result<T> {
@@ -431,7 +569,8 @@ impl Pipeline {
         answered.await.map_err(|_| store_is_gone())
     }
 
-    /// Ends the actors and hands the database back, when nothing is in flight any more.
+    /// Ends the actors and hands the database back, when nothing is in flight any more and no other
+    /// pipeline shares it.
     ///
     /// A straggler is left behind after a few seconds and named in the log.
     pub async fn stop(self) -> Option<Database> {
@@ -439,6 +578,16 @@ impl Pipeline {
         drop(self.scheduler);
         self.wired.end().await
     }
+}
+
+/// What the record knows of a range.
+struct Known {
+    /// Slots with a row.
+    stored: Vec<NaiveDateTime>,
+    /// Slots that asking for is of no use.
+    settled: Vec<(NaiveDateTime, MissReason)>,
+    /// Slots to be looked for in this place.
+    doubts: Vec<(Slot, Layout)>,
 }
 
 /// Starts the watchdog; what it finds to hang is put into `hangs`.
@@ -495,15 +644,6 @@ fn standing(
         (Some(_), None) if miss.reason.is_settled() => Standing::Settled,
         (Some(slot), Some(unasked)) => Standing::Doubted(slot, unasked),
         _ => Standing::Open,
-    }
-}
-
-fn counts_of(ledger: &Ledger, planned: u64) -> RunCounts {
-    RunCounts {
-        total: planned,
-        new: ledger.new_rows(),
-        duplicates: ledger.duplicates(),
-        missed: ledger.missed(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which actor gets whose address, and on which thread it runs.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use actix::WeakRecipient;
@@ -17,7 +18,10 @@ use crate::actors::inference::Inference;
 use crate::actors::inline::Inline;
 use crate::actors::scheduler::Scheduler;
 use crate::actors::session::{SessionActor, SessionShared};
-use crate::actors::store::{Commit, RememberLayout, StoreActor, StoreShared, WithDatabase};
+use crate::actors::shadow::{ShadowActor, ShadowCounts, ShadowShared, ToShadow};
+use crate::actors::store::{
+    Commit, KeepShadow, RememberLayout, StoreActor, StoreShared, WithDatabase,
+};
 use crate::actors::vitals::{Part, Vitals};
 use crate::actors::watchdog::Ping;
 use crate::app::RunPolicy;
@@ -37,7 +41,7 @@ use crate::pipeline::layout::{Layout, LayoutBook};
 use crate::pipeline::window::{Pace, Window};
 use crate::say;
 use crate::station::{LayoutChoice, Station};
-use crate::store::{CommitMode, Database};
+use crate::store::{CommitMode, Database, SharedDatabase};
 
 /// How long actors may take to end once nothing is in flight.
 const END_DEADLINE: Duration = Duration::from_secs(5);
@@ -109,12 +113,27 @@ pub struct Setup {
     pub model: Arc<Model>,
     /// What runs the model.
     pub engine: Arc<dyn Engine>,
-    /// Where the record is kept.
-    pub database: Database,
+    /// Where the record is kept; stations of one file share it.
+    pub database: SharedDatabase,
     /// Sizes and bounds.
     pub tuning: Tuning,
     /// What a run does with slots that it knows.
     pub policy: RunPolicy,
+    /// A second model that judges beside the first, for comparison.
+    pub shadow: Option<Shadow>,
+    /// Books what flows through it.
+    pub flow: Arc<Flow>,
+}
+
+/// A model that judges beside the first one.
+#[derive(Clone)]
+pub struct Shadow {
+    /// The model.
+    pub model: Arc<Model>,
+    /// What runs it.
+    pub engine: Arc<dyn Engine>,
+    /// Counts what comes of it.
+    pub counts: Arc<ShadowCounts>,
 }
 
 /// How the store is reached, whatever runs it.
@@ -123,6 +142,8 @@ pub(super) struct StoreAddress {
     pub(super) commit: Recipient<Commit>,
     /// Takes where a year was found.
     pub(super) layouts: Recipient<RememberLayout>,
+    /// Takes what a shadow says.
+    pub(super) shadow: Recipient<KeepShadow>,
     /// Takes any other work.
     pub(super) work: Recipient<WithDatabase>,
 }
@@ -182,18 +203,18 @@ pub(super) fn clients(
     let hold = Arc::new(HostHold::default());
     (0..fetchers)
         .map(|_| {
-            HttpClient::new(&setup.source, setup.tuning.http.clone(), drain.clone())
-                .map(|client| client.sharing(Arc::clone(&hold)).through(Arc::clone(gate)))
-                .map(|client| match &supervision.script {
-                    Some(script) => client.scripted(Arc::clone(script)),
-                    None => client,
-                })
-                .map_err(|e| {
-                    Failure::environment(say!(
-                        "{e}; check the certificates of this system",
-                        "{e}; revise los certificados de este sistema"
-                    ))
-                })
+            let (limits, drain) = (setup.tuning.http.clone(), drain.clone());
+            match &supervision.script {
+                Some(script) => HttpClient::scripted(Arc::clone(script), limits, drain),
+                None => HttpClient::new(&setup.source, limits, drain),
+            }
+            .map(|client| client.sharing(Arc::clone(&hold)).through(Arc::clone(gate)))
+            .map_err(|e| {
+                Failure::environment(say!(
+                    "{e}; check the certificates of this system",
+                    "{e}; revise los certificados de este sistema"
+                ))
+            })
         })
         .collect()
 }
@@ -215,6 +236,7 @@ pub(super) fn wire(
         database,
         tuning,
         policy,
+        shadow,
         ..
     } = setup;
     let guard = |part| Guard::new(part, Arc::clone(vitals));
@@ -222,13 +244,15 @@ pub(super) fn wire(
     // One more than there are, so that a core has work while the next thread wakes up.
     let shared_cores = tuning.shares_cores.then(|| Arc::new(Cores::new(count + 1)));
     let store_shared = Arc::new(StoreShared {
-        database: Mutex::new(database),
+        database,
+        station: station.id.clone(),
         mode: if policy.reprocess {
             CommitMode::Replace
         } else {
             CommitMode::Insert
         },
         run: Mutex::new(None),
+        holds_misses: AtomicBool::new(false),
         flow: Arc::clone(&flow),
         scheduler: scheduler.downgrade().recipient(),
         guard: guard(Part::Store),
@@ -241,6 +265,7 @@ pub(super) fn wire(
             StoreAddress {
                 commit: actor.clone().recipient(),
                 layouts: actor.clone().recipient(),
+                shadow: actor.clone().recipient(),
                 work: actor.recipient(),
             }
         }
@@ -249,6 +274,7 @@ pub(super) fn wire(
             StoreAddress {
                 commit: actor.clone().recipient(),
                 layouts: actor.clone().recipient(),
+                shadow: actor.clone().recipient(),
                 work: actor.recipient(),
             }
         }
@@ -293,7 +319,25 @@ pub(super) fn wire(
     });
     pulses.push((Part::Inference, inference.downgrade().recipient()));
 
+    let shadow = shadow.map(|shadow| {
+        let shared = Arc::new(ShadowShared {
+            engine: shadow.engine,
+            model: Arc::clone(&shadow.model),
+            station: Arc::clone(&station),
+            limits: tuning.picture,
+            cores: shared_cores.clone(),
+            store: store.shadow.clone(),
+            counts: Arc::clone(&shadow.counts),
+        });
+        let actors = SyncArbiter::start(1, move || ShadowActor::new(Arc::clone(&shared)));
+        ToShadow {
+            manifest: Arc::new(shadow.model.manifest.clone()),
+            shadow: actors.recipient(),
+            counts: shadow.counts,
+        }
+    });
     let decode_shared = Arc::new(DecodeShared {
+        shadow,
         manifest: Arc::new(model.manifest.clone()),
         region: station.region.clone(),
         limits: tuning.picture,
@@ -314,7 +358,7 @@ pub(super) fn wire(
         decode,
         store: gather,
         layouts: store.layouts.clone(),
-        scheduler: scheduler.clone().recipient(),
+        scheduler: scheduler.downgrade().recipient(),
     };
     let mut arbiters = Vec::new();
     let fetchers = clients
@@ -351,7 +395,8 @@ pub(super) fn wire(
 }
 
 impl Wired {
-    /// Ends the actors and hands the database back, when nothing is in flight any more.
+    /// Ends the actors and hands the database back, when nothing is in flight any more and no other
+    /// pipeline shares it.
     ///
     /// A straggler is left behind after a few seconds and named in the log.
     pub(super) async fn end(self) -> Option<Database> {
@@ -374,8 +419,7 @@ impl Wired {
                     for arbiter in arbiters {
                         let _ = arbiter.join();
                     }
-                    let database = shared.database.into_inner();
-                    return Some(database.unwrap_or_else(PoisonError::into_inner));
+                    return shared.database.into_inner();
                 }
                 Ok(shared) => store_shared = Arc::new(shared),
                 Err(shared) => store_shared = shared,

@@ -44,6 +44,11 @@ impl HostHealth {
         }
     }
 
+    /// Knows nothing of the host again.
+    pub fn forget(&mut self) {
+        *self = Self::new(self.patience);
+    }
+
     /// What to do with a slot at `now`.
     pub fn advise(&mut self, now: Instant) -> Advice {
         let Some(down_since) = self.down_since else {

@@ -133,11 +133,26 @@ impl HttpClient {
         self
     }
 
-    /// Asks `script` instead of the network.
-    #[must_use]
-    pub fn scripted(mut self, script: Arc<dyn Scripted>) -> Self {
-        self.script = Some(script);
-        self
+    /// A client that asks `script` instead of the network.
+    ///
+    /// # Errors
+    /// When no client can be set up.
+    pub fn scripted(
+        script: Arc<dyn Scripted>,
+        limits: HttpLimits,
+        drain: CancellationToken,
+    ) -> Result<Self, NoClient> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // It is never used, and so needs no certificates, which take their time to read.
+        let client = Client::builder().tls_certs_only([]).no_proxy().build()?;
+        Ok(Self {
+            client,
+            script: Some(script),
+            limits,
+            hold: Arc::default(),
+            gate: None,
+            drain,
+        })
     }
 
     /// Keeps the pace of `gate`, and tells it how its requests went.

@@ -19,7 +19,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::conditions::Spoilt;
 use crate::cli::moment::Moment;
 use crate::cli::values::{number, whole};
+use crate::daemon::clock::Clock;
 use crate::model::choose::{Device, EngineChoice};
+use crate::settings::span::Span;
 use crate::settings::{self, Layer};
 use crate::simulate::Scene;
 use crate::simulate::options::Layout as ServedLayout;
@@ -80,8 +82,10 @@ pub enum Command {
     Predict(Predict),
     /// Measure a model on labelled pictures
     Evaluate(Evaluate),
-    /// Serve the record and the API over HTTP
+    /// Watch the cameras, fill the record as pictures come, and show it over HTTP
     Serve(Serve),
+    /// Have systemd keep `celaje serve` running
+    Service(Service),
     /// Serve drawn pictures of a sky camera on loopback
     Simulate(Simulate),
     /// Show the whole program at work on drawn pictures
@@ -315,6 +319,64 @@ pub struct Serve {
     pub token_file: Option<PathBuf>,
     #[command(flatten)]
     pub work: Work,
+    /// A second model that judges the same pictures, for comparison alone
+    #[arg(long, value_name = "FILE", env = "CELAJE_SHADOW_MODEL")]
+    pub shadow_model: Option<PathBuf>,
+    /// How far back what is missing is filled: 7d, 36h, 90m, 0 for not at all [default: 7d]
+    #[arg(long, value_name = "SPAN", env = "CELAJE_CATCH_UP", value_parser = values::span)]
+    pub catch_up: Option<Span>,
+    /// For trials: the time it is at the start, and how fast it goes (2024-03-01T15:02:30Z@60)
+    #[arg(long, value_name = "TIME", hide = true)]
+    pub clock: Option<Clock>,
+}
+
+impl Serve {
+    /// The settings layer that these flags (and their environment twins) make.
+    pub fn layer(&self) -> Layer {
+        Layer {
+            shadow_model: self.shadow_model.clone(),
+            catch_up: self.catch_up,
+            ..self.work.layer()
+        }
+    }
+}
+
+/// `celaje service`.
+#[derive(Clone, Debug, Args)]
+pub struct Service {
+    /// What to do with the service.
+    #[command(subcommand)]
+    pub action: ServiceAction,
+}
+
+/// What to do with the service.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ServiceAction {
+    /// Write a systemd unit that keeps `celaje serve` running, and say what to do next
+    Install(ServiceInstall),
+    /// Remove the unit; the record stays
+    Uninstall {
+        /// The unit of your own services, not of the system's
+        #[arg(long, env = "CELAJE_USER", value_parser = FalseyValueParser::new())]
+        user: bool,
+    },
+}
+
+/// `celaje service install`.
+#[derive(Clone, Debug, Args)]
+pub struct ServiceInstall {
+    /// A unit of your own services, not of the system's
+    #[arg(long, env = "CELAJE_USER", value_parser = FalseyValueParser::new())]
+    pub user: bool,
+    /// Print the unit instead of writing it
+    #[arg(long, env = "CELAJE_DRY_RUN", value_parser = FalseyValueParser::new())]
+    pub dry_run: bool,
+    /// Database file [default: that of the settings, else one in the service's own folder]
+    #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
+    pub db: Option<PathBuf>,
+    /// Address and port that the service listens on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "CELAJE_LISTEN", value_parser = values::socket)]
+    pub listen: Option<SocketAddr>,
 }
 
 /// `celaje simulate`.
@@ -371,7 +433,7 @@ pub struct Simulate {
 /// `celaje demo`.
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
-    /// End after the summary instead of keeping the simulated camera running
+    /// End after the summary instead of showing the dashboard of what was recorded
     #[arg(long, env = "CELAJE_ONCE", value_parser = FalseyValueParser::new())]
     pub once: bool,
     /// Days to record; the last one is yesterday

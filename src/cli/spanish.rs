@@ -21,7 +21,19 @@ const COMMANDS: &[(&str, &str)] = &[
         "Juzga archivos de imagen; no toca ninguna base de datos",
     ),
     ("evaluate", "Mide un modelo sobre imágenes etiquetadas"),
-    ("serve", "Sirve el registro y la API por HTTP"),
+    (
+        "serve",
+        "Vigila las cámaras, llena el registro a medida que llegan imágenes y lo muestra por HTTP",
+    ),
+    (
+        "service",
+        "Hace que systemd mantenga en marcha `celaje serve`",
+    ),
+    (
+        "service.install",
+        "Escribe una unidad de systemd que mantiene en marcha `celaje serve`, y dice cómo seguir",
+    ),
+    ("uninstall", "Borra la unidad; el registro queda"),
     (
         "simulate",
         "Sirve imágenes dibujadas de una cámara de cielo, en la propia máquina",
@@ -299,6 +311,31 @@ const ARGS: &[(&str, &str)] = &[
         "Un nombre con el que se puede preguntar al servidor, además de los de la propia máquina y la dirección; varias veces, o separados por comas",
     ),
     (
+        "shadow_model",
+        "Un segundo modelo que juzga las mismas imágenes, solo para comparar",
+    ),
+    (
+        "catch_up",
+        "Hasta dónde hacia atrás se llena lo que falta: 7d, 36h, 90m, 0 para nada [por omisión: 7d]",
+    ),
+    (
+        "clock",
+        "Para pruebas: la hora que es al empezar, y a qué ritmo pasa (2024-03-01T15:02:30Z@60)",
+    ),
+    (
+        "user",
+        "La unidad de sus propios servicios, no de los del sistema",
+    ),
+    ("dry_run", "Muestra la unidad en vez de escribirla"),
+    (
+        "install.db",
+        "Archivo de base de datos [por omisión: el de los ajustes, o uno en la carpeta del servicio]",
+    ),
+    (
+        "install.listen",
+        "Dirección y puerto en que escucha el servicio [por omisión: 127.0.0.1:8080]",
+    ),
+    (
         "token_file",
         "Archivo con el token que inicia y cancela backfills por la API [por omisión: CELAJE_TOKEN; sin token, nadie puede]",
     ),
@@ -339,7 +376,7 @@ const ARGS: &[(&str, &str)] = &[
     ("seed", "Semilla del tiempo: otro número, otro cielo"),
     (
         "once",
-        "Termina tras el resumen en vez de mantener la cámara simulada",
+        "Termina tras el resumen en vez de mostrar el tablero de lo registrado",
     ),
     ("days", "Días que registra; el último es ayer"),
     (
@@ -369,6 +406,7 @@ const VALUES: &[(&str, &str)] = &[
     ("ENGINE", "MOTOR"),
     ("DEVICE", "DISPOSITIVO"),
     ("TIME", "HORA"),
+    ("SPAN", "LAPSO"),
     ("PORT", "PUERTO"),
     ("ADDRESS", "DIRECCIÓN"),
     ("ADDRESS:PORT", "DIRECCIÓN:PUERTO"),
@@ -392,18 +430,19 @@ fn find<'a>(table: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
 pub fn localize(mut command: Command) -> Command {
     // Built first, so that clap's own help flag and help command are there to be translated.
     command.build();
-    translate(command)
+    translate("", command)
 }
 
-fn translate(command: Command) -> Command {
+fn translate(parent: &str, command: Command) -> Command {
     let name = command.get_name().to_owned();
     let mut command = command
         .subcommand_help_heading("Órdenes")
         .subcommand_value_name("ORDEN")
         .help_template("{about-with-newline}\nUso: {usage}\n\n{all-args}")
         .mut_args(|arg| argument(&name, arg))
-        .mut_subcommands(translate);
-    if let Some(text) = find(COMMANDS, &name) {
+        .mut_subcommands(|below| translate(&name, below));
+    let text = find(COMMANDS, &format!("{parent}.{name}")).or_else(|| find(COMMANDS, &name));
+    if let Some(text) = text {
         command = command.about(text).long_about(None);
     }
     let usage = command.render_usage().to_string();
@@ -492,6 +531,8 @@ mod tests {
         fn names(command: &Command, into: &mut Vec<String>) {
             let name = command.get_name();
             into.push(name.to_owned());
+            let below = command.get_subcommands().map(Command::get_name);
+            into.extend(below.map(|below| format!("{name}.{below}")));
             for arg in command.get_arguments() {
                 into.push(arg.get_id().to_string());
                 into.push(format!("{name}.{}", arg.get_id()));

@@ -61,6 +61,15 @@ pub fn address(text: &str) -> Result<std::net::IpAddr, Advice> {
     })
 }
 
+/// Reads a span of time.
+///
+/// # Errors
+/// How to write one.
+pub fn span(text: &str) -> Result<crate::settings::span::Span, Advice> {
+    text.parse()
+        .map_err(|bad: crate::settings::span::BadSpan| Advice(bad.0))
+}
+
 /// Reads an address of this machine's network and a port.
 ///
 /// # Errors

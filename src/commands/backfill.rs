@@ -208,9 +208,11 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         source,
         model,
         engine,
-        database,
+        database: database.into(),
         tuning: settings.tuning,
         policy,
+        shadow: None,
+        flow: Arc::default(),
     };
     let pipeline = Pipeline::start_with(setup, supervision())?;
     let kept = status_file.keep(started, pipeline.vitals(), pipeline.progress());
@@ -258,7 +260,7 @@ const LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 /// Settles how the model is run: as asked for, as an earlier measurement on this machine found or,
 /// when the run is `long`, as one made now does.
-pub(super) async fn arrange_inference(
+pub(crate) async fn arrange_inference(
     settings: &mut Settings,
     engine: &Arc<dyn Engine>,
     model: &Arc<Model>,

@@ -1,6 +1,7 @@
-//! `celaje demo`: a simulated camera, a backfill of its last days, a plot.
+//! `celaje demo`: a simulated camera, a backfill of its last days, a plot, the dashboard.
 
 use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,8 @@ use crate::station::Station;
 use crate::store::Database;
 use crate::store::error::Fault;
 use crate::text::Lang;
+use crate::web::bystander::Bystander;
+use crate::web::{self, Running, WebOptions};
 
 /// A picture may take this long to be drawn.
 const SLOW_DRAWING: Duration = Duration::from_secs(120);
@@ -83,6 +86,8 @@ pub async fn run(options: DemoOptions) -> Result<u8> {
     if scene == Scene::Fisheye {
         settings.station.region = crate::station::region::Region::whole();
     }
+    settings.stations = vec![settings.station.clone()];
+    let shown = settings.clone();
     let mut recorded = record(BackfillOptions {
         settings,
         range,
@@ -140,14 +145,35 @@ pub async fn run(options: DemoOptions) -> Result<u8> {
     output::line(recorded.report.end.ledger)?;
     if !once {
         output::note(say!(
-            "The simulated camera goes on at {url}; Ctrl-C ends it.",
-            "La cámara simulada sigue en {url}; Ctrl-C la termina."
+            "The simulated camera goes on at {url}.",
+            "La cámara simulada sigue en {url}."
         ));
+        let running = show(&shown)?;
+        let addr = running.addr;
+        output::line(say!(
+            "Dashboard and API: http://{addr}/ (Ctrl-C ends it)",
+            "Tablero y API: http://{addr}/ (se termina con Ctrl-C)"
+        ))?;
         recorded.signals.next().await;
+        running.stop().await;
     }
     camera.stop().await;
     drop(database);
     Ok(0)
+}
+
+/// Where the dashboard is shown; a free port when this one is taken.
+const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Shows the recorded days, as `celaje serve --read-only` would.
+fn show(settings: &Settings) -> Result<Running> {
+    let operator = Arc::new(Bystander::start(&settings.db)?);
+    let any = SocketAddr::new(DASHBOARD.ip(), 0);
+    let shown = web::start(
+        WebOptions::new(DASHBOARD, settings),
+        Arc::clone(&operator) as _,
+    );
+    shown.or_else(|_| web::start(WebOptions::new(any, settings), operator))
 }
 
 /// The simulated camera draws on the cores that also judge: it is asked for no more pictures at a

@@ -6,13 +6,14 @@ pub mod db;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
-mod notices;
+pub(crate) mod notices;
 mod ordered;
 pub mod output;
 pub mod predict;
 pub mod progress;
 pub mod runtime;
 pub mod serve;
+pub mod service;
 pub mod signals;
 pub mod simulate;
 pub mod status;
@@ -65,6 +66,7 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
         Command::Predict(args) => predict(args, config),
         Command::Evaluate(args) => evaluate(args, config),
         Command::Serve(args) => serve::run(args, config).await,
+        Command::Service(args) => service::run(args.action, config),
         Command::Simulate(args) => simulate::run(simulate_options(&args, config)?).await,
         Command::Demo(args) => {
             let settings = settle(args.inference.layer(), config)?;

@@ -13,7 +13,7 @@ use crate::store::{Adopted, CutOff, LeftBehind};
 use crate::text::{Lang, Text};
 
 /// What became of the replaced system's rows.
-pub(super) fn adopted_text(adopted: &Adopted) -> Text {
+pub(crate) fn adopted_text(adopted: &Adopted) -> Text {
     let Adopted {
         rows,
         placed,
@@ -30,7 +30,7 @@ pub(super) fn adopted_text(adopted: &Adopted) -> Text {
 }
 
 /// What a run that was killed had done.
-pub(super) fn cut_off_text(cut_off: &CutOff) -> Text {
+pub(crate) fn cut_off_text(cut_off: &CutOff) -> Text {
     let CutOff {
         from,
         to,

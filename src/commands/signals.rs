@@ -64,6 +64,34 @@ impl Signals {
     }
 }
 
+/// Hears of SIGHUP, which asks the program to read its settings anew.
+pub struct Reloads {
+    #[cfg(unix)]
+    heard: Option<unix::Signal>,
+}
+
+impl Reloads {
+    /// Listens from now on; the signal then no longer ends the program. To be called inside a tokio
+    /// runtime.
+    pub fn listen() -> Self {
+        Self {
+            #[cfg(unix)]
+            heard: unix::signal(SignalKind::hangup()).ok(),
+        }
+    }
+
+    /// Waits for the next one, for ever where there are none.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(hangup) = &mut self.heard
+            && hangup.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
 impl Signals {
     /// Waits for `work`. The first signal calls `drain`, once, and is given; a later Ctrl-C ends the
     /// program at once.

@@ -13,4 +13,5 @@ pub mod restarts;
 pub mod retry;
 pub mod run;
 pub mod slot;
+pub mod ticks;
 pub mod window;

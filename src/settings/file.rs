@@ -11,6 +11,7 @@ use crate::model::source::Model;
 use crate::pipeline::slot::{Minutes, Zone};
 use crate::say;
 use crate::settings::Layer;
+use crate::settings::span::Span;
 use crate::station::region::{BadMask, Margins, Mask, Region};
 use crate::station::{LayoutChoice, Station};
 
@@ -34,6 +35,8 @@ struct RawFile<S> {
     station: S,
     db: Option<PathBuf>,
     model: Option<PathBuf>,
+    shadow_model: Option<PathBuf>,
+    catch_up: Option<Span>,
     ort_lib: Option<PathBuf>,
     engine: Option<EngineChoice>,
     device: Option<Device>,
@@ -53,6 +56,8 @@ impl<S: serde::de::DeserializeOwned + Default + IntoIterator<Item = RawStation>>
         let layer = Layer {
             db: raw.db,
             model: raw.model,
+            shadow_model: raw.shadow_model,
+            catch_up: raw.catch_up,
             ort_lib: raw.ort_lib,
             engine: raw.engine,
             device: raw.device,
@@ -168,7 +173,9 @@ impl FileSettings {
         })?;
         // A bundled model is named, not placed.
         let model = layer.model.as_mut().filter(|name| !Model::is_bundled(name));
-        for path in [layer.db.as_mut(), model, layer.ort_lib.as_mut()]
+        let shadow = layer.shadow_model.as_mut();
+        let shadow = shadow.filter(|name| !Model::is_bundled(name));
+        for path in [layer.db.as_mut(), model, shadow, layer.ort_lib.as_mut()]
             .into_iter()
             .flatten()
         {

@@ -6,6 +6,7 @@
 //! the commands that have no `--ort-lib`; nothing else of the program reads it.
 
 pub mod file;
+pub mod span;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::model::backend::USUAL_BATCH;
 use crate::model::choose::{Device, EngineChoice};
 use crate::say;
 use crate::settings::file::FileSettings;
+use crate::settings::span::Span;
 use crate::station::{LayoutChoice, Station};
 
 /// Requests in flight that can be asked for.
@@ -54,6 +56,10 @@ pub struct Layer {
     pub db: Option<PathBuf>,
     /// ONNX file; the bundled model when none is named.
     pub model: Option<PathBuf>,
+    /// A second model that judges beside it.
+    pub shadow_model: Option<PathBuf>,
+    /// How far back an always-on program fills what is missing.
+    pub catch_up: Option<Span>,
     /// ONNX Runtime's shared library.
     pub ort_lib: Option<PathBuf>,
     /// Inference engine.
@@ -87,6 +93,8 @@ impl Layer {
             layout: self.layout.or(below.layout),
             db: self.db.or(below.db),
             model: self.model.or(below.model),
+            shadow_model: self.shadow_model.or(below.shadow_model),
+            catch_up: self.catch_up.or(below.catch_up),
             ort_lib: self.ort_lib.or(below.ort_lib),
             engine: self.engine.or(below.engine),
             device: self.device.or(below.device),
@@ -121,16 +129,25 @@ impl Layer {
 pub struct Settings {
     /// The station to work for.
     pub station: Station,
+    /// The stations that an always-on program works for: the one that was asked for, or all of the
+    /// file; never none.
+    pub stations: Vec<Station>,
     /// Database file.
     pub db: PathBuf,
     /// ONNX file; none for the bundled model.
     pub model: Option<PathBuf>,
+    /// A second model that judges beside it.
+    pub shadow_model: Option<PathBuf>,
+    /// How far back an always-on program fills what is missing.
+    pub catch_up: Span,
     /// ONNX Runtime's shared library, when one was named.
     pub ort_lib: Option<PathBuf>,
     /// Inference engine.
     pub engine: EngineChoice,
     /// Where it runs.
     pub device: Device,
+    /// Whether an address or a layout was given for one station.
+    pub place_given: bool,
     /// Sizes and bounds; those of the inference are replaced by what suits engine and machine,
     /// unless they were asked for.
     pub tuning: Tuning,
@@ -161,13 +178,23 @@ impl Settings {
     pub fn settle(flags: Layer, file: FileSettings) -> Result<Self> {
         let (file_layer, stations) = file.into_parts();
         let layer = flags.over(file_layer);
+        let all = match layer.station {
+            None => stations.clone(),
+            Some(_) => Vec::new(),
+        };
         let mut station = pick_station(stations, layer.station.as_deref())?;
+        let place_given = layer.url_base.is_some() || layer.layout.is_some();
         if let Some(base) = layer.url_base {
             station.url_base = base;
         }
         if let Some(layout) = layer.layout {
             station.layout = layout;
         }
+        // An address or a layout that was given is meant for the one station.
+        let stations = match all.len() {
+            0 | 1 => vec![station.clone()],
+            _ => all,
+        };
         let device = layer.device.unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut http = HttpLimits::default();
@@ -209,11 +236,15 @@ impl Settings {
         };
         Ok(Self {
             station,
+            stations,
             db: layer.db.unwrap_or_else(|| PathBuf::from(DEFAULT_DB)),
             model: layer.model,
+            shadow_model: layer.shadow_model,
+            catch_up: layer.catch_up.unwrap_or_default(),
             ort_lib: layer.ort_lib,
             engine: layer.engine.unwrap_or_default(),
             device,
+            place_given,
             tuning,
             batch_given: layer.batch.is_some(),
             sessions_given: layer.threads.is_some() || layer.session_threads.is_some(),

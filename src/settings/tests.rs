@@ -56,6 +56,8 @@ fn everything(place: &str, n: usize) -> Layer {
         layout: Some(LayoutChoice::Year),
         db: Some(format!("{place}.db").into()),
         model: Some(format!("{place}.onnx").into()),
+        shadow_model: Some(format!("{place}-next.onnx").into()),
+        catch_up: Some(format!("{n}h").parse().unwrap()),
         ort_lib: Some(format!("{place}.so").into()),
         engine: Some(EngineChoice::Rten),
         device: Some(Device::Cpu),
@@ -90,6 +92,9 @@ fn flags_are_stronger_than_all_else() {
     assert_eq!(settings.station.layout, LayoutChoice::Year);
     assert_eq!(settings.db, Path::new("flag.db"));
     assert_eq!(settings.model.as_deref(), Some(Path::new("flag.onnx")));
+    let shadow = settings.shadow_model.as_deref();
+    assert_eq!(shadow, Some(Path::new("flag-next.onnx")));
+    assert_eq!(settings.catch_up.to_string(), "11h");
     assert_eq!(settings.ort_lib.as_deref(), Some(Path::new("flag.so")));
     assert_eq!(settings.engine, EngineChoice::Rten);
     assert_eq!(settings.device, Device::Cpu);

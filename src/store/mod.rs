@@ -6,6 +6,7 @@
 //! | `observations` | one reading a slot |
 //! | `misses` | slots that were asked for and have no reading; a slot is in one of the two at most |
 //! | `runs` | what the program was asked to do, and what came of it |
+//! | `shadow_observations` | what a second model says of the same pictures |
 //! | `year_layouts` | where a server kept a year's pictures |
 //! | `legacy_rows` | rows of the replaced system that are no reading |
 //! | `registro_historico` (a view) | the home station's readings and `legacy_rows`, as the replaced system's table showed them |
@@ -26,11 +27,14 @@ pub mod reader;
 pub mod rows;
 mod runs;
 mod schema;
+mod shadow;
+mod shared;
 mod takeover;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use diesel::dsl::sql;
@@ -46,7 +50,9 @@ use crate::store::schema::stations;
 pub use commit::{CommitMode, Committed};
 pub use connection::FileState;
 pub use queries::{KnownMiss, Reading, Summary};
-pub use runs::{Asked, CutOff, RunCounts, RunEnd, RunId, RunStart};
+pub use runs::{Asked, CutOff, RunCounts, RunEnd, RunId, RunKind, RunStart};
+pub use shadow::{Agreement, ShadowReading};
+pub use shared::SharedDatabase;
 pub use takeover::{Adopted, LeftBehind};
 pub use upkeep::{Backup, Finding, MissRow, Sizes};
 
@@ -59,8 +65,8 @@ pub struct Database {
     connection: SqliteConnection,
     path: PathBuf,
     station: String,
-    /// What misses are told of: what the run asks that began last.
-    asked: Asked,
+    /// What misses are told of, by station: what the run asks that began last.
+    asked: BTreeMap<String, Asked>,
     lock: Option<WriterLock>,
 }
 
@@ -130,7 +136,7 @@ impl Database {
             connection,
             path: path.to_owned(),
             station: station.id.clone(),
-            asked: Asked::default(),
+            asked: BTreeMap::new(),
             lock: None,
         })
     }
@@ -165,6 +171,21 @@ impl Database {
                 .map_err(|error| lock::refusal(&error))
         };
         check().map_err(|fault: Fault| fault.at(path))
+    }
+
+    /// Writes a further station of the file as it is described now.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn add_station(&mut self, station: &Station) -> Result<(), StoreError> {
+        register_station(&mut self.connection, station).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// From now on the database is seen from this station, which is one of the file's.
+    pub(crate) fn look_from(&mut self, station: &str) {
+        if self.station != station {
+            station.clone_into(&mut self.station);
+        }
     }
 
     /// The file.
@@ -240,7 +261,7 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
         connection,
         path: path.to_owned(),
         station: station.id.clone(),
-        asked: Asked::default(),
+        asked: BTreeMap::new(),
         lock: Some(lock),
     };
     Ok(Opened {

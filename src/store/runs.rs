@@ -1,6 +1,6 @@
 //! What the program did: one row for each time it was asked to fill a range.
 
-use chrono::Utc;
+use chrono::{NaiveDateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -19,6 +19,13 @@ use crate::store::schema::runs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RunId(pub(super) i64);
 
+impl RunId {
+    /// The number that it has in the table.
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+}
+
 /// What a run asks for pictures: its misses say nothing about any other source or layout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
@@ -28,9 +35,34 @@ pub struct Asked {
     pub layout: LayoutChoice,
 }
 
+/// What a run is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RunKind {
+    /// A range that somebody asked for.
+    #[default]
+    Backfill,
+    /// The slots of a station as they come, in one life of the process; its range grows.
+    Live,
+    /// What the process found missing.
+    CatchUp,
+}
+
+impl RunKind {
+    /// The name under which it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Backfill => "backfill",
+            Self::Live => "live",
+            Self::CatchUp => "catch-up",
+        }
+    }
+}
+
 /// What is known when a run begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunStart {
+    /// What it is for.
+    pub kind: RunKind,
     /// What it was asked to fill.
     pub range: SlotRange,
     /// What it asks.
@@ -79,18 +111,24 @@ impl RunEnd {
 }
 
 impl Database {
+    /// From now on the station's misses are told of what is `asked`.
+    pub(crate) fn asks(&mut self, asked: &Asked) {
+        self.asked.insert(self.station.clone(), asked.clone());
+    }
+
     /// Writes that a run begins; its status is `running`.
     ///
     /// # Errors
     /// When SQLite fails.
     pub fn begin_run(&mut self, start: &RunStart) -> Result<RunId, StoreError> {
-        self.asked = start.asked.clone();
-        let station = self.station.as_str();
+        let station = self.station.clone();
+        self.asked.insert(station.clone(), start.asked.clone());
         self.connection
             .immediate_transaction(|connection| {
                 diesel::insert_into(runs::table)
                     .values((
-                        runs::station.eq(station),
+                        runs::station.eq(&station),
+                        runs::kind.eq(start.kind.as_str()),
                         runs::range_from.eq(slot_text(start.range.from())),
                         runs::range_to.eq(slot_text(start.range.to())),
                         runs::started_at.eq(timestamp(Utc::now())),
@@ -119,8 +157,25 @@ impl Database {
             .map_err(|error| Fault::from(error).at(&self.path))
     }
 
+    /// Sets a live run's counts, and the slot that its range has grown to.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn extend_run(
+        &mut self,
+        run: RunId,
+        to: NaiveDateTime,
+        counts: &RunCounts,
+    ) -> Result<(), StoreError> {
+        diesel::update(runs::table.find(run.0))
+            .set((changes(counts), runs::range_to.eq(slot_text(to))))
+            .execute(&mut self.connection)
+            .map(drop)
+            .map_err(|error| Fault::from(error).at(&self.path))
+    }
+
     /// Holds the `ledger` of a run over `slots`, those of `range`, against what is stored and what
-    /// the run's transactions counted.
+    /// the run's transactions counted; they had counted `before` new rows when the slots were begun.
     ///
     /// # Errors
     /// When SQLite fails. What does not agree is the answer.
@@ -130,6 +185,7 @@ impl Database {
         range: SlotRange,
         slots: Slots,
         ledger: &Ledger,
+        before: u64,
     ) -> Result<Result<(), Imbalance>, StoreError> {
         let (stored, missed) = (self.stored_slots(range)?, self.missed_slots(range)?);
         let committed: i64 = runs::table
@@ -137,11 +193,12 @@ impl Database {
             .select(runs::new)
             .first(&mut self.connection)
             .map_err(|error| Fault::from(error).at(&self.path))?;
-        let committed = u64::try_from(committed).unwrap_or(0);
+        let committed = u64::try_from(committed).unwrap_or(0).saturating_sub(before);
         Ok(Audit::of(slots, &stored, &missed).check(ledger, committed))
     }
 
-    /// Writes that a run ended, how, and with which counts.
+    /// Writes that a run ended, how, and with which counts; those of new rows stay as
+    /// [`commit`](Self::commit) counted them.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -151,9 +208,18 @@ impl Database {
         counts: &RunCounts,
         end: RunEnd,
     ) -> Result<(), StoreError> {
+        // Not what is new: the transactions have counted that, also where a credit was lost.
+        let Counts {
+            total,
+            duplicates,
+            missed,
+            ..
+        } = changes(counts);
         diesel::update(runs::table.find(run.0))
             .set((
-                changes(counts),
+                runs::total.eq(total),
+                runs::duplicates.eq(duplicates),
+                runs::missed.eq(missed),
                 runs::status.eq(end.as_str()),
                 runs::finished_at.eq(timestamp(Utc::now())),
             ))
@@ -183,12 +249,12 @@ fn changes(counts: &RunCounts) -> Counts {
     }
 }
 
-/// Adds what a commit did to its run; `again` of its slots had a miss of this very run before.
+/// Adds what a commit did to its run; `missed_before` of its slots had a miss of this very run.
 pub(super) fn add(
     connection: &mut SqliteConnection,
     run: RunId,
     done: &[Committed],
-    again: i64,
+    missed_before: i64,
 ) -> Result<(), Fault> {
     let count =
         |wanted: &[Committed]| done.iter().filter(|one| wanted.contains(one)).count() as i64;
@@ -197,7 +263,7 @@ pub(super) fn add(
             runs::new.eq(runs::new + count(&[Committed::New])),
             runs::duplicates
                 .eq(runs::duplicates + count(&[Committed::Duplicate, Committed::Replaced])),
-            runs::missed.eq(runs::missed + count(&[Committed::Missed]) - again),
+            runs::missed.eq(runs::missed + count(&[Committed::Missed]) - missed_before),
         ))
         .execute(connection)?;
     Ok(())

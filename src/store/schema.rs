@@ -29,6 +29,20 @@ diesel::table! {
         version -> Text,
         engine -> Text,
         model -> Text,
+        kind -> Text,
+    }
+}
+
+diesel::table! {
+    shadow_observations (station, slot_local, model) {
+        station -> Text,
+        slot_local -> Text,
+        model -> Text,
+        model_sha256 -> Text,
+        okta -> Integer,
+        cloud_fraction -> Nullable<Double>,
+        confidence -> Nullable<Double>,
+        created_at -> Text,
     }
 }
 

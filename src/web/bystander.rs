@@ -120,13 +120,17 @@ impl Looker {
         let version = reader.data_version()?;
         let rowid = reader.last_rowid()?;
         let tried = timestamp(Utc::now());
+        let known = reader.missed_since(&tried, MOST)?;
         let runs = reader.runs(None, None, RUNS)?;
         Ok(Self {
             reader,
             version,
             rowid,
             tried,
-            known: VecDeque::new(),
+            known: known
+                .into_iter()
+                .map(|(station, item)| (station, item.slot))
+                .collect(),
             runs: runs.into_iter().map(|run| (run.id, run)).collect(),
         })
     }
@@ -199,6 +203,7 @@ impl Operator for Bystander {
             engine: None,
             model: None,
             shadow_model: None,
+            shadow: None,
             stations: Vec::new(),
             jobs: Vec::new(),
             actors: Vec::new(),

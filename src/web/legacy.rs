@@ -90,9 +90,9 @@ async fn history(
     }
     stream::answer(&state.pool, tagged.ok(), 0, move |reader, skip: usize| {
         let mut rows = if skip == 0 {
-            Rows::begin::<LegacyRow>(Format::Json, "[")
+            Rows::<LegacyRow>::begin(Format::Json, "[")
         } else {
-            Rows::go_on(Format::Json)
+            Rows::<LegacyRow>::go_on(Format::Json)
         };
         let read = reader.legacy_rows(&from, &before, skip, PART)?;
         read.iter().for_each(|row| rows.push(row));

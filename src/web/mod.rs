@@ -88,7 +88,7 @@ impl WebOptions {
             listen,
             hosts: Vec::new(),
             db: settings.db.clone(),
-            stations: vec![Arc::new(settings.station.clone())],
+            stations: settings.stations.iter().cloned().map(Arc::new).collect(),
             http: settings.tuning.http.clone(),
             judge: Judge::new(settings.clone()),
             token: None,
@@ -114,6 +114,8 @@ pub struct WebState {
     pub judge: Arc<Judge>,
     /// What those bear who may tell the program what to do.
     pub token: Option<Token>,
+    /// Strips of the keograms that were looked at lately.
+    pub strips: Arc<dashboard::keogram::Shelf>,
 }
 
 impl WebState {
@@ -157,6 +159,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         hosts: Hosts::new(wanted, &options.hosts),
         judge: options.judge,
         token: options.token,
+        strips: Arc::default(),
     });
     let cannot_listen = |e: std::io::Error| {
         Failure::environment(say!(

@@ -111,6 +111,8 @@ pub struct ProgramState {
     pub model: Option<String>,
     /// The model that judges beside it.
     pub shadow_model: Option<String>,
+    /// How that one fares.
+    pub shadow: Option<ShadowState>,
     /// The stations that it works for.
     pub stations: Vec<StationState>,
     /// Backfills, of this process, that wait, run or ended lately; the oldest first.
@@ -122,6 +124,29 @@ pub struct ProgramState {
     /// Pictures since the program was started, by what came of them: `new`, `duplicate`, or the
     /// reason of a miss.
     pub pictures: BTreeMap<String, u64>,
+}
+
+/// How a second model fares beside the first.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShadowState {
+    /// Name and version.
+    pub model: String,
+    /// Pictures that it judged since it was started.
+    pub judged: u64,
+    /// Pictures that it had no time for.
+    pub skipped: u64,
+    /// Pictures that it failed on.
+    pub failed: u64,
+    /// What it failed of last.
+    pub last_error: Option<String>,
+    /// Slots in which both models see the sky, of all times.
+    pub compared: u64,
+    /// The share of these with the same okta, 0 to 1.
+    pub exact: Option<f64>,
+    /// The share of these at most one okta apart.
+    pub within_one: Option<f64>,
+    /// Mean of shadow less record, oktas.
+    pub bias: Option<f64>,
 }
 
 /// How it stands with a station.

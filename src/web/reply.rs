@@ -1,10 +1,11 @@
 //! Answers: in which form, whether they have changed, and rows as they are written.
 
+use std::marker::PhantomData;
+
 use actix_web::http::header::{self, EntityTag, IfNoneMatch};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
-use crate::say;
 use crate::store::reader::{Bucket, LegacyRow, MissItem, ObservationItem, RunItem};
 use crate::web::problem::Problem;
 
@@ -195,6 +196,7 @@ impl Row for RunItem {
         "version",
         "engine",
         "model",
+        "kind",
     ];
 
     fn fields(&self, field: &mut dyn FnMut(&str)) {
@@ -212,6 +214,7 @@ impl Row for RunItem {
         field(&self.version);
         field(&self.engine);
         field(&self.model);
+        field(&self.kind);
     }
 }
 
@@ -222,16 +225,17 @@ impl Row for LegacyRow {
 }
 
 /// Rows as they are written, one after the other, straight into the bytes of the answer.
-pub struct Rows {
+pub struct Rows<T> {
     format: Format,
     bytes: Vec<u8>,
     first: bool,
+    of: PhantomData<fn(&T)>,
 }
 
-impl Rows {
+impl<T: Row> Rows<T> {
     /// Begins with what stands before the first row: `head` in JSON (up to the `[`), the names of the
     /// columns in CSV.
-    pub fn begin<T: Row>(format: Format, head: &str) -> Self {
+    pub fn begin(format: Format, head: &str) -> Self {
         let mut bytes = Vec::with_capacity(64 * 1024);
         match format {
             Format::Json => bytes.extend_from_slice(head.as_bytes()),
@@ -245,6 +249,7 @@ impl Rows {
             format,
             bytes,
             first: true,
+            of: PhantomData,
         }
     }
 
@@ -254,11 +259,12 @@ impl Rows {
             format,
             bytes: Vec::with_capacity(64 * 1024),
             first: false,
+            of: PhantomData,
         }
     }
 
     /// Writes a row.
-    pub fn push<T: Row>(&mut self, row: &T) {
+    pub fn push(&mut self, row: &T) {
         match self.format {
             Format::Json => {
                 if !self.first {
@@ -284,6 +290,25 @@ impl Rows {
             }
         }
         self.first = false;
+    }
+
+    /// Writes a row with what is told beside it under `name`; CSV has no place for that.
+    pub fn push_with(&mut self, row: &T, name: &str, beside: &[impl Serialize]) {
+        self.push(row);
+        if beside.is_empty() || self.format == Format::Csv {
+            return;
+        }
+        // Before the brace (and the line's end) that the row ends with.
+        let end = match self.format {
+            Format::Lines => "}\n",
+            _ => "}",
+        };
+        self.bytes.truncate(self.bytes.len() - end.len());
+        self.bytes.extend_from_slice(b",\"");
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b"\":");
+        let _ = serde_json::to_writer(&mut self.bytes, beside);
+        self.bytes.extend_from_slice(end.as_bytes());
     }
 
     /// The bytes so far.
@@ -377,17 +402,6 @@ pub fn live<T: Serialize>(value: &T) -> Result<HttpResponse, Problem> {
         .content_type("application/json")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(body))
-}
-
-/// A list of another form than there is.
-pub fn json_only(format: Format) -> Result<(), Problem> {
-    if format == Format::Json {
-        return Ok(());
-    }
-    Err(Problem::new(
-        actix_web::http::StatusCode::NOT_ACCEPTABLE,
-        say!("this is told as JSON only", "esto solo se da como JSON"),
-    ))
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Long lists, told a few thousand rows at a time.
 //!
 //! Each part is a question of its own that begins behind the last row of the part before. So an
-//! answer of any length needs the memory of one part, and no slow reader keeps a transaction open.
+//! answer of any length needs the memory of two parts, and no slow reader keeps a transaction open.
 
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::stream;
+use tokio::task::JoinHandle;
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
@@ -46,21 +47,31 @@ where
         return Ok(response.body(part.bytes));
     }
     let pool = Arc::clone(pool);
-    let parts = stream::try_unfold(Some(Next::Ready(part)), move |next| {
+    // The next part is read while the one before is sent.
+    let ahead = move |part: &mut Part<S>| {
+        let place = part.next.take()?;
         let (pool, read) = (Arc::clone(&pool), Arc::clone(&read));
+        Some(tokio::spawn(async move {
+            pool.ask(move |reader| read(reader, place)).await
+        }))
+    };
+    let parts = stream::try_unfold(Turn::Ready(part), move |turn| {
+        let ahead = ahead.clone();
         async move {
-            let part = match next {
-                None => return Ok(None),
-                Some(Next::Ready(part)) => part,
-                Some(Next::From(place)) => pool.ask(move |reader| read(reader, place)).await?,
+            let mut part = match turn {
+                Turn::Over => return Ok(None),
+                Turn::Ready(part) => part,
+                Turn::Coming(part) => part.await.map_err(|_| Problem::internal())??,
             };
-            Ok::<_, Problem>(Some((Bytes::from(part.bytes), part.next.map(Next::From))))
+            let turn = ahead(&mut part).map_or(Turn::Over, Turn::Coming);
+            Ok::<_, Problem>(Some((Bytes::from(part.bytes), turn)))
         }
     });
     Ok(response.streaming(Box::pin(parts)))
 }
 
-enum Next<S> {
+enum Turn<S> {
     Ready(Part<S>),
-    From(S),
+    Coming(JoinHandle<Result<Part<S>, Problem>>),
+    Over,
 }

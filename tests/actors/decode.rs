@@ -40,6 +40,7 @@ impl Scene {
             region: Region::whole(),
             limits: Limits::default(),
             cores: None,
+            shadow: None,
             inference: inference.recipient(),
             store: store.recipient(),
             guard: Guard::alone(Part::Decode),

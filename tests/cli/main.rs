@@ -24,6 +24,7 @@ mod settings;
 #[cfg(unix)]
 mod signals;
 mod simulate;
+mod status;
 mod storage;
 mod takeover;
 mod twins;

@@ -371,3 +371,54 @@ async fn bad_queries_say_which_parameter_and_why_in_the_clients_language() {
     let (named, _) = site.get("/api/v1/stations/other/latest").await.problem(404);
     assert_eq!(named.as_deref(), Some("station"));
 }
+
+#[actix::test]
+async fn a_second_models_readings_are_told_beside() {
+    use celaje::pipeline::slot::Slot;
+    use celaje::sky::cover::Cover;
+    use celaje::store::ShadowReading;
+
+    let site = Site::new();
+    let mut database = site.database();
+    for (slot, model) in [
+        ("2024-01-01T00:02", "other 1"),
+        ("2024-01-01T00:22", "other 1"),
+        ("2024-01-01T00:22", "other 2"),
+        // The record has a miss here.
+        ("2024-01-01T12:02", "other 1"),
+    ] {
+        let reading = ShadowReading {
+            slot: Slot::at(at(slot), site.station.zone).unwrap(),
+            model: model.to_owned(),
+            model_sha256: "1".repeat(64),
+            cover: Cover::from_code(5).unwrap(),
+            cloud_fraction: Some(0.6),
+            confidence: None,
+        };
+        database.keep_shadow(&reading).unwrap();
+    }
+    let body = site
+        .get(&format!("{OBSERVATIONS}?to=2024-01-01"))
+        .await
+        .json();
+    let told: Vec<_> = items(&body)
+        .iter()
+        .filter_map(|item| Some((item["slot"].as_str()?, item["shadow"].as_array()?)))
+        .map(|(slot, shadow)| (slot, shadow.len(), shadow[0]["okta"].as_i64().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [("2024-01-01T00:02", 1, 5), ("2024-01-01T00:22", 2, 5)]
+    );
+    let lines = site.get(&format!("{OBSERVATIONS}.jsonl?limit=2")).await;
+    let lines: Vec<Value> = lines
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        lines[0]["shadow"],
+        json!([{"model": "other 1", "okta": 5, "cloud_fraction": 0.6, "confidence": null}])
+    );
+    assert_eq!(lines[1].get("shadow"), None);
+}

@@ -45,8 +45,11 @@ async fn what_is_answered_has_the_members_that_are_described() {
     let site = Site::new();
     let description = site.get("/api/openapi.json").await.json();
     let members = |schema: &str| {
-        let schema = &description["components"]["schemas"][schema]["properties"];
-        let mut names: Vec<_> = schema.as_object().unwrap().keys().cloned().collect();
+        let schema = &description["components"]["schemas"][schema]["required"];
+        let names = schema.as_array().unwrap().iter();
+        let mut names: Vec<_> = names
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect();
         names.sort_unstable();
         names
     };

@@ -70,6 +70,7 @@ impl Operator for Pretender {
             engine: Some("fake".to_owned()),
             model: Some("a \"model\"".to_owned()),
             shadow_model: None,
+            shadow: None,
             stations: Vec::new(),
             jobs: vec![JobState {
                 job: JobId(7),
@@ -161,6 +162,7 @@ pub fn begin(database: &mut Database, range: SlotRange) -> RunId {
     let start = RunStart {
         range,
         asked: Asked::default(),
+        kind: celaje::store::RunKind::Backfill,
         version: "1".to_owned(),
         engine: "fake".to_owned(),
         model: "model 1".to_owned(),

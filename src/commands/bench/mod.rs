@@ -162,9 +162,11 @@ async fn measure(options: BenchOptions) -> Result<Report> {
         source: Source::Http(base.clone()),
         model: Arc::clone(&model),
         engine: Arc::clone(&engine),
-        database,
+        database: database.into(),
         tuning: tuning.clone(),
         policy: RunPolicy::default(),
+        shadow: None,
+        flow: Arc::default(),
     })?;
     let subject = Subject {
         cores: cores(),

@@ -25,7 +25,7 @@ use crate::pipeline::slot::{Slot, SlotRange};
 use crate::say;
 use crate::station::region::Region;
 use crate::station::{LayoutChoice, Station};
-use crate::store::{Asked, CommitMode, Database, RunStart};
+use crate::store::{Asked, CommitMode, Database, RunKind, RunStart};
 use crate::usage::Usage;
 
 /// How long inference is measured.
@@ -199,6 +199,7 @@ pub fn store(
     };
     let range = SlotRange::new(first.local(), last.local()).map_err(|error| broken(&error))?;
     let run = database.begin_run(&RunStart {
+        kind: RunKind::Backfill,
         range,
         asked: Asked::default(),
         version: crate::commands::version::short().to_owned(),

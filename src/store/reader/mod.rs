@@ -8,6 +8,7 @@ mod climatology;
 mod items;
 mod legacy;
 mod listings;
+mod operations;
 mod runs;
 
 use std::path::{Path, PathBuf};
@@ -21,9 +22,10 @@ use crate::store::error::{Fault, StoreError};
 
 pub use aggregate::{Bucket, Width};
 pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
-pub use items::{MissItem, NewObservation, ObservationItem, Wanted, WantedQuality};
+pub use items::{MissItem, NewObservation, ObservationItem, ShadowItem, Wanted, WantedQuality};
 pub use legacy::LegacyRow;
 pub use listings::StationItem;
+pub use operations::ModelCount;
 pub use runs::{ReasonCount, RunItem};
 
 /// A connection that reads.

@@ -42,6 +42,8 @@ pub struct RunItem {
     pub engine: String,
     /// Name and version.
     pub model: String,
+    /// `backfill`, `live`, `catch-up`.
+    pub kind: String,
 }
 
 /// Misses of one reason.

@@ -24,7 +24,7 @@ use crate::sky::cover::Cover;
 use crate::sky::quality::{Flag, Quality};
 use crate::sky::sun::DayPhase;
 use crate::station::{LayoutChoice, Station};
-use crate::store::{Asked, Database, RunId, RunStart};
+use crate::store::{Asked, Database, RunId, RunKind, RunStart};
 
 /// What the replaced system makes.
 const REPLACED: &str = "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY, \
@@ -185,6 +185,7 @@ fn asked() -> Asked {
 fn begin(database: &mut Database) -> RunId {
     database
         .begin_run(&RunStart {
+            kind: RunKind::Backfill,
             range: SlotRange::new(nth(0), nth(143)).unwrap(),
             asked: asked(),
             version: "0.1.0".to_owned(),

@@ -2,6 +2,7 @@
 
 mod backfills;
 mod climatology;
+mod list;
 mod misses;
 mod observations;
 mod pictures;

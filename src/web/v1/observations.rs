@@ -6,13 +6,14 @@ use chrono::NaiveDateTime;
 use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::station::Station;
-use crate::store::reader::{Bucket, ObservationItem, Wanted, Width};
+use crate::store::reader::{Bucket, Wanted, Width};
 use crate::store::rows::{parse_slot, slot_text};
 use crate::web::WebState;
 use crate::web::problem::Problem;
 use crate::web::query::{self, By, ObservationsQuery, Range, resumed};
 use crate::web::reply::{Format, Rows, Tagged};
-use crate::web::stream::{self, PART, Part};
+use crate::web::stream::PART;
+use crate::web::v1::list::{List, Told, tail};
 use crate::web::v1::stations;
 
 /// `/api/v1/stations/{station}/observations`.
@@ -58,21 +59,6 @@ fn head(station: &str, by: By, range: Range) -> String {
     )
 }
 
-/// What stands behind it.
-pub(super) fn tail(next: Option<&str>) -> String {
-    match next {
-        None => "],\"next\":null}".to_owned(),
-        Some(next) => format!("],\"next\":\"{next}\"}}"),
-    }
-}
-
-/// Where a list of readings goes on.
-struct Place {
-    from: NaiveDateTime,
-    left: usize,
-    begun: bool,
-}
-
 async fn raw(
     state: &WebState,
     tagged: &Tagged,
@@ -81,57 +67,41 @@ async fn raw(
     limit: usize,
     head: String,
 ) -> Result<HttpResponse, Problem> {
-    let first = Place {
+    let list = List {
         from: wanted.from,
-        left: limit,
-        begun: false,
+        to: wanted.to,
+        limit,
+        format,
+        head,
     };
-    stream::answer(
-        &state.pool,
-        tagged.ok(),
-        first,
-        move |reader, place: Place| {
-            let mut rows = if place.begun {
-                Rows::go_on(format)
-            } else {
-                Rows::begin::<ObservationItem>(format, &head)
-            };
-            let wanted = Wanted {
-                from: place.from,
-                ..wanted.clone()
-            };
-            let most = place.left.min(PART);
-            let (mut told, mut last, mut more) = (0, String::new(), false);
-            // One more than is told, to know whether there is more.
-            if wanted.from <= wanted.to {
-                reader.observations(&wanted, most + 1, |item| {
-                    if told == most {
-                        more = true;
-                        return;
-                    }
-                    told += 1;
-                    rows.push(&item);
-                    last = item.slot;
-                })?;
-            }
-            let left = place.left - told;
-            let go_on = (more && left > 0).then(|| parse_slot(&last)).flatten();
-            Ok(match go_on {
-                Some(slot) => Part {
-                    bytes: rows.into_bytes(),
-                    next: Some(Place {
-                        from: resumed(wanted.from, Some(slot)),
-                        left,
-                        begun: true,
-                    }),
-                },
-                None => Part {
-                    bytes: rows.end(&tail(more.then_some(last.as_str()))),
-                    next: None,
-                },
-            })
-        },
-    )
+    list.answer(&state.pool, tagged, move |reader, from, most, rows| {
+        let wanted = Wanted {
+            from,
+            ..wanted.clone()
+        };
+        let mut items = Vec::with_capacity(most.min(PART) + 1);
+        reader.observations(&wanted, most + 1, |item| items.push(item))?;
+        let more = items.len() > most;
+        items.truncate(most);
+        let (Some(first), Some(last)) = (items.first(), items.last()) else {
+            return Ok(Told::default());
+        };
+        let shadows = reader.shadows(&wanted.station, &first.slot, &last.slot)?;
+        let mut beside = shadows.as_slice();
+        for item in &items {
+            let before = beside.partition_point(|shadow| shadow.slot < item.slot);
+            let (_, rest) = beside.split_at(before);
+            let own = rest.partition_point(|shadow| shadow.slot == item.slot);
+            let (own, rest) = rest.split_at(own);
+            rows.push_with(item, "shadow", own);
+            beside = rest;
+        }
+        Ok(Told {
+            n: items.len(),
+            last: Some(last.slot.clone()),
+            more,
+        })
+    })
     .await
 }
 
@@ -165,7 +135,7 @@ async fn summed(
     };
     let more = buckets.len() > limit;
     buckets.truncate(limit);
-    let mut rows = Rows::begin::<Bucket>(format, head);
+    let mut rows = Rows::<Bucket>::begin(format, head);
     buckets.iter().for_each(|bucket| rows.push(bucket));
     let last = buckets.last().map(|bucket| bucket.from.as_str());
     Ok(tagged.ok().body(rows.end(&tail(last.filter(|_| more)))))

@@ -51,7 +51,7 @@ async fn list(
         .await?;
     let more = items.len() > query.limit;
     items.truncate(query.limit);
-    let mut rows = Rows::begin::<RunItem>(format, "{\"items\":[");
+    let mut rows = Rows::<RunItem>::begin(format, "{\"items\":[");
     items.iter().for_each(|item| rows.push(item));
     let next = items.last().filter(|_| more).map(|item| item.id);
     let tail = match next {

@@ -1,0 +1,2 @@
+DROP TABLE shadow_observations;
+ALTER TABLE runs DROP COLUMN kind;

@@ -1,0 +1,325 @@
+//! What the stations' workers and those who ask and tell the program share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, broadcast};
+
+use crate::actors::shadow::ShadowCounts;
+use crate::actors::vitals::Vitals;
+use crate::commands::backfill::check_range;
+use crate::commands::version;
+use crate::daemon::jobs::Jobs;
+use crate::pipeline::flow::Flow;
+use crate::pipeline::slot::SlotRange;
+use crate::station::Station;
+use crate::store::Agreement;
+use crate::web::bystander::Bystander;
+use crate::web::operator::{
+    ActorState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused,
+    ShadowState, StationState,
+};
+
+/// Events that a receiver may be behind.
+const EVENTS: usize = 1024;
+
+/// See the module.
+pub struct Board {
+    started_at: DateTime<Utc>,
+    /// Sees what is committed, as any reader does.
+    bystander: Bystander,
+    events: broadcast::Sender<Event>,
+    flow: Arc<Flow>,
+    stopping: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    engine: String,
+    model: String,
+    shadow: Option<(String, Arc<ShadowCounts>)>,
+    agreement: BTreeMap<String, Agreement>,
+    trouble: BTreeMap<String, String>,
+    stations: Vec<OnBoard>,
+    jobs: Jobs,
+}
+
+/// A station, as others see it.
+struct OnBoard {
+    station: Arc<Station>,
+    state: StationState,
+    /// How its actors are.
+    vitals: Option<Arc<Vitals>>,
+    /// There is something new for its worker.
+    bell: Arc<Notify>,
+}
+
+impl OnBoard {
+    fn actors(&self, alone: bool) -> Vec<ActorState> {
+        let reports = self.vitals.as_ref().map(|vitals| vitals.report());
+        let told = |report: crate::actors::vitals::ActorReport| {
+            let part = report.actor.as_str();
+            ActorState {
+                name: match alone {
+                    true => part.to_owned(),
+                    false => format!("{}/{part}", self.station.id),
+                },
+                restarts: report.restarts,
+                last_error: report.last_error,
+                last_error_at: report.last_error_at,
+                working: report.working as u64,
+            }
+        };
+        reports.unwrap_or_default().into_iter().map(told).collect()
+    }
+}
+
+impl Board {
+    /// A board that tells what `bystander` sees. To be called inside a tokio runtime.
+    pub fn new(bystander: Bystander, flow: Arc<Flow>) -> Arc<Self> {
+        let events = broadcast::channel(EVENTS).0;
+        let (mut seen, sender) = (bystander.events(), events.clone());
+        tokio::spawn(async move {
+            loop {
+                match seen.recv().await {
+                    Ok(event) => {
+                        let _ = sender.send(event);
+                    }
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return,
+                }
+            }
+        });
+        Arc::new(Self {
+            started_at: Utc::now(),
+            bystander,
+            events,
+            flow,
+            stopping: AtomicBool::new(false),
+            inner: Mutex::default(),
+        })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells that something else than the record has changed.
+    pub fn changed(&self) {
+        let _ = self.events.send(Event::State);
+    }
+
+    /// From now on this judges.
+    pub fn set_models(
+        &self,
+        model: &str,
+        engine: &str,
+        shadow: Option<(String, Arc<ShadowCounts>)>,
+    ) {
+        let mut inner = self.inner();
+        (inner.model, inner.engine) = (model.to_owned(), engine.to_owned());
+        inner.shadow = shadow;
+        inner.agreement.clear();
+    }
+
+    /// The program works for this station; rings the bell that is given when there is news for it.
+    pub fn add_station(&self, station: &Arc<Station>) -> Arc<Notify> {
+        let mut inner = self.inner();
+        if let Some(known) = inner
+            .stations
+            .iter_mut()
+            .find(|known| known.station.id == station.id)
+        {
+            known.station = Arc::clone(station);
+            return Arc::clone(&known.bell);
+        }
+        let bell = Arc::new(Notify::new());
+        inner.stations.push(OnBoard {
+            station: Arc::clone(station),
+            state: StationState {
+                id: station.id.clone(),
+                next_slot: None,
+                next_tick: None,
+                last_tick: None,
+            },
+            vitals: None,
+            bell: Arc::clone(&bell),
+        });
+        bell
+    }
+
+    /// The program works for this station no more.
+    pub fn remove_station(&self, id: &str) {
+        let mut inner = self.inner();
+        inner.stations.retain(|known| known.station.id != id);
+        inner.trouble.remove(id);
+    }
+
+    /// A station's actors are looked after here from now on.
+    pub fn set_vitals(&self, id: &str, vitals: Arc<Vitals>) {
+        let mut inner = self.inner();
+        let mut stations = inner.stations.iter_mut();
+        if let Some(known) = stations.find(|known| known.station.id == id) {
+            known.vitals = Some(vitals);
+        }
+    }
+
+    /// What a station waits for.
+    pub fn set_next(&self, id: &str, slot: Option<String>, tick: DateTime<Utc>) {
+        self.with_station(id, |state| {
+            (state.next_slot, state.next_tick) = (slot, Some(tick));
+        });
+    }
+
+    /// A station's picture was asked for.
+    pub fn ticked(&self, id: &str, now: DateTime<Utc>) {
+        self.with_station(id, |state| state.last_tick = Some(now));
+        self.changed();
+    }
+
+    fn with_station(&self, id: &str, change: impl FnOnce(&mut StationState)) {
+        let mut inner = self.inner();
+        if let Some(known) = inner
+            .stations
+            .iter_mut()
+            .find(|known| known.station.id == id)
+        {
+            change(&mut known.state);
+        }
+    }
+
+    /// Why something (a station, by its id; the settings) does not work; none when it does again.
+    pub fn set_trouble(&self, of: &str, why: Option<String>) {
+        let mut inner = self.inner();
+        let before = match why {
+            Some(why) => inner.trouble.insert(of.to_owned(), why),
+            None => inner.trouble.remove(of),
+        };
+        let after = inner.trouble.get(of).cloned();
+        drop(inner);
+        if before != after {
+            self.changed();
+        }
+    }
+
+    /// How a station's readings of the shadow compare with the record.
+    pub fn set_agreement(&self, station: &str, agreement: Agreement) {
+        self.inner().agreement.insert(station.to_owned(), agreement);
+    }
+
+    /// Name and version of the shadow.
+    pub fn shadow(&self) -> Option<String> {
+        self.inner().shadow.as_ref().map(|(model, _)| model.clone())
+    }
+
+    /// Looks at the jobs, or changes them.
+    pub fn jobs<T>(&self, work: impl FnOnce(&mut Jobs) -> T) -> T {
+        work(&mut self.inner().jobs)
+    }
+
+    /// From now on nothing is taken up.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn shadow_state(inner: &Inner) -> Option<ShadowState> {
+        let (model, counts) = inner.shadow.as_ref()?;
+        let (mut compared, mut exact, mut within_one, mut sum) = (0, 0, 0, 0.0);
+        for agreement in inner.agreement.values() {
+            compared += agreement.compared;
+            exact += agreement.exact;
+            within_one += agreement.within_one;
+            sum += agreement.bias * agreement.compared as f64;
+        }
+        let share = |n: u64| (compared > 0).then(|| n as f64 / compared as f64);
+        Some(ShadowState {
+            model: model.clone(),
+            judged: counts.judged(),
+            skipped: counts.skipped(),
+            failed: counts.failed(),
+            last_error: counts.last_error(),
+            compared,
+            exact: share(exact),
+            within_one: share(within_one),
+            bias: (compared > 0).then(|| sum / compared as f64),
+        })
+    }
+}
+
+impl Operator for Board {
+    fn start_backfill(&self, station: &str, range: SlotRange) -> Result<JobId, Refused> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err(Refused::Stopping);
+        }
+        let mut inner = self.inner();
+        let Some(known) = inner
+            .stations
+            .iter()
+            .find(|known| known.station.id == station)
+        else {
+            return Err(Refused::UnknownStation(station.to_owned()));
+        };
+        let (place, bell) = (Arc::clone(&known.station), Arc::clone(&known.bell));
+        check_range(range, &place).map_err(|failure| Refused::BadRange(failure.text))?;
+        let job = inner.jobs.ask(station, range, Utc::now())?;
+        drop(inner);
+        bell.notify_one();
+        self.changed();
+        Ok(job)
+    }
+
+    fn cancel(&self, job: JobId) -> Result<(), Refused> {
+        self.jobs(|jobs| jobs.cancel(job, Utc::now()))?;
+        self.changed();
+        Ok(())
+    }
+
+    fn state(&self) -> ProgramState {
+        let inner = self.inner();
+        let jobs: Vec<JobState> = inner.jobs.states();
+        let trouble: Vec<String> = inner.trouble.values().cloned().collect();
+        ProgramState {
+            version: version::short().to_owned(),
+            started_at: self.started_at,
+            mode: Mode::Daemon,
+            trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
+            engine: Some(inner.engine.clone()),
+            model: Some(inner.model.clone()),
+            shadow_model: inner.shadow.as_ref().map(|(model, _)| model.clone()),
+            shadow: Self::shadow_state(&inner),
+            stations: inner
+                .stations
+                .iter()
+                .map(|known| known.state.clone())
+                .collect(),
+            jobs,
+            actors: inner
+                .stations
+                .iter()
+                .flat_map(|known| known.actors(inner.stations.len() == 1))
+                .collect(),
+            flow: Some(self.flow.report()),
+            pictures: self.bystander.state().pictures,
+        }
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+}
+
+impl Board {
+    /// Whether a job of this number is to end.
+    pub fn is_cancelled(&self, job: JobId) -> bool {
+        self.jobs(|jobs| jobs.find(job).is_none_or(|job| job.cancelled))
+    }
+
+    /// Writes that a job ended.
+    pub fn end_job(&self, job: JobId, status: JobStatus, error: Option<String>) {
+        self.jobs(|jobs| jobs.end(job, status, error, Utc::now()));
+        self.changed();
+    }
+}

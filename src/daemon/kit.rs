@@ -1,0 +1,139 @@
+//! What a station's pipeline is made of. Made at the start, and anew when the settings are read
+//! again: nothing that runs is touched before a new kit is whole.
+
+use std::sync::Arc;
+
+use crate::actors::shadow::ShadowCounts;
+use crate::app::{Pipeline, RunPolicy, Setup, Shadow, Tuning};
+use crate::camera::Source;
+use crate::commands::backfill::{arrange_inference, picture_source, supervision};
+use crate::commands::model_and_engine;
+use crate::error::{Failure, Result};
+use crate::model::backend::Engine;
+use crate::model::source::Model;
+use crate::pipeline::flow::Flow;
+use crate::say;
+use crate::settings::Settings;
+use crate::settings::span::Span;
+use crate::station::Station;
+use crate::store::SharedDatabase;
+use crate::text::Text;
+
+/// See the module.
+#[derive(Clone)]
+pub struct Kit {
+    /// Whose pictures they are.
+    pub station: Arc<Station>,
+    /// How far back what is missing is filled.
+    pub catch_up: Span,
+    /// Whether it is that of the first station.
+    pub is_first: bool,
+    source: Source,
+    model: Arc<Model>,
+    engine: Arc<dyn Engine>,
+    shadow: Option<Shadow>,
+    tuning: Tuning,
+}
+
+/// The kits of all stations, and what they have in common.
+pub struct Kits {
+    /// One for each station, in the order of the settings.
+    pub all: Vec<Kit>,
+    /// Name and version of the model.
+    pub model: String,
+    /// The engine, in words.
+    pub engine: String,
+    /// Name and version of the shadow, and what comes of it.
+    pub shadow: Option<(String, Arc<ShadowCounts>)>,
+}
+
+impl Kits {
+    /// Opens the models that the settings name, and tries them; `tell` is given what is to be known
+    /// of them.
+    ///
+    /// # Errors
+    /// When a model does not hold, or a station has no address of pictures.
+    pub async fn make(mut settings: Settings, tell: impl Fn(&Text)) -> Result<Self> {
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut told = Vec::new();
+            let first = open(&settings, &mut told)?;
+            let shadow = match settings.shadow_model.take() {
+                Some(name) => {
+                    let mut beside = settings.clone();
+                    beside.model = Some(name);
+                    Some(open(&beside, &mut told)?)
+                }
+                None => None,
+            };
+            Ok::<_, Failure>((settings, first, shadow, told))
+        });
+        let opened = opened.await.map_err(|_| broken())?;
+        let (mut settings, (model, engine), shadow, told) = opened?;
+        told.iter().for_each(tell);
+        arrange_inference(&mut settings, &engine, &model, false).await;
+        let shadow = shadow.map(|(model, engine)| Shadow {
+            model,
+            engine,
+            counts: Arc::default(),
+        });
+        let mut all = Vec::new();
+        for station in settings.stations {
+            all.push(Kit {
+                source: picture_source(None, &station.url_base)?,
+                station: Arc::new(station),
+                catch_up: settings.catch_up,
+                is_first: all.is_empty(),
+                model: Arc::clone(&model),
+                engine: Arc::clone(&engine),
+                shadow: shadow.clone(),
+                tuning: settings.tuning.clone(),
+            });
+        }
+        Ok(Self {
+            all,
+            model: model.label(),
+            engine: engine.describe(),
+            shadow: shadow.map(|shadow| (shadow.model.label(), shadow.counts)),
+        })
+    }
+}
+
+impl Kit {
+    /// Starts the actors.
+    ///
+    /// # Errors
+    /// As [`Pipeline::start`].
+    pub fn start(&self, database: &SharedDatabase, flow: &Arc<Flow>) -> Result<Pipeline> {
+        let setup = Setup {
+            station: Arc::clone(&self.station),
+            source: self.source.clone(),
+            model: Arc::clone(&self.model),
+            engine: Arc::clone(&self.engine),
+            database: database.clone(),
+            tuning: self.tuning.clone(),
+            policy: RunPolicy::default(),
+            shadow: self.shadow.clone(),
+            flow: Arc::clone(flow),
+        };
+        Pipeline::start_with(setup, supervision())
+    }
+}
+
+/// A model, and what runs it.
+type Opened = (Arc<Model>, Arc<dyn Engine>);
+
+/// Opens the model of `settings`; one picture was run when it returns.
+fn open(settings: &Settings, told: &mut Vec<Text>) -> Result<Opened> {
+    let notices = std::cell::RefCell::new(Vec::new());
+    let (model, engine) =
+        model_and_engine(settings, |notice| notices.borrow_mut().push(notice.clone()))?;
+    told.extend(notices.into_inner());
+    Ok((Arc::new(model), engine))
+}
+
+fn broken() -> Failure {
+    Failure::environment(say!(
+        "a model could not be opened after an error of this program; see the log",
+        "no se pudo abrir un modelo por un error de este programa; vea el registro"
+    ))
+}

@@ -1,0 +1,285 @@
+//! The clockwork in made-up time.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use proptest::prelude::*;
+
+fn at(text: &str) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+}
+
+fn zone(name: &str) -> Zone {
+    name.parse().unwrap()
+}
+
+fn clockwork(name: &str, now: DateTime<Utc>) -> Clockwork {
+    Clockwork::new(Minutes::default(), zone(name), TickPolicy::default(), now)
+}
+
+/// The local minute that is tried at `now`, and whether for the last time.
+fn tried(clock: &mut Clockwork, now: &str) -> Option<(String, bool)> {
+    match clock.turn(at(now)) {
+        Turn::Try { slot, last } => Some((slot.to_string(), last)),
+        Turn::Wait(_) => None,
+    }
+}
+
+fn answer(clock: &mut Clockwork, now: &str, got: bool) {
+    let Turn::Try { slot, last } = clock.turn(at(now)) else {
+        panic!("nothing to try at {now}")
+    };
+    clock.tried(slot, last, got, at(now));
+}
+
+#[test]
+fn a_slot_is_due_a_minute_after_its_own() {
+    let mut clock = clockwork("-03:00", at("2024-03-01T15:02:59Z"));
+    // What was due before the start is asked for at once.
+    assert_eq!(
+        tried(&mut clock, "2024-03-01T15:02:59Z"),
+        Some(("2024-03-01T11:52".to_owned(), false))
+    );
+    answer(&mut clock, "2024-03-01T15:02:59Z", true);
+    assert_eq!(
+        clock.turn(at("2024-03-01T15:02:59Z")),
+        Turn::Wait(at("2024-03-01T15:03:00Z"))
+    );
+    assert_eq!(
+        tried(&mut clock, "2024-03-01T15:03:00Z"),
+        Some(("2024-03-01T12:02".to_owned(), false))
+    );
+    assert_eq!(clock.take_owed(), None);
+}
+
+#[test]
+fn a_late_picture_is_asked_for_until_the_next_is_due() {
+    let mut clock = clockwork("-03:00", at("2024-03-01T15:03:00Z"));
+    let mut now = at("2024-03-01T15:03:00Z");
+    let mut tries = Vec::new();
+    loop {
+        match clock.turn(now) {
+            Turn::Try { slot, last } => {
+                tries.push((now - at("2024-03-01T15:03:00Z")).num_seconds());
+                assert_eq!(slot.to_string(), "2024-03-01T12:02");
+                clock.tried(slot, last, false, now);
+                if last {
+                    break;
+                }
+            }
+            Turn::Wait(until) => {
+                assert!(until > now);
+                now = until;
+            }
+        }
+    }
+    assert_eq!(tries, [0, 15, 45, 105, 225, 345, 465, 585, 600]);
+    // The next one follows at once.
+    assert_eq!(
+        tried(&mut clock, "2024-03-01T15:13:00Z"),
+        Some(("2024-03-01T12:12".to_owned(), false))
+    );
+}
+
+#[test]
+fn missed_ticks_are_owed_as_one_range_and_the_newest_goes_first() {
+    let mut clock = clockwork("-03:00", at("2024-03-01T15:03:00Z"));
+    answer(&mut clock, "2024-03-01T15:03:00Z", true);
+    assert_eq!(
+        tried(&mut clock, "2024-03-01T18:00:00Z"),
+        Some(("2024-03-01T14:52".to_owned(), false))
+    );
+    let owed = clock.take_owed().unwrap();
+    let ends = [owed.from(), owed.to()].map(|t| t.format("%H:%M").to_string());
+    assert_eq!(ends, ["12:12", "14:42"]);
+    assert_eq!(clock.take_owed(), None);
+}
+
+#[test]
+fn no_more_is_owed_than_is_caught_up() {
+    let mut clock = clockwork("-03:00", at("2024-03-01T15:03:00Z"));
+    answer(&mut clock, "2024-03-01T15:03:00Z", true);
+    assert!(tried(&mut clock, "2024-06-01T15:03:00Z").is_some());
+    let owed = clock.take_owed().unwrap();
+    assert_eq!(owed.from().to_string(), "2024-05-25 12:12:00");
+    assert_eq!(owed.to().to_string(), "2024-06-01 11:52:00");
+}
+
+#[test]
+fn after_an_outage_its_slots_are_owed() {
+    let mut clock = clockwork("-03:00", at("2024-03-01T15:03:00Z"));
+    answer(&mut clock, "2024-03-01T15:03:00Z", false);
+    for hour in ["15:13:00", "15:23:00"] {
+        let now = format!("2024-03-01T{hour}Z");
+        answer(&mut clock, &now, false); // the last try of the one before
+        answer(&mut clock, &now, false);
+        assert_eq!(clock.take_owed(), None);
+    }
+    answer(&mut clock, "2024-03-01T15:24:00Z", true);
+    let owed = clock.take_owed().unwrap();
+    let ends = [owed.from(), owed.to()].map(|t| t.format("%H:%M").to_string());
+    assert_eq!(ends, ["12:02", "12:22"]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_finds_its_slots_again() {
+    let mut clock = clockwork("-03:00", at("2024-03-02T15:03:00Z"));
+    answer(&mut clock, "2024-03-02T15:03:00Z", false);
+    // It was a day ahead.
+    let Turn::Wait(until) = clock.turn(at("2024-03-01T15:03:10Z")) else {
+        panic!("the newest slot of before is not known to be wanted")
+    };
+    assert_eq!(until, at("2024-03-01T15:13:00Z"));
+    assert_eq!(
+        tried(&mut clock, "2024-03-01T15:13:00Z"),
+        Some(("2024-03-01T12:12".to_owned(), false))
+    );
+    assert_eq!(clock.take_owed(), None);
+}
+
+#[test]
+fn a_pause_does_not_outlive_a_clock_that_is_set_back() {
+    let mut clock = clockwork("-03:00", at("2024-03-01T15:11:00Z"));
+    answer(&mut clock, "2024-03-01T15:11:00Z", false);
+    // Nine minutes back, the slot is still due.
+    let Turn::Wait(until) = clock.turn(at("2024-03-01T15:03:00Z")) else {
+        panic!("too soon")
+    };
+    assert!(until <= at("2024-03-01T15:05:00Z"), "{until}");
+}
+
+#[test]
+fn the_year_ends_like_any_hour() {
+    let mut clock = clockwork("-03:00", at("2024-01-01T02:53:00Z"));
+    answer(&mut clock, "2024-01-01T02:53:00Z", true);
+    assert_eq!(
+        clock.turn(at("2024-01-01T02:53:01Z")),
+        Turn::Wait(at("2024-01-01T03:03:00Z"))
+    );
+    let next = tried(&mut clock, "2024-01-01T03:03:00Z");
+    assert_eq!(next, Some(("2024-01-01T00:02".to_owned(), false)));
+    assert_eq!(clock.take_owed(), None);
+}
+
+/// Tries every slot that becomes due, at once and with success.
+fn walk(clock: &mut Clockwork, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<String> {
+    let (mut now, mut slots) = (from, Vec::new());
+    while now <= to {
+        match clock.turn(now) {
+            Turn::Try { slot, last } => {
+                assert!(slot.utc() + TimeDelta::minutes(1) <= now);
+                slots.push(slot.to_string());
+                clock.tried(slot, last, true, now);
+            }
+            Turn::Wait(until) => now = until,
+        }
+    }
+    assert_eq!(clock.take_owed(), None);
+    slots
+}
+
+#[test]
+fn summer_time_skips_an_hour_and_repeats_one() {
+    // Chile: 2024-04-07 the clock went from 24:00 back to 23:00, 2024-09-08 from 0:00 to 1:00.
+    let mut clock = clockwork("America/Santiago", at("2024-04-07T01:53:00Z"));
+    let slots = walk(
+        &mut clock,
+        at("2024-04-07T01:53:00Z"),
+        at("2024-04-07T04:13:00Z"),
+    );
+    // 22:52, then 23:02 for the second time, an hour and ten minutes later.
+    let expected = [
+        "2024-04-06T22:52",
+        "2024-04-06T23:02",
+        "2024-04-06T23:12",
+        "2024-04-06T23:22",
+        "2024-04-06T23:32",
+        "2024-04-06T23:42",
+        "2024-04-06T23:52",
+        "2024-04-07T00:02",
+        "2024-04-07T00:12",
+    ];
+    assert_eq!(slots, expected);
+    let mut clock = clockwork("America/Santiago", at("2024-09-08T03:53:00Z"));
+    let slots = walk(
+        &mut clock,
+        at("2024-09-08T03:53:00Z"),
+        at("2024-09-08T04:13:00Z"),
+    );
+    let expected = ["2024-09-07T23:52", "2024-09-08T01:02", "2024-09-08T01:12"];
+    assert_eq!(slots, expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// However long each look takes to come, and whatever comes late: every slot is tried or owed,
+    /// none before it is due, and each has one last try at most.
+    #[test]
+    fn no_slot_is_lost(
+        zone_of in 0usize..4,
+        start in 0i64..400 * 86_400,
+        steps in proptest::collection::vec((0i64..9_000, any::<bool>()), 1..60),
+    ) {
+        let zones = ["-03:00", "America/Santiago", "Europe/Madrid", "Australia/Lord_Howe"];
+        let begun = at("2023-12-31T12:00:00Z") + TimeDelta::seconds(start);
+        let mut clock = clockwork(zones[zone_of], begun);
+        let first = clock.newest_due(begun).unwrap();
+        let mut now = begun;
+        let mut seen = BTreeSet::new();
+        let mut ended = BTreeSet::new();
+        for (pause, got) in steps {
+            while let Turn::Try { slot, last } = clock.turn(now) {
+                prop_assert!(slot.utc() + TimeDelta::minutes(1) <= now);
+                seen.insert(slot);
+                prop_assert!(!last || ended.insert(slot), "{slot} ends twice");
+                clock.tried(slot, last, got, now);
+                now += TimeDelta::seconds(1);
+            }
+            if let Some(owed) = clock.take_owed() {
+                seen.extend(owed.slots(&Minutes::default(), zone(zones[zone_of])));
+            }
+            let Turn::Wait(until) = clock.turn(now) else {
+                continue;
+            };
+            prop_assert!(until > now);
+            prop_assert!(until <= clock.next_due(now));
+            now += TimeDelta::seconds(pause);
+        }
+        while let Turn::Try { slot, last } = clock.turn(now) {
+            seen.insert(slot);
+            clock.tried(slot, last, true, now);
+        }
+        if let Some(owed) = clock.take_owed() {
+            seen.extend(owed.slots(&Minutes::default(), zone(zones[zone_of])));
+        }
+        let newest = clock.newest_due(now).unwrap();
+        let range = SlotRange::new(first.local(), newest.local()).unwrap();
+        for slot in range.slots(&Minutes::default(), zone(zones[zone_of])) {
+            prop_assert!(seen.contains(&slot), "{slot} was lost");
+        }
+    }
+
+    /// A clock that is set at random, both ways, never leaves the station waiting past the next
+    /// slot, and never has it ask for one that is not due.
+    #[test]
+    fn a_clock_may_be_set(steps in proptest::collection::vec((-200_000i64..200_000, any::<bool>()), 1..60)) {
+        let mut now = at("2024-02-28T23:59:30Z");
+        let mut clock = clockwork("America/Santiago", now);
+        for (step, got) in steps {
+            now += TimeDelta::seconds(step);
+            let mut turns = 0;
+            while let Turn::Try { slot, last } = clock.turn(now) {
+                prop_assert!(slot.utc() + TimeDelta::minutes(1) <= now, "{slot} at {now}");
+                clock.tried(slot, last, got, now);
+                turns += 1;
+                prop_assert!(turns < 4, "it does not come to rest");
+            }
+            let Turn::Wait(until) = clock.turn(now) else { unreachable!() };
+            prop_assert!(until > now && until <= clock.next_due(now));
+            // The newest slot that is due is taken up.
+            prop_assert!(clock.handled >= clock.newest_due(now).unwrap().utc());
+            clock.take_owed();
+        }
+    }
+}

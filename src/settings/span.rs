@@ -1,0 +1,119 @@
+//! A span of time as people write it: `7d`, `36h`, `90m`, `0`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::TimeDelta;
+
+use crate::say;
+use crate::text::Text;
+
+/// No longer span is taken, in days.
+const LONGEST: i64 = 366;
+
+/// A span of 0 to 366 days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(TimeDelta);
+
+impl Span {
+    /// How long it is.
+    pub const fn length(self) -> TimeDelta {
+        self.0
+    }
+}
+
+impl Default for Span {
+    /// A week.
+    fn default() -> Self {
+        Self(TimeDelta::days(7))
+    }
+}
+
+/// What is written for a span that is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadSpan(pub Text);
+
+impl FromStr for Span {
+    type Err = BadSpan;
+
+    fn from_str(text: &str) -> Result<Self, BadSpan> {
+        let text = text.trim();
+        let bad = || {
+            BadSpan(say!(
+                "write days, hours or minutes such as 7d, 36h or 90m, up to {LONGEST}d; 0 for none",
+                "escriba días, horas o minutos, p. ej. 7d, 36h o 90m, hasta {LONGEST}d; 0 para nada"
+            ))
+        };
+        let unit = text.chars().last().filter(char::is_ascii_alphabetic);
+        let number = unit.map_or(text, |unit| &text[..text.len() - unit.len_utf8()]);
+        let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        let number: i64 = number.parse().ok().filter(|_| digits).ok_or_else(bad)?;
+        let span = match unit {
+            Some('d') => TimeDelta::try_days(number),
+            Some('h') => TimeDelta::try_hours(number),
+            Some('m') => TimeDelta::try_minutes(number),
+            None if number == 0 => Some(TimeDelta::zero()),
+            _ => None,
+        };
+        span.filter(|span| *span <= TimeDelta::days(LONGEST))
+            .map(Self)
+            .ok_or_else(bad)
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = BadSpan;
+
+    fn try_from(text: String) -> Result<Self, BadSpan> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minutes = self.0.num_minutes();
+        match minutes {
+            0 => f.write_str("0"),
+            m if m % (24 * 60) == 0 => write!(f, "{}d", m / (24 * 60)),
+            m if m % 60 == 0 => write!(f, "{}h", m / 60),
+            m => write!(f, "{m}m"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_and_written() {
+        for (text, minutes, shown) in [
+            ("7d", 7 * 24 * 60, "7d"),
+            ("36h", 36 * 60, "36h"),
+            ("48h", 48 * 60, "2d"),
+            (" 90m ", 90, "90m"),
+            ("0", 0, "0"),
+            ("0h", 0, "0"),
+            ("366d", 366 * 24 * 60, "366d"),
+        ] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.length(), TimeDelta::minutes(minutes), "{text}");
+            assert_eq!(span.to_string(), shown);
+        }
+        for bad in [
+            "",
+            "d",
+            "7",
+            "-1d",
+            "1.5d",
+            "367d",
+            "7y",
+            "99999999999999999999d",
+            "7ñ",
+        ] {
+            assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! One writing connection for all stations of a file.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::store::Database;
+use crate::store::error::StoreError;
+
+/// A database that the stores of several stations write to in turn. Clones share it.
+///
+/// A file has one writing connection in a process, as it has one writing process: SQLite would let
+/// two of them wait for each other.
+#[derive(Clone)]
+pub struct SharedDatabase(Arc<Mutex<Database>>);
+
+impl From<Database> for SharedDatabase {
+    fn from(database: Database) -> Self {
+        Self(Arc::new(Mutex::new(database)))
+    }
+}
+
+impl SharedDatabase {
+    /// Does `work` on the database, seen from `station`. Blocks while another station's work is
+    /// done.
+    ///
+    /// # Errors
+    /// When earlier work panicked and the file cannot be opened again.
+    pub fn seen_from<T>(
+        &self,
+        station: &str,
+        work: impl FnOnce(&mut Database) -> T,
+    ) -> Result<T, StoreError> {
+        let mut database = match self.0.lock() {
+            Ok(database) => database,
+            Err(poisoned) => {
+                // It may still be inside a transaction, and would refuse the next.
+                let mut database = poisoned.into_inner();
+                database.recover()?;
+                self.0.clear_poison();
+                database
+            }
+        };
+        database.look_from(station);
+        Ok(work(&mut database))
+    }
+
+    /// The database, when this is the last of its clones.
+    pub fn into_inner(self) -> Option<Database> {
+        let mutex = Arc::into_inner(self.0)?;
+        Some(mutex.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}

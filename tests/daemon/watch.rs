@@ -1,0 +1,208 @@
+//! Slots as they come, and what was missed before.
+
+use super::*;
+
+#[test]
+fn a_late_picture_arrives_on_a_retry_and_is_no_miss_until_then() {
+    let home = Home::new();
+    // Three times it is not there yet, in neither place.
+    let server =
+        camera(|asked, nth| (time(asked) == "2024-03-01T12:02" && nth < 3).then(Reply::not_found));
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(home.serve(&args).args(["--catch-up", "0", "--clock", NOON]));
+    let asked_late = || {
+        let requests = server.requests();
+        requests
+            .iter()
+            .filter(|path| path.contains("03011202"))
+            .count()
+    };
+    until("it is asked for", || asked_late() > 0);
+    while !stored(&home, "2024-03-01T12:02") {
+        assert_eq!(
+            home.record().count("misses"),
+            0,
+            "a late picture is no miss"
+        );
+        assert!(asked_late() < 30);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(asked_late() > 3);
+    // The next one comes in its turn.
+    until("12:12", || stored(&home, "2024-03-01T12:12"));
+    let (status, _) = running.end("TERM");
+    assert_eq!(status, 0);
+    let mut record = home.record();
+    let kinds = record.texts("SELECT kind || ' ' || status FROM runs");
+    assert_eq!(kinds, ["live finished"]);
+    // What was due before the start was current then.
+    let first = record.texts("SELECT min(slot_local) FROM observations");
+    assert_eq!(first, ["2024-03-01T11:52"]);
+    let counted = record.number("SELECT new FROM runs");
+    assert_eq!(counted, record.count("observations"));
+    assert_eq!(record.number("SELECT total FROM runs"), counted);
+}
+
+#[test]
+fn a_picture_that_never_comes_is_a_miss_when_the_next_is_due() {
+    let home = Home::new();
+    let server = camera(|asked, _| (time(asked) == "2024-03-01T12:02").then(Reply::not_found));
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(home.serve(&args).args(["--catch-up", "0", "--clock", NOON]));
+    until("12:12", || stored(&home, "2024-03-01T12:12"));
+    let misses = home
+        .record()
+        .texts("SELECT slot_local || ' ' || reason FROM misses");
+    assert_eq!(misses, ["2024-03-01T12:02 not_found"]);
+    let (status, _) = running.end("TERM");
+    assert_eq!(status, 0);
+    assert_eq!(
+        home.record()
+            .number("SELECT missed FROM runs WHERE kind = 'live'"),
+        1
+    );
+}
+
+#[test]
+fn what_is_missing_at_the_start_is_filled_holes_included() {
+    let home = Home::new();
+    let server = camera(|_, _| None);
+    // An earlier process stored the newest slots first and was cut off.
+    let stored_before = home
+        .celaje()
+        .args([
+            "backfill",
+            "--desde",
+            "2024-03-01T11:30",
+            "--hasta",
+            "2024-03-01T11:45",
+        ])
+        .args(["--url-base", &server.base(), "--model", "red.onnx"])
+        .args(["--db", "cielo.db", "--engine", "rten", "--threads", "1"])
+        .output()
+        .unwrap();
+    assert!(stored_before.status.success(), "{stored_before:?}");
+    server.forget_requests();
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(
+        home.serve(&args)
+            .args(["--catch-up", "2h", "--clock", NOON]),
+    );
+    until("the gap is filled", || {
+        let done = "runs WHERE kind = 'catch-up' AND status = 'finished'";
+        home.record().count(done) == 1
+    });
+    until("12:02", || stored(&home, "2024-03-01T12:02"));
+    let mut record = home.record();
+    let first = record.texts("SELECT min(slot_local) FROM observations");
+    assert_eq!(first, ["2024-03-01T10:02"], "two hours, and no more");
+    let slots = "observations WHERE slot_local BETWEEN '2024-03-01T10:02' AND '2024-03-01T12:02'";
+    assert_eq!(record.count(slots), 13);
+    assert_eq!(record.count("misses"), 0);
+    let state = running.state();
+    assert_eq!(state["mode"], "daemon");
+    assert_eq!(state["model"], "red 3");
+    assert_eq!(state["jobs"][0]["status"], "finished");
+    assert_eq!(state["jobs"][0]["progress"]["duplicates"], 2);
+    assert_eq!(state["stations"][0]["id"], "rio-grande");
+    assert!(state["stations"][0]["next_slot"].is_string());
+    // Nothing that was stored is asked for again.
+    assert!(
+        !server
+            .requests()
+            .iter()
+            .any(|path| path.contains("03011132"))
+    );
+    let (status, _) = running.end("TERM");
+    assert_eq!(status, 0);
+}
+
+/// Pictures of an outage often come all at once.
+#[test]
+fn after_an_outage_what_came_late_is_filled() {
+    let home = Home::new();
+    // 12:02 and 12:12 are not there until 12:22 is.
+    let back = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = std::sync::Arc::clone(&back);
+    let server = camera(move |asked, _| {
+        let slot = time(asked);
+        if slot == "2024-03-01T12:22" {
+            seen.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+        let late = ["2024-03-01T12:02", "2024-03-01T12:12"].contains(&slot.as_str());
+        (late && !seen.load(std::sync::atomic::Ordering::SeqCst)).then(Reply::not_found)
+    });
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(
+        home.serve(&args)
+            .args(["--catch-up", "2h", "--clock", NOON]),
+    );
+    until("12:22", || stored(&home, "2024-03-01T12:22"));
+    until("what came late", || {
+        stored(&home, "2024-03-01T12:02") && stored(&home, "2024-03-01T12:12")
+    });
+    assert!(back.load(std::sync::atomic::Ordering::SeqCst));
+    until("nothing is missed", || home.record().count("misses") == 0);
+    assert_eq!(running.end("TERM").0, 0);
+}
+
+#[test]
+fn sigterm_drains_what_is_in_flight() {
+    let home = Home::new();
+    let server = camera(|asked, _| Some(Reply::Body(picture(asked)).late(400)));
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(home.serve(&args).args([
+        "--catch-up",
+        "3d",
+        "--clock",
+        NOON,
+        "--concurrency",
+        "2",
+    ]));
+    until("it is at work", || home.record().count("observations") > 5);
+    let (status, told) = running.end("TERM");
+    assert_eq!(status, 0, "{told:?}");
+    let mut record = home.record();
+    let runs = record.texts("SELECT kind || ' ' || status FROM runs ORDER BY kind");
+    assert_eq!(runs, ["catch-up interrupted", "live finished"]);
+    assert_eq!(record.count("misses"), 0);
+    // Counted as they were stored.
+    let counted = record.number("SELECT sum(new) FROM runs");
+    assert_eq!(counted, record.count("observations"));
+}
+
+#[test]
+fn a_shadow_judges_the_same_pictures() {
+    let home = Home::new();
+    home.model("next", "4");
+    let server = camera(|_, _| None);
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(
+        home.serve(&args)
+            .args(["--catch-up", "0", "--clock", NOON])
+            .args(["--shadow-model", "next.onnx"]),
+    );
+    until("both are compared", || {
+        running.state()["shadow"]["compared"].as_u64() >= Some(2)
+    });
+    let state = running.state();
+    assert_eq!(state["shadow_model"], "next 4");
+    assert_eq!(state["shadow"]["exact"], 1.0);
+    assert_eq!(state["shadow"]["failed"], 0);
+    let mut record = home.record();
+    let apart = "observations o LEFT JOIN shadow_observations s USING (station, slot_local) \
+        WHERE s.okta IS NOT o.okta AND o.slot_local < (SELECT max(slot_local) FROM observations)";
+    assert_eq!(record.count(apart), 0);
+    let models = record.texts("SELECT DISTINCT model FROM observations");
+    assert_eq!(models, ["red 3"]);
+    drop(running);
+    // One that does not hold is refused before anything begins.
+    home.write("next.toml", "name = 'no manifest'\n");
+    let refused = home
+        .serve(&args)
+        .args(["--shadow-model", "next.onnx"])
+        .output()
+        .unwrap();
+    assert_ne!(refused.status.code(), Some(0));
+    assert!(refused.stdout.is_empty());
+}

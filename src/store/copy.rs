@@ -10,7 +10,7 @@ use diesel::sql_types::Text;
 use crate::store::connection::{Access, connect, file_uri};
 use crate::store::lock::folder_of;
 
-/// Writes what `connection` sees now to the file `to`, by way of `part` in the same folder, and
+/// Writes what `connection` sees now of the file `from` to the file `to`, by way of `part` in the same folder, and
 /// looks whether it is sound and what `right` asks for before it gets its name.
 ///
 /// It is one reading transaction, whoever writes meanwhile. The copy is packed as by `VACUUM`, and
@@ -19,7 +19,7 @@ use crate::store::lock::folder_of;
 /// # Errors
 /// Why there is no copy; then nothing is left of it, and what stood in its place is as it was.
 pub(super) fn copy(
-    connection: &mut SqliteConnection,
+    (connection, from): (&mut SqliteConnection, &Path),
     (part, to): (&Path, &Path),
     replace: bool,
     right: impl FnOnce(&mut SqliteConnection) -> Result<(), String>,
@@ -28,6 +28,7 @@ pub(super) fn copy(
         if part.exists() {
             std::fs::remove_file(part).map_err(|e| e.to_string())?;
         }
+        make_like(from, part).map_err(|e| e.to_string())?;
         let target = file_uri(part).map_err(|e| e.to_string())?;
         diesel::sql_query("VACUUM INTO ?")
             .bind::<Text, _>(target)
@@ -49,6 +50,21 @@ pub(super) fn copy(
         let _ = std::fs::remove_file(part);
     }
     written
+}
+
+/// Makes the empty file `part`, which the same users may read as `from`.
+fn make_like(from: &Path, part: &Path) -> std::io::Result<()> {
+    let file = File::create_new(part)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(from)?.permissions().mode();
+        // It is written to, whatever the other one is.
+        file.set_permissions(std::fs::Permissions::from_mode(mode | 0o200))?;
+    }
+    #[cfg(not(unix))]
+    let _ = (from, file);
+    Ok(())
 }
 
 /// Brings `part` onto the disk and gives it its name.

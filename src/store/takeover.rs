@@ -223,7 +223,7 @@ fn copy_of(connection: &mut SqliteConnection, path: &Path) -> Result<PathBuf, Fa
             .map_err(|e| e.to_string())
     };
     let made = rows(connection).and_then(|before| {
-        copy::copy(connection, (&part, &copy), false, |copied| {
+        copy::copy((connection, path), (&part, &copy), false, |copied| {
             match rows(copied)? {
                 // The replaced system may have written another row meanwhile.
                 n if n >= before => Ok(()),

@@ -204,7 +204,7 @@ fn backup(path: &Path, to: &Path, replace: bool) -> Result<Backup, Fault> {
     let before = rows(&mut connection)?;
     let part = with_suffix(to, &format!(".{}.part", std::process::id()));
     let mut made = None;
-    let copied = copy::copy(&mut connection, (&part, to), replace, |copied| {
+    let copied = copy::copy((&mut connection, path), (&part, to), replace, |copied| {
         let observations = rows(copied).map_err(|e| e.to_string())?;
         let misses = count(copied, "misses").map_err(|e| e.to_string())?;
         let wrong = record(copied).into_iter().find_map(|f| f.result.err());

@@ -40,8 +40,22 @@ fn others(home: &Home) -> Vec<String> {
 #[test]
 fn a_copy_is_whole_and_takes_no_other_files_place() {
     let home = home();
+    #[cfg(unix)]
+    let mode = |name: &str, set: Option<u32>| {
+        use std::os::unix::fs::PermissionsExt;
+        let path = home.path(name);
+        if let Some(mode) = set {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777
+    };
+    #[cfg(unix)]
+    mode("cielo.db", Some(0o640));
     let told = db(&home, &["backup", "copy.db"]);
     assert_eq!(told.status, 0, "{told:?}");
+    // Who may not read the record may not read its copy.
+    #[cfg(unix)]
+    assert_eq!(mode("copy.db", None), 0o640);
     assert!(told.out.contains("18 observations, 12 misses"), "{told:?}");
     assert_eq!(others(&home), ["copy.db"]);
     let (mut record, mut copy) = (home.record("cielo.db"), home.record("copy.db"));

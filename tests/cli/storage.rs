@@ -203,8 +203,9 @@ fn a_full_disk_ends_the_run_and_costs_no_row() {
     let script = format!(
         "status=0; $CELAJE {args} || status=$?; echo status $status; \
          $CELAJE db check --db disk/cielo.db --json; \
+         head -c 1000000 /dev/zero > disk/fill || true; \
          $CELAJE db backup disk/copy.db --db disk/cielo.db || echo copy $?; ls disk; \
-         cp disk/cielo.db* .; mount -o remount,size=64m disk; $CELAJE {args}; \
+         rm disk/fill; cp disk/cielo.db* .; mount -o remount,size=64m disk; $CELAJE {args}; \
          $CELAJE db backup whole.db --db disk/cielo.db"
     );
     let Some(told) = on_disk(&home, "600k", &script) else {

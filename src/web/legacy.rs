@@ -18,7 +18,8 @@ use crate::web::WebState;
 use crate::web::camera::layout_of;
 use crate::web::problem::Problem;
 use crate::web::reads;
-use crate::web::reply::{Format, Rows, Tagged};
+use crate::web::reply::{Format, Tagged};
+use crate::web::rows::Rows;
 use crate::web::stream::{self, PART, Part};
 
 /// Slots after the last reading that `/imagen` looks for before it shows that one.

@@ -154,7 +154,9 @@ impl Story {
                     self.note("killed".to_owned());
                 }
                 Ending::Ran(ran) => {
-                    was_killed = ran.report.is_err();
+                    // One that failed may have failed to write that it ended.
+                    let whole = |report: &RunReport| report.end.failure.is_none();
+                    was_killed = !ran.report.as_ref().is_ok_and(whole);
                     tally.given_up += u64::from(gave_up(ran));
                     self.check_ran(ran, n + 2 > last);
                 }

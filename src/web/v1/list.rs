@@ -11,7 +11,8 @@ use crate::store::rows::parse_slot;
 use crate::web::pool::Pool;
 use crate::web::problem::Problem;
 use crate::web::query::resumed;
-use crate::web::reply::{Format, Row, Rows, Tagged};
+use crate::web::reply::{Format, Tagged};
+use crate::web::rows::{Row, Rows};
 use crate::web::stream::{self, PART, Part};
 
 /// A page of a list.

@@ -13,7 +13,8 @@ use crate::web::WebState;
 use crate::web::operator::JobProgress;
 use crate::web::problem::{Problem, shortened};
 use crate::web::query;
-use crate::web::reply::{Format, Rows, Tagged, live};
+use crate::web::reply::{Format, Tagged, live};
+use crate::web::rows::Rows;
 use crate::web::v1::stations;
 
 /// `/api/v1/runs`.

@@ -1,0 +1,313 @@
+//! Rows as they are written: straight from the record into the bytes of the answer.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+
+use crate::store::reader::{Bucket, LegacyRow, MissItem, ObservationItem, RunItem};
+use crate::web::reply::Format;
+
+/// A row that can be told as JSON and as CSV.
+pub trait Row: Serialize {
+    /// The names of its columns in CSV.
+    const COLUMNS: &'static [&'static str];
+
+    /// Hands its fields to `field`, in their order; empty where there is none.
+    fn fields(&self, field: &mut dyn FnMut(&str));
+}
+
+fn float(value: Option<f64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn text(value: Option<&String>) -> &str {
+    value.map_or("", String::as_str)
+}
+
+impl Row for ObservationItem {
+    const COLUMNS: &'static [&'static str] = &[
+        "slot",
+        "slot_utc",
+        "okta",
+        "cloud_fraction",
+        "confidence",
+        "category",
+        "description",
+        "quality",
+        "model",
+        "solar_elevation",
+        "day_phase",
+        "url",
+    ];
+
+    fn fields(&self, field: &mut dyn FnMut(&str)) {
+        field(&self.slot);
+        field(text(self.slot_utc.as_ref()));
+        field(&self.okta.to_string());
+        field(&float(self.cloud_fraction));
+        field(&float(self.confidence));
+        field(text(self.category.as_ref()));
+        field(text(self.description.as_ref()));
+        field(text(self.quality.as_ref()));
+        field(text(self.model.as_ref()));
+        field(&float(self.solar_elevation));
+        field(text(self.day_phase.as_ref()));
+        field(text(self.url.as_ref()));
+    }
+}
+
+impl Row for Bucket {
+    const COLUMNS: &'static [&'static str] = &[
+        "from",
+        "n",
+        "slots",
+        "mean_okta",
+        "mean_fraction",
+        "mean_confidence",
+        "obscured",
+        "okta_0",
+        "okta_1",
+        "okta_2",
+        "okta_3",
+        "okta_4",
+        "okta_5",
+        "okta_6",
+        "okta_7",
+        "okta_8",
+        "clear",
+        "cloudy",
+    ];
+
+    fn fields(&self, field: &mut dyn FnMut(&str)) {
+        field(&self.from);
+        field(&self.n.to_string());
+        field(&self.slots.map(|n| n.to_string()).unwrap_or_default());
+        field(&float(self.mean_okta));
+        field(&float(self.mean_fraction));
+        field(&float(self.mean_confidence));
+        field(&self.obscured.to_string());
+        for n in self.distribution {
+            field(&n.to_string());
+        }
+        field(&self.clear.to_string());
+        field(&self.cloudy.to_string());
+    }
+}
+
+impl Row for MissItem {
+    const COLUMNS: &'static [&'static str] = &[
+        "slot",
+        "slot_utc",
+        "reason",
+        "http_status",
+        "attempts",
+        "detail",
+        "last_tried",
+        "run",
+    ];
+
+    fn fields(&self, field: &mut dyn FnMut(&str)) {
+        field(&self.slot);
+        field(&self.slot_utc);
+        field(&self.reason);
+        field(&self.http_status.map(|n| n.to_string()).unwrap_or_default());
+        field(&self.attempts.to_string());
+        field(&self.detail);
+        field(&self.last_tried);
+        field(&self.run.map(|n| n.to_string()).unwrap_or_default());
+    }
+}
+
+impl Row for RunItem {
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "station",
+        "from",
+        "to",
+        "total",
+        "new",
+        "duplicates",
+        "missed",
+        "status",
+        "started_at",
+        "finished_at",
+        "version",
+        "engine",
+        "model",
+        "kind",
+    ];
+
+    fn fields(&self, field: &mut dyn FnMut(&str)) {
+        field(&self.id.to_string());
+        field(&self.station);
+        field(&self.range_from);
+        field(&self.range_to);
+        field(&self.total.to_string());
+        field(&self.new.to_string());
+        field(&self.duplicates.to_string());
+        field(&self.missed.to_string());
+        field(&self.status);
+        field(&self.started_at);
+        field(text(self.finished_at.as_ref()));
+        field(&self.version);
+        field(&self.engine);
+        field(&self.model);
+        field(&self.kind);
+    }
+}
+
+impl Row for LegacyRow {
+    const COLUMNS: &'static [&'static str] = &[];
+
+    fn fields(&self, _: &mut dyn FnMut(&str)) {}
+}
+
+/// Rows as they are written, one after the other, straight into the bytes of the answer.
+pub struct Rows<T> {
+    format: Format,
+    bytes: Vec<u8>,
+    first: bool,
+    of: PhantomData<fn(&T)>,
+}
+
+impl<T: Row> Rows<T> {
+    /// Begins with what stands before the first row: `head` in JSON (up to the `[`), the names of the
+    /// columns in CSV.
+    pub fn begin(format: Format, head: &str) -> Self {
+        let mut bytes = Vec::with_capacity(64 * 1024);
+        match format {
+            Format::Json => bytes.extend_from_slice(head.as_bytes()),
+            Format::Csv => {
+                bytes.extend_from_slice(T::COLUMNS.join(",").as_bytes());
+                bytes.extend_from_slice(b"\r\n");
+            }
+            Format::Lines => {}
+        }
+        Self {
+            format,
+            bytes,
+            first: true,
+            of: PhantomData,
+        }
+    }
+
+    /// Goes on where others have written rows already.
+    pub fn go_on(format: Format) -> Self {
+        Self {
+            format,
+            bytes: Vec::with_capacity(64 * 1024),
+            first: false,
+            of: PhantomData,
+        }
+    }
+
+    /// Writes a row.
+    pub fn push(&mut self, row: &T) {
+        match self.format {
+            Format::Json => {
+                if !self.first {
+                    self.bytes.push(b',');
+                }
+                // Into memory, of a type that has nothing JSON lacks: it cannot fail.
+                let _ = serde_json::to_writer(&mut self.bytes, row);
+            }
+            Format::Lines => {
+                let _ = serde_json::to_writer(&mut self.bytes, row);
+                self.bytes.push(b'\n');
+            }
+            Format::Csv => {
+                let mut first = true;
+                row.fields(&mut |field| {
+                    if !first {
+                        self.bytes.push(b',');
+                    }
+                    first = false;
+                    csv_field(&mut self.bytes, field);
+                });
+                self.bytes.extend_from_slice(b"\r\n");
+            }
+        }
+        self.first = false;
+    }
+
+    /// Writes a row with what is told beside it under `name`; CSV has no place for that.
+    pub fn push_with(&mut self, row: &T, name: &str, beside: &[impl Serialize]) {
+        self.push(row);
+        if beside.is_empty() || self.format == Format::Csv {
+            return;
+        }
+        // Before the brace (and the line's end) that the row ends with.
+        let end = match self.format {
+            Format::Lines => "}\n",
+            _ => "}",
+        };
+        self.bytes.truncate(self.bytes.len() - end.len());
+        self.bytes.extend_from_slice(b",\"");
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b"\":");
+        let _ = serde_json::to_writer(&mut self.bytes, beside);
+        self.bytes.extend_from_slice(end.as_bytes());
+    }
+
+    /// The bytes so far.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// The bytes, with `tail` behind them in JSON.
+    pub fn end(mut self, tail: &str) -> Vec<u8> {
+        if self.format == Format::Json {
+            self.bytes.extend_from_slice(tail.as_bytes());
+        }
+        self.bytes
+    }
+}
+
+/// Writes a field as RFC 4180 has it. One that a spreadsheet would compute gets an apostrophe: other
+/// tools write to the record too.
+fn csv_field(bytes: &mut Vec<u8>, field: &str) {
+    let computed = field.starts_with(['=', '@', '\t', '\r'])
+        || (field.starts_with(['+', '-']) && field.parse::<f64>().is_err());
+    if !computed && !field.contains([',', '"', '\r', '\n']) {
+        bytes.extend_from_slice(field.as_bytes());
+        return;
+    }
+    bytes.push(b'"');
+    if computed {
+        bytes.push(b'\'');
+    }
+    for byte in field.bytes() {
+        if byte == b'"' {
+            bytes.push(b'"');
+        }
+        bytes.push(byte);
+    }
+    bytes.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn csv(field: &str) -> String {
+        let mut bytes = Vec::new();
+        csv_field(&mut bytes, field);
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn fields_of_csv_are_quoted_where_they_have_to_be() {
+        for (field, written) in [
+            ("", ""),
+            ("2024-01-31T08:02", "2024-01-31T08:02"),
+            ("-12.5", "-12.5"),
+            ("night,frozen", "\"night,frozen\""),
+            ("a \"b\"", "\"a \"\"b\"\"\""),
+            ("=1+1", "\"'=1+1\""),
+            ("-cmd", "\"'-cmd\""),
+            ("@x", "\"'@x\""),
+        ] {
+            assert_eq!(csv(field), written, "{field}");
+        }
+    }
+}

@@ -90,6 +90,7 @@ impl Guard {
         let work = Work {
             part: self.part,
             slots: slots.into_iter().collect(),
+            ping: false,
         };
         AtWork {
             number: self.vitals.begin(work),

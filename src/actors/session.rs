@@ -89,6 +89,7 @@ impl SessionActor {
                     "model '{model}': {error}; check it with `celaje doctor`",
                     "modelo '{model}': {error}; revíselo con `celaje doctor`"
                 ));
+                shared.guard.erred(&failure.text.en);
                 if let Some(scheduler) = self.shared.scheduler.upgrade() {
                     scheduler.do_send(Fail(failure));
                 }

@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::pipeline::credit::{Credit, Fate};
 use crate::pipeline::flow::{Flow, Stage};
 use crate::pipeline::layout::Layout;
-use crate::pipeline::outcome::Outcome;
+use crate::pipeline::outcome::{MissReason, Outcome};
 use crate::store::{CommitMode, Committed, Database, RunId, ShadowReading, SharedDatabase};
 
 /// A slot's outcome with its credit.
@@ -98,7 +98,8 @@ impl StoreActor {
         let (outcomes, credits): (Vec<Outcome>, Vec<Credit>) = finished
             .into_iter()
             .filter_map(|finished| match &finished.outcome {
-                Outcome::Missed(miss) if holds => {
+                // Another try of what crashes the program would crash it again: it is written.
+                Outcome::Missed(miss) if holds && miss.reason != MissReason::Poison => {
                     let fate = Fate::Missed(miss.reason);
                     finished.credit.settle(fate);
                     None
@@ -149,6 +150,7 @@ impl StoreActor {
     }
 
     fn with_database(&self, work: impl FnOnce(&mut Database)) {
+        let _at_work = self.0.guard.at_work([]);
         self.0.guard.pass(Point::Database);
         if let Err(error) = self.0.database.seen_from(&self.0.station, work) {
             self.fail(Failure::from(error));
@@ -160,6 +162,7 @@ impl StoreActor {
     /// After a panic the connection may still be inside a transaction, and would refuse the next.
     fn recover(&self) {
         let recovered = self.0.guard.run(|| {
+            let _at_work = self.0.guard.at_work([]);
             let recover = |database: &mut Database| database.recover();
             self.0.database.seen_from(&self.0.station, recover)
         });

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -102,6 +102,19 @@ pub struct Work {
     pub part: Part,
     /// For which slots; none for what is no slot's.
     pub slots: Vec<Slot>,
+    /// Whether it is but a question for a sign of life.
+    pub ping: bool,
+}
+
+impl Work {
+    /// Work of `part` that is no slot's.
+    pub const fn of(part: Part) -> Self {
+        Self {
+            part,
+            slots: Vec::new(),
+            ping: false,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -137,7 +150,7 @@ pub struct Vitals {
     states: BTreeMap<Part, Mutex<State>>,
     work: Mutex<HashMap<u64, Work>>,
     numbers: AtomicU64,
-    alarm: OnceLock<Alarm>,
+    alarm: Mutex<Option<Alarm>>,
     failpoints: Failpoints,
 }
 
@@ -169,7 +182,7 @@ impl Vitals {
                 .collect(),
             work: Mutex::default(),
             numbers: AtomicU64::new(0),
-            alarm: OnceLock::new(),
+            alarm: Mutex::new(None),
             failpoints: Failpoints::default(),
         }
     }
@@ -181,9 +194,9 @@ impl Vitals {
         self
     }
 
-    /// Tells `alarm` of an actor that has failed too often or hangs; the first call counts.
+    /// Tells `alarm` of an actor that has failed too often or hangs, from now on.
     pub fn on_alarm(&self, alarm: impl Fn(Failure) + Send + Sync + 'static) {
-        let _ = self.alarm.set(Box::new(alarm));
+        *lock(&self.alarm) = Some(Box::new(alarm));
     }
 
     /// Where a test makes them fail.
@@ -236,7 +249,7 @@ impl Vitals {
 
     fn raise(&self, failure: Failure) {
         tracing::error!(failure = failure.text.en, "the run is ended");
-        if let Some(alarm) = self.alarm.get() {
+        if let Some(alarm) = lock(&self.alarm).as_ref() {
             alarm(failure);
         }
     }
@@ -273,7 +286,7 @@ impl Vitals {
     /// How all of them are.
     pub fn report(&self) -> Vec<ActorReport> {
         let mut working: BTreeMap<Part, usize> = BTreeMap::new();
-        for work in lock(&self.work).values() {
+        for work in lock(&self.work).values().filter(|work| !work.ping) {
             *working.entry(work.part).or_default() += 1;
         }
         self.states

@@ -85,6 +85,7 @@ impl Watchdog {
         let looks = patience.limit.as_millis() / patience.every.as_millis().max(1);
         let mut rounds = Rounds {
             hangs: Hangs::new(u32::try_from(looks).unwrap_or(u32::MAX)),
+            hung: Vec::new(),
             asked: BTreeMap::new(),
             vitals,
             pulses,
@@ -96,7 +97,10 @@ impl Watchdog {
             .spawn(move || {
                 let mut left: Option<u32> = None;
                 while stopped.recv_timeout(patience.every) == Err(RecvTimeoutError::Timeout) {
-                    if rounds.look() && left.is_none() {
+                    rounds.look();
+                    if !rounds.something_hangs() {
+                        left = None;
+                    } else if left.is_none() {
                         let looks = patience.end.as_millis() / patience.every.as_millis().max(1);
                         left = Some(u32::try_from(looks).unwrap_or(u32::MAX));
                     }
@@ -126,6 +130,8 @@ impl Drop for Watchdog {
 
 struct Rounds {
     hangs: Hangs,
+    /// The numbers of what was found to hang.
+    hung: Vec<u64>,
     /// The last question to each pulse.
     asked: BTreeMap<usize, u64>,
     vitals: Arc<Vitals>,
@@ -135,12 +141,19 @@ struct Rounds {
 }
 
 impl Rounds {
-    /// One look; whether something was found.
-    fn look(&mut self) -> bool {
+    /// Whether what was found to hang still does.
+    fn something_hangs(&mut self) -> bool {
         let at_work = self.vitals.at_work();
-        let hung: Vec<Work> = self
-            .hangs
-            .look(&at_work)
+        self.hung.retain(|number| at_work.contains(number));
+        !self.hung.is_empty()
+    }
+
+    /// One look.
+    fn look(&mut self) {
+        let at_work = self.vitals.at_work();
+        let found = self.hangs.look(&at_work);
+        self.hung.extend(&found);
+        let hung: Vec<Work> = found
             .into_iter()
             .filter_map(|number| self.vitals.work(number))
             .collect();
@@ -150,8 +163,8 @@ impl Rounds {
                 continue;
             };
             let number = self.vitals.begin(Work {
-                part: *part,
-                slots: Vec::new(),
+                ping: true,
+                ..Work::of(*part)
             });
             self.asked.insert(index, number);
             pulse.do_send(Ping {
@@ -159,11 +172,70 @@ impl Rounds {
                 number,
             });
         }
-        let found = !hung.is_empty();
         for work in hung {
             self.vitals.hangs(&work, self.patience.limit);
             (self.bites.hung)(work);
         }
-        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::guard::Guard;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const HURRIED: Patience = Patience {
+        every: Duration::from_millis(5),
+        limit: Duration::from_millis(30),
+        grace: Duration::ZERO,
+        end: Duration::from_millis(60),
+    };
+
+    /// A watchdog of `vitals`, and how often it found something and called for its last resort.
+    fn watch(vitals: &Arc<Vitals>) -> (Watchdog, [Arc<AtomicUsize>; 2]) {
+        let counts: [Arc<AtomicUsize>; 2] = Default::default();
+        let (hung, last) = (Arc::clone(&counts[0]), Arc::clone(&counts[1]));
+        let bites = Bites {
+            hung: Box::new(move |_| {
+                let _ = hung.fetch_add(1, Ordering::SeqCst);
+            }),
+            last_resort: Box::new(move || {
+                let _ = last.fetch_add(1, Ordering::SeqCst);
+            }),
+        };
+        let dog = Watchdog::start(Arc::clone(vitals), Vec::new(), HURRIED, bites).unwrap();
+        (dog, counts)
+    }
+
+    fn until(count: &AtomicUsize) {
+        let patience = std::time::Instant::now() + Duration::from_secs(20);
+        while count.load(Ordering::SeqCst) == 0 {
+            assert!(std::time::Instant::now() < patience, "it never came");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn what_hangs_to_the_end_calls_for_the_last_resort() {
+        let vitals = Arc::new(Vitals::default());
+        let guard = Guard::new(Part::Decode, Arc::clone(&vitals));
+        let (_dog, [hung, last]) = watch(&vitals);
+        let _at_work = guard.at_work([]);
+        until(&last);
+        assert_eq!(hung.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn what_hung_and_goes_on_is_forgiven() {
+        let vitals = Arc::new(Vitals::default());
+        let guard = Guard::new(Part::Store, Arc::clone(&vitals));
+        let (dog, [hung, last]) = watch(&vitals);
+        let at_work = guard.at_work([]);
+        until(&hung);
+        drop(at_work);
+        std::thread::sleep(4 * HURRIED.end);
+        drop(dog);
+        assert_eq!(last.load(Ordering::SeqCst), 0);
     }
 }

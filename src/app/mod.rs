@@ -81,8 +81,6 @@ pub struct Pass {
     pub policy: RunPolicy,
     /// Misses are booked but not written: their pictures may still come.
     pub holds_misses: bool,
-    /// New rows of the run's earlier parts.
-    pub new_before: u64,
 }
 
 impl Pass {
@@ -93,7 +91,6 @@ impl Pass {
             run,
             policy,
             holds_misses: false,
-            new_before: 0,
         }
     }
 }
@@ -187,9 +184,10 @@ impl Pipeline {
         });
         let flow = Arc::clone(&setup.flow);
         let clients = clients(&setup, &gate, &drain, &supervision)?;
-        let vitals = Arc::new(
-            Vitals::new(supervision.budget).with_failpoints(supervision.failpoints.clone()),
-        );
+        let vitals = supervision.vitals.clone().unwrap_or_else(|| {
+            let vitals = Vitals::new(supervision.budget);
+            Arc::new(vitals.with_failpoints(supervision.failpoints.clone()))
+        });
         let shared = fetch_shared(&setup, remembered, Arc::clone(&gate), drain.clone());
         let about = About {
             station: Arc::clone(&setup.station),
@@ -384,6 +382,9 @@ impl Pipeline {
             settled,
             doubts,
         } = self.known(range, policy).await?;
+        let before = self
+            .with_database(move |database| database.new_rows_of(run))
+            .await??;
         self.fetch.begin();
         self.fetch.remind(doubts);
         let shared = &self.wired.store_shared;
@@ -413,7 +414,6 @@ impl Pipeline {
             && end.ledger.reprocessed() == 0
             && end.asked_in_vain().is_empty();
         let audited = Some((audited, end.ledger.clone())).filter(|_| !idle && !pass.holds_misses);
-        let before = pass.new_before;
         let closed = self
             .with_database(move |database| {
                 database.end_doubts(run, &sure)?;
@@ -566,7 +566,31 @@ impl Pipeline {
                 let _ = answer.send(work(database));
             }),
         });
-        answered.await.map_err(|_| store_is_gone())
+        tokio::select! {
+            biased;
+            answer = answered => answer.map_err(|_| store_is_gone()),
+            failure = self.store_hung() => Err(failure),
+        }
+    }
+
+    /// Until the store hangs.
+    async fn store_hung(&self) -> Failure {
+        let mut found = self.hung.clone();
+        let of_store = |all: &Vec<Work>| all.iter().any(|work| work.part == Part::Store);
+        if found.wait_for(of_store).await.is_err() {
+            // Nobody watches.
+            std::future::pending::<()>().await;
+        }
+        let work = Work::of(Part::Store);
+        hangs(&work, self.patience.limit)
+    }
+
+    /// Whether the store has been found to hang.
+    pub fn store_hangs(&self) -> bool {
+        self.hung
+            .borrow()
+            .iter()
+            .any(|work| work.part == Part::Store)
     }
 
     /// Ends the actors and hands the database back, when nothing is in flight any more and no other

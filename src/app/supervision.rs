@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::actors::failpoint::Failpoints;
 use crate::actors::inline::Delay;
+use crate::actors::vitals::Vitals;
 use crate::actors::watchdog::Patience;
 use crate::camera::http::Scripted;
 use crate::pipeline::restarts::RestartBudget;
@@ -24,6 +25,8 @@ pub enum Threads {
 pub struct Supervision {
     /// How many failures of an actor are borne.
     pub budget: RestartBudget,
+    /// Those of an earlier pipeline in whose place this one is, with its budget and failpoints.
+    pub vitals: Option<Arc<Vitals>>,
     /// How long an actor may be at one message.
     pub patience: Patience,
     /// Where a test makes the actors fail.
@@ -41,6 +44,7 @@ impl Default for Supervision {
     fn default() -> Self {
         Self {
             budget: RestartBudget::default(),
+            vitals: None,
             patience: Patience::default(),
             failpoints: Failpoints::default(),
             threads: Threads::Own,

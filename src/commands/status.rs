@@ -105,6 +105,11 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Another one goes on.
+    pub fn leave(self) {
+        self.task.abort();
+    }
+
     /// Writes that the program has ended.
     pub async fn end(self) {
         let _ = self.end.send(());

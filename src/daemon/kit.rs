@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use crate::actors::shadow::ShadowCounts;
+use crate::actors::vitals::Vitals;
+use crate::app::supervision::Supervision;
 use crate::app::{Pipeline, RunPolicy, Setup, Shadow, Tuning};
 use crate::camera::Source;
 use crate::commands::backfill::{arrange_inference, picture_source, supervision};
@@ -99,11 +101,16 @@ impl Kits {
 }
 
 impl Kit {
-    /// Starts the actors.
+    /// Starts the actors, whose failures are booked in `vitals`.
     ///
     /// # Errors
     /// As [`Pipeline::start`].
-    pub fn start(&self, database: &SharedDatabase, flow: &Arc<Flow>) -> Result<Pipeline> {
+    pub fn start(
+        &self,
+        database: &SharedDatabase,
+        flow: &Arc<Flow>,
+        vitals: &Arc<Vitals>,
+    ) -> Result<Pipeline> {
         let setup = Setup {
             station: Arc::clone(&self.station),
             source: self.source.clone(),
@@ -115,7 +122,11 @@ impl Kit {
             shadow: self.shadow.clone(),
             flow: Arc::clone(flow),
         };
-        Pipeline::start_with(setup, supervision())
+        let supervision = Supervision {
+            vitals: Some(Arc::clone(vitals)),
+            ..supervision()
+        };
+        Pipeline::start_with(setup, supervision)
     }
 }
 

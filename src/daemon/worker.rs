@@ -10,15 +10,18 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::scheduler::SignOfLife;
+use crate::actors::vitals::Vitals;
 use crate::app::{Pass, Pipeline, RunPolicy, RunReport};
+use crate::commands::backfill::supervision;
 use crate::commands::status::{About, Kept, StatusFile};
 use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
 use crate::daemon::jobs::{Done, Job, Parts, after};
 use crate::daemon::kit::Kit;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::pipeline::flow::Flow;
 use crate::pipeline::ledger::Ledger;
+use crate::pipeline::outcome::MissReason;
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::pipeline::ticks::{Clockwork, TickPolicy, Turn};
 use crate::say;
@@ -66,6 +69,8 @@ pub struct Worker {
     clockwork: Clockwork,
     /// Keeps the file that `celaje status` reads.
     status: Option<Kept>,
+    /// How the actors are, of one pipeline after the other: none is given a fresh budget.
+    vitals: Arc<Vitals>,
     live: Option<Live>,
     job: Option<Work>,
     parts: Parts,
@@ -120,6 +125,7 @@ impl Worker {
             pulse,
             pipeline: None,
             status: None,
+            vitals: Arc::default(),
             live: None,
             job: None,
             parts: Parts::default(),
@@ -167,7 +173,8 @@ impl Worker {
     }
 
     fn start(&mut self) -> Result<()> {
-        let pipeline = self.kit.start(&self.common.database, &self.common.flow)?;
+        let Common { database, flow, .. } = &self.common;
+        let pipeline = self.kit.start(database, flow, &self.vitals)?;
         *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = Some(pipeline.pulse());
         self.common.board.set_vitals(self.id(), pipeline.vitals());
         if let Some(file) = &self.common.status_file
@@ -180,6 +187,9 @@ impl Worker {
                 range: None,
             };
             let (vitals, progress) = (pipeline.vitals(), pipeline.progress());
+            if let Some(before) = self.status.take() {
+                before.leave();
+            }
             self.status = Some(file.clone().keep(about, vitals, progress));
         }
         self.pipeline = Some(pipeline);
@@ -190,9 +200,6 @@ impl Worker {
         *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(pipeline) = self.pipeline.take() {
             pipeline.stop().await;
-        }
-        if let Some(status) = self.status.take() {
-            status.end().await;
         }
     }
 
@@ -259,6 +266,11 @@ impl Worker {
     async fn mend(&mut self) {
         tokio::select! {
             () = self.stop.cancelled() => return,
+            kit = self.renewals.recv() => return match kit {
+                Some(kit) => self.renew(kit).await,
+                // Whoever sends them is about to stop this.
+                None => self.stop.cancelled().await,
+            },
             () = tokio::time::sleep(self.pause) => {}
         }
         self.pause = (2 * self.pause).min(LONGEST_PAUSE);
@@ -292,6 +304,10 @@ impl Worker {
             Err(failure) => failure,
         };
         self.troubled(&failure.to_string());
+        if self.pipeline.as_ref().is_some_and(Pipeline::store_hangs) {
+            // It holds the record: no other pipeline could write, nor this one end.
+            (supervision().last_resort)();
+        }
         self.end_pipeline().await;
         None
     }
@@ -356,11 +372,13 @@ impl Worker {
                 reprocess: false,
             },
             holds_misses: !last,
-            new_before: live.counts.new,
         };
         let report = self.pass(pass, None).await;
         let ledger = report.map(|report| report.end.ledger).unwrap_or_default();
-        let got = ledger.missed() == 0 && ledger.total() > 0;
+        // What crashes the program is no picture that may still come.
+        let asked = ledger.missed_by_reason();
+        let settled = asked.keys().all(|reason| *reason == MissReason::Poison);
+        let got = settled && ledger.total() > 0;
         self.clockwork.tried(slot, last, got, clock.now());
         if got || (last && ledger.total() > 0) {
             let counts = &mut live.counts;
@@ -412,13 +430,31 @@ impl Worker {
         }
     }
 
+    /// Writes that a run ended, also while there is no pipeline.
+    async fn finish(&self, run: RunId, counts: RunCounts, end: RunEnd) {
+        let finished = match &self.pipeline {
+            Some(pipeline) => pipeline.finish(run, counts, end).await,
+            None => {
+                let (database, station) = (self.common.database.clone(), self.id().to_owned());
+                let work = move || {
+                    database
+                        .seen_from(&station, |database| database.finish_run(run, &counts, end))
+                        .flatten()
+                };
+                match tokio::task::spawn_blocking(work).await {
+                    Ok(finished) => finished.map_err(Failure::from),
+                    Err(_) => Ok(()),
+                }
+            }
+        };
+        if let Err(error) = finished {
+            tracing::warn!(station = self.id(), %error, "a run could not be closed");
+        }
+    }
+
     async fn end_live(&mut self) {
-        if let (Some(live), Some(pipeline)) = (self.live.take(), &self.pipeline)
-            && let Err(error) = pipeline
-                .finish(live.run, live.counts, RunEnd::Finished)
-                .await
-        {
-            tracing::warn!(station = self.id(), %error, "the live run could not be closed");
+        if let Some(live) = self.live.take() {
+            self.finish(live.run, live.counts, RunEnd::Finished).await;
         }
     }
 
@@ -504,10 +540,7 @@ impl Worker {
             return self.end_job(JobStatus::Finished, None).await;
         };
         let begun = Instant::now();
-        let pass = Pass {
-            new_before: work.done.counts.new,
-            ..Pass::of(part, run, policy)
-        };
+        let pass = Pass::of(part, run, policy);
         let report = self.pass(pass, Some(id)).await;
         let took = begun.elapsed();
         let Some(work) = &mut self.job else { return };
@@ -573,11 +606,7 @@ impl Worker {
             JobStatus::Failed => RunEnd::Failed,
             _ => RunEnd::Interrupted,
         };
-        if let Some(pipeline) = &self.pipeline
-            && let Err(error) = pipeline.finish(work.run, work.counts(), end).await
-        {
-            tracing::warn!(station = self.id(), %error, "a run could not be closed");
-        }
+        self.finish(work.run, work.counts(), end).await;
         let counts = work.done.counts;
         tracing::info!(
             station = self.id(),
@@ -611,6 +640,9 @@ impl Worker {
         }
         self.end_live().await;
         self.end_pipeline().await;
+        if let Some(status) = self.status.take() {
+            status.end().await;
+        }
     }
 }
 

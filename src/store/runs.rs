@@ -150,11 +150,9 @@ impl Database {
     /// # Errors
     /// When SQLite fails.
     pub fn update_run(&mut self, run: RunId, counts: &RunCounts) -> Result<(), StoreError> {
-        diesel::update(runs::table.find(run.0))
-            .set(changes(counts))
-            .execute(&mut self.connection)
-            .map(drop)
-            .map_err(|error| Fault::from(error).at(&self.path))
+        self.connection
+            .immediate_transaction(|connection| raise(connection, run, counts))
+            .map_err(|fault: Fault| fault.at(&self.path))
     }
 
     /// Sets a live run's counts, and the slot that its range has grown to.
@@ -167,11 +165,27 @@ impl Database {
         to: NaiveDateTime,
         counts: &RunCounts,
     ) -> Result<(), StoreError> {
-        diesel::update(runs::table.find(run.0))
-            .set((changes(counts), runs::range_to.eq(slot_text(to))))
-            .execute(&mut self.connection)
-            .map(drop)
-            .map_err(|error| Fault::from(error).at(&self.path))
+        self.connection
+            .immediate_transaction(|connection| {
+                diesel::update(runs::table.find(run.0))
+                    .set(runs::range_to.eq(slot_text(to)))
+                    .execute(connection)?;
+                raise(connection, run, counts)
+            })
+            .map_err(|fault: Fault| fault.at(&self.path))
+    }
+
+    /// The new rows that a run's transactions have counted so far.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn new_rows_of(&mut self, run: RunId) -> Result<u64, StoreError> {
+        let new: i64 = runs::table
+            .find(run.0)
+            .select(runs::new)
+            .first(&mut self.connection)
+            .map_err(|error| Fault::from(error).at(&self.path))?;
+        Ok(u64::try_from(new).unwrap_or(0))
     }
 
     /// Holds the `ledger` of a run over `slots`, those of `range`, against what is stored and what
@@ -188,12 +202,7 @@ impl Database {
         before: u64,
     ) -> Result<Result<(), Imbalance>, StoreError> {
         let (stored, missed) = (self.stored_slots(range)?, self.missed_slots(range)?);
-        let committed: i64 = runs::table
-            .find(run.0)
-            .select(runs::new)
-            .first(&mut self.connection)
-            .map_err(|error| Fault::from(error).at(&self.path))?;
-        let committed = u64::try_from(committed).unwrap_or(0).saturating_sub(before);
+        let committed = self.new_rows_of(run)?.saturating_sub(before);
         Ok(Audit::of(slots, &stored, &missed).check(ledger, committed))
     }
 
@@ -208,45 +217,51 @@ impl Database {
         counts: &RunCounts,
         end: RunEnd,
     ) -> Result<(), StoreError> {
-        // Not what is new: the transactions have counted that, also where a credit was lost.
-        let Counts {
-            total,
-            duplicates,
-            missed,
-            ..
-        } = changes(counts);
-        diesel::update(runs::table.find(run.0))
-            .set((
-                runs::total.eq(total),
-                runs::duplicates.eq(duplicates),
-                runs::missed.eq(missed),
-                runs::status.eq(end.as_str()),
-                runs::finished_at.eq(timestamp(Utc::now())),
-            ))
-            .execute(&mut self.connection)
-            .map(drop)
-            .map_err(|error| Fault::from(error).at(&self.path))
+        self.connection
+            .immediate_transaction(|connection| {
+                raise(connection, run, counts)?;
+                diesel::update(runs::table.find(run.0))
+                    .set((
+                        runs::status.eq(end.as_str()),
+                        runs::finished_at.eq(timestamp(Utc::now())),
+                    ))
+                    .execute(connection)?;
+                if end == RunEnd::Finished {
+                    // A row that is classified again twice is one slot of a whole run.
+                    diesel::update(runs::table.find(run.0))
+                        .set(runs::duplicates.eq(number(counts.duplicates)))
+                        .execute(connection)?;
+                }
+                Ok(())
+            })
+            .map_err(|fault: Fault| fault.at(&self.path))
     }
 }
 
-/// Counts as a changeset.
-#[derive(AsChangeset)]
-#[diesel(table_name = runs)]
-struct Counts {
-    total: i64,
-    new: i64,
-    duplicates: i64,
-    missed: i64,
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn changes(counts: &RunCounts) -> Counts {
-    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    Counts {
-        total: number(counts.total),
-        new: number(counts.new),
-        duplicates: number(counts.duplicates),
-        missed: number(counts.missed),
-    }
+/// Sets a run's counts, none of them below what its transactions counted: what they wrote is there,
+/// also where a credit was lost or a part is done again. New rows are theirs to count alone.
+fn raise(connection: &mut SqliteConnection, run: RunId, counts: &RunCounts) -> Result<(), Fault> {
+    diesel::sql_query(
+        "UPDATE runs SET duplicates = max(duplicates, ?), missed = max(missed, ?), total = ? WHERE id = ?",
+    )
+    .bind::<BigInt, _>(number(counts.duplicates))
+    .bind::<BigInt, _>(number(counts.missed))
+    .bind::<BigInt, _>(number(counts.total))
+    .bind::<BigInt, _>(run.0)
+    .execute(connection)?;
+    at_least_what_it_did(connection, run)
+}
+
+/// A run has as many slots as it has dealt with, at least.
+fn at_least_what_it_did(connection: &mut SqliteConnection, run: RunId) -> Result<(), Fault> {
+    diesel::sql_query("UPDATE runs SET total = max(total, new + duplicates + missed) WHERE id = ?")
+        .bind::<BigInt, _>(run.0)
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Adds what a commit did to its run; `missed_before` of its slots had a miss of this very run.
@@ -266,7 +281,7 @@ pub(super) fn add(
             runs::missed.eq(runs::missed + count(&[Committed::Missed]) - missed_before),
         ))
         .execute(connection)?;
-    Ok(())
+    at_least_what_it_did(connection, run)
 }
 
 /// A run that ended without a word: its process was killed, or the machine went down.

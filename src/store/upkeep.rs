@@ -371,8 +371,9 @@ fn running(connection: &mut SqliteConnection, path: &Path) -> Finding {
         );
         let allowed = match runs {
             0 => 0,
-            // The next writer would mark it; until then it looks alive.
-            _ => i64::from(WriterLock::is_held(path)),
+            // Whoever writes has marked the dead ones when it began, and may have several at work.
+            _ if WriterLock::is_held(path) => runs,
+            _ => 0,
         };
         Ok(if runs <= allowed {
             Ok(holds)

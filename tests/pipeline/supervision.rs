@@ -68,8 +68,19 @@ async fn what_fails_now_and_then_goes_on_after_a_rest() {
         };
         Some(Reply::Body(picture(4, trouble, asked.index as u8)))
     }));
-    let stage = Stage::new(&server);
-    let report = stage.run(first(40)).await;
+    let mut stage = Stage::new(&server);
+    let rest = Duration::from_millis(30);
+    stage.supervision.budget.first_pause = rest;
+    let pipeline = stage.start();
+    let (vitals, begun) = (pipeline.vitals(), std::time::Instant::now());
+    let report = pipeline.run(first(40)).await.unwrap();
+    assert!(pipeline.stop().await.is_some());
+    stage.check(first(40), &report);
+    let actors = vitals.report();
+    let session = actors.iter().find(|one| one.actor == Part::Session);
+    // Each of the four crashes it twice at least; two threads rest at the same time.
+    assert!(session.unwrap().restarts >= 8, "{actors:?}");
+    assert!(begun.elapsed() > 8 * rest / 2, "nobody rested");
     assert_eq!(report.end.failure, None);
     let poisoned = report
         .end

@@ -137,16 +137,21 @@ impl Story {
         let (mut was_killed, last) = (false, self.lives.len() - 1);
         for (n, life) in self.lives.iter().enumerate() {
             let before = stored(&db);
+            let left = left_running(&db);
             let lived = life.live(&self.world, &db);
             self.note(format!("life {n}: {:?} {:?}", lived.requests, lived.passed));
             tally.lives += 1;
             tally.fetched += lived.requests.len() as u64;
             tally.restarts += lived.thrown;
             self.check_requests(&lived, &before);
-            // A run that was killed is found, and nothing but that.
-            assert!(was_killed || lived.cut_off.is_empty(), "no run was cut off");
-            let counted: u64 = lived.cut_off.iter().map(|run| run.counts.new).sum();
-            assert!(counted <= before.len() as u64);
+            // A run that was killed is found at the next start, with what it had done; nothing else is.
+            let told: Vec<String> = lived
+                .cut_off
+                .iter()
+                .map(|run| format!("{} {}", run.counts.new, run.counts.missed))
+                .collect();
+            assert_eq!(told, left, "what the dead runs had done");
+            assert!(was_killed || told.is_empty(), "no run was cut off");
             match &lived.ending {
                 Ending::Killed => {
                     tally.kills += 1;
@@ -242,6 +247,11 @@ impl Story {
         let counted = record.number("SELECT coalesce(sum(new), 0) FROM runs");
         assert_eq!(counted, rows, "{:?}", record.runs());
         assert_eq!(record.texts("PRAGMA integrity_check"), ["ok"]);
+        // What `celaje db check` says, but for a run that was killed.
+        for finding in Database::check(db).unwrap() {
+            let killed = finding.name == "running";
+            assert!(killed || finding.result.is_ok(), "{finding:?}");
+        }
         assert!(
             record
                 .texts("SELECT 'x' FROM pragma_foreign_key_check")
@@ -306,6 +316,15 @@ fn gave_up(ran: &Ran) -> bool {
 
 fn stored(db: &Path) -> BTreeSet<String> {
     Record::open(db).rows().into_keys().collect()
+}
+
+/// Of the runs that never ended, the rows and the misses that are theirs.
+fn left_running(db: &Path) -> Vec<String> {
+    Record::open(db).texts(
+        "SELECT (SELECT count(*) FROM observations WHERE run_id = runs.id) || ' ' || \
+         (SELECT count(*) FROM misses WHERE run_id = runs.id) \
+         FROM runs WHERE status = 'running' ORDER BY id",
+    )
 }
 
 /// Rows, and the reasons of misses, by slot.

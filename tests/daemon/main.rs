@@ -65,7 +65,10 @@ impl Home {
     }
 
     fn record(&self) -> Record {
-        Record::open(&self.path("cielo.db"))
+        let mut record = Record::open(&self.path("cielo.db"));
+        // The program opens, folds and closes the file as it likes.
+        record.execute("PRAGMA busy_timeout = 10000");
+        record
     }
 
     /// The bare program.

@@ -35,9 +35,11 @@ fn a_late_picture_arrives_on_a_retry_and_is_no_miss_until_then() {
     let mut record = home.record();
     let kinds = record.texts("SELECT kind || ' ' || status FROM runs");
     assert_eq!(kinds, ["live finished"]);
-    // What was due before the start was current then.
-    let first = record.texts("SELECT min(slot_local) FROM observations");
-    assert_eq!(first, ["2024-03-01T11:52"]);
+    // Nothing older is asked for but what was due at the start: 11:52, or 12:02 on a busy machine.
+    assert_eq!(
+        record.count("observations WHERE slot_local < '2024-03-01T11:52'"),
+        0
+    );
     let counted = record.number("SELECT new FROM runs");
     assert_eq!(counted, record.count("observations"));
     assert_eq!(record.number("SELECT total FROM runs"), counted);
@@ -83,10 +85,12 @@ fn what_is_missing_at_the_start_is_filled_holes_included() {
         .unwrap();
     assert!(stored_before.status.success(), "{stored_before:?}");
     server.forget_requests();
+    // Seven minutes, seconds here, until another slot leaves the two hours, and eight until 12:02.
+    let clock = "2024-03-01T14:55:00Z@60";
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
     let running = Running::start(
         home.serve(&args)
-            .args(["--catch-up", "2h", "--clock", NOON]),
+            .args(["--catch-up", "2h", "--clock", clock]),
     );
     until("the gap is filled", || {
         let done = "runs WHERE kind = 'catch-up' AND status = 'finished'";
@@ -99,6 +103,9 @@ fn what_is_missing_at_the_start_is_filled_holes_included() {
     let slots = "observations WHERE slot_local BETWEEN '2024-03-01T10:02' AND '2024-03-01T12:02'";
     assert_eq!(record.count(slots), 13);
     assert_eq!(record.count("misses"), 0);
+    until("it is told", || {
+        running.state()["jobs"][0]["status"] == "finished"
+    });
     let state = running.state();
     assert_eq!(state["mode"], "daemon");
     assert_eq!(state["model"], "red 3");

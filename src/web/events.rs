@@ -24,7 +24,7 @@ use crate::web::problem::Problem;
 use crate::web::query;
 
 /// Listeners at most.
-pub const LISTENERS: usize = 64;
+pub const LISTENERS: usize = 256;
 /// Events that a listener may be behind, and that one who comes back is told of.
 const KEPT: usize = 256;
 /// A sign of life after so much silence.

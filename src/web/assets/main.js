@@ -159,9 +159,13 @@ async function start() {
   await show();
 }
 
+/** How long a stream that was refused is left alone, milliseconds. */
+const REFUSED = 5000;
+
 /** Live updates: one stream for the page, whichever view is shown. */
 function listen() {
   const stream = new EventSource("/api/v1/events");
+  let again;
   let soon;
   const later = (act) => {
     clearTimeout(soon);
@@ -172,7 +176,11 @@ function listen() {
     if (state.link === "lost") later(() => (main.querySelector("[role=alert]") ? start() : state.reading()));
     connection("live");
   });
-  stream.addEventListener("error", () => connection("lost"));
+  stream.addEventListener("error", () => {
+    connection("lost");
+    // A stream that was refused (too many listeners, a proxy) is given up by the browser.
+    if (stream.readyState === EventSource.CLOSED) again = setTimeout(listen, REFUSED);
+  });
   stream.addEventListener("observation", (event) => {
     let data = {};
     try {
@@ -186,8 +194,22 @@ function listen() {
     later(() => state.reading(data));
   });
   for (const name of ["miss", "run", "state"]) stream.addEventListener(name, () => state.change());
-  addEventListener("pagehide", () => stream.close());
+  addEventListener(
+    "pagehide",
+    () => {
+      clearTimeout(again);
+      stream.close();
+    },
+    { once: true },
+  );
 }
+
+addEventListener("pageshow", (event) => {
+  // Brought back as it was left, with its stream closed.
+  if (!event.persisted) return;
+  listen();
+  show();
+});
 
 document.getElementById("lang").addEventListener("click", () => {
   root.lang = lang() === "es" ? "en" : "es";

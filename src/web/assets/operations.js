@@ -1,7 +1,7 @@
 // What the program does and has done.
 import { h, meter } from "./dom.js";
 import { json, query } from "./api.js";
-import { bytes, known, number, t } from "./words.js";
+import { bytes, known, number, percent, t } from "./words.js";
 import { moment, since, span } from "./time.js";
 
 const card = (title, ...children) => h("section", { class: "card" }, h("h2", { text: title }), children);
@@ -61,6 +61,17 @@ function job(item) {
   );
 }
 
+/** How the shadow's readings and the record's agree, as rows. */
+const agreement = (shadow) =>
+  shadow && shadow.compared
+    ? [
+        [t("ops.shadowSame"), t("ops.shadowOf", { share: percent(shadow.exact), n: number(shadow.compared) })],
+        [t("ops.shadowNear"), percent(shadow.within_one)],
+        [t("ops.shadowBias"), t("ops.oktas", { n: number(shadow.bias, 2) })],
+        shadow.failed ? [t("ops.shadowFailed"), `${number(shadow.failed)}${shadow.last_error ? `: ${shadow.last_error}` : ""}`] : null,
+      ]
+    : [];
+
 /** What the last run says, where this process has no engine of its own. */
 const ofRun = (runs, name) => (runs.length ? t("ops.ofRun", { text: runs[0][name] }) : t("none"));
 
@@ -79,6 +90,7 @@ function draw(parts, { state, runs, ops, station }) {
       [t("ops.engine"), state.engine || ofRun(runs, "engine")],
       [t("ops.model"), state.model || ofRun(runs, "model")],
       state.shadow_model ? [t("now.shadow"), state.shadow_model] : null,
+      ...agreement(state.shadow),
       here && here.next_slot ? [t("ops.next"), here.next_slot.replace("T", " ")] : null,
     ]),
   );
@@ -191,7 +203,7 @@ export async function operations(main, { station, signal, onState }) {
     trouble,
     h("div", { class: "grid" }, Object.values(parts)),
   );
-  const again = () =>
+  const look = () =>
     load().then(
       () => {
         trouble.hidden = true;
@@ -202,6 +214,20 @@ export async function operations(main, { station, signal, onState }) {
         trouble.replaceChildren(h("strong", { text: t("failed.title") }), h("span", { text: error.message }));
       },
     );
+  // One look at a time, and one more after it where something changed meanwhile.
+  let looking = false;
+  let changed = false;
+  const again = async () => {
+    changed = true;
+    if (looking) return;
+    looking = true;
+    while (changed && !signal.aborted) {
+      changed = false;
+      await look();
+      await new Promise((done) => setTimeout(done, 500));
+    }
+    looking = false;
+  };
   onState(again);
   const clock = setInterval(again, 5000);
   signal.addEventListener("abort", () => clearInterval(clock));

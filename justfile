@@ -32,6 +32,15 @@ doc *ARGS:
 bench *ARGS:
     cargo bench {{ARGS}}
 
+# Fuzzing: minutes a target, and targets (all)
+fuzz *ARGS:
+    fuzz/run.sh {{ARGS}}
+
+# An hour, or so many minutes, at full load against a camera that misbehaves
+soak *ARGS:
+    cargo build --release
+    benches/soak.sh {{ARGS}}
+
 # The whole gate, as it runs before a change lands
 ci:
     .ci/run

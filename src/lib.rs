@@ -53,6 +53,8 @@ pub mod commands;
 pub mod daemon;
 pub mod error;
 pub mod evaluate;
+#[doc(hidden)]
+pub mod fuzzed;
 pub mod image;
 pub mod model;
 pub mod pipeline;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use actix::WeakRecipient;
 use actix::prelude::*;
 use tokio_util::sync::CancellationToken;
 
@@ -101,8 +102,8 @@ pub struct FetchOutlets {
     pub store: Recipient<Commit>,
     /// Takes where a year was found.
     pub layouts: Recipient<RememberLayout>,
-    /// Takes slots that have to be fetched again.
-    pub scheduler: Recipient<FetchAgain>,
+    /// Takes slots that have to be fetched again; weak, since the scheduler is upstream.
+    pub scheduler: WeakRecipient<FetchAgain>,
 }
 
 /// See the module.
@@ -180,8 +181,9 @@ async fn fetch(
                     year: slot.year(),
                     layout: picture.layout,
                 });
-                if !again.is_empty() {
-                    outlets.scheduler.do_send(FetchAgain(again));
+                let scheduler = outlets.scheduler.upgrade();
+                if let (Some(scheduler), false) = (scheduler, again.is_empty()) {
+                    scheduler.do_send(FetchAgain(again));
                 }
             }
             credit.goes_to(Stage::Decode);

@@ -38,6 +38,9 @@ pub struct Patience {
     pub every: Duration,
     /// How long a message may be worked on.
     pub limit: Duration,
+    /// How long what does not hang may take to end its work once something does, and the store to write
+    /// that down.
+    pub grace: Duration,
     /// How long the program may take to end once something hangs.
     pub end: Duration,
 }
@@ -47,6 +50,7 @@ impl Default for Patience {
         Self {
             every: Duration::from_secs(1),
             limit: Duration::from_secs(60),
+            grace: Duration::from_secs(10),
             end: Duration::from_secs(40),
         }
     }

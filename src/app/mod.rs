@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use actix::WeakRecipient;
 use actix::prelude::*;
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -46,8 +46,8 @@ use wiring::{Wired, clients, fetch_shared, wire};
 /// A missing picture is only settled when it was last asked for so long after its slot.
 const SETTLES_AFTER: TimeDelta = TimeDelta::hours(1);
 
-/// How long what does not hang may take to end once something does, and the store to say so.
-const HUNG_GRACE: Duration = Duration::from_secs(10);
+/// By how much clocks that are right may differ.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
 
 /// Files of a folder that are read at the same time, at most.
 const FOLDER_READS: usize = 16;
@@ -306,7 +306,7 @@ impl Pipeline {
         let closed = match &report.end.failure {
             None => closing.await,
             // The store may be what hangs.
-            Some(_) => match tokio::time::timeout(HUNG_GRACE, closing).await {
+            Some(_) => match tokio::time::timeout(self.patience.grace, closing).await {
                 Ok(closed) => closed,
                 Err(_) => return Ok(report),
             },
@@ -455,9 +455,10 @@ impl Pipeline {
                 Ok::<_, Failure>((stored, missed))
             })
             .await??;
+        let now = Utc::now();
         let (mut settled, mut doubts) = (Vec::new(), Vec::new());
         for miss in missed {
-            match standing(&miss, |local| Slot::at(local, zone)) {
+            match standing(&miss, now, |local| Slot::at(local, zone)) {
                 Standing::Settled => settled.push((miss.slot, miss.reason)),
                 Standing::Doubted(slot, unasked) => doubts.push((slot, unasked)),
                 Standing::Open => {}
@@ -501,14 +502,13 @@ impl Pipeline {
 
     /// Until an actor hangs, and what does not hang has had time to end.
     async fn given_up(&self) -> Vec<Work> {
-        let mut hung = self.hung.clone();
-        if hung.wait_for(|all| !all.is_empty()).await.is_err() {
+        let mut found = self.hung.clone();
+        if found.wait_for(|all| !all.is_empty()).await.is_err() {
             // Nobody watches.
             std::future::pending::<()>().await;
         }
-        tokio::time::sleep(HUNG_GRACE).await;
-        let all = hung.borrow().clone();
-        all
+        tokio::time::sleep(self.patience.grace).await;
+        self.hung.borrow().clone()
     }
 
     /// Ends a run in which something hangs: what it hangs at is a miss, so that no later run hangs
@@ -545,7 +545,7 @@ impl Pipeline {
             Ok::<_, Failure>(ledger)
         });
         // The store may be what hangs.
-        if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(HUNG_GRACE, written).await {
+        if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(self.patience.grace, written).await {
             end.ledger = ledger;
         }
         let elapsed = clock::now().saturating_duration_since(started);
@@ -630,9 +630,16 @@ enum Standing {
 /// Where a miss of the same source and layout stands.
 ///
 /// A slot that was last tried before its picture could be there (a range that reaches into the
-/// future, an upload that was late) is open, whatever came of it.
-fn standing(miss: &KnownMiss, slot: impl Fn(NaiveDateTime) -> Option<Slot>) -> Standing {
-    let slot = slot(miss.slot).filter(|slot| miss.last_tried - slot.utc() >= SETTLES_AFTER);
+/// future, an upload that was late) is open, whatever came of it; so is one that was last tried in the
+/// future, by a clock that was wrong.
+fn standing(
+    miss: &KnownMiss,
+    now: DateTime<Utc>,
+    slot: impl Fn(NaiveDateTime) -> Option<Slot>,
+) -> Standing {
+    let slot = slot(miss.slot)
+        .filter(|slot| miss.last_tried - slot.utc() >= SETTLES_AFTER)
+        .filter(|_| miss.last_tried - now <= CLOCKS_DIFFER);
     match (slot, miss.unasked) {
         (Some(_), None) if miss.reason.is_settled() => Standing::Settled,
         (Some(slot), Some(unasked)) => Standing::Doubted(slot, unasked),

@@ -203,18 +203,18 @@ pub(super) fn clients(
     let hold = Arc::new(HostHold::default());
     (0..fetchers)
         .map(|_| {
-            HttpClient::new(&setup.source, setup.tuning.http.clone(), drain.clone())
-                .map(|client| client.sharing(Arc::clone(&hold)).through(Arc::clone(gate)))
-                .map(|client| match &supervision.script {
-                    Some(script) => client.scripted(Arc::clone(script)),
-                    None => client,
-                })
-                .map_err(|e| {
-                    Failure::environment(say!(
-                        "{e}; check the certificates of this system",
-                        "{e}; revise los certificados de este sistema"
-                    ))
-                })
+            let (limits, drain) = (setup.tuning.http.clone(), drain.clone());
+            match &supervision.script {
+                Some(script) => HttpClient::scripted(Arc::clone(script), limits, drain),
+                None => HttpClient::new(&setup.source, limits, drain),
+            }
+            .map(|client| client.sharing(Arc::clone(&hold)).through(Arc::clone(gate)))
+            .map_err(|e| {
+                Failure::environment(say!(
+                    "{e}; check the certificates of this system",
+                    "{e}; revise los certificados de este sistema"
+                ))
+            })
         })
         .collect()
 }
@@ -358,7 +358,7 @@ pub(super) fn wire(
         decode,
         store: gather,
         layouts: store.layouts.clone(),
-        scheduler: scheduler.clone().recipient(),
+        scheduler: scheduler.downgrade().recipient(),
     };
     let mut arbiters = Vec::new();
     let fetchers = clients

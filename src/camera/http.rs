@@ -133,11 +133,26 @@ impl HttpClient {
         self
     }
 
-    /// Asks `script` instead of the network.
-    #[must_use]
-    pub fn scripted(mut self, script: Arc<dyn Scripted>) -> Self {
-        self.script = Some(script);
-        self
+    /// A client that asks `script` instead of the network.
+    ///
+    /// # Errors
+    /// When no client can be set up.
+    pub fn scripted(
+        script: Arc<dyn Scripted>,
+        limits: HttpLimits,
+        drain: CancellationToken,
+    ) -> Result<Self, NoClient> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // It is never used, and so needs no certificates, which take their time to read.
+        let client = Client::builder().tls_certs_only([]).no_proxy().build()?;
+        Ok(Self {
+            client,
+            script: Some(script),
+            limits,
+            hold: Arc::default(),
+            gate: None,
+            drain,
+        })
     }
 
     /// Keeps the pace of `gate`, and tells it how its requests went.
@@ -408,20 +423,24 @@ fn follow_within_host(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     if attempt.previous().len() > REDIRECTS {
         return attempt.error("too many redirects");
     }
-    // Another port may be another service; only the step from http to https may change it.
-    let upgrade = start.scheme() == "http"
-        && attempt.url().scheme() == "https"
-        && start.port().is_none()
-        && attempt.url().port().is_none();
-    let same = start.host_str() == attempt.url().host_str()
-        && (upgrade
-            || (start.scheme() == attempt.url().scheme()
-                && start.port_or_known_default() == attempt.url().port_or_known_default()));
-    if same {
+    if stays_with_host(start, attempt.url()) {
         attempt.follow()
     } else {
         attempt.error("redirect to another host")
     }
+}
+
+/// Whether a redirect from `start` to `next` stays with the host that was asked for.
+pub fn stays_with_host(start: &Url, next: &Url) -> bool {
+    // Another port may be another service; only the step from http to https may change it.
+    let upgrade = start.scheme() == "http"
+        && next.scheme() == "https"
+        && start.port().is_none()
+        && next.port().is_none();
+    start.host_str() == next.host_str()
+        && (upgrade
+            || (start.scheme() == next.scheme()
+                && start.port_or_known_default() == next.port_or_known_default()))
 }
 
 /// The address of a slot's picture below `base`.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::frame;
+use super::look::Look;
 use super::sun::{Stretch, SunSample, stretches};
 use crate::pipeline::slot::SlotRange;
 use crate::sky::okta::Okta;
@@ -69,7 +70,12 @@ impl Timeline<'_> {
     /// needs. Each mark has the class `reading`, each tick of a miss `miss`, each hatched stretch
     /// `gap`.
     pub fn svg(&self) -> String {
-        frame::draw(&Record::of(self))
+        self.svg_as(Look::alone(self.lang))
+    }
+
+    /// The same in another layout.
+    pub fn svg_as(&self, look: Look) -> String {
+        frame::draw(&Record::of(self, look))
     }
 }
 
@@ -79,6 +85,7 @@ pub const WIDTH: f64 = super::theme::WIDTH;
 /// A timeline's input, sorted and cut to the range.
 pub(super) struct Record<'a> {
     pub lang: Lang,
+    pub look: Look,
     pub title: &'a str,
     pub station: &'a str,
     pub from: NaiveDateTime,
@@ -96,7 +103,7 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn of(timeline: &Timeline<'a>) -> Self {
+    fn of(timeline: &Timeline<'a>, look: Look) -> Self {
         let to = timeline.range.to();
         let earliest = to
             .date()
@@ -120,7 +127,8 @@ impl<'a> Record<'a> {
             .collect();
         let step = spacing(slots.iter().chain(readings.keys()).copied().collect());
         Self {
-            lang: timeline.lang,
+            lang: look.lang,
+            look,
             title: timeline.title,
             station: timeline.station,
             from,

@@ -7,7 +7,7 @@ use super::heading::Heading;
 use super::legend;
 use super::panel::{MISS_LANE, Panel, at_least_an_hour, define_hatch};
 use super::svg::{Anchor, Svg, Type};
-use super::theme::{AXIS, GRID, INK, MARGIN, PAPER, SOFT_INK, WIDTH, text_width};
+use super::theme::{AXIS, GRID, INK, PAPER, SOFT_INK, text_width};
 use super::time::Axis;
 use super::words::{category, misses, short_date, tell};
 use crate::say;
@@ -18,6 +18,8 @@ use crate::sky::sun::DayPhase;
 const ONE_PANEL_HOURS: i64 = 36;
 
 const HEADING: f64 = 104.0;
+/// Room above the panels of a bare chart.
+const BARE_HEADING: f64 = 24.0;
 const PANEL_HEIGHT: f64 = 264.0;
 const HOURS: f64 = 20.0;
 const TICK: Type = Type::soft(12.5, Anchor::Middle);
@@ -33,19 +35,43 @@ pub(super) fn draw(record: &Record<'_>) -> String {
 
 fn start(record: &Record<'_>, height: f64) -> Svg {
     let heading = Heading::of(record);
-    let mut svg = Svg::new(WIDTH, height, record.title, &heading.description());
+    let width = record.look.width();
+    let mut svg = Svg::new(width, height, record.title, &heading.description());
     define_hatch(&mut svg);
-    heading.draw(&mut svg, record);
+    if !record.look.bare {
+        heading.draw(&mut svg, record);
+    }
     svg
+}
+
+fn heading_height(record: &Record<'_>) -> f64 {
+    if record.look.bare {
+        BARE_HEADING
+    } else {
+        HEADING
+    }
+}
+
+/// Room that the legend takes, with the space above and below it.
+fn legend_height(record: &Record<'_>) -> f64 {
+    if record.look.bare {
+        2.0
+    } else {
+        22.0 + legend::HEIGHT + 18.0
+    }
 }
 
 fn one_panel(record: &Record<'_>) -> String {
     let (from, to) = at_least_an_hour(record.from, round_up(record.end));
-    let (left, right) = (MARGIN + 32.0, WIDTH - 170.0);
-    let (top, bottom) = (HEADING, HEADING + PANEL_HEIGHT);
+    let look = record.look;
+    let beside = if look.is_wide() { 170.0 } else { 12.0 };
+    let left = look.margin() + if look.bare { 22.0 } else { 32.0 };
+    let right = look.width() - beside;
+    let top = heading_height(record);
+    let bottom = top + PANEL_HEIGHT;
     let days = from.date() != record.end.date();
     let labels = bottom + MISS_LANE + HOURS + if days { HOURS } else { 0.0 };
-    let mut svg = start(record, labels + 22.0 + legend::HEIGHT + 18.0);
+    let mut svg = start(record, labels + legend_height(record));
     let axis = Axis {
         from,
         to,
@@ -70,11 +96,13 @@ fn one_panel(record: &Record<'_>) -> String {
         );
     }
     svg.text(
-        (MARGIN, top - 12.0),
+        (look.margin(), top - 12.0),
         Type::soft(12.5, Anchor::Start),
         &tell(record.lang, say!("oktas", "octas")),
     );
-    metar_axis(&mut svg, record, &panel);
+    if look.is_wide() {
+        metar_axis(&mut svg, record, &panel);
+    }
     sun_times(&mut svg, record, &panel);
     hours(&mut svg, &panel, bottom + MISS_LANE, 52.0);
     if days {
@@ -85,7 +113,9 @@ fn one_panel(record: &Record<'_>) -> String {
         record,
         ((left + right) / 2.0, (top + bottom) / 2.0),
     );
-    legend::draw(&mut svg, record, MARGIN, labels + 22.0);
+    if !look.bare {
+        legend::draw(&mut svg, record, look.margin(), labels + 22.0);
+    }
     svg.finish()
 }
 
@@ -131,9 +161,12 @@ fn metar_axis(svg: &mut Svg, record: &Record<'_>, panel: &Panel) {
 fn sun_times(svg: &mut Svg, record: &Record<'_>, panel: &Panel) {
     for pair in record.stretches.windows(2) {
         let [before, after] = pair else { continue };
+        let wide = record.look.is_wide();
         let event = match (before.phase, after.phase) {
-            (_, DayPhase::Day) => say!("sunrise", "salida del sol"),
-            (DayPhase::Day, _) => say!("sunset", "puesta del sol"),
+            (_, DayPhase::Day) if wide => say!("sunrise", "salida del sol"),
+            (DayPhase::Day, _) if wide => say!("sunset", "puesta del sol"),
+            (_, DayPhase::Day) => say!("rise", "sale"),
+            (DayPhase::Day, _) => say!("set", "se pone"),
             _ => continue,
         };
         let (from, to) = panel.asked;
@@ -232,18 +265,24 @@ fn rows(record: &Record<'_>) -> String {
         8..=14 => 42.0,
         _ => 26.0,
     };
-    let (left, right) = (MARGIN + 97.0, WIDTH - MARGIN - 89.0);
+    let look = record.look;
+    let beside = if look.is_wide() { 89.0 } else { 8.0 };
+    let left = look.margin() + if look.is_wide() { 97.0 } else { 84.0 };
+    let right = look.width() - look.margin() - beside;
+    let heading = heading_height(record);
     let pitch = height + MISS_LANE + 3.0;
-    let end = HEADING + pitch * days.len() as f64;
-    let mut svg = start(record, end + HOURS + 22.0 + legend::HEIGHT + 18.0);
-    let count = tell(record.lang, say!("read", "leídos"));
-    svg.text(
-        (WIDTH - MARGIN, HEADING - 12.0),
-        Type::soft(12.5, Anchor::End),
-        &count,
-    );
+    let end = heading + pitch * days.len() as f64;
+    let mut svg = start(record, end + HOURS + legend_height(record));
+    if look.is_wide() {
+        let count = tell(record.lang, say!("read", "leídos"));
+        svg.text(
+            (look.width() - look.margin(), heading - 12.0),
+            Type::soft(12.5, Anchor::End),
+            &count,
+        );
+    }
     for (i, (day, asked)) in days.iter().enumerate() {
-        let top = HEADING + pitch * i as f64;
+        let top = heading + pitch * i as f64;
         let axis = Axis {
             from: day.and_time(NaiveTime::MIN),
             to: midnight_after(*day),
@@ -266,9 +305,11 @@ fn rows(record: &Record<'_>) -> String {
     empty_note(
         &mut svg,
         record,
-        ((left + right) / 2.0, (HEADING + end) / 2.0),
+        ((left + right) / 2.0, (heading + end) / 2.0),
     );
-    legend::draw(&mut svg, record, MARGIN, end + HOURS + 22.0);
+    if !look.bare {
+        legend::draw(&mut svg, record, look.margin(), end + HOURS + 22.0);
+    }
     svg.finish()
 }
 
@@ -281,7 +322,8 @@ fn row_labels(svg: &mut Svg, record: &Record<'_>, panel: &Panel, day: NaiveDate)
         fill: INK,
         anchor: Anchor::Start,
     };
-    svg.text((MARGIN, middle), date, &short_date(record.lang, day));
+    let margin = record.look.margin();
+    svg.text((margin, middle), date, &short_date(record.lang, day));
     if tall {
         for okta in [0.0, 8.0] {
             let label = format!("{okta:.0}");
@@ -294,14 +336,14 @@ fn row_labels(svg: &mut Svg, record: &Record<'_>, panel: &Panel, day: NaiveDate)
     }
     let slots = record.slots.range(panel.asked.0..=panel.asked.1).count();
     let read = record.read(panel.asked.0, panel.asked.1);
-    if slots > 0 {
+    if slots > 0 && record.look.is_wide() {
         let style = Type {
             size: 13.0,
             fill: SOFT_INK,
             anchor: Anchor::End,
         };
         svg.text(
-            (WIDTH - MARGIN, middle),
+            (record.look.width() - margin, middle),
             style,
             &format!("{read} / {slots}"),
         );

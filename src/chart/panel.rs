@@ -6,7 +6,7 @@ use super::day::{Reading, Record};
 use super::svg::{Escaped, Num, Svg};
 use super::theme::{AXIS, GRID, HATCH, MISS, NIGHT, PAPER, TWILIGHT, okta_colour, opacity};
 use super::time::{Axis, minutes};
-use super::words::{category, phase, tell};
+use super::words::{category, percent, phase, tell};
 use crate::say;
 use crate::sky::okta::Okta;
 use crate::sky::sun::DayPhase;
@@ -172,7 +172,8 @@ impl Panel {
         let y = self.y(f64::from(reading.okta.eighths()));
         let colour = okta_colour(reading.okta);
         svg.raw(format_args!(
-            "<g class=\"reading\" fill=\"{colour}\" opacity=\"{}\"><title>{}</title>",
+            "<g class=\"reading\" data-slot=\"{}\" fill=\"{colour}\" opacity=\"{}\"><title>{}</title>",
+            reading.local.format("%Y-%m-%dT%H:%M"),
             Num(opacity(reading.confidence)),
             Escaped(&description(record.lang, reading)),
         ));
@@ -193,7 +194,8 @@ impl Panel {
                 (x, self.bottom + 2.0),
                 (x, self.bottom + MISS_LANE - 2.0),
                 format_args!(
-                    "class=\"miss\" stroke=\"{MISS}\" stroke-width=\"{}\"",
+                    "class=\"miss\" data-miss=\"{}\" stroke=\"{MISS}\" stroke-width=\"{}\"",
+                    miss.format("%Y-%m-%dT%H:%M"),
                     Num(width)
                 ),
             );
@@ -232,14 +234,6 @@ fn description(lang: Lang, reading: &Reading) -> String {
         say!(" · confidence {confidence}", " · confianza {confidence}"),
     );
     text
-}
-
-fn percent(share: f64) -> String {
-    if share.is_finite() {
-        format!("{:.0} %", share * 100.0)
-    } else {
-        "–".to_owned()
-    }
 }
 
 /// The range, widened on both sides to an hour where it is shorter.

@@ -145,6 +145,20 @@ impl Svg {
         ));
     }
 
+    /// Begins a mark: a group with a class, what it stands for (`data-…` attributes, already SVG)
+    /// and what a pointer over it, or a screen reader, reads. [`close`](Self::close) ends it.
+    pub fn open(&mut self, class: &str, data: fmt::Arguments<'_>, title: &str) {
+        self.raw(format_args!(
+            "<g class=\"{class}\" {data}><title>{}</title>",
+            Escaped(title)
+        ));
+    }
+
+    /// Ends a mark.
+    pub fn close(&mut self) {
+        self.raw(format_args!("</g>\n"));
+    }
+
     /// The finished document.
     pub fn finish(mut self) -> String {
         self.out.push_str("</svg>\n");

@@ -41,6 +41,40 @@ const RAMP: [&str; 9] = [
     "#343a48",
 ];
 
+/// The ramp in dark surroundings: from a deep blue (clear) to the light grey of cloud, lighter at
+/// every step.
+const DARK_RAMP: [&str; 9] = [
+    "#2268ad", "#2f74b5", "#3f80bb", "#528cc0", "#6699c4", "#7fa7c8", "#9ab6cd", "#b8c7d4",
+    "#d8dee6",
+];
+
+/// Each colour and what it becomes in dark surroundings.
+pub const DARK: [(&str, &str); 18] = [
+    (INK, "#e8edf4"),
+    (SOFT_INK, "#a9b4c4"),
+    (AXIS, "#66728a"),
+    (GRID, "#354156"),
+    (PAPER, "#0f141c"),
+    (TWILIGHT, "#182130"),
+    (NIGHT, "#232d42"),
+    (HATCH, "#4a5568"),
+    (MISS, "#ff8a3d"),
+    (RAMP[0], DARK_RAMP[0]),
+    (RAMP[1], DARK_RAMP[1]),
+    (RAMP[2], DARK_RAMP[2]),
+    (RAMP[3], DARK_RAMP[3]),
+    (RAMP[4], DARK_RAMP[4]),
+    (RAMP[5], DARK_RAMP[5]),
+    (RAMP[6], DARK_RAMP[6]),
+    (RAMP[7], DARK_RAMP[7]),
+    (RAMP[8], DARK_RAMP[8]),
+];
+
+/// The colour of a mean amount: that of the nearest okta.
+pub fn mean_colour(mean: f64) -> &'static str {
+    RAMP[(mean.round().clamp(0.0, 8.0) as usize).min(8)]
+}
+
 /// The colour of an amount.
 pub const fn okta_colour(okta: Okta) -> &'static str {
     RAMP[okta.eighths() as usize]
@@ -131,6 +165,29 @@ mod tests {
             }
         }
         assert!(contrast(MISS, PAPER) > 3.0);
+    }
+
+    #[test]
+    fn dark_colours_stand_out_from_every_dark_background() {
+        let dark = |light: &str| DARK.iter().find(|(l, _)| *l == light).unwrap().1;
+        for background in [PAPER, TWILIGHT, NIGHT].map(dark) {
+            assert!(contrast(dark(SOFT_INK), background) > 4.5, "{background}");
+            for okta in Okta::ALL {
+                assert!(
+                    contrast(dark(okta_colour(okta)), background) > 1.8,
+                    "{okta} on {background}"
+                );
+            }
+        }
+        for pair in DARK_RAMP.windows(2) {
+            assert!(luminance(pair[1]) > luminance(pair[0]), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn a_mean_has_the_colour_of_the_nearest_okta() {
+        let colours = [-1.0, 0.4, 3.5, 8.0, 99.0, f64::NAN].map(mean_colour);
+        assert_eq!(colours, [0, 0, 4, 8, 8, 0].map(|k| RAMP[k]));
     }
 
     #[test]

@@ -63,7 +63,8 @@ pub fn short_date(lang: Lang, date: NaiveDate) -> String {
     }
 }
 
-fn day_and_month(lang: Lang, date: NaiveDate) -> String {
+/// `22 nov`, `22 Nov`.
+pub fn day_and_month(lang: Lang, date: NaiveDate) -> String {
     match lang {
         Lang::En => date.format("%-d %b").to_string(),
         Lang::Es => format!(
@@ -76,6 +77,62 @@ fn day_and_month(lang: Lang, date: NaiveDate) -> String {
 
 fn first_three(word: &str) -> String {
     word.chars().take(3).collect()
+}
+
+/// `nov`, `Nov`; `month` is 1 to 12.
+pub fn short_month(lang: Lang, month: u32) -> String {
+    let date = NaiveDate::from_ymd_opt(2000, month, 1).unwrap_or_default();
+    match lang {
+        Lang::En => date.format("%b").to_string(),
+        Lang::Es => first_three(MONTHS_ES[date.month0() as usize]),
+    }
+}
+
+/// `noviembre`, `November`; `month` is 1 to 12.
+pub fn long_month(lang: Lang, month: u32) -> String {
+    let date = NaiveDate::from_ymd_opt(2000, month, 1).unwrap_or_default();
+    match lang {
+        Lang::En => date.format("%B").to_string(),
+        Lang::Es => MONTHS_ES[date.month0() as usize].to_owned(),
+    }
+}
+
+/// The first letter of a day of the week, `day` days after Monday; Spanish writes X for miércoles.
+pub fn weekday_letter(lang: Lang, day: usize) -> &'static str {
+    match lang {
+        Lang::En => ["M", "T", "W", "T", "F", "S", "S"][day % 7],
+        Lang::Es => ["L", "M", "X", "J", "V", "S", "D"][day % 7],
+    }
+}
+
+/// A number with `digits` decimals and the language's decimal sign; `–` for what is no number.
+pub fn decimal(lang: Lang, value: f64, digits: usize) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let text = format!("{value:.digits$}").replace('-', "−");
+    match lang {
+        Lang::En => text,
+        Lang::Es => text.replace('.', ","),
+    }
+}
+
+/// A share from 0 to 1 in percent: `42 %`; `–` for what is no number.
+pub fn percent(share: f64) -> String {
+    if share.is_finite() {
+        format!("{:.0} %", share * 100.0)
+    } else {
+        "–".to_owned()
+    }
+}
+
+/// `1 reading`, `2 readings`.
+pub fn readings(lang: Lang, count: u32) -> String {
+    let text = match count {
+        1 => say!("1 reading", "1 lectura"),
+        _ => say!("{count} readings", "{count} lecturas"),
+    };
+    tell(lang, text)
 }
 
 /// A range in words; times are left out where it is made of whole days.
@@ -215,6 +272,30 @@ mod tests {
             (oktas(Lang::Es, Okta::ALL[1]), oktas(Lang::En, Okta::ALL[0])),
             ("1 octa".into(), "0 oktas".into())
         );
+    }
+
+    #[test]
+    fn numbers_have_the_sign_of_their_language() {
+        assert_eq!(decimal(Lang::Es, -3.25, 1), "−3,2");
+        assert_eq!(decimal(Lang::En, 3.25, 2), "3.25");
+        assert_eq!(decimal(Lang::En, f64::NAN, 2), "–");
+        assert_eq!(
+            (percent(0.425), percent(f64::INFINITY)),
+            ("42 %".into(), "–".into())
+        );
+        assert_eq!(
+            (readings(Lang::Es, 1), readings(Lang::En, 12)),
+            ("1 lectura".into(), "12 readings".into())
+        );
+    }
+
+    #[test]
+    fn months_and_days_of_the_week_have_names() {
+        assert_eq!(short_month(Lang::Es, 9), "sep");
+        assert_eq!(long_month(Lang::En, 9), "September");
+        assert_eq!(long_month(Lang::Es, 1), "enero");
+        assert_eq!(weekday_letter(Lang::Es, 2), "X");
+        assert_eq!(weekday_letter(Lang::En, 6), "S");
     }
 
     #[test]

@@ -97,6 +97,9 @@ pub enum Command {
     BenchCamera(BenchCamera),
     /// Check engine, model, database and camera, and say what to do about each
     Doctor(Doctor),
+    /// Look after the database: back it up, check it, pack it, list what is missing
+    Db(Db),
+
     /// Show what the program is doing: its run, its actors, their restarts and last errors
     Status(Status),
     /// Install or find the inference engine's library
@@ -563,6 +566,75 @@ pub enum RuntimeAction {
     Path,
     /// List the libraries that are found; * marks the one that would be used
     List,
+}
+
+/// `celaje db`.
+#[derive(Clone, Debug, Args)]
+pub struct Db {
+    #[command(subcommand)]
+    pub action: DbAction,
+}
+
+/// What to do with the database.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DbAction {
+    /// Copy the database into a file, also while a run writes to it, and verify the copy
+    Backup {
+        /// The copy
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Replace the file where it is there already
+        #[arg(long, env = "CELAJE_FORCE", value_parser = FalseyValueParser::new())]
+        force: bool,
+        /// Database file [default: registros-octas.db]
+        #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
+        db: Option<PathBuf>,
+    },
+    /// Check the file and all that must hold of its rows; status 1 when something does not
+    Check {
+        /// One JSON object instead of text
+        #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+        json: bool,
+        /// Database file [default: registros-octas.db]
+        #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
+        db: Option<PathBuf>,
+    },
+    /// Pack the file; no run may write to it meanwhile
+    Vacuum {
+        /// Database file [default: registros-octas.db]
+        #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
+        db: Option<PathBuf>,
+    },
+    /// List the slots without a reading, and why
+    ExportMisses(ExportMisses),
+}
+
+/// `celaje db export-misses`.
+#[derive(Clone, Debug, Args)]
+pub struct ExportMisses {
+    /// First minute, station local time: YYYY-MM-DDTHH:MM, or a date [default: the first of all]
+    #[arg(long, alias = "desde", value_name = "TIME", env = "CELAJE_FROM", value_parser = Moment::parse)]
+    pub from: Option<Moment>,
+    /// Last minute, included [default: the last of all]
+    #[arg(long, alias = "hasta", value_name = "TIME", env = "CELAJE_TO", value_parser = Moment::parse)]
+    pub to: Option<Moment>,
+    /// Only this station's [default: all of the database]
+    #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
+    pub station: Option<String>,
+    /// Write a table into this CSV file; - is the standard output, and the default
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CELAJE_CSV",
+        conflicts_with = "jsonl"
+    )]
+    pub csv: Option<PathBuf>,
+    /// Write a JSON object a line into this file; - is the standard output
+    #[arg(long, value_name = "FILE", env = "CELAJE_JSONL")]
+    pub jsonl: Option<PathBuf>,
+    /// Database file [default: registros-octas.db]
+    #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
+    pub db: Option<PathBuf>,
 }
 
 /// `celaje completions`.

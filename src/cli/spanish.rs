@@ -55,6 +55,23 @@ const COMMANDS: &[(&str, &str)] = &[
         "Revisa motor, modelo, base de datos y cámara, y dice qué hacer con cada uno",
     ),
     (
+        "db",
+        "Cuida la base de datos: la copia, la revisa, la compacta, lista lo que falta",
+    ),
+    (
+        "backup",
+        "Copia la base en un archivo, también mientras una corrida escribe en ella, y verifica la copia",
+    ),
+    (
+        "check",
+        "Revisa el archivo y todo lo que debe cumplirse en sus filas; estado 1 si algo no se cumple",
+    ),
+    (
+        "vacuum",
+        "Compacta el archivo; mientras tanto ninguna corrida puede escribir en él",
+    ),
+    ("export-misses", "Lista los turnos sin lectura, y por qué"),
+    (
         "status",
         "Muestra qué está haciendo el programa: su corrida, sus actores, reinicios y últimos errores",
     ),
@@ -329,6 +346,28 @@ const ARGS: &[(&str, &str)] = &[
         "Primer minuto con imágenes [por omisión: todas hasta ahora]",
     ),
     ("to", "Último minuto con imágenes"),
+    (
+        "export-misses.from",
+        "Primer minuto, hora local de la estación: AAAA-MM-DDTHH:MM, o una fecha [por omisión: el primero de todos]",
+    ),
+    (
+        "export-misses.to",
+        "Último minuto, incluido [por omisión: el último de todos]",
+    ),
+    (
+        "export-misses.station",
+        "Solo los de esta estación [por omisión: todos los de la base]",
+    ),
+    (
+        "csv",
+        "Escribe una tabla en este archivo CSV; - es la salida normal, y el valor por omisión",
+    ),
+    (
+        "jsonl",
+        "Escribe en este archivo un objeto JSON por línea; - es la salida normal",
+    ),
+    ("file", "La copia"),
+    ("backup.force", "Reemplaza el archivo si ya existe"),
     (
         "scene",
         "Qué mira la cámara: landscape es un objetivo común hacia el ecuador, con el horizonte abajo; fisheye, un ojo de pez hacia el cenit",

@@ -2,6 +2,7 @@
 
 pub mod backfill;
 pub mod bench;
+pub mod db;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
@@ -116,6 +117,8 @@ pub async fn dispatch(cli: Cli) -> Result<u8> {
             bench::server::serve(args.folder, line(args.latency, args.bandwidth)).await
         }
         Command::Doctor(args) => doctor::run(settle(args.work.layer(), config)?, args.json).await,
+        Command::Db(args) => db::run(args.action, config),
+
         Command::Status(args) => {
             let flags = Layer {
                 station: args.station,

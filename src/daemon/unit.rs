@@ -48,8 +48,6 @@ impl Unit {
             "TimeoutStopSec=90",
             "Restart=on-failure",
             "RestartSec=5",
-            // A slot that was missed costs more than a slow neighbour.
-            "OOMScoreAdjust=-100",
         ] {
             line(rest.to_owned());
         }
@@ -114,6 +112,8 @@ impl Unit {
         }
         if !self.user_manager {
             for rest in [
+                // A slot that was missed costs more than a slow neighbour.
+                "OOMScoreAdjust=-100",
                 "CapabilityBoundingSet=",
                 "AmbientCapabilities=",
                 "PrivateDevices=yes",

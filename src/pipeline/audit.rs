@@ -110,8 +110,11 @@ impl Audit {
                 stored: self.stored,
             });
         }
-        // A credit that was lost after its commit is a duplicate when its slot is tried again.
-        if ledger.new_rows() > committed {
+        // What was lost after its commit and not tried again is pending.
+        let new = ledger.new_rows();
+        // A new row that is classified again when it comes again is booked as such.
+        let exact = pending == 0 && ledger.reprocessed() == 0;
+        if new > committed || (exact && new < committed) {
             return Err(Imbalance::Committed {
                 booked: ledger.new_rows(),
                 committed,

@@ -168,10 +168,16 @@ impl Settings {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         let file = FileSettings::load(config)?;
+        Self::settle(flags.over(Layer::of_replaced_system(variable)), file)
+    }
+
+    /// Settles what `flags`, with the environment, and `file` say.
+    ///
+    /// # Errors
+    /// When a value is out of bounds, or the station is not known.
+    pub fn settle(flags: Layer, file: FileSettings) -> Result<Self> {
         let (file_layer, stations) = file.into_parts();
-        let layer = flags
-            .over(Layer::of_replaced_system(variable))
-            .over(file_layer);
+        let layer = flags.over(file_layer);
         let all = match layer.station {
             None => stations.clone(),
             Some(_) => Vec::new(),

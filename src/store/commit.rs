@@ -25,7 +25,8 @@ pub enum CommitMode {
 /// What the record made of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Committed {
-    /// An observation of a slot that had none.
+    /// An observation of a slot that had none before this run: one that an actor lost after its commit
+    /// and that comes again is still new.
     New,
     /// An observation of a stored slot; the stored one stayed.
     Duplicate,
@@ -64,7 +65,8 @@ impl Database {
         self.connection
             .immediate_transaction(|connection| {
                 let mut done = Vec::with_capacity(outcomes.len());
-                let mut again = 0;
+                let mut counted = Vec::with_capacity(outcomes.len());
+                let mut missed_before = 0;
                 for outcome in outcomes {
                     let slot = slot_text(outcome.slot().local());
                     let to = Target {
@@ -74,15 +76,27 @@ impl Database {
                         run,
                         asked,
                     };
-                    again += i64::from(to.was_missed(connection)?);
-                    done.push(match outcome {
+                    missed_before += i64::from(to.was_missed(connection)?);
+                    let committed = match outcome {
                         Outcome::Observed(observation) => {
                             to.observe(connection, mode, observation)?
                         }
                         Outcome::Missed(miss) => to.miss(connection, miss)?,
+                    };
+                    // Of what is there already, this run may have written it, and counted it.
+                    done.push(match committed {
+                        Committed::Duplicate
+                            if mode == CommitMode::Insert && to.is_ours(connection)? =>
+                        {
+                            Committed::New
+                        }
+                        other => {
+                            counted.push(other);
+                            other
+                        }
                     });
                 }
-                runs::add(connection, run, &done, again)?;
+                runs::add(connection, run, &counted, missed_before)?;
                 Ok(done)
             })
             .map_err(|fault: Fault| fault.at(&self.path))
@@ -128,6 +142,17 @@ impl Target<'_> {
             .find((self.station, self.slot))
             .filter(misses::run_id.eq(self.run.0))
             .select(misses::run_id.is_not_null())
+            .first(connection)
+            .optional()?;
+        Ok(found.unwrap_or(false))
+    }
+
+    /// Whether this run has written the slot's observation.
+    fn is_ours(&self, connection: &mut SqliteConnection) -> Result<bool, Fault> {
+        let found = observations::table
+            .find((self.station, self.slot))
+            .filter(observations::run_id.eq(self.run.0))
+            .select(observations::run_id.is_not_null())
             .first(connection)
             .optional()?;
         Ok(found.unwrap_or(false))

@@ -12,7 +12,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::store::error::Fault;
-use crate::store::lock::folder_of;
+use crate::store::lock::{folder_of, refusal};
 
 /// The schema's history, in the binary.
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -76,6 +76,18 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<SqliteConnection, F
         connection.batch_execute("PRAGMA query_only = ON")?;
     }
     Ok(connection)
+}
+
+/// The fault for a person: SQLite does not say that it cannot open a file because what it needs
+/// beside it may not be made.
+pub(super) fn explain(path: &Path, fault: Fault) -> Fault {
+    let Fault::CannotOpen(reason) = fault else {
+        return fault;
+    };
+    match tempfile::tempfile_in(folder_of(path)).map_err(|error| refusal(&error)) {
+        Err(Fault::ReadOnly) if std::fs::File::open(path).is_ok() => Fault::ReadOnly,
+        _ => Fault::CannotOpen(reason),
+    }
 }
 
 /// The `file:` URI of `path`; SQLite reads it as percent-encoded bytes.

@@ -74,6 +74,17 @@ pub enum Fault {
         /// Why it did not.
         reason: String,
     },
+    /// A backup could not be made.
+    #[error("could not be copied to {}: {reason}", copy.display())]
+    Backup {
+        /// Where it was to go.
+        copy: PathBuf,
+        /// Why it did not.
+        reason: String,
+    },
+    /// A file stands where a backup was to go.
+    #[error("{} is there already", .0.display())]
+    Taken(PathBuf),
     /// A takeover that would have lost rows, and was undone.
     #[error("{taken} of {rows} rows could be taken over")]
     Lost {
@@ -213,6 +224,20 @@ impl From<StoreError> for Failure {
                 say!(
                     "the database '{db}' could not be copied to '{copy}' before its takeover ({reason}); nothing was changed, make room there and try again",
                     "no se pudo copiar la base de datos '{db}' a '{copy}' antes de incorporarla ({reason}); nada cambió, haga lugar allí y vuelva a intentar"
+                )
+            }
+            Fault::Backup { copy, reason } => {
+                let copy = copy.display();
+                say!(
+                    "no backup of the database '{db}' was made in '{copy}' ({reason}); see to that, or give another file, and try again",
+                    "no se hizo copia de la base de datos '{db}' en '{copy}' ({reason}); resuélvalo, o indique otro archivo, y vuelva a intentar"
+                )
+            }
+            Fault::Taken(copy) => {
+                let copy = copy.display();
+                say!(
+                    "'{copy}' is there already and was left as it is; give another file, or --force to replace it",
+                    "'{copy}' ya existe y quedó como estaba; indique otro archivo, o --force para reemplazarlo"
                 )
             }
             Fault::Lost { rows, taken } => say!(

@@ -51,6 +51,15 @@ impl WriterLock {
         let _ = write!(file, "{}", std::process::id());
         Ok(Self { file })
     }
+
+    /// Whether somebody holds the lock for the database at `path` now. Nothing is made.
+    pub(super) fn is_held(path: &Path) -> bool {
+        // Shared, so that two who ask do not see each other.
+        OpenOptions::new()
+            .read(true)
+            .open(lock_path(path))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
 }
 
 impl Drop for WriterLock {

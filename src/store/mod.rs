@@ -18,6 +18,7 @@
 mod commit;
 mod completion;
 mod connection;
+mod copy;
 pub mod error;
 mod frozen;
 mod lock;
@@ -31,6 +32,7 @@ mod shared;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,6 +54,7 @@ pub use runs::{Asked, CutOff, RunCounts, RunEnd, RunId, RunKind, RunStart};
 pub use shadow::{Agreement, ShadowReading};
 pub use shared::SharedDatabase;
 pub use takeover::{Adopted, LeftBehind};
+pub use upkeep::{Backup, Finding, MissRow, Sizes};
 
 /// An open database, seen from one station.
 ///
@@ -232,7 +235,9 @@ fn examine(path: &Path) -> Result<FileState, Fault> {
     if !connection::exists(path)? {
         return Ok(FileState::New);
     }
-    connection::examine(&mut connection::connect(path, Access::Read)?)
+    connection::connect(path, Access::Read)
+        .and_then(|mut connection| connection::examine(&mut connection))
+        .map_err(|fault| connection::explain(path, fault))
 }
 
 fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {

@@ -197,7 +197,8 @@ impl Database {
         Ok(Audit::of(slots, &stored, &missed).check(ledger, committed))
     }
 
-    /// Writes that a run ended, how, and with which counts.
+    /// Writes that a run ended, how, and with which counts; those of new rows stay as
+    /// [`commit`](Self::commit) counted them.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -207,9 +208,18 @@ impl Database {
         counts: &RunCounts,
         end: RunEnd,
     ) -> Result<(), StoreError> {
+        // Not what is new: the transactions have counted that, also where a credit was lost.
+        let Counts {
+            total,
+            duplicates,
+            missed,
+            ..
+        } = changes(counts);
         diesel::update(runs::table.find(run.0))
             .set((
-                changes(counts),
+                runs::total.eq(total),
+                runs::duplicates.eq(duplicates),
+                runs::missed.eq(missed),
                 runs::status.eq(end.as_str()),
                 runs::finished_at.eq(timestamp(Utc::now())),
             ))
@@ -239,12 +249,12 @@ fn changes(counts: &RunCounts) -> Counts {
     }
 }
 
-/// Adds what a commit did to its run; `again` of its slots had a miss of this very run before.
+/// Adds what a commit did to its run; `missed_before` of its slots had a miss of this very run.
 pub(super) fn add(
     connection: &mut SqliteConnection,
     run: RunId,
     done: &[Committed],
-    again: i64,
+    missed_before: i64,
 ) -> Result<(), Fault> {
     let count =
         |wanted: &[Committed]| done.iter().filter(|one| wanted.contains(one)).count() as i64;
@@ -253,7 +263,7 @@ pub(super) fn add(
             runs::new.eq(runs::new + count(&[Committed::New])),
             runs::duplicates
                 .eq(runs::duplicates + count(&[Committed::Duplicate, Committed::Replaced])),
-            runs::missed.eq(runs::missed + count(&[Committed::Missed]) - again),
+            runs::missed.eq(runs::missed + count(&[Committed::Missed]) - missed_before),
         ))
         .execute(connection)?;
     Ok(())

@@ -18,7 +18,8 @@ use diesel_migrations::MigrationHarness;
 
 use crate::station::Station;
 use crate::store::completion::{self, Place};
-use crate::store::connection::{MIGRATIONS, file_uri, objects};
+use crate::store::connection::{MIGRATIONS, objects};
+use crate::store::copy;
 use crate::store::error::Fault;
 use crate::store::lock::with_suffix;
 use crate::store::register_station;
@@ -205,7 +206,8 @@ fn source(connection: &mut SqliteConnection) -> Result<String, Fault> {
     ))
 }
 
-/// Copies the file, with what its log holds, to a new file beside it, whole or not at all.
+/// Copies the file, with what its log holds, to a new file beside it, whole and verified or not at
+/// all.
 fn copy_of(connection: &mut SqliteConnection, path: &Path) -> Result<PathBuf, Fault> {
     let copy = (1..)
         .map(|n| match n {
@@ -215,28 +217,23 @@ fn copy_of(connection: &mut SqliteConnection, path: &Path) -> Result<PathBuf, Fa
         .find(|copy| !copy.exists())
         .unwrap_or_default();
     let part = with_suffix(&copy, ".part");
-    let made = (|| {
-        if part.exists() {
-            std::fs::remove_file(&part).map_err(|e| e.to_string())?;
-        }
-        let target = file_uri(&part).map_err(|e| e.to_string())?;
-        diesel::sql_query("VACUUM INTO ?")
-            .bind::<Text, _>(target)
-            .execute(connection)
-            .map_err(|e| e.to_string())?;
-        std::fs::OpenOptions::new()
-            .write(true)
-            .open(&part)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| std::fs::rename(&part, &copy))
+    let rows = |connection: &mut SqliteConnection| {
+        sql::<BigInt>("SELECT count(*) FROM registro_historico")
+            .get_result::<i64>(connection)
             .map_err(|e| e.to_string())
-    })();
+    };
+    let made = rows(connection).and_then(|before| {
+        copy::copy((connection, path), (&part, &copy), false, |copied| {
+            match rows(copied)? {
+                // The replaced system may have written another row meanwhile.
+                n if n >= before => Ok(()),
+                n => Err(format!("{n} of {before} rows")),
+            }
+        })
+    });
     match made {
         Ok(()) => Ok(copy),
-        Err(reason) => {
-            let _ = std::fs::remove_file(&part);
-            Err(Fault::Copy { copy, reason })
-        }
+        Err(reason) => Err(Fault::Copy { copy, reason }),
     }
 }
 

@@ -116,6 +116,8 @@ pub struct WebState {
     pub judge: Arc<Judge>,
     /// What those bear who may tell the program what to do.
     pub token: Option<Token>,
+    /// Strips of the keograms that were looked at lately.
+    pub strips: Arc<dashboard::keogram::Shelf>,
 }
 
 impl WebState {
@@ -159,6 +161,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         hosts: Hosts::new(wanted, &options.hosts),
         judge: options.judge,
         token: options.token,
+        strips: Arc::default(),
     });
     let cannot_listen = |e: std::io::Error| {
         Failure::environment(say!(

@@ -21,7 +21,7 @@ use celaje::station::LayoutChoice;
 
 use crate::support::server::{Reply, Server, closed};
 use crate::support::{asked, stage};
-use crate::{Heard, credit, home, recorder, slot};
+use crate::{Heard, Recorder, credit, home, recorder, slot};
 
 /// A fetch actor among recorders.
 struct Scene {
@@ -33,6 +33,7 @@ struct Scene {
     drain: CancellationToken,
     home: Home,
     returned: Heard<Returned>,
+    _scheduler: Addr<Recorder<FetchAgain>>,
 }
 
 impl Scene {
@@ -55,7 +56,7 @@ impl Scene {
             decode: decode.recipient(),
             store: store.recipient(),
             layouts: remember.recipient(),
-            scheduler: scheduler.recipient(),
+            scheduler: scheduler.downgrade().recipient(),
         };
         let (home, returned) = home();
         Self {
@@ -67,6 +68,7 @@ impl Scene {
             drain,
             home,
             returned,
+            _scheduler: scheduler,
         }
     }
 

@@ -9,10 +9,14 @@ mod support;
 
 mod backfill;
 mod bench;
+mod db;
 mod doctor;
 mod environment;
 mod evaluate;
+#[cfg(unix)]
+mod kills;
 mod models;
+mod mutated;
 mod other;
 mod predict;
 mod secrets;
@@ -20,6 +24,8 @@ mod settings;
 #[cfg(unix)]
 mod signals;
 mod simulate;
+mod status;
+mod storage;
 mod takeover;
 mod twins;
 mod usage;

@@ -170,6 +170,34 @@ fn a_demo_hears_ctrl_c_while_it_draws() {
     assert!(home.has("out/demo.db"));
 }
 
+/// It ends by showing what it recorded, until it is told to end.
+#[test]
+fn a_demo_shows_its_days() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let home = Home::new();
+    let mut child = demo(&home, &[]);
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    let address = loop {
+        line.clear();
+        assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ends by itself");
+        if let Some(rest) = line.split("http://").nth(1) {
+            break rest.split('/').next().unwrap().to_owned();
+        }
+    };
+    let mut stream = std::net::TcpStream::connect(&address).unwrap();
+    let path = "/api/v1/stations/a/observations";
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.contains(" 200 ") && answer.contains("\"okta\""),
+        "{answer}"
+    );
+    send(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_run_that_was_killed_is_continued_without_a_loss() {
     let home = Home::new();

@@ -9,7 +9,8 @@ use clap::{Arg, Command, CommandFactory};
 fn flags(command: &Command, found: &mut Vec<(String, Arg)>) {
     for arg in command.get_arguments() {
         let id = arg.get_id().as_str();
-        if !arg.is_positional() && id != "help" && id != "version" {
+        let hidden = arg.is_positional() || arg.is_hide_set();
+        if !hidden && id != "help" && id != "version" {
             found.push((command.get_name().to_owned(), arg.clone()));
         }
     }

@@ -59,6 +59,34 @@ fn two_stations_share_a_file() {
         let job = jobs.as_array().unwrap().iter().find(asked).cloned();
         job.is_some_and(|job| job["status"] == "finished" && job["progress"]["new"] == 144)
     });
+    // One that would take minutes is cancelled, and live slots go on meanwhile.
+    let year = r#"{"from": "2023-01-01", "to": "2023-12-31"}"#;
+    let (status, told) = running.ask("POST", path, bearer, year);
+    assert_eq!(status, 202, "{told}");
+    let job = |running: &Running| {
+        let jobs = running.state()["jobs"].clone();
+        let asked = |job: &&Value| job["from"] == "2023-01-01T00:00";
+        jobs.as_array()
+            .unwrap()
+            .iter()
+            .find(asked)
+            .cloned()
+            .unwrap()
+    };
+    until("it runs", || {
+        job(&running)["progress"]["new"].as_u64() > Some(0)
+    });
+    let live = "observations JOIN runs ON runs.id = run_id WHERE kind = 'live'";
+    let before = home.record().count(live);
+    until("live slots go on", || {
+        home.record().count(live) > before + 2
+    });
+    let number = job(&running)["job"].clone();
+    let (status, told) = running.ask("DELETE", &format!("/api/v1/backfills/{number}"), bearer, "");
+    assert!((200..300).contains(&status), "{status} {told}");
+    until("it is cancelled", || job(&running)["status"] == "cancelled");
+    let cancelled = "runs WHERE range_from = '2023-01-01T00:00' AND status = 'interrupted'";
+    assert_eq!(home.record().count(cancelled), 1);
     let (status, _) = running.ask("POST", "/api/v1/stations/north/backfills", bearer, range);
     assert_eq!(status, 404);
 

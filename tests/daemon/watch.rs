@@ -117,6 +117,35 @@ fn what_is_missing_at_the_start_is_filled_holes_included() {
     assert_eq!(status, 0);
 }
 
+/// Pictures of an outage often come all at once.
+#[test]
+fn after_an_outage_what_came_late_is_filled() {
+    let home = Home::new();
+    // 12:02 and 12:12 are not there until 12:22 is.
+    let back = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = std::sync::Arc::clone(&back);
+    let server = camera(move |asked, _| {
+        let slot = time(asked);
+        if slot == "2024-03-01T12:22" {
+            seen.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+        let late = ["2024-03-01T12:02", "2024-03-01T12:12"].contains(&slot.as_str());
+        (late && !seen.load(std::sync::atomic::Ordering::SeqCst)).then(Reply::not_found)
+    });
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(
+        home.serve(&args)
+            .args(["--catch-up", "2h", "--clock", NOON]),
+    );
+    until("12:22", || stored(&home, "2024-03-01T12:22"));
+    until("what came late", || {
+        stored(&home, "2024-03-01T12:02") && stored(&home, "2024-03-01T12:12")
+    });
+    assert!(back.load(std::sync::atomic::Ordering::SeqCst));
+    until("nothing is missed", || home.record().count("misses") == 0);
+    assert_eq!(running.end("TERM").0, 0);
+}
+
 #[test]
 fn sigterm_drains_what_is_in_flight() {
     let home = Home::new();

@@ -201,3 +201,29 @@ async fn redirects_stay_within_the_host() {
         .texts("SELECT url FROM observations ORDER BY slot_local")[0];
     assert_eq!(*url, format!("{}2024-03010002.jpg", server.base()));
 }
+
+/// A camera that was taken over must not make the station ask what lies behind its firewall.
+#[actix::test]
+async fn redirects_to_private_addresses_are_refused_unasked() {
+    let inside = Server::start(|_, _| healthy(0));
+    let port = inside.address.port();
+    let targets = [
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+        "http://10.0.0.1/".to_owned(),
+        "//192.168.0.1/x.jpg".to_owned(),
+        "http://[::1]/x.jpg".to_owned(),
+        format!("http://127.0.0.1:{port}/x.jpg"),
+        format!("http://2130706433:{port}/x.jpg"),
+    ];
+    let count = targets.len();
+    let (missed, asked_for) = missed(count + 1, PATIENT, move |asked, _| {
+        targets
+            .get(asked.index)
+            .map(|to| Reply::redirect(to.clone()))
+    })
+    .await;
+    let reasons: Vec<_> = missed.values().map(told).collect();
+    assert_eq!(reasons, vec![("redirect_refused", None, 1); count]);
+    assert_eq!(asked_for, vec![1; count + 1]);
+    assert_eq!(inside.requests(), Vec::<String>::new());
+}

@@ -143,3 +143,19 @@ async fn clients_leave_a_host_alone_together() {
     assert_eq!(one.get(url).await.unwrap_err(), None);
     assert_eq!(times.lock().unwrap().len(), 2);
 }
+
+/// A name that nobody resolves. It has a label longer than names may have, so that no resolver is
+/// asked outside this machine.
+#[actix::test]
+async fn a_name_that_is_not_resolved_is_a_host_that_is_down() {
+    let base = format!("http://{}.invalid/sky/", "camera".repeat(11));
+    let stage = Stage::at(&base).with_layout(LayoutChoice::Root);
+    let report = stage.run(first(40)).await;
+    let reasons = stage.record().reasons();
+    assert_eq!(reasons.values().sum::<u64>(), 40);
+    assert!(
+        reasons.keys().all(|reason| reason == "unreachable"),
+        "{reasons:?}"
+    );
+    assert_eq!(report.end.ledger.new_rows(), 0);
+}

@@ -15,6 +15,8 @@ mod mixed;
 mod models;
 mod ordinary;
 mod policies;
+mod shadow;
+mod supervision;
 mod unreadable;
 
 use support::judge::{Trouble, picture};

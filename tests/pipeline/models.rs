@@ -117,7 +117,8 @@ async fn an_engine_that_always_fails_leaves_misses_alone() {
             "model",
         ),
     ] {
-        let stage = Stage::new(&server).with_engine(Arc::new(FakeEngine::always(act)));
+        let mut stage = Stage::new(&server).with_engine(Arc::new(FakeEngine::always(act)));
+        stage.supervision.budget.failures = 100;
         stage.run(first(12)).await;
         assert_eq!(stage.record().reasons()[reason], 12);
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celaje::actors::gather::CommitPolicy;
-use celaje::app::{Pipeline, RunPolicy, RunReport, Setup, Tuning};
+use celaje::app::supervision::Supervision;
+use celaje::app::{Pipeline, RunPolicy, RunReport, Setup, Shadow, Tuning};
 use celaje::camera::Source;
 use celaje::camera::http::HttpLimits;
 use celaje::image::decode::Limits;
@@ -62,6 +63,8 @@ pub struct Stage {
     pub engine: Arc<dyn Engine>,
     pub tuning: Tuning,
     pub policy: RunPolicy,
+    pub supervision: Supervision,
+    pub shadow: Option<Shadow>,
 }
 
 impl Stage {
@@ -79,6 +82,8 @@ impl Stage {
             engine: Judge::default().engine(),
             tuning: tuning(),
             policy: RunPolicy::default(),
+            supervision: Supervision::default(),
+            shadow: None,
         }
     }
 
@@ -109,18 +114,18 @@ impl Stage {
     /// The started pipeline.
     pub fn start(&self) -> Pipeline {
         let opened = Database::open(&self.db(), &self.station).unwrap();
-        Pipeline::start(Setup {
+        let setup = Setup {
             station: Arc::new(self.station.clone()),
             source: self.source.clone(),
             model: Arc::clone(&self.model),
             engine: Arc::clone(&self.engine),
             database: opened.database.into(),
-            shadow: None,
+            shadow: self.shadow.clone(),
             flow: Arc::default(),
             tuning: self.tuning.clone(),
             policy: self.policy,
-        })
-        .unwrap()
+        };
+        Pipeline::start_with(setup, self.supervision.clone()).unwrap()
     }
 
     /// Runs the range from start to stop, and checks what must always hold.

@@ -8,6 +8,7 @@ mod climatology;
 mod items;
 mod legacy;
 mod listings;
+mod operations;
 mod runs;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
 pub use items::{MissItem, NewObservation, ObservationItem, ShadowItem, Wanted, WantedQuality};
 pub use legacy::LegacyRow;
 pub use listings::StationItem;
+pub use operations::ModelCount;
 pub use runs::{ReasonCount, RunItem};
 
 /// A connection that reads.

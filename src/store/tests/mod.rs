@@ -1,6 +1,7 @@
 //! The record as its users see it: each test has a file of its own.
 
 mod commits;
+mod faults;
 mod opening;
 mod ranges;
 mod takeover;

@@ -118,6 +118,6 @@ fn a_summary_says_what_is_there() {
         full.last,
         database.stored_slots(whole()).unwrap().last().copied()
     );
-    assert_eq!(full.schema_version, "0002");
+    assert_eq!(full.schema_version, "0003");
     assert_eq!(database.quick_check().unwrap(), Vec::<String>::new());
 }

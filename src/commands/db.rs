@@ -1,0 +1,203 @@
+//! `celaje db`: backups, a check of the record, packing, the misses as a list.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use serde_json::json;
+
+use crate::cli::moment::Moment;
+use crate::cli::{DbAction, ExportMisses};
+use crate::commands::{ordered, output, settle};
+use crate::error::{Failure, Result};
+use crate::pipeline::slot::SlotRange;
+use crate::say;
+use crate::settings::Layer;
+use crate::store::{Backup, Database, Sizes};
+
+/// The columns of a list of misses, those of the table.
+const COLUMNS: [&str; 12] = [
+    "station",
+    "slot_local",
+    "slot_utc",
+    "reason",
+    "http_status",
+    "attempts",
+    "detail",
+    "last_tried",
+    "run_id",
+    "source",
+    "layout",
+    "unasked",
+];
+
+/// Does what is asked with the database that the settings name; gives the exit status.
+///
+/// # Errors
+/// What the user has to act on.
+pub fn run(action: DbAction, config: Option<&Path>) -> Result<u8> {
+    let place = |db: Option<PathBuf>| -> Result<PathBuf> {
+        let flags = Layer {
+            db,
+            ..Layer::default()
+        };
+        Ok(settle(flags, config)?.db)
+    };
+    match action {
+        DbAction::Backup { file, force, db } => backup(&place(db)?, &file, force),
+        DbAction::Check { json, db } => check(&place(db)?, json),
+        DbAction::Vacuum { db } => vacuum(&place(db)?),
+        DbAction::ExportMisses(args) => export(&place(args.db.clone())?, &args),
+    }
+}
+
+fn backup(db: &Path, file: &Path, force: bool) -> Result<u8> {
+    let Backup {
+        observations,
+        misses,
+        bytes,
+    } = Database::backup(db, file, force)?;
+    let shown = file.display();
+    output::line(say!(
+        "'{shown}': sound, {observations} observations, {misses} misses, {bytes} bytes",
+        "'{shown}': sana, {observations} observaciones, {misses} fallidos, {bytes} bytes"
+    ))?;
+    Ok(0)
+}
+
+fn check(db: &Path, json: bool) -> Result<u8> {
+    let findings = Database::check(db)?;
+    let ok = findings.iter().all(|finding| finding.result.is_ok());
+    if json {
+        let checks: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                let (ok, detail) = match &finding.result {
+                    Ok(holds) => (true, holds),
+                    Err(fails) => (false, fails),
+                };
+                json!({"name": finding.name, "ok": ok, "detail": detail.to_string()})
+            })
+            .collect();
+        output::line(json!({"db": db.display().to_string(), "ok": ok, "checks": checks}))?;
+    } else {
+        for finding in &findings {
+            output::line(match &finding.result {
+                Ok(holds) => format!("✔ {holds}"),
+                Err(fails) => format!("✘ {fails}"),
+            })?;
+        }
+    }
+    Ok(if ok { 0 } else { 1 })
+}
+
+fn vacuum(db: &Path) -> Result<u8> {
+    let Sizes { before, after } = Database::vacuum(db)?;
+    let shown = db.display();
+    output::line(say!(
+        "'{shown}': {before} bytes before, {after} now",
+        "'{shown}': {before} bytes antes, {after} ahora"
+    ))?;
+    Ok(0)
+}
+
+fn export(db: &Path, args: &ExportMisses) -> Result<u8> {
+    let range = range(args.from, args.to)?;
+    if let Some(id) = &args.station {
+        let known = Database::stations(db)?;
+        if !known.contains(id) {
+            let (db, known) = (db.display(), known.join(", "));
+            return Err(Failure::usage(say!(
+                "the database '{db}' has no station '{id}'; it has: {known}",
+                "la base de datos '{db}' no tiene la estación '{id}'; tiene: {known}"
+            )));
+        }
+    }
+    let station = args.station.as_deref();
+    let lines = args.jsonl.is_some();
+    let file = args.jsonl.as_deref().or(args.csv.as_deref());
+    let file = file.filter(|file| *file != Path::new("-"));
+    let written = match file {
+        None => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            write(db, station, range, lines, &mut out)?
+        }
+        Some(file) => {
+            // In memory: a file is written whole or not at all, and a miss is a short line.
+            let mut bytes = Vec::new();
+            write(db, station, range, lines, &mut bytes)?
+                .and_then(|n| output::replace_file(file, &bytes).map(|()| n))
+        }
+    };
+    match written {
+        Ok(n) if file.is_some() => {
+            let n = n.to_string();
+            output::note(say!(
+                "{n} misses were written",
+                "se escribieron {n} fallidos"
+            ));
+            Ok(0)
+        }
+        Ok(_) => Ok(0),
+        // Whoever closed the pipe has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        Err(error) => {
+            let shown = file.unwrap_or(Path::new("-")).display();
+            Err(Failure::environment(say!(
+                "the misses cannot be written to '{shown}': {error}",
+                "no se pueden escribir los fallidos en '{shown}': {error}"
+            )))
+        }
+    }
+}
+
+/// The range between two ends that may be open; none when both are.
+fn range(from: Option<Moment>, to: Option<Moment>) -> Result<Option<SlotRange>> {
+    let edge = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).map(Moment::Date);
+    match (
+        from.or_else(|| edge(1900, 1, 1)),
+        to.or_else(|| edge(9999, 12, 31)),
+    ) {
+        (Some(first), Some(last)) if from.is_some() || to.is_some() => {
+            ordered(first, last, "--from", "--to").map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Writes the misses as a table, or as JSON `lines`; gives their number.
+fn write(
+    db: &Path,
+    station: Option<&str>,
+    range: Option<SlotRange>,
+    lines: bool,
+    out: &mut impl Write,
+) -> Result<io::Result<u64>> {
+    let mut n = 0;
+    if lines {
+        let written = Database::misses(db, station, range, |row| {
+            n += 1;
+            serde_json::to_writer(&mut *out, &row)?;
+            out.write_all(b"\n")
+        })?;
+        return Ok(written.and_then(|()| out.flush()).map(|()| n));
+    }
+    let mut table = csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(out);
+    let written = Database::misses(db, station, range, |row| {
+        // The heading comes with the first row: where the record cannot be read there is none.
+        if n == 0 {
+            table.write_record(COLUMNS)?;
+        }
+        n += 1;
+        table.serialize(row).map_err(io::Error::from)
+    })?;
+    let whole = written.and_then(|()| {
+        if n == 0 {
+            table.write_record(COLUMNS)?;
+        }
+        table.flush()
+    });
+    Ok(whole.map(|()| n))
+}

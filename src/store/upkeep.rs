@@ -1,0 +1,406 @@
+//! Looking after a file: backups, a check of all that must hold, packing, and the misses as a list.
+
+use std::path::Path;
+
+use diesel::connection::{DefaultLoadingMode, SimpleConnection};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use serde::Serialize;
+
+use crate::pipeline::slot::SlotRange;
+use crate::say;
+use crate::store::Database;
+use crate::store::connection::{self, Access, FileState, connect};
+use crate::store::copy;
+use crate::store::error::{Fault, StoreError};
+use crate::store::lock::{WriterLock, with_suffix};
+use crate::store::rows::slot_text;
+use crate::store::schema::misses;
+use crate::text;
+
+/// A backup that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// Observations in it.
+    pub observations: i64,
+    /// Misses in it.
+    pub misses: i64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// A file before and after it was packed, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Before.
+    pub before: u64,
+    /// After.
+    pub after: u64,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// A short name: `integrity`, `references`, `both`, `home`, `ledger`, `ends`, `rows`,
+    /// `running`.
+    pub name: &'static str,
+    /// What must hold, or how it does not.
+    pub result: Result<text::Text, text::Text>,
+}
+
+/// A miss, with the columns of its table.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[diesel(table_name = misses)]
+pub struct MissRow {
+    /// Station.
+    pub station: String,
+    /// Station local time, `YYYY-MM-DDTHH:MM`.
+    pub slot_local: String,
+    /// The same in UTC.
+    pub slot_utc: String,
+    /// Why there is no reading.
+    pub reason: String,
+    /// The server's last status.
+    pub http_status: Option<i32>,
+    /// Requests of all runs together.
+    pub attempts: i64,
+    /// For a person.
+    pub detail: String,
+    /// When it was last asked for, UTC.
+    pub last_tried: String,
+    /// The run that asked last.
+    pub run_id: Option<i64>,
+    /// What was asked.
+    pub source: String,
+    /// Where it was looked for there.
+    pub layout: String,
+    /// The place where it was not looked for.
+    pub unasked: Option<String>,
+}
+
+impl Database {
+    /// Copies the database at `path` to the file `to`, also while another process writes to it, and
+    /// verifies the copy. What stands there is replaced if `replace` says so.
+    ///
+    /// # Errors
+    /// When `path` is no up-to-date record, a file stands in the way ([`Fault::Taken`]), or the copy
+    /// cannot be made or is not right ([`Fault::Backup`]); then nothing is left of it.
+    pub fn backup(path: &Path, to: &Path, replace: bool) -> Result<Backup, StoreError> {
+        backup(path, to, replace).map_err(|fault| fault.at(path))
+    }
+
+    /// Looks at all that must hold of the record at `path`; nothing is changed. In the order of the
+    /// importance; what cannot be looked at any more is not.
+    ///
+    /// # Errors
+    /// When `path` is no up-to-date record.
+    pub fn check(path: &Path) -> Result<Vec<Finding>, StoreError> {
+        let check = || Ok(findings(&mut reader(path)?, path));
+        check().map_err(|fault: Fault| fault.at(path))
+    }
+
+    /// Packs the file and gives back what is free in it; needs as much room as the file meanwhile.
+    ///
+    /// # Errors
+    /// When `path` is no up-to-date record, another Celaje writes to it, or SQLite fails: the record
+    /// is then as it was.
+    pub fn vacuum(path: &Path) -> Result<Sizes, StoreError> {
+        let vacuum = || {
+            drop(reader(path)?);
+            let _lock = WriterLock::take(path)?;
+            let before = size(path);
+            let mut connection = connect(path, Access::Write)?;
+            connection::settle(&mut connection)?;
+            connection.batch_execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
+            drop(connection);
+            let after = size(path);
+            Ok(Sizes { before, after })
+        };
+        vacuum().map_err(|fault: Fault| fault.at(path))
+    }
+
+    /// Hands the misses of `station`, or of all, to `take`, those of `range` or all, ascending.
+    ///
+    /// # Errors
+    /// When `path` is no up-to-date record, has no such station, or SQLite fails; what `take` says
+    /// is wrong ends it.
+    pub fn misses<E>(
+        path: &Path,
+        station: Option<&str>,
+        range: Option<SlotRange>,
+        mut take: impl FnMut(MissRow) -> Result<(), E>,
+    ) -> Result<Result<(), E>, StoreError> {
+        let mut each = || {
+            let mut connection = reader(path)?;
+            let mut rows = misses::table
+                .select(MissRow::as_select())
+                .order((misses::station.asc(), misses::slot_local.asc()))
+                .into_boxed();
+            if let Some(station) = station {
+                rows = rows.filter(misses::station.eq(station.to_owned()));
+            }
+            if let Some(range) = range {
+                let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+                rows = rows.filter(misses::slot_local.between(from, to));
+            }
+            for row in rows.load_iter::<MissRow, DefaultLoadingMode>(&mut connection)? {
+                if let Err(error) = take(row?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        };
+        each().map_err(|fault: Fault| fault.at(path))
+    }
+
+    /// The ids of the stations of the record at `path`.
+    ///
+    /// # Errors
+    /// When `path` is no up-to-date record.
+    pub fn stations(path: &Path) -> Result<Vec<String>, StoreError> {
+        let stations = || {
+            Ok(
+                sql::<Text>("SELECT id FROM stations ORDER BY is_home DESC, id")
+                    .load(&mut reader(path)?)?,
+            )
+        };
+        stations().map_err(|fault: Fault| fault.at(path))
+    }
+}
+
+/// A reading connection to an up-to-date record.
+fn reader(path: &Path) -> Result<SqliteConnection, Fault> {
+    if !connection::exists(path)? {
+        return Err(Fault::Missing);
+    }
+    let look = || {
+        let mut connection = connect(path, Access::Read)?;
+        let state = connection::examine(&mut connection)?;
+        Ok((connection, state))
+    };
+    let (connection, state) = look().map_err(|fault| connection::explain(path, fault))?;
+    match state {
+        FileState::Current => Ok(connection),
+        FileState::New | FileState::Replaced { .. } | FileState::Outdated => Err(Fault::Outdated),
+    }
+}
+
+fn backup(path: &Path, to: &Path, replace: bool) -> Result<Backup, Fault> {
+    let mut connection = reader(path)?;
+    if !replace && to.exists() {
+        return Err(Fault::Taken(to.to_owned()));
+    }
+    let same = std::fs::canonicalize(to).ok() == std::fs::canonicalize(path).ok();
+    if same && to.exists() {
+        return Err(Fault::Backup {
+            copy: to.to_owned(),
+            reason: "the database itself".to_owned(),
+        });
+    }
+    // It is the copy that is written to.
+    connection.batch_execute("PRAGMA query_only = OFF")?;
+    let rows = |connection: &mut SqliteConnection| count(connection, "observations");
+    let before = rows(&mut connection)?;
+    let part = with_suffix(to, &format!(".{}.part", std::process::id()));
+    let mut made = None;
+    let copied = copy::copy((&mut connection, path), (&part, to), replace, |copied| {
+        let observations = rows(copied).map_err(|e| e.to_string())?;
+        let misses = count(copied, "misses").map_err(|e| e.to_string())?;
+        let wrong = record(copied).into_iter().find_map(|f| f.result.err());
+        if let Some(what) = wrong {
+            return Err(what.to_string());
+        }
+        if observations < before {
+            return Err(format!("{observations} of {before} rows"));
+        }
+        made = Some((observations, misses));
+        Ok(())
+    });
+    match (copied, made) {
+        (Ok(()), Some((observations, misses))) => Ok(Backup {
+            observations,
+            misses,
+            bytes: size(to),
+        }),
+        (Err(reason), _) => Err(Fault::Backup {
+            copy: to.to_owned(),
+            reason,
+        }),
+        (Ok(()), None) => Err(Fault::Damaged),
+    }
+}
+
+fn count(connection: &mut SqliteConnection, from: &str) -> Result<i64, Fault> {
+    Ok(sql::<BigInt>(&format!("SELECT count(*) FROM {from}")).get_result(connection)?)
+}
+
+/// All that must hold of the file at `path`.
+fn findings(connection: &mut SqliteConnection, path: &Path) -> Vec<Finding> {
+    let integrity = finding("integrity", || {
+        let found: Vec<String> = sql::<Text>("PRAGMA integrity_check(5)").load(connection)?;
+        if found == ["ok"] {
+            return Ok(Ok(say!(
+                "pages, indices and constraints of the file are sound",
+                "las páginas, los índices y las restricciones del archivo están sanos"
+            )));
+        }
+        let list = found.join("; ").replace('\n', " ");
+        Ok(Err(say!(
+            "the file is damaged: {list}; restore a backup, or recover it with sqlite3's .recover",
+            "el archivo está dañado: {list}; restaure una copia, o recupérelo con .recover de sqlite3"
+        )))
+    });
+    let sound = integrity.result.is_ok();
+    let mut all = vec![integrity];
+    if sound {
+        all.extend(record(connection));
+        all.push(running(connection, path));
+    }
+    all
+}
+
+/// What must hold of the rows, whatever the file.
+fn record(connection: &mut SqliteConnection) -> Vec<Finding> {
+    // The name, what is counted as wrong, and what holds where there is none.
+    let rules: [(&str, &str, text::Text, text::Text); 6] = [
+        (
+            "references",
+            "pragma_foreign_key_check",
+            say!(
+                "every row belongs to a station and a run",
+                "cada fila es de una estación y una corrida"
+            ),
+            say!(
+                "rows whose station or run is not there",
+                "filas cuya estación o corrida no existe"
+            ),
+        ),
+        (
+            "both",
+            "observations JOIN misses USING (station, slot_local)",
+            say!(
+                "no slot is stored and missed at once",
+                "ningún turno está guardado y fallido a la vez"
+            ),
+            say!(
+                "slots that are stored and missed at once",
+                "turnos guardados y fallidos a la vez"
+            ),
+        ),
+        (
+            "home",
+            "(SELECT count(*) AS homes FROM stations WHERE is_home) WHERE homes <> \
+             (SELECT count(*) > 0 FROM stations)",
+            say!(
+                "one station is the home of registro_historico",
+                "una estación es la de registro_historico"
+            ),
+            say!(
+                "records without exactly one home station",
+                "registros sin exactamente una estación propia"
+            ),
+        ),
+        (
+            "ledger",
+            "runs WHERE min(total, new, duplicates, missed) < 0 \
+             OR new + duplicates + missed > total \
+             OR (status = 'finished' AND new + duplicates + missed <> total)",
+            say!(
+                "the counts of every run add up to its total",
+                "las cuentas de cada corrida suman su total"
+            ),
+            say!(
+                "runs whose counts do not add up to their total",
+                "corridas cuyas cuentas no suman su total"
+            ),
+        ),
+        (
+            "ends",
+            "runs WHERE (status = 'running') <> (finished_at IS NULL)",
+            say!(
+                "every run that ended says when",
+                "cada corrida terminada dice cuándo"
+            ),
+            say!(
+                "runs that do not say when they ended",
+                "corridas que no dicen cuándo terminaron"
+            ),
+        ),
+        (
+            "rows",
+            "runs \
+             LEFT JOIN (SELECT run_id AS id, count(*) AS stored FROM observations GROUP BY run_id) \
+             USING (id) \
+             LEFT JOIN (SELECT run_id AS id, count(*) AS without FROM misses GROUP BY run_id) \
+             USING (id) \
+             WHERE status <> 'running' AND (stored > new + duplicates OR without > missed)",
+            say!(
+                "no run left more rows than it counted",
+                "ninguna corrida dejó más filas de las que contó"
+            ),
+            say!(
+                "runs that left more rows than they counted",
+                "corridas que dejaron más filas de las que contaron"
+            ),
+        ),
+    ];
+    rules
+        .into_iter()
+        .map(|(name, wrong, holds, fails)| {
+            finding(name, || {
+                Ok(match count(connection, wrong)? {
+                    0 => Ok(holds),
+                    n => {
+                        let text::Text { en, es } = fails;
+                        Err(say!("{en}: {n}", "{es}: {n}"))
+                    }
+                })
+            })
+        })
+        .collect()
+}
+
+/// Whether a run is marked as running while nobody writes to the file.
+fn running(connection: &mut SqliteConnection, path: &Path) -> Finding {
+    finding("running", || {
+        let runs = count(connection, "runs WHERE status = 'running'")?;
+        let holds = say!(
+            "no run that died is marked as running",
+            "ninguna corrida muerta figura en curso"
+        );
+        let allowed = match runs {
+            0 => 0,
+            // The next writer would mark it; until then it looks alive.
+            _ => i64::from(WriterLock::is_held(path)),
+        };
+        Ok(if runs <= allowed {
+            Ok(holds)
+        } else {
+            let dead = runs - allowed;
+            Err(say!(
+                "runs that died and are marked as running until the next run: {dead}",
+                "corridas muertas que figuran en curso hasta la próxima corrida: {dead}"
+            ))
+        })
+    })
+}
+
+/// What came of looking; where SQLite fails, that.
+fn finding(
+    name: &'static str,
+    look: impl FnOnce() -> Result<Result<text::Text, text::Text>, Fault>,
+) -> Finding {
+    let result = look().unwrap_or_else(|fault| {
+        Err(say!(
+            "it could not be looked at: {fault}",
+            "no se pudo revisar: {fault}"
+        ))
+    });
+    Finding { name, result }
+}
+
+/// Bytes of the file; 0 where it is not there.
+fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |found| found.len())
+}

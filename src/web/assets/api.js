@@ -1,0 +1,69 @@
+// Asking the program. A failure is an Error with a sentence for people in its message.
+import { lang, t } from "./words.js";
+
+const PATIENCE = 30000;
+
+export class Failed extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function ask(path, accept, signal) {
+  let answer;
+  const limit = AbortSignal.timeout(PATIENCE);
+  try {
+    answer = await fetch(path, {
+      headers: { Accept: accept, "Accept-Language": lang() },
+      signal: signal && AbortSignal.any ? AbortSignal.any([signal, limit]) : signal || limit,
+    });
+  } catch (error) {
+    if (signal && signal.aborted) throw error;
+    throw new Failed(t("failed.unreachable"), 0);
+  }
+  if (answer.ok) return answer;
+  let detail = "";
+  try {
+    const problem = await answer.json();
+    detail = problem.detail || problem.title || "";
+  } catch {
+    // An answer without a reason.
+  }
+  throw new Failed(detail || t("failed.status", { status: answer.status }), answer.status);
+}
+
+export const json = async (path, signal) => (await ask(path, "application/json", signal)).json();
+export const text = async (path, signal) => (await ask(path, "image/svg+xml", signal)).text();
+
+/** Why a picture did not load, for people. */
+export async function whyNot(path) {
+  try {
+    await ask(path, "image/*, application/problem+json");
+    return t("picture.broken");
+  } catch (error) {
+    return error.message;
+  }
+}
+
+export const query = (values) => {
+  const list = Object.entries(values).filter(([, value]) => value !== undefined && value !== null);
+  return new URLSearchParams(list).toString();
+};
+
+export const of = (station, rest) => `/api/v1/stations/${encodeURIComponent(station)}${rest}`;
+export const picture = (station, slot) => of(station, `/slots/${slot}/picture`);
+export const overlay = (station, slot) => of(station, `/slots/${slot}/overlay`);
+
+/** Every reading of a day, through all pages. */
+export async function readings(station, from, to, signal) {
+  const items = [];
+  let cursor;
+  for (let page = 0; page < 20; page += 1) {
+    const answer = await json(of(station, `/observations?${query({ from, to, cursor })}`), signal);
+    items.push(...(answer.items || []));
+    cursor = answer.next;
+    if (!cursor) break;
+  }
+  return items;
+}

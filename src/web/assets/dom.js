@@ -1,0 +1,65 @@
+// Elements without markup in strings: what the record says is only ever text.
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element; `attributes` may hold listeners (`onclick`), `class`, and `text`. */
+export function h(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+/** An element of SVG. */
+export function s(name, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, name), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key === "text") element.textContent = value;
+    else if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** The symbol of an amount; `code` is 0 to 9. */
+export function glyph(code, label) {
+  const known = Number.isInteger(code) && code >= 0 && code <= 9;
+  return s(
+    "svg",
+    label
+      ? { class: "glyph", viewBox: "0 0 100 100", role: "img", "aria-label": label }
+      : { class: "glyph", viewBox: "0 0 100 100", "aria-hidden": "true" },
+    known ? s("use", { href: `/assets/okta.svg#okta-${code}` }) : null,
+  );
+}
+
+/** A bar from 0 to 1. */
+export function meter(share, label) {
+  const known = Number.isFinite(share);
+  const part = known ? Math.min(Math.max(share, 0), 1) : 0;
+  const inner = h("span");
+  inner.style.width = `${part * 100}%`;
+  return h(
+    "div",
+    {
+      class: "meter",
+      role: "meter",
+      "aria-label": label,
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+      "aria-valuenow": Math.round(part * 100),
+    },
+    inner,
+  );
+}
+
+/** What stands where something is on its way. */
+export function waiting(text) {
+  return h("p", { class: "wait", role: "status", text });
+}
+
+/** Has a screen reader say `text`. */
+export function announce(text) {
+  document.getElementById("announce").textContent = text;
+}

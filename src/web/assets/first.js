@@ -1,0 +1,21 @@
+// Theme and language before anything is painted.
+(() => {
+  "use strict";
+  const read = (key) => {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  };
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const theme = read("celaje.theme");
+  root.dataset.theme = theme === "light" || theme === "dark" ? theme : dark ? "dark" : "light";
+  const asked = new URLSearchParams(location.search).get("lang");
+  const spoken = (navigator.languages || [navigator.language || "en"])
+    .map((tag) => tag.slice(0, 2).toLowerCase())
+    .find((tag) => tag === "es" || tag === "en");
+  const lang = [asked, read("celaje.lang"), spoken].find((tag) => tag === "es" || tag === "en");
+  root.lang = lang || "en";
+})();

@@ -1,0 +1,123 @@
+// A day in pictures: its keogram, and one picture an hour.
+import { h, waiting } from "./dom.js";
+import { overlay, readings } from "./api.js";
+import { chart } from "./charts.js";
+import { inWords, line, openSlot, shot } from "./viewer.js";
+import { t } from "./words.js";
+import { addDays, isDay, longDay, timeOf } from "./time.js";
+
+/** One of `items` for each hour: the first one of it. */
+function byHour(items) {
+  const hours = Array.from({ length: 24 }, () => null);
+  for (const item of items) {
+    const hour = Number(item.slot.slice(11, 13));
+    hours[hour] = hours[hour] || item;
+  }
+  return hours;
+}
+
+function tile(station, item, hour, masks) {
+  if (!item) {
+    return h(
+      "li",
+      {},
+      h(
+        "div",
+        { class: "tile none" },
+        h("div", { class: "shot" }),
+        h(
+          "span",
+          { class: "line" },
+          h("span", { text: t("gallery.none") }),
+          h("span", { text: `${String(hour).padStart(2, "0")}:–` }),
+        ),
+      ),
+    );
+  }
+  const box = shot(station, item, "", true);
+  if (masks) box.append(h("img", { src: overlay(station, item.slot), alt: "", loading: "lazy" }));
+  return h(
+    "li",
+    {},
+    h(
+      "button",
+      {
+        type: "button",
+        class: "tile",
+        "aria-label": `${timeOf(item.slot)} · ${inWords(item)}`,
+        onclick: () => openSlot(station, item.slot),
+      },
+      box,
+      line(item),
+    ),
+  );
+}
+
+/** The view. */
+export async function gallery(main, { station, signal, params, go, onReading, lastDay, lastRead }) {
+  const day = isDay(params.get("day")) ? params.get("day") : lastRead;
+  const masks = params.get("masks") === "1";
+  const set = (values) => go("gallery", { day, ...(masks ? { masks: 1 } : {}), ...values });
+  const date = h("input", {
+    type: "date",
+    value: day,
+    "aria-label": t("day"),
+    onchange: () => isDay(date.value) && set({ day: date.value }),
+  });
+  const check = h("input", { type: "checkbox", checked: masks, onchange: () => set({ masks: check.checked ? 1 : undefined }) });
+  const tiles = h("div", {}, waiting(t("loading")));
+  const keogram = chart({
+    kind: "keogram",
+    title: t("chart.keogram"),
+    note: t("chart.keogramNote"),
+    values: { station: station.id, from: day, to: day },
+    open: (data) => openSlot(station.id, data.slot),
+    signal,
+  });
+  // Pictures come one by one: it is drawn again until there are no more to come.
+  let drawn = 0;
+  keogram.addEventListener("drawn", (event) => {
+    const left = Number(event.detail.getAttribute("data-waiting") || 0);
+    keogram.querySelector("figcaption p").textContent =
+      left > 0 ? t("chart.keogramWait", { n: left }) : t("chart.keogramNote");
+    drawn += 1;
+    if (left > 0 && drawn < 300) setTimeout(() => signal.aborted || keogram.reload(), 2000);
+  });
+  main.replaceChildren(
+    h(
+      "div",
+      { class: "bar" },
+      h("h1", { text: t("gallery.title"), tabindex: -1 }),
+      h("span", { class: "quiet", text: longDay(day) }),
+      h("label", { class: "no-print" }, check, h("span", { text: t("gallery.overlays") })),
+      h("button", { type: "button", class: "no-print", text: "‹", "aria-label": t("back"), onclick: () => set({ day: addDays(day, -1) }) }),
+      h("label", { class: "no-print" }, date),
+      h("button", { type: "button", class: "no-print", text: "›", "aria-label": t("next"), disabled: day >= lastDay, onclick: () => set({ day: addDays(day, 1) }) }),
+    ),
+    h("section", { class: "card" }, keogram),
+    h("section", { class: "card", "aria-label": t("gallery.hours") }, h("h2", { text: t("gallery.hours") }), tiles),
+  );
+  const fill = async () => {
+    const items = await readings(station.id, day, day, signal);
+    tiles.replaceChildren(
+      items.length
+        ? h("ul", { class: "tiles" }, byHour(items).map((item, hour) => tile(station.id, item, hour, masks)))
+        : h("p", { class: "note", text: t("gallery.empty") }),
+    );
+  };
+  const tryToFill = () =>
+    fill().catch((error) => {
+      if (signal.aborted) return;
+      tiles.replaceChildren(
+        h(
+          "div",
+          { class: "note bad", role: "alert" },
+          h("strong", { text: t("failed.title") }),
+          h("p", { text: error.message }),
+          h("button", { type: "button", text: t("retry"), onclick: tryToFill }),
+        ),
+      );
+    });
+  await tryToFill();
+  onReading(() => day >= lastDay && (tryToFill(), keogram.reload()));
+}

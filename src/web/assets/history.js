@@ -1,0 +1,99 @@
+// Means, distribution, confidence and trend of a range; a year's calendar; the climatology.
+import { h } from "./dom.js";
+import { of, query } from "./api.js";
+import { chart, legend } from "./charts.js";
+import { number, t } from "./words.js";
+import { addDays, addMonths, isDay, moment, shortDay } from "./time.js";
+
+const SPANS = ["day", "week", "month", "year", "range"];
+
+function bounds(span, end, from) {
+  if (span === "day") return [end, end];
+  if (span === "week") return [addDays(end, -6), end];
+  if (span === "month") return [addDays(addMonths(end, -1), 1), end];
+  if (span === "year") return [addDays(addMonths(end, -12), 1), end];
+  return [from <= end ? from : end, end];
+}
+
+/** The view. */
+export async function history(main, { station, signal, params, go, onReading, lastDay }) {
+  const span = SPANS.includes(params.get("span")) ? params.get("span") : "month";
+  const end = isDay(params.get("end")) ? params.get("end") : lastDay;
+  const start = isDay(params.get("from")) ? params.get("from") : addDays(end, -30);
+  const [from, to] = bounds(span, end, start);
+  const days = (new Date(to) - new Date(from)) / 86400000 + 1;
+  const by = days <= 14 ? "hour" : "day";
+  const set = (values) => go("history", { span, end, ...(span === "range" ? { from } : {}), ...values });
+  const step = (sign) => {
+    if (span === "month") return addMonths(end, sign);
+    if (span === "year") return addMonths(end, 12 * sign);
+    return addDays(end, sign * days);
+  };
+  const move = (sign) => set({ end: step(sign), ...(span === "range" ? { from: addDays(from, sign * days) } : {}) });
+  const input = (label, value, change) => {
+    const field = h("input", {
+      type: "date",
+      value,
+      onchange: () => isDay(field.value) && change(field.value),
+    });
+    return h("label", { class: "no-print" }, h("span", { class: "quiet", text: label }), field);
+  };
+  const csv = of(station.id, `/observations.csv?${query({ from, to, by })}`);
+  const values = { station: station.id, from, to };
+  const whole = { station: station.id };
+  const openDay = (data) => go("timeline", { days: 1, end: data.from.slice(0, 10) });
+  const year = to.slice(0, 4);
+  const part = (kind, extra) => chart({ kind, title: t(`chart.${kind}`), values, csv, open: openDay, signal, ...extra });
+  const first = [part("history", { note: t("chart.trendNote") }), part("distribution", {}), part("confidence", {})];
+  main.replaceChildren(
+    h(
+      "div",
+      { class: "only-print" },
+      h("p", { text: `${t("report.title")} · ${station.name}` }),
+      h("p", { text: `${shortDay(from)} – ${shortDay(to)} · ${t("report.made", { when: moment(new Date().toISOString(), station.time_zone) })}` }),
+      h("p", { text: `${number(station.latitude, 2)}°, ${number(station.longitude, 2)}° · ${station.time_zone}` }),
+    ),
+    h(
+      "div",
+      { class: "bar" },
+      h("h1", { text: t("history.title"), tabindex: -1 }),
+      h("span", { class: "quiet", text: from === to ? shortDay(to) : `${shortDay(from)} – ${shortDay(to)}` }),
+      h(
+        "div",
+        { class: "group no-print", role: "group", "aria-label": t("history.span") },
+        SPANS.map((name) =>
+          h("button", {
+            type: "button",
+            "aria-pressed": String(name === span),
+            text: t(`history.${name}`),
+            onclick: () => go("history", { span: name, end, ...(name === "range" ? { from } : {}) }),
+          }),
+        ),
+      ),
+      h("button", { type: "button", class: "no-print", text: "‹", "aria-label": t("back"), onclick: () => move(-1) }),
+      span === "range" ? input(t("from"), from, (value) => set({ from: value })) : null,
+      input(span === "range" ? t("to") : t("timeline.until"), to, (value) => set({ end: value })),
+      h("button", { type: "button", class: "no-print", text: "›", "aria-label": t("next"), disabled: end >= lastDay, onclick: () => move(1) }),
+      h("button", { type: "button", class: "no-print", text: t("print"), onclick: () => print() }),
+    ),
+    h("section", { class: "card charts" }, first[0], legend(false)),
+    h("div", { class: "pair" }, first.slice(1).map((figure) => h("section", { class: "card" }, figure))),
+    h("h2", { class: "quiet", text: t("history.long") }),
+    h(
+      "section",
+      { class: "card charts" },
+      part("calendar", {
+        title: t("chart.calendar", { year }),
+        values: { station: station.id, from: `${year}-01-01`, to: `${year}-12-31` },
+        csv: of(station.id, `/observations.csv?${query({ from: `${year}-01-01`, to: `${year}-12-31`, by: "day" })}`),
+      }),
+    ),
+    h(
+      "div",
+      { class: "pair" },
+      h("section", { class: "card" }, part("climatology", { values: whole, note: t("chart.climatologyNote"), csv: null })),
+      h("section", { class: "card" }, part("nights", { values: whole, note: t("chart.nightsNote"), csv: null })),
+    ),
+  );
+  onReading(() => to >= lastDay && first.forEach((figure) => figure.reload()));
+}

@@ -1,0 +1,161 @@
+// The last reading: its picture, its amount and what to think of it.
+import { announce, glyph, h, meter, s } from "./dom.js";
+import { json, of, query } from "./api.js";
+import { chart, legend } from "./charts.js";
+import { fading, flags, inWords, openSlot } from "./viewer.js";
+import { known, number, percent, t } from "./words.js";
+import { addDays, dayOf, longDay, since, span, timeOf } from "./time.js";
+
+/** The sun over or under a horizon. */
+function sun(elevation) {
+  const y = 30 - (Math.min(Math.max(elevation, -60), 60) / 60) * 24;
+  return s(
+    "svg",
+    { class: "sun", viewBox: "0 0 140 60", "aria-hidden": "true" },
+    s("line", { x1: 4, x2: 136, y1: 30, y2: 30, stroke: "currentColor", "stroke-width": 1.5 }),
+    s("path", { d: "M10 54Q70 -42 130 54", fill: "none", stroke: "currentColor", "stroke-width": 0.8, "stroke-dasharray": "3 4" }),
+    s("circle", { class: elevation < -0.833 ? "below" : "ball", cx: 70, cy: y, r: 6 }),
+  );
+}
+
+function fact(label, ...values) {
+  const wide = values.length === 1;
+  return h(
+    "div",
+    { class: "fact" },
+    h("dt", { text: label }),
+    values.map((value) => h("dd", { class: wide ? "wide" : "" }, value)),
+  );
+}
+
+function reading(item, age) {
+  const hidden = item.okta === 9;
+  const word = known(`category.${item.category}`, item.category || "");
+  const elevation = item.solar_elevation;
+  const degrees = number(Math.abs(elevation ?? NaN), 1);
+  const sunWords = t(elevation < 0 ? "now.below" : "now.above", { degrees });
+  return h(
+    "div",
+    {},
+    h(
+      "div",
+      { class: "reading" },
+      glyph(item.okta, inWords(item)),
+      h(
+        "div",
+        {},
+        h(
+          "p",
+          { class: "okta" },
+          hidden ? "×" : String(item.okta),
+          h("small", { text: hidden ? t("now.hidden") : t("now.oktas") }),
+        ),
+        h("p", { class: "word", text: [word, item.category].filter(Boolean).join(" · ") }),
+        h("p", { class: "quiet", text: `${longDay(item.slot)}, ${timeOf(item.slot)}` }),
+      ),
+    ),
+    h(
+      "dl",
+      { class: "facts" },
+      fact(t("now.age"), age),
+      fact(t("now.fraction"), meter(item.cloud_fraction, t("now.fraction")), percent(item.cloud_fraction ?? NaN)),
+      fact(t("now.confidence"), meter(item.confidence, t("now.confidence")), percent(item.confidence ?? NaN)),
+      Number.isFinite(elevation)
+        ? fact(
+            t("now.sun"),
+            h("div", {}, h("span", { text: `${sunWords} · ${known(`phase.${item.day_phase}`, "")}` }), sun(elevation)),
+          )
+        : null,
+      fact(t("now.quality"), flags(item)),
+      fact(t("now.model"), h("span", { text: item.model || t("none") })),
+      ...[item.shadow || []].flat().map((other) => fact(t("now.shadow"), h("span", { text: shadow(other) }))),
+    ),
+  );
+}
+
+const shadow = (other) =>
+  [other.model, Number.isInteger(other.okta) ? `${other.okta}/8` : null].filter(Boolean).join(" · ");
+
+/** The view; `station` is one of /api/v1/stations. */
+export async function now(main, { station, signal, onReading }) {
+  const every = station.minutes && station.minutes.length ? 60 / station.minutes.length : 10;
+  const title = h("h1", { text: t("now.title"), tabindex: -1 });
+  let item;
+  try {
+    item = await json(of(station.id, "/latest"), signal);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    empty(main);
+    onReading(() => signal.aborted || now(main, { station, signal, onReading }));
+    return;
+  }
+  const age = h("span");
+  const stale = h("div", { class: "note warn", role: "status", hidden: true });
+  const left = h("section", { class: "card", "aria-label": t("now.picture") });
+  const right = h("section", { class: "card", "aria-label": t("now.title") });
+  const charts = h("section", { class: "card charts" });
+  const tick = () => {
+    const seconds = since(item.slot_utc);
+    age.textContent = Number.isFinite(seconds) ? t("now.ago", { age: span(seconds) }) : t("none");
+    stale.hidden = !(seconds > every * 60 * 3);
+    const words = t("stale.text", { age: span(seconds), every: number(every) });
+    if (!stale.hidden && stale.dataset.words !== words) {
+      stale.dataset.words = words;
+      stale.replaceChildren(
+        h("strong", { text: t("stale.title") }),
+        h("span", { text: `${words} ` }),
+        h("a", { href: "#/operations", text: t("nav.operations") }),
+      );
+    }
+  };
+  const draw = () => {
+    tick();
+    left.replaceChildren(fading(station.id, item, `${longDay(item.slot)} ${timeOf(item.slot)}`));
+    right.replaceChildren(reading(item, age));
+    const from = `${addDays(dayOf(item.slot), -1)}T${timeOf(item.slot)}`;
+    const csv = of(station.id, `/observations.csv?${query({ from, to: item.slot })}`);
+    charts.replaceChildren(
+      chart({
+        kind: "timeline",
+        title: t("now.last"),
+        values: { station: station.id, from, to: item.slot },
+        csv,
+        open: (data) => openSlot(station.id, data.slot),
+        signal,
+      }),
+      legend(true),
+    );
+  };
+  main.replaceChildren(h("div", { class: "bar" }, title), stale, h("div", { class: "now" }, left, right), charts);
+  draw();
+  const clock = setInterval(tick, 1000);
+  signal.addEventListener("abort", () => clearInterval(clock));
+  onReading(async () => {
+    try {
+      const newest = await json(of(station.id, "/latest"), signal);
+      if (newest.slot === item.slot && newest.okta === item.okta) return;
+      item = newest;
+      draw();
+      announce(t("now.arrived", { time: timeOf(item.slot), text: inWords(item) }));
+    } catch (error) {
+      if (!signal.aborted) announce(error.message);
+    }
+  });
+}
+
+/** What is shown as long as there is no reading. */
+export function empty(main) {
+  const to = addDays(new Date().toISOString().slice(0, 10), -1);
+  const title = h("h1", { text: t("empty.title"), tabindex: -1 });
+  main.replaceChildren(
+    h(
+      "section",
+      { class: "state" },
+      h("div", { class: "sign" }, glyph(0)),
+      title,
+      h("p", { text: t("empty.text") }),
+      h("pre", { tabindex: 0 }, h("code", { text: `celaje backfill --from ${addDays(to, -29)} --to ${to}` })),
+      h("p", { class: "quiet", text: t("empty.live") }),
+    ),
+  );
+}

@@ -1,0 +1,208 @@
+// What the program does and has done.
+import { h, meter } from "./dom.js";
+import { json, query } from "./api.js";
+import { bytes, known, number, t } from "./words.js";
+import { moment, since, span } from "./time.js";
+
+const card = (title, ...children) => h("section", { class: "card" }, h("h2", { text: title }), children);
+const pairs = (list) =>
+  h(
+    "dl",
+    { class: "pairs" },
+    list.filter(Boolean).flatMap(([label, value]) => [h("dt", { text: label }), h("dd", { text: value })]),
+  );
+const said = (text) => h("p", { class: "quiet", text });
+
+function table(label, heads, rows) {
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": label },
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, heads.map(([text, kind]) => h("th", { scope: "col", class: kind, text })))),
+      h(
+        "tbody",
+        {},
+        rows.map((row) =>
+          h("tr", {}, row.map((value, i) => h("td", { class: heads[i][1] }, value === null ? t("none") : value))),
+        ),
+      ),
+    ),
+  );
+}
+
+function job(item) {
+  const { planned, new: fresh, duplicates, missed, in_flight: flight, rate, eta_s: left } = item.progress;
+  const lost = Object.values(missed || {}).reduce((sum, n) => sum + n, 0);
+  const done = fresh + duplicates + lost;
+  const kind = item.status === "failed" ? "no" : item.status === "finished" ? "ok" : "";
+  const range = `${item.from} – ${item.to}`.replaceAll("T", " ");
+  return h(
+    "div",
+    { class: "job" },
+    h(
+      "div",
+      { class: "bar" },
+      h("strong", { text: range }),
+      h("span", { class: kind, text: t(`job.${item.status}`) }),
+    ),
+    meter(planned > 0 ? done / planned : 0, range),
+    h(
+      "div",
+      { class: "bar quiet" },
+      h("span", { text: t("ops.of", { done: number(done), all: number(planned) }) }),
+      h("span", { text: t("ops.counts", { new: number(fresh), duplicates: number(duplicates), missed: number(lost) }) }),
+      item.status === "running" && flight ? h("span", { text: t("ops.flight", { n: flight }) }) : null,
+      Number.isFinite(rate) ? h("span", { text: t("ops.rate", { n: number(rate, 1) }) }) : null,
+      Number.isFinite(left) && item.status === "running" ? h("span", { text: t("ops.left", { span: span(left) }) }) : null,
+    ),
+    item.error ? h("p", { class: "no", text: item.error }) : null,
+  );
+}
+
+/** What the last run says, where this process has no engine of its own. */
+const ofRun = (runs, name) => (runs.length ? t("ops.ofRun", { text: runs[0][name] }) : t("none"));
+
+function draw(parts, { state, runs, ops, station }) {
+  const zone = station ? station.time_zone : "UTC";
+  const here = (state.stations || []).find((item) => station && item.id === station.id);
+  parts.program.replaceChildren(
+    h("h2", { text: t("ops.program") }),
+    state.trouble
+      ? h("div", { class: "note bad", role: "alert" }, h("strong", { text: t("ops.trouble") }), h("span", { text: state.trouble }))
+      : "",
+    pairs([
+      [t("ops.version"), state.version],
+      [t("ops.mode"), known(`ops.mode.${state.mode}`, state.mode)],
+      [t("ops.started"), span(since(state.started_at))],
+      [t("ops.engine"), state.engine || ofRun(runs, "engine")],
+      [t("ops.model"), state.model || ofRun(runs, "model")],
+      state.shadow_model ? [t("now.shadow"), state.shadow_model] : null,
+      here && here.next_slot ? [t("ops.next"), here.next_slot.replace("T", " ")] : null,
+    ]),
+  );
+  const jobs = [...(state.jobs || [])].reverse();
+  parts.jobs.replaceChildren(
+    h("h2", { text: t("ops.backfills") }),
+    ...(jobs.length ? jobs.map(job) : [said(t("ops.noBackfills"))]),
+  );
+  const most = Math.max(1, ...ops.misses.map((item) => item.n));
+  parts.misses.replaceChildren(
+    h("h2", { text: t("ops.misses") }),
+    ops.misses.length
+      ? h(
+          "div",
+          { class: "bars" },
+          ops.misses.flatMap((item) => {
+            const name = known(`reason.${item.reason}`, item.reason);
+            return [h("span", { text: name }), meter(item.n / most, name), h("span", { text: number(item.n) })];
+          }),
+        )
+      : said(t("ops.noMisses")),
+  );
+  parts.disk.replaceChildren(
+    h("h2", { text: t("ops.disk") }),
+    pairs([
+      [t("ops.db"), bytes(ops.disk.database)],
+      [t("ops.wal"), bytes(ops.disk.log)],
+      [t("ops.free"), bytes(ops.disk.free ?? NaN)],
+      station ? [t("ops.observations"), number(station.observations)] : null,
+      station ? [t("ops.missesCount"), number(station.misses)] : null,
+      station && station.first ? [t("ops.first"), station.first.replace("T", " ")] : null,
+      station && station.last ? [t("ops.lastReading"), station.last.replace("T", " ")] : null,
+    ]),
+  );
+  const num = "num";
+  parts.models.replaceChildren(
+    h("h2", { text: t("ops.models") }),
+    ops.models.length
+      ? table(t("ops.models"), [[t("ops.col.model")], [t("ops.col.readings"), num], [t("ops.col.firstLast")]],
+          ops.models.map((item) => [
+            item.model || t("none"),
+            number(item.n),
+            `${item.first.replace("T", " ")} – ${item.last.replace("T", " ")}`,
+          ]))
+      : said(t("ops.noModels")),
+  );
+  const actors = state.actors || [];
+  parts.actors.replaceChildren(
+    h("h2", { text: t("ops.actors") }),
+    actors.length
+      ? table(t("ops.actors"), [[t("ops.col.actor")], [t("ops.col.working"), num], [t("ops.col.restarts"), num], [t("ops.col.error")]],
+          actors.map((item) => [
+            item.name,
+            number(item.working),
+            h("span", { class: item.restarts ? "no" : "", text: number(item.restarts) }),
+            item.last_error ? `${moment(item.last_error_at, zone)} · ${item.last_error}` : null,
+          ]))
+      : said(t("ops.noActors")),
+  );
+  parts.runs.replaceChildren(
+    h("h2", { text: t("ops.runs") }),
+    runs.length
+      ? table(
+          t("ops.runs"),
+          [[t("ops.col.run"), num], [t("ops.col.range")], [t("ops.col.status")], [t("ops.col.new"), num], [t("ops.col.dup"), num], [t("ops.col.missed"), num], [t("ops.col.started")], [t("ops.col.model")]],
+          runs.map((run) => [
+            String(run.id),
+            `${(run.from || run.range_from || "").replace("T", " ")} – ${(run.to || run.range_to || "").replace("T", " ")}`,
+            h("span", { class: run.status === "failed" ? "no" : run.status === "finished" ? "ok" : "", text: t(`run.${run.status}`) }),
+            number(run.new),
+            number(run.duplicates),
+            number(run.missed),
+            moment(run.started_at, zone),
+            run.model,
+          ]),
+        )
+      : said(t("ops.noRuns")),
+  );
+}
+
+/** The view. */
+export async function operations(main, { station, signal, onState }) {
+  const parts = {};
+  for (const name of ["program", "disk", "misses", "jobs", "models", "actors", "runs"]) {
+    parts[name] = card("");
+    if (["jobs", "runs"].includes(name)) parts[name].classList.add("full");
+    if (name === "actors") parts[name].classList.add("two");
+  }
+  const trouble = h("div", { class: "note bad", role: "alert", hidden: true });
+  const load = async () => {
+    const id = station ? station.id : undefined;
+    const [state, runs, ops, stations] = await Promise.all([
+      json("/api/v1/state", signal),
+      json(`/api/v1/runs?${query({ limit: 12 })}`, signal),
+      json(`/dashboard/operations?${query({ station: id })}`, signal),
+      json("/api/v1/stations", signal),
+    ]);
+    const all = Array.isArray(stations) ? stations : stations.items || [];
+    const fresh = all.find((item) => item.id === id) || station;
+    draw(parts, { state, runs: Array.isArray(runs) ? runs : runs.items || [], ops, station: fresh });
+  };
+  await load();
+  main.replaceChildren(
+    h(
+      "div",
+      { class: "bar" },
+      h("h1", { text: t("ops.title"), tabindex: -1 }),
+      h("button", { type: "button", class: "no-print", text: t("print"), onclick: () => print() }),
+    ),
+    trouble,
+    h("div", { class: "grid" }, Object.values(parts)),
+  );
+  const again = () =>
+    load().then(
+      () => {
+        trouble.hidden = true;
+      },
+      (error) => {
+        if (signal.aborted) return;
+        trouble.hidden = false;
+        trouble.replaceChildren(h("strong", { text: t("failed.title") }), h("span", { text: error.message }));
+      },
+    );
+  onState(again);
+  const clock = setInterval(again, 5000);
+  signal.addEventListener("abort", () => clearInterval(clock));
+}

@@ -1,0 +1,58 @@
+// Today and the last days, slot by slot.
+import { h } from "./dom.js";
+import { of, query } from "./api.js";
+import { chart, legend } from "./charts.js";
+import { openSlot } from "./viewer.js";
+import { t } from "./words.js";
+import { addDays, isDay } from "./time.js";
+
+const CHOICES = [1, 3, 7, 30];
+
+/** The view; `go` changes the address. */
+export async function timeline(main, { station, signal, params, go, onReading, lastDay }) {
+  const asked = Number(params.get("days"));
+  const days = CHOICES.includes(asked) ? asked : 7;
+  const end = isDay(params.get("end")) ? params.get("end") : lastDay;
+  const from = addDays(end, 1 - days);
+  const set = (values) => go("timeline", { days, end, ...values });
+  const date = h("input", {
+    type: "date",
+    value: end,
+    "aria-label": t("timeline.until"),
+    onchange: () => isDay(date.value) && set({ end: date.value }),
+  });
+  const view = chart({
+    kind: "timeline",
+    title: t("chart.timeline"),
+    note: t("chart.help"),
+    values: { station: station.id, from, to: end },
+    csv: of(station.id, `/observations.csv?${query({ from, to: end })}`),
+    open: (data) => openSlot(station.id, data.slot),
+    signal,
+  });
+  main.replaceChildren(
+    h(
+      "div",
+      { class: "bar" },
+      h("h1", { text: t("timeline.title"), tabindex: -1 }),
+      h(
+        "div",
+        { class: "group no-print", role: "group", "aria-label": t("history.span") },
+        CHOICES.map((n) =>
+          h("button", {
+            type: "button",
+            "aria-pressed": String(n === days),
+            text: n === 1 ? t("timeline.one") : t("timeline.days", { n }),
+            onclick: () => set({ days: n }),
+          }),
+        ),
+      ),
+      h("button", { type: "button", class: "no-print", text: "‹", "aria-label": t("back"), onclick: () => set({ end: addDays(end, -days) }) }),
+      h("label", { class: "no-print" }, h("span", { class: "quiet", text: t("timeline.until") }), date),
+      h("button", { type: "button", class: "no-print", text: "›", "aria-label": t("next"), disabled: end >= lastDay, onclick: () => set({ end: addDays(end, days) }) }),
+      h("button", { type: "button", class: "no-print", text: t("print"), onclick: () => print() }),
+    ),
+    h("section", { class: "card charts" }, view, legend(true)),
+  );
+  onReading(() => end >= lastDay && view.reload());
+}

@@ -1,0 +1,151 @@
+// One slot in a dialog: its picture with the mask to fade in, and its reading.
+import { glyph, h } from "./dom.js";
+import { json, of, overlay, picture, query, whyNot } from "./api.js";
+import { known, number, percent, t } from "./words.js";
+import { addDays, dayOf, longDay, timeOf } from "./time.js";
+
+/** What is read, in words: '5/8 muy nublado'. */
+export function inWords(item) {
+  const word = known(`category.${item.category}`, item.category || "");
+  return item.okta === 9 ? word : `${item.okta}/8 ${word}`;
+}
+
+/** The flags of a reading as a list; statements and faults look different. */
+export function flags(item) {
+  const list = item.quality || [];
+  const faults = list.filter((name) => name !== "night" && name !== "twilight");
+  const entry = (name, kind) => h("li", { class: kind, text: known(`flag.${name}`, name) });
+  return h(
+    "ul",
+    { class: "flags" },
+    list.filter((name) => !faults.includes(name)).map((name) => entry(name, "")),
+    faults.map((name) => entry(name, "fault")),
+    faults.length ? null : h("li", { class: "fine", text: t("now.fine") }),
+  );
+}
+
+/** A picture that says so when it does not come. */
+export function shot(station, item, alt, lazy) {
+  const box = h("div", { class: "shot" });
+  const load = () => {
+    const source = picture(station, item.slot);
+    const image = h("img", { src: source, alt, loading: lazy ? "lazy" : "eager", decoding: "async" });
+    image.addEventListener("error", async () => {
+      const why = await whyNot(source);
+      box.replaceChildren(
+        h(
+          "div",
+          { class: "lost" },
+          h("strong", { text: t("picture.none") }),
+          lazy ? null : h("span", { text: why }),
+          lazy ? null : h("button", { type: "button", text: t("retry"), onclick: load }),
+        ),
+      );
+      box.dispatchEvent(new CustomEvent("lost"));
+    });
+    box.replaceChildren(image);
+  };
+  load();
+  return box;
+}
+
+/** A picture with a slider that fades the mask in; the mask is asked for when it is first wanted. */
+export function fading(station, item, when) {
+  const box = shot(station, item, t("now.alt", { when }), false);
+  const value = h("output", { text: "0 %" });
+  let mask;
+  const slider = h("input", {
+    type: "range",
+    min: 0,
+    max: 100,
+    value: 0,
+    step: 5,
+    "aria-label": t("now.mask"),
+    oninput: () => {
+      const share = Number(slider.value);
+      value.textContent = `${share} %`;
+      if (!mask && share > 0) {
+        mask = h("img", { src: overlay(station, item.slot), alt: t("now.maskAlt", { when }) });
+        mask.addEventListener("error", async () => {
+          value.textContent = await whyNot(overlay(station, item.slot));
+          mask.remove();
+          slider.disabled = true;
+        });
+        box.append(mask);
+      }
+      if (mask) mask.style.opacity = share / 100;
+    },
+  });
+  box.addEventListener("lost", () => {
+    slider.disabled = true;
+  });
+  return h(
+    "div",
+    {},
+    box,
+    h("div", { class: "fade no-print" }, h("span", { text: t("now.mask") }), slider, value),
+  );
+}
+
+/** Opens the slot at 'YYYY-MM-DDTHH:MM' of `station`. */
+export async function openSlot(station, slot) {
+  const dialog = document.getElementById("viewer");
+  const title = h("h1", {
+    id: "viewer-title",
+    text: `${t("viewer.title", { time: timeOf(slot) })} · ${longDay(slot)}`,
+  });
+  const body = h("div", {});
+  const close = () => dialog.close();
+  const step = (label, other) =>
+    h("button", {
+      type: "button",
+      text: label,
+      disabled: !other,
+      onclick: () => other && openSlot(station, other),
+    });
+  const bar = h("div", { class: "bar" }, title, h("button", { type: "button", text: t("close"), onclick: close }));
+  dialog.replaceChildren(bar, body);
+  if (!dialog.open) dialog.showModal();
+  // The readings around it, of the day before to the day after.
+  let items = [];
+  try {
+    const [from, to] = [addDays(dayOf(slot), -1), addDays(dayOf(slot), 1)];
+    items = (await json(of(station, `/observations?${query({ from, to, limit: 1000 })}`))).items || [];
+  } catch (error) {
+    body.replaceChildren(h("p", { class: "note bad", text: error.message }));
+    return;
+  }
+  const at = items.findIndex((item) => item.slot === slot);
+  if (at < 0) {
+    body.replaceChildren(h("p", { class: "note", text: t("gallery.none") }));
+    return;
+  }
+  const item = items[at];
+  const when = `${longDay(slot)} ${timeOf(slot)}`;
+  title.after(
+    step(t("back"), at > 0 && items[at - 1].slot),
+    step(t("next"), at + 1 < items.length && items[at + 1].slot),
+  );
+  body.replaceChildren(
+    fading(station, item, when),
+    h(
+      "div",
+      { class: "under" },
+      h("strong", { text: inWords(item) }),
+      h("span", { text: `${t("now.fraction")}: ${percent(item.cloud_fraction ?? NaN)}` }),
+      h("span", { text: `${t("now.confidence")}: ${percent(item.confidence ?? NaN)}` }),
+      h("span", { text: `${t("now.sun")}: ${number(item.solar_elevation ?? NaN, 1)}°` }),
+      flags(item),
+    ),
+  );
+}
+
+/** The symbol and the words of a reading, in a line. */
+export const line = (item) =>
+  h(
+    "span",
+    { class: "line" },
+    glyph(item.okta),
+    h("span", { text: inWords(item) }),
+    h("span", { text: timeOf(item.slot) }),
+  );

@@ -1,0 +1,251 @@
+//! What the page is made of: files that the program carries.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header::{self, EntityTag, IfNoneMatch};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use sha2::{Digest, Sha256};
+
+use crate::chart::{glyph, look};
+use crate::sky::okta::Okta;
+use crate::web::problem::Problem;
+use crate::web::query;
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// A file of the page.
+struct Asset {
+    name: &'static str,
+    media: &'static str,
+    text: String,
+    tag: EntityTag,
+}
+
+/// Files of this folder, by media type.
+macro_rules! carried {
+    ($($media:ident: $($name:literal),+;)+) => {
+        &[$($(($name, $media, include_str!(concat!("../assets/", $name)))),+),+]
+    };
+}
+
+const CARRIED: &[(&str, &str, &str)] = carried! {
+    HTML: "index.html";
+    CSS: "app.css", "views.css", "print.css";
+    SVG: "icon.svg";
+    SCRIPT: "first.js", "main.js", "words.js", "dom.js", "api.js", "time.js", "charts.js",
+        "viewer.js", "now.js", "timeline.js", "history.js", "gallery.js", "operations.js";
+};
+
+static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    let drawn = [
+        ("chart.css", CSS, chart_colours()),
+        ("okta.svg", SVG, glyph::sprite()),
+    ];
+    let carried = CARRIED
+        .iter()
+        .map(|(name, media, text)| (*name, *media, (*text).to_owned()));
+    carried
+        .chain(drawn)
+        .map(|(name, media, text)| {
+            let hash = Sha256::digest(text.as_bytes());
+            let short: String = hash
+                .iter()
+                .take(8)
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            // Packed or not, it is the same text.
+            Asset {
+                name,
+                media,
+                text,
+                tag: EntityTag::new_weak(short),
+            }
+        })
+        .collect()
+});
+
+/// The colours of charts in the page: as they are drawn on paper, others in the dark theme.
+fn chart_colours() -> String {
+    let mut css = String::from("/* Of the charts' own colours: drawn by the program. */\n");
+    for okta in Okta::ALL {
+        let (k, colour) = (okta.eighths(), look::colour_of(okta));
+        css += &format!(".legend .okta{k}{{fill:{colour}}}\n");
+    }
+    for (name, colour) in look::shades() {
+        css += &format!(".legend .{name}{{fill:{colour}}}\n");
+    }
+    css += "@media screen{\n";
+    css += &look::dark_rules("[data-theme=\"dark\"] .canvas");
+    for okta in Okta::ALL {
+        let (k, colour) = (okta.eighths(), look::dark_colour(look::colour_of(okta)));
+        css += &format!("[data-theme=\"dark\"] .legend .okta{k}{{fill:{colour}}}\n");
+    }
+    for (name, colour) in look::shades() {
+        let colour = look::dark_colour(colour);
+        css += &format!("[data-theme=\"dark\"] .legend .{name}{{fill:{colour}}}\n");
+    }
+    css + "}\n"
+}
+
+/// `/`.
+///
+/// # Errors
+/// None with the files that are carried.
+pub async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    answer("index.html", &request)
+}
+
+/// `/favicon.ico`.
+///
+/// # Errors
+/// None with the files that are carried.
+pub async fn icon(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    answer("icon.svg", &request)
+}
+
+/// `/assets/{name}`.
+///
+/// # Errors
+/// When there is no such file.
+pub async fn asset(name: web::Path<String>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    query::nothing(request.query_string())?;
+    answer(&name, &request)
+}
+
+fn answer(name: &str, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    let asset = ASSETS
+        .iter()
+        .find(|asset| asset.name == name)
+        .ok_or_else(Problem::no_such_path)?;
+    let seen = request.get_header::<IfNoneMatch>();
+    let same = seen.is_some_and(|seen| match seen {
+        IfNoneMatch::Any => true,
+        IfNoneMatch::Items(tags) => tags.iter().any(|tag| tag.weak_eq(&asset.tag)),
+    });
+    let mut response = if same {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    response
+        .insert_header((header::ETAG, asset.tag.to_string()))
+        .insert_header((header::CACHE_CONTROL, "no-cache"));
+    if same {
+        return Ok(response.finish());
+    }
+    Ok(response.content_type(asset.media).body(asset.text.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::outcome::MissReason;
+    use crate::sky::quality::Flag;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    type Words = BTreeMap<String, BTreeMap<String, String>>;
+
+    fn text(name: &str) -> &'static str {
+        CARRIED.iter().find(|(known, ..)| *known == name).unwrap().2
+    }
+
+    fn words() -> Words {
+        let source = text("words.js");
+        let from = source.find("{\n").unwrap();
+        let to = source.find("\n;\n").unwrap();
+        serde_json::from_str(&source[from..to]).unwrap()
+    }
+
+    /// The `{name}`s of a text.
+    fn holes(text: &str) -> BTreeSet<&str> {
+        text.split('{')
+            .skip(1)
+            .filter_map(|part| part.split('}').next())
+            .collect()
+    }
+
+    #[test]
+    fn both_languages_have_the_same_words() {
+        let words = words();
+        let (es, en) = (&words["es"], &words["en"]);
+        assert!(es.len() > 150);
+        assert_eq!(es.keys().collect::<Vec<_>>(), en.keys().collect::<Vec<_>>());
+        for (key, es) in es {
+            assert_eq!(holes(es), holes(&en[key]), "{key}");
+            assert!(!es.trim().is_empty() && !en[key].trim().is_empty(), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_flag_and_reason_has_its_words() {
+        let words = words();
+        let flags = Flag::ALL
+            .iter()
+            .map(|flag| format!("flag.{}", flag.as_str()));
+        let reasons = MissReason::ALL
+            .iter()
+            .map(|reason| format!("reason.{}", reason.as_str()));
+        for key in flags.chain(reasons) {
+            assert!(words["es"].contains_key(&key), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_the_scripts_say_is_in_the_words() {
+        let words = words();
+        let mut used = BTreeSet::new();
+        for (name, _, text) in CARRIED.iter().filter(|(name, ..)| *name != "words.js") {
+            let calls = text.match_indices("t(\"").filter(|(at, _)| {
+                // A function whose name ends with t is another one.
+                let before = text[..*at].chars().next_back();
+                before.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '.')
+            });
+            let marks = text.match_indices("data-t=\"");
+            for (at, opening) in calls.chain(marks) {
+                let key = text[at + opening.len()..].split('"').next().unwrap();
+                assert!(words["en"].contains_key(key), "{name}: {key}");
+                used.insert(key.to_owned());
+            }
+        }
+        assert!(used.len() > 60, "{}", used.len());
+    }
+
+    #[test]
+    fn a_script_names_only_scripts_that_are_there() {
+        for (name, _, text) in CARRIED.iter().filter(|(_, media, _)| *media == SCRIPT) {
+            for part in text.split("from \"./").skip(1) {
+                let other = part.split('"').next().unwrap();
+                assert!(
+                    CARRIED.iter().any(|(known, ..)| *known == other),
+                    "{name}: {other}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_has_no_style_or_script_inside_and_asks_nobody_else() {
+        let page = text("index.html");
+        assert!(!page.contains("style=") && !page.contains("<style"));
+        assert!(!page.contains("onclick") && page.matches("<script src=").count() == 1);
+        for (name, _, text) in CARRIED {
+            let plain = text.replace("http://www.w3.org/2000/svg", "");
+            assert!(
+                !plain.contains("http:") && !plain.contains("https:"),
+                "{name}"
+            );
+            assert!(!plain.contains("innerHTML"), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_dark_colours_are_those_of_the_charts() {
+        let css = chart_colours();
+        assert!(css.contains("[data-theme=\"dark\"] .canvas [fill=\"#ffffff\"]{fill:#0f141c}"));
+        assert_eq!(css.matches(".legend .okta").count(), 18);
+        assert_eq!(css.matches('{').count(), css.matches('}').count());
+    }
+}

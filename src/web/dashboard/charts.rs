@@ -1,0 +1,295 @@
+//! `/charts/{kind}.svg` and `.png`.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{self, EntityTag, IfNoneMatch};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use chrono::{NaiveDateTime, NaiveTime, TimeDelta, Utc};
+
+use super::gather::{Order, Place};
+use super::keogram;
+use crate::chart::look::{Look, NARROWEST, Theme, WIDEST};
+use crate::chart::png;
+use crate::pipeline::slot::Zone;
+use crate::say;
+use crate::store::error::StoreError;
+use crate::store::reader::Reader;
+use crate::store::rows::parse_slot;
+use crate::text::Lang;
+use crate::web::WebState;
+use crate::web::problem::{Problem, language, shortened};
+use crate::web::query::Parameters;
+
+/// Pixels a unit of a PNG.
+const PNG_SCALE: f32 = 2.0;
+
+/// Which chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Timeline,
+    History,
+    Distribution,
+    Confidence,
+    Calendar,
+    Climatology,
+    Nights,
+    Keogram,
+}
+
+const KINDS: [(&str, Kind); 8] = [
+    ("timeline", Kind::Timeline),
+    ("history", Kind::History),
+    ("distribution", Kind::Distribution),
+    ("confidence", Kind::Confidence),
+    ("calendar", Kind::Calendar),
+    ("climatology", Kind::Climatology),
+    ("nights", Kind::Nights),
+    ("keogram", Kind::Keogram),
+];
+
+const PARAMETERS: [&str; 7] = ["station", "from", "to", "lang", "theme", "width", "bare"];
+
+/// A chart that is asked for.
+struct Asked {
+    kind: Kind,
+    as_png: bool,
+    station: Option<String>,
+    from: Option<NaiveDateTime>,
+    to: Option<NaiveDateTime>,
+    look: Look,
+    theme: Theme,
+}
+
+impl Asked {
+    fn read(file: &str, request: &HttpRequest) -> Result<Self, Problem> {
+        let known = file.rsplit_once('.').and_then(|(name, ending)| {
+            let kind = KINDS.iter().find(|(known, _)| *known == name)?.1;
+            match ending {
+                "svg" => Some((kind, false)),
+                "png" => Some((kind, true)),
+                _ => None,
+            }
+        });
+        let Some((kind, as_png)) = known else {
+            let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+            let (names, file) = (names.join(", "), shortened(file));
+            return Err(Problem::not_found(say!(
+                "there is no chart '{file}'; there are {names}, each as .svg and .png",
+                "no hay un gráfico '{file}'; hay {names}, cada uno como .svg y .png"
+            )));
+        };
+        let query = Parameters::read(request.query_string(), &PARAMETERS)?;
+        let range = query.range()?;
+        let lang = query
+            .choice("lang", &[("es", Lang::Es), ("en", Lang::En)])?
+            .unwrap_or_else(|| language(request.headers()));
+        let theme = query.choice("theme", &[("light", Theme::Light), ("dark", Theme::Dark)])?;
+        let width = query.number("width", NARROWEST as usize..=WIDEST as usize)?;
+        let bare = query
+            .choice("bare", &[("0", false), ("1", true)])?
+            .unwrap_or(false);
+        let alone = Look::alone(lang);
+        let look = Look {
+            width: width.map_or(alone.width, |width| width as f64),
+            bare,
+            lang,
+        };
+        Ok(Self {
+            kind,
+            as_png,
+            station: query.get("station").map(str::to_owned),
+            from: range.from,
+            to: range.to,
+            look,
+            theme: theme.unwrap_or_default(),
+        })
+    }
+
+    /// The station that is meant: the home of the record where none is named.
+    fn place(
+        &self,
+        state: &WebState,
+        reader: &mut Reader,
+    ) -> Result<(Place, Option<NaiveDateTime>), Missing> {
+        let stations = reader.stations()?;
+        let found = match &self.station {
+            Some(id) => stations.into_iter().find(|station| station.id == *id),
+            None => stations.into_iter().max_by_key(|station| station.is_home),
+        };
+        let Some(found) = found else {
+            return Err(Missing::Station(self.station.clone().unwrap_or_default()));
+        };
+        let settings = state.station(&found.id);
+        let zone = match settings {
+            Some(station) => station.zone,
+            None => found.time_zone.parse::<Zone>().map_err(|_| Missing::Zone)?,
+        };
+        let place = Place {
+            id: found.id,
+            name: found.name,
+            latitude: found.latitude,
+            longitude: found.longitude,
+            zone,
+            minutes: settings.map(|station| station.minutes.clone()),
+        };
+        Ok((place, found.last.as_deref().and_then(parse_slot)))
+    }
+
+    /// What is to be drawn; open ends are filled in by what suits the kind of chart.
+    fn order(&self, place: Place, last: Option<NaiveDateTime>) -> Order {
+        let now = place.zone.local(Utc::now());
+        let to = self.to.unwrap_or_else(|| {
+            last.unwrap_or(now)
+                .max(self.from.unwrap_or(NaiveDateTime::MIN))
+        });
+        let back = |days| {
+            let midnight = to.date().and_time(NaiveTime::MIN);
+            midnight
+                .checked_sub_signed(TimeDelta::days(days))
+                .unwrap_or(midnight)
+        };
+        let from = self.from.unwrap_or_else(|| match self.kind {
+            Kind::Timeline | Kind::Keogram => back(0),
+            Kind::History | Kind::Distribution | Kind::Confidence => back(29),
+            // The whole record.
+            Kind::Calendar | Kind::Climatology | Kind::Nights => {
+                crate::web::query::Range::default().closed().0
+            }
+        });
+        Order {
+            place,
+            range: (from, to),
+            now,
+            look: self.look,
+        }
+    }
+}
+
+/// Why there is nothing to draw.
+enum Missing {
+    Station(String),
+    Zone,
+    Store(StoreError),
+}
+
+impl From<StoreError> for Missing {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// `/charts/{file}`.
+///
+/// # Errors
+/// When there is no such chart or station, a parameter is wrong, or the record cannot be read.
+pub async fn get(
+    state: web::Data<WebState>,
+    file: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&file, &request)?;
+    if asked.kind == Kind::Keogram {
+        return draw_keogram(&state, asked).await;
+    }
+    // Days to come and slots that are expected change with the hour.
+    let hour = Utc::now().timestamp() / 600;
+    let lang = if asked.look.lang == Lang::Es {
+        "es"
+    } else {
+        "en"
+    };
+    let tag = EntityTag::new_weak(format!("{}-{hour:x}-{lang}", state.pool.version().await?));
+    let seen = request.get_header::<IfNoneMatch>();
+    if matches!(&seen, Some(IfNoneMatch::Items(tags)) if tags.iter().any(|seen| seen.weak_eq(&tag)))
+    {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((header::ETAG, tag.to_string()))
+            .insert_header((header::CACHE_CONTROL, "no-cache"))
+            .finish());
+    }
+    let as_png = asked.as_png;
+    let data = state.clone();
+    let drawn = state
+        .pool
+        .ask(move |reader| {
+            let drawn = asked.place(&data, reader).and_then(|(place, last)| {
+                let order = asked.order(place, last);
+                let draw = match asked.kind {
+                    Kind::Timeline => Order::timeline,
+                    Kind::History => Order::history,
+                    Kind::Distribution => Order::distribution,
+                    Kind::Confidence => Order::confidence,
+                    Kind::Calendar => Order::calendar,
+                    Kind::Climatology => Order::climatology,
+                    Kind::Nights | Kind::Keogram => Order::nights,
+                };
+                let svg = asked.theme.paint(draw(&order, reader)?);
+                Ok(finished(svg, asked.as_png))
+            });
+            match drawn {
+                Err(Missing::Store(error)) => Err(error),
+                other => Ok(other),
+            }
+        })
+        .await?;
+    let bytes = match drawn {
+        Ok(bytes) => bytes?,
+        Err(Missing::Station(id)) => return Err(Problem::no_such_station(&id)),
+        Err(Missing::Zone | Missing::Store(_)) => return Err(Problem::internal()),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::ETAG, tag.to_string()))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::VARY, "Accept-Language"))
+        .content_type(media(as_png))
+        .body(bytes))
+}
+
+const fn media(as_png: bool) -> &'static str {
+    if as_png { "image/png" } else { "image/svg+xml" }
+}
+
+/// The chart in the form that was asked for.
+fn finished(svg: String, as_png: bool) -> Result<Vec<u8>, Problem> {
+    if !as_png {
+        return Ok(svg.into_bytes());
+    }
+    png::render(&svg, PNG_SCALE).map_err(|error| {
+        tracing::error!(%error, "a chart could not be drawn");
+        Problem::internal()
+    })
+}
+
+/// Its pictures come from the camera: what is there is drawn, the rest is on its way.
+async fn draw_keogram(state: &web::Data<WebState>, asked: Asked) -> Result<HttpResponse, Problem> {
+    let data = state.clone();
+    let as_png = asked.as_png;
+    let theme = asked.theme;
+    let found = state
+        .pool
+        .ask(move |reader| match asked.place(&data, reader) {
+            Ok((place, last)) => {
+                let order = asked.order(place, last);
+                let day = order.range.1.date();
+                let stored = keogram::stored(reader, &order.place.id, day)?;
+                Ok(Ok((order, day, stored)))
+            }
+            Err(Missing::Store(error)) => Err(error),
+            Err(other) => Ok(Err(other)),
+        })
+        .await?;
+    let (order, day, stored) = match found {
+        Ok(found) => found,
+        Err(Missing::Station(id)) => return Err(Problem::no_such_station(&id)),
+        Err(Missing::Zone | Missing::Store(_)) => return Err(Problem::internal()),
+    };
+    let shelf = Arc::clone(&state.strips);
+    let seen = shelf.look(state, &order.place.id, day, stored);
+    let drawn =
+        web::block(move || finished(theme.paint(keogram::draw(&order, day, &seen)), as_png)).await;
+    let bytes = drawn.map_err(|_| Problem::internal())??;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .content_type(media(as_png))
+        .body(bytes))
+}

@@ -1,0 +1,382 @@
+//! What a chart is drawn from, out of the record.
+
+use std::collections::HashMap;
+
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+
+use crate::chart::bucket::{Bucket, Unit, regular};
+use crate::chart::day::{MAX_DAYS, Reading, Timeline};
+use crate::chart::distribution::Distribution;
+use crate::chart::heat::{Calendar, Climatology};
+use crate::chart::history::Means;
+use crate::chart::look::Look;
+use crate::chart::nights::{ClearNights, Nights};
+use crate::chart::sun;
+use crate::pipeline::slot::{Minutes, Slot, SlotRange, Zone};
+use crate::say;
+use crate::sky::cover::Cover;
+use crate::sky::sun::{DayPhase, position};
+use crate::store::error::StoreError;
+use crate::store::reader::{NightRule, ObservationItem, Reader, Wanted, Width};
+use crate::store::rows::parse_slot;
+
+/// Rows of a chart at most: a month of a picture a minute.
+const MOST_ROWS: usize = 50_000;
+/// Ranges of up to this many days are told by the hour,
+const BY_HOUR: i64 = 14;
+/// of up to this many by the day, longer ones by the month.
+const BY_DAY: i64 = 800;
+
+/// The station of a chart.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The key of its rows.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Degrees, north positive.
+    pub latitude: f64,
+    /// Degrees, east positive.
+    pub longitude: f64,
+    /// Its clock.
+    pub zone: Zone,
+    /// Minutes of an hour at which there is a picture, where the settings say them.
+    pub minutes: Option<Minutes>,
+}
+
+/// What is to be drawn.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Of which station.
+    pub place: Place,
+    /// First and last minute, station local time.
+    pub range: (NaiveDateTime, NaiveDateTime),
+    /// The moment now on the station's clock: slots after it are not expected yet.
+    pub now: NaiveDateTime,
+    /// How.
+    pub look: Look,
+}
+
+impl Order {
+    fn wanted(&self, (from, to): (NaiveDateTime, NaiveDateTime)) -> Wanted {
+        let station = self.place.id.clone();
+        Wanted {
+            station,
+            from,
+            to,
+            quality: Vec::new(),
+            phase: None,
+        }
+    }
+
+    /// The slots of a range that are past.
+    pub(super) fn slots(&self, range: SlotRange) -> Vec<NaiveDateTime> {
+        let minutes = self.place.minutes.clone().unwrap_or_default();
+        let slots = range.slots(&minutes, self.place.zone).map(Slot::local);
+        slots.take_while(|slot| *slot <= self.now).collect()
+    }
+
+    /// Okta readings slot by slot.
+    pub fn timeline(&self, reader: &mut Reader) -> Result<String, StoreError> {
+        let earliest = self.range.1.date().and_time(NaiveTime::MIN) - TimeDelta::days(MAX_DAYS - 1);
+        let (from, to) = (self.range.0.max(earliest), self.range.1);
+        let Ok(range) = SlotRange::new(from, to) else {
+            return Ok(String::new());
+        };
+        let mut readings = Vec::new();
+        let mut stored = Vec::new();
+        reader.observations(&self.wanted((from, to)), MOST_ROWS, |item| {
+            stored.extend(parse_slot(&item.slot));
+            readings.extend(self.reading(&item));
+        })?;
+        let mut misses = Vec::new();
+        reader.misses(&self.place.id, (from, to), None, MOST_ROWS, |item| {
+            misses.extend(parse_slot(&item.slot));
+        })?;
+        let (place, lang) = (&self.place, self.look.lang);
+        let title = say!("Cloud amount", "Nubosidad").get(lang).to_owned();
+        let end = to + TimeDelta::minutes(1);
+        let sun = sun::track(from, end, place.zone, place.latitude, place.longitude);
+        // Where the settings do not know the station, the record tells when it looks.
+        let slots = match &place.minutes {
+            Some(_) => self.slots(range),
+            None => self.seen_slots(range, stored.iter().chain(&misses)),
+        };
+        let timeline = Timeline {
+            lang,
+            title: &title,
+            station: &place.name,
+            range,
+            slots: &slots,
+            readings: &readings,
+            misses: &misses,
+            sun: &sun,
+        };
+        Ok(timeline.svg_as(self.look))
+    }
+
+    /// The slots of the minutes of the hour at which the record has any.
+    fn seen_slots<'a>(
+        &self,
+        range: SlotRange,
+        known: impl Iterator<Item = &'a NaiveDateTime>,
+    ) -> Vec<NaiveDateTime> {
+        use chrono::Timelike;
+        let mut minutes: Vec<u32> = known.map(|slot| slot.minute()).collect();
+        minutes.sort_unstable();
+        minutes.dedup();
+        let Ok(minutes) = Minutes::new(minutes) else {
+            return Vec::new();
+        };
+        let slots = range.slots(&minutes, self.place.zone).map(Slot::local);
+        slots.take_while(|slot| *slot <= self.now).collect()
+    }
+
+    /// None where there is no amount to draw.
+    fn reading(&self, item: &ObservationItem) -> Option<Reading> {
+        let local = parse_slot(&item.slot)?;
+        let okta = u8::try_from(item.okta)
+            .ok()
+            .and_then(Cover::from_code)?
+            .okta()?;
+        let named = [DayPhase::Day, DayPhase::Twilight, DayPhase::Night]
+            .into_iter()
+            .find(|phase| item.day_phase.as_deref() == Some(phase.as_str()));
+        let place = &self.place;
+        let computed = || {
+            let instant = place.zone.instant(local)?;
+            let elevation = position(instant, place.latitude, place.longitude).elevation;
+            Some(DayPhase::from_elevation(elevation))
+        };
+        Some(Reading {
+            local,
+            okta,
+            cloud_fraction: item.cloud_fraction,
+            confidence: item.confidence.unwrap_or(0.0),
+            phase: named.or_else(computed)?,
+        })
+    }
+
+    /// How the range is told: by the hour, the day or the month.
+    fn unit(&self) -> Unit {
+        let days = (self.range.1 - self.range.0).num_days();
+        match days {
+            ..BY_HOUR => Unit::Hour,
+            BY_HOUR..BY_DAY => Unit::Day,
+            _ => Unit::Month,
+        }
+    }
+
+    fn buckets(&self, reader: &mut Reader) -> Result<(Unit, Vec<Bucket>), StoreError> {
+        let unit = self.unit();
+        let width = if unit == Unit::Hour {
+            Width::Hour
+        } else {
+            Width::Day
+        };
+        let rows = reader.buckets(&self.wanted(self.range), width, usize::MAX)?;
+        let known = rows.iter().filter_map(counted);
+        let known = match unit {
+            Unit::Month => joined(known),
+            Unit::Hour | Unit::Day => known.collect(),
+        };
+        let to = self.range.1.min(self.now).max(self.range.0);
+        Ok((unit, regular(unit, self.range.0, to, known)))
+    }
+
+    /// Mean amount and trend.
+    pub fn history(&self, reader: &mut Reader) -> Result<String, StoreError> {
+        let (unit, buckets) = self.buckets(reader)?;
+        Ok(self.means(unit, &buckets).history())
+    }
+
+    /// Mean confidence.
+    pub fn confidence(&self, reader: &mut Reader) -> Result<String, StoreError> {
+        let (unit, buckets) = self.buckets(reader)?;
+        Ok(self.means(unit, &buckets).confidence())
+    }
+
+    fn means<'a>(&'a self, unit: Unit, buckets: &'a [Bucket]) -> Means<'a> {
+        let (look, station, range) = (self.look, self.place.name.as_str(), self.range);
+        Means {
+            look,
+            station,
+            range,
+            unit,
+            buckets,
+        }
+    }
+
+    /// How often each amount was read.
+    pub fn distribution(&self, reader: &mut Reader) -> Result<String, StoreError> {
+        let rows = reader.buckets(&self.wanted(self.range), Width::Day, usize::MAX)?;
+        let mut all = Bucket::empty(self.range.0);
+        for bucket in rows.iter().filter_map(counted) {
+            add(&mut all, &bucket);
+        }
+        let place = self.place_and_time();
+        Ok(Distribution {
+            look: self.look,
+            place: &place,
+            readings: &all,
+        }
+        .svg())
+    }
+
+    fn place_and_time(&self) -> String {
+        let (from, to) = (self.range.0.date(), self.range.1.date());
+        if from == to {
+            return format!("{} · {from}", self.place.name);
+        }
+        format!("{} · {from} – {to}", self.place.name)
+    }
+
+    /// The year in which the range ends, as a calendar.
+    pub fn calendar(&self, reader: &mut Reader) -> Result<String, StoreError> {
+        let year = self.range.1.year();
+        let edge = |month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default();
+        let from = edge(1, 1).and_time(NaiveTime::MIN);
+        let to = edge(12, 31).and_time(NaiveTime::MIN) + TimeDelta::minutes(24 * 60 - 1);
+        let rows = reader.buckets(&self.wanted((from, to)), Width::Day, usize::MAX)?;
+        let days: Vec<Bucket> = rows.iter().filter_map(counted).collect();
+        let (look, station, today) = (self.look, self.place.name.as_str(), self.now.date());
+        Ok(Calendar {
+            look,
+            station,
+            year,
+            today,
+            days: &days,
+        }
+        .svg())
+    }
+
+    /// The months by the hour.
+    pub fn climatology(&self, reader: &mut Reader) -> Result<String, StoreError> {
+        let found = self.usual(reader)?;
+        let mut cells = [[None; 24]; 12];
+        for hour in &found.hours {
+            let row = cells.get_mut((hour.month as usize).wrapping_sub(1));
+            if let Some(cell) = row.and_then(|row| row.get_mut(hour.hour as usize)) {
+                *cell = hour.mean_okta.map(|mean| (saturated(hour.n), mean));
+            }
+        }
+        let place = self.place_and_years(&found.years);
+        Ok(Climatology {
+            look: self.look,
+            place: &place,
+            cells: &cells,
+        }
+        .svg())
+    }
+
+    /// The share of clear nights.
+    pub fn nights(&self, reader: &mut Reader) -> Result<String, StoreError> {
+        let found = self.usual(reader)?;
+        let mut months = [Nights::default(); 12];
+        for month in &found.months {
+            if let Some(nights) = months.get_mut((month.month as usize).wrapping_sub(1)) {
+                let (judged, clear) = (saturated(month.nights), saturated(month.clear_nights));
+                *nights = Nights { judged, clear };
+            }
+        }
+        let place = self.place_and_years(&found.years);
+        Ok(ClearNights {
+            look: self.look,
+            place: &place,
+            months: &months,
+        }
+        .svg())
+    }
+
+    fn usual(&self, reader: &mut Reader) -> Result<crate::store::reader::Climatology, StoreError> {
+        let rule = NightRule {
+            latitude: self.place.latitude,
+            longitude: self.place.longitude,
+            zone: self.place.zone,
+            minutes: self.place.minutes.clone(),
+        };
+        reader.climatology(&self.wanted(self.range), &rule)
+    }
+
+    fn place_and_years(&self, years: &[i32]) -> String {
+        match years {
+            [] => self.place.name.clone(),
+            [year] => format!("{} · {year}", self.place.name),
+            [first, .., last] => format!("{} · {first}–{last}", self.place.name),
+        }
+    }
+}
+
+fn saturated(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// A sum of the record as charts count it.
+fn counted(row: &crate::store::reader::Bucket) -> Option<Bucket> {
+    Some(Bucket {
+        from: parse_slot(&row.from)?,
+        oktas: row.distribution.map(saturated),
+        obscured: saturated(row.obscured),
+        confidence: row.mean_confidence,
+    })
+}
+
+/// Adds `other`'s readings to `bucket`; the confidence by their number.
+fn add(bucket: &mut Bucket, other: &Bucket) {
+    let (before, more) = (f64::from(bucket.read()), f64::from(other.read()));
+    bucket.confidence = match (bucket.confidence, other.confidence) {
+        (Some(a), Some(b)) if before + more > 0.0 => {
+            Some((a * before + b * more) / (before + more))
+        }
+        (a, b) => a.or(b),
+    };
+    for (code, n) in (0..9).zip(other.oktas) {
+        bucket.count(code, n);
+    }
+    bucket.obscured = bucket.obscured.saturating_add(other.obscured);
+}
+
+/// Days put together to months.
+fn joined(days: impl Iterator<Item = Bucket>) -> Vec<Bucket> {
+    let mut months: HashMap<NaiveDateTime, Bucket> = HashMap::new();
+    for day in days {
+        let from = Unit::Month.floor(day.from);
+        add(
+            months.entry(from).or_insert_with(|| Bucket::empty(from)),
+            &day,
+        );
+    }
+    months.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(month: u32, day: u32, code: u8, n: u32, confidence: f64) -> Bucket {
+        let from = NaiveDate::from_ymd_opt(2026, month, day)
+            .unwrap()
+            .and_time(NaiveTime::MIN);
+        let mut bucket = Bucket::empty(from);
+        bucket.count(code, n);
+        bucket.confidence = Some(confidence);
+        bucket
+    }
+
+    #[test]
+    fn days_are_put_together_by_the_number_of_their_readings() {
+        let days = [
+            day(3, 1, 0, 10, 0.5),
+            day(3, 31, 8, 30, 0.9),
+            day(4, 1, 2, 1, 1.0),
+        ];
+        let mut months = joined(days.into_iter());
+        months.sort_by_key(|month| month.from);
+        let told: Vec<_> = months
+            .iter()
+            .map(|m| (m.from.month(), m.read(), m.mean()))
+            .collect();
+        assert_eq!(told, [(3, 40, Some(6.0)), (4, 1, Some(2.0))]);
+        assert!((months[0].confidence.unwrap() - 0.8).abs() < 1e-9);
+    }
+}

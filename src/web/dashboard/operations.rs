@@ -1,0 +1,88 @@
+//! What only the view of operations asks for: misses by reason, models, room on the disk.
+
+use std::path::Path;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::store::reader::{ModelCount, ReasonCount};
+use crate::web::WebState;
+use crate::web::problem::Problem;
+use crate::web::query::Parameters;
+use crate::web::reply::live;
+
+#[derive(Serialize)]
+struct Told {
+    misses: Vec<ReasonCount>,
+    models: Vec<ModelCount>,
+    disk: Disk,
+}
+
+/// Room on the disk, in bytes.
+#[derive(Debug, Serialize)]
+struct Disk {
+    database: Option<u64>,
+    log: u64,
+    free: Option<u64>,
+}
+
+impl Disk {
+    fn of(db: &Path) -> Self {
+        let size = |path: &Path| std::fs::metadata(path).ok().map(|meta| meta.len());
+        let mut log = db.as_os_str().to_owned();
+        log.push("-wal");
+        let folder = db.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let volume = nix::sys::statvfs::statvfs(folder.unwrap_or(Path::new("."))).ok();
+        // How wide these numbers are depends on the system.
+        let free = volume.and_then(|volume| {
+            let blocks = u128::from(volume.blocks_available());
+            u64::try_from(blocks * u128::from(volume.fragment_size())).ok()
+        });
+        Self {
+            database: size(db),
+            log: size(Path::new(&log)).unwrap_or(0),
+            free,
+        }
+    }
+}
+
+/// `/dashboard/operations`.
+///
+/// # Errors
+/// When a parameter is wrong or the record cannot be read.
+pub async fn get(
+    state: web::Data<WebState>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let query = Parameters::read(request.query_string(), &["station"])?;
+    let station = query.get("station").map(str::to_owned);
+    let told = state
+        .pool
+        .ask(move |reader| {
+            let misses = reader.missed_by_reason(station.as_deref())?;
+            let models = reader.models(station.as_deref())?;
+            Ok(Told {
+                misses,
+                models,
+                disk: Disk::of(reader.path()),
+            })
+        })
+        .await?;
+    live(&told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_of_a_record_is_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("a.db");
+        std::fs::write(&db, vec![0; 4096]).unwrap();
+        let disk = Disk::of(&db);
+        assert_eq!((disk.database, disk.log), (Some(4096), 0));
+        assert!(disk.free.unwrap() > 0);
+        assert_eq!(Disk::of(&folder.path().join("none.db")).database, None);
+    }
+}

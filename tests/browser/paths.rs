@@ -1,0 +1,176 @@
+//! The dashboard's paths, without a browser.
+
+use reqwest::{Response, StatusCode};
+
+use crate::scene::{Scene, reading, slot};
+use crate::support::pictures;
+use crate::support::server::Reply;
+
+const KINDS: [&str; 8] = [
+    "timeline",
+    "history",
+    "distribution",
+    "confidence",
+    "calendar",
+    "climatology",
+    "nights",
+    "keogram",
+];
+
+fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+async fn get(scene: &Scene, path: &str) -> Response {
+    client()
+        .get(format!("{}{path}", scene.url))
+        .send()
+        .await
+        .unwrap()
+}
+
+fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
+    answer
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn every_chart_is_an_svg_and_a_png_in_both_languages() {
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 500, 7);
+    for kind in KINDS {
+        for (lang, word) in [("es", "Estación"), ("en", "Estación")] {
+            let answer = get(
+                &scene,
+                &format!("/charts/{kind}.svg?lang={lang}&theme=dark"),
+            )
+            .await;
+            assert_eq!(answer.status(), StatusCode::OK, "{kind}");
+            assert_eq!(header(&answer, "content-type"), "image/svg+xml");
+            assert!(header(&answer, "content-security-policy").contains("default-src 'self'"));
+            let svg = answer.text().await.unwrap();
+            assert!(
+                svg.contains(word) && svg.contains("#0f141c"),
+                "{kind} {svg:.300}"
+            );
+        }
+        let answer = get(&scene, &format!("/charts/{kind}.png")).await;
+        assert_eq!(header(&answer, "content-type"), "image/png", "{kind}");
+        let picture = image::load_from_memory(&answer.bytes().await.unwrap()).unwrap();
+        assert_eq!(picture.width(), 2400, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_chart_is_said() {
+    let scene = Scene::new();
+    for (path, status, part) in [
+        ("/charts/pie.svg", 404, "timeline, history"),
+        ("/charts/history.gif", 404, "history.gif"),
+        ("/charts/history.svg?station=x", 404, "'x'"),
+        ("/charts/history.svg?width=12", 400, "width"),
+        ("/charts/history.svg?colour=red", 400, "colour"),
+        (
+            "/charts/history.svg?from=2026-02-01&to=2026-01-01",
+            400,
+            "to",
+        ),
+        ("/assets/none.js", 404, "/api/"),
+        ("/assets/main.js?x=1", 400, "x"),
+        ("/dashboard/operations?x=1", 400, "x"),
+    ] {
+        let answer = get(&scene, path).await;
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert_eq!(
+            header(&answer, "content-type"),
+            "application/problem+json",
+            "{path}"
+        );
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(part), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn files_and_charts_are_fetched_once() {
+    let scene = Scene::new();
+    scene.write(reading(0, 5));
+    for path in [
+        "/",
+        "/assets/main.js",
+        "/assets/chart.css",
+        "/charts/history.svg",
+    ] {
+        let first = get(&scene, path).await;
+        assert_eq!(first.status(), StatusCode::OK);
+        let tag = header(&first, "etag").to_owned();
+        let again = client()
+            .get(format!("{}{path}", scene.url))
+            .header("if-none-match", &tag)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{path}");
+        assert_eq!(header(&again, "etag"), tag);
+    }
+    let before = header(&get(&scene, "/charts/history.svg").await, "etag").to_owned();
+    scene.write(reading(1, 5));
+    let after = header(&get(&scene, "/charts/history.svg").await, "etag").to_owned();
+    assert_ne!(before, after, "a new reading is a new chart");
+}
+
+#[tokio::test]
+async fn a_keogram_fills_strip_by_strip() {
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 6, 1);
+    let day = slot(0).date();
+    let path = format!("/charts/keogram.svg?from={day}&to={day}&bare=1&width=600");
+    let expected = (0..6).filter(|ago| slot(*ago).date() == day).count();
+    let mut svg = String::new();
+    for _ in 0..200 {
+        svg = get(&scene, &path).await.text().await.unwrap();
+        if svg.contains("data-waiting=\"0\"") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        svg.matches("class=\"strip\"").count(),
+        expected,
+        "{svg:.300}"
+    );
+}
+
+#[tokio::test]
+async fn a_keogram_of_a_camera_that_is_down_ends_in_gaps() {
+    let scene = Scene::before(|_, _| Reply::not_found());
+    scene.write_many(reading(144, 5), 40, 1);
+    let day = slot(144).date();
+    let path = format!("/charts/keogram.svg?from={day}&to={day}");
+    let mut svg = String::new();
+    for _ in 0..200 {
+        svg = get(&scene, &path).await.text().await.unwrap();
+        if svg.contains("data-waiting=\"0\"") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(svg.contains("data-waiting=\"0\"") && !svg.contains("class=\"strip\""));
+    assert!(svg.contains("class=\"gap\""));
+}
+
+#[tokio::test]
+async fn operations_are_counted() {
+    let scene = Scene::before(|_, _| Reply::Body(pictures::jpeg(0.1)));
+    scene.write_many(reading(0, 5), 20, 1);
+    let answer = get(&scene, "/dashboard/operations?station=rio-grande").await;
+    let told: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(told["models"][0]["model"], "celaje-2 2");
+    assert_eq!(told["models"][0]["n"], 20);
+    assert!(told["disk"]["database"].as_u64().unwrap() > 4096);
+    assert!(told["disk"]["free"].as_u64().unwrap() > 0);
+    assert_eq!(told["misses"], serde_json::json!([]));
+}

@@ -1,0 +1,170 @@
+//! A record, a camera, the program that serves them.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use celaje::station::Station;
+use celaje::store::Database;
+use chrono::{NaiveDateTime, TimeDelta, Utc};
+use tempfile::TempDir;
+
+use crate::support::pictures;
+use crate::support::record::Record;
+use crate::support::server::{Reply, Server};
+
+/// The program with its record; ends when dropped.
+pub struct Scene {
+    pub url: String,
+    folder: TempDir,
+    _camera: Server,
+    program: Child,
+}
+
+/// A reading to be written.
+#[derive(Clone, Copy)]
+pub struct Reading {
+    pub slot: NaiveDateTime,
+    pub okta: u8,
+    pub quality: &'static str,
+}
+
+impl Scene {
+    /// An empty record, before a camera that has a picture for every slot.
+    pub fn new() -> Self {
+        Self::before(|_, _| Reply::Body(pictures::jpeg(0.4)))
+    }
+
+    /// An empty record before a camera that does as `script` says.
+    pub fn before(script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let camera = Server::start(script);
+        let db = folder.path().join("a.db");
+        drop(Database::open(&db, &Station::rio_grande()).unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_celaje"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CELAJE_") {
+                command.env_remove(name);
+            }
+        }
+        let base = format!("http://{}/sky/", camera.address);
+        let mut program = command
+            .current_dir(folder.path())
+            .args([
+                "serve",
+                "--read-only",
+                "--listen",
+                "127.0.0.1:0",
+                "--engine",
+                "rten",
+            ])
+            .args(["--url-base", &base, "--db"])
+            .arg(&db)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(program.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let from = line
+            .find("http://")
+            .unwrap_or_else(|| panic!("no address in {line}"));
+        let url = line[from..]
+            .split(' ')
+            .next()
+            .unwrap()
+            .trim_end_matches('/')
+            .to_owned();
+        Self {
+            url,
+            folder,
+            _camera: camera,
+            program,
+        }
+    }
+
+    fn record(&self) -> Record {
+        Record::open(&self.folder.path().join("a.db"))
+    }
+
+    /// Writes a reading, as another process would.
+    pub fn write(&self, reading: Reading) {
+        self.write_many(reading, 1, 1);
+    }
+
+    /// Writes `count` readings, ten minutes apart, up to `last`; each `gap`th slot is left out, where
+    /// it is more than 1. Their oktas come and go, the last is `last.okta`.
+    pub fn write_many(&self, last: Reading, count: u32, gap: u32) {
+        let slot = last.slot.format("%Y-%m-%d %H:%M");
+        let (okta, quality) = (last.okta, last.quality);
+        let ago = "10 * (count.n - t.i)";
+        let at = format!("datetime('{slot}', '-' || ({ago}) || ' minutes')");
+        let statement = format!(
+            "PRAGMA busy_timeout = 20000;
+             INSERT INTO observations (station, slot_local, slot_utc, file_name, url, okta,
+                 cloud_fraction, confidence, category, description, quality, model, model_sha256,
+                 solar_elevation, day_phase, image_width, image_height, image_sha256, captured_at)
+             WITH RECURSIVE count(n) AS (SELECT {count}),
+             t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t, count WHERE i < count.n),
+             s AS (SELECT i, strftime('%Y-%m-%dT%H:%M', {at}) AS slot,
+                     strftime('%Y-%m-%dT%H:%M:00Z', {at}, '+3 hours') AS utc,
+                     CASE WHEN i = count.n THEN {okta}
+                          ELSE abs((i / 23 * 31 + i / 144 * 7) % 17 - 8) END AS okta
+                 FROM t, count WHERE {gap} = 1 OR i % {gap} <> 0 OR i = count.n)
+             SELECT 'rio-grande', slot, utc,
+                 substr(slot, 1, 5) || substr(slot, 6, 2) || substr(slot, 9, 2)
+                     || substr(slot, 12, 2) || substr(slot, 15, 2) || '.jpg',
+                 'http://127.0.0.1/x.jpg', okta, okta / 8.0, 0.6 + (i % 40) / 100.0,
+                 CASE okta WHEN 0 THEN 'SKC' WHEN 1 THEN 'FEW' WHEN 2 THEN 'FEW' WHEN 3 THEN 'SCT'
+                     WHEN 4 THEN 'SCT' WHEN 8 THEN 'OVC' ELSE 'BKN' END,
+                 'x', '{quality}', 'celaje-2 2', 'a', 20.0,
+                 CASE WHEN substr(slot, 12, 2) < '05' OR substr(slot, 12, 2) > '21' THEN 'night'
+                     ELSE 'day' END,
+                 640, 480, 'b', slot
+             FROM s;"
+        );
+        self.record().execute(&statement);
+    }
+
+    /// Ends the program, as a failure would.
+    pub fn kill(&mut self) {
+        self.program.kill().unwrap();
+        self.program.wait().unwrap();
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+/// The last slot before now on the first station's clock, `ago` slots before.
+pub fn slot(ago: i64) -> NaiveDateTime {
+    let now = Station::rio_grande().zone.local(Utc::now());
+    let minutes = now.and_utc().timestamp() / 60;
+    // Slots are at 2, 12, 22 … minutes.
+    let last = (minutes - 2).div_euclid(10) * 10 + 2 - 10 * ago;
+    chrono::DateTime::from_timestamp(last * 60, 0)
+        .unwrap()
+        .naive_utc()
+}
+
+/// A faultless reading of `okta`, `ago` slots before the last one.
+pub fn reading(ago: i64, okta: u8) -> Reading {
+    Reading {
+        slot: slot(ago),
+        okta,
+        quality: "ok",
+    }
+}
+
+#[test]
+fn slots_are_where_the_camera_has_them() {
+    use chrono::Timelike;
+    assert_eq!(slot(0).minute() % 10, 2);
+    assert_eq!(slot(0) - slot(6), TimeDelta::hours(1));
+    let now = Station::rio_grande().zone.local(Utc::now());
+    assert!((0..10).contains(&(now - slot(0)).num_minutes()));
+}

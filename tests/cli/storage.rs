@@ -1,0 +1,333 @@
+//! A disk that is full or may not be written, a file that is damaged, other programs at the record.
+
+#[cfg(target_os = "linux")]
+use std::io::Write as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::server::{Reply, Server};
+use crate::{Home, Told, camera, camera_with, picture, program, run};
+
+/// The arguments of a run of five days.
+fn days(server: &Server, db: &str) -> Vec<String> {
+    let base = server.base();
+    [
+        "backfill",
+        "--desde",
+        "2024-03-01",
+        "--hasta",
+        "2024-03-05",
+        "--layout",
+        "root",
+        "--url-base",
+        &base,
+        "--db",
+        db,
+        "--engine",
+        "rten",
+        "--model",
+        "red.onnx",
+        "--threads",
+        "1",
+        "--concurrency",
+        "4",
+        "--quiet",
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+/// The run of five days, begun, with some rows stored.
+fn begun(home: &Home, server: &Server) -> Child {
+    let child = Command::new(program())
+        .env_clear()
+        .env("HOME", home.path("."))
+        .env("LANG", "C")
+        .current_dir(home.path("."))
+        .args(days(server, "cielo.db"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while server.requests().len() < 100 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it hangs");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+fn ended(child: Child) -> Told {
+    let output = child.wait_with_output().unwrap();
+    Told {
+        status: output.status.code().expect("ended by itself"),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A camera that takes some seconds for five days.
+fn slow() -> Server {
+    camera_with(|index| Some(Reply::Body(picture(index)).late(15)))
+}
+
+/// That the next run ends what this one began, as if nothing had been.
+fn goes_on(home: &Home) {
+    let server = camera();
+    let stored = home.record("cielo.db").count("observations");
+    let told = run(&mut home.celaje(days(&server, "cielo.db")));
+    assert_eq!(told.status, 0, "{told:?}");
+    assert_eq!(server.requests().len() as i64, 720 - stored);
+    let oktas: Vec<i64> = (0..720).map(|i| i64::from(crate::okta(i))).collect();
+    let mut record = home.record("cielo.db");
+    assert_eq!(record.oktas(), oktas);
+    assert_eq!(record.count("misses"), 0);
+    let told = run(&mut home.celaje(["db", "check", "--db", "cielo.db"]));
+    assert_eq!(told.status, 0, "{told:?}");
+}
+
+#[test]
+fn a_record_that_another_program_locks_for_long_ends_the_run() {
+    let home = Home::new();
+    let server = slow();
+    let child = begun(&home, &server);
+    let mut other = home.record("cielo.db");
+    other.execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE");
+    let before = Instant::now();
+    let told = ended(child);
+    assert_eq!(told.status, 3, "{told:?}");
+    assert!(
+        told.err.contains("'cielo.db' is locked by another program"),
+        "{told:?}"
+    );
+    assert!(before.elapsed() > Duration::from_secs(4), "it did not wait");
+    let stored = other.count("observations");
+    assert!((1..720).contains(&stored), "{stored}");
+    other.execute("ROLLBACK");
+    drop((other, server));
+    goes_on(&home);
+}
+
+#[test]
+fn a_record_that_another_program_locks_for_a_while_costs_nothing() {
+    let home = Home::new();
+    let server = slow();
+    let child = begun(&home, &server);
+    let mut other = home.record("cielo.db");
+    other.execute("PRAGMA busy_timeout = 5000");
+    for _ in 0..3 {
+        other.execute("BEGIN IMMEDIATE");
+        std::thread::sleep(Duration::from_millis(600));
+        other.execute("ROLLBACK");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let told = ended(child);
+    assert_eq!(told.status, 0, "{told:?}");
+    assert_eq!(other.count("observations"), 720);
+    assert_eq!(other.runs(), ["finished 720 720 0 0"]);
+    assert_eq!(server.requests().len(), 720);
+}
+
+#[test]
+fn a_second_run_on_the_same_record_is_refused_and_the_first_goes_on() {
+    let home = Home::new();
+    let server = slow();
+    let child = begun(&home, &server);
+    let process = format!("process {}", child.id());
+    let asked_for = days(&server, "cielo.db");
+    run(&mut home.celaje(&asked_for)).refused(3, &["'cielo.db'", "another celaje", &process]);
+    let told = ended(child);
+    assert_eq!(told.status, 0, "{told:?}");
+    assert_eq!(home.record("cielo.db").runs(), ["finished 720 720 0 0"]);
+    // Nothing was asked for twice.
+    assert_eq!(server.requests().len(), 720);
+}
+
+#[test]
+fn a_record_that_was_cut_is_refused_and_left_alone() {
+    let home = Home::new();
+    let server = camera();
+    let told = run(&mut home.celaje(days(&server, "whole.db")));
+    assert_eq!(told.status, 0, "{told:?}");
+    let whole = std::fs::read(home.path("whole.db")).unwrap();
+    server.forget_requests();
+    for length in [whole.len() / 2, whole.len() / 10, 4096, 1000, 50] {
+        home.write("cielo.db", &whole[..length]);
+        let told = run(&mut home.celaje(days(&server, "cielo.db")));
+        assert_eq!(told.status, 3, "{length}: {told:?}");
+        let sentence = "the database 'cielo.db' is damaged; restore a backup";
+        assert!(told.err.contains(sentence), "{length}: {told:?}");
+        assert!(!told.err.contains("panicked"), "{length}: {told:?}");
+    }
+    assert_eq!(server.requests(), Vec::<String>::new());
+}
+
+/// Runs `script` with a disk of its own at `disk`, of `size`; the program is `$CELAJE`. None, and a
+/// word about it, where this user may not mount one.
+#[cfg(target_os = "linux")]
+fn on_disk(home: &Home, size: &str, script: &str) -> Option<String> {
+    std::fs::create_dir_all(home.path("disk")).unwrap();
+    let unshare = |script: &str| {
+        Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-euc", script])
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", home.path("."))
+            .env("LANG", "C")
+            .env("CELAJE", program())
+            .current_dir(home.path("."))
+            .output()
+    };
+    let mount = format!("mount -t tmpfs -o size={size} none disk");
+    if !unshare(&mount).is_ok_and(|output| output.status.success()) {
+        // Not `eprintln!`: the harness keeps that back.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: this user may not mount a disk of its own"
+        );
+        return None;
+    }
+    let output = unshare(&format!("{mount}; {script}")).unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    Some(String::from_utf8(text).unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_the_run_and_costs_no_row() {
+    let home = Home::new();
+    let server = camera();
+    let args = days(&server, "disk/cielo.db").join(" ");
+    let script = format!(
+        "status=0; $CELAJE {args} || status=$?; echo status $status; \
+         $CELAJE db check --db disk/cielo.db --json; \
+         head -c 1000000 /dev/zero > disk/fill || true; \
+         $CELAJE db backup disk/copy.db --db disk/cielo.db || echo copy $?; ls disk; \
+         rm disk/fill; cp disk/cielo.db* .; mount -o remount,size=64m disk; $CELAJE {args}; \
+         $CELAJE db backup whole.db --db disk/cielo.db"
+    );
+    let Some(told) = on_disk(&home, "600k", &script) else {
+        return;
+    };
+    assert!(told.contains("status 3"), "{told}");
+    assert!(
+        told.contains("no room left on the disk of the database 'disk/cielo.db'"),
+        "{told}"
+    );
+    for name in ["integrity", "references", "both", "ledger", "rows"] {
+        let holds = format!("\"name\":\"{name}\",\"ok\":true");
+        assert!(told.contains(&holds), "{told}");
+    }
+    // A copy that does not fit is none, and nothing is left of it.
+    assert!(told.contains("copy 3") && !told.contains(".part"), "{told}");
+    assert!(!told.contains("panicked"), "{told}");
+    let (mut cut, mut whole) = (home.record("cielo.db"), home.record("whole.db"));
+    let (rows, all) = (cut.rows(), whole.rows());
+    assert!((1..720).contains(&rows.len()), "{}", rows.len());
+    assert_eq!(all.len(), 720);
+    for (slot, row) in rows {
+        assert_eq!(all[&slot], row);
+    }
+    assert_eq!(whole.count("misses"), 0);
+    // Where not even that can be written, the next run marks it.
+    let first = &whole.runs()[0];
+    let ended = first.starts_with("failed 720 ") || first.starts_with("interrupted 720 ");
+    assert!(ended, "{first}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_may_not_be_written_is_told() {
+    let home = Home::new();
+    let server = camera();
+    let told = run(&mut home.celaje(days(&server, "cielo.db")));
+    assert_eq!(told.status, 0, "{told:?}");
+    server.forget_requests();
+    let args = days(&server, "disk/cielo.db").join(" ");
+    let script = format!(
+        "cp cielo.db disk/; mount -o remount,ro disk; \
+         $CELAJE {args} || echo status $?; $CELAJE db vacuum --db disk/cielo.db || echo status $?"
+    );
+    let Some(told) = on_disk(&home, "8m", &script) else {
+        return;
+    };
+    assert_eq!(told.matches("status 3").count(), 2, "{told}");
+    let sentence = "'disk/cielo.db' is read-only";
+    assert_eq!(told.matches(sentence).count(), 2, "{told}");
+    assert_eq!(server.requests(), Vec::<String>::new());
+}
+
+/// What was written when the clock was wrong is neither believed nor in the way.
+#[test]
+fn a_clock_that_jumped_loses_nothing() {
+    let home = Home::new();
+    let back = Arc::new(AtomicBool::new(false));
+    let now = Arc::clone(&back);
+    let server = camera_with(move |index| {
+        (index % 10 == 3 && !now.load(Ordering::SeqCst)).then(Reply::not_found)
+    });
+    let told = run(&mut home.celaje(days(&server, "cielo.db")));
+    assert_eq!(told.status, 0, "{told:?}");
+    let mut record = home.record("cielo.db");
+    assert_eq!(record.count("misses"), 72);
+    // A clock that stood before the slots says nothing about whether they had a picture, and one that
+    // stands in the future neither; on the third day it was right.
+    record.execute(
+        "UPDATE misses SET last_tried = '1970-01-01 00:00:07' WHERE slot_local < '2024-03-03'; \
+         UPDATE misses SET last_tried = '2999-01-01 00:00:00' WHERE slot_local >= '2024-03-04'; \
+         UPDATE runs SET started_at = '2999-01-01 00:00:00', finished_at = '1970-01-01 00:00:00'",
+    );
+    let believed = "misses WHERE slot_local BETWEEN '2024-03-03' AND '2024-03-04'";
+    let believed = record.count(believed);
+    assert!((14..=15).contains(&believed));
+    drop(record);
+    server.forget_requests();
+    back.store(true, Ordering::SeqCst);
+    let told = run(&mut home.celaje(days(&server, "cielo.db")));
+    assert_eq!(told.status, 0, "{told:?}");
+    assert_eq!(server.requests().len() as i64, 72 - believed);
+    let mut record = home.record("cielo.db");
+    assert_eq!(record.count("misses"), believed);
+    let told = run(&mut home.celaje(["db", "check", "--db", "cielo.db"]));
+    assert_eq!(told.status, 0, "{told:?}");
+}
+
+/// A takeover copies the file first; where the copy does not fit, nothing is changed.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_takeover_without_room_for_the_copy_changes_nothing() {
+    let home = Home::new();
+    let server = camera();
+    home.record("old.db").execute(
+        "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY, url_imagen TEXT NOT NULL, \
+         fecha_captura TEXT NOT NULL, octas_predichas INTEGER NOT NULL, confianza REAL NOT NULL, \
+         categoria TEXT NOT NULL, descripcion TEXT, modelo_version TEXT, created_at TEXT); \
+         WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999) \
+         INSERT INTO registro_historico SELECT strftime('%Y-%m%d%H%M.jpg', '2023-01-01 00:02', \
+         (i * 10) || ' minutes'), hex(zeroblob(100)), 'x', i % 9, 0.5, 'OVC', '', 'm', '' FROM n",
+    );
+    let before = std::fs::read(home.path("old.db")).unwrap();
+    let args = days(&server, "disk/cielo.db").join(" ");
+    let script = format!(
+        "cp old.db disk/cielo.db; $CELAJE {args} || echo status $?; ls disk; \
+         cp disk/cielo.db after.db; mount -o remount,size=64m disk; $CELAJE {args}; \
+         ls disk; cp disk/cielo.db.before-celaje.bak copy.db"
+    );
+    let size = format!("{}k", before.len() / 1024 + 100);
+    let Some(told) = on_disk(&home, &size, &script) else {
+        return;
+    };
+    assert!(told.contains("status 3"), "{told}");
+    assert!(
+        told.contains("could not be copied to") && told.contains("nothing was changed"),
+        "{told}"
+    );
+    assert!(
+        !told.contains(".part") && !told.contains("panicked"),
+        "{told}"
+    );
+    assert!(std::fs::read(home.path("after.db")).unwrap() == before);
+    assert_eq!(home.record("copy.db").count("registro_historico"), 1000);
+}

@@ -1,0 +1,168 @@
+//! Actors that fail again and again, and actors that hang.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use celaje::actors::vitals::Part;
+use celaje::actors::watchdog::Patience;
+use celaje::model::fake::{Act, FakeEngine};
+use celaje::pipeline::outcome::MissReason;
+use celaje::pipeline::restarts::RestartBudget;
+
+use crate::support::judge::{Trouble, picture};
+use crate::support::server::{Reply, Server};
+use crate::support::stage::Stage;
+use crate::support::{first, slots};
+use crate::{camera, healthy};
+
+const HURRIED: Patience = Patience {
+    every: Duration::from_millis(10),
+    limit: Duration::from_millis(400),
+    grace: Duration::from_millis(300),
+    end: Duration::from_secs(30),
+};
+
+#[actix::test]
+async fn an_actor_that_fails_too_often_ends_the_run_with_one_line() {
+    let server = Server::start(camera(|_, _| None));
+    let broken = Arc::new(FakeEngine::always(Act::Panic("out of order".to_owned())));
+    let mut stage = Stage::new(&server).with_engine(broken);
+    stage.supervision.budget = RestartBudget {
+        failures: 3,
+        ..RestartBudget::default()
+    };
+    let pipeline = stage.start();
+    let vitals = pipeline.vitals();
+    let report = pipeline.run(first(60)).await.unwrap();
+    assert!(pipeline.stop().await.is_some());
+    stage.check(first(60), &report);
+    let failure = report.end.failure.clone().expect("the run fails");
+    assert_eq!(failure.class.exit_status(), 3);
+    for part in ["'session' failed more than 3 times", "'out of order'"] {
+        assert!(failure.text.en.contains(part), "{failure}");
+    }
+    assert!(report.pending() > 0, "it ended before its range");
+    let actors = vitals.report();
+    let session = actors
+        .iter()
+        .find(|one| one.actor == Part::Session)
+        .unwrap();
+    assert!(session.restarts > 3);
+    assert_eq!(session.last_error.as_deref(), Some("out of order"));
+
+    // Nothing is lost: a session that works does what is left.
+    stage.engine = crate::support::judge::Judge::default().engine();
+    stage.policy.retry_missed = true;
+    let report = stage.run(first(60)).await;
+    assert_eq!(report.end.ledger.new_rows(), 60);
+}
+
+#[actix::test]
+async fn what_fails_now_and_then_goes_on_after_a_rest() {
+    let server = Server::start(camera(|asked, _| {
+        let trouble = if asked.index % 10 == 3 {
+            Trouble::Panic
+        } else {
+            Trouble::None
+        };
+        Some(Reply::Body(picture(4, trouble, asked.index as u8)))
+    }));
+    let stage = Stage::new(&server);
+    let report = stage.run(first(40)).await;
+    assert_eq!(report.end.failure, None);
+    let poisoned = report
+        .end
+        .ledger
+        .missed_by_reason()
+        .get(&MissReason::Poison);
+    assert_eq!((report.end.ledger.new_rows(), poisoned), (36, Some(&4)));
+}
+
+#[actix::test]
+async fn a_session_that_hangs_ends_the_run_and_its_picture_is_not_asked_for_again() {
+    let server = Server::start(camera(|asked, _| Some(healthy(asked.index))));
+    let freed = Arc::new(AtomicBool::new(false));
+    let (hangs, runs) = (Arc::clone(&freed), AtomicUsize::new(0));
+    let engine = FakeEngine::scripted(move |_| {
+        if runs.fetch_add(1, Ordering::SeqCst) == 5 {
+            while !hangs.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Act::okta(3)
+    });
+    let mut stage = Stage::new(&server).with_engine(Arc::new(engine));
+    stage.tuning.batch = 1;
+    stage.supervision.patience = HURRIED;
+    let pipeline = stage.start();
+    let report = pipeline.run(first(40)).await.unwrap();
+    let failure = report.end.failure.clone().expect("the run fails");
+    assert!(
+        failure.text.en.contains("the actor 'session' hangs"),
+        "{failure}"
+    );
+    assert_eq!(failure.class.exit_status(), 3);
+    let misses = stage.record().misses();
+    let hung: Vec<_> = misses
+        .iter()
+        .filter(|(_, miss)| miss.reason == "poison")
+        .collect();
+    assert_eq!(hung.len(), 1, "{misses:?}");
+    assert_eq!(hung[0].1.detail, "the actor 'session' hung at it");
+    let at = hung[0].0.clone();
+    // The process ends here, and with it what hangs; a copy of what it leaves is gone on with.
+    let left = tempfile::tempdir().unwrap();
+    let copy = left.path().join("left.db");
+    stage
+        .record()
+        .execute(&format!("VACUUM INTO '{}'", copy.display()));
+    freed.store(true, Ordering::SeqCst);
+    pipeline.stop().await;
+    let kept = std::fs::read(&copy).unwrap();
+    std::fs::write(stage.db(), kept).unwrap();
+
+    let slot = slots(first(40))
+        .into_iter()
+        .find(|slot| slot.to_string() == at);
+    let path = slot.unwrap().file_name();
+    let asked = || {
+        server
+            .requests()
+            .iter()
+            .filter(|one| one.ends_with(&path))
+            .count()
+    };
+    let before = asked();
+
+    stage.engine = crate::support::judge::Judge::default().engine();
+    let report = stage.run(first(40)).await;
+    assert_eq!(report.end.failure, None);
+    assert_eq!(
+        asked(),
+        before,
+        "the picture that it hung at was asked for again"
+    );
+}
+
+#[actix::test]
+async fn to_wait_is_not_to_hang() {
+    // A server that is slower than the watchdog's patience, and sessions that are the bottleneck.
+    let server = Server::start(camera(|asked, _| {
+        let late = if asked.index < 4 { 900 } else { 0 };
+        Some(healthy(asked.index).late(late))
+    }));
+    let engine = FakeEngine::always(Act::okta(5)).with_delay(Duration::from_millis(30));
+    let mut stage = Stage::new(&server).with_engine(Arc::new(engine));
+    stage.tuning.batch = 1;
+    stage.tuning.threads = 1;
+    stage.supervision.patience = HURRIED;
+    let pipeline = stage.start();
+    let vitals = pipeline.vitals();
+    let report = pipeline.run(first(60)).await.unwrap();
+    assert!(pipeline.stop().await.is_some());
+    stage.check(first(60), &report);
+    assert_eq!(report.end.failure, None);
+    assert_eq!(report.end.ledger.new_rows(), 60);
+    assert!(vitals.report().iter().all(|actor| actor.hangs == 0));
+}

@@ -95,7 +95,7 @@ fn written(
     text.family(
         name,
         "counter",
-        "Pictures since the start, by what came of them: new, duplicate, or the reason of a miss.",
+        "Pictures since the start, by what came of them: new, or the reason of a miss.",
     );
     for (result, n) in &state.pictures {
         text.sample(name, &[("result", result)], n);

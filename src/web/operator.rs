@@ -121,7 +121,7 @@ pub struct ProgramState {
     pub actors: Vec<ActorState>,
     /// What flowed through the pipeline since the program was started.
     pub flow: Option<FlowReport>,
-    /// Pictures since the program was started, by what came of them: `new`, `duplicate`, or the
+    /// Pictures since the program was started, by what came of them: `new`, or the
     /// reason of a miss.
     pub pictures: BTreeMap<String, u64>,
 }

@@ -90,6 +90,23 @@ pub(super) fn explain(path: &Path, fault: Fault) -> Fault {
     }
 }
 
+/// Connects to an existing, up-to-date file for reading; it is neither made nor changed.
+pub(super) fn connect_to_read(path: &Path) -> Result<SqliteConnection, Fault> {
+    if !exists(path)? {
+        return Err(Fault::Missing);
+    }
+    let look = || {
+        let mut connection = connect(path, Access::Read)?;
+        let state = examine(&mut connection)?;
+        Ok((connection, state))
+    };
+    let (connection, state) = look().map_err(|fault| explain(path, fault))?;
+    match state {
+        FileState::Current => Ok(connection),
+        FileState::New | FileState::Replaced { .. } | FileState::Outdated => Err(Fault::Outdated),
+    }
+}
+
 /// The `file:` URI of `path`; SQLite reads it as percent-encoded bytes.
 fn uri(path: &Path, access: Access) -> Result<String, Fault> {
     let mut uri = file_uri(path)?;

@@ -119,19 +119,7 @@ impl Database {
     /// When there is none, it is not this program's, or it has first to be taken over or brought up
     /// to date ([`Fault::Outdated`]).
     pub fn open_read_only(path: &Path, station: &Station) -> Result<Self, StoreError> {
-        let open = || {
-            if !connection::exists(path)? {
-                return Err(Fault::Missing);
-            }
-            let mut connection = connection::connect(path, Access::Read)?;
-            match connection::examine(&mut connection)? {
-                FileState::Current => Ok(connection),
-                FileState::New | FileState::Replaced { .. } | FileState::Outdated => {
-                    Err(Fault::Outdated)
-                }
-            }
-        };
-        let connection = open().map_err(|fault| fault.at(path))?;
+        let connection = connection::connect_to_read(path).map_err(|fault| fault.at(path))?;
         Ok(Self {
             connection,
             path: path.to_owned(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::pipeline::slot::SlotRange;
 use crate::say;
 use crate::store::Database;
-use crate::store::connection::{self, Access, FileState, connect};
+use crate::store::connection::{self, Access, connect};
 use crate::store::copy;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::{WriterLock, with_suffix};
@@ -96,7 +96,7 @@ impl Database {
     /// # Errors
     /// When `path` is no up-to-date record.
     pub fn check(path: &Path) -> Result<Vec<Finding>, StoreError> {
-        let check = || Ok(findings(&mut reader(path)?, path));
+        let check = || Ok(findings(&mut connection::connect_to_read(path)?, path));
         check().map_err(|fault: Fault| fault.at(path))
     }
 
@@ -107,7 +107,7 @@ impl Database {
     /// is then as it was.
     pub fn vacuum(path: &Path) -> Result<Sizes, StoreError> {
         let vacuum = || {
-            drop(reader(path)?);
+            drop(connection::connect_to_read(path)?);
             let _lock = WriterLock::take(path)?;
             let before = size(path);
             let mut connection = connect(path, Access::Write)?;
@@ -132,7 +132,7 @@ impl Database {
         mut take: impl FnMut(MissRow) -> Result<(), E>,
     ) -> Result<Result<(), E>, StoreError> {
         let mut each = || {
-            let mut connection = reader(path)?;
+            let mut connection = connection::connect_to_read(path)?;
             let mut rows = misses::table
                 .select(MissRow::as_select())
                 .order((misses::station.asc(), misses::slot_local.asc()))
@@ -162,32 +162,15 @@ impl Database {
         let stations = || {
             Ok(
                 sql::<Text>("SELECT id FROM stations ORDER BY is_home DESC, id")
-                    .load(&mut reader(path)?)?,
+                    .load(&mut connection::connect_to_read(path)?)?,
             )
         };
         stations().map_err(|fault: Fault| fault.at(path))
     }
 }
 
-/// A reading connection to an up-to-date record.
-fn reader(path: &Path) -> Result<SqliteConnection, Fault> {
-    if !connection::exists(path)? {
-        return Err(Fault::Missing);
-    }
-    let look = || {
-        let mut connection = connect(path, Access::Read)?;
-        let state = connection::examine(&mut connection)?;
-        Ok((connection, state))
-    };
-    let (connection, state) = look().map_err(|fault| connection::explain(path, fault))?;
-    match state {
-        FileState::Current => Ok(connection),
-        FileState::New | FileState::Replaced { .. } | FileState::Outdated => Err(Fault::Outdated),
-    }
-}
-
 fn backup(path: &Path, to: &Path, replace: bool) -> Result<Backup, Fault> {
-    let mut connection = reader(path)?;
+    let mut connection = connection::connect_to_read(path)?;
     if !replace && to.exists() {
         return Err(Fault::Taken(to.to_owned()));
     }

@@ -17,7 +17,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use crate::store::connection::{self, Access, FileState};
+use crate::store::connection;
 use crate::store::error::{Fault, StoreError};
 
 pub use aggregate::{Bucket, Width};
@@ -41,19 +41,7 @@ impl Reader {
     /// When there is none, it is not this program's, or it has first to be taken over or brought up
     /// to date ([`Fault::Outdated`]).
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let open = || {
-            if !connection::exists(path)? {
-                return Err(Fault::Missing);
-            }
-            let mut connection = connection::connect(path, Access::Read)?;
-            match connection::examine(&mut connection)? {
-                FileState::Current => Ok(connection),
-                FileState::New | FileState::Replaced { .. } | FileState::Outdated => {
-                    Err(Fault::Outdated)
-                }
-            }
-        };
-        let connection = open().map_err(|fault| fault.at(path))?;
+        let connection = connection::connect_to_read(path).map_err(|fault| fault.at(path))?;
         Ok(Self {
             connection,
             path: path.to_owned(),

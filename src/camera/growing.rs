@@ -15,7 +15,7 @@ const BLOCK: usize = 64 << 10;
 pub struct Growing {
     full: Vec<BytesMut>,
     last: BytesMut,
-    len: usize,
+    received: usize,
 }
 
 impl Growing {
@@ -33,13 +33,13 @@ impl Growing {
     }
 
     /// Bytes that came.
-    pub const fn len(&self) -> usize {
-        self.len
+    pub const fn received(&self) -> usize {
+        self.received
     }
 
     /// Adds what came next.
     pub fn push(&mut self, mut bytes: &[u8]) {
-        self.len += bytes.len();
+        self.received += bytes.len();
         while !bytes.is_empty() {
             let room = self.last.capacity() - self.last.len();
             if room == 0 {
@@ -60,7 +60,7 @@ impl Growing {
         if self.full.is_empty() {
             return self.last.freeze();
         }
-        let mut whole = BytesMut::with_capacity(self.len);
+        let mut whole = BytesMut::with_capacity(self.received);
         for block in self.full.iter().chain([&self.last]) {
             whole.extend_from_slice(block);
         }
@@ -85,7 +85,7 @@ mod tests {
                 let piece: Vec<u8> = (0..len).map(|byte| (byte * 7 + k) as u8).collect();
                 body.push(&piece);
                 sent.extend(piece);
-                prop_assert_eq!(body.len(), sent.len());
+                prop_assert_eq!(body.received(), sent.len());
                 prop_assert!(body.full.iter().chain([&body.last]).all(|one| one.capacity() <= AT_ONCE));
             }
             prop_assert_eq!(&body.whole()[..], &sent[..]);

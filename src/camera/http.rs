@@ -301,7 +301,7 @@ impl HttpClient {
         let mut response = response;
         let mut body = Growing::of(usize::try_from(announced).unwrap_or(0));
         while let Some(chunk) = response.chunk().await.map_err(Failed::from_error)? {
-            if body.len() + chunk.len() > limit {
+            if body.received() + chunk.len() > limit {
                 return Err(too_large());
             }
             body.push(&chunk);

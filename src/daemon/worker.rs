@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::WeakRecipient;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -116,24 +116,35 @@ impl Worker {
     pub async fn begin(&mut self) -> Result<()> {
         self.start()?;
         let now = self.common.clock.now();
-        let oldest = now - self.kit.catch_up.length();
-        let Some(newest) = self.clockwork.newest_due(now) else {
-            return Ok(());
-        };
         // The newest one is current. What lies before it may have been left by a run that was cut
         // off, so it is not the last row alone that counts.
-        let end = newest.local() - TimeDelta::minutes(1);
-        let Ok(range) = SlotRange::new(self.kit.station.zone.local(oldest), end) else {
-            return Ok(());
-        };
-        if let Some(pipeline) = &self.pipeline
-            && let Some(first) = pipeline.first_missing(range).await?
-            && let Ok(range) = SlotRange::new(first.local(), end)
-        {
-            self.catch_up(range, false);
+        if let Some(range) = self.clockwork.behind(now) {
+            self.look_for_missing(range).await?;
         }
         self.look_at_the_shadow().await;
         Ok(())
+    }
+
+    /// Has filled what is missing in a range, from its first slot on that a run would ask for.
+    async fn look_for_missing(&self, range: SlotRange) -> Result<()> {
+        if let Some(pipeline) = &self.pipeline
+            && let Some(first) = pipeline.first_missing(range).await?
+            && let Ok(range) = SlotRange::new(first.local(), range.to())
+        {
+            self.catch_up(range, false);
+        }
+        Ok(())
+    }
+
+    /// What was missed for a passing reason may be there by now.
+    async fn look_again(&self, range: SlotRange) {
+        // The range that is being filled is looked through when it is done.
+        if self.job.as_ref().is_some_and(Work::is_catching_up) {
+            return;
+        }
+        if let Err(failure) = self.look_for_missing(range).await {
+            self.troubled(&failure.to_string());
+        }
     }
 
     fn id(&self) -> &str {
@@ -195,6 +206,10 @@ impl Worker {
                 Turn::Wait(until) => {
                     if let Some(owed) = self.clockwork.take_owed() {
                         self.catch_up(owed, true);
+                        continue;
+                    }
+                    if let Some(range) = self.clockwork.take_again(now) {
+                        self.look_again(range).await;
                         continue;
                     }
                     self.tell_what_is_next(now);

@@ -187,6 +187,11 @@ impl Worker {
 }
 
 impl Work {
+    /// Whether it is what the program found missing.
+    pub(super) fn is_catching_up(&self) -> bool {
+        self.kind == RunKind::CatchUp
+    }
+
     fn counts(&self) -> RunCounts {
         RunCounts {
             total: self.planned,

@@ -12,11 +12,10 @@ use actix::WeakRecipient;
 use actix::prelude::*;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use tokio::sync::{oneshot, watch};
-use tokio_util::sync::CancellationToken;
 
 use crate::actors::fetch::FetchShared;
 use crate::actors::guard::Guard;
-use crate::actors::scheduler::{Drain, Fail, RunEnd, Scheduler, SignOfLife, StartRun};
+use crate::actors::scheduler::{Drain, Fail, Pause, RunEnd, Scheduler, SignOfLife, StartRun};
 use crate::actors::store::WithDatabase;
 use crate::actors::vitals::{Part, Vitals, Work, hangs};
 use crate::actors::watchdog::{Bites, Patience, Watchdog};
@@ -24,6 +23,7 @@ use crate::app::supervision::{Supervision, Threads};
 use crate::camera::Source;
 use crate::camera::gate::Gate;
 use crate::clock;
+use crate::draining::Draining;
 use crate::error::{Failure, Result};
 use crate::pipeline::audit::Imbalance;
 use crate::pipeline::credit::Fate;
@@ -135,7 +135,7 @@ pub struct Pipeline {
     scheduler: Addr<Scheduler>,
     wired: Wired,
     progress: watch::Receiver<Progress>,
-    drain: CancellationToken,
+    drain: Draining,
     fetch: Arc<FetchShared>,
     flow: Arc<Flow>,
     gate: Arc<Gate>,
@@ -176,7 +176,7 @@ impl Pipeline {
         let remembered = setup
             .database
             .seen_from(station, |database| database.remembered_layouts())??;
-        let drain = CancellationToken::new();
+        let drain = Draining::default();
         let (progress_sender, progress) = watch::channel(Progress::default());
         let gate = Arc::new(match setup.source {
             Source::Http(_) => setup.tuning.gate(),
@@ -281,6 +281,13 @@ impl Pipeline {
     pub fn drainer(&self) -> impl Fn() + Clone + 'static {
         let scheduler = self.scheduler.clone();
         move || scheduler.do_send(Drain)
+    }
+
+    /// A handle that ends the present pass early; what it did not come to is
+    /// [pending](RunReport::pending), and another pass may follow. Does nothing while none is under way.
+    pub fn pauser(&self) -> impl Fn() + Clone + 'static {
+        let scheduler = self.scheduler.clone();
+        move || scheduler.do_send(Pause)
     }
 
     /// Fetches, classifies and stores the slots of `range` that are not stored yet, as a run of its
@@ -598,7 +605,7 @@ impl Pipeline {
     ///
     /// A straggler is left behind after a few seconds and named in the log.
     pub async fn stop(self) -> Option<Database> {
-        self.drain.cancel();
+        self.drain.begin();
         drop(self.scheduler);
         self.wired.end().await
     }

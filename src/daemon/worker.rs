@@ -225,6 +225,11 @@ impl Worker {
         if self.job.is_none() {
             self.take_up_a_job().await;
         }
+        if let Some(job) = self.job.as_ref().map(Work::id)
+            && self.common.board.is_cancelled(job)
+        {
+            return self.end_job(JobStatus::Cancelled, None).await;
+        }
         let wake = self.common.clock.sleep_until(until);
         let now = Instant::now();
         let ready = |job: &Work| job.not_before.is_none_or(|time| time <= now);
@@ -234,10 +239,12 @@ impl Worker {
                 biased;
                 () = self.stop.cancelled() => return,
                 turn = turns.acquire_owned() => turn,
+                // Something else is to be done, or this job no more.
+                () = self.bell.notified() => return,
                 () = wake => return,
             };
             let Ok(_turn) = turn else { return };
-            self.work_on_the_job().await;
+            self.work_on_the_job(until).await;
             return;
         }
         tokio::select! {

@@ -2,20 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::app::{Pass, RunPolicy};
-use crate::daemon::jobs::{Done, Job, after};
+use crate::daemon::jobs::{Done, Job, Parts, after};
 use crate::daemon::worker::Worker;
+use crate::daemon::worker::passes::{Bounds, End};
 use crate::error::Result;
 use crate::pipeline::ledger::Ledger;
-use crate::pipeline::slot::SlotRange;
+use crate::pipeline::slot::{Slot, SlotRange};
 use crate::say;
 use crate::store::{RunCounts, RunEnd, RunId, RunKind};
 use crate::web::operator::{JobId, JobProgress, JobStatus};
 
 /// How long a host that cannot be reached is left alone by what was missing.
 const HOST_PAUSE: Duration = Duration::from_secs(60);
+/// A part that was paused so often in vain is let finish: else a slot at which the host hangs would keep
+/// its job from ever going on.
+const PAUSES: u32 = 5;
 
 /// The job that is at work.
 pub(super) struct Work {
@@ -27,6 +31,12 @@ pub(super) struct Work {
     /// What is left of it.
     left: Option<SlotRange>,
     done: Done,
+    /// What came of its present part, which was paused and is done again.
+    part: Done,
+    /// The last slot of that part.
+    part_ends: Option<NaiveDateTime>,
+    /// How often in a row it was paused without anything having come of it.
+    in_vain: u32,
     worked: Duration,
     /// The host could not be reached: not before then.
     pub(super) not_before: Option<Instant>,
@@ -62,6 +72,9 @@ impl Worker {
                     planned,
                     left: Some(range),
                     done: Done::default(),
+                    part: Done::default(),
+                    part_ends: None,
+                    in_vain: 0,
                     worked: Duration::ZERO,
                     not_before: None,
                 };
@@ -83,8 +96,9 @@ impl Worker {
         }
     }
 
-    /// Does the next part of the job, or ends it.
-    pub(super) async fn work_on_the_job(&mut self) {
+    /// Does the next part of the job, or ends it. A part that is not done when something is due is
+    /// paused, and done again later: what it stored is known then.
+    pub(super) async fn work_on_the_job(&mut self, due: DateTime<Utc>) {
         let Some(work) = &self.job else { return };
         let (id, run, policy) = (work.id, work.run, work.policy);
         if self.common.board.is_cancelled(id) {
@@ -94,19 +108,26 @@ impl Worker {
             return self.end_job(JobStatus::Finished, None).await;
         };
         let station = &self.kit.station;
-        let last = left
-            .slots(&station.minutes, station.zone)
-            .take(self.parts.slots())
-            .last();
-        let Some(last) = last else {
+        let next = || {
+            let slots = left.slots(&station.minutes, station.zone);
+            slots.take(self.parts.slots()).last().map(Slot::local)
+        };
+        // What was paused is done again as it was: its counts are those of its slots.
+        let Some(last) = work.part_ends.or_else(next) else {
             return self.end_job(JobStatus::Finished, None).await;
         };
-        let Ok(part) = SlotRange::new(left.from(), last.local()) else {
+        let Ok(part) = SlotRange::new(left.from(), last) else {
             return self.end_job(JobStatus::Finished, None).await;
         };
         let begun = Instant::now();
         let pass = Pass::of(part, run, policy);
-        let report = self.pass(pass, Some(id)).await;
+        let end = if work.in_vain < PAUSES {
+            End::Due(due)
+        } else {
+            End::Never
+        };
+        let bounds = Bounds { end, job: Some(id) };
+        let report = self.pass(pass, bounds).await;
         let took = begun.elapsed();
         let Some(work) = &mut self.job else { return };
         work.worked += took;
@@ -114,18 +135,24 @@ impl Worker {
             // The pipeline failed and is mended; the part is done again.
             return;
         };
-        self.parts.took(took.as_secs_f64());
+        let paused = report.pending() > 0;
+        if !paused || took.as_secs_f64() > Parts::SECONDS {
+            self.parts.took(took.as_secs_f64());
+        }
         if report.host_unreachable() && report.pending() == 0 {
             return self.put_off().await;
         }
         work.not_before = None;
-        if report.pending() > 0 {
-            // It was drained.
-            work.done.add(&report.end.ledger);
-            return;
+        let part = work.part.gone_on(&report.end.ledger);
+        if paused {
+            let vain = part.counts.new == work.part.counts.new;
+            work.in_vain = if vain { work.in_vain + 1 } else { 0 };
+            (work.part, work.part_ends) = (part, Some(last));
+        } else {
+            work.done.join(&part);
+            (work.part, work.part_ends, work.in_vain) = (Done::default(), None, 0);
+            work.left = SlotRange::new(after(last), left.to()).ok();
         }
-        work.done.add(&report.end.ledger);
-        work.left = SlotRange::new(after(last.local()), left.to()).ok();
         let progress = work.progress(&Ledger::default(), 0);
         let (counts, whole) = (work.counts(), work.left.is_none());
         self.common.board.jobs(|jobs| {
@@ -172,7 +199,7 @@ impl Worker {
             _ => RunEnd::Interrupted,
         };
         self.finish(work.run, work.counts(), end).await;
-        let counts = work.done.counts;
+        let counts = work.counts();
         tracing::info!(
             station = self.id(),
             kind = work.kind.as_str(),
@@ -187,6 +214,18 @@ impl Worker {
 }
 
 impl Work {
+    /// What has come of it.
+    fn so_far(&self) -> Done {
+        let mut done = self.done.clone();
+        done.join(&self.part);
+        done
+    }
+
+    /// Its number.
+    pub(super) const fn id(&self) -> JobId {
+        self.id
+    }
+
     /// Whether it is what the program found missing.
     pub(super) fn is_catching_up(&self) -> bool {
         self.kind == RunKind::CatchUp
@@ -195,14 +234,14 @@ impl Work {
     fn counts(&self) -> RunCounts {
         RunCounts {
             total: self.planned,
-            ..self.done.counts
+            ..self.so_far().counts
         }
     }
 
     /// How far it is, with what its present part has done.
     pub(super) fn progress(&self, part: &Ledger, in_flight: usize) -> JobProgress {
         let mut done = self.done.clone();
-        done.add(part);
+        done.join(&self.part.gone_on(part));
         let slots = done.slots();
         let rate = (self.worked > Duration::from_millis(200) && self.done.slots() > 0)
             .then(|| self.done.slots() as f64 / self.worked.as_secs_f64());

@@ -1,10 +1,17 @@
 //! Slots as they come.
 
+use std::time::Duration;
+
 use crate::app::{Pass, RunPolicy};
+use crate::clock;
 use crate::daemon::worker::Worker;
+use crate::daemon::worker::passes::{Bounds, End};
 use crate::pipeline::outcome::MissReason;
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::store::{RunCounts, RunEnd, RunId, RunKind};
+
+/// How long the last try of a slot may take: the next one is due already.
+const LAST_TRY: Duration = Duration::from_secs(5);
 
 /// The run of the slots as they come, in one life of the process.
 #[derive(Clone, Copy)]
@@ -15,9 +22,10 @@ pub(super) struct Live {
 }
 
 impl Worker {
-    /// Asks for a slot as it comes.
+    /// Asks for a slot as it comes. What hangs when the next one is due is left; a last try that is
+    /// cut short comes again as something that is missing.
     pub(super) async fn try_slot(&mut self, slot: Slot, last: bool) {
-        let clock = self.common.clock;
+        let time = self.common.clock;
         let Ok(range) = SlotRange::new(slot.local(), slot.local()) else {
             return;
         };
@@ -25,9 +33,9 @@ impl Worker {
             Some(live) => Some(live),
             None => self.begin_live(range, slot).await,
         };
-        self.common.board.ticked(self.id(), clock.now());
+        self.common.board.ticked(self.id(), time.now());
         let Some(mut live) = live else {
-            self.clockwork.tried(slot, last, false, clock.now());
+            self.clockwork.tried(slot, last, false, time.now());
             return;
         };
         let pass = Pass {
@@ -40,13 +48,21 @@ impl Worker {
             },
             holds_misses: !last,
         };
-        let report = self.pass(pass, None).await;
+        let end = match last {
+            true => End::At(clock::now() + LAST_TRY),
+            false => End::Due(self.clockwork.next_due(time.now())),
+        };
+        let report = self.pass(pass, Bounds { end, job: None }).await;
+        let cut_short = report.as_ref().is_some_and(|report| report.pending() > 0);
         let ledger = report.map(|report| report.end.ledger).unwrap_or_default();
         // What crashes the program is no picture that may still come.
         let asked = ledger.missed_by_reason();
         let settled = asked.keys().all(|reason| *reason == MissReason::Poison);
         let got = settled && ledger.total() > 0;
-        self.clockwork.tried(slot, last, got, clock.now());
+        self.clockwork.tried(slot, last, got, time.now());
+        if last && cut_short && !self.stop.is_cancelled() {
+            self.catch_up(range, true);
+        }
         if got || (last && ledger.total() > 0) {
             let counts = &mut live.counts;
             counts.new += ledger.new_rows();

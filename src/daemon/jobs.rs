@@ -138,6 +138,23 @@ impl Jobs {
         }
     }
 
+    /// Ends the jobs of a station that is left, and says why; one that runs ends with its worker.
+    pub fn leave(&mut self, station: &str, why: &str, now: DateTime<Utc>) {
+        let of_it = |job: &&mut Job| job.state.station == station;
+        let mut waiting = Vec::new();
+        for job in self.all.iter_mut().filter(of_it) {
+            match job.state.status {
+                JobStatus::Queued => waiting.push(job.state.job),
+                JobStatus::Running => job.state.error = Some(why.to_owned()),
+                JobStatus::Finished | JobStatus::Cancelled | JobStatus::Failed => continue,
+            }
+            job.cancelled = true;
+        }
+        for id in waiting {
+            self.end(id, JobStatus::Cancelled, Some(why.to_owned()), now);
+        }
+    }
+
     /// The next job of a station, which runs from now on: what the program found missing goes first.
     pub fn begin(&mut self, station: &str, now: DateTime<Utc>) -> Option<Job> {
         let waits =
@@ -161,7 +178,10 @@ impl Jobs {
     pub fn end(&mut self, id: JobId, status: JobStatus, error: Option<String>, now: DateTime<Utc>) {
         if let Some(job) = self.find(id) {
             job.state.status = status;
-            job.state.error = error;
+            // One that was told why already is not told otherwise.
+            if error.is_some() || status != JobStatus::Cancelled {
+                job.state.error = error;
+            }
             job.state.finished_at = Some(now);
             job.state.progress.in_flight = 0;
             job.state.progress.eta_s = None;
@@ -346,6 +366,35 @@ mod tests {
                 .iter()
                 .all(|job| job.status == JobStatus::Failed)
         );
+    }
+
+    #[test]
+    fn jobs_of_a_station_that_is_left_end_with_a_reason() {
+        let (mut jobs, now) = (Jobs::default(), Utc::now());
+        let running = jobs.ask("a", hour(), now).unwrap();
+        jobs.begin("a", now).unwrap();
+        let waiting = jobs.ask("a", hour(), now).unwrap();
+        let other = jobs.ask("b", hour(), now).unwrap();
+        jobs.leave("a", "gone", now);
+        let told = |jobs: &mut Jobs, id| {
+            let job = jobs.find(id).unwrap();
+            (job.state.status, job.state.error.clone(), job.cancelled)
+        };
+        let gone = || Some("gone".to_owned());
+        assert_eq!(
+            told(&mut jobs, waiting),
+            (JobStatus::Cancelled, gone(), true)
+        );
+        assert_eq!(told(&mut jobs, running), (JobStatus::Running, gone(), true));
+        assert_eq!(told(&mut jobs, other), (JobStatus::Queued, None, false));
+        // Its worker ends it, and knows no reason.
+        jobs.end(running, JobStatus::Cancelled, None, now);
+        assert_eq!(
+            told(&mut jobs, running),
+            (JobStatus::Cancelled, gone(), true)
+        );
+        assert!(jobs.begin("a", now).is_none());
+        assert_eq!(jobs.begin("b", now).unwrap().state.job, other);
     }
 
     #[test]

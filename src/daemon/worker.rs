@@ -6,15 +6,13 @@ mod filling;
 mod live;
 mod passes;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::WeakRecipient;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::scheduler::SignOfLife;
 use crate::actors::vitals::Vitals;
 use crate::app::Pipeline;
 use crate::commands::status::{About, Kept, StatusFile};
@@ -22,6 +20,7 @@ use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
 use crate::daemon::jobs::Parts;
 use crate::daemon::kit::Kit;
+use crate::daemon::pulse::Pulse;
 use crate::daemon::worker::filling::Work;
 use crate::daemon::worker::live::Live;
 use crate::error::{Failure, Result};
@@ -53,9 +52,6 @@ pub struct Common {
     pub turns: Arc<Semaphore>,
 }
 
-/// Where a worker's pipeline can be asked for a sign of life.
-pub type Pulse = Arc<Mutex<Option<WeakRecipient<SignOfLife>>>>;
-
 /// See the module.
 pub struct Worker {
     common: Common,
@@ -63,7 +59,7 @@ pub struct Worker {
     renewals: mpsc::Receiver<Kit>,
     stop: CancellationToken,
     bell: Arc<Notify>,
-    pulse: Pulse,
+    pulse: Arc<Pulse>,
     pipeline: Option<Pipeline>,
     clockwork: Clockwork,
     /// Keeps the file that `celaje status` reads.
@@ -83,7 +79,7 @@ impl Worker {
         kit: Kit,
         renewals: mpsc::Receiver<Kit>,
         stop: CancellationToken,
-        pulse: Pulse,
+        pulse: Arc<Pulse>,
     ) -> Self {
         let bell = common.board.add_station(&kit.station);
         let policy = TickPolicy {
@@ -162,7 +158,7 @@ impl Worker {
     fn start(&mut self) -> Result<()> {
         let Common { database, flow, .. } = &self.common;
         let pipeline = self.kit.start(database, flow, &self.vitals)?;
-        *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = Some(pipeline.pulse());
+        self.pulse.ask(Some(pipeline.pulse()));
         self.common.board.set_vitals(self.id(), pipeline.vitals());
         if let Some(file) = &self.common.status_file
             && self.kit.is_first
@@ -184,7 +180,7 @@ impl Worker {
     }
 
     async fn end_pipeline(&mut self) {
-        *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.pulse.ask(None);
         if let Some(pipeline) = self.pipeline.take() {
             pipeline.stop().await;
         }
@@ -193,10 +189,12 @@ impl Worker {
     /// Works until it is told to stop; what was begun is then written.
     pub async fn work(mut self) {
         while !self.stop.is_cancelled() {
+            self.pulse.beat(Duration::ZERO);
             if let Ok(kit) = self.renewals.try_recv() {
                 self.renew(kit).await;
             }
             if self.pipeline.is_none() {
+                self.pulse.beat(self.pause);
                 self.mend().await;
                 continue;
             }
@@ -278,7 +276,8 @@ impl Worker {
         }
     }
 
-    fn troubled(&self, why: &str) {
+    /// Tells that the station cannot do its work.
+    pub(super) fn troubled(&self, why: &str) {
         tracing::error!(station = self.id(), why, "the station cannot do its work");
         self.common
             .board

@@ -192,7 +192,7 @@ async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
     let none = || error(StatusCode::NOT_FOUND, "No hay ninguna imagen disponible");
     let stations = state.pool.ask(|reader| reader.stations()).await?;
     let home = stations.iter().find(|station| station.is_home);
-    let Some(station) = home.and_then(|home| state.station(&home.id)).cloned() else {
+    let Some(station) = home.and_then(|home| state.station(&home.id)) else {
         return Ok(none());
     };
     let id = station.id.clone();

@@ -34,7 +34,7 @@ pub mod v1;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -102,8 +102,8 @@ impl WebOptions {
 pub struct WebState {
     /// The record.
     pub pool: Arc<Pool>,
-    /// The stations that the settings name.
-    pub stations: Vec<Arc<Station>>,
+    /// What the settings say of stations and models.
+    settled: RwLock<Settled>,
     /// The running program.
     pub operator: Arc<dyn Operator>,
     /// What happens, for those who listen.
@@ -112,8 +112,6 @@ pub struct WebState {
     pub hosts: Hosts,
     /// Where pictures come from.
     pub cameras: Arc<Cameras>,
-    /// What draws overlays.
-    pub judge: Arc<Judge>,
     /// What those bear who may tell the program what to do.
     pub token: Option<Token>,
     /// Strips of the keograms that were looked at lately.
@@ -122,9 +120,23 @@ pub struct WebState {
 
 impl WebState {
     /// The station of the settings with this id.
-    pub fn station(&self, id: &str) -> Option<&Arc<Station>> {
-        self.stations.iter().find(|station| station.id == id)
+    pub fn station(&self, id: &str) -> Option<Arc<Station>> {
+        let settled = self.settled.read().unwrap_or_else(PoisonError::into_inner);
+        let mut stations = settled.stations.iter();
+        stations.find(|station| station.id == id).cloned()
     }
+
+    /// What draws overlays.
+    pub fn judge(&self) -> Arc<Judge> {
+        let settled = self.settled.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&settled.judge)
+    }
+}
+
+/// What changes when the settings are read anew.
+struct Settled {
+    stations: Vec<Arc<Station>>,
+    judge: Arc<Judge>,
 }
 
 /// A server that runs until it is stopped; dropping this does not stop it.
@@ -134,13 +146,32 @@ pub struct Running {
     pub addr: SocketAddr,
     /// The server itself.
     pub handle: ServerHandle,
-    hub: Arc<Hub>,
+    state: web::Data<WebState>,
 }
 
 impl Running {
+    /// Goes over to other settings: their stations, with cameras and regions, and their model. The
+    /// address, the names, the token and the record stay. To be called where the server was
+    /// started.
+    pub fn renew(&self, settings: &Settings) {
+        let stations: Vec<_> = settings.stations.iter().cloned().map(Arc::new).collect();
+        let limits = settings.tuning.http.clone();
+        self.state.cameras.renew(&stations, limits);
+        let judge = Judge::new(settings.clone());
+        let mut settled = self
+            .state
+            .settled
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *settled = Settled { stations, judge };
+        drop(settled);
+        // What clients have is told of other settings.
+        self.state.pool.begin_era();
+    }
+
     /// Ends what would go on for ever, lets the requests in hand finish, then stops the server.
     pub async fn stop(&self) {
-        self.hub.close();
+        self.state.hub.close();
         self.handle.stop(true).await;
     }
 }
@@ -154,12 +185,14 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     let hub = Hub::start(operator.events());
     let state = web::Data::new(WebState {
         pool: Arc::new(Pool::open(&options.db)?),
-        cameras: Cameras::start(options.stations.clone(), options.http),
-        stations: options.stations,
+        cameras: Cameras::start(&options.stations, options.http),
+        settled: RwLock::new(Settled {
+            stations: options.stations,
+            judge: options.judge,
+        }),
         operator,
-        hub: Arc::clone(&hub),
+        hub,
         hosts: Hosts::new(wanted, &options.hosts),
-        judge: options.judge,
         token: options.token,
         strips: Arc::default(),
     });
@@ -169,9 +202,10 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
             "el servidor no puede escuchar en {wanted} ({e}): elija otra dirección con --listen"
         ))
     };
+    let served = state.clone();
     let server = HttpServer::new(move || {
         App::new()
-            .app_data(state.clone())
+            .app_data(served.clone())
             .app_data(web::PayloadConfig::new(LONGEST_BODY))
             .wrap(from_fn(guard::guard))
             .wrap(Compress::default())
@@ -191,7 +225,11 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     let server = server.run();
     let handle = server.handle();
     tokio::spawn(server);
-    Ok(Running { addr, handle, hub })
+    Ok(Running {
+        addr,
+        handle,
+        state,
+    })
 }
 
 /// All that is served.

@@ -76,6 +76,7 @@ impl Worker {
                     drain();
                 }
                 () = tokio::time::sleep(LOOKS_EVERY) => {
+                    self.pulse.beat(Duration::ZERO);
                     if !draining && self.is_over(bounds) {
                         // Again and again: until it has begun, it cannot be paused.
                         pause();

@@ -120,7 +120,7 @@ impl Asked {
             return Err(Missing::Station(self.station.clone().unwrap_or_default()));
         };
         let settings = state.station(&found.id);
-        let zone = match settings {
+        let zone = match &settings {
             Some(station) => station.zone,
             None => found.time_zone.parse::<Zone>().map_err(|_| Missing::Zone)?,
         };
@@ -130,7 +130,7 @@ impl Asked {
             latitude: found.latitude,
             longitude: found.longitude,
             zone,
-            minutes: settings.map(|station| station.minutes.clone()),
+            minutes: settings.as_ref().map(|station| station.minutes.clone()),
         };
         Ok((place, found.last.as_deref().and_then(parse_slot)))
     }

@@ -116,7 +116,7 @@ async fn summed(
     head: &str,
 ) -> Result<HttpResponse, Problem> {
     let limit = query.limit;
-    let configured = state.station(&wanted.station).cloned();
+    let configured = state.station(&wanted.station);
     let range = query.range.closed();
     let mut buckets = if wanted.from <= wanted.to {
         state

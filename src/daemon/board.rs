@@ -89,7 +89,9 @@ impl Board {
                     Ok(event) => {
                         let _ = sender.send(event);
                     }
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        let _ = sender.send(Event::Missed(missed));
+                    }
                     Err(broadcast::error::RecvError::Closed) => return,
                 }
             }

@@ -168,7 +168,11 @@ pub(super) async fn latest(
     }
     let id = station.into_inner();
     let wanted = id.clone();
-    match state.pool.ask(move |reader| reader.latest(&wanted)).await? {
+    match state
+        .pool
+        .ask(move |reader| reader.latest_reading(&wanted))
+        .await?
+    {
         Some(item) => Ok(tagged.ok().json(item)),
         None => {
             let id = problem_id(&id);

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::station::Station;
-use crate::store::reader::LegacyRow;
+use crate::store::reader::{LegacyPlace, LegacyRow};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::camera::layout_of;
@@ -78,10 +78,11 @@ async fn history(
     if let Some(same) = tagged.unchanged(&request) {
         return Ok(same);
     }
-    let (first_from, first_before) = (from.clone(), before.clone());
-    let any = state
+    let begin = LegacyPlace::at(&from);
+    let (first, first_before) = (begin.clone(), before.clone());
+    let (any, _) = state
         .pool
-        .ask(move |reader| reader.legacy_rows(&first_from, &first_before, 0, 1))
+        .ask(move |reader| reader.legacy_rows(&first, &first_before, 1))
         .await?;
     if any.is_empty() {
         return Ok(error(
@@ -89,25 +90,20 @@ async fn history(
             "No hay registros en el rango indicado",
         ));
     }
-    stream::answer(&state.pool, tagged.ok(), 0, move |reader, skip: usize| {
-        let mut rows = if skip == 0 {
+    let first = begin.clone();
+    stream::answer(&state.pool, tagged.ok(), first, move |reader, place| {
+        let mut rows = if place == begin {
             Rows::<LegacyRow>::begin(Format::Json, "[")
         } else {
             Rows::<LegacyRow>::go_on(Format::Json)
         };
-        let read = reader.legacy_rows(&from, &before, skip, PART)?;
+        let (read, next) = reader.legacy_rows(&place, &before, PART)?;
         read.iter().for_each(|row| rows.push(row));
-        Ok(if read.len() == PART {
-            Part {
-                bytes: rows.into_bytes(),
-                next: Some(skip + PART),
-            }
-        } else {
-            Part {
-                bytes: rows.end("]"),
-                next: None,
-            }
-        })
+        let bytes = match next {
+            Some(_) => rows.into_bytes(),
+            None => rows.end("]"),
+        };
+        Ok(Part { bytes, next })
     })
     .await
 }

@@ -173,10 +173,7 @@ async fn a_camera_that_hangs_keeps_only_its_own_pictures_waiting() {
     }
     assert!(waiting.iter().all(|task| !task.is_finished()));
     // Who goes leaves the camera to the others.
-    for task in waiting {
-        task.abort();
-        assert!(task.await.unwrap_err().is_cancelled());
-    }
+    waiting.iter().for_each(|task| task.abort());
     let problem = ask(&hung, 40).await.unwrap().unwrap_err();
     assert_eq!(problem.status_code().as_u16(), 404);
     camera.stop().await;

@@ -17,6 +17,7 @@ use crate::error::{Failure, Result};
 use crate::say;
 use crate::settings::{Layer, Settings};
 use crate::web::bystander::Bystander;
+use crate::web::origins::Origins;
 use crate::web::token::Token;
 use crate::web::{self, Running, WebOptions};
 
@@ -226,6 +227,7 @@ fn tell_renewed(renewed: Result<()>) {
 fn web_options(args: Serve, settings: &Settings) -> Result<WebOptions> {
     Ok(WebOptions {
         hosts: args.host,
+        origins: Origins(args.allow_origin),
         token: token(args.token_file.as_deref())?,
         ..WebOptions::new(args.listen, settings)
     })

@@ -25,11 +25,31 @@ use crate::web::stream::{self, PART, Part};
 /// Slots after the last reading that `/imagen` looks for before it shows that one.
 const NEWER: usize = 2;
 
-/// Its paths.
+/// Its paths; with a `/` at the end they are those of its framework, which led back from there.
 pub fn configure(config: &mut web::ServiceConfig) {
     reads(config, &["/octas"], latest);
     reads(config, &["/historial"], history);
     reads(config, &["/imagen"], picture);
+    reads(config, &["/octas/", "/historial/", "/imagen/"], bare);
+}
+
+/// Whether a path is one of them.
+pub fn is_at(path: &str) -> bool {
+    let bare = path.strip_suffix('/').unwrap_or(path);
+    matches!(bare, "/octas" | "/historial" | "/imagen")
+}
+
+/// To the same path without the `/` at its end.
+async fn bare(request: HttpRequest) -> HttpResponse {
+    let mut place = request.path().trim_end_matches('/').to_owned();
+    if let Some(query) = request.uri().query() {
+        place.push('?');
+        place.push_str(query);
+    }
+    HttpResponse::TemporaryRedirect()
+        .insert_header((header::LOCATION, place))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
 }
 
 #[derive(Serialize)]

@@ -22,6 +22,7 @@ pub mod legacy;
 pub mod metrics;
 pub mod openapi;
 pub mod operator;
+pub mod origins;
 mod parameters;
 pub mod pool;
 pub mod problem;
@@ -51,6 +52,7 @@ use crate::web::events::Hub;
 use crate::web::guard::Hosts;
 use crate::web::judge::Judge;
 use crate::web::operator::Operator;
+use crate::web::origins::Origins;
 use crate::web::pool::Pool;
 use crate::web::problem::Problem;
 use crate::web::token::Token;
@@ -81,6 +83,8 @@ pub struct WebOptions {
     pub judge: Arc<Judge>,
     /// What those bear who may start and cancel backfills; none, and nobody may.
     pub token: Option<Token>,
+    /// Pages that may read what the replaced system's clients call.
+    pub origins: Origins,
 }
 
 impl WebOptions {
@@ -94,6 +98,7 @@ impl WebOptions {
             http: settings.tuning.http.clone(),
             judge: Judge::new(settings.clone()),
             token: None,
+            origins: Origins::default(),
         }
     }
 }
@@ -114,6 +119,8 @@ pub struct WebState {
     pub cameras: Arc<Cameras>,
     /// What those bear who may tell the program what to do.
     pub token: Option<Token>,
+    /// Pages that may read what the replaced system's clients call.
+    pub origins: Origins,
     /// Strips of the keograms that were looked at lately.
     pub strips: Arc<dashboard::keogram::Shelf>,
 }
@@ -194,6 +201,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         hub,
         hosts: Hosts::new(wanted, &options.hosts),
         token: options.token,
+        origins: options.origins,
         strips: Arc::default(),
     });
     let cannot_listen = |e: std::io::Error| {

@@ -2,7 +2,7 @@
 //!
 //! Each station has a [`worker`] with a pipeline of its own; all write through one connection. A
 //! worker asks its clockwork ([`pipeline::ticks`](crate::pipeline::ticks)) what is due, and has
-//! ranges that wait ([`jobs`]) filled in parts between the slots. The [`board`] is what they and the
+//! ranges that wait ([`jobs`]) filled in [`parts`] between the slots. The [`board`] is what they and the
 //! web share. The [`clock`] is the machine's, or one for trials; [`notify`] speaks to systemd.
 
 pub mod board;
@@ -10,6 +10,7 @@ pub mod clock;
 pub mod jobs;
 pub mod kit;
 pub mod notify;
+pub mod parts;
 pub mod pulse;
 pub mod unit;
 pub mod worker;
@@ -164,9 +165,8 @@ impl Daemon {
                 "el programa está por terminar"
             )));
         }
-        for kit in &kits.all {
-            register(&self.common.database, &kit.station)?;
-        }
+        let stations = kits.all.iter().map(|kit| Arc::clone(&kit.station));
+        register(&self.common.database, stations.collect()).await?;
         self.go_over(kits).await;
         Ok(())
     }
@@ -296,7 +296,19 @@ fn open(db: &Path, stations: &[Station], tell: impl Fn(&Text)) -> Result<SharedD
     Ok(opened.database.into())
 }
 
-fn register(database: &SharedDatabase, station: &Station) -> Result<()> {
-    database.seen_from(&station.id, |database| database.add_station(station))??;
-    Ok(())
+/// Has the record know the stations. On a thread that may wait: somebody may be writing.
+async fn register(database: &SharedDatabase, stations: Vec<Arc<Station>>) -> Result<()> {
+    let database = database.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        for station in stations {
+            database.seen_from(&station.id, |database| database.add_station(&station))??;
+        }
+        Ok::<_, Failure>(())
+    });
+    written.await.unwrap_or_else(|_| {
+        Err(Failure::environment(say!(
+            "the stations could not be written to the record after an error of this program; see the log",
+            "no se pudieron escribir las estaciones en el registro por un error de este programa; vea el registro"
+        )))
+    })
 }

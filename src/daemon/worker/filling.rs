@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::app::{Pass, RunPolicy};
-use crate::daemon::jobs::{Done, Job, Parts, after};
+use crate::daemon::jobs::Job;
+use crate::daemon::parts::{Done, Parts, after};
 use crate::daemon::worker::Worker;
 use crate::daemon::worker::passes::{Bounds, End};
 use crate::error::Result;

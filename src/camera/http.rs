@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, header};
 use url::{Host, Url};
 
 use crate::camera::gate::Gate;
+use crate::camera::growing::Growing;
 use crate::camera::health::HostHold;
 use crate::camera::{Body, Refusal, Source};
 use crate::clock;
@@ -298,14 +299,14 @@ impl HttpClient {
             return Err(too_large());
         }
         let mut response = response;
-        let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
+        let mut body = Growing::of(usize::try_from(announced).unwrap_or(0));
         while let Some(chunk) = response.chunk().await.map_err(Failed::from_error)? {
             if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
-            body.extend_from_slice(&chunk);
+            body.push(&chunk);
         }
-        Ok((body.freeze(), latency))
+        Ok((body.whole(), latency))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod folder;
 pub mod gate;
+pub mod growing;
 pub mod health;
 pub mod http;
 

@@ -12,16 +12,16 @@ use std::sync::Arc;
 use actix::WeakRecipient;
 use actix::prelude::*;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::actors::fetch::FetchShared;
 use crate::actors::guard::Guard;
-use crate::actors::scheduler::{Drain, Fail, Scheduler, SignOfLife};
+use crate::actors::scheduler::{Drain, Fail, Pause, Scheduler, SignOfLife};
 use crate::actors::vitals::{Part, Vitals, Work};
 use crate::actors::watchdog::{Patience, Watchdog};
 use crate::app::supervision::{Supervision, Threads};
 use crate::camera::Source;
 use crate::camera::gate::Gate;
+use crate::draining::Draining;
 use crate::error::{Failure, Result};
 use crate::pipeline::flow::Flow;
 use crate::pipeline::run::Progress;
@@ -42,7 +42,7 @@ pub struct Pipeline {
     scheduler: Addr<Scheduler>,
     wired: Wired,
     progress: watch::Receiver<Progress>,
-    drain: CancellationToken,
+    drain: Draining,
     fetch: Arc<FetchShared>,
     flow: Arc<Flow>,
     gate: Arc<Gate>,
@@ -83,7 +83,7 @@ impl Pipeline {
         let remembered = setup
             .database
             .seen_from(station, |database| database.remembered_layouts())??;
-        let drain = CancellationToken::new();
+        let drain = Draining::default();
         let (progress_sender, progress) = watch::channel(Progress::default());
         let gate = Arc::new(match setup.source {
             Source::Http(_) => setup.tuning.gate(),
@@ -190,6 +190,13 @@ impl Pipeline {
         move || scheduler.do_send(Drain)
     }
 
+    /// A handle that ends the present pass early; what it did not come to is
+    /// [pending](RunReport::pending), and another pass may follow. Does nothing while none is under way.
+    pub fn pauser(&self) -> impl Fn() + Clone + 'static {
+        let scheduler = self.scheduler.clone();
+        move || scheduler.do_send(Pause)
+    }
+
     /// Where to ask the scheduler for a sign of life; does not keep it alive.
     pub fn pulse(&self) -> WeakRecipient<SignOfLife> {
         self.scheduler.downgrade().recipient()
@@ -210,7 +217,7 @@ impl Pipeline {
     ///
     /// A straggler is left behind after a few seconds and named in the log.
     pub async fn stop(self) -> Option<Database> {
-        self.drain.cancel();
+        self.drain.begin();
         drop(self.scheduler);
         self.wired.end().await
     }

@@ -272,7 +272,15 @@ impl Operator for Board {
     }
 
     fn cancel(&self, job: JobId) -> Result<(), Refused> {
-        self.jobs(|jobs| jobs.cancel(job, Utc::now()))?;
+        let mut inner = self.inner();
+        inner.jobs.cancel(job, Utc::now())?;
+        let station = inner.jobs.find(job).map(|job| job.state.station.clone());
+        let mut stations = inner.stations.iter();
+        let of_it = stations.find(|known| Some(&known.station.id) == station.as_ref());
+        if let Some(known) = of_it {
+            known.bell.notify_one();
+        }
+        drop(inner);
         self.changed();
         Ok(())
     }

@@ -192,12 +192,33 @@ pub struct Done {
 
 impl Done {
     /// Adds what a part did.
-    pub fn add(&mut self, ledger: &Ledger) {
-        self.counts.new += ledger.new_rows();
-        self.counts.duplicates += ledger.duplicates();
-        self.counts.missed += ledger.missed();
-        for (reason, n) in ledger.missed_by_reason() {
-            *self.missed.entry(reason.as_str().to_owned()).or_default() += n;
+    pub fn join(&mut self, part: &Self) {
+        self.counts.new += part.counts.new;
+        self.counts.duplicates += part.counts.duplicates;
+        self.counts.missed += part.counts.missed;
+        for (reason, n) in &part.missed {
+            *self.missed.entry(reason.clone()).or_default() += n;
+        }
+    }
+
+    /// A part that was paused when this had come of it, and was then done once more from its
+    /// beginning, as `ledger` says: the rows of the first time are no duplicates, and its misses were
+    /// asked for again.
+    #[must_use]
+    pub fn gone_on(&self, ledger: &Ledger) -> Self {
+        let before = self.counts.new;
+        let missed = ledger.missed_by_reason();
+        Self {
+            counts: RunCounts {
+                new: before + ledger.new_rows(),
+                duplicates: ledger.duplicates().saturating_sub(before),
+                missed: ledger.missed(),
+                ..RunCounts::default()
+            },
+            missed: missed
+                .iter()
+                .map(|(reason, n)| (reason.as_str().to_owned(), *n))
+                .collect(),
         }
     }
 
@@ -222,7 +243,7 @@ impl Default for Parts {
 
 impl Parts {
     /// A part is to take so many seconds.
-    const SECONDS: f64 = 5.0;
+    pub const SECONDS: f64 = 5.0;
     /// Slots of a part at most: a week of ten-minute slots.
     const MOST: usize = 1008;
 
@@ -248,6 +269,8 @@ pub fn after(last: NaiveDateTime) -> NaiveDateTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::credit::Fate;
+    use crate::pipeline::outcome::MissReason;
     use proptest::prelude::*;
 
     fn range(from: &str, to: &str) -> SlotRange {
@@ -323,6 +346,35 @@ mod tests {
                 .iter()
                 .all(|job| job.status == JobStatus::Failed)
         );
+    }
+
+    #[test]
+    fn a_part_that_is_done_again_counts_each_slot_once() {
+        let ledger = |new: u64, known: u64, missed: u64| {
+            let mut ledger = Ledger::default();
+            let fates = [
+                (Fate::New, new),
+                (Fate::Duplicate, known),
+                (Fate::Missed(MissReason::Timeout), missed),
+            ];
+            for (fate, n) in fates {
+                (0..n).for_each(|_| ledger.book(fate));
+            }
+            ledger
+        };
+        let told = |part: &Done| (part.counts.new, part.counts.duplicates, part.counts.missed);
+        // Of twelve slots two were stored; it was paused twice.
+        let first = Done::default().gone_on(&ledger(4, 2, 1));
+        assert_eq!(told(&first), (4, 2, 1));
+        let second = first.gone_on(&ledger(3, 6, 0));
+        assert_eq!(told(&second), (7, 2, 0));
+        let third = second.gone_on(&ledger(1, 9, 2));
+        assert_eq!(told(&third), (8, 2, 2));
+        let mut done = Done::default();
+        done.join(&third);
+        done.join(&first);
+        assert_eq!(told(&done), (12, 4, 3));
+        assert_eq!((done.slots(), done.missed["timeout"]), (19, 3));
     }
 
     proptest! {

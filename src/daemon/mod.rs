@@ -162,9 +162,10 @@ impl Daemon {
             let id = kit.station.id.clone();
             match self.stations.get(&id) {
                 Some(running) => {
-                    self.common.board.add_station(&kit.station).notify_one();
+                    let bell = self.common.board.add_station(&kit.station);
                     // Waits while an earlier one is not taken up yet.
                     let _ = running.renewals.send(kit).await;
+                    bell.notify_one();
                 }
                 None => self.take_on(kit).await?,
             }

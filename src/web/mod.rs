@@ -118,6 +118,8 @@ pub struct WebState {
     pub token: Option<Token>,
     /// Strips of the keograms that were looked at lately.
     pub strips: Arc<dashboard::keogram::Shelf>,
+    /// Turns at drawing charts.
+    pub easel: dashboard::easel::Easel,
 }
 
 impl WebState {
@@ -162,6 +164,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         judge: options.judge,
         token: options.token,
         strips: Arc::default(),
+        easel: dashboard::easel::Easel::default(),
     });
     let cannot_listen = |e: std::io::Error| {
         Failure::environment(say!(

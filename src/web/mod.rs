@@ -123,6 +123,8 @@ pub struct WebState {
     pub origins: Origins,
     /// Strips of the keograms that were looked at lately.
     pub strips: Arc<dashboard::keogram::Shelf>,
+    /// Turns at drawing charts.
+    pub easel: dashboard::easel::Easel,
 }
 
 impl WebState {
@@ -203,6 +205,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         token: options.token,
         origins: options.origins,
         strips: Arc::default(),
+        easel: dashboard::easel::Easel::default(),
     });
     let cannot_listen = |e: std::io::Error| {
         Failure::environment(say!(

@@ -51,6 +51,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod daemon;
+pub mod draining;
 pub mod error;
 pub mod evaluate;
 #[doc(hidden)]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use actix::WeakRecipient;
 use actix::prelude::*;
-use tokio_util::sync::CancellationToken;
 
 use crate::actors::decode::Decode;
 use crate::actors::failpoint::Point;
@@ -20,6 +19,7 @@ use crate::camera::health::{Advice, HostHealth};
 use crate::camera::http::HttpClient;
 use crate::camera::{Found, Source, look_for};
 use crate::clock;
+use crate::draining::Draining;
 use crate::pipeline::credit::{Credit, Fate};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::layout::{Layout, LayoutBook, Lesson};
@@ -46,7 +46,7 @@ pub struct FetchShared {
     gate: Arc<Gate>,
     /// One scout at a time for each year of which nothing is known.
     scouts: Mutex<HashMap<i32, Arc<tokio::sync::Mutex<()>>>>,
-    drain: CancellationToken,
+    drain: Draining,
 }
 
 impl FetchShared {
@@ -56,7 +56,7 @@ impl FetchShared {
         book: LayoutBook,
         health: HostHealth,
         gate: Arc<Gate>,
-        drain: CancellationToken,
+        drain: impl Into<Draining>,
     ) -> Self {
         Self {
             source,
@@ -64,7 +64,7 @@ impl FetchShared {
             health: Mutex::new(health),
             gate,
             scouts: Mutex::new(HashMap::new()),
-            drain,
+            drain: drain.into(),
         }
     }
 
@@ -211,13 +211,13 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
     let _turn = turn.filter(|_| lock(&shared.book).wants_scout(slot.year()));
     let _pass = tokio::select! {
         biased;
-        () = shared.drain.cancelled() => return Found::Cancelled,
+        () = shared.drain.begun() => return Found::Cancelled,
         pass = shared.gate.enter() => pass,
     };
     credit.taken_up();
     loop {
         if !host_is_up(shared).await {
-            return if shared.drain.is_cancelled() {
+            return if shared.drain.is_on() {
                 Found::Cancelled
             } else {
                 Found::Miss(Miss {
@@ -235,7 +235,7 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
             Found::Miss(miss) if miss.reason == MissReason::Unreachable => {
                 let (mut health, now) = (lock(&shared.health), clock::now());
                 health.unreachable(now);
-                if health.is_waited_for(now) && !shared.drain.is_cancelled() {
+                if health.is_waited_for(now) && !shared.drain.is_on() {
                     // It was asked for while nobody knew yet; it waits with the others.
                     continue;
                 }
@@ -256,7 +256,7 @@ async fn host_is_up(shared: &FetchShared) -> bool {
             Advice::Ask => return true,
             Advice::GiveUp => return false,
             Advice::Wait(time) => tokio::select! {
-                () = shared.drain.cancelled() => return false,
+                () = shared.drain.begun() => return false,
                 () = tokio::time::sleep(time) => {}
             },
         }

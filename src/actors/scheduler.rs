@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
-use tokio_util::sync::CancellationToken;
 
 use crate::actors::failpoint::Point;
 use crate::actors::fetch::FetchItem;
@@ -13,6 +12,7 @@ use crate::actors::guard::{Guard, rest};
 use crate::actors::store::{Commit, Finished};
 use crate::actors::vitals::Part;
 use crate::actors::watchdog::Ping;
+use crate::draining::Draining;
 use crate::error::Failure;
 use crate::pipeline::credit::{Credit, Home, Returned};
 use crate::pipeline::flow::{Flow, Stage};
@@ -82,6 +82,12 @@ pub struct FetchAgain(pub Vec<Slot>);
 #[rtype(result = "()")]
 pub struct Drain;
 
+/// The present run ends as if by [`Drain`], but another one may follow. Without a run, nothing
+/// happens.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Pause;
+
 /// Asks for a sign of life.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -103,7 +109,11 @@ pub struct Scheduler {
     run: Option<Run>,
     done: Option<oneshot::Sender<RunEnd>>,
     progress: watch::Sender<Progress>,
-    drain: CancellationToken,
+    drain: Draining,
+    /// No run follows that does not drain.
+    ends: bool,
+    /// The run drains for the sake of something else: the next one does not.
+    paused: bool,
     failure: Option<Failure>,
     doubts: Box<dyn FnMut() -> Vec<Slot>>,
     capacity: Option<Box<dyn Fn() -> usize>>,
@@ -115,12 +125,12 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// A scheduler that hands slots to `fetchers` in turn, publishes where it stands through
-    /// `progress`, and cancels `drain` when it begins to drain.
+    /// `progress`, and begins `drain` when it drains.
     pub fn new(
         fetchers: Vec<Recipient<FetchItem>>,
         store: Recipient<Commit>,
         progress: watch::Sender<Progress>,
-        drain: CancellationToken,
+        drain: impl Into<Draining>,
     ) -> Self {
         Self {
             fetchers,
@@ -129,7 +139,9 @@ impl Scheduler {
             run: None,
             done: None,
             progress,
-            drain,
+            drain: drain.into(),
+            ends: false,
+            paused: false,
             failure: None,
             doubts: Box::new(Vec::new),
             capacity: None,
@@ -252,6 +264,9 @@ impl Scheduler {
             )));
         }
         self.progress.send_replace(progress.clone());
+        if std::mem::take(&mut self.paused) && !self.ends {
+            self.drain.renew();
+        }
         if let Some(done) = self.done.take() {
             let _ = done.send(RunEnd {
                 ledger: progress.ledger,
@@ -263,7 +278,12 @@ impl Scheduler {
     }
 
     fn begin_draining(&mut self) {
-        self.drain.cancel();
+        self.ends = true;
+        self.drain_run();
+    }
+
+    fn drain_run(&mut self) {
+        self.drain.begin();
         if let Some(run) = self.run.as_mut() {
             run.drain();
         }
@@ -319,7 +339,7 @@ impl Handler<StartRun> for Scheduler {
         self.handle_guarded(ctx, |me, ctx| {
             me.run = Some(run);
             me.done = Some(done);
-            if me.drain.is_cancelled() {
+            if me.drain.is_on() {
                 me.begin_draining();
             }
             me.pump(ctx);
@@ -359,6 +379,20 @@ impl Handler<Drain> for Scheduler {
         self.handle_guarded(ctx, |me, ctx| {
             me.begin_draining();
             me.pump(ctx);
+        });
+    }
+}
+
+impl Handler<Pause> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: Pause, ctx: &mut Context<Self>) {
+        self.handle_guarded(ctx, |me, ctx| {
+            if me.run.is_some() {
+                me.paused = true;
+                me.drain_run();
+                me.pump(ctx);
+            }
         });
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use actix::WeakRecipient;
 use actix::prelude::*;
 use chrono::{Datelike, Utc};
-use tokio_util::sync::CancellationToken;
 
 use crate::actors::cores::Cores;
 use crate::actors::decode::{DecodeActor, DecodeShared};
@@ -31,6 +30,7 @@ use crate::camera::gate::Gate;
 use crate::camera::health::{HostHealth, HostHold};
 use crate::camera::http::{HttpClient, HttpLimits};
 use crate::clock;
+use crate::draining::Draining;
 use crate::error::{Failure, Result};
 use crate::image::decode::Limits;
 use crate::model::backend::Engine;
@@ -165,7 +165,7 @@ pub(super) fn fetch_shared(
     setup: &Setup,
     remembered: Vec<(i32, Layout)>,
     gate: Arc<Gate>,
-    drain: CancellationToken,
+    drain: Draining,
 ) -> Arc<FetchShared> {
     let year = setup.station.zone.local(Utc::now()).year();
     let layout = match setup.source {
@@ -196,7 +196,7 @@ pub(super) fn fetch_shared(
 pub(super) fn clients(
     setup: &Setup,
     gate: &Arc<Gate>,
-    drain: &CancellationToken,
+    drain: &Draining,
     supervision: &Supervision,
 ) -> Result<Vec<HttpClient>> {
     let fetchers = setup.tuning.concurrency.clamp(1, FETCHERS);

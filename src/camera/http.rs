@@ -11,7 +11,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, header};
-use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use crate::camera::gate::Gate;
@@ -19,6 +18,7 @@ use crate::camera::growing::Growing;
 use crate::camera::health::HostHold;
 use crate::camera::{Body, Refusal, Source};
 use crate::clock;
+use crate::draining::Draining;
 use crate::pipeline::layout::Layout;
 use crate::pipeline::outcome::MissReason;
 use crate::pipeline::retry::{RetryPolicy, is_retried, parse_retry_after};
@@ -88,7 +88,7 @@ pub struct HttpClient {
     limits: HttpLimits,
     hold: Arc<HostHold>,
     gate: Option<Arc<Gate>>,
-    drain: CancellationToken,
+    drain: Draining,
 }
 
 /// A client that could not be set up.
@@ -97,14 +97,14 @@ pub struct HttpClient {
 pub struct NoClient(#[from] reqwest::Error);
 
 impl HttpClient {
-    /// A client for pictures of `source` (a folder needs none of its powers); when `drain` is cancelled, no retry is waited for.
+    /// A client for pictures of `source` (a folder needs none of its powers); when `drain` begins, no retry is waited for.
     ///
     /// # Errors
     /// When the system's TLS settings cannot be read.
     pub fn new(
         source: &Source,
         limits: HttpLimits,
-        drain: CancellationToken,
+        drain: impl Into<Draining>,
     ) -> Result<Self, NoClient> {
         // Fails only when one is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -123,7 +123,7 @@ impl HttpClient {
             limits,
             hold: Arc::default(),
             gate: None,
-            drain,
+            drain: drain.into(),
         })
     }
 
@@ -141,7 +141,7 @@ impl HttpClient {
     pub fn scripted(
         script: Arc<dyn Scripted>,
         limits: HttpLimits,
-        drain: CancellationToken,
+        drain: impl Into<Draining>,
     ) -> Result<Self, NoClient> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // It is never used, and so needs no certificates, which take their time to read.
@@ -152,7 +152,7 @@ impl HttpClient {
             limits,
             hold: Arc::default(),
             gate: None,
-            drain,
+            drain: drain.into(),
         })
     }
 
@@ -223,7 +223,7 @@ impl HttpClient {
                 "retry"
             );
             tokio::select! {
-                () = self.drain.cancelled() => return Err(None),
+                () = self.drain.begun() => return Err(None),
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -236,7 +236,7 @@ impl HttpClient {
     async fn out_of_hold(&self) -> Result<(), Option<Refusal>> {
         while let Some(left) = self.hold.left(clock::now()) {
             tokio::select! {
-                () = self.drain.cancelled() => return Err(None),
+                () = self.drain.begun() => return Err(None),
                 () = tokio::time::sleep(left) => {}
             }
         }
@@ -252,14 +252,14 @@ impl HttpClient {
             return Ok(());
         };
         tokio::select! {
-            () = self.drain.cancelled() => Err(None),
+            () = self.drain.begun() => Err(None),
             () = gate.turn() => Ok(()),
         }
     }
 
     /// Until the run drains, and a little longer.
     async fn out_of_grace(&self) {
-        self.drain.cancelled().await;
+        self.drain.begun().await;
         tokio::time::sleep(DRAIN_GRACE).await;
     }
 

@@ -87,6 +87,17 @@ impl Bucket {
         self.oktas.iter().fold(0, |sum, n| sum.saturating_add(*n))
     }
 
+    /// Whether there is nothing at all: no amount, and no picture that hid the sky.
+    pub fn is_gap(&self) -> bool {
+        self.read() == 0 && self.obscured == 0
+    }
+
+    /// The share of the pictures that did not show the sky, 0 to 1; 0 without any picture.
+    pub fn hidden_share(&self) -> f64 {
+        let all = self.read().saturating_add(self.obscured);
+        f64::from(self.obscured) / f64::from(all.max(1))
+    }
+
     /// The mean amount in oktas; none without a reading.
     pub fn mean(&self) -> Option<f64> {
         let read = self.read();
@@ -199,7 +210,13 @@ mod tests {
             (bucket.read(), bucket.obscured, bucket.mean()),
             (2, 2, Some(4.0))
         );
-        assert_eq!(of(at(1, 1, 0), &[9]).mean(), None);
+        assert_eq!(bucket.hidden_share(), 0.5);
+        let hidden = of(at(1, 1, 0), &[9]);
+        assert_eq!((hidden.mean(), hidden.is_gap()), (None, false));
+        assert_eq!(
+            (hidden.hidden_share(), of(at(1, 1, 0), &[]).is_gap()),
+            (1.0, true)
+        );
     }
 
     #[test]

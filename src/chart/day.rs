@@ -1,8 +1,9 @@
 //! A timeline of okta readings as SVG: one panel for up to a day and a half, else a row a day.
 //!
 //! Every reading is one mark: a cap at its okta and a body below it; 0 oktas is a cap alone, on
-//! the zero line. A slot without a reading has no mark: its place is hatched. The mark is the
-//! fainter the lower the confidence.
+//! the zero line. The mark is the fainter the lower the confidence. A picture that does not show the
+//! sky (9) is a mark too, but no amount: its whole height is crossed. A slot without a reading has no
+//! mark: its place is hatched.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +13,7 @@ use super::frame;
 use super::look::Look;
 use super::sun::{Stretch, SunSample, stretches};
 use crate::pipeline::slot::SlotRange;
+use crate::sky::cover::Cover;
 use crate::sky::okta::Okta;
 use crate::sky::sun::DayPhase;
 use crate::text::Lang;
@@ -25,17 +27,17 @@ const DEFAULT_STEP: f64 = 10.0;
 /// A range that ends this close to midnight ends with the day.
 pub(super) const NEARLY: TimeDelta = TimeDelta::minutes(10);
 
-/// One okta reading.
+/// One reading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// Station local time of the slot.
     pub local: NaiveDateTime,
-    /// Cloud amount.
-    pub okta: Okta,
+    /// Cloud amount, or that the sky cannot be seen.
+    pub cover: Cover,
     /// Cloud fraction, 0 to 1, where the model tells it.
     pub cloud_fraction: Option<f64>,
-    /// Probability that the okta is right, 0 to 1.
-    pub confidence: f64,
+    /// Probability that the okta is right, 0 to 1; none of a sky that is not seen.
+    pub confidence: Option<f64>,
     /// Day, twilight or night.
     pub phase: DayPhase,
 }
@@ -67,8 +69,8 @@ pub struct Timeline<'a> {
 
 impl Timeline<'_> {
     /// The timeline as an SVG document, [`WIDTH`] units wide and as high as it
-    /// needs. Each mark has the class `reading`, each tick of a miss `miss`, each hatched stretch
-    /// `gap`.
+    /// needs. Each mark has the class `reading`, `data-slot` and `data-okta` (0 to 9), each tick of a
+    /// miss the class `miss`, each hatched stretch `gap`, the crosses over marks of 9 `veil`.
     pub fn svg(&self) -> String {
         self.svg_as(Look::alone(self.lang))
     }
@@ -151,9 +153,16 @@ impl<'a> Record<'a> {
             .count()
     }
 
-    /// The middle reading (the lower of two).
+    /// Readings that say that the sky cannot be seen.
+    pub fn hidden(&self) -> usize {
+        let covers = self.readings.values().map(|reading| reading.cover);
+        covers.filter(|cover| cover.okta().is_none()).count()
+    }
+
+    /// The middle amount (the lower of two).
     pub fn median(&self) -> Option<Okta> {
-        let mut oktas: Vec<Okta> = self.readings.values().map(|reading| reading.okta).collect();
+        let covers = self.readings.values().map(|reading| reading.cover);
+        let mut oktas: Vec<Okta> = covers.filter_map(Cover::okta).collect();
         oktas.sort_unstable();
         oktas.get(oktas.len().checked_sub(1)? / 2).copied()
     }

@@ -27,9 +27,9 @@ fn grid(range: SlotRange) -> Vec<NaiveDateTime> {
 fn reading(local: NaiveDateTime, okta: u8) -> Reading {
     Reading {
         local,
-        okta: Okta::new(okta).unwrap(),
+        cover: Cover::from_code(okta).unwrap(),
         cloud_fraction: Some(f64::from(okta) / 8.0),
-        confidence: 0.8,
+        confidence: Some(0.8),
         phase: DayPhase::Day,
     }
 }
@@ -128,6 +128,51 @@ fn clear_sky_is_seen_in_the_picture() {
     assert_eq!(blue(&input.svg()), 0);
     input.readings = input.slots.iter().map(|t| reading(*t, 0)).collect();
     assert!(blue(&input.svg()) > 144 * 5 * 2, "{}", blue(&input.svg()));
+}
+
+#[test]
+fn a_sky_that_is_not_seen_is_a_mark_of_its_own_and_no_amount() {
+    let mut input = Input::over(at(21, 0, 0), at(21, 23, 59));
+    let hidden =
+        |t: &NaiveDateTime| (at(21, 2, 0)..at(21, 3, 0)).contains(t) || *t == at(21, 20, 2);
+    let gap = at(21, 10, 0)..at(21, 12, 0);
+    let seen: Vec<_> = input.slots.iter().filter(|t| !gap.contains(*t)).collect();
+    input.readings = seen
+        .into_iter()
+        .map(|t| match hidden(t) {
+            true => Reading {
+                cloud_fraction: None,
+                confidence: None,
+                ..reading(*t, 9)
+            },
+            false => reading(*t, 8),
+        })
+        .collect();
+    let svg = input.svg();
+    // Seven marks, crossed in two runs; the gap is hatched as ever.
+    assert_eq!((count(&svg, "reading"), count(&svg, "gap")), (132, 1));
+    assert_eq!(svg.matches("data-okta=\"9\"").count(), 7);
+    assert_eq!(count(&svg, "veil"), 2);
+    let widths = numbers(&svg, "veil", "width");
+    let unit = (WIDTH - 170.0 - 60.0) / 1440.0;
+    assert!((widths[0] - 58.0 * unit).abs() < 0.1, "{widths:?}");
+    assert!((widths[1] - 8.0 * unit).abs() < 0.1, "{widths:?}");
+    assert!(svg.contains("<title>2026-11-21 02:02 · 9 OBSC (cielo no visible) · día<"));
+    // In no median, and counted.
+    assert!(svg.contains("mediana 8 octas · cielo no visible en 7<"));
+    let en = input.svg_with(Lang::En, "Cloud", "R");
+    assert!(en.contains("9 OBSC (sky not visible) · day<"));
+    assert!(en.contains("median 8 oktas · sky not visible in 7<"));
+    // The legend says what the crosses mean.
+    assert!(en.contains(">sky not visible</text>") && svg.contains(">cielo no visible</text>"));
+    // And the crosses are there, in no colour of the ramp.
+    let picture = image::load_from_memory(&png::render(&svg, 1.0).unwrap()).unwrap();
+    let veiled = picture
+        .to_rgb8()
+        .pixels()
+        .filter(|p| p.0 == [0xd9, 0xc9, 0xa8])
+        .count();
+    assert!(veiled > 5_000, "{veiled}");
 }
 
 #[test]
@@ -244,7 +289,7 @@ proptest! {
     #[test]
     fn there_are_as_many_marks_as_readings(
         hours in 0i64..400,
-        seen in prop::collection::vec((0usize..2400, 0u8..=8, -1.0..2.0f64), 0..300),
+        seen in prop::collection::vec((0usize..2400, 0u8..=9, -1.0..2.0f64), 0..300),
         missed in prop::collection::vec(0usize..2400, 0..50),
     ) {
         let mut input = Input::over(at(3, 5, 7), at(3, 5, 7) + TimeDelta::hours(hours));
@@ -253,7 +298,7 @@ proptest! {
             .iter()
             .filter_map(|(i, okta, confidence)| {
                 let local = slot(*i)?;
-                Some((local, Reading { confidence: *confidence, ..reading(local, *okta) }))
+                Some((local, Reading { confidence: Some(*confidence), ..reading(local, *okta) }))
             })
             .collect();
         let misses: BTreeSet<_> =

@@ -2,11 +2,10 @@
 
 use super::bucket::Bucket;
 use super::look::Look;
-use super::panel::HATCH_ID;
 use super::plot::{LABEL, Plot, Room, Words};
 use super::svg::{Anchor, Type};
-use super::theme::{AXIS, INK, okta_colour};
-use super::words::{category, percent, readings, tell};
+use super::theme::{AXIS, INK, VEIL, okta_colour};
+use super::words::{category, hidden, percent, readings, tell};
 use crate::say;
 use crate::sky::okta::{Category, Okta};
 
@@ -87,10 +86,7 @@ impl Distribution<'_> {
                     format!("{okta}/8 {}", category(lang, okta.category())),
                     okta_colour(okta).to_owned(),
                 ),
-                None => (
-                    tell(lang, say!("sky not visible", "cielo no visible")),
-                    format!("url(#{HATCH_ID})"),
-                ),
+                None => (hidden(lang), VEIL.to_owned()),
             };
             let told = format!("{name} · {} · {}", percent(part), readings(lang, *n));
             plot.svg
@@ -100,8 +96,11 @@ impl Distribution<'_> {
                 let outline = if okta.is_none() { AXIS } else { "none" };
                 let style =
                     format_args!("fill=\"{fill}\" stroke=\"{outline}\" stroke-width=\"0.8\"");
-                plot.svg
-                    .rect((x + pitch * 0.12, plot.bottom - size.1), size, style);
+                let at = (x + pitch * 0.12, plot.bottom - size.1);
+                plot.svg.rect(at, size, style);
+                if okta.is_none() {
+                    plot.crosses(at, size);
+                }
             }
             let label = if *n > 0 && part < 0.005 {
                 "<1 %".to_owned()
@@ -218,6 +217,15 @@ mod tests {
         assert!(svg.contains("data-okta=\"9\"><title>cielo no visible · 20 % · 20 lecturas"));
         let told = "despejado 10 %, pocas nubes 10 %, nubes dispersas 0 %, muy nublado 10 %, cubierto 50 %";
         assert!(svg.contains(told), "{svg:.600}");
+    }
+
+    #[test]
+    fn a_sky_that_is_not_seen_is_not_hatched_like_a_gap() {
+        let svg = drawn([10, 0, 0, 0, 0, 0, 0, 0, 0], 20, Look::alone(Lang::Es));
+        assert!(!svg.contains("fill=\"url(#celaje-gap)\""));
+        assert_eq!(svg.matches("class=\"veil\"").count(), 1);
+        let svg = drawn([10, 0, 0, 0, 0, 0, 0, 0, 0], 0, Look::alone(Lang::Es));
+        assert_eq!(svg.matches("class=\"veil\"").count(), 0);
     }
 
     #[test]

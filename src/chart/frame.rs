@@ -5,7 +5,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use super::day::Record;
 use super::heading::Heading;
 use super::legend;
-use super::panel::{MISS_LANE, Panel, at_least_an_hour, define_hatch};
+use super::panel::{MISS_LANE, Panel, at_least_an_hour, define_patterns};
 use super::svg::{Anchor, Svg, Type};
 use super::theme::{AXIS, GRID, INK, PAPER, SOFT_INK, text_width};
 use super::time::Axis;
@@ -37,7 +37,7 @@ fn start(record: &Record<'_>, height: f64) -> Svg {
     let heading = Heading::of(record);
     let width = record.look.width();
     let mut svg = Svg::new(width, height, record.title, &heading.description());
-    define_hatch(&mut svg);
+    define_patterns(&mut svg);
     if !record.look.bare {
         heading.draw(&mut svg, record);
     }

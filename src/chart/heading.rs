@@ -3,7 +3,7 @@
 use super::day::{MAX_DAYS, Record};
 use super::svg::{Anchor, Svg, Type};
 use super::theme::{INK, MARGIN, WIDTH, fit, text_width};
-use super::words::{misses, oktas, range, tell};
+use super::words::{hidden_in, misses, oktas, range, tell};
 use crate::say;
 
 /// The lines above the panels.
@@ -41,6 +41,10 @@ impl Heading {
         if let Some(median) = record.median() {
             let median = oktas(lang, median);
             rest += &tell(lang, say!(" · median {median}", " · mediana {median}"));
+        }
+        if let Some(hidden) = hidden_in(lang, u32::try_from(record.hidden()).unwrap_or(u32::MAX)) {
+            rest += " · ";
+            rest += &hidden;
         }
         Self {
             place: format!("{station}{tail}"),

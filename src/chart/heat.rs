@@ -1,6 +1,7 @@
 //! Heat maps: a year day by day, and the months by the hour.
 //!
-//! A cell without a reading is crossed out. On a narrow chart both are turned on their side, so that a
+//! A cell without a reading has a line through it; one whose pictures never show the sky is crossed.
+//! On a narrow chart both are turned on their side, so that a
 //! cell stays large enough for a finger.
 
 use chrono::{Datelike, Days, NaiveDate, NaiveTime};
@@ -9,8 +10,10 @@ use super::bucket::Bucket;
 use super::look::Look;
 use super::plot::{LABEL, Plot, Room, Words};
 use super::svg::{Anchor, Type};
-use super::theme::{GRID, HATCH, PAPER, mean_colour};
-use super::words::{decimal, long_date, long_month, readings, short_month, tell, weekday_letter};
+use super::theme::{GRID, HATCH, PAPER, VEIL, VEIL_INK, mean_colour};
+use super::words::{
+    decimal, hidden, hidden_in, long_date, long_month, readings, short_month, tell, weekday_letter,
+};
 use crate::say;
 use crate::text::Lang;
 
@@ -29,6 +32,17 @@ pub struct Calendar<'a> {
     pub days: &'a [Bucket],
 }
 
+/// What was read in one hour of the clock in one month of the year.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HourCell {
+    /// Readings that have an amount.
+    pub read: u32,
+    /// Their mean in oktas; none without a reading.
+    pub mean: Option<f64>,
+    /// Pictures that did not show the sky.
+    pub obscured: u32,
+}
+
 /// The mean amount of each hour in each month, over years.
 #[derive(Clone, Debug)]
 pub struct Climatology<'a> {
@@ -36,15 +50,15 @@ pub struct Climatology<'a> {
     pub look: Look,
     /// Place and time for people.
     pub place: &'a str,
-    /// `cells[month - 1][hour]`: readings, and their mean in oktas; none without a reading.
-    pub cells: &'a [[Option<(u32, f64)>; 24]; 12],
+    /// `cells[month - 1][hour]`.
+    pub cells: &'a [[HourCell; 24]; 12],
 }
 
 /// One cell of a heat map.
 struct Cell<'a> {
     at: (f64, f64),
     size: (f64, f64),
-    mean: Option<f64>,
+    read: HourCell,
     data: &'a str,
     title: &'a str,
 }
@@ -54,11 +68,19 @@ fn draw(plot: &mut Plot, cell: &Cell<'_>) {
         .open("cell", format_args!("{}", cell.data), cell.title);
     let (x, y) = cell.at;
     let size = ((cell.size.0 - 1.5).max(1.0), (cell.size.1 - 1.5).max(1.0));
-    match cell.mean {
+    match cell.read.mean {
         Some(mean) => {
             let colour = mean_colour(mean);
             plot.svg
                 .rect((x, y), size, format_args!("fill=\"{colour}\""));
+        }
+        None if cell.read.obscured > 0 => {
+            plot.svg.rect((x, y), size, format_args!("fill=\"{VEIL}\""));
+            for (from, to) in [(y, y + size.1), (y + size.1, y)] {
+                let stroke =
+                    format_args!("class=\"veil\" stroke=\"{VEIL_INK}\" stroke-width=\"0.8\"");
+                plot.svg.line((x, from), (x + size.0, to), stroke);
+            }
         }
         // Lines, not the hatching of a pattern: hundreds of these make a printed page slow and large.
         None => {
@@ -92,7 +114,7 @@ impl Calendar<'_> {
             self.days
                 .iter()
                 .find(|bucket| bucket.from == from)
-                .filter(|bucket| bucket.read() > 0)
+                .filter(|bucket| !bucket.is_gap())
         };
         let read = days.iter().filter(|day| known(**day).is_some()).count();
         let of = days.iter().filter(|day| **day <= self.today).count();
@@ -163,13 +185,12 @@ impl Calendar<'_> {
                 continue;
             }
             let bucket = known(*day);
-            let mean = bucket.and_then(Bucket::mean);
-            let title = told(
-                long_date(lang, *day),
-                lang,
-                bucket.map_or(0, Bucket::read),
-                mean,
-            );
+            let read = bucket.map_or_else(HourCell::default, |bucket| HourCell {
+                read: bucket.read(),
+                mean: bucket.mean(),
+                obscured: bucket.obscured,
+            });
+            let title = told(long_date(lang, *day), lang, read);
             let data = format!("data-from=\"{day}\"");
             let at = at(*day, &plot);
             draw(
@@ -177,7 +198,7 @@ impl Calendar<'_> {
                 &Cell {
                     at,
                     size,
-                    mean,
+                    read,
                     data: &data,
                     title: &title,
                 },
@@ -189,18 +210,26 @@ impl Calendar<'_> {
 }
 
 /// `when · mean 3.4 oktas · 144 readings`.
-fn told(when: String, lang: Lang, count: u32, mean: Option<f64>) -> String {
-    let Some(mean) = mean else {
+fn told(when: String, lang: Lang, cell: HourCell) -> String {
+    let Some(mean) = cell.mean else {
+        if cell.obscured > 0 {
+            let (not_seen, count) = (hidden(lang), readings(lang, cell.obscured));
+            return format!("{when} · {not_seen} · {count}");
+        }
         return tell(lang, say!("{when} · no reading", "{when} · sin lectura"));
     };
-    let (mean, count) = (decimal(lang, mean, 1), readings(lang, count));
-    tell(
+    let (mean, count) = (decimal(lang, mean, 1), readings(lang, cell.read));
+    let text = tell(
         lang,
         say!(
             "{when} · mean {mean} oktas · {count}",
             "{when} · media {mean} octas · {count}"
         ),
-    )
+    );
+    match hidden_in(lang, cell.obscured) {
+        Some(hidden) => format!("{text} · {hidden}"),
+        None => text,
+    }
 }
 
 impl Climatology<'_> {
@@ -215,7 +244,7 @@ impl Climatology<'_> {
             ),
         );
         let cells = || {
-            let hours = |(month, row): (usize, &[Option<(u32, f64)>; 24])| {
+            let hours = |(month, row): (usize, &[HourCell; 24])| {
                 row.iter()
                     .enumerate()
                     .map(move |(hour, cell)| (month, hour, *cell))
@@ -223,10 +252,12 @@ impl Climatology<'_> {
             };
             self.cells.iter().enumerate().flat_map(hours)
         };
-        let count = cells()
-            .filter_map(|(_, _, cell)| cell)
-            .fold(0_u32, |sum, (n, _)| sum.saturating_add(n));
-        let summary = readings(lang, count) + ".";
+        let count = cells().fold(0_u32, |sum, (_, _, cell)| sum.saturating_add(cell.read));
+        let not_seen = cells().fold(0_u32, |sum, (_, _, cell)| sum.saturating_add(cell.obscured));
+        let summary = match hidden_in(lang, not_seen) {
+            Some(hidden) => format!("{}; {hidden}.", readings(lang, count)),
+            None => readings(lang, count) + ".",
+        };
         let words = Words {
             title: &title,
             place: self.place,
@@ -280,26 +311,21 @@ impl Climatology<'_> {
         for (month, hour, cell) in cells() {
             let number = month as u32 + 1;
             let when = format!("{}, {hour:02}:00–{hour:02}:59", long_month(lang, number));
-            let title = told(
-                when,
-                lang,
-                cell.map_or(0, |(n, _)| n),
-                cell.map(|(_, mean)| mean),
-            );
+            let title = told(when, lang, cell);
             let data = format!("data-month=\"{number}\" data-hour=\"{hour}\"");
-            let (at, mean) = (place(month, hour, &plot), cell.map(|(_, mean)| mean));
+            let (at, read) = (place(month, hour, &plot), cell);
             draw(
                 &mut plot,
                 &Cell {
                     at,
                     size,
-                    mean,
+                    read,
                     data: &data,
                     title: &title,
                 },
             );
         }
-        if count == 0 {
+        if count == 0 && not_seen == 0 {
             plot.nothing();
         }
         plot.legend(room.below);
@@ -349,6 +375,26 @@ mod tests {
     }
 
     #[test]
+    fn a_day_on_which_the_sky_was_never_seen_is_no_gap_and_no_amount() {
+        let mut hidden = Bucket::empty(day(2026, 1, 2).and_time(NaiveTime::MIN));
+        hidden.count(9, 144);
+        for look in looks() {
+            let svg = Calendar {
+                look,
+                station: "R",
+                year: 2026,
+                today: day(2026, 1, 3),
+                days: &[hidden.clone()],
+            }
+            .svg();
+            assert_eq!(svg.matches("class=\"gap\"").count(), 2);
+            assert_eq!(svg.matches("class=\"veil\" stroke").count(), 2);
+            assert!(svg.contains("2 de enero de 2026 · cielo no visible · 144 lecturas"));
+            assert!(svg.contains("1 de 3 días con lecturas"));
+        }
+    }
+
+    #[test]
     fn days_to_come_are_blank() {
         let today = day(2026, 3, 1);
         let look = Look::alone(Lang::En);
@@ -366,8 +412,13 @@ mod tests {
 
     #[test]
     fn months_by_the_hour_have_288_cells() {
-        let mut cells = [[None; 24]; 12];
-        cells[10][23] = Some((600, 6.26));
+        let mut cells = [[HourCell::default(); 24]; 12];
+        cells[10][23] = HourCell {
+            read: 600,
+            mean: Some(6.26),
+            obscured: 40,
+        };
+        cells[5][3].obscured = 2;
         for look in looks() {
             let svg = Climatology {
                 look,
@@ -377,10 +428,14 @@ mod tests {
             .svg();
             assert!(Tree::from_str(&svg, &Options::default()).is_ok());
             assert_eq!(svg.matches("class=\"cell\"").count(), 288);
-            assert_eq!(svg.matches("class=\"gap\"").count(), 287);
+            assert_eq!(svg.matches("class=\"gap\"").count(), 286);
             assert!(svg.contains(
-                "data-hour=\"23\"><title>noviembre, 23:00–23:59 · media 6,3 octas · 600 lecturas"
+                "data-hour=\"23\"><title>noviembre, 23:00–23:59 · media 6,3 octas · 600 lecturas · cielo no visible en 40<"
             ));
+            assert!(svg.contains("junio, 03:00–03:59 · cielo no visible · 2 lecturas"));
+            assert!(svg.contains("600 lecturas; cielo no visible en 42."));
+            // Two lines of one cell; the legend of a chart that stands alone has its own.
+            assert_eq!(svg.matches("class=\"veil\" stroke").count(), 2);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Mean amount an hour, a day or a month, with its trend; and the mean confidence.
 //!
 //! A bucket without a reading is hatched from top to bottom: a gap is never zero, which is a cap on
-//! the zero line.
+//! the zero line. Pictures that do not show the sky are in no mean; their share hangs from the top
+//! edge, and a bucket of nothing else is crossed from top to bottom.
 
 use chrono::{Datelike, NaiveDateTime};
 
@@ -9,9 +10,13 @@ use super::bucket::{Bucket, Trend, Unit, trend};
 use super::look::Look;
 use super::plot::{Plot, Room, Words};
 use super::svg::Num;
-use super::theme::{INK, MISS, mean_colour};
-use super::words::{day_and_month, decimal, long_date, long_month, percent, range, readings, tell};
+use super::theme::{INK, MISS, VEIL, mean_colour};
+use super::words::{
+    day_and_month, decimal, hidden, hidden_in, long_date, long_month, percent, range, readings,
+    tell,
+};
 use crate::say;
+use crate::sky::cover::OBSCURED;
 
 /// What the charts of this module are drawn from.
 #[derive(Clone, Debug)]
@@ -29,6 +34,9 @@ pub struct Means<'a> {
     pub buckets: &'a [Bucket],
 }
 
+/// Room at the frame's top for the share of pictures that do not show the sky.
+const HIDDEN_LANE: f64 = 9.0;
+
 const ROOM: Room = Room {
     left: 34.0,
     right: 6.0,
@@ -37,7 +45,8 @@ const ROOM: Room = Room {
 };
 
 impl Means<'_> {
-    /// The mean amounts with their trend: marks of the class `mean`, with `data-from`.
+    /// The mean amounts with their trend: marks of the class `mean`, with `data-from`; of the class
+    /// `hidden` where no picture showed the sky.
     pub fn history(&self) -> String {
         let lang = self.look.lang;
         let found = trend(self.buckets);
@@ -49,20 +58,26 @@ impl Means<'_> {
         let words = (tell(lang, title), self.place(), self.summary(found));
         let mut plot = self.plot(&words, 250.0);
         let y = |mean: f64, plot: &Plot| {
-            plot.bottom - 4.0 - (plot.bottom - plot.top - 12.0) * mean / 8.0
+            let zero = plot.bottom - 4.0;
+            zero - (zero - plot.top - HIDDEN_LANE - 4.0) * mean / 8.0
         };
         plot.unit(&tell(lang, say!("oktas", "octas")));
         for okta in [0, 2, 4, 6, 8] {
             let at = y(f64::from(okta), &plot);
             plot.grid(at, &okta.to_string());
         }
-        let pitch = self.hatch_gaps(&mut plot, |bucket| bucket.mean().is_none());
+        let pitch = self.without_numbers(&mut plot);
         let width = (pitch * 0.8).clamp(0.6, 26.0);
         for (i, bucket) in self.buckets.iter().enumerate() {
             let Some(mean) = bucket.mean() else { continue };
             let x = plot.left + pitch * (i as f64 + 0.5) - width / 2.0;
             let (cap, foot) = (y(mean, &plot), y(0.0, &plot) + 1.5);
             self.open(&mut plot, "mean", bucket, &self.mean_title(bucket, mean));
+            if bucket.obscured > 0 {
+                let tall = (HIDDEN_LANE * bucket.hidden_share()).max(1.0);
+                let style = format_args!("class=\"hidden-share\" fill=\"{VEIL}\"");
+                plot.svg.rect((x, plot.top), (width, tall), style);
+            }
             let colour = mean_colour(mean);
             let body = format_args!("fill=\"{colour}\" fill-opacity=\"0.5\"");
             plot.svg.rect((x, cap), (width, foot - cap), body);
@@ -118,7 +133,7 @@ impl Means<'_> {
             let at = y(share, &plot);
             plot.grid(at, &format!("{:.0}", share * 100.0));
         }
-        let pitch = self.hatch_gaps(&mut plot, |bucket| bucket.confidence.is_none());
+        let pitch = self.without_numbers(&mut plot);
         let middle = |i: usize, plot: &Plot| plot.left + pitch * (i as f64 + 0.5);
         // The line breaks where there is a gap.
         for (i, pair) in self.buckets.windows(2).enumerate() {
@@ -180,20 +195,39 @@ impl Means<'_> {
     fn end(&self, mut plot: Plot) -> String {
         plot.frame();
         plot.times(self.buckets);
-        if self.buckets.iter().all(|bucket| bucket.mean().is_none()) {
+        if self.buckets.iter().all(Bucket::is_gap) {
             plot.nothing();
         }
         plot.legend(ROOM.below);
         plot.svg.finish()
     }
 
-    /// Hatches runs of gaps; gives the width of a bucket.
-    fn hatch_gaps(&self, plot: &mut Plot, is_gap: impl Fn(&Bucket) -> bool) -> f64 {
+    /// Hatches runs of gaps and crosses runs of buckets that only have pictures without a sky;
+    /// gives the width of a bucket.
+    fn without_numbers(&self, plot: &mut Plot) -> f64 {
         let pitch = (plot.right - plot.left) / self.buckets.len().max(1) as f64;
+        let (lang, tall) = (self.look.lang, plot.bottom - plot.top);
+        let kind = |bucket: &Bucket| (bucket.is_gap(), bucket.mean().is_none());
         let mut at = 0;
-        for run in self.buckets.chunk_by(|a, b| is_gap(a) == is_gap(b)) {
-            if run.first().is_some_and(&is_gap) {
-                plot.hatch(plot.left + pitch * at as f64, pitch * run.len() as f64);
+        for run in self.buckets.chunk_by(|a, b| kind(a) == kind(b)) {
+            let x = plot.left + pitch * at as f64;
+            let wide = pitch * run.len() as f64;
+            match run.first().map(kind) {
+                Some((true, _)) => plot.hatch(x, wide),
+                Some((false, true)) => {
+                    for (i, bucket) in run.iter().enumerate() {
+                        let (when, not_seen) = (self.when(bucket), hidden(lang));
+                        let count = readings(lang, bucket.obscured);
+                        let title = format!("{when} · {not_seen} · {count}");
+                        self.open(plot, "hidden", bucket, &title);
+                        let place = (x + pitch * i as f64, plot.top);
+                        let style = format_args!("fill=\"{VEIL}\"");
+                        plot.svg.rect(place, (pitch, tall), style);
+                        plot.svg.close();
+                    }
+                    plot.crosses((x, plot.top), (wide, tall));
+                }
+                _ => {}
             }
             at += run.len();
         }
@@ -233,13 +267,17 @@ impl Means<'_> {
             decimal(lang, mean, 1),
             readings(lang, bucket.read()),
         );
-        tell(
+        let text = tell(
             lang,
             say!(
                 "{when} · mean {mean} oktas · {count}",
                 "{when} · media {mean} octas · {count}"
             ),
-        )
+        );
+        match hidden_in(lang, bucket.obscured) {
+            Some(hidden) => format!("{text} · {hidden}"),
+            None => text,
+        }
     }
 
     /// The mean of the whole range, and the trend a month or a day.
@@ -250,9 +288,22 @@ impl Means<'_> {
             for (code, n) in (0..9).zip(bucket.oktas) {
                 all.count(code, n);
             }
+            all.count(OBSCURED, bucket.obscured);
         }
+        let share = percent(all.hidden_share());
+        let hidden = match all.obscured {
+            0 => String::new(),
+            _ => tell(
+                lang,
+                say!(
+                    "sky not visible in {share}",
+                    "cielo no visible en el {share}"
+                ),
+            ),
+        };
         let Some(mean) = all.mean() else {
-            return tell(lang, say!("No readings.", "Sin lecturas."));
+            let none = tell(lang, say!("No readings.", "Sin lecturas."));
+            return if all.is_gap() { none } else { hidden + "." };
         };
         let (mean, count) = (decimal(lang, mean, 1), readings(lang, all.read()));
         let mut text = tell(
@@ -277,6 +328,9 @@ impl Means<'_> {
                     "; tendencia {sign}{amount} octas {per}"
                 ),
             );
+        }
+        if !hidden.is_empty() {
+            text = text + "; " + &hidden;
         }
         text + "."
     }

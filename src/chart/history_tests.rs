@@ -62,6 +62,52 @@ fn a_gap_is_hatched_and_zero_is_a_mark() {
 }
 
 #[test]
+fn pictures_without_a_sky_are_in_no_mean_and_their_share_is_told() {
+    let mut buckets = days(|_| 8, 10..13);
+    buckets[4].oktas = [0; 9];
+    buckets[4].obscured = 100;
+    buckets[4].confidence = None;
+    buckets[5].obscured = 48;
+    let drawn = means(&buckets, Look::alone(Lang::Es));
+    let (history, confidence) = (drawn.history(), drawn.confidence());
+    for (svg, class) in [(&history, "mean"), (&confidence, "confidence")] {
+        assert_eq!(svg.matches(&format!("<g class=\"{class}\"")).count(), 26);
+        assert_eq!(svg.matches("class=\"gap\"").count(), 1);
+        assert_eq!(
+            svg.matches("<g class=\"hidden\" data-from=\"2026-11-05")
+                .count(),
+            1
+        );
+        assert!(svg.contains("5 de noviembre de 2026 · cielo no visible · 100 lecturas"));
+    }
+    assert_eq!(history.matches("class=\"hidden-share\"").count(), 1);
+    assert!(history.contains("media 8,0 octas · 144 lecturas · cielo no visible en 48<"));
+    // 148 of 26 × 144 + 148.
+    assert!(
+        history.contains("Media 8,0 octas de 3744 lecturas"),
+        "{history:.900}"
+    );
+    assert!(
+        history.contains("; cielo no visible en el 4 %."),
+        "{history:.900}"
+    );
+}
+
+#[test]
+fn a_range_without_any_sky_is_not_empty() {
+    let mut buckets = days(|_| 9, 0..0);
+    for bucket in &mut buckets {
+        bucket.confidence = None;
+    }
+    let drawn = means(&buckets, Look::alone(Lang::En));
+    for svg in [drawn.history(), drawn.confidence()] {
+        assert!(!svg.contains("No readings"), "{svg:.900}");
+        assert_eq!(svg.matches("<g class=\"hidden\"").count(), 30);
+    }
+    assert!(drawn.history().contains("sky not visible in 100 %."));
+}
+
+#[test]
 fn the_trend_is_drawn_and_told_in_both_languages() {
     let buckets = days(|day| (day / 4) as u8, 0..0);
     let es = means(&buckets, Look::alone(Lang::Es)).history();

@@ -1,10 +1,10 @@
 //! What the marks mean.
 
 use super::day::Record;
-use super::panel::HATCH_ID;
+use super::panel::{HATCH_ID, VEIL_ID};
 use super::svg::{Anchor, Num, Svg, Type};
-use super::theme::{AXIS, MISS, NIGHT, SOFT_INK, TWILIGHT, okta_colour, opacity, text_width};
-use super::words::tell;
+use super::theme::{AXIS, MISS, NIGHT, SOFT_INK, TWILIGHT, VEIL, okta_colour, opacity, text_width};
+use super::words::{hidden, tell};
 use crate::say;
 use crate::sky::okta::{Category, Okta};
 
@@ -37,6 +37,10 @@ pub fn draw(svg: &mut Svg, record: &Record<'_>, x: f64, y: f64) {
     let hatch = format!("url(#{HATCH_ID})");
     let x = box_of(svg, x, &hatch);
     let x = pen.label(svg, x, &tell(lang, say!("no reading", "sin lectura"))) + 14.0;
+    box_of(svg, x, VEIL);
+    let crosses = format!("url(#{VEIL_ID})");
+    let x = box_of(svg, x, &crosses);
+    let x = pen.label(svg, x, &hidden(lang)) + 14.0;
     let tick = format_args!("stroke=\"{MISS}\" stroke-width=\"2\"");
     svg.line((x, y + 1.0), (x, y + SWATCH.1 - 1.0), tick);
     pen.label(

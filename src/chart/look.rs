@@ -1,6 +1,6 @@
 //! How a chart is laid out, and in which colours.
 
-use super::theme::{DARK, MISS, NIGHT, TWILIGHT, okta_colour};
+use super::theme::{DARK, MISS, NIGHT, TWILIGHT, VEIL, VEIL_INK, okta_colour};
 use crate::sky::okta::Okta;
 use crate::text::Lang;
 
@@ -93,9 +93,16 @@ pub const fn colour_of(okta: Okta) -> &'static str {
     okta_colour(okta)
 }
 
-/// The colours on paper of what is no amount: misses, twilight and night.
-pub const fn shades() -> [(&'static str, &'static str); 3] {
-    [("miss", MISS), ("twilight", TWILIGHT), ("night", NIGHT)]
+/// The colours on paper of what is no amount: misses, twilight and night, and a sky that cannot be
+/// seen with the crosses on it.
+pub const fn shades() -> [(&'static str, &'static str); 5] {
+    [
+        ("miss", MISS),
+        ("twilight", TWILIGHT),
+        ("night", NIGHT),
+        ("veil", VEIL),
+        ("crosses", VEIL_INK),
+    ]
 }
 
 /// What `colour`, one of a chart's, becomes in dark surroundings.

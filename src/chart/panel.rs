@@ -4,9 +4,11 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 use super::day::{Reading, Record};
 use super::svg::{Escaped, Num, Svg};
-use super::theme::{AXIS, GRID, HATCH, MISS, NIGHT, PAPER, TWILIGHT, okta_colour, opacity};
+use super::theme::{
+    AXIS, GRID, HATCH, MISS, NIGHT, PAPER, TWILIGHT, VEIL, VEIL_INK, okta_colour, opacity,
+};
 use super::time::{Axis, minutes};
-use super::words::{category, percent, phase, tell};
+use super::words::{category, hidden, percent, phase, tell};
 use crate::say;
 use crate::sky::okta::Okta;
 use crate::sky::sun::DayPhase;
@@ -14,6 +16,9 @@ use crate::text::Lang;
 
 /// The name of the hatching in an SVG's definitions.
 pub const HATCH_ID: &str = "celaje-gap";
+
+/// The name of the crosses of a sky that cannot be seen, in an SVG's definitions.
+pub const VEIL_ID: &str = "celaje-veil";
 
 /// Room below the frame that the ticks of misses take.
 pub const MISS_LANE: f64 = 9.0;
@@ -84,6 +89,7 @@ impl Panel {
         {
             self.mark(svg, record, reading);
         }
+        self.veil(svg, record);
         svg.rect(
             (left, self.top),
             frame,
@@ -169,21 +175,60 @@ impl Panel {
     fn mark(&self, svg: &mut Svg, record: &Record<'_>, reading: &Reading) {
         let (width, cap) = (self.mark_width(record), self.cap());
         let x = self.axis.x(reading.local) - width / 2.0;
-        let y = self.y(f64::from(reading.okta.eighths()));
-        let colour = okta_colour(reading.okta);
+        let okta = reading.cover.okta();
+        let (colour, opacity) = match okta {
+            Some(okta) => (
+                okta_colour(okta),
+                opacity(reading.confidence.unwrap_or(0.0)),
+            ),
+            None => (VEIL, 1.0),
+        };
         svg.raw(format_args!(
-            "<g class=\"reading\" data-slot=\"{}\" fill=\"{colour}\" opacity=\"{}\"><title>{}</title>",
+            "<g class=\"reading\" data-slot=\"{}\" data-okta=\"{}\" fill=\"{colour}\" opacity=\"{}\"><title>{}</title>",
             reading.local.format("%Y-%m-%dT%H:%M"),
-            Num(opacity(reading.confidence)),
+            reading.cover,
+            Num(opacity),
             Escaped(&description(record.lang, reading)),
         ));
-        if reading.okta > Okta::ALL[0] {
+        let Some(okta) = okta else {
+            let size = (width, self.bottom - self.top);
+            svg.rect((x, self.top), size, format_args!(""));
+            svg.raw(format_args!("</g>\n"));
+            return;
+        };
+        let y = self.y(f64::from(okta.eighths()));
+        if okta > Okta::ALL[0] {
             let (body, foot) = (y + cap / 2.0, self.y(0.0) + cap / 2.0);
             let size = (width, foot - body);
             svg.rect((x, body), size, format_args!("fill-opacity=\"0.5\""));
         }
         svg.rect((x, y - cap / 2.0), (width, cap), format_args!(""));
         svg.raw(format_args!("</g>\n"));
+    }
+
+    /// Crosses each run of readings of a sky that cannot be seen: one element a run, since
+    /// patterns are dear in print.
+    fn veil(&self, svg: &mut Svg, record: &Record<'_>) {
+        let half = self.mark_width(record) / 2.0;
+        let mut run: Option<(NaiveDateTime, NaiveDateTime)> = None;
+        let mut cross = |run: Option<(NaiveDateTime, NaiveDateTime)>| {
+            let Some((first, last)) = run else { return };
+            let (x0, x1) = (self.axis.x(first) - half, self.axis.x(last) + half);
+            let size = (x1 - x0, self.bottom - self.top);
+            svg.rect(
+                (x0, self.top),
+                size,
+                format_args!("class=\"veil\" pointer-events=\"none\" fill=\"url(#{VEIL_ID})\""),
+            );
+        };
+        let within = record.readings.range(self.asked.0..=self.asked.1);
+        for (local, _) in within.filter(|(_, reading)| reading.cover.okta().is_none()) {
+            match &mut run {
+                Some((_, last)) if minutes(*local - *last) <= record.step => *last = *local,
+                _ => cross(run.replace((*local, *local))),
+            }
+        }
+        cross(run);
     }
 
     fn misses(&self, svg: &mut Svg, record: &Record<'_>) {
@@ -203,23 +248,29 @@ impl Panel {
     }
 }
 
-/// The hatching, for an SVG's definitions.
-pub fn define_hatch(svg: &mut Svg) {
+/// The hatching of gaps and the crosses of a sky that cannot be seen, for an SVG's definitions.
+pub fn define_patterns(svg: &mut Svg) {
     svg.raw(format_args!(
         "<defs><pattern id=\"{HATCH_ID}\" patternUnits=\"userSpaceOnUse\" width=\"6\" height=\"6\" \
          patternTransform=\"rotate(45)\">\
-         <rect width=\"1.2\" height=\"6\" fill=\"{HATCH}\"/></pattern></defs>\n"
+         <rect width=\"1.2\" height=\"6\" fill=\"{HATCH}\"/></pattern>\
+         <pattern id=\"{VEIL_ID}\" patternUnits=\"userSpaceOnUse\" width=\"8\" height=\"8\">\
+         <path d=\"M2 2L6 6M6 2L2 6\" stroke=\"{VEIL_INK}\" stroke-width=\"1\" fill=\"none\"/>\
+         </pattern></defs>\n"
     ));
 }
 
 /// What a pointer over a mark reads.
 fn description(lang: Lang, reading: &Reading) -> String {
     let when = reading.local.format("%Y-%m-%d %H:%M");
-    let (okta, group) = (reading.okta, reading.okta.category());
+    let light = phase(lang, reading.phase);
+    let Some(okta) = reading.cover.okta() else {
+        let (cover, group) = (reading.cover, reading.cover.category());
+        return format!("{when} · {cover} {group} ({}) · {light}", hidden(lang));
+    };
+    let group = okta.category();
     let meaning = category(lang, group);
     let group = group.as_str();
-    let light = phase(lang, reading.phase);
-    let confidence = percent(reading.confidence);
     let oktas = say!(
         "{okta}/8 {group} ({meaning})",
         "{okta}/8 {group} ({meaning})"
@@ -229,10 +280,13 @@ fn description(lang: Lang, reading: &Reading) -> String {
         let cloud = percent(fraction);
         text += &tell(lang, say!(" · cloud {cloud}", " · nubes {cloud}"));
     }
-    text += &tell(
-        lang,
-        say!(" · confidence {confidence}", " · confianza {confidence}"),
-    );
+    if let Some(confidence) = reading.confidence {
+        let confidence = percent(confidence);
+        text += &tell(
+            lang,
+            say!(" · confidence {confidence}", " · confianza {confidence}"),
+        );
+    }
     text
 }
 

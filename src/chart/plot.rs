@@ -4,10 +4,10 @@ use chrono::{Datelike, NaiveDateTime, Timelike};
 
 use super::bucket::Bucket;
 use super::look::Look;
-use super::panel::{HATCH_ID, define_hatch};
+use super::panel::{HATCH_ID, VEIL_ID, define_patterns};
 use super::svg::{Anchor, Svg, Type};
-use super::theme::{AXIS, GRID, INK, PAPER, fit, okta_colour, text_width};
-use super::words::{day_and_month, short_month, tell};
+use super::theme::{AXIS, GRID, INK, PAPER, VEIL, fit, okta_colour, text_width};
+use super::words::{day_and_month, hidden, short_month, tell};
 use crate::say;
 use crate::sky::okta::Okta;
 
@@ -74,7 +74,7 @@ impl Plot {
             words.title,
             about.trim(),
         );
-        define_hatch(&mut svg);
+        define_patterns(&mut svg);
         if !look.bare {
             let wide = width - 2.0 * margin;
             let title = Type {
@@ -155,6 +155,13 @@ impl Plot {
             .rect((x, self.top), (width, self.bottom - self.top), style);
     }
 
+    /// Crosses a place: the pictures there did not show the sky. Without the colour below, which is
+    /// the mark's.
+    pub fn crosses(&mut self, at: (f64, f64), size: (f64, f64)) {
+        let style = format_args!("class=\"veil\" pointer-events=\"none\" fill=\"url(#{VEIL_ID})\"");
+        self.svg.rect(at, size, style);
+    }
+
     /// What is said in the middle of a chart that has nothing to show.
     pub fn nothing(&mut self) {
         let text = tell(
@@ -203,6 +210,11 @@ impl Plot {
         self.svg.rect((x, y), (24.0, 11.0), style);
         let gap = tell(lang, say!("no reading", "sin lectura"));
         self.svg.text((x + 31.0, y + 10.0), soft, &gap);
+        x += 31.0 + text_width(&gap, LABEL) + 26.0;
+        let style = format_args!("fill=\"{VEIL}\" stroke=\"{AXIS}\" stroke-width=\"0.6\"");
+        self.svg.rect((x, y), (24.0, 11.0), style);
+        self.crosses((x, y), (24.0, 11.0));
+        self.svg.text((x + 31.0, y + 10.0), soft, &hidden(lang));
     }
 }
 

@@ -33,6 +33,10 @@ pub const TWILIGHT: &str = "#eef1f6";
 pub const NIGHT: &str = "#dde2ec";
 /// Hatching where there is no reading.
 pub const HATCH: &str = "#a6aebb";
+/// Where a picture did not show the sky: a haze beside the ramp, since it is no amount.
+pub const VEIL: &str = "#d9c9a8";
+/// The crosses on it.
+pub const VEIL_INK: &str = "#7a6334";
 /// Misses: vermilion of the Okabe–Ito palette.
 pub const MISS: &str = "#d55e00";
 
@@ -49,7 +53,7 @@ const DARK_RAMP: [&str; 9] = [
 ];
 
 /// Each colour and what it becomes in dark surroundings.
-pub const DARK: [(&str, &str); 18] = [
+pub const DARK: [(&str, &str); 20] = [
     (INK, "#e8edf4"),
     (SOFT_INK, "#a9b4c4"),
     (AXIS, "#66728a"),
@@ -58,6 +62,8 @@ pub const DARK: [(&str, &str); 18] = [
     (TWILIGHT, "#182130"),
     (NIGHT, "#232d42"),
     (HATCH, "#4a5568"),
+    (VEIL, "#574a30"),
+    (VEIL_INK, "#d2b87e"),
     (MISS, "#ff8a3d"),
     (RAMP[0], DARK_RAMP[0]),
     (RAMP[1], DARK_RAMP[1]),
@@ -165,6 +171,7 @@ mod tests {
             }
         }
         assert!(contrast(MISS, PAPER) > 3.0);
+        assert!(contrast(VEIL_INK, VEIL) > 3.0);
     }
 
     #[test]
@@ -179,6 +186,7 @@ mod tests {
                 );
             }
         }
+        assert!(contrast(dark(VEIL_INK), dark(VEIL)) > 3.0);
         for pair in DARK_RAMP.windows(2) {
             assert!(luminance(pair[1]) > luminance(pair[0]), "{pair:?}");
         }

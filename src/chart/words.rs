@@ -201,6 +201,17 @@ pub fn category(lang: Lang, category: Category) -> String {
     tell(lang, text)
 }
 
+/// What is said where the picture does not show the sky: 9 of WMO table 2700.
+pub fn hidden(lang: Lang) -> String {
+    tell(lang, say!("sky not visible", "cielo no visible"))
+}
+
+/// `sky not visible in 12`; nothing where it was always seen.
+pub fn hidden_in(lang: Lang, count: u32) -> Option<String> {
+    let text = say!("sky not visible in {count}", "cielo no visible en {count}");
+    (count > 0).then(|| tell(lang, text))
+}
+
 /// Day, twilight or night.
 pub fn phase(lang: Lang, phase: DayPhase) -> String {
     let text = match phase {

@@ -27,6 +27,7 @@ use crate::simulate::Scene;
 use crate::simulate::options::Layout as ServedLayout;
 use crate::station::LayoutChoice;
 use crate::text::Lang;
+use crate::web::origins::Origin;
 
 /// Heading of the flags that every command has.
 const GLOBAL: &str = "Global options";
@@ -313,6 +314,16 @@ pub struct Serve {
     /// times, or with commas between them
     #[arg(long, value_name = "NAME", env = "CELAJE_HOST", value_delimiter = ',')]
     pub host: Vec<String>,
+    /// Server whose pages may read /octas, /historial and /imagen (https://example.org), or * for
+    /// any; several times, or with commas between them
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        env = "CELAJE_ALLOW_ORIGIN",
+        value_delimiter = ',',
+        value_parser = values::origin
+    )]
+    pub allow_origin: Vec<Origin>,
     /// File with the token that starts and cancels backfills through the API [default: CELAJE_TOKEN,
     /// else nobody can]
     #[arg(long, value_name = "FILE", env = "CELAJE_TOKEN_FILE")]

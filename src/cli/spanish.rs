@@ -311,6 +311,10 @@ const ARGS: &[(&str, &str)] = &[
         "Un nombre con el que se puede preguntar al servidor, además de los de la propia máquina y la dirección; varias veces, o separados por comas",
     ),
     (
+        "allow_origin",
+        "Servidor cuyas páginas pueden leer /octas, /historial e /imagen (https://example.org), o * para cualquiera; varias veces, o separados por comas",
+    ),
+    (
         "shadow_model",
         "Un segundo modelo que juzga las mismas imágenes, solo para comparar",
     ),

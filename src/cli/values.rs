@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::say;
 use crate::text::Text;
+use crate::web::origins::Origin;
 
 /// How to write a value, in place of one that is none: `write a whole number from 1 to 31`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +80,19 @@ pub fn socket(text: &str) -> Result<std::net::SocketAddr, Advice> {
         Advice(say!(
             "write an IP address and a port such as 127.0.0.1:8080",
             "escriba una dirección IP y un puerto como 127.0.0.1:8080"
+        ))
+    })
+}
+
+/// Reads the origin of pages.
+///
+/// # Errors
+/// How to write one.
+pub fn origin(text: &str) -> Result<Origin, Advice> {
+    text.trim().parse().map_err(|_| {
+        Advice(say!(
+            "write scheme and name of the pages' server, as https://example.org:8443, or * for any",
+            "escriba el esquema y el nombre del servidor de las páginas, como https://example.org:8443, o * para cualquiera"
         ))
     })
 }

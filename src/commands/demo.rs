@@ -25,6 +25,7 @@ use crate::settings::Settings;
 use crate::simulate::options::SimulateOptions;
 use crate::simulate::server::start;
 use crate::simulate::{Scene, Studio};
+use crate::sky::cover::Cover;
 use crate::sky::okta::Okta;
 use crate::sky::sun::DayPhase;
 use crate::station::Station;
@@ -264,7 +265,6 @@ fn draw_plot(
         .slots(&station.minutes, station.zone)
         .map(Slot::local)
         .collect();
-    // A sky that could not be seen is neither a mark nor a miss: its place is hatched.
     let stored: HashSet<NaiveDateTime> = readings.iter().map(|reading| reading.slot).collect();
     let readings: Vec<Reading> = readings.iter().filter_map(chart_reading).collect();
     let misses: Vec<NaiveDateTime> = slots
@@ -305,13 +305,13 @@ fn draw_plot(
     output::replace_file(path, &png).map_err(|e| cannot(e.to_string()))
 }
 
-/// None where there is no amount to draw.
+/// None where it is not known whether it was day.
 fn chart_reading(reading: &crate::store::Reading) -> Option<Reading> {
     Some(Reading {
         local: reading.slot,
-        okta: reading.cover.okta()?,
+        cover: reading.cover,
         cloud_fraction: reading.cloud_fraction,
-        confidence: reading.confidence.unwrap_or(0.0),
+        confidence: reading.confidence,
         phase: reading.day_phase?,
     })
 }
@@ -324,17 +324,17 @@ fn tell(
     studio: &Studio,
     given_up: &AtomicBool,
 ) -> String {
-    let by_slot: HashMap<NaiveDateTime, Okta> = readings
+    let by_slot: HashMap<NaiveDateTime, Cover> = readings
         .iter()
-        .filter_map(|reading| Some((reading.slot, reading.cover.okta()?)))
+        .map(|reading| (reading.slot, reading.cover))
         .collect();
     let mut values = Vec::new();
     let mut scores = [Score::default(), Score::default()];
     let slots = range.slots(&station.minutes, station.zone);
     for slot in slots.take_while(|_| !given_up.load(Ordering::Relaxed)) {
         let read = by_slot.get(&slot.local()).copied();
-        values.push(read.map(|okta| f64::from(okta.eighths())));
-        if let Some(read) = read {
+        values.push(read);
+        if let Some(read) = read.and_then(Cover::okta) {
             let (truth, _) = studio.truth(slot);
             let phase = DayPhase::from_elevation(truth.solar_elevation);
             let night = usize::from(phase != DayPhase::Day);

@@ -1,8 +1,11 @@
 //! `celaje serve`: watches the cameras, fills the record, and shows it over HTTP.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Serve;
@@ -14,6 +17,7 @@ use crate::error::{Failure, Result};
 use crate::say;
 use crate::settings::{Layer, Settings};
 use crate::web::bystander::Bystander;
+use crate::web::origins::Origins;
 use crate::web::token::Token;
 use crate::web::{self, Running, WebOptions};
 
@@ -36,10 +40,24 @@ async fn show(args: Serve, config: Option<&Path>) -> Result<u8> {
     let settings = settle(args.layer(), config)?;
     let operator = Arc::new(Bystander::start(&settings.db)?);
     let mut signals = Signals::listen();
+    let mut reloads = Reloads::listen();
+    let flags = args.layer();
     let running = web::start(web_options(args, &settings)?, operator)?;
     tell_address(&running)?;
     notify::ready();
-    signals.next().await;
+    let mut beat = Beat::new();
+    loop {
+        tokio::select! {
+            _ = signals.next() => break,
+            () = beat.next() => notify::alive(),
+            () = reloads.next() => {
+                notify::reloading();
+                let renewed = read_settings(flags.clone(), config.map(Path::to_owned)).await;
+                tell_renewed(renewed.map(|settings| running.renew(&settings)));
+                notify::ready();
+            }
+        }
+    }
     notify::stopping();
     running.stop().await;
     Ok(0)
@@ -69,58 +87,134 @@ async fn watch(args: Serve, config: Option<&Path>) -> Result<u8> {
     ended.map(|()| 0)
 }
 
+/// When systemd is to be told that the program lives; never where it does not ask for it.
+struct Beat(Option<Interval>);
+
+impl Beat {
+    fn new() -> Self {
+        Self(notify::watchdog().map(|period| {
+            let mut beat = tokio::time::interval(period);
+            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            beat
+        }))
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some(beat) => drop(beat.tick().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// Works until it is to quit; then finishes what is in flight and ends everything.
 async fn keep_watch(
-    mut daemon: Daemon,
+    daemon: Daemon,
     running: Running,
     flags: Layer,
     config: Option<&Path>,
     reloads: &mut Reloads,
     quit: CancellationToken,
 ) -> Result<()> {
-    let watchdog = notify::watchdog();
+    let daemon = Rc::new(daemon);
+    let mut beat = Beat::new();
+    // A task of its own: opening a model takes seconds, in which systemd is to hear of life.
+    let mut reload = Renewal::default();
     let ended = loop {
-        let beat = async {
-            match watchdog {
-                Some(time) => tokio::time::sleep(time).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = quit.cancelled() => break Ok(()),
             () = daemon.fallen() => break Err(Failure::environment(say!(
                 "a station's worker ended after an error of this program; see the log",
                 "el trabajo de una estación terminó por un error de este programa; vea el registro"
             ))),
-            () = beat => {
+            () = beat.next() => {
                 if daemon.is_alive().await {
                     notify::alive();
                 } else {
-                    tracing::error!("a station's scheduler does not answer");
+                    tracing::error!("a station's worker or scheduler gives no sign of life");
                 }
             }
-            () = reloads.next() => {
-                notify::reloading();
-                reload(&mut daemon, &flags, config).await;
-                notify::ready();
-            }
+            () = reloads.next() => reload.wanted = true,
+            () = reload.done() => notify::ready(),
+        }
+        if reload.is_due() {
+            notify::reloading();
+            let config = config.map(Path::to_owned);
+            let renewal = renew(Rc::clone(&daemon), running.clone(), flags.clone(), config);
+            reload.begin(renewal);
         }
     };
     notify::stopping();
     daemon.board().stop();
-    tokio::join!(running.stop(), daemon.stop());
+    tokio::join!(running.stop(), daemon.end(), reload.done_if_any());
+    if let Ok(daemon) = Rc::try_unwrap(daemon) {
+        daemon.stop().await;
+    }
     ended
 }
 
+/// The settings are read anew, once at a time; who asks meanwhile has it done once more.
+#[derive(Default)]
+struct Renewal {
+    wanted: bool,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Renewal {
+    fn is_due(&mut self) -> bool {
+        self.task.is_none() && std::mem::take(&mut self.wanted)
+    }
+
+    fn begin(&mut self, work: impl Future<Output = ()> + 'static) {
+        self.task = Some(actix::spawn(work));
+    }
+
+    /// Until it is done; for ever where there is none.
+    async fn done(&mut self) {
+        let Some(task) = &mut self.task else {
+            return std::future::pending().await;
+        };
+        if task.await.is_err() {
+            tracing::error!("reading the settings anew failed");
+        }
+        self.task = None;
+    }
+
+    async fn done_if_any(&mut self) {
+        if self.task.is_some() {
+            self.done().await;
+        }
+    }
+}
+
 /// Reads the settings anew; what runs stays when they do not hold.
-async fn reload(daemon: &mut Daemon, flags: &Layer, config: Option<&Path>) {
-    let renewed = match settle(flags.clone(), config) {
-        Ok(settings) => daemon.reload(settings, |notice| output::note(notice)).await,
+async fn renew(daemon: Rc<Daemon>, running: Running, flags: Layer, config: Option<PathBuf>) {
+    let renewed = match read_settings(flags, config).await {
+        Ok(settings) => {
+            let shown = settings.clone();
+            let changed = daemon.reload(settings, |notice| output::note(notice)).await;
+            changed.map(|()| running.renew(&shown))
+        }
         Err(failure) => {
             daemon.keep_settings(&failure);
             Err(failure)
         }
     };
+    tell_renewed(renewed);
+}
+
+/// Reads the settings on a thread that may wait for the disk.
+async fn read_settings(flags: Layer, config: Option<PathBuf>) -> Result<Settings> {
+    let read = tokio::task::spawn_blocking(move || settle(flags, config.as_deref()));
+    read.await.unwrap_or_else(|_| {
+        Err(Failure::environment(say!(
+            "the settings could not be read after an error of this program; see the log",
+            "no se pudieron leer los ajustes por un error de este programa; vea el registro"
+        )))
+    })
+}
+
+fn tell_renewed(renewed: Result<()>) {
     match renewed {
         Ok(()) => output::note(say!("settings read anew", "ajustes leídos de nuevo")),
         Err(failure) => output::note(say!(
@@ -133,6 +227,7 @@ async fn reload(daemon: &mut Daemon, flags: &Layer, config: Option<&Path>) {
 fn web_options(args: Serve, settings: &Settings) -> Result<WebOptions> {
     Ok(WebOptions {
         hosts: args.host,
+        origins: Origins(args.allow_origin),
         token: token(args.token_file.as_deref())?,
         ..WebOptions::new(args.listen, settings)
     })

@@ -14,6 +14,7 @@ use crate::commands::version;
 use crate::daemon::jobs::Jobs;
 use crate::pipeline::flow::Flow;
 use crate::pipeline::slot::SlotRange;
+use crate::say;
 use crate::station::Station;
 use crate::store::Agreement;
 use crate::web::bystander::Bystander;
@@ -88,7 +89,9 @@ impl Board {
                     Ok(event) => {
                         let _ = sender.send(event);
                     }
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        let _ = sender.send(Event::Missed(missed));
+                    }
                     Err(broadcast::error::RecvError::Closed) => return,
                 }
             }
@@ -151,11 +154,19 @@ impl Board {
         bell
     }
 
-    /// The program works for this station no more.
+    /// The program works for this station no more: what was asked for it is ended.
     pub fn remove_station(&self, id: &str) {
+        let why = say!(
+            "the settings name the station '{id}' no more",
+            "los ajustes ya no nombran la estación '{id}'"
+        );
         let mut inner = self.inner();
         inner.stations.retain(|known| known.station.id != id);
         inner.trouble.remove(id);
+        inner.agreement.remove(id);
+        inner.jobs.leave(id, &why.to_string(), Utc::now());
+        drop(inner);
+        self.changed();
     }
 
     /// A station's actors are looked after here from now on.
@@ -225,6 +236,11 @@ impl Board {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
+    /// Whether nothing is taken up any more.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
     fn shadow_state(inner: &Inner) -> Option<ShadowState> {
         let (model, counts) = inner.shadow.as_ref()?;
         let (mut compared, mut exact, mut within_one, mut sum) = (0, 0, 0, 0.0);
@@ -251,7 +267,7 @@ impl Board {
 
 impl Operator for Board {
     fn start_backfill(&self, station: &str, range: SlotRange) -> Result<JobId, Refused> {
-        if self.stopping.load(Ordering::Relaxed) {
+        if self.is_stopping() {
             return Err(Refused::Stopping);
         }
         let mut inner = self.inner();
@@ -272,7 +288,15 @@ impl Operator for Board {
     }
 
     fn cancel(&self, job: JobId) -> Result<(), Refused> {
-        self.jobs(|jobs| jobs.cancel(job, Utc::now()))?;
+        let mut inner = self.inner();
+        inner.jobs.cancel(job, Utc::now())?;
+        let station = inner.jobs.find(job).map(|job| job.state.station.clone());
+        let mut stations = inner.stations.iter();
+        let of_it = stations.find(|known| Some(&known.station.id) == station.as_ref());
+        if let Some(known) = of_it {
+            known.bell.notify_one();
+        }
+        drop(inner);
         self.changed();
         Ok(())
     }

@@ -1,15 +1,14 @@
 //! Ranges that wait to be filled: a short queue, what a person asked for and what the program found
 //! missing. Pure but for the moments that it is told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::app::RunPolicy;
-use crate::pipeline::ledger::Ledger;
 use crate::pipeline::slot::SlotRange;
+use crate::store::RunKind;
 use crate::store::rows::slot_text;
-use crate::store::{RunCounts, RunKind};
 use crate::web::operator::{JobId, JobProgress, JobState, JobStatus, Refused};
 
 /// Backfills that may wait.
@@ -138,6 +137,23 @@ impl Jobs {
         }
     }
 
+    /// Ends the jobs of a station that is left, and says why; one that runs ends with its worker.
+    pub fn leave(&mut self, station: &str, why: &str, now: DateTime<Utc>) {
+        let of_it = |job: &&mut Job| job.state.station == station;
+        let mut waiting = Vec::new();
+        for job in self.all.iter_mut().filter(of_it) {
+            match job.state.status {
+                JobStatus::Queued => waiting.push(job.state.job),
+                JobStatus::Running => job.state.error = Some(why.to_owned()),
+                JobStatus::Finished | JobStatus::Cancelled | JobStatus::Failed => continue,
+            }
+            job.cancelled = true;
+        }
+        for id in waiting {
+            self.end(id, JobStatus::Cancelled, Some(why.to_owned()), now);
+        }
+    }
+
     /// The next job of a station, which runs from now on: what the program found missing goes first.
     pub fn begin(&mut self, station: &str, now: DateTime<Utc>) -> Option<Job> {
         let waits =
@@ -161,7 +177,10 @@ impl Jobs {
     pub fn end(&mut self, id: JobId, status: JobStatus, error: Option<String>, now: DateTime<Utc>) {
         if let Some(job) = self.find(id) {
             job.state.status = status;
-            job.state.error = error;
+            // One that was told why already is not told otherwise.
+            if error.is_some() || status != JobStatus::Cancelled {
+                job.state.error = error;
+            }
             job.state.finished_at = Some(now);
             job.state.progress.in_flight = 0;
             job.state.progress.eta_s = None;
@@ -181,74 +200,10 @@ impl Jobs {
     }
 }
 
-/// What a job has done in its parts so far.
-#[derive(Clone, Debug, Default)]
-pub struct Done {
-    /// As the table of runs has it, but for the total.
-    pub counts: RunCounts,
-    /// Misses by reason.
-    pub missed: BTreeMap<String, u64>,
-}
-
-impl Done {
-    /// Adds what a part did.
-    pub fn add(&mut self, ledger: &Ledger) {
-        self.counts.new += ledger.new_rows();
-        self.counts.duplicates += ledger.duplicates();
-        self.counts.missed += ledger.missed();
-        for (reason, n) in ledger.missed_by_reason() {
-            *self.missed.entry(reason.as_str().to_owned()).or_default() += n;
-        }
-    }
-
-    /// Slots that were dealt with.
-    pub const fn slots(&self) -> u64 {
-        self.counts.new + self.counts.duplicates + self.counts.missed
-    }
-}
-
-/// Parts in which a job is done, so that a slot that becomes due never waits long: each part is
-/// measured, and the next one made as long as takes some seconds.
-#[derive(Clone, Copy, Debug)]
-pub struct Parts {
-    slots: usize,
-}
-
-impl Default for Parts {
-    fn default() -> Self {
-        Self { slots: 12 }
-    }
-}
-
-impl Parts {
-    /// A part is to take so many seconds.
-    const SECONDS: f64 = 5.0;
-    /// Slots of a part at most: a week of ten-minute slots.
-    const MOST: usize = 1008;
-
-    /// Slots of the next part.
-    pub const fn slots(self) -> usize {
-        self.slots
-    }
-
-    /// A part took so many seconds. The next one is twice as long at most.
-    pub fn took(&mut self, seconds: f64) {
-        let wanted = self.slots as f64 * Self::SECONDS / seconds.max(0.001);
-        let most = self.slots.saturating_mul(2).min(Self::MOST);
-        self.slots = (wanted as usize).clamp(1, most);
-    }
-}
-
-/// The minute after the last one of a part.
-pub fn after(last: NaiveDateTime) -> NaiveDateTime {
-    last.checked_add_signed(TimeDelta::minutes(1))
-        .unwrap_or(last)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use chrono::NaiveDateTime;
 
     fn range(from: &str, to: &str) -> SlotRange {
         let time = |text| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").unwrap();
@@ -325,22 +280,32 @@ mod tests {
         );
     }
 
-    proptest! {
-        #[test]
-        fn parts_grow_slowly_and_shrink_at_once(times in proptest::collection::vec(0.0..500.0f64, 1..40)) {
-            let mut parts = Parts::default();
-            for seconds in times {
-                let before = parts.slots();
-                parts.took(seconds);
-                prop_assert!((1..=Parts::MOST).contains(&parts.slots()));
-                prop_assert!(parts.slots() <= 2 * before);
-                if seconds > Parts::SECONDS {
-                    prop_assert!(parts.slots() <= before);
-                    // What took so long takes no more than was meant, but for a single slot.
-                    let expected = parts.slots() as f64 * seconds / before as f64;
-                    prop_assert!(parts.slots() == 1 || expected <= Parts::SECONDS + 1e-6);
-                }
-            }
-        }
+    #[test]
+    fn jobs_of_a_station_that_is_left_end_with_a_reason() {
+        let (mut jobs, now) = (Jobs::default(), Utc::now());
+        let running = jobs.ask("a", hour(), now).unwrap();
+        jobs.begin("a", now).unwrap();
+        let waiting = jobs.ask("a", hour(), now).unwrap();
+        let other = jobs.ask("b", hour(), now).unwrap();
+        jobs.leave("a", "gone", now);
+        let told = |jobs: &mut Jobs, id| {
+            let job = jobs.find(id).unwrap();
+            (job.state.status, job.state.error.clone(), job.cancelled)
+        };
+        let gone = || Some("gone".to_owned());
+        assert_eq!(
+            told(&mut jobs, waiting),
+            (JobStatus::Cancelled, gone(), true)
+        );
+        assert_eq!(told(&mut jobs, running), (JobStatus::Running, gone(), true));
+        assert_eq!(told(&mut jobs, other), (JobStatus::Queued, None, false));
+        // Its worker ends it, and knows no reason.
+        jobs.end(running, JobStatus::Cancelled, None, now);
+        assert_eq!(
+            told(&mut jobs, running),
+            (JobStatus::Cancelled, gone(), true)
+        );
+        assert!(jobs.begin("a", now).is_none());
+        assert_eq!(jobs.begin("b", now).unwrap().state.job, other);
     }
 }

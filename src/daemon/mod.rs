@@ -2,7 +2,7 @@
 //!
 //! Each station has a [`worker`] with a pipeline of its own; all write through one connection. A
 //! worker asks its clockwork ([`pipeline::ticks`](crate::pipeline::ticks)) what is due, and has
-//! ranges that wait ([`jobs`]) filled in parts between the slots. The [`board`] is what they and the
+//! ranges that wait ([`jobs`]) filled in [`parts`] between the slots. The [`board`] is what they and the
 //! web share. The [`clock`] is the machine's, or one for trials; [`notify`] speaks to systemd.
 
 pub mod board;
@@ -10,25 +10,26 @@ pub mod clock;
 pub mod jobs;
 pub mod kit;
 pub mod notify;
+pub mod parts;
+pub mod pulse;
 pub mod unit;
 pub mod worker;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use actix::WeakRecipient;
+use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::scheduler::SignOfLife;
 use crate::commands::notices::{adopted_text, cut_off_text};
 use crate::commands::status::StatusFile;
 use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
 use crate::daemon::kit::{Kit, Kits};
-use crate::daemon::worker::{Common, Pulse, Worker};
+use crate::daemon::pulse::Pulse;
+use crate::daemon::worker::{Common, Worker};
 use crate::error::{Failure, Result};
 use crate::pipeline::flow::Flow;
 use crate::say;
@@ -38,13 +39,10 @@ use crate::store::{Database, SharedDatabase};
 use crate::text::Text;
 use crate::web::bystander::Bystander;
 
-/// How long an actor may take to give a sign of life.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// The running stations.
 pub struct Daemon {
     common: Common,
-    stations: BTreeMap<String, Running>,
+    stations: Mutex<BTreeMap<String, Running>>,
     db: std::path::PathBuf,
     /// Cancelled when a worker ends by itself.
     fallen: CancellationToken,
@@ -54,7 +52,7 @@ pub struct Daemon {
 struct Running {
     renewals: mpsc::Sender<Kit>,
     stop: CancellationToken,
-    pulse: Pulse,
+    pulse: Arc<Pulse>,
     ended: tokio::task::JoinHandle<()>,
 }
 
@@ -73,7 +71,7 @@ impl Daemon {
         let flow = Arc::new(Flow::default());
         let board = Board::new(Bystander::start(&db)?, Arc::clone(&flow));
         board.set_models(&kits.model, &kits.engine, kits.shadow);
-        let mut daemon = Self {
+        let daemon = Self {
             common: Common {
                 database,
                 flow,
@@ -82,12 +80,12 @@ impl Daemon {
                 status_file: Some(StatusFile::beside(&db)),
                 turns: Arc::new(Semaphore::new(1)),
             },
-            stations: BTreeMap::new(),
+            stations: Mutex::default(),
             db,
             fallen: CancellationToken::new(),
         };
         for kit in kits.all {
-            daemon.take_on(kit).await?;
+            daemon.take_on(kit, true).await?;
         }
         Ok(daemon)
     }
@@ -97,11 +95,17 @@ impl Daemon {
         Arc::clone(&self.common.board)
     }
 
-    async fn take_on(&mut self, kit: Kit) -> Result<()> {
+    fn stations(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
+        self.stations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to work for a station. One that cannot be begun with is an error when it is `needed`;
+    /// else it is tried again and again.
+    async fn take_on(&self, kit: Kit, needed: bool) -> Result<()> {
         let id = kit.station.id.clone();
         let (renewals, renewed) = mpsc::channel(1);
         let stop = CancellationToken::new();
-        let pulse: Pulse = Arc::new(Mutex::new(None));
+        let pulse = Arc::new(Pulse::default());
         let mut worker = Worker::new(
             self.common.clone(),
             kit,
@@ -109,7 +113,11 @@ impl Daemon {
             stop.clone(),
             Arc::clone(&pulse),
         );
-        worker.begin().await?;
+        match worker.begin().await {
+            Err(failure) if needed => return Err(failure),
+            Err(failure) => worker.troubled(&failure.to_string()),
+            Ok(()) => {}
+        }
         // Dropped by a panic too.
         let fall = self.fallen.clone().drop_guard();
         let ended = actix::spawn(async move {
@@ -117,7 +125,7 @@ impl Daemon {
             // It ended because it was told to.
             fall.disarm();
         });
-        self.stations.insert(
+        self.stations().insert(
             id,
             Running {
                 renewals,
@@ -130,18 +138,18 @@ impl Daemon {
     }
 
     /// Goes over to other settings; nothing changes when they do not hold. Slots are not lost: each
-    /// worker changes between two of them.
+    /// worker changes between two of them. One at a time.
     ///
     /// # Errors
     /// Why the old settings stay.
-    pub async fn reload(&mut self, settings: Settings, tell: impl Fn(&Text)) -> Result<()> {
+    pub async fn reload(&self, settings: Settings, tell: impl Fn(&Text)) -> Result<()> {
         let changed = self.try_reload(settings, tell).await;
         let why = changed.as_ref().err().map(ToString::to_string);
         self.common.board.set_trouble("settings", why);
         changed
     }
 
-    async fn try_reload(&mut self, settings: Settings, tell: impl Fn(&Text)) -> Result<()> {
+    async fn try_reload(&self, settings: Settings, tell: impl Fn(&Text)) -> Result<()> {
         check(&settings)?;
         let shown = settings.db.display();
         if settings.db != self.db {
@@ -151,37 +159,53 @@ impl Daemon {
             )));
         }
         let kits = Kits::make(settings, tell).await?;
-        for kit in &kits.all {
-            register(&self.common.database, &kit.station)?;
+        if self.common.board.is_stopping() {
+            return Err(Failure::environment(say!(
+                "the program is about to end",
+                "el programa está por terminar"
+            )));
         }
-        self.common
-            .board
-            .set_models(&kits.model, &kits.engine, kits.shadow);
-        let keep: Vec<String> = kits.all.iter().map(|kit| kit.station.id.clone()).collect();
-        for kit in kits.all {
-            let id = kit.station.id.clone();
-            match self.stations.get(&id) {
-                Some(running) => {
-                    self.common.board.add_station(&kit.station).notify_one();
-                    // Waits while an earlier one is not taken up yet.
-                    let _ = running.renewals.send(kit).await;
-                }
-                None => self.take_on(kit).await?,
-            }
-        }
-        let gone: Vec<String> = self
-            .stations
-            .keys()
-            .filter(|id| !keep.contains(id))
-            .cloned()
-            .collect();
-        for id in gone {
-            if let Some(running) = self.stations.remove(&id) {
-                running.end().await;
-            }
-            self.common.board.remove_station(&id);
-        }
+        let stations = kits.all.iter().map(|kit| Arc::clone(&kit.station));
+        register(&self.common.database, stations.collect()).await?;
+        self.go_over(kits).await;
         Ok(())
+    }
+
+    /// Has the stations work with these kits; those that are not among them are left.
+    async fn go_over(&self, kits: Kits) {
+        let board = &self.common.board;
+        board.set_models(&kits.model, &kits.engine, kits.shadow);
+        let keep: Vec<String> = kits.all.iter().map(|kit| kit.station.id.clone()).collect();
+        let gone: Vec<(String, Running)> = {
+            let mut stations = self.stations();
+            stations
+                .extract_if(.., |id, _| !keep.contains(id))
+                .collect()
+        };
+        for (id, running) in gone {
+            // Before its worker ends: nothing is queued for it any more.
+            board.remove_station(&id);
+            running.end().await;
+        }
+        for kit in kits.all {
+            if board.is_stopping() {
+                return;
+            }
+            let known = {
+                let stations = self.stations();
+                let running = stations.get(&kit.station.id);
+                running.map(|running| running.renewals.clone())
+            };
+            let Some(renewals) = known else {
+                // It is not needed, and so no error.
+                let _ = self.take_on(kit, false).await;
+                continue;
+            };
+            let bell = board.add_station(&kit.station);
+            // Waits while an earlier one is not taken up yet.
+            let _ = renewals.send(kit).await;
+            bell.notify_one();
+        }
     }
 
     /// Tells that the settings could not be read anew.
@@ -196,31 +220,34 @@ impl Daemon {
         self.fallen.cancelled().await;
     }
 
-    /// Whether every station's scheduler answers.
+    /// Whether every station's worker and scheduler give a sign of life.
     pub async fn is_alive(&self) -> bool {
-        for running in self.stations.values() {
-            let pulse = running.pulse();
-            // One that is being mended or exchanged has none: it looks after itself.
-            let Some(scheduler) = pulse.and_then(|pulse| pulse.upgrade()) else {
-                continue;
-            };
-            let asked = tokio::time::timeout(PATIENCE, scheduler.send(SignOfLife));
-            if !matches!(asked.await, Ok(Ok(()))) {
-                return false;
-            }
-        }
-        true
+        let pulses: Vec<_> = {
+            let stations = self.stations();
+            stations
+                .values()
+                .map(|running| Arc::clone(&running.pulse))
+                .collect()
+        };
+        let asked = pulses.iter().map(|pulse| pulse.is_there());
+        join_all(asked).await.into_iter().all(|there| there)
     }
 
-    /// Finishes what is in flight, writes how everything ended, and closes the record.
-    pub async fn stop(self) {
+    /// Takes nothing up any more, finishes what is in flight, and writes how everything ended.
+    pub async fn end(&self) {
         self.common.board.stop();
-        for running in self.stations.values() {
+        let stations = std::mem::take(&mut *self.stations());
+        for running in stations.values() {
             running.stop.cancel();
         }
-        for (_, running) in self.stations {
+        for running in stations.into_values() {
             running.end().await;
         }
+    }
+
+    /// Ends what has not ended yet, and closes the record.
+    pub async fn stop(self) {
+        self.end().await;
         if let Some(mut database) = self.common.database.into_inner()
             && let Err(error) = database.checkpoint()
         {
@@ -230,11 +257,6 @@ impl Daemon {
 }
 
 impl Running {
-    fn pulse(&self) -> Option<WeakRecipient<SignOfLife>> {
-        let pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
-        pulse.clone()
-    }
-
     async fn end(self) {
         self.stop.cancel();
         if self.ended.await.is_err() {
@@ -274,7 +296,19 @@ fn open(db: &Path, stations: &[Station], tell: impl Fn(&Text)) -> Result<SharedD
     Ok(opened.database.into())
 }
 
-fn register(database: &SharedDatabase, station: &Station) -> Result<()> {
-    database.seen_from(&station.id, |database| database.add_station(station))??;
-    Ok(())
+/// Has the record know the stations. On a thread that may wait: somebody may be writing.
+async fn register(database: &SharedDatabase, stations: Vec<Arc<Station>>) -> Result<()> {
+    let database = database.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        for station in stations {
+            database.seen_from(&station.id, |database| database.add_station(&station))??;
+        }
+        Ok::<_, Failure>(())
+    });
+    written.await.unwrap_or_else(|_| {
+        Err(Failure::environment(say!(
+            "the stations could not be written to the record after an error of this program; see the log",
+            "no se pudieron escribir las estaciones en el registro por un error de este programa; vea el registro"
+        )))
+    })
 }

@@ -8,6 +8,9 @@
 //! work) are *owed*: they are handed out as one range. So are the slots of an outage, once a
 //! picture comes again: they may have come all at once.
 //!
+//! What was missed for a passing reason may be had later: every so often ([`TickPolicy::again`]) the
+//! range that is caught up is handed out as a whole, to be looked through for what is still to be had.
+//!
 //! A clock that is set back finds slots that were taken up before their time: they become due once
 //! more. Slots are compared by their instants in UTC, so summer time and the end of a year are
 //! nothing special here.
@@ -30,6 +33,8 @@ pub struct TickPolicy {
     pub longest: TimeDelta,
     /// No slot that is older is owed.
     pub catch_up: TimeDelta,
+    /// From one look for what is missing to the next.
+    pub again: TimeDelta,
 }
 
 impl Default for TickPolicy {
@@ -39,6 +44,7 @@ impl Default for TickPolicy {
             pause: TimeDelta::seconds(15),
             longest: TimeDelta::minutes(2),
             catch_up: TimeDelta::days(7),
+            again: TimeDelta::hours(1),
         }
     }
 }
@@ -88,6 +94,8 @@ pub struct Clockwork {
     /// The first of the slots in a row without a picture.
     outage: Option<Slot>,
     owed: Option<(NaiveDateTime, NaiveDateTime)>,
+    /// When what is missing was last looked for.
+    looked: DateTime<Utc>,
 }
 
 impl Clockwork {
@@ -101,6 +109,7 @@ impl Clockwork {
             current: None,
             outage: None,
             owed: None,
+            looked: now,
         };
         // Just before the newest one.
         new.handled = match new.newest_due(now) {
@@ -177,6 +186,27 @@ impl Clockwork {
     pub fn take_owed(&mut self) -> Option<SlotRange> {
         let (from, to) = self.owed.take()?;
         SlotRange::new(from, to).ok()
+    }
+
+    /// What is caught up at `now`: the slots of the last days that come before the current one.
+    pub fn behind(&self, now: DateTime<Utc>) -> Option<SlotRange> {
+        let last = match self.current {
+            Some(late) => late.slot.utc() - TimeDelta::seconds(1),
+            None => self.handled,
+        };
+        let oldest = now - self.policy.catch_up;
+        SlotRange::new(self.zone.local(oldest), self.zone.local(last)).ok()
+    }
+
+    /// The same, when it is time to look for what is missing there once more.
+    pub fn take_again(&mut self, now: DateTime<Utc>) -> Option<SlotRange> {
+        // A clock that was set back does not put it off.
+        self.looked = self.looked.min(now);
+        if now - self.looked < self.policy.again {
+            return None;
+        }
+        self.looked = now;
+        self.behind(now)
     }
 
     /// The current slot and how often it was asked for, as long as its picture has not come.

@@ -122,6 +122,50 @@ fn after_an_outage_its_slots_are_owed() {
 }
 
 #[test]
+fn what_is_missing_is_looked_for_every_hour() {
+    let mut clock = clockwork("-03:00", at("2024-03-01T15:03:00Z"));
+    let ends = |range: SlotRange| [range.from(), range.to()].map(|t| t.to_string());
+    // At the start that is for whoever starts it; the current slot is left alone.
+    let behind = clock.behind(at("2024-03-01T15:03:00Z")).unwrap();
+    assert_eq!(ends(behind)[0], "2024-02-23 12:03:00");
+    let slots = behind.slots(&Minutes::default(), zone("-03:00"));
+    assert_eq!(slots.last().unwrap().to_string(), "2024-03-01T11:52");
+    answer(&mut clock, "2024-03-01T15:03:00Z", true);
+    assert_eq!(clock.take_again(at("2024-03-01T16:02:59Z")), None);
+    // The next slot is current, and late.
+    answer(&mut clock, "2024-03-01T16:03:00Z", false);
+    let again = clock.take_again(at("2024-03-01T16:03:00Z")).unwrap();
+    assert_eq!(ends(again)[0], "2024-02-23 13:03:00");
+    let slots = again.slots(&Minutes::default(), zone("-03:00"));
+    assert_eq!(slots.last().unwrap().to_string(), "2024-03-01T12:52");
+    assert_eq!(clock.take_again(at("2024-03-01T16:03:00Z")), None);
+    assert_eq!(clock.take_again(at("2024-03-01T17:02:59Z")), None);
+    // Once it has its picture, it is behind like any other.
+    answer(&mut clock, "2024-03-01T16:04:00Z", true);
+    let again = clock.take_again(at("2024-03-01T17:03:00Z")).unwrap();
+    let slots = again.slots(&Minutes::default(), zone("-03:00"));
+    assert_eq!(slots.last().unwrap().to_string(), "2024-03-01T13:02");
+}
+
+#[test]
+fn a_clock_that_is_set_back_puts_no_look_off() {
+    let mut clock = clockwork("-03:00", at("2024-03-09T15:03:00Z"));
+    assert_eq!(clock.take_again(at("2024-03-01T15:03:00Z")), None);
+    assert!(clock.take_again(at("2024-03-01T16:03:00Z")).is_some());
+}
+
+#[test]
+fn without_anything_to_catch_up_nothing_is_looked_for() {
+    let policy = TickPolicy {
+        catch_up: TimeDelta::zero(),
+        ..TickPolicy::default()
+    };
+    let begun = at("2024-03-01T15:03:00Z");
+    let mut clock = Clockwork::new(Minutes::default(), zone("-03:00"), policy, begun);
+    assert_eq!(clock.take_again(at("2024-03-02T15:03:00Z")), None);
+}
+
+#[test]
 fn a_clock_that_is_set_back_finds_its_slots_again() {
     let mut clock = clockwork("-03:00", at("2024-03-02T15:03:00Z"));
     answer(&mut clock, "2024-03-02T15:03:00Z", false);

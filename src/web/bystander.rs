@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::commands::version;
 use crate::pipeline::slot::SlotRange;
 use crate::store::error::StoreError;
-use crate::store::reader::{Reader, RunItem};
+use crate::store::reader::{ObservationItem, Reader, Reading, RunItem};
 use crate::store::rows::{parse_timestamp, timestamp};
 use crate::web::operator::{Event, JobId, Mode, Operator, ProgramState, Refused};
 
@@ -22,6 +22,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const MOST: usize = 500;
 /// Runs that are looked at again: others may have ended meanwhile.
 const RUNS: usize = 16;
+/// Readings, and for how many looks, that a second model may still judge.
+const AWAITED: (usize, u32) = (32, 120);
 /// Events that a receiver may be behind.
 const KEPT: usize = 1024;
 
@@ -48,6 +50,14 @@ struct Looker {
     tried: String,
     known: VecDeque<(String, String)>,
     runs: HashMap<i64, RunItem>,
+    awaited: VecDeque<Awaited>,
+}
+
+/// A reading that was told of before a second model had judged it.
+struct Awaited {
+    station: String,
+    item: ObservationItem,
+    looks: u32,
 }
 
 impl Bystander {
@@ -108,7 +118,7 @@ impl Seen {
         let result = match event {
             Event::Observation(..) => "new",
             Event::Miss(_, item) => item.reason.as_str(),
-            Event::Run(_) | Event::State => return,
+            Event::Judged(..) | Event::Run(_) | Event::State | Event::Missed(_) => return,
         };
         *self.pictures.entry(result.to_owned()).or_default() += 1;
     }
@@ -132,7 +142,42 @@ impl Looker {
                 .map(|(station, item)| (station, item.slot))
                 .collect(),
             runs: runs.into_iter().map(|run| (run.id, run)).collect(),
+            awaited: VecDeque::new(),
         })
+    }
+
+    /// Readings that a second model has judged since they were told of.
+    fn look_at_shadows(&mut self) -> Result<Vec<Event>, StoreError> {
+        let mut found = Vec::new();
+        for mut awaited in std::mem::take(&mut self.awaited) {
+            let shadow = self.reader.shadow(&awaited.station, &awaited.item.slot)?;
+            if shadow.is_some() {
+                let Awaited { station, item, .. } = awaited;
+                found.push(Event::Judged(station, Reading { item, shadow }));
+                continue;
+            }
+            awaited.looks += 1;
+            if awaited.looks < AWAITED.1 {
+                self.awaited.push_back(awaited);
+            }
+        }
+        Ok(found)
+    }
+
+    /// A new reading as it is told.
+    fn told(&mut self, station: String, item: ObservationItem) -> Result<Event, StoreError> {
+        let shadow = self.reader.shadow(&station, &item.slot)?;
+        if shadow.is_none() {
+            if self.awaited.len() == AWAITED.0 {
+                self.awaited.pop_front();
+            }
+            self.awaited.push_back(Awaited {
+                station: station.clone(),
+                item: item.clone(),
+                looks: 0,
+            });
+        }
+        Ok(Event::Observation(station, Reading { item, shadow }))
     }
 
     fn look(&mut self) -> Result<Vec<Event>, StoreError> {
@@ -140,12 +185,13 @@ impl Looker {
         if version == self.version {
             return Ok(Vec::new());
         }
-        let mut found = Vec::new();
+        let mut found = self.look_at_shadows()?;
         let rows = self.reader.written_after(self.rowid, MOST)?;
         let mut whole = rows.len() < MOST;
         for row in rows {
             self.rowid = self.rowid.max(row.rowid);
-            found.push(Event::Observation(row.station, row.item));
+            let told = self.told(row.station, row.item)?;
+            found.push(told);
         }
         // A moment has a resolution of a second: those of the last one are asked for again.
         let missed = self.reader.missed_since(&self.tried, MOST)?;

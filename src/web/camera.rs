@@ -1,9 +1,10 @@
 //! Pictures that somebody wants to see, fetched from the station's camera when they are asked for:
 //! by the pipeline's own client, so within its limits and from its host alone; a few at a time, and
-//! kept for a while.
+//! kept for a while. Each station has a lane of its own: a camera that hangs keeps nobody waiting but
+//! those who want its own pictures.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
@@ -24,9 +25,9 @@ use crate::simulate::cache::Cache;
 use crate::station::Station;
 use crate::web::problem::Problem;
 
-/// Requests to cameras at the same time.
+/// Requests to a camera at the same time.
 const AT_ONCE: usize = 4;
-/// Questions that may wait for one of them.
+/// Questions to a camera that may wait for one of them.
 const WAITING: usize = 32;
 /// Bytes of pictures that are kept.
 const KEPT: usize = 48 * 1024 * 1024;
@@ -58,60 +59,68 @@ impl Shot {
 }
 
 struct Question {
-    station: Arc<Station>,
     slot: Slot,
     layout: Option<Layout>,
     answer: oneshot::Sender<Result<Arc<Shot>, Problem>>,
 }
 
+/// The way to a station's camera. When it is dropped, what is fetched is still answered.
+struct Lane {
+    /// No other lane ever has it: what is kept is of this camera at this address.
+    number: u64,
+    station: Arc<Station>,
+    questions: mpsc::Sender<Question>,
+}
+
 /// The cameras of the stations that the settings name.
 pub struct Cameras {
-    questions: mpsc::Sender<Question>,
-    /// By the station's place in the settings, and the slot.
-    kept: Cache<(usize, Slot), Shot>,
-    missing: Mutex<HashMap<(usize, Slot), (Instant, Problem)>>,
-    stations: Vec<Arc<Station>>,
+    lanes: Mutex<Lanes>,
+    /// By the lane's number, and the slot.
+    kept: Cache<(u64, Slot), Shot>,
+    missing: Mutex<HashMap<(u64, Slot), (Instant, Problem)>>,
+}
+
+#[derive(Default)]
+struct Lanes {
+    all: Vec<Lane>,
+    last: u64,
+    limits: HttpLimits,
 }
 
 impl Cameras {
     /// Asks the cameras of `stations` from the thread that this is called on, within `limits`. To be
     /// called inside a tokio runtime.
-    pub fn start(stations: Vec<Arc<Station>>, limits: HttpLimits) -> Arc<Self> {
-        let (questions, mut asked) = mpsc::channel::<Question>(WAITING);
-        tokio::spawn(async move {
-            let turns = Arc::new(Semaphore::new(AT_ONCE));
-            // A client must not be shared between runtimes, so they all live here.
-            let mut clients: HashMap<String, (Source, HttpClient)> = HashMap::new();
-            while let Some(question) = asked.recv().await {
-                let id = question.station.id.clone();
-                if !clients.contains_key(&id) {
-                    match client(&question.station, &limits) {
-                        Some(client) => drop(clients.insert(id.clone(), client)),
-                        None => {
-                            let _ = question.answer.send(Err(Problem::internal()));
-                            continue;
-                        }
-                    }
-                }
-                let Some((source, client)) = clients.get(&id).cloned() else {
-                    continue;
-                };
-                let Ok(turn) = Arc::clone(&turns).acquire_owned().await else {
-                    return;
-                };
-                tokio::spawn(async move {
-                    let shot = fetch(&source, &client, &question).await;
-                    let _ = question.answer.send(shot);
-                    drop(turn);
-                });
-            }
-        });
-        Arc::new(Self {
-            questions,
+    pub fn start(stations: &[Arc<Station>], limits: HttpLimits) -> Arc<Self> {
+        let new = Arc::new(Self {
+            lanes: Mutex::default(),
             kept: Cache::new(KEPT),
             missing: Mutex::new(HashMap::new()),
-            stations,
-        })
+        });
+        new.renew(stations, limits);
+        new
+    }
+
+    /// From now on the cameras of these stations are asked, within these limits; on the thread that
+    /// this is called on. What is known of cameras that stay as they are is kept.
+    pub fn renew(&self, stations: &[Arc<Station>], limits: HttpLimits) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut lanes.all);
+        let mut before = match lanes.limits == limits {
+            true => before,
+            false => Vec::new(),
+        };
+        for station in stations {
+            let same = before.iter().position(|lane| lane.station == *station);
+            let lane = match same {
+                Some(place) => before.swap_remove(place),
+                None => {
+                    lanes.last += 1;
+                    Lane::open(lanes.last, station, &limits)
+                }
+            };
+            lanes.all.push(lane);
+        }
+        lanes.limits = limits;
     }
 
     /// The picture of a slot; `layout` is where it is looked for first.
@@ -124,11 +133,14 @@ impl Cameras {
         slot: Slot,
         layout: Option<Layout>,
     ) -> Result<Arc<Shot>, Problem> {
-        let place = self
-            .stations
-            .iter()
-            .position(|known| known.id == station.id);
-        let key = (place.unwrap_or(usize::MAX), slot);
+        let lane = {
+            let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            let lane = lanes.all.iter().find(|lane| lane.station.id == station.id);
+            lane.map(|lane| (lane.number, lane.questions.clone()))
+        };
+        // The settings have named it until just now.
+        let (number, questions) = lane.ok_or_else(|| gone(slot))?;
+        let key = (number, slot);
         if let Some(shot) = self.kept.get(key) {
             return Ok(shot);
         }
@@ -139,14 +151,11 @@ impl Cameras {
         }
         let (answer, answered) = oneshot::channel();
         let question = Question {
-            station: Arc::clone(station),
             slot,
             layout,
             answer,
         };
-        self.questions
-            .try_send(question)
-            .map_err(|_| Problem::busy())?;
+        questions.try_send(question).map_err(|_| Problem::busy())?;
         let shot = match tokio::time::timeout(PATIENCE, answered).await {
             Ok(Ok(shot)) => shot,
             Ok(Err(_)) => Err(Problem::internal()),
@@ -171,8 +180,51 @@ impl Cameras {
         shot
     }
 
-    fn missing(&self) -> std::sync::MutexGuard<'_, HashMap<(usize, Slot), (Instant, Problem)>> {
+    fn missing(&self) -> MutexGuard<'_, HashMap<(u64, Slot), (Instant, Problem)>> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lane {
+    fn open(number: u64, station: &Arc<Station>, limits: &HttpLimits) -> Self {
+        let (questions, asked) = mpsc::channel(WAITING);
+        let (station, limits) = (Arc::clone(station), limits.clone());
+        tokio::spawn(answer(Arc::clone(&station), limits, asked));
+        Self {
+            number,
+            station,
+            questions,
+        }
+    }
+}
+
+/// Answers what is asked of a station's camera, until nobody can ask any more.
+async fn answer(station: Arc<Station>, limits: HttpLimits, mut asked: mpsc::Receiver<Question>) {
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    // Made when it is first needed. A client must not be shared between runtimes: it stays here.
+    let mut made: Option<(Source, HttpClient)> = None;
+    while let Some(mut question) = asked.recv().await {
+        if made.is_none() {
+            made = client(&station, &limits);
+        }
+        let Some((source, client)) = made.clone() else {
+            let _ = question.answer.send(Err(Problem::internal()));
+            continue;
+        };
+        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else {
+            return;
+        };
+        let station = Arc::clone(&station);
+        tokio::spawn(async move {
+            let _turn = turn;
+            // Who asked may have gone; then the camera is left alone.
+            let shot = tokio::select! {
+                biased;
+                () = question.answer.closed() => return,
+                shot = fetch(&source, &client, &station, question.slot, question.layout) => shot,
+            };
+            let _ = question.answer.send(shot);
+        });
     }
 }
 
@@ -202,11 +254,12 @@ fn client(station: &Station, limits: &HttpLimits) -> Option<(Source, HttpClient)
 async fn fetch(
     source: &Source,
     client: &HttpClient,
-    question: &Question,
+    station: &Station,
+    slot: Slot,
+    layout: Option<Layout>,
 ) -> Result<Arc<Shot>, Problem> {
-    let (station, slot) = (&question.station, question.slot);
     let year = station.zone.local(Utc::now()).year();
-    let remembered = question.layout.map(|layout| (slot.year(), layout));
+    let remembered = layout.map(|layout| (slot.year(), layout));
     let book = Mutex::new(LayoutBook::new(station.layout, year, remembered));
     match look_for(source, client, &book, slot).await {
         Found::Picture(picture, _) if is_picture(&picture.bytes) => Ok(Arc::new(Shot {

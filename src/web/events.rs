@@ -2,10 +2,14 @@
 //!
 //! One task takes the program's events, numbers them and hands them on. Each listener has a place in
 //! a bounded ring: one that falls behind is told how many it missed, and nobody waits for it.
+//!
+//! A number is that of an event in one life of the program, and says which life ([`Hub::epoch`]). Who
+//! comes back with the number of another one has missed nobody knows how many.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::header;
@@ -17,7 +21,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::reader::{MissItem, ObservationItem, RunItem};
+use crate::store::reader::{MissItem, Reading, RunItem};
 use crate::web::WebState;
 use crate::web::operator::Event;
 use crate::web::problem::Problem;
@@ -40,9 +44,19 @@ struct Frame {
 /// Where listeners come to.
 pub struct Hub {
     sender: broadcast::Sender<Frame>,
-    recent: Mutex<VecDeque<Frame>>,
+    recent: Mutex<Recent>,
+    /// Another one in every life of the program.
+    epoch: u64,
     listeners: AtomicUsize,
     closed: CancellationToken,
+}
+
+/// The last events.
+#[derive(Default)]
+struct Recent {
+    frames: VecDeque<Frame>,
+    /// The number of the last one.
+    last: u64,
 }
 
 #[derive(Serialize)]
@@ -57,26 +71,21 @@ impl Hub {
     pub fn start(mut events: broadcast::Receiver<Event>) -> Arc<Self> {
         let hub = Arc::new(Self {
             sender: broadcast::channel(KEPT).0,
-            recent: Mutex::new(VecDeque::with_capacity(KEPT)),
+            recent: Mutex::default(),
+            epoch: RandomState::new().hash_one(std::process::id()),
             listeners: AtomicUsize::new(0),
             closed: CancellationToken::new(),
         });
         let taking = Arc::clone(&hub);
         tokio::spawn(async move {
-            let mut id = 0;
             loop {
                 let event = tokio::select! {
                     () = taking.closed.cancelled() => return,
                     event = events.recv() => event,
                 };
                 match event {
-                    Ok(event) => {
-                        id += 1;
-                        taking.pass_on(id, &event);
-                    }
-                    Err(RecvError::Lagged(missed)) => {
-                        tracing::debug!(missed, "events were not passed on");
-                    }
+                    Ok(event) => taking.pass_on(&event),
+                    Err(RecvError::Lagged(missed)) => taking.pass_on(&Event::Missed(missed)),
                     Err(RecvError::Closed) => return,
                 }
             }
@@ -84,29 +93,81 @@ impl Hub {
         hub
     }
 
-    fn pass_on(&self, id: u64, event: &Event) {
+    fn pass_on(&self, event: &Event) {
         let (kind, data) = match event {
-            Event::Observation(station, item) => {
-                ("observation", row::<ObservationItem>(station, item))
+            Event::Observation(station, item) | Event::Judged(station, item) => {
+                ("observation", row::<Reading>(station, item))
             }
             Event::Miss(station, item) => ("miss", row::<MissItem>(station, item)),
             Event::Run(run) => ("run", serde_json::to_string::<RunItem>(run)),
             Event::State => ("state", Ok("{}".to_owned())),
+            Event::Missed(missed) => ("state", Ok(missed_data(Some(*missed)))),
         };
         let Ok(data) = data else {
             return;
         };
+        let mut recent = self.recent();
+        recent.last += 1;
+        let id = recent.last;
+        let name = self.name(id);
         let frame = Frame {
             id,
-            text: Bytes::from(format!("id: {id}\nevent: {kind}\ndata: {data}\n\n")),
+            text: Bytes::from(format!("id: {name}\nevent: {kind}\ndata: {data}\n\n")),
         };
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if recent.len() == KEPT {
-            recent.pop_front();
+        if recent.frames.len() == KEPT {
+            recent.frames.pop_front();
         }
-        recent.push_back(frame.clone());
+        recent.frames.push_back(frame.clone());
         // Under the lock, so that nobody is told twice or not at all. No listener is no error.
         let _ = self.sender.send(frame);
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the numbers of this life of the program begin with.
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// An event's number as it is told.
+    fn name(&self, id: u64) -> String {
+        format!("{:x}-{id}", self.epoch)
+    }
+
+    /// The number of an event of this life.
+    fn number(&self, name: &str) -> Option<u64> {
+        let (epoch, id) = name.split_once('-')?;
+        let epoch = u64::from_str_radix(epoch, 16).ok()?;
+        (epoch == self.epoch).then(|| id.parse().ok())?
+    }
+
+    /// What is said to begin with to one who has heard the event of this name, if any, last.
+    fn greet(&self, recent: &Recent, seen: Option<&str>) -> VecDeque<Bytes> {
+        let missed = |n: Option<u64>, before: u64| {
+            let (name, data) = (self.name(before), missed_data(n));
+            Bytes::from(format!("id: {name}\nevent: state\ndata: {data}\n\n"))
+        };
+        // So that one who hears nothing before it goes is known by where it was.
+        let hello = format!("retry: 5000\nid: {}\n: celaje\n\n", self.name(recent.last));
+        let Some(seen) = seen else {
+            return VecDeque::from([Bytes::from(hello)]);
+        };
+        let mut first = VecDeque::from([Bytes::from_static(b"retry: 5000\n: celaje\n\n")]);
+        let known = self.number(seen).filter(|seen| *seen <= recent.last);
+        let Some(seen) = known else {
+            first.push_back(missed(None, recent.last));
+            return first;
+        };
+        if let Some(oldest) = recent.frames.front()
+            && seen + 1 < oldest.id
+        {
+            first.push_back(missed(Some(oldest.id - seen - 1), oldest.id - 1));
+        }
+        let newer = recent.frames.iter().filter(|frame| frame.id > seen);
+        first.extend(newer.map(|frame| frame.text.clone()));
+        first
     }
 
     /// Listeners now.
@@ -117,6 +178,14 @@ impl Hub {
     /// Ends every listener's answer.
     pub fn close(&self) {
         self.closed.cancel();
+    }
+}
+
+/// So many events are not told; none when nobody knows how many.
+fn missed_data(missed: Option<u64>) -> String {
+    match missed {
+        Some(missed) => format!("{{\"missed\":{missed}}}"),
+        None => "{\"missed\":null}".to_owned(),
     }
 }
 
@@ -159,24 +228,11 @@ pub async fn listen(
 ) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
     let seat = Seat::take(&state.hub)?;
-    let seen = request
-        .headers()
-        .get("last-event-id")
-        .and_then(|id| id.to_str().ok()?.trim().parse::<u64>().ok());
-    let mut first = VecDeque::from([Bytes::from_static(b"retry: 5000\n: celaje\n\n")]);
-    let receiver = {
-        let recent = state
-            .hub
-            .recent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // The number of another process says nothing here.
-        let known = seen.filter(|seen| recent.back().is_some_and(|last| *seen <= last.id));
-        if let Some(seen) = known {
-            let missed = recent.iter().filter(|frame| frame.id > seen);
-            first.extend(missed.map(|frame| frame.text.clone()));
-        }
-        state.hub.sender.subscribe()
+    let seen = request.headers().get("last-event-id");
+    let seen = seen.map(|id| id.to_str().unwrap_or_default().trim());
+    let (first, receiver) = {
+        let recent = state.hub.recent();
+        (state.hub.greet(&recent, seen), state.hub.sender.subscribe())
     };
     let listener = Listener {
         seat,
@@ -206,10 +262,77 @@ async fn next(listener: &mut Listener) -> Option<Bytes> {
         frame = listener.receiver.recv() => match frame {
             Ok(frame) => Some(frame.text),
             Err(RecvError::Lagged(missed)) => Some(Bytes::from(format!(
-                "event: state\ndata: {{\"missed\":{missed}}}\n\n"
+                "event: state\ndata: {}\n\n",
+                missed_data(Some(missed))
             ))),
             Err(RecvError::Closed) => None,
         },
         () = tokio::time::sleep(HEARTBEAT) => Some(Bytes::from_static(b": alive\n\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn greeting(hub: &Hub, seen: Option<&str>) -> Vec<String> {
+        let texts = hub.greet(&hub.recent(), seen);
+        texts
+            .iter()
+            .map(|text| String::from_utf8(text.to_vec()).unwrap())
+            .collect()
+    }
+
+    #[actix::test]
+    async fn who_comes_back_is_told_what_was_missed_or_that_nobody_knows() {
+        let (_sender, events) = broadcast::channel(4);
+        let hub = Hub::start(events);
+        let (name, last) = (|id: u64| hub.name(id), KEPT as u64 + 10);
+        assert!(greeting(&hub, None)[0].contains(&format!("id: {}\n", name(0))));
+        // Nothing was missed of nothing.
+        assert_eq!(greeting(&hub, Some(&name(0))).len(), 1);
+        for _ in 0..last {
+            hub.pass_on(&Event::State);
+        }
+        assert!(greeting(&hub, None)[0].contains(&format!("id: {}\n", name(last))));
+        assert_eq!(greeting(&hub, Some(&name(last))).len(), 1);
+        let one = greeting(&hub, Some(&name(last - 1)));
+        assert!(one[1].contains(&format!("id: {}\n", name(last))), "{one:?}");
+        // The oldest one that is kept is number 11.
+        let all = greeting(&hub, Some(&name(10)));
+        assert_eq!(all.len(), 1 + KEPT);
+        assert!(!all.iter().any(|text| text.contains("missed")));
+        let more = greeting(&hub, Some(&name(3)));
+        assert_eq!(more.len(), 2 + KEPT);
+        let told = format!("id: {}\nevent: state\ndata: {{\"missed\":7}}\n\n", name(10));
+        assert_eq!(more[1], told);
+        // Of another life of the program, or of the future.
+        let other = format!("{:x}-{}", hub.epoch() ^ 1, 5);
+        let future = name(last + 1);
+        for stranger in ["5", "", "x-y", "-", &other, &future] {
+            let told = greeting(&hub, Some(stranger));
+            assert_eq!(told.len(), 2, "{stranger}");
+            let resync = format!(
+                "id: {}\nevent: state\ndata: {{\"missed\":null}}\n\n",
+                name(last)
+            );
+            assert_eq!(told[1], resync, "{stranger}");
+        }
+    }
+
+    #[actix::test]
+    async fn what_is_lost_on_the_way_is_told_to_all() {
+        let (sender, events) = broadcast::channel(2);
+        for _ in 0..6 {
+            sender.send(Event::State).unwrap();
+        }
+        let hub = Hub::start(events);
+        let mut receiver = hub.sender.subscribe();
+        let first = receiver.recv().await.unwrap();
+        let text = String::from_utf8(first.text.to_vec()).unwrap();
+        assert!(
+            text.ends_with("event: state\ndata: {\"missed\":4}\n\n"),
+            "{text}"
+        );
     }
 }

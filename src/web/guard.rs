@@ -13,6 +13,8 @@ use actix_web::{Error, HttpResponse, web};
 use crate::say;
 use crate::text::Lang;
 use crate::web::WebState;
+use crate::web::legacy;
+use crate::web::origins::Origins;
 use crate::web::problem::{self, Problem, shortened};
 
 /// Bytes of an address (path and query) at most.
@@ -84,11 +86,24 @@ pub async fn guard(
         harden(&mut response);
         return Ok(request.into_response(response));
     }
+    let asked = request.headers().get(header::ORIGIN).cloned();
+    let is_open = legacy::is_at(request.path());
+    if is_open && state.origins.answers(request.method(), request.headers()) {
+        let mut permitted = HttpResponse::NoContent().finish();
+        harden(&mut permitted);
+        state.origins.open(asked.as_ref(), permitted.headers_mut());
+        Origins::permit(permitted.headers_mut());
+        return Ok(request.into_response(permitted));
+    }
     let mut response = next.call(request).await?.map_into_boxed_body();
     if let Some(told) = retold(&response, lang) {
         response = response.into_response(told);
     }
     harden(response.response_mut());
+    if is_open {
+        let headers = response.response_mut().headers_mut();
+        state.origins.open(asked.as_ref(), headers);
+    }
     Ok(response)
 }
 

@@ -1,6 +1,7 @@
 //! Draws what the model sees in a picture over it.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 use bytes::Bytes;
@@ -25,22 +26,31 @@ use crate::web::problem::Problem;
 const WAITING: usize = 8;
 /// Bytes of overlays that are kept.
 const KEPT: usize = 16 * 1024 * 1024;
+/// How long a model that could not be opened is left alone.
+const AGAIN: Duration = Duration::from_secs(60);
 
-/// A model, opened when it is first needed.
+/// A model, opened when it is first needed; one that cannot be is tried again after a minute.
 pub struct Judge {
     settings: Settings,
-    opened: OnceLock<Result<Opened, Text>>,
-    places: Semaphore,
+    opened: Mutex<Option<Tried>>,
+    again: Duration,
+    places: Arc<Semaphore>,
     /// One is drawn at a time: each needs a core, which the pipeline has its own use for.
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
     /// By the picture's SHA-256.
     kept: Cache<[u8; 32], Bytes>,
+}
+
+enum Tried {
+    Opened(Opened),
+    /// Not, and when that was.
+    Failed(Text, Instant),
 }
 
 struct Opened {
     manifest: Manifest,
     engine: Arc<dyn Engine>,
-    backend: Mutex<Option<Box<dyn Backend>>>,
+    backend: Option<Box<dyn Backend>>,
 }
 
 impl Judge {
@@ -48,9 +58,10 @@ impl Judge {
     pub fn new(settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             settings,
-            opened: OnceLock::new(),
-            places: Semaphore::new(WAITING),
-            turn: Semaphore::new(1),
+            opened: Mutex::new(None),
+            again: AGAIN,
+            places: Arc::new(Semaphore::new(WAITING)),
+            turn: Arc::new(Semaphore::new(1)),
             kept: Cache::new(KEPT),
         })
     }
@@ -64,14 +75,16 @@ impl Judge {
         if let Some(drawn) = self.kept.get(key) {
             return Ok(Bytes::clone(&drawn));
         }
-        let Ok(place) = self.places.try_acquire() else {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return Err(Problem::busy());
         };
-        let Ok(turn) = self.turn.acquire().await else {
+        let Ok(turn) = Arc::clone(&self.turn).acquire_owned().await else {
             return Err(Problem::busy());
         };
         let judge = Arc::clone(self);
         let drawn = tokio::task::spawn_blocking(move || {
+            // Who asked may go; what is drawn is drawn alone all the same.
+            let _place = (turn, place);
             let drawn = Bytes::from(judge.draw(&bytes, &region)?);
             judge
                 .kept
@@ -79,46 +92,61 @@ impl Judge {
             Ok(drawn)
         })
         .await;
-        drop(turn);
-        drop(place);
         drawn.unwrap_or_else(|error| {
             tracing::error!(%error, "an overlay could not be drawn");
             Err(Problem::internal())
         })
     }
 
-    fn open(&self) -> &Result<Opened, Text> {
-        self.opened.get_or_init(|| {
-            let opened = model_and_engine(&self.settings, |notice| {
-                tracing::info!(%notice, "the model of overlays");
-            });
-            match opened {
-                Ok((model, engine)) => Ok(Opened {
-                    manifest: model.manifest,
-                    engine,
-                    backend: Mutex::new(None),
-                }),
-                Err(failure) => Err(failure.text),
+    fn tried(&self) -> MutexGuard<'_, Option<Tried>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The opened model. Who calls has the turn: nobody waits for the lock.
+    fn with_model<T>(
+        &self,
+        work: impl FnOnce(&mut Opened) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let mut tried = self.tried();
+        let is_old = |failed: &Tried| match failed {
+            Tried::Opened(_) => false,
+            Tried::Failed(_, at) => at.elapsed() >= self.again,
+        };
+        if tried.as_ref().is_none_or(is_old) {
+            *tried = Some(self.open());
+        }
+        match tried.as_mut() {
+            Some(Tried::Opened(opened)) => work(opened),
+            Some(Tried::Failed(text, _)) => {
+                let after = u32::try_from(self.again.as_secs()).unwrap_or(u32::MAX);
+                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, text.clone()).after(after))
             }
-        })
+            None => Err(Problem::internal()),
+        }
+    }
+
+    fn open(&self) -> Tried {
+        let opened = model_and_engine(&self.settings, |notice| {
+            tracing::info!(%notice, "the model of overlays");
+        });
+        match opened {
+            Ok((model, engine)) => Tried::Opened(Opened {
+                manifest: model.manifest,
+                engine,
+                backend: None,
+            }),
+            Err(failure) => Tried::Failed(failure.text, Instant::now()),
+        }
     }
 
     fn draw(&self, bytes: &[u8], region: &Region) -> Result<Vec<u8>, Problem> {
-        let limits: &Limits = &self.settings.tuning.picture;
-        let opened = self
-            .open()
-            .as_ref()
-            .map_err(|text| Problem::new(StatusCode::SERVICE_UNAVAILABLE, text.clone()))?;
-        let picture = decode(bytes, limits).map_err(|error| broken(&error))?;
-        let frame = prepare_decoded(&picture, sha256(bytes), &opened.manifest, region)
-            .map_err(|error| broken(&error))?;
-        let classes = {
-            let mut kept = opened
-                .backend
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+        self.with_model(|opened| {
+            let limits: &Limits = &self.settings.tuning.picture;
+            let picture = decode(bytes, limits).map_err(|error| broken(&error))?;
+            let frame = prepare_decoded(&picture, sha256(bytes), &opened.manifest, region)
+                .map_err(|error| broken(&error))?;
             // Taken out, so that a session that fails is not used again.
-            let mut backend = match kept.take() {
+            let mut backend = match opened.backend.take() {
                 Some(backend) => backend,
                 None => opened.engine.open(1).map_err(|error| failed(&error))?,
             };
@@ -130,9 +158,8 @@ impl Judge {
                 &mut Vec::new(),
             )
             .map_err(|error| failed(&error))?;
-            *kept = Some(backend);
-            if_sky(reading).map_err(|error| failed(&error))?
-        };
+            opened.backend = Some(backend);
+            let classes = if_sky(reading).map_err(|error| failed(&error))?;
         let Some(classes) = classes.and_then(|reading| reading.classes) else {
             return Err(Problem::not_found(say!(
                 "there is no overlay: the model finds no sky in this picture, or draws no mask",
@@ -140,6 +167,7 @@ impl Judge {
             )));
         };
         overlay::png(&picture, &classes, &frame.geometry).map_err(|error| failed(&error))
+        })
     }
 }
 
@@ -156,4 +184,40 @@ fn broken(error: &dyn std::fmt::Display) -> Problem {
 fn failed(error: &dyn std::fmt::Display) -> Problem {
     tracing::error!(%error, "an overlay could not be drawn");
     Problem::internal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Layer;
+
+    fn judge(folder: &std::path::Path, again: Duration) -> Judge {
+        let config = folder.join("empty.toml");
+        std::fs::write(&config, "").unwrap();
+        let flags = Layer {
+            db: Some(folder.join("a.db")),
+            model: Some(folder.join("sky.onnx")),
+            engine: Some(crate::model::choose::EngineChoice::Rten),
+            ..Layer::default()
+        };
+        let settings = Settings::resolve(flags, Some(&config), |_| None).unwrap();
+        let judge = Arc::into_inner(Judge::new(settings)).unwrap();
+        Judge { again, ..judge }
+    }
+
+    #[test]
+    fn a_model_that_cannot_be_opened_is_tried_again_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let tries = |judge: &Judge| {
+            let _ = judge.with_model(|_| Ok(()));
+            match &*judge.tried() {
+                Some(Tried::Failed(_, at)) => *at,
+                _ => panic!("there is no such model"),
+            }
+        };
+        let patient = judge(folder.path(), AGAIN);
+        assert_eq!(tries(&patient), tries(&patient), "not yet");
+        let hurried = judge(folder.path(), Duration::ZERO);
+        assert_ne!(tries(&hurried), tries(&hurried));
+    }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::pipeline::slot::{Slot, SlotRange};
 use crate::station::Station;
-use crate::store::reader::LegacyRow;
+use crate::store::reader::{LegacyPlace, LegacyRow};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::camera::layout_of;
@@ -25,11 +25,31 @@ use crate::web::stream::{self, PART, Part};
 /// Slots after the last reading that `/imagen` looks for before it shows that one.
 const NEWER: usize = 2;
 
-/// Its paths.
+/// Its paths; with a `/` at the end they are those of its framework, which led back from there.
 pub fn configure(config: &mut web::ServiceConfig) {
     reads(config, &["/octas"], latest);
     reads(config, &["/historial"], history);
     reads(config, &["/imagen"], picture);
+    reads(config, &["/octas/", "/historial/", "/imagen/"], bare);
+}
+
+/// Whether a path is one of them.
+pub fn is_at(path: &str) -> bool {
+    let bare = path.strip_suffix('/').unwrap_or(path);
+    matches!(bare, "/octas" | "/historial" | "/imagen")
+}
+
+/// To the same path without the `/` at its end.
+async fn bare(request: HttpRequest) -> HttpResponse {
+    let mut place = request.path().trim_end_matches('/').to_owned();
+    if let Some(query) = request.uri().query() {
+        place.push('?');
+        place.push_str(query);
+    }
+    HttpResponse::TemporaryRedirect()
+        .insert_header((header::LOCATION, place))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
 }
 
 #[derive(Serialize)]
@@ -78,10 +98,11 @@ async fn history(
     if let Some(same) = tagged.unchanged(&request) {
         return Ok(same);
     }
-    let (first_from, first_before) = (from.clone(), before.clone());
-    let any = state
+    let begin = LegacyPlace::at(&from);
+    let (first, first_before) = (begin.clone(), before.clone());
+    let (any, _) = state
         .pool
-        .ask(move |reader| reader.legacy_rows(&first_from, &first_before, 0, 1))
+        .ask(move |reader| reader.legacy_rows(&first, &first_before, 1))
         .await?;
     if any.is_empty() {
         return Ok(error(
@@ -89,25 +110,20 @@ async fn history(
             "No hay registros en el rango indicado",
         ));
     }
-    stream::answer(&state.pool, tagged.ok(), 0, move |reader, skip: usize| {
-        let mut rows = if skip == 0 {
+    let first = begin.clone();
+    stream::answer(&state.pool, tagged.ok(), first, move |reader, place| {
+        let mut rows = if place == begin {
             Rows::<LegacyRow>::begin(Format::Json, "[")
         } else {
             Rows::<LegacyRow>::go_on(Format::Json)
         };
-        let read = reader.legacy_rows(&from, &before, skip, PART)?;
+        let (read, next) = reader.legacy_rows(&place, &before, PART)?;
         read.iter().for_each(|row| rows.push(row));
-        Ok(if read.len() == PART {
-            Part {
-                bytes: rows.into_bytes(),
-                next: Some(skip + PART),
-            }
-        } else {
-            Part {
-                bytes: rows.end("]"),
-                next: None,
-            }
-        })
+        let bytes = match next {
+            Some(_) => rows.into_bytes(),
+            None => rows.end("]"),
+        };
+        Ok(Part { bytes, next })
     })
     .await
 }
@@ -192,7 +208,7 @@ async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
     let none = || error(StatusCode::NOT_FOUND, "No hay ninguna imagen disponible");
     let stations = state.pool.ask(|reader| reader.stations()).await?;
     let home = stations.iter().find(|station| station.is_home);
-    let Some(station) = home.and_then(|home| state.station(&home.id)).cloned() else {
+    let Some(station) = home.and_then(|home| state.station(&home.id)) else {
         return Ok(none());
     };
     let id = station.id.clone();

@@ -22,6 +22,7 @@ pub mod legacy;
 pub mod metrics;
 pub mod openapi;
 pub mod operator;
+pub mod origins;
 mod parameters;
 pub mod pool;
 pub mod problem;
@@ -34,7 +35,7 @@ pub mod v1;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -51,6 +52,7 @@ use crate::web::events::Hub;
 use crate::web::guard::Hosts;
 use crate::web::judge::Judge;
 use crate::web::operator::Operator;
+use crate::web::origins::Origins;
 use crate::web::pool::Pool;
 use crate::web::problem::Problem;
 use crate::web::token::Token;
@@ -81,6 +83,8 @@ pub struct WebOptions {
     pub judge: Arc<Judge>,
     /// What those bear who may start and cancel backfills; none, and nobody may.
     pub token: Option<Token>,
+    /// Pages that may read what the replaced system's clients call.
+    pub origins: Origins,
 }
 
 impl WebOptions {
@@ -94,6 +98,7 @@ impl WebOptions {
             http: settings.tuning.http.clone(),
             judge: Judge::new(settings.clone()),
             token: None,
+            origins: Origins::default(),
         }
     }
 }
@@ -102,8 +107,8 @@ impl WebOptions {
 pub struct WebState {
     /// The record.
     pub pool: Arc<Pool>,
-    /// The stations that the settings name.
-    pub stations: Vec<Arc<Station>>,
+    /// What the settings say of stations and models.
+    settled: RwLock<Settled>,
     /// The running program.
     pub operator: Arc<dyn Operator>,
     /// What happens, for those who listen.
@@ -112,19 +117,35 @@ pub struct WebState {
     pub hosts: Hosts,
     /// Where pictures come from.
     pub cameras: Arc<Cameras>,
-    /// What draws overlays.
-    pub judge: Arc<Judge>,
     /// What those bear who may tell the program what to do.
     pub token: Option<Token>,
+    /// Pages that may read what the replaced system's clients call.
+    pub origins: Origins,
     /// Strips of the keograms that were looked at lately.
     pub strips: Arc<dashboard::keogram::Shelf>,
+    /// Turns at drawing charts.
+    pub easel: dashboard::easel::Easel,
 }
 
 impl WebState {
     /// The station of the settings with this id.
-    pub fn station(&self, id: &str) -> Option<&Arc<Station>> {
-        self.stations.iter().find(|station| station.id == id)
+    pub fn station(&self, id: &str) -> Option<Arc<Station>> {
+        let settled = self.settled.read().unwrap_or_else(PoisonError::into_inner);
+        let mut stations = settled.stations.iter();
+        stations.find(|station| station.id == id).cloned()
     }
+
+    /// What draws overlays.
+    pub fn judge(&self) -> Arc<Judge> {
+        let settled = self.settled.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&settled.judge)
+    }
+}
+
+/// What changes when the settings are read anew.
+struct Settled {
+    stations: Vec<Arc<Station>>,
+    judge: Arc<Judge>,
 }
 
 /// A server that runs until it is stopped; dropping this does not stop it.
@@ -134,13 +155,32 @@ pub struct Running {
     pub addr: SocketAddr,
     /// The server itself.
     pub handle: ServerHandle,
-    hub: Arc<Hub>,
+    state: web::Data<WebState>,
 }
 
 impl Running {
+    /// Goes over to other settings: their stations, with cameras and regions, and their model. The
+    /// address, the names, the token and the record stay. To be called where the server was
+    /// started.
+    pub fn renew(&self, settings: &Settings) {
+        let stations: Vec<_> = settings.stations.iter().cloned().map(Arc::new).collect();
+        let limits = settings.tuning.http.clone();
+        self.state.cameras.renew(&stations, limits);
+        let judge = Judge::new(settings.clone());
+        let mut settled = self
+            .state
+            .settled
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *settled = Settled { stations, judge };
+        drop(settled);
+        // What clients have is told of other settings.
+        self.state.pool.begin_era();
+    }
+
     /// Ends what would go on for ever, lets the requests in hand finish, then stops the server.
     pub async fn stop(&self) {
-        self.hub.close();
+        self.state.hub.close();
         self.handle.stop(true).await;
     }
 }
@@ -154,14 +194,18 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     let hub = Hub::start(operator.events());
     let state = web::Data::new(WebState {
         pool: Arc::new(Pool::open(&options.db)?),
-        cameras: Cameras::start(options.stations.clone(), options.http),
-        stations: options.stations,
+        cameras: Cameras::start(&options.stations, options.http),
+        settled: RwLock::new(Settled {
+            stations: options.stations,
+            judge: options.judge,
+        }),
         operator,
-        hub: Arc::clone(&hub),
+        hub,
         hosts: Hosts::new(wanted, &options.hosts),
-        judge: options.judge,
         token: options.token,
+        origins: options.origins,
         strips: Arc::default(),
+        easel: dashboard::easel::Easel::default(),
     });
     let cannot_listen = |e: std::io::Error| {
         Failure::environment(say!(
@@ -169,9 +213,10 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
             "el servidor no puede escuchar en {wanted} ({e}): elija otra dirección con --listen"
         ))
     };
+    let served = state.clone();
     let server = HttpServer::new(move || {
         App::new()
-            .app_data(state.clone())
+            .app_data(served.clone())
             .app_data(web::PayloadConfig::new(LONGEST_BODY))
             .wrap(from_fn(guard::guard))
             .wrap(Compress::default())
@@ -191,7 +236,11 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     let server = server.run();
     let handle = server.handle();
     tokio::spawn(server);
-    Ok(Running { addr, handle, hub })
+    Ok(Running {
+        addr,
+        handle,
+        state,
+    })
 }
 
 /// All that is served.

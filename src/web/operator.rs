@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 use crate::pipeline::flow::FlowReport;
 use crate::pipeline::slot::SlotRange;
 use crate::say;
-use crate::store::reader::{MissItem, ObservationItem, RunItem};
+use crate::store::reader::{MissItem, Reading, RunItem};
 use crate::text::Text;
 
 /// The number of a backfill that was asked for; counts from 1 in a process.
@@ -243,11 +243,15 @@ pub struct ActorState {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A reading was stored; the id of its station, and the row.
-    Observation(String, ObservationItem),
+    Observation(String, Reading),
+    /// A second model has judged a reading that was told of before; its station, and the row with that.
+    Judged(String, Reading),
     /// A slot was missed; the id of its station, and the row.
     Miss(String, MissItem),
     /// A run began, went on or ended.
     Run(RunItem),
     /// The state of the program changed.
     State,
+    /// So many events were lost on their way.
+    Missed(u64),
 }

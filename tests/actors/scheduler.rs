@@ -5,7 +5,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use celaje::actors::fetch::FetchItem;
-use celaje::actors::scheduler::{Drain, Fail, FetchAgain, RunEnd, Scheduler, StartRun};
+use celaje::actors::scheduler::{Drain, Fail, FetchAgain, Pause, RunEnd, Scheduler, StartRun};
 use celaje::actors::store::Commit;
 use celaje::error::Failure;
 use celaje::pipeline::credit::Fate;
@@ -224,6 +224,36 @@ async fn slots_believed_missing_too_soon_are_fetched_again() {
     }
     let end = ended.await.unwrap();
     assert_eq!((end.ledger.new_rows(), end.ledger.missed()), (3, 0));
+}
+
+#[actix::test]
+async fn a_paused_run_ends_early_and_another_one_may_follow() {
+    let mut scene = Scene::new(1, vec![]);
+    // Without a run there is nothing to pause, not even the next one.
+    scene.scheduler.do_send(Pause);
+    let paused = scene.run(5, 2);
+    let flying = scene.fetchers[0].several(2).await;
+    scene.scheduler.do_send(Pause);
+    scene.scheduler.do_send(Pause);
+    for (item, fate) in flying.into_iter().zip([Fate::New, Fate::Cancelled]) {
+        item.credit.settle(fate);
+    }
+    let end = paused.await.unwrap();
+    assert_eq!((end.ledger.total(), end.planned), (1, 5));
+    assert!(end.failure.is_none());
+    let next = scene.run(2, 2);
+    for item in scene.fetchers[0].several(2).await {
+        item.credit.settle(Fate::New);
+    }
+    assert_eq!(next.await.unwrap().ledger.new_rows(), 2);
+    // A drain is for good, even of a run that is paused already.
+    let last = scene.run(5, 1);
+    let item = scene.asked().await;
+    scene.scheduler.do_send(Pause);
+    scene.scheduler.do_send(Drain);
+    item.credit.settle(Fate::New);
+    assert_eq!(last.await.unwrap().ledger.total(), 1);
+    assert_eq!(scene.run(5, 1).await.unwrap().ledger.total(), 0);
 }
 
 #[actix::test]

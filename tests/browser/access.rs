@@ -2,27 +2,23 @@
 
 use std::io::Write as _;
 
+use crate::VIEWS;
 use crate::driver::Browser;
 use crate::scene::{Reading, Scene, reading, slot};
-use crate::{DRAWN, TURN, VIEWS};
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
 const LEFT: &str = "\u{e012}";
+const ESCAPE: &str = "\u{e00c}";
 
 #[tokio::test]
 async fn a_keyboard_reaches_a_slot_and_opens_its_picture() {
-    let _turn = TURN.lock().await;
-    let Some(browser) = Browser::start().await else {
+    let Some(browser) = Browser::start("en").await else {
         return;
     };
     let scene = Scene::new();
     scene.write_many(reading(0, 5), 300, 1);
-    browser.prefer("en", false).await;
-    browser
-        .open(&format!("{}/#/timeline?days=1", scene.url))
-        .await;
-    browser.until(DRAWN).await;
+    browser.visit(&scene.view("timeline?days=1")).await;
     for _ in 0..40 {
         browser.press(TAB).await;
         if browser
@@ -53,6 +49,103 @@ async fn a_keyboard_reaches_a_slot_and_opens_its_picture() {
     assert!(text.as_str().unwrap().contains("Cloud fraction"), "{text}");
 }
 
+/// What has the focus: where it is in the page, what it is called, and whether its outline shows.
+const FOCUSED: &str = "const e = document.activeElement; const style = getComputedStyle(e);\
+    const box = e.getBoundingClientRect();\
+    return {name: e.getAttribute('aria-label') || e.textContent.trim().slice(0, 40) || e.id || e.type || e.tagName,\
+        body: e === document.body, dialog: !!e.closest('dialog'), y: box.top + scrollY,\
+        at: [...document.querySelectorAll('*')].indexOf(e),\
+        seen: box.width > 0 && box.height > 0 && style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2}";
+
+#[tokio::test]
+async fn tab_walks_in_order_and_the_focus_is_always_seen() {
+    let Some(browser) = Browser::start("es").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 300, 1);
+    for view in VIEWS {
+        browser.visit(&scene.view(view)).await;
+        browser.run("document.activeElement.blur()").await;
+        let (mut last, mut names) = (-1, Vec::new());
+        loop {
+            browser.press(TAB).await;
+            let focused = browser.run(FOCUSED).await;
+            let at = focused["at"].as_i64().unwrap();
+            // After the last one the walk begins anew; a date is a stop for each of its parts.
+            if focused["body"] == true || at < last {
+                break;
+            }
+            if at == last {
+                continue;
+            }
+            last = at;
+            assert_eq!(focused["seen"], true, "{view}: {focused}");
+            names.push(focused["name"].to_string());
+            assert!(names.len() < 90, "{view}: {names:?}");
+        }
+        let controls = "return [...document.querySelectorAll('a[href], button:not(:disabled), select:not(:disabled), input:not(:disabled), summary, [tabindex=\"0\"]')].filter(e => e.getClientRects().length).length";
+        // A chart is one stop.
+        let controls = browser.run(controls).await.as_u64().unwrap() as usize;
+        assert!(
+            names.len() >= controls,
+            "{view}: {} of {controls}: {names:?}",
+            names.len()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_dialog_keeps_the_focus_and_gives_it_back() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 300, 1);
+    browser.visit(&scene.view("timeline?days=1")).await;
+    let name = "return document.activeElement.getAttribute('aria-label') || document.activeElement.textContent";
+    browser
+        .run("document.querySelector('.canvas g[tabindex=\"0\"]').focus()")
+        .await;
+    let before = browser.run(name).await;
+    browser.press(ENTER).await;
+    browser
+        .until("document.querySelector('dialog[open] .under')")
+        .await;
+    for _ in 0..8 {
+        browser.press(TAB).await;
+        let focused = browser.run(FOCUSED).await;
+        // The browser's own frame has its turn between the last and the first.
+        assert!(
+            focused["dialog"] == true || focused["body"] == true,
+            "{focused}"
+        );
+    }
+    // Who goes from slot to slot stays at the same button.
+    browser
+        .run("document.querySelector('dialog [data-step=back]').focus()")
+        .await;
+    let title = browser.text_of("#viewer-title").await;
+    for _ in 0..2 {
+        let before = browser.text_of("#viewer-title").await;
+        browser.press(ENTER).await;
+        browser
+            .until(&format!(
+                "document.getElementById('viewer-title').textContent !== '{before}'"
+            ))
+            .await;
+        browser
+            .until("(document.activeElement.dataset || {}).step === 'back'")
+            .await;
+    }
+    assert_ne!(browser.text_of("#viewer-title").await, title);
+    browser.press(ESCAPE).await;
+    browser
+        .until("!document.querySelector('dialog[open]')")
+        .await;
+    assert_eq!(browser.run(name).await, before);
+}
+
 #[tokio::test]
 async fn axe_finds_nothing_serious() {
     let Some(path) = std::env::var_os("CELAJE_TEST_AXE") else {
@@ -62,8 +155,7 @@ async fn axe_finds_nothing_serious() {
         );
         return;
     };
-    let _turn = TURN.lock().await;
-    let Some(browser) = Browser::start().await else {
+    let Some(browser) = Browser::start("es").await else {
         return;
     };
     let axe = std::fs::read_to_string(path).unwrap();
@@ -82,9 +174,7 @@ async fn axe_finds_nothing_serious() {
          .map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html + ' ' + n.failureSummary)])),\
          (e) => done(String(e)));"
     );
-    browser.prefer("es", false).await;
-    browser.open(&scene.url).await;
-    browser.until("document.querySelector('.state')").await;
+    browser.visit(&scene.url).await;
     check(browser.run_async(&script).await, "empty".to_owned());
     scene.write_many(
         Reading {
@@ -97,25 +187,15 @@ async fn axe_finds_nothing_serious() {
     for dark in [false, true] {
         browser.prefer("es", dark).await;
         for view in VIEWS {
-            browser.open("about:blank").await;
-            browser.open(&format!("{}/#/{view}", scene.url)).await;
-            browser
-                .until("document.querySelector('main h1') && !document.querySelector('.wait')")
-                .await;
-            if view != "operations" {
-                browser.until(DRAWN).await;
-            }
+            browser.visit(&scene.view(view)).await;
             check(
                 browser.run_async(&script).await,
                 format!("{view}, dark: {dark}"),
             );
         }
     }
-    browser.run("document.querySelector('nav a').click()").await;
-    browser
-        .until("document.querySelector('.canvas g[data-slot]')")
-        .await;
-    browser.run("document.querySelector('.canvas g[data-slot]').dispatchEvent(new MouseEvent('click', {bubbles: true}))").await;
+    browser.visit(&scene.view("now")).await;
+    browser.click(".canvas g[data-slot]").await;
     browser
         .until("document.querySelector('dialog[open] .under')")
         .await;

@@ -8,9 +8,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// How long anything that is waited for may take.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// One browser at a time: they would slow each other down until patience ends.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// What holds when a view is shown whole: nothing is on its way, and every chart is drawn.
+const WHOLE: &str = "document.querySelector('main[data-view] h1, main .state') \
+    && !document.querySelector('.wait, .canvas.old') \
+    && [...document.querySelectorAll('.canvas')].every(c => c.firstElementChild)";
 
 /// The browser and its driver, where this machine has them; says so where it has not.
 fn installed() -> Option<(PathBuf, PathBuf)> {
@@ -46,12 +55,15 @@ pub struct Browser {
     session: String,
     driver: Child,
     _profile: TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Browser {
-    /// Starts one; none where there is none.
-    pub async fn start() -> Option<Self> {
+    /// Starts one that asks for pages in `language`, in light surroundings, when it has its turn;
+    /// none where there is none.
+    pub async fn start(language: &str) -> Option<Self> {
         let (driver, browser) = installed()?;
+        let turn = TURN.lock().await;
         let mut driver = Command::new(driver)
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -110,8 +122,10 @@ impl Browser {
             session,
             driver,
             _profile: profile,
+            _turn: turn,
         };
         browser.size(1280, 900).await;
+        browser.prefer(language, false).await;
         Some(browser)
     }
 
@@ -130,7 +144,7 @@ impl Browser {
         answer["value"].clone()
     }
 
-    /// Goes to `url`; the page's languages are `languages`, as a person's browser asks for them.
+    /// Goes to `url`.
     pub async fn open(&self, url: &str) {
         self.post("/url", json!({"url": url})).await;
     }
@@ -182,6 +196,37 @@ impl Browser {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Loads `page` anew, and waits until it is shown whole.
+    pub async fn visit(&self, page: &str) {
+        self.open("about:blank").await;
+        self.open(page).await;
+        self.whole().await;
+    }
+
+    /// Waits until what is shown is shown whole.
+    pub async fn whole(&self) {
+        self.until(WHOLE).await;
+    }
+
+    /// A click on the first element that `selector` names, on a mark of a chart too.
+    pub async fn click(&self, selector: &str) {
+        let event = "new MouseEvent('click', {bubbles: true})";
+        let selector = selector.replace('\'', "\"");
+        self.run(&format!(
+            "document.querySelector('{selector}').dispatchEvent({event})"
+        ))
+        .await;
+    }
+
+    /// What the first element that `selector` names says; nothing where there is none.
+    pub async fn text_of(&self, selector: &str) -> String {
+        let found = format!("document.querySelector('{}')", selector.replace('\'', "\""));
+        let text = self
+            .run(&format!("return ({found} || {{}}).textContent"))
+            .await;
+        text.as_str().unwrap_or_default().to_owned()
     }
 
     /// The text of the page as a person sees it.

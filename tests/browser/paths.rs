@@ -123,6 +123,46 @@ async fn files_and_charts_are_fetched_once() {
 }
 
 #[tokio::test]
+async fn a_hundred_dashboards_get_their_charts_and_others_their_answers() {
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 1000, 7);
+    let client = client();
+    let ask = async |path: &str| {
+        let answer = client.get(format!("{}{path}", scene.url)).send();
+        let answer = answer.await.unwrap();
+        let status = answer.status();
+        (status, answer.bytes().await.unwrap())
+    };
+    let charts = futures_util::future::join_all(
+        ["timeline", "history"]
+            .iter()
+            .cycle()
+            .take(100)
+            .map(async |kind| ask(&format!("/charts/{kind}.svg?width=900&bare=1&lang=en")).await),
+    );
+    let others = futures_util::future::join_all(
+        (0..30).map(async |_| ask("/api/v1/stations/rio-grande/latest").await),
+    );
+    let (charts, others) = futures_util::future::join(charts, others).await;
+    for (status, body) in charts.iter().chain(&others) {
+        let told = String::from_utf8_lossy(body);
+        assert_eq!(*status, StatusCode::OK, "{told:.300}");
+    }
+    // The same question has the same answer, whoever drew it.
+    for kind in 0..2 {
+        let first = &charts[kind].1;
+        assert!(first.starts_with(b"<svg"));
+        assert!(
+            charts
+                .iter()
+                .skip(kind)
+                .step_by(2)
+                .all(|(_, body)| body == first)
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_keogram_fills_strip_by_strip() {
     let scene = Scene::new();
     scene.write_many(reading(0, 5), 6, 1);

@@ -1,6 +1,7 @@
 //! A record, a camera, the program that serves them.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use celaje::station::Station;
@@ -12,12 +13,59 @@ use crate::support::pictures;
 use crate::support::record::Record;
 use crate::support::server::{Reply, Server};
 
-/// The program with its record; ends when dropped.
+/// The program, which has said where it serves; ends when dropped.
+pub struct Program {
+    pub url: String,
+    child: Child,
+}
+
+impl Program {
+    /// `celaje` with `arguments` in `folder`, without what this process is told of it.
+    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_celaje"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CELAJE_") {
+                command.env_remove(name);
+            }
+        }
+        command.current_dir(folder).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let url = lines.find_map(|line| {
+            let line = line.unwrap();
+            let from = line.find("http://")?;
+            let url = line[from..].split(' ').next()?;
+            Some(url.trim_end_matches('/').to_owned())
+        });
+        let url = url.unwrap_or_else(|| panic!("{arguments:?} says no address"));
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { url, child }
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> &str {
+        self.url.rsplit(':').next().unwrap()
+    }
+
+    /// Ends it, as a failure would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The program with a record that others write; ends when dropped.
 pub struct Scene {
     pub url: String,
     folder: TempDir,
     _camera: Server,
-    program: Child,
+    program: Program,
 }
 
 /// A reading to be written.
@@ -40,47 +88,28 @@ impl Scene {
         let camera = Server::start(script);
         let db = folder.path().join("a.db");
         drop(Database::open(&db, &Station::rio_grande()).unwrap());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_celaje"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("CELAJE_") {
-                command.env_remove(name);
-            }
-        }
         let base = format!("http://{}/sky/", camera.address);
-        let mut program = command
-            .current_dir(folder.path())
-            .args([
-                "serve",
-                "--read-only",
-                "--listen",
-                "127.0.0.1:0",
-                "--engine",
-                "rten",
-            ])
-            .args(["--url-base", &base, "--db"])
-            .arg(&db)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(program.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let from = line
-            .find("http://")
-            .unwrap_or_else(|| panic!("no address in {line}"));
-        let url = line[from..]
-            .split(' ')
-            .next()
-            .unwrap()
-            .trim_end_matches('/')
-            .to_owned();
+        let serve = [
+            "serve",
+            "--read-only",
+            "--listen",
+            "127.0.0.1:0",
+            "--engine",
+            "rten",
+        ];
+        let of = ["--url-base", &base, "--db", "a.db"];
+        let program = Program::start(folder.path(), &[serve.as_slice(), &of].concat());
         Self {
-            url,
+            url: program.url.clone(),
             folder,
             _camera: camera,
             program,
         }
+    }
+
+    /// The address of a view.
+    pub fn view(&self, view: &str) -> String {
+        format!("{}/#/{view}", self.url)
     }
 
     fn record(&self) -> Record {
@@ -114,9 +143,10 @@ impl Scene {
              SELECT 'rio-grande', slot, utc,
                  substr(slot, 1, 5) || substr(slot, 6, 2) || substr(slot, 9, 2)
                      || substr(slot, 12, 2) || substr(slot, 15, 2) || '.jpg',
-                 'http://127.0.0.1/x.jpg', okta, okta / 8.0, 0.6 + (i % 40) / 100.0,
+                 'http://127.0.0.1/x.jpg', okta, iif(okta < 9, okta / 8.0, NULL),
+                 iif(okta < 9, 0.6 + (i % 40) / 100.0, NULL),
                  CASE okta WHEN 0 THEN 'SKC' WHEN 1 THEN 'FEW' WHEN 2 THEN 'FEW' WHEN 3 THEN 'SCT'
-                     WHEN 4 THEN 'SCT' WHEN 8 THEN 'OVC' ELSE 'BKN' END,
+                     WHEN 4 THEN 'SCT' WHEN 8 THEN 'OVC' WHEN 9 THEN 'OBSC' ELSE 'BKN' END,
                  'x', '{quality}', 'celaje-2 2', 'a', 20.0,
                  CASE WHEN substr(slot, 12, 2) < '05' OR substr(slot, 12, 2) > '21' THEN 'night'
                      ELSE 'day' END,
@@ -128,15 +158,13 @@ impl Scene {
 
     /// Ends the program, as a failure would.
     pub fn kill(&mut self) {
-        self.program.kill().unwrap();
-        self.program.wait().unwrap();
+        self.program.kill();
     }
-}
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
+    /// Writes what is no reading: `statements` of SQL.
+    pub fn execute(&self, statements: &str) {
+        let patience = "PRAGMA busy_timeout = 20000;";
+        self.record().execute(&format!("{patience}{statements}"));
     }
 }
 

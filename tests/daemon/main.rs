@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod busy;
 mod manager;
 mod reload;
 mod service;

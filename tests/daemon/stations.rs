@@ -3,19 +3,20 @@
 use super::*;
 
 fn two(home: &Home, a: &str, b: &str) {
-    let station = |id: &str, zone: &str, base: &str| {
+    settings(home, [("east", "-03:00", a), ("west", "-04:00", b)]);
+}
+
+fn settings(home: &Home, stations: [(&str, &str, &str); 2]) {
+    let station = |(id, zone, base): (&str, &str, &str)| {
         format!(
             "[[station]]\nid = '{id}'\nlatitude = -53.79\nlongitude = -67.7\n\
              time_zone = '{zone}'\nurl_base = '{base}'\nlayout = 'year'\n"
         )
     };
+    let stations = stations.map(station).concat();
     home.write(
         "celaje.toml",
-        &format!(
-            "model = 'red.onnx'\ncatch_up = '1h'\n{}{}",
-            station("east", "-03:00", a),
-            station("west", "-04:00", b)
-        ),
+        &format!("model = 'red.onnx'\ncatch_up = '1h'\n{stations}"),
     );
 }
 
@@ -102,6 +103,93 @@ fn two_stations_share_a_file() {
     assert_eq!(record.count("misses"), 0);
     // Each camera was asked for its own alone.
     assert!(!a.requests().iter().any(|path| path.contains("2024-0201")));
+}
+
+#[test]
+fn stations_come_and_go_with_the_settings() {
+    let home = Home::new();
+    home.write("token", "0123456789abcdef0123456789abcdef\n");
+    let cameras = [(); 3].map(|()| camera(|_, _| None));
+    let [a, b, c] = cameras.each_ref().map(Server::base);
+    two(&home, &a, &b);
+    let running = Running::start(
+        home.serve(&["--token-file", "token"])
+            .args(["--clock", NOON]),
+    );
+    let rows = |station: &str| {
+        let rows = format!("observations WHERE station = '{station}'");
+        home.record().count(&rows)
+    };
+    until("both work", || rows("east") > 0 && rows("west") > 0);
+    let bearer = "Authorization: Bearer 0123456789abcdef0123456789abcdef\r\n";
+    let backfill = |station: &str, range: &str| {
+        let path = format!("/api/v1/stations/{station}/backfills");
+        running.ask("POST", &path, bearer, range)
+    };
+    let year = r#"{"from": "2022-01-01", "to": "2022-12-31"}"#;
+    for _ in 0..2 {
+        let (status, told) = backfill("west", year);
+        assert_eq!(status, 202, "{told}");
+    }
+    let jobs = || {
+        let jobs = running.state()["jobs"].as_array().unwrap().clone();
+        jobs.into_iter()
+            .filter(|job| job["from"] == "2022-01-01T00:00")
+            .collect::<Vec<_>>()
+    };
+    until("one runs", || {
+        jobs().iter().any(|job| job["status"] == "running")
+    });
+    settings(&home, [("east", "-03:00", &a), ("north", "-05:00", &c)]);
+    running.signal("HUP");
+    until("the new one works", || rows("north") > 0);
+    // The web side knows of it, its camera too.
+    until("it is told", || {
+        let (_, told) = running.ask("GET", "/api/v1/stations", "", "");
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let minutes = |id: &str| {
+            let mut stations = told.as_array().unwrap().iter();
+            stations.find(|item| item["id"] == id).unwrap()["minutes"].clone()
+        };
+        minutes("north").is_array() && minutes("west").is_null() && minutes("east").is_array()
+    });
+    let slot = home
+        .record()
+        .texts("SELECT max(slot_local) FROM observations WHERE station = 'north'");
+    let path = format!("/api/v1/stations/north/slots/{}/picture", slot[0]);
+    assert_eq!(running.ask("HEAD", &path, "", "").0, 200);
+    let gone = format!("/api/v1/stations/west/slots/{}/picture", slot[0]);
+    assert_eq!(running.ask("GET", &gone, "", "").0, 404);
+    let stations = running.state()["stations"].clone();
+    let ids: Vec<_> = stations
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| &s["id"])
+        .collect();
+    assert_eq!(ids, ["east", "north"]);
+    // What was asked for the one that is gone has ended, and says why.
+    let ended = jobs();
+    assert_eq!(ended.len(), 2, "{ended:?}");
+    for job in ended {
+        assert_eq!(job["status"], "cancelled", "{job}");
+        assert!(job["error"].as_str().unwrap().contains("'west'"), "{job}");
+    }
+    let mut record = home.record();
+    assert_eq!(
+        record.count("runs WHERE station = 'west' AND status = 'running'"),
+        0
+    );
+    let day = r#"{"from": "2024-02-01", "to": "2024-02-01"}"#;
+    assert_eq!(backfill("west", day).0, 404);
+    assert_eq!(backfill("north", day).0, 202);
+    let filled = "observations WHERE station = 'north' AND slot_local LIKE '2024-02-01T%'";
+    until("it is filled", || home.record().count(filled) == 144);
+    let before = rows("west");
+    let east = rows("east");
+    until("the other goes on", || rows("east") > east + 1);
+    assert_eq!(rows("west"), before);
+    assert_eq!(running.end("TERM").0, 0);
 }
 
 #[test]

@@ -153,6 +153,38 @@ fn after_an_outage_what_came_late_is_filled() {
     assert_eq!(running.end("TERM").0, 0);
 }
 
+/// A server's trouble passes: what it cost is asked for again without a restart.
+#[test]
+fn what_was_missed_for_a_passing_reason_is_asked_for_again() {
+    let home = Home::new();
+    let well = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = std::sync::Arc::clone(&well);
+    let server = camera(move |asked, _| {
+        let ill = time(asked) == "2024-03-01T11:12";
+        (ill && !seen.load(std::sync::atomic::Ordering::SeqCst)).then(|| Reply::Status(403, vec![]))
+    });
+    // An hour takes ten seconds.
+    let clock = "2024-03-01T15:02:30Z@360";
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(
+        home.serve(&args)
+            .args(["--catch-up", "12h", "--clock", clock]),
+    );
+    let missed = "misses WHERE slot_local = '2024-03-01T11:12'";
+    until("it is a miss", || home.record().count(missed) == 1);
+    until("catching up ends", || {
+        let done = "runs WHERE kind = 'catch-up' AND status = 'finished'";
+        home.record().count(done) == 1
+    });
+    assert!(!stored(&home, "2024-03-01T11:12"));
+    well.store(true, std::sync::atomic::Ordering::SeqCst);
+    until("it is asked for again", || {
+        stored(&home, "2024-03-01T11:12")
+    });
+    assert_eq!(home.record().count(missed), 0);
+    assert_eq!(running.end("TERM").0, 0);
+}
+
 #[test]
 fn sigterm_drains_what_is_in_flight() {
     let home = Home::new();

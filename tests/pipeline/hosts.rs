@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use celaje::app::{Pass, RunPolicy};
 use celaje::camera::Source;
 use celaje::camera::health::HostHold;
 use celaje::camera::http::HttpClient;
 use celaje::station::LayoutChoice;
+use celaje::store::RunKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::camera;
@@ -142,6 +144,51 @@ async fn clients_leave_a_host_alone_together() {
     drain.cancel();
     assert_eq!(one.get(url).await.unwrap_err(), None);
     assert_eq!(times.lock().unwrap().len(), 2);
+}
+
+/// A pass that is paused leaves what hangs, and the next one does what is left.
+#[actix::test]
+async fn what_hangs_is_left_by_a_pause_and_asked_for_by_the_next_pass() {
+    let server = Server::start(camera(|asked, nth| {
+        (asked.index == 2 && nth == 0).then_some(Reply::Hang)
+    }));
+    let stage = Stage::new(&server)
+        .with_layout(LayoutChoice::Root)
+        .with_timeouts(300_000, 300_000);
+    let pipeline = stage.start();
+    let run = pipeline
+        .begin(RunKind::Backfill, first(6), 6)
+        .await
+        .unwrap();
+    let pass = Pass::of(first(6), run, RunPolicy::default());
+    let pause = pipeline.pauser();
+    // Nothing is under way yet.
+    pause();
+    let paused = {
+        let work = pipeline.pass(pass);
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                report = &mut work => break report.unwrap(),
+                () = tokio::time::sleep(Duration::from_millis(50)) => {
+                    if server.requests().len() >= 6 {
+                        pause();
+                    }
+                }
+            }
+        }
+    };
+    assert!(paused.end.failure.is_none());
+    assert_eq!((paused.pending(), paused.end.ledger.new_rows()), (1, 5));
+    assert_eq!(paused.end.ledger.missed(), 0);
+    let whole = pipeline.pass(pass).await.unwrap();
+    let ledger = &whole.end.ledger;
+    assert_eq!((ledger.new_rows(), ledger.duplicates()), (1, 5));
+    assert_eq!(whole.pending(), 0);
+    // It keeps the scheduler.
+    drop(pause);
+    assert!(pipeline.stop().await.is_some());
+    assert_eq!(server.requests().len(), 7);
 }
 
 /// A name that nobody resolves. It has a label longer than names may have, so that no resolver is

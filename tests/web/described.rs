@@ -58,6 +58,7 @@ async fn what_is_answered_has_the_members_that_are_described() {
         ("/api/v1/stations".to_owned(), "/0", "Station"),
         (format!("{base}/observations"), "/items/0", "Observation"),
         (format!("{base}/observations?by=hour"), "/items/0", "Bucket"),
+        (format!("{base}/latest"), "", "Latest"),
         (format!("{base}/misses"), "/items/0", "Miss"),
         (format!("{base}/runs"), "/items/0", "Run"),
         (format!("{base}/climatology"), "", "Climatology"),

@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use celaje::sky::cover::Cover;
+use celaje::store::ShadowReading;
+use celaje::store::reader::Reading;
 use celaje::web::bystander::Bystander;
 use celaje::web::events::LISTENERS;
 use celaje::web::operator::{Event, Operator};
@@ -49,18 +52,25 @@ async fn listeners_hear_what_happens_and_what_they_missed() {
             until(&mut reader, "content-type"),
             "content-type: text/event-stream"
         );
+        let hello = until(&mut reader, "id:");
+        assert!(hello.ends_with("-0"), "{hello}");
         until(&mut reader, ": celaje");
         reader
     });
     let mut reader = heard.await.unwrap();
     let send = |slot: &str| {
-        let event = Event::Observation("rio-grande".to_owned(), item(slot));
+        let reading = Reading {
+            item: item(slot),
+            shadow: None,
+        };
+        let event = Event::Observation("rio-grande".to_owned(), reading);
         site.operator.sender.send(event).unwrap();
     };
     send("2024-01-03T00:02");
     send("2024-01-03T00:12");
     tokio::task::spawn_blocking(move || {
-        assert_eq!(until(&mut reader, "id:"), "id: 1");
+        let first = until(&mut reader, "id:");
+        let epoch = first.strip_suffix("-1").unwrap();
         assert_eq!(until(&mut reader, "event:"), "event: observation");
         let data = until(&mut reader, "data: ");
         let data: serde_json::Value = serde_json::from_str(&data[6..]).unwrap();
@@ -69,13 +79,19 @@ async fn listeners_hear_what_happens_and_what_they_missed() {
             (&"rio-grande".into(), &"2024-01-03T00:02".into())
         );
         assert_eq!(data["quality"], serde_json::json!(["night", "frozen"]));
-        assert_eq!(until(&mut reader, "id:"), "id: 2");
+        assert_eq!(data.get("shadow"), Some(&serde_json::Value::Null));
+        let second = format!("{epoch}-2");
+        assert_eq!(until(&mut reader, "id:"), second);
         // Who comes back is told what there was meanwhile.
-        let mut back = listen(addr, "Last-Event-ID: 1\r\n");
-        assert_eq!(until(&mut back, "id:"), "id: 2");
-        // One from another process hears only what is new.
-        let mut stranger = listen(addr, "Last-Event-ID: 999\r\n");
-        until(&mut stranger, ": celaje");
+        let seen = first.strip_prefix("id: ").unwrap();
+        let mut back = listen(addr, &format!("Last-Event-ID: {seen}\r\n"));
+        assert_eq!(until(&mut back, "id:"), second);
+        assert_eq!(until(&mut back, "event:"), "event: observation");
+        // One from another life of the program has missed nobody knows how many.
+        let mut stranger = listen(addr, "Last-Event-ID: 1\r\n");
+        assert_eq!(until(&mut stranger, "id:"), second);
+        assert_eq!(until(&mut stranger, "event:"), "event: state");
+        assert_eq!(until(&mut stranger, "data:"), "data: {\"missed\":null}");
     })
     .await
     .unwrap();
@@ -164,14 +180,15 @@ async fn a_bystander_notices_what_others_write() {
     while seen.len() < 2 || missed.is_empty() || runs == 0 {
         let event = tokio::time::timeout(Duration::from_secs(20), events.recv());
         match event.await.unwrap().unwrap() {
-            Event::Observation(station, item) => {
+            Event::Observation(station, reading) => {
                 assert_eq!(station, "rio-grande");
-                seen.push(item.slot);
+                assert_eq!(reading.shadow, None);
+                seen.push(reading.item.slot);
             }
             Event::Miss(_, item) => missed.push(item.slot),
             // The first one ended when the record was opened again.
             Event::Run(run) => runs += usize::from(run.id == 2),
-            Event::State => {}
+            Event::Judged(..) | Event::State | Event::Missed(_) => {}
         }
     }
     assert_eq!(seen, ["2024-01-03T11:52", "2024-01-03T12:12"]);
@@ -179,4 +196,63 @@ async fn a_bystander_notices_what_others_write() {
     let pictures = bystander.state().pictures;
     assert_eq!((pictures["new"], pictures["not_found"]), (2, 1));
     assert!(bystander.cancel(celaje::web::operator::JobId(1)).is_err());
+}
+
+/// A second model judges after the first, and so after its reading was told of.
+#[actix::test]
+async fn a_reading_is_told_again_when_a_second_model_has_judged_it() {
+    let site = Site::new();
+    let bystander = Bystander::start(&site.db).unwrap();
+    let mut events = bystander.events();
+    let mut database = site.database();
+    let (from, to) = ("2024-01-03T00:00", "2024-01-03T00:05");
+    let base = "http://127.0.0.1:9/";
+    fill(&mut database, &site.station, from, to, base);
+    let mut judged = false;
+    let told = loop {
+        let event = tokio::time::timeout(Duration::from_secs(20), events.recv());
+        match event.await.unwrap().unwrap() {
+            Event::Observation(_, reading) => {
+                assert!(!judged && reading.shadow.is_none());
+                judged = true;
+                for (model, okta) in [("next 1", 3), ("next 2", 9)] {
+                    let cover = Cover::from_code(okta).unwrap();
+                    let seen = cover != Cover::Obscured;
+                    let shadow = ShadowReading {
+                        slot: slot(&site, "2024-01-03T00:02"),
+                        model: model.to_owned(),
+                        model_sha256: "1".repeat(64),
+                        cover,
+                        cloud_fraction: seen.then_some(0.4),
+                        confidence: seen.then_some(0.6),
+                    };
+                    database.keep_shadow(&shadow).unwrap();
+                }
+            }
+            Event::Judged(station, reading) => break (station, reading),
+            _ => {}
+        }
+    };
+    assert_eq!(
+        (told.0.as_str(), told.1.item.slot.as_str()),
+        ("rio-grande", "2024-01-03T00:02")
+    );
+    // It is a picture that was counted already.
+    assert_eq!(bystander.state().pictures["new"], 1);
+    let latest = site.get("/api/v1/stations/rio-grande/latest").await.json();
+    let shadow = serde_json::json!(
+        {"model": "next 2", "okta": 9, "cloud_fraction": null, "confidence": null}
+    );
+    assert_eq!(
+        (&latest["slot"], &latest["shadow"]),
+        (&"2024-01-03T00:02".into(), &shadow)
+    );
+    // The replaced system knows of no second model.
+    let octas = site.get("/octas").await.json();
+    assert_eq!(octas.as_object().unwrap().len(), 9);
+}
+
+fn slot(site: &Site, local: &str) -> celaje::pipeline::slot::Slot {
+    let local = crate::site::at(local);
+    celaje::pipeline::slot::Slot::at(local, site.station.zone).unwrap()
 }

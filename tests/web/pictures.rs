@@ -1,8 +1,15 @@
 //! Pictures of slots, fetched from the camera.
 
+use std::sync::Arc;
+
+use actix_web::ResponseError;
+use celaje::camera::http::HttpLimits;
+use celaje::pipeline::slot::Slot;
 use celaje::simulate::options::SimulateOptions;
 use celaje::simulate::server;
-use celaje::station::Station;
+use celaje::station::{LayoutChoice, Station};
+use celaje::web::camera::Cameras;
+use celaje::web::problem::Problem;
 
 use crate::site::Site;
 
@@ -97,4 +104,107 @@ async fn a_picture_that_is_gone_is_no_failure_of_the_server() {
         let (named, _) = site.get(&path(slot, "picture")).await.problem(400);
         assert_eq!(named.as_deref(), Some("slot"), "{slot}");
     }
+}
+
+/// A camera that never answers the first `silent` connections, and has no picture for the others.
+fn reluctant(silent: usize) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in listener.incoming().flatten() {
+            if held.len() < silent {
+                held.push(stream);
+                continue;
+            }
+            std::thread::spawn(move || {
+                use std::io::{BufRead, BufReader, Write};
+                let mut lines = BufReader::new(&stream).lines();
+                while lines
+                    .next()
+                    .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+                {}
+                let told =
+                    b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                let _ = (&stream).write_all(told);
+            });
+        }
+    });
+    format!("http://{address}/")
+}
+
+fn station(id: &str, base: &str) -> Arc<Station> {
+    Arc::new(Station {
+        id: id.to_owned(),
+        url_base: base.to_owned(),
+        layout: LayoutChoice::Root,
+        ..Station::rio_grande()
+    })
+}
+
+fn slot(n: i64) -> Slot {
+    let local = crate::site::at("2024-01-01T00:02") + chrono::TimeDelta::minutes(10 * n);
+    Slot::at(local, Station::rio_grande().zone).unwrap()
+}
+
+#[actix::test]
+async fn a_camera_that_hangs_keeps_only_its_own_pictures_waiting() {
+    let camera = server::start(SimulateOptions {
+        port: 0,
+        size: (64, 64),
+        ..SimulateOptions::for_station(&Station::rio_grande())
+    })
+    .unwrap();
+    // What it takes at a time, and no more.
+    let (hung, well) = (
+        station("hung", &reluctant(4)),
+        station("well", &camera.base_url),
+    );
+    let stations = [Arc::clone(&hung), Arc::clone(&well)];
+    let cameras = Cameras::start(&stations, HttpLimits::default());
+    let ask = |station: &Arc<Station>, n: i64| {
+        let (cameras, station) = (Arc::clone(&cameras), Arc::clone(station));
+        actix::spawn(async move { cameras.shot(&station, slot(n), None).await })
+    };
+    let waiting: Vec<_> = (0..30).map(|n| ask(&hung, n)).collect();
+    for n in 0..8 {
+        let shot = ask(&well, n).await.unwrap().unwrap();
+        assert_eq!(shot.media_type(), "image/jpeg");
+    }
+    assert!(waiting.iter().all(|task| !task.is_finished()));
+    // Who goes leaves the camera to the others.
+    waiting.iter().for_each(|task| task.abort());
+    let problem = ask(&hung, 40).await.unwrap().unwrap_err();
+    assert_eq!(problem.status_code().as_u16(), 404);
+    camera.stop().await;
+}
+
+#[actix::test]
+async fn other_settings_have_other_cameras_asked() {
+    let camera = server::start(SimulateOptions {
+        port: 0,
+        size: (64, 64),
+        ..SimulateOptions::for_station(&Station::rio_grande())
+    })
+    .unwrap();
+    let (moved, stays) = (
+        station("moved", &reluctant(0)),
+        station("stays", &camera.base_url),
+    );
+    let limits = HttpLimits::default();
+    let cameras = Cameras::start(&[Arc::clone(&moved), Arc::clone(&stays)], limits.clone());
+    let status = |problem: Problem| problem.status_code().as_u16();
+    let shot = cameras.shot(&moved, slot(1), None).await;
+    assert_eq!(status(shot.unwrap_err()), 404);
+    assert!(cameras.shot(&stays, slot(1), None).await.is_ok());
+    let now = station("moved", &camera.base_url);
+    cameras.renew(&[Arc::clone(&now), Arc::clone(&stays)], limits.clone());
+    // What was missing at the old address is looked for at the new one; what is known is kept.
+    assert!(cameras.shot(&now, slot(1), None).await.is_ok());
+    assert!(cameras.shot(&stays, slot(1), None).await.is_ok());
+    assert_eq!(camera.pictures(), 2);
+    cameras.renew(&[now], limits);
+    let shot = cameras.shot(&stays, slot(1), None).await;
+    assert_eq!(status(shot.unwrap_err()), 404);
+    camera.stop().await;
 }

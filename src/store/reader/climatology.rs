@@ -45,6 +45,8 @@ pub struct HourOfMonth {
     pub n: u64,
     /// Their mean.
     pub mean_okta: Option<f64>,
+    /// Pictures in which the sky cannot be seen.
+    pub obscured: u64,
 }
 
 /// One month of the year, over all years.
@@ -84,6 +86,7 @@ pub struct Climatology {
 struct Cell {
     n: u64,
     sum: u64,
+    obscured: u64,
 }
 
 impl Cell {
@@ -101,7 +104,6 @@ struct Night {
 /// What is kept while the rows go by.
 struct Tally {
     hours: [[Cell; 24]; 12],
-    obscured: [u64; 12],
     oktas: [[u64; 9]; 12],
     nights: BTreeMap<NaiveDate, Night>,
     years: BTreeSet<i32>,
@@ -125,7 +127,6 @@ impl Tally {
     fn new() -> Self {
         Self {
             hours: [[Cell::default(); 24]; 12],
-            obscured: [0; 12],
             oktas: [[0; 9]; 12],
             nights: BTreeMap::new(),
             years: BTreeSet::new(),
@@ -138,7 +139,7 @@ impl Tally {
         self.years.insert(slot.year());
         self.minutes.insert(slot.minute());
         let Some(okta) = usize::try_from(okta).ok().filter(|okta| *okta < 9) else {
-            self.obscured[month] += 1;
+            self.hours[month][hour].obscured += 1;
             return;
         };
         let cell = &mut self.hours[month][hour];
@@ -181,6 +182,7 @@ impl Tally {
                     hour: hour as u32,
                     n: cell.n,
                     mean_okta: cell.mean(),
+                    obscured: cell.obscured,
                 })
         });
         let months = (0..12).map(|month| {
@@ -189,6 +191,7 @@ impl Tally {
                 .fold(Cell::default(), |sum, cell| Cell {
                     n: sum.n + cell.n,
                     sum: sum.sum + cell.sum,
+                    obscured: sum.obscured + cell.obscured,
                 });
             let mut categories: BTreeMap<&'static str, u64> =
                 CATEGORIES.iter().map(|name| (*name, 0)).collect();
@@ -200,7 +203,7 @@ impl Tally {
                 month: number(month),
                 n: all.n,
                 mean_okta: all.mean(),
-                obscured: self.obscured[month],
+                obscured: all.obscured,
                 nights,
                 clear_nights,
                 clear_share: (nights > 0).then(|| rounded(clear_nights as f64 / nights as f64)),

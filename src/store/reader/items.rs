@@ -14,7 +14,7 @@ use crate::sky::sun::DayPhase;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::rows::slot_text;
-use crate::store::schema::{misses, observations, shadow_observations};
+use crate::store::schema::{misses, observations};
 
 /// A condition on the quality of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,22 +68,6 @@ pub struct ObservationItem {
     pub day_phase: Option<String>,
     /// Where the picture was.
     pub url: Option<String>,
-}
-
-/// What a second model made of a slot's picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Queryable)]
-pub struct ShadowItem {
-    /// Station local time.
-    #[serde(skip)]
-    pub slot: String,
-    /// Name and version.
-    pub model: String,
-    /// 0 to 8, or 9 where the sky cannot be seen.
-    pub okta: i32,
-    /// 0 to 1.
-    pub cloud_fraction: Option<f64>,
-    /// 0 to 1.
-    pub confidence: Option<f64>,
 }
 
 fn as_list<S: Serializer>(quality: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
@@ -200,32 +184,6 @@ impl Reader {
                 .limit(most)
                 .load_iter::<ObservationItem, DefaultLoadingMode>(connection)?
                 .try_for_each(|row| row.map(&mut take))
-        })
-    }
-
-    /// What second models made of the slots from `from` to `to` (as they are stored), ascending.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn shadows(
-        &mut self,
-        station: &str,
-        from: &str,
-        to: &str,
-    ) -> Result<Vec<ShadowItem>, StoreError> {
-        self.ask(|connection| {
-            shadow_observations::table
-                .select((
-                    shadow_observations::slot_local,
-                    shadow_observations::model,
-                    shadow_observations::okta,
-                    shadow_observations::cloud_fraction,
-                    shadow_observations::confidence,
-                ))
-                .filter(shadow_observations::station.eq(station))
-                .filter(shadow_observations::slot_local.between(from, to))
-                .order(shadow_observations::slot_local.asc())
-                .load(connection)
         })
     }
 

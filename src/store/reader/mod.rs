@@ -10,6 +10,7 @@ mod legacy;
 mod listings;
 mod operations;
 mod runs;
+mod shadows;
 
 use std::path::{Path, PathBuf};
 
@@ -22,11 +23,12 @@ use crate::store::error::{Fault, StoreError};
 
 pub use aggregate::{Bucket, Width};
 pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
-pub use items::{MissItem, NewObservation, ObservationItem, ShadowItem, Wanted, WantedQuality};
-pub use legacy::LegacyRow;
+pub use items::{MissItem, NewObservation, ObservationItem, Wanted, WantedQuality};
+pub use legacy::{LegacyPlace, LegacyRow};
 pub use listings::StationItem;
 pub use operations::ModelCount;
 pub use runs::{ReasonCount, RunItem};
+pub use shadows::{Reading, ShadowItem};
 
 /// A connection that reads.
 pub struct Reader {

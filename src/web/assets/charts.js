@@ -1,6 +1,6 @@
 // A chart is an SVG that the program draws; here it is put into the page, so that its marks can be
 // pointed at, focused and opened.
-import { h, s, waiting } from "./dom.js";
+import { h, s, shown, waiting } from "./dom.js";
 import { query, text } from "./api.js";
 import { lang, t } from "./words.js";
 
@@ -121,6 +121,7 @@ function show(state, source) {
     : null;
   state.canvas.classList.remove("old");
   state.canvas.replaceChildren(svg);
+  shown("chart");
   const again = focused && marks.find((mark) => mark.getAttribute("aria-label") === focused);
   if (again) move(state, marks.indexOf(again));
   if (state.figure.querySelector("details").open) fillList(state);
@@ -215,6 +216,7 @@ export function legend(timeline) {
         name === "hatch"
           ? s("path", { class: "hatched", d: "M0 6L6 0M0 14L14 0M8 14L22 0M16 14L24 6" })
           : s("rect", { class: name, width: 24, height: 14 }),
+        name === "veil" ? s("path", { class: "crosses", d: "M3 4L9 10M9 4L3 10M14 4L20 10M20 4L14 10" }) : null,
       ),
       h("span", { text: label }),
     );
@@ -227,6 +229,7 @@ export function legend(timeline) {
     { class: "legend" },
     h("span", { class: "ramp" }, h("span", { text: "0" }), ramp, h("span", { text: `8 ${t("legend.oktas")}` })),
     swatch("hatch", t("legend.gap")),
+    swatch("veil", t("now.hidden")),
     ...(timeline
       ? [
           swatch("miss", t("legend.miss")),

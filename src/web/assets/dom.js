@@ -54,6 +54,12 @@ export function meter(share, label) {
   );
 }
 
+/** Notes, for those who measure, when the first of its kind was shown: `celaje-reading`, `celaje-chart` … */
+export function shown(kind) {
+  const name = `celaje-${kind}`;
+  if (!performance.getEntriesByName(name).length) performance.mark(name);
+}
+
 /** What stands where something is on its way. */
 export function waiting(text) {
   return h("p", { class: "wait", role: "status", text });

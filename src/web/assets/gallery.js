@@ -5,6 +5,7 @@ import { chart } from "./charts.js";
 import { inWords, line, openSlot, shot } from "./viewer.js";
 import { t } from "./words.js";
 import { addDays, isDay, longDay, timeOf } from "./time.js";
+import { touches } from "./live.js";
 
 /** One of `items` for each hour: the first one of it. */
 function byHour(items) {
@@ -119,5 +120,9 @@ export async function gallery(main, { station, signal, params, go, onReading, la
       );
     });
   await tryToFill();
-  onReading(() => day >= lastDay && (tryToFill(), keogram.reload()));
+  onReading((change) => {
+    if (!touches(change, day, day)) return;
+    tryToFill();
+    keogram.reload();
+  });
 }

@@ -4,6 +4,7 @@ import { of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { number, t } from "./words.js";
 import { addDays, addMonths, isDay, moment, shortDay } from "./time.js";
+import { touches } from "./live.js";
 
 const SPANS = ["day", "week", "month", "year", "range"];
 
@@ -95,5 +96,5 @@ export async function history(main, { station, signal, params, go, onReading, la
       h("section", { class: "card" }, part("nights", { values: whole, note: t("chart.nightsNote"), csv: null })),
     ),
   );
-  onReading(() => to >= lastDay && first.forEach((figure) => figure.reload()));
+  onReading((change) => touches(change, from, to) && first.forEach((figure) => figure.reload()));
 }

@@ -8,11 +8,12 @@ import { timeline } from "./timeline.js";
 import { history } from "./history.js";
 import { gallery } from "./gallery.js";
 import { operations } from "./operations.js";
+import { listen } from "./live.js";
 
 const VIEWS = { now, timeline, history, gallery, operations };
 const root = document.documentElement;
 const main = document.getElementById("main");
-const state = { stations: [], station: null, view: "", leave: null, reading: () => {}, change: () => {} };
+const state = { stations: [], station: null, view: "", leave: null, reading: () => {}, miss: () => {}, change: () => {} };
 
 function keep(key, value) {
   try {
@@ -78,9 +79,11 @@ async function show() {
   const leave = new AbortController();
   state.leave = leave;
   state.reading = () => {};
+  state.miss = () => {};
   state.change = () => {};
   const { view, params } = address();
   const moved = state.view && state.view !== view;
+  delete main.dataset.view;
   state.view = view;
   document.title = `${t(`nav.${view}`)} · Celaje${state.station ? ` · ${state.station.name}` : ""}`;
   for (const link of document.querySelectorAll("#nav a")) {
@@ -105,13 +108,19 @@ async function show() {
       go,
       lastDay,
       lastRead,
+      // With {from, to}, slots that got a reading; with null, when anything may have changed.
       onReading: (act) => {
         state.reading = act;
+      },
+      // With a slot that was missed, or null as above.
+      onMiss: (act) => {
+        state.miss = act;
       },
       onState: (act) => {
         state.change = act;
       },
     });
+    if (!leave.signal.aborted) main.dataset.view = view;
     if (moved && !leave.signal.aborted) {
       const title = main.querySelector("h1");
       if (title) title.focus({ preventScroll: true });
@@ -159,55 +168,33 @@ async function start() {
   await show();
 }
 
-/** How long a stream that was refused is left alone, milliseconds. */
-const REFUSED = 5000;
-
-/** Live updates: one stream for the page, whichever view is shown. */
-function listen() {
-  const stream = new EventSource("/api/v1/events");
-  let again;
-  let soon;
-  const later = (act) => {
-    clearTimeout(soon);
-    soon = setTimeout(act, 150);
-  };
-  stream.addEventListener("open", () => {
-    // What could not be shown meanwhile is tried again.
-    if (state.link === "lost") later(() => (main.querySelector("[role=alert]") ? start() : state.reading()));
-    connection("live");
-  });
-  stream.addEventListener("error", () => {
-    connection("lost");
-    // A stream that was refused (too many listeners, a proxy) is given up by the browser.
-    if (stream.readyState === EventSource.CLOSED) again = setTimeout(listen, REFUSED);
-  });
-  stream.addEventListener("observation", (event) => {
-    let data = {};
-    try {
-      data = JSON.parse(event.data);
-    } catch {
-      return;
-    }
-    if (!state.station) return void start();
-    if (data.station && data.station !== state.station.id) return;
-    if (data.slot && !(state.station.last >= data.slot)) state.station.last = data.slot;
-    later(() => state.reading(data));
-  });
-  for (const name of ["miss", "run", "state"]) stream.addEventListener(name, () => state.change());
-  addEventListener(
-    "pagehide",
-    () => {
-      clearTimeout(again);
-      stream.close();
-    },
-    { once: true },
-  );
+/** Anything may have changed: the stream was away, or the page fell behind. */
+function again() {
+  if (!state.station || main.querySelector("[role=alert]")) return void start();
+  state.reading(null);
+  state.miss(null);
+  state.change();
 }
+
+const stream = {
+  link: connection,
+  again,
+  readings(station, change) {
+    if (!state.station) return void start();
+    if (station !== state.station.id) return;
+    if (!(state.station.last >= change.to)) state.station.last = change.to;
+    state.reading(change);
+  },
+  miss(station, item) {
+    if (state.station && station === state.station.id) state.miss(item);
+  },
+  state: () => state.change(),
+};
 
 addEventListener("pageshow", (event) => {
   // Brought back as it was left, with its stream closed.
   if (!event.persisted) return;
-  listen();
+  listen(stream);
   show();
 });
 
@@ -230,4 +217,4 @@ document.getElementById("station").addEventListener("change", (event) => {
 addEventListener("hashchange", show);
 
 start();
-listen();
+listen(stream);

@@ -1,8 +1,9 @@
 // The last reading: its picture, its amount and what to think of it.
-import { announce, glyph, h, meter, s } from "./dom.js";
+import { announce, glyph, h, meter, s, shown } from "./dom.js";
 import { json, of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
-import { fading, flags, inWords, openSlot } from "./viewer.js";
+import { touches } from "./live.js";
+import { fading, flags, inWords, openSlot, trials } from "./viewer.js";
 import { known, number, percent, t } from "./words.js";
 import { addDays, dayOf, longDay, since, span, timeOf } from "./time.js";
 
@@ -68,16 +69,48 @@ function reading(item, age) {
         : null,
       fact(t("now.quality"), flags(item)),
       fact(t("now.model"), h("span", { text: item.model || t("none") })),
-      ...[item.shadow || []].flat().map((other) => fact(t("now.shadow"), h("span", { text: shadow(other) }))),
+      ...trials(item).map((trial) => fact(t("now.trial"), trial)),
     ),
   );
 }
 
-const shadow = (other) =>
-  [other.model, Number.isInteger(other.okta) ? `${other.okta}/8` : null].filter(Boolean).join(" · ");
+/** From so many slots without a reading on, the last one is old. */
+const STALE = 3;
+
+/** What stands above the reading when it is old: since when, and what is known of why. */
+function notes() {
+  const stale = h("div", { class: "note warn", role: "status", hidden: true });
+  const unread = h("div", { class: "note warn", role: "status", hidden: true });
+  const say = (note, words, fill) => {
+    note.hidden = !words;
+    if (note.dataset.words === words) return;
+    note.dataset.words = words;
+    note.replaceChildren(...(words ? fill() : []));
+  };
+  const more = () => h("a", { href: "#/operations", text: t("nav.operations") });
+  return {
+    elements: [unread, stale],
+    stale(seconds, every) {
+      const old = seconds > every * 60 * STALE;
+      const words = old ? t("stale.text", { age: span(seconds), every: number(every) }) : "";
+      say(stale, words, () => [h("strong", { text: t("stale.title") }), h("span", { text: `${words} ` }), more()]);
+    },
+    unread(misses, goesOn) {
+      const last = misses[misses.length - 1];
+      const values = last && {
+        time: timeOf(last.slot),
+        reason: known(`reason.${last.reason}`, last.reason),
+        n: `${number(misses.length)}${goesOn ? "+" : ""}`,
+      };
+      const words = last ? t(misses.length > 1 ? "unread.text" : "unread.one", values) : "";
+      say(unread, words, () => [h("strong", { text: t("unread.title") }), h("span", { text: `${words} ` }), more()]);
+    },
+  };
+}
 
 /** The view; `station` is one of /api/v1/stations. */
-export async function now(main, { station, signal, onReading }) {
+export async function now(main, context) {
+  const { station, signal, onReading, onMiss } = context;
   const every = station.minutes && station.minutes.length ? 60 / station.minutes.length : 10;
   const title = h("h1", { text: t("now.title"), tabindex: -1 });
   let item;
@@ -86,57 +119,65 @@ export async function now(main, { station, signal, onReading }) {
   } catch (error) {
     if (error.status !== 404) throw error;
     empty(main);
-    onReading(() => signal.aborted || now(main, { station, signal, onReading }));
+    onReading(() => signal.aborted || now(main, context));
     return;
   }
   const age = h("span");
-  const stale = h("div", { class: "note warn", role: "status", hidden: true });
+  const above = notes();
   const left = h("section", { class: "card", "aria-label": t("now.picture") });
   const right = h("section", { class: "card", "aria-label": t("now.title") });
   const charts = h("section", { class: "card charts" });
+  const from = () => `${addDays(dayOf(item.slot), -1)}T${timeOf(item.slot)}`;
+  let last24;
   const tick = () => {
     const seconds = since(item.slot_utc);
     age.textContent = Number.isFinite(seconds) ? t("now.ago", { age: span(seconds) }) : t("none");
-    stale.hidden = !(seconds > every * 60 * 3);
-    const words = t("stale.text", { age: span(seconds), every: number(every) });
-    if (!stale.hidden && stale.dataset.words !== words) {
-      stale.dataset.words = words;
-      stale.replaceChildren(
-        h("strong", { text: t("stale.title") }),
-        h("span", { text: `${words} ` }),
-        h("a", { href: "#/operations", text: t("nav.operations") }),
-      );
-    }
+    above.stale(seconds, every);
   };
   const draw = () => {
     tick();
     left.replaceChildren(fading(station.id, item, `${longDay(item.slot)} ${timeOf(item.slot)}`));
     right.replaceChildren(reading(item, age));
-    const from = `${addDays(dayOf(item.slot), -1)}T${timeOf(item.slot)}`;
-    const csv = of(station.id, `/observations.csv?${query({ from, to: item.slot })}`);
-    charts.replaceChildren(
-      chart({
-        kind: "timeline",
-        title: t("now.last"),
-        values: { station: station.id, from, to: item.slot },
-        csv,
-        open: (data) => openSlot(station.id, data.slot),
-        signal,
-      }),
-      legend(true),
-    );
+    shown("reading");
+    last24 = chart({
+      kind: "timeline",
+      title: t("now.last"),
+      values: { station: station.id, from: from(), to: item.slot },
+      csv: of(station.id, `/observations.csv?${query({ from: from(), to: item.slot })}`),
+      open: (data) => openSlot(station.id, data.slot),
+      signal,
+    });
+    charts.replaceChildren(last24, legend(true));
   };
-  main.replaceChildren(h("div", { class: "bar" }, title), stale, h("div", { class: "now" }, left, right), charts);
+  // Slots after the last reading that were asked for in vain.
+  const lookForMisses = async () => {
+    const path = of(station.id, `/misses?${query({ from: item.slot, limit: 1000 })}`);
+    try {
+      const answer = await json(path, signal);
+      above.unread(answer.items || [], Boolean(answer.next));
+    } catch {
+      // Then the age of the reading has to do.
+    }
+  };
+  main.replaceChildren(h("div", { class: "bar" }, title), ...above.elements, h("div", { class: "now" }, left, right), charts);
   draw();
+  lookForMisses();
   const clock = setInterval(tick, 1000);
   signal.addEventListener("abort", () => clearInterval(clock));
-  onReading(async () => {
+  onMiss((missed) => (!missed || missed.slot > item.slot) && lookForMisses());
+  onReading(async (change) => {
     try {
       const newest = await json(of(station.id, "/latest"), signal);
-      if (newest.slot === item.slot && newest.okta === item.okta) return;
+      const same = JSON.stringify(newest) === JSON.stringify(item);
+      const later = newest.slot !== item.slot || newest.okta !== item.okta;
       item = newest;
-      draw();
-      announce(t("now.arrived", { time: timeOf(item.slot), text: inWords(item) }));
+      if (!same) {
+        draw();
+        lookForMisses();
+      } else if (touches(change, from(), item.slot)) {
+        last24.reload();
+      }
+      if (later) announce(t("now.arrived", { time: timeOf(item.slot), text: inWords(item) }));
     } catch (error) {
       if (!signal.aborted) announce(error.message);
     }

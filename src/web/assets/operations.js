@@ -89,7 +89,7 @@ function draw(parts, { state, runs, ops, station }) {
       [t("ops.started"), span(since(state.started_at))],
       [t("ops.engine"), state.engine || ofRun(runs, "engine")],
       [t("ops.model"), state.model || ofRun(runs, "model")],
-      state.shadow_model ? [t("now.shadow"), state.shadow_model] : null,
+      state.shadow_model ? [t("now.trial"), state.shadow_model] : null,
       ...agreement(state.shadow),
       here && here.next_slot ? [t("ops.next"), here.next_slot.replace("T", " ")] : null,
     ]),

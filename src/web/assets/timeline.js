@@ -5,6 +5,7 @@ import { chart, legend } from "./charts.js";
 import { openSlot } from "./viewer.js";
 import { t } from "./words.js";
 import { addDays, isDay } from "./time.js";
+import { touches } from "./live.js";
 
 const CHOICES = [1, 3, 7, 30];
 
@@ -54,5 +55,5 @@ export async function timeline(main, { station, signal, params, go, onReading, l
     ),
     h("section", { class: "card charts" }, view, legend(true)),
   );
-  onReading(() => end >= lastDay && view.reload());
+  onReading((change) => touches(change, from, end) && view.reload());
 }

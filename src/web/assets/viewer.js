@@ -10,6 +10,31 @@ export function inWords(item) {
   return item.okta === 9 ? word : `${item.okta}/8 ${word}`;
 }
 
+const CATEGORIES = ["SKC", "FEW", "FEW", "SCT", "SCT", "BKN", "BKN", "BKN", "OVC", "OBSC"];
+
+/** What models under trial made of the picture of `item`, each as an element. */
+export const trials = (item) =>
+  [item.shadow || []].flat().map((other) => {
+    const fraction = other.fraction ?? other.cloud_fraction;
+    const apart = other.okta - item.okta;
+    const compared = () => {
+      if (other.okta === 9 || item.okta === 9) return null;
+      if (apart === 0) return t("trial.same");
+      const far = `${apart > 0 ? "+" : "−"}${Math.abs(apart)}`;
+      return t(Math.abs(apart) === 1 ? "trial.apartOne" : "trial.apart", { n: far });
+    };
+    return h(
+      "div",
+      { class: "trial" },
+      glyph(other.okta),
+      h("span", { text: Number.isInteger(other.okta) ? inWords({ ...other, category: CATEGORIES[other.okta] }) : t("none") }),
+      h("span", {
+        class: "quiet",
+        text: [compared(), Number.isFinite(fraction) ? percent(fraction) : null, other.model].filter(Boolean).join(" · "),
+      }),
+    );
+  });
+
 /** The flags of a reading as a list; statements and faults look different. */
 export function flags(item) {
   const list = item.quality || [];
@@ -87,8 +112,8 @@ export function fading(station, item, when) {
   );
 }
 
-/** Opens the slot at 'YYYY-MM-DDTHH:MM' of `station`. */
-export async function openSlot(station, slot) {
+/** Opens the slot at 'YYYY-MM-DDTHH:MM' of `station`; `stepped` says by which button, if by one of its own. */
+export async function openSlot(station, slot, stepped) {
   const dialog = document.getElementById("viewer");
   const title = h("h1", {
     id: "viewer-title",
@@ -96,12 +121,13 @@ export async function openSlot(station, slot) {
   });
   const body = h("div", {});
   const close = () => dialog.close();
-  const step = (label, other) =>
+  const step = (name, other) =>
     h("button", {
       type: "button",
-      text: label,
+      text: t(name),
+      "data-step": name,
       disabled: !other,
-      onclick: () => other && openSlot(station, other),
+      onclick: () => other && openSlot(station, other, name),
     });
   const bar = h("div", { class: "bar" }, title, h("button", { type: "button", text: t("close"), onclick: close }));
   dialog.replaceChildren(bar, body);
@@ -122,10 +148,13 @@ export async function openSlot(station, slot) {
   }
   const item = items[at];
   const when = `${longDay(slot)} ${timeOf(slot)}`;
-  title.after(
-    step(t("back"), at > 0 && items[at - 1].slot),
-    step(t("next"), at + 1 < items.length && items[at + 1].slot),
-  );
+  const steps = [
+    step("back", at > 0 && items[at - 1].slot),
+    step("next", at + 1 < items.length && items[at + 1].slot),
+  ];
+  title.after(...steps);
+  const again = steps.find((button) => button.dataset.step === stepped && !button.disabled);
+  if (stepped) (again || bar.lastElementChild).focus();
   body.replaceChildren(
     fading(station, item, when),
     h(
@@ -137,6 +166,7 @@ export async function openSlot(station, slot) {
       h("span", { text: `${t("now.sun")}: ${number(item.solar_elevation ?? NaN, 1)}°` }),
       flags(item),
     ),
+    ...trials(item).map((trial) => h("div", { class: "under" }, h("span", { class: "quiet", text: t("now.trial") }), trial)),
   );
 }
 

@@ -36,7 +36,7 @@ const CARRIED: &[(&str, &str, &str)] = carried! {
     CSS: "app.css", "views.css", "print.css";
     SVG: "icon.svg";
     SCRIPT: "first.js", "main.js", "words.js", "dom.js", "api.js", "time.js", "charts.js",
-        "viewer.js", "now.js", "timeline.js", "history.js", "gallery.js", "operations.js";
+        "live.js", "viewer.js", "now.js", "timeline.js", "history.js", "gallery.js", "operations.js";
 };
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
@@ -75,7 +75,7 @@ fn chart_colours() -> String {
         css += &format!(".legend .okta{k}{{fill:{colour}}}\n");
     }
     for (name, colour) in look::shades() {
-        css += &format!(".legend .{name}{{fill:{colour}}}\n");
+        css += &shade(name, colour);
     }
     css += "@media screen{\n";
     css += &look::dark_rules("[data-theme=\"dark\"] .canvas");
@@ -84,10 +84,16 @@ fn chart_colours() -> String {
         css += &format!("[data-theme=\"dark\"] .legend .okta{k}{{fill:{colour}}}\n");
     }
     for (name, colour) in look::shades() {
-        let colour = look::dark_colour(colour);
-        css += &format!("[data-theme=\"dark\"] .legend .{name}{{fill:{colour}}}\n");
+        css += "[data-theme=\"dark\"] ";
+        css += &shade(name, look::dark_colour(colour));
     }
     css + "}\n"
+}
+
+/// The colour of a sample in the legend; crosses are lines.
+fn shade(name: &str, colour: &str) -> String {
+    let what = if name == "crosses" { "stroke" } else { "fill" };
+    format!(".legend .{name}{{{what}:{colour}}}\n")
 }
 
 /// `/`.

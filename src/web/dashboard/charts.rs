@@ -8,6 +8,7 @@ use chrono::{NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use super::gather::{Order, Place};
 use super::keogram;
+use super::sheet::{KINDS, Kind, Sheet};
 use crate::chart::look::{Look, NARROWEST, Theme, WIDEST};
 use crate::chart::png;
 use crate::pipeline::slot::Zone;
@@ -22,30 +23,6 @@ use crate::web::query::Parameters;
 
 /// Pixels a unit of a PNG.
 const PNG_SCALE: f32 = 2.0;
-
-/// Which chart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Timeline,
-    History,
-    Distribution,
-    Confidence,
-    Calendar,
-    Climatology,
-    Nights,
-    Keogram,
-}
-
-const KINDS: [(&str, Kind); 8] = [
-    ("timeline", Kind::Timeline),
-    ("history", Kind::History),
-    ("distribution", Kind::Distribution),
-    ("confidence", Kind::Confidence),
-    ("calendar", Kind::Calendar),
-    ("climatology", Kind::Climatology),
-    ("nights", Kind::Nights),
-    ("keogram", Kind::Keogram),
-];
 
 const PARAMETERS: [&str; 7] = ["station", "from", "to", "lang", "theme", "width", "bare"];
 
@@ -120,7 +97,7 @@ impl Asked {
             return Err(Missing::Station(self.station.clone().unwrap_or_default()));
         };
         let settings = state.station(&found.id);
-        let zone = match settings {
+        let zone = match &settings {
             Some(station) => station.zone,
             None => found.time_zone.parse::<Zone>().map_err(|_| Missing::Zone)?,
         };
@@ -130,7 +107,7 @@ impl Asked {
             latitude: found.latitude,
             longitude: found.longitude,
             zone,
-            minutes: settings.map(|station| station.minutes.clone()),
+            minutes: settings.as_ref().map(|station| station.minutes.clone()),
         };
         Ok((place, found.last.as_deref().and_then(parse_slot)))
     }
@@ -207,42 +184,41 @@ pub async fn get(
             .insert_header((header::CACHE_CONTROL, "no-cache"))
             .finish());
     }
-    let as_png = asked.as_png;
-    let data = state.clone();
-    let drawn = state
-        .pool
-        .ask(move |reader| {
-            let drawn = asked.place(&data, reader).and_then(|(place, last)| {
-                let order = asked.order(place, last);
-                let draw = match asked.kind {
-                    Kind::Timeline => Order::timeline,
-                    Kind::History => Order::history,
-                    Kind::Distribution => Order::distribution,
-                    Kind::Confidence => Order::confidence,
-                    Kind::Calendar => Order::calendar,
-                    Kind::Climatology => Order::climatology,
-                    Kind::Nights | Kind::Keogram => Order::nights,
-                };
-                let svg = asked.theme.paint(draw(&order, reader)?);
-                Ok(finished(svg, asked.as_png))
-            });
-            match drawn {
-                Err(Missing::Store(error)) => Err(error),
-                other => Ok(other),
-            }
-        })
-        .await?;
-    let bytes = match drawn {
-        Ok(bytes) => bytes?,
-        Err(Missing::Station(id)) => return Err(Problem::no_such_station(&id)),
-        Err(Missing::Zone | Missing::Store(_)) => return Err(Problem::internal()),
-    };
+    let (as_png, theme) = (asked.as_png, asked.theme);
+    // The turn is taken first: what waits for it holds neither a connection nor what it read.
+    let turn = state.easel.turn().await?;
+    let (order, sheet) = gather(&state, asked).await?;
+    let bytes = turn
+        .draw(move || finished(theme.paint(sheet.svg(&order).unwrap_or_default()), as_png))
+        .await??;
     Ok(HttpResponse::Ok()
         .insert_header((header::ETAG, tag.to_string()))
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .insert_header((header::VARY, "Accept-Language"))
         .content_type(media(as_png))
         .body(bytes))
+}
+
+/// Reads what is to be drawn, in a turn at the record that ends before the drawing begins.
+async fn gather(state: &web::Data<WebState>, asked: Asked) -> Result<(Order, Sheet), Problem> {
+    let data = state.clone();
+    let found = state
+        .pool
+        .ask(move |reader| {
+            let (place, last) = match asked.place(&data, reader) {
+                Ok(found) => found,
+                Err(Missing::Store(error)) => return Err(error),
+                Err(other) => return Ok(Err(other)),
+            };
+            let order = asked.order(place, last);
+            let sheet = order.gather(asked.kind, reader)?;
+            Ok(Ok((order, sheet)))
+        })
+        .await?;
+    found.map_err(|missing| match missing {
+        Missing::Station(id) => Problem::no_such_station(&id),
+        Missing::Zone | Missing::Store(_) => Problem::internal(),
+    })
 }
 
 const fn media(as_png: bool) -> &'static str {
@@ -262,32 +238,17 @@ fn finished(svg: String, as_png: bool) -> Result<Vec<u8>, Problem> {
 
 /// Its pictures come from the camera: what is there is drawn, the rest is on its way.
 async fn draw_keogram(state: &web::Data<WebState>, asked: Asked) -> Result<HttpResponse, Problem> {
-    let data = state.clone();
-    let as_png = asked.as_png;
-    let theme = asked.theme;
-    let found = state
-        .pool
-        .ask(move |reader| match asked.place(&data, reader) {
-            Ok((place, last)) => {
-                let order = asked.order(place, last);
-                let day = order.range.1.date();
-                let stored = keogram::stored(reader, &order.place.id, day)?;
-                Ok(Ok((order, day, stored)))
-            }
-            Err(Missing::Store(error)) => Err(error),
-            Err(other) => Ok(Err(other)),
-        })
-        .await?;
-    let (order, day, stored) = match found {
-        Ok(found) => found,
-        Err(Missing::Station(id)) => return Err(Problem::no_such_station(&id)),
-        Err(Missing::Zone | Missing::Store(_)) => return Err(Problem::internal()),
+    let (as_png, theme) = (asked.as_png, asked.theme);
+    let turn = state.easel.turn().await?;
+    let (order, sheet) = gather(state, asked).await?;
+    let Sheet::Keogram { day, stored } = sheet else {
+        return Err(Problem::internal());
     };
     let shelf = Arc::clone(&state.strips);
     let seen = shelf.look(state, &order.place.id, day, stored);
-    let drawn =
-        web::block(move || finished(theme.paint(keogram::draw(&order, day, &seen)), as_png)).await;
-    let bytes = drawn.map_err(|_| Problem::internal())??;
+    let bytes = turn
+        .draw(move || finished(theme.paint(keogram::draw(&order, day, &seen)), as_png))
+        .await??;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .content_type(media(as_png))

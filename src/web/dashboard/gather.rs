@@ -4,20 +4,14 @@ use std::collections::HashMap;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
+use super::keogram;
+use super::sheet::{Kind, Sheet};
 use crate::chart::bucket::{Bucket, Unit, regular};
-use crate::chart::day::{MAX_DAYS, Reading, Timeline};
-use crate::chart::distribution::Distribution;
-use crate::chart::heat::{Calendar, Climatology};
-use crate::chart::history::Means;
+use crate::chart::day::MAX_DAYS;
 use crate::chart::look::Look;
-use crate::chart::nights::{ClearNights, Nights};
-use crate::chart::sun;
 use crate::pipeline::slot::{Minutes, Slot, SlotRange, Zone};
-use crate::say;
-use crate::sky::cover::Cover;
-use crate::sky::sun::{DayPhase, position};
 use crate::store::error::StoreError;
-use crate::store::reader::{NightRule, ObservationItem, Reader, Wanted, Width};
+use crate::store::reader::{Climatology as Usual, NightRule, Reader, Wanted, Width};
 use crate::store::rows::parse_slot;
 
 /// Rows of a chart at most: a month of a picture a minute.
@@ -76,84 +70,53 @@ impl Order {
         slots.take_while(|slot| *slot <= self.now).collect()
     }
 
-    /// Okta readings slot by slot.
-    pub fn timeline(&self, reader: &mut Reader) -> Result<String, StoreError> {
+    /// Reads what a chart of `kind` is drawn from. Short: nothing is drawn, since whoever draws holds
+    /// no connection.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn gather(&self, kind: Kind, reader: &mut Reader) -> Result<Sheet, StoreError> {
+        Ok(match kind {
+            Kind::Timeline => return self.timeline(reader),
+            Kind::History | Kind::Confidence => {
+                let (unit, buckets) = self.buckets(reader)?;
+                Sheet::Means {
+                    unit,
+                    buckets,
+                    confidence: kind == Kind::Confidence,
+                }
+            }
+            Kind::Distribution => Sheet::Distribution(self.all_in_one(reader)?),
+            Kind::Calendar => {
+                let (year, days) = self.days_of_the_year(reader)?;
+                Sheet::Calendar { year, days }
+            }
+            Kind::Climatology => Sheet::Climatology(self.usual(reader)?),
+            Kind::Nights => Sheet::Nights(self.usual(reader)?),
+            Kind::Keogram => {
+                let day = self.range.1.date();
+                let stored = keogram::stored(reader, &self.place.id, day)?;
+                Sheet::Keogram { day, stored }
+            }
+        })
+    }
+
+    fn timeline(&self, reader: &mut Reader) -> Result<Sheet, StoreError> {
         let earliest = self.range.1.date().and_time(NaiveTime::MIN) - TimeDelta::days(MAX_DAYS - 1);
         let (from, to) = (self.range.0.max(earliest), self.range.1);
         let Ok(range) = SlotRange::new(from, to) else {
-            return Ok(String::new());
+            return Ok(Sheet::Blank);
         };
-        let mut readings = Vec::new();
-        let mut stored = Vec::new();
-        reader.observations(&self.wanted((from, to)), MOST_ROWS, |item| {
-            stored.extend(parse_slot(&item.slot));
-            readings.extend(self.reading(&item));
-        })?;
+        let mut items = Vec::new();
+        reader.observations(&self.wanted((from, to)), MOST_ROWS, |item| items.push(item))?;
         let mut misses = Vec::new();
         reader.misses(&self.place.id, (from, to), None, MOST_ROWS, |item| {
             misses.extend(parse_slot(&item.slot));
         })?;
-        let (place, lang) = (&self.place, self.look.lang);
-        let title = say!("Cloud amount", "Nubosidad").get(lang).to_owned();
-        let end = to + TimeDelta::minutes(1);
-        let sun = sun::track(from, end, place.zone, place.latitude, place.longitude);
-        // Where the settings do not know the station, the record tells when it looks.
-        let slots = match &place.minutes {
-            Some(_) => self.slots(range),
-            None => self.seen_slots(range, stored.iter().chain(&misses)),
-        };
-        let timeline = Timeline {
-            lang,
-            title: &title,
-            station: &place.name,
+        Ok(Sheet::Timeline {
             range,
-            slots: &slots,
-            readings: &readings,
-            misses: &misses,
-            sun: &sun,
-        };
-        Ok(timeline.svg_as(self.look))
-    }
-
-    /// The slots of the minutes of the hour at which the record has any.
-    fn seen_slots<'a>(
-        &self,
-        range: SlotRange,
-        known: impl Iterator<Item = &'a NaiveDateTime>,
-    ) -> Vec<NaiveDateTime> {
-        use chrono::Timelike;
-        let mut minutes: Vec<u32> = known.map(|slot| slot.minute()).collect();
-        minutes.sort_unstable();
-        minutes.dedup();
-        let Ok(minutes) = Minutes::new(minutes) else {
-            return Vec::new();
-        };
-        let slots = range.slots(&minutes, self.place.zone).map(Slot::local);
-        slots.take_while(|slot| *slot <= self.now).collect()
-    }
-
-    /// None where there is no amount to draw.
-    fn reading(&self, item: &ObservationItem) -> Option<Reading> {
-        let local = parse_slot(&item.slot)?;
-        let okta = u8::try_from(item.okta)
-            .ok()
-            .and_then(Cover::from_code)?
-            .okta()?;
-        let named = [DayPhase::Day, DayPhase::Twilight, DayPhase::Night]
-            .into_iter()
-            .find(|phase| item.day_phase.as_deref() == Some(phase.as_str()));
-        let place = &self.place;
-        let computed = || {
-            let instant = place.zone.instant(local)?;
-            let elevation = position(instant, place.latitude, place.longitude).elevation;
-            Some(DayPhase::from_elevation(elevation))
-        };
-        Some(Reading {
-            local,
-            okta,
-            cloud_fraction: item.cloud_fraction,
-            confidence: item.confidence.unwrap_or(0.0),
-            phase: named.or_else(computed)?,
+            items,
+            misses,
         })
     }
 
@@ -184,111 +147,26 @@ impl Order {
         Ok((unit, regular(unit, self.range.0, to, known)))
     }
 
-    /// Mean amount and trend.
-    pub fn history(&self, reader: &mut Reader) -> Result<String, StoreError> {
-        let (unit, buckets) = self.buckets(reader)?;
-        Ok(self.means(unit, &buckets).history())
-    }
-
-    /// Mean confidence.
-    pub fn confidence(&self, reader: &mut Reader) -> Result<String, StoreError> {
-        let (unit, buckets) = self.buckets(reader)?;
-        Ok(self.means(unit, &buckets).confidence())
-    }
-
-    fn means<'a>(&'a self, unit: Unit, buckets: &'a [Bucket]) -> Means<'a> {
-        let (look, station, range) = (self.look, self.place.name.as_str(), self.range);
-        Means {
-            look,
-            station,
-            range,
-            unit,
-            buckets,
-        }
-    }
-
-    /// How often each amount was read.
-    pub fn distribution(&self, reader: &mut Reader) -> Result<String, StoreError> {
+    fn all_in_one(&self, reader: &mut Reader) -> Result<Bucket, StoreError> {
         let rows = reader.buckets(&self.wanted(self.range), Width::Day, usize::MAX)?;
         let mut all = Bucket::empty(self.range.0);
         for bucket in rows.iter().filter_map(counted) {
             add(&mut all, &bucket);
         }
-        let place = self.place_and_time();
-        Ok(Distribution {
-            look: self.look,
-            place: &place,
-            readings: &all,
-        }
-        .svg())
+        Ok(all)
     }
 
-    fn place_and_time(&self) -> String {
-        let (from, to) = (self.range.0.date(), self.range.1.date());
-        if from == to {
-            return format!("{} · {from}", self.place.name);
-        }
-        format!("{} · {from} – {to}", self.place.name)
-    }
-
-    /// The year in which the range ends, as a calendar.
-    pub fn calendar(&self, reader: &mut Reader) -> Result<String, StoreError> {
+    /// The year in which the range ends.
+    fn days_of_the_year(&self, reader: &mut Reader) -> Result<(i32, Vec<Bucket>), StoreError> {
         let year = self.range.1.year();
         let edge = |month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default();
         let from = edge(1, 1).and_time(NaiveTime::MIN);
         let to = edge(12, 31).and_time(NaiveTime::MIN) + TimeDelta::minutes(24 * 60 - 1);
         let rows = reader.buckets(&self.wanted((from, to)), Width::Day, usize::MAX)?;
-        let days: Vec<Bucket> = rows.iter().filter_map(counted).collect();
-        let (look, station, today) = (self.look, self.place.name.as_str(), self.now.date());
-        Ok(Calendar {
-            look,
-            station,
-            year,
-            today,
-            days: &days,
-        }
-        .svg())
+        Ok((year, rows.iter().filter_map(counted).collect()))
     }
 
-    /// The months by the hour.
-    pub fn climatology(&self, reader: &mut Reader) -> Result<String, StoreError> {
-        let found = self.usual(reader)?;
-        let mut cells = [[None; 24]; 12];
-        for hour in &found.hours {
-            let row = cells.get_mut((hour.month as usize).wrapping_sub(1));
-            if let Some(cell) = row.and_then(|row| row.get_mut(hour.hour as usize)) {
-                *cell = hour.mean_okta.map(|mean| (saturated(hour.n), mean));
-            }
-        }
-        let place = self.place_and_years(&found.years);
-        Ok(Climatology {
-            look: self.look,
-            place: &place,
-            cells: &cells,
-        }
-        .svg())
-    }
-
-    /// The share of clear nights.
-    pub fn nights(&self, reader: &mut Reader) -> Result<String, StoreError> {
-        let found = self.usual(reader)?;
-        let mut months = [Nights::default(); 12];
-        for month in &found.months {
-            if let Some(nights) = months.get_mut((month.month as usize).wrapping_sub(1)) {
-                let (judged, clear) = (saturated(month.nights), saturated(month.clear_nights));
-                *nights = Nights { judged, clear };
-            }
-        }
-        let place = self.place_and_years(&found.years);
-        Ok(ClearNights {
-            look: self.look,
-            place: &place,
-            months: &months,
-        }
-        .svg())
-    }
-
-    fn usual(&self, reader: &mut Reader) -> Result<crate::store::reader::Climatology, StoreError> {
+    fn usual(&self, reader: &mut Reader) -> Result<Usual, StoreError> {
         let rule = NightRule {
             latitude: self.place.latitude,
             longitude: self.place.longitude,
@@ -297,17 +175,9 @@ impl Order {
         };
         reader.climatology(&self.wanted(self.range), &rule)
     }
-
-    fn place_and_years(&self, years: &[i32]) -> String {
-        match years {
-            [] => self.place.name.clone(),
-            [year] => format!("{} · {year}", self.place.name),
-            [first, .., last] => format!("{} · {first}–{last}", self.place.name),
-        }
-    }
 }
 
-fn saturated(n: u64) -> u32 {
+pub(super) fn saturated(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 

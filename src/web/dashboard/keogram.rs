@@ -108,7 +108,7 @@ impl Shelf {
         date: NaiveDate,
         stored: Stored,
     ) -> Seen {
-        let known = state.station(station).cloned();
+        let known = state.station(station);
         let free = self.filled_now() < AT_ONCE;
         let (seen, begin) = self.with(station, date, |day| {
             let late = |slot: &NaiveDateTime| {

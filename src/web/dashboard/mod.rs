@@ -13,9 +13,11 @@
 
 pub mod assets;
 pub mod charts;
+pub mod easel;
 mod gather;
 pub mod keogram;
 pub mod operations;
+mod sheet;
 
 use actix_web::web;
 

@@ -49,7 +49,7 @@ pub(super) async fn start(
     stations::known(&state, &station).await?;
     let range = range(&order)?;
     if let Some(station) = state.station(&station) {
-        check_range(range, station).map_err(|failure| refused(Refused::BadRange(failure.text)))?;
+        check_range(range, &station).map_err(|failure| refused(Refused::BadRange(failure.text)))?;
     }
     let job = state
         .operator

@@ -116,7 +116,7 @@ async fn summed(
     head: &str,
 ) -> Result<HttpResponse, Problem> {
     let limit = query.limit;
-    let configured = state.station(&wanted.station).cloned();
+    let configured = state.station(&wanted.station);
     let range = query.range.closed();
     let mut buckets = if wanted.from <= wanted.to {
         state
@@ -168,7 +168,11 @@ pub(super) async fn latest(
     }
     let id = station.into_inner();
     let wanted = id.clone();
-    match state.pool.ask(move |reader| reader.latest(&wanted)).await? {
+    match state
+        .pool
+        .ask(move |reader| reader.latest_reading(&wanted))
+        .await?
+    {
         Some(item) => Ok(tagged.ok().json(item)),
         None => {
             let id = problem_id(&id);

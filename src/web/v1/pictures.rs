@@ -43,7 +43,7 @@ pub(super) async fn overlay(
     query::nothing(request.query_string())?;
     let (shot, station) = shot(&state, &place).await?;
     let png = state
-        .judge
+        .judge()
         .overlay(shot.bytes.clone(), station.region.clone())
         .await?;
     Ok(HttpResponse::Ok()
@@ -66,7 +66,7 @@ async fn shot(state: &WebState, place: &Place) -> Result<(Arc<Shot>, Arc<Station
         .of("slot"));
     };
     stations::known(state, id).await?;
-    let Some(station) = state.station(id).cloned() else {
+    let Some(station) = state.station(id) else {
         let id = shortened(id);
         return Err(Problem::not_found(say!(
             "the settings of this server do not say where the pictures of '{id}' are",

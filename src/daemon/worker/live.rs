@@ -1,0 +1,121 @@
+//! Slots as they come.
+
+use std::time::Duration;
+
+use crate::app::{Pass, RunPolicy};
+use crate::clock;
+use crate::daemon::worker::Worker;
+use crate::daemon::worker::passes::{Bounds, End};
+use crate::pipeline::outcome::MissReason;
+use crate::pipeline::slot::{Slot, SlotRange};
+use crate::store::{RunCounts, RunEnd, RunId, RunKind};
+
+/// How long the last try of a slot may take: the next one is due already.
+const LAST_TRY: Duration = Duration::from_secs(5);
+
+/// The run of the slots as they come, in one life of the process.
+#[derive(Clone, Copy)]
+pub(super) struct Live {
+    run: RunId,
+    counts: RunCounts,
+    last: Slot,
+}
+
+impl Worker {
+    /// Asks for a slot as it comes. What hangs when the next one is due is left; a last try that is
+    /// cut short comes again as something that is missing.
+    pub(super) async fn try_slot(&mut self, slot: Slot, last: bool) {
+        let time = self.common.clock;
+        let Ok(range) = SlotRange::new(slot.local(), slot.local()) else {
+            return;
+        };
+        let live = match self.live {
+            Some(live) => Some(live),
+            None => self.begin_live(range, slot).await,
+        };
+        self.common.board.ticked(self.id(), time.now());
+        let Some(mut live) = live else {
+            self.clockwork.tried(slot, last, false, time.now());
+            return;
+        };
+        let pass = Pass {
+            range,
+            run: live.run,
+            // What an earlier run did not find may be there by now.
+            policy: RunPolicy {
+                retry_missed: true,
+                reprocess: false,
+            },
+            holds_misses: !last,
+        };
+        let end = match last {
+            true => End::At(clock::now() + LAST_TRY),
+            false => End::Due(self.clockwork.next_due(time.now())),
+        };
+        let report = self.pass(pass, Bounds { end, job: None }).await;
+        let cut_short = report.as_ref().is_some_and(|report| report.pending() > 0);
+        let ledger = report.map(|report| report.end.ledger).unwrap_or_default();
+        // What crashes the program is no picture that may still come.
+        let asked = ledger.missed_by_reason();
+        let settled = asked.keys().all(|reason| *reason == MissReason::Poison);
+        let got = settled && ledger.total() > 0;
+        self.clockwork.tried(slot, last, got, time.now());
+        if last && cut_short && !self.stop.is_cancelled() {
+            self.catch_up(range, true);
+        }
+        if got || (last && ledger.total() > 0) {
+            let counts = &mut live.counts;
+            counts.new += ledger.new_rows();
+            counts.duplicates += ledger.duplicates();
+            counts.missed += ledger.missed();
+            counts.total = counts.new + counts.duplicates + counts.missed;
+            live.last = live.last.max(slot);
+            self.live = Some(live);
+            self.write_live(live).await;
+            self.look_at_the_shadow().await;
+        }
+        tracing::info!(station = self.id(), %slot, got, last, missed = ?ledger.missed_by_reason(), "slot");
+    }
+
+    async fn begin_live(&mut self, range: SlotRange, slot: Slot) -> Option<Live> {
+        let begun = self.pipeline.as_ref()?.begin(RunKind::Live, range, 0).await;
+        match begun {
+            Ok(run) => {
+                let counts = RunCounts::default();
+                self.live = Some(Live {
+                    run,
+                    counts,
+                    last: slot,
+                });
+                self.live
+            }
+            Err(failure) => {
+                self.troubled(&failure.to_string());
+                self.end_pipeline().await;
+                None
+            }
+        }
+    }
+
+    async fn write_live(&self, live: Live) {
+        let Some(pipeline) = &self.pipeline else {
+            return;
+        };
+        let Live { run, counts, last } = live;
+        let written = pipeline
+            .with_database(move |database| database.extend_run(run, last.local(), &counts))
+            .await;
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::warn!(
+                station = self.id(),
+                "the live run's counts could not be written"
+            );
+        }
+    }
+
+    pub(super) async fn end_live(&mut self) {
+        if let Some(live) = self.live.take() {
+            self.finish(live.run, live.counts, RunEnd::Finished).await;
+        }
+    }
+}

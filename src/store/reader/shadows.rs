@@ -1,0 +1,104 @@
+//! What second models said of the same pictures.
+
+use diesel::prelude::*;
+use serde::Serialize;
+
+use crate::store::error::StoreError;
+use crate::store::reader::{ObservationItem, Reader};
+use crate::store::schema::shadow_observations;
+
+/// What a second model made of a slot's picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Queryable)]
+pub struct ShadowItem {
+    /// Station local time.
+    #[serde(skip)]
+    pub slot: String,
+    /// Name and version.
+    pub model: String,
+    /// 0 to 8, or 9 where the sky cannot be seen.
+    pub okta: i32,
+    /// 0 to 1.
+    pub cloud_fraction: Option<f64>,
+    /// 0 to 1.
+    pub confidence: Option<f64>,
+}
+
+/// A reading, and what a second model made of its picture.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reading {
+    /// The row.
+    #[serde(flatten)]
+    pub item: ObservationItem,
+    /// The last that was said; none while no second model has judged it.
+    pub shadow: Option<ShadowItem>,
+}
+
+type Columns = (
+    shadow_observations::slot_local,
+    shadow_observations::model,
+    shadow_observations::okta,
+    shadow_observations::cloud_fraction,
+    shadow_observations::confidence,
+);
+
+/// The columns of a [`ShadowItem`], in its order.
+const COLUMNS: Columns = (
+    shadow_observations::slot_local,
+    shadow_observations::model,
+    shadow_observations::okta,
+    shadow_observations::cloud_fraction,
+    shadow_observations::confidence,
+);
+
+impl Reader {
+    /// What second models made of the slots from `from` to `to` (as they are stored), ascending.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn shadows(
+        &mut self,
+        station: &str,
+        from: &str,
+        to: &str,
+    ) -> Result<Vec<ShadowItem>, StoreError> {
+        self.ask(|connection| {
+            shadow_observations::table
+                .select(COLUMNS)
+                .filter(shadow_observations::station.eq(station))
+                .filter(shadow_observations::slot_local.between(from, to))
+                .order(shadow_observations::slot_local.asc())
+                .load(connection)
+        })
+    }
+
+    /// What the last second model that judged a slot (as it is stored) made of it.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn shadow(&mut self, station: &str, slot: &str) -> Result<Option<ShadowItem>, StoreError> {
+        self.ask(|connection| {
+            shadow_observations::table
+                .select(COLUMNS)
+                .filter(shadow_observations::station.eq(station))
+                .filter(shadow_observations::slot_local.eq(slot))
+                .order((
+                    shadow_observations::created_at.desc(),
+                    shadow_observations::model.desc(),
+                ))
+                .first(connection)
+                .optional()
+        })
+    }
+
+    /// The last reading of a station, with what a second model made of it.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn latest_reading(&mut self, station: &str) -> Result<Option<Reading>, StoreError> {
+        let Some(item) = self.latest(station)? else {
+            return Ok(None);
+        };
+        let shadow = self.shadow(station, &item.slot)?;
+        Ok(Some(Reading { item, shadow }))
+    }
+}

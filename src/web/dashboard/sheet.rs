@@ -1,0 +1,274 @@
+//! What was read for a chart, and the chart that is drawn from it. Pure: no record, no camera.
+
+use chrono::{NaiveDate, NaiveDateTime, TimeDelta, Timelike};
+
+use super::gather::{Order, saturated};
+use super::keogram::Stored;
+use crate::chart::bucket::{Bucket, Unit};
+use crate::chart::day::{Reading, Timeline};
+use crate::chart::distribution::Distribution;
+use crate::chart::heat::{Calendar, Climatology, HourCell};
+use crate::chart::history::Means;
+use crate::chart::nights::{ClearNights, Nights};
+use crate::chart::sun;
+use crate::pipeline::slot::{Minutes, Slot, SlotRange};
+use crate::say;
+use crate::sky::cover::Cover;
+use crate::sky::sun::{DayPhase, position};
+use crate::store::reader::{Climatology as Usual, ObservationItem};
+use crate::store::rows::parse_slot;
+
+/// Which chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Okta readings slot by slot.
+    Timeline,
+    /// Mean amount and trend.
+    History,
+    /// How often each amount was read.
+    Distribution,
+    /// Mean confidence.
+    Confidence,
+    /// A year day by day.
+    Calendar,
+    /// The months by the hour.
+    Climatology,
+    /// The share of clear nights.
+    Nights,
+    /// A day of pictures.
+    Keogram,
+}
+
+/// The charts' names in their addresses.
+pub const KINDS: [(&str, Kind); 8] = [
+    ("timeline", Kind::Timeline),
+    ("history", Kind::History),
+    ("distribution", Kind::Distribution),
+    ("confidence", Kind::Confidence),
+    ("calendar", Kind::Calendar),
+    ("climatology", Kind::Climatology),
+    ("nights", Kind::Nights),
+    ("keogram", Kind::Keogram),
+];
+
+/// What a chart is drawn from.
+#[derive(Debug)]
+pub enum Sheet {
+    /// Nothing: the range is none.
+    Blank,
+    /// Rows and misses of a timeline.
+    Timeline {
+        /// What is drawn of the range that was asked for.
+        range: SlotRange,
+        /// Its rows.
+        items: Vec<ObservationItem>,
+        /// Slots without one that were asked for.
+        misses: Vec<NaiveDateTime>,
+    },
+    /// Means of a range, every bucket of it.
+    Means {
+        /// How long one is.
+        unit: Unit,
+        /// In order, empty ones too.
+        buckets: Vec<Bucket>,
+        /// Whether the mean confidence is drawn, not the amount.
+        confidence: bool,
+    },
+    /// All readings of a range.
+    Distribution(Bucket),
+    /// The days of a year that have readings.
+    Calendar {
+        /// Which year.
+        year: i32,
+        /// In any order.
+        days: Vec<Bucket>,
+    },
+    /// What the sky is usually like, for the months by the hour.
+    Climatology(Usual),
+    /// The same for the share of clear nights.
+    Nights(Usual),
+    /// The slots of a day that had a picture.
+    Keogram {
+        /// Which day.
+        day: NaiveDate,
+        /// The slots, and where their pictures were.
+        stored: Stored,
+    },
+}
+
+impl Sheet {
+    /// The chart as SVG; none of a keogram, whose strips come from elsewhere.
+    pub fn svg(&self, order: &Order) -> Option<String> {
+        let (look, station) = (order.look, order.place.name.as_str());
+        Some(match self {
+            Self::Blank => String::new(),
+            Self::Timeline {
+                range,
+                items,
+                misses,
+            } => timeline(order, *range, items, misses),
+            Self::Means {
+                unit,
+                buckets,
+                confidence,
+            } => {
+                let means = Means {
+                    look,
+                    station,
+                    range: order.range,
+                    unit: *unit,
+                    buckets,
+                };
+                if *confidence {
+                    means.confidence()
+                } else {
+                    means.history()
+                }
+            }
+            Self::Distribution(readings) => Distribution {
+                look,
+                place: &place_and_time(order),
+                readings,
+            }
+            .svg(),
+            Self::Calendar { year, days } => Calendar {
+                look,
+                station,
+                year: *year,
+                today: order.now.date(),
+                days,
+            }
+            .svg(),
+            Self::Climatology(found) => climatology(order, found),
+            Self::Nights(found) => nights(order, found),
+            Self::Keogram { .. } => return None,
+        })
+    }
+}
+
+fn timeline(
+    order: &Order,
+    range: SlotRange,
+    items: &[ObservationItem],
+    misses: &[NaiveDateTime],
+) -> String {
+    let (place, look) = (&order.place, order.look);
+    let readings: Vec<Reading> = items
+        .iter()
+        .filter_map(|item| reading(order, item))
+        .collect();
+    let title = say!("Cloud amount", "Nubosidad").get(look.lang).to_owned();
+    let end = range.to() + TimeDelta::minutes(1);
+    let (latitude, longitude) = (place.latitude, place.longitude);
+    let sun = sun::track(range.from(), end, place.zone, latitude, longitude);
+    // Where the settings do not know the station, the record tells when it looks.
+    let slots = match &place.minutes {
+        Some(_) => order.slots(range),
+        None => {
+            let stored = items.iter().filter_map(|item| parse_slot(&item.slot));
+            seen_slots(order, range, stored.chain(misses.iter().copied()))
+        }
+    };
+    Timeline {
+        lang: look.lang,
+        title: &title,
+        station: &place.name,
+        range,
+        slots: &slots,
+        readings: &readings,
+        misses,
+        sun: &sun,
+    }
+    .svg_as(look)
+}
+
+/// The slots of the minutes of the hour at which the record has any.
+fn seen_slots(
+    order: &Order,
+    range: SlotRange,
+    known: impl Iterator<Item = NaiveDateTime>,
+) -> Vec<NaiveDateTime> {
+    let mut minutes: Vec<u32> = known.map(|slot| slot.minute()).collect();
+    minutes.sort_unstable();
+    minutes.dedup();
+    let Ok(minutes) = Minutes::new(minutes) else {
+        return Vec::new();
+    };
+    let slots = range.slots(&minutes, order.place.zone).map(Slot::local);
+    slots.take_while(|slot| *slot <= order.now).collect()
+}
+
+/// None where the row is no reading that can be drawn.
+fn reading(order: &Order, item: &ObservationItem) -> Option<Reading> {
+    let local = parse_slot(&item.slot)?;
+    let cover = u8::try_from(item.okta).ok().and_then(Cover::from_code)?;
+    let named = [DayPhase::Day, DayPhase::Twilight, DayPhase::Night]
+        .into_iter()
+        .find(|phase| item.day_phase.as_deref() == Some(phase.as_str()));
+    let place = &order.place;
+    let computed = || {
+        let instant = place.zone.instant(local)?;
+        let elevation = position(instant, place.latitude, place.longitude).elevation;
+        Some(DayPhase::from_elevation(elevation))
+    };
+    Some(Reading {
+        local,
+        cover,
+        cloud_fraction: item.cloud_fraction,
+        confidence: item.confidence,
+        phase: named.or_else(computed)?,
+    })
+}
+
+fn place_and_time(order: &Order) -> String {
+    let (from, to) = (order.range.0.date(), order.range.1.date());
+    if from == to {
+        return format!("{} · {from}", order.place.name);
+    }
+    format!("{} · {from} – {to}", order.place.name)
+}
+
+fn climatology(order: &Order, found: &Usual) -> String {
+    let mut cells = [[HourCell::default(); 24]; 12];
+    for hour in &found.hours {
+        let row = cells.get_mut((hour.month as usize).wrapping_sub(1));
+        if let Some(cell) = row.and_then(|row| row.get_mut(hour.hour as usize)) {
+            *cell = HourCell {
+                read: saturated(hour.n),
+                mean: hour.mean_okta,
+                obscured: saturated(hour.obscured),
+            };
+        }
+    }
+    Climatology {
+        look: order.look,
+        place: &place_and_years(order, &found.years),
+        cells: &cells,
+    }
+    .svg()
+}
+
+fn nights(order: &Order, found: &Usual) -> String {
+    let mut months = [Nights::default(); 12];
+    for month in &found.months {
+        if let Some(nights) = months.get_mut((month.month as usize).wrapping_sub(1)) {
+            let (judged, clear) = (saturated(month.nights), saturated(month.clear_nights));
+            *nights = Nights { judged, clear };
+        }
+    }
+    ClearNights {
+        look: order.look,
+        place: &place_and_years(order, &found.years),
+        months: &months,
+    }
+    .svg()
+}
+
+fn place_and_years(order: &Order, years: &[i32]) -> String {
+    let name = &order.place.name;
+    match years {
+        [] => name.clone(),
+        [year] => format!("{name} · {year}"),
+        [first, .., last] => format!("{name} · {first}–{last}"),
+    }
+}

@@ -1,0 +1,141 @@
+//! What people take away: pictures of charts, tables, a printed report.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::driver::Browser;
+use crate::scene::{Scene, reading, slot};
+
+/// The file that a click on the first element of `selector` downloads.
+async fn downloaded(browser: &Browser, folder: &Path, selector: &str) -> PathBuf {
+    let values = json!({"behavior": "allow", "downloadPath": folder});
+    browser.command("Browser.setDownloadBehavior", values).await;
+    browser
+        .run(&format!("document.querySelector(\"{selector}\").click()"))
+        .await;
+    for _ in 0..600 {
+        let files = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let whole = |file: &PathBuf| {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            !name.ends_with(".crdownload") && !name.starts_with('.')
+        };
+        if let Some(file) = files.into_iter().find(whole) {
+            return file;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{selector} downloads nothing");
+}
+
+#[tokio::test]
+async fn a_chart_is_downloaded_as_it_is_seen() {
+    let Some(browser) = Browser::start("es").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 500, 7);
+    browser.prefer("es", true).await;
+    for (view, kind) in [
+        ("timeline?days=3", "timeline"),
+        ("history?span=month", "distribution"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        browser.visit(&scene.view(view)).await;
+        let link = format!("[data-kind={kind}] .save a[href*='.png']");
+        let file = downloaded(&browser, folder.path(), &link).await;
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(name.starts_with(&format!("celaje-{kind}-20")), "{name}");
+        let picture = image::open(&file).unwrap().to_rgb8();
+        assert_eq!(picture.width(), 2400);
+        // Dark, as the page is.
+        assert_eq!(picture.get_pixel(3, 3).0, [0x0f, 0x14, 0x1c], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_has_the_range_on_screen() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 1200, 7);
+    let today = slot(0).date();
+    let first = today - chrono::Days::new(2);
+    let rows = async |view: &str, kind: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        browser.visit(&scene.view(view)).await;
+        let link = format!("[data-kind={kind}] .save a[href*='.csv']");
+        let file = downloaded(&browser, folder.path(), &link).await;
+        assert_eq!(file.extension().unwrap(), "csv");
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // Slot by slot: as many rows as marks.
+    let table = rows("timeline?days=3", "timeline").await;
+    let marks = browser
+        .run("return document.querySelectorAll('[data-kind=timeline] .reading').length")
+        .await;
+    assert!(table[0].starts_with("slot,"), "{}", table[0]);
+    assert_eq!(table.len() as u64 - 1, marks.as_u64().unwrap());
+    assert!(table[1].starts_with(&first.to_string()), "{}", table[1]);
+    assert!(
+        table
+            .last()
+            .unwrap()
+            .starts_with(&slot(0).format("%Y-%m-%dT%H:%M").to_string())
+    );
+    // By the day, as the chart is.
+    let table = rows("history?span=month", "history").await;
+    let marks = browser
+        .run("return document.querySelectorAll('[data-kind=history] .mean').length")
+        .await;
+    assert!(table[0].starts_with("from,"), "{}", table[0]);
+    let with_readings = table
+        .iter()
+        .skip(1)
+        .filter(|row| row.split(',').nth(1) != Some("0"));
+    assert_eq!(with_readings.count() as u64, marks.as_u64().unwrap());
+}
+
+#[tokio::test]
+async fn a_printed_report_is_paper_without_buttons() {
+    let Some(browser) = Browser::start("es").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 4000, 9);
+    browser.prefer("es", true).await;
+    browser.visit(&scene.view("history?span=month")).await;
+    let media = json!({"media": "print"});
+    browser.command("Emulation.setEmulatedMedia", media).await;
+    let seen = "return [...document.querySelectorAll('button, nav, input, select, .save')].filter(e => e.getClientRects().length).map(e => e.outerHTML)";
+    assert_eq!(browser.run(seen).await, json!([]));
+    let white = "return [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('.canvas rect')).fill]";
+    assert_eq!(
+        browser.run(white).await,
+        json!(["rgb(255, 255, 255)", "rgb(255, 255, 255)"])
+    );
+    let text = browser.text().await;
+    assert!(
+        text.contains("Informe de nubosidad · Estación Astronómica Río Grande"),
+        "{text}"
+    );
+    browser
+        .command("Emulation.setEmulatedMedia", json!({"media": ""}))
+        .await;
+    let pdf = browser.print().await;
+    assert!(pdf.starts_with(b"%PDF"));
+    let pages = pdf
+        .windows(11)
+        .filter(|part| part == b"/Type /Page" || part == b"/Type/Page\n")
+        .count();
+    assert!(
+        pdf.len() > 20_000 && (1..=7).contains(&pages),
+        "{} bytes, {pages} pages",
+        pdf.len()
+    );
+}

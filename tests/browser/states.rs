@@ -1,0 +1,181 @@
+//! What is shown when there is nothing to show: empty, loading, stale, failed.
+
+use serde_json::json;
+
+use crate::VIEWS;
+use crate::driver::Browser;
+use crate::scene::{Scene, reading, slot};
+use crate::support::server::Reply;
+
+#[tokio::test]
+async fn a_first_visit_finds_an_empty_record_and_then_its_first_reading() {
+    let Some(browser) = Browser::start("es-AR,es").await else {
+        return;
+    };
+    let scene = Scene::new();
+    browser.visit(&scene.url).await;
+    let text = browser.text().await;
+    assert!(text.contains("Todavía no hay lecturas"), "{text}");
+    assert!(text.contains("celaje backfill --from"), "{text}");
+    for view in &VIEWS[1..] {
+        browser.visit(&scene.view(view)).await;
+        let text = browser.text().await;
+        assert!(!text.contains("No se pudo cargar"), "{view}: {text}");
+    }
+    browser.visit(&scene.view("now")).await;
+    browser.until("document.querySelector('.link.live')").await;
+    browser.run("window.celajeSeen = 1").await;
+    scene.write(reading(0, 3));
+    browser
+        .until("document.querySelector('.reading .okta')")
+        .await;
+    assert_eq!(
+        browser.run("return window.celajeSeen").await,
+        1,
+        "the page was loaded again"
+    );
+    let complaints = browser.complaints().await;
+    // What is not there yet is answered with 404, which the browser writes down.
+    let others: Vec<_> = complaints
+        .iter()
+        .filter(|line| !line.contains("/latest"))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[tokio::test]
+async fn a_camera_that_is_down_is_said_and_the_rest_goes_on() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let mut scene = Scene::before(|_, _| Reply::Reset);
+    // The last reading is five hours old.
+    scene.write_many(reading(30, 4), 200, 1);
+    browser.visit(&scene.url).await;
+    browser.until("document.querySelector('.shot .lost')").await;
+    let text = browser.text().await;
+    assert!(text.contains("The picture is not available"), "{text}");
+    assert!(text.contains("The last reading is old"), "{text}");
+    assert!(text.contains("Try again"), "{text}");
+    assert_eq!(
+        browser
+            .run("return document.querySelector('input[type=range]').disabled")
+            .await,
+        true
+    );
+    // Then the program itself ends.
+    browser.until("document.querySelector('.link.live')").await;
+    scene.kill();
+    browser.until("document.querySelector('.link.lost')").await;
+    browser.run("location.hash = '#/history'").await;
+    browser
+        .until("document.querySelector('main [role=alert]')")
+        .await;
+    let text = browser.text().await;
+    assert!(text.contains("The program does not answer"), "{text}");
+}
+
+#[tokio::test]
+async fn slots_that_were_missed_since_the_last_reading_are_said_with_their_reason() {
+    let Some(browser) = Browser::start("es").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(2, 4), 50, 1);
+    browser.visit(&scene.url).await;
+    browser.until("document.querySelector('.link.live')").await;
+    assert!(!browser.text().await.contains("no tiene lectura"));
+    let miss = |ago: i64, reason: &str| {
+        let slot = slot(ago);
+        let (local, utc) = (
+            slot.format("%Y-%m-%dT%H:%M"),
+            slot + chrono::TimeDelta::hours(3),
+        );
+        let utc = utc.format("%Y-%m-%dT%H:%M:00Z");
+        scene.execute(&format!(
+            "INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, last_tried, source, layout)
+             VALUES ('rio-grande', '{local}', '{utc}', '{reason}', 1, 'x', '{utc}', 'x', 'auto')"
+        ));
+    };
+    // It is told of by the stream, or by asking anew.
+    miss(1, "timeout");
+    miss(0, "unreachable");
+    browser.visit(&scene.url).await;
+    browser
+        .until("document.body.innerText.includes('2 turnos desde la última lectura')")
+        .await;
+    let text = browser.text().await;
+    let time = slot(0).format("%H:%M");
+    assert!(text.contains("El último turno no tiene lectura"), "{text}");
+    assert!(
+        text.contains(&format!("el de las {time}: sin conexión con la cámara")),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_said_and_found_again() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 4), 50, 1);
+    browser.visit(&scene.url).await;
+    scene.execute("ALTER TABLE observations RENAME TO gone");
+    for view in VIEWS {
+        browser.open("about:blank").await;
+        browser.open(&scene.view(view)).await;
+        browser
+            .until("document.querySelector('main [role=alert]')")
+            .await;
+        let said = browser.text_of("main [role=alert]").await;
+        assert!(said.contains("This could not be loaded"), "{view}: {said}");
+        assert!(said.contains("Try again"), "{view}: {said}");
+        // A sentence for people, and no words of the database.
+        assert!(
+            !said.contains("gone") && !said.contains("no such table"),
+            "{view}: {said}"
+        );
+    }
+    scene.execute("ALTER TABLE gone RENAME TO observations");
+    browser.click("main [role=alert] button").await;
+    browser.whole().await;
+    // What the program itself found wrong is told until it has looked again.
+    browser
+        .until("!document.querySelector('main [role=alert]:not([hidden])')")
+        .await;
+}
+
+#[tokio::test]
+async fn what_takes_long_is_seen_to_be_on_its_way() {
+    let Some(browser) = Browser::start("es").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 4), 50, 1);
+    browser.visit(&scene.url).await;
+    let slow = |latency: u32| json!({"offline": false, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1});
+    browser.command("Network.enable", json!({})).await;
+    browser
+        .command("Network.emulateNetworkConditions", slow(4000))
+        .await;
+    for view in ["history", "gallery", "operations", "timeline"] {
+        browser.run(&format!("location.hash = '#/{view}'")).await;
+        browser.until("document.querySelector('main .wait')").await;
+        let said = browser.text_of("main .wait").await;
+        assert_eq!(said, "Cargando…", "{view}");
+    }
+    // Who wants nothing to move sees it stand still.
+    let still =
+        "return getComputedStyle(document.querySelector('.wait'), '::before').animationName";
+    assert_eq!(browser.run(still).await, "turn");
+    let features = json!({"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]});
+    browser
+        .command("Emulation.setEmulatedMedia", features)
+        .await;
+    assert_eq!(browser.run(still).await, "none");
+    browser
+        .command("Network.emulateNetworkConditions", slow(0))
+        .await;
+    browser.whole().await;
+}

@@ -153,6 +153,8 @@ fn a_sky_that_is_not_seen_is_a_mark_of_its_own_and_no_amount() {
     assert_eq!((count(&svg, "reading"), count(&svg, "gap")), (132, 1));
     assert_eq!(svg.matches("data-okta=\"9\"").count(), 7);
     assert_eq!(count(&svg, "veil"), 2);
+    // The crosses stand in the middle of what they cross: that of a lone slot is whole.
+    assert!(Tree::from_str(&svg, &Options::default()).is_ok());
     let widths = numbers(&svg, "veil", "width");
     let unit = (WIDTH - 170.0 - 60.0) / 1440.0;
     assert!((widths[0] - 58.0 * unit).abs() < 0.1, "{widths:?}");

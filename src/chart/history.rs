@@ -74,7 +74,7 @@ impl Means<'_> {
             let (cap, foot) = (y(mean, &plot), y(0.0, &plot) + 1.5);
             self.open(&mut plot, "mean", bucket, &self.mean_title(bucket, mean));
             if bucket.obscured > 0 {
-                let tall = (HIDDEN_LANE * bucket.hidden_share()).max(1.0);
+                let tall = (HIDDEN_LANE * bucket.hidden_share()).max(2.5);
                 let style = format_args!("class=\"hidden-share\" fill=\"{VEIL}\"");
                 plot.svg.rect((x, plot.top), (width, tall), style);
             }
@@ -124,7 +124,7 @@ impl Means<'_> {
             )
         });
         let words = (title, self.place(), summary);
-        let mut plot = self.plot(&words, 170.0);
+        let mut plot = self.plot(&words, 250.0);
         let y = |share: f64, plot: &Plot| {
             plot.bottom - 5.0 - (plot.bottom - plot.top - 10.0) * share.clamp(0.0, 1.0)
         };

@@ -122,9 +122,13 @@ impl Keogram<'_> {
             left: plot.left,
             right: plot.right,
         };
+        let pairs = self.slots.iter().zip(self.slots.iter().skip(1));
+        let step = pairs.map(|(a, b)| *b - *a).min();
         for (i, slot) in self.slots.iter().enumerate() {
-            // A strip reaches to the next slot.
-            let next = self.slots.get(i + 1).copied().unwrap_or(to);
+            // A strip reaches to the next slot; the last one no further than others, since what is
+            // to come is no gap.
+            let last = step.and_then(|step| slot.checked_add_signed(step));
+            let next = self.slots.get(i + 1).copied().or(last).unwrap_or(to);
             let (x0, x1) = (axis.x_within(*slot), axis.x_within(next));
             match self.strips.get(slot) {
                 Some(strip) => draw(&mut plot, *slot, strip, (x0, x1)),
@@ -226,6 +230,36 @@ mod tests {
         );
         assert_eq!(Strip::cut(&dot, 0.5, 0.5), None);
         assert_eq!(Strip::cut(&RgbImage::new(0, 0), 0.0, 1.0), None);
+    }
+
+    #[test]
+    fn what_is_to_come_is_no_gap() {
+        let slots = slots();
+        let strips = BTreeMap::new();
+        let svg = Keogram {
+            look: Look {
+                lang: Lang::Es,
+                width: 1000.0,
+                bare: true,
+            },
+            station: "R",
+            day: day(),
+            slots: &slots[..36],
+            strips: &strips,
+            waiting: &[],
+        }
+        .svg();
+        let gaps = svg
+            .split("<rect ")
+            .filter(|tag| tag.contains("class=\"gap\""));
+        let number = |tag: &str, name: &str| -> f64 {
+            let value = tag.split(&format!("{name}=\"")).nth(1).unwrap();
+            value.split('"').next().unwrap().parse().unwrap()
+        };
+        let right = gaps.map(|tag| number(tag, "x") + number(tag, "width"));
+        let right = right.fold(0.0, f64::max);
+        // A quarter of the day, and the two minutes that slots are late.
+        assert!((right - 250.0).abs() < 4.0, "{right}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the marks mean.
 
 use super::day::Record;
-use super::panel::{HATCH_ID, VEIL_ID};
+use super::panel::{HATCH_ID, crosses};
 use super::svg::{Anchor, Num, Svg, Type};
 use super::theme::{AXIS, MISS, NIGHT, SOFT_INK, TWILIGHT, VEIL, okta_colour, opacity, text_width};
 use super::words::{hidden, tell};
@@ -38,8 +38,7 @@ pub fn draw(svg: &mut Svg, record: &Record<'_>, x: f64, y: f64) {
     let x = box_of(svg, x, &hatch);
     let x = pen.label(svg, x, &tell(lang, say!("no reading", "sin lectura"))) + 14.0;
     box_of(svg, x, VEIL);
-    let crosses = format!("url(#{VEIL_ID})");
-    let x = box_of(svg, x, &crosses);
+    let x = box_of(svg, x, &crosses(x, SWATCH.0));
     let x = pen.label(svg, x, &hidden(lang)) + 14.0;
     let tick = format_args!("stroke=\"{MISS}\" stroke-width=\"2\"");
     svg.line((x, y + 1.0), (x, y + SWATCH.1 - 1.0), tick);

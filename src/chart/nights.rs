@@ -83,7 +83,7 @@ impl ClearNights<'_> {
         let mut plot = Plot::new(
             look,
             &words,
-            if look.is_wide() { 200.0 } else { 170.0 },
+            if look.width() >= 480.0 { 244.0 } else { 170.0 },
             &ROOM,
         );
         plot.paper();
@@ -144,7 +144,7 @@ impl ClearNights<'_> {
             let soft = Type::soft(small, Anchor::Middle);
             let name = short_month(lang, number);
             let name = if pitch < 28.0 {
-                name.chars().take(1).collect()
+                name.chars().take(1).flat_map(char::to_uppercase).collect()
             } else {
                 name
             };

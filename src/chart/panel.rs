@@ -17,8 +17,19 @@ use crate::text::Lang;
 /// The name of the hatching in an SVG's definitions.
 pub const HATCH_ID: &str = "celaje-gap";
 
-/// The name of the crosses of a sky that cannot be seen, in an SVG's definitions.
-pub const VEIL_ID: &str = "celaje-veil";
+/// What the names of the crosses of a sky that cannot be seen begin with, in an SVG's definitions.
+const VEIL_ID: &str = "celaje-veil";
+/// A cross with the room around it.
+const CROSS: f64 = 8.0;
+
+/// The fill of a stretch from `x` on, `width` wide, with crosses that stand in its middle: there is a
+/// pattern for each step that they can be moved by.
+pub fn crosses(x: f64, width: f64) -> String {
+    let whole = (width / CROSS).floor().max(1.0) * CROSS;
+    let begin = (x + (width - whole) / 2.0).rem_euclid(CROSS).round();
+    let step = if begin < CROSS { begin } else { 0.0 };
+    format!("url(#{VEIL_ID}-{step})")
+}
 
 /// Room below the frame that the ticks of misses take.
 pub const MISS_LANE: f64 = 9.0;
@@ -218,7 +229,10 @@ impl Panel {
             svg.rect(
                 (x0, self.top),
                 size,
-                format_args!("class=\"veil\" pointer-events=\"none\" fill=\"url(#{VEIL_ID})\""),
+                format_args!(
+                    "class=\"veil\" pointer-events=\"none\" fill=\"{}\"",
+                    crosses(x0, size.0)
+                ),
             );
         };
         let within = record.readings.range(self.asked.0..=self.asked.1);
@@ -253,11 +267,16 @@ pub fn define_patterns(svg: &mut Svg) {
     svg.raw(format_args!(
         "<defs><pattern id=\"{HATCH_ID}\" patternUnits=\"userSpaceOnUse\" width=\"6\" height=\"6\" \
          patternTransform=\"rotate(45)\">\
-         <rect width=\"1.2\" height=\"6\" fill=\"{HATCH}\"/></pattern>\
-         <pattern id=\"{VEIL_ID}\" patternUnits=\"userSpaceOnUse\" width=\"8\" height=\"8\">\
-         <path d=\"M2 2L6 6M6 2L2 6\" stroke=\"{VEIL_INK}\" stroke-width=\"1\" fill=\"none\"/>\
-         </pattern></defs>\n"
+         <rect width=\"1.2\" height=\"6\" fill=\"{HATCH}\"/></pattern>"
     ));
+    for step in 0..CROSS as u32 {
+        svg.raw(format_args!(
+            "<pattern id=\"{VEIL_ID}-{step}\" patternUnits=\"userSpaceOnUse\" x=\"{step}\" \
+             width=\"{CROSS}\" height=\"{CROSS}\">\
+             <path d=\"M2 2L6 6M6 2L2 6\" stroke=\"{VEIL_INK}\" fill=\"none\"/></pattern>"
+        ));
+    }
+    svg.raw(format_args!("</defs>\n"));
 }
 
 /// What a pointer over a mark reads.

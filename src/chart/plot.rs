@@ -4,7 +4,7 @@ use chrono::{Datelike, NaiveDateTime, Timelike};
 
 use super::bucket::Bucket;
 use super::look::Look;
-use super::panel::{HATCH_ID, VEIL_ID, define_patterns};
+use super::panel::{HATCH_ID, crosses, define_patterns};
 use super::svg::{Anchor, Svg, Type};
 use super::theme::{AXIS, GRID, INK, PAPER, VEIL, fit, okta_colour, text_width};
 use super::words::{day_and_month, hidden, short_month, tell};
@@ -158,7 +158,8 @@ impl Plot {
     /// Crosses a place: the pictures there did not show the sky. Without the colour below, which is
     /// the mark's.
     pub fn crosses(&mut self, at: (f64, f64), size: (f64, f64)) {
-        let style = format_args!("class=\"veil\" pointer-events=\"none\" fill=\"url(#{VEIL_ID})\"");
+        let fill = crosses(at.0, size.0);
+        let style = format_args!("class=\"veil\" pointer-events=\"none\" fill=\"{fill}\"");
         self.svg.rect(at, size, style);
     }
 

@@ -127,6 +127,21 @@ async fn a_printed_report_is_paper_without_buttons() {
     browser
         .command("Emulation.setEmulatedMedia", json!({"media": ""}))
         .await;
+    // Its button has the charts drawn for a page first, so that they can be read on it.
+    browser
+        .run(
+            "window.print = () => { window.celajePrinted = [...document.querySelectorAll('.canvas svg')]\
+             .map(svg => svg.viewBox.baseVal.width); dispatchEvent(new Event('afterprint')); };\
+             [...document.querySelectorAll('main .bar button')].pop().click()",
+        )
+        .await;
+    browser.until("window.celajePrinted").await;
+    let widths = browser.run("return window.celajePrinted").await;
+    assert_eq!(widths, json!([700, 340, 340, 700, 340, 340]));
+    browser
+        .until("document.querySelector('.canvas svg').viewBox.baseVal.width > 900")
+        .await;
+    browser.whole().await;
     let pdf = browser.print().await;
     assert!(pdf.starts_with(b"%PDF"));
     let pages = pdf

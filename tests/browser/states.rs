@@ -44,6 +44,28 @@ async fn a_first_visit_finds_an_empty_record_and_then_its_first_reading() {
 }
 
 #[tokio::test]
+async fn what_is_to_come_is_no_gap() {
+    let Some(browser) = Browser::start("es").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 4), 144, 1);
+    let day = slot(0).date();
+    browser
+        .visit(&scene.view(&format!("gallery?day={day}")))
+        .await;
+    let hours = i64::from(chrono::Timelike::hour(&slot(0)));
+    let count = |selector: &str| format!("return document.querySelectorAll('{selector}').length");
+    // One tile an hour so far; the hour may have gone on meanwhile.
+    let tiles = browser.run(&count(".tiles > li")).await.as_i64().unwrap();
+    assert!(
+        (hours + 1..=hours + 2).contains(&tiles),
+        "{tiles} at {hours} h"
+    );
+    assert!(browser.run(&count(".tile.none")).await.as_i64().unwrap() <= 1);
+}
+
+#[tokio::test]
 async fn a_camera_that_is_down_is_said_and_the_rest_goes_on() {
     let Some(browser) = Browser::start("en").await else {
         return;

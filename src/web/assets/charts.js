@@ -9,9 +9,9 @@ const tip = () => document.getElementById("tip");
 /**
  * A chart.
  * kind: its name in /charts/; title: for people; values: the query without width and language;
- * note: a sentence under the title; csv: an address; open(data): what a click on a mark does.
+ * note: a sentence beside the title; help: one that is of no use on paper; csv: an address; open(data): what a click on a mark does.
  */
-export function chart({ kind, title, values, note, csv, open, signal }) {
+export function chart({ kind, title, values, note, help, csv, open, signal }) {
   const canvas = h("div", { class: "canvas" }, waiting(t("loading")));
   const file = (ending) => `/charts/${kind}.${ending}?${query({ ...values, lang: lang() })}`;
   const dark = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
@@ -23,7 +23,7 @@ export function chart({ kind, title, values, note, csv, open, signal }) {
     "aria-label": `${title}: PNG`,
     onclick: () => png.setAttribute("href", `${file("png")}&theme=${dark()}`),
   });
-  const said = h("p", { class: "note-line", text: note || "" });
+  const said = h("p", { class: help ? "note-line no-print" : "note-line", text: note || help || "" });
   const list = h("ul");
   const details = h("details", { class: "no-print" }, h("summary", { text: t("chart.list") }), list);
   const figure = h(
@@ -47,11 +47,11 @@ export function chart({ kind, title, values, note, csv, open, signal }) {
   const state = { width: 0, figure, canvas, list, open, said, signal };
   walk(state);
   details.addEventListener("toggle", () => details.open && fillList(state));
-  const load = async () => {
+  const load = async (forced) => {
     if (signal.aborted) return;
     // A wall's screen has larger letters, and so a chart with less room.
     const letters = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-    const width = Math.round(canvas.clientWidth / Math.max(letters, 1));
+    const width = Number.isFinite(forced) ? forced : Math.round(canvas.clientWidth / Math.max(letters, 1));
     if (width < 40) return;
     state.width = width;
     canvas.classList.add("old");
@@ -75,7 +75,9 @@ export function chart({ kind, title, values, note, csv, open, signal }) {
   });
   watch.observe(canvas);
   signal.addEventListener("abort", () => watch.disconnect());
-  figure.reload = load;
+  figure.reload = () => load();
+  // With a width for paper, or for the room that there is.
+  figure.redraw = load;
   return figure;
 }
 
@@ -215,7 +217,7 @@ export function legend(timeline) {
         { viewBox: "0 0 24 14", "aria-hidden": "true" },
         name === "hatch"
           ? s("path", { class: "hatched", d: "M0 6L6 0M0 14L14 0M8 14L22 0M16 14L24 6" })
-          : s("rect", { class: name, width: 24, height: 14 }),
+          : s("rect", { class: name, ...(name === "miss" ? { x: 10, width: 4 } : { width: 24 }), height: 14 }),
         name === "veil" ? s("path", { class: "crosses", d: "M3 4L9 10M9 4L3 10M14 4L20 10M20 4L14 10" }) : null,
       ),
       h("span", { text: label }),

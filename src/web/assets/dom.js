@@ -1,4 +1,6 @@
 // Elements without markup in strings: what the record says is only ever text.
+import { t } from "./words.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An element; `attributes` may hold listeners (`onclick`), `class`, and `text`. */
@@ -58,6 +60,13 @@ export function meter(share, label) {
 export function shown(kind) {
   const name = `celaje-${kind}`;
   if (!performance.getEntriesByName(name).length) performance.mark(name);
+}
+
+/** Back and on, around what is stepped through; `move` is told -1 or 1. */
+export function steps(atEnd, move, ...around) {
+  const step = (text, label, sign, disabled) =>
+    h("button", { type: "button", text, "aria-label": t(label), disabled, onclick: () => move(sign) });
+  return h("span", { class: "steps no-print" }, step("‹", "back", -1, false), around, step("›", "next", 1, atEnd));
 }
 
 /** What stands where something is on its way. */

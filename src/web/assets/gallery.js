@@ -1,20 +1,22 @@
 // A day in pictures: its keogram, and one picture an hour.
-import { h, waiting } from "./dom.js";
+import { h, steps, waiting } from "./dom.js";
 import { overlay, readings } from "./api.js";
 import { chart } from "./charts.js";
 import { inWords, line, openSlot, shot } from "./viewer.js";
 import { t } from "./words.js";
-import { addDays, isDay, longDay, timeOf } from "./time.js";
+import { addDays, hourNow, isDay, longDay, timeOf, today } from "./time.js";
 import { touches } from "./live.js";
 
-/** One of `items` for each hour: the first one of it. */
-function byHour(items) {
+/** One of `items` for each hour up to `until`: the first one of it. */
+function byHour(items, until) {
   const hours = Array.from({ length: 24 }, () => null);
   for (const item of items) {
     const hour = Number(item.slot.slice(11, 13));
     hours[hour] = hours[hour] || item;
   }
-  return hours;
+  // What is to come is no gap.
+  const last = hours.findLastIndex(Boolean);
+  return hours.filter((_, hour) => hour <= Math.max(last, until));
 }
 
 function tile(station, item, hour, masks) {
@@ -30,7 +32,7 @@ function tile(station, item, hour, masks) {
           "span",
           { class: "line" },
           h("span", { text: t("gallery.none") }),
-          h("span", { text: `${String(hour).padStart(2, "0")}:–` }),
+          h("span", { text: `${String(hour).padStart(2, "0")} h` }),
         ),
       ),
     );
@@ -91,9 +93,7 @@ export async function gallery(main, { station, signal, params, go, onReading, la
       h("h1", { text: t("gallery.title"), tabindex: -1 }),
       h("span", { class: "quiet", text: longDay(day) }),
       h("label", { class: "no-print" }, check, h("span", { text: t("gallery.overlays") })),
-      h("button", { type: "button", class: "no-print", text: "‹", "aria-label": t("back"), onclick: () => set({ day: addDays(day, -1) }) }),
-      h("label", { class: "no-print" }, date),
-      h("button", { type: "button", class: "no-print", text: "›", "aria-label": t("next"), disabled: day >= lastDay, onclick: () => set({ day: addDays(day, 1) }) }),
+      steps(day >= lastDay, (sign) => set({ day: addDays(day, sign) }), h("label", {}, date)),
     ),
     h("section", { class: "card" }, keogram),
     h("section", { class: "card", "aria-label": t("gallery.hours") }, h("h2", { text: t("gallery.hours") }), tiles),
@@ -102,7 +102,7 @@ export async function gallery(main, { station, signal, params, go, onReading, la
     const items = await readings(station.id, day, day, signal);
     tiles.replaceChildren(
       items.length
-        ? h("ul", { class: "tiles" }, byHour(items).map((item, hour) => tile(station.id, item, hour, masks)))
+        ? h("ul", { class: "tiles" }, byHour(items, day === today(station.time_zone) ? hourNow(station.time_zone) : 23).map((item, hour) => tile(station.id, item, hour, masks)))
         : h("p", { class: "note", text: t("gallery.empty") }),
     );
   };

@@ -1,9 +1,10 @@
 // Means, distribution, confidence and trend of a range; a year's calendar; the climatology.
-import { h } from "./dom.js";
+import { h, steps as around } from "./dom.js";
 import { of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
-import { number, t } from "./words.js";
-import { addDays, addMonths, isDay, moment, shortDay } from "./time.js";
+import { printButton } from "./print.js";
+import { t } from "./words.js";
+import { addDays, addMonths, isDay, shortDay } from "./time.js";
 import { touches } from "./live.js";
 
 const SPANS = ["day", "week", "month", "year", "range"];
@@ -49,13 +50,6 @@ export async function history(main, { station, signal, params, go, onReading, la
   main.replaceChildren(
     h(
       "div",
-      { class: "only-print" },
-      h("p", { text: `${t("report.title")} · ${station.name}` }),
-      h("p", { text: `${shortDay(from)} – ${shortDay(to)} · ${t("report.made", { when: moment(new Date().toISOString(), station.time_zone) })}` }),
-      h("p", { text: `${number(station.latitude, 2)}°, ${number(station.longitude, 2)}° · ${station.time_zone}` }),
-    ),
-    h(
-      "div",
       { class: "bar" },
       h("h1", { text: t("history.title"), tabindex: -1 }),
       h("span", { class: "quiet", text: from === to ? shortDay(to) : `${shortDay(from)} – ${shortDay(to)}` }),
@@ -71,11 +65,13 @@ export async function history(main, { station, signal, params, go, onReading, la
           }),
         ),
       ),
-      h("button", { type: "button", class: "no-print", text: "‹", "aria-label": t("back"), onclick: () => move(-1) }),
-      span === "range" ? input(t("from"), from, (value) => set({ from: value })) : null,
-      input(span === "range" ? t("to") : t("timeline.until"), to, (value) => set({ end: value })),
-      h("button", { type: "button", class: "no-print", text: "›", "aria-label": t("next"), disabled: end >= lastDay, onclick: () => move(1) }),
-      h("button", { type: "button", class: "no-print", text: t("print"), onclick: () => print() }),
+      around(
+        end >= lastDay,
+        move,
+        span === "range" ? input(t("from"), from, (value) => set({ from: value })) : null,
+        input(span === "range" ? t("to") : t("timeline.until"), to, (value) => set({ end: value })),
+      ),
+      printButton(),
     ),
     h("section", { class: "card charts" }, first[0], legend(false)),
     h("div", { class: "pair" }, first.slice(1).map((figure) => h("section", { class: "card" }, figure))),

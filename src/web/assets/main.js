@@ -9,6 +9,7 @@ import { history } from "./history.js";
 import { gallery } from "./gallery.js";
 import { operations } from "./operations.js";
 import { listen } from "./live.js";
+import { reportHead } from "./print.js";
 
 const VIEWS = { now, timeline, history, gallery, operations };
 const root = document.documentElement;
@@ -92,6 +93,7 @@ async function show() {
   }
   if (moved || !main.firstChild) main.replaceChildren(waiting(t("loading")));
   const { station } = state;
+  reportHead(station);
   const day = station ? today(station.time_zone) : "";
   const lastRead = station && station.last ? dayOf(station.last) : day;
   const lastDay = maxDay(lastRead, day);

@@ -64,7 +64,8 @@ function reading(item, age) {
       Number.isFinite(elevation)
         ? fact(
             t("now.sun"),
-            h("div", {}, h("span", { text: `${sunWords} · ${known(`phase.${item.day_phase}`, "")}` }), sun(elevation)),
+            h("span", { text: [sunWords, known(`phase.${item.day_phase}`, "")].filter(Boolean).join(" · ") }),
+            sun(elevation),
           )
         : null,
       fact(t("now.quality"), flags(item)),

@@ -2,6 +2,7 @@
 import { h, meter } from "./dom.js";
 import { json, query } from "./api.js";
 import { bytes, known, number, percent, t } from "./words.js";
+import { printButton } from "./print.js";
 import { moment, since, span } from "./time.js";
 
 const card = (title, ...children) => h("section", { class: "card" }, h("h2", { text: title }), children);
@@ -129,7 +130,7 @@ function draw(parts, { state, runs, ops, station }) {
   parts.models.replaceChildren(
     h("h2", { text: t("ops.models") }),
     ops.models.length
-      ? table(t("ops.models"), [[t("ops.col.model")], [t("ops.col.readings"), num], [t("ops.col.firstLast")]],
+      ? table(t("ops.models"), [[t("ops.col.model")], [t("ops.col.readings"), num], [t("ops.col.firstLast"), "when"]],
           ops.models.map((item) => [
             item.model || t("none"),
             number(item.n),
@@ -155,7 +156,7 @@ function draw(parts, { state, runs, ops, station }) {
     runs.length
       ? table(
           t("ops.runs"),
-          [[t("ops.col.run"), num], [t("ops.col.range")], [t("ops.col.status")], [t("ops.col.new"), num], [t("ops.col.dup"), num], [t("ops.col.missed"), num], [t("ops.col.started")], [t("ops.col.model")]],
+          [[t("ops.col.run")], [t("ops.col.range"), "when"], [t("ops.col.status")], [t("ops.col.new"), num], [t("ops.col.dup"), num], [t("ops.col.missed"), num], [t("ops.col.started"), "when"], [t("ops.col.model"), "when"]],
           runs.map((run) => [
             String(run.id),
             `${(run.from || run.range_from || "").replace("T", " ")} – ${(run.to || run.range_to || "").replace("T", " ")}`,
@@ -198,7 +199,7 @@ export async function operations(main, { station, signal, onState }) {
       "div",
       { class: "bar" },
       h("h1", { text: t("ops.title"), tabindex: -1 }),
-      h("button", { type: "button", class: "no-print", text: t("print"), onclick: () => print() }),
+      printButton(),
     ),
     trouble,
     h("div", { class: "grid" }, Object.values(parts)),

@@ -42,6 +42,21 @@ export function today(zone) {
   }
 }
 
+/** The hour now on the station's clock, 0 to 23. */
+export function hourNow(zone) {
+  const now = new Date();
+  const offset = /^([+-])(\d\d):?(\d\d)$/.exec(zone || "");
+  if (offset) {
+    const minutes = (offset[1] === "-" ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3]));
+    return new Date(now.getTime() + minutes * 60000).getUTCHours();
+  }
+  try {
+    return Number(new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", hourCycle: "h23" }).format(now));
+  } catch {
+    return now.getUTCHours();
+  }
+}
+
 /** '3 h 20 min' for a number of seconds. */
 export function span(seconds) {
   if (!Number.isFinite(seconds)) return "–";

@@ -1,10 +1,11 @@
 // Today and the last days, slot by slot.
-import { h } from "./dom.js";
+import { h, steps } from "./dom.js";
 import { of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { openSlot } from "./viewer.js";
 import { t } from "./words.js";
-import { addDays, isDay } from "./time.js";
+import { printButton } from "./print.js";
+import { addDays, isDay, shortDay } from "./time.js";
 import { touches } from "./live.js";
 
 const CHOICES = [1, 3, 7, 30];
@@ -25,7 +26,7 @@ export async function timeline(main, { station, signal, params, go, onReading, l
   const view = chart({
     kind: "timeline",
     title: t("chart.timeline"),
-    note: t("chart.help"),
+    help: t("chart.help"),
     values: { station: station.id, from, to: end },
     csv: of(station.id, `/observations.csv?${query({ from, to: end })}`),
     open: (data) => openSlot(station.id, data.slot),
@@ -36,6 +37,7 @@ export async function timeline(main, { station, signal, params, go, onReading, l
       "div",
       { class: "bar" },
       h("h1", { text: t("timeline.title"), tabindex: -1 }),
+      h("span", { class: "quiet only-print", text: from === end ? shortDay(end) : `${shortDay(from)} – ${shortDay(end)}` }),
       h(
         "div",
         { class: "group no-print", role: "group", "aria-label": t("history.span") },
@@ -48,10 +50,12 @@ export async function timeline(main, { station, signal, params, go, onReading, l
           }),
         ),
       ),
-      h("button", { type: "button", class: "no-print", text: "‹", "aria-label": t("back"), onclick: () => set({ end: addDays(end, -days) }) }),
-      h("label", { class: "no-print" }, h("span", { class: "quiet", text: t("timeline.until") }), date),
-      h("button", { type: "button", class: "no-print", text: "›", "aria-label": t("next"), disabled: end >= lastDay, onclick: () => set({ end: addDays(end, days) }) }),
-      h("button", { type: "button", class: "no-print", text: t("print"), onclick: () => print() }),
+      steps(
+        end >= lastDay,
+        (sign) => set({ end: addDays(end, sign * days) }),
+        h("label", {}, h("span", { class: "quiet", text: t("timeline.until") }), date),
+      ),
+      printButton(),
     ),
     h("section", { class: "card charts" }, view, legend(true)),
   );

@@ -55,6 +55,7 @@ export function shot(station, item, alt, lazy) {
   const load = () => {
     const source = picture(station, item.slot);
     const image = h("img", { src: source, alt, loading: lazy ? "lazy" : "eager", decoding: "async" });
+    image.addEventListener("load", () => box.classList.add("here"));
     image.addEventListener("error", async () => {
       const why = await whyNot(source);
       box.replaceChildren(

@@ -438,7 +438,9 @@ export const number = (value, digits = 0) =>
     ? new Intl.NumberFormat(lang() === "es" ? "es" : "en-GB", {
         minimumFractionDigits: digits,
         maximumFractionDigits: digits,
-      }).format(value)
+      })
+        .format(value)
+        .replace("-", "−")
     : "–";
 export const percent = (share) => (Number.isFinite(share) ? `${Math.round(share * 100)} %` : "–");
 

@@ -214,8 +214,9 @@ def search(a):
         searching.write(rows, table)
         print(row, flush=True)
     rows = list(csv.DictReader(table.open()))
-    points = [{**r, "ms": float(r["ms"]), "okta_error": float(r["okta_error"]),
-               "chosen": r["name"] == a.chosen} for r in rows]  # fmt: skip
+    measures = {"ms", *figures.FRONT}
+    points = [{"name": r["name"], "chosen": r["name"] == a.chosen,
+               **{key: float(r[key]) for key in measures}} for r in rows]  # fmt: skip
     figures.front(points, Path(a.out) / "front.png")
 
 

@@ -71,7 +71,7 @@ impl DecodeActor {
         let _core = cores.map(|cores| cores.take(1, Turn::Last));
         credit.taken_up();
         let _at_work = shared.guard.at_work([credit.slot()]);
-        shared.guard.pass(Point::Decode);
+        shared.guard.pass_with(Point::Decode, credit.slot());
         match prepare(
             &picture.bytes,
             &shared.manifest,

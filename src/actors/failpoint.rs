@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::pipeline::slot::Slot;
+
 /// A place on a slot's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Point {
@@ -50,8 +52,9 @@ impl Point {
     ];
 }
 
-/// What happens at a place; it may panic, as what it stands for would.
-type Hook = dyn Fn(Point) + Send + Sync;
+/// What happens at a place, to a message about a slot where it is about one; it may panic, as what it
+/// stands for would.
+type Hook = dyn Fn(Point, Option<Slot>) + Send + Sync;
 
 /// What happens at the places of a pipeline.
 #[derive(Clone, Default)]
@@ -59,14 +62,14 @@ pub struct Failpoints(Option<Arc<Hook>>);
 
 impl Failpoints {
     /// Calls `hook` at every place.
-    pub fn calling(hook: impl Fn(Point) + Send + Sync + 'static) -> Self {
+    pub fn calling(hook: impl Fn(Point, Option<Slot>) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(hook)))
     }
 
-    /// A message has come to `point`.
-    pub fn pass(&self, point: Point) {
+    /// A message has come to `point`; `slot` is the one that it is about, if it is about one.
+    pub fn pass(&self, point: Point, slot: Option<Slot>) {
         if let Some(hook) = &self.0 {
-            hook(point);
+            hook(point, slot);
         }
     }
 }

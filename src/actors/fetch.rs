@@ -153,7 +153,7 @@ impl Handler<FetchItem> for Fetch {
         let guard = self.guard.clone();
         actix::spawn(async move {
             let fetched = guard.run_async(async {
-                guard.pass(Point::Fetch);
+                guard.pass_with(Point::Fetch, credit.slot());
                 fetch(&shared, &client, &outlets, credit).await;
             });
             let _ = fetched.await;

@@ -55,21 +55,34 @@ impl Guard {
         &self.vitals
     }
 
-    /// Runs `work`; a panic is logged and counted, and ends here.
+    /// Runs `work`, which is that of a message; a panic is logged and counted, and ends here.
     ///
     /// # Errors
     /// [`Panicked`], after which the actor's own state must be taken for spoilt.
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> Result<T, Panicked> {
+        let done = self.run_aside(work)?;
+        self.vitals.worked(self.part);
+        Ok(done)
+    }
+
+    /// The same for what is no message's, or beside what the actor is for: that it goes well says
+    /// nothing of the actor.
+    ///
+    /// # Errors
+    /// [`Panicked`].
+    pub fn run_aside<T>(&self, work: impl FnOnce() -> T) -> Result<T, Panicked> {
         catch_unwind(AssertUnwindSafe(work)).map_err(|payload| self.panicked(payload.as_ref()))
     }
 
-    /// The same for what takes its time.
+    /// [`run`](Self::run) for what takes its time.
     ///
     /// # Errors
     /// [`Panicked`].
     pub async fn run_async<T>(&self, work: impl Future<Output = T>) -> Result<T, Panicked> {
         let done = AssertUnwindSafe(work).catch_unwind().await;
-        done.map_err(|payload| self.panicked(payload.as_ref()))
+        let done = done.map_err(|payload| self.panicked(payload.as_ref()))?;
+        self.vitals.worked(self.part);
+        Ok(done)
     }
 
     fn panicked(&self, payload: &(dyn Any + Send)) -> Panicked {
@@ -113,7 +126,12 @@ impl Guard {
 
     /// A message has come to `point`.
     pub fn pass(&self, point: Point) {
-        self.vitals.failpoints().pass(point);
+        self.vitals.failpoints().pass(point, None);
+    }
+
+    /// A message about `slot` has come to `point`.
+    pub fn pass_with(&self, point: Point, slot: Slot) {
+        self.vitals.failpoints().pass(point, Some(slot));
     }
 }
 

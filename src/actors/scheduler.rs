@@ -316,7 +316,8 @@ impl Supervised for Scheduler {
                 self.book();
                 self.pump(ctx);
             };
-            guard.run(work).is_ok()
+            // No message: that it goes on is no sign that the next one will do it no harm.
+            guard.run_aside(work).is_ok()
         });
         rest(&guard, self, ctx);
         if !resumed {

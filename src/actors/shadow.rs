@@ -3,9 +3,11 @@
 //! It has sessions of its own on threads of its own, and nothing waits for it: what it has no room
 //! for it skips, and what goes wrong in it is counted and told, and harms no reading.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use crate::actors::cores::{Cores, Turn};
 use crate::actors::guard::message;
 use crate::actors::session::observation;
 use crate::actors::store::KeepShadow;
+use crate::clock;
 use crate::image::decode::Limits;
 use crate::image::prepare::{Frame, judged_region, prepare};
 use crate::model::backend::{Backend, Engine};
@@ -24,6 +27,9 @@ use crate::pipeline::slot::Slot;
 use crate::station::Station;
 use crate::station::region::Region;
 use crate::store::ShadowReading;
+
+/// Longer than this the shadow is at no picture, or it hangs.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What the shadow is to judge.
 #[derive(Clone, Debug)]
@@ -51,6 +57,8 @@ pub struct ShadowCounts {
     skipped: AtomicU64,
     failed: AtomicU64,
     last_error: Mutex<Option<String>>,
+    /// The pictures that it is at, and since when.
+    at_work: Mutex<BTreeMap<Slot, Instant>>,
 }
 
 impl ShadowCounts {
@@ -75,6 +83,26 @@ impl ShadowCounts {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    fn at_work(&self) -> MutexGuard<'_, BTreeMap<Slot, Instant>> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells, once of each, of the pictures that it has been at for too long.
+    fn look_for_hangs(&self, now: Instant) {
+        let hangs = |since: &Instant| now.saturating_duration_since(*since) >= LIMIT;
+        let hung: Vec<Slot> = self
+            .at_work()
+            .extract_if(.., |_, since| hangs(since))
+            .map(|(slot, _)| slot)
+            .collect();
+        for slot in hung {
+            let seconds = LIMIT.as_secs();
+            self.fail(format!(
+                "it hangs: it has been at slot {slot} for {seconds} s"
+            ));
+        }
     }
 
     fn fail(&self, error: String) {
@@ -114,6 +142,7 @@ impl ToShadow {
         } else {
             Sight::Picture(bytes.clone())
         };
+        self.counts.look_for_hangs(clock::now());
         if self.shadow.try_send(JudgeAgain { slot, sight }).is_err() {
             self.counts.skipped.fetch_add(1, Ordering::Relaxed);
         }
@@ -219,7 +248,10 @@ impl Handler<JudgeAgain> for ShadowActor {
     fn handle(&mut self, JudgeAgain { slot, sight }: JudgeAgain, ctx: &mut SyncContext<Self>) {
         let counts = Arc::clone(&self.shared.counts);
         // Not under the budget of the actors that fill the record: a failure here is no failure there.
-        match catch_unwind(AssertUnwindSafe(|| self.judge(slot, sight))) {
+        counts.at_work().insert(slot, clock::now());
+        let judged = catch_unwind(AssertUnwindSafe(|| self.judge(slot, sight)));
+        counts.at_work().remove(&slot);
+        match judged {
             Ok(Ok(reading)) => {
                 counts.judged.fetch_add(1, Ordering::Relaxed);
                 self.shared.store.do_send(KeepShadow(reading));
@@ -230,5 +262,31 @@ impl Handler<JudgeAgain> for ShadowActor {
                 ctx.stop();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_hangs_is_told_of_once_and_one_at_work_is_not() {
+        let (counts, now) = (ShadowCounts::default(), Instant::now());
+        let slot = |name| {
+            let local = Slot::parse_file_name(name).unwrap();
+            Slot::at(local, "-03:00".parse().unwrap()).unwrap()
+        };
+        counts.at_work().insert(slot("2024-03011202.jpg"), now);
+        counts.look_for_hangs(now + LIMIT / 2);
+        assert_eq!((counts.failed(), counts.last_error()), (0, None));
+        counts
+            .at_work()
+            .insert(slot("2024-03011212.jpg"), now + LIMIT);
+        for _ in 0..3 {
+            counts.look_for_hangs(now + LIMIT);
+        }
+        assert_eq!(counts.failed(), 1);
+        let told = counts.last_error().unwrap();
+        assert!(told.contains("2024-03-01T12:02"), "{told}");
     }
 }

@@ -161,7 +161,7 @@ impl StoreActor {
 impl StoreActor {
     /// After a panic the connection may still be inside a transaction, and would refuse the next.
     fn recover(&self) {
-        let recovered = self.0.guard.run(|| {
+        let recovered = self.0.guard.run_aside(|| {
             let _at_work = self.0.guard.at_work([]);
             let recover = |database: &mut Database| database.recover();
             self.0.database.seen_from(&self.0.station, recover)
@@ -191,7 +191,7 @@ impl Worker<Commit> for StoreActor {
 
 impl Worker<RememberLayout> for StoreActor {
     fn work(&mut self, RememberLayout { year, layout }: RememberLayout) -> Result<(), Panicked> {
-        self.0.guard.run(|| {
+        self.0.guard.run_aside(|| {
             self.with_database(|database| {
                 // Only a saving for later runs: a failure to keep it loses nothing.
                 if let Err(error) = database.remember_layout(year, layout) {
@@ -204,7 +204,7 @@ impl Worker<RememberLayout> for StoreActor {
 
 impl Worker<KeepShadow> for StoreActor {
     fn work(&mut self, KeepShadow(reading): KeepShadow) -> Result<(), Panicked> {
-        self.0.guard.run(|| {
+        self.0.guard.run_aside(|| {
             self.with_database(|database| {
                 // No part of the record: a failure to keep it harms nothing else.
                 if let Err(error) = database.keep_shadow(&reading) {

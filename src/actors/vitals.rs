@@ -146,7 +146,6 @@ pub fn hangs(work: &Work, limit: Duration) -> Failure {
 
 /// See the module.
 pub struct Vitals {
-    budget: RestartBudget,
     states: BTreeMap<Part, Mutex<State>>,
     work: Mutex<HashMap<u64, Work>>,
     numbers: AtomicU64,
@@ -175,7 +174,6 @@ impl Vitals {
             rest: Duration::ZERO,
         };
         Self {
-            budget,
             states: Part::ALL
                 .into_iter()
                 .map(|part| (part, Mutex::new(fresh())))
@@ -229,11 +227,17 @@ impl Vitals {
         drop(state);
         if verdict == Verdict::GiveUp {
             let name = part.as_str();
-            let (failures, seconds) = (self.budget.failures, self.budget.within.as_secs());
             self.raise(Failure::environment(say!(
-                "the actor '{name}' failed more than {failures} times within {seconds} s, at last with '{what}'; the run was ended, what is stored is safe: see the log and run the same command again",
-                "el actor '{name}' falló más de {failures} veces en {seconds} s, al final con '{what}'; la corrida se terminó, lo guardado está a salvo: vea el registro y repita la orden"
+                "the actor '{name}' fails at nearly everything that it is given, at last with '{what}'; the run was ended, what is stored is safe: see the log and run the same command again, with --retry-missed for pictures that it failed at",
+                "el actor '{name}' falla con casi todo lo que recibe, al final con '{what}'; la corrida se terminó, lo guardado está a salvo: vea el registro y repita la orden, con --retry-missed para las imágenes con las que falló"
             )));
+        }
+    }
+
+    /// `part` was done with a message.
+    pub fn worked(&self, part: Part) {
+        if let Some(mut state) = self.state(part) {
+            state.lately.worked();
         }
     }
 

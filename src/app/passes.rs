@@ -144,17 +144,19 @@ impl Pipeline {
         };
         let elapsed = clock::now().saturating_duration_since(started);
         let sure = self.fetch.close();
-        // A pass that asked for nothing has only read what the record holds, and one that holds its
-        // misses has written none.
+        // A pass that asked for nothing has only read what the record holds.
         let idle = end.ledger.new_rows() == 0
             && end.ledger.reprocessed() == 0
             && end.asked_in_vain().is_empty();
-        let audited = Some((audited, end.ledger.clone())).filter(|_| !idle && !pass.holds_misses);
+        let audited = Some((audited, end.ledger.clone())).filter(|_| !idle);
+        let held = pass.holds_misses;
         let closed = self
             .with_database(move |database| {
                 database.end_doubts(run, &sure)?;
                 match audited {
-                    Some((slots, ledger)) => database.audit(run, range, slots, &ledger, before),
+                    Some((slots, ledger)) => {
+                        database.audit(run, range, slots, &ledger, before, held)
+                    }
                     None => Ok(Ok(())),
                 }
             })

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -18,14 +19,15 @@ pub fn address(path: &Path) -> String {
         .map_or_else(|| path.display().to_string(), String::from)
 }
 
-/// Looks for a slot's picture below `root` in both layouts.
-pub async fn look_for(root: &Path, slot: Slot, limit: usize) -> Found {
+/// Looks for a slot's picture below `root` in both layouts. A disk that does not answer for
+/// `patience` (one behind a network that is gone) is a host that cannot be reached.
+pub async fn look_for(root: &Path, slot: Slot, limit: usize, patience: Duration) -> Found {
     let mut attempts = 0;
     let mut layout = Layout::Root;
     loop {
         let path = root.join(layout.path(slot));
         let url = address(&path);
-        match read(path, limit).await {
+        match read(path, limit, patience).await {
             Ok(bytes) => {
                 let picture = Picture {
                     bytes,
@@ -47,15 +49,15 @@ pub async fn look_for(root: &Path, slot: Slot, limit: usize) -> Found {
 /// Reads a picture of at most `limit` bytes, off the calling thread.
 ///
 /// # Errors
-/// When there is no such file, it cannot be read, or it is larger.
-async fn read(path: PathBuf, limit: usize) -> Result<Bytes, Refusal> {
+/// When there is no such file, it cannot be read, it is larger, or the disk does not answer.
+async fn read(path: PathBuf, limit: usize, patience: Duration) -> Result<Bytes, Refusal> {
     let refusal = |reason, detail| Refusal {
         reason,
         http_status: None,
         attempts: 1,
         detail,
     };
-    let read = tokio::task::spawn_blocking(move || {
+    let read = off_the_thread(patience, move || {
         // A pipe of that name would be waited for for ever.
         if !std::fs::metadata(&path)?.is_file() {
             return Err(std::io::Error::other("not a file"));
@@ -76,6 +78,44 @@ async fn read(path: PathBuf, limit: usize) -> Result<Bytes, Refusal> {
             Err(refusal(MissReason::NotFound, "no such file".to_owned()))
         }
         Ok(Err(e)) => Err(refusal(MissReason::Unreadable, e.to_string())),
-        Err(e) => Err(refusal(MissReason::Unreadable, e.to_string())),
+        Err(reason) => Err(refusal(
+            reason,
+            match reason {
+                MissReason::Unreachable => {
+                    format!("the disk has not answered for {} s", patience.as_secs())
+                }
+                _ => "the reading of it was broken off".to_owned(),
+            },
+        )),
+    }
+}
+
+/// Does what may block, and waits for it no longer than `patience`; what blocks for ever keeps a
+/// thread, of which there are as many as slots are looked for at the same time, and those that are
+/// tried while the host counts as down.
+async fn off_the_thread<T: Send + 'static>(
+    patience: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, MissReason> {
+    let work = tokio::task::spawn_blocking(work);
+    match tokio::time::timeout(patience, work).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(_)) => Err(MissReason::Unreadable),
+        Err(_) => Err(MissReason::Unreachable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_does_not_answer_cannot_be_reached() {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let blocked = off_the_thread(Duration::from_millis(20), move || released.recv().is_ok());
+        assert_eq!(blocked.await, Err(MissReason::Unreachable));
+        drop(release);
+        let answered = off_the_thread(Duration::from_secs(60), || 7);
+        assert_eq!(answered.await, Ok(7));
     }
 }

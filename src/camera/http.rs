@@ -163,9 +163,9 @@ impl HttpClient {
         self
     }
 
-    /// Bytes of a picture at most.
-    pub const fn body_limit(&self) -> usize {
-        self.limits.body_limit
+    /// Bounds of a request.
+    pub const fn limits(&self) -> &HttpLimits {
+        &self.limits
     }
 
     /// Gets the body at `url`, with retries; waits while the host is held.

@@ -110,7 +110,10 @@ pub async fn look_for(
 ) -> Found {
     let base = match source {
         Source::Http(base) => base,
-        Source::Folder(root) => return folder::look_for(root, slot, client.body_limit()).await,
+        Source::Folder(root) => {
+            let limits = client.limits();
+            return folder::look_for(root, slot, limits.body_limit, limits.total_timeout).await;
+        }
     };
     let book = || book.lock().unwrap_or_else(PoisonError::into_inner);
     let first = book().first(slot);

@@ -17,7 +17,7 @@ use crate::commands::notices::{
 };
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
-use crate::commands::status::{About, StatusFile};
+use crate::commands::status::{About, Stations, StatusFile};
 use crate::commands::{model_and_engine, output};
 use crate::error::{Class, Failure, Result};
 use crate::model::arrange::{self, Arrangement, Remembered};
@@ -215,7 +215,9 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         flow: Arc::default(),
     };
     let pipeline = Pipeline::start_with(setup, supervision())?;
-    let kept = status_file.keep(started, pipeline.vitals(), pipeline.progress());
+    let stations = Stations::default();
+    stations.put(started, pipeline.vitals(), pipeline.progress());
+    let kept = status_file.keep(stations);
     let mut signals = Signals::listen();
     let bar = RunBar::follow(pipeline.progress(), quiet);
     let drain = pipeline.drainer();

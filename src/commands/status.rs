@@ -3,8 +3,9 @@
 //! Whoever writes keeps a small file beside its database, anew every two seconds; this reads it. It
 //! is no part of the record: without it nothing is lost.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -26,7 +27,7 @@ const EVERY: Duration = Duration::from_secs(2);
 /// A program that has not written it for so long is gone, or cannot go on.
 const SILENT_AFTER: TimeDelta = TimeDelta::seconds(15);
 
-/// What a program says of itself when it begins.
+/// What a program says of a station when it begins to work for it.
 #[derive(Clone, Debug)]
 pub struct About {
     /// Whose record it writes.
@@ -52,6 +53,13 @@ pub struct Status {
     pub started_at: DateTime<Utc>,
     /// When this was written.
     pub updated_at: DateTime<Utc>,
+    /// Those that it works for, by their ids.
+    pub stations: Vec<StationStatus>,
+}
+
+/// How the work for one station goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StationStatus {
     /// Whose record it writes.
     pub station: String,
     /// Inference engine, its version and device.
@@ -94,6 +102,54 @@ impl From<&Progress> for RunStatus {
     }
 }
 
+/// The stations that a program works for now: whoever works for one says so here.
+#[derive(Clone, Default)]
+pub struct Stations(Arc<Mutex<BTreeMap<String, AtWork>>>);
+
+struct AtWork {
+    about: About,
+    vitals: Arc<Vitals>,
+    progress: watch::Receiver<Progress>,
+}
+
+impl Stations {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, AtWork>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The work for a station begins, or goes on with other actors.
+    pub fn put(&self, about: About, vitals: Arc<Vitals>, progress: watch::Receiver<Progress>) {
+        let station = about.station.clone();
+        let work = AtWork {
+            about,
+            vitals,
+            progress,
+        };
+        self.all().insert(station, work);
+    }
+
+    /// It is no station of this program any more.
+    pub fn remove(&self, station: &str) {
+        self.all().remove(station);
+    }
+
+    /// How all of them are.
+    fn report(&self) -> Vec<StationStatus> {
+        let of = |work: &AtWork| StationStatus {
+            station: work.about.station.clone(),
+            engine: work.about.engine.clone(),
+            model: work.about.model.clone(),
+            range: work
+                .about
+                .range
+                .map(|range| (minute(range.from()), minute(range.to()))),
+            run: RunStatus::from(&*work.progress.borrow()),
+            actors: work.vitals.report(),
+        };
+        self.all().values().map(of).collect()
+    }
+}
+
 /// The file beside a database.
 #[derive(Clone, Debug)]
 pub struct StatusFile(PathBuf);
@@ -105,11 +161,6 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Another one goes on.
-    pub fn leave(self) {
-        self.task.abort();
-    }
-
     /// Writes that the program has ended.
     pub async fn end(self) {
         let _ = self.end.send(());
@@ -126,12 +177,7 @@ impl StatusFile {
     }
 
     /// Writes it now and then, from now on. To be called inside an actix system.
-    pub fn keep(
-        self,
-        about: About,
-        vitals: Arc<Vitals>,
-        progress: watch::Receiver<Progress>,
-    ) -> Kept {
+    pub fn keep(self, stations: Stations) -> Kept {
         let (end, mut ended) = oneshot::channel();
         let started_at = Utc::now().trunc_subsecs(0);
         let task = actix::spawn(async move {
@@ -143,14 +189,7 @@ impl StatusFile {
                     running,
                     started_at,
                     updated_at: Utc::now().trunc_subsecs(0),
-                    station: about.station.clone(),
-                    engine: about.engine.clone(),
-                    model: about.model.clone(),
-                    range: about
-                        .range
-                        .map(|range| (minute(range.from()), minute(range.to()))),
-                    run: RunStatus::from(&*progress.borrow()),
-                    actors: vitals.report(),
+                    stations: stations.report(),
                 };
                 let file = self.0.clone();
                 let written = tokio::task::spawn_blocking(move || {
@@ -276,25 +315,37 @@ fn tell(status: &Status, life: Life) -> Result<()> {
         version,
         updated_at,
         started_at,
-        station,
-        engine,
-        model,
+        stations,
         ..
     } = status;
     output::line(match life {
         Life::Running => say!(
-            "celaje {version} (process {pid}) runs since {started_at}: station '{station}', model {model} on {engine}",
-            "celaje {version} (proceso {pid}) corre desde {started_at}: estación '{station}', modelo {model} en {engine}"
+            "celaje {version} (process {pid}) runs since {started_at}",
+            "celaje {version} (proceso {pid}) corre desde {started_at}"
         ),
         Life::Ended => say!(
-            "celaje {version} ended at {updated_at}: station '{station}', model {model} on {engine}",
-            "celaje {version} terminó a las {updated_at}: estación '{station}', modelo {model} en {engine}"
+            "celaje {version} ended at {updated_at}",
+            "celaje {version} terminó a las {updated_at}"
         ),
         Life::Silent => say!(
             "celaje {version} (process {pid}) has not been heard of since {updated_at}: it was killed or hangs; run the same command again",
             "celaje {version} (proceso {pid}) no da señales desde {updated_at}: lo mataron o está colgado; repita la orden"
         ),
     })?;
+    stations.iter().try_for_each(tell_station)
+}
+
+fn tell_station(status: &StationStatus) -> Result<()> {
+    let StationStatus {
+        station,
+        engine,
+        model,
+        ..
+    } = status;
+    output::line(say!(
+        "station '{station}', model {model} on {engine}",
+        "estación '{station}', modelo {model} en {engine}"
+    ))?;
     let RunStatus {
         planned,
         new,
@@ -354,7 +405,17 @@ mod tests {
             model: "none".to_owned(),
             range: None,
         };
-        let kept = file.clone().keep(about, vitals, progress);
+        let stations = Stations::default();
+        let hill = About {
+            station: "a hill".to_owned(),
+            ..about.clone()
+        };
+        stations.put(hill, Arc::default(), progress.clone());
+        stations.put(about.clone(), Arc::default(), progress.clone());
+        // It goes on with other actors, and the other one is let go.
+        stations.put(about, vitals, progress);
+        stations.remove("a hill");
+        let kept = file.clone().keep(stations);
         let mut seen = None;
         while seen.is_none() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -364,8 +425,15 @@ mod tests {
         assert_eq!(Life::of(&status, Utc::now()), Life::Running);
         let later = Utc::now() + TimeDelta::minutes(1);
         assert_eq!(Life::of(&status, later), Life::Silent);
-        assert_eq!(status.run.planned, 144);
-        let session = status.actors.iter().find(|one| one.actor == Part::Session);
+        let [of_hill] = &status.stations[..] else {
+            panic!("{status:?}");
+        };
+        assert_eq!(
+            (of_hill.station.as_str(), of_hill.run.planned),
+            ("hill", 144)
+        );
+        let mut actors = of_hill.actors.iter();
+        let session = actors.find(|one| one.actor == Part::Session);
         let session = session.unwrap();
         assert_eq!(session.restarts, 1);
         assert_eq!(session.last_error.as_deref(), Some("out of luck"));

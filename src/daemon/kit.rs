@@ -28,8 +28,6 @@ pub struct Kit {
     pub station: Arc<Station>,
     /// How far back what is missing is filled.
     pub catch_up: Span,
-    /// Whether it is that of the first station.
-    pub is_first: bool,
     source: Source,
     model: Arc<Model>,
     engine: Arc<dyn Engine>,
@@ -84,7 +82,6 @@ impl Kits {
                 source: picture_source(None, &station.url_base)?,
                 station: Arc::new(station),
                 catch_up: settings.catch_up,
-                is_first: all.is_empty(),
                 model: Arc::clone(&model),
                 engine: Arc::clone(&engine),
                 shadow: shadow.clone(),

@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::notices::{adopted_text, cut_off_text};
-use crate::commands::status::StatusFile;
+use crate::commands::status::{Kept, Stations, StatusFile};
 use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
 use crate::daemon::kit::{Kit, Kits};
@@ -44,6 +44,8 @@ pub struct Daemon {
     common: Common,
     stations: Mutex<BTreeMap<String, Running>>,
     db: std::path::PathBuf,
+    /// Keeps the file that `celaje status` reads.
+    told: Mutex<Option<Kept>>,
     /// Cancelled when a worker ends by itself.
     fallen: CancellationToken,
 }
@@ -71,16 +73,18 @@ impl Daemon {
         let flow = Arc::new(Flow::default());
         let board = Board::new(Bystander::start(&db)?, Arc::clone(&flow));
         board.set_models(&kits.model, &kits.engine, kits.shadow);
+        let status = Stations::default();
         let daemon = Self {
             common: Common {
                 database,
                 flow,
                 board,
                 clock: clock.begin(),
-                status_file: Some(StatusFile::beside(&db)),
+                status: status.clone(),
                 turns: Arc::new(Semaphore::new(1)),
             },
             stations: Mutex::default(),
+            told: Mutex::new(Some(StatusFile::beside(&db).keep(status))),
             db,
             fallen: CancellationToken::new(),
         };
@@ -186,6 +190,7 @@ impl Daemon {
             // Before its worker ends: nothing is queued for it any more.
             board.remove_station(&id);
             running.end().await;
+            self.common.status.remove(&id);
         }
         for kit in kits.all {
             if board.is_stopping() {
@@ -242,6 +247,14 @@ impl Daemon {
         }
         for running in stations.into_values() {
             running.end().await;
+        }
+        let told = self
+            .told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(told) = told {
+            told.end().await;
         }
     }
 

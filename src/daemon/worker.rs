@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::vitals::Vitals;
 use crate::app::Pipeline;
-use crate::commands::status::{About, Kept, StatusFile};
+use crate::commands::status::{About, Stations};
 use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
 use crate::daemon::kit::Kit;
@@ -46,8 +46,8 @@ pub struct Common {
     pub board: Arc<Board>,
     /// What time it is.
     pub clock: Clock,
-    /// What `celaje status` reads; that of the first station tells.
-    pub status_file: Option<StatusFile>,
+    /// What `celaje status` tells.
+    pub status: Stations,
     /// One range is filled at a time, whatever the number of stations.
     pub turns: Arc<Semaphore>,
 }
@@ -62,8 +62,6 @@ pub struct Worker {
     pulse: Arc<Pulse>,
     pipeline: Option<Pipeline>,
     clockwork: Clockwork,
-    /// Keeps the file that `celaje status` reads.
-    status: Option<Kept>,
     /// How the actors are, of one pipeline after the other: none is given a fresh budget.
     vitals: Arc<Vitals>,
     live: Option<Live>,
@@ -96,7 +94,6 @@ impl Worker {
             bell,
             pulse,
             pipeline: None,
-            status: None,
             vitals: Arc::default(),
             live: None,
             job: None,
@@ -160,21 +157,14 @@ impl Worker {
         let pipeline = self.kit.start(database, flow, &self.vitals)?;
         self.pulse.ask(Some(pipeline.pulse()));
         self.common.board.set_vitals(self.id(), pipeline.vitals());
-        if let Some(file) = &self.common.status_file
-            && self.kit.is_first
-        {
-            let about = About {
-                station: self.kit.station.id.clone(),
-                engine: pipeline.engine().to_owned(),
-                model: pipeline.model().to_owned(),
-                range: None,
-            };
-            let (vitals, progress) = (pipeline.vitals(), pipeline.progress());
-            if let Some(before) = self.status.take() {
-                before.leave();
-            }
-            self.status = Some(file.clone().keep(about, vitals, progress));
-        }
+        let about = About {
+            station: self.kit.station.id.clone(),
+            engine: pipeline.engine().to_owned(),
+            model: pipeline.model().to_owned(),
+            range: None,
+        };
+        let progress = pipeline.progress();
+        self.common.status.put(about, pipeline.vitals(), progress);
         self.pipeline = Some(pipeline);
         Ok(())
     }
@@ -271,7 +261,13 @@ impl Worker {
         }
         self.pause = (2 * self.pause).min(LONGEST_PAUSE);
         match self.start() {
-            Ok(()) => tracing::info!(station = self.id(), "the station's actors run again"),
+            Ok(()) => {
+                tracing::info!(station = self.id(), "the station's actors run again");
+                // What was due meanwhile.
+                if let Some(range) = self.clockwork.behind(self.common.clock.now()) {
+                    self.look_again(range).await;
+                }
+            }
             Err(failure) => self.troubled(&failure.to_string()),
         }
     }
@@ -336,8 +332,5 @@ impl Worker {
         }
         self.end_live().await;
         self.end_pipeline().await;
-        if let Some(status) = self.status.take() {
-            status.end().await;
-        }
     }
 }

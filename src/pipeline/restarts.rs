@@ -1,16 +1,24 @@
 //! How often an actor may fail, and how long it rests before it goes on. Pure.
+//!
+//! A picture that crashes a decoder is a fault of the picture: beside it others are decoded. A
+//! decoder that crashes at whatever it is given is broken. So failures are held against the work
+//! that is done in between, not against the clock: an actor may fail at one message in ten for ever.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// How many failures are borne, and what each of them costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestartBudget {
-    /// Failures of one actor that are borne within [`within`](Self::within).
+    /// By how many the failures of an actor may outnumber the messages that it was done with, counted
+    /// from the last time when they did not.
     pub failures: usize,
-    /// The time in which they are counted.
-    pub within: Duration,
-    /// Rest after the first of them; doubled with each further one.
+    /// Failures with no message done between them, at least so many over at least
+    /// [`so_long`](Self::so_long), are too many whatever else is borne: an actor that has little to
+    /// do and fails at all of it is seen to be broken all the same.
+    pub in_a_row: usize,
+    /// See [`in_a_row`](Self::in_a_row).
+    pub so_long: Duration,
+    /// Rest after a failure; doubled with each further one that no message done lies before.
     pub first_pause: Duration,
     /// Rest at most.
     pub longest_pause: Duration,
@@ -19,10 +27,11 @@ pub struct RestartBudget {
 impl Default for RestartBudget {
     fn default() -> Self {
         Self {
-            failures: 16,
-            within: Duration::from_secs(60),
+            failures: 64,
+            in_a_row: 8,
+            so_long: Duration::from_secs(30 * 60),
             first_pause: Duration::from_millis(5),
-            longest_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_millis(250),
         }
     }
 }
@@ -36,11 +45,14 @@ pub enum Verdict {
     GiveUp,
 }
 
-/// The failures of one actor lately.
+/// The failures of one actor, or of a pool of them, lately.
 #[derive(Clone, Debug)]
 pub struct Restarts {
     budget: RestartBudget,
-    lately: VecDeque<Instant>,
+    /// Failures less messages done, never below none.
+    owed: usize,
+    /// Failures since a message was done, and when the first of them was.
+    row: Option<(usize, Instant)>,
 }
 
 impl Restarts {
@@ -48,20 +60,33 @@ impl Restarts {
     pub const fn new(budget: RestartBudget) -> Self {
         Self {
             budget,
-            lately: VecDeque::new(),
+            owed: 0,
+            row: None,
         }
     }
 
-    /// The actor failed at `now`.
+    /// The actor was done with a message.
+    pub const fn worked(&mut self) {
+        self.owed = self.owed.saturating_sub(1);
+        self.row = None;
+    }
+
+    /// The actor failed at `now`. Who goes on after [`Verdict::GiveUp`], with another pipeline, has
+    /// half of the budget to show that it works.
     pub fn failed(&mut self, now: Instant) -> Verdict {
-        let within = self.budget.within;
-        self.lately
-            .retain(|at| now.saturating_duration_since(*at) < within);
-        if self.lately.len() >= self.budget.failures {
+        let (before, first) = self.row.unwrap_or((0, now));
+        let in_a_row = before.saturating_add(1);
+        self.row = Some((in_a_row, first));
+        let lasting = now.saturating_duration_since(first) >= self.budget.so_long;
+        if self.owed >= self.budget.failures {
+            self.owed = self.budget.failures / 2;
             return Verdict::GiveUp;
         }
-        let doublings = u32::try_from(self.lately.len()).unwrap_or(u32::MAX);
-        self.lately.push_back(now);
+        if in_a_row >= self.budget.in_a_row && lasting {
+            return Verdict::GiveUp;
+        }
+        self.owed += 1;
+        let doublings = u32::try_from(before).unwrap_or(u32::MAX);
         let factor = 2u32.checked_pow(doublings).unwrap_or(u32::MAX);
         let pause = self.budget.first_pause.saturating_mul(factor);
         Verdict::GoOn(pause.min(self.budget.longest_pause))
@@ -78,10 +103,15 @@ mod tests {
     fn budget(failures: usize) -> RestartBudget {
         RestartBudget {
             failures,
-            within: 10 * SECOND,
+            in_a_row: 4,
+            so_long: 60 * SECOND,
             first_pause: SECOND,
             longest_pause: 3 * SECOND,
         }
+    }
+
+    fn rest(n: u32) -> Verdict {
+        Verdict::GoOn(n * SECOND)
     }
 
     #[test]
@@ -89,7 +119,6 @@ mod tests {
         let now = Instant::now();
         let mut restarts = Restarts::new(budget(4));
         let verdicts: Vec<_> = (0..5).map(|_| restarts.failed(now)).collect();
-        let rest = |n: u32| Verdict::GoOn(n * SECOND);
         assert_eq!(
             verdicts,
             [rest(1), rest(2), rest(3), rest(3), Verdict::GiveUp]
@@ -97,35 +126,107 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_ago_is_forgiven() {
+    fn work_that_is_done_gives_failures_back() {
         let now = Instant::now();
-        let mut restarts = Restarts::new(budget(1));
-        assert_eq!(restarts.failed(now), Verdict::GoOn(SECOND));
-        assert_eq!(restarts.failed(now + 9 * SECOND), Verdict::GiveUp);
-        assert_eq!(restarts.failed(now + 10 * SECOND), Verdict::GoOn(SECOND));
+        let mut restarts = Restarts::new(budget(2));
+        assert_eq!(restarts.failed(now), rest(1));
+        assert_eq!(restarts.failed(now), rest(2));
+        restarts.worked();
+        assert_eq!(restarts.failed(now), rest(1));
+        assert_eq!(restarts.failed(now), Verdict::GiveUp);
+        // A thousand messages are no licence for a thousand failures.
+        (0..1000).for_each(|_| restarts.worked());
+        let borne = (0..1000).take_while(|_| restarts.failed(now) != Verdict::GiveUp);
+        assert_eq!(borne.count(), 2);
+    }
+
+    #[test]
+    fn who_has_little_to_do_and_fails_at_all_of_it_is_broken() {
+        let now = Instant::now();
+        let at = |minutes: u32| now + minutes * 60 * SECOND;
+        let mut restarts = Restarts::new(budget(1000));
+        // Four at once may be four pictures.
+        assert!((0..4).all(|_| restarts.failed(at(0)) != Verdict::GiveUp));
+        assert_eq!(restarts.failed(at(1)), Verdict::GiveUp);
+        restarts.worked();
+        let now_and_then = (2..60).any(|minute| {
+            let verdict = restarts.failed(at(minute));
+            restarts.worked();
+            verdict == Verdict::GiveUp
+        });
+        assert!(!now_and_then);
+    }
+
+    /// The verdicts on an actor that fails at message `n` where `fails(n)`.
+    fn over(messages: u64, fails: impl Fn(u64) -> bool) -> Vec<Verdict> {
+        let now = Instant::now();
+        let mut restarts = Restarts::new(RestartBudget::default());
+        (0..messages)
+            .filter_map(|n| {
+                if fails(n) {
+                    return Some(restarts.failed(now));
+                }
+                restarts.worked();
+                None
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_picture_in_ten_for_ever_costs_a_short_rest_each() {
+        let verdicts = over(100_000, |n| n % 10 == 0);
+        let first = RestartBudget::default().first_pause;
+        assert!(
+            verdicts
+                .iter()
+                .all(|verdict| *verdict == Verdict::GoOn(first))
+        );
+    }
+
+    #[test]
+    fn who_fails_at_everything_or_most_of_it_is_given_up_soon() {
+        for (share, within) in [(10, 65), (9, 90), (7, 200)] {
+            let verdicts = over(within, |n| n * 7 % 10 < share);
+            assert!(verdicts.contains(&Verdict::GiveUp), "{share} in ten");
+        }
     }
 
     proptest! {
-        /// Never more than the budget in any stretch of its length; a rest never longer than the longest.
+        /// Whatever happens: an actor that is done with at least as much as it fails at is never given up
+        /// as long as no stretch of failures uses the budget up; one is never borne longer than its
+        /// budget; and no rest is longer than the longest.
         #[test]
-        fn no_stretch_has_more_than_the_budget(
+        fn failures_never_outnumber_the_work_done_by_more_than_the_budget(
             failures in 0usize..6,
-            gaps in proptest::collection::vec(0u64..8_000, 0..80),
+            what in proptest::collection::vec((any::<bool>(), 0u64..9_000), 0..120),
         ) {
             let mut restarts = Restarts::new(budget(failures));
-            let (mut at, mut borne) = (Instant::now(), Vec::new());
-            for gap in gaps {
+            let mut at = Instant::now();
+            // The same, told by the messages from the last time when nothing was owed.
+            let (mut owed, mut row, mut begun) = (0usize, 0usize, at);
+            for (fails, gap) in what {
                 at += Duration::from_millis(gap);
+                if !fails {
+                    restarts.worked();
+                    (owed, row) = (owed.saturating_sub(1), 0);
+                    continue;
+                }
+                if row == 0 {
+                    begun = at;
+                }
+                row += 1;
+                let lasts = row >= 4 && at - begun >= 60 * SECOND;
                 match restarts.failed(at) {
                     Verdict::GoOn(pause) => {
-                        prop_assert!(pause <= 3 * SECOND);
-                        borne.push(at);
-                        let stretch = borne.iter().filter(|one| at - **one < 10 * SECOND).count();
-                        prop_assert!(stretch <= failures);
+                        prop_assert!(pause >= SECOND && pause <= 3 * SECOND);
+                        owed += 1;
+                        prop_assert!(owed <= failures && !lasts);
                     }
                     Verdict::GiveUp => {
-                        let stretch = borne.iter().filter(|one| at - **one < 10 * SECOND).count();
-                        prop_assert_eq!(stretch, failures);
+                        prop_assert!(owed == failures || lasts);
+                        if owed == failures {
+                            owed = failures / 2;
+                        }
                     }
                 }
             }

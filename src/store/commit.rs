@@ -1,5 +1,7 @@
 //! Writing what became of slots.
 
+use std::collections::BTreeSet;
+
 use chrono::Utc;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -30,7 +32,7 @@ pub enum Committed {
     New,
     /// An observation of a stored slot; the stored one stayed.
     Duplicate,
-    /// An observation that took a stored one's place.
+    /// An observation that took the place of one that was stored before this run.
     Replaced,
     /// A miss of a slot without an observation; one that has it keeps it, and is a duplicate.
     Missed,
@@ -62,9 +64,12 @@ impl Database {
         let nothing = Asked::default();
         let station = self.station.as_str();
         let asked = self.asked.get(station).unwrap_or(&nothing);
-        self.connection
+        let added_before = &self.added;
+        let (done, added) = self
+            .connection
             .immediate_transaction(|connection| {
                 let mut done = Vec::with_capacity(outcomes.len());
+                let mut added = BTreeSet::new();
                 let mut counted = Vec::with_capacity(outcomes.len());
                 let mut missed_before = 0;
                 for outcome in outcomes {
@@ -77,29 +82,42 @@ impl Database {
                         asked,
                     };
                     missed_before += i64::from(to.was_missed(connection)?);
+                    // Of what is there already, this run may have written it, and counted it.
+                    let replaces = mode == CommitMode::Replace;
+                    let was_ours = replaces && to.is_ours(connection)?;
                     let committed = match outcome {
                         Outcome::Observed(observation) => {
                             to.observe(connection, mode, observation)?
                         }
                         Outcome::Missed(miss) => to.miss(connection, miss)?,
                     };
-                    // Of what is there already, this run may have written it, and counted it.
-                    done.push(match committed {
-                        Committed::Duplicate
-                            if mode == CommitMode::Insert && to.is_ours(connection)? =>
-                        {
-                            Committed::New
-                        }
-                        other => {
-                            counted.push(other);
-                            other
-                        }
+                    let key = (run, outcome.slot().local());
+                    if replaces && committed == Committed::New {
+                        added.insert(key);
+                    }
+                    let (ours, is_new) = match committed {
+                        _ if replaces => (
+                            was_ours,
+                            added.contains(&key) || added_before.contains(&key),
+                        ),
+                        Committed::Duplicate => (to.is_ours(connection)?, true),
+                        _ => (false, false),
+                    };
+                    if !ours {
+                        counted.push(committed);
+                    }
+                    done.push(if ours && is_new {
+                        Committed::New
+                    } else {
+                        committed
                     });
                 }
                 runs::add(connection, run, &counted, missed_before)?;
-                Ok(done)
+                Ok((done, added))
             })
-            .map_err(|fault: Fault| fault.at(&self.path))
+            .map_err(|fault: Fault| fault.at(&self.path))?;
+        self.added.extend(added);
+        Ok(done)
     }
 }
 

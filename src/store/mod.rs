@@ -34,9 +34,10 @@ mod takeover;
 mod tests;
 mod upkeep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
@@ -67,6 +68,8 @@ pub struct Database {
     station: String,
     /// What misses are told of, by station: what the run asks that began last.
     asked: BTreeMap<String, Asked>,
+    /// Slots that a run which replaces rows has added, and did not find.
+    added: BTreeSet<(RunId, NaiveDateTime)>,
     lock: Option<WriterLock>,
 }
 
@@ -125,6 +128,7 @@ impl Database {
             path: path.to_owned(),
             station: station.id.clone(),
             asked: BTreeMap::new(),
+            added: BTreeSet::new(),
             lock: None,
         })
     }
@@ -250,6 +254,7 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
         path: path.to_owned(),
         station: station.id.clone(),
         asked: BTreeMap::new(),
+        added: BTreeSet::new(),
         lock: Some(lock),
     };
     Ok(Opened {

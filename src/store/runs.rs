@@ -16,7 +16,7 @@ use crate::store::rows::{slot_text, timestamp};
 use crate::store::schema::runs;
 
 /// The key of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub(super) i64);
 
 impl RunId {
@@ -190,6 +190,7 @@ impl Database {
 
     /// Holds the `ledger` of a run over `slots`, those of `range`, against what is stored and what
     /// the run's transactions counted; they had counted `before` new rows when the slots were begun.
+    /// `held`: its misses are not written yet.
     ///
     /// # Errors
     /// When SQLite fails. What does not agree is the answer.
@@ -200,10 +201,11 @@ impl Database {
         slots: Slots,
         ledger: &Ledger,
         before: u64,
+        held: bool,
     ) -> Result<Result<(), Imbalance>, StoreError> {
         let (stored, missed) = (self.stored_slots(range)?, self.missed_slots(range)?);
         let committed = self.new_rows_of(run)?.saturating_sub(before);
-        Ok(Audit::of(slots, &stored, &missed).check(ledger, committed))
+        Ok(Audit::of(slots, &stored, &missed).check(ledger, committed, held))
     }
 
     /// Writes that a run ended, how, and with which counts; those of new rows stay as
@@ -217,6 +219,7 @@ impl Database {
         counts: &RunCounts,
         end: RunEnd,
     ) -> Result<(), StoreError> {
+        self.added.retain(|(other, _)| *other != run);
         self.connection
             .immediate_transaction(|connection| {
                 raise(connection, run, counts)?;
@@ -227,9 +230,12 @@ impl Database {
                     ))
                     .execute(connection)?;
                 if end == RunEnd::Finished {
-                    // A row that is classified again twice is one slot of a whole run.
+                    // A row that was kept twice is one slot of a whole run.
                     diesel::update(runs::table.find(run.0))
-                        .set(runs::duplicates.eq(number(counts.duplicates)))
+                        .set((
+                            runs::duplicates.eq(number(counts.duplicates)),
+                            runs::total.eq(number(counts.total)),
+                        ))
                         .execute(connection)?;
                 }
                 Ok(())

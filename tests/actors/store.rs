@@ -36,6 +36,17 @@ struct Scene {
     returned: Heard<Returned>,
 }
 
+fn backfill() -> RunStart {
+    RunStart {
+        kind: RunKind::Backfill,
+        range: first(9),
+        asked: Asked::default(),
+        version: "0".to_owned(),
+        engine: "none".to_owned(),
+        model: "none".to_owned(),
+    }
+}
+
 impl Scene {
     fn new(mode: CommitMode) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -43,14 +54,7 @@ impl Scene {
         let mut database = Database::open(&path, &station("http://host/"))
             .unwrap()
             .database;
-        let run = database.begin_run(&RunStart {
-            kind: RunKind::Backfill,
-            range: first(9),
-            asked: Asked::default(),
-            version: "0".to_owned(),
-            engine: "none".to_owned(),
-            model: "none".to_owned(),
-        });
+        let run = database.begin_run(&backfill());
         let (scheduler, failures) = recorder();
         let shared = Arc::new(StoreShared {
             database: database.into(),
@@ -153,9 +157,20 @@ async fn a_reprocessing_store_replaces() {
     let mut scene = Scene::new(CommitMode::Replace);
     let batch = vec![scene.observed(0, 3)];
     assert_eq!(scene.commit(batch).await, [Some(Fate::New)]);
-    let batch = vec![scene.observed(0, 7)];
-    assert_eq!(scene.commit(batch).await, [Some(Fate::Replaced)]);
-    assert_eq!(scene.record().oktas(), [7]);
+    // As a later run does; what it has added itself is new, however often it comes.
+    let station = scene.shared.station.clone();
+    let begin = |database: &mut Database| database.begin_run(&backfill());
+    let later = scene.shared.database.seen_from(&station, begin).unwrap();
+    *scene.shared.run.lock().unwrap() = Some(later.unwrap());
+    let batch = vec![scene.observed(0, 7), scene.observed(1, 2)];
+    let fates = [Some(Fate::Replaced), Some(Fate::New)];
+    assert_eq!(scene.commit(batch).await, fates);
+    let batch = vec![scene.observed(0, 7), scene.observed(1, 2)];
+    assert_eq!(scene.commit(batch).await, fates);
+    let mut record = scene.record();
+    let counted = "runs WHERE new = 1 AND duplicates = 1";
+    assert_eq!(record.count(counted), 1);
+    assert_eq!(record.oktas(), [7, 2]);
 }
 
 #[actix::test]

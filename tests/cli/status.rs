@@ -37,7 +37,13 @@ fn it_tells_of_the_last_run_and_of_every_actor() {
     let json: Value = serde_json::from_str(&status(&home, &["--json"]).out).unwrap();
     assert_eq!(json["life"], "ended");
     assert_eq!(json["observations"], 12);
-    assert_eq!(json["status"]["actors"].as_array().unwrap().len(), 7);
+    assert_eq!(
+        json["status"]["stations"][0]["actors"]
+            .as_array()
+            .unwrap()
+            .len(),
+        7
+    );
 }
 
 #[test]

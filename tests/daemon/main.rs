@@ -11,6 +11,7 @@ mod manager;
 mod reload;
 mod service;
 mod stations;
+mod troubled;
 mod watch;
 
 use std::io::{BufRead, BufReader, Read, Write};

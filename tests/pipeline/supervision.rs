@@ -1,14 +1,17 @@
 //! Actors that fail again and again, and actors that hang.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use celaje::actors::failpoint::{Failpoints, Point};
 use celaje::actors::vitals::Part;
 use celaje::actors::watchdog::Patience;
 use celaje::model::fake::{Act, FakeEngine};
 use celaje::pipeline::outcome::MissReason;
 use celaje::pipeline::restarts::RestartBudget;
+use celaje::pipeline::slot::Slot;
 
 use crate::support::judge::{Trouble, picture};
 use crate::support::server::{Reply, Server};
@@ -39,7 +42,11 @@ async fn an_actor_that_fails_too_often_ends_the_run_with_one_line() {
     stage.check(first(60), &report);
     let failure = report.end.failure.clone().expect("the run fails");
     assert_eq!(failure.class.exit_status(), 3);
-    for part in ["'session' failed more than 3 times", "'out of order'"] {
+    for part in [
+        "'session' fails at nearly everything",
+        "'out of order'",
+        "--retry-missed",
+    ] {
         assert!(failure.text.en.contains(part), "{failure}");
     }
     assert!(report.pending() > 0, "it ended before its range");
@@ -88,6 +95,56 @@ async fn what_fails_now_and_then_goes_on_after_a_rest() {
         .missed_by_reason()
         .get(&MissReason::Poison);
     assert_eq!((report.end.ledger.new_rows(), poisoned), (36, Some(&4)));
+}
+
+/// A stage whose decoders crash at the pictures of these slots.
+fn crashing(server: &Server, at: impl Fn(Slot) -> bool + Send + Sync + 'static) -> Stage {
+    let mut stage = Stage::new(server);
+    stage.supervision.failpoints = Failpoints::calling(move |point, slot| {
+        let crashes = point == Point::Decode && slot.is_some_and(&at);
+        assert!(!crashes, "a picture that no decoder bears");
+    });
+    stage
+}
+
+#[actix::test]
+async fn pictures_that_crash_the_decoder_are_given_up_and_all_others_stored() {
+    let server = Server::start(camera(|asked, _| Some(healthy(asked.index))));
+    let bad: BTreeSet<Slot> = slots(first(400)).into_iter().skip(3).step_by(10).collect();
+    let crash = bad.clone();
+    let stage = crashing(&server, move |slot| crash.contains(&slot));
+    let report = stage.run(first(400)).await;
+    assert_eq!(report.end.failure, None);
+    assert_eq!(report.end.ledger.new_rows(), 360);
+    let misses = stage.record().misses();
+    let given_up: BTreeSet<&str> = misses.keys().map(String::as_str).collect();
+    let bad: Vec<String> = bad.iter().map(Slot::to_string).collect();
+    assert_eq!(given_up, bad.iter().map(String::as_str).collect());
+    assert!(misses.values().all(|miss| miss.reason == "poison"));
+    // No loop: each is fetched twice, and by no later run.
+    assert_eq!(server.requests().len(), 400 + 40);
+    server.forget_requests();
+    let report = stage.run(first(400)).await;
+    assert_eq!(report.end.ledger.duplicates(), 360);
+    assert_eq!(server.requests(), Vec::<String>::new());
+}
+
+#[actix::test]
+async fn a_decoder_that_crashes_at_every_picture_ends_the_run_before_its_range() {
+    let server = Server::start(camera(|asked, _| Some(healthy(asked.index))));
+    let stage = crashing(&server, |_| true);
+    let report = stage.run(first(400)).await;
+    let failure = report.end.failure.clone().expect("the run fails");
+    assert_eq!(failure.class.exit_status(), 3);
+    assert!(
+        failure
+            .text
+            .en
+            .contains("'decode' fails at nearly everything"),
+        "{failure}"
+    );
+    assert!(report.pending() > 300, "{report:?}");
+    assert_eq!(stage.record().count("observations"), 0);
 }
 
 #[actix::test]

@@ -30,6 +30,7 @@ pub struct Life {
     pub seed: u64,
     pub budget: RestartBudget,
     pub retry_missed: bool,
+    pub reprocess: bool,
     pub outage: Outage,
     pub batch: usize,
     pub concurrency: usize,
@@ -104,13 +105,13 @@ impl Life {
             tuning,
             policy: RunPolicy {
                 retry_missed: self.retry_missed,
-                reprocess: false,
+                reprocess: self.reprocess,
             },
         };
         let (passing, waiting) = (Arc::clone(&faults), Arc::clone(&faults));
         let supervision = Supervision {
             budget: self.budget,
-            failpoints: Failpoints::calling(move |point| passing.pass(point)),
+            failpoints: Failpoints::calling(move |point, _| passing.pass(point)),
             threads: Threads::Inline(Arc::new(move || waiting.delay())),
             script: Some(camera.clone()),
             ..Supervision::default()

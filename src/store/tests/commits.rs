@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
@@ -79,7 +79,7 @@ fn inserting_keeps_and_replacing_replaces() {
         .map(|r| r.cover.code())
         .collect();
     assert_eq!(oktas, [5, 6]);
-    let counted = "runs WHERE new = 2 AND duplicates = 1 AND missed = 0";
+    let counted = "runs WHERE new = 2 AND duplicates = 0 AND missed = 0";
     assert_eq!(count(&mut place.other(), counted), 1);
     assert_eq!(database.known_misses(whole(), &asked()).unwrap(), []);
     assert_eq!(database.commit(run, CommitMode::Insert, &[]).unwrap(), []);
@@ -347,7 +347,7 @@ proptest! {
         for (replace, slice) in steps {
             let mode = if replace { CommitMode::Replace } else { CommitMode::Insert };
             let run = begin(&mut database);
-            let (before, mut ours) = (stored.len(), BTreeSet::new());
+            let (before, mut ours) = (stored.len(), BTreeMap::new());
             let outcomes: Vec<Outcome> = slice
                 .iter()
                 .map(|(n, okta)| match okta {
@@ -358,7 +358,8 @@ proptest! {
             let expected: Vec<Committed> = slice
                 .iter()
                 .map(|(n, okta)| match (okta, stored.contains_key(n)) {
-                    (_, true) if !replace && ours.contains(n) => Committed::New,
+                    (_, true) if !replace && ours.contains_key(n) => Committed::New,
+                    (None, true) if ours.get(n) == Some(&Committed::New) => Committed::New,
                     (None, true) => Committed::Duplicate,
                     (None, false) => {
                         *misses.entry(*n).or_default() += 2;
@@ -368,8 +369,9 @@ proptest! {
                     (Some(okta), was_stored) => {
                         stored.insert(*n, *okta);
                         misses.remove(n);
-                        ours.insert(*n);
-                        if was_stored { Committed::Replaced } else { Committed::New }
+                        // What it has added is new, and what it has replaced is that, however often.
+                        let first = if was_stored { Committed::Replaced } else { Committed::New };
+                        *ours.entry(*n).or_insert(first)
                     }
                 })
                 .collect();
@@ -377,6 +379,11 @@ proptest! {
             // The run's own count of new rows is that of the rows that it added.
             let new = format!("runs WHERE id = {} AND new = {}", run.0, stored.len() - before);
             prop_assert_eq!(count(&mut database.connection, &new), 1);
+            // And of the rows that it replaced, each once, where it misses none.
+            let replaced = ours.values().filter(|one| **one == Committed::Replaced).count();
+            let kept = slice.iter().any(|(_, okta)| okta.is_none());
+            let counted = format!("runs WHERE id = {} AND duplicates = {replaced}", run.0);
+            prop_assert!(!replace || kept || count(&mut database.connection, &counted) == 1);
         }
         let readings = database.day_readings(whole()).unwrap();
         let read: Vec<_> = readings.iter().map(|r| (r.slot, r.cover.code())).collect();

@@ -314,7 +314,7 @@ pub struct Serve {
     /// times, or with commas between them
     #[arg(long, value_name = "NAME", env = "CELAJE_HOST", value_delimiter = ',')]
     pub host: Vec<String>,
-    /// Server whose pages may read /octas, /historial and /imagen (https://example.org), or * for
+    /// Server whose pages may read /octas, /historial and /imagen (`https://example.org`), or * for
     /// any; several times, or with commas between them
     #[arg(
         long,

@@ -312,7 +312,7 @@ const ARGS: &[(&str, &str)] = &[
     ),
     (
         "allow_origin",
-        "Servidor cuyas páginas pueden leer /octas, /historial e /imagen (https://example.org), o * para cualquiera; varias veces, o separados por comas",
+        "Servidor cuyas páginas pueden leer /octas, /historial e /imagen (`https://example.org`), o * para cualquiera; varias veces, o separados por comas",
     ),
     (
         "shadow_model",

@@ -1,6 +1,6 @@
 //! A station's worker: asks its clockwork what is to be done and has the pipeline do it; slots as
-//! they come first ([`live`]), ranges that wait in parts between them ([`filling`]); both are passes
-//! of the pipeline ([`passes`]).
+//! they come first (`live`), ranges that wait in parts between them (`filling`); both are passes
+//! of the pipeline (`passes`).
 
 mod filling;
 mod live;

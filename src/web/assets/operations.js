@@ -130,11 +130,11 @@ function draw(parts, { state, runs, ops, station }) {
   parts.models.replaceChildren(
     h("h2", { text: t("ops.models") }),
     ops.models.length
-      ? table(t("ops.models"), [[t("ops.col.model")], [t("ops.col.readings"), num], [t("ops.col.firstLast"), "when"]],
+      ? table(t("ops.models"), [[t("ops.col.model")], [t("ops.col.readings"), num], [t("ops.col.firstLast")]],
           ops.models.map((item) => [
             item.model || t("none"),
             number(item.n),
-            `${item.first.replace("T", " ")} – ${item.last.replace("T", " ")}`,
+            `${item.first.replace("T", "\u00a0")} – ${item.last.replace("T", "\u00a0")}`,
           ]))
       : said(t("ops.noModels")),
   );

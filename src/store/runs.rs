@@ -209,7 +209,8 @@ impl Database {
     }
 
     /// Writes that a run ended, how, and with which counts; those of new rows stay as
-    /// [`commit`](Self::commit) counted them.
+    /// [`commit`](Self::commit) counted them. Rows that it wrote without its caller hearing of it, since
+    /// its actors failed, are new, and not the duplicates as which they came again.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -222,7 +223,20 @@ impl Database {
         self.added.retain(|(other, _)| *other != run);
         self.connection
             .immediate_transaction(|connection| {
-                raise(connection, run, counts)?;
+                let committed: i64 = runs::table
+                    .find(run.0)
+                    .select(runs::new)
+                    .first(connection)?;
+                let unheard = u64::try_from(committed)
+                    .unwrap_or(0)
+                    .saturating_sub(counts.new)
+                    .min(counts.duplicates);
+                let counts = RunCounts {
+                    new: counts.new + unheard,
+                    duplicates: counts.duplicates - unheard,
+                    ..*counts
+                };
+                raise(connection, run, &counts)?;
                 diesel::update(runs::table.find(run.0))
                     .set((
                         runs::status.eq(end.as_str()),

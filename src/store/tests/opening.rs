@@ -243,6 +243,34 @@ fn runs_that_died_are_marked_at_the_next_open() {
 }
 
 #[test]
+fn what_a_run_wrote_unheard_is_new_and_no_duplicate() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let outcomes = [
+        seen(nth(0), 3),
+        seen(nth(1), 3),
+        missed(nth(2), MissReason::Empty, 1),
+    ];
+    database
+        .commit(run, crate::store::CommitMode::Insert, &outcomes)
+        .unwrap();
+    // Its actors failed then; when it went on, it found two slots stored, and a third from before.
+    let counts = RunCounts {
+        total: 4,
+        new: 0,
+        duplicates: 3,
+        missed: 1,
+    };
+    database.finish_run(run, &counts, RunEnd::Finished).unwrap();
+    let rows = texts(
+        &mut database.connection,
+        "SELECT status || ' ' || total || ' ' || new || ' ' || duplicates || ' ' || missed FROM runs",
+    );
+    assert_eq!(rows, ["finished 4 2 1 1"]);
+}
+
+#[test]
 fn a_station_is_described_anew_and_the_first_stays_home() {
     let place = Place::new();
     drop(place.open());

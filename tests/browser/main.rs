@@ -260,18 +260,20 @@ async fn a_phone_never_scrolls_sideways_and_a_wall_is_filled() {
     }
 }
 
-/// What was asked of the program for a view: how often, how often for what is not a part of the page
-/// itself, and the most bytes of one answer.
-async fn asked(browser: &Browser) -> (u64, u64, u64) {
+/// What was asked of the program for a view: how many things, how many that are no part of the page
+/// itself, the most bytes of one answer, and which. A chart may be asked for again: the program has just
+/// heard of the rows that the test wrote.
+async fn asked(browser: &Browser) -> (u64, u64, u64, String) {
     let asked = browser
         .run(
             "const all = performance.getEntriesByType('resource');\
-             const own = all.filter(e => !new URL(e.name).pathname.startsWith('/assets/'));\
-             return [all.length, own.length, Math.max(...all.map(e => e.decodedBodySize))]",
+             const names = [...new Set(all.map(e => e.name))];\
+             const own = names.filter(name => !new URL(name).pathname.startsWith('/assets/'));\
+             return [names.length, own.length, Math.max(...all.map(e => e.decodedBodySize)), own]",
         )
         .await;
     let number = |i: usize| asked[i].as_u64().unwrap_or_else(|| panic!("{asked}"));
-    (number(0), number(1), number(2))
+    (number(0), number(1), number(2), asked[3].to_string())
 }
 
 #[tokio::test]
@@ -287,10 +289,10 @@ async fn a_year_is_few_small_questions_and_its_gaps_stay_gaps() {
         ("history?span=year", 30, 9, 200_000),
     ] {
         browser.visit(&scene.view(view)).await;
-        let (all, own, bytes) = asked(&browser).await;
+        let (all, own, bytes, names) = asked(&browser).await;
         assert!(
             all <= most && own <= most_own,
-            "{view}: {all}, of these {own}"
+            "{view}: {all}, of these {own}: {names}"
         );
         assert!(bytes <= largest, "{view}: an answer of {bytes} bytes");
         let marked = browser

@@ -44,14 +44,16 @@ export function chart({ kind, title, values, note, help, csv, open, signal }) {
     canvas,
     details,
   );
-  const state = { width: 0, figure, canvas, list, open, said, signal };
+  const state = { width: 0, turn: 0, figure, canvas, list, open, said, signal };
   walk(state);
   details.addEventListener("toggle", () => details.open && fillList(state));
-  const load = async (forced) => {
+  // The width that it has on paper, while it is printed.
+  let paper = 0;
+  const draw = async (turn) => {
     if (signal.aborted) return;
     // A wall's screen has larger letters, and so a chart with less room.
     const letters = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-    const width = Number.isFinite(forced) ? forced : Math.round(canvas.clientWidth / Math.max(letters, 1));
+    const width = paper || Math.round(canvas.clientWidth / Math.max(letters, 1));
     if (width < 40) return;
     state.width = width;
     canvas.classList.add("old");
@@ -60,24 +62,35 @@ export function chart({ kind, title, values, note, help, csv, open, signal }) {
         `/charts/${kind}.svg?${query({ ...values, lang: lang(), width: Math.max(width, 300), bare: 1 })}`,
         signal,
       );
+      // What was asked for meanwhile is what is shown.
+      if (turn !== state.turn) return state.newest;
       if (!signal.aborted) show(state, svg);
     } catch (error) {
+      if (turn !== state.turn) return state.newest;
       if (!signal.aborted) fail(state, error, load);
     }
+  };
+  const load = () => {
+    clearTimeout(state.later);
+    state.turn += 1;
+    return (state.newest = draw(state.turn));
   };
   const watch = new ResizeObserver(() => {
     const letters = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
     const width = canvas.clientWidth / Math.max(letters, 1);
-    if (Math.abs(width - state.width) > 24 && !matchMedia("print").matches) {
+    if (Math.abs(width - state.width) > 24 && !paper && !matchMedia("print").matches) {
       clearTimeout(state.later);
       state.later = setTimeout(load, state.width ? 250 : 0);
     }
   });
   watch.observe(canvas);
   signal.addEventListener("abort", () => watch.disconnect());
-  figure.reload = () => load();
+  figure.reload = load;
   // With a width for paper, or for the room that there is.
-  figure.redraw = load;
+  figure.redraw = (width) => {
+    paper = width || 0;
+    return load();
+  };
   return figure;
 }
 

@@ -13,6 +13,7 @@ use actix_web::{Error, HttpResponse, web};
 use crate::say;
 use crate::text::Lang;
 use crate::web::WebState;
+use crate::web::home;
 use crate::web::legacy;
 use crate::web::origins::Origins;
 use crate::web::problem::{self, Problem, shortened};
@@ -77,11 +78,15 @@ fn without_port(host: &str) -> &str {
 /// None of its own.
 pub async fn guard(
     state: web::Data<WebState>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let lang = problem::language(request.headers());
-    if let Err(problem) = check(&state.hosts, &request) {
+    let stopped = match check(&state.hosts, &request) {
+        Ok(()) => home::lead(&state, &mut request).await.err(),
+        Err(problem) => Some(problem),
+    };
+    if let Some(problem) = stopped {
         let mut response = problem.render(lang);
         harden(&mut response);
         return Ok(request.into_response(response));

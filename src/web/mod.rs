@@ -17,6 +17,7 @@ pub mod dashboard;
 pub mod events;
 pub mod guard;
 pub mod health;
+mod home;
 pub mod judge;
 pub mod legacy;
 pub mod metrics;

@@ -28,6 +28,28 @@ async fn stations_are_told_with_what_the_record_has_of_them() {
 }
 
 #[actix::test]
+async fn a_path_without_a_station_is_the_records_own() {
+    let site = Site::new();
+    let long = "/api/v1/stations/rio-grande";
+    for path in [
+        "latest",
+        "observations?from=2024-01-01T03:02&limit=3",
+        "observations.csv?by=day",
+        "misses",
+        "climatology",
+        "observations?by=week",
+        "slots/nothing/picture",
+    ] {
+        let short = site.get(&format!("/api/v1/{path}")).await;
+        let whole = site.get(&format!("{long}/{path}")).await;
+        assert_eq!(short.status, whole.status, "{path}");
+        assert_ne!(short.status, 404, "{path}");
+        assert_eq!(short.body, whole.body, "{path}");
+    }
+    assert_eq!(site.get("/api/v1/latest/more").await.status, 404);
+}
+
+#[actix::test]
 async fn raw_readings_are_told_column_by_column() {
     let site = Site::new();
     let body = site

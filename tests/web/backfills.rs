@@ -13,11 +13,20 @@ fn bearer(token: &str) -> String {
 
 #[actix::test]
 async fn whoever_bears_the_token_may_start_and_cancel() {
+    may_start_and_cancel(START).await;
+}
+
+#[actix::test]
+async fn a_backfill_without_a_station_is_the_records_own() {
+    may_start_and_cancel("/api/v1/backfills").await;
+}
+
+async fn may_start_and_cancel(start: &str) {
     let site = Site::new();
     let bearing = bearer(TOKEN);
     let order = br#"{"from":"2024-01-05","to":"2024-01-06T12:00"}"#;
     let reply = site
-        .ask("POST", START, &[JSON, ("Authorization", &bearing)], order)
+        .ask("POST", start, &[JSON, ("Authorization", &bearing)], order)
         .await;
     assert_eq!(reply.status, 202, "{}", reply.text());
     assert_eq!(reply.json()["job"], 1);
@@ -60,7 +69,11 @@ async fn nobody_else_may() {
     ] {
         let mut headers = vec![JSON];
         headers.extend(authorization.map(|value| ("Authorization", value)));
-        for (method, target) in [("POST", START), ("DELETE", "/api/v1/backfills/7")] {
+        for (method, target) in [
+            ("POST", START),
+            ("POST", "/api/v1/backfills"),
+            ("DELETE", "/api/v1/backfills/7"),
+        ] {
             let reply = site.ask(method, target, &headers, order).await;
             reply.problem(401);
             assert!(

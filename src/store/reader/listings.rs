@@ -104,4 +104,18 @@ impl Reader {
             .get_result(connection)
         })
     }
+
+    /// The station that the record itself is of: of a replaced system's file that of its rows.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn home_station(&mut self) -> Result<Option<String>, StoreError> {
+        self.ask(|connection| {
+            stations::table
+                .filter(stations::is_home.eq(true))
+                .select(stations::id)
+                .first(connection)
+                .optional()
+        })
+    }
 }

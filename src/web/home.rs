@@ -1,0 +1,75 @@
+//! Paths of `/api/v1` that name no station: those of the record's own.
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::{Method, Uri};
+
+use crate::web::WebState;
+use crate::web::problem::Problem;
+
+/// Where the paths of a station are.
+const STATIONS: &str = "/api/v1/stations/";
+/// What may be asked for without a station; backfills and runs are listed for all of them.
+const SHORT: [&str; 5] = ["observations", "latest", "misses", "climatology", "slots"];
+
+/// Has a request that names no station go to the one of the record.
+///
+/// # Errors
+/// When the record cannot be asked for it.
+pub async fn lead(state: &WebState, request: &mut ServiceRequest) -> Result<(), Problem> {
+    let Some(rest) = short(request.method(), request.path()) else {
+        return Ok(());
+    };
+    let rest = rest.to_owned();
+    let Some(home) = state.pool.ask(|reader| reader.home_station()).await? else {
+        return Ok(());
+    };
+    let mut to = format!("{STATIONS}{home}/{rest}");
+    if let Some(query) = request.uri().query() {
+        to.push('?');
+        to.push_str(query);
+    }
+    // A station whose name no address can have is asked for by none.
+    if let Ok(uri) = to.parse::<Uri>() {
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
+    }
+    Ok(())
+}
+
+/// What follows the station in the long form of a short path.
+fn short<'a>(method: &Method, path: &'a str) -> Option<&'a str> {
+    let rest = path.strip_prefix("/api/v1/")?;
+    let end = rest.find(['/', '.']).unwrap_or(rest.len());
+    let (kind, more) = rest.split_at(end);
+    let is_order = *method == Method::POST && rest == "backfills";
+    let is_short = SHORT.contains(&kind) && (kind == "slots") == more.starts_with('/');
+    (is_order || is_short).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_station_has_is_short() {
+        let get = |path| short(&Method::GET, path);
+        for whole in [
+            "/api/v1/stations",
+            "/api/v1/stations/rio-grande/latest",
+            "/api/v1/runs",
+            "/api/v1/backfills",
+            "/api/v1/latest/more",
+            "/api/v1/slots",
+            "/api/v1/latestness",
+            "/latest",
+        ] {
+            assert_eq!(get(whole), None, "{whole}");
+        }
+        assert_eq!(get("/api/v1/latest"), Some("latest"));
+        assert_eq!(get("/api/v1/misses.csv"), Some("misses.csv"));
+        let picture = "slots/2024-01-01T00:02/picture";
+        assert_eq!(get(&format!("/api/v1/{picture}")), Some(picture));
+        let order = short(&Method::POST, "/api/v1/backfills");
+        assert_eq!(order, Some("backfills"));
+    }
+}

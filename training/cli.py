@@ -31,6 +31,15 @@ def train(a):
     )  # fmt: skip
 
 
+def mean(a):
+    import torch
+
+    from . import network
+
+    torch.save(network.mean(a.models), a.out)
+    print(a.out)
+
+
 def models(a):
     """Pairs of a network that runs and the parts of the cache it is tried on."""
     from . import network, reading
@@ -264,6 +273,10 @@ def parser():
     p.add_argument("--bf16", action="store_true", help="compute in bfloat16 where possible")
     p.add_argument("--compile", action="store_true", help="compile the network (needs a C++ compiler)")
 
+    p = command("mean", mean, "the mean of the weights of checkpoints of one training")
+    p.add_argument("models", nargs="+", help="checkpoints")
+    p.add_argument("--out", default="mean.pt", help="the checkpoint to write")
+
     p = command("evaluate", evaluate, "figures by group on held-out pictures")
     p.add_argument("--cache", default="cache")
     p.add_argument("--model", help="checkpoint (.pt) or ONNX file")
@@ -283,7 +296,7 @@ def parser():
                    help="CSV files to measure on; their confidence column is filled in")
     p.add_argument("--leave-out", nargs="*", default=[], help="groups that take no part in the fit")
     p.add_argument("--out", default="calibration.json")
-    p.add_argument("--simulated", type=float, default=0.05, help="weight of drawn pictures")
+    p.add_argument("--simulated", type=float, default=0.1, help="weight of drawn pictures")
     p.add_argument("--clear", type=float, default=0.2, help="weight of the group allsky-clear")
 
     p = command("export", export, "a checkpoint to ONNX, with its manifest")

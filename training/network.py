@@ -85,3 +85,21 @@ def load(path):
     network = Network(**saved["config"])
     network.load_state_dict(saved["weights"])
     return network.eval(), saved
+
+
+def mean(paths):
+    """The checkpoint half-way between those of `paths`: the mean of their weights.
+
+    Of a network before and after a stage of its training it keeps what either is good at (Wortsman
+    et al. 2022, Robust fine-tuning of zero-shot models). ValueError when the networks differ.
+    """
+    saved = [load(path)[1] for path in paths]
+    first = saved[0]
+    if any(one["config"] != first["config"] for one in saved):
+        raise ValueError("networks of different shapes have no mean")
+    weights = {
+        name: torch.stack([one["weights"][name] for one in saved]).mean(0)
+        if tensor.is_floating_point() else tensor
+        for name, tensor in first["weights"].items()
+    }  # fmt: skip
+    return {"config": first["config"], "weights": weights, "mean_of": len(saved)}

@@ -49,7 +49,7 @@ async fn a_new_slot_is_shown_without_loading_the_page_again() {
         "low confidence",
         "repeated picture",
         "88 %",
-        "celaje-2 2",
+        "celaje-3 3",
     ] {
         assert!(text.contains(word), "{word}: {text}");
     }

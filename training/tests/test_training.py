@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from training import augment, batches, confidence, data, loss, picture, reading
-from training.network import Network
+from training.network import Network, load, mean
 from training.okta import interval, okta
 
 
@@ -31,6 +31,21 @@ def test_an_interval_holds_its_own_okta():
 def test_the_shapes(stride):
     network = Network(width=4, stride=stride, depth=1, size=64).eval()
     assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 4, 64 // stride, 64 // stride)
+
+
+def test_the_mean_of_two_networks_lies_between_them(tmp_path):
+    paths = [tmp_path / "a.pt", tmp_path / "b.pt"]
+    networks = [Network(width=4, stride=1, depth=1, size=64) for _ in paths]
+    for path, network in zip(paths, networks):
+        torch.save({"config": network.config, "weights": network.state_dict()}, path)
+    torch.save(mean(paths), tmp_path / "mean.pt")
+    both, _ = load(tmp_path / "mean.pt")
+    a, b = (network.head.weight for network in networks)
+    assert torch.allclose(both.head.weight, (a + b) / 2) and not torch.allclose(a, b)
+    other = Network(width=8, stride=1, depth=1, size=64)
+    torch.save({"config": other.config, "weights": other.state_dict()}, paths[1])
+    with pytest.raises(ValueError):
+        mean(paths)
 
 
 def test_nothing_is_lost_inside_the_interval():

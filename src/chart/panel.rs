@@ -169,6 +169,12 @@ impl Panel {
         let Some((first, last)) = run else { return };
         let half = record.step * self.axis.unit() / 2.0;
         let (left, right) = self.edges();
+        svg.raw(format_args!(
+            "<g data-at=\"{}\" data-to=\"{}\"><title>{}</title>",
+            first.format("%Y-%m-%dT%H:%M"),
+            last.format("%Y-%m-%dT%H:%M"),
+            Escaped(&nothing(record.lang, first, last)),
+        ));
         let x0 = (self.axis.x(first) - half).max(left);
         let x1 = (self.axis.x(last) + half).min(right);
         svg.rect(
@@ -176,6 +182,7 @@ impl Panel {
             (x1 - x0, self.bottom - self.top),
             format_args!("class=\"gap\" fill=\"url(#{HATCH_ID})\""),
         );
+        svg.raw(format_args!("</g>\n"));
     }
 
     /// The width of a mark.
@@ -280,6 +287,17 @@ pub fn define_patterns(svg: &mut Svg) {
 }
 
 /// What a pointer over a mark reads.
+/// What is said of slots without a reading, from the first to the last of them.
+fn nothing(lang: Lang, first: NaiveDateTime, last: NaiveDateTime) -> String {
+    let none = tell(lang, say!("no reading", "sin lectura"));
+    let from = first.format("%Y-%m-%d %H:%M");
+    match last {
+        _ if first == last => format!("{from} · {none}"),
+        _ if first.date() == last.date() => format!("{from} – {} · {none}", last.format("%H:%M")),
+        _ => format!("{from} – {} · {none}", last.format("%Y-%m-%d %H:%M")),
+    }
+}
+
 fn description(lang: Lang, reading: &Reading) -> String {
     let when = reading.local.format("%Y-%m-%d %H:%M");
     let light = phase(lang, reading.phase);

@@ -67,7 +67,7 @@ impl Plot {
             (false, false) => 14.0,
             (_, true) => 2.0,
         };
-        let about = format!("{} {}", words.place, words.summary);
+        let about = format!("{}\n{}", words.place, words.summary);
         let mut svg = Svg::new(
             width,
             bottom + room.below + legend,

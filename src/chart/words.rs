@@ -110,7 +110,10 @@ pub fn decimal(lang: Lang, value: f64, digits: usize) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
-    let text = format!("{value:.digits$}").replace('-', "−");
+    let text = format!("{value:.digits$}");
+    // What is rounded to nothing has no sign.
+    let is_zero = !text.contains(|digit| matches!(digit, '1'..='9'));
+    let text = text.replace('-', if is_zero { "" } else { "−" });
     match lang {
         Lang::En => text,
         Lang::Es => text.replace('.', ","),
@@ -231,6 +234,18 @@ mod tests {
             .unwrap()
             .and_hms_opt(hour, minute, 0)
             .unwrap()
+    }
+
+    #[test]
+    fn what_is_rounded_to_nothing_has_no_sign() {
+        for (value, text) in [
+            (-0.04, "0.0"),
+            (0.0, "0.0"),
+            (-0.06, "−0.1"),
+            (-10.0, "−10.0"),
+        ] {
+            assert_eq!(decimal(Lang::En, value, 1), text);
+        }
     }
 
     #[test]

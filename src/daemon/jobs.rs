@@ -168,6 +168,15 @@ impl Jobs {
         Some(job.clone())
     }
 
+    /// Whether something that the program found missing waits for this station.
+    pub fn is_owed(&self, station: &str) -> bool {
+        self.all.iter().any(|job| {
+            job.kind == RunKind::CatchUp
+                && job.state.station == station
+                && job.state.status == JobStatus::Queued
+        })
+    }
+
     /// The job of this number.
     pub fn find(&mut self, id: JobId) -> Option<&mut Job> {
         self.all.iter_mut().find(|job| job.state.job == id)
@@ -231,7 +240,9 @@ mod tests {
             true,
             now,
         );
+        assert!(jobs.is_owed("a") && !jobs.is_owed("b"));
         let first = jobs.begin("a", now).unwrap();
+        assert!(!jobs.is_owed("a"));
         assert_eq!(first.kind, RunKind::CatchUp);
         assert!(first.policy.retry_missed);
         assert_eq!(first.range, range("2024-02-01T00:00", "2024-02-01T04:00"));

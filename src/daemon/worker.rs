@@ -66,6 +66,8 @@ pub struct Worker {
     vitals: Arc<Vitals>,
     live: Option<Live>,
     job: Option<Work>,
+    /// The job that made room for what is owed.
+    aside: Option<Work>,
     parts: Parts,
     pause: Duration,
 }
@@ -97,6 +99,7 @@ impl Worker {
             vitals: Arc::default(),
             live: None,
             job: None,
+            aside: None,
             parts: Parts::default(),
             pause: PAUSE,
         }
@@ -210,9 +213,7 @@ impl Worker {
 
     /// Does a part of the job that waits, or nothing, until then.
     async fn rest(&mut self, until: DateTime<Utc>) {
-        if self.job.is_none() {
-            self.take_up_a_job().await;
-        }
+        self.choose_a_job().await;
         if let Some(job) = self.job.as_ref().map(Work::id)
             && self.common.board.is_cancelled(job)
         {
@@ -327,7 +328,8 @@ impl Worker {
 
     /// Writes how everything ended.
     async fn close(mut self) {
-        if self.job.is_some() {
+        for job in [self.job.take(), self.aside.take()] {
+            self.job = job;
             self.end_job(JobStatus::Cancelled, None).await;
         }
         self.end_live().await;

@@ -23,7 +23,7 @@ use crate::web::rows::Rows;
 use crate::web::stream::{self, PART, Part};
 
 /// Slots after the last reading that `/imagen` looks for before it shows that one.
-const NEWER: usize = 2;
+const NEWER: usize = 6;
 
 /// Its paths; with a `/` at the end they are those of its framework, which led back from there.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -221,15 +221,24 @@ async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
         .as_deref()
         .zip(last_slot)
         .map(|(url, slot)| layout_of(url, slot));
-    let mut wanted = newer(&station, last_slot);
-    wanted.extend(last_slot);
-    for slot in wanted {
-        if let Ok(shot) = state.cameras.shot(&station, slot, layout).await {
-            return Ok(HttpResponse::Found()
-                .insert_header((header::LOCATION, shot.url.clone()))
-                .insert_header((header::CACHE_CONTROL, "no-store"))
-                .finish());
+    let found = |url: &str| {
+        HttpResponse::Found()
+            .insert_header((header::LOCATION, url))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .finish()
+    };
+    for slot in newer(&station, last_slot) {
+        match state.cameras.shot(&station, slot, layout).await {
+            Ok(shot) => return Ok(found(&shot.url)),
+            Err(problem) if problem.status() == StatusCode::NOT_FOUND => {}
+            // A camera that does not answer is not asked for one after the other.
+            Err(_) => break,
         }
+    }
+    if let Some(slot) = last_slot
+        && let Ok(shot) = state.cameras.shot(&station, slot, layout).await
+    {
+        return Ok(found(&shot.url));
     }
     Ok(none())
 }

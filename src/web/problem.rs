@@ -36,6 +36,11 @@ struct Body<'a> {
 }
 
 impl Problem {
+    /// The answer's status.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// A problem with this status; `detail` is one sentence.
     pub const fn new(status: StatusCode, detail: Text) -> Self {
         Self {

@@ -35,17 +35,30 @@ impl Format {
             .get(header::ACCEPT)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
+        Self::preferred(accepted)
+    }
+
+    /// The form of the greatest weight (RFC 9110, 12.4.2), the first one of several; JSON where none is
+    /// known.
+    fn preferred(accepted: &str) -> Self {
+        let mut best = (0.0, Self::Json);
         for range in accepted.split(',') {
-            match range.split(';').next().unwrap_or_default().trim() {
-                "text/csv" => return Self::Csv,
+            let mut parts = range.split(';').map(str::trim);
+            let form = match parts.next().unwrap_or_default() {
+                "text/csv" => Self::Csv,
                 "application/jsonl" | "application/x-ndjson" | "application/jsonlines" => {
-                    return Self::Lines;
+                    Self::Lines
                 }
-                "application/json" | "*/*" => return Self::Json,
-                _ => {}
+                "application/json" | "*/*" => Self::Json,
+                _ => continue,
+            };
+            let weight = parts.find_map(|part| part.strip_prefix("q="));
+            let weight = weight.map_or(1.0, |text| text.parse().unwrap_or(0.0));
+            if weight > best.0 {
+                best = (weight, form);
             }
         }
-        Self::Json
+        best.1
     }
 
     /// The media type.
@@ -121,4 +134,29 @@ pub fn live<T: Serialize>(value: &T) -> Result<HttpResponse, Problem> {
         .content_type("application/json")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_of_the_greatest_weight_is_given() {
+        for (accepted, form) in [
+            ("", Format::Json),
+            ("text/html, */*;q=0.1", Format::Json),
+            ("text/csv", Format::Csv),
+            ("text/csv;q=0, application/json", Format::Json),
+            ("text/csv;q=0", Format::Json),
+            ("application/json;q=0.1, text/csv", Format::Csv),
+            (
+                "application/json; q=0.5, application/x-ndjson;q=0.7",
+                Format::Lines,
+            ),
+            ("text/csv, application/json", Format::Csv),
+            ("text/csv;q=much, application/jsonl", Format::Lines),
+        ] {
+            assert_eq!(Format::preferred(accepted), form, "{accepted}");
+        }
+    }
 }

@@ -149,6 +149,13 @@ impl Browser {
         self.post("/url", json!({"url": url})).await;
     }
 
+    /// Opens another tab, and goes on in it.
+    pub async fn tab(&self) {
+        let opened = self.post("/window/new", json!({"type": "tab"})).await;
+        let handle = json!({"handle": opened["handle"]});
+        self.post("/window", handle).await;
+    }
+
     /// Runs `script`, the body of a function, in the page; gives what it returns.
     pub async fn run(&self, script: &str) -> Value {
         self.post("/execute/sync", json!({"script": script, "args": []}))

@@ -11,6 +11,7 @@ mod access;
 mod always_on;
 mod driver;
 mod export;
+mod follows;
 mod paths;
 mod scene;
 mod states;
@@ -246,11 +247,23 @@ async fn a_phone_never_scrolls_sideways_and_a_wall_is_filled() {
                 wide.as_u64().unwrap() <= u64::from(width),
                 "{view} is {wide} wide"
             );
-            let main = browser.run("return document.querySelector('main > :last-child').getBoundingClientRect().width").await;
+            let main = browser
+                .run(
+                    "const cards = [...document.querySelectorAll('main section.card')].map(card => card.getBoundingClientRect());\
+                     return Math.max(...cards.map(box => box.right)) - Math.min(...cards.map(box => box.left))",
+                )
+                .await;
             assert!(
                 main.as_f64().unwrap() > f64::from(width) * 0.9,
                 "{view}: {main}"
             );
+            // Nobody scrolls before a wall.
+            if view == "now" && width > 2000 {
+                let tall = browser
+                    .run("return document.documentElement.scrollHeight")
+                    .await;
+                assert!(tall.as_u64().unwrap() <= u64::from(height), "{tall}");
+            }
             // Fingers need room; what is a link inside a sentence is let off.
             let small = browser
                 .run("return [...document.querySelectorAll('button, select, nav a')].filter(e => e.offsetParent && e.getBoundingClientRect().height < 24).map(e => e.outerHTML)")

@@ -161,6 +161,16 @@ impl Scene {
         self.program.kill();
     }
 
+    /// Writes that a slot was missed.
+    pub fn miss(&self, slot: NaiveDateTime, reason: &str) {
+        let (local, utc) = (slot.format("%Y-%m-%dT%H:%M"), slot + TimeDelta::hours(3));
+        let utc = utc.format("%Y-%m-%dT%H:%M:00Z");
+        self.execute(&format!(
+            "INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, last_tried, source, layout)
+             VALUES ('rio-grande', '{local}', '{utc}', '{reason}', 1, 'x', '{utc}', 'x', 'auto')"
+        ));
+    }
+
     /// Writes what is no reading: `statements` of SQL.
     pub fn execute(&self, statements: &str) {
         let patience = "PRAGMA busy_timeout = 20000;";

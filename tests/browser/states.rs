@@ -44,6 +44,30 @@ async fn a_first_visit_finds_an_empty_record_and_then_its_first_reading() {
 }
 
 #[tokio::test]
+async fn a_camera_that_has_given_nothing_yet_is_said() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let scene = Scene::new();
+    let [last, before] = [0, 1].map(slot);
+    scene.miss(before, "timeout");
+    scene.miss(last, "not_found");
+    browser.visit(&scene.url).await;
+    let text = browser.text().await;
+    assert!(text.contains("There are no readings yet"), "{text}");
+    let told = format!(
+        "2 pictures were asked for in vain; the last one, that of {}: was not on the camera",
+        last.format("%H:%M")
+    );
+    assert!(text.contains(&told), "{text}");
+    // No amount stands for none.
+    let sign = browser
+        .run("return document.querySelector('.sign').innerHTML.includes('okta-')")
+        .await;
+    assert_eq!(sign, false);
+}
+
+#[tokio::test]
 async fn what_is_to_come_is_no_gap() {
     let Some(browser) = Browser::start("es").await else {
         return;
@@ -107,21 +131,9 @@ async fn slots_that_were_missed_since_the_last_reading_are_said_with_their_reaso
     browser.visit(&scene.url).await;
     browser.until("document.querySelector('.link.live')").await;
     assert!(!browser.text().await.contains("no tiene lectura"));
-    let miss = |ago: i64, reason: &str| {
-        let slot = slot(ago);
-        let (local, utc) = (
-            slot.format("%Y-%m-%dT%H:%M"),
-            slot + chrono::TimeDelta::hours(3),
-        );
-        let utc = utc.format("%Y-%m-%dT%H:%M:00Z");
-        scene.execute(&format!(
-            "INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, last_tried, source, layout)
-             VALUES ('rio-grande', '{local}', '{utc}', '{reason}', 1, 'x', '{utc}', 'x', 'auto')"
-        ));
-    };
     // It is told of by the stream, or by asking anew.
-    miss(1, "timeout");
-    miss(0, "unreachable");
+    scene.miss(slot(1), "timeout");
+    scene.miss(slot(0), "unreachable");
     browser.visit(&scene.url).await;
     browser
         .until("document.body.innerText.includes('2 turnos desde la última lectura')")

@@ -185,6 +185,50 @@ fn what_was_missed_for_a_passing_reason_is_asked_for_again() {
     assert_eq!(running.end("TERM").0, 0);
 }
 
+/// What somebody asked for may take days; what the program owes does not wait for its end.
+#[test]
+fn what_is_owed_goes_before_the_rest_of_a_backfill() {
+    let home = Home::new();
+    home.write("token", "0123456789abcdef0123456789abcdef\n");
+    let well = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = std::sync::Arc::clone(&well);
+    let server = camera(move |asked, _| {
+        let ill = time(asked) == "2024-03-01T11:12";
+        (ill && !seen.load(std::sync::atomic::Ordering::SeqCst)).then(|| Reply::Status(403, vec![]))
+    });
+    let clock = "2024-03-01T15:02:30Z@360";
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let mut command = home.serve(&args);
+    command
+        .args(["--catch-up", "12h", "--clock", clock, "--max-rps", "20"])
+        .args(["--token-file", "token"]);
+    let running = Running::start(&mut command);
+    let missed = "misses WHERE slot_local = '2024-03-01T11:12'";
+    until("it is a miss", || home.record().count(missed) == 1);
+    until("catching up ends", || {
+        let done = "runs WHERE kind = 'catch-up' AND status = 'finished'";
+        home.record().count(done) == 1
+    });
+    let bearer = "Authorization: Bearer 0123456789abcdef0123456789abcdef\r\n";
+    let range = r#"{"from": "2023-01-01", "to": "2023-12-31"}"#;
+    let (status, told) = running.ask("POST", "/api/v1/backfills", bearer, range);
+    assert_eq!(status, 202, "{told}");
+    let backfill = |state: &str| format!("runs WHERE kind = 'backfill' AND status = '{state}'");
+    until("the backfill has begun", || {
+        home.record().count(&backfill("running")) == 1
+    });
+    well.store(true, std::sync::atomic::Ordering::SeqCst);
+    until("it is asked for again", || {
+        stored(&home, "2024-03-01T11:12")
+    });
+    assert_eq!(home.record().count(&backfill("running")), 1);
+    let old = "observations WHERE slot_local < '2024'";
+    let so_far = home.record().count(old);
+    until("the backfill goes on", || home.record().count(old) > so_far);
+    assert_eq!(running.end("TERM").0, 0);
+    assert_eq!(home.record().count(&backfill("interrupted")), 1);
+}
+
 #[test]
 fn sigterm_drains_what_is_in_flight() {
     let home = Home::new();

@@ -270,6 +270,33 @@ async fn runs_are_told_with_their_progress() {
 }
 
 #[actix::test]
+async fn a_picture_that_came_twice_is_in_no_mean() {
+    let site = Site::new();
+    let day = format!("{OBSERVATIONS}?by=day&from=2024-01-01&to=2024-01-01");
+    let usual = "/api/v1/stations/rio-grande/climatology";
+    let before = items(&site.get(&day).await.json())[0].clone();
+    let january = |body: Value| body["months"][0]["n"].as_u64().unwrap();
+    let all = january(site.get(usual).await.json());
+    let sevens = before["distribution"][7].as_u64().unwrap();
+    site.execute(
+        "UPDATE observations SET quality = quality || ',frozen' WHERE slot_local = \
+         (SELECT min(slot_local) FROM observations WHERE okta = 7)",
+    );
+    let after = items(&site.get(&day).await.json())[0].clone();
+    assert_eq!(after["frozen"], 1);
+    assert_eq!(before["frozen"], 0);
+    assert_eq!(after["distribution"][7], sevens - 1);
+    assert_eq!(after["n"], before["n"].as_u64().unwrap() - 1);
+    assert_eq!(january(site.get(usual).await.json()), all - 1);
+    // It is told of as what it is, all the same.
+    let frozen = site
+        .get(&format!("{OBSERVATIONS}?quality=frozen"))
+        .await
+        .json();
+    assert_eq!(items(&frozen).len(), 1);
+}
+
+#[actix::test]
 async fn the_climatology_counts_every_reading_once() {
     // June, when nights are long at this station.
     let site = Site::of(

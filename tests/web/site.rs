@@ -275,6 +275,15 @@ impl Site {
             .await
     }
 
+    /// Has another program change the record.
+    pub fn execute(&self, statements: &str) {
+        use diesel::connection::SimpleConnection;
+        use diesel::{Connection, SqliteConnection};
+
+        let mut other = SqliteConnection::establish(self.db.to_str().unwrap()).unwrap();
+        other.batch_execute(statements).unwrap();
+    }
+
     /// The record, to be written to.
     pub fn database(&self) -> Database {
         Database::open(&self.db, &self.station).unwrap().database

@@ -44,7 +44,29 @@ pub(super) struct Work {
 }
 
 impl Worker {
-    pub(super) async fn take_up_a_job(&mut self) {
+    /// Has a job to work on, where there is any. What the program found missing goes first, between two
+    /// parts of what somebody asked for, which may take days.
+    pub(super) async fn choose_a_job(&mut self) {
+        let cancelled = |work: &Work| self.common.board.is_cancelled(work.id);
+        if self.aside.as_ref().is_some_and(cancelled) {
+            let job = std::mem::replace(&mut self.job, self.aside.take());
+            self.end_job(JobStatus::Cancelled, None).await;
+            self.job = job;
+        }
+        let is_owed = self.common.board.jobs(|jobs| jobs.is_owed(self.id()));
+        let makes_room = |work: &Work| !work.is_catching_up();
+        if is_owed && self.aside.is_none() && self.job.as_ref().is_some_and(makes_room) {
+            self.aside = self.job.take();
+        }
+        if self.job.is_none() && !is_owed {
+            self.job = self.aside.take();
+        }
+        if self.job.is_none() {
+            self.take_up_a_job().await;
+        }
+    }
+
+    async fn take_up_a_job(&mut self) {
         let now = Utc::now();
         let job = self.common.board.jobs(|jobs| jobs.begin(self.id(), now));
         let (Some(job), Some(pipeline)) = (job, &self.pipeline) else {

@@ -5,6 +5,7 @@ use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use serde::Serialize;
 
+use crate::sky::quality::Flag;
 use crate::store::error::StoreError;
 use crate::store::reader::{Reader, Wanted};
 use crate::store::rows::{parse_slot, slot_text};
@@ -60,6 +61,9 @@ pub struct Bucket {
     pub mean_confidence: Option<f64>,
     /// Pictures in which the sky cannot be seen (okta 9); not in `n`.
     pub obscured: u64,
+    /// Pictures that are those of a slot before, to the last byte: they tell nothing of theirs and are
+    /// counted here alone.
+    pub frozen: u64,
     /// Readings of each okta, 0 to 8.
     pub distribution: [u64; 9],
     /// Readings of 0 and 1 okta.
@@ -95,13 +99,23 @@ impl Mean {
     }
 }
 
+/// Whether the stored `quality` of a row says that its picture is that of the slot before.
+pub(super) fn is_frozen(quality: Option<&str>) -> bool {
+    let mut flags = quality.unwrap_or_default().split(',');
+    flags.any(|flag| flag == Flag::Frozen.as_str())
+}
+
 /// To four places.
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
 impl Sum {
-    fn add(&mut self, okta: i32, fraction: Option<f64>, confidence: Option<f64>) {
+    fn add(&mut self, okta: i32, fraction: Option<f64>, confidence: Option<f64>, frozen: bool) {
+        if frozen {
+            self.bucket.frozen += 1;
+            return;
+        }
         let place = usize::try_from(okta).ok();
         match place.and_then(|okta| self.bucket.distribution.get_mut(okta)) {
             Some(count) => {
@@ -139,7 +153,7 @@ impl Reader {
         width: Width,
         most: usize,
     ) -> Result<Vec<Bucket>, StoreError> {
-        type Row = (String, i32, Option<f64>, Option<f64>);
+        type Row = (String, i32, Option<f64>, Option<f64>, Option<String>);
         self.ask(|connection| {
             let rows = observations::table
                 .select((
@@ -147,6 +161,7 @@ impl Reader {
                     observations::okta,
                     observations::cloud_fraction,
                     observations::confidence,
+                    observations::quality,
                 ))
                 .filter(wanted.condition())
                 .order(observations::slot_local.asc())
@@ -154,7 +169,7 @@ impl Reader {
             let mut buckets = Vec::new();
             let mut open: Option<(NaiveDateTime, Sum)> = None;
             for row in rows {
-                let (slot, okta, fraction, confidence) = row?;
+                let (slot, okta, fraction, confidence, quality) = row?;
                 let Some(time) = parse_slot(&slot) else {
                     continue;
                 };
@@ -169,7 +184,7 @@ impl Reader {
                     open = Some((start, sum));
                 }
                 if let Some((_, sum)) = &mut open {
-                    sum.add(okta, fraction, confidence);
+                    sum.add(okta, fraction, confidence, is_frozen(quality.as_deref()));
                 }
             }
             buckets.extend(open.map(|(_, sum)| sum.close()));

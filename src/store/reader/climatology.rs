@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::pipeline::slot::{Minutes, SlotRange, Zone};
 use crate::sky::sun::{DayPhase, position};
 use crate::store::error::StoreError;
-use crate::store::reader::aggregate::rounded;
+use crate::store::reader::aggregate::{is_frozen, rounded};
 use crate::store::reader::{Reader, Wanted};
 use crate::store::rows::parse_slot;
 use crate::store::schema::observations;
@@ -248,20 +248,25 @@ impl Reader {
         wanted: &Wanted,
         rule: &NightRule,
     ) -> Result<Climatology, StoreError> {
-        type Row = (String, i32, Option<String>);
+        type Row = (String, i32, Option<String>, Option<String>);
         self.ask(|connection| {
             let rows = observations::table
                 .select((
                     observations::slot_local,
                     observations::okta,
                     observations::day_phase,
+                    observations::quality,
                 ))
                 .filter(wanted.condition())
                 .order(observations::slot_local.asc())
                 .load_iter::<Row, DefaultLoadingMode>(connection)?;
             let mut tally = Tally::new();
             for row in rows {
-                let (slot, okta, phase) = row?;
+                let (slot, okta, phase, quality) = row?;
+                // A picture of another slot tells nothing of this one.
+                if is_frozen(quality.as_deref()) {
+                    continue;
+                }
                 if let Some(slot) = parse_slot(&slot) {
                     tally.add(slot, okta, phase.as_deref() == Some("night"));
                 }

@@ -9,9 +9,9 @@ const tip = () => document.getElementById("tip");
 /**
  * A chart.
  * kind: its name in /charts/; title: for people; values: the query without width and language;
- * note: a sentence beside the title; help: one that is of no use on paper; csv: an address; open(data): what a click on a mark does.
+ * note: a sentence beside the title; tells: the chart's own summary stands there, too; help: one that is of no use on paper; csv: an address; open(data): what a click on a mark does.
  */
-export function chart({ kind, title, values, note, help, csv, open, signal }) {
+export function chart({ kind, title, values, note, help, tells, csv, open, signal }) {
   const canvas = h("div", { class: "canvas" }, waiting(t("loading")));
   const file = (ending) => `/charts/${kind}.${ending}?${query({ ...values, lang: lang() })}`;
   const dark = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
@@ -37,14 +37,14 @@ export function chart({ kind, title, values, note, help, csv, open, signal }) {
       h(
         "span",
         { class: "save" },
-        csv ? h("a", { href: csv, download: "", text: t("chart.csv"), "aria-label": `${title}: CSV` }) : null,
+        csv ? h("a", { href: csv, download: `celaje-${name}.csv`, text: t("chart.csv"), "aria-label": `${title}: CSV` }) : null,
         png,
       ),
     ),
     canvas,
     details,
   );
-  const state = { width: 0, turn: 0, figure, canvas, list, open, said, signal };
+  const state = { width: 0, turn: 0, figure, canvas, list, open, said, signal, tells, note: note || "" };
   walk(state);
   details.addEventListener("toggle", () => details.open && fillList(state));
   // The width that it has on paper, while it is printed.
@@ -119,6 +119,9 @@ function show(state, source) {
   svg.setAttribute("aria-label", [title, about].map((part) => (part ? part.textContent : "")).join(". "));
   if (title) title.remove();
   const marks = [...svg.querySelectorAll("g")].filter((mark) => mark.querySelector(":scope > title"));
+  // In the order of time, whatever is drawn above what.
+  const time = (mark) => target(mark) || mark.dataset.at;
+  if (marks.every(time)) marks.sort((a, b) => (time(a) < time(b) ? -1 : Number(time(a) > time(b))));
   for (const mark of marks) {
     const label = mark.querySelector(":scope > title");
     mark.setAttribute("aria-label", label.textContent);
@@ -134,6 +137,8 @@ function show(state, source) {
   const focused = state.canvas.contains(document.activeElement)
     ? document.activeElement.getAttribute("aria-label")
     : null;
+  // Its place is said elsewhere on the page.
+  if (state.tells && about) state.said.textContent = `${about.textContent.split("\n").pop()} ${state.note}`.trim();
   state.canvas.classList.remove("old");
   state.canvas.replaceChildren(svg);
   shown("chart");
@@ -158,6 +163,29 @@ function move(state, to) {
   mark.focus();
 }
 
+/** Along which axis an arrow leads, and which way. */
+const WAYS = { ArrowRight: ["x", 1], ArrowLeft: ["x", -1], ArrowDown: ["y", 1], ArrowUp: ["y", -1] };
+
+/**
+ * The mark that lies next to the one `at`, as it is drawn. At the end of a row the one after it in
+ * time; where all stand in one row, seven of them are a step up or down.
+ */
+function beside(marks, at, [axis, sign]) {
+  const [near, far, before, after] = axis === "x" ? ["left", "right", "top", "bottom"] : ["top", "bottom", "left", "right"];
+  const boxes = marks.map((mark) => mark.getBoundingClientRect());
+  const middle = (box) => (box[near] + box[far]) / 2;
+  const own = boxes[at];
+  let best;
+  boxes.forEach((box, i) => {
+    const ahead = sign * (middle(box) - middle(own));
+    const aside = Math.max(box[before] - own[after], own[before] - box[after], 0);
+    if (i === at || ahead < 1 || aside > 1) return;
+    if (!best || ahead < best.ahead) best = { i, ahead };
+  });
+  if (best) return best.i;
+  return at + sign * (axis === "x" ? 1 : 7);
+}
+
 // On the frame, not on the drawing: a drawing that listens for the focus takes it itself.
 function walk(state) {
   const of = (event) => (event.target.closest ? event.target.closest("g[tabindex]") : null);
@@ -165,14 +193,7 @@ function walk(state) {
     const at = (state.marks || []).indexOf(of(event));
     if (at < 0) return;
     const last = state.marks.length - 1;
-    const to = {
-      ArrowRight: at + 1,
-      ArrowLeft: at - 1,
-      ArrowDown: at + 7,
-      ArrowUp: at - 7,
-      Home: 0,
-      End: last,
-    }[event.key];
+    const to = event.key in WAYS ? beside(state.marks, at, WAYS[event.key]) : { Home: 0, End: last }[event.key];
     if (to !== undefined) {
       event.preventDefault();
       move(state, Math.min(Math.max(to, 0), last));

@@ -36,10 +36,10 @@ export function glyph(code, label) {
   );
 }
 
-/** A bar from 0 to 1. */
+/** A bar from 0 to 1; of what is not known an empty one that has no value. */
 export function meter(share, label) {
-  const known = Number.isFinite(share);
-  const part = known ? Math.min(Math.max(share, 0), 1) : 0;
+  if (!Number.isFinite(share)) return h("div", { class: "meter", "aria-hidden": "true" });
+  const part = Math.min(Math.max(share, 0), 1);
   const inner = h("span");
   inner.style.width = `${part * 100}%`;
   return h(

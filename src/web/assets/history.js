@@ -7,6 +7,9 @@ import { t } from "./words.js";
 import { addDays, addMonths, isDay, shortDay } from "./time.js";
 import { touches } from "./live.js";
 
+/** How long the charts of years wait to be drawn again, milliseconds. */
+const LATER = 60000;
+
 const SPANS = ["day", "week", "month", "year", "range"];
 
 function bounds(span, end, from) {
@@ -46,7 +49,16 @@ export async function history(main, { station, signal, params, go, onReading, la
   const openDay = (data) => go("timeline", { days: 1, end: data.from.slice(0, 10) });
   const year = to.slice(0, 4);
   const part = (kind, extra) => chart({ kind, title: t(`chart.${kind}`), values, csv, open: openDay, signal, ...extra });
-  const first = [part("history", { note: t("chart.trendNote") }), part("distribution", {}), part("confidence", {})];
+  const first = [part("history", { note: t("chart.trendNote"), tells: true }), part("distribution", {}), part("confidence", { tells: true })];
+  const long = [
+    part("calendar", {
+      title: t("chart.calendar", { year }),
+      values: { station: station.id, from: `${year}-01-01`, to: `${year}-12-31` },
+      csv: of(station.id, `/observations.csv?${query({ from: `${year}-01-01`, to: `${year}-12-31`, by: "day" })}`),
+    }),
+    part("climatology", { values: whole, note: t("chart.climatologyNote"), csv: null }),
+    part("nights", { values: whole, note: t("chart.nightsNote"), csv: null }),
+  ];
   main.replaceChildren(
     h(
       "div",
@@ -76,21 +88,17 @@ export async function history(main, { station, signal, params, go, onReading, la
     h("section", { class: "card charts" }, first[0], legend(false)),
     h("div", { class: "pair" }, first.slice(1).map((figure) => h("section", { class: "card" }, figure))),
     h("h2", { class: "quiet", text: t("history.long") }),
-    h(
-      "section",
-      { class: "card charts" },
-      part("calendar", {
-        title: t("chart.calendar", { year }),
-        values: { station: station.id, from: `${year}-01-01`, to: `${year}-12-31` },
-        csv: of(station.id, `/observations.csv?${query({ from: `${year}-01-01`, to: `${year}-12-31`, by: "day" })}`),
-      }),
-    ),
-    h(
-      "div",
-      { class: "pair" },
-      h("section", { class: "card" }, part("climatology", { values: whole, note: t("chart.climatologyNote"), csv: null })),
-      h("section", { class: "card" }, part("nights", { values: whole, note: t("chart.nightsNote"), csv: null })),
-    ),
+    h("section", { class: "card charts" }, long[0]),
+    h("div", { class: "pair" }, long.slice(1).map((figure) => h("section", { class: "card" }, figure))),
   );
-  onReading((change) => touches(change, from, to) && first.forEach((figure) => figure.reload()));
+  // What is of years changes little with a reading: it is drawn again once in a while.
+  let later;
+  signal.addEventListener("abort", () => clearTimeout(later));
+  onReading((change) => {
+    if (touches(change, from, to)) first.forEach((figure) => figure.reload());
+    later = later || setTimeout(() => {
+      later = undefined;
+      long.forEach((figure) => figure.reload());
+    }, LATER);
+  });
 }

@@ -1,4 +1,4 @@
-// What is told as it happens: one stream for the page, whichever view is shown.
+// What is told as it happens, whichever view is shown.
 
 /** How long a stream that was refused is left alone, milliseconds. */
 const REFUSED = 5000;
@@ -19,18 +19,51 @@ const parsed = (event) => {
 export const touches = (change, from, to) =>
   !change || (change.to.slice(0, from.length) >= from && change.from.slice(0, to.length) <= to);
 
+/** A stream of this page's own, as `stream.js` shares one: where a browser has no shared workers. */
+function own(tell) {
+  let stream;
+  let again;
+  const open = () => {
+    stream = new EventSource("/api/v1/events");
+    stream.addEventListener("open", () => tell("open"));
+    stream.addEventListener("error", () => {
+      tell("error");
+      // A stream that was refused (too many listeners, a proxy) is given up by the browser.
+      if (stream.readyState === EventSource.CLOSED) again = setTimeout(open, REFUSED);
+    });
+    for (const kind of ["observation", "miss", "run", "state"]) {
+      stream.addEventListener(kind, (event) => tell(kind, event));
+    }
+  };
+  open();
+  return () => {
+    clearTimeout(again);
+    stream.close();
+  };
+}
+
+/** The stream that all pages of this browser share. */
+function shared(tell) {
+  const worker = new SharedWorker("/assets/stream.js", "celaje");
+  let close = () => worker.port.postMessage("bye");
+  // A worker that cannot be started leaves the page to itself.
+  worker.addEventListener("error", () => {
+    close = own(tell);
+  });
+  worker.port.onmessage = ({ data }) => tell(data.kind, data);
+  return () => close();
+}
+
 /**
  * Listens for ever. `on` has
  * link(kind): `live` or `lost`; again(): anything may have changed meanwhile;
  * readings(station, {from, to}): slots that got a reading; miss(station, item); state().
  */
-export function listen(on, wasLost = false) {
-  const stream = new EventSource("/api/v1/events");
+export function listen(on) {
   const pending = new Map();
-  let again;
   let timer;
   let told = 0;
-  let lost = wasLost;
+  let lost = false;
   const tell = () => {
     timer = undefined;
     told = Date.now();
@@ -38,41 +71,41 @@ export function listen(on, wasLost = false) {
     pending.clear();
     for (const [station, change] of changes) on.readings(station, change);
   };
-  stream.addEventListener("open", () => {
-    on.link("live");
-    if (lost) on.again();
-    lost = false;
-  });
-  stream.addEventListener("error", () => {
-    lost = true;
-    on.link("lost");
-    // A stream that was refused (too many listeners, a proxy) is given up by the browser.
-    if (stream.readyState === EventSource.CLOSED) again = setTimeout(() => listen(on, true), REFUSED);
-  });
-  stream.addEventListener("observation", (event) => {
-    const { station, slot } = parsed(event);
-    if (!slot) return;
-    const known = pending.get(station) || { from: slot, to: slot };
-    pending.set(station, { from: slot < known.from ? slot : known.from, to: slot > known.to ? slot : known.to });
-    timer = timer || setTimeout(tell, Math.max(SOON, told + APART - Date.now()));
-  });
-  stream.addEventListener("miss", (event) => {
-    const item = parsed(event);
-    on.miss(item.station, item);
-    on.state();
-  });
-  stream.addEventListener("run", () => on.state());
-  stream.addEventListener("state", (event) => {
-    // A page that fell behind was not told of so many events.
-    if (parsed(event).missed) on.again();
-    else on.state();
-  });
+  const acts = {
+    open() {
+      on.link("live");
+      if (lost) on.again();
+      lost = false;
+    },
+    error() {
+      lost = true;
+      on.link("lost");
+    },
+    observation(event) {
+      const { station, slot } = parsed(event);
+      if (!slot) return;
+      const known = pending.get(station) || { from: slot, to: slot };
+      pending.set(station, { from: slot < known.from ? slot : known.from, to: slot > known.to ? slot : known.to });
+      timer = timer || setTimeout(tell, Math.max(SOON, told + APART - Date.now()));
+    },
+    miss(event) {
+      const item = parsed(event);
+      on.miss(item.station, item);
+      on.state();
+    },
+    run: () => on.state(),
+    state(event) {
+      // A page that fell behind was not told of so many events.
+      if (parsed(event).missed) on.again();
+      else on.state();
+    },
+  };
+  const close = ("SharedWorker" in window ? shared : own)((kind, event) => acts[kind](event));
   addEventListener(
     "pagehide",
     () => {
-      clearTimeout(again);
       clearTimeout(timer);
-      stream.close();
+      close();
     },
     { once: true },
   );

@@ -14,7 +14,7 @@ import { reportHead } from "./print.js";
 const VIEWS = { now, timeline, history, gallery, operations };
 const root = document.documentElement;
 const main = document.getElementById("main");
-const state = { stations: [], station: null, view: "", leave: null, reading: () => {}, miss: () => {}, change: () => {} };
+const state = { stations: [], station: null, view: "", lastDay: "", leave: null, reading: () => {}, miss: () => {}, change: () => {} };
 
 function keep(key, value) {
   try {
@@ -97,10 +97,11 @@ async function show() {
   const day = station ? today(station.time_zone) : "";
   const lastRead = station && station.last ? dayOf(station.last) : day;
   const lastDay = maxDay(lastRead, day);
+  state.lastDay = lastDay;
   try {
     // A record that nobody has written to yet knows no station.
     if (!station && view !== "operations") {
-      empty(main);
+      await empty(main, null, leave.signal);
       return;
     }
     await VIEWS[view](main, {
@@ -156,7 +157,7 @@ function choose(id) {
 async function loadStations() {
   const answer = await json("/api/v1/stations");
   state.stations = Array.isArray(answer) ? answer : answer.items || [];
-  choose(kept("celaje.station"));
+  choose(state.station ? state.station.id : kept("celaje.station"));
 }
 
 async function start() {
@@ -168,6 +169,13 @@ async function start() {
     return;
   }
   await show();
+}
+
+/** Whether the view ends with the last day, which is now before `slot`: another day has begun. */
+function isOver(slot) {
+  const { view, params } = address();
+  const follows = !params.has("end") && !params.has("day") && ["timeline", "history", "gallery"].includes(view);
+  return follows && dayOf(slot) > state.lastDay;
 }
 
 /** Anything may have changed: the stream was away, or the page fell behind. */
@@ -183,9 +191,12 @@ const stream = {
   again,
   readings(station, change) {
     if (!state.station) return void start();
+    // One that was added while the page was open.
+    if (!state.stations.some((item) => item.id === station)) return void loadStations().catch(() => {});
     if (station !== state.station.id) return;
     if (!(state.station.last >= change.to)) state.station.last = change.to;
-    state.reading(change);
+    if (isOver(change.to)) show();
+    else state.reading(change);
   },
   miss(station, item) {
     if (state.station && station === state.station.id) state.miss(item);
@@ -203,6 +214,8 @@ addEventListener("pageshow", (event) => {
 document.getElementById("lang").addEventListener("click", () => {
   root.lang = lang() === "es" ? "en" : "es";
   keep("celaje.lang", root.lang);
+  // What the address asks for would come before what was chosen.
+  if (location.search) window.history.replaceState(null, "", `${location.pathname}${location.hash}`);
   label();
   show();
 });

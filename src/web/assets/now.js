@@ -3,7 +3,7 @@ import { announce, glyph, h, meter, s, shown } from "./dom.js";
 import { json, of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { touches } from "./live.js";
-import { fading, flags, inWords, openSlot, trials } from "./viewer.js";
+import { explain, fading, flags, inWords, openSlot, trials } from "./viewer.js";
 import { known, number, percent, t } from "./words.js";
 import { addDays, dayOf, longDay, since, span, timeOf } from "./time.js";
 
@@ -119,8 +119,12 @@ export async function now(main, context) {
     item = await json(of(station.id, "/latest"), signal);
   } catch (error) {
     if (error.status !== 404) throw error;
-    empty(main);
+    await empty(main, station, signal);
     onReading(() => signal.aborted || now(main, context));
+    onMiss((missed) => {
+      if (missed) station.misses += 1;
+      if (!signal.aborted) empty(main, station, signal);
+    });
     return;
   }
   const age = h("span");
@@ -148,6 +152,7 @@ export async function now(main, context) {
       open: (data) => openSlot(station.id, data.slot),
       signal,
     });
+    explain(last24, station.id, from(), item.slot, signal);
     charts.replaceChildren(last24, legend(true));
   };
   // Slots after the last reading that were asked for in vain.
@@ -185,18 +190,39 @@ export async function now(main, context) {
   });
 }
 
-/** What is shown as long as there is no reading. */
-export function empty(main) {
+/** A circle that is no amount. */
+const nothing = () =>
+  s(
+    "svg",
+    { class: "glyph", viewBox: "0 0 100 100", "aria-hidden": "true" },
+    s("circle", { cx: 50, cy: 50, r: 44, fill: "none", stroke: "currentColor", "stroke-width": 4, "stroke-dasharray": "9 9" }),
+  );
+
+/** What is shown as long as there is no reading; of a `station` also what was asked for in vain. */
+export async function empty(main, station, signal) {
+  const told = await json("/api/v1/state", signal).catch(() => ({ mode: "read-only" }));
+  let missed = [];
+  if (station && station.misses) {
+    const answer = await json(of(station.id, `/misses?${query({ limit: 1000 })}`), signal).catch(() => ({}));
+    missed = answer.items || [];
+  }
+  if (signal && signal.aborted) return;
   const to = addDays(new Date().toISOString().slice(0, 10), -1);
   const title = h("h1", { text: t("empty.title"), tabindex: -1 });
+  const last = missed[missed.length - 1];
+  const watches = told.mode !== "read-only";
+  const command = watches ? "celaje serve --catch-up 30d" : `celaje backfill --from ${addDays(to, -29)} --to ${to}`;
   main.replaceChildren(
     h(
       "section",
       { class: "state" },
-      h("div", { class: "sign" }, glyph(0)),
+      h("div", { class: "sign" }, nothing()),
       title,
-      h("p", { text: t("empty.text") }),
-      h("pre", { tabindex: 0 }, h("code", { text: `celaje backfill --from ${addDays(to, -29)} --to ${to}` })),
+      last
+        ? h("p", { class: "note warn", text: t("empty.missed", { n: number(station.misses), time: timeOf(last.slot), reason: known(`reason.${last.reason}`, last.reason) }) })
+        : null,
+      h("p", { text: t(watches ? "empty.watched" : "empty.text") }),
+      h("pre", { tabindex: 0 }, h("code", { text: command })),
       h("p", { class: "quiet", text: t("empty.live") }),
     ),
   );

@@ -2,7 +2,7 @@
 import { h, steps } from "./dom.js";
 import { of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
-import { openSlot } from "./viewer.js";
+import { explain, openSlot } from "./viewer.js";
 import { t } from "./words.js";
 import { printButton } from "./print.js";
 import { addDays, isDay, shortDay } from "./time.js";
@@ -32,6 +32,7 @@ export async function timeline(main, { station, signal, params, go, onReading, l
     open: (data) => openSlot(station.id, data.slot),
     signal,
   });
+  explain(view, station.id, from, end, signal);
   main.replaceChildren(
     h(
       "div",

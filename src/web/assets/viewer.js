@@ -1,6 +1,6 @@
 // One slot in a dialog: its picture with the mask to fade in, and its reading.
 import { glyph, h } from "./dom.js";
-import { json, of, overlay, picture, query, whyNot } from "./api.js";
+import { json, of, overlay, picture, query, readings, whyNot } from "./api.js";
 import { known, number, percent, t } from "./words.js";
 import { addDays, dayOf, longDay, timeOf } from "./time.js";
 
@@ -137,7 +137,7 @@ export async function openSlot(station, slot, stepped) {
   let items = [];
   try {
     const [from, to] = [addDays(dayOf(slot), -1), addDays(dayOf(slot), 1)];
-    items = (await json(of(station, `/observations?${query({ from, to, limit: 1000 })}`))).items || [];
+    items = await readings(station, from, to);
   } catch (error) {
     body.replaceChildren(h("p", { class: "note bad", text: error.message }));
     return;
@@ -169,6 +169,25 @@ export async function openSlot(station, slot, stepped) {
     ),
     ...trials(item).map((trial) => h("div", { class: "under" }, h("span", { class: "quiet", text: t("now.trial") }), trial)),
   );
+}
+
+/** Has the gaps of a timeline tell why slots of theirs were missed, whenever it is drawn. */
+export function explain(figure, station, from, to, signal) {
+  figure.addEventListener("drawn", async ({ detail }) => {
+    const gaps = [...detail.querySelectorAll("g[data-at]")];
+    if (!gaps.length) return;
+    const path = of(station, `/misses?${query({ from, to })}`);
+    // Without the reasons the gap itself is told.
+    const { items = [] } = await json(path, signal).catch(() => ({}));
+    for (const gap of gaps) {
+      const counts = new Map();
+      for (const { slot, reason } of items) {
+        if (slot >= gap.dataset.at && slot <= gap.dataset.to) counts.set(reason, (counts.get(reason) || 0) + 1);
+      }
+      const why = [...counts].map(([reason, n]) => `${known(`reason.${reason}`, reason)}${n > 1 ? ` (${number(n)})` : ""}`);
+      if (why.length) gap.setAttribute("aria-label", `${gap.getAttribute("aria-label")} · ${why.join(", ")}`);
+    }
+  });
 }
 
 /** The symbol and the words of a reading, in a line. */

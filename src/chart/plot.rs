@@ -67,7 +67,10 @@ impl Plot {
             (false, false) => 14.0,
             (_, true) => 2.0,
         };
-        let about = format!("{}\n{}", words.place, words.summary);
+        let about = match words.summary {
+            "" => words.place.to_owned(),
+            summary => format!("{}: {summary}", words.place),
+        };
         let mut svg = Svg::new(
             width,
             bottom + room.below + legend,

@@ -138,7 +138,7 @@ function show(state, source) {
     ? document.activeElement.getAttribute("aria-label")
     : null;
   // Its place is said elsewhere on the page.
-  if (state.tells && about) state.said.textContent = `${about.textContent.split("\n").pop()} ${state.note}`.trim();
+  if (state.tells && about) state.said.textContent = `${about.textContent.replace(/^.*?: /, "")} ${state.note}`.trim();
   state.canvas.classList.remove("old");
   state.canvas.replaceChildren(svg);
   shown("chart");

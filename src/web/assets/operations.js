@@ -48,11 +48,12 @@ function job(item) {
       h("strong", { text: range }),
       h("span", { class: kind, text: t(`job.${item.status}`) }),
     ),
-    meter(planned > 0 ? done / planned : 0, range),
+    meter(planned > 0 ? done / planned : NaN, range),
     h(
       "div",
       { class: "bar quiet" },
-      h("span", { text: t("ops.of", { done: number(done), all: number(planned) }) }),
+      // Before it begins nobody knows how many slots there are.
+      planned > 0 ? h("span", { text: t("ops.of", { done: number(done), all: number(planned) }) }) : null,
       h("span", { text: t("ops.counts", { new: number(fresh), duplicates: number(duplicates), missed: number(lost) }) }),
       item.status === "running" && flight ? h("span", { text: t("ops.flight", { n: flight }) }) : null,
       Number.isFinite(rate) ? h("span", { text: t("ops.rate", { n: number(rate, 1) }) }) : null,
@@ -134,7 +135,7 @@ function draw(parts, { state, runs, ops, station }) {
           ops.models.map((item) => [
             item.model || t("none"),
             number(item.n),
-            `${item.first.replace("T", "\u00a0")} – ${item.last.replace("T", "\u00a0")}`,
+            h("span", {}, h("span", { class: "whole", text: item.first.replace("T", " ") }), " – ", h("span", { class: "whole", text: item.last.replace("T", " ") })),
           ]))
       : said(t("ops.noModels")),
   );

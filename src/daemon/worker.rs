@@ -315,9 +315,12 @@ impl Worker {
 
     /// Goes on with another kit, or with the old one when the new one does not start.
     async fn renew(&mut self, kit: Kit) {
-        self.end_live().await;
-        self.end_pipeline().await;
         let (minutes, zone) = (kit.station.minutes.clone(), kit.station.zone);
+        self.end_live().await;
+        if minutes != self.kit.station.minutes || zone != self.kit.station.zone {
+            self.leave_jobs().await;
+        }
+        self.end_pipeline().await;
         self.clockwork
             .set_station(minutes, zone, kit.catch_up.length());
         self.kit = kit;

@@ -68,3 +68,38 @@ fn a_new_model_takes_over_and_a_broken_one_does_not() {
     let models = record.texts("SELECT DISTINCT model FROM runs WHERE kind = 'live' ORDER BY model");
     assert_eq!(models, ["next 4", "red 3"]);
 }
+
+/// A run is of the slots that it was planned with.
+#[test]
+fn other_minutes_end_a_backfill_of_the_old_ones_and_say_so() {
+    let home = Home::new();
+    home.write("token", "0123456789abcdef0123456789abcdef\n");
+    let server = camera(|_, _| None);
+    settings(&home, &server.base(), "red.onnx");
+    let mut command = home.serve(&[]);
+    command.args(["--clock", NOON, "--max-rps", "20", "--token-file", "token"]);
+    let running = Running::start(&mut command);
+    let bearer = "Authorization: Bearer 0123456789abcdef0123456789abcdef\r\n";
+    let range = r#"{"from": "2023-01-01", "to": "2023-12-31"}"#;
+    let (status, told) = running.ask("POST", "/api/v1/backfills", bearer, range);
+    assert_eq!(status, 202, "{told}");
+    let old = "observations WHERE slot_local < '2024'";
+    until("it goes on", || home.record().count(old) > 20);
+    let text = std::fs::read_to_string(home.path("celaje.toml")).unwrap();
+    home.write("celaje.toml", &format!("{text}valid_minutes = [2, 32]\n"));
+    running.signal("HUP");
+    let job = || {
+        let state = running.state();
+        let jobs = state["jobs"].as_array().unwrap().clone();
+        let asked = |job: &serde_json::Value| job["from"] == "2023-01-01T00:00";
+        jobs.into_iter().find(asked).unwrap()
+    };
+    until("it ends", || job()["status"] == "cancelled");
+    let why = job()["error"].as_str().unwrap().to_owned();
+    assert!(why.contains("minutes") || why.contains("minutos"), "{why}");
+    assert_eq!(running.end("TERM").0, 0);
+    // It counts what it stored, and is told of as one that did not end.
+    let run = "runs r WHERE kind = 'backfill' AND status = 'interrupted' AND new = \
+               (SELECT count(*) FROM observations WHERE run_id = r.id)";
+    assert_eq!(home.record().count(run), 1);
+}

@@ -66,6 +66,28 @@ impl Worker {
         }
     }
 
+    /// From now on the slots of a range are others than those that were planned: its run ends, with the
+    /// counts of what it did, and what the program found missing is looked through anew.
+    pub(super) async fn leave_jobs(&mut self) {
+        for job in [self.job.take(), self.aside.take()] {
+            let Some(work) = job else { continue };
+            let again = (work.kind == RunKind::CatchUp)
+                .then_some(work.left)
+                .flatten();
+            let retries = work.policy.retry_missed;
+            self.job = Some(work);
+            let why = say!(
+                "the station's minutes or its time zone changed meanwhile; ask for the range again",
+                "los minutos de la estación o su huso cambiaron entretanto; pida el rango otra vez"
+            );
+            self.end_job(JobStatus::Cancelled, Some(why.to_string()))
+                .await;
+            if let Some(range) = again {
+                self.catch_up(range, retries);
+            }
+        }
+    }
+
     async fn take_up_a_job(&mut self) {
         let now = Utc::now();
         let job = self.common.board.jobs(|jobs| jobs.begin(self.id(), now));

@@ -153,16 +153,22 @@ fn after_an_outage_what_came_late_is_filled() {
     assert_eq!(running.end("TERM").0, 0);
 }
 
-/// A server's trouble passes: what it cost is asked for again without a restart.
-#[test]
-fn what_was_missed_for_a_passing_reason_is_asked_for_again() {
-    let home = Home::new();
+/// A camera that refuses one slot until it is well.
+fn ill_at_11_12() -> (std::sync::Arc<std::sync::atomic::AtomicBool>, Server) {
     let well = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let seen = std::sync::Arc::clone(&well);
     let server = camera(move |asked, _| {
         let ill = time(asked) == "2024-03-01T11:12";
         (ill && !seen.load(std::sync::atomic::Ordering::SeqCst)).then(|| Reply::Status(403, vec![]))
     });
+    (well, server)
+}
+
+/// A server's trouble passes: what it cost is asked for again without a restart.
+#[test]
+fn what_was_missed_for_a_passing_reason_is_asked_for_again() {
+    let home = Home::new();
+    let (well, server) = ill_at_11_12();
     // An hour takes ten seconds.
     let clock = "2024-03-01T15:02:30Z@360";
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
@@ -190,12 +196,7 @@ fn what_was_missed_for_a_passing_reason_is_asked_for_again() {
 fn what_is_owed_goes_before_the_rest_of_a_backfill() {
     let home = Home::new();
     home.write("token", "0123456789abcdef0123456789abcdef\n");
-    let well = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let seen = std::sync::Arc::clone(&well);
-    let server = camera(move |asked, _| {
-        let ill = time(asked) == "2024-03-01T11:12";
-        (ill && !seen.load(std::sync::atomic::Ordering::SeqCst)).then(|| Reply::Status(403, vec![]))
-    });
+    let (well, server) = ill_at_11_12();
     let clock = "2024-03-01T15:02:30Z@360";
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
     let mut command = home.serve(&args);

@@ -1,7 +1,7 @@
 // What is told as it happens, whichever view is shown.
 
-/** How long a stream that was refused is left alone, milliseconds. */
-const REFUSED = 5000;
+import { follow } from "./source.js";
+
 /** Events that come together are told together; how long the first one waits, milliseconds, */
 const SOON = 150;
 /** and how far apart they are told at least: a backfill writes hundreds of rows a second. */
@@ -19,38 +19,15 @@ const parsed = (event) => {
 export const touches = (change, from, to) =>
   !change || (change.to.slice(0, from.length) >= from && change.from.slice(0, to.length) <= to);
 
-/** A stream of this page's own, as `stream.js` shares one: where a browser has no shared workers. */
-function own(tell) {
-  let stream;
-  let again;
-  const open = () => {
-    stream = new EventSource("/api/v1/events");
-    stream.addEventListener("open", () => tell("open"));
-    stream.addEventListener("error", () => {
-      tell("error");
-      // A stream that was refused (too many listeners, a proxy) is given up by the browser.
-      if (stream.readyState === EventSource.CLOSED) again = setTimeout(open, REFUSED);
-    });
-    for (const kind of ["observation", "miss", "run", "state"]) {
-      stream.addEventListener(kind, (event) => tell(kind, event));
-    }
-  };
-  open();
-  return () => {
-    clearTimeout(again);
-    stream.close();
-  };
-}
-
 /** The stream that all pages of this browser share. */
 function shared(tell) {
-  const worker = new SharedWorker("/assets/stream.js", "celaje");
+  const worker = new SharedWorker("/assets/stream.js", { name: "celaje", type: "module" });
   let close = () => worker.port.postMessage("bye");
   // A worker that cannot be started leaves the page to itself.
   worker.addEventListener("error", () => {
-    close = own(tell);
+    close = follow(tell);
   });
-  worker.port.onmessage = ({ data }) => tell(data.kind, data);
+  worker.port.onmessage = ({ data }) => tell(data);
   return () => close();
 }
 
@@ -100,7 +77,7 @@ export function listen(on) {
       else on.state();
     },
   };
-  const close = ("SharedWorker" in window ? shared : own)((kind, event) => acts[kind](event));
+  const close = ("SharedWorker" in window ? shared : follow)((event) => acts[event.kind](event));
   addEventListener(
     "pagehide",
     () => {

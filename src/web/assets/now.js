@@ -119,12 +119,18 @@ export async function now(main, context) {
     item = await json(of(station.id, "/latest"), signal);
   } catch (error) {
     if (error.status !== 404) throw error;
-    await empty(main, station, signal);
-    onReading(() => signal.aborted || now(main, context));
+    // A reading may come while it is asked what is to be said.
+    const nothingYet = new AbortController();
+    const waits = AbortSignal.any ? AbortSignal.any([signal, nothingYet.signal]) : signal;
+    onReading(() => {
+      nothingYet.abort();
+      return signal.aborted || now(main, context);
+    });
     onMiss((missed) => {
       if (missed) station.misses += 1;
-      if (!signal.aborted) empty(main, station, signal);
+      if (!waits.aborted) empty(main, station, waits);
     });
+    await empty(main, station, waits);
     return;
   }
   const age = h("span");

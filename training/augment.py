@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 from torch.nn import functional as F
 
-from .data import BACKGROUND, CLOUD, OUTSIDE, SKY, UNSURE
+from .data import BACKGROUND, CLOUD, OUTSIDE, SKY, UNKNOWN, UNSURE
 
 
 def between(rng, low, high):
@@ -33,9 +33,23 @@ def warp(view, mask, size, centre, reach, angle, flip, shape=(1.0, 1.0)):
     return picture[0].permute(1, 2, 0).numpy().copy(), codes[0, 0].to(torch.uint8).numpy().copy()
 
 
-def exact(picture, cells):
+# A view's mask also carries what is known of the lens (codes of data.py), in steps of this (more than
+# any code of a mask), until the view is cut.
+STEP = 8
+
+
+def exact(cache, i):
     """The network's own input, and its mask."""
-    return np.asarray(picture, np.float32) / 255, np.array(cells)
+    picture, cells, spots = cache.inputs[i], cache.cells[i], cache.spots[i]
+    at = ((np.arange(len(cells)) + 0.5) * len(spots) / len(cells)).astype(int)
+    return np.asarray(picture, np.float32) / 255, cells + STEP * spots[at][:, at]
+
+
+def apart(mask):
+    """A mask, and whether something on the lens hides each pixel: 1, 0, or -1 where nobody knows."""
+    spots = (mask // STEP).astype(np.float32)
+    spots[spots == UNKNOWN] = -1
+    return mask % STEP, spots
 
 
 def square_symmetry(rng, picture, mask):
@@ -228,7 +242,8 @@ def haze(rng, picture, mask):
 
 
 def drops(rng, picture):
-    """Rain drops: discs that show a blurred, displaced picture with a darker rim."""
+    """Rain drops: discs that show a blurred, displaced picture with a darker rim. Gives the picture
+    and the drops' share of each pixel."""
     size = len(picture)
     blurred = ndimage.gaussian_filter(picture, (3, 3, 0))
     moved = np.roll(blurred, tuple(rng.integers(-20, 20, 2)), (0, 1)) * between(rng, 0.85, 1.15)
@@ -244,35 +259,37 @@ def drops(rng, picture):
         part = np.clip((1 - away) * r, 0, 1)
         share[t:b, e:f] = np.maximum(share[t:b, e:f], part * 0.95)
         moved[t:b, e:f] *= np.where(part > 0, dim, 1)[..., None]
-    return np.clip(picture * (1 - share[..., None]) + moved * share[..., None], 0, 1)
+    return np.clip(picture * (1 - share[..., None]) + moved * share[..., None], 0, 1), share
 
 
 def dew(rng, picture, mask):
-    """Dew: blotches through which the picture shows blurred and milky."""
+    """Dew: blotches through which the picture shows blurred and milky. Gives the picture and the
+    dew's share of each pixel."""
     size, n = len(picture), int(rng.integers(3, 9))
     blurred = ndimage.gaussian_filter(picture, (between(rng, 2, 6),) * 2 + (0,))
     coarse = rng.uniform(-0.6, 1.2, (n, n)).astype(np.float32)
     share = np.clip(ndimage.zoom(coarse, size / n + 0.1, order=1)[:size, :size] + 0.5, 0, 1)[..., None]
     veil = float(picture[mask != OUTSIDE].mean()) * between(rng, 0.9, 1.4)
     milky = blurred + (veil - blurred) * between(rng, 0.15, 0.6)
-    return np.clip(picture * (1 - share) + milky * share, 0, 1)
+    return np.clip(picture * (1 - share) + milky * share, 0, 1), share[..., 0]
 
 
 def draw(rng, cache, i, strong=1.0):
     """One training view of the cache's picture `i`.
 
-    Gives the picture (size × size × 3 float32), its mask, and whether something lies on the lens
-    (1, 0, or -1 for not known).
+    Gives the picture (size × size × 3 float32), its mask, whether something lies on the lens (1, 0,
+    or -1 for not known), and how far it hides each pixel (size × size float32, negative where that is
+    not known).
     """
     sample = cache.samples[i]
     group, size, lens = sample.group, cache.size, sample.lens
-    view, codes = cache.views[i], cache.masks[i]
+    view, codes = cache.views[i], cache.masks[i] + STEP * cache.spots[i]
     fisheye = "landscape" not in group and "perspective" not in group
     weak, simulated = not sample.mask, group.startswith("simulated")
     dark, turned = "night" in group or "twilight" in group, False
     if weak or (fisheye and rng.random() < (0.85 if not simulated else 0.75)):
         if rng.random() < 0.65:
-            picture, mask = exact(cache.inputs[i], cache.cells[i])
+            picture, mask = exact(cache, i)
             # Most pictures of a camera as it stands: its rim is always in the same place.
             turned = fisheye and rng.random() < (1.0 if simulated or weak else 0.3)
             picture, mask = square_symmetry(rng, picture, mask) if turned else (picture, mask)
@@ -283,9 +300,11 @@ def draw(rng, cache, i, strong=1.0):
             place = rng.uniform(-0.06, 0.06, 2) if not weak else rng.uniform(-0.02, 0.02, 2)
             shape = np.exp(rng.normal(0, 0.05, 2))
             picture, mask = warp(view, codes, size, place, reach, angle, rng.random() < 0.5, shape)
+        mask, cover = apart(mask)
         strength = strong * (1.0 if simulated else 0.3)
         if group in ("allsky-day", "allsky-clear") and rng.random() < 0.10:
             (picture, mask), strength = night(rng, picture, mask), 0.3
+            cover = np.minimum(cover, 0)
         elif dark and rng.random() < (0.5 if simulated else 0.3):
             picture = stretch(rng, picture, mask)
             picture = np.clip(picture * math.exp(rng.normal(0, 0.3)), 0, 1)
@@ -297,18 +316,22 @@ def draw(rng, cache, i, strong=1.0):
         centre = (away * math.cos(at), away * math.sin(at))
         angle = between(rng, -math.pi, math.pi)
         picture, mask = warp(view, codes, size, centre, reach, angle, rng.random() < 0.5)
+        mask, cover = apart(mask)
         lens = -1.0 if lens else lens
         strength = 1.0 * strong
         top, bottom = bars(rng, picture, mask) if rng.random() < 0.8 else (0, size)
         if rng.random() < 0.15:
             (picture, mask), strength = night(rng, picture, mask), 0.5
+            # The sky was drawn anew, and nothing lies on it.
+            cover = np.minimum(cover, 0)
         elif rng.random() < 0.5:
             picture = recolour(rng, picture, mask, strong)
         if rng.random() < 0.5:
             ground(rng, picture, mask, top, bottom)
+            cover[mask == BACKGROUND] = np.minimum(cover, 0)[mask == BACKGROUND]
     else:
         if rng.random() < 0.35:
-            picture, mask = exact(cache.inputs[i], cache.cells[i])
+            picture, mask = exact(cache, i)
             if rng.random() < 0.5:
                 picture, mask = picture[:, ::-1].copy(), mask[:, ::-1].copy()
         else:
@@ -319,6 +342,7 @@ def draw(rng, cache, i, strong=1.0):
             shape = np.exp(rng.normal(0, 0.08, 2))
             picture, mask = warp(view, codes, size, centre, reach, angle, rng.random() < 0.5, shape)
             lens = -1.0 if lens else lens
+        mask, cover = apart(mask)
         strength = strong * (1.0 if simulated else 0.7)
         if not simulated and rng.random() < 0.4:
             picture = recolour(rng, picture, mask, 0.7 * strong)
@@ -327,9 +351,11 @@ def draw(rng, cache, i, strong=1.0):
         if dark and rng.random() < 0.2:
             picture, strength = stretch(rng, picture, mask), 0.3
     # Something on the lens, oftener where the picture is to be recoloured anyway.
-    if not weak and rng.random() < 0.03 + 0.07 * strength:
-        picture = drops(rng, picture) if rng.random() < 0.6 else dew(rng, picture, mask)
+    if not weak and rng.random() < 0.06 + 0.07 * strength:
+        picture, share = drops(rng, picture) if rng.random() < 0.7 else dew(rng, picture, mask)
+        cover = np.where(cover < 0, cover, np.maximum(cover, share))
         lens = 1.0
+    cover[mask == OUTSIDE] = -1
     if strength >= 0.5 and rng.random() < 0.1:
         picture = haze(rng, picture, mask)
     if rng.random() < 0.2 and not fisheye:
@@ -342,4 +368,4 @@ def draw(rng, cache, i, strong=1.0):
     picture[mask == OUTSIDE] = 0
     if turned and fisheye and not simulated and not weak:
         mask = unsure_rim(mask)
-    return np.ascontiguousarray(picture, np.float32), mask, lens
+    return np.ascontiguousarray(picture, np.float32), mask, lens, cover.astype(np.float32)

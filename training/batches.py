@@ -18,11 +18,11 @@ SHARES = {
     "simulated-fisheye-day": 0.02,
     "simulated-fisheye-twilight": 0.02,
     "simulated-fisheye-night": 0.03,
-    "simulated-fisheye-lens": 0.06,
+    "simulated-fisheye-lens": 0.09,
     "simulated-landscape-day": 0.03,
     "simulated-landscape-twilight": 0.03,
     "simulated-landscape-night": 0.03,
-    "simulated-landscape-lens": 0.06,
+    "simulated-landscape-lens": 0.09,
     "other": 0.2,
 }
 # How much a cell counts beside the horizon, where labels are noisy, and on the sun's disc, which
@@ -105,13 +105,14 @@ class Batches(torch.utils.data.IterableDataset):
         for name, n in zip(self.names, whole):
             for i in rng.choice(self.groups[name], n):
                 sample = self.cache.samples[i]
-                picture, mask, lens = augment.draw(rng, self.cache, i, self.strong)
+                picture, mask, lens, cover = augment.draw(rng, self.cache, i, self.strong)
                 target, weight, inside = cells(mask, self.stride, self.ring)
                 if not sample.mask:
                     weight[:] = 0
                 low, high = bounds(sample, target, weight)
-                rows.append((picture, target, weight, inside, low, high, bool(sample.mask), lens))
-        picture, target, weight, inside, low, high, strong, lens = zip(*rows)
+                strong = bool(sample.mask)
+                rows.append((picture, target, weight, inside, low, high, strong, lens, cover))
+        picture, target, weight, inside, low, high, strong, lens, cover = zip(*rows)
         as_float = lambda values: torch.tensor(values, dtype=torch.float32)
         return {
             "image": torch.from_numpy(np.stack(picture)).permute(0, 3, 1, 2),
@@ -122,6 +123,7 @@ class Batches(torch.utils.data.IterableDataset):
             "high": as_float(high),
             "strong": as_float(strong),
             "lens": as_float(lens),
+            "cover": torch.from_numpy(np.stack(cover)),
         }
 
 

@@ -291,12 +291,12 @@ def parser():
     p.add_argument("--failures", help="a PNG of the drawn pictures that went worst")
 
     p = command("calibrate", calibrate, "fit the confidence on CSV files that evaluate wrote")
-    p.add_argument("--fit", nargs="+", required=True, help="CSV files to fit on (not the test part)")
+    p.add_argument("--fit", nargs="+", required=True, help="CSV files to fit on")
     p.add_argument("--measure", nargs="*", default=[],
                    help="CSV files to measure on; their confidence column is filled in")
     p.add_argument("--leave-out", nargs="*", default=[], help="groups that take no part in the fit")
     p.add_argument("--out", default="calibration.json")
-    p.add_argument("--simulated", type=float, default=0.1, help="weight of drawn pictures")
+    p.add_argument("--simulated", type=float, default=1.0, help="weight of drawn pictures")
     p.add_argument("--clear", type=float, default=0.2, help="weight of the group allsky-clear")
 
     p = command("export", export, "a checkpoint to ONNX, with its manifest")

@@ -3,8 +3,8 @@
 What is taken:
 
 * a folder with `labels.csv` (columns group, image, mask, cloud_fraction; a mask may be missing),
-* a folder with `pairs.csv` (columns image, mask and, if wanted, group, part, block): a picture and
-  its mask,
+* a folder with `pairs.csv` (columns image, mask and, if wanted, group, part, block, lens, spots): a
+  picture and its mask,
 * a folder with sub-folders whose names end in `octa_0` to `octa_8` (or `okta_`): whole-picture
   labels.
 
@@ -31,6 +31,8 @@ from .picture import decode, lay
 OUTSIDE, BACKGROUND, SKY, CLOUD, UNDEFINED = range(5)
 # Only in training: a cell whose label is not to be believed.
 UNSURE = 5
+# What lies on the lens in each pixel of the canvas: nothing, something, or nobody knows.
+CLEAN, SPOT, UNKNOWN = range(3)
 # The canvas that training cuts its views from is larger than the network's input by this much.
 MARGIN = 1.5
 BLOCK = 20
@@ -51,6 +53,7 @@ class Sample:
     high: float
     truth: float  # the fraction that an evaluation compares with; NaN when only an okta is known
     lens: float = 0.0  # 1 with something on the lens, 0 without, -1 where it is not known
+    spots: str = ""  # a mask of what lies on the lens, 255 where something does
 
 
 def part_of(order):
@@ -115,7 +118,8 @@ def paired(folder):
         low, high = max(truth - 0.002, 0.0), min(truth + 0.002, 1.0)
         group = row.get("group") or folder.name
         lens = float(row.get("lens") or 0)
-        sample = Sample(str(image), str(mask), group, "", "", low, high, truth, lens)
+        spots = str(folder / row["spots"]) if row.get("spots") else ""
+        sample = Sample(str(image), str(mask), group, "", "", low, high, truth, lens, spots)
         if row.get("part"):
             sample.part, sample.block = row["part"], row.get("block") or group
             given.append(sample)
@@ -181,6 +185,14 @@ def share(coded, size, rectangle):
     return cells
 
 
+def covered(sample, size):
+    """What is known to lie on the lens, on a canvas of `size` × `size`."""
+    if sample.spots:
+        spots = Image.fromarray(np.asarray(Image.open(sample.spots).convert("L")) // 128 * SPOT)
+        return lay(spots, (size, size), "letterbox", Image.Resampling.NEAREST)[0]
+    return np.full((size, size), CLEAN if sample.lens == 0 else UNKNOWN, np.uint8)
+
+
 def fed(program, paths, size, folder, at_once=500):
     """What `program` (celaje) feeds its network for each of `paths`: size × size × 3 uint8 each, in
     their order; None where it reads none, or in another size."""
@@ -202,9 +214,9 @@ def prepare(folders, size, out, program=None, log=print):
     """Writes the cache of `folders` for a square input of `size` into `out`.
 
     inputs.npy: n × size × size × 3, exactly what the network is fed (letterbox); cells.npy: the
-    masks at that size, each cell what most of it is. views.npy and masks.npy: pictures and masks at
-    1.5 times the size, for training; index.json: the samples; <part>.csv: the labels of each part,
-    for `celaje evaluate`. With `program` (celaje) the inputs are the program's own: of a JPEG its
+    masks at that size, each cell what most of it is. views.npy, masks.npy and spots.npy: pictures, masks
+    and what lies on the lens at 1.5 times the size, for training; index.json: the samples; <part>.csv:
+    the labels of each part, for `celaje evaluate`. With `program` (celaje) the inputs are the program's own: of a JPEG its
     decoder and Pillow's differ by one in a value of a hundred.
     """
     samples = [sample for folder in folders for sample in read(folder)]
@@ -215,6 +227,7 @@ def prepare(folders, size, out, program=None, log=print):
     views = np.zeros((len(samples), large, large, 3), np.uint8)
     masks = np.zeros((len(samples), large, large), np.uint8)
     cells = np.zeros((len(samples), size, size), np.uint8)
+    spots = np.zeros((len(samples), large, large), np.uint8)
     rows = []
     own = fed(program, [s.path for s in samples], size, out) if program else [None] * len(samples)
     if program and any(frame is None for frame in own):
@@ -232,10 +245,12 @@ def prepare(folders, size, out, program=None, log=print):
             cells[i] = share(coded, size, content)
             coded = Image.fromarray(coded)
             masks[i], _ = lay(coded, (large, large), "letterbox", Image.Resampling.NEAREST)
+        spots[i] = covered(sample, large)
         rows.append({**asdict(sample), "content": content})
         if (i + 1) % 500 == 0:
             log(f"{i + 1} of {len(samples)} pictures")
-    for name, array in (("inputs", inputs), ("views", views), ("masks", masks), ("cells", cells)):
+    arrays = {"inputs": inputs, "views": views, "masks": masks, "cells": cells, "spots": spots}
+    for name, array in arrays.items():
         np.save(out / f"{name}.npy", array)
     (out / "index.json").write_text(json.dumps({"size": size, "samples": rows}))
     tables(samples, out)
@@ -274,6 +289,7 @@ class Cache:
         self.views = np.load(folder / "views.npy", mmap_mode="r")
         self.masks = np.load(folder / "masks.npy", mmap_mode="r")
         self.cells = np.load(folder / "cells.npy", mmap_mode="r")
+        self.spots = np.load(folder / "spots.npy", mmap_mode="r")
 
     def part(self, *parts):
         """The places of the samples of these parts."""

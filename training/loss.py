@@ -1,9 +1,10 @@
 """What training minimises.
 
-`logits` n × 4 × h × w; `target` n × h × w: the number of the class of each cell, as a float (whole numbers are slow here); `weight` n × h × w: how much a
-cell counts, 0 where nothing is known; `low`, `high` n: the bounds of the cloud fraction; `inside`
-n × h × w: 1 on the picture, 0 on letterbox bars; `lens` n: 1 with something on the lens, 0 without,
-negative where it is not known.
+`logits` n × 4 × h × w; `target` n × h × w: the number of the class of each cell, as a float (whole
+numbers are slow here); `weight` n × h × w: how much a cell counts, 0 where nothing is known; `low`,
+`high` n: the bounds of the cloud fraction; `inside` n × h × w: 1 on the picture, 0 on letterbox
+bars; `lens` n: 1 with something on the lens, 0 without, negative where it is not known; `cover` n ×
+S × S: how far what lies there hides each pixel of the input, negative where that is not known.
 """
 
 import torch
@@ -15,6 +16,8 @@ from .network import BACKGROUND, CLOUD, OBSTRUCTED, SKY
 # by this comes near to that and still has a slope.
 SHARPNESS = 5.0
 CELLS = slice(BACKGROUND, CLOUD + 1)
+# How much more a cell counts that something lies on: few do.
+RARE = 10.0
 
 
 def dice(p, target, weight):
@@ -55,8 +58,22 @@ def obstruction(logits, inside, lens):
     return (each * known).sum() / known.sum().clamp(min=1.0)
 
 
-def total(logits, batch, dice_weight=0.3, fraction_weight=4.0, uniform_weight=0.5, lens_weight=0.5):
-    """The loss of a batch (a dictionary with the names above and `strong`: 1 with a mask)."""
+def on_lens(film, cover):
+    """Cross-entropy of "something lies on the lens here" (`film` n × 1 × h × w: logits), in each cell of
+    which it is known. Without this the picture's one label teaches dew and snow but next to nothing of
+    drops, which hide little of it."""
+    side = cover.shape[-1] // film.shape[-1]
+    known = (F.avg_pool2d((cover[:, None] >= 0).float(), side) > 0.99).float()
+    share = F.avg_pool2d(cover[:, None].clamp(min=0), side)
+    each = F.binary_cross_entropy_with_logits(film, share, reduction="none")
+    weight = known * (1 + RARE * share)
+    return (each * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def total(logits, batch, film=None, dice_weight=0.3, fraction_weight=4.0, uniform_weight=0.5,
+          lens_weight=0.5, spots_weight=1.0):  # fmt: skip
+    """The loss of a batch (a dictionary with the names above and `strong`: 1 with a mask); `film`:
+    what the network says of where something lies on the lens."""
     logs = logits[:, CELLS].log_softmax(1)
     p = logs.exp()
     target, weight, inside = batch["target"], batch["weight"], batch["inside"]
@@ -77,4 +94,6 @@ def total(logits, batch, dice_weight=0.3, fraction_weight=4.0, uniform_weight=0.
         loss = loss + uniform_weight * (uniform(logits, seen, overcast) * known).mean()
     if lens_weight:
         loss = loss + lens_weight * obstruction(logits, inside, batch["lens"])
+    if spots_weight and film is not None:
+        loss = loss + spots_weight * on_lens(film, batch["cover"])
     return loss

@@ -43,7 +43,14 @@ class Network(nn.Module):
         # Where in the picture a cell lies: a camera's rim is always in the same place.
         self.place = nn.Parameter(torch.zeros(1, 6 * w, size // 16, size // 16))
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.gist = nn.Sequential(nn.Conv2d(13 * w, 4 * w, 1), nn.ReLU(inplace=True))
+        # Where something lies on the lens, and how much of it is how sure. Drops are few and small: means
+        # of what the encoder makes of clouds would not tell of them.
+        self.spots = nn.Sequential(block(4 * w, 2 * w), nn.Conv2d(2 * w, 1, 1))
+        self.sure = nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU(inplace=True))
+        with torch.no_grad():
+            self.sure[0].weight.fill_(1.0)
+            self.sure[0].bias.copy_(torch.arange(-1.0, 3.0))
+        self.gist = nn.Sequential(nn.Conv2d(13 * w + 4, 4 * w, 1), nn.ReLU(inplace=True))
         self.context = nn.Conv2d(4 * w, 6 * w, 1)
         self.side8, self.up8 = nn.Conv2d(6 * w, 4 * w, 1), block(4 * w, 4 * w)
         self.side4, self.up4 = nn.Conv2d(4 * w, 2 * w, 1), block(2 * w, 2 * w)
@@ -54,21 +61,26 @@ class Network(nn.Module):
         out = len(CLASSES) * (4 if stride == 1 else 1)
         self.head = nn.Conv2d(last, out, 1)
         # What the picture as a whole says, above all whether something lies on the lens.
-        self.whole = nn.Conv2d(4 * w, out, 1)
+        self.whole = nn.Conv2d(4 * w, len(CLASSES), 1)
 
-    def forward(self, image):
+    def forward(self, image, spots=False):
+        """The logits; with `spots`, for training, also those of "something lies on the lens here",
+        N×1×S/8×S/8."""
         c2 = self.stem(image)
         c4 = self.down4(c2)
         c8 = self.down8(c4)
         c16 = self.down16(c8) + self.place
-        gist = self.gist(torch.cat([self.pool(c) for c in (c16, c8, c4, c2)], 1))
+        film = self.spots(c8)
+        gist = self.gist(torch.cat([self.pool(c) for c in (c16, c8, c4, c2, self.sure(film))], 1))
         c16 = c16 + self.context(gist)
         x = self.up8(c8 + enlarge(self.side8(c16)))
         x = self.up4(c4 + enlarge(self.side4(x)))
         if self.config["stride"] <= 2:
             x = self.up2(c2 + enlarge(self.side2(x)))
-        x = self.head(x) + self.whole(gist)
-        return F.pixel_shuffle(x, 2) if self.config["stride"] == 1 else x
+        x = self.head(x)
+        x = F.pixel_shuffle(x, 2) if self.config["stride"] == 1 else x
+        x = x + self.whole(gist)
+        return (x, film) if spots else x
 
 
 def enlarge(x):

@@ -14,6 +14,8 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from .quicken import quicken
+
 
 class Reader(CalibrationDataReader):
     """Hands out `inputs` (n × S × S × 3 uint8) one by one as tensors."""
@@ -42,7 +44,8 @@ def broadcast(source):
 
 
 def quantise(source, target, inputs, method="minmax"):
-    """Writes the INT8 sibling of the ONNX file `source`; what `broadcast` finds stays in float."""
+    """Writes the INT8 sibling of the ONNX file `source`; what `broadcast` finds stays in float, and
+    `quicken` rearranges the rest."""
     methods = {
         "minmax": CalibrationMethod.MinMax,
         "entropy": CalibrationMethod.Entropy,
@@ -63,3 +66,4 @@ def quantise(source, target, inputs, method="minmax"):
             nodes_to_exclude=broadcast(source),
             extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
         )
+    quicken(target)

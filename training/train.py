@@ -93,8 +93,8 @@ def train(cache, parts, out, steps, config=None, start=None, batch=16, peak=3e-3
             group["lr"] = rate(step, steps, peak)
         image = now["image"].to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits = run(image)
-        loss = cost(logits.float().contiguous(), now, **(losses or {}))
+            logits, film = run(image, spots=True)
+        loss = cost(logits.float().contiguous(), now, film.float(), **(losses or {}))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

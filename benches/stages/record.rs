@@ -46,7 +46,7 @@ fn outcome(slot: Slot) -> Outcome {
         cloud_fraction: Some(0.4),
         confidence: Some(0.9),
         quality: Quality::default(),
-        model: "celaje-3 3".to_owned(),
+        model: "celaje-4 4".to_owned(),
         model_sha256: "0".repeat(64),
         solar_elevation: 12.5,
         day_phase: DayPhase::Day,

@@ -154,8 +154,8 @@ pub struct Work {
 /// The model and what runs it.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Inference {
-    /// ONNX model, with its manifest FILE.toml beside it, or a bundled one: celaje-3 (the default) or
-    /// celaje-3-fp32
+    /// ONNX model, with its manifest FILE.toml beside it, or a bundled one: celaje-4 (the default) or
+    /// celaje-4-fp32
     #[arg(long, value_name = "FILE", env = "CELAJE_MODEL")]
     pub model: Option<PathBuf>,
     /// ONNX Runtime's shared library [default: looked for]

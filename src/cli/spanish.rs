@@ -192,7 +192,7 @@ const ARGS: &[(&str, &str)] = &[
     ),
     (
         "model",
-        "Modelo ONNX, con su manifiesto ARCHIVO.toml al lado, o uno incluido: celaje-3 (por omisión) o celaje-3-fp32",
+        "Modelo ONNX, con su manifiesto ARCHIVO.toml al lado, o uno incluido: celaje-4 (por omisión) o celaje-4-fp32",
     ),
     (
         "ort_lib",

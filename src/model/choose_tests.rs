@@ -112,7 +112,7 @@ fn engines_agree(model: &Model) {
 
 #[test]
 fn both_engines_give_the_same_on_the_bundled_model() {
-    engines_agree(&Model::resolve(Some(Path::new("celaje-3-fp32"))).unwrap());
+    engines_agree(&Model::resolve(Some(Path::new("celaje-4-fp32"))).unwrap());
 }
 
 /// In 8-bit integers a sum that lies between two of them may go either way, and a few such steps

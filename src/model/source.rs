@@ -26,14 +26,14 @@ struct Bundled {
 /// The networks inside the program; the first one is used where none is named.
 static BUNDLED: [Bundled; 2] = [
     Bundled {
-        name: "celaje-3",
-        onnx: include_bytes!("../../models/celaje-3/celaje-3.onnx"),
-        manifest: include_str!("../../models/celaje-3/celaje-3.toml"),
+        name: "celaje-4",
+        onnx: include_bytes!("../../models/celaje-4/celaje-4.onnx"),
+        manifest: include_str!("../../models/celaje-4/celaje-4.toml"),
     },
     Bundled {
-        name: "celaje-3-fp32",
-        onnx: include_bytes!("../../models/celaje-3/celaje-3-fp32.onnx"),
-        manifest: include_str!("../../models/celaje-3/celaje-3-fp32.toml"),
+        name: "celaje-4-fp32",
+        onnx: include_bytes!("../../models/celaje-4/celaje-4-fp32.onnx"),
+        manifest: include_str!("../../models/celaje-4/celaje-4-fp32.toml"),
     },
 ];
 
@@ -148,7 +148,7 @@ impl Model {
         )
     }
 
-    /// Name and version, such as `celaje-3 3`.
+    /// Name and version, such as `celaje-4 4`.
     pub fn label(&self) -> String {
         let Manifest { name, version, .. } = &self.manifest;
         format!("{name} {version}").trim().to_owned()

@@ -15,7 +15,7 @@ const CLASSIFIER: &str = "name = \"c\"\nversion = \"2\"\nkind = \"classification
 #[test]
 fn the_bundled_models_are_whole() {
     let default = Model::resolve(None).unwrap();
-    assert_eq!(default.label(), "celaje-3 3");
+    assert_eq!(default.label(), "celaje-4 4");
     for bundled in &BUNDLED {
         let model = Model::resolve(Some(Path::new(bundled.name))).unwrap();
         assert_eq!(model.manifest.name, bundled.name);
@@ -26,17 +26,17 @@ fn the_bundled_models_are_whole() {
             Some(vec![None, Some(3), Some(192), Some(192)])
         );
         assert!(model.notice.is_none() && model.path.is_none());
-        assert_eq!(model.sha256 == default.sha256, bundled.name == "celaje-3");
+        assert_eq!(model.sha256 == default.sha256, bundled.name == "celaje-4");
     }
 }
 
 #[test]
 fn a_file_with_a_bundled_models_name_needs_its_folder() {
-    let named = Path::new("celaje-3");
-    assert!(Model::is_bundled(named) && !Model::is_bundled(Path::new("./celaje-3")));
-    assert!(!Model::is_bundled(Path::new("celaje-3.onnx")));
-    let text = refused(Path::new("./celaje-3"));
-    assert!(text.contains("celaje-3, celaje-3-fp32"), "{text}");
+    let named = Path::new("celaje-4");
+    assert!(Model::is_bundled(named) && !Model::is_bundled(Path::new("./celaje-4")));
+    assert!(!Model::is_bundled(Path::new("celaje-4.onnx")));
+    let text = refused(Path::new("./celaje-4"));
+    assert!(text.contains("celaje-4, celaje-4-fp32"), "{text}");
 }
 
 #[test]

@@ -85,8 +85,8 @@ fn paths_start_from_the_files_folder() {
     assert_eq!(layer.db, Some("conf/a.db".into()));
     assert_eq!(layer.model, Some("conf/../m.onnx".into()));
     assert_eq!(layer.ort_lib, Some("/lib/o.so".into()));
-    let (layer, _) = parse("model = 'celaje-3-fp32'").unwrap();
-    assert_eq!(layer.model, Some("celaje-3-fp32".into()));
+    let (layer, _) = parse("model = 'celaje-4-fp32'").unwrap();
+    assert_eq!(layer.model, Some("celaje-4-fp32".into()));
 }
 
 #[test]

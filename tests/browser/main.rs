@@ -50,7 +50,7 @@ async fn a_new_slot_is_shown_without_loading_the_page_again() {
         "low confidence",
         "repeated picture",
         "88 %",
-        "celaje-3 3",
+        "celaje-4 4",
     ] {
         assert!(text.contains(word), "{word}: {text}");
     }

@@ -208,7 +208,7 @@ async fn operations_are_counted() {
     scene.write_many(reading(0, 5), 20, 1);
     let answer = get(&scene, "/dashboard/operations?station=rio-grande").await;
     let told: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-    assert_eq!(told["models"][0]["model"], "celaje-3 3");
+    assert_eq!(told["models"][0]["model"], "celaje-4 4");
     assert_eq!(told["models"][0]["n"], 20);
     assert!(told["disk"]["database"].as_u64().unwrap() > 4096);
     assert!(told["disk"]["free"].as_u64().unwrap() > 0);

@@ -147,7 +147,7 @@ impl Scene {
                  iif(okta < 9, 0.6 + (i % 40) / 100.0, NULL),
                  CASE okta WHEN 0 THEN 'SKC' WHEN 1 THEN 'FEW' WHEN 2 THEN 'FEW' WHEN 3 THEN 'SCT'
                      WHEN 4 THEN 'SCT' WHEN 8 THEN 'OVC' WHEN 9 THEN 'OBSC' ELSE 'BKN' END,
-                 'x', '{quality}', 'celaje-3 3', 'a', 20.0,
+                 'x', '{quality}', 'celaje-4 4', 'a', 20.0,
                  CASE WHEN substr(slot, 12, 2) < '05' OR substr(slot, 12, 2) > '21' THEN 'night'
                      ELSE 'day' END,
                  640, 480, 'b', slot

@@ -1,13 +1,15 @@
 """Fast checks: python -m pytest training/tests"""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image
 
-from training import augment, batches, confidence, data, loss, picture, reading
+from training import augment, batches, confidence, data, export, loss, picture, quantise, reading, simulated
 from training.network import Network, load, mean
 from training.okta import interval, okta
 
@@ -31,6 +33,33 @@ def test_an_interval_holds_its_own_okta():
 def test_the_shapes(stride):
     network = Network(width=4, stride=stride, depth=1, size=64).eval()
     assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 4, 64 // stride, 64 // stride)
+
+
+def test_the_spots_are_asked_for_in_training_alone():
+    network = Network(width=4, depth=1, size=64).eval()
+    image = torch.rand(2, 3, 64, 64)
+    logits, seen = network(image, spots=True)
+    assert torch.equal(logits, network(image)) and seen.shape == (2, 1, 8, 8)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_a_quicker_network_says_the_same(tmp_path, monkeypatch, stride):
+    torch.manual_seed(3)
+    network = Network(width=4, stride=stride, depth=1, size=64).eval()
+    with torch.no_grad():
+        network.head.weight.mul_(20)
+    export.export(network, 64, tmp_path / "plain.onnx")
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), np.uint8)
+    quantise.quantise(tmp_path / "plain.onnx", tmp_path / "quick.onnx", pictures)
+    monkeypatch.setattr(quantise, "quicken", lambda path: None)
+    quantise.quantise(tmp_path / "plain.onnx", tmp_path / "slow.onnx", pictures)
+    quick, slow = (
+        reading.runner(reading.session(tmp_path / f"{name}.onnx"))(pictures)
+        for name in ("quick", "slow")
+    )
+    assert np.array_equal(quick, slow) and quick.std() > 0.1
+    kinds = {node.op_type for node in onnx.load(str(tmp_path / "quick.onnx")).graph.node}
+    assert "Tile" in kinds and not kinds & {"Resize", "DepthToSpace"}
 
 
 def test_the_mean_of_two_networks_lies_between_them(tmp_path):
@@ -67,7 +96,8 @@ def labels(**more):
     return {
         "target": torch.zeros(1, 8, 8), "weight": torch.zeros(1, 8, 8),
         "inside": torch.ones(1, 8, 8), "low": torch.tensor([0.0]), "high": torch.tensor([1.0]),
-        "strong": torch.zeros(1), "lens": torch.tensor([-1.0]), **more,
+        "strong": torch.zeros(1), "lens": torch.tensor([-1.0]), "cover": torch.full((1, 8, 8), -1.0),
+        **more,
     }  # fmt: skip
 
 
@@ -95,6 +125,24 @@ def test_the_lens_is_learnt_where_it_is_known():
     assert (slope()[:, 3] == 0).all()
     assert (slope(lens=torch.tensor([1.0]))[:, 3] < 0).all()
     assert (slope(lens=torch.tensor([0.0]))[:, 3] > 0).all()
+
+
+def test_drops_are_learnt_where_they_lie():
+    cover = torch.full((1, 8, 8), -1.0)
+    cover[:, :4], cover[:, :4, 4:] = 0.0, 1.0
+    seen = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    loss.on_lens(seen, cover).backward()
+    (clean, hidden), unknown = seen.grad[0, 0]
+    assert clean > 0 and hidden < 0 and (unknown == 0).all()
+
+
+def test_what_is_drawn_on_the_lens_is_known():
+    rng = np.random.default_rng(5)
+    picture = rng.random((64, 64, 3)).astype(np.float32)
+    for changed, share in (augment.drops(rng, picture), augment.dew(rng, picture, np.ones((64, 64)))):
+        assert share.shape == (64, 64) and 0 < share.mean() < 1
+        assert np.abs(changed - picture)[share == 0].max(initial=0) < 1e-6
+        assert np.abs(changed - picture)[share > 0.8].mean() > 0.05
 
 
 def folder(tmp_path, count=200):
@@ -148,7 +196,11 @@ def test_pairs_train(tmp_path):
         side = 64 // stride
         assert batch["image"].shape == (4, 3, 64, 64) and batch["target"].shape == (4, side, side)
         network = Network(width=4, stride=stride, size=64)
-        assert torch.isfinite(loss.total(network(batch["image"]), batch))
+        logits, film = network(batch["image"], spots=True)
+        network.zero_grad()
+        loss.total(logits, batch, film).backward()
+        assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+        assert network.spots[0][0].weight.grad.abs().sum() > 0
     assert 0 <= batch["image"].min() and batch["image"].max() <= 1
 
 
@@ -195,8 +247,47 @@ def test_augmented_views_keep_their_masks_in_step():
     view[:, 48:], mask[:, 48:] = 255, data.CLOUD
     seen, codes = augment.warp(view, mask, 64, (0.1, 0.0), 0.7, 0.5, True)
     assert (((seen[..., 0] > 0.5) == (codes == data.CLOUD))[codes > 0]).mean() > 0.98
-    turned, codes = augment.square_symmetry(rng, *augment.exact(view, mask))
+    cache = SimpleNamespace(inputs=[view], cells=[mask], spots=[np.zeros_like(mask)])
+    turned, codes = augment.square_symmetry(rng, *augment.exact(cache, 0))
     assert ((turned[..., 0] > 0.5) == (codes == data.CLOUD)).all()
+
+
+def test_what_is_known_of_the_lens_goes_where_the_view_goes():
+    # Bright where something lies on the lens, and nobody knows of the lowest quarter.
+    view = np.zeros((96, 96, 3), np.uint8)
+    spots = np.full((96, 96), data.CLEAN, np.uint8)
+    view[30:60, 20:50], spots[30:60, 20:50], spots[72:] = 255, data.SPOT, data.UNKNOWN
+    mask = np.full((96, 96), data.CLOUD, np.uint8)
+    seen, codes = augment.warp(view, mask + augment.STEP * spots, 64, (0.0, 0.0), 1.0, 0.5, True)
+    mask, cover = augment.apart(codes)
+    assert set(np.unique(mask)) == {data.OUTSIDE, data.CLOUD}
+    assert ((cover == 1) == (seen[..., 0] > 0.5)).mean() > 0.98
+    assert 0.15 < (cover == -1).mean() < 0.3
+    small = SimpleNamespace(inputs=[view[::3, ::3]], cells=[mask[:32, :32]], spots=[spots])
+    picture, codes = augment.exact(small, 0)
+    assert ((augment.apart(codes)[1] == 1) == (picture[..., 0] > 0.5)).all()
+
+
+def test_the_lens_of_a_picture_with_a_mask_of_its_drops_is_known(tmp_path):
+    Image.new("L", (32, 32), 100).save(tmp_path / "a.png")
+    drop = Image.new("L", (32, 32))
+    drop.paste(255, (8, 8, 16, 16))
+    drop.save(tmp_path / "spots.png")
+    lines = ["image,mask,lens,spots", "a.png,a.png,1,spots.png", "a.png,a.png,0,", "a.png,a.png,1,"]
+    (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
+    known, clean, unknown = (data.covered(sample, 32) for sample in data.read(tmp_path))
+    assert (known[8:16, 8:16] == data.SPOT).all() and (known == data.SPOT).sum() == 64
+    assert (clean == data.CLEAN).all() and (unknown == data.UNKNOWN).all()
+
+
+def test_drops_are_where_a_clean_lens_shows_something_else():
+    clean = np.full((40, 40, 3), 90, np.uint8)
+    picture = clean.copy()
+    picture[10:20, 10:20] = 140
+    picture[13:17, 13:17] = 90  # through the middle of the drop it looks as if there were none
+    picture[30] += 3  # noise of JPEG
+    found = simulated.spots(picture, clean)
+    assert found[10:20, 10:20].all() and not found[24:].any()
 
 
 def test_a_turned_rim_is_not_believed():

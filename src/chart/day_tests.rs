@@ -1,6 +1,7 @@
 use super::*;
 use crate::chart::png;
 use crate::chart::sun::track;
+use crate::chart::theme::text_width;
 use crate::pipeline::slot::{Minutes, Zone};
 use chrono::NaiveDate;
 use proptest::prelude::*;
@@ -329,4 +330,20 @@ proptest! {
         prop_assert!(!svg.contains("NaN") && !svg.contains("inf"));
         prop_assert!(Tree::from_str(&svg, &Options::default()).is_ok());
     }
+}
+
+/// Sunset a quarter of an hour after the chart's beginning.
+#[test]
+fn the_sun_s_times_stand_beside_the_unit() {
+    let svg = Input::over(at(24, 21, 12), at(25, 20, 32)).svg();
+    let x = |label: &str| -> f64 {
+        let end = svg.find(label).expect(label);
+        let text = &svg[svg[..end].rfind("<text").unwrap()..end];
+        let x = text.split("x=\"").nth(1).unwrap();
+        x[..x.find('"').unwrap()].parse().unwrap()
+    };
+    let sunset = x(">puesta del sol 21:");
+    assert!(sunset < 200.0, "{sunset}");
+    let half = text_width("puesta del sol 21:29", 12.5) / 2.0;
+    assert!(sunset - half > x(">octas<") + text_width("octas", 12.5));
 }

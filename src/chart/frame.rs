@@ -13,6 +13,7 @@ use super::words::{category, misses, short_date, tell};
 use crate::say;
 use crate::sky::okta::{Category, Okta};
 use crate::sky::sun::DayPhase;
+use crate::text::Lang;
 
 /// Hours up to which a range is one panel.
 const ONE_PANEL_HOURS: i64 = 36;
@@ -61,6 +62,11 @@ fn legend_height(record: &Record<'_>) -> f64 {
     }
 }
 
+/// What stands above the axis of a panel.
+fn unit(lang: Lang) -> String {
+    tell(lang, say!("oktas", "octas"))
+}
+
 fn one_panel(record: &Record<'_>) -> String {
     let (from, to) = at_least_an_hour(record.from, round_up(record.end));
     let look = record.look;
@@ -98,7 +104,7 @@ fn one_panel(record: &Record<'_>) -> String {
     svg.text(
         (look.margin(), top - 12.0),
         Type::soft(12.5, Anchor::Start),
-        &tell(record.lang, say!("oktas", "octas")),
+        &unit(record.lang),
     );
     if look.is_wide() {
         metar_axis(&mut svg, record, &panel);
@@ -157,8 +163,10 @@ fn metar_axis(svg: &mut Svg, record: &Record<'_>, panel: &Panel) {
     }
 }
 
-/// Sunrise and sunset above the panel.
+/// Sunrise and sunset above the panel, beside the axis' unit.
 fn sun_times(svg: &mut Svg, record: &Record<'_>, panel: &Panel) {
+    let unit = text_width(&unit(record.lang), 12.5);
+    let free = panel.axis.left.max(record.look.margin() + unit + 8.0);
     for pair in record.stretches.windows(2) {
         let [before, after] = pair else { continue };
         let wide = record.look.is_wide();
@@ -182,7 +190,7 @@ fn sun_times(svg: &mut Svg, record: &Record<'_>, panel: &Panel) {
         let x = panel.axis.x(after.from);
         let stroke = format_args!("stroke=\"{AXIS}\" stroke-width=\"1\"");
         svg.line((x, panel.top - 6.0), (x, panel.top), stroke);
-        let x = x.clamp(panel.axis.left + half, panel.axis.right - half);
+        let x = x.min(panel.axis.right - half).max(free + half);
         svg.text((x, panel.top - 12.0), TICK, &label);
     }
 }

@@ -216,8 +216,8 @@ def prepare(folders, size, out, program=None, log=print):
     inputs.npy: n × size × size × 3, exactly what the network is fed (letterbox); cells.npy: the
     masks at that size, each cell what most of it is. views.npy, masks.npy and spots.npy: pictures, masks
     and what lies on the lens at 1.5 times the size, for training; index.json: the samples; <part>.csv:
-    the labels of each part, for `celaje evaluate`. With `program` (celaje) the inputs are the program's own: of a JPEG its
-    decoder and Pillow's differ by one in a value of a hundred.
+    the labels of each part, for `celaje evaluate`. With `program` (celaje) the inputs are the program's
+    own: of a JPEG its decoder and Pillow's differ by one in a value of a hundred.
     """
     samples = [sample for folder in folders for sample in read(folder)]
     out = Path(out)

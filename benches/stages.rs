@@ -24,14 +24,14 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use celaje::image::decode::{Limits, decode};
-use celaje::image::prepare::{Frame, prepare, prepare_decoded};
-use celaje::model::backend::{Engine, InputBatch};
-use celaje::model::choose::{self, Device, EngineChoice};
-use celaje::model::reading::{read, run_batch};
-use celaje::model::source::Model;
-use celaje::sky::okta::Okta;
-use celaje::station::region::Region;
+use celaje_sky::okta::Okta;
+use celaje_sky::station::region::Region;
+use celaje_vision::engine::backend::{Engine, InputBatch};
+use celaje_vision::engine::choose::{self, Device, EngineChoice};
+use celaje_vision::model::source::Model;
+use celaje_vision::picture::decode::{Limits, decode};
+use celaje_vision::picture::prepare::{Frame, prepare, prepare_decoded};
+use celaje_vision::reading::{read, run_batch};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 use pictures::{SIZES, Sky};

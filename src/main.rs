@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use celaje::cli::{Cli, explain, spanish};
 use celaje::commands::{self, output};
-use celaje::text::Lang;
+use celaje_sky::text::Lang;
 use clap::{CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
-use celaje::evaluate::figures::{Figures, Sample};
-use celaje::image::decode::Limits;
-use celaje::image::prepare::prepare;
-use celaje::model::backend::{Backend, BackendError, InputBatch, OutputBatch};
-use celaje::model::reading::run_batch;
-use celaje::sky::okta::Okta;
-use celaje::station::region::Region;
+use celaje_sky::evaluate::figures::{Figures, Sample};
+use celaje_sky::okta::Okta;
+use celaje_sky::station::region::Region;
+use celaje_vision::engine::backend::{Backend, BackendError, InputBatch, OutputBatch};
+use celaje_vision::picture::decode::Limits;
+use celaje_vision::picture::prepare::prepare;
+use celaje_vision::reading::run_batch;
 use rten::Model;
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, Tensor};
@@ -62,7 +62,7 @@ fn the_bundled_model_reads_labelled_pictures() {
         );
         return;
     }
-    let bundled = celaje::model::source::Model::bundled().unwrap();
+    let bundled = celaje_vision::model::source::Model::bundled().unwrap();
     let manifest = bundled.manifest;
     let mut session = Session(Model::load(bundled.bytes.to_vec()).unwrap());
     let labels = std::fs::read_to_string(data.join("labels.csv")).unwrap();

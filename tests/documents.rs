@@ -8,10 +8,10 @@
 use std::path::{Path, PathBuf};
 
 use celaje::cli::Cli;
-use celaje::model::validate;
-use celaje::pipeline::outcome::MissReason;
 use celaje::settings::{Layer, Settings};
-use celaje::sky::quality::Flag;
+use celaje_sky::outcome::MissReason;
+use celaje_sky::quality::Flag;
+use celaje_vision::model::validate;
 use clap::CommandFactory;
 
 /// The documents in English and in Spanish, word for word of equal standing.

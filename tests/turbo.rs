@@ -2,17 +2,17 @@
 #![cfg(feature = "turbojpeg")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 
-use celaje::image::decode::{Limits, decode};
-use celaje::image::prepare::{Frame, prepare, prepare_decoded};
-use celaje::model::backend::Engine;
-use celaje::model::reading::{if_sky, run_batch};
-use celaje::model::rten::Rten;
-use celaje::model::source::Model;
-use celaje::pipeline::slot::{Slot, Zone};
-use celaje::simulate::options::SimulateOptions;
-use celaje::simulate::{Scene, Studio};
-use celaje::sky::okta::Okta;
-use celaje::station::region::Region;
+use celaje_simulate::options::SimulateOptions;
+use celaje_simulate::{Scene, Studio};
+use celaje_sky::okta::Okta;
+use celaje_sky::slot::{Slot, Zone};
+use celaje_sky::station::region::Region;
+use celaje_vision::engine::backend::Engine;
+use celaje_vision::engine::rten::Rten;
+use celaje_vision::model::source::Model;
+use celaje_vision::picture::decode::{Limits, decode};
+use celaje_vision::picture::prepare::{Frame, prepare, prepare_decoded};
+use celaje_vision::reading::{if_sky, run_batch};
 
 #[test]
 fn shrinking_while_decoding_changes_no_okta() {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use celaje::pipeline::batching::{BatchPolicy, BatchQueue, Decision};
-use celaje::pipeline::credit::{Credit, Fate, Home};
-use celaje::pipeline::flow::{Flow, Stage};
-use celaje::pipeline::slot::{Slot, Zone};
-use celaje::pipeline::window::{Answer, Window};
+use celaje_sky::batching::{BatchPolicy, BatchQueue, Decision};
+use celaje_sky::credit::{Credit, Fate, Home};
+use celaje_sky::flow::{Flow, Stage};
+use celaje_sky::slot::{Slot, Zone};
+use celaje_sky::window::{Answer, Window};
 use criterion::{Criterion, Throughput};
 
 /// A credit's whole way, booked at each stage.

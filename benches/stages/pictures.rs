@@ -1,8 +1,8 @@
 //! Pictures to measure with.
 
-use celaje::pipeline::slot::Slot;
-use celaje::simulate::{Scene, Spec, Studio};
-use celaje::station::Station;
+use celaje_simulate::{Scene, Spec, Studio};
+use celaje_sky::slot::Slot;
+use celaje_sky::station::Station;
 use chrono::{NaiveDate, TimeDelta};
 
 /// Width and height of the pictures: a fisheye's of the cloud data sets, and a landscape's.

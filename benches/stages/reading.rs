@@ -3,11 +3,11 @@
 
 use std::hint::black_box;
 
-use celaje::image::prepare::Frame;
-use celaje::model::manifest::Manifest;
-use celaje::model::reading::read;
-use celaje::model::source::Model;
-use celaje::station::region::Region;
+use celaje_sky::station::region::Region;
+use celaje_vision::model::manifest::Manifest;
+use celaje_vision::model::source::Model;
+use celaje_vision::picture::prepare::Frame;
+use celaje_vision::reading::read;
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 /// Names of the channels, and cells a side.

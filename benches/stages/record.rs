@@ -1,14 +1,14 @@
 //! The record alone: commits, and the plan of a range that is stored already.
 
-use celaje::pipeline::outcome::{Observation, Outcome};
-use celaje::pipeline::plan::Plan;
-use celaje::pipeline::run::{Action, Run};
-use celaje::pipeline::slot::{Slot, SlotRange, Slots};
-use celaje::sky::okta::Okta;
-use celaje::sky::quality::Quality;
-use celaje::sky::sun::DayPhase;
-use celaje::station::Station;
 use celaje::store::{Asked, CommitMode, Database, RunId, RunKind, RunStart};
+use celaje_sky::okta::Okta;
+use celaje_sky::outcome::{Observation, Outcome};
+use celaje_sky::plan::Plan;
+use celaje_sky::quality::Quality;
+use celaje_sky::run::{Action, Run};
+use celaje_sky::slot::{Slot, SlotRange, Slots};
+use celaje_sky::station::Station;
+use celaje_sky::sun::DayPhase;
 use chrono::NaiveDate;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 

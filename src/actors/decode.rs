@@ -12,13 +12,13 @@ use crate::actors::inline::Worker;
 use crate::actors::shadow::ToShadow;
 use crate::actors::store::{Commit, Finished};
 use crate::camera::Picture;
-use crate::image::decode::Limits;
-use crate::image::prepare::prepare;
-use crate::model::manifest::Manifest;
-use crate::pipeline::credit::Credit;
-use crate::pipeline::flow::Stage;
-use crate::pipeline::outcome::{Miss, Outcome};
-use crate::station::region::Region;
+use celaje_sky::credit::Credit;
+use celaje_sky::flow::Stage;
+use celaje_sky::outcome::{Miss, Outcome};
+use celaje_sky::station::region::Region;
+use celaje_vision::model::manifest::Manifest;
+use celaje_vision::picture::decode::Limits;
+use celaje_vision::picture::prepare::prepare;
 
 /// Decodes a picture and hands it on.
 #[derive(Message)]

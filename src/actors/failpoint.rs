@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::pipeline::slot::Slot;
+use celaje_sky::slot::Slot;
 
 /// A place on a slot's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -20,11 +20,11 @@ use crate::camera::http::HttpClient;
 use crate::camera::{Found, Source, look_for};
 use crate::clock;
 use crate::draining::Draining;
-use crate::pipeline::credit::{Credit, Fate};
-use crate::pipeline::flow::Stage;
-use crate::pipeline::layout::{Layout, LayoutBook, Lesson};
-use crate::pipeline::outcome::{Miss, MissReason, Outcome};
-use crate::pipeline::slot::Slot;
+use celaje_sky::credit::{Credit, Fate};
+use celaje_sky::flow::Stage;
+use celaje_sky::layout::{Layout, LayoutBook, Lesson};
+use celaje_sky::outcome::{Miss, MissReason, Outcome};
+use celaje_sky::slot::Slot;
 
 /// How long a slot waits for what the scout of its year finds.
 const SCOUT_WAIT: Duration = Duration::from_secs(2);

@@ -1,7 +1,5 @@
 //! Gathers outcomes before the store, so that a transaction is worth its price.
 
-use std::time::Duration;
-
 use actix::prelude::*;
 
 use crate::actors::failpoint::Point;
@@ -9,24 +7,7 @@ use crate::actors::guard::{Guard, rest};
 use crate::actors::store::{Commit, Finished};
 use crate::actors::vitals::Part;
 use crate::actors::watchdog::Ping;
-
-/// When what was gathered is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CommitPolicy {
-    /// Slots that are enough for a transaction.
-    pub rows: usize,
-    /// How long the first of them waits for others.
-    pub wait: Duration,
-}
-
-impl Default for CommitPolicy {
-    fn default() -> Self {
-        Self {
-            rows: 32,
-            wait: Duration::from_millis(20),
-        }
-    }
-}
+use crate::settings::tuning::CommitPolicy;
 
 /// See the module. What it holds when it dies goes home with its credits.
 pub struct Gather {

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 
 use crate::actors::failpoint::Point;
 use crate::actors::vitals::{Part, Vitals, Work};
-use crate::pipeline::slot::Slot;
+use celaje_sky::slot::Slot;
 
 /// The work of a handler panicked; it has been logged and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

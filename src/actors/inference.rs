@@ -10,10 +10,10 @@ use crate::actors::session::RunBatch;
 use crate::actors::vitals::Part;
 use crate::actors::watchdog::Ping;
 use crate::clock;
-use crate::image::prepare::Frame;
-use crate::pipeline::batching::{BatchPolicy, BatchQueue, Decision};
-use crate::pipeline::credit::Credit;
-use crate::pipeline::flow::{Flow, Stage};
+use celaje_sky::batching::{BatchPolicy, BatchQueue, Decision};
+use celaje_sky::credit::Credit;
+use celaje_sky::flow::{Flow, Stage};
+use celaje_vision::picture::prepare::Frame;
 
 /// Classifies a frame.
 #[derive(Message)]

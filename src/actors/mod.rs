@@ -7,9 +7,9 @@
 //!     └─Returned─ Store ◀─ Gather ◀──────────────────────────── Commit ───────────────────────────┘
 //! ```
 //!
-//! A slot's [`Credit`](crate::pipeline::credit::Credit) travels in every one of these messages and
+//! A slot's [`Credit`](celaje_sky::credit::Credit) travels in every one of these messages and
 //! goes home from the store; mailboxes bound nothing, credits do. Each message is declared in its
-//! receiver's file. Decisions are made in [`pipeline`](crate::pipeline), not here.
+//! receiver's file. Decisions are made in [`pipeline`](celaje_sky), not here.
 
 pub mod cores;
 pub mod decode;

@@ -13,14 +13,14 @@ use crate::actors::store::{Commit, Finished};
 use crate::actors::vitals::Part;
 use crate::actors::watchdog::Ping;
 use crate::draining::Draining;
-use crate::error::Failure;
-use crate::pipeline::credit::{Credit, Home, Returned};
-use crate::pipeline::flow::{Flow, Stage};
-use crate::pipeline::ledger::Ledger;
-use crate::pipeline::outcome::{Miss, MissReason, Outcome};
-use crate::pipeline::run::{Action, Progress, Run};
-use crate::pipeline::slot::Slot;
-use crate::say;
+use celaje_sky::credit::{Credit, Home, Returned};
+use celaje_sky::error::Failure;
+use celaje_sky::flow::{Flow, Stage};
+use celaje_sky::ledger::Ledger;
+use celaje_sky::outcome::{Miss, MissReason, Outcome};
+use celaje_sky::run::{Action, Progress, Run};
+use celaje_sky::say;
+use celaje_sky::slot::Slot;
 
 /// Begins a run; one at a time.
 #[derive(Message)]
@@ -68,9 +68,10 @@ impl RunEnd {
     }
 }
 
-impl Message for Returned {
-    type Result = ();
-}
+/// A credit came home.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CreditReturned(pub Returned);
 
 /// These slots were believed missing too soon.
 #[derive(Message)]
@@ -187,7 +188,7 @@ impl Scheduler {
 
     fn home(ctx: &Context<Self>) -> Home {
         let me = ctx.address();
-        Arc::new(move |returned| me.do_send(returned))
+        Arc::new(move |returned| me.do_send(CreditReturned(returned)))
     }
 
     /// Tells the run of all that came home.
@@ -348,10 +349,10 @@ impl Handler<StartRun> for Scheduler {
     }
 }
 
-impl Handler<Returned> for Scheduler {
+impl Handler<CreditReturned> for Scheduler {
     type Result = ();
 
-    fn handle(&mut self, returned: Returned, ctx: &mut Context<Self>) {
+    fn handle(&mut self, CreditReturned(returned): CreditReturned, ctx: &mut Context<Self>) {
         self.unbooked.push(returned);
         self.handle_guarded(ctx, |me, ctx| {
             me.book();

@@ -12,18 +12,18 @@ use crate::actors::inference::Infer;
 use crate::actors::inline::Worker;
 use crate::actors::scheduler::Fail;
 use crate::actors::store::{Commit, Finished};
-use crate::error::Failure;
-use crate::image::prepare::Frame;
-use crate::model::backend::{Backend, BackendError, Engine};
-use crate::model::reading::{Reading, ReadingError, if_sky, run_batch};
-use crate::model::source::Model;
-use crate::pipeline::credit::Credit;
-use crate::pipeline::outcome::{Miss, MissReason, Observation, Outcome};
-use crate::pipeline::slot::Slot;
-use crate::say;
-use crate::sky::sun::{self, DayPhase};
-use crate::sky::verdict::Verdict;
-use crate::station::Station;
+use celaje_sky::credit::Credit;
+use celaje_sky::error::Failure;
+use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
+use celaje_sky::say;
+use celaje_sky::slot::Slot;
+use celaje_sky::station::Station;
+use celaje_sky::sun::{self, DayPhase};
+use celaje_vision::engine::backend::{Backend, BackendError, Engine};
+use celaje_vision::model::source::Model;
+use celaje_vision::picture::prepare::Frame;
+use celaje_vision::reading::{Reading, ReadingError, if_sky, run_batch};
+use celaje_vision::verdict::Verdict;
 
 /// Runs frames together; answered when their outcomes are on the way to the store.
 #[derive(Message)]

@@ -17,16 +17,16 @@ use crate::actors::guard::message;
 use crate::actors::session::observation;
 use crate::actors::store::KeepShadow;
 use crate::clock;
-use crate::image::decode::Limits;
-use crate::image::prepare::{Frame, judged_region, prepare};
-use crate::model::backend::{Backend, Engine};
-use crate::model::manifest::Manifest;
-use crate::model::reading::{if_sky, run_batch};
-use crate::model::source::Model;
-use crate::pipeline::slot::Slot;
-use crate::station::Station;
-use crate::station::region::Region;
 use crate::store::ShadowReading;
+use celaje_sky::slot::Slot;
+use celaje_sky::station::Station;
+use celaje_sky::station::region::Region;
+use celaje_vision::engine::backend::{Backend, Engine};
+use celaje_vision::model::manifest::Manifest;
+use celaje_vision::model::source::Model;
+use celaje_vision::picture::decode::Limits;
+use celaje_vision::picture::prepare::{Frame, judged_region, prepare};
+use celaje_vision::reading::{if_sky, run_batch};
 
 /// Longer than this the shadow is at no picture, or it hangs.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -10,12 +10,12 @@ use crate::actors::failpoint::Point;
 use crate::actors::guard::{Guard, Panicked};
 use crate::actors::inline::Worker;
 use crate::actors::scheduler::Fail;
-use crate::error::Failure;
-use crate::pipeline::credit::{Credit, Fate};
-use crate::pipeline::flow::{Flow, Stage};
-use crate::pipeline::layout::Layout;
-use crate::pipeline::outcome::{MissReason, Outcome};
 use crate::store::{CommitMode, Committed, Database, RunId, ShadowReading, SharedDatabase};
+use celaje_sky::credit::{Credit, Fate};
+use celaje_sky::error::Failure;
+use celaje_sky::flow::{Flow, Stage};
+use celaje_sky::layout::Layout;
+use celaje_sky::outcome::{MissReason, Outcome};
 
 /// A slot's outcome with its credit.
 #[derive(Debug)]
@@ -248,9 +248,9 @@ where
 mod tests {
     use super::*;
     use crate::actors::vitals::Part;
-    use crate::pipeline::slot::SlotRange;
-    use crate::station::Station;
     use crate::store::{Asked, RunKind, RunStart};
+    use celaje_sky::slot::SlotRange;
+    use celaje_sky::station::Station;
     use tokio::sync::oneshot;
 
     struct Deaf;

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::actors::failpoint::Failpoints;
 use crate::clock;
-use crate::error::Failure;
-use crate::pipeline::restarts::{RestartBudget, Restarts, Verdict};
-use crate::pipeline::slot::Slot;
-use crate::say;
-use crate::text::Text;
+use celaje_sky::error::Failure;
+use celaje_sky::restarts::{RestartBudget, Restarts, Verdict};
+use celaje_sky::say;
+use celaje_sky::slot::Slot;
+use celaje_sky::text::Text;
 
 /// An actor, or a pool of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use actix::WeakRecipient;
 use actix::prelude::*;
 
 use crate::actors::vitals::{Part, Vitals, Work};
-use crate::pipeline::hangs::Hangs;
+use celaje_sky::hangs::Hangs;
 
 /// Asks an actor for a sign of life, which is that it drops this.
 #[derive(Message)]

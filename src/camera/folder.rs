@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::camera::{Found, Picture, Refusal};
-use crate::pipeline::layout::{Layout, Lesson};
-use crate::pipeline::outcome::MissReason;
-use crate::pipeline::slot::Slot;
+use celaje_sky::layout::{Layout, Lesson};
+use celaje_sky::outcome::MissReason;
+use celaje_sky::slot::Slot;
 
 /// The address of a file or folder as it is stored: a `file:` URL of its absolute path.
 pub fn address(path: &Path) -> String {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock;
-use crate::pipeline::window::{Answer, Pace, Window};
+use celaje_sky::window::{Answer, Pace, Window};
 
 #[derive(Debug)]
 struct State {

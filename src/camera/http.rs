@@ -19,11 +19,11 @@ use crate::camera::health::HostHold;
 use crate::camera::{Body, Refusal, Source};
 use crate::clock;
 use crate::draining::Draining;
-use crate::pipeline::layout::Layout;
-use crate::pipeline::outcome::MissReason;
-use crate::pipeline::retry::{RetryPolicy, is_retried, parse_retry_after};
-use crate::pipeline::slot::Slot;
-use crate::pipeline::window::Answer;
+use celaje_sky::layout::Layout;
+use celaje_sky::outcome::MissReason;
+use celaje_sky::retry::{RetryPolicy, is_retried, parse_retry_after};
+use celaje_sky::slot::Slot;
+use celaje_sky::window::Answer;
 
 /// What a request in flight may still take when the run drains.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
@@ -474,7 +474,7 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::slot::Zone;
+    use celaje_sky::slot::Zone;
 
     #[test]
     fn addresses_join_whatever_the_base_ends_in() {

@@ -12,11 +12,11 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::camera::http::HttpClient;
-use crate::image::decode::is_picture;
-use crate::pipeline::layout::{Layout, LayoutBook, Lesson, Other};
-use crate::pipeline::outcome::{Miss, MissReason};
-use crate::pipeline::retry::is_retried;
-use crate::pipeline::slot::Slot;
+use celaje_sky::layout::{Layout, LayoutBook, Lesson, Other};
+use celaje_sky::outcome::{Miss, MissReason};
+use celaje_sky::retry::is_retried;
+use celaje_sky::slot::Slot;
+use celaje_vision::picture::decode::is_picture;
 
 /// Where a station's pictures are to be had.
 #[derive(Clone, Debug, PartialEq, Eq)]

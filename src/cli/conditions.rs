@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::simulate::conditions::{Colour, Conditions, Extra, Fault, Lens, Lights};
+use celaje_simulate::conditions::{Colour, Conditions, Extra, Fault, Lens, Lights};
 
 /// The flags of `celaje simulate` that spoil its pictures.
 #[derive(Clone, Copy, Debug, Args)]

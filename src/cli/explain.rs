@@ -8,8 +8,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
 use crate::cli::values::Advice;
-use crate::say;
-use crate::text::Text;
+use celaje_sky::say;
+use celaje_sky::text::Text;
 
 /// `command`, for which variables that are empty are not set.
 pub fn without_empty_variables(command: Command) -> Command {

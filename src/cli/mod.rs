@@ -20,14 +20,14 @@ use crate::cli::conditions::Spoilt;
 use crate::cli::moment::Moment;
 use crate::cli::values::{number, whole};
 use crate::daemon::clock::Clock;
-use crate::model::choose::{Device, EngineChoice};
 use crate::settings::span::Span;
 use crate::settings::{self, Layer};
-use crate::simulate::Scene;
-use crate::simulate::options::Layout as ServedLayout;
-use crate::station::LayoutChoice;
-use crate::text::Lang;
 use crate::web::origins::Origin;
+use celaje_simulate::Scene;
+use celaje_simulate::options::Layout as ServedLayout;
+use celaje_sky::station::LayoutChoice;
+use celaje_sky::text::Lang;
+use celaje_vision::engine::choose::{Device, EngineChoice};
 
 /// Heading of the flags that every command has.
 const GLOBAL: &str = "Global options";
@@ -59,7 +59,7 @@ pub struct Global {
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", env = "CELAJE_CONFIG")]
     pub config: Option<PathBuf>,
     /// Language of the messages [default: that of the environment]
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "LANG", env = "CELAJE_LANG")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "LANG", env = "CELAJE_LANG", value_parser = values::name_of(Lang::NAMES))]
     pub lang: Option<Lang>,
     /// What is logged to stderr: off, error, warn, info, debug, trace, or a filter such as celaje=debug
     #[arg(
@@ -124,7 +124,7 @@ pub struct Work {
     )]
     pub url_base: Option<String>,
     /// Where a year's pictures are below the base [default: auto]
-    #[arg(long, value_name = "LAYOUT", env = "CELAJE_LAYOUT")]
+    #[arg(long, value_name = "LAYOUT", env = "CELAJE_LAYOUT", value_parser = values::name_of(LayoutChoice::NAMES))]
     pub layout: Option<LayoutChoice>,
     /// Database file [default: registros-octas.db]
     #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
@@ -162,10 +162,10 @@ pub struct Inference {
     #[arg(long, value_name = "FILE", env = "CELAJE_ORT_LIB")]
     pub ort_lib: Option<PathBuf>,
     /// Inference engine [default: auto]
-    #[arg(long, value_name = "ENGINE", env = "CELAJE_ENGINE")]
+    #[arg(long, value_name = "ENGINE", env = "CELAJE_ENGINE", value_parser = values::name_of(EngineChoice::NAMES))]
     pub engine: Option<EngineChoice>,
     /// Where the engine runs [default: auto]
-    #[arg(long, value_name = "DEVICE", env = "CELAJE_DEVICE")]
+    #[arg(long, value_name = "DEVICE", env = "CELAJE_DEVICE", value_parser = values::name_of(Device::NAMES))]
     pub device: Option<Device>,
     /// Inference sessions, and threads that decode [default: what a measurement found, else the number
     /// of cores]

@@ -3,8 +3,8 @@
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::cli::values::Advice;
-use crate::pipeline::slot::{BackwardRange, SlotRange};
-use crate::say;
+use celaje_sky::say;
+use celaje_sky::slot::{BackwardRange, SlotRange};
 
 /// What was written for an end of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,11 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::say;
-use crate::text::Text;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use crate::web::origins::Origin;
+use celaje_sky::say;
+use celaje_sky::text::Text;
 
 /// How to write a value, in place of one that is none: `write a whole number from 1 to 31`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +42,18 @@ pub fn number(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, Advice
             ))
         })
     }
+}
+
+/// Reads one of a few names.
+pub fn name_of<T: Copy + Send + Sync + 'static>(
+    names: &'static [(&'static str, T)],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(names.iter().map(|(name, _)| *name)).try_map(move |text| {
+        let found = names.iter().find(|(name, _)| *name == text);
+        found
+            .map(|(_, value)| *value)
+            .ok_or_else(|| Advice(say!("write one of its names", "escriba uno de sus nombres")))
+    })
 }
 
 fn within<T: FromStr + PartialOrd>(text: &str, range: &RangeInclusive<T>) -> Option<T> {
@@ -102,7 +116,7 @@ pub fn origin(text: &str) -> Result<Origin, Advice> {
 /// # Errors
 /// How to write one.
 pub fn size(text: &str) -> Result<(u32, u32), Advice> {
-    let side = crate::simulate::SIDE;
+    let side = celaje_simulate::SIDE;
     text.split_once('x')
         .and_then(|(w, h)| Some((within(w, &side)?, within(h, &side)?)))
         .ok_or_else(|| {

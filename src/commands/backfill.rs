@@ -8,10 +8,9 @@ use std::time::Duration;
 use chrono::Months;
 use serde::Serialize;
 
-use crate::app::supervision::Supervision;
-use crate::app::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::camera::Source;
 use crate::camera::gate::Gate;
+use crate::commands::bench::arrange::{self, Arrangement, Remembered};
 use crate::commands::notices::{
     adopted_text, cut_off_text, tell_kept, tell_misses, tell_none, tell_pending,
 };
@@ -19,17 +18,18 @@ use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
 use crate::commands::status::{About, Stations, StatusFile};
 use crate::commands::{model_and_engine, output};
-use crate::error::{Class, Failure, Result};
-use crate::model::arrange::{self, Arrangement, Remembered};
-use crate::model::backend::Engine;
-use crate::model::source::Model;
-use crate::pipeline::flow::{Flow, FlowReport};
-use crate::pipeline::slot::SlotRange;
-use crate::say;
+use crate::service::supervision::Supervision;
+use crate::service::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::settings::Settings;
-use crate::station::Station;
 use crate::store::Database;
-use crate::text::Text;
+use celaje_sky::error::{Class, Failure, Result};
+use celaje_sky::flow::{Flow, FlowReport};
+use celaje_sky::say;
+use celaje_sky::slot::SlotRange;
+use celaje_sky::station::Station;
+use celaje_sky::text::Text;
+use celaje_vision::engine::backend::Engine;
+use celaje_vision::model::source::Model;
 
 /// What to record, and how to tell of it.
 pub struct BackfillOptions {

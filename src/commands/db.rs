@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::cli::moment::Moment;
 use crate::cli::{DbAction, ExportMisses};
 use crate::commands::{ordered, output, settle};
-use crate::error::{Failure, Result};
-use crate::pipeline::slot::SlotRange;
-use crate::say;
 use crate::settings::Layer;
 use crate::store::{Backup, Database, Sizes};
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::slot::SlotRange;
 
 /// The columns of a list of misses, those of the table.
 const COLUMNS: [&str; 12] = [

@@ -9,31 +9,32 @@ use std::time::Duration;
 
 use chrono::{Days, NaiveDateTime, TimeDelta, Utc};
 
-use crate::app::{RunPolicy, Tuning};
-use crate::chart::day::{Reading, Timeline};
-use crate::chart::{png, spark, sun};
 use crate::commands::backfill::{BackfillOptions, record};
 use crate::commands::notices::tell_misses;
 use crate::commands::output;
-use crate::error::{Failure, Result};
-use crate::model::choose::EngineChoice;
-use crate::model::install;
-use crate::model::search::Search;
-use crate::pipeline::slot::{Slot, SlotRange};
-use crate::say;
+use crate::service::RunPolicy;
 use crate::settings::Settings;
-use crate::simulate::options::SimulateOptions;
-use crate::simulate::server::start;
-use crate::simulate::{Scene, Studio};
-use crate::sky::cover::Cover;
-use crate::sky::okta::Okta;
-use crate::sky::sun::DayPhase;
-use crate::station::Station;
+use crate::settings::tuning::Tuning;
 use crate::store::Database;
 use crate::store::error::Fault;
-use crate::text::Lang;
 use crate::web::bystander::Bystander;
 use crate::web::{self, Running, WebOptions};
+use celaje_chart::day::{Reading, Timeline};
+use celaje_chart::{png, spark, sun};
+use celaje_simulate::options::SimulateOptions;
+use celaje_simulate::server::start;
+use celaje_simulate::{Scene, Studio};
+use celaje_sky::cover::Cover;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::okta::Okta;
+use celaje_sky::say;
+use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::station::Station;
+use celaje_sky::sun::DayPhase;
+use celaje_sky::text::Lang;
+use celaje_vision::engine::choose::EngineChoice;
+use celaje_vision::engine::install;
+use celaje_vision::engine::search::Search;
 
 /// A picture may take this long to be drawn.
 const SLOW_DRAWING: Duration = Duration::from_secs(120);
@@ -85,7 +86,7 @@ pub async fn run(options: DemoOptions) -> Result<u8> {
     settings.db.clone_from(&db);
     be_patient(&mut settings.tuning);
     if scene == Scene::Fisheye {
-        settings.station.region = crate::station::region::Region::whole();
+        settings.station.region = celaje_sky::station::region::Region::whole();
     }
     settings.stations = vec![settings.station.clone()];
     let shown = settings.clone();

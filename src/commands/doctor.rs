@@ -10,19 +10,19 @@ use crate::camera::Source;
 use crate::camera::http::{HttpClient, picture_url};
 use crate::commands::backfill::picture_source;
 use crate::commands::output;
-use crate::error::Failure;
-use crate::model::choose;
-use crate::model::source::Model;
-use crate::pipeline::layout::Layout;
-use crate::pipeline::outcome::MissReason;
-use crate::pipeline::retry::RetryPolicy;
-use crate::pipeline::slot::{Slot, SlotRange};
-use crate::say;
 use crate::settings::Settings;
-use crate::station::{LayoutChoice, Station};
 use crate::store::error::StoreError;
 use crate::store::{Database, FileState};
-use crate::text::Text;
+use celaje_sky::error::Failure;
+use celaje_sky::layout::Layout;
+use celaje_sky::outcome::MissReason;
+use celaje_sky::retry::RetryPolicy;
+use celaje_sky::say;
+use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::station::{LayoutChoice, Station};
+use celaje_sky::text::Text;
+use celaje_vision::engine::choose;
+use celaje_vision::model::source::Model;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]

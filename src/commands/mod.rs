@@ -26,20 +26,20 @@ use std::time::Duration;
 use chrono::Datelike;
 use clap::CommandFactory;
 
-use crate::app::RunPolicy;
 use crate::cli::moment::Moment;
 use crate::cli::{self, Cli, Command, Global, RuntimeAction};
-use crate::error::{Failure, Result};
-use crate::model::backend::Engine;
-use crate::model::choose;
-use crate::model::install::Install;
-use crate::model::source::Model;
-use crate::pipeline::slot::{SlotRange, YEARS};
-use crate::say;
+use crate::service::RunPolicy;
 use crate::settings::{Layer, Settings};
-use crate::simulate::options::SimulateOptions;
-use crate::station::region::Region;
-use crate::text::Text;
+use celaje_simulate::options::SimulateOptions;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::slot::{SlotRange, YEARS};
+use celaje_sky::station::region::Region;
+use celaje_sky::text::Text;
+use celaje_vision::engine::backend::Engine;
+use celaje_vision::engine::choose;
+use celaje_vision::engine::install::Install;
+use celaje_vision::model::source::Model;
 
 /// Does what the command line asks for; gives the exit status.
 ///

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::app::RunReport;
 use crate::camera::http::without_secrets;
 use crate::commands::backfill::public_part;
 use crate::commands::output;
-use crate::pipeline::outcome::MissReason;
-use crate::say;
+use crate::service::RunReport;
 use crate::store::{Adopted, CutOff, LeftBehind};
-use crate::text::{Lang, Text};
+use celaje_sky::outcome::MissReason;
+use celaje_sky::say;
+use celaje_sky::text::{Lang, Text};
 
 /// What became of the replaced system's rows.
 pub(crate) fn adopted_text(adopted: &Adopted) -> Text {

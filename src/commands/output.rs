@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
-use crate::error::{Failure, Result};
-use crate::say;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
 
 /// Prints a line of results. Whoever closed the pipe has seen enough: that is no error.
 ///

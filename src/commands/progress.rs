@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::pipeline::run::Progress;
-use crate::say;
+use celaje_sky::run::Progress;
+use celaje_sky::say;
 
 /// A bar that follows a run until it is dropped.
 pub struct RunBar {

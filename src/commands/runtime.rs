@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Failure, Result};
-use crate::model::install::{self, Install, Installed};
-use crate::model::library::{self, Library, version_of};
-use crate::model::search::{Candidate, Search};
-use crate::say;
-use crate::text::Text;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::text::Text;
+use celaje_vision::engine::install::{self, Install, Installed};
+use celaje_vision::engine::library::{self, Library, version_of};
+use celaje_vision::engine::search::{Candidate, Search};
 
 /// Installs the pinned ONNX Runtime and makes sure that it loads. Blocks for minutes at worst:
 /// call it outside an async runtime.

@@ -13,13 +13,13 @@ use crate::commands::signals::{Reloads, Signals};
 use crate::commands::{output, settle};
 use crate::daemon::clock::Clock;
 use crate::daemon::{Daemon, notify};
-use crate::error::{Failure, Result};
-use crate::say;
 use crate::settings::{Layer, Settings};
 use crate::web::bystander::Bystander;
 use crate::web::origins::Origins;
 use crate::web::token::Token;
 use crate::web::{self, Running, WebOptions};
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
 
 /// Serves until Ctrl-C or SIGTERM; the base URL is the first line on the standard output. Gives the
 /// exit status.

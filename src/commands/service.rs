@@ -6,10 +6,10 @@ use std::process::Command;
 use crate::cli::{ServiceAction, ServiceInstall};
 use crate::commands::{output, settle};
 use crate::daemon::unit::Unit;
-use crate::error::{Failure, Result};
-use crate::model::search::Search;
-use crate::say;
 use crate::settings::Layer;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_vision::engine::search::Search;
 
 /// The unit's name.
 const NAME: &str = "celaje.service";
@@ -54,7 +54,7 @@ fn install(args: &ServiceInstall, config: Option<&Path>) -> Result<u8> {
     Ok(0)
 }
 
-fn next_steps(user: bool, has_config: bool) -> crate::text::Text {
+fn next_steps(user: bool, has_config: bool) -> celaje_sky::text::Text {
     let (call, log) = if user {
         ("systemctl --user", "journalctl --user")
     } else {

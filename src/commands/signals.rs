@@ -6,7 +6,7 @@ use std::pin::pin;
 use tokio::signal::unix::{self, SignalKind};
 
 use crate::commands::output;
-use crate::say;
+use celaje_sky::say;
 
 /// Exit status after Ctrl-C.
 pub const INTERRUPTED: u8 = 130;

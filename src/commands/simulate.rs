@@ -3,11 +3,11 @@
 use std::io::Write;
 
 use crate::commands::signals::Signals;
-use crate::error::Result;
-use crate::say;
-use crate::simulate::server;
+use celaje_simulate::server;
+use celaje_sky::error::Result;
+use celaje_sky::say;
 
-pub use crate::simulate::options::{Layout, SimulateOptions};
+pub use celaje_simulate::options::{Layout, SimulateOptions};
 
 /// Serves until Ctrl-C or SIGTERM; the base URL is the first line on the standard output. Gives the
 /// exit status.

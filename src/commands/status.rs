@@ -14,13 +14,13 @@ use tokio::sync::{oneshot, watch};
 
 use crate::actors::vitals::{ActorReport, Vitals};
 use crate::commands::output;
-use crate::error::{Failure, Result};
-use crate::pipeline::run::Progress;
-use crate::pipeline::slot::SlotRange;
-use crate::say;
 use crate::settings::Settings;
 use crate::store::Database;
 use crate::store::error::Fault;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::run::Progress;
+use celaje_sky::say;
+use celaje_sky::slot::SlotRange;
 
 /// How often the file is written.
 const EVERY: Duration = Duration::from_secs(2);

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::error::Result;
-use crate::model::library;
-use crate::model::rten::VERSION as RTEN;
-use crate::model::search::Search;
-use crate::say;
+use celaje_sky::error::Result;
+use celaje_sky::say;
+use celaje_vision::engine::library;
+use celaje_vision::engine::rten::VERSION as RTEN;
+use celaje_vision::engine::search::Search;
 
 /// Version and commit, such as `0.1.0 (1a2b3c4d5e6f)`.
 pub const fn short() -> &'static str {

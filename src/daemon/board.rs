@@ -12,16 +12,16 @@ use crate::actors::vitals::Vitals;
 use crate::commands::backfill::check_range;
 use crate::commands::version;
 use crate::daemon::jobs::Jobs;
-use crate::pipeline::flow::Flow;
-use crate::pipeline::slot::SlotRange;
-use crate::say;
-use crate::station::Station;
 use crate::store::Agreement;
 use crate::web::bystander::Bystander;
 use crate::web::operator::{
     ActorState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused,
     ShadowState, StationState,
 };
+use celaje_sky::flow::Flow;
+use celaje_sky::say;
+use celaje_sky::slot::SlotRange;
+use celaje_sky::station::Station;
 
 /// Events that a receiver may be behind.
 const EVENTS: usize = 1024;

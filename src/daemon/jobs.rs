@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
 
-use crate::app::RunPolicy;
-use crate::pipeline::slot::SlotRange;
+use crate::service::RunPolicy;
 use crate::store::RunKind;
 use crate::store::rows::slot_text;
 use crate::web::operator::{JobId, JobProgress, JobState, JobStatus, Refused};
+use celaje_sky::slot::SlotRange;
 
 /// Backfills that may wait.
 pub const MOST: usize = 16;

@@ -5,21 +5,22 @@ use std::sync::Arc;
 
 use crate::actors::shadow::ShadowCounts;
 use crate::actors::vitals::Vitals;
-use crate::app::supervision::Supervision;
-use crate::app::{Pipeline, RunPolicy, Setup, Shadow, Tuning};
 use crate::camera::Source;
 use crate::commands::backfill::{arrange_inference, picture_source, supervision};
 use crate::commands::model_and_engine;
-use crate::error::{Failure, Result};
-use crate::model::backend::Engine;
-use crate::model::source::Model;
-use crate::pipeline::flow::Flow;
-use crate::say;
+use crate::service::supervision::Supervision;
+use crate::service::{Pipeline, RunPolicy, Setup, Shadow};
 use crate::settings::Settings;
 use crate::settings::span::Span;
-use crate::station::Station;
+use crate::settings::tuning::Tuning;
 use crate::store::SharedDatabase;
-use crate::text::Text;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::flow::Flow;
+use celaje_sky::say;
+use celaje_sky::station::Station;
+use celaje_sky::text::Text;
+use celaje_vision::engine::backend::Engine;
+use celaje_vision::model::source::Model;
 
 /// See the module.
 #[derive(Clone)]

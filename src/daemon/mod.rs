@@ -1,7 +1,7 @@
 //! The always-on program: watches the cameras of its stations, and fills what is missing.
 //!
 //! Each station has a [`worker`] with a pipeline of its own; all write through one connection. A
-//! worker asks its clockwork ([`pipeline::ticks`](crate::pipeline::ticks)) what is due, and has
+//! worker asks its clockwork ([`pipeline::ticks`](celaje_sky::ticks)) what is due, and has
 //! ranges that wait ([`jobs`]) filled in [`parts`] between the slots. The [`board`] is what they and the
 //! web share. The [`clock`] is the machine's, or one for trials; [`notify`] speaks to systemd.
 
@@ -30,14 +30,14 @@ use crate::daemon::clock::Clock;
 use crate::daemon::kit::{Kit, Kits};
 use crate::daemon::pulse::Pulse;
 use crate::daemon::worker::{Common, Worker};
-use crate::error::{Failure, Result};
-use crate::pipeline::flow::Flow;
-use crate::say;
 use crate::settings::Settings;
-use crate::station::Station;
 use crate::store::{Database, SharedDatabase};
-use crate::text::Text;
 use crate::web::bystander::Bystander;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::flow::Flow;
+use celaje_sky::say;
+use celaje_sky::station::Station;
+use celaje_sky::text::Text;
 
 /// The running stations.
 pub struct Daemon {

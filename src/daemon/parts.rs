@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{NaiveDateTime, TimeDelta};
 
-use crate::pipeline::ledger::Ledger;
 use crate::store::RunCounts;
+use celaje_sky::ledger::Ledger;
 
 /// What a job has done in its parts so far.
 #[derive(Clone, Debug, Default)]
@@ -95,8 +95,8 @@ pub fn after(last: NaiveDateTime) -> NaiveDateTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::credit::Fate;
-    use crate::pipeline::outcome::MissReason;
+    use celaje_sky::credit::Fate;
+    use celaje_sky::outcome::MissReason;
     use proptest::prelude::*;
 
     #[test]

@@ -14,7 +14,6 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::vitals::Vitals;
-use crate::app::Pipeline;
 use crate::commands::status::{About, Stations};
 use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
@@ -23,12 +22,13 @@ use crate::daemon::parts::Parts;
 use crate::daemon::pulse::Pulse;
 use crate::daemon::worker::filling::Work;
 use crate::daemon::worker::live::Live;
-use crate::error::{Failure, Result};
-use crate::pipeline::flow::Flow;
-use crate::pipeline::slot::SlotRange;
-use crate::pipeline::ticks::{Clockwork, TickPolicy, Turn};
+use crate::service::Pipeline;
 use crate::store::{RunCounts, RunEnd, RunId, SharedDatabase};
 use crate::web::operator::JobStatus;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::flow::Flow;
+use celaje_sky::slot::SlotRange;
+use celaje_sky::ticks::{Clockwork, TickPolicy, Turn};
 
 /// How long a station whose pipeline fails is left alone; doubled each time.
 const PAUSE: Duration = Duration::from_secs(5);

@@ -7,9 +7,9 @@ use crate::camera::Source;
 use crate::camera::http::{picture_url, stays_with_host, without_secrets};
 use crate::commands::backfill::picture_source;
 use crate::fuzzed::expect;
-use crate::pipeline::layout::Layout;
-use crate::pipeline::retry::parse_retry_after;
-use crate::pipeline::slot::{Slot, Zone};
+use celaje_sky::layout::Layout;
+use celaje_sky::retry::parse_retry_after;
+use celaje_sky::slot::{Slot, Zone};
 
 /// A file name, a base address, the target of a redirect, a `Retry-After` and a time zone, one a
 /// line.

@@ -2,13 +2,13 @@
 
 use crate::fuzzed::expect;
 use crate::fuzzed::picture::bundled;
-use crate::image::geometry::{Geometry, PixelRect, UnitRect};
-use crate::image::prepare::Frame;
-use crate::image::stats::PictureStats;
-use crate::model::header::Header;
-use crate::model::manifest::{Activation, Kind, OBSTRUCTED};
-use crate::model::reading::{ReadingError, read};
-use crate::station::Station;
+use celaje_sky::station::Station;
+use celaje_vision::model::header::Header;
+use celaje_vision::model::manifest::{Activation, Kind, OBSTRUCTED};
+use celaje_vision::picture::geometry::{Geometry, PixelRect, UnitRect};
+use celaje_vision::picture::prepare::Frame;
+use celaje_vision::picture::stats::PictureStats;
+use celaje_vision::reading::{ReadingError, read};
 
 /// An ONNX file, as far as it is read without an engine.
 ///

@@ -3,12 +3,12 @@
 use std::sync::OnceLock;
 
 use crate::fuzzed::expect;
-use crate::image::decode::{Limits, PictureError};
-use crate::image::prepare::{Frame, prepare};
-use crate::model::manifest::{Filter, Fit, Manifest, TensorLayout};
-use crate::model::source::Model;
-use crate::station::Station;
-use crate::station::region::Region;
+use celaje_sky::station::Station;
+use celaje_sky::station::region::Region;
+use celaje_vision::model::manifest::{Filter, Fit, Manifest, TensorLayout};
+use celaje_vision::model::source::Model;
+use celaje_vision::picture::decode::{Limits, PictureError};
+use celaje_vision::picture::prepare::{Frame, prepare};
 
 /// Small, so that a try takes no long time; the rule is the same for larger ones.
 const LIMITS: Limits = Limits {

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use chrono::{Datelike, NaiveDateTime};
 
 use crate::fuzzed::expect;
-use crate::pipeline::slot::YEARS;
 use crate::web::guard::Hosts;
 use crate::web::query::{self, BadQuery, Range};
+use celaje_sky::slot::YEARS;
 
 /// A query, put to every list of the API, and a `Host` header in the second line.
 ///

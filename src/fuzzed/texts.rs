@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use crate::error::{Class, Failure};
 use crate::fuzzed::expect;
-use crate::model::manifest::Kind;
-use crate::model::validate;
-use crate::pipeline::slot::Zone;
 use crate::settings::file::FileSettings;
 use crate::settings::{self, Layer, Settings};
-use crate::text::Text;
+use celaje_sky::error::{Class, Failure};
+use celaje_sky::slot::Zone;
+use celaje_sky::text::Text;
+use celaje_vision::model::manifest::Kind;
+use celaje_vision::model::validate;
 
 /// A manifest's text.
 ///

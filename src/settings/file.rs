@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::error::{Failure, Result};
-use crate::model::choose::{Device, EngineChoice};
-use crate::model::source::Model;
-use crate::pipeline::slot::{Minutes, Zone};
-use crate::say;
 use crate::settings::Layer;
 use crate::settings::span::Span;
-use crate::station::region::{BadMask, Margins, Mask, Region};
-use crate::station::{LayoutChoice, Station};
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::slot::{Minutes, Zone};
+use celaje_sky::station::region::{BadMask, Margins, Mask, Region};
+use celaje_sky::station::{LayoutChoice, Station};
+use celaje_vision::engine::choose::{Device, EngineChoice};
+use celaje_vision::model::source::Model;
 
 /// The file's name where none is given.
 pub const FILE_NAME: &str = "celaje.toml";
@@ -125,8 +125,8 @@ impl FileSettings {
         })?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("."))).map_err(|why| {
             let (en, es) = (
-                why.get(crate::text::Lang::En),
-                why.get(crate::text::Lang::Es),
+                why.get(celaje_sky::text::Lang::En),
+                why.get(celaje_sky::text::Lang::Es),
             );
             Failure::usage(say!(
                 "the settings file '{shown}' is not right: {en}",
@@ -148,7 +148,7 @@ impl FileSettings {
     ///
     /// # Errors
     /// What is wrong, and where.
-    pub fn parse(text: &str, folder: &Path) -> Result<Self, crate::text::Text> {
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, celaje_sky::text::Text> {
         let several = toml::from_str::<toml::Table>(text)
             .is_ok_and(|table| table.get("station").is_some_and(toml::Value::is_array));
         let read = if several {
@@ -203,7 +203,7 @@ impl FileSettings {
 }
 
 impl RawStation {
-    fn check(self, folder: &Path) -> Result<Station, crate::text::Text> {
+    fn check(self, folder: &Path) -> Result<Station, celaje_sky::text::Text> {
         let id = self.id;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if id.is_empty() || id.len() > 64 || !id.chars().all(plain) {
@@ -271,7 +271,7 @@ impl RawStation {
     }
 }
 
-fn unknown_zone(id: &str, zone: &str) -> crate::text::Text {
+fn unknown_zone(id: &str, zone: &str) -> celaje_sky::text::Text {
     say!(
         "station '{id}': the time zone '{zone}' is unknown; write an IANA name such as America/Argentina/Ushuaia or an offset such as -03:00",
         "estación '{id}': la zona horaria '{zone}' no se conoce; escriba un nombre IANA como America/Argentina/Ushuaia o un desfase como -03:00"

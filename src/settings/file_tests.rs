@@ -1,6 +1,6 @@
 use super::*;
 use crate::settings::tests::one_sentence;
-use crate::text::Text;
+use celaje_sky::text::Text;
 
 const STATION: &str = "[station]\nid = 'cerro'\nlatitude = -30.0\nlongitude = -70.0\n\
     time_zone = '-03:00'\nurl_base = 'http://host/'\n";

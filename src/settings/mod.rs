@@ -7,22 +7,23 @@
 
 pub mod file;
 pub mod span;
+pub mod tuning;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::actors::gather::CommitPolicy;
-use crate::app::Tuning;
 use crate::camera::http::HttpLimits;
-use crate::error::{Failure, Result};
-use crate::image::decode::Limits;
-use crate::model::backend::USUAL_BATCH;
-use crate::model::choose::{Device, EngineChoice};
-use crate::say;
 use crate::settings::file::FileSettings;
 use crate::settings::span::Span;
-use crate::station::{LayoutChoice, Station};
+use crate::settings::tuning::CommitPolicy;
+use crate::settings::tuning::Tuning;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::station::{LayoutChoice, Station};
+use celaje_vision::engine::backend::USUAL_BATCH;
+use celaje_vision::engine::choose::{Device, EngineChoice};
+use celaje_vision::picture::decode::Limits;
 
 /// Requests in flight that can be asked for.
 pub const CONCURRENCY: RangeInclusive<usize> = 1..=1024;

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use chrono::TimeDelta;
 
-use crate::say;
-use crate::text::Text;
+use celaje_sky::say;
+use celaje_sky::text::Text;
 
 /// No longer span is taken, in days.
 const LONGEST: i64 = 366;

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::error::Class;
-use crate::image::decode::Limits;
+use celaje_sky::error::Class;
+use celaje_vision::picture::decode::Limits;
 
 const STATION: &str = "[station]\nid = 'cerro'\nlatitude = -30.0\nlongitude = -70.0\n\
     time_zone = '-03:00'\nurl_base = 'http://file/'\nlayout = 'root'\n";
@@ -40,7 +40,7 @@ impl Written {
 }
 
 /// One line in both languages, which says something different in each.
-pub(super) fn one_sentence(text: &crate::text::Text) {
+pub(super) fn one_sentence(text: &celaje_sky::text::Text) {
     for said in [&text.en, &text.es] {
         assert!(!said.is_empty() && !said.contains('\n'), "{said}");
         assert!(!said.contains(". "), "{said}");

@@ -6,14 +6,14 @@ use chrono::Utc;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use crate::pipeline::outcome::{Miss, Observation, Outcome};
-use crate::pipeline::slot::Slot;
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
 use crate::store::frozen;
 use crate::store::rows::{MissRow, ObservationRow, slot_text, timestamp};
 use crate::store::runs::{self, Asked, RunId};
 use crate::store::schema::{misses, observations};
+use celaje_sky::outcome::{Miss, Observation, Outcome};
+use celaje_sky::slot::Slot;
 
 /// What happens to a slot that is stored already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

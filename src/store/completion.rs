@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use crate::pipeline::slot::Zone;
-use crate::sky::sun::{self, DayPhase};
 use crate::store::error::Fault;
 use crate::store::rows::{parse_slot, utc_text};
 use crate::store::schema::stations;
+use celaje_sky::slot::Zone;
+use celaje_sky::sun::{self, DayPhase};
 
 #[diesel::declare_sql_function]
 extern "SQL" {

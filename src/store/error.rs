@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as SqlError};
 
-use crate::error::Failure;
-use crate::say;
+use celaje_sky::error::Failure;
+use celaje_sky::say;
 
 /// A database that cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]

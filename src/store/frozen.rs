@@ -9,8 +9,8 @@
 
 use diesel::prelude::*;
 
-use crate::sky::quality::with_frozen;
 use crate::store::schema::observations;
+use celaje_sky::quality::with_frozen;
 
 /// Whether the row before `slot` has the bytes `sha256`.
 pub(super) fn repeats_the_one_before(

@@ -42,11 +42,11 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
 
-use crate::station::Station;
 use crate::store::connection::Access;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::WriterLock;
 use crate::store::schema::stations;
+use celaje_sky::station::Station;
 
 pub use commit::{CommitMode, Committed};
 pub use connection::FileState;

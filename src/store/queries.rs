@@ -6,16 +6,16 @@ use diesel::dsl::{auto_type, count_star, max, min, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use crate::pipeline::layout::Layout;
-use crate::pipeline::outcome::MissReason;
-use crate::pipeline::slot::SlotRange;
-use crate::sky::cover::Cover;
-use crate::sky::sun::DayPhase;
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
 use crate::store::rows::{parse_slot, parse_timestamp, slot_text, timestamp};
 use crate::store::runs::Asked;
 use crate::store::schema::{misses, observations, year_layouts};
+use celaje_sky::cover::Cover;
+use celaje_sky::layout::Layout;
+use celaje_sky::outcome::MissReason;
+use celaje_sky::slot::SlotRange;
+use celaje_sky::sun::DayPhase;
 
 /// An observation as plots need it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,12 +3,12 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use crate::pipeline::layout::Layout;
-use crate::pipeline::outcome::{Miss, Observation};
-use crate::sky::quality::with_frozen;
-use crate::station::Station;
 use crate::store::runs::Asked;
 use crate::store::schema::{misses, observations, stations};
+use celaje_sky::layout::Layout;
+use celaje_sky::outcome::{Miss, Observation};
+use celaje_sky::quality::with_frozen;
+use celaje_sky::station::Station;
 
 /// `YYYY-MM-DDTHH:MM`, the form of `slot_local`.
 pub fn slot_text(local: NaiveDateTime) -> String {

@@ -5,15 +5,15 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use crate::pipeline::audit::{Audit, Imbalance};
-use crate::pipeline::ledger::Ledger;
-use crate::pipeline::slot::{SlotRange, Slots};
-use crate::station::LayoutChoice;
 use crate::store::Database;
 use crate::store::commit::Committed;
 use crate::store::error::{Fault, StoreError};
 use crate::store::rows::{slot_text, timestamp};
 use crate::store::schema::runs;
+use celaje_sky::audit::{Audit, Imbalance};
+use celaje_sky::ledger::Ledger;
+use celaje_sky::slot::{SlotRange, Slots};
+use celaje_sky::station::LayoutChoice;
 
 /// The key of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

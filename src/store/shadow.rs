@@ -4,12 +4,12 @@ use chrono::Utc;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 
-use crate::pipeline::slot::Slot;
-use crate::sky::cover::Cover;
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
 use crate::store::rows::{slot_text, timestamp};
 use crate::store::schema::shadow_observations;
+use celaje_sky::cover::Cover;
+use celaje_sky::slot::Slot;
 
 /// A shadow model's reading of a slot's picture.
 #[derive(Clone, Debug, PartialEq)]

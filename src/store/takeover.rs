@@ -16,13 +16,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel_migrations::MigrationHarness;
 
-use crate::station::Station;
 use crate::store::completion::{self, Place};
 use crate::store::connection::{MIGRATIONS, objects};
 use crate::store::copy;
 use crate::store::error::Fault;
 use crate::store::lock::with_suffix;
 use crate::store::register_station;
+use celaje_sky::station::Station;
 
 /// What was taken over from the replaced system.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use serde::Serialize;
 
-use crate::pipeline::slot::SlotRange;
-use crate::say;
 use crate::store::Database;
 use crate::store::connection::{self, Access, connect};
 use crate::store::copy;
@@ -17,7 +15,9 @@ use crate::store::error::{Fault, StoreError};
 use crate::store::lock::{WriterLock, with_suffix};
 use crate::store::rows::slot_text;
 use crate::store::schema::misses;
-use crate::text;
+use celaje_sky::say;
+use celaje_sky::slot::SlotRange;
+use celaje_sky::text;
 
 /// A backup that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::commands::version;
-use crate::pipeline::slot::SlotRange;
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, Reading, RunItem};
 use crate::store::rows::{parse_timestamp, timestamp};
 use crate::web::operator::{Event, JobId, Mode, Operator, ProgramState, Refused};
+use celaje_sky::slot::SlotRange;
 
 /// How often it looks.
 const PERIOD: Duration = Duration::from_secs(1);

@@ -16,14 +16,14 @@ use tokio_util::sync::CancellationToken;
 use crate::camera::http::{HttpClient, HttpLimits};
 use crate::camera::{Found, Source, look_for};
 use crate::commands::backfill::picture_source;
-use crate::image::decode::is_picture;
-use crate::pipeline::layout::{Layout, LayoutBook};
-use crate::pipeline::outcome::{Miss, MissReason};
-use crate::pipeline::slot::Slot;
-use crate::say;
-use crate::simulate::cache::Cache;
-use crate::station::Station;
 use crate::web::problem::Problem;
+use celaje_simulate::cache::Cache;
+use celaje_sky::layout::{Layout, LayoutBook};
+use celaje_sky::outcome::{Miss, MissReason};
+use celaje_sky::say;
+use celaje_sky::slot::Slot;
+use celaje_sky::station::Station;
+use celaje_vision::picture::decode::is_picture;
 
 /// Requests to a camera at the same time.
 const AT_ONCE: usize = 4;

@@ -10,13 +10,13 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
-use crate::say;
-use crate::text::Lang;
 use crate::web::WebState;
 use crate::web::home;
 use crate::web::legacy;
 use crate::web::origins::Origins;
 use crate::web::problem::{self, Problem, shortened};
+use celaje_sky::say;
+use celaje_sky::text::Lang;
 
 /// Bytes of an address (path and query) at most.
 pub const LONGEST_ADDRESS: usize = 8 * 1024;

@@ -9,18 +9,18 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::commands::model_and_engine;
-use crate::image::decode::{Limits, decode};
-use crate::image::overlay;
-use crate::image::prepare::{prepare_decoded, sha256};
-use crate::model::backend::{Backend, Engine};
-use crate::model::manifest::Manifest;
-use crate::model::reading::{if_sky, run_one};
-use crate::say;
 use crate::settings::Settings;
-use crate::simulate::cache::Cache;
-use crate::station::region::Region;
-use crate::text::Text;
 use crate::web::problem::Problem;
+use celaje_simulate::cache::Cache;
+use celaje_sky::say;
+use celaje_sky::station::region::Region;
+use celaje_sky::text::Text;
+use celaje_vision::engine::backend::{Backend, Engine};
+use celaje_vision::model::manifest::Manifest;
+use celaje_vision::picture::decode::{Limits, decode};
+use celaje_vision::picture::prepare::{prepare_decoded, sha256};
+use celaje_vision::reading::overlay;
+use celaje_vision::reading::{if_sky, run_one};
 
 /// Overlays that may wait while one is drawn.
 const WAITING: usize = 8;
@@ -197,7 +197,7 @@ mod tests {
         let flags = Layer {
             db: Some(folder.join("a.db")),
             model: Some(folder.join("sky.onnx")),
-            engine: Some(crate::model::choose::EngineChoice::Rten),
+            engine: Some(celaje_vision::engine::choose::EngineChoice::Rten),
             ..Layer::default()
         };
         let settings = Settings::resolve(flags, Some(&config), |_| None).unwrap();

@@ -10,8 +10,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{Days, NaiveDate, Utc};
 use serde::Serialize;
 
-use crate::pipeline::slot::{Slot, SlotRange};
-use crate::station::Station;
 use crate::store::reader::{LegacyPlace, LegacyRow};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
@@ -21,6 +19,8 @@ use crate::web::reads;
 use crate::web::reply::{Format, Tagged};
 use crate::web::rows::Rows;
 use crate::web::stream::{self, PART, Part};
+use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::station::Station;
 
 /// Slots after the last reading that `/imagen` looks for before it shows that one.
 const NEWER: usize = 6;

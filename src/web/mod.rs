@@ -44,10 +44,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, Handler, HttpServer, Responder, web};
 
 use crate::camera::http::HttpLimits;
-use crate::error::{Failure, Result};
-use crate::say;
 use crate::settings::Settings;
-use crate::station::Station;
 use crate::web::camera::Cameras;
 use crate::web::events::Hub;
 use crate::web::guard::Hosts;
@@ -57,6 +54,9 @@ use crate::web::origins::Origins;
 use crate::web::pool::Pool;
 use crate::web::problem::Problem;
 use crate::web::token::Token;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::station::Station;
 
 /// Bytes of a request's body at most.
 pub const LONGEST_BODY: usize = 64 * 1024;

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::pipeline::flow::FlowReport;
-use crate::pipeline::slot::SlotRange;
-use crate::say;
 use crate::store::reader::{MissItem, Reading, RunItem};
-use crate::text::Text;
+use celaje_sky::flow::FlowReport;
+use celaje_sky::say;
+use celaje_sky::slot::SlotRange;
+use celaje_sky::text::Text;
 
 /// The number of a backfill that was asked for; counts from 1 in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

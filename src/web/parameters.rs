@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 use chrono::{Datelike, NaiveDateTime};
 
 use crate::cli::moment::Moment;
-use crate::pipeline::slot::YEARS;
-use crate::say;
-use crate::text::Text;
 use crate::web::problem::shortened;
+use celaje_sky::say;
+use celaje_sky::slot::YEARS;
+use celaje_sky::text::Text;
 
 /// A query that cannot be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -145,8 +145,8 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station::Station;
     use crate::store::Database;
+    use celaje_sky::station::Station;
 
     fn pool() -> (tempfile::TempDir, Arc<Pool>) {
         let folder = tempfile::tempdir().unwrap();

@@ -5,10 +5,10 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
-use crate::say;
 use crate::store::error::{Fault, StoreError};
-use crate::text::{Lang, Text};
 use crate::web::query::BadQuery;
+use celaje_sky::say;
+use celaje_sky::text::{Lang, Text};
 
 /// The media type of problems.
 pub const MEDIA_TYPE: &str = "application/problem+json";

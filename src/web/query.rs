@@ -4,12 +4,12 @@
 use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::cli::moment::Moment;
-use crate::pipeline::outcome::MissReason;
-use crate::say;
-use crate::sky::quality::Flag;
-use crate::sky::sun::DayPhase;
 use crate::store::reader::{WantedQuality, Width};
 use crate::web::parameters::choose;
+use celaje_sky::outcome::MissReason;
+use celaje_sky::quality::Flag;
+use celaje_sky::say;
+use celaje_sky::sun::DayPhase;
 
 pub use crate::web::parameters::{BadQuery, Parameters, Range, moment};
 

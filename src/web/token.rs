@@ -10,9 +10,9 @@ use actix_web::http::header;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::error::{Failure, Result};
-use crate::say;
 use crate::web::problem::Problem;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
 
 /// Characters of a token at least.
 const SHORTEST: usize = 16;

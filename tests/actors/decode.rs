@@ -11,12 +11,12 @@ use celaje::actors::inference::Infer;
 use celaje::actors::store::Commit;
 use celaje::actors::vitals::Part;
 use celaje::camera::Picture;
-use celaje::image::decode::Limits;
-use celaje::model::manifest::Manifest;
-use celaje::pipeline::credit::{Home, Returned};
-use celaje::pipeline::layout::Layout;
-use celaje::pipeline::outcome::Outcome;
-use celaje::station::region::Region;
+use celaje_sky::credit::{Home, Returned};
+use celaje_sky::layout::Layout;
+use celaje_sky::outcome::Outcome;
+use celaje_sky::station::region::Region;
+use celaje_vision::model::manifest::Manifest;
+use celaje_vision::picture::decode::Limits;
 
 use crate::support::judge::{self, Trouble};
 use crate::support::pictures;

@@ -14,10 +14,10 @@ use celaje::camera::Source;
 use celaje::camera::gate::Gate;
 use celaje::camera::health::HostHealth;
 use celaje::camera::http::{HttpClient, HttpLimits};
-use celaje::pipeline::credit::{Fate, Home, Returned};
-use celaje::pipeline::layout::{Layout, LayoutBook};
-use celaje::pipeline::outcome::{Miss, MissReason, Outcome};
-use celaje::station::LayoutChoice;
+use celaje_sky::credit::{Fate, Home, Returned};
+use celaje_sky::layout::{Layout, LayoutBook};
+use celaje_sky::outcome::{Miss, MissReason, Outcome};
+use celaje_sky::station::LayoutChoice;
 
 use crate::support::server::{Reply, Server, closed};
 use crate::support::{asked, stage};

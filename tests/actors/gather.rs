@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use celaje::actors::gather::{CommitPolicy, Gather};
+use celaje::actors::gather::Gather;
 use celaje::actors::store::{Commit, Finished};
-use celaje::pipeline::credit::{Home, Returned};
-use celaje::pipeline::outcome::{Miss, MissReason, Outcome};
+use celaje::settings::tuning::CommitPolicy;
+use celaje_sky::credit::{Home, Returned};
+use celaje_sky::outcome::{Miss, MissReason, Outcome};
 
 use crate::{Heard, credit, home, recorder, slot};
 

@@ -8,8 +8,8 @@ use tracing_subscriber::layer::{Context as Logged, Layer, SubscriberExt};
 
 use celaje::actors::inference::{Infer, Inference};
 use celaje::actors::session::RunBatch;
-use celaje::pipeline::batching::BatchPolicy;
-use celaje::pipeline::credit::{Home, Returned};
+use celaje_sky::batching::BatchPolicy;
+use celaje_sky::credit::{Home, Returned};
 
 use crate::support::judge::Trouble;
 use crate::{Heard, credit, frame, home, slot};

@@ -19,11 +19,11 @@ use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use celaje::image::decode::Limits;
-use celaje::image::prepare::{Frame, prepare};
-use celaje::pipeline::credit::{Credit, Home, Returned};
-use celaje::pipeline::slot::Slot;
-use celaje::station::region::Region;
+use celaje_sky::credit::{Credit, Home, Returned};
+use celaje_sky::slot::Slot;
+use celaje_sky::station::region::Region;
+use celaje_vision::picture::decode::Limits;
+use celaje_vision::picture::prepare::{Frame, prepare};
 use support::judge::{self, Trouble};
 
 /// An actor that keeps what it is sent.

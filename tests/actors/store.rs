@@ -14,12 +14,12 @@ use celaje::actors::store::{
     Commit, Finished, RememberLayout, StoreActor, StoreShared, WithDatabase,
 };
 use celaje::actors::vitals::Part;
-use celaje::model::reading::Reading;
-use celaje::pipeline::credit::{Credit, Fate, Home, Returned};
-use celaje::pipeline::layout::Layout;
-use celaje::pipeline::outcome::{Miss, MissReason, Outcome};
-use celaje::sky::okta::Okta;
 use celaje::store::{Asked, CommitMode, Database, RunKind, RunStart};
+use celaje_sky::credit::{Credit, Fate, Home, Returned};
+use celaje_sky::layout::Layout;
+use celaje_sky::okta::Okta;
+use celaje_sky::outcome::{Miss, MissReason, Outcome};
+use celaje_vision::reading::Reading;
 
 use crate::support::judge::{self, Trouble};
 use crate::support::record::Record;

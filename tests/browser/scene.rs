@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use celaje::station::Station;
 use celaje::store::Database;
+use celaje_sky::station::Station;
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 

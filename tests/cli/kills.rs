@@ -55,7 +55,7 @@ fn known(record: &mut Record) -> BTreeMap<String, String> {
 /// The slot that a request asks for, as it is stored.
 fn slot(path: &str) -> String {
     let name = path.rsplit('/').next().unwrap();
-    let local = celaje::pipeline::slot::Slot::parse_file_name(name).unwrap();
+    let local = celaje_sky::slot::Slot::parse_file_name(name).unwrap();
     local.format("%Y-%m-%dT%H:%M").to_string()
 }
 

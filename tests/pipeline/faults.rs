@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use celaje::station::LayoutChoice;
+use celaje_sky::station::LayoutChoice;
 
 use crate::support::record::Missed;
 use crate::support::server::{Reply, Server};

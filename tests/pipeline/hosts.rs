@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use celaje::app::{Pass, RunPolicy};
 use celaje::camera::Source;
 use celaje::camera::health::HostHold;
 use celaje::camera::http::HttpClient;
-use celaje::station::LayoutChoice;
+use celaje::service::{Pass, RunPolicy};
 use celaje::store::RunKind;
+use celaje_sky::station::LayoutChoice;
 use tokio_util::sync::CancellationToken;
 
 use crate::camera;

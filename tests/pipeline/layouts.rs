@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use celaje::pipeline::layout::{CONFIRMED, Layout, SAMPLED};
-use celaje::station::LayoutChoice;
+use celaje_sky::layout::{CONFIRMED, Layout, SAMPLED};
+use celaje_sky::station::LayoutChoice;
 
 use crate::support::record::Record;
 use crate::support::server::{Reply, Server};

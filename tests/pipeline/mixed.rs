@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use celaje::station::LayoutChoice;
+use celaje_sky::station::LayoutChoice;
 
 use crate::support::judge::{Trouble, picture};
 use crate::support::server::{Reply, Server};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use celaje::model::fake::{Act, FakeEngine};
-use celaje::station::LayoutChoice;
+use celaje_sky::station::LayoutChoice;
+use celaje_vision::engine::fake::{Act, FakeEngine};
 
 use crate::support::first;
 use crate::support::judge::{Judge, Trouble, picture};

@@ -1,9 +1,9 @@
 //! Servers that do what they should.
 
-use celaje::app::RunPolicy;
 use celaje::camera::Source;
-use celaje::model::source::Model;
-use celaje::station::LayoutChoice;
+use celaje::service::RunPolicy;
+use celaje_sky::station::LayoutChoice;
+use celaje_vision::model::source::Model;
 
 use crate::support::server::{Reply, Server};
 use crate::support::stage::Stage;
@@ -119,7 +119,7 @@ async fn the_bundled_model_reads_clear_and_overcast_skies() {
         None => Reply::not_found(),
     });
     let model = std::sync::Arc::new(Model::bundled().unwrap());
-    let engine = std::sync::Arc::new(celaje::model::rten::Rten::new(&model).unwrap());
+    let engine = std::sync::Arc::new(celaje_vision::engine::rten::Rten::new(&model).unwrap());
     let mut stage = Stage::new(&server).with_engine(engine);
     stage.model = model;
     stage.run(first(6)).await;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use celaje::app::RunPolicy;
-use celaje::model::fake::{Act, FakeEngine};
-use celaje::pipeline::layout::Layout;
-use celaje::station::LayoutChoice;
+use celaje::service::RunPolicy;
+use celaje_sky::layout::Layout;
+use celaje_sky::station::LayoutChoice;
+use celaje_vision::engine::fake::{Act, FakeEngine};
 
 use crate::support::server::{Reply, Server, closed};
 use crate::support::stage::Stage;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use celaje::actors::shadow::ShadowCounts;
-use celaje::app::Shadow;
-use celaje::model::backend::{Backend, BackendError, Engine, InputBatch, OutputBatch};
+use celaje::service::Shadow;
+use celaje_vision::engine::backend::{Backend, BackendError, Engine, InputBatch, OutputBatch};
 
 use crate::camera;
 use crate::support::first;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use celaje::actors::failpoint::{Failpoints, Point};
 use celaje::actors::vitals::Part;
 use celaje::actors::watchdog::Patience;
-use celaje::model::fake::{Act, FakeEngine};
-use celaje::pipeline::outcome::MissReason;
-use celaje::pipeline::restarts::RestartBudget;
-use celaje::pipeline::slot::Slot;
+use celaje_sky::outcome::MissReason;
+use celaje_sky::restarts::RestartBudget;
+use celaje_sky::slot::Slot;
+use celaje_vision::engine::fake::{Act, FakeEngine};
 
 use crate::support::judge::{Trouble, picture};
 use crate::support::server::{Reply, Server};

@@ -1,7 +1,7 @@
 //! Bodies that are no picture of the sky.
 
-use celaje::model::fake::{Act, FakeEngine};
-use celaje::station::LayoutChoice;
+use celaje_sky::station::LayoutChoice;
+use celaje_vision::engine::fake::{Act, FakeEngine};
 
 use crate::camera;
 use crate::support::server::{Reply, Server};

@@ -10,9 +10,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 
-use celaje::app::RunReport;
-use celaje::pipeline::restarts::RestartBudget;
+use celaje::service::RunReport;
 use celaje::store::Database;
+use celaje_sky::restarts::RestartBudget;
 
 use crate::faults::Perils;
 use crate::life::{Ending, Life, Lived, Ran};

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use celaje::actors::failpoint::Failpoints;
 use celaje::actors::vitals::ActorReport;
-use celaje::app::supervision::{Supervision, Threads};
-use celaje::app::{Pipeline, RunPolicy, RunReport, Setup, Tuning};
 use celaje::camera::Source;
-use celaje::error::Failure;
-use celaje::pipeline::flow::FlowReport;
-use celaje::pipeline::layout::Layout;
-use celaje::pipeline::restarts::RestartBudget;
+use celaje::service::supervision::{Supervision, Threads};
+use celaje::service::{Pipeline, RunPolicy, RunReport, Setup};
+use celaje::settings::tuning::Tuning;
 use celaje::store::{CutOff, Database};
+use celaje_sky::error::Failure;
+use celaje_sky::flow::FlowReport;
+use celaje_sky::layout::Layout;
+use celaje_sky::restarts::RestartBudget;
 
 use crate::faults::{Faults, Perils};
 use crate::support::judge::{self, Judge};

@@ -10,8 +10,8 @@ use rand::rngs::StdRng;
 use url::Url;
 
 use celaje::camera::http::{Said, Scripted};
-use celaje::pipeline::layout::Layout;
-use celaje::pipeline::outcome::MissReason;
+use celaje_sky::layout::Layout;
+use celaje_sky::outcome::MissReason;
 
 use crate::faults::Faults;
 use crate::support::asked;

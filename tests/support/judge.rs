@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use celaje::model::backend::{Backend, BackendError, Engine, InputBatch, OutputBatch};
-use celaje::model::source::Model;
+use celaje_vision::engine::backend::{Backend, BackendError, Engine, InputBatch, OutputBatch};
+use celaje_vision::model::source::Model;
 
 use super::pictures;
 

@@ -13,9 +13,9 @@ pub mod stage;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use celaje::pipeline::layout::Layout;
-use celaje::pipeline::slot::{Minutes, Slot, SlotRange};
-use celaje::station::Station;
+use celaje_sky::layout::Layout;
+use celaje_sky::slot::{Minutes, Slot, SlotRange};
+use celaje_sky::station::Station;
 
 /// A station like the first one, with its pictures at `url_base`.
 pub fn station(url_base: &str) -> Station {

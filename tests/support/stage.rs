@@ -4,18 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use celaje::actors::gather::CommitPolicy;
-use celaje::app::supervision::Supervision;
-use celaje::app::{Pipeline, RunPolicy, RunReport, Setup, Shadow, Tuning};
 use celaje::camera::Source;
 use celaje::camera::http::HttpLimits;
-use celaje::image::decode::Limits;
-use celaje::model::backend::Engine;
-use celaje::model::source::Model;
-use celaje::pipeline::retry::RetryPolicy;
-use celaje::pipeline::slot::SlotRange;
-use celaje::station::{LayoutChoice, Station};
+use celaje::service::supervision::Supervision;
+use celaje::service::{Pipeline, RunPolicy, RunReport, Setup, Shadow};
+use celaje::settings::tuning::CommitPolicy;
+use celaje::settings::tuning::Tuning;
 use celaje::store::Database;
+use celaje_sky::retry::RetryPolicy;
+use celaje_sky::slot::SlotRange;
+use celaje_sky::station::{LayoutChoice, Station};
+use celaje_vision::engine::backend::Engine;
+use celaje_vision::model::source::Model;
+use celaje_vision::picture::decode::Limits;
 use tempfile::TempDir;
 
 use super::judge::{self, Judge};
@@ -196,7 +197,7 @@ impl Stage {
 
 impl Stage {
     /// Makes the database, as an earlier run that found `year` in this place would leave it.
-    pub fn start_remembering(&self, year: i32, layout: celaje::pipeline::layout::Layout) {
+    pub fn start_remembering(&self, year: i32, layout: celaje_sky::layout::Layout) {
         let mut opened = Database::open(&self.db(), &self.station).unwrap();
         opened.database.remember_layout(year, layout).unwrap();
     }

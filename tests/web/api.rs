@@ -423,9 +423,9 @@ async fn bad_queries_say_which_parameter_and_why_in_the_clients_language() {
 
 #[actix::test]
 async fn a_second_models_readings_are_told_beside() {
-    use celaje::pipeline::slot::Slot;
-    use celaje::sky::cover::Cover;
     use celaje::store::ShadowReading;
+    use celaje_sky::cover::Cover;
+    use celaje_sky::slot::Slot;
 
     let site = Site::new();
     let mut database = site.database();

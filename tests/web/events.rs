@@ -4,12 +4,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use celaje::sky::cover::Cover;
 use celaje::store::ShadowReading;
 use celaje::store::reader::Reading;
 use celaje::web::bystander::Bystander;
 use celaje::web::events::LISTENERS;
 use celaje::web::operator::{Event, Operator};
+use celaje_sky::cover::Cover;
 
 use crate::site::{Site, fill, item};
 
@@ -252,7 +252,7 @@ async fn a_reading_is_told_again_when_a_second_model_has_judged_it() {
     assert_eq!(octas.as_object().unwrap().len(), 9);
 }
 
-fn slot(site: &Site, local: &str) -> celaje::pipeline::slot::Slot {
+fn slot(site: &Site, local: &str) -> celaje_sky::slot::Slot {
     let local = crate::site::at(local);
-    celaje::pipeline::slot::Slot::at(local, site.station.zone).unwrap()
+    celaje_sky::slot::Slot::at(local, site.station.zone).unwrap()
 }

@@ -1,9 +1,9 @@
 //! What the replaced system's clients call.
 
-use celaje::simulate::options::SimulateOptions;
-use celaje::simulate::server;
-use celaje::station::Station;
 use celaje::web::origins::Origins;
+use celaje_simulate::options::SimulateOptions;
+use celaje_simulate::server;
+use celaje_sky::station::Station;
 use serde_json::{Value, json};
 
 use crate::site::Site;

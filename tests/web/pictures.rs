@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use actix_web::ResponseError;
 use celaje::camera::http::HttpLimits;
-use celaje::pipeline::slot::Slot;
-use celaje::simulate::options::SimulateOptions;
-use celaje::simulate::server;
-use celaje::station::{LayoutChoice, Station};
 use celaje::web::camera::Cameras;
 use celaje::web::problem::Problem;
+use celaje_simulate::options::SimulateOptions;
+use celaje_simulate::server;
+use celaje_sky::slot::Slot;
+use celaje_sky::station::{LayoutChoice, Station};
 
 use crate::site::Site;
 
@@ -62,7 +62,7 @@ async fn a_picture_that_is_gone_is_no_failure_of_the_server() {
         port: 0,
         size: (64, 64),
         range: Some(
-            celaje::pipeline::slot::SlotRange::new(
+            celaje_sky::slot::SlotRange::new(
                 crate::site::at("2020-01-01T00:00"),
                 crate::site::at("2020-01-02T00:00"),
             )

@@ -5,13 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use celaje::pipeline::outcome::{Miss, MissReason, Observation, Outcome};
-use celaje::pipeline::slot::{Slot, SlotRange};
 use celaje::settings::{Layer, Settings};
-use celaje::sky::cover::Cover;
-use celaje::sky::quality::{Flag, Quality};
-use celaje::sky::sun::{DayPhase, position};
-use celaje::station::Station;
 use celaje::store::reader::ObservationItem;
 use celaje::store::{Asked, CommitMode, Database, RunId, RunStart};
 use celaje::web::operator::{
@@ -20,6 +14,12 @@ use celaje::web::operator::{
 };
 use celaje::web::token::Token;
 use celaje::web::{self, Running, WebOptions};
+use celaje_sky::cover::Cover;
+use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
+use celaje_sky::quality::{Flag, Quality};
+use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::station::Station;
+use celaje_sky::sun::{DayPhase, position};
 use chrono::{NaiveDateTime, Utc};
 use tempfile::TempDir;
 use tokio::sync::broadcast;
@@ -92,7 +92,7 @@ impl Operator for Pretender {
                 last_error_at: None,
                 working: 0,
             }],
-            flow: Some(celaje::pipeline::flow::Flow::default().report()),
+            flow: Some(celaje_sky::flow::Flow::default().report()),
             pictures: BTreeMap::from([("new".to_owned(), 3), ("not_found".to_owned(), 1)]),
         }
     }
@@ -217,7 +217,7 @@ impl Site {
         let flags = Layer {
             db: Some(db.clone()),
             url_base: Some(base.to_owned()),
-            engine: Some(celaje::model::choose::EngineChoice::Rten),
+            engine: Some(celaje_vision::engine::choose::EngineChoice::Rten),
             ..Layer::default()
         };
         let settings = Settings::resolve(flags, Some(&config), |_| None).unwrap();

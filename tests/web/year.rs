@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use celaje::pipeline::slot::{Slot, SlotRange};
 use celaje::store::CommitMode;
+use celaje_sky::slot::{Slot, SlotRange};
 
 use crate::site::{Site, at, begin, reading};
 

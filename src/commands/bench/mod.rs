@@ -4,6 +4,7 @@
 //! that a machine that does other work too shifts both. Nothing is reused for repeated bytes: every
 //! picture of a round is fetched, decoded, judged and stored.
 
+pub(crate) mod arrange;
 mod plot;
 pub mod report;
 pub mod server;
@@ -16,32 +17,32 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{NaiveDate, TimeDelta};
 
-use crate::app::{Pipeline, RunPolicy, Setup};
 use crate::camera::Source;
 use crate::commands::backfill::arrange_inference;
+use crate::commands::bench::arrange::Arrangement;
 use crate::commands::bench::report::{
     EngineFigures, Report, Round, Stages, Subject, Whole, median,
 };
 use crate::commands::bench::server::{Camera, Line};
 use crate::commands::bench::stages::broken;
 use crate::commands::output;
-use crate::error::{Failure, Result};
-use crate::image::decode::{Limits, decode};
-use crate::image::prepare::Frame;
-use crate::model::arrange::{self, Arrangement};
-use crate::model::backend::Engine;
-use crate::model::choose::{self, EngineChoice};
-use crate::model::reading::Reading;
-use crate::model::source::Model;
-use crate::pipeline::slot::{Slot, SlotRange};
-use crate::say;
+use crate::service::{Pipeline, RunPolicy, Setup};
 use crate::settings::Settings;
-use crate::simulate::options::SimulateOptions;
-use crate::simulate::{Scene, Studio};
-use crate::station::region::Region;
-use crate::station::{LayoutChoice, Station};
 use crate::store::Database;
 use crate::usage::Usage;
+use celaje_simulate::options::SimulateOptions;
+use celaje_simulate::{Scene, Studio};
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::station::region::Region;
+use celaje_sky::station::{LayoutChoice, Station};
+use celaje_vision::engine::backend::Engine;
+use celaje_vision::engine::choose::{self, EngineChoice};
+use celaje_vision::model::source::Model;
+use celaje_vision::picture::decode::{Limits, decode};
+use celaje_vision::picture::prepare::Frame;
+use celaje_vision::reading::Reading;
 
 /// Different pictures that are drawn.
 const DRAWN: usize = 36;
@@ -101,7 +102,7 @@ struct Bench {
     station: Arc<Station>,
     model: Arc<Model>,
     engine: Arc<dyn Engine>,
-    tuning: crate::app::Tuning,
+    tuning: crate::settings::tuning::Tuning,
     arrangement: Arrangement,
     jpegs: Arc<[Bytes]>,
     frames: Arc<[Frame]>,
@@ -119,7 +120,7 @@ async fn measure(options: BenchOptions) -> Result<Report> {
         line,
         ..
     } = options;
-    let tell = |text: crate::text::Text| {
+    let tell = |text: celaje_sky::text::Text| {
         if !options.json {
             output::progress(&text);
         }

@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use crate::chart::throughput::{Part, Throughput};
-use crate::chart::{png, throughput};
 use crate::commands::bench::report::Report;
 use crate::commands::output;
-use crate::error::{Failure, Result};
-use crate::pipeline::flow::Stage;
-use crate::say;
-use crate::text::Lang;
+use celaje_chart::throughput::{Part, Throughput};
+use celaje_chart::{png, throughput};
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::flow::Stage;
+use celaje_sky::say;
+use celaje_sky::text::Lang;
 
 /// Pixels a unit.
 const SCALE: f32 = 1.5;

@@ -4,10 +4,10 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 
-use crate::model::arrange::{Arrangement, Measured};
-use crate::pipeline::flow::FlowReport;
-use crate::say;
-use crate::text::Text;
+use crate::commands::bench::arrange::{Arrangement, Measured};
+use celaje_sky::flow::FlowReport;
+use celaje_sky::say;
+use celaje_sky::text::Text;
 
 /// A stage alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -319,7 +319,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::flow::Flow;
+    use celaje_sky::flow::Flow;
 
     fn round(cpu: [f64; 4], pictures_per_s: f64, line: f64, on_card: bool) -> Round {
         let alone = |cpu_ms: f64| Alone {

@@ -13,10 +13,10 @@ use actix_web::body::SizedStream;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 
-use crate::error::{Failure, Result};
-use crate::pipeline::slot::Slot;
-use crate::say;
 use crate::usage::Usage;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::slot::Slot;
 
 /// A slow line carries so many bytes at a time.
 const PIECE: usize = 16 << 10;

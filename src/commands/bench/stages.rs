@@ -9,24 +9,24 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::session::observation;
-use crate::app::Tuning;
 use crate::camera::http::HttpClient;
 use crate::camera::{Found, Source, look_for};
+use crate::commands::bench::arrange::{Arrangement, measure};
 use crate::commands::bench::report::Alone;
-use crate::error::{Failure, Result};
-use crate::image::prepare::{Frame, prepare};
-use crate::model::arrange::{Arrangement, measure};
-use crate::model::backend::Engine;
-use crate::model::reading::{Reading, run_batch};
-use crate::model::source::Model;
-use crate::pipeline::layout::LayoutBook;
-use crate::pipeline::outcome::Outcome;
-use crate::pipeline::slot::{Slot, SlotRange};
-use crate::say;
-use crate::station::region::Region;
-use crate::station::{LayoutChoice, Station};
+use crate::settings::tuning::Tuning;
 use crate::store::{Asked, CommitMode, Database, RunKind, RunStart};
 use crate::usage::Usage;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::layout::LayoutBook;
+use celaje_sky::outcome::Outcome;
+use celaje_sky::say;
+use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::station::region::Region;
+use celaje_sky::station::{LayoutChoice, Station};
+use celaje_vision::engine::backend::Engine;
+use celaje_vision::model::source::Model;
+use celaje_vision::picture::prepare::{Frame, prepare};
+use celaje_vision::reading::{Reading, run_batch};
 
 /// How long inference is measured.
 const INFERENCE: Duration = Duration::from_millis(800);

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::commands::predict::Pictures;
-use crate::error::{Failure, Result};
-use crate::evaluate::labels::{BadRow, Label, Row};
-use crate::say;
-use crate::sky::okta::Okta;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::evaluate::labels::{BadRow, Label, Row};
+use celaje_sky::okta::Okta;
+use celaje_sky::say;
 
 /// How the names of labelled folders end, before the number.
 const ENDINGS: [&str; 2] = ["octa_", "okta_"];

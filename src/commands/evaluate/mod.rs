@@ -15,17 +15,17 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::chart::{png, skill};
 use crate::commands::{ordered, output, predict};
-use crate::error::{Failure, Result};
-use crate::evaluate::against::{Comparison, Others, Readout};
-use crate::evaluate::labels::{self, BadRow, Row};
-use crate::image::decode::Limits;
-use crate::model::backend::Engine;
-use crate::model::manifest::Manifest;
-use crate::say;
-use crate::station::region::Region;
-use crate::text::Lang;
+use celaje_chart::{png, skill};
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::evaluate::against::{Comparison, Others, Readout};
+use celaje_sky::evaluate::labels::{self, BadRow, Row};
+use celaje_sky::say;
+use celaje_sky::station::region::Region;
+use celaje_sky::text::Lang;
+use celaje_vision::engine::backend::Engine;
+use celaje_vision::model::manifest::Manifest;
+use celaje_vision::picture::decode::Limits;
 use rows::Rows;
 use tally::{Report, Tally};
 

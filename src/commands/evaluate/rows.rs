@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use csv::Writer;
 
 use super::work::Seen;
-use crate::error::{Failure, Result};
-use crate::evaluate::labels::Label;
-use crate::say;
-use crate::sky::okta::Okta;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::evaluate::labels::Label;
+use celaje_sky::okta::Okta;
+use celaje_sky::say;
 
 /// The columns.
 const COLUMNS: [&str; 10] = [
@@ -56,7 +56,7 @@ impl Rows {
             Err(why) => (None, why),
         };
         let quality = seen.ok().map(|seen| &seen.quality);
-        let of = |value: fn(crate::evaluate::figures::Sample) -> Option<f64>| {
+        let of = |value: fn(celaje_sky::evaluate::figures::Sample) -> Option<f64>| {
             share(sample.and_then(value))
         };
         let row = [

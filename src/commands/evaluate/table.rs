@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::tally::{Part, Report};
-use crate::evaluate::against::{Agreement, FRACTION_TOLERANCE};
-use crate::evaluate::figures::{COLUMNS, Estimate, Figures};
-use crate::say;
-use crate::text::{Lang, Text};
+use celaje_sky::evaluate::against::{Agreement, FRACTION_TOLERANCE};
+use celaje_sky::evaluate::figures::{COLUMNS, Estimate, Figures};
+use celaje_sky::say;
+use celaje_sky::text::{Lang, Text};
 
 /// Of the pictures with another okta, so many are named.
 const NAMED: usize = 10;
@@ -255,9 +255,9 @@ fn aligned(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::against::{Disagreement, Furthest};
-    use crate::evaluate::figures::Sample;
-    use crate::sky::okta::Okta;
+    use celaje_sky::evaluate::against::{Disagreement, Furthest};
+    use celaje_sky::evaluate::figures::Sample;
+    use celaje_sky::okta::Okta;
 
     fn report() -> Report {
         let sample = |truth: usize, read: Option<usize>| Sample {

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use crate::evaluate::against::Agreement;
-use crate::evaluate::figures::{Figures, Sample};
+use celaje_sky::evaluate::against::Agreement;
+use celaje_sky::evaluate::figures::{Figures, Sample};
 
 /// What pictures are called that are of no group, where others are.
 const NO_NAME: &str = "-";
@@ -129,7 +129,7 @@ impl Formatter for Short {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sky::okta::Okta;
+    use celaje_sky::okta::Okta;
 
     fn sample(read: u8) -> Option<Sample> {
         Some(Sample {

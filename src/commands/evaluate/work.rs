@@ -1,15 +1,15 @@
 //! One labelled picture: judged, and compared with its label.
 
 use crate::commands::predict::{Judged, Trouble, Worker, read};
-use crate::evaluate::figures::Sample;
-use crate::evaluate::labels::Label;
-use crate::evaluate::pixels;
-use crate::image::decode::{Decoded, Limits, decode};
-use crate::pipeline::outcome::MissReason;
-use crate::say;
-use crate::sky::okta::Okta;
-use crate::sky::quality::Quality;
-use crate::text::Text;
+use celaje_sky::evaluate::figures::Sample;
+use celaje_sky::evaluate::labels::Label;
+use celaje_sky::okta::Okta;
+use celaje_sky::outcome::MissReason;
+use celaje_sky::quality::Quality;
+use celaje_sky::say;
+use celaje_sky::text::Text;
+use celaje_vision::picture::decode::{Decoded, Limits, decode};
+use celaje_vision::pixels;
 
 /// What came of a label.
 pub(super) struct Seen {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::commands::predict::work::Trouble;
-use crate::sky::verdict::Verdict;
+use celaje_vision::verdict::Verdict;
 
 /// The answer for one picture.
 #[derive(Debug)]
@@ -114,10 +114,10 @@ fn rounded(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::outcome::MissReason;
-    use crate::sky::cover::Cover;
-    use crate::sky::okta::Okta;
-    use crate::sky::quality::{Flag, Quality};
+    use celaje_sky::cover::Cover;
+    use celaje_sky::okta::Okta;
+    use celaje_sky::outcome::MissReason;
+    use celaje_sky::quality::{Flag, Quality};
     use serde_json::{Value, json};
 
     fn answer(cloud_fraction: Option<f64>) -> Answer {

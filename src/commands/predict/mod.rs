@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::commands::ordered;
-use crate::error::{Failure, Result};
-use crate::image::decode::Limits;
-use crate::model::backend::Engine;
-use crate::model::manifest::{Kind, Manifest};
-use crate::say;
-use crate::station::region::Region;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::station::region::Region;
+use celaje_vision::engine::backend::Engine;
+use celaje_vision::model::manifest::{Kind, Manifest};
+use celaje_vision::picture::decode::Limits;
 
 pub(super) use inputs::Pictures;
 pub use inputs::{FRAME_SUFFIX, OVERLAY_SUFFIX};

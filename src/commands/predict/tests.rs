@@ -1,14 +1,14 @@
 use super::*;
-use crate::image::testing::{draw, jpeg, png};
-use crate::model::toy::{self, Toy};
-use crate::station::region::Margins;
+use celaje_sky::station::region::Margins;
+use celaje_vision::engine::toy::{self, Toy};
+use celaje_vision::picture::testing::{draw, jpeg, png};
 use serde_json::Value;
 use std::fs;
 use std::io;
 use std::sync::atomic::Ordering;
 
 /// A sky of which the first `eighths` eighths are cloud.
-fn sky(eighths: u32) -> crate::image::decode::Decoded {
+fn sky(eighths: u32) -> celaje_vision::picture::decode::Decoded {
     draw(128, 128, |x, y| shaded(x < 16 * eighths, y, 128))
 }
 
@@ -207,7 +207,7 @@ fn overlays_have_names_of_their_own() {
         target.join("x.overlay.png").to_str().unwrap()
     );
     let bytes = fs::read(target.join("x.overlay.png")).unwrap();
-    let drawn = crate::image::decode::decode(&bytes, &Limits::default()).unwrap();
+    let drawn = celaje_vision::picture::decode::decode(&bytes, &Limits::default()).unwrap();
     assert_eq!((drawn.width, drawn.height), (128, 128));
     assert_ne!(drawn, sky(3));
 }

@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use crate::commands::output;
 use crate::commands::predict::MAX_BYTES;
-use crate::image::decode::{Decoded, Limits, decode};
-use crate::image::overlay;
-use crate::image::prepare::{Frame, prepare_decoded, sha256};
-use crate::model::backend::{Backend, Engine};
-use crate::model::manifest::Manifest;
-use crate::model::reading::{Reading, if_sky, run_one};
-use crate::pipeline::outcome::MissReason;
-use crate::sky::verdict::Verdict;
-use crate::station::region::Region;
+use celaje_sky::outcome::MissReason;
+use celaje_sky::station::region::Region;
+use celaje_vision::engine::backend::{Backend, Engine};
+use celaje_vision::model::manifest::Manifest;
+use celaje_vision::picture::decode::{Decoded, Limits, decode};
+use celaje_vision::picture::prepare::{Frame, prepare_decoded, sha256};
+use celaje_vision::reading::overlay;
+use celaje_vision::reading::{Reading, if_sky, run_one};
+use celaje_vision::verdict::Verdict;
 
 /// A picture that was judged.
 pub(in crate::commands) struct Judged<'a> {

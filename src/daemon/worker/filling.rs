@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use crate::app::{Pass, RunPolicy};
 use crate::daemon::jobs::Job;
 use crate::daemon::parts::{Done, Parts, after};
 use crate::daemon::worker::Worker;
 use crate::daemon::worker::passes::{Bounds, End};
-use crate::error::Result;
-use crate::pipeline::ledger::Ledger;
-use crate::pipeline::slot::{Slot, SlotRange};
-use crate::say;
+use crate::service::{Pass, RunPolicy};
 use crate::store::{RunCounts, RunEnd, RunId, RunKind};
 use crate::web::operator::{JobId, JobProgress, JobStatus};
+use celaje_sky::error::Result;
+use celaje_sky::ledger::Ledger;
+use celaje_sky::say;
+use celaje_sky::slot::{Slot, SlotRange};
 
 /// How long a host that cannot be reached is left alone by what was missing.
 const HOST_PAUSE: Duration = Duration::from_secs(60);

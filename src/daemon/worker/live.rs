@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::app::{Pass, RunPolicy};
 use crate::clock;
 use crate::daemon::worker::Worker;
 use crate::daemon::worker::passes::{Bounds, End};
-use crate::pipeline::outcome::MissReason;
-use crate::pipeline::slot::{Slot, SlotRange};
+use crate::service::{Pass, RunPolicy};
 use crate::store::{RunCounts, RunEnd, RunId, RunKind};
+use celaje_sky::outcome::MissReason;
+use celaje_sky::slot::{Slot, SlotRange};
 
 /// How long the last try of a slot may take: the next one is due already.
 const LAST_TRY: Duration = Duration::from_secs(5);

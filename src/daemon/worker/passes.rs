@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::app::{Pass, Pipeline, RunReport};
 use crate::clock;
 use crate::commands::backfill::supervision;
 use crate::daemon::worker::{PAUSE, Worker};
-use crate::error::Result;
+use crate::service::{Pass, Pipeline, RunReport};
 use crate::web::operator::JobId;
+use celaje_sky::error::Result;
 
 /// When a pass is to make room for something else, should it still run.
 #[derive(Clone, Copy, Debug)]

@@ -5,11 +5,11 @@ use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use serde::Serialize;
 
-use crate::sky::quality::Flag;
 use crate::store::error::StoreError;
 use crate::store::reader::{Reader, Wanted};
 use crate::store::rows::{parse_slot, slot_text};
 use crate::store::schema::observations;
+use celaje_sky::quality::Flag;
 
 /// How much time is summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

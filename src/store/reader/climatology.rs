@@ -7,13 +7,13 @@ use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use serde::Serialize;
 
-use crate::pipeline::slot::{Minutes, SlotRange, Zone};
-use crate::sky::sun::{DayPhase, position};
 use crate::store::error::StoreError;
 use crate::store::reader::aggregate::{is_frozen, rounded};
 use crate::store::reader::{Reader, Wanted};
 use crate::store::rows::parse_slot;
 use crate::store::schema::observations;
+use celaje_sky::slot::{Minutes, SlotRange, Zone};
+use celaje_sky::sun::{DayPhase, position};
 
 /// Of a night's slots, the share that must have a reading for the night to be judged.
 pub const NIGHT_COVERED: f64 = 0.5;

@@ -8,13 +8,13 @@ use diesel::sql_types::{BigInt, Bool, Nullable};
 use diesel::sqlite::Sqlite;
 use serde::{Serialize, Serializer};
 
-use crate::pipeline::outcome::MissReason;
-use crate::sky::quality::Flag;
-use crate::sky::sun::DayPhase;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::rows::slot_text;
 use crate::store::schema::{misses, observations};
+use celaje_sky::outcome::MissReason;
+use celaje_sky::quality::Flag;
+use celaje_sky::sun::DayPhase;
 
 /// A condition on the quality of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -127,8 +127,8 @@ impl LegacyPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station::Station;
     use crate::store::Database;
+    use celaje_sky::station::Station;
 
     #[test]
     fn however_it_is_parted_each_row_is_told_once() {

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipeline::layout::Layout;
 use crate::store::error::Fault;
 use crate::store::{CommitMode, Committed};
+use celaje_sky::layout::Layout;
 
 #[test]
 fn an_observation_is_stored_whole() {

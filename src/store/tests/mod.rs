@@ -18,13 +18,13 @@ use diesel::query_dsl::methods::LoadQuery;
 use diesel::sql_types::{BigInt, SingleValue, Text};
 use tempfile::TempDir;
 
-use crate::pipeline::outcome::{Miss, MissReason, Observation, Outcome};
-use crate::pipeline::slot::{Slot, SlotRange};
-use crate::sky::cover::Cover;
-use crate::sky::quality::{Flag, Quality};
-use crate::sky::sun::DayPhase;
-use crate::station::{LayoutChoice, Station};
 use crate::store::{Asked, Database, RunId, RunKind, RunStart};
+use celaje_sky::cover::Cover;
+use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
+use celaje_sky::quality::{Flag, Quality};
+use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::station::{LayoutChoice, Station};
+use celaje_sky::sun::DayPhase;
 
 /// What the replaced system makes.
 const REPLACED: &str = "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY, \

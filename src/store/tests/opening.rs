@@ -1,7 +1,7 @@
 use super::*;
-use crate::error::Failure;
 use crate::store::error::{Fault, StoreError};
 use crate::store::{FileState, RunCounts, RunEnd};
+use celaje_sky::error::Failure;
 
 fn refusal(path: &Path) -> StoreError {
     match Database::open(path, &station()) {
@@ -142,7 +142,7 @@ fn a_second_writer_is_refused_and_readers_are_not() {
     assert_eq!(reader.summary().unwrap().observations, 1);
     // Nor does it write.
     let error = reader
-        .remember_layout(2024, crate::pipeline::layout::Layout::Year)
+        .remember_layout(2024, celaje_sky::layout::Layout::Year)
         .unwrap_err();
     assert!(matches!(error.fault, Fault::ReadOnly), "{error}");
     drop(writer);

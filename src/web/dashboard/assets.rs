@@ -6,10 +6,10 @@ use actix_web::http::header::{self, EntityTag, IfNoneMatch};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
-use crate::chart::{glyph, look};
-use crate::sky::okta::Okta;
 use crate::web::problem::Problem;
 use crate::web::query;
+use celaje_chart::{glyph, look};
+use celaje_sky::okta::Okta;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -148,8 +148,8 @@ fn answer(name: &str, request: &HttpRequest) -> Result<HttpResponse, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::outcome::MissReason;
-    use crate::sky::quality::Flag;
+    use celaje_sky::outcome::MissReason;
+    use celaje_sky::quality::Flag;
     use std::collections::{BTreeMap, BTreeSet};
 
     type Words = BTreeMap<String, BTreeMap<String, String>>;

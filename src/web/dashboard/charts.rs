@@ -9,17 +9,17 @@ use chrono::{NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use super::gather::{Order, Place};
 use super::keogram;
 use super::sheet::{KINDS, Kind, Sheet};
-use crate::chart::look::{Look, NARROWEST, Theme, WIDEST};
-use crate::chart::png;
-use crate::pipeline::slot::Zone;
-use crate::say;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::rows::parse_slot;
-use crate::text::Lang;
 use crate::web::WebState;
 use crate::web::problem::{Problem, language, shortened};
 use crate::web::query::Parameters;
+use celaje_chart::look::{Look, NARROWEST, Theme, WIDEST};
+use celaje_chart::png;
+use celaje_sky::say;
+use celaje_sky::slot::Zone;
+use celaje_sky::text::Lang;
 
 /// Pixels a unit of a PNG.
 const PNG_SCALE: f32 = 2.0;

@@ -6,13 +6,13 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::keogram;
 use super::sheet::{Kind, Sheet};
-use crate::chart::bucket::{Bucket, Unit, regular};
-use crate::chart::day::MAX_DAYS;
-use crate::chart::look::Look;
-use crate::pipeline::slot::{Minutes, Slot, SlotRange, Zone};
 use crate::store::error::StoreError;
 use crate::store::reader::{Climatology as Usual, NightRule, Reader, Wanted, Width};
 use crate::store::rows::parse_slot;
+use celaje_chart::bucket::{Bucket, Unit, regular};
+use celaje_chart::day::MAX_DAYS;
+use celaje_chart::look::Look;
+use celaje_sky::slot::{Minutes, Slot, SlotRange, Zone};
 
 /// Rows of a chart at most: a month of a picture a minute.
 const MOST_ROWS: usize = 50_000;

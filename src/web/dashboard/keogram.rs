@@ -8,15 +8,15 @@ use actix_web::web;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::gather::Order;
-use crate::chart::keogram::{Keogram, Strip};
-use crate::image::decode::{Limits, decode};
-use crate::pipeline::slot::{Slot, SlotRange};
-use crate::station::Station;
 use crate::store::error::StoreError;
 use crate::store::reader::{Reader, Wanted};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::camera::{Shot, layout_of};
+use celaje_chart::keogram::{Keogram, Strip};
+use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::station::Station;
+use celaje_vision::picture::decode::{Limits, decode};
 
 /// Days that are kept: a strip has 168 bytes, a day of 144 about 24 kB.
 const MOST_DAYS: usize = 40;

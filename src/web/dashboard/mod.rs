@@ -8,7 +8,7 @@
 //! | `/charts/{kind}.svg`, `.png` | charts ([`charts`]) |
 //! | `/dashboard/operations` | what only the view of operations asks for ([`operations`]) |
 //!
-//! The page asks the API like anybody else. Its charts are drawn by [`chart`](crate::chart) and put
+//! The page asks the API like anybody else. Its charts are drawn by [`chart`](celaje_chart) and put
 //! into the page, so that page, print and download are one drawing.
 
 pub mod assets;

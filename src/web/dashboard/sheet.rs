@@ -4,19 +4,19 @@ use chrono::{NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 
 use super::gather::{Order, saturated};
 use super::keogram::Stored;
-use crate::chart::bucket::{Bucket, Unit};
-use crate::chart::day::{Reading, Timeline};
-use crate::chart::distribution::Distribution;
-use crate::chart::heat::{Calendar, Climatology, HourCell};
-use crate::chart::history::Means;
-use crate::chart::nights::{ClearNights, Nights};
-use crate::chart::sun;
-use crate::pipeline::slot::{Minutes, Slot, SlotRange};
-use crate::say;
-use crate::sky::cover::Cover;
-use crate::sky::sun::{DayPhase, position};
 use crate::store::reader::{Climatology as Usual, ObservationItem};
 use crate::store::rows::parse_slot;
+use celaje_chart::bucket::{Bucket, Unit};
+use celaje_chart::day::{Reading, Timeline};
+use celaje_chart::distribution::Distribution;
+use celaje_chart::heat::{Calendar, Climatology, HourCell};
+use celaje_chart::history::Means;
+use celaje_chart::nights::{ClearNights, Nights};
+use celaje_chart::sun;
+use celaje_sky::cover::Cover;
+use celaje_sky::say;
+use celaje_sky::slot::{Minutes, Slot, SlotRange};
+use celaje_sky::sun::{DayPhase, position};
 
 /// Which chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,14 +7,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::backfill::check_range;
-use crate::pipeline::slot::SlotRange;
-use crate::say;
 use crate::web::operator::{JobId, JobState, Refused};
 use crate::web::problem::{Problem, shortened};
 use crate::web::query::{self, Range};
 use crate::web::reply::live;
 use crate::web::v1::stations;
 use crate::web::{LONGEST_BODY, WebState, token};
+use celaje_sky::say;
+use celaje_sky::slot::SlotRange;
 
 /// How long a body may take to come.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);

@@ -3,13 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use crate::pipeline::slot::Zone;
 use crate::store::reader::{Climatology, NightRule, Wanted};
 use crate::store::rows::slot_text;
 use crate::web::WebState;
 use crate::web::problem::Problem;
 use crate::web::query;
 use crate::web::reply::{Format, Tagged};
+use celaje_sky::slot::Zone;
 
 #[derive(Serialize)]
 struct Told {

@@ -3,9 +3,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDateTime;
 
-use crate::pipeline::slot::SlotRange;
-use crate::say;
-use crate::station::Station;
 use crate::store::reader::{Bucket, Wanted, Width};
 use crate::store::rows::{parse_slot, slot_text};
 use crate::web::WebState;
@@ -16,6 +13,9 @@ use crate::web::rows::Rows;
 use crate::web::stream::PART;
 use crate::web::v1::list::{List, Told, tail};
 use crate::web::v1::stations;
+use celaje_sky::say;
+use celaje_sky::slot::SlotRange;
+use celaje_sky::station::Station;
 
 /// `/api/v1/stations/{station}/observations`.
 pub(super) async fn list(

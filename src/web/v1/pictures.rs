@@ -5,15 +5,15 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::pipeline::slot::Slot;
-use crate::say;
-use crate::station::Station;
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::camera::{Shot, layout_of};
 use crate::web::problem::{Problem, shortened};
 use crate::web::query;
 use crate::web::v1::stations;
+use celaje_sky::say;
+use celaje_sky::slot::Slot;
+use celaje_sky::station::Station;
 
 /// How long a browser may keep a picture: a slot's does not change once it has been read.
 const KEPT: &str = "private, max-age=3600";

@@ -6,7 +6,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
 use serde::Serialize;
 
-use crate::say;
 use crate::store::reader::{ReasonCount, RunItem};
 use crate::store::rows::parse_timestamp;
 use crate::web::WebState;
@@ -16,6 +15,7 @@ use crate::web::query;
 use crate::web::reply::{Format, Tagged, live};
 use crate::web::rows::Rows;
 use crate::web::v1::stations;
+use celaje_sky::say;
 
 /// `/api/v1/runs`.
 pub(super) async fn all(

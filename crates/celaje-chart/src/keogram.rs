@@ -1,0 +1,304 @@
+//! The keogram of a day: the middle of every picture, side by side.
+//!
+//! Each slot is a strip, cut from its picture along the vertical midline; clouds that drift over
+//! are slanted lines, a clear night is dark from edge to edge. A slot without a picture is hatched.
+
+use std::collections::BTreeMap;
+
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use image::RgbImage;
+
+use super::look::Look;
+use super::plot::{LABEL, Plot, Room, Words};
+use super::svg::{Anchor, Num, Type};
+use super::theme::AXIS;
+use super::time::Axis;
+use super::words::{long_date, tell};
+use celaje_sky::say;
+
+/// The colours of a strip, from the top of the picture to its bottom.
+pub const ROWS: usize = 56;
+
+/// The strip of one slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strip {
+    /// Colours from top to bottom, 8 bits a channel.
+    pub colours: [[u8; 3]; ROWS],
+}
+
+impl Strip {
+    /// The strip along the vertical midline of `frame`, from `top` to `bottom` (shares of its
+    /// height, 0 to 1): each row is the mean of a piece a fiftieth of the picture wide. None where
+    /// the picture has no pixel there.
+    pub fn cut(frame: &RgbImage, top: f64, bottom: f64) -> Option<Self> {
+        let (width, height) = frame.dimensions();
+        let tall = f64::from(height);
+        let (first, last) = (
+            (top.clamp(0.0, 1.0) * tall) as u32,
+            (bottom.clamp(0.0, 1.0) * tall) as u32,
+        );
+        let half = (width / 100).max(1);
+        let columns = (width / 2).saturating_sub(half)..(width / 2 + half).min(width);
+        let rows = last.checked_sub(first).filter(|rows| *rows > 0)?;
+        let mut colours = [[0; 3]; ROWS];
+        for (i, colour) in colours.iter_mut().enumerate() {
+            let part = |i: usize| first + (u64::from(rows) * i as u64 / ROWS as u64) as u32;
+            let (from, to) = (part(i), part(i + 1).max(part(i) + 1).min(height));
+            let mut sums = [0_u64; 3];
+            let mut count = 0_u64;
+            for y in from..to {
+                for x in columns.clone() {
+                    let pixel = frame.get_pixel_checked(x, y)?;
+                    for (sum, value) in sums.iter_mut().zip(pixel.0) {
+                        *sum += u64::from(value);
+                    }
+                    count += 1;
+                }
+            }
+            if count == 0 {
+                return None;
+            }
+            *colour = sums.map(|sum| (sum / count) as u8);
+        }
+        Some(Self { colours })
+    }
+}
+
+/// What a keogram is drawn from.
+#[derive(Clone, Debug)]
+pub struct Keogram<'a> {
+    /// Layout and language.
+    pub look: Look,
+    /// Name of the station for people.
+    pub station: &'a str,
+    /// The day.
+    pub day: NaiveDate,
+    /// The slots that are expected, station local time.
+    pub slots: &'a [NaiveDateTime],
+    /// The strips by slot; a slot without one is hatched.
+    pub strips: &'a BTreeMap<NaiveDateTime, Strip>,
+    /// Slots whose pictures are still being fetched; they are left blank.
+    pub waiting: &'a [NaiveDateTime],
+}
+
+const ROOM: Room = Room {
+    left: 0.0,
+    right: 0.0,
+    below: 24.0,
+    legend: false,
+};
+
+impl Keogram<'_> {
+    /// The keogram: marks of the class `strip`, with `data-slot`.
+    pub fn svg(&self) -> String {
+        let (look, lang) = (self.look, self.look.lang);
+        let title = tell(lang, say!("Keogram", "Queograma"));
+        let place = format!("{} · {}", self.station, long_date(lang, self.day));
+        let (drawn, all) = (self.strips.len(), self.slots.len());
+        let summary = tell(
+            lang,
+            say!(
+                "{drawn} of {all} slots, each the middle of its picture.",
+                "{drawn} de {all} turnos, cada uno el centro de su imagen."
+            ),
+        );
+        let words = Words {
+            title: &title,
+            place: &place,
+            summary: &summary,
+        };
+        let mut plot = Plot::new(
+            look,
+            &words,
+            if look.is_wide() { 220.0 } else { 150.0 },
+            &ROOM,
+        );
+        plot.paper();
+        let from = self.day.and_time(NaiveTime::MIN);
+        let to = from.checked_add_signed(TimeDelta::days(1)).unwrap_or(from);
+        let axis = Axis {
+            from,
+            to,
+            left: plot.left,
+            right: plot.right,
+        };
+        let pairs = self.slots.iter().zip(self.slots.iter().skip(1));
+        let step = pairs.map(|(a, b)| *b - *a).min();
+        for (i, slot) in self.slots.iter().enumerate() {
+            // A strip reaches to the next slot; the last one no further than others, since what is
+            // to come is no gap.
+            let last = step.and_then(|step| slot.checked_add_signed(step));
+            let next = self.slots.get(i + 1).copied().or(last).unwrap_or(to);
+            let (x0, x1) = (axis.x_within(*slot), axis.x_within(next));
+            match self.strips.get(slot) {
+                Some(strip) => draw(&mut plot, *slot, strip, (x0, x1)),
+                None if self.waiting.contains(slot) => {}
+                None => plot.hatch(x0, x1 - x0),
+            }
+        }
+        plot.frame();
+        for tick in axis.ticks(52.0) {
+            let x = axis.x(tick);
+            let style = format_args!("stroke=\"{AXIS}\" stroke-width=\"1\"");
+            plot.svg
+                .line((x, plot.bottom), (x, plot.bottom + 5.0), style);
+            let label = if tick == to {
+                "24:00".to_owned()
+            } else {
+                tick.format("%H:%M").to_string()
+            };
+            let anchor = if tick == from {
+                Anchor::Start
+            } else if tick == to {
+                Anchor::End
+            } else {
+                Anchor::Middle
+            };
+            plot.svg
+                .text((x, plot.bottom + 18.0), Type::soft(LABEL, anchor), &label);
+        }
+        plot.svg.finish()
+    }
+}
+
+/// One strip: its colours run into each other from top to bottom.
+fn draw(plot: &mut Plot, slot: NaiveDateTime, strip: &Strip, (x0, x1): (f64, f64)) {
+    let id = slot.format("k%Y%m%d%H%M");
+    let local = slot.format("%Y-%m-%dT%H:%M");
+    plot.svg.raw(format_args!(
+        "<linearGradient id=\"{id}\" x2=\"0\" y2=\"1\">"
+    ));
+    for (i, [r, g, b]) in strip.colours.iter().enumerate() {
+        let offset = Num((i as f64 + 0.5) / ROWS as f64);
+        plot.svg.raw(format_args!(
+            "<stop offset=\"{offset}\" stop-color=\"#{r:02x}{g:02x}{b:02x}\"/>"
+        ));
+    }
+    plot.svg.raw(format_args!("</linearGradient>"));
+    let title = slot.format("%Y-%m-%d %H:%M").to_string();
+    plot.svg
+        .open("strip", format_args!("data-slot=\"{local}\""), &title);
+    // It reaches under the next one, so that no seam shows.
+    let size = (x1 - x0 + 1.2, plot.bottom - plot.top);
+    plot.svg
+        .rect((x0, plot.top), size, format_args!("fill=\"url(#{id})\""));
+    plot.svg.close();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::png;
+    use celaje_sky::text::Lang;
+    use image::Rgb;
+
+    fn day() -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 11, 21).unwrap()
+    }
+
+    fn slots() -> Vec<NaiveDateTime> {
+        (0..144)
+            .map(|n| day().and_time(NaiveTime::MIN) + TimeDelta::minutes(2 + 10 * n))
+            .collect()
+    }
+
+    #[test]
+    fn a_strip_is_the_middle_of_the_picture_from_top_to_bottom() {
+        // Red and blue halves below each other, green at both sides.
+        let frame = RgbImage::from_fn(200, 112, |x, y| match (x, y) {
+            (90..110, 0..56) => Rgb([200, 0, 0]),
+            (90..110, _) => Rgb([0, 0, 200]),
+            _ => Rgb([0, 200, 0]),
+        });
+        let strip = Strip::cut(&frame, 0.0, 1.0).unwrap();
+        assert_eq!(strip.colours[0], [200, 0, 0]);
+        assert_eq!(
+            (strip.colours[27], strip.colours[28]),
+            ([200, 0, 0], [0, 0, 200])
+        );
+        // The lower half alone.
+        let lower = Strip::cut(&frame, 0.5, 1.0).unwrap();
+        assert!(lower.colours.iter().all(|colour| *colour == [0, 0, 200]));
+    }
+
+    #[test]
+    fn a_picture_of_a_pixel_has_a_strip_and_an_empty_part_none() {
+        let dot = RgbImage::from_pixel(1, 1, Rgb([9, 8, 7]));
+        assert_eq!(
+            Strip::cut(&dot, 0.0, 1.0).unwrap().colours,
+            [[9, 8, 7]; ROWS]
+        );
+        assert_eq!(Strip::cut(&dot, 0.5, 0.5), None);
+        assert_eq!(Strip::cut(&RgbImage::new(0, 0), 0.0, 1.0), None);
+    }
+
+    #[test]
+    fn what_is_to_come_is_no_gap() {
+        let slots = slots();
+        let strips = BTreeMap::new();
+        let svg = Keogram {
+            look: Look {
+                lang: Lang::Es,
+                width: 1000.0,
+                bare: true,
+            },
+            station: "R",
+            day: day(),
+            slots: &slots[..36],
+            strips: &strips,
+            waiting: &[],
+        }
+        .svg();
+        let gaps = svg
+            .split("<rect ")
+            .filter(|tag| tag.contains("class=\"gap\""));
+        let number = |tag: &str, name: &str| -> f64 {
+            let value = tag.split(&format!("{name}=\"")).nth(1).unwrap();
+            value.split('"').next().unwrap().parse().unwrap()
+        };
+        let right = gaps.map(|tag| number(tag, "x") + number(tag, "width"));
+        let right = right.fold(0.0, f64::max);
+        // A quarter of the day, and the two minutes that slots are late.
+        assert!((right - 250.0).abs() < 4.0, "{right}");
+    }
+
+    #[test]
+    fn strips_stand_in_their_slot_and_gaps_are_hatched() {
+        let slots = slots();
+        let red = Strip {
+            colours: [[250, 0, 0]; ROWS],
+        };
+        let strips: BTreeMap<_, _> = slots[..72]
+            .iter()
+            .map(|slot| (*slot, red.clone()))
+            .collect();
+        let waiting = &slots[72..100];
+        let look = Look {
+            lang: Lang::Es,
+            width: 1000.0,
+            bare: true,
+        };
+        let keogram = Keogram {
+            look,
+            station: "R",
+            day: day(),
+            slots: &slots,
+            strips: &strips,
+            waiting,
+        };
+        let svg = keogram.svg();
+        assert_eq!(svg.matches("class=\"strip\"").count(), 72);
+        assert_eq!(svg.matches("class=\"gap\"").count(), 44);
+        assert!(svg.contains("72 de 144 turnos"));
+        let picture = image::load_from_memory(&png::render(&svg, 1.0).unwrap())
+            .unwrap()
+            .to_rgb8();
+        let red = |x: u32| picture.get_pixel(x, 100).0;
+        // Before noon it is red all over, after it nowhere.
+        assert!(
+            (5..498).all(|x| red(x)[0] > 240 && red(x)[1] < 10),
+            "a seam shows"
+        );
+        assert!((505..995).all(|x| red(x)[0] != 250 || red(x)[1] > 200));
+    }
+}

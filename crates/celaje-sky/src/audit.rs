@@ -1,0 +1,216 @@
+//! Whether a run's ledger agrees with the record: every slot of the range stored, missed, or left to
+//! a later run, and none of them lost. Pure.
+
+use chrono::NaiveDateTime;
+
+use crate::ledger::Ledger;
+use crate::slot::Slots;
+
+/// What the record holds of the slots of a range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Slots of the range.
+    pub planned: u64,
+    /// Of those, with a row.
+    pub stored: u64,
+    /// Of those, with a miss.
+    pub missed: u64,
+    /// The first slot with neither.
+    pub first_open: Option<NaiveDateTime>,
+}
+
+/// A ledger that the record does not bear out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Imbalance {
+    /// Slots that were booked have neither row nor miss.
+    #[error(
+        "{open} slots are neither stored nor missed, where {pending} were left; the first is {first}"
+    )]
+    Lost {
+        /// Slots with neither.
+        open: u64,
+        /// Slots that the run says it left.
+        pending: u64,
+        /// The first of them.
+        first: String,
+    },
+    /// More slots are booked as stored than have rows.
+    #[error("{booked} slots were booked as stored, {stored} are")]
+    Rows {
+        /// New rows and duplicates of the ledger.
+        booked: u64,
+        /// Rows of the record.
+        stored: u64,
+    },
+    /// More slots are booked than there are.
+    #[error("{booked} slots were booked of {planned}")]
+    Planned {
+        /// Of the ledger.
+        booked: u64,
+        /// Of the range.
+        planned: u64,
+    },
+    /// The transactions of the run wrote another number of rows than its ledger says.
+    #[error("{booked} new rows were booked, {committed} were committed")]
+    Committed {
+        /// Of the ledger.
+        booked: u64,
+        /// As the transactions counted them.
+        committed: u64,
+    },
+}
+
+impl Audit {
+    /// Holds `slots` against the slots that have a row (`stored`) or a miss (`missed`), both
+    /// ascending; what they hold besides is passed over.
+    pub fn of(slots: Slots, stored: &[NaiveDateTime], missed: &[NaiveDateTime]) -> Self {
+        let mut audit = Self::default();
+        let (mut stored, mut missed) = (stored.iter().peekable(), missed.iter().peekable());
+        for slot in slots {
+            let local = slot.local();
+            audit.planned += 1;
+            while stored.next_if(|at| **at < local).is_some() {}
+            while missed.next_if(|at| **at < local).is_some() {}
+            let is_missed = missed.next_if(|at| **at == local).is_some();
+            if stored.next_if(|at| **at == local).is_some() {
+                audit.stored += 1;
+            } else if is_missed {
+                audit.missed += 1;
+            } else {
+                audit.first_open.get_or_insert(local);
+            }
+        }
+        audit
+    }
+
+    /// Whether the record bears `ledger` out, whose run's transactions say that they wrote
+    /// `committed` new rows. What other programs wrote meanwhile may only add to it. `held`: misses
+    /// are not written yet, since their pictures may still come.
+    ///
+    /// # Errors
+    /// What does not agree.
+    pub fn check(&self, ledger: &Ledger, committed: u64, held: bool) -> Result<(), Imbalance> {
+        let (booked, planned) = (ledger.total(), self.planned);
+        if booked > planned {
+            return Err(Imbalance::Planned { booked, planned });
+        }
+        let pending = planned - booked;
+        let open = planned - self.stored - self.missed;
+        let held = if held { ledger.missed() } else { 0 };
+        if open > pending + held {
+            let first = self.first_open.map(|at| at.format("%Y-%m-%dT%H:%M"));
+            return Err(Imbalance::Lost {
+                open,
+                pending,
+                first: first.map(|at| at.to_string()).unwrap_or_default(),
+            });
+        }
+        let rows = ledger.new_rows() + ledger.duplicates();
+        if rows > self.stored {
+            return Err(Imbalance::Rows {
+                booked: rows,
+                stored: self.stored,
+            });
+        }
+        // What was lost after its commit and not tried again is pending.
+        let new = ledger.new_rows();
+        // A new row that is classified again when it comes again is booked as such.
+        let exact = pending == 0 && ledger.reprocessed() == 0;
+        if new > committed || (exact && new < committed) {
+            return Err(Imbalance::Committed {
+                booked: ledger.new_rows(),
+                committed,
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credit::Fate;
+    use crate::outcome::MissReason;
+    use crate::slot::{Minutes, Slot, SlotRange};
+    use proptest::prelude::*;
+
+    fn slots(n: i64) -> Slots {
+        let from = Slot::parse_file_name("2024-03010000.jpg").unwrap();
+        let to = from + chrono::TimeDelta::minutes(10 * n - 1);
+        let range = SlotRange::new(from, to).unwrap();
+        range.slots(&Minutes::default(), "-03:00".parse().unwrap())
+    }
+
+    fn ledger(new: usize, missed: usize) -> Ledger {
+        let mut ledger = Ledger::default();
+        (0..new).for_each(|_| ledger.book(Fate::New));
+        (0..missed).for_each(|_| ledger.book(Fate::Missed(MissReason::NotFound)));
+        ledger
+    }
+
+    #[test]
+    fn a_lost_slot_is_found_and_named() {
+        let all: Vec<_> = slots(6).map(|slot| slot.local()).collect();
+        let audit = Audit::of(slots(6), &all[..2], &all[3..]);
+        assert_eq!((audit.stored, audit.missed), (2, 3));
+        let lost = audit.check(&ledger(3, 3), 3, false);
+        let first = "2024-03-01T00:22".to_owned();
+        let wanted = Imbalance::Lost {
+            open: 1,
+            pending: 0,
+            first,
+        };
+        assert_eq!(lost, Err(wanted));
+        // A miss that is not written yet is none either, but a row always is.
+        assert_eq!(audit.check(&ledger(2, 4), 2, true), Ok(()));
+        assert!(audit.check(&ledger(3, 3), 3, true).is_err());
+        // Left to a later run, it is no loss.
+        assert_eq!(audit.check(&ledger(2, 3), 2, false), Ok(()));
+    }
+
+    #[test]
+    fn rows_that_are_not_there_are_missed() {
+        let all: Vec<_> = slots(6).map(|slot| slot.local()).collect();
+        let audit = Audit::of(slots(6), &all[..5], &all[5..]);
+        let rows = Imbalance::Rows {
+            booked: 6,
+            stored: 5,
+        };
+        assert_eq!(audit.check(&ledger(6, 0), 6, false), Err(rows));
+        let committed = Imbalance::Committed {
+            booked: 5,
+            committed: 4,
+        };
+        assert_eq!(audit.check(&ledger(5, 1), 4, false), Err(committed));
+        let planned = Imbalance::Planned {
+            booked: 7,
+            planned: 6,
+        };
+        assert_eq!(audit.check(&ledger(5, 2), 5, false), Err(planned));
+    }
+
+    proptest! {
+        /// Whatever the record holds, its slots are counted once, and a true ledger balances.
+        #[test]
+        fn a_true_ledger_balances(what in proptest::collection::vec(0u8..4, 1..80)) {
+            let n = what.len() as i64;
+            let all: Vec<_> = slots(n).map(|slot| slot.local()).collect();
+            let with = |wanted: &[u8]| -> Vec<NaiveDateTime> {
+                let those = all.iter().zip(&what).filter(|(_, w)| wanted.contains(w));
+                those.map(|(at, _)| *at).collect()
+            };
+            // 0: stored, 1: missed, 2: neither, 3: stored, and a stale miss.
+            let audit = Audit::of(slots(n), &with(&[0, 3]), &with(&[1, 3]));
+            let count = |w: &[u8]| what.iter().filter(|one| w.contains(one)).count();
+            prop_assert_eq!(audit.stored as usize, count(&[0, 3]));
+            prop_assert_eq!(audit.missed as usize, count(&[1]));
+            prop_assert_eq!(audit.first_open, with(&[2]).first().copied());
+            let (rows, misses) = (count(&[0, 3]), count(&[1]));
+            prop_assert_eq!(audit.check(&ledger(rows, misses), rows as u64, false), Ok(()));
+            if misses + rows < what.len() {
+                // One more than there are.
+                prop_assert!(audit.check(&ledger(rows, misses + 1), rows as u64, false).is_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! How probable it is that the okta read from a picture is right.
+//!
+//! **The spread.** A network's cloud fraction f is off by what it misjudges. Around f the true
+//! fraction is taken to follow a logistic distribution (much like the normal one, with heavier
+//! tails and a closed form) of the scale
+//!
+//! > s = `scale_base` + `scale_slope` · e
+//!
+//! where e is the share of cells that the network itself expects to misjudge: the mean, over the
+//! judged cells, of the lesser of its two probabilities, sky or cloud. It is nearly 0 for a clear
+//! sky, large for torn clouds with their long edges, and larger still where the network is lost.
+//! The probability of an okta is the distribution's part between that okta's edges, open-ended
+//! beyond those of 0 and 8.
+//!
+//! **The trust.** A network that has learnt day pictures by colour is certain and wrong in the
+//! dark and in a monochrome picture. There its word counts less, and a [`PRIOR`] more:
+//!
+//! > t = (1 − `doubt`) / (1 + (`half_light` / light)^`light_power`)
+//! >     / (1 + (`half_colour` / colour)^`colour_power`)
+//!
+//! > P(okta) = t · spread(okta) + (1 − t) · prior(okta)
+//!
+//! The parameters are a model's own ([`Calibration`]); `python -m training calibrate` fits them by
+//! maximum likelihood and measures, on pictures left out of the fit, how far the confidence is from
+//! the share of right readings.
+
+use crate::okta::Okta;
+
+/// What is believed of a sky that nothing is known of: clear and overcast a quarter each, the rest
+/// in equal parts. Records of cloud amount are mostly U-shaped in this way; the figures are round
+/// ones, not of any station.
+pub const PRIOR: [f64; 9] = {
+    const END: f64 = 0.25;
+    const MIDDLE: f64 = 0.5 / 7.0;
+    [
+        END, MIDDLE, MIDDLE, MIDDLE, MIDDLE, MIDDLE, MIDDLE, MIDDLE, END,
+    ]
+};
+
+/// Parameters of the confidence; fitted on labelled pictures. Each may be left out.
+///
+/// What they mean is said in [`celaje_sky::confidence`]; a classification uses the temperature
+/// alone. Without a manifest's word a segmentation's confidence is modest, and neither darkness nor
+/// want of colour is held against it.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Calibration {
+    /// Divides the logits before softmax.
+    pub temperature: f64,
+    /// Least scale of the error of the cloud fraction.
+    pub scale_base: f64,
+    /// What the scale grows by with the expected share of misjudged cells.
+    pub scale_slope: f64,
+    /// Weight of the prior even for the clearest picture, 0 to 1.
+    pub doubt: f64,
+    /// Mean luminance of the judged sky, 0 to 1, at which half the evidence is lost; 0: darkness
+    /// does not matter.
+    pub half_light: f64,
+    /// How steeply evidence is lost around `half_light`.
+    pub light_power: f64,
+    /// Mean colourfulness of the judged sky (greatest less least channel), 0 to 1, at which half
+    /// the evidence is lost; 0: colour does not matter, as for a network that needs none.
+    pub half_colour: f64,
+    /// How steeply evidence is lost around `half_colour`.
+    pub colour_power: f64,
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            scale_base: 0.01,
+            scale_slope: 0.5,
+            doubt: 0.05,
+            half_light: 0.0,
+            light_power: 1.0,
+            half_colour: 0.0,
+            colour_power: 1.0,
+        }
+    }
+}
+
+/// What a network and a picture say about the sky.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    /// Cloud fraction, 0 to 1.
+    pub fraction: f64,
+    /// Share of cells that the network expects to misjudge, 0 to 0.5.
+    pub expected_error: f64,
+    /// Mean luminance of the judged part of the picture, 0 to 1.
+    pub light: f64,
+    /// Mean difference between the greatest and the least channel there, 0 to 1.
+    pub colour: f64,
+}
+
+/// The probabilities of the nine oktas, 0 to 8; they sum to 1.
+pub fn distribution(evidence: &Evidence, calibration: &Calibration) -> [f64; 9] {
+    let scale = (calibration.scale_base + calibration.scale_slope * evidence.expected_error)
+        .max(f64::MIN_POSITIVE);
+    let edges = Okta::edges();
+    let below = |k: usize| match edges.get(k) {
+        Some(edge) => 1.0 / (1.0 + ((evidence.fraction - edge) / scale).exp()),
+        None => 1.0,
+    };
+    let trust = (1.0 - calibration.doubt.clamp(0.0, 1.0))
+        * kept(
+            evidence.light,
+            calibration.half_light,
+            calibration.light_power,
+        )
+        * kept(
+            evidence.colour,
+            calibration.half_colour,
+            calibration.colour_power,
+        );
+    std::array::from_fn(|k| {
+        let lower = if k == 0 { 0.0 } else { below(k - 1) };
+        trust * (below(k) - lower) + (1.0 - trust) * PRIOR[k]
+    })
+}
+
+/// The probability that `okta` is right.
+pub fn probability(okta: Okta, evidence: &Evidence, calibration: &Calibration) -> f64 {
+    distribution(evidence, calibration)[usize::from(okta.eighths())].clamp(0.0, 1.0)
+}
+
+/// The part of the evidence that is left at `value`.
+fn kept(value: f64, half: f64, power: f64) -> f64 {
+    if half <= 0.0 {
+        return 1.0;
+    }
+    1.0 / (1.0 + (half / value.max(1e-9)).powf(power))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FITTED: Calibration = Calibration {
+        temperature: 1.0,
+        scale_base: 0.0013,
+        scale_slope: 0.26,
+        doubt: 0.01,
+        half_light: 0.19,
+        light_power: 10.0,
+        half_colour: 0.006,
+        colour_power: 6.0,
+    };
+
+    fn day(fraction: f64, expected_error: f64) -> Evidence {
+        Evidence {
+            fraction,
+            expected_error,
+            light: 0.45,
+            colour: 0.12,
+        }
+    }
+
+    fn of(evidence: Evidence) -> f64 {
+        probability(Okta::from_fraction(evidence.fraction), &evidence, &FITTED)
+    }
+
+    #[test]
+    fn a_sure_reading_far_from_an_edge_is_sure() {
+        assert!(of(day(0.0, 0.001)) > 0.98);
+        assert!(of(day(1.0, 0.002)) > 0.98);
+        assert!(of(day(0.25, 0.03)) > 0.98);
+    }
+
+    #[test]
+    fn on_an_edge_it_is_one_way_or_the_other() {
+        let edge = of(day(0.3125, 0.05));
+        assert!((0.45..0.55).contains(&edge), "{edge}");
+        let both = distribution(&day(0.3125, 0.05), &FITTED);
+        assert!((both[2] - both[3]).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_unsure_network_is_believed_less() {
+        assert!(of(day(0.25, 0.15)) < of(day(0.25, 0.05)));
+        assert!(of(day(0.25, 0.4)) < 0.5);
+    }
+
+    #[test]
+    fn darkness_and_want_of_colour_leave_the_prior() {
+        for (light, colour) in [(0.05, 0.1), (0.45, 0.0), (0.0, 0.0)] {
+            let night = Evidence {
+                light,
+                colour,
+                ..day(1.0, 0.002)
+            };
+            assert!((of(night) - PRIOR[8]).abs() < 0.01, "{light} {colour}");
+        }
+        let indifferent = Calibration {
+            half_light: 0.0,
+            half_colour: 0.0,
+            ..FITTED
+        };
+        let night = Evidence {
+            light: 0.0,
+            colour: 0.0,
+            ..day(1.0, 0.002)
+        };
+        assert!(probability(Okta::ALL[8], &night, &indifferent) > 0.98);
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_distribution(
+            fraction in 0.0..=1.0f64, expected_error in 0.0..=0.5f64,
+            light in 0.0..=1.0f64, colour in 0.0..=1.0f64, scale_base in 0.0..0.1f64,
+            doubt in -1.0..2.0f64,
+        ) {
+            let calibration = Calibration { scale_base, doubt, ..FITTED };
+            let evidence = Evidence { fraction, expected_error, light, colour };
+            let p = distribution(&evidence, &calibration);
+            prop_assert!(p.iter().all(|p| (-1e-12..=1.0).contains(p)), "{:?}", p);
+            prop_assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+
+        #[test]
+        fn by_day_the_reported_okta_is_the_likeliest(fraction in 0.0..=1.0f64) {
+            let evidence = day(fraction, 0.02);
+            let p = distribution(&evidence, &FITTED);
+            let reported = usize::from(Okta::from_fraction(fraction).eighths());
+            // Beside 0 and 8 the open end may outweigh the narrow rest by a little.
+            prop_assume!((0.02..=0.98).contains(&fraction));
+            prop_assert!(p.iter().all(|&other| other <= p[reported] + 1e-9));
+        }
+    }
+}

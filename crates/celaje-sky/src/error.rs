@@ -1,0 +1,74 @@
+//! The error policy, written down once.
+//!
+//! * A module with errors of its own has a `thiserror` enum; nothing in the library panics on
+//!   input.
+//! * What the user has to act on becomes a [`Failure`]: one sentence in both languages (what, which
+//!   value, what to do) and a [`Class`] that fixes the exit status.
+//! * A slot that yields no observation is no error: it is a
+//!   [`Miss`](crate::outcome::Miss) with a reason, and is recorded.
+//! * What may be a mistake but need not be one (a run that found no picture) is a notice on stderr:
+//!   silent with `--quiet`, and no matter of the exit status.
+//! * A bug (a panic in an actor) is caught at the actor's edge, logged, and its work is retried once.
+
+use crate::text::Text;
+
+/// Whose fault a [`Failure`] is, and with it the exit status of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The command line or the settings: exit status 2.
+    Usage,
+    /// A file, a library, the database, the machine: exit status 3.
+    Environment,
+    /// No request of a run reached the host: exit status 4.
+    Unreachable,
+}
+
+impl Class {
+    /// The exit status that stands for this class.
+    pub const fn exit_status(self) -> u8 {
+        match self {
+            Self::Usage => 2,
+            Self::Environment => 3,
+            Self::Unreachable => 4,
+        }
+    }
+}
+
+/// Something that the user has to act on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Failure {
+    /// Fixes the exit status.
+    pub class: Class,
+    /// One sentence: what, which value, what to do.
+    pub text: Text,
+}
+
+impl Failure {
+    /// A mistake in the command line or the settings.
+    pub fn usage(text: Text) -> Self {
+        Self {
+            class: Class::Usage,
+            text,
+        }
+    }
+
+    /// Something that the machine lacks or refuses.
+    pub fn environment(text: Text) -> Self {
+        Self {
+            class: Class::Environment,
+            text,
+        }
+    }
+
+    /// The camera's host could not be reached at all.
+    pub fn unreachable(text: Text) -> Self {
+        Self {
+            class: Class::Unreachable,
+            text,
+        }
+    }
+}
+
+/// A result whose error is told to the user.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;

@@ -1,0 +1,232 @@
+//! The rows of a table of labels.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Failure, Result};
+use crate::evaluate::table::{Fields, Table};
+use crate::okta::Okta;
+use crate::say;
+use crate::text::Text;
+
+/// A picture and what people saw in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// Where it is labelled, for messages: `line 7`.
+    pub place: Text,
+    /// The picture, as the label names it.
+    pub image: String,
+    /// The picture's file.
+    pub path: PathBuf,
+    /// What it is counted with.
+    pub group: Option<String>,
+    /// The camera that took it.
+    pub camera: Option<String>,
+    /// Cloud amount; where it is left out, that of the fraction.
+    pub okta: Option<Okta>,
+    /// Cloud fraction, 0 to 1; where both are left out, that of the mask.
+    pub fraction: Option<f64>,
+    /// PNG of the picture's shape: 255 cloud, 100 sky, anything else undefined.
+    pub mask: Option<PathBuf>,
+}
+
+/// A row that labels nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// One sentence: where, what.
+    pub text: Text,
+    /// What it would be counted with, as far as it says.
+    pub group: Option<String>,
+    /// The camera, as far as it says.
+    pub camera: Option<String>,
+}
+
+/// A row of the labels.
+pub type Row = std::result::Result<Label, BadRow>;
+
+impl BadRow {
+    /// The group, whatever became of the row.
+    pub fn group_of(row: &Row) -> Option<&str> {
+        match row {
+            Ok(label) => label.group.as_deref(),
+            Err(bad) => bad.group.as_deref(),
+        }
+    }
+}
+
+/// Reads the labels in `bytes`, those of the file `name`; pictures and masks are looked for in
+/// `folder`.
+///
+/// Columns are known by their names: `image`, at least one of `okta`, `cloud_fraction` and `mask`,
+/// and `group` and `camera` if they are there; others are left alone.
+///
+/// # Errors
+/// When it is no such table. A row that is no label is said in its place.
+pub fn read(bytes: &[u8], name: &str, folder: &Path) -> Result<Vec<Row>> {
+    let table = Table::read(bytes, name)?;
+    let columns = Columns {
+        image: table.column(&["image"]),
+        okta: table.column(&["okta"]),
+        fraction: table.column(&["cloud_fraction"]),
+        mask: table.column(&["mask"]),
+        group: table.column(&["group"]),
+        camera: table.column(&["camera"]),
+    };
+    if columns.image.is_none() {
+        return Err(Failure::usage(say!(
+            "{name} has no column 'image'; its first line must name the columns, such as image,okta",
+            "{name} no tiene columna 'image'; su primera línea debe nombrar las columnas, p. ej. image,okta"
+        )));
+    }
+    if columns.okta.or(columns.fraction).or(columns.mask).is_none() {
+        return Err(Failure::usage(say!(
+            "{name} has none of the columns 'okta', 'cloud_fraction' and 'mask'; add one with what the pictures show",
+            "{name} no tiene ninguna de las columnas 'okta', 'cloud_fraction' y 'mask'; agregue una con lo que muestran las imágenes"
+        )));
+    }
+    if table.rows.is_empty() {
+        return Err(Failure::usage(say!(
+            "{name} labels no picture; write a line for each below the header",
+            "{name} no etiqueta ninguna imagen; escriba una línea por cada una bajo el encabezado"
+        )));
+    }
+    let rows = table.rows.into_iter();
+    Ok(rows
+        .map(|(line, fields)| columns.row(line, fields, folder))
+        .collect())
+}
+
+struct Columns {
+    image: Option<usize>,
+    okta: Option<usize>,
+    fraction: Option<usize>,
+    mask: Option<usize>,
+    group: Option<usize>,
+    camera: Option<usize>,
+}
+
+impl Columns {
+    fn row(&self, line: u64, fields: std::result::Result<Fields, Text>, folder: &Path) -> Row {
+        let place = say!("line {line}", "línea {line}");
+        let (mut group, mut camera) = (None, None);
+        fields
+            .and_then(|fields| {
+                group = fields.text(self.group).map(str::to_owned);
+                camera = fields.text(self.camera).map(str::to_owned);
+                self.label(&place, &fields, folder)
+            })
+            .map(|label| Label {
+                group: group.clone(),
+                camera: camera.clone(),
+                ..label
+            })
+            .map_err(|why| BadRow {
+                text: Text {
+                    en: format!("{}: {}", place.en, why.en),
+                    es: format!("{}: {}", place.es, why.es),
+                },
+                group,
+                camera,
+            })
+    }
+
+    fn label(
+        &self,
+        place: &Text,
+        fields: &Fields,
+        folder: &Path,
+    ) -> std::result::Result<Label, Text> {
+        let Some(image) = fields.text(self.image) else {
+            return Err(say!("it names no picture", "no nombra ninguna imagen"));
+        };
+        let (okta, fraction) = (fields.okta(self.okta)?, fields.fraction(self.fraction)?);
+        let mask = fields.text(self.mask).map(|mask| folder.join(mask));
+        if okta.is_none() && fraction.is_none() && mask.is_none() {
+            return Err(say!(
+                "{image} has no label; give an okta, a cloud fraction or a mask",
+                "{image} no tiene etiqueta; indique una octa, una fracción de nube o una máscara"
+            ));
+        }
+        Ok(Label {
+            place: place.clone(),
+            image: image.to_owned(),
+            path: folder.join(image),
+            group: None,
+            camera: None,
+            okta,
+            fraction,
+            mask,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> Vec<Row> {
+        read(text.as_bytes(), "labels.csv", Path::new("data")).unwrap()
+    }
+
+    fn refused(text: &str) -> String {
+        let failure = read(text.as_bytes(), "labels.csv", Path::new("data")).unwrap_err();
+        assert_eq!(failure.class.exit_status(), 2);
+        failure.text.en
+    }
+
+    #[test]
+    fn columns_are_known_by_their_names() {
+        let text = "\u{feff}other,Okta,image,cloud_fraction,group,mask,camera\n\
+                    x,3,a.jpg,0.4,day,m/a.png,\"one, of two\"\nx,,/b.jpg,0.991,,,\n";
+        let rows = rows(text);
+        let first = rows[0].as_ref().unwrap();
+        assert_eq!(first.place.en, "line 2");
+        assert_eq!(first.path, Path::new("data/a.jpg"));
+        assert_eq!(first.mask.as_deref(), Some(Path::new("data/m/a.png")));
+        assert_eq!((first.okta, first.fraction), (Okta::new(3), Some(0.4)));
+        assert_eq!(first.group.as_deref(), Some("day"));
+        assert_eq!(first.camera.as_deref(), Some("one, of two"));
+        let second = rows[1].as_ref().unwrap();
+        assert_eq!(second.path, Path::new("/b.jpg"));
+        assert_eq!((second.okta, second.fraction), (None, Some(0.991)));
+        assert_eq!((&second.group, &second.camera), (&None, &None));
+    }
+
+    #[test]
+    fn a_spreadsheets_semicolons_are_understood() {
+        let rows = rows("image;cloud_fraction;okta\na.jpg;0,25;2,0\n");
+        let label = rows[0].as_ref().unwrap();
+        assert_eq!((label.okta, label.fraction), (Okta::new(2), Some(0.25)));
+    }
+
+    #[test]
+    fn a_bad_row_is_one_sentence_with_its_line() {
+        let bytes =
+            b"image,okta,cloud_fraction,group\na.jpg,12,,day\n,3,,\nb.jpg,,,\nc.jpg,2.5,,\n\
+            d.jpg,x,,\ne.jpg,,1.2,\nf.jpg,3\n\xff.jpg,3,,\ng.jpg,nan,,\nh.jpg,8,,\n";
+        let rows = read(bytes, "labels.csv", Path::new("")).unwrap();
+        let wanted = [
+            "line 2: an okta of 12 is none of 0 to 8",
+            "line 3: it names no picture",
+            "line 4: b.jpg has no label; give an okta, a cloud fraction or a mask",
+            "line 5: an okta of 2.5 is none of 0 to 8",
+            "line 6: 'x' is no number",
+            "line 7: a cloud fraction of 1.2 is not from 0 to 1",
+            "line 8: it has 2 fields and the header 4",
+            "line 9: it is not UTF-8",
+            "line 10: 'nan' is no number",
+        ];
+        for (row, wanted) in rows.iter().zip(wanted) {
+            assert_eq!(row.as_ref().unwrap_err().text.en, wanted);
+        }
+        assert_eq!(BadRow::group_of(&rows[0]), Some("day"));
+        assert!(rows[9].is_ok() && rows.len() == 10);
+    }
+
+    #[test]
+    fn what_is_no_table_of_labels_is_refused() {
+        assert!(refused("").contains("'image'"));
+        assert!(refused("image,other\na,b\n").contains("'cloud_fraction'"));
+        assert!(refused("image,okta\n").contains("no picture"));
+        assert!(refused("\u{1}\u{2}\n").contains("labels.csv"));
+    }
+}

@@ -1,0 +1,194 @@
+//! What became of a slot: an observation, or a miss with its reason.
+
+use crate::cover::Cover;
+use crate::layout::Layout;
+use crate::quality::Quality;
+use crate::slot::Slot;
+use crate::sun::DayPhase;
+
+/// A cloud-cover observation, ready to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// The picture's moment.
+    pub slot: Slot,
+    /// Where the picture came from.
+    pub url: String,
+    /// Cloud amount, or that the sky cannot be seen.
+    pub cover: Cover,
+    /// Cloud / (cloud + sky) inside the region of interest, 0 to 1; none when the model only
+    /// classifies, and where the sky cannot be seen.
+    pub cloud_fraction: Option<f64>,
+    /// Probability that the amount is right, 0 to 1; none where the sky cannot be seen.
+    pub confidence: Option<f64>,
+    /// What is to be known about the picture before the amount is believed; whether the camera is
+    /// frozen is the record's to say, which knows the picture before.
+    pub quality: Quality,
+    /// Name and version of the model.
+    pub model: String,
+    /// SHA-256 of the model file, lower-case hexadecimal.
+    pub model_sha256: String,
+    /// Degrees above the horizon, refraction left out.
+    pub solar_elevation: f64,
+    /// Day, twilight or night by the sun's elevation.
+    pub day_phase: DayPhase,
+    /// Picture width in pixels.
+    pub width: u32,
+    /// Picture height in pixels.
+    pub height: u32,
+    /// SHA-256 of the picture's bytes, lower-case hexadecimal.
+    pub image_sha256: String,
+}
+
+/// Why a slot has no observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MissReason {
+    /// The server (or the folder) has no such picture.
+    NotFound,
+    /// Any other refusal of the server; the status is kept beside it.
+    HttpStatus,
+    /// No answer, or no whole picture, within the time allowed.
+    Timeout,
+    /// No connection to the host: refused, no route, name not found.
+    Unreachable,
+    /// The connection broke off in the middle.
+    Reset,
+    /// More bytes than the limit allows.
+    TooLarge,
+    /// A redirect to another host, or too many of them.
+    RedirectRefused,
+    /// The file could not be read from the folder.
+    Unreadable,
+    /// No bytes at all.
+    Empty,
+    /// Not a JPEG or PNG: a page of HTML, noise.
+    NotAnImage,
+    /// A picture that ends too early.
+    Truncated,
+    /// A picture that does not decode.
+    Corrupt,
+    /// More pixels than the limit allows: a decompression bomb.
+    TooManyPixels,
+    /// The model failed, or gave numbers that are none.
+    Model,
+    /// The slot made an actor fail twice.
+    Poison,
+}
+
+impl MissReason {
+    /// Every reason, in the order of the pipeline.
+    pub const ALL: [Self; 15] = [
+        Self::NotFound,
+        Self::HttpStatus,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Reset,
+        Self::TooLarge,
+        Self::RedirectRefused,
+        Self::Unreadable,
+        Self::Empty,
+        Self::NotAnImage,
+        Self::Truncated,
+        Self::Corrupt,
+        Self::TooManyPixels,
+        Self::Model,
+        Self::Poison,
+    ];
+
+    /// The name under which it is stored and reported.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::HttpStatus => "http_status",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Reset => "reset",
+            Self::TooLarge => "too_large",
+            Self::RedirectRefused => "redirect_refused",
+            Self::Unreadable => "unreadable",
+            Self::Empty => "empty",
+            Self::NotAnImage => "not_an_image",
+            Self::Truncated => "truncated",
+            Self::Corrupt => "corrupt",
+            Self::TooManyPixels => "too_many_pixels",
+            Self::Model => "model",
+            Self::Poison => "poison",
+        }
+    }
+
+    /// The reason stored under `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
+    /// Whether asking again is unlikely to change anything.
+    ///
+    /// A settled miss is asked for again only with `--retry-missed`; the others (the network, the
+    /// server, the machine, a page in a picture's place) are asked for again by every run that
+    /// covers them.
+    pub const fn is_settled(self) -> bool {
+        !matches!(
+            self,
+            Self::HttpStatus
+                | Self::Timeout
+                | Self::Unreachable
+                | Self::Reset
+                | Self::RedirectRefused
+                | Self::Unreadable
+                | Self::Empty
+                | Self::NotAnImage
+                | Self::Model
+        )
+    }
+
+    /// Whether no picture came at all, good or bad.
+    pub const fn is_without_picture(self) -> bool {
+        matches!(
+            self,
+            Self::NotFound
+                | Self::HttpStatus
+                | Self::Timeout
+                | Self::Unreachable
+                | Self::Reset
+                | Self::RedirectRefused
+                | Self::Unreadable
+                | Self::Empty
+                | Self::NotAnImage
+        )
+    }
+}
+
+/// A slot without an observation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Miss {
+    /// The picture's moment.
+    pub slot: Slot,
+    /// Why.
+    pub reason: MissReason,
+    /// The server's last status, where there was an answer.
+    pub http_status: Option<u16>,
+    /// Requests made for this slot in this run.
+    pub attempts: u32,
+    /// What exactly happened, for a person; no secrets, no credentials of a URL.
+    pub detail: String,
+    /// In doubt as long as it was not looked for in this place too; it is not settled then.
+    pub unasked: Option<Layout>,
+}
+
+/// How a slot ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Becomes a row.
+    Observed(Box<Observation>),
+    /// Becomes a miss.
+    Missed(Miss),
+}
+
+impl Outcome {
+    /// The slot that this is about.
+    pub fn slot(&self) -> Slot {
+        match self {
+            Self::Observed(observation) => observation.slot,
+            Self::Missed(miss) => miss.slot,
+        }
+    }
+}

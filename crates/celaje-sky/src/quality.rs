@@ -1,0 +1,145 @@
+//! Quality flags of a picture and its reading.
+//!
+//! [`Flag::Night`] and [`Flag::Twilight`] are statements, every other flag is a fault.
+
+use std::fmt;
+
+use crate::sun::DayPhase;
+
+/// [`Flag::LowConfidence`]: the amount's probability is below this.
+pub const LOW_CONFIDENCE: f64 = 0.5;
+
+/// Something to be known about a picture before its amount is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flag {
+    /// The sun is more than 18° below the horizon: a statement, no fault.
+    Night,
+    /// The sun is below the horizon, by up to 18°: a statement, no fault.
+    Twilight,
+    /// Hardly any light: the sky can barely be seen.
+    Dark,
+    /// Much of what is lit is at the sensor's upper end.
+    Overexposed,
+    /// No picture of the sky: one colour all over, bars, something written on a plain ground.
+    Placeholder,
+    /// Something lies on the lens or the dome: drops, dew, snow.
+    LensObstructed,
+    /// The network finds neither sky nor cloud.
+    NoSky,
+    /// The same bytes as the picture before.
+    Frozen,
+    /// The amount is more likely wrong than right.
+    LowConfidence,
+}
+
+impl Flag {
+    /// Every flag, in the order in which they are written.
+    pub const ALL: [Self; 9] = [
+        Self::Night,
+        Self::Twilight,
+        Self::Dark,
+        Self::Overexposed,
+        Self::Placeholder,
+        Self::LensObstructed,
+        Self::NoSky,
+        Self::Frozen,
+        Self::LowConfidence,
+    ];
+
+    /// The name under which it is stored and reported.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Night => "night",
+            Self::Twilight => "twilight",
+            Self::Dark => "dark",
+            Self::Overexposed => "overexposed",
+            Self::Placeholder => "placeholder",
+            Self::LensObstructed => "lens_obstructed",
+            Self::NoSky => "no_sky",
+            Self::Frozen => "frozen",
+            Self::LowConfidence => "low_confidence",
+        }
+    }
+
+    /// Whether it speaks against the reading; a statement does not.
+    pub const fn is_fault(self) -> bool {
+        !matches!(self, Self::Night | Self::Twilight)
+    }
+
+    /// What the sun says of the moment; nothing by day.
+    pub const fn of_phase(phase: DayPhase) -> Option<Self> {
+        match phase {
+            DayPhase::Day => None,
+            DayPhase::Twilight => Some(Self::Twilight),
+            DayPhase::Night => Some(Self::Night),
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flag| flag.as_str() == name)
+    }
+}
+
+/// The flags of one picture; none means: by day, and nothing speaks against it.
+///
+/// Written as the flags' names with commas between them, `ok` when there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quality(Vec<Flag>);
+
+impl Quality {
+    /// Adds `flag`, once.
+    pub fn add(&mut self, flag: Flag) {
+        if let Err(place) = self.0.binary_search(&flag) {
+            self.0.insert(place, flag);
+        }
+    }
+
+    /// The flags, in a fixed order.
+    pub fn flags(&self) -> &[Flag] {
+        &self.0
+    }
+
+    /// Whether `flag` is one of them.
+    pub fn has(&self, flag: Flag) -> bool {
+        self.0.contains(&flag)
+    }
+}
+
+/// The stored text `quality` with the flag `frozen` or without it. Names that this program does
+/// not know stay, behind those that it does.
+pub fn with_frozen(quality: &str, frozen: bool) -> String {
+    let names = || {
+        quality
+            .split(',')
+            .filter(|name| !matches!(*name, "" | "ok"))
+    };
+    let mut flags = Quality::default();
+    names()
+        .filter_map(Flag::parse)
+        .for_each(|flag| flags.add(flag));
+    flags.0.retain(|flag| *flag != Flag::Frozen);
+    if frozen {
+        flags.add(Flag::Frozen);
+    }
+    let known = flags.0.iter().map(|flag| flag.as_str());
+    joined(known.chain(names().filter(|name| Flag::parse(name).is_none())))
+}
+
+fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let text = names.collect::<Vec<_>>().join(",");
+    if text.is_empty() {
+        "ok".to_owned()
+    } else {
+        text
+    }
+}
+
+impl fmt::Display for Quality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&joined(self.0.iter().map(|flag| flag.as_str())))
+    }
+}
+
+#[cfg(test)]
+#[path = "quality_tests.rs"]
+mod tests;

@@ -1,0 +1,252 @@
+//! Chooses the engine that runs a model, and tries it before it is needed.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::engine::backend::{Backend, BackendError, Engine, InputBatch};
+use crate::engine::library::{self, Library};
+use crate::engine::onnxruntime::OnnxRuntime;
+use crate::engine::rten::Rten;
+use crate::engine::search::Search;
+use crate::model::manifest::{Kind, TensorLayout};
+use crate::model::source::Model;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::text::Text;
+
+/// The engine that the user asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineChoice {
+    /// ONNX Runtime when its library is found and takes the model, else `rten`.
+    #[default]
+    Auto,
+    /// ONNX Runtime.
+    OnnxRuntime,
+    /// The pure-Rust engine.
+    Rten,
+}
+
+impl EngineChoice {
+    /// Each value with the name under which it is written.
+    pub const NAMES: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("onnxruntime", Self::OnnxRuntime),
+        ("rten", Self::Rten),
+    ];
+}
+
+/// The device that the user asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// CUDA when it is built in and works, else the processor.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// An NVIDIA graphics card.
+    Cuda,
+}
+
+impl Device {
+    /// Each value with the name under which it is written.
+    pub const NAMES: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("cpu", Self::Cpu),
+        ("cuda", Self::Cuda),
+    ];
+}
+
+/// Chooses an engine for `model`, opens a session on it and runs one empty picture through it.
+///
+/// `library` is the path of the command line or the settings, if any. Gives the engine and what
+/// the user should be told. Loads a library and a network: some tenths of a second.
+///
+/// # Errors
+/// When no engine that was allowed can run the model on that device; when an explicit library does
+/// not load; when the network's output contradicts the manifest.
+pub fn engine(
+    choice: EngineChoice,
+    device: Device,
+    library: Option<&Path>,
+    model: &Model,
+) -> Result<(Arc<dyn Engine>, Vec<Text>)> {
+    engine_from(
+        choice,
+        device,
+        &Search {
+            prefer_cuda: cfg!(feature = "cuda") && device != Device::Cpu,
+            ..Search::from_environment(library)
+        },
+        model,
+    )
+}
+
+/// As [`engine`], with the folders of the library given.
+///
+/// # Errors
+/// As [`engine`].
+pub fn engine_from(
+    choice: EngineChoice,
+    device: Device,
+    search: &Search,
+    model: &Model,
+) -> Result<(Arc<dyn Engine>, Vec<Text>)> {
+    let rten_allowed = choice != EngineChoice::OnnxRuntime && device != Device::Cuda;
+    if choice == EngineChoice::Rten {
+        if !rten_allowed {
+            return Err(Failure::usage(say!(
+                "--engine rten does not run on --device cuda; use --engine onnxruntime",
+                "--engine rten no funciona con --device cuda; use --engine onnxruntime"
+            )));
+        }
+        return Ok((on_rten(model)?, Vec::new()));
+    }
+    let Some(library) = library::load(search)? else {
+        return if rten_allowed {
+            Ok((on_rten(model)?, vec![slower()]))
+        } else {
+            Err(no_library())
+        };
+    };
+    match on_onnxruntime(library, model, device)? {
+        Ok(engine) => Ok((engine, Vec::new())),
+        Err(error) if rten_allowed => match on_rten(model) {
+            Ok(engine) => {
+                let notice = say!(
+                    "ONNX Runtime does not take this model ({error}): the built-in engine rten is used, which is about three times slower",
+                    "ONNX Runtime no acepta este modelo ({error}): se usa el motor incluido rten, unas tres veces más lento"
+                );
+                Ok((engine, vec![notice]))
+            }
+            Err(_) => Err(refused(&error, model)),
+        },
+        Err(error) => Err(refused(&error, model)),
+    }
+}
+
+/// ONNX Runtime for `model`; the inner error is that of a network that it does not run.
+fn on_onnxruntime(
+    library: Library,
+    model: &Model,
+    device: Device,
+) -> Result<Result<Arc<dyn Engine>, BackendError>> {
+    let engine = OnnxRuntime::new(library.clone(), model, device)?;
+    let on_card = engine.on_cuda();
+    match tried(Box::new(engine), model) {
+        Ok(engine) => Ok(Ok(Arc::new(engine))),
+        Err(Trial::Failed(error)) if device == Device::Auto && on_card => {
+            tracing::debug!(%error, "the model does not run on CUDA: the processor is used");
+            on_onnxruntime(library, model, Device::Cpu)
+        }
+        Err(Trial::Failed(error)) => Ok(Err(error)),
+        Err(Trial::Contradiction(failure)) => Err(failure),
+    }
+}
+
+fn on_rten(model: &Model) -> Result<Arc<dyn Engine>> {
+    let engine = Rten::new(model).map_err(|error| refused(&error, model))?;
+    match tried(Box::new(engine), model) {
+        Ok(engine) => Ok(Arc::new(engine)),
+        Err(Trial::Failed(error)) => Err(refused(&error, model)),
+        Err(Trial::Contradiction(failure)) => Err(failure),
+    }
+}
+
+fn slower() -> Text {
+    say!(
+        "ONNX Runtime was not found: the built-in engine rten is used, about three times slower; `celaje runtime install` mends that",
+        "no se encontró ONNX Runtime: se usa el motor incluido rten, unas tres veces más lento; `celaje runtime install` lo remedia"
+    )
+}
+
+fn no_library() -> Failure {
+    Failure::environment(say!(
+        "ONNX Runtime was not found; run `celaje runtime install`, name its library with --ort-lib, or use --engine rten",
+        "no se encontró ONNX Runtime; ejecute `celaje runtime install`, indique su biblioteca con --ort-lib, o use --engine rten"
+    ))
+}
+
+fn refused(error: &BackendError, model: &Model) -> Failure {
+    let label = model.label();
+    Failure::environment(say!(
+        "the model {label} cannot be used: {error}; try another --engine or another --model",
+        "no se puede usar el modelo {label}: {error}; pruebe otro --engine u otro --model"
+    ))
+}
+
+/// An engine whose first session has been opened and run already.
+struct Tried {
+    engine: Box<dyn Engine>,
+    first: Mutex<Option<Box<dyn Backend>>>,
+}
+
+impl Engine for Tried {
+    fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
+        let first = (threads == 1)
+            .then(|| self.first.lock().unwrap_or_else(PoisonError::into_inner))
+            .and_then(|mut first| first.take());
+        first.map_or_else(|| self.engine.open(threads), Ok)
+    }
+
+    fn describe(&self) -> String {
+        self.engine.describe()
+    }
+
+    fn on_card(&self) -> bool {
+        self.engine.on_card()
+    }
+
+    fn usual_batch(&self) -> usize {
+        self.engine.usual_batch()
+    }
+}
+
+enum Trial {
+    /// The engine does not load or run the network.
+    Failed(BackendError),
+    /// The network runs, and its output is not what the manifest says.
+    Contradiction(Failure),
+}
+
+/// Runs one empty picture, so that what cannot work fails here and not in every slot.
+fn tried(engine: Box<dyn Engine>, model: &Model) -> Result<Tried, Trial> {
+    let mut first = engine.open(1).map_err(Trial::Failed)?;
+    let (height, width) = (
+        model.manifest.input.height as usize,
+        model.manifest.input.width as usize,
+    );
+    let shape = match model.manifest.input.layout {
+        TensorLayout::Nchw => [1, 3, height, width],
+        TensorLayout::Nhwc => [1, height, width, 3],
+    };
+    let data = vec![0.0; 3 * height * width];
+    let output = first
+        .run(InputBatch { data: &data, shape })
+        .map_err(Trial::Failed)?;
+    let classes = model.manifest.output.classes.len();
+    let agrees = match (model.manifest.kind, output.shape.as_slice()) {
+        (Kind::Classification, [1, rest @ ..]) => rest.iter().product::<usize>() == classes,
+        (Kind::Segmentation, &[1, first, _, last]) => match model.manifest.input.layout {
+            TensorLayout::Nchw => first == classes,
+            TensorLayout::Nhwc => last == classes,
+        },
+        _ => false,
+    };
+    if !agrees {
+        let (label, shape) = (model.label(), output.shape);
+        return Err(Trial::Contradiction(Failure::environment(say!(
+            "the model {label} gives an output of shape {shape:?} for one picture, which does not fit the {classes} classes of its manifest; correct the manifest",
+            "el modelo {label} da una salida de forma {shape:?} para una imagen, que no concuerda con las {classes} clases de su manifiesto; corrija el manifiesto"
+        ))));
+    }
+    Ok(Tried {
+        engine,
+        first: Mutex::new(Some(first)),
+    })
+}
+
+#[cfg(test)]
+#[path = "choose_tests.rs"]
+mod tests;

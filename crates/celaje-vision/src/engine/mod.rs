@@ -1,0 +1,18 @@
+//! Inference engines behind one trait.
+//!
+//! A [`backend::Engine`] opens [`backend::Backend`]s, sessions of a model: [`choose::engine`] takes
+//! ONNX Runtime when its [`library`] is there, else the built-in [`rten`].
+
+pub mod backend;
+mod batch;
+pub mod choose;
+#[cfg(feature = "testing")]
+pub mod fake;
+pub mod install;
+pub mod library;
+pub mod onnxruntime;
+mod pinned;
+pub mod rten;
+pub mod search;
+#[cfg(any(test, feature = "testing"))]
+pub mod toy;

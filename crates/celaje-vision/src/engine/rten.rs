@@ -1,0 +1,107 @@
+//! The fallback engine: `rten`, pure Rust, for machines without ONNX Runtime.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rten::{ModelOptions, RunOptions, ThreadPool, ValueView};
+use rten_tensor::prelude::*;
+
+use crate::engine::backend::{Backend, BackendError, Engine, InputBatch, OutputBatch};
+use crate::engine::batch::in_pieces;
+use crate::engine::library::first_line;
+use crate::model::source::Model;
+
+/// The version of `rten` that is built in; kept equal to `Cargo.lock` by a test.
+pub const VERSION: &str = "0.27.0";
+
+/// One model on `rten`; its sessions share the weights.
+pub struct Rten {
+    model: Arc<rten::Model>,
+    fixed_batch: Option<usize>,
+}
+
+impl Rten {
+    /// Loads `model`.
+    ///
+    /// # Errors
+    /// When `rten` does not know an operator of the network, or the file is damaged.
+    pub fn new(model: &Model) -> Result<Self, BackendError> {
+        let bytes = model.bytes.to_vec();
+        // A damaged file can make the parser ask for more memory than there is address space.
+        let loaded = catch_unwind(AssertUnwindSafe(|| {
+            ModelOptions::with_all_ops()
+                .prepack_weights(true)
+                .load(bytes)
+        }))
+        .map_err(|_| BackendError::Load("the file is damaged".to_owned()))?
+        .map_err(|error| BackendError::Load(first_line(&error.to_string())))?;
+        Ok(Self {
+            model: Arc::new(loaded),
+            fixed_batch: model.header.fixed_batch(),
+        })
+    }
+}
+
+impl Engine for Rten {
+    fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
+        // A pool of its own for each session: the default pool would take every core for each.
+        let pool = Arc::new(ThreadPool::with_num_threads(threads.max(1)));
+        let options = RunOptions::default().with_thread_pool(Some(pool));
+        let model = self.model.clone();
+        Ok(Box::new(RtenSession {
+            model,
+            options,
+            fixed_batch: self.fixed_batch,
+        }))
+    }
+
+    fn describe(&self) -> String {
+        format!("rten {VERSION} (cpu)")
+    }
+}
+
+struct RtenSession {
+    model: Arc<rten::Model>,
+    options: RunOptions,
+    fixed_batch: Option<usize>,
+}
+
+impl Backend for RtenSession {
+    fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
+        in_pieces(self.fixed_batch, input, |piece| {
+            // The network is not changed by a run: after a panic of an operator it is as it was.
+            catch_unwind(AssertUnwindSafe(|| self.run_piece(piece)))
+                .unwrap_or_else(|_| Err(BackendError::Run("an operator panicked".to_owned())))
+        })
+    }
+}
+
+impl RtenSession {
+    fn run_piece(&self, piece: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
+        let view = ValueView::from_shape(piece.shape, piece.data).map_err(failed)?;
+        let value = self
+            .model
+            .run_one(view.into(), Some(self.options.clone()))
+            .map_err(failed)?
+            .into_tensor::<f32>()
+            .ok_or_else(|| BackendError::Run("the output is not of floats".to_owned()))?;
+        Ok(OutputBatch {
+            shape: value.shape().to_vec(),
+            data: value.into_data(),
+        })
+    }
+}
+
+fn failed(error: impl std::error::Error) -> BackendError {
+    BackendError::Run(first_line(&error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_is_that_of_the_lock_file() {
+        let lock = include_str!("../../../../Cargo.lock");
+        let wanted = format!("name = \"rten\"\nversion = \"{}\"\n", super::VERSION);
+        assert!(lock.contains(&wanted), "rten was updated: correct VERSION");
+    }
+}

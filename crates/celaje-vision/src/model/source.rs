@@ -1,0 +1,402 @@
+//! Where a model comes from: the one inside the program, or a file.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::model::header::{FLOAT, Header, HeaderError, TensorInfo};
+use crate::model::manifest::{
+    Activation, Filter, Fit, Input, Kind, Manifest, Output, TensorLayout,
+};
+use crate::model::validate;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::text::Text;
+
+/// A network inside the program.
+struct Bundled {
+    name: &'static str,
+    onnx: &'static [u8],
+    manifest: &'static str,
+}
+
+/// The networks inside the program; the first one is used where none is named.
+static BUNDLED: [Bundled; 2] = [
+    Bundled {
+        name: "celaje-4",
+        onnx: include_bytes!("../../../../models/celaje-4/celaje-4.onnx"),
+        manifest: include_str!("../../../../models/celaje-4/celaje-4.toml"),
+    },
+    Bundled {
+        name: "celaje-4-fp32",
+        onnx: include_bytes!("../../../../models/celaje-4/celaje-4-fp32.onnx"),
+        manifest: include_str!("../../../../models/celaje-4/celaje-4-fp32.toml"),
+    },
+];
+
+/// The model inside the program that has this name; a file so named is written `./name`.
+fn bundled(name: &Path) -> Option<&'static Bundled> {
+    BUNDLED.iter().find(|model| name.as_os_str() == model.name)
+}
+
+/// Files above this are no networks for pictures of the sky (bytes).
+const LARGEST: u64 = 1 << 30;
+
+/// Mean and standard deviation of ImageNet's channels, as the replaced system used them (Keras
+/// and torchvision document them with their pretrained networks).
+const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+
+/// A network and what is known about it; cheap to clone.
+#[derive(Clone)]
+pub struct Model {
+    /// What the network expects and what its numbers mean; has been checked.
+    pub manifest: Manifest,
+    /// The ONNX file.
+    pub bytes: Arc<[u8]>,
+    /// SHA-256 of the ONNX file, hexadecimal.
+    pub sha256: String,
+    /// Inputs and outputs as the ONNX file declares them.
+    pub header: Header,
+    /// Something that the user should know, such as a missing manifest.
+    pub notice: Option<Text>,
+    /// Where the model was read from; `None` for the one inside the program.
+    pub path: Option<PathBuf>,
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("label", &self.label())
+            .field("path", &self.path)
+            .finish()
+    }
+}
+
+impl Model {
+    /// The model inside the program that is used where none is named.
+    ///
+    /// # Errors
+    /// Only if the program was built from damaged files.
+    pub fn bundled() -> Result<Self> {
+        Self::inside(&BUNDLED[0])
+    }
+
+    /// Whether `name` is that of a model inside the program.
+    pub fn is_bundled(name: &Path) -> bool {
+        bundled(name).is_some()
+    }
+
+    /// The bundled model without a path; with one, the bundled model of that name, or the one in
+    /// the ONNX file `path` with its manifest beside it.
+    ///
+    /// # Errors
+    /// One sentence when the file is missing, is no ONNX model, does not agree with its manifest,
+    /// or has no manifest and another form than the replaced system's.
+    pub fn resolve(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            return Self::bundled();
+        };
+        match bundled(path) {
+            Some(model) => Self::inside(model),
+            None => Self::open(path),
+        }
+    }
+
+    fn inside(model: &Bundled) -> Result<Self> {
+        let manifest_name = format!("{}.toml", model.name);
+        Self::assemble(
+            model.onnx.into(),
+            Some(model.manifest),
+            &manifest_name,
+            model.name,
+            None,
+        )
+    }
+
+    /// The model in the ONNX file `path`, with its manifest beside it.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn open(path: &Path) -> Result<Self> {
+        // Whoever names the manifest means the model beside it.
+        let path = &if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            path.with_extension("onnx")
+        } else {
+            path.to_owned()
+        };
+        let bytes = read(path)?;
+        let manifest_path = path.with_extension("toml");
+        let manifest = match std::fs::read_to_string(&manifest_path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(unreadable(&manifest_path, &error)),
+        };
+        let manifest_name = manifest_path.display().to_string();
+        let file = path.display().to_string();
+        Self::assemble(
+            bytes.into(),
+            manifest.as_deref(),
+            &manifest_name,
+            &file,
+            Some(path),
+        )
+    }
+
+    /// Name and version, such as `celaje-4 4`.
+    pub fn label(&self) -> String {
+        let Manifest { name, version, .. } = &self.manifest;
+        format!("{name} {version}").trim().to_owned()
+    }
+
+    fn assemble(
+        bytes: Arc<[u8]>,
+        manifest: Option<&str>,
+        manifest_name: &str,
+        file: &str,
+        path: Option<&Path>,
+    ) -> Result<Self> {
+        let header = header(&bytes, file)?;
+        let sha256 = hex(&Sha256::digest(&bytes));
+        let (manifest, notice) = match manifest {
+            Some(text) => (validate::parse(text, manifest_name)?, None),
+            None => {
+                let name = path
+                    .and_then(Path::file_stem)
+                    .map_or("model".into(), |stem| stem.to_string_lossy());
+                let manifest = without_manifest(&header, &name)
+                    .ok_or_else(|| manifest_needed(file, manifest_name))?;
+                let notice = say!(
+                    "{file} has no manifest: taken for the replaced system's form (224x224, ImageNet normalisation, nine oktas); {manifest_name} would say it for certain",
+                    "{file} no tiene manifiesto: se toma por la forma del sistema anterior (224x224, normalización de ImageNet, nueve octas); {manifest_name} lo diría con certeza"
+                );
+                (manifest, Some(notice))
+            }
+        };
+        if let Some(wanted) = &manifest.sha256
+            && !wanted.eq_ignore_ascii_case(&sha256)
+        {
+            return Err(Failure::environment(say!(
+                "{file} is not the file that {manifest_name} describes: its SHA-256 is {sha256}; fetch the model again, or correct or remove sha256 in the manifest",
+                "{file} no es el archivo que describe {manifest_name}: su SHA-256 es {sha256}; vuelva a obtener el modelo, o corrija o quite sha256 del manifiesto"
+            )));
+        }
+        agree(&header, &manifest, file)?;
+        Ok(Self {
+            manifest,
+            bytes,
+            sha256,
+            header,
+            notice,
+            path: path.map(Path::to_owned),
+        })
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    let path = path.display();
+    Failure::environment(say!(
+        "{path} cannot be read: {error}",
+        "no se puede leer {path}: {error}"
+    ))
+}
+
+/// Reads a model file whole, or says why it cannot be one.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let file = path.display();
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let names = BUNDLED.each_ref().map(|model| model.name).join(", ");
+            return Err(Failure::environment(say!(
+                "there is no model {file}; name an ONNX file or a bundled model ({names}), or leave --model out",
+                "no existe el modelo {file}; indique un archivo ONNX o un modelo incluido ({names}), u omita --model"
+            )));
+        }
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    if !metadata.is_file() {
+        return Err(Failure::environment(say!(
+            "the model {file} is not a file; name the ONNX file itself",
+            "el modelo {file} no es un archivo; indique el archivo ONNX mismo"
+        )));
+    }
+    let size = metadata.len();
+    if size > LARGEST {
+        return Err(Failure::environment(say!(
+            "the model {file} has {size} bytes, and at most {LARGEST} are taken",
+            "el modelo {file} tiene {size} bytes, y se aceptan a lo sumo {LARGEST}"
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    if bytes.is_empty() {
+        return Err(Failure::environment(say!(
+            "the model {file} is empty; fetch it again",
+            "el modelo {file} está vacío; vuelva a obtenerlo"
+        )));
+    }
+    if bytes.starts_with(b"version https://git-lfs") {
+        return Err(Failure::environment(say!(
+            "the model {file} is only a Git LFS pointer; run `git lfs pull` in its repository",
+            "el modelo {file} es solo un puntero de Git LFS; ejecute `git lfs pull` en su repositorio"
+        )));
+    }
+    Ok(bytes)
+}
+
+fn header(bytes: &[u8], file: &str) -> Result<Header> {
+    let header = Header::read(bytes).map_err(|error| {
+        Failure::environment(match error {
+            HeaderError::Foreign => say!(
+                "{file} is not an ONNX model; export the network to ONNX and name that file",
+                "{file} no es un modelo ONNX; exporte la red a ONNX e indique ese archivo"
+            ),
+            HeaderError::CutOff => say!(
+                "{file} is not a whole ONNX model: it ends too early; fetch it again",
+                "{file} no es un modelo ONNX completo: termina antes de tiempo; vuelva a obtenerlo"
+            ),
+        })
+    })?;
+    if header.external_weights {
+        return Err(Failure::environment(say!(
+            "{file} keeps its weights in another file; save the model as one file",
+            "{file} guarda sus pesos en otro archivo; guarde el modelo en un solo archivo"
+        )));
+    }
+    Ok(header)
+}
+
+/// The manifest of the replaced system's form, when the header has it.
+fn without_manifest(header: &Header, name: &str) -> Option<Manifest> {
+    let [input] = header.inputs.as_slice() else {
+        return None;
+    };
+    let ([_, Some(3), Some(224), Some(224)], [_, Some(9)]) = (
+        input.shape.as_deref()?,
+        header.outputs.first()?.shape.as_deref()?,
+    ) else {
+        return None;
+    };
+    Some(Manifest {
+        name: name.to_owned(),
+        version: String::new(),
+        kind: Kind::Classification,
+        sha256: None,
+        input: Input {
+            width: 224,
+            height: 224,
+            layout: TensorLayout::Nchw,
+            fit: Fit::Stretch,
+            filter: Filter::Bilinear,
+            mean: IMAGENET.0,
+            std: IMAGENET.1,
+        },
+        output: Output {
+            classes: (0..9).map(|okta| okta.to_string()).collect(),
+            activation: Activation::Logits,
+        },
+        use_region: None,
+        calibration: None,
+    })
+}
+
+fn manifest_needed(file: &str, manifest_name: &str) -> Failure {
+    let example = "name = \"my-model\"\nkind = \"segmentation\"  # or \"classification\"\n\n[input]\nwidth = 192\nheight = 192\n\n[output]\nclasses = [\"background\", \"sky\", \"cloud\"]  # or the nine oktas \"0\" to \"8\"";
+    Failure::environment(say!(
+        "{file} has no manifest and is not of the form Nx3x224x224 to Nx9; write {manifest_name}, for example:\n{example}",
+        "{file} no tiene manifiesto ni la forma Nx3x224x224 a Nx9; escriba {manifest_name}, por ejemplo:\n{example}"
+    ))
+}
+
+/// Checks the declared inputs and outputs against the manifest, as far as they are declared.
+fn agree(header: &Header, manifest: &Manifest, file: &str) -> Result<()> {
+    let ([input], Some(output)) = (header.inputs.as_slice(), header.outputs.first()) else {
+        let (inputs, outputs) = (header.inputs.len(), header.outputs.len());
+        return Err(Failure::environment(say!(
+            "{file} has {inputs} inputs and {outputs} outputs; a network with one input and an output is needed",
+            "{file} tiene {inputs} entradas y {outputs} salidas; se necesita una red con una entrada y una salida"
+        )));
+    };
+    for tensor in [input, output] {
+        if tensor.element != FLOAT && tensor.element != 0 {
+            let name = &tensor.name;
+            return Err(Failure::environment(say!(
+                "{file} does not use 32-bit floats for \"{name}\"; export it with float32 input and output",
+                "{file} no usa números de 32 bits en coma flotante para \"{name}\"; expórtelo con entrada y salida float32"
+            )));
+        }
+    }
+    let (height, width) = (
+        manifest.input.height as usize,
+        manifest.input.width as usize,
+    );
+    let image = match manifest.input.layout {
+        TensorLayout::Nchw => [3, height, width],
+        TensorLayout::Nhwc => [height, width, 3],
+    };
+    let wanted_input = [None, Some(image[0]), Some(image[1]), Some(image[2])];
+    let classes = manifest.output.classes.len();
+    let wanted_output = match (manifest.kind, manifest.input.layout) {
+        (Kind::Classification, _) => vec![None, Some(classes)],
+        (Kind::Segmentation, TensorLayout::Nchw) => vec![None, Some(classes), None, None],
+        (Kind::Segmentation, TensorLayout::Nhwc) => vec![None, None, None, Some(classes)],
+    };
+    let complaint = if !fits(input, &wanted_input) {
+        Some((input, display(&wanted_input)))
+    } else if !fits(output, &wanted_output) {
+        Some((output, display(&wanted_output)))
+    } else {
+        None
+    };
+    let Some((tensor, wanted)) = complaint else {
+        return Ok(());
+    };
+    let (name, found) = (
+        &tensor.name,
+        display(tensor.shape.as_deref().unwrap_or_default()),
+    );
+    Err(Failure::environment(say!(
+        "{file} does not agree with its manifest: \"{name}\" is {found} and the manifest says {wanted}; correct the manifest",
+        "{file} no concuerda con su manifiesto: \"{name}\" es {found} y el manifiesto dice {wanted}; corrija el manifiesto"
+    )))
+}
+
+/// Whether a declared shape allows the wanted one; what is not declared is allowed.
+fn fits(tensor: &TensorInfo, wanted: &[Option<usize>]) -> bool {
+    tensor.shape.as_ref().is_none_or(|shape| {
+        shape.len() == wanted.len()
+            && shape
+                .iter()
+                .zip(wanted)
+                .all(|pair| !matches!(pair, (Some(a), Some(b)) if a != b))
+    })
+}
+
+/// `Nx3x224x224`.
+fn display(shape: &[Option<usize>]) -> String {
+    let dims: Vec<String> = shape
+        .iter()
+        .map(|dim| dim.map_or("N".to_owned(), |dim| dim.to_string()))
+        .collect();
+    dims.join("x")
+}
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

@@ -1,0 +1,14 @@
+//! From a picture's bytes to what a network is fed, and back to a picture of what it saw.
+//!
+//! [`decode`] turns bytes into pixels or says what is wrong with them, [`prepare`] cuts, resizes
+//! and measures, [`overlay`] draws the result over the picture.
+
+mod container;
+pub mod decode;
+pub mod geometry;
+pub mod prepare;
+pub mod stats;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(feature = "turbojpeg")]
+mod turbo;

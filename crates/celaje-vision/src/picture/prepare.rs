@@ -1,0 +1,237 @@
+//! A picture's bytes to what a network is fed.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+
+use fast_image_resize::images::{CroppedImage, CroppedImageMut, Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use sha2::{Digest, Sha256};
+
+use crate::model::manifest::{Filter, Input, Kind, Manifest, TensorLayout};
+use crate::picture::decode::{Decoded, Limits, PictureError, Shrunk, decode_shrunk};
+use crate::picture::geometry::{self, Geometry, PixelRect, UnitRect};
+use crate::picture::stats::PictureStats;
+use celaje_sky::station::region::{Margins, Region};
+
+/// A picture ready for a network: small, whatever the size of the original.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// Input height × input width × 3 numbers, RGB, row by row; black on letterbox bars.
+    pub pixels: Vec<u8>,
+    /// Which part of the original lies where.
+    pub geometry: Geometry,
+    /// Width of the original in pixels.
+    pub width: u32,
+    /// Height of the original in pixels.
+    pub height: u32,
+    /// SHA-256 of the original's bytes, lower-case hexadecimal.
+    pub sha256: String,
+    /// Measures of the picture's part of the pixels.
+    pub stats: PictureStats,
+}
+
+impl Frame {
+    /// The three channels of the input's pixel in column `x` of row `y`; black outside.
+    pub fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
+        let at = 3 * (y as usize * self.geometry.input.0 as usize + x as usize);
+        match self.pixels.get(at..at + 3) {
+            Some(&[r, g, b]) => [r, g, b],
+            _ => [0; 3],
+        }
+    }
+
+    /// The pixels of the input's row `y`; fewer, or none, where there are no more.
+    pub fn row(&self, y: u32) -> &[[u8; 3]] {
+        let width = self.geometry.input.0 as usize;
+        let start = y as usize * width;
+        let pixels = self.pixels.as_chunks().0;
+        let end = pixels.len().min(start + width);
+        pixels.get(start..end).unwrap_or_default()
+    }
+
+    /// Writes the pixels as the network wants them, (value / 255 − mean) / std, into `out`: 3 ×
+    /// height × width numbers in the order of `input.layout`. Of a longer or shorter `out` what
+    /// both have is written.
+    pub fn write_tensor(&self, input: &Input, out: &mut [f32]) {
+        let table: [[f32; 256]; 3] = std::array::from_fn(|c| {
+            std::array::from_fn(|v| (v as f32 / 255.0 - input.mean[c]) / input.std[c])
+        });
+        match input.layout {
+            TensorLayout::Nchw => {
+                let pixels = self.pixels.as_chunks::<3>().0;
+                let planes = out.chunks_mut(pixels.len().max(1));
+                for (c, (plane, table)) in planes.zip(&table).enumerate() {
+                    for (out, pixel) in plane.iter_mut().zip(pixels) {
+                        *out = table[usize::from(pixel[c])];
+                    }
+                }
+            }
+            TensorLayout::Nhwc => {
+                for (out, pixel) in out.chunks_exact_mut(3).zip(self.pixels.chunks_exact(3)) {
+                    for c in 0..3 {
+                        out[c] = table[c][usize::from(pixel[c])];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The part of a picture that `manifest`'s network judges at a station with `region`: the region
+/// itself or, by default for a classification, the whole picture.
+pub fn judged_region<'a>(manifest: &Manifest, region: &'a Region) -> Cow<'a, Region> {
+    let used = manifest
+        .use_region
+        .unwrap_or(manifest.kind == Kind::Segmentation);
+    if used {
+        Cow::Borrowed(region)
+    } else {
+        Cow::Owned(Region::whole())
+    }
+}
+
+/// Decodes a picture, cuts the region's margins away and resizes what is left to the network's
+/// input. Whether the region counts at all is [`judged_region`]'s to say.
+///
+/// # Errors
+/// When the bytes are no picture that can be used.
+pub fn prepare(
+    bytes: &[u8],
+    manifest: &Manifest,
+    region: &Region,
+    limits: &Limits,
+) -> Result<Frame, PictureError> {
+    let margins = judged_region(manifest, region).margins;
+    let input = &manifest.input;
+    let shrink = |width, height| shrinkage(width, height, margins, input);
+    let Shrunk { pixels, of } = decode_shrunk(bytes, limits, ROOM.take(), shrink)?;
+    let frame = lay(&pixels, of, sha256(bytes), manifest, region);
+    if pixels.rgb.len() <= ROOM_KEPT {
+        ROOM.set(pixels.rgb);
+    }
+    frame
+}
+
+/// The memory of a picture that a thread keeps for the next one, at most: that of 2592×1944 pixels.
+const ROOM_KEPT: usize = 3 * 2592 * 1944;
+
+thread_local! {
+    /// The memory of the picture before.
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// By how much a picture may be shrunk while it is decoded: what is taken of it stays twice as large
+/// as the network's input, so that the filter has something to work on.
+fn shrinkage(width: u32, height: u32, margins: Margins, input: &Input) -> u32 {
+    if input.filter == Filter::Nearest {
+        return 1;
+    }
+    let taken = geometry::crop(width, height, margins);
+    let size = (input.width, input.height);
+    let content = geometry::content((taken.width, taken.height), size, input.fit);
+    let room = (taken.width / (2 * content.width)).min(taken.height / (2 * content.height));
+    match room {
+        8.. => 8,
+        4..8 => 4,
+        2..4 => 2,
+        _ => 1,
+    }
+}
+
+/// As [`prepare`], for a picture that has been decoded; `sha256` is that of its bytes.
+///
+/// # Errors
+/// When the pixels do not fill the size.
+pub fn prepare_decoded(
+    picture: &Decoded,
+    sha256: String,
+    manifest: &Manifest,
+    region: &Region,
+) -> Result<Frame, PictureError> {
+    let of = (picture.width, picture.height);
+    lay(picture, of, sha256, manifest, region)
+}
+
+/// Lays `picture`, which was `width` × `height` pixels large before it was shrunk, into the input.
+fn lay(
+    picture: &Decoded,
+    (width, height): (u32, u32),
+    sha256: String,
+    manifest: &Manifest,
+    region: &Region,
+) -> Result<Frame, PictureError> {
+    let input = &manifest.input;
+    let region = judged_region(manifest, region);
+    let taken = geometry::crop(width, height, region.margins);
+    let size = (input.width, input.height);
+    let content = geometry::content((taken.width, taken.height), size, input.fit);
+    let part = geometry::crop(picture.width, picture.height, region.margins);
+    let pixels = resize(picture, part, size, content, input.filter)
+        .map_err(|error| PictureError::Corrupt(error.to_string()))?;
+    let unit = |n: u32, of: u32| f64::from(n) / f64::from(of);
+    let stats = PictureStats::of(&pixels, size.0, content);
+    Ok(Frame {
+        pixels,
+        geometry: Geometry {
+            input: size,
+            content,
+            crop: UnitRect {
+                left: unit(taken.left, width),
+                top: unit(taken.top, height),
+                width: unit(taken.width, width),
+                height: unit(taken.height, height),
+            },
+        },
+        width,
+        height,
+        sha256,
+        stats,
+    })
+}
+
+/// SHA-256 of a picture's bytes, lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+thread_local! {
+    /// Keeps its buffers from picture to picture.
+    static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
+}
+
+/// The rectangle `taken` of `picture`, resized into the rectangle `content` of an otherwise black
+/// input of the size `size`. Nothing outside `taken` has any influence.
+fn resize(
+    picture: &Decoded,
+    taken: PixelRect,
+    size: (u32, u32),
+    content: PixelRect,
+    filter: Filter,
+) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let source = ImageRef::new(picture.width, picture.height, &picture.rgb, PixelType::U8x3)?;
+    let source = CroppedImage::new(&source, taken.left, taken.top, taken.width, taken.height)?;
+    let mut target = Image::new(size.0, size.1, PixelType::U8x3);
+    let PixelRect {
+        left,
+        top,
+        width,
+        height,
+    } = content;
+    let mut part = CroppedImageMut::new(&mut target, left, top, width, height)?;
+    let algorithm = match filter {
+        Filter::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),
+        Filter::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
+        Filter::Lanczos => ResizeAlg::Convolution(FilterType::Lanczos3),
+        Filter::Nearest => ResizeAlg::Nearest,
+    };
+    let options = ResizeOptions::new().resize_alg(algorithm);
+    RESIZER.with_borrow_mut(|resizer| resizer.resize(&source, &mut part, &options))?;
+    Ok(target.into_vec())
+}
+
+#[cfg(test)]
+#[path = "prepare_tests.rs"]
+mod tests;

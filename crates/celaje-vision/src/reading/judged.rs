@@ -1,0 +1,116 @@
+//! Which of a network's cells are judged, and which of them lie in the middle of the picture.
+//!
+//! A place's column in the picture hangs on its column in the network's input alone, its row on the
+//! row: both are looked up once for each column and row of cells.
+
+use std::ops::Range;
+
+use crate::picture::geometry::Geometry;
+use celaje_sky::station::region::{Mask, Region};
+
+/// Which cells of a map lie in the picture and in the region's mask.
+pub(super) struct Judged<'a> {
+    /// For each column of cells, whether its centre lies in the picture.
+    columns: Vec<bool>,
+    /// For each row of cells, where its centre lies in the picture.
+    rows: Vec<Option<f64>>,
+    /// The mask, and which of its columns each column of cells looks at.
+    mask: Option<(&'a Mask, Vec<usize>)>,
+}
+
+impl<'a> Judged<'a> {
+    /// For a map of `size` columns and rows.
+    pub(super) fn of(geometry: &Geometry, region: &'a Region, size: (usize, usize)) -> Self {
+        let (width, height) = geometry.input;
+        let centres = |side: u32, cells: usize| {
+            let stride = f64::from(side) / cells as f64;
+            (0..cells).map(move |cell| (cell as f64 + 0.5) * stride)
+        };
+        let across: Vec<_> = centres(width, size.0).map(|x| geometry.across(x)).collect();
+        let mask = region.mask.as_deref().map(|mask| {
+            let column = |x: &Option<f64>| x.map_or(0, |x| mask.column(x));
+            (mask, across.iter().map(column).collect())
+        });
+        Self {
+            columns: across.iter().map(Option::is_some).collect(),
+            rows: centres(height, size.1).map(|y| geometry.down(y)).collect(),
+            mask,
+        }
+    }
+
+    /// Says for each cell of the row `row` whether it is judged.
+    pub(super) fn mark(&self, row: usize, judged: &mut [bool]) {
+        let Some(y) = self.rows.get(row).copied().flatten() else {
+            judged.fill(false);
+            return;
+        };
+        let columns = judged.iter_mut().zip(&self.columns);
+        match &self.mask {
+            None => columns.for_each(|(judged, column)| *judged = *column),
+            Some((mask, at)) => {
+                let line = mask.row(y);
+                for ((judged, column), &at) in columns.zip(at) {
+                    *judged = *column && line.get(at).copied().unwrap_or(false);
+                }
+            }
+        }
+    }
+}
+
+/// Radius of the middle of a picture, in widths and heights of it.
+const RADIUS: f64 = 0.25;
+
+/// The cells in the middle of a picture, row by row, with the pixels at their centres.
+pub(super) struct Middle {
+    /// Of each column of cells: how far from the middle, in widths, and the pixel's column.
+    columns: Vec<(f64, u32)>,
+    /// Of each row of cells: how far from the middle, in heights, and the pixel's row.
+    rows: Vec<(f64, u32)>,
+}
+
+impl Middle {
+    /// For a map of `size` columns and rows.
+    pub(super) fn of(geometry: &Geometry, size: (u32, u32)) -> Self {
+        let places = |cells: u32, side: u32, from: u32, length: u32| {
+            let place = |cell: u32| {
+                let at = (f64::from(cell) + 0.5) * f64::from(side) / f64::from(cells);
+                let off = (at - f64::from(from)) / f64::from(length) - 0.5;
+                (off, at as u32)
+            };
+            (0..cells).map(place).collect()
+        };
+        let (input, content) = (geometry.input, geometry.content);
+        Self {
+            columns: places(size.0, input.0, content.left, content.width),
+            rows: places(size.1, input.1, content.top, content.height),
+        }
+    }
+
+    /// The columns of cells that lie in the middle in row `row`.
+    fn span(&self, row: usize) -> Range<usize> {
+        let Some(&(v, _)) = self.rows.get(row).filter(|(v, _)| v.abs() <= RADIUS) else {
+            return 0..0;
+        };
+        // Columns go from left to right, so what is near enough is in one piece.
+        let near = |u: f64| u.hypot(v) <= RADIUS;
+        let start = self.columns.partition_point(|&(u, _)| u < 0.0 && !near(u));
+        let end = self.columns.partition_point(|&(u, _)| u < 0.0 || near(u));
+        start..end
+    }
+
+    /// The column and the pixel's place (x, y) of each cell of row `row` in the middle.
+    pub(super) fn cells(&self, row: usize) -> impl Iterator<Item = (usize, (u32, u32))> {
+        let span = self.span(row);
+        let y = self.rows.get(row).map_or(0, |(_, y)| *y);
+        let start = span.start;
+        let columns = self.columns.get(span).unwrap_or_default();
+        columns
+            .iter()
+            .enumerate()
+            .map(move |(at, (_, x))| (start + at, (*x, y)))
+    }
+}
+
+#[cfg(test)]
+#[path = "judged_tests.rs"]
+mod tests;

@@ -1,0 +1,148 @@
+//! A picture with what the network saw laid over it.
+
+use crate::picture::decode::Decoded;
+use crate::picture::geometry::Geometry;
+use crate::reading::{Cell, ClassMap};
+
+/// Tint of cloud: amber, which no sky has.
+const CLOUD: [f32; 3] = [255.0, 166.0, 43.0];
+/// Tint of clear sky.
+const SKY: [f32; 3] = [46.0, 134.0, 255.0];
+/// The line along the edge of clouds.
+const EDGE: [f32; 3] = [255.0, 250.0, 220.0];
+/// How much of the tint is mixed in.
+const CLOUD_SHARE: f32 = 0.38;
+const SKY_SHARE: f32 = 0.16;
+const EDGE_SHARE: f32 = 0.85;
+/// What is left of the light where nothing was judged.
+const UNJUDGED_LIGHT: f32 = 0.35;
+/// The edge is a pixel thick for each so many pixels of the picture's lesser side.
+const SIDE_A_LINE: u32 = 450;
+
+/// Draws the mask over the picture: cloud amber with a light line around it, sky bluish, what was
+/// not judged darkened. Gives `height` × `width` × 3 numbers, RGB.
+///
+/// Between the centres of cells the classes are interpolated, so that edges are smooth although
+/// the network's cells are coarse.
+pub fn draw(picture: &Decoded, classes: &ClassMap, geometry: &Geometry) -> Vec<u8> {
+    let (width, height) = (picture.width as usize, picture.height as usize);
+    let mut rgb = picture.rgb.clone();
+    let thick = (picture.width.min(picture.height) / SIDE_A_LINE).max(1) as usize;
+    // The seen classes of the last `thick` rows and this one, for the line.
+    let mut rows: Vec<Vec<Cell>> = vec![vec![Cell::Outside; width]; thick + 1];
+    for y in 0..height {
+        rows.rotate_right(1);
+        for (x, cell) in rows[0].iter_mut().enumerate() {
+            *cell = seen_at(classes, geometry, (x, y), (width, height));
+        }
+        let pixels = rgb.chunks_exact_mut(3).skip(y * width).take(width);
+        for (x, pixel) in pixels.enumerate() {
+            let cell = rows[0][x];
+            let edge = is_edge(cell, rows[thick][x])
+                || x.checked_sub(thick)
+                    .is_some_and(|left| is_edge(cell, rows[0][left]));
+            paint(pixel, cell, edge);
+        }
+    }
+    rgb
+}
+
+/// Whether cloud meets sky.
+const fn is_edge(a: Cell, b: Cell) -> bool {
+    matches!((a, b), (Cell::Cloud, Cell::Sky) | (Cell::Sky, Cell::Cloud))
+}
+
+fn paint(pixel: &mut [u8], cell: Cell, edge: bool) {
+    let (tint, share) = match cell {
+        _ if edge => (EDGE, EDGE_SHARE),
+        Cell::Cloud => (CLOUD, CLOUD_SHARE),
+        Cell::Sky => (SKY, SKY_SHARE),
+        Cell::Background | Cell::Outside => ([0.0; 3], 1.0 - UNJUDGED_LIGHT),
+    };
+    for (value, tint) in pixel.iter_mut().zip(tint) {
+        *value = (f32::from(*value) * (1.0 - share) + tint * share).round() as u8;
+    }
+}
+
+/// The class that weighs most around a pixel, by bilinear interpolation between cells.
+fn seen_at(
+    classes: &ClassMap,
+    geometry: &Geometry,
+    (x, y): (usize, usize),
+    (width, height): (usize, usize),
+) -> Cell {
+    let place = (
+        (x as f64 + 0.5) / width as f64,
+        (y as f64 + 0.5) / height as f64,
+    );
+    let Some((ix, iy)) = geometry.to_input(place.0, place.1) else {
+        return Cell::Outside;
+    };
+    let (left, right, u) = neighbours(ix, geometry.input.0, classes.width);
+    let (above, below, v) = neighbours(iy, geometry.input.1, classes.height);
+    let corners = [
+        (classes.at(left, above), (1.0 - u) * (1.0 - v)),
+        (classes.at(right, above), u * (1.0 - v)),
+        (classes.at(left, below), (1.0 - u) * v),
+        (classes.at(right, below), u * v),
+    ];
+    let weight = |cell: Cell| -> f64 {
+        corners
+            .iter()
+            .filter(|(other, _)| *other == cell)
+            .map(|(_, weight)| weight)
+            .sum()
+    };
+    let mut best = (corners[0].0, weight(corners[0].0));
+    for (cell, _) in corners {
+        let sum = weight(cell);
+        if sum > best.1 {
+            best = (cell, sum);
+        }
+    }
+    best.0
+}
+
+/// The cells on both sides of a place in the input, and how far it is towards the second one.
+fn neighbours(at: f64, side: u32, cells: u32) -> (u32, u32, f64) {
+    let last = cells.saturating_sub(1);
+    let place = (at * f64::from(cells) / f64::from(side.max(1)) - 0.5).clamp(0.0, f64::from(last));
+    let first = place.floor() as u32;
+    (first, (first + 1).min(last), place - place.floor())
+}
+
+/// [`draw`], as the bytes of a PNG.
+///
+/// # Errors
+/// When the picture's pixels do not fill its size.
+pub fn png(
+    picture: &Decoded,
+    classes: &ClassMap,
+    geometry: &Geometry,
+) -> Result<Vec<u8>, png::EncodingError> {
+    encode(
+        picture.width,
+        picture.height,
+        &draw(picture, classes, geometry),
+    )
+}
+
+/// RGB pixels as a PNG.
+///
+/// # Errors
+/// When they do not fill the size.
+pub fn encode(width: u32, height: u32, rgb: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(rgb)?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+#[path = "overlay_tests.rs"]
+mod tests;

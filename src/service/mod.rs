@@ -1,0 +1,231 @@
+//! Wires the actors and owns the order in which they end.
+
+mod hung;
+mod known;
+mod passes;
+mod report;
+pub mod supervision;
+mod wiring;
+
+use std::sync::Arc;
+
+use actix::WeakRecipient;
+use actix::prelude::*;
+use tokio::sync::watch;
+
+use crate::actors::fetch::FetchShared;
+use crate::actors::guard::Guard;
+use crate::actors::scheduler::{Drain, Fail, Pause, Scheduler, SignOfLife};
+use crate::actors::vitals::{Part, Vitals, Work};
+use crate::actors::watchdog::{Patience, Watchdog};
+use crate::camera::Source;
+use crate::camera::gate::Gate;
+use crate::draining::Draining;
+use crate::service::supervision::{Supervision, Threads};
+use crate::store::{Asked, Database};
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::flow::Flow;
+use celaje_sky::run::Progress;
+use celaje_sky::say;
+use celaje_sky::station::{LayoutChoice, Station};
+
+use hung::watch_over;
+pub use report::{Pass, RunPolicy, RunReport};
+pub use wiring::{Setup, Shadow};
+use wiring::{Wired, clients, fetch_shared, wire};
+
+/// Files of a folder that are read at the same time, at most.
+const FOLDER_READS: usize = 16;
+
+/// The running actors.
+pub struct Pipeline {
+    scheduler: Addr<Scheduler>,
+    wired: Wired,
+    progress: watch::Receiver<Progress>,
+    drain: Draining,
+    fetch: Arc<FetchShared>,
+    flow: Arc<Flow>,
+    gate: Arc<Gate>,
+    vitals: Arc<Vitals>,
+    /// What hangs; whoever sends is the watchdog.
+    hung: watch::Receiver<Vec<Work>>,
+    patience: Patience,
+    /// None where time is not real.
+    _watchdog: Option<Watchdog>,
+    about: About,
+}
+
+/// What a run writes about itself.
+struct About {
+    station: Arc<Station>,
+    asked: Asked,
+    engine: String,
+    model: String,
+    credits: usize,
+    policy: RunPolicy,
+}
+
+impl Pipeline {
+    /// Starts the actors; nothing is fetched yet. To be called inside an actix system.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up or the record cannot be read.
+    pub fn start(setup: Setup) -> Result<Self> {
+        Self::start_with(setup, Supervision::default())
+    }
+
+    /// The same, looked after as `supervision` says.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up, the record cannot be read, or the system gives no thread.
+    pub fn start_with(setup: Setup, supervision: Supervision) -> Result<Self> {
+        let station = setup.station.id.as_str();
+        let remembered = setup
+            .database
+            .seen_from(station, |database| database.remembered_layouts())??;
+        let drain = Draining::default();
+        let (progress_sender, progress) = watch::channel(Progress::default());
+        let gate = Arc::new(match setup.source {
+            Source::Http(_) => setup.tuning.gate(),
+            Source::Folder(_) => Gate::of(setup.tuning.concurrency.min(FOLDER_READS)),
+        });
+        let flow = Arc::clone(&setup.flow);
+        let clients = clients(&setup, &gate, &drain, &supervision)?;
+        let vitals = supervision.vitals.clone().unwrap_or_else(|| {
+            let vitals = Vitals::new(supervision.budget);
+            Arc::new(vitals.with_failpoints(supervision.failpoints.clone()))
+        });
+        let shared = fetch_shared(&setup, remembered, Arc::clone(&gate), drain.clone());
+        let about = About {
+            station: Arc::clone(&setup.station),
+            asked: Asked {
+                source: setup.source.address(),
+                layout: match setup.source {
+                    Source::Http(_) => setup.station.layout,
+                    // A folder is looked through in both layouts, whatever a server's is.
+                    Source::Folder(_) => LayoutChoice::Auto,
+                },
+            },
+            engine: setup.engine.describe(),
+            model: setup.model.label(),
+            credits: setup.tuning.credits(),
+            policy: setup.policy,
+        };
+        let (parts, wired) = std::sync::mpsc::channel();
+        let draining = drain.clone();
+        let (flowing, window) = (Arc::clone(&flow), Arc::clone(&gate));
+        let tuning = setup.tuning.clone();
+        let (watched, threads) = (Arc::clone(&vitals), supervision.threads.clone());
+        let (fetch, doubts) = (Arc::clone(&shared), Arc::clone(&shared));
+        // The closure runs at once, on this thread; inside it the scheduler's address is known.
+        let scheduler = Supervisor::start(move |ctx: &mut Context<Scheduler>| {
+            let (wired, fetchers) = wire(
+                &ctx.address(),
+                setup,
+                shared,
+                clients,
+                Arc::clone(&flowing),
+                &watched,
+                &threads,
+            );
+            let store = wired.store.commit.clone();
+            let _ = parts.send(wired);
+            Scheduler::new(fetchers, store, progress_sender, draining)
+                .with_doubts(move || doubts.settle())
+                .with_capacity(move || tuning.credits_with(window.size()))
+                .with_flow(flowing)
+                .with_guard(Guard::new(Part::Scheduler, watched))
+        });
+        let wired = wired.try_recv().map_err(|_| store_is_gone())?;
+        let alarmed = scheduler.downgrade();
+        vitals.on_alarm(move |failure| {
+            if let Some(scheduler) = alarmed.upgrade() {
+                scheduler.do_send(Fail(failure));
+            }
+        });
+        let (hangs, hung) = watch::channel(Vec::new());
+        let watchdog = match &supervision.threads {
+            Threads::Own => Some(watch_over(&vitals, &wired, hangs, &supervision)?),
+            Threads::Inline(_) => None,
+        };
+        Ok(Self {
+            scheduler,
+            wired,
+            progress,
+            drain,
+            fetch,
+            flow,
+            gate,
+            vitals,
+            hung,
+            patience: supervision.patience,
+            _watchdog: watchdog,
+            about,
+        })
+    }
+
+    /// Where the present run stands, as it goes.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// What flows through it.
+    pub fn flow(&self) -> Arc<Flow> {
+        Arc::clone(&self.flow)
+    }
+
+    /// What stands before the host.
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
+    /// How the actors are.
+    pub fn vitals(&self) -> Arc<Vitals> {
+        Arc::clone(&self.vitals)
+    }
+
+    /// A handle that begins to drain the present run.
+    pub fn drainer(&self) -> impl Fn() + Clone + 'static {
+        let scheduler = self.scheduler.clone();
+        move || scheduler.do_send(Drain)
+    }
+
+    /// A handle that ends the present pass early; what it did not come to is
+    /// [pending](RunReport::pending), and another pass may follow. Does nothing while none is under way.
+    pub fn pauser(&self) -> impl Fn() + Clone + 'static {
+        let scheduler = self.scheduler.clone();
+        move || scheduler.do_send(Pause)
+    }
+
+    /// Where to ask the scheduler for a sign of life; does not keep it alive.
+    pub fn pulse(&self) -> WeakRecipient<SignOfLife> {
+        self.scheduler.downgrade().recipient()
+    }
+
+    /// Name and version of the model.
+    pub fn model(&self) -> &str {
+        &self.about.model
+    }
+
+    /// The engine, in words.
+    pub fn engine(&self) -> &str {
+        &self.about.engine
+    }
+
+    /// Ends the actors and hands the database back, when nothing is in flight any more and no other
+    /// pipeline shares it.
+    ///
+    /// A straggler is left behind after a few seconds and named in the log.
+    pub async fn stop(self) -> Option<Database> {
+        self.drain.begin();
+        drop(self.scheduler);
+        self.wired.end().await
+    }
+}
+
+fn store_is_gone() -> Failure {
+    Failure::environment(say!(
+        "the store ended unexpectedly; see the log and run the same command again",
+        "el almacén terminó de forma inesperada; vea el registro y repita la orden"
+    ))
+}

@@ -28,7 +28,7 @@ use crate::web::operator::JobStatus;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::slot::SlotRange;
-use celaje_sky::ticks::{Clockwork, TickPolicy, Turn};
+use celaje_sky::ticks::{SlotSchedule, TickPolicy, Turn};
 
 /// How long a station whose pipeline fails is left alone; doubled each time.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -61,7 +61,7 @@ pub struct Worker {
     bell: Arc<Notify>,
     pulse: Arc<Pulse>,
     pipeline: Option<Pipeline>,
-    clockwork: Clockwork,
+    clockwork: SlotSchedule,
     /// How the actors are, of one pipeline after the other: none is given a fresh budget.
     vitals: Arc<Vitals>,
     live: Option<Live>,
@@ -88,7 +88,7 @@ impl Worker {
         };
         let (minutes, zone) = (kit.station.minutes.clone(), kit.station.zone);
         Self {
-            clockwork: Clockwork::new(minutes, zone, policy, common.clock.now()),
+            clockwork: SlotSchedule::new(minutes, zone, policy, common.clock.now()),
             common,
             kit,
             renewals,

@@ -17,8 +17,8 @@ pub const HIDDEN: char = '×';
 /// where there is no reading at all. Fewer values than characters are repeated.
 ///
 /// ```
-/// use celaje::chart::spark;
-/// use celaje::sky::cover::Cover;
+/// use celaje_chart::spark;
+/// use celaje_sky::cover::Cover;
 /// let values = [Cover::from_code(0), None, Cover::from_code(4), Cover::from_code(9)];
 /// assert_eq!(spark::line(&values, 4), "▁·▅×");
 /// ```

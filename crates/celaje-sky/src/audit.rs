@@ -1,25 +1,25 @@
-//! Whether a run's ledger agrees with the record: every slot of the range stored, missed, or left to
-//! a later run, and none of them lost. Pure.
+//! Checks a run's ledger against the record: every slot of the range has a row, a miss, or is
+//! left to a later run.
 
 use chrono::NaiveDateTime;
 
 use crate::ledger::Ledger;
 use crate::slot::Slots;
 
-/// What the record holds of the slots of a range.
+/// Counts of what the record holds of the slots of a range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
     /// Slots of the range.
     pub planned: u64,
-    /// Of those, with a row.
+    /// Slots with a row.
     pub stored: u64,
-    /// Of those, with a miss.
+    /// Slots with a miss and no row.
     pub missed: u64,
-    /// The first slot with neither.
+    /// The first slot with neither row nor miss.
     pub first_open: Option<NaiveDateTime>,
 }
 
-/// A ledger that the record does not bear out.
+/// A difference between a ledger and the record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Imbalance {
     /// Slots that were booked have neither row nor miss.
@@ -61,8 +61,8 @@ pub enum Imbalance {
 }
 
 impl Audit {
-    /// Holds `slots` against the slots that have a row (`stored`) or a miss (`missed`), both
-    /// ascending; what they hold besides is passed over.
+    /// Counts `slots` by what the record has of them: a row (`stored`) or a miss (`missed`). Both
+    /// lists ascend; entries that are no slot of `slots` are ignored.
     pub fn of(slots: Slots, stored: &[NaiveDateTime], missed: &[NaiveDateTime]) -> Self {
         let mut audit = Self::default();
         let (mut stored, mut missed) = (stored.iter().peekable(), missed.iter().peekable());
@@ -83,12 +83,12 @@ impl Audit {
         audit
     }
 
-    /// Whether the record bears `ledger` out, whose run's transactions say that they wrote
-    /// `committed` new rows. What other programs wrote meanwhile may only add to it. `held`: misses
-    /// are not written yet, since their pictures may still come.
+    /// Compares the record with `ledger`, and the ledger's new rows with `committed`, the number
+    /// that the run's transactions counted. Other programs may have added rows meanwhile. With
+    /// `held` the run's misses are not written yet, because their pictures may still come.
     ///
     /// # Errors
-    /// What does not agree.
+    /// The first difference found.
     pub fn check(&self, ledger: &Ledger, committed: u64, held: bool) -> Result<(), Imbalance> {
         let (booked, planned) = (ledger.total(), self.planned);
         if booked > planned {
@@ -112,9 +112,9 @@ impl Audit {
                 stored: self.stored,
             });
         }
-        // What was lost after its commit and not tried again is pending.
+        // A slot whose credit was lost after its commit and that was not tried again is pending.
         let new = ledger.new_rows();
-        // A new row that is classified again when it comes again is booked as such.
+        // A new row that a second try of its slot classified again is booked as reprocessed.
         let exact = pending == 0 && ledger.reprocessed() == 0;
         if new > committed || (exact && new < committed) {
             return Err(Imbalance::Committed {
@@ -161,10 +161,10 @@ mod tests {
             first,
         };
         assert_eq!(lost, Err(wanted));
-        // A miss that is not written yet is none either, but a row always is.
+        // A held miss may be absent from the record, a row may not.
         assert_eq!(audit.check(&ledger(2, 4), 2, true), Ok(()));
         assert!(audit.check(&ledger(3, 3), 3, true).is_err());
-        // Left to a later run, it is no loss.
+        // A slot that is left to a later run is not lost.
         assert_eq!(audit.check(&ledger(2, 3), 2, false), Ok(()));
     }
 

@@ -1,8 +1,8 @@
-//! What is recorded of the sky: an amount of cloud, or that the sky could not be seen.
+//! What the record says of a sky: an amount of cloud, or that the sky could not be seen.
 //!
 //! Source: WMO, Manual on Codes, code table 2700 (N, total cloud cover): 0 to 8 are eighths, 9 is a
-//! sky that is obscured. What cannot be seen is no amount: it has no fraction, no confidence and no
-//! place on a scale, and a mean leaves it out. That is why it is no [`Okta`].
+//! sky that is obscured. An obscured sky has no fraction, no confidence and no place on a scale, and
+//! means leave it out; so it is not an [`Okta`].
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ impl Cover {
     /// The cover of a code figure; none above 9.
     ///
     /// ```
-    /// use celaje::sky::cover::Cover;
+    /// use celaje_sky::cover::Cover;
     /// assert_eq!(Cover::from_code(9), Some(Cover::Obscured));
     /// assert_eq!(Cover::from_code(8).and_then(Cover::okta).map(|okta| okta.eighths()), Some(8));
     /// assert_eq!(Cover::from_code(10), None);

@@ -17,7 +17,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Books the end of a slot. A cancelled slot has none and is not booked.
+    /// Books the fate of a slot; a cancelled slot is not booked.
     pub fn book(&mut self, fate: Fate) {
         match fate {
             Fate::New => self.new += 1,
@@ -35,12 +35,12 @@ impl Ledger {
         }
     }
 
-    /// Takes a miss out again: its slot is tried once more.
+    /// Removes a miss whose slot is tried once more.
     pub fn reopen(&mut self, reason: MissReason) {
         take_out(&mut self.missed, reason);
     }
 
-    /// Takes a slot out again that was asked for in vain and kept its row.
+    /// Removes a duplicate that kept its row without a new picture; its slot is tried once more.
     pub fn reopen_kept(&mut self, reason: MissReason) {
         if take_out(&mut self.kept, reason) {
             self.duplicates = self.duplicates.saturating_sub(1);
@@ -57,12 +57,12 @@ impl Ledger {
         self.duplicates
     }
 
-    /// Of the duplicates, those that were classified again.
+    /// Duplicates that were classified again.
     pub const fn reprocessed(&self) -> u64 {
         self.reprocessed
     }
 
-    /// Of the duplicates, those that were asked for in vain and kept their rows, by reason.
+    /// Duplicates that kept their rows because no new picture could be had, by reason.
     pub const fn kept_by_reason(&self) -> &BTreeMap<MissReason, u64> {
         &self.kept
     }
@@ -83,7 +83,7 @@ impl Ledger {
     }
 }
 
-/// One less of `reason`, and no zeros; false when there was none.
+/// Lowers the count of `reason` and drops zeros; false when there was none.
 fn take_out(counts: &mut BTreeMap<MissReason, u64>, reason: MissReason) -> bool {
     let Some(count) = counts.get_mut(&reason) else {
         return false;

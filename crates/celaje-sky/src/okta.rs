@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-/// The cloud fraction up to which a sky counts as cloudless, and by which a full cover may fall
-/// short of 1: what a picture's noise and a few misjudged pixels come to.
+/// Cloud fraction up to which a sky counts as cloudless, and by which a full cover may fall short
+/// of 1: the share that noise and a few misjudged pixels make up.
 pub const EDGE_EPSILON: f64 = 0.01;
 
 /// Cloud amount in eighths of the sky, 0 to 8.
@@ -41,7 +41,7 @@ impl Okta {
     /// `1 - EDGE_EPSILON`, between them the nearest eighth from 1 to 7 (halves go up).
     ///
     /// ```
-    /// use celaje::sky::okta::Okta;
+    /// use celaje_sky::okta::Okta;
     /// assert_eq!(Okta::from_fraction(0.01).eighths(), 0);
     /// assert_eq!(Okta::from_fraction(0.02).eighths(), 1);
     /// assert_eq!(Okta::from_fraction(0.98).eighths(), 7);

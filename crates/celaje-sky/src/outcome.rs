@@ -1,4 +1,4 @@
-//! What became of a slot: an observation, or a miss with its reason.
+//! The outcome of a slot: an observation, or a miss with its reason.
 
 use crate::cover::Cover;
 use crate::layout::Layout;
@@ -20,8 +20,8 @@ pub struct Observation {
     pub cloud_fraction: Option<f64>,
     /// Probability that the amount is right, 0 to 1; none where the sky cannot be seen.
     pub confidence: Option<f64>,
-    /// What is to be known about the picture before the amount is believed; whether the camera is
-    /// frozen is the record's to say, which knows the picture before.
+    /// Flags of the picture and its reading. `frozen` is set by the record, which knows the
+    /// previous picture.
     pub quality: Quality,
     /// Name and version of the model.
     pub model: String,
@@ -44,7 +44,7 @@ pub struct Observation {
 pub enum MissReason {
     /// The server (or the folder) has no such picture.
     NotFound,
-    /// Any other refusal of the server; the status is kept beside it.
+    /// The server refused with another status, which [`Miss::http_status`] keeps.
     HttpStatus,
     /// No answer, or no whole picture, within the time allowed.
     Timeout,
@@ -120,11 +120,10 @@ impl MissReason {
         Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
 
-    /// Whether asking again is unlikely to change anything.
+    /// Whether another request is unlikely to change anything.
     ///
-    /// A settled miss is asked for again only with `--retry-missed`; the others (the network, the
-    /// server, the machine, a page in a picture's place) are asked for again by every run that
-    /// covers them.
+    /// Only `--retry-missed` asks again for a settled miss. Every run that covers another miss (of
+    /// the network, the server, the machine, a page in a picture's place) asks again for it.
     pub const fn is_settled(self) -> bool {
         !matches!(
             self,
@@ -168,9 +167,9 @@ pub struct Miss {
     pub http_status: Option<u16>,
     /// Requests made for this slot in this run.
     pub attempts: u32,
-    /// What exactly happened, for a person; no secrets, no credentials of a URL.
+    /// What happened, for a person to read; holds no secret, no credentials of a URL.
     pub detail: String,
-    /// In doubt as long as it was not looked for in this place too; it is not settled then.
+    /// The place that was not asked, where the picture may be; such a miss is not settled.
     pub unasked: Option<Layout>,
 }
 

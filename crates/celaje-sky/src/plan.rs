@@ -1,4 +1,4 @@
-//! The plan of a run: what is to be done for each slot of a range, known before any request.
+//! The plan of a run: what to do for each slot of a range, decided before any request.
 
 use std::iter::Peekable;
 use std::vec::IntoIter;
@@ -8,19 +8,18 @@ use chrono::NaiveDateTime;
 use crate::outcome::MissReason;
 use crate::slot::{Slot, Slots};
 
-/// What is to be done for a slot.
+/// What to do for a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Fetch, classify and store.
     Fetch(Slot),
-    /// There is a row already.
+    /// Nothing: the record has a row.
     Duplicate(Slot),
-    /// An earlier run settled that there is nothing to fetch.
+    /// Nothing: an earlier run settled that there is no picture.
     KnownMiss(Slot, MissReason),
 }
 
-/// Walks over the slots of a range beside what the record already holds of it; makes one step at
-/// a time.
+/// Iterates over the slots of a range and over what the record holds of it, side by side.
 #[derive(Debug)]
 pub struct Plan {
     slots: Slots,
@@ -29,8 +28,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan over `slots`; `stored` and `missed` ascend by local time. What they hold outside the
-    /// range or off the slot grid is passed over.
+    /// A plan over `slots`. `stored` and `missed` ascend by local time; their entries that are no
+    /// slot of the range are ignored.
     pub fn new(
         slots: Slots,
         stored: Vec<NaiveDateTime>,

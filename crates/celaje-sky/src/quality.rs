@@ -1,6 +1,6 @@
 //! Quality flags of a picture and its reading.
 //!
-//! [`Flag::Night`] and [`Flag::Twilight`] are statements, every other flag is a fault.
+//! [`Flag::Night`] and [`Flag::Twilight`] state the time of day; every other flag marks a defect.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use crate::sun::DayPhase;
 /// [`Flag::LowConfidence`]: the amount's probability is below this.
 pub const LOW_CONFIDENCE: f64 = 0.5;
 
-/// Something to be known about a picture before its amount is believed.
+/// A fact about a picture that a reader of its amount has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Flag {
-    /// The sun is more than 18° below the horizon: a statement, no fault.
+    /// The sun is more than 18° below the horizon.
     Night,
-    /// The sun is below the horizon, by up to 18°: a statement, no fault.
+    /// The sun is below the horizon, by up to 18°.
     Twilight,
     /// Hardly any light: the sky can barely be seen.
     Dark,
@@ -61,12 +61,12 @@ impl Flag {
         }
     }
 
-    /// Whether it speaks against the reading; a statement does not.
+    /// Whether the flag marks a defect (`night` and `twilight` do not).
     pub const fn is_fault(self) -> bool {
         !matches!(self, Self::Night | Self::Twilight)
     }
 
-    /// What the sun says of the moment; nothing by day.
+    /// The flag of a phase; none by day.
     pub const fn of_phase(phase: DayPhase) -> Option<Self> {
         match phase {
             DayPhase::Day => None,
@@ -80,9 +80,9 @@ impl Flag {
     }
 }
 
-/// The flags of one picture; none means: by day, and nothing speaks against it.
+/// The flags of one picture. No flag means: taken by day, no defect found.
 ///
-/// Written as the flags' names with commas between them, `ok` when there is none.
+/// Written as the flags' names, separated by commas; `ok` when there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quality(Vec<Flag>);
 
@@ -105,8 +105,8 @@ impl Quality {
     }
 }
 
-/// The stored text `quality` with the flag `frozen` or without it. Names that this program does
-/// not know stay, behind those that it does.
+/// The stored text `quality` with or without the flag `frozen`. Unknown names are kept, after the
+/// known ones.
 pub fn with_frozen(quality: &str, frozen: bool) -> String {
     let names = || {
         quality

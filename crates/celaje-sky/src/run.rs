@@ -1,4 +1,4 @@
-//! A run as a state machine: which slot next, and what follows from a credit that came home.
+//! A run as a state machine: which slot is next, and what follows from a returned credit.
 //!
 //! The scheduler actor feeds it and does what it says; it knows no actor, clock or channel.
 
@@ -10,10 +10,10 @@ use crate::outcome::MissReason;
 use crate::plan::{Plan, Step};
 use crate::slot::Slot;
 
-/// Tries of a slot that are lost before it is booked as poison.
+/// Lost tries of a slot after which it is booked as poison.
 const TRIES: u32 = 2;
 
-/// What the scheduler is to do.
+/// What the scheduler has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Have the slot fetched; `attempt` counts from 1.
@@ -49,7 +49,7 @@ pub struct Progress {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct InFlight {
-    /// Fetch again if it ends as a miss: its year turned out to be elsewhere.
+    /// If the slot ends as a miss, it is fetched again: its year's pictures are elsewhere.
     doubted: bool,
 }
 
@@ -61,7 +61,7 @@ pub struct Run {
     capacity: usize,
     in_flight: HashMap<Slot, InFlight>,
     again: VecDeque<(Slot, u32)>,
-    /// Slots whose credit came home without a fate, ever: an actor failed for each.
+    /// Slots whose credit was ever returned without a fate: an actor failed on each.
     lost: HashSet<Slot>,
     /// Slots whose pictures were not found and whose earlier rows stay.
     kept: HashSet<Slot>,
@@ -90,13 +90,13 @@ impl Run {
         }
     }
 
-    /// From now on at most `capacity` slots (at least 1) are in flight; what is beyond that comes
-    /// home first.
+    /// Allows at most `capacity` slots (at least 1) in flight from now on; no new slot starts while
+    /// there are more.
     pub fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity.max(1);
     }
 
-    /// The next thing to do; to be asked until it says [`Action::Wait`] or [`Action::Finish`].
+    /// The next thing to do. Call it until it says [`Action::Wait`] or [`Action::Finish`].
     pub fn next_action(&mut self) -> Action {
         if self.draining {
             return if self.in_flight.is_empty() {
@@ -133,7 +133,7 @@ impl Run {
         }
     }
 
-    /// A credit came home. One that is not in flight (an echo of an earlier run) is passed over.
+    /// Books a returned credit. A slot that is not in flight (of an earlier run) is ignored.
     pub fn returned(&mut self, returned: Returned) {
         let Returned {
             slot,
@@ -154,7 +154,7 @@ impl Run {
                 self.ledger.book(fate);
             }
             None if attempt > TRIES => {
-                // Not even the miss can be committed.
+                // Even the commit of the miss was lost.
                 self.stuck = Some(slot);
                 self.draining = true;
             }
@@ -165,13 +165,13 @@ impl Run {
         }
     }
 
-    /// These slots were believed missing too soon: their pictures may be in the other place.
+    /// Has slots fetched again whose pictures may be in the place that was not asked.
     pub fn fetch_again(&mut self, slots: impl IntoIterator<Item = Slot>) {
         for slot in slots {
             if let Some(state) = self.in_flight.get_mut(&slot) {
                 state.doubted = true;
             } else if !self.draining && !self.lost.contains(&slot) {
-                // A slot that an actor failed for may wait or be booked otherwise by now.
+                // A slot on which an actor failed may be waiting, or be booked as poison by now.
                 if self.kept.remove(&slot) {
                     self.ledger.reopen_kept(MissReason::NotFound);
                 } else {
@@ -182,7 +182,7 @@ impl Run {
         }
     }
 
-    /// No new slot from here on; what is in flight ends.
+    /// Starts no new slot from now on; slots in flight are finished.
     pub fn drain(&mut self) {
         self.draining = true;
     }
@@ -196,7 +196,7 @@ impl Run {
         }
     }
 
-    /// Of the misses booked, those that an earlier run had settled: nothing was asked for them.
+    /// Misses that an earlier run had settled, by reason: they are booked without a request.
     pub const fn skipped(&self) -> &BTreeMap<MissReason, u64> {
         &self.skipped
     }

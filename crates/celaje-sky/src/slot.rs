@@ -22,8 +22,8 @@ impl Zone {
     /// The instant at which the station's clock shows `local`; none when a daylight-saving change
     /// skips it.
     ///
-    /// When the clock is set back and `local` happens twice, this is the second time: the camera
-    /// has then written its picture over the first one of that name.
+    /// When the clock is set back and `local` happens twice, this is the second time: the camera's
+    /// second picture has replaced the first one of that name.
     pub fn instant(self, local: NaiveDateTime) -> Option<DateTime<Utc>> {
         match self {
             Self::Named(tz) => tz.from_local_datetime(&local).latest().map(|t| t.to_utc()),
@@ -82,7 +82,7 @@ fn parse_offset(text: &str) -> Option<FixedOffset> {
             .then_some(())
             .and_then(|()| FixedOffset::east_opt(0));
     }
-    // The minus sign U+2212 is what people copy from a web page.
+    // People copy the minus sign U+2212 from web pages.
     let (sign, digits) = if let Some(d) = rest.strip_prefix('+') {
         (1, d)
     } else {

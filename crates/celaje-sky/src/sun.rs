@@ -9,7 +9,7 @@ pub enum DayPhase {
     Day,
     /// Until the sun is 18° below the horizon (the end of astronomical twilight).
     Twilight,
-    /// Darker does not get.
+    /// The sun is more than 18° below the horizon.
     Night,
 }
 

@@ -82,7 +82,7 @@ impl fmt::Display for Text {
 ///
 /// ```
 /// let slots = 3;
-/// let text = celaje::say!("{slots} slots", "{slots} turnos");
+/// let text = celaje_sky::say!("{slots} slots", "{slots} turnos");
 /// assert_eq!(text.en, "3 slots");
 /// assert_eq!(text.es, "3 turnos");
 /// ```

@@ -1,39 +1,36 @@
-//! When a station's camera has published its next picture, and what is to be done when the clock
-//! does not walk evenly.
+//! When the daemon asks for a station's next picture, and what it does when the clock jumps.
 //!
-//! A slot is *due* a while ([`TickPolicy::delay`]) after its minute. The newest slot that is due is
-//! the *current* one: it is asked for at once and, while its picture is late, again after pauses
-//! that grow, until the next slot is due; that last try writes the miss. Slots that became due
-//! while nobody looked (a machine that slept, a clock that was set forward, a long piece of other
-//! work) are *owed*: they are handed out as one range. So are the slots of an outage, once a
-//! picture comes again: they may have come all at once.
+//! A slot is *due* [`TickPolicy::delay`] after its minute. The newest due slot is the *current* one:
+//! it is tried at once and, while its picture is late, again after growing pauses until the next
+//! slot is due; the last try writes the miss. Slots that became due unnoticed (the machine slept,
+//! the clock was set forward, other work took long) are *owed* and handed out as one range. So are
+//! the slots of an outage once a picture comes again: a camera may upload them all at once.
 //!
-//! What was missed for a passing reason may be had later: every so often ([`TickPolicy::again`]) the
-//! range that is caught up is handed out as a whole, to be looked through for what is still to be had.
+//! A miss with a passing reason may be mended later: every [`TickPolicy::again`] the whole range
+//! that is caught up is handed out once more.
 //!
-//! A clock that is set back finds slots that were taken up before their time: they become due once
-//! more. Slots are compared by their instants in UTC, so summer time and the end of a year are
-//! nothing special here.
+//! After the clock was set back, slots that were tried too early become due again. Slots are
+//! compared in UTC, so summer time and the end of a year need no special care.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::slot::{Minutes, Slot, SlotRange, Zone};
 
-/// How far around an instant slots are looked for: more than any clock was ever set at once.
+/// How far around an instant slots are looked for: longer than any jump of a civil clock.
 const REACH: TimeDelta = TimeDelta::hours(26);
 
-/// How long slots are waited for, and how far back they are owed.
+/// Times between tries, and how far back slots are owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TickPolicy {
     /// From a slot's minute to the first try.
     pub delay: TimeDelta,
     /// From the first try to the second; doubled before each further one.
     pub pause: TimeDelta,
-    /// No pause is longer.
+    /// The longest pause.
     pub longest: TimeDelta,
-    /// No slot that is older is owed.
+    /// Age beyond which a slot is no longer owed.
     pub catch_up: TimeDelta,
-    /// From one look for what is missing to the next.
+    /// Time between two searches for missing slots.
     pub again: TimeDelta,
 }
 
@@ -60,21 +57,21 @@ impl TickPolicy {
     }
 }
 
-/// What a station has to do now.
+/// What a station's worker has to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Ask for this slot, whatever is known of it; then tell [`Clockwork::tried`].
+    /// Ask for this slot, then call [`SlotSchedule::tried`].
     Try {
         /// The slot.
         slot: Slot,
-        /// No try follows: what is missing now is a miss.
+        /// Whether this is the last try: a picture that is missing now is a miss.
         last: bool,
     },
-    /// Nothing until then, or until the clock is set.
+    /// Do nothing until this moment, or until the clock is set.
     Wait(DateTime<Utc>),
 }
 
-/// The current slot, as long as its picture has not come.
+/// The current slot while its picture is awaited.
 #[derive(Clone, Copy, Debug)]
 struct Late {
     slot: Slot,
@@ -82,24 +79,24 @@ struct Late {
     next: DateTime<Utc>,
 }
 
-/// See the module. It reads no clock: each question says what time it is.
+/// The slots of one station over time; see the module. The caller passes the time.
 #[derive(Debug)]
-pub struct Clockwork {
+pub struct SlotSchedule {
     minutes: Minutes,
     zone: Zone,
     policy: TickPolicy,
-    /// Slots up to here were taken up.
+    /// The moment up to which slots were handed out.
     handled: DateTime<Utc>,
     current: Option<Late>,
-    /// The first of the slots in a row without a picture.
+    /// The first slot of the present outage.
     outage: Option<Slot>,
     owed: Option<(NaiveDateTime, NaiveDateTime)>,
-    /// When what is missing was last looked for.
+    /// The last search for missing slots.
     looked: DateTime<Utc>,
 }
 
-impl Clockwork {
-    /// A station whose newest slot that is due at `now` is current; what is older is not owed.
+impl SlotSchedule {
+    /// Starts with the newest slot that is due at `now`; older slots are not owed.
     pub fn new(minutes: Minutes, zone: Zone, policy: TickPolicy, now: DateTime<Utc>) -> Self {
         let mut new = Self {
             minutes,
@@ -111,7 +108,7 @@ impl Clockwork {
             owed: None,
             looked: now,
         };
-        // Just before the newest one.
+        // Just before the newest due slot, so that it becomes the current one.
         new.handled = match new.newest_due(now) {
             Some(slot) => slot.utc() - TimeDelta::seconds(1),
             None => now - policy.delay,
@@ -119,12 +116,12 @@ impl Clockwork {
         new
     }
 
-    /// From now on the station's slots are these; what is current or owed stays.
+    /// Changes the station's slots; the current slot and owed ones stay.
     pub fn set_station(&mut self, minutes: Minutes, zone: Zone, catch_up: TimeDelta) {
         (self.minutes, self.zone, self.policy.catch_up) = (minutes, zone, catch_up);
     }
 
-    /// What is to be done at `now`.
+    /// What to do at `now`.
     pub fn turn(&mut self, now: DateTime<Utc>) -> Turn {
         let newest = self.newest_due(now);
         self.look_at_the_clock(newest, now);
@@ -158,7 +155,7 @@ impl Clockwork {
         }
     }
 
-    /// What came of a [`Turn::Try`] that ended at `now`: whether the slot has its picture.
+    /// Notes that a [`Turn::Try`] ended at `now`; `got` says whether the picture came.
     pub fn tried(&mut self, slot: Slot, last: bool, got: bool, now: DateTime<Utc>) {
         if got {
             if let Some(first) = self.outage.take().filter(|first| *first < slot) {
@@ -182,13 +179,13 @@ impl Clockwork {
         }
     }
 
-    /// The slots that are owed, as one range; they are owed no more.
+    /// Takes the owed slots, as one range.
     pub fn take_owed(&mut self) -> Option<SlotRange> {
         let (from, to) = self.owed.take()?;
         SlotRange::new(from, to).ok()
     }
 
-    /// What is caught up at `now`: the slots of the last days that come before the current one.
+    /// The slots before the current one that are young enough to be caught up at `now`.
     pub fn behind(&self, now: DateTime<Utc>) -> Option<SlotRange> {
         let last = match self.current {
             Some(late) => late.slot.utc() - TimeDelta::seconds(1),
@@ -198,9 +195,9 @@ impl Clockwork {
         SlotRange::new(self.zone.local(oldest), self.zone.local(last)).ok()
     }
 
-    /// The same, when it is time to look for what is missing there once more.
+    /// The same range, when the time for another search has come.
     pub fn take_again(&mut self, now: DateTime<Utc>) -> Option<SlotRange> {
-        // A clock that was set back does not put it off.
+        // A clock that was set back must not delay the search.
         self.looked = self.looked.min(now);
         if now - self.looked < self.policy.again {
             return None;
@@ -209,7 +206,7 @@ impl Clockwork {
         self.behind(now)
     }
 
-    /// The current slot and how often it was asked for, as long as its picture has not come.
+    /// The slot whose picture is awaited, and how often it was tried.
     pub fn waiting_for(&self) -> Option<(Slot, u32)> {
         self.current.map(|late| (late.slot, late.tries))
     }
@@ -242,7 +239,7 @@ impl Clockwork {
         self.owed = Some((first.min(from), last.max(to)));
     }
 
-    /// A clock that was set back: what was taken up before its time becomes due again.
+    /// After the clock was set back, makes slots due again that were tried too early.
     fn look_at_the_clock(&mut self, newest: Option<Slot>, now: DateTime<Utc>) {
         if let Some(newest) = newest.filter(|slot| slot.utc() < self.handled) {
             self.handled = newest.utc();

@@ -13,19 +13,19 @@ fn zone(name: &str) -> Zone {
     name.parse().unwrap()
 }
 
-fn clockwork(name: &str, now: DateTime<Utc>) -> Clockwork {
-    Clockwork::new(Minutes::default(), zone(name), TickPolicy::default(), now)
+fn clockwork(name: &str, now: DateTime<Utc>) -> SlotSchedule {
+    SlotSchedule::new(Minutes::default(), zone(name), TickPolicy::default(), now)
 }
 
 /// The local minute that is tried at `now`, and whether for the last time.
-fn tried(clock: &mut Clockwork, now: &str) -> Option<(String, bool)> {
+fn tried(clock: &mut SlotSchedule, now: &str) -> Option<(String, bool)> {
     match clock.turn(at(now)) {
         Turn::Try { slot, last } => Some((slot.to_string(), last)),
         Turn::Wait(_) => None,
     }
 }
 
-fn answer(clock: &mut Clockwork, now: &str, got: bool) {
+fn answer(clock: &mut SlotSchedule, now: &str, got: bool) {
     let Turn::Try { slot, last } = clock.turn(at(now)) else {
         panic!("nothing to try at {now}")
     };
@@ -161,7 +161,7 @@ fn without_anything_to_catch_up_nothing_is_looked_for() {
         ..TickPolicy::default()
     };
     let begun = at("2024-03-01T15:03:00Z");
-    let mut clock = Clockwork::new(Minutes::default(), zone("-03:00"), policy, begun);
+    let mut clock = SlotSchedule::new(Minutes::default(), zone("-03:00"), policy, begun);
     assert_eq!(clock.take_again(at("2024-03-02T15:03:00Z")), None);
 }
 
@@ -206,7 +206,7 @@ fn the_year_ends_like_any_hour() {
 }
 
 /// Tries every slot that becomes due, at once and with success.
-fn walk(clock: &mut Clockwork, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<String> {
+fn walk(clock: &mut SlotSchedule, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<String> {
     let (mut now, mut slots) = (from, Vec::new());
     while now <= to {
         match clock.turn(now) {

@@ -50,7 +50,7 @@ impl Mask {
         let reader = ::image::ImageReader::open(path)
             .and_then(::image::ImageReader::with_guessed_format)
             .map_err(|e| BadMask(say!("{e}", "{e}")))?;
-        // A JPEG's edges are smeared, and nobody sees it.
+        // JPEG smears edges without anybody noticing.
         if reader.format() != Some(::image::ImageFormat::Png) {
             return Err(BadMask(say!(
                 "it is no PNG; save it as one",
@@ -100,7 +100,7 @@ impl Mask {
     }
 }
 
-/// The one of `n` cells at a fraction of their length; the first or the last one beyond them.
+/// The index of the cell, of `n` along a side, that holds the fraction `at`; clamped.
 fn cell(at: f64, n: u32) -> usize {
     ((at * f64::from(n)) as i64).clamp(0, i64::from(n) - 1) as usize
 }

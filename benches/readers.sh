@@ -32,7 +32,7 @@ import urllib.request
 celaje, work, seconds, readers = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
 db, served = f"{work}/year.db", {}
 
-# Drawn pictures of a day.
+# DrawnPicture pictures of a day.
 drawn = subprocess.Popen([celaje, "simulate", "--port", "0", "--size", "480x450", "--from", "2024-03-01",
                           "--to", "2024-03-01"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 for line in drawn.stdout:

@@ -36,7 +36,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# Drawn pictures, of day and night.
+# DrawnPicture pictures, of day and night.
 "$celaje" simulate --port 0 --scene fisheye --size 480x450 --from 2023-06-01 --to 2023-06-01 \
   >"$work/drawn.txt" 2>/dev/null &
 camera=$!

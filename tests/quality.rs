@@ -12,7 +12,7 @@ use std::path::Path;
 
 use celaje_simulate::conditions::{Colour, Conditions, Extra, Fault, Lens, Lights};
 use celaje_simulate::mask::Kind;
-use celaje_simulate::{Drawn, Scene, Spec, Studio};
+use celaje_simulate::{DrawnPicture, Scene, Spec, Studio};
 use celaje_sky::cover::Cover;
 use celaje_sky::okta::Okta;
 use celaje_sky::quality::Flag;
@@ -56,7 +56,7 @@ fn region(scene: Scene) -> Region {
 }
 
 /// Pictures of both scenes under `conditions`, from noon to midnight, with their regions.
-fn drawn(conditions: Conditions, each: u32) -> impl Iterator<Item = (Drawn, Region)> {
+fn drawn(conditions: Conditions, each: u32) -> impl Iterator<Item = (DrawnPicture, Region)> {
     [Scene::Landscape, Scene::Fisheye]
         .into_iter()
         .flat_map(move |scene| {
@@ -80,7 +80,7 @@ fn slot(n: u32) -> Slot {
     Slot::at(start + chrono::Duration::minutes(470 * i64::from(n)), zone).unwrap()
 }
 
-fn phase(drawn: &Drawn) -> Option<DayPhase> {
+fn phase(drawn: &DrawnPicture) -> Option<DayPhase> {
     Some(DayPhase::from_elevation(drawn.truth.solar_elevation))
 }
 
@@ -101,13 +101,13 @@ fn guess() -> Reading {
 }
 
 /// What is made of a drawn picture whatever the network says.
-fn verdict(drawn: &Drawn, region: &Region, manifest: &Manifest) -> Verdict {
+fn verdict(drawn: &DrawnPicture, region: &Region, manifest: &Manifest) -> Verdict {
     let frame = frame(&drawn.jpeg, region, manifest);
     Verdict::of(&frame.stats, Some(&guess()), phase(drawn))
 }
 
 /// The reading of a network that knows what each pixel shows, and calls snow neither sky nor cloud.
-fn known(drawn: &Drawn, region: &Region, manifest: &Manifest) -> Verdict {
+fn known(drawn: &DrawnPicture, region: &Region, manifest: &Manifest) -> Verdict {
     const SIDE: usize = 48;
     let frame = frame(&drawn.jpeg, region, manifest);
     let (width, height) = (manifest.input.width, manifest.input.height);

@@ -66,8 +66,8 @@ impl Scene {
 
 /// [`judge::picture`], each drawn once.
 fn picture(okta: u8, trouble: Trouble, mark: u8) -> Bytes {
-    type Drawn = HashMap<(u8, u8, u8), Bytes>;
-    static DRAWN: LazyLock<Mutex<Drawn>> = LazyLock::new(Mutex::default);
+    type DrawnPicture = HashMap<(u8, u8, u8), Bytes>;
+    static DRAWN: LazyLock<Mutex<DrawnPicture>> = LazyLock::new(Mutex::default);
     let mut drawn = DRAWN.lock().unwrap();
     let picture = drawn.entry((okta, trouble as u8, mark));
     picture

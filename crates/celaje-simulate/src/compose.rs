@@ -4,7 +4,7 @@ use super::camera::Camera;
 use super::canvas::{Canvas, Grain};
 use super::celestial::{Direction, Moon, Turn, direction};
 use super::clouds::{Deck, Density, opacity};
-use super::conditions::{Colour, Fault, Lens, Now};
+use super::conditions::{Colour, Fault, Lens, SlotConditions};
 use super::film::Film;
 use super::grid::Grid;
 use super::ground::Ground;
@@ -12,7 +12,7 @@ use super::light::Light;
 use super::mask::{Kind, TruthMask};
 use super::stars::Stars;
 use super::weather::Weather;
-use super::{DrawError, Drawn, OBSCURED, SIDE, Spec, Truth, faults};
+use super::{DrawError, DrawnPicture, OBSCURED, SIDE, Spec, Truth, faults};
 use celaje_sky::okta::Okta;
 use celaje_sky::random::{Rng, mix, unit};
 use celaje_sky::slot::Slot;
@@ -36,7 +36,7 @@ pub(super) struct Moment {
     pub(super) turn: Turn,
     pub(super) sun: sun::SunPosition,
     pub(super) moon: Moon,
-    pub(super) now: Now,
+    pub(super) now: SlotConditions,
 }
 
 /// All that the pixels of one slot's picture follow from.
@@ -91,13 +91,13 @@ impl Studio {
     ///
     /// # Errors
     /// When the JPEG encoder fails.
-    pub fn draw(&self, slot: Slot) -> Result<Drawn, DrawError> {
+    pub fn draw(&self, slot: Slot) -> Result<DrawnPicture, DrawError> {
         let origin = self.origin(slot);
         let scenery = self.scenery(origin);
         let jpeg = self.picture(origin, &scenery)?;
         let truth = self.truth_of(slot, origin, &scenery);
         let mask = scenery.mask;
-        Ok(Drawn { jpeg, truth, mask })
+        Ok(DrawnPicture { jpeg, truth, mask })
     }
 
     /// What the picture of `slot` shows, without drawing it.

@@ -119,7 +119,7 @@ pub struct Conditions {
 
 /// What one slot shows of it; nothing in it is `Mixed`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Now {
+pub struct SlotConditions {
     /// What lies on the lens.
     pub lens: Lens,
     /// Which spell of the lens this is, and how far it has come, 0 to 1.
@@ -150,7 +150,7 @@ impl Conditions {
 
     /// The conditions of `slot` for a camera of `seed` at `longitude` (degrees) that takes a
     /// picture at each of `minutes` of an hour.
-    pub fn at(&self, seed: u64, longitude: f64, minutes: &Minutes, slot: Slot) -> Now {
+    pub fn at(&self, seed: u64, longitude: f64, minutes: &Minutes, slot: Slot) -> SlotConditions {
         let hours = slot.utc().timestamp() as f64 / 3600.0;
         let spell = (hours / SPELL_HOURS).floor();
         let chance = |stream: u64, k: f64| unit(seed ^ (stream << 32), k as i64);
@@ -179,7 +179,7 @@ impl Conditions {
             },
             lights => lights,
         };
-        Now {
+        SlotConditions {
             lens,
             spell: (
                 seed.rotate_left(17) ^ (spell as i64).cast_unsigned(),

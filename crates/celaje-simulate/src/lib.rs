@@ -191,7 +191,7 @@ impl Truth {
 
 /// A picture and what is known about it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Drawn {
+pub struct DrawnPicture {
     /// The picture's file.
     pub jpeg: Vec<u8>,
     /// What it shows.
@@ -215,6 +215,6 @@ pub enum DrawError {
 ///
 /// # Errors
 /// When the JPEG encoder fails.
-pub fn draw(spec: &Spec, slot: Slot) -> Result<Drawn, DrawError> {
+pub fn draw(spec: &Spec, slot: Slot) -> Result<DrawnPicture, DrawError> {
     Studio::new(spec.clone()).draw(slot)
 }

@@ -4,7 +4,7 @@
 //! pictures of sky cameras and follow no radiative model.
 
 use super::celestial::{Direction, Moon, dot};
-use super::conditions::{Lights, Now};
+use super::conditions::{Lights, SlotConditions};
 use super::grid::blend;
 use super::noise::smooth;
 use super::weather::Weather;
@@ -157,7 +157,7 @@ impl Light {
         moon: &Moon,
         moon_at: Direction,
         town: Direction,
-        now: &Now,
+        now: &SlotConditions,
     ) -> Self {
         let elevation = elevation as f32;
         let height = smooth(-2.0, 30.0, moon.elevation as f32);
@@ -279,10 +279,10 @@ mod tests {
     }
 
     fn under(elevation: f64, lights: Lights, haze: f32) -> Light {
-        let now = Now {
+        let now = SlotConditions {
             lights: (lights, 1.0),
             haze,
-            ..Now::default()
+            ..SlotConditions::default()
         };
         let weather = Weather {
             cover: 0.4,

@@ -109,8 +109,10 @@ pub fn start(options: SimulateOptions) -> celaje_sky::error::Result<Running> {
     let for_workers = Arc::clone(&shared);
     let cannot_listen = |e: std::io::Error| {
         Failure::environment(say!(
-            "the simulator cannot listen on {wanted} ({e}): choose another port, or 0 for a free one",
-            "el simulador no puede escuchar en {wanted} ({e}): elija otro puerto, o 0 para uno libre"
+            "the simulator cannot listen on {wanted} ({e}): choose another port, or 0 for a free \
+            one",
+            "el simulador no puede escuchar en {wanted} ({e}): elija otro puerto, o 0 para uno \
+            libre"
         ))
     };
     let server = HttpServer::new(move || {

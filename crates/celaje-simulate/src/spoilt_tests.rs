@@ -5,7 +5,7 @@ use image::RgbImage;
 
 use super::conditions::{Colour, Conditions, Extra, Fault, Lens, Lights};
 use super::mask::Kind;
-use super::{Drawn, OBSCURED, Scene, Spec, Studio};
+use super::{DrawnPicture, OBSCURED, Scene, Spec, Studio};
 use celaje_sky::slot::{Slot, Zone};
 
 const SCENES: [Scene; 2] = [Scene::Landscape, Scene::Fisheye];
@@ -45,7 +45,7 @@ fn with_fault(fault: Fault) -> Conditions {
     }
 }
 
-fn decoded(drawn: &Drawn) -> RgbImage {
+fn decoded(drawn: &DrawnPicture) -> RgbImage {
     image::load_from_memory(&drawn.jpeg).unwrap().into_rgb8()
 }
 
@@ -267,7 +267,7 @@ fn a_frozen_camera_repeats_the_bytes_of_the_slot_before() {
     for scene in SCENES {
         let frozen = studio(scene, with_fault(Fault::Frozen));
         let working = studio(scene, Conditions::default());
-        let mut before: Option<Drawn> = None;
+        let mut before: Option<DrawnPicture> = None;
         for i in 78..90 {
             let drawn = frozen.draw(slot(i)).unwrap();
             if drawn.truth.fault == Fault::Frozen {

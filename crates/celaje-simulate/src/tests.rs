@@ -5,7 +5,7 @@ use chrono::{Duration, NaiveDate, NaiveDateTime};
 use super::mask::Kind;
 use super::options::{Layout, SimulateOptions};
 use super::server::{Running, start};
-use super::{Drawn, Scene, Spec, Studio, draw};
+use super::{DrawnPicture, Scene, Spec, Studio, draw};
 use celaje_sky::slot::{Slot, SlotRange, Zone};
 use celaje_sky::station::region::{Margins, Region};
 
@@ -33,7 +33,7 @@ fn small(scene: Scene, seed: u64) -> Spec {
 }
 
 /// The mean level of what the picture shows as `kind`; none when that is hardly any of it.
-fn mean(drawn: &Drawn, kind: Kind) -> Option<[f64; 3]> {
+fn mean(drawn: &DrawnPicture, kind: Kind) -> Option<[f64; 3]> {
     let rgb = image::load_from_memory(&drawn.jpeg).unwrap().into_rgb8();
     let (mut sum, mut count) = ([0.0; 3], 0.0);
     for (pixel, k) in rgb.pixels().zip(drawn.mask.kinds()) {

@@ -24,7 +24,8 @@ pub struct Audit {
 pub enum Imbalance {
     /// Slots that were booked have neither row nor miss.
     #[error(
-        "{open} slots are neither stored nor missed, where {pending} were left; the first is {first}"
+        "{open} slots are neither stored nor missed, where {pending} were left; the first is \
+        {first}"
     )]
     Lost {
         /// Slots with neither.

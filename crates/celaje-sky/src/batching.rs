@@ -88,8 +88,8 @@ impl<T> BatchQueue<T> {
         Decision::Wait(self.policy.deadline - waited)
     }
 
-    /// The next batch, if nothing can join it any more: what may lie ready for a session that is still
-    /// at work.
+    /// The next batch, if nothing can join it any more: what may lie ready for a session that is
+    /// still at work.
     pub fn take_full(&mut self) -> Option<Vec<T>> {
         let (together, complete) = self.next();
         complete.then(|| self.take(together))

@@ -1,8 +1,8 @@
 //! What the record says of a sky: an amount of cloud, or that the sky could not be seen.
 //!
 //! Source: WMO, Manual on Codes, code table 2700 (N, total cloud cover): 0 to 8 are eighths, 9 is a
-//! sky that is obscured. An obscured sky has no fraction, no confidence and no place on a scale, and
-//! means leave it out; so it is not an [`Okta`].
+//! sky that is obscured. An obscured sky has no fraction, no confidence and no place on a scale,
+//! and means leave it out; so it is not an [`Okta`].
 
 use std::fmt;
 

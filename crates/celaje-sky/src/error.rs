@@ -8,7 +8,8 @@
 //!   [`Miss`](crate::outcome::Miss) with a reason, and is recorded.
 //! * What may be a mistake but need not be one (a run that found no picture) is a notice on stderr:
 //!   silent with `--quiet`, and no matter of the exit status.
-//! * A bug (a panic in an actor) is caught at the actor's edge, logged, and its work is retried once.
+//! * A bug (a panic in an actor) is caught at the actor's edge, logged, and its work is retried
+//!   once.
 
 use crate::text::Text;
 

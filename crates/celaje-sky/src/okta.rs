@@ -193,7 +193,8 @@ mod tests {
         fn between_the_edges_it_is_the_nearest_eighth(fraction in 0.0101..0.9899f64) {
             let okta = f64::from(Okta::from_fraction(fraction).eighths());
             prop_assert!((1.0..=7.0).contains(&okta));
-            let nearest = (1..=7).map(|k| (f64::from(k) / 8.0 - fraction).abs()).fold(1.0, f64::min);
+            let distances = (1..=7).map(|k| (f64::from(k) / 8.0 - fraction).abs());
+            let nearest = distances.fold(1.0, f64::min);
             prop_assert!((okta / 8.0 - fraction).abs() <= nearest + 1e-12);
         }
     }

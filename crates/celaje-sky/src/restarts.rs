@@ -2,15 +2,16 @@
 //!
 //! A picture that crashes a decoder is a fault of the picture: beside it others are decoded. A
 //! decoder that crashes at whatever it is given is broken. So failures are held against the work
-//! that is done in between, not against the clock: an actor may fail at one message in ten for ever.
+//! that is done in between, not against the clock: an actor may fail at one message in ten for
+//! ever.
 
 use std::time::{Duration, Instant};
 
 /// How many failures are borne, and what each of them costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestartBudget {
-    /// By how many the failures of an actor may outnumber the messages that it was done with, counted
-    /// from the last time when they did not.
+    /// By how many the failures of an actor may outnumber the messages that it was done with,
+    /// counted from the last time when they did not.
     pub failures: usize,
     /// Failures with no message done between them, at least so many over at least
     /// [`so_long`](Self::so_long), are too many whatever else is borne: an actor that has little to
@@ -192,9 +193,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens: an actor that is done with at least as much as it fails at is never given up
-        /// as long as no stretch of failures uses the budget up; one is never borne longer than its
-        /// budget; and no rest is longer than the longest.
+        /// Whatever happens: an actor that is done with at least as much as it fails at is never
+        /// given up as long as no stretch of failures uses the budget up; one is never borne longer
+        /// than its budget; and no rest is longer than the longest.
         #[test]
         fn failures_never_outnumber_the_work_done_by_more_than_the_budget(
             failures in 0usize..6,

@@ -338,7 +338,8 @@ mod tests {
                     Action::Wait => {
                         prop_assert!(!flying.is_empty());
                         let (what, which) = choices.next().unwrap_or((0, 0));
-                        let (slot, attempt, poison) = flying.swap_remove(usize::from(which) % flying.len());
+                        let at = usize::from(which) % flying.len();
+                        let (slot, attempt, poison) = flying.swap_remove(at);
                         let fate = match what {
                             _ if poison => Some(Fate::Missed(MissReason::Poison)),
                             0..=2 => Some(Fate::New),
@@ -356,8 +357,8 @@ mod tests {
                         }
                         if what == 4 && !poison && which.is_multiple_of(2) {
                             run.fetch_again([slot]);
-                            // Once draining, a booked miss stays booked; so does that of a slot that
-                            // was lost before.
+                            // Once draining, a booked miss stays booked; so does that of a slot
+                            // that was lost before.
                             if attempt == 1 && drain_at.is_none_or(|at| step <= at) {
                                 booked.remove(&slot);
                             }

@@ -1,10 +1,10 @@
 //! When the daemon asks for a station's next picture, and what it does when the clock jumps.
 //!
-//! A slot is *due* [`TickPolicy::delay`] after its minute. The newest due slot is the *current* one:
-//! it is tried at once and, while its picture is late, again after growing pauses until the next
-//! slot is due; the last try writes the miss. Slots that became due unnoticed (the machine slept,
-//! the clock was set forward, other work took long) are *owed* and handed out as one range. So are
-//! the slots of an outage once a picture comes again: a camera may upload them all at once.
+//! A slot is *due* [`TickPolicy::delay`] after its minute. The newest due slot is the *current*
+//! one: it is tried at once and, while its picture is late, again after growing pauses until the
+//! next slot is due; the last try writes the miss. Slots that became due unnoticed (the machine
+//! slept, the clock was set forward, other work took long) are *owed* and handed out as one range.
+//! So are the slots of an outage once a picture comes again: a camera may upload them all at once.
 //!
 //! A miss with a passing reason may be mended later: every [`TickPolicy::again`] the whole range
 //! that is caught up is handed out once more.

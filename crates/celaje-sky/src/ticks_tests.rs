@@ -307,7 +307,9 @@ proptest! {
     /// A clock that is set at random, both ways, never leaves the station waiting past the next
     /// slot, and never has it ask for one that is not due.
     #[test]
-    fn a_clock_may_be_set(steps in proptest::collection::vec((-200_000i64..200_000, any::<bool>()), 1..60)) {
+    fn a_clock_may_be_set(
+        steps in proptest::collection::vec((-200_000i64..200_000, any::<bool>()), 1..60),
+    ) {
         let mut now = at("2024-02-28T23:59:30Z");
         let mut clock = clockwork("America/Santiago", now);
         for (step, got) in steps {

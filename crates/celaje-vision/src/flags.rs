@@ -36,7 +36,7 @@ pub const BURNT_SHARE: f64 = 0.85;
 /// the plainest real picture eleven times.
 pub const PLACEHOLDER_SPREAD: f64 = 0.005;
 /// [`Flag::Placeholder`], something written on a plain ground: more than this share of the pixels
-/// has one luminance, give or take a level. Drawn skies reach 0.50, real pictures 0.16.
+/// has one luminance, give or take a level. DrawnPicture skies reach 0.50, real pictures 0.16.
 pub const PLACEHOLDER_PLAIN: f64 = 0.7;
 /// [`Flag::Placeholder`], bars of colour: at least so many hard vertical edges through most of the
 /// height. No real picture has more than one; a mast has two.

@@ -7,9 +7,8 @@ use std::error::Error as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
-use crate::cli::values::Advice;
 use celaje_sky::say;
-use celaje_sky::text::Text;
+use celaje_sky::text::{BadValue, Text};
 
 /// `command`, for which variables that are empty are not set.
 pub fn without_empty_variables(command: Command) -> Command {
@@ -192,7 +191,7 @@ fn variable(arg: &Arg, args: &[String]) -> Option<String> {
 
 /// How to write the value.
 fn advice(error: &Error, choices: Option<String>, help: &str) -> Text {
-    if let Some(Advice(text)) = error.source().and_then(|why| why.downcast_ref()) {
+    if let Some(BadValue(text)) = error.source().and_then(|why| why.downcast_ref()) {
         return text.clone();
     }
     match choices {

@@ -6,7 +6,6 @@
 
 pub mod conditions;
 pub mod explain;
-pub mod moment;
 pub mod spanish;
 pub mod values;
 
@@ -17,7 +16,6 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::conditions::Spoilt;
-use crate::cli::moment::Moment;
 use crate::cli::values::{number, whole};
 use crate::daemon::clock::Clock;
 use crate::settings::span::Span;
@@ -25,6 +23,7 @@ use crate::settings::{self, Layer};
 use crate::web::origins::Origin;
 use celaje_simulate::Scene;
 use celaje_simulate::options::Layout as ServedLayout;
+use celaje_sky::moment::Moment;
 use celaje_sky::station::LayoutChoice;
 use celaje_sky::text::Lang;
 use celaje_vision::engine::choose::{Device, EngineChoice};

@@ -8,22 +8,17 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::web::origins::Origin;
 use celaje_sky::say;
-use celaje_sky::text::Text;
-
-/// How to write a value, in place of one that is none: `write a whole number from 1 to 31`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Advice(pub Text);
+use celaje_sky::text::BadValue;
 
 /// Reads a whole number of `range`.
-pub fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, Advice> + Clone
+pub fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, BadValue> + Clone
 where
     T: FromStr + PartialOrd + Display + Clone,
 {
     move |text| {
         within(text, &range).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
-            Advice(say!(
+            BadValue(say!(
                 "write a whole number from {least} to {most}",
                 "escriba un número entero de {least} a {most}"
             ))
@@ -32,11 +27,11 @@ where
 }
 
 /// Reads a number of `range`, which may have a fraction.
-pub fn number(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, Advice> + Clone {
+pub fn number(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, BadValue> + Clone {
     move |text| {
         within(text, &range).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
-            Advice(say!(
+            BadValue(say!(
                 "write a number from {least} to {most}",
                 "escriba un número de {least} a {most}"
             ))
@@ -52,7 +47,7 @@ pub fn name_of<T: Copy + Send + Sync + 'static>(
         let found = names.iter().find(|(name, _)| *name == text);
         found
             .map(|(_, value)| *value)
-            .ok_or_else(|| Advice(say!("write one of its names", "escriba uno de sus nombres")))
+            .ok_or_else(|| BadValue(say!("write one of its names", "escriba uno de sus nombres")))
     })
 }
 
@@ -67,9 +62,9 @@ fn within<T: FromStr + PartialOrd>(text: &str, range: &RangeInclusive<T>) -> Opt
 ///
 /// # Errors
 /// How to write one.
-pub fn address(text: &str) -> Result<std::net::IpAddr, Advice> {
+pub fn address(text: &str) -> Result<std::net::IpAddr, BadValue> {
     text.trim().parse().map_err(|_| {
-        Advice(say!(
+        BadValue(say!(
             "write an IP address such as 127.0.0.1",
             "escriba una dirección IP como 127.0.0.1"
         ))
@@ -80,18 +75,17 @@ pub fn address(text: &str) -> Result<std::net::IpAddr, Advice> {
 ///
 /// # Errors
 /// How to write one.
-pub fn span(text: &str) -> Result<crate::settings::span::Span, Advice> {
+pub fn span(text: &str) -> Result<crate::settings::span::Span, BadValue> {
     text.parse()
-        .map_err(|bad: crate::settings::span::BadSpan| Advice(bad.0))
 }
 
 /// Reads an address of this machine's network and a port.
 ///
 /// # Errors
 /// How to write them.
-pub fn socket(text: &str) -> Result<std::net::SocketAddr, Advice> {
+pub fn socket(text: &str) -> Result<std::net::SocketAddr, BadValue> {
     text.trim().parse().map_err(|_| {
-        Advice(say!(
+        BadValue(say!(
             "write an IP address and a port such as 127.0.0.1:8080",
             "escriba una dirección IP y un puerto como 127.0.0.1:8080"
         ))
@@ -102,9 +96,9 @@ pub fn socket(text: &str) -> Result<std::net::SocketAddr, Advice> {
 ///
 /// # Errors
 /// How to write one.
-pub fn origin(text: &str) -> Result<Origin, Advice> {
+pub fn origin(text: &str) -> Result<Origin, BadValue> {
     text.trim().parse().map_err(|_| {
-        Advice(say!(
+        BadValue(say!(
             "write scheme and name of the pages' server, as https://example.org:8443, or * for any",
             "escriba el esquema y el nombre del servidor de las páginas, como https://example.org:8443, o * para cualquiera"
         ))
@@ -115,13 +109,13 @@ pub fn origin(text: &str) -> Result<Origin, Advice> {
 ///
 /// # Errors
 /// How to write one.
-pub fn size(text: &str) -> Result<(u32, u32), Advice> {
+pub fn size(text: &str) -> Result<(u32, u32), BadValue> {
     let side = celaje_simulate::SIDE;
     text.split_once('x')
         .and_then(|(w, h)| Some((within(w, &side)?, within(h, &side)?)))
         .ok_or_else(|| {
             let (least, most) = (side.start(), side.end());
-            Advice(say!(
+            BadValue(say!(
                 "write it as 800x600, each side from {least} to {most}",
                 "escriba p. ej. 800x600, cada lado de {least} a {most}"
             ))
@@ -132,10 +126,10 @@ pub fn size(text: &str) -> Result<(u32, u32), Advice> {
 ///
 /// # Errors
 /// How to write one.
-pub fn filter(text: &str) -> Result<String, Advice> {
+pub fn filter(text: &str) -> Result<String, BadValue> {
     match text.parse::<tracing_subscriber::EnvFilter>() {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(Advice(say!(
+        Err(_) => Err(BadValue(say!(
             "write off, error, warn, info, debug, trace, or a filter such as celaje=debug",
             "escriba off, error, warn, info, debug, trace, o un filtro como celaje=debug"
         ))),

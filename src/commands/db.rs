@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 use serde_json::json;
 
-use crate::cli::moment::Moment;
 use crate::cli::{DbAction, ExportMisses};
 use crate::commands::{ordered, output, settle};
 use crate::settings::Layer;
 use crate::store::{Backup, Database, Sizes};
 use celaje_sky::error::{Failure, Result};
+use celaje_sky::moment::Moment;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 

@@ -26,12 +26,12 @@ use std::time::Duration;
 use chrono::Datelike;
 use clap::CommandFactory;
 
-use crate::cli::moment::Moment;
 use crate::cli::{self, Cli, Command, Global, RuntimeAction};
 use crate::service::RunPolicy;
 use crate::settings::{Layer, Settings};
 use celaje_simulate::options::SimulateOptions;
 use celaje_sky::error::{Failure, Result};
+use celaje_sky::moment::Moment;
 use celaje_sky::say;
 use celaje_sky::slot::{SlotRange, YEARS};
 use celaje_sky::station::region::Region;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::TimeDelta;
 
 use celaje_sky::say;
-use celaje_sky::text::Text;
+use celaje_sky::text::BadValue;
 
 /// No longer span is taken, in days.
 const LONGEST: i64 = 366;
@@ -30,18 +30,13 @@ impl Default for Span {
     }
 }
 
-/// What is written for a span that is none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadSpan(pub Text);
-
 impl FromStr for Span {
-    type Err = BadSpan;
+    type Err = BadValue;
 
-    fn from_str(text: &str) -> Result<Self, BadSpan> {
+    fn from_str(text: &str) -> Result<Self, BadValue> {
         let text = text.trim();
         let bad = || {
-            BadSpan(say!(
+            BadValue(say!(
                 "write days, hours or minutes such as 7d, 36h or 90m, up to {LONGEST}d; 0 for none",
                 "escriba días, horas o minutos, p. ej. 7d, 36h o 90m, hasta {LONGEST}d; 0 para nada"
             ))
@@ -64,9 +59,9 @@ impl FromStr for Span {
 }
 
 impl TryFrom<String> for Span {
-    type Error = BadSpan;
+    type Error = BadValue;
 
-    fn try_from(text: String) -> Result<Self, BadSpan> {
+    fn try_from(text: String) -> Result<Self, BadValue> {
         text.parse()
     }
 }

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use chrono::{Datelike, NaiveDateTime};
 
-use crate::cli::moment::Moment;
 use crate::web::problem::shortened;
+use celaje_sky::moment::Moment;
 use celaje_sky::say;
 use celaje_sky::slot::YEARS;
 use celaje_sky::text::Text;

@@ -3,9 +3,9 @@
 
 use chrono::{NaiveDateTime, TimeDelta};
 
-use crate::cli::moment::Moment;
 use crate::store::reader::{WantedQuality, Width};
 use crate::web::parameters::choose;
+use celaje_sky::moment::Moment;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::quality::Flag;
 use celaje_sky::say;

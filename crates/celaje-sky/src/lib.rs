@@ -37,6 +37,7 @@ pub mod flow;
 pub mod hangs;
 pub mod layout;
 pub mod ledger;
+pub mod moment;
 pub mod okta;
 pub mod outcome;
 pub mod plan;

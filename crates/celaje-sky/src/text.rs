@@ -78,6 +78,11 @@ impl fmt::Display for Text {
     }
 }
 
+/// A value that cannot be read: how to write one, such as `write a whole number from 1 to 31`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadValue(pub Text);
+
 /// Builds a [`Text`] from an English and a Spanish format string; both see the same variables.
 ///
 /// ```

@@ -1,12 +1,12 @@
-//! A moment on the command line: a minute, or a whole date.
+//! An end of a range as people write it: a minute, or a whole date.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
-use crate::cli::values::Advice;
-use celaje_sky::say;
-use celaje_sky::slot::{BackwardRange, SlotRange};
+use crate::say;
+use crate::slot::{BackwardRange, SlotRange};
+use crate::text::BadValue;
 
-/// What was written for an end of a range.
+/// An end of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// `YYYY-MM-DDTHH:MM` (a blank for the T, and seconds, are accepted).
@@ -20,7 +20,7 @@ impl Moment {
     ///
     /// # Errors
     /// How to write it.
-    pub fn parse(text: &str) -> Result<Self, Advice> {
+    pub fn parse(text: &str) -> Result<Self, BadValue> {
         let text = text.trim();
         if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             return Ok(Self::Date(date));
@@ -35,7 +35,7 @@ impl Moment {
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
         .map(Self::Minute)
         .ok_or_else(|| {
-            Advice(say!(
+            BadValue(say!(
                 "write 2024-01-31T08:02 or 2024-01-31",
                 "escriba 2024-01-31T08:02 o 2024-01-31"
             ))

@@ -16,4 +16,5 @@ pub mod service;
 pub mod settings;
 pub mod store;
 pub mod usage;
+pub(crate) mod version;
 pub mod web;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The rooms of `src`, from the ground up. A room uses those of lower floors and none of its own or
 /// of a higher one.
 const FLOORS: [&[&str]; 8] = [
-    &["clock", "draining", "usage"],
+    &["clock", "draining", "usage", "version"],
     &["camera", "store"],
     &["settings"],
     &["actors"],

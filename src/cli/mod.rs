@@ -139,7 +139,7 @@ pub struct Work {
     /// Requests that may begin in a second [default: as many as come]
     #[arg(long, value_name = "N", env = "CELAJE_MAX_RPS", value_parser = number(settings::MAX_RPS))]
     pub max_rps: Option<f64>,
-    /// Pictures in a full batch [default: what a measurement found, else 1; 64 on a card]
+    /// Pictures in a full batch [default: 1; 64 on a card]
     #[arg(long, value_name = "N", env = "CELAJE_BATCH", value_parser = whole(settings::BATCH))]
     pub batch: Option<usize>,
     /// Seconds that a whole picture may take [default: 60]
@@ -166,11 +166,10 @@ pub struct Inference {
     /// Where the engine runs [default: auto]
     #[arg(long, value_name = "DEVICE", env = "CELAJE_DEVICE", value_parser = values::name_of(Device::NAMES))]
     pub device: Option<Device>,
-    /// Inference sessions, and threads that decode [default: what a measurement found, else the number
-    /// of cores]
+    /// Inference sessions, and threads that decode [default: the number of cores]
     #[arg(long, value_name = "N", env = "CELAJE_THREADS", value_parser = whole(settings::THREADS))]
     pub threads: Option<usize>,
-    /// Threads that each session computes with [default: what a measurement found, else 1]
+    /// Threads that each session computes with [default: 1]
     #[arg(long, value_name = "N", env = "CELAJE_SESSION_THREADS", value_parser = whole(settings::THREADS))]
     pub session_threads: Option<usize>,
 }

@@ -180,7 +180,7 @@ const ARGS: &[(&str, &str)] = &[
     ),
     (
         "batch",
-        "Imágenes de un lote completo [por omisión: lo que halló una medición, si no 1; 64 en una placa]",
+        "Imágenes de un lote completo [por omisión: 1; 64 en una placa]",
     ),
     (
         "timeout",
@@ -208,11 +208,11 @@ const ARGS: &[(&str, &str)] = &[
     ),
     (
         "threads",
-        "Sesiones de inferencia, e hilos que decodifican [por omisión: lo que halló una medición, si no el número de núcleos]",
+        "Sesiones de inferencia, e hilos que decodifican [por omisión: el número de núcleos]",
     ),
     (
         "session_threads",
-        "Hilos con los que calcula cada sesión [por omisión: lo que halló una medición, si no 1]",
+        "Hilos con los que calcula cada sesión [por omisión: 1]",
     ),
     (
         "desde",

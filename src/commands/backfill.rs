@@ -5,31 +5,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Months;
 use serde::Serialize;
 
-use crate::camera::Source;
 use crate::camera::gate::Gate;
-use crate::commands::bench::arrange::{self, Arrangement, Remembered};
-use crate::commands::notices::{
-    adopted_text, cut_off_text, tell_kept, tell_misses, tell_none, tell_pending,
-};
+use crate::commands::output;
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
 use crate::commands::status::{About, Stations, StatusFile};
-use crate::commands::{model_and_engine, output};
+use crate::service::inference::{Arrangement, open_model};
+use crate::service::notices;
+use crate::service::request::picture_source;
 use crate::service::supervision::Supervision;
 use crate::service::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::settings::Settings;
 use crate::store::Database;
-use celaje_sky::error::{Class, Failure, Result};
+use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::{Flow, FlowReport};
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
-use celaje_sky::station::Station;
 use celaje_sky::text::Text;
-use celaje_vision::engine::backend::Engine;
-use celaje_vision::model::source::Model;
 
 /// What to record, and how to tell of it.
 pub struct BackfillOptions {
@@ -71,35 +65,6 @@ pub struct Recorded {
     pub requests_peak: usize,
 }
 
-/// Years that a range may span: more is a slip of the pen, and its slots would take minutes to count.
-const LONGEST: u32 = 50;
-
-/// Refuses a range that has no slot, or too many.
-///
-/// # Errors
-/// One sentence of it.
-pub fn check_range(range: SlotRange, station: &Station) -> Result<()> {
-    let form = "%Y-%m-%dT%H:%M";
-    let (from, to) = (range.from().format(form), range.to().format(form));
-    let last = range.from().checked_add_months(Months::new(12 * LONGEST));
-    if last.is_some_and(|last| range.to() >= last) {
-        return Err(Failure::usage(say!(
-            "the range from {from} to {to} spans more than {LONGEST} years; ask for a part of it",
-            "el rango de {from} a {to} abarca más de {LONGEST} años; pida una parte"
-        )));
-    }
-    if range.slots(&station.minutes, station.zone).next().is_none() {
-        let minutes = station.minutes.as_slice().iter();
-        let minutes: Vec<String> = minutes.map(u32::to_string).collect();
-        let minutes = minutes.join(", ");
-        return Err(Failure::usage(say!(
-            "there is no slot from {from} to {to}: pictures are of the minutes {minutes} of each hour; widen --desde and --hasta",
-            "no hay ningún turno de {from} a {to}: las imágenes son de los minutos {minutes} de cada hora; amplíe --desde y --hasta"
-        )));
-    }
-    Ok(())
-}
-
 /// Runs the command; gives its exit status.
 ///
 /// # Errors
@@ -113,10 +78,8 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     let folder = options.dir.clone();
     let recorded = record(options).await?;
     if !quiet {
-        tell_misses(&recorded.report);
-        tell_kept(&recorded.report);
-        tell_pending(&recorded.report);
-        tell_none(&recorded.report, folder.as_deref(), &address);
+        let notices = notices::ended(&recorded.report, folder.as_deref(), &address);
+        notices.iter().for_each(output::note);
     }
     if stats {
         output::note(recorded.flow);
@@ -168,35 +131,16 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     // What a server did not have says nothing about a folder.
     policy.retry_missed |= dir.is_some();
     let source = picture_source(dir, &settings.station.url_base)?;
-    let (model, engine) = model_and_engine(&settings, notice)?;
+    let (model, engine) = open_model(&settings, notice)?;
     let opened = Database::open(&settings.db, &settings.station)?;
-    let mut database = opened.database;
-    if let Some(adopted) = &opened.adopted {
-        notice(&adopted_text(adopted));
-    }
-    for cut_off in &opened.cut_off {
-        notice(&cut_off_text(cut_off));
-    }
+    notices::opened(&opened).iter().for_each(notice);
+    let database = opened.database;
     let status_file = StatusFile::beside(&settings.db);
     let (engine_name, model_name) = (engine.describe(), model.label());
     if !quiet {
         output::tell_engine(&model_name, &engine_name);
     }
-    let (model, engine) = (Arc::new(model), engine);
-    let stored = match policy.reprocess {
-        true => 0,
-        false => database.stored_slots(range)?.len(),
-    };
-    let long = range
-        .slots(&settings.station.minutes, settings.station.zone)
-        .nth(stored + WORTH_MEASURING)
-        .is_some();
-    arrange_inference(&mut settings, &engine, &model, long).await;
-    let arrangement = Arrangement {
-        sessions: settings.tuning.threads,
-        threads: settings.tuning.session_threads,
-        batch: settings.tuning.batch,
-    };
+    let arrangement = Arrangement::settle(&mut settings, engine.as_ref());
     let started = About {
         station: settings.station.id.clone(),
         engine: engine_name.clone(),
@@ -214,7 +158,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         shadow: None,
         flow: Arc::default(),
     };
-    let pipeline = Pipeline::start_with(setup, supervision())?;
+    let pipeline = Pipeline::start_with(setup, Supervision::of_program())?;
     let stations = Stations::default();
     stations.put(started, pipeline.vitals(), pipeline.progress());
     let kept = status_file.keep(stations);
@@ -241,74 +185,8 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     })
 }
 
-/// The actors are looked after as usual; a program whose main thread hangs is ended from outside it.
-pub fn supervision() -> Supervision {
-    Supervision {
-        last_resort: Arc::new(|| {
-            output::note(say!(
-                "celaje: the program hangs and was ended; what is stored is safe: see the log and run the same command again",
-                "celaje: el programa está colgado y se terminó; lo guardado está a salvo: vea el registro y repita la orden"
-            ));
-            std::process::exit(i32::from(Class::Environment.exit_status()));
-        }),
-        ..Supervision::default()
-    }
-}
-
-/// Slots to be asked for beyond which it is worth a second or two to find out how the model is best run.
-const WORTH_MEASURING: usize = 5_000;
 /// How often what flows is logged.
 const LOGGED_EVERY: Duration = Duration::from_secs(10);
-
-/// Settles how the model is run: as asked for, as an earlier measurement on this machine found or,
-/// when the run is `long`, as one made now does.
-pub(crate) async fn arrange_inference(
-    settings: &mut Settings,
-    engine: &Arc<dyn Engine>,
-    model: &Arc<Model>,
-    long: bool,
-) {
-    let tuning = &mut settings.tuning;
-    tuning.shares_cores = !engine.on_card();
-    let asked = settings.batch_given || settings.sessions_given;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let remembered = Remembered::usual();
-    let known = remembered
-        .as_ref()
-        .filter(|_| !asked)
-        .and_then(|file| file.get(engine.as_ref(), model, cores));
-    let found = match known {
-        None if long && !asked => {
-            let (engine, model) = (Arc::clone(engine), Arc::clone(model));
-            let found = tokio::task::spawn_blocking(move || {
-                let found = arrange::find(engine.as_ref(), &model, cores);
-                if let (Some(found), Some(file)) = (found, remembered) {
-                    file.put(engine.as_ref(), &model, cores, found);
-                }
-                found
-            });
-            found.await.ok().flatten()
-        }
-        known => known,
-    };
-    match found {
-        Some(found) => {
-            tracing::info!(?found, "how the model is run on this machine");
-            tuning.threads = found.sessions;
-            tuning.session_threads = found.threads;
-            tuning.batch = found.batch;
-        }
-        None => {
-            if !settings.batch_given {
-                tuning.batch = engine.usual_batch();
-            }
-            if !settings.sessions_given && engine.on_card() {
-                // One batch is copied while the other one runs.
-                tuning.threads = 2;
-            }
-        }
-    }
-}
 
 /// Logs what flowed in every ten seconds, until it is aborted.
 fn log_flow(flow: Arc<Flow>, gate: Arc<Gate>) -> tokio::task::JoinHandle<()> {
@@ -340,55 +218,6 @@ fn log_flow(flow: Arc<Flow>, gate: Arc<Gate>) -> tokio::task::JoinHandle<()> {
             );
         }
     })
-}
-
-/// The folder, or the camera's base address.
-///
-/// # Errors
-/// When there is no such folder, or the address is no HTTP address.
-pub fn picture_source(dir: Option<PathBuf>, url_base: &str) -> Result<Source> {
-    if let Some(dir) = dir {
-        if !dir.is_dir() {
-            let shown = dir.display();
-            return Err(Failure::usage(say!(
-                "there is no folder '{shown}' to take pictures from; check --dir",
-                "no hay una carpeta '{shown}' de donde tomar imágenes; revise --dir"
-            )));
-        }
-        return Ok(Source::Folder(dir));
-    }
-    match url::Url::parse(url_base) {
-        Ok(base) if matches!(base.scheme(), "http" | "https") && base.has_host() => {
-            Ok(Source::Http(base))
-        }
-        _ => {
-            let shown = public_part(url_base);
-            Err(Failure::usage(say!(
-                "'{shown}' is no address of pictures; write --url-base http://host/path/",
-                "'{shown}' no es una dirección de imágenes; escriba --url-base http://servidor/ruta/"
-            )))
-        }
-    }
-}
-
-/// What was meant for an address, without what may be secret in it: a user name, a password, and
-/// all from the first `?` or `#` on.
-pub(super) fn public_part(text: &str) -> String {
-    let (scheme, rest) = match text.find("://") {
-        Some(end) => text.split_at(end + 3),
-        None => ("", text),
-    };
-    let (place, more) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
-    let (user, place) = match place.rsplit_once('@') {
-        Some((_, place)) => ("…@", place),
-        None => ("", place),
-    };
-    // A password may hold the first '?', a query an '@': then nothing is known to be public.
-    match more {
-        "" => format!("{scheme}{user}{place}"),
-        _ if more.contains('@') => format!("{scheme}…"),
-        _ => format!("{scheme}{user}{place}…"),
-    }
 }
 
 /// The machine-readable summary.

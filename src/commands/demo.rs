@@ -10,9 +10,9 @@ use std::time::Duration;
 use chrono::{Days, NaiveDateTime, TimeDelta, Utc};
 
 use crate::commands::backfill::{BackfillOptions, record};
-use crate::commands::notices::tell_misses;
 use crate::commands::output;
 use crate::service::RunPolicy;
+use crate::service::notices;
 use crate::settings::Settings;
 use crate::settings::tuning::Tuning;
 use crate::store::Database;
@@ -103,7 +103,9 @@ pub async fn run(options: DemoOptions) -> Result<u8> {
     if let Some(failure) = recorded.report.end.failure {
         return Err(failure);
     }
-    tell_misses(&recorded.report);
+    notices::misses(&recorded.report)
+        .iter()
+        .for_each(output::note);
     if let Some(signal) = recorded.signal {
         output::line(recorded.report.end.ledger)?;
         return Ok(signal.exit_status());

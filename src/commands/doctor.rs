@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::camera::Source;
 use crate::camera::http::{HttpClient, picture_url};
-use crate::commands::backfill::picture_source;
 use crate::commands::output;
+use crate::service::request::picture_source;
 use crate::settings::Settings;
 use crate::store::error::StoreError;
 use crate::store::{Database, FileState};
+use crate::version::VERSION;
 use celaje_sky::error::Failure;
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::MissReason;
@@ -81,13 +82,13 @@ pub async fn run(settings: Settings, json: bool) -> Result<u8, Failure> {
     if json {
         let report = serde_json::json!({
             "ok": ok,
-            "version": super::version::short(),
+            "version": VERSION,
             "station": settings.station.id,
             "checks": checks,
         });
         output::line(report)?;
     } else {
-        output::line(format!("celaje {}", super::version::short()))?;
+        output::line(format!("celaje {}", VERSION))?;
         for Check { name, ok, detail } in &checks {
             let mark = if *ok { "✔" } else { "✘" };
             output::line(format!("{mark} {}: {}", title(name), detail.trim()))?;

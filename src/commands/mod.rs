@@ -6,7 +6,6 @@ pub mod db;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
-pub(crate) mod notices;
 mod ordered;
 pub mod output;
 pub mod predict;
@@ -20,7 +19,6 @@ pub mod status;
 pub mod version;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Datelike;
@@ -28,6 +26,8 @@ use clap::CommandFactory;
 
 use crate::cli::{self, Cli, Command, Global, RuntimeAction};
 use crate::service::RunPolicy;
+use crate::service::inference::open_model;
+use crate::service::request::check_range;
 use crate::settings::{Layer, Settings};
 use celaje_simulate::options::SimulateOptions;
 use celaje_sky::error::{Failure, Result};
@@ -35,11 +35,7 @@ use celaje_sky::moment::Moment;
 use celaje_sky::say;
 use celaje_sky::slot::{SlotRange, YEARS};
 use celaje_sky::station::region::Region;
-use celaje_sky::text::Text;
-use celaje_vision::engine::backend::Engine;
-use celaje_vision::engine::choose;
 use celaje_vision::engine::install::Install;
-use celaje_vision::model::source::Model;
 
 /// Does what the command line asks for; gives the exit status.
 ///
@@ -177,7 +173,7 @@ fn ordered(from: Moment, to: Moment, from_flag: &str, to_flag: &str) -> Result<S
 async fn backfill(args: cli::Backfill, config: Option<&Path>) -> Result<u8> {
     let range = ordered(args.desde, args.hasta, "--desde", "--hasta")?;
     let settings = settle(args.work.layer(), config)?;
-    backfill::check_range(range, &settings.station)?;
+    check_range(range, &settings.station)?;
     backfill::run(backfill::BackfillOptions {
         settings,
         range,
@@ -216,20 +212,6 @@ fn simulate_options(args: &cli::Simulate, config: Option<&Path>) -> Result<Simul
     })
 }
 
-/// The model, and what runs it with one thread a session; `tell` is given what is to be known of
-/// either.
-pub(crate) fn model_and_engine(
-    settings: &Settings,
-    tell: impl Fn(&Text),
-) -> Result<(Model, Arc<dyn Engine>)> {
-    let model = Model::resolve(settings.model.as_deref())?;
-    model.notice.iter().for_each(&tell);
-    let library = settings.ort_lib.as_deref();
-    let (engine, notices) = choose::engine(settings.engine, settings.device, library, &model)?;
-    notices.iter().for_each(tell);
-    Ok((model, engine))
-}
-
 fn predict(args: cli::Predict, config: Option<&Path>) -> Result<u8> {
     let region_wanted = args.station.is_some();
     let flags = Layer {
@@ -237,7 +219,7 @@ fn predict(args: cli::Predict, config: Option<&Path>) -> Result<u8> {
         ..args.inference.layer()
     };
     let settings = settle(flags, config)?;
-    let (model, engine) = model_and_engine(&settings, |notice| output::note(notice))?;
+    let (model, engine) = open_model(&settings, |notice| output::note(notice))?;
     output::tell_engine(&model.label(), &engine.describe());
     let options = predict::PredictOptions {
         inputs: args.paths,
@@ -264,7 +246,7 @@ fn evaluate(args: cli::Evaluate, config: Option<&Path>) -> Result<u8> {
         ..args.inference.layer()
     };
     let settings = settle(flags, config)?;
-    let (model, engine) = model_and_engine(&settings, |notice| {
+    let (model, engine) = open_model(&settings, |notice| {
         if !args.quiet {
             output::note(notice);
         }

@@ -185,7 +185,7 @@ impl StatusFile {
             loop {
                 let status = Status {
                     pid: std::process::id(),
-                    version: super::version::short().to_owned(),
+                    version: crate::version::VERSION.to_owned(),
                     running,
                     started_at,
                     updated_at: Utc::now().trunc_subsecs(0),

@@ -2,16 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::version::VERSION;
 use celaje_sky::error::Result;
 use celaje_sky::say;
 use celaje_vision::engine::library;
 use celaje_vision::engine::rten::VERSION as RTEN;
 use celaje_vision::engine::search::Search;
-
-/// Version and commit, such as `0.1.0 (1a2b3c4d5e6f)`.
-pub const fn short() -> &'static str {
-    concat!(env!("CARGO_PKG_VERSION"), " (", env!("CELAJE_COMMIT"), ")")
-}
 
 /// Version, commit and engines, a line each. `named` is the library that the settings name; settings
 /// that cannot be read are told in its place.
@@ -27,7 +23,7 @@ pub fn long(named: Result<Option<PathBuf>>) -> String {
         Err(failure) => failure.to_string(),
     };
     let (short, cuda) = (
-        short(),
+        VERSION,
         if cfg!(feature = "cuda") {
             "cuda"
         } else {

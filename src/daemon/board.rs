@@ -9,10 +9,10 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::actors::shadow::ShadowCounts;
 use crate::actors::vitals::Vitals;
-use crate::commands::backfill::check_range;
-use crate::commands::version;
 use crate::daemon::jobs::Jobs;
+use crate::service::request::check_range;
 use crate::store::Agreement;
+use crate::version::VERSION;
 use crate::web::bystander::Bystander;
 use crate::web::operator::{
     ActorState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused,
@@ -306,7 +306,7 @@ impl Operator for Board {
         let jobs: Vec<JobState> = inner.jobs.states();
         let trouble: Vec<String> = inner.trouble.values().cloned().collect();
         ProgramState {
-            version: version::short().to_owned(),
+            version: VERSION.to_owned(),
             started_at: self.started_at,
             mode: Mode::Daemon,
             trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::actors::shadow::ShadowCounts;
 use crate::actors::vitals::Vitals;
 use crate::camera::Source;
-use crate::commands::backfill::{arrange_inference, picture_source, supervision};
-use crate::commands::model_and_engine;
+use crate::service::inference::{Arrangement, open_model};
+use crate::service::request::picture_source;
 use crate::service::supervision::Supervision;
 use crate::service::{Pipeline, RunPolicy, Setup, Shadow};
 use crate::settings::Settings;
@@ -71,7 +71,7 @@ impl Kits {
         let opened = opened.await.map_err(|_| broken())?;
         let (mut settings, (model, engine), shadow, told) = opened?;
         told.iter().for_each(tell);
-        arrange_inference(&mut settings, &engine, &model, false).await;
+        Arrangement::settle(&mut settings, engine.as_ref());
         let shadow = shadow.map(|(model, engine)| Shadow {
             model,
             engine,
@@ -122,7 +122,7 @@ impl Kit {
         };
         let supervision = Supervision {
             vitals: Some(Arc::clone(vitals)),
-            ..supervision()
+            ..Supervision::of_program()
         };
         Pipeline::start_with(setup, supervision)
     }
@@ -134,10 +134,9 @@ type Opened = (Arc<Model>, Arc<dyn Engine>);
 /// Opens the model of `settings`; one picture was run when it returns.
 fn open(settings: &Settings, told: &mut Vec<Text>) -> Result<Opened> {
     let notices = std::cell::RefCell::new(Vec::new());
-    let (model, engine) =
-        model_and_engine(settings, |notice| notices.borrow_mut().push(notice.clone()))?;
+    let (model, engine) = open_model(settings, |notice| notices.borrow_mut().push(notice.clone()))?;
     told.extend(notices.into_inner());
-    Ok((Arc::new(model), engine))
+    Ok((model, engine))
 }
 
 fn broken() -> Failure {

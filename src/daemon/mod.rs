@@ -23,13 +23,13 @@ use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::notices::{adopted_text, cut_off_text};
 use crate::commands::status::{Kept, Stations, StatusFile};
 use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
 use crate::daemon::kit::{Kit, Kits};
 use crate::daemon::pulse::Pulse;
 use crate::daemon::worker::{Common, Worker};
+use crate::service::notices;
 use crate::settings::Settings;
 use crate::store::{Database, SharedDatabase};
 use crate::web::bystander::Bystander;
@@ -297,12 +297,7 @@ fn open(db: &Path, stations: &[Station], tell: impl Fn(&Text)) -> Result<SharedD
         )));
     };
     let mut opened = Database::open(db, first)?;
-    if let Some(taken) = &opened.adopted {
-        tell(&adopted_text(taken));
-    }
-    for cut_off in &opened.cut_off {
-        tell(&cut_off_text(cut_off));
-    }
+    notices::opened(&opened).iter().for_each(tell);
     for station in others {
         opened.database.add_station(station)?;
     }

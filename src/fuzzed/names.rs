@@ -5,8 +5,8 @@ use url::Url;
 
 use crate::camera::Source;
 use crate::camera::http::{picture_url, stays_with_host, without_secrets};
-use crate::commands::backfill::picture_source;
 use crate::fuzzed::expect;
+use crate::service::request::picture_source;
 use celaje_sky::layout::Layout;
 use celaje_sky::retry::parse_retry_after;
 use celaje_sky::slot::{Slot, Zone};

@@ -1,9 +1,12 @@
 //! Wires the actors and owns the order in which they end.
 
 mod hung;
+pub mod inference;
 mod known;
+pub(crate) mod notices;
 mod passes;
 mod report;
+pub mod request;
 pub mod supervision;
 mod wiring;
 

@@ -11,6 +11,7 @@ use crate::service::known::Known;
 use crate::service::report::{Pass, RunReport};
 use crate::service::{Pipeline, store_is_gone};
 use crate::store::{RunCounts, RunEnd as RunStatus, RunId, RunKind, RunStart};
+use crate::version::VERSION;
 use celaje_sky::audit::Imbalance;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::plan::Plan;
@@ -72,7 +73,7 @@ impl Pipeline {
             kind,
             range,
             asked: self.about.asked.clone(),
-            version: crate::commands::version::short().to_owned(),
+            version: VERSION.to_owned(),
             engine: self.about.engine.clone(),
             model: self.about.model.clone(),
         };

@@ -1,5 +1,6 @@
 //! How the actors of a pipeline are looked after, and on what they run.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use crate::actors::failpoint::Failpoints;
@@ -7,7 +8,9 @@ use crate::actors::inline::Delay;
 use crate::actors::vitals::Vitals;
 use crate::actors::watchdog::Patience;
 use crate::camera::http::Scripted;
+use celaje_sky::error::Class;
 use celaje_sky::restarts::RestartBudget;
+use celaje_sky::say;
 
 /// On what the workers of a pipeline run.
 #[derive(Clone, Default)]
@@ -38,6 +41,25 @@ pub struct Supervision {
     /// Ends the program when it does not end itself: called by the watchdog, when the main thread
     /// hangs.
     pub last_resort: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Supervision {
+    /// That of a program: when the main thread hangs, the process ends.
+    pub fn of_program() -> Self {
+        Self {
+            last_resort: Arc::new(|| {
+                let text = say!(
+                    "celaje: the program hangs and was ended; \
+                     what is stored is safe: see the log and run the same command again",
+                    "celaje: el programa está colgado y se terminó; \
+                     lo guardado está a salvo: vea el registro y repita la orden"
+                );
+                let _ = writeln!(std::io::stderr(), "{text}");
+                std::process::exit(i32::from(Class::Environment.exit_status()));
+            }),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Supervision {

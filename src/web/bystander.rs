@@ -9,10 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::commands::version;
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, Reading, RunItem};
 use crate::store::rows::{parse_timestamp, timestamp};
+use crate::version::VERSION;
 use crate::web::operator::{Event, JobId, Mode, Operator, ProgramState, Refused};
 use celaje_sky::slot::SlotRange;
 
@@ -242,7 +242,7 @@ impl Operator for Bystander {
     fn state(&self) -> ProgramState {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         ProgramState {
-            version: version::short().to_owned(),
+            version: VERSION.to_owned(),
             started_at: self.started_at,
             mode: Mode::ReadOnly,
             trouble: seen.trouble.clone(),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::camera::http::{HttpClient, HttpLimits};
 use crate::camera::{Found, Source, look_for};
-use crate::commands::backfill::picture_source;
+use crate::service::request::picture_source;
 use crate::web::problem::Problem;
 use celaje_simulate::cache::Cache;
 use celaje_sky::layout::{Layout, LayoutBook};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::commands::model_and_engine;
+use crate::service::inference::open_model;
 use crate::settings::Settings;
 use crate::web::problem::Problem;
 use celaje_simulate::cache::Cache;
@@ -126,12 +126,12 @@ impl Judge {
     }
 
     fn open(&self) -> Tried {
-        let opened = model_and_engine(&self.settings, |notice| {
+        let opened = open_model(&self.settings, |notice| {
             tracing::info!(%notice, "the model of overlays");
         });
         match opened {
             Ok((model, engine)) => Tried::Opened(Opened {
-                manifest: model.manifest,
+                manifest: model.manifest.clone(),
                 engine,
                 backend: None,
             }),

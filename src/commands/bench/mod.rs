@@ -18,14 +18,13 @@ use bytes::Bytes;
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::camera::Source;
-use crate::commands::backfill::arrange_inference;
-use crate::commands::bench::arrange::Arrangement;
 use crate::commands::bench::report::{
     EngineFigures, Report, Round, Stages, Subject, Whole, median,
 };
 use crate::commands::bench::server::{Camera, Line};
 use crate::commands::bench::stages::broken;
 use crate::commands::output;
+use crate::service::inference::{Arrangement, open_model};
 use crate::service::{Pipeline, RunPolicy, Setup};
 use crate::settings::Settings;
 use crate::store::Database;
@@ -125,15 +124,9 @@ async fn measure(options: BenchOptions) -> Result<Report> {
             output::progress(&text);
         }
     };
-    let (model, engine) = super::model_and_engine(&settings, |notice| output::note(notice))?;
-    let model = Arc::new(model);
-    arrange_inference(&mut settings, &engine, &model, true).await;
+    let (model, engine) = open_model(&settings, |notice| output::note(notice))?;
+    let arrangement = Arrangement::settle(&mut settings, engine.as_ref());
     let tuning = settings.tuning.clone();
-    let arrangement = Arrangement {
-        sessions: tuning.threads,
-        threads: tuning.session_threads,
-        batch: tuning.batch,
-    };
     tell(say!("pictures …", "imágenes …"));
     let jpegs = blocking(move || match dir {
         Some(dir) => read(&dir),

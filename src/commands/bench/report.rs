@@ -4,7 +4,8 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 
-use crate::commands::bench::arrange::{Arrangement, Measured};
+use crate::commands::bench::arrange::Measured;
+use crate::service::inference::Arrangement;
 use celaje_sky::flow::FlowReport;
 use celaje_sky::say;
 use celaje_sky::text::Text;

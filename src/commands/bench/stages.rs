@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::actors::session::observation;
 use crate::camera::http::HttpClient;
 use crate::camera::{Found, Source, look_for};
-use crate::commands::bench::arrange::{Arrangement, measure};
+use crate::commands::bench::arrange::measure;
 use crate::commands::bench::report::Alone;
+use crate::service::inference::Arrangement;
 use crate::settings::tuning::Tuning;
 use crate::store::{Asked, CommitMode, Database, RunKind, RunStart};
 use crate::usage::Usage;
@@ -202,7 +203,7 @@ pub fn store(
         kind: RunKind::Backfill,
         range,
         asked: Asked::default(),
-        version: crate::commands::version::short().to_owned(),
+        version: crate::version::VERSION.to_owned(),
         engine: String::new(),
         model: model.label(),
     })?;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use crate::clock;
-use crate::commands::backfill::supervision;
 use crate::daemon::worker::{PAUSE, Worker};
+use crate::service::supervision::Supervision;
 use crate::service::{Pass, Pipeline, RunReport};
 use crate::web::operator::JobId;
 use celaje_sky::error::Result;
@@ -54,7 +54,7 @@ impl Worker {
         self.troubled(&failure.to_string());
         if self.pipeline.as_ref().is_some_and(Pipeline::store_hangs) {
             // It holds the record: no other pipeline could write, nor this one end.
-            (supervision().last_resort)();
+            (Supervision::of_program().last_resort)();
         }
         self.end_pipeline().await;
         None

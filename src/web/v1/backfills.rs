@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::backfill::check_range;
+use crate::service::request::check_range;
 use crate::web::operator::{JobId, JobState, Refused};
 use crate::web::problem::{Problem, shortened};
 use crate::web::query::{self, Range};

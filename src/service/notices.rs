@@ -1,0 +1,168 @@
+//! What the user is told beside a result: of a record when it is opened, of a run when it ends.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::camera::http::without_secrets;
+use crate::service::RunReport;
+use crate::service::request::public_part;
+use crate::store::{Adopted, CutOff, LeftBehind, Opened};
+use celaje_sky::outcome::MissReason;
+use celaje_sky::say;
+use celaje_sky::text::{Lang, Text};
+
+/// Notices about a record that was opened for writing.
+pub fn opened(opened: &Opened) -> Vec<Text> {
+    let adopted = opened.adopted.iter().map(adopted_text);
+    adopted
+        .chain(opened.cut_off.iter().map(cut_off_text))
+        .collect()
+}
+
+/// Notices about a run that has ended; its pictures came from `folder`, or else from `address`.
+pub fn ended(report: &RunReport, folder: Option<&Path>, address: &str) -> Vec<Text> {
+    let all = [
+        misses(report),
+        kept(report),
+        pending(report),
+        no_picture(report, folder, address),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The rows that were taken over from the replaced system.
+fn adopted_text(adopted: &Adopted) -> Text {
+    let Adopted {
+        rows,
+        placed,
+        kept_verbatim,
+        left,
+        copy,
+    } = adopted;
+    let copy = copy.display();
+    let Text { en, es } = left_text(left);
+    say!(
+        "the replaced system's {rows} rows were taken over ({placed} as observations, \
+         {kept_verbatim} kept as they were); a copy of the file is '{copy}'{en}",
+        "se tomaron las {rows} filas del sistema anterior ({placed} como observaciones, \
+         {kept_verbatim} tal como estaban); hay una copia del archivo en '{copy}'{es}"
+    )
+}
+
+/// A run whose process died without closing it.
+fn cut_off_text(cut_off: &CutOff) -> Text {
+    let CutOff {
+        from,
+        to,
+        counts,
+        station,
+        ..
+    } = cut_off;
+    let (new, missed, total) = (counts.new, counts.missed, counts.total);
+    say!(
+        "the process of an earlier run of station '{station}' from {from} to {to} died: of its \
+         {total} slots it had stored {new} and missed {missed}; the same command does the rest",
+        "el proceso de una corrida anterior de la estación '{station}' de {from} a {to} murió: \
+         de sus {total} turnos había guardado {new} y perdido {missed}; \
+         la misma orden hace el resto"
+    )
+}
+
+/// Parts of the replaced system's table that only the copy has; empty where there are none.
+fn left_text(left: &LeftBehind) -> Text {
+    let parts = [
+        (&left.columns, say!("columns", "columnas")),
+        (&left.indices, say!("indices", "índices")),
+        (&left.triggers, say!("triggers", "disparadores")),
+    ];
+    let list = |lang| {
+        let named = parts.iter().filter(|(names, _)| !names.is_empty());
+        let named = named.map(|(names, what)| format!("{} {}", what.get(lang), names.join(", ")));
+        named.collect::<Vec<_>>().join("; ")
+    };
+    if left.is_empty() {
+        return say!("", "");
+    }
+    let (en, es) = (list(Lang::En), list(Lang::Es));
+    say!(
+        ", and only there are these of the old table: {en}",
+        ", y solo allí queda esto de la tabla anterior: {es}"
+    )
+}
+
+/// The misses by reason.
+pub fn misses(report: &RunReport) -> Option<Text> {
+    let by_reason = report.end.ledger.missed_by_reason();
+    if by_reason.is_empty() {
+        return None;
+    }
+    let list = by_reason_text(by_reason);
+    let known = report.end.skipped_misses();
+    Some(if known > 0 {
+        say!(
+            "missed: {list} ({known} known from earlier runs; \
+             --retry-missed asks for them again)",
+            "fallidos: {list} ({known} ya sabidos; --retry-missed los pide de nuevo)"
+        )
+    } else {
+        say!("missed: {list}", "fallidos: {list}")
+    })
+}
+
+fn by_reason_text(by_reason: &BTreeMap<MissReason, u64>) -> String {
+    let list: Vec<String> = by_reason
+        .iter()
+        .map(|(reason, n)| format!("{}={n}", reason.as_str()))
+        .collect();
+    list.join(", ")
+}
+
+/// Stored slots that `--reprocess` asked for in vain.
+fn kept(report: &RunReport) -> Option<Text> {
+    let by_reason = report.end.ledger.kept_by_reason();
+    let kept: u64 = by_reason.values().sum();
+    let list = by_reason_text(by_reason);
+    (kept > 0).then(|| {
+        say!(
+            "{kept} of the duplicates were asked for in vain and keep their rows: {list}",
+            "{kept} de los duplicados se pidieron en vano y conservan su fila: {list}"
+        )
+    })
+}
+
+/// Slots that an interrupted run did not come to.
+fn pending(report: &RunReport) -> Option<Text> {
+    let pending = report.pending();
+    (pending > 0).then(|| {
+        say!(
+            "{pending} slots of the range are left; the same command goes on with them",
+            "quedan {pending} turnos del rango; la misma orden sigue con ellos"
+        )
+    })
+}
+
+/// No slot had a picture: the address may be wrong. An unreachable host is an error of its own.
+fn no_picture(report: &RunReport, folder: Option<&Path>, address: &str) -> Option<Text> {
+    let slots = report.found_none()?;
+    if report.host_unreachable() {
+        return None;
+    }
+    Some(if let Some(folder) = folder {
+        let folder = folder.display();
+        say!(
+            "NO PICTURE was found in the folder '{folder}' (slots looked for: {slots}); \
+             if there should be some, check --dir, --desde and --hasta",
+            "NO SE HALLÓ NINGUNA IMAGEN en la carpeta '{folder}' (turnos buscados: {slots}); \
+             si debería haberlas, revise --dir, --desde y --hasta"
+        )
+    } else {
+        let base = url::Url::parse(address)
+            .map_or_else(|_| public_part(address), |url| without_secrets(&url));
+        say!(
+            "NO PICTURE was found at '{base}' (slots asked for: {slots}); \
+             if there should be some, check --url-base, --layout, --desde and --hasta",
+            "NO SE HALLÓ NINGUNA IMAGEN en '{base}' (turnos pedidos: {slots}); \
+             si debería haberlas, revise --url-base, --layout, --desde y --hasta"
+        )
+    })
+}

@@ -1,0 +1,86 @@
+//! Checks what was asked for: the range, and where its pictures are.
+
+use std::path::PathBuf;
+
+use chrono::Months;
+
+use crate::camera::Source;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::slot::SlotRange;
+use celaje_sky::station::Station;
+
+/// Years that a range may span: counting the slots of more would take minutes.
+const MAX_YEARS: u32 = 50;
+
+/// Refuses a range that has no slot, or spans more than [`MAX_YEARS`].
+pub fn check_range(range: SlotRange, station: &Station) -> Result<()> {
+    let form = "%Y-%m-%dT%H:%M";
+    let (from, to) = (range.from().format(form), range.to().format(form));
+    let end = range.from().checked_add_months(Months::new(12 * MAX_YEARS));
+    if end.is_some_and(|end| range.to() >= end) {
+        return Err(Failure::usage(say!(
+            "the range from {from} to {to} spans more than {MAX_YEARS} years; ask for a part of it",
+            "el rango de {from} a {to} abarca más de {MAX_YEARS} años; pida una parte"
+        )));
+    }
+    if range.slots(&station.minutes, station.zone).next().is_none() {
+        let minutes = station.minutes.as_slice().iter();
+        let minutes: Vec<String> = minutes.map(u32::to_string).collect();
+        let minutes = minutes.join(", ");
+        return Err(Failure::usage(say!(
+            "there is no slot from {from} to {to}: \
+             pictures are of the minutes {minutes} of each hour; widen --desde and --hasta",
+            "no hay ningún turno de {from} a {to}: \
+             las imágenes son de los minutos {minutes} de cada hora; amplíe --desde y --hasta"
+        )));
+    }
+    Ok(())
+}
+
+/// The folder, if one is given, else the camera at `url_base`.
+pub fn picture_source(dir: Option<PathBuf>, url_base: &str) -> Result<Source> {
+    if let Some(dir) = dir {
+        if !dir.is_dir() {
+            let shown = dir.display();
+            return Err(Failure::usage(say!(
+                "there is no folder '{shown}' to take pictures from; check --dir",
+                "no hay una carpeta '{shown}' de donde tomar imágenes; revise --dir"
+            )));
+        }
+        return Ok(Source::Folder(dir));
+    }
+    match url::Url::parse(url_base) {
+        Ok(base) if matches!(base.scheme(), "http" | "https") && base.has_host() => {
+            Ok(Source::Http(base))
+        }
+        _ => {
+            let shown = public_part(url_base);
+            Err(Failure::usage(say!(
+                "'{shown}' is no address of pictures; write --url-base http://host/path/",
+                "'{shown}' no es una dirección de imágenes; \
+                 escriba --url-base http://servidor/ruta/"
+            )))
+        }
+    }
+}
+
+/// Text that was meant for an address, without what may be secret in it: a user name, a password,
+/// and everything from the first `?` or `#` on.
+pub(super) fn public_part(text: &str) -> String {
+    let (scheme, rest) = match text.find("://") {
+        Some(end) => text.split_at(end + 3),
+        None => ("", text),
+    };
+    let (place, more) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let (user, place) = match place.rsplit_once('@') {
+        Some((_, place)) => ("…@", place),
+        None => ("", place),
+    };
+    // The first '?' may belong to a password, an '@' to a query: then nothing is surely public.
+    match more {
+        "" => format!("{scheme}{user}{place}"),
+        _ if more.contains('@') => format!("{scheme}…"),
+        _ => format!("{scheme}{user}{place}…"),
+    }
+}

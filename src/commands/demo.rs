@@ -19,7 +19,8 @@ use crate::store::Database;
 use crate::store::error::Fault;
 use crate::web::bystander::Bystander;
 use crate::web::{self, Running, WebOptions};
-use celaje_chart::day::{Reading, Timeline};
+use celaje_chart::look::Look;
+use celaje_chart::timeline::{Reading, Timeline};
 use celaje_chart::{png, spark, sun};
 use celaje_simulate::options::SimulateOptions;
 use celaje_simulate::server::start;
@@ -277,7 +278,7 @@ fn draw_plot(
         .collect();
     let end = range.to() + TimeDelta::minutes(1);
     let svg = Timeline {
-        lang: Lang::current(),
+        look: Look::alone(Lang::current()),
         title: &say!(
             "Cloud amount (simulated camera)",
             "Nubosidad (cámara simulada)"

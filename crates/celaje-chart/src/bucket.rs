@@ -6,14 +6,11 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike}
 
 use celaje_sky::cover::OBSCURED;
 
-/// How long a bucket is.
+/// How long a bucket is, by the station's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// An hour of the station's clock.
     Hour,
-    /// A day of the station's clock.
     Day,
-    /// A month.
     Month,
 }
 
@@ -24,10 +21,7 @@ impl Unit {
         match self {
             Self::Hour => midnight + TimeDelta::hours(i64::from(t.hour())),
             Self::Day => midnight,
-            Self::Month => t
-                .date()
-                .with_day(1)
-                .map_or(midnight, |first| first.and_time(NaiveTime::MIN)),
+            Self::Month => midnight.with_day(1).unwrap_or(midnight),
         }
     }
 
@@ -38,18 +32,14 @@ impl Unit {
             Self::Day => from.checked_add_signed(TimeDelta::days(1)),
             Self::Month => {
                 let (year, month) = (from.year(), from.month());
-                let (year, month) = if month == 12 {
-                    (year + 1, 1)
-                } else {
-                    (year, month + 1)
-                };
+                let (year, month) = (year + (month / 12) as i32, month % 12 + 1);
                 Some(NaiveDate::from_ymd_opt(year, month, 1)?.and_time(NaiveTime::MIN))
             }
         }
     }
 }
 
-/// The readings of a stretch of time.
+/// The readings of an hour, a day or a month.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bucket {
     /// Its beginning, station local time.
@@ -87,7 +77,7 @@ impl Bucket {
         self.oktas.iter().fold(0, |sum, n| sum.saturating_add(*n))
     }
 
-    /// Whether there is nothing at all: no amount, and no picture that hid the sky.
+    /// Whether there is no reading at all, not even of a hidden sky.
     pub fn is_gap(&self) -> bool {
         self.read() == 0 && self.obscured == 0
     }
@@ -109,8 +99,8 @@ impl Bucket {
     }
 }
 
-/// The most buckets that a chart takes.
-pub const MOST: usize = 5000;
+/// The most buckets of a chart.
+const MOST: usize = 5000;
 
 /// Every bucket of `from..=to`, in order: those of `known`, and empty ones where there is none;
 /// the last [`MOST`] of a range that has more.
@@ -143,18 +133,18 @@ pub struct Trend {
     pub start: f64,
 }
 
-/// The fewest means that a trend is told of.
-pub const TREND_NEEDS: usize = 8;
-/// Of more means than this the trend is told by every second one, or fewer.
+/// The fewest means that make a trend.
+const TREND_NEEDS: usize = 8;
+/// If there are more means, every second one (or fewer) makes the trend.
 const TREND_MEANS: usize = 800;
 
 /// The trend of the means of `buckets`, which are evenly spaced; none with fewer than
 /// [`TREND_NEEDS`] means.
 ///
-/// The Theil–Sen estimator: the median of the slopes between any two means, and the median of what
-/// is left then. Up to 29 % of the means may be arbitrarily wrong without harm, and gaps need no
+/// The Theil–Sen estimator: the median of the slopes between any two means, and the median of the
+/// residuals. Up to 29 % of the means may be arbitrarily wrong without harm, and gaps need no
 /// filling. Source: P. K. Sen, "Estimates of the regression coefficient based on Kendall's tau",
-/// J. Am. Stat. Assoc. 63 (1968) 1379–1389. It says nothing of what comes after.
+/// J. Am. Stat. Assoc. 63 (1968) 1379–1389. It is no forecast.
 pub fn trend(buckets: &[Bucket]) -> Option<Trend> {
     let means: Vec<(f64, f64)> = buckets
         .iter()
@@ -204,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sky_that_is_not_seen_is_in_no_mean() {
+    fn a_hidden_sky_is_in_no_mean() {
         let bucket = of(at(1, 1, 0), &[0, 8, 9, 9, 77]);
         assert_eq!(
             (bucket.read(), bucket.obscured, bucket.mean()),
@@ -220,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_an_empty_bucket_and_not_zero() {
+    fn a_missing_day_is_an_empty_bucket_and_not_zero() {
         let known = vec![
             of(Unit::Day.floor(at(2, 27, 5)), &[3]),
             of(Unit::Day.floor(at(3, 2, 5)), &[0]),
@@ -231,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_begin_where_the_clock_says() {
+    fn buckets_begin_by_the_clock() {
         let t = at(12, 31, 23);
         let begins = [Unit::Hour, Unit::Day, Unit::Month].map(|unit| {
             (
@@ -254,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_without_end_is_cut_to_its_last_buckets() {
+    fn a_long_range_is_cut_to_its_last_buckets() {
         let (from, to) = (NaiveDateTime::MIN, at(1, 1, 0));
         let from = from.max(at(1, 1, 0) - TimeDelta::days(9000));
         let days = regular(Unit::Day, from, to, Vec::new());

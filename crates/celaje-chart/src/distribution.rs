@@ -1,18 +1,16 @@
 //! How often each amount was read.
 
+use super::axis::LABEL;
 use super::bucket::Bucket;
 use super::look::Look;
-use super::plot::{LABEL, Plot, Room, Words};
-use super::svg::{Anchor, Type};
-use super::theme::{AXIS, INK, VEIL, okta_colour};
-use super::words::{category, hidden, percent, readings, tell};
-use celaje_sky::okta::{Category, Okta};
-use celaje_sky::say;
+use super::plot::{Layout, Plot};
+use super::svg::{Anchor, TextStyle, outlined, stroke};
+use super::theme::{AXIS, VEIL, okta_colour};
+use super::words::{GROUPS, category, hidden, percent, readings, tell};
+use celaje_sky::okta::Okta;
 
-/// What the distribution is drawn from.
 #[derive(Clone, Debug)]
 pub struct Distribution<'a> {
-    /// Layout and language.
     pub look: Look,
     /// Place and time for people.
     pub place: &'a str,
@@ -20,174 +18,124 @@ pub struct Distribution<'a> {
     pub readings: &'a Bucket,
 }
 
-const GROUPS: [(Category, u8, u8); 5] = [
-    (Category::Skc, 0, 0),
-    (Category::Few, 1, 2),
-    (Category::Sct, 3, 4),
-    (Category::Bkn, 5, 7),
-    (Category::Ovc, 8, 8),
-];
-
-const ROOM: Room = Room {
-    left: 6.0,
-    right: 6.0,
-    below: 62.0,
-    legend: false,
-};
-
 impl Distribution<'_> {
-    /// A column an okta, and one for pictures that do not show the sky: marks of the class `share`,
-    /// with `data-okta`. The share of each METAR group stands below.
+    /// A column for each okta, and one for pictures that do not show the sky: marks of the class
+    /// `share`, with `data-okta`. The share of each METAR group stands below.
     pub fn svg(&self) -> String {
-        let (look, lang) = (self.look, self.look.lang);
-        let all = self.readings.read().saturating_add(self.readings.obscured);
-        let share = |n: u32| {
-            if all > 0 {
-                f64::from(n) / f64::from(all)
-            } else {
-                0.0
-            }
-        };
-        let counts: Vec<u32> = self
-            .readings
-            .oktas
-            .iter()
-            .copied()
-            .chain([self.readings.obscured])
-            .collect();
-        let highest = counts.iter().map(|n| share(*n)).fold(0.05, f64::max);
-        let title = tell(
-            lang,
-            say!(
-                "Distribution of cloud amount",
-                "Distribución de la nubosidad"
-            ),
-        );
-        let summary = self.summary(&share);
-        let words = Words {
-            title: &title,
-            place: self.place,
-            summary: &summary,
-        };
-        let height = if look.is_wide() { 210.0 } else { 170.0 };
-        let mut plot = Plot::new(look, &words, height, &ROOM);
-        plot.paper();
-        let pitch = (plot.right - plot.left) / counts.len() as f64;
-        for (code, n) in counts.iter().enumerate() {
-            let okta = u8::try_from(code).ok().and_then(Okta::new);
-            let part = share(*n);
-            let tall = (plot.bottom - plot.top - 30.0) * part / highest;
-            let (x, middle) = (
-                plot.left + pitch * code as f64,
-                plot.left + pitch * (code as f64 + 0.5),
-            );
-            let (name, fill) = match okta {
-                Some(okta) => (
-                    format!("{okta}/8 {}", category(lang, okta.category())),
-                    okta_colour(okta).to_owned(),
-                ),
-                None => (hidden(lang), VEIL.to_owned()),
-            };
-            let told = format!("{name} · {} · {}", percent(part), readings(lang, *n));
-            plot.svg
-                .open("share", format_args!("data-okta=\"{code}\""), &told);
-            let size = (pitch * 0.76, tall.max(if *n > 0 { 1.5 } else { 0.0 }));
-            if *n > 0 {
-                let outline = if okta.is_none() { AXIS } else { "none" };
-                let style =
-                    format_args!("fill=\"{fill}\" stroke=\"{outline}\" stroke-width=\"0.8\"");
-                let at = (x + pitch * 0.12, plot.bottom - size.1);
-                plot.svg.rect(at, size, style);
-                if okta.is_none() {
-                    plot.crosses(at, size);
-                }
-            }
-            let label = if *n > 0 && part < 0.005 {
-                "<1 %".to_owned()
-            } else {
-                percent(part)
-            };
-            let small = if pitch < 40.0 { 10.5 } else { LABEL };
-            let at = (middle, plot.bottom - size.1 - 6.0);
-            plot.svg.text(
-                at,
-                Type {
-                    size: small,
-                    fill: INK,
-                    anchor: Anchor::Middle,
-                },
-                &label,
-            );
-            plot.svg.close();
-            let under = okta.map_or_else(|| "×".to_owned(), |okta| okta.to_string());
-            let at = (middle, plot.bottom + 17.0);
-            plot.svg.text(
-                at,
-                Type {
-                    size: 14.0,
-                    fill: INK,
-                    anchor: Anchor::Middle,
-                },
-                &under,
-            );
-        }
-        let (x0, x1, y) = (plot.left, plot.right, plot.bottom);
-        let axis = format_args!("stroke=\"{AXIS}\" stroke-width=\"1\"");
-        plot.svg.line((x0, y), (x1, y), axis);
-        self.groups(&mut plot, pitch, &share);
-        if all == 0 {
-            plot.nothing();
-        }
-        plot.svg.finish()
-    }
-
-    fn of_group(&self, low: u8, high: u8) -> u32 {
-        let inside = self
-            .readings
-            .oktas
-            .iter()
-            .take(usize::from(high) + 1)
-            .skip(usize::from(low));
-        inside.fold(0, |sum, n| sum.saturating_add(*n))
-    }
-
-    fn groups(&self, plot: &mut Plot, pitch: f64, share: &impl Fn(u32) -> f64) {
-        let y = plot.bottom + 24.0;
-        for (group, low, high) in GROUPS {
-            let x0 = plot.left + pitch * (f64::from(low) + 0.12);
-            let x1 = plot.left + pitch * (f64::from(high) + 0.88);
-            let style = format_args!("stroke=\"{AXIS}\" stroke-width=\"1.4\"");
-            plot.svg.line((x0, y), (x1, y), style);
-            let (middle, size) = (
-                f64::midpoint(x0, x1),
-                if pitch < 40.0 { 10.5 } else { LABEL },
-            );
-            let soft = Type::soft(size, Anchor::Middle);
-            plot.svg.text((middle, y + 15.0), soft, group.as_str());
-            let part = percent(share(self.of_group(low, high)));
-            plot.svg.text((middle, y + 30.0), soft, &part);
-        }
-    }
-
-    fn summary(&self, share: &impl Fn(u32) -> f64) -> String {
         let lang = self.look.lang;
-        let groups: Vec<String> = GROUPS
-            .into_iter()
-            .map(|(group, low, high)| {
-                format!(
-                    "{} {}",
-                    category(lang, group),
-                    percent(share(self.of_group(low, high)))
-                )
-            })
-            .collect();
-        let hidden = percent(share(self.readings.obscured));
-        let hidden = tell(
+        let title = tell!(
             lang,
-            say!("sky not visible {hidden}", "cielo no visible {hidden}"),
+            "Distribution of cloud amount",
+            "Distribución de la nubosidad"
         );
-        format!("{}, {hidden}.", groups.join(", "))
+        let layout = Layout {
+            height: if self.look.is_wide() { 210.0 } else { 170.0 },
+            left: 6.0,
+            right: 6.0,
+            below: 62.0,
+            ..Layout::new(self.look, title, self.place, &self.summary())
+        };
+        layout.draw(|plot| {
+            plot.paper();
+            let counts = self.readings.oktas.iter().copied();
+            let counts: Vec<u32> = counts.chain([self.readings.obscured]).collect();
+            let highest = counts.iter().map(|n| self.share(*n)).fold(0.05, f64::max);
+            let pitch = plot.frame.width() / counts.len() as f64;
+            for (code, n) in (0_u8..).zip(counts) {
+                self.column(plot, pitch, code, n, highest);
+            }
+            plot.baseline();
+            self.groups(plot, pitch);
+            if self.all() == 0 {
+                plot.empty_note(None);
+            }
+        })
     }
+
+    fn all(&self) -> u32 {
+        self.readings.read().saturating_add(self.readings.obscured)
+    }
+
+    fn share(&self, n: u32) -> f64 {
+        f64::from(n) / f64::from(self.all().max(1))
+    }
+
+    /// The column of `n` readings of `code`; the highest column stands for the share `highest`.
+    fn column(&self, plot: &mut Plot, pitch: f64, code: u8, n: u32, highest: f64) {
+        let (lang, frame, share) = (plot.lang, plot.frame, self.share(n));
+        let okta = Okta::new(code);
+        let (name, under, colour, line) = match okta {
+            Some(okta) => {
+                let name = format!("{okta}/8 {}", category(lang, okta.category()));
+                (name, okta.to_string(), okta_colour(okta), "none")
+            }
+            None => (hidden(lang), "×".to_owned(), VEIL, AXIS),
+        };
+        let title = format!("{name} · {} · {}", percent(share), readings(lang, n));
+        plot.svg
+            .open(format_args!("class=\"share\" data-okta=\"{code}\""), &title);
+        let mut top = frame.bottom;
+        if n > 0 {
+            let tall = ((frame.height() - 30.0) * share / highest).max(1.5);
+            top -= tall;
+            let at = (frame.left + pitch * (f64::from(code) + 0.12), top);
+            let size = (pitch * 0.76, tall);
+            plot.svg.rect(at, size, outlined(colour, line, 0.8));
+            if okta.is_none() {
+                plot.crosses(at, size);
+            }
+        }
+        let label = match n > 0 && share < 0.005 {
+            true => "<1 %".to_owned(),
+            false => percent(share),
+        };
+        let middle = frame.left + pitch * (f64::from(code) + 0.5);
+        let style = TextStyle::ink(label_size(pitch), Anchor::Middle);
+        plot.svg.text((middle, top - 6.0), style, &label);
+        plot.svg.close();
+        let style = TextStyle::ink(14.0, Anchor::Middle);
+        plot.svg.text((middle, frame.bottom + 17.0), style, &under);
+    }
+
+    /// The share of the oktas from `low` to `high`.
+    fn group_share(&self, low: u8, high: u8) -> f64 {
+        let inside = self.readings.oktas.iter().take(usize::from(high) + 1);
+        let counts = inside.skip(usize::from(low));
+        self.share(counts.fold(0, |sum, n| sum.saturating_add(*n)))
+    }
+
+    fn groups(&self, plot: &mut Plot, pitch: f64) {
+        let y = plot.frame.bottom + 24.0;
+        for (group, low, high) in GROUPS {
+            let x0 = plot.frame.left + pitch * (f64::from(low) + 0.12);
+            let x1 = plot.frame.left + pitch * (f64::from(high) + 0.88);
+            plot.svg.line((x0, y), (x1, y), stroke(AXIS, 1.4));
+            let middle = f64::midpoint(x0, x1);
+            let soft = TextStyle::soft(label_size(pitch), Anchor::Middle);
+            plot.svg.text((middle, y + 15.0), soft, group.as_str());
+            let share = percent(self.group_share(low, high));
+            plot.svg.text((middle, y + 30.0), soft, &share);
+        }
+    }
+
+    fn summary(&self) -> String {
+        let lang = self.look.lang;
+        let group = |(group, low, high)| {
+            format!(
+                "{} {}",
+                category(lang, group),
+                percent(self.group_share(low, high))
+            )
+        };
+        let hidden_share = percent(self.share(self.readings.obscured));
+        let mut parts: Vec<String> = GROUPS.into_iter().map(group).collect();
+        parts.push(format!("{} {hidden_share}", hidden(lang)));
+        parts.join(", ") + "."
+    }
+}
+
+fn label_size(pitch: f64) -> f64 {
+    if pitch < 40.0 { 10.5 } else { LABEL }
 }
 
 #[cfg(test)]
@@ -220,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sky_that_is_not_seen_is_not_hatched_like_a_gap() {
+    fn a_hidden_sky_is_crossed_and_not_hatched() {
         let svg = drawn([10, 0, 0, 0, 0, 0, 0, 0, 0], 20, Look::alone(Lang::Es));
         assert!(!svg.contains("fill=\"url(#celaje-gap)\""));
         assert_eq!(svg.matches("class=\"veil\"").count(), 1);
@@ -229,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_read_is_said_and_a_rarity_is_seen() {
+    fn an_empty_range_says_so_and_a_rare_amount_shows() {
         let svg = drawn([0; 9], 0, Look::alone(Lang::En));
         assert!(svg.contains("No readings in this range"));
         let svg = drawn([9_999, 1, 0, 0, 0, 0, 0, 0, 0], 0, Look::alone(Lang::En));

@@ -10,7 +10,7 @@ use celaje_sky::cover::Cover;
 
 /// Elements of the symbol of `cover` in a box of 100 × 100 units, in the colour of the text around
 /// it (`currentColor`).
-pub fn symbol(cover: Cover) -> &'static str {
+fn symbol(cover: Cover) -> &'static str {
     match cover.code() {
         0 => "",
         1 => "<path class=\"f\" d=\"M47 8h6v84h-6z\"/>",

@@ -1,22 +1,20 @@
 //! The keogram of a day: the middle of every picture, side by side.
 //!
-//! Each slot is a strip, cut from its picture along the vertical midline; clouds that drift over
-//! are slanted lines, a clear night is dark from edge to edge. A slot without a picture is hatched.
+//! Each slot is a strip, cut from its picture along the vertical midline. Drifting clouds are
+//! slanted lines; a clear night is dark from edge to edge. A slot without a picture is hatched.
 
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use image::RgbImage;
 
+use super::axis::TimeAxis;
 use super::look::Look;
-use super::plot::{LABEL, Plot, Room, Words};
-use super::svg::{Anchor, Num, Type};
-use super::theme::AXIS;
-use super::time::Axis;
+use super::plot::{Layout, Plot};
+use super::svg::{Num, fill};
 use super::words::{long_date, tell};
-use celaje_sky::say;
 
-/// The colours of a strip, from the top of the picture to its bottom.
+/// The colours of a strip.
 pub const ROWS: usize = 56;
 
 /// The strip of one slot.
@@ -28,15 +26,12 @@ pub struct Strip {
 
 impl Strip {
     /// The strip along the vertical midline of `frame`, from `top` to `bottom` (shares of its
-    /// height, 0 to 1): each row is the mean of a piece a fiftieth of the picture wide. None where
-    /// the picture has no pixel there.
+    /// height, 0 to 1). Each row is the mean of a piece a fiftieth of the picture wide; none if the
+    /// picture has no pixel there.
     pub fn cut(frame: &RgbImage, top: f64, bottom: f64) -> Option<Self> {
         let (width, height) = frame.dimensions();
-        let tall = f64::from(height);
-        let (first, last) = (
-            (top.clamp(0.0, 1.0) * tall) as u32,
-            (bottom.clamp(0.0, 1.0) * tall) as u32,
-        );
+        let row = |share: f64| (share.clamp(0.0, 1.0) * f64::from(height)) as u32;
+        let (first, last) = (row(top), row(bottom));
         let half = (width / 100).max(1);
         let columns = (width / 2).saturating_sub(half)..(width / 2 + half).min(width);
         let rows = last.checked_sub(first).filter(|rows| *rows > 0)?;
@@ -64,107 +59,72 @@ impl Strip {
     }
 }
 
-/// What a keogram is drawn from.
 #[derive(Clone, Debug)]
 pub struct Keogram<'a> {
-    /// Layout and language.
     pub look: Look,
     /// Name of the station for people.
     pub station: &'a str,
-    /// The day.
     pub day: NaiveDate,
-    /// The slots that are expected, station local time.
+    /// The expected slots, station local time.
     pub slots: &'a [NaiveDateTime],
     /// The strips by slot; a slot without one is hatched.
     pub strips: &'a BTreeMap<NaiveDateTime, Strip>,
-    /// Slots whose pictures are still being fetched; they are left blank.
+    /// Slots whose pictures are being fetched; they are left blank.
     pub waiting: &'a [NaiveDateTime],
 }
-
-const ROOM: Room = Room {
-    left: 0.0,
-    right: 0.0,
-    below: 24.0,
-    legend: false,
-};
 
 impl Keogram<'_> {
     /// The keogram: marks of the class `strip`, with `data-slot`.
     pub fn svg(&self) -> String {
         let (look, lang) = (self.look, self.look.lang);
-        let title = tell(lang, say!("Keogram", "Queograma"));
+        let title = tell!(lang, "Keogram", "Keograma");
         let place = format!("{} · {}", self.station, long_date(lang, self.day));
         let (drawn, all) = (self.strips.len(), self.slots.len());
-        let summary = tell(
+        let summary = tell!(
             lang,
-            say!(
-                "{drawn} of {all} slots, each the middle of its picture.",
-                "{drawn} de {all} turnos, cada uno el centro de su imagen."
-            ),
+            "{drawn} of {all} slots, each the middle of its picture.",
+            "{drawn} de {all} turnos, cada uno el centro de su imagen."
         );
-        let words = Words {
-            title: &title,
-            place: &place,
-            summary: &summary,
+        let layout = Layout {
+            height: if look.is_wide() { 220.0 } else { 150.0 },
+            below: 24.0,
+            ..Layout::new(look, title, &place, &summary)
         };
-        let mut plot = Plot::new(
-            look,
-            &words,
-            if look.is_wide() { 220.0 } else { 150.0 },
-            &ROOM,
-        );
+        layout.draw(|plot| self.marks(plot))
+    }
+
+    fn marks(&self, plot: &mut Plot) {
         plot.paper();
         let from = self.day.and_time(NaiveTime::MIN);
         let to = from.checked_add_signed(TimeDelta::days(1)).unwrap_or(from);
-        let axis = Axis {
+        let axis = TimeAxis {
             from,
             to,
-            left: plot.left,
-            right: plot.right,
+            left: plot.frame.left,
+            right: plot.frame.right,
         };
         let pairs = self.slots.iter().zip(self.slots.iter().skip(1));
-        let step = pairs.map(|(a, b)| *b - *a).min();
+        let spacing = pairs.map(|(a, b)| *b - *a).min();
         for (i, slot) in self.slots.iter().enumerate() {
-            // A strip reaches to the next slot; the last one no further than others, since what is
-            // to come is no gap.
-            let last = step.and_then(|step| slot.checked_add_signed(step));
+            // A strip reaches to the next slot. The last one is as wide as the others: after it is
+            // the future, which is no gap.
+            let last = spacing.and_then(|spacing| slot.checked_add_signed(spacing));
             let next = self.slots.get(i + 1).copied().or(last).unwrap_or(to);
             let (x0, x1) = (axis.x_within(*slot), axis.x_within(next));
             match self.strips.get(slot) {
-                Some(strip) => draw(&mut plot, *slot, strip, (x0, x1)),
+                Some(strip) => draw(plot, *slot, strip, (x0, x1)),
                 None if self.waiting.contains(slot) => {}
                 None => plot.hatch(x0, x1 - x0),
             }
         }
-        plot.frame();
-        for tick in axis.ticks(52.0) {
-            let x = axis.x(tick);
-            let style = format_args!("stroke=\"{AXIS}\" stroke-width=\"1\"");
-            plot.svg
-                .line((x, plot.bottom), (x, plot.bottom + 5.0), style);
-            let label = if tick == to {
-                "24:00".to_owned()
-            } else {
-                tick.format("%H:%M").to_string()
-            };
-            let anchor = if tick == from {
-                Anchor::Start
-            } else if tick == to {
-                Anchor::End
-            } else {
-                Anchor::Middle
-            };
-            plot.svg
-                .text((x, plot.bottom + 18.0), Type::soft(LABEL, anchor), &label);
-        }
-        plot.svg.finish()
+        plot.outline();
+        plot.hours(&axis, 5.0, 52.0);
     }
 }
 
-/// One strip: its colours run into each other from top to bottom.
+/// One strip: a gradient of its colours from top to bottom.
 fn draw(plot: &mut Plot, slot: NaiveDateTime, strip: &Strip, (x0, x1): (f64, f64)) {
-    let id = slot.format("k%Y%m%d%H%M");
-    let local = slot.format("%Y-%m-%dT%H:%M");
+    let id = slot.format("k%Y%m%d%H%M").to_string();
     plot.svg.raw(format_args!(
         "<linearGradient id=\"{id}\" x2=\"0\" y2=\"1\">"
     ));
@@ -175,13 +135,13 @@ fn draw(plot: &mut Plot, slot: NaiveDateTime, strip: &Strip, (x0, x1): (f64, f64
         ));
     }
     plot.svg.raw(format_args!("</linearGradient>"));
-    let title = slot.format("%Y-%m-%d %H:%M").to_string();
-    plot.svg
-        .open("strip", format_args!("data-slot=\"{local}\""), &title);
+    let (local, title) = (slot.format("%Y-%m-%dT%H:%M"), slot.format("%Y-%m-%d %H:%M"));
+    let data = format_args!("class=\"strip\" data-slot=\"{local}\"");
+    plot.svg.open(data, &title.to_string());
     // It reaches under the next one, so that no seam shows.
-    let size = (x1 - x0 + 1.2, plot.bottom - plot.top);
+    let size = (x1 - x0 + 1.2, plot.frame.height());
     plot.svg
-        .rect((x0, plot.top), size, format_args!("fill=\"url(#{id})\""));
+        .rect((x0, plot.frame.top), size, fill(&format!("url(#{id})")));
     plot.svg.close();
 }
 
@@ -233,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_come_is_no_gap() {
+    fn the_future_is_no_gap() {
         let slots = slots();
         let strips = BTreeMap::new();
         let svg = Keogram {

@@ -2,42 +2,42 @@
 //!
 //! | module | draws |
 //! | --- | --- |
-//! | [`day`] | a timeline of okta readings, one day to a month, as SVG |
-//! | [`history`] | mean amount and confidence an hour, a day or a month; [`bucket`] counts them |
+//! | [`timeline`] | okta readings slot by slot, one day to a month |
+//! | [`means`] | mean amount or confidence by hour, day or month; [`bucket`] counts them |
 //! | [`distribution`] | how often each amount was read |
 //! | [`heat`] | a year as a calendar, and the months by the hour |
 //! | [`nights`] | the share of clear nights by month |
 //! | [`keogram`] | a day of pictures, a strip each |
+//! | [`skill`] | the skill of a model: confusion matrix and reliability diagram |
+//! | [`throughput`] | a benchmark |
 //! | [`glyph`] | the symbols of cloud amount |
-//! | [`png`] | any of these SVG documents as a PNG |
-//! | [`skill`] | what readings are worth: confusion matrix and reliability diagram, as SVG |
 //! | [`spark`] | a row of block characters |
-//! | [`sun`] | day, twilight and night over a range, which the timeline shades |
+//! | [`png`] | any of these SVG documents as a PNG |
 //!
-//! An SVG names a font and carries none; the PNG is drawn with the font that the program carries.
-//! [`look`] is layout and colours. What can be pointed at is a group with a `<title>` and `data-`
-//! attributes that say what it stands for.
+//! A chart describes itself in a `plot::Layout` (size, heading, legend) and draws its marks into a
+//! `plot::Plot`, which has the frame, axes, grid and shades. [`look`] is language and size,
+//! [`theme`] the colours, [`sun`] what the timeline is shaded by. A mark is a group with a
+//! `<title>` and `data-` attributes that say what it stands for.
 
+mod axis;
 pub mod bucket;
-pub mod day;
 pub mod distribution;
-mod frame;
+mod font;
 pub mod glyph;
-mod heading;
 pub mod heat;
-pub mod history;
 pub mod keogram;
 mod legend;
 pub mod look;
+pub mod means;
 pub mod nights;
-mod panel;
+mod pattern;
 mod plot;
 pub mod png;
 pub mod skill;
 pub mod spark;
 pub mod sun;
 mod svg;
-mod theme;
+pub mod theme;
 pub mod throughput;
-mod time;
+pub mod timeline;
 mod words;

@@ -1,345 +1,345 @@
-//! What the charts of many readings have in common: heading, frame, axes, legend.
+//! The framework of all charts: heading, frame, axes, grid, day and night, gaps, legend.
+//!
+//! A chart describes itself in a [`Layout`] and draws its marks into a [`Plot`].
 
-use chrono::{Datelike, NaiveDateTime, Timelike};
+use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
 
-use super::bucket::Bucket;
-use super::look::Look;
-use super::panel::{HATCH_ID, crosses, define_patterns};
-use super::svg::{Anchor, Svg, Type};
-use super::theme::{AXIS, GRID, INK, PAPER, VEIL, fit, okta_colour, text_width};
-use super::words::{day_and_month, hidden, short_month, tell};
-use celaje_sky::okta::Okta;
-use celaje_sky::say;
+use super::axis::{LABEL, TimeAxis, ValueAxis, labels};
+use super::font::{fit, text_width};
+use super::legend::{self, Key};
+use super::look::{Look, MARGIN};
+use super::pattern;
+use super::sun::PhaseSpan;
+use super::svg::{Anchor, Num, Svg, TextStyle, fill, outlined, stroke};
+use super::theme::{AXIS, GRID, NIGHT, PAPER, TWILIGHT};
+use super::words::tell;
+use celaje_sky::sun::DayPhase;
+use celaje_sky::text::Lang;
 
-/// Size of the labels of an axis.
-pub const LABEL: f64 = 12.5;
-/// Room above the frame of a chart with a title.
-const HEADING: f64 = 96.0;
-/// Room that a legend takes below a chart.
-pub const LEGEND: f64 = 44.0;
+/// Room above the frame of a bare chart.
+const BARE_TOP: f64 = 24.0;
+/// Room above the frame below the last line of a heading.
+const BELOW_HEADING: f64 = 36.0;
 
-/// The words over a chart.
-pub struct Words<'a> {
-    /// Title.
-    pub title: &'a str,
-    /// Place and time.
-    pub place: &'a str,
-    /// What the chart says, in a sentence, for a screen reader and below the title.
-    pub summary: &'a str,
+/// How far the first and the last phase of the sun go on beyond what is known of it: the panel of
+/// a moment is an hour wide.
+const BEYOND: TimeDelta = TimeDelta::minutes(30);
+
+/// What surrounds the marks of a chart.
+pub struct Layout {
+    pub look: Look,
+    pub title: String,
+    /// Below the title: place and time, and the chart in a sentence.
+    pub lines: Vec<String>,
+    /// Right of the title and of the first line.
+    pub counts: Vec<String>,
+    /// Width of the document.
+    pub width: f64,
+    /// Height of the frame.
+    pub height: f64,
+    /// Room left of the frame, beside the margin.
+    pub left: f64,
+    /// Room right of the frame, beside the margin.
+    pub right: f64,
+    /// Room below the frame.
+    pub below: f64,
+    pub legend: &'static [Key],
 }
 
-/// A chart being drawn: a frame in an SVG.
-pub struct Plot {
-    /// The document.
-    pub svg: Svg,
-    /// Its layout.
-    pub look: Look,
-    /// x of the frame's edges.
+impl Layout {
+    /// A layout with `place` and `summary` in a line below the title, and no room beside the
+    /// frame.
+    pub fn new(look: Look, title: String, place: &str, summary: &str) -> Self {
+        let mut line = place.to_owned();
+        if !summary.is_empty() {
+            line = line + " · " + summary;
+        }
+        Self {
+            look,
+            title,
+            lines: vec![line],
+            counts: Vec::new(),
+            width: look.width(),
+            height: 0.0,
+            left: 0.0,
+            right: 0.0,
+            below: 0.0,
+            legend: &[],
+        }
+    }
+
+    /// The document, with `marks` drawn into the frame.
+    pub fn draw(&self, marks: impl FnOnce(&mut Plot)) -> String {
+        let (look, margin) = (self.look, self.look.margin());
+        let top = match look.bare {
+            true => BARE_TOP,
+            false => 44.0 + 20.0 * self.lines.len() as f64 + BELOW_HEADING,
+        };
+        let (legend, end) = (self.legend, top + self.height + self.below);
+        let below = if look.bare {
+            2.0
+        } else {
+            legend::height(legend)
+        };
+        let mut about = self.lines.join(". ");
+        if !self.counts.is_empty() {
+            about = format!("{about}. {}.", self.counts.join("; "));
+        }
+        let mut plot = Plot {
+            svg: Svg::new(self.width, end + below, &self.title, &about),
+            look,
+            lang: look.lang,
+            width: self.width,
+            frame: Frame {
+                left: margin + self.left,
+                right: self.width - margin - self.right,
+                top,
+                bottom: top + self.height,
+            },
+        };
+        pattern::define(&mut plot.svg);
+        if !look.bare {
+            self.heading(&mut plot.svg);
+        }
+        marks(&mut plot);
+        if !look.bare {
+            legend::draw(&mut plot.svg, look.lang, legend, (margin, end + 18.0));
+        }
+        plot.svg.finish()
+    }
+
+    fn heading(&self, svg: &mut Svg) {
+        let mut right = self.counts.iter();
+        let (mut y, mut size, mut counted) = (40.0, 23.0, 16.0);
+        for (i, line) in std::iter::once(&self.title).chain(&self.lines).enumerate() {
+            let mut room = self.width - 2.0 * MARGIN;
+            let style = if i == 0 {
+                TextStyle::ink
+            } else {
+                TextStyle::soft
+            };
+            if let Some(count) = right.next() {
+                let at = (self.width - MARGIN, y);
+                svg.text(at, style(counted, Anchor::End), count);
+                room -= text_width(count, counted) + 20.0;
+            }
+            svg.text(
+                (MARGIN, y),
+                style(size, Anchor::Start),
+                &fit(line, size, room),
+            );
+            y += if i == 0 { 24.0 } else { 20.0 };
+            (size, counted) = (14.0, 14.0);
+        }
+    }
+}
+
+/// Edges of the rectangle that marks are drawn into.
+#[derive(Clone, Copy)]
+pub struct Frame {
     pub left: f64,
-    /// x of the frame's edges.
     pub right: f64,
-    /// y of the frame's edges.
     pub top: f64,
-    /// y of the frame's edges.
     pub bottom: f64,
 }
 
-/// Room around a frame, beside margin, heading and legend.
-pub struct Room {
-    /// Left of it.
-    pub left: f64,
-    /// Right of it.
-    pub right: f64,
-    /// Below it.
-    pub below: f64,
-    /// Whether a legend follows when the chart stands alone.
-    pub legend: bool,
+impl Frame {
+    pub fn width(&self) -> f64 {
+        self.right - self.left
+    }
+
+    pub fn height(&self) -> f64 {
+        self.bottom - self.top
+    }
+
+    pub fn size(&self) -> (f64, f64) {
+        (self.width(), self.height())
+    }
+
+    pub fn origin(&self) -> (f64, f64) {
+        (self.left, self.top)
+    }
+}
+
+/// A chart being drawn.
+pub struct Plot {
+    pub svg: Svg,
+    pub look: Look,
+    pub lang: Lang,
+    /// Width of the document.
+    pub width: f64,
+    /// A chart of several panels moves it from one to the next.
+    pub frame: Frame,
 }
 
 impl Plot {
-    /// A chart with a frame of `height`.
-    pub fn new(look: Look, words: &Words<'_>, height: f64, room: &Room) -> Self {
-        let (width, margin) = (look.width(), look.margin());
-        let top = if look.bare { 22.0 } else { HEADING };
-        let bottom = top + height;
-        let legend = match (room.legend, look.bare) {
-            (true, false) => LEGEND + 14.0,
-            (false, false) => 14.0,
-            (_, true) => 2.0,
-        };
-        let about = match words.summary {
-            "" => words.place.to_owned(),
-            summary => format!("{}: {summary}", words.place),
-        };
-        let mut svg = Svg::new(
-            width,
-            bottom + room.below + legend,
-            words.title,
-            about.trim(),
-        );
-        define_patterns(&mut svg);
-        if !look.bare {
-            let wide = width - 2.0 * margin;
-            let title = Type {
-                size: 23.0,
-                fill: INK,
-                anchor: Anchor::Start,
-            };
-            svg.text((margin, 38.0), title, &fit(words.title, 23.0, wide));
-            let soft = Type::soft(14.0, Anchor::Start);
-            let line = format!("{} · {}", words.place, words.summary);
-            svg.text((margin, 62.0), soft, &fit(&line, 14.0, wide));
-        }
-        let (left, right) = (margin + room.left, width - margin - room.right);
-        Self {
-            svg,
-            look,
-            left,
-            right,
-            top,
-            bottom,
-        }
-    }
-
     /// White paper inside the frame.
     pub fn paper(&mut self) {
-        let size = (self.right - self.left, self.bottom - self.top);
-        self.svg.rect(
-            (self.left, self.top),
-            size,
-            format_args!("fill=\"{PAPER}\""),
-        );
-    }
-
-    /// The frame's line.
-    pub fn frame(&mut self) {
-        let size = (self.right - self.left, self.bottom - self.top);
-        let style = format_args!("fill=\"none\" stroke=\"{AXIS}\" stroke-width=\"1\"");
-        self.svg.rect((self.left, self.top), size, style);
-    }
-
-    /// A label and a line across the frame at `y`.
-    pub fn grid(&mut self, y: f64, label: &str) {
-        let style = format_args!("stroke=\"{GRID}\" stroke-width=\"0.8\"");
-        self.svg.line((self.left, y), (self.right, y), style);
-        let at = (self.left - 7.0, y + 4.5);
-        self.svg.text(at, Type::soft(LABEL, Anchor::End), label);
-    }
-
-    /// What the vertical axis counts, above it.
-    pub fn unit(&mut self, text: &str) {
-        let at = (self.look.margin(), self.top - 9.0);
-        self.svg.text(at, Type::soft(LABEL, Anchor::Start), text);
-    }
-
-    /// Marks and labels of time below the frame, for buckets from edge to edge.
-    pub fn times(&mut self, buckets: &[Bucket]) {
-        let times: Vec<NaiveDateTime> = buckets.iter().map(|bucket| bucket.from).collect();
-        let pitch = (self.right - self.left) / times.len().max(1) as f64;
-        for (i, label) in labels(self.look, &times, pitch) {
-            let x = self.left + pitch * i as f64;
-            let style = format_args!("stroke=\"{AXIS}\" stroke-width=\"1\"");
-            self.svg
-                .line((x, self.bottom), (x, self.bottom + 5.0), style);
-            // A label stands right of its moment, unless there is no room.
-            let x = (x + 3.0).min(self.right - text_width(&label, LABEL));
-            self.svg.text(
-                (x, self.bottom + 17.0),
-                Type::soft(LABEL, Anchor::Start),
-                &label,
-            );
-        }
-    }
-
-    /// Hatches from `x` on, `width` wide, from the top of the frame to its bottom.
-    pub fn hatch(&mut self, x: f64, width: f64) {
-        let style = format_args!("class=\"gap\" fill=\"url(#{HATCH_ID})\"");
         self.svg
-            .rect((x, self.top), (width, self.bottom - self.top), style);
+            .rect(self.frame.origin(), self.frame.size(), fill(PAPER));
     }
 
-    /// Crosses a place: the pictures there did not show the sky. Without the colour below, which is
-    /// the mark's.
-    pub fn crosses(&mut self, at: (f64, f64), size: (f64, f64)) {
-        let fill = crosses(at.0, size.0);
-        let style = format_args!("class=\"veil\" pointer-events=\"none\" fill=\"{fill}\"");
-        self.svg.rect(at, size, style);
+    /// The frame's outline.
+    pub fn outline(&mut self) {
+        let style = outlined("none", AXIS, 1.0);
+        self.svg.rect(self.frame.origin(), self.frame.size(), style);
     }
 
-    /// What is said in the middle of a chart that has nothing to show.
-    pub fn nothing(&mut self) {
-        let text = tell(
-            self.look.lang,
-            say!(
-                "No readings in this range",
-                "Sin lecturas en este intervalo"
-            ),
-        );
-        let (x, y) = (
-            f64::midpoint(self.left, self.right),
-            f64::midpoint(self.top, self.bottom),
-        );
-        let width = text_width(&text, 16.0) + 40.0;
-        let style = format_args!("rx=\"5\" fill=\"{PAPER}\" stroke=\"{GRID}\"");
+    /// The frame's lower edge.
+    pub fn baseline(&mut self) {
+        let Frame {
+            left,
+            right,
+            bottom,
+            ..
+        } = self.frame;
         self.svg
-            .rect((x - width / 2.0, y - 22.0), (width, 44.0), style);
-        let type_ = Type {
-            size: 16.0,
-            fill: INK,
-            anchor: Anchor::Middle,
-        };
-        self.svg.text((x, y + 5.5), type_, &text);
+            .line((left, bottom), (right, bottom), stroke(AXIS, 1.0));
     }
 
-    /// The ramp of oktas and the hatching, below a chart that stands alone.
-    pub fn legend(&mut self, below: f64) {
-        if self.look.bare {
-            return;
-        }
-        let (lang, soft) = (self.look.lang, Type::soft(LABEL, Anchor::Start));
-        let (mut x, y) = (self.look.margin(), self.bottom + below + 12.0);
-        for okta in Okta::ALL {
-            let fill = format_args!("fill=\"{}\"", okta_colour(okta));
-            self.svg.rect((x, y), (24.0, 11.0), fill);
-            let at = (x + 12.0, y + 25.0);
-            self.svg
-                .text(at, Type::soft(LABEL, Anchor::Middle), &okta.to_string());
-            x += 26.0;
-        }
-        let oktas = tell(lang, say!("oktas", "octas"));
-        self.svg.text((x + 5.0, y + 10.0), soft, &oktas);
-        x += 5.0 + text_width(&oktas, LABEL) + 26.0;
-        let style =
-            format_args!("fill=\"url(#{HATCH_ID})\" stroke=\"{AXIS}\" stroke-width=\"0.6\"");
-        self.svg.rect((x, y), (24.0, 11.0), style);
-        let gap = tell(lang, say!("no reading", "sin lectura"));
-        self.svg.text((x + 31.0, y + 10.0), soft, &gap);
-        x += 31.0 + text_width(&gap, LABEL) + 26.0;
-        let style = format_args!("fill=\"{VEIL}\" stroke=\"{AXIS}\" stroke-width=\"0.6\"");
-        self.svg.rect((x, y), (24.0, 11.0), style);
-        self.crosses((x, y), (24.0, 11.0));
-        self.svg.text((x + 31.0, y + 10.0), soft, &hidden(lang));
-    }
-}
-
-/// Which moments are labelled, from hours to years.
-#[derive(Clone, Copy)]
-enum Step {
-    Hours(u32),
-    Days(i32),
-    Months(u32),
-    Years(i32),
-}
-
-const STEPS: [Step; 14] = [
-    Step::Hours(1),
-    Step::Hours(2),
-    Step::Hours(3),
-    Step::Hours(6),
-    Step::Hours(12),
-    Step::Days(1),
-    Step::Days(2),
-    Step::Days(7),
-    Step::Months(1),
-    Step::Months(2),
-    Step::Months(3),
-    Step::Months(6),
-    Step::Years(1),
-    Step::Years(5),
-];
-
-impl Step {
-    fn falls_on(self, t: NaiveDateTime) -> bool {
-        let midnight = t.time().num_seconds_from_midnight() == 0;
-        match self {
-            Self::Hours(n) => t.minute() == 0 && t.hour().is_multiple_of(n),
-            Self::Days(n) => midnight && t.date().num_days_from_ce() % n == 1 % n,
-            Self::Months(n) => midnight && t.day() == 1 && t.month0().is_multiple_of(n),
-            Self::Years(n) => midnight && t.ordinal() == 1 && t.year() % n == 0,
-        }
-    }
-
-    fn label(self, look: Look, t: NaiveDateTime) -> String {
-        let midnight = t.time().num_seconds_from_midnight() == 0;
-        match self {
-            Self::Hours(_) if !midnight => t.format("%H:%M").to_string(),
-            Self::Hours(_) | Self::Days(_) => day_and_month(look.lang, t.date()),
-            Self::Months(_) if t.month() != 1 => short_month(look.lang, t.month()),
-            Self::Months(_) | Self::Years(_) => t.year().to_string(),
-        }
-    }
-}
-
-/// The labels of `times`, `pitch` units apart, at round moments, so that none touches the next.
-fn labels(look: Look, times: &[NaiveDateTime], pitch: f64) -> Vec<(usize, String)> {
-    for step in STEPS {
-        let found: Vec<(usize, String)> = times
-            .iter()
-            .enumerate()
-            .filter(|(_, t)| step.falls_on(**t))
-            .map(|(i, t)| (i, step.label(look, *t)))
-            .collect();
-        let room = |pair: &[(usize, String)]| match pair {
-            [a, b] => (b.0 - a.0) as f64 * pitch >= text_width(&a.1, LABEL) + 12.0,
-            _ => true,
-        };
-        if found.windows(2).all(room) && (!found.is_empty() || matches!(step, Step::Years(_))) {
-            return found;
-        }
-    }
-    Vec::new()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bucket::{Unit, regular};
-    use celaje_sky::text::Lang;
-    use chrono::{NaiveDate, TimeDelta};
-
-    fn range(unit: Unit, days: i64) -> Vec<NaiveDateTime> {
-        let from = NaiveDate::from_ymd_opt(2026, 1, 5)
-            .unwrap()
-            .and_hms_opt(0, 0, 0)
-            .unwrap();
-        let to = from + TimeDelta::days(days) - TimeDelta::minutes(1);
-        regular(unit, from, to, Vec::new())
-            .iter()
-            .map(|bucket| bucket.from)
-            .collect()
-    }
-
-    #[test]
-    fn labels_are_round_and_never_touch() {
-        let look = Look::alone(Lang::Es);
-        for (unit, days) in [
-            (Unit::Hour, 1),
-            (Unit::Hour, 7),
-            (Unit::Hour, 31),
-            (Unit::Day, 31),
-            (Unit::Day, 400),
-            (Unit::Day, 4000),
-            (Unit::Month, 4000),
-        ] {
-            let times = range(unit, days);
-            for width in [300.0, 1000.0, 3000.0] {
-                let pitch = width / times.len() as f64;
-                let found = labels(look, &times, pitch);
-                assert!(!found.is_empty(), "{unit:?} {days} {width}");
-                for pair in found.windows(2) {
-                    let between = (pair[1].0 - pair[0].0) as f64 * pitch;
-                    assert!(between > text_width(&pair[0].1, LABEL), "{pair:?} {width}");
-                }
+    /// Shades night and twilight between the moments `from` and `to`, which lie at the frame's
+    /// left and right edges.
+    pub fn shade(
+        &mut self,
+        axis: &TimeAxis,
+        (from, to): (NaiveDateTime, NaiveDateTime),
+        spans: &[PhaseSpan],
+    ) {
+        let frame = self.frame;
+        for (i, span) in spans.iter().enumerate() {
+            let colour = match span.phase {
+                DayPhase::Day => continue,
+                DayPhase::Twilight => TWILIGHT,
+                DayPhase::Night => NIGHT,
+            };
+            let (mut begin, mut end) = (span.from, span.to);
+            if i == 0 {
+                begin = begin.checked_sub_signed(BEYOND).unwrap_or(begin);
+            }
+            if i + 1 == spans.len() {
+                end = end.checked_add_signed(BEYOND).unwrap_or(end);
+            }
+            if begin < to && end > from {
+                let x0 = if begin <= from {
+                    frame.left
+                } else {
+                    axis.x(begin)
+                };
+                let x1 = if end >= to { frame.right } else { axis.x(end) };
+                let class = span.phase.as_str();
+                let style = format_args!("class=\"{class}\" fill=\"{colour}\"");
+                self.svg
+                    .rect((x0, frame.top), (x1 - x0, frame.height()), style);
             }
         }
     }
 
-    #[test]
-    fn a_day_has_hours_and_a_year_its_months() {
-        let look = Look::alone(Lang::Es);
-        let day = labels(look, &range(Unit::Hour, 1), 40.0);
-        assert_eq!((day[0].1.as_str(), day[1].1.as_str()), ("5 ene", "02:00"));
-        let year = labels(look, &range(Unit::Day, 365), 3.0);
-        assert_eq!((year[0].1.as_str(), year[10].1.as_str()), ("feb", "dic"));
+    /// A line across the frame at `y`.
+    pub fn grid_line(&mut self, y: f64) {
+        let Frame { left, right, .. } = self.frame;
+        self.svg.line((left, y), (right, y), stroke(GRID, 0.8));
+    }
+
+    /// Lines across the frame, and their labels on the left, at `values` of `axis`.
+    pub fn grid(&mut self, axis: &ValueAxis, values: impl IntoIterator<Item = u8>) {
+        for value in values {
+            let y = axis.y(f64::from(value));
+            self.grid_line(y);
+            let style = TextStyle::soft(LABEL, Anchor::End);
+            self.svg
+                .text((self.frame.left - 7.0, y + 4.5), style, &value.to_string());
+        }
+    }
+
+    /// The unit of the vertical axis, above it.
+    pub fn unit(&mut self, text: &str) {
+        let at = (self.look.margin(), self.frame.top - 10.0);
+        self.svg
+            .text(at, TextStyle::soft(LABEL, Anchor::Start), text);
+    }
+
+    /// Ticks and times of the day on `axis`, `below` the frame and at least `room` apart.
+    pub fn hours(&mut self, axis: &TimeAxis, below: f64, room: f64) {
+        let bottom = self.frame.bottom;
+        for tick in axis.ticks(room) {
+            let x = axis.x(tick);
+            self.svg
+                .line((x, bottom), (x, bottom + 4.0), stroke(AXIS, 1.0));
+            // The end of a day is its 24:00.
+            let label = match tick == axis.to && tick.time() == NaiveTime::MIN {
+                true => "24:00".to_owned(),
+                false => tick.format("%H:%M").to_string(),
+            };
+            let space = self.look.margin() + text_width(&label, LABEL) / 2.0;
+            let x = x.min(self.width - space).max(space);
+            let style = TextStyle::soft(LABEL, Anchor::Middle);
+            self.svg.text((x, bottom + below + 12.0), style, &label);
+        }
+    }
+
+    /// Ticks and labels below the frame, for buckets from edge to edge that begin at `times`.
+    pub fn times(&mut self, times: &[NaiveDateTime]) {
+        let frame = self.frame;
+        let pitch = frame.width() / times.len().max(1) as f64;
+        for (i, label) in labels(self.lang, times, pitch) {
+            let (x, y) = (frame.left + pitch * i as f64, frame.bottom);
+            self.svg.line((x, y), (x, y + 5.0), stroke(AXIS, 1.0));
+            // A label stands right of its moment, unless there is no room.
+            let x = (x + 3.0).min(frame.right - text_width(&label, LABEL));
+            self.svg
+                .text((x, y + 17.0), TextStyle::soft(LABEL, Anchor::Start), &label);
+        }
+    }
+
+    /// Names the horizontal axis `below` the frame, and the vertical one left of it.
+    pub fn axis_names(&mut self, across: &str, below: f64, up: &str) {
+        let (frame, style) = (self.frame, TextStyle::soft(13.0, Anchor::Middle));
+        let middle = f64::midpoint(frame.left, frame.right);
+        self.svg.text((middle, frame.bottom + below), style, across);
+        let (x, y) = (MARGIN + 7.0, f64::midpoint(frame.top, frame.bottom));
+        let (x, y) = (Num(x), Num(y));
+        self.svg.raw(format_args!(
+            "<g transform=\"translate({x} {y}) rotate(-90)\">\n"
+        ));
+        self.svg.text((0.0, 0.0), style, up);
+        self.svg.close();
+    }
+
+    /// Hatches a gap from `x` on, `width` wide, over the height of the frame.
+    pub fn hatch(&mut self, x: f64, width: f64) {
+        let size = (width, self.frame.height());
+        let style = format_args!("class=\"gap\" {}", fill(&pattern::hatch()));
+        self.svg.rect((x, self.frame.top), size, style);
+    }
+
+    /// Crosses over a mark of a hidden sky; the mark below has the colour.
+    pub fn crosses(&mut self, at: (f64, f64), size: (f64, f64)) {
+        let paint = fill(&pattern::crosses(at.0, size.0));
+        let style = format_args!("class=\"veil\" pointer-events=\"none\" {paint}");
+        self.svg.rect(at, size, style);
+    }
+
+    /// The note in the middle of a frame that has nothing to show, with a second line `more`.
+    pub fn empty_note(&mut self, more: Option<&str>) {
+        let text = tell!(
+            self.lang,
+            "No readings in this range",
+            "Sin lecturas en este intervalo"
+        );
+        let frame = self.frame;
+        let x = f64::midpoint(frame.left, frame.right);
+        let y = f64::midpoint(frame.top, frame.bottom);
+        let wide = text_width(&text, 16.0).max(text_width(more.unwrap_or(""), 13.5)) + 48.0;
+        let tall = if more.is_some() { 70.0 } else { 44.0 };
+        let style = format_args!("rx=\"5\" {}", outlined(PAPER, GRID, 1.0));
+        self.svg
+            .rect((x - wide / 2.0, y - tall / 2.0), (wide, tall), style);
+        let first = y + if more.is_some() { -5.0 } else { 5.5 };
+        self.svg
+            .text((x, first), TextStyle::ink(16.0, Anchor::Middle), &text);
+        if let Some(more) = more {
+            let style = TextStyle::soft(13.5, Anchor::Middle);
+            self.svg.text((x, y + 18.0), style, more);
+        }
     }
 }

@@ -5,45 +5,34 @@ use std::sync::{Arc, LazyLock};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{ImageHrefResolver, Options, Tree, fontdb};
 
+use super::font;
+
 /// The most pixels that a PNG may have.
 pub const MAX_PIXELS: u64 = 100_000_000;
 
-/// Why an SVG could not be drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum PngError {
-    /// It is no SVG.
     #[error("the SVG does not parse: {0}")]
     Parse(#[from] resvg::usvg::Error),
     /// The scale is no positive number, or the picture would have no pixel or too many.
     #[error(
         "{width} by {height} units at scale {scale} make no picture of 1 to {MAX_PIXELS} pixels"
     )]
-    Size {
-        /// Width of the document in SVG units.
-        width: f32,
-        /// Height of the document in SVG units.
-        height: f32,
-        /// The scale that was asked for.
-        scale: f32,
-    },
-    /// The pixels could not be written as PNG.
-    #[error("the picture could not be written as PNG: {0}")]
+    Size { width: f32, height: f32, scale: f32 },
+    #[error("the picture could not be encoded as PNG: {0}")]
     Encode(String),
 }
 
 static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     let mut fonts = fontdb::Database::new();
-    fonts.load_font_data(epaint_default_fonts::UBUNTU_LIGHT.to_vec());
+    fonts.load_font_data(font::BYTES.to_vec());
     fonts.set_sans_serif_family("Ubuntu");
     Arc::new(fonts)
 });
 
-/// Draws `svg` with `scale` pixels a unit and returns the bytes of a PNG.
+/// Draws `svg` with `scale` pixels a unit as the bytes of a PNG.
 ///
-/// Nothing is read from outside: no font of the system, no picture that the SVG names.
-///
-/// # Errors
-/// When `svg` does not parse, or the picture would have no pixel or more than [`MAX_PIXELS`].
+/// Nothing is read from outside: no font of the system, no picture that the SVG links.
 pub fn render(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
     let options = Options {
         fontdb: FONTS.clone(),
@@ -61,21 +50,14 @@ pub fn render(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
         height,
         scale,
     })?;
-    resvg::render(
-        &tree,
-        Transform::from_scale(scale, scale),
-        &mut pixmap.as_mut(),
-    );
-    pixmap
-        .encode_png()
-        .map_err(|error| PngError::Encode(error.to_string()))
+    let transform = Transform::from_scale(scale, scale);
+    resvg::render(&tree, transform, &mut pixmap.as_mut());
+    let png = pixmap.encode_png();
+    png.map_err(|error| PngError::Encode(error.to_string()))
 }
 
 fn blank(width: f32, height: f32, scale: f32) -> Option<Pixmap> {
-    let (w, h) = (
-        f64::from(width * scale).round(),
-        f64::from(height * scale).round(),
-    );
+    let [w, h] = [width, height].map(|units| f64::from(units * scale).round());
     (w >= 1.0 && h >= 1.0 && w * h <= MAX_PIXELS as f64)
         .then(|| Pixmap::new(w as u32, h as u32))
         .flatten()
@@ -112,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_the_svg_names_is_not_read() {
+    fn a_linked_picture_is_not_read() {
         let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\">\
             <image width=\"9\" height=\"9\" href=\"Cargo.toml\"/></svg>";
         assert!(render(svg, 1.0).is_ok());

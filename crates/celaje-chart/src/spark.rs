@@ -4,17 +4,17 @@ use celaje_sky::cover::Cover;
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// What stands where there is no reading.
-pub const GAP: char = '·';
+/// No reading.
+const GAP: char = '·';
 
-/// What stands where the pictures do not show the sky.
-pub const HIDDEN: char = '×';
+/// The pictures do not show the sky.
+const HIDDEN: char = '×';
 
-/// The readings `values` (in order of time; none where there is a gap) in `width` characters.
+/// `values`, in order of time and with gaps as none, in `width` characters.
 ///
-/// Each character is the mean of the amounts that fall into it: `▁` is 0, so that a clear sky is a
-/// mark, `█` is 8. `×` stands where there are only readings of a sky that cannot be seen (9), `·`
-/// where there is no reading at all. Fewer values than characters are repeated.
+/// Each character is the mean of the amounts that fall into it, from `▁` (0) to `█` (8). `×` means
+/// that all readings are of a hidden sky (9), `·` that there are none. If there are fewer values
+/// than characters, values are repeated.
 ///
 /// ```
 /// use celaje_chart::spark;
@@ -61,12 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_a_mark_and_a_gap_is_none() {
+    fn zero_is_a_block_and_a_gap_a_dot() {
         assert_eq!(line(&of(&[0, 99, 1, 7, 8]), 5), "▁·▂▇█");
     }
 
     #[test]
-    fn a_sky_that_is_not_seen_is_in_no_mean_and_no_gap() {
+    fn a_hidden_sky_is_in_no_mean_and_no_gap() {
         assert_eq!(line(&of(&[9, 99, 9, 9, 9, 8, 99, 99]), 4), "××█·");
     }
 
@@ -94,7 +94,7 @@ mod tests {
         }
 
         #[test]
-        fn a_lone_reading_is_always_seen(len in 1usize..400, at in 0usize..400, width in 1usize..200) {
+        fn a_lone_reading_always_shows(len in 1usize..400, at in 0usize..400, width in 1usize..200) {
             let mut values = vec![None; len];
             values[at % len] = Cover::from_code(0);
             // With fewer columns than values each value falls into one; with more, into several.

@@ -5,20 +5,19 @@ use chrono::{NaiveDateTime, TimeDelta};
 use celaje_sky::slot::Zone;
 use celaje_sky::sun::{DayPhase, position};
 
-/// The sun's elevation at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SunSample {
     /// Station local time.
     pub local: NaiveDateTime,
-    /// Degrees above the horizon, refraction left out.
+    /// Degrees above the horizon, without refraction.
     pub elevation: f64,
 }
 
 /// The sun's elevation over `from..=to`, every ten minutes and at both ends, at `latitude` and
 /// `longitude` (degrees, north and east positive).
 ///
-/// Local times that a daylight-saving change skips are left out. The elevation changes by less
-/// than 2.5° between samples, and nearly in a straight line.
+/// Local times that a daylight-saving change skips are left out. Between samples the elevation
+/// changes by less than 2.5° and nearly linearly.
 pub fn track(
     from: NaiveDateTime,
     to: NaiveDateTime,
@@ -38,28 +37,26 @@ pub fn track(
     .collect()
 }
 
-/// A stretch of one phase, `from..to` in local time.
+/// A time of one phase, `from..to` in local time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(crate) struct PhaseSpan {
     pub from: NaiveDateTime,
     pub to: NaiveDateTime,
     pub phase: DayPhase,
 }
 
-/// The stretches of one phase each that `samples` (ascending in time) run through.
-///
-/// The elevation is taken to run straight between samples; a single sample is a stretch of no
-/// length.
-pub(super) fn stretches(samples: &[SunSample]) -> Vec<Stretch> {
+/// Day, twilight and night over `samples`, which ascend in time. Between samples the elevation is
+/// interpolated; a single sample is a span of no length.
+pub(crate) fn phases(samples: &[SunSample]) -> Vec<PhaseSpan> {
     if let [SunSample { local, elevation }] = *samples {
         let phase = DayPhase::from_elevation(elevation);
-        return vec![Stretch {
+        return vec![PhaseSpan {
             from: local,
             to: local,
             phase,
         }];
     }
-    let mut all: Vec<Stretch> = Vec::new();
+    let mut all: Vec<PhaseSpan> = Vec::new();
     for pair in samples.windows(2) {
         let [a, b] = pair else { continue };
         let mut from = a.local;
@@ -68,7 +65,7 @@ pub(super) fn stretches(samples: &[SunSample]) -> Vec<Stretch> {
             let to = end_of_phase(*a, *b, from, phase);
             match all.last_mut() {
                 Some(last) if last.phase == phase && last.to == from => last.to = to,
-                _ => all.push(Stretch { from, to, phase }),
+                _ => all.push(PhaseSpan { from, to, phase }),
             }
             from = to;
         }
@@ -129,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_summer_day_in_the_far_south_has_twilight_all_night() {
-        let found = stretches(&rio_grande(at(21, 0, 0), at(21, 23, 59)));
+        let found = phases(&rio_grande(at(21, 0, 0), at(21, 23, 59)));
         let phases: Vec<_> = found.iter().map(|s| s.phase).collect();
         assert_eq!(
             phases,
@@ -142,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn stretches_join_and_cross_both_edges_of_twilight() {
+    fn spans_join_and_cross_both_edges_of_twilight() {
         let samples =
             [(0, 10.0), (6, -30.0), (12, -30.0), (18, 10.0)].map(|(hour, elevation)| SunSample {
                 local: at(1, hour, 0),
                 elevation,
             });
-        let found = stretches(&samples);
+        let found = phases(&samples);
         let phases: Vec<_> = found.iter().map(|s| s.phase).collect();
         use DayPhase::{Day, Night, Twilight};
         assert_eq!(phases, [Day, Twilight, Night, Twilight, Day]);

@@ -1,30 +1,25 @@
-//! A small writer of SVG elements.
+//! Writes SVG elements.
 
 use std::fmt::{self, Display, Write as _};
 
-use super::theme::{FONT_FAMILY, PAPER, SOFT_INK};
+use super::font::FAMILY;
+use super::theme::{INK, PAPER, SOFT_INK};
 
-/// A number with two decimals at most; what is no number is written as 0.
+/// A number with at most two decimals; NaN and infinities are written as 0.
 #[derive(Clone, Copy)]
 pub struct Num(pub f64);
 
 impl Display for Num {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rounded = (self.0 * 100.0).round() / 100.0;
-        write!(
-            f,
-            "{}",
-            if rounded.is_finite() {
-                rounded + 0.0
-            } else {
-                0.0
-            }
-        )
+        let finite = if rounded.is_finite() { rounded } else { 0.0 };
+        // -0 becomes 0.
+        write!(f, "{}", finite + 0.0)
     }
 }
 
-/// Text made safe for an element's content or an attribute's value: the five special characters
-/// become entities, characters that XML 1.0 forbids become U+FFFD.
+/// Text safe as an element's content or an attribute's value: the five special characters become
+/// entities, characters that XML 1.0 forbids become U+FFFD.
 pub struct Escaped<'a>(pub &'a str);
 
 impl Display for Escaped<'_> {
@@ -45,47 +40,60 @@ impl Display for Escaped<'_> {
     }
 }
 
-/// Where a text stands relative to its x.
+/// Which part of a text lies at its x.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// It begins there.
     Start,
-    /// It is centred there.
     Middle,
-    /// It ends there.
     End,
 }
 
-/// The look of a text.
 #[derive(Clone, Copy)]
-pub struct Type {
-    /// Font size in SVG units.
-    pub size: f64,
-    /// Colour.
-    pub fill: &'static str,
-    /// Alignment.
-    pub anchor: Anchor,
+pub struct TextStyle {
+    size: f64,
+    fill: &'static str,
+    anchor: Anchor,
 }
 
-impl Type {
-    /// Secondary text of `size`.
+impl TextStyle {
+    /// Text in the main colour.
+    pub const fn ink(size: f64, anchor: Anchor) -> Self {
+        Self::coloured(size, INK, anchor)
+    }
+
+    /// Secondary text.
     pub const fn soft(size: f64, anchor: Anchor) -> Self {
-        Self {
-            size,
-            fill: SOFT_INK,
-            anchor,
-        }
+        Self::coloured(size, SOFT_INK, anchor)
+    }
+
+    pub const fn coloured(size: f64, fill: &'static str, anchor: Anchor) -> Self {
+        Self { size, fill, anchor }
     }
 }
 
-/// An SVG document being written.
+/// The attribute of a filled shape.
+pub fn fill(colour: &str) -> String {
+    format!("fill=\"{colour}\"")
+}
+
+/// The attributes of a line.
+pub fn stroke(colour: &str, width: f64) -> String {
+    format!("stroke=\"{colour}\" stroke-width=\"{}\"", Num(width))
+}
+
+/// The attributes of a filled shape with an outline.
+pub fn outlined(colour: &str, line: &str, width: f64) -> String {
+    format!("{} {}", fill(colour), stroke(line, width))
+}
+
+/// An SVG document being written. The `attributes` of its elements must be valid SVG already.
 pub struct Svg {
     out: String,
 }
 
 impl Svg {
-    /// A document of `width` × `height` units on white paper; `title` and `description` are what a
-    /// screen reader tells.
+    /// A document of `width` × `height` units on white paper; a screen reader reads `title` and
+    /// `description`.
     pub fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
         let mut svg = Self {
             out: String::with_capacity(64 * 1024),
@@ -93,43 +101,44 @@ impl Svg {
         let (w, h) = (Num(width), Num(height));
         svg.raw(format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" \
-             viewBox=\"0 0 {w} {h}\" role=\"img\" font-family=\"{FONT_FAMILY}\" \
+             viewBox=\"0 0 {w} {h}\" role=\"img\" font-family=\"{FAMILY}\" \
              font-weight=\"300\">\n<title>{}</title>\n<desc>{}</desc>\n",
             Escaped(title),
             Escaped(description),
         ));
-        svg.rect(
-            (0.0, 0.0),
-            (width, height),
-            format_args!("fill=\"{PAPER}\""),
-        );
+        svg.rect((0.0, 0.0), (width, height), fill(PAPER));
         svg
     }
 
-    /// Appends what is already SVG.
+    /// Appends `text`, which is SVG.
     pub fn raw(&mut self, text: fmt::Arguments<'_>) {
         // Writing to a String does not fail.
         let _ = self.out.write_fmt(text);
     }
 
-    /// A rectangle; `attributes` are already SVG.
-    pub fn rect(&mut self, (x, y): (f64, f64), (w, h): (f64, f64), attributes: fmt::Arguments<'_>) {
+    pub fn rect(&mut self, (x, y): (f64, f64), (w, h): (f64, f64), attributes: impl Display) {
         let (x, y, w, h) = (Num(x), Num(y), Num(w.max(0.0)), Num(h.max(0.0)));
         self.raw(format_args!(
             "<rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" {attributes}/>\n"
         ));
     }
 
-    /// A straight line; `attributes` are already SVG.
-    pub fn line(&mut self, from: (f64, f64), to: (f64, f64), attributes: fmt::Arguments<'_>) {
+    pub fn line(&mut self, from: (f64, f64), to: (f64, f64), attributes: impl Display) {
         let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(Num);
         self.raw(format_args!(
             "<line x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\" {attributes}/>\n"
         ));
     }
 
-    /// A line of text on the baseline `y`.
-    pub fn text(&mut self, (x, y): (f64, f64), style: Type, text: &str) {
+    pub fn circle(&mut self, (x, y): (f64, f64), radius: f64, attributes: impl Display) {
+        let (x, y, r) = (Num(x), Num(y), Num(radius));
+        self.raw(format_args!(
+            "<circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\" {attributes}/>\n"
+        ));
+    }
+
+    /// A line of text with its baseline at `y`.
+    pub fn text(&mut self, (x, y): (f64, f64), style: TextStyle, text: &str) {
         let anchor = match style.anchor {
             Anchor::Start => "",
             Anchor::Middle => " text-anchor=\"middle\"",
@@ -145,11 +154,11 @@ impl Svg {
         ));
     }
 
-    /// Begins a mark: a group with a class, what it stands for (`data-…` attributes, already SVG)
-    /// and what a pointer over it, or a screen reader, reads. [`close`](Self::close) ends it.
-    pub fn open(&mut self, class: &str, data: fmt::Arguments<'_>, title: &str) {
+    /// Begins a mark, a group that can be pointed at: its class and `data-` attributes, and what
+    /// a tooltip or a screen reader says. [`close`](Self::close) ends it.
+    pub fn open(&mut self, attributes: impl Display, title: &str) {
         self.raw(format_args!(
-            "<g class=\"{class}\" {data}><title>{}</title>",
+            "<g {attributes}><title>{}</title>",
             Escaped(title)
         ));
     }
@@ -189,7 +198,7 @@ mod tests {
         #[test]
         fn any_text_makes_a_document_that_parses(text in any::<String>()) {
             let mut svg = Svg::new(10.0, 10.0, &text, &text);
-            svg.text((1.0, 2.0), Type::soft(3.0, Anchor::End), &text);
+            svg.text((1.0, 2.0), TextStyle::soft(3.0, Anchor::End), &text);
             let svg = svg.finish();
             let tree = resvg::usvg::Tree::from_str(&svg, &resvg::usvg::Options::default());
             prop_assert!(tree.is_ok(), "{:?}", tree.err());

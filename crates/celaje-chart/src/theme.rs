@@ -1,21 +1,9 @@
-//! Colours, type and measures of the charts.
+//! The charts' colours, light and dark.
 //!
-//! The okta ramp runs from blue (clear) to slate (overcast) with a luminance that falls at every
-//! step, so that it holds for every kind of colour vision and in grey print; height says the same
-//! thing a second time.
-
-use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
+//! The okta ramp runs from blue (clear) to slate (overcast). Its luminance falls at every step, so
+//! that it can be read with any colour vision and in grey print; height says the same again.
 
 use celaje_sky::okta::Okta;
-
-/// Width of a timeline in SVG units (CSS pixels).
-pub const WIDTH: f64 = 1200.0;
-
-/// Empty margin on the left and on the right.
-pub const MARGIN: f64 = 28.0;
-
-/// Font families, the one that the program carries first.
-pub const FONT_FAMILY: &str = "Ubuntu, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif";
 
 /// Text.
 pub const INK: &str = "#1d2430";
@@ -33,7 +21,7 @@ pub const TWILIGHT: &str = "#eef1f6";
 pub const NIGHT: &str = "#dde2ec";
 /// Hatching where there is no reading.
 pub const HATCH: &str = "#a6aebb";
-/// Where a picture did not show the sky: a haze beside the ramp, since it is no amount.
+/// The sky is hidden: a haze that is not in the ramp, since it is no amount.
 pub const VEIL: &str = "#d9c9a8";
 /// The crosses on it.
 pub const VEIL_INK: &str = "#7a6334";
@@ -76,17 +64,16 @@ pub const DARK: [(&str, &str); 20] = [
     (RAMP[8], DARK_RAMP[8]),
 ];
 
-/// The colour of a mean amount: that of the nearest okta.
+/// The colour of the okta nearest to a mean amount.
 pub fn mean_colour(mean: f64) -> &'static str {
     RAMP[(mean.round().clamp(0.0, 8.0) as usize).min(8)]
 }
 
-/// The colour of an amount.
 pub const fn okta_colour(okta: Okta) -> &'static str {
     RAMP[okta.eighths() as usize]
 }
 
-/// How opaque a mark is at a confidence from 0 to 1; what is no number counts as 0.
+/// How opaque a mark is at a confidence from 0 to 1; NaN and infinities count as 0.
 pub fn opacity(confidence: f64) -> f64 {
     let confidence = if confidence.is_finite() {
         confidence.clamp(0.0, 1.0)
@@ -96,37 +83,68 @@ pub fn opacity(confidence: f64) -> f64 {
     0.4 + 0.6 * confidence
 }
 
-/// The width of `text` in SVG units at `size`, measured in the font that the program carries.
-pub fn text_width(text: &str, size: f64) -> f64 {
-    let Ok(font) = FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT) else {
-        return text.chars().count() as f64 * size * 0.5;
-    };
-    let Some(units_per_em) = font.units_per_em() else {
-        return text.chars().count() as f64 * size * 0.5;
-    };
-    // ab_glyph scales by the font's height; CSS by its em.
-    let scale = PxScale::from(size as f32 * font.height_unscaled() / units_per_em);
-    let scaled = font.as_scaled(scale);
-    text.chars()
-        .map(|c| f64::from(scaled.h_advance(font.glyph_id(c))))
-        .sum()
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// Dark ink on white paper, as it is printed.
+    #[default]
+    Light,
+    /// For dark surroundings.
+    Dark,
 }
 
-/// `text`, shortened with an ellipsis so that it is no wider than `width` at `size`.
-pub fn fit(text: &str, size: f64, width: f64) -> String {
-    if text_width(text, size) <= width {
-        return text.to_owned();
+impl Theme {
+    /// `svg`, a chart of this crate, in these colours.
+    ///
+    /// A colour is always a whole attribute value, and quotation marks in texts are entities: so no
+    /// text is taken for a colour.
+    pub fn paint(self, svg: String) -> String {
+        if self == Self::Light {
+            return svg;
+        }
+        let mut painted = String::with_capacity(svg.len());
+        let mut rest = svg.as_str();
+        while let Some(at) = rest.find("=\"#") {
+            let (before, from) = rest.split_at(at + 2);
+            painted.push_str(before);
+            let colour = from.get(..7).unwrap_or(from);
+            let whole = from.as_bytes().get(7) == Some(&b'"');
+            let dark = DARK.iter().find(|(light, _)| whole && *light == colour);
+            painted.push_str(dark.map_or(colour, |(_, dark)| dark));
+            rest = &from[colour.len()..];
+        }
+        painted.push_str(rest);
+        painted
     }
-    let room = width - text_width("…", size);
-    let mut used = 0.0;
-    let kept: String = text
-        .chars()
-        .take_while(|c| {
-            used += text_width(c.encode_utf8(&mut [0; 4]), size);
-            used <= room
+}
+
+/// The light colours of marks and shades that are no amount, by their names in the page's legend.
+pub const fn shades() -> [(&'static str, &'static str); 5] {
+    [
+        ("miss", MISS),
+        ("twilight", TWILIGHT),
+        ("night", NIGHT),
+        ("veil", VEIL),
+        ("crosses", VEIL_INK),
+    ]
+}
+
+/// The dark colour that stands for the light colour `colour`.
+pub fn dark_colour(colour: &str) -> &str {
+    DARK.iter()
+        .find(|(light, _)| *light == colour)
+        .map_or(colour, |(_, dark)| dark)
+}
+
+/// A style sheet that gives a chart inside `selector` the colours of [`Theme::Dark`].
+pub fn dark_rules(selector: &str) -> String {
+    DARK.iter()
+        .map(|(light, dark)| {
+            format!(
+                "{selector} [fill=\"{light}\"]{{fill:{dark}}}\n\
+                 {selector} [stroke=\"{light}\"]{{stroke:{dark}}}\n"
+            )
         })
-        .collect();
-    format!("{}…", kept.trim_end())
+        .collect()
 }
 
 #[cfg(test)]
@@ -199,19 +217,28 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut_to_the_width() {
-        let long = "Estación ".repeat(60);
-        let cut = fit(&long, 14.0, 300.0);
-        assert!(cut.ends_with('…'));
-        assert!((200.0..=300.0).contains(&text_width(&cut, 14.0)), "{cut}");
-        assert_eq!(fit("Río Grande", 14.0, 300.0), "Río Grande");
-    }
-
-    #[test]
     fn opacity_is_a_number_for_any_confidence() {
         for confidence in [f64::NAN, f64::INFINITY, -3.0, 0.0, 0.5, 1.0, 7.0] {
             assert!((0.4..=1.0).contains(&opacity(confidence)), "{confidence}");
         }
         assert!(opacity(0.9) > opacity(0.4));
+    }
+
+    #[test]
+    fn colours_are_exchanged_and_texts_kept() {
+        let svg = "<rect fill=\"#ffffff\"/><text fill=\"#1d2430\">=&quot;#ffffff&quot; #ffffff\
+                   </text><a fill=\"#12\"/><a fill=\"#";
+        let dark = Theme::Dark.paint(svg.to_owned());
+        assert!(dark.starts_with("<rect fill=\"#0f141c\"/>"), "{dark}");
+        assert!(dark.contains("&quot;#ffffff&quot; #ffffff<"), "{dark}");
+        assert!(dark.ends_with("<a fill=\"#12\"/><a fill=\"#"), "{dark}");
+        assert_eq!(Theme::Light.paint(svg.to_owned()), svg);
+    }
+
+    #[test]
+    fn every_colour_has_its_rule() {
+        let rules = dark_rules(".chart");
+        assert_eq!(rules.lines().count(), 2 * DARK.len());
+        assert!(rules.contains(".chart [fill=\"#ffffff\"]{fill:#0f141c}"));
     }
 }

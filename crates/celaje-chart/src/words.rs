@@ -1,43 +1,44 @@
-//! Dates and labels in both languages.
+//! Dates, numbers and labels in both languages.
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
-use super::day::NEARLY;
 use celaje_sky::okta::{Category, Okta};
-use celaje_sky::say;
 use celaje_sky::sun::DayPhase;
-use celaje_sky::text::{Lang, Text};
+use celaje_sky::text::Lang;
 
-const MONTHS_ES: [&str; 12] = [
-    "enero",
-    "febrero",
-    "marzo",
-    "abril",
-    "mayo",
-    "junio",
-    "julio",
-    "agosto",
-    "septiembre",
-    "octubre",
-    "noviembre",
-    "diciembre",
-];
-const DAYS_ES: [&str; 7] = [
-    "lunes",
-    "martes",
-    "miércoles",
-    "jueves",
-    "viernes",
-    "sábado",
-    "domingo",
+/// Formats a text in one language: the first template is English, the second Spanish.
+macro_rules! tell {
+    ($lang:expr, $en:literal, $es:literal $(,)?) => {
+        match $lang {
+            celaje_sky::text::Lang::En => format!($en),
+            celaje_sky::text::Lang::Es => format!($es),
+        }
+    };
+}
+pub(crate) use tell;
+
+/// A range that ends this close to midnight ends with the day.
+pub const NEARLY: TimeDelta = TimeDelta::minutes(10);
+
+/// The METAR groups with their first and last okta.
+pub const GROUPS: [(Category, u8, u8); 5] = [
+    (Category::Skc, 0, 0),
+    (Category::Few, 1, 2),
+    (Category::Sct, 3, 4),
+    (Category::Bkn, 5, 7),
+    (Category::Ovc, 8, 8),
 ];
 
-/// The sentence in `lang`, owned.
-pub fn tell(lang: Lang, text: Text) -> String {
-    match lang {
-        Lang::Es => text.es,
-        Lang::En => text.en,
-    }
+const MONTHS_ES: &str = "enero febrero marzo abril mayo junio julio agosto septiembre octubre \
+                         noviembre diciembre";
+const DAYS_ES: &str = "lunes martes miércoles jueves viernes sábado domingo";
+
+fn nth(words: &str, n: u32) -> &str {
+    words.split(' ').nth(n as usize).unwrap_or_default()
+}
+
+fn first_three(word: &str) -> String {
+    word.chars().take(3).collect()
 }
 
 /// `sábado 22 de noviembre de 2026`, `Saturday 22 November 2026`.
@@ -45,8 +46,8 @@ pub fn long_date(lang: Lang, date: NaiveDate) -> String {
     match lang {
         Lang::En => date.format("%A %-d %B %Y").to_string(),
         Lang::Es => {
-            let weekday = DAYS_ES[date.weekday().num_days_from_monday() as usize];
-            let month = MONTHS_ES[date.month0() as usize];
+            let weekday = nth(DAYS_ES, date.weekday().num_days_from_monday());
+            let month = nth(MONTHS_ES, date.month0());
             format!("{weekday} {} de {month} de {}", date.day(), date.year())
         }
     }
@@ -57,7 +58,7 @@ pub fn short_date(lang: Lang, date: NaiveDate) -> String {
     match lang {
         Lang::En => date.format("%a %-d %b").to_string(),
         Lang::Es => {
-            let weekday = DAYS_ES[date.weekday().num_days_from_monday() as usize];
+            let weekday = nth(DAYS_ES, date.weekday().num_days_from_monday());
             format!("{} {}", first_three(weekday), day_and_month(lang, date))
         }
     }
@@ -65,27 +66,12 @@ pub fn short_date(lang: Lang, date: NaiveDate) -> String {
 
 /// `22 nov`, `22 Nov`.
 pub fn day_and_month(lang: Lang, date: NaiveDate) -> String {
-    match lang {
-        Lang::En => date.format("%-d %b").to_string(),
-        Lang::Es => format!(
-            "{} {}",
-            date.day(),
-            first_three(MONTHS_ES[date.month0() as usize])
-        ),
-    }
-}
-
-fn first_three(word: &str) -> String {
-    word.chars().take(3).collect()
+    format!("{} {}", date.day(), short_month(lang, date.month()))
 }
 
 /// `nov`, `Nov`; `month` is 1 to 12.
 pub fn short_month(lang: Lang, month: u32) -> String {
-    let date = NaiveDate::from_ymd_opt(2000, month, 1).unwrap_or_default();
-    match lang {
-        Lang::En => date.format("%b").to_string(),
-        Lang::Es => first_three(MONTHS_ES[date.month0() as usize]),
-    }
+    first_three(&long_month(lang, month))
 }
 
 /// `noviembre`, `November`; `month` is 1 to 12.
@@ -93,11 +79,17 @@ pub fn long_month(lang: Lang, month: u32) -> String {
     let date = NaiveDate::from_ymd_opt(2000, month, 1).unwrap_or_default();
     match lang {
         Lang::En => date.format("%B").to_string(),
-        Lang::Es => MONTHS_ES[date.month0() as usize].to_owned(),
+        Lang::Es => nth(MONTHS_ES, date.month0()).to_owned(),
     }
 }
 
-/// The first letter of a day of the week, `day` days after Monday; Spanish writes X for miércoles.
+/// The capital initial of a month.
+pub fn month_letter(lang: Lang, month: u32) -> String {
+    let name = long_month(lang, month);
+    name.chars().take(1).flat_map(char::to_uppercase).collect()
+}
+
+/// The initial of a weekday, `day` days after Monday; Spanish writes X for miércoles.
 pub fn weekday_letter(lang: Lang, day: usize) -> &'static str {
     match lang {
         Lang::En => ["M", "T", "W", "T", "F", "S", "S"][day % 7],
@@ -105,13 +97,13 @@ pub fn weekday_letter(lang: Lang, day: usize) -> &'static str {
     }
 }
 
-/// A number with `digits` decimals and the language's decimal sign; `–` for what is no number.
+/// A number with `digits` decimals and the language's decimal sign; `–` for NaN and infinities.
 pub fn decimal(lang: Lang, value: f64, digits: usize) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
     let text = format!("{value:.digits$}");
-    // What is rounded to nothing has no sign.
+    // Zero has no sign.
     let is_zero = !text.contains(|digit| matches!(digit, '1'..='9'));
     let text = text.replace('-', if is_zero { "" } else { "−" });
     match lang {
@@ -120,7 +112,7 @@ pub fn decimal(lang: Lang, value: f64, digits: usize) -> String {
     }
 }
 
-/// A share from 0 to 1 in percent: `42 %`; `–` for what is no number.
+/// A share from 0 to 1 in percent: `42 %`; `–` for NaN and infinities.
 pub fn percent(share: f64) -> String {
     if share.is_finite() {
         format!("{:.0} %", share * 100.0)
@@ -131,98 +123,112 @@ pub fn percent(share: f64) -> String {
 
 /// `1 reading`, `2 readings`.
 pub fn readings(lang: Lang, count: u32) -> String {
-    let text = match count {
-        1 => say!("1 reading", "1 lectura"),
-        _ => say!("{count} readings", "{count} lecturas"),
-    };
-    tell(lang, text)
+    match count {
+        1 => tell!(lang, "1 reading", "1 lectura"),
+        _ => tell!(lang, "{count} readings", "{count} lecturas"),
+    }
 }
 
-/// A range in words; times are left out where it is made of whole days.
-///
-/// A range that ends within ten minutes of midnight ends with the day.
+/// A range in words; times are left out if it consists of whole days.
 pub fn range(lang: Lang, from: NaiveDateTime, to: NaiveDateTime) -> String {
-    let day_ends = to
-        .checked_add_signed(NEARLY)
-        .is_none_or(|t| t.date() > to.date());
-    let whole = from.num_seconds_from_midnight() == 0 && day_ends;
-    let one_day = from.date() == to.date();
+    let day_ends = to.checked_add_signed(NEARLY);
+    let whole = from.time() == NaiveTime::MIN && day_ends.is_none_or(|end| end.date() > to.date());
+    let time = |t: NaiveDateTime| t.format("%H:%M");
+    if from.date() == to.date() {
+        let date = long_date(lang, from.date());
+        return match whole {
+            true => date,
+            false if from == to => format!("{date}, {}", time(from)),
+            false => format!("{date}, {}–{}", time(from), time(to)),
+        };
+    }
     let date = |t: NaiveDateTime| format!("{} {}", day_and_month(lang, t.date()), t.year());
-    match (one_day, whole) {
-        (true, true) => long_date(lang, from.date()),
-        (true, false) if from == to => {
-            format!("{}, {}", long_date(lang, from.date()), from.format("%H:%M"))
-        }
-        (true, false) => {
-            let (a, b) = (from.format("%H:%M"), to.format("%H:%M"));
-            format!("{}, {a}–{b}", long_date(lang, from.date()))
-        }
-        (false, true) if from.year() == to.year() => {
+    match whole {
+        true if from.year() == to.year() => {
             format!("{} – {}", day_and_month(lang, from.date()), date(to))
         }
-        (false, true) => format!("{} – {}", date(from), date(to)),
-        (false, false) => {
-            format!(
-                "{} {} – {} {}",
-                date(from),
-                from.format("%H:%M"),
-                date(to),
-                to.format("%H:%M")
-            )
-        }
+        true => format!("{} – {}", date(from), date(to)),
+        false => format!("{} {} – {} {}", date(from), time(from), date(to), time(to)),
     }
 }
 
 /// `1 miss`, `2 misses`.
 pub fn misses(lang: Lang, count: usize) -> String {
-    let text = match count {
-        1 => say!("1 miss", "1 fallido"),
-        _ => say!("{count} misses", "{count} fallidos"),
-    };
-    tell(lang, text)
+    match count {
+        1 => tell!(lang, "1 miss", "1 fallido"),
+        _ => tell!(lang, "{count} misses", "{count} fallidos"),
+    }
 }
 
 /// `1 okta`, `2 oktas`.
 pub fn oktas(lang: Lang, okta: Okta) -> String {
-    let text = if okta.eighths() == 1 {
-        say!("{okta} okta", "{okta} octa")
-    } else {
-        say!("{okta} oktas", "{okta} octas")
-    };
-    tell(lang, text)
+    match okta.eighths() {
+        1 => tell!(lang, "1 okta", "1 octa"),
+        n => tell!(lang, "{n} oktas", "{n} octas"),
+    }
+}
+
+/// The unit of an axis.
+pub fn unit(lang: Lang) -> String {
+    tell!(lang, "oktas", "octas")
+}
+
+pub fn no_reading(lang: Lang) -> String {
+    tell!(lang, "no reading", "sin lectura")
 }
 
 /// What a METAR group means.
 pub fn category(lang: Lang, category: Category) -> String {
-    let text = match category {
-        Category::Skc => say!("sky clear", "despejado"),
-        Category::Few => say!("few", "pocas nubes"),
-        Category::Sct => say!("scattered", "nubes dispersas"),
-        Category::Bkn => say!("broken", "muy nublado"),
-        Category::Ovc => say!("overcast", "cubierto"),
-    };
-    tell(lang, text)
+    match category {
+        Category::Skc => tell!(lang, "sky clear", "despejado"),
+        Category::Few => tell!(lang, "few", "pocas nubes"),
+        Category::Sct => tell!(lang, "scattered", "nubes dispersas"),
+        Category::Bkn => tell!(lang, "broken", "muy nublado"),
+        Category::Ovc => tell!(lang, "overcast", "cubierto"),
+    }
 }
 
-/// What is said where the picture does not show the sky: 9 of WMO table 2700.
+/// The picture does not show the sky: code 9 of WMO table 2700.
 pub fn hidden(lang: Lang) -> String {
-    tell(lang, say!("sky not visible", "cielo no visible"))
+    tell!(lang, "sky not visible", "cielo no visible")
 }
 
-/// `sky not visible in 12`; nothing where it was always seen.
+/// `sky not visible in 12`; none for 0.
 pub fn hidden_in(lang: Lang, count: u32) -> Option<String> {
-    let text = say!("sky not visible in {count}", "cielo no visible en {count}");
-    (count > 0).then(|| tell(lang, text))
+    let text = tell!(
+        lang,
+        "sky not visible in {count}",
+        "cielo no visible en {count}"
+    );
+    (count > 0).then_some(text)
 }
 
-/// Day, twilight or night.
-pub fn phase(lang: Lang, phase: DayPhase) -> String {
-    let text = match phase {
-        DayPhase::Day => say!("day", "día"),
-        DayPhase::Twilight => say!("twilight", "crepúsculo"),
-        DayPhase::Night => say!("night", "noche"),
+/// `when · mean 3.4 oktas · 144 readings · sky not visible in 3`: the tooltip of a mean.
+pub fn mean_of(lang: Lang, when: &str, mean: Option<f64>, read: u32, obscured: u32) -> String {
+    let Some(mean) = mean else {
+        return match obscured {
+            0 => format!("{when} · {}", no_reading(lang)),
+            _ => format!("{when} · {} · {}", hidden(lang), readings(lang, obscured)),
+        };
     };
-    tell(lang, text)
+    let (mean, count) = (decimal(lang, mean, 1), readings(lang, read));
+    let text = tell!(
+        lang,
+        "{when} · mean {mean} oktas · {count}",
+        "{when} · media {mean} octas · {count}"
+    );
+    match hidden_in(lang, obscured) {
+        Some(hidden) => format!("{text} · {hidden}"),
+        None => text,
+    }
+}
+
+pub fn phase(lang: Lang, phase: DayPhase) -> String {
+    match phase {
+        DayPhase::Day => tell!(lang, "day", "día"),
+        DayPhase::Twilight => tell!(lang, "twilight", "crepúsculo"),
+        DayPhase::Night => tell!(lang, "night", "noche"),
+    }
 }
 
 #[cfg(test)]
@@ -237,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_rounded_to_nothing_has_no_sign() {
+    fn zero_has_no_sign() {
         for (value, text) in [
             (-0.04, "0.0"),
             (0.0, "0.0"),
@@ -249,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_name_what_is_needed() {
+    fn whole_days_are_named_without_times() {
         let cases = [
             (
                 at(21, 0, 0),
@@ -289,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_not_many() {
+    fn one_is_singular() {
         assert_eq!(
             (misses(Lang::Es, 1), misses(Lang::En, 0)),
             ("1 fallido".into(), "0 misses".into())
@@ -301,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_the_sign_of_their_language() {
+    fn numbers_have_the_decimal_sign_of_their_language() {
         assert_eq!(decimal(Lang::Es, -3.25, 1), "−3,2");
         assert_eq!(decimal(Lang::En, 3.25, 2), "3.25");
         assert_eq!(decimal(Lang::En, f64::NAN, 2), "–");

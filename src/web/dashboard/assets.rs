@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::web::problem::Problem;
 use crate::web::query;
-use celaje_chart::{glyph, look};
+use celaje_chart::{glyph, theme};
 use celaje_sky::okta::Okta;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -71,21 +71,21 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
 fn chart_colours() -> String {
     let mut css = String::from("/* Of the charts' own colours: drawn by the program. */\n");
     for okta in Okta::ALL {
-        let (k, colour) = (okta.eighths(), look::colour_of(okta));
+        let (k, colour) = (okta.eighths(), theme::okta_colour(okta));
         css += &format!(".legend .okta{k}{{fill:{colour}}}\n");
     }
-    for (name, colour) in look::shades() {
+    for (name, colour) in theme::shades() {
         css += &shade(name, colour);
     }
     css += "@media screen{\n";
-    css += &look::dark_rules("[data-theme=\"dark\"] .canvas");
+    css += &theme::dark_rules("[data-theme=\"dark\"] .canvas");
     for okta in Okta::ALL {
-        let (k, colour) = (okta.eighths(), look::dark_colour(look::colour_of(okta)));
+        let (k, colour) = (okta.eighths(), theme::dark_colour(theme::okta_colour(okta)));
         css += &format!("[data-theme=\"dark\"] .legend .okta{k}{{fill:{colour}}}\n");
     }
-    for (name, colour) in look::shades() {
+    for (name, colour) in theme::shades() {
         css += "[data-theme=\"dark\"] ";
-        css += &shade(name, look::dark_colour(colour));
+        css += &shade(name, theme::dark_colour(colour));
     }
     css + "}\n"
 }

@@ -10,8 +10,8 @@ use crate::store::error::StoreError;
 use crate::store::reader::{Climatology as Usual, NightRule, Reader, Wanted, Width};
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit, regular};
-use celaje_chart::day::MAX_DAYS;
 use celaje_chart::look::Look;
+use celaje_chart::timeline::MAX_DAYS;
 use celaje_sky::slot::{Minutes, Slot, SlotRange, Zone};
 
 /// Rows of a chart at most: a month of a picture a minute.

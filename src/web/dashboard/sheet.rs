@@ -7,12 +7,12 @@ use super::keogram::Stored;
 use crate::store::reader::{Climatology as Usual, ObservationItem};
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit};
-use celaje_chart::day::{Reading, Timeline};
 use celaje_chart::distribution::Distribution;
-use celaje_chart::heat::{Calendar, Climatology, HourCell};
-use celaje_chart::history::Means;
-use celaje_chart::nights::{ClearNights, Nights};
+use celaje_chart::heat::{Calendar, Climatology, HeatCell};
+use celaje_chart::means::Means;
+use celaje_chart::nights::{ClearNights, NightCount};
 use celaje_chart::sun;
+use celaje_chart::timeline::{Reading, Timeline};
 use celaje_sky::cover::Cover;
 use celaje_sky::say;
 use celaje_sky::slot::{Minutes, Slot, SlotRange};
@@ -170,7 +170,7 @@ fn timeline(
         }
     };
     Timeline {
-        lang: look.lang,
+        look,
         title: &title,
         station: &place.name,
         range,
@@ -179,7 +179,7 @@ fn timeline(
         misses,
         sun: &sun,
     }
-    .svg_as(look)
+    .svg()
 }
 
 /// The slots of the minutes of the hour at which the record has any.
@@ -229,11 +229,11 @@ fn place_and_time(order: &Order) -> String {
 }
 
 fn climatology(order: &Order, found: &Usual) -> String {
-    let mut cells = [[HourCell::default(); 24]; 12];
+    let mut cells = [[HeatCell::default(); 24]; 12];
     for hour in &found.hours {
         let row = cells.get_mut((hour.month as usize).wrapping_sub(1));
         if let Some(cell) = row.and_then(|row| row.get_mut(hour.hour as usize)) {
-            *cell = HourCell {
+            *cell = HeatCell {
                 read: saturated(hour.n),
                 mean: hour.mean_okta,
                 obscured: saturated(hour.obscured),
@@ -249,11 +249,11 @@ fn climatology(order: &Order, found: &Usual) -> String {
 }
 
 fn nights(order: &Order, found: &Usual) -> String {
-    let mut months = [Nights::default(); 12];
+    let mut months = [NightCount::default(); 12];
     for month in &found.months {
         if let Some(nights) = months.get_mut((month.month as usize).wrapping_sub(1)) {
             let (judged, clear) = (saturated(month.nights), saturated(month.clear_nights));
-            *nights = Nights { judged, clear };
+            *nights = NightCount { judged, clear };
         }
     }
     ClearNights {

@@ -1,11 +1,15 @@
 use super::*;
+use crate::font::text_width;
+use crate::look::{Look, WIDTH};
 use crate::png;
-use crate::sun::track;
-use crate::theme::text_width;
-use celaje_sky::slot::{Minutes, Zone};
+use crate::sun::{SunSample, track};
+use celaje_sky::cover::Cover;
+use celaje_sky::slot::{Minutes, SlotRange, Zone};
+use celaje_sky::text::Lang;
 use chrono::NaiveDate;
 use proptest::prelude::*;
 use resvg::usvg::{Options, Tree};
+use std::collections::{BTreeMap, BTreeSet};
 
 fn at(day: u32, hour: u32, minute: u32) -> NaiveDateTime {
     NaiveDate::from_ymd_opt(2026, 11, day)
@@ -58,7 +62,7 @@ impl Input {
 
     fn svg_with(&self, lang: Lang, title: &str, station: &str) -> String {
         Timeline {
-            lang,
+            look: Look::alone(lang),
             title,
             station,
             range: self.range,

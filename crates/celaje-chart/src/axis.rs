@@ -146,14 +146,10 @@ pub fn labels(lang: Lang, times: &[NaiveDateTime], pitch: f64) -> Vec<(usize, St
 mod tests {
     use super::*;
     use crate::bucket::{Unit, regular};
-    use chrono::NaiveDate;
+    use crate::testing::at;
 
-    fn at(month: u32, day: u32, hour: u32, minute: u32) -> NaiveDateTime {
-        let day = NaiveDate::from_ymd_opt(2026, month, day).unwrap();
-        day.and_hms_opt(hour, minute, 0).unwrap()
-    }
-
-    fn axis(from: NaiveDateTime, to: NaiveDateTime, left: f64, right: f64) -> TimeAxis {
+    fn axis(from: NaiveDateTime, to: NaiveDateTime) -> TimeAxis {
+        let (left, right) = (100.0, 1100.0);
         TimeAxis {
             from,
             to,
@@ -164,7 +160,7 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_leave_room() {
-        let axis = axis(at(11, 21, 12, 10), at(11, 22, 12, 0), 100.0, 1100.0);
+        let axis = axis(at(11, 21, 12, 10), at(11, 22, 12, 0));
         let ticks = axis.ticks(45.0);
         assert_eq!(ticks.first(), Some(&at(11, 21, 14, 0)));
         assert_eq!(ticks.last(), Some(&at(11, 22, 12, 0)));
@@ -175,11 +171,11 @@ mod tests {
     #[test]
     fn a_range_of_one_minute_and_the_end_of_time_have_an_axis() {
         let t = at(11, 1, 0, 0);
-        let minute = axis(t, t, 0.0, 10.0);
+        let minute = axis(t, t);
         assert!(minute.x(t).is_finite());
         assert_eq!(minute.ticks(40.0), [t]);
         let last = NaiveDateTime::MAX;
-        assert!(axis(last, last, 0.0, 10.0).ticks(40.0).is_empty());
+        assert!(axis(last, last).ticks(40.0).is_empty());
     }
 
     fn times(unit: Unit, days: i64) -> Vec<NaiveDateTime> {

@@ -72,15 +72,14 @@ impl Distribution<'_> {
             None => (hidden(lang), "×".to_owned(), VEIL, AXIS),
         };
         let title = format!("{name} · {} · {}", percent(share), readings(lang, n));
-        plot.svg
-            .open(format_args!("class=\"share\" data-okta=\"{code}\""), &title);
+        plot.open(format_args!("class=\"share\" data-okta=\"{code}\""), &title);
         let mut top = frame.bottom;
         if n > 0 {
             let tall = ((frame.height() - 30.0) * share / highest).max(1.5);
             top -= tall;
             let at = (frame.left + pitch * (f64::from(code) + 0.12), top);
             let size = (pitch * 0.76, tall);
-            plot.svg.rect(at, size, outlined(colour, line, 0.8));
+            plot.rect(at, size, outlined(colour, line, 0.8));
             if okta.is_none() {
                 plot.crosses(at, size);
             }
@@ -91,10 +90,10 @@ impl Distribution<'_> {
         };
         let middle = frame.left + pitch * (f64::from(code) + 0.5);
         let style = TextStyle::ink(label_size(pitch), Anchor::Middle);
-        plot.svg.text((middle, top - 6.0), style, &label);
-        plot.svg.close();
+        plot.text((middle, top - 6.0), style, &label);
+        plot.close();
         let style = TextStyle::ink(14.0, Anchor::Middle);
-        plot.svg.text((middle, frame.bottom + 17.0), style, &under);
+        plot.text((middle, frame.bottom + 17.0), style, &under);
     }
 
     /// The share of the oktas from `low` to `high`.
@@ -109,12 +108,12 @@ impl Distribution<'_> {
         for (group, low, high) in GROUPS {
             let x0 = plot.frame.left + pitch * (f64::from(low) + 0.12);
             let x1 = plot.frame.left + pitch * (f64::from(high) + 0.88);
-            plot.svg.line((x0, y), (x1, y), stroke(AXIS, 1.4));
+            plot.line((x0, y), (x1, y), stroke(AXIS, 1.4));
             let middle = f64::midpoint(x0, x1);
             let soft = TextStyle::soft(label_size(pitch), Anchor::Middle);
-            plot.svg.text((middle, y + 15.0), soft, group.as_str());
+            plot.text((middle, y + 15.0), soft, group.as_str());
             let share = percent(self.group_share(low, high));
-            plot.svg.text((middle, y + 30.0), soft, &share);
+            plot.text((middle, y + 30.0), soft, &share);
         }
     }
 
@@ -141,46 +140,48 @@ fn label_size(pitch: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::count;
     use celaje_sky::text::Lang;
     use chrono::NaiveDateTime;
 
-    fn drawn(oktas: [u32; 9], obscured: u32, look: Look) -> String {
+    fn draw(lang: Lang, oktas: [u32; 9], obscured: u32) -> String {
         let readings = Bucket {
             oktas,
             obscured,
             ..Bucket::empty(NaiveDateTime::MIN)
         };
+        let (look, place) = (Look::alone(lang), "Río Grande");
+        let readings = &readings;
         Distribution {
             look,
-            place: "Río Grande",
-            readings: &readings,
+            place,
+            readings,
         }
         .svg()
     }
 
     #[test]
     fn the_shares_are_of_all_pictures_and_add_up_in_groups() {
-        let svg = drawn([10, 5, 5, 0, 0, 1, 2, 7, 50], 20, Look::alone(Lang::Es));
+        let svg = draw(Lang::Es, [10, 5, 5, 0, 0, 1, 2, 7, 50], 20);
         assert!(svg.contains("data-okta=\"0\"><title>0/8 despejado · 10 % · 10 lecturas"));
         assert!(svg.contains("data-okta=\"9\"><title>cielo no visible · 20 % · 20 lecturas"));
-        let told = "despejado 10 %, pocas nubes 10 %, nubes dispersas 0 %, muy nublado 10 %, cubierto 50 %";
-        assert!(svg.contains(told), "{svg:.600}");
+        let groups = "despejado 10 %, pocas nubes 10 %, nubes dispersas 0 %, muy nublado 10 %, \
+                      cubierto 50 %";
+        assert!(svg.contains(groups), "{svg:.600}");
     }
 
     #[test]
     fn a_hidden_sky_is_crossed_and_not_hatched() {
-        let svg = drawn([10, 0, 0, 0, 0, 0, 0, 0, 0], 20, Look::alone(Lang::Es));
-        assert!(!svg.contains("fill=\"url(#celaje-gap)\""));
-        assert_eq!(svg.matches("class=\"veil\"").count(), 1);
-        let svg = drawn([10, 0, 0, 0, 0, 0, 0, 0, 0], 0, Look::alone(Lang::Es));
-        assert_eq!(svg.matches("class=\"veil\"").count(), 0);
+        for (obscured, crossed) in [(20, 1), (0, 0)] {
+            let svg = draw(Lang::Es, [10, 0, 0, 0, 0, 0, 0, 0, 0], obscured);
+            assert_eq!((count(&svg, "veil"), count(&svg, "gap")), (crossed, 0));
+        }
     }
 
     #[test]
     fn an_empty_range_says_so_and_a_rare_amount_shows() {
-        let svg = drawn([0; 9], 0, Look::alone(Lang::En));
-        assert!(svg.contains("No readings in this range"));
-        let svg = drawn([9_999, 1, 0, 0, 0, 0, 0, 0, 0], 0, Look::alone(Lang::En));
+        assert!(draw(Lang::En, [0; 9], 0).contains("No readings in this range"));
+        let svg = draw(Lang::En, [9_999, 1, 0, 0, 0, 0, 0, 0, 0], 0);
         assert!(svg.contains("&lt;1 %") && !svg.contains("No readings"));
         assert!(svg.contains("height=\"1.5\""));
     }

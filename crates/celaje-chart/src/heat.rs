@@ -77,26 +77,25 @@ impl HeatGrid {
     fn cell(&self, plot: &mut Plot, (x, y): (f64, f64), cell: HeatCell, data: &str, when: &str) {
         let (wide, tall) = ((self.pitch.0 - 1.5).max(1.0), (self.pitch.1 - 1.5).max(1.0));
         let title = mean_of(plot.lang, when, cell.mean, cell.read, cell.obscured);
-        plot.svg.open(format_args!("class=\"cell\" {data}"), &title);
+        plot.open(format_args!("class=\"cell\" {data}"), &title);
         let rising = ((x, y + tall), (x + wide, y));
         match cell.mean {
-            Some(mean) => plot.svg.rect((x, y), (wide, tall), fill(mean_colour(mean))),
+            Some(mean) => plot.rect((x, y), (wide, tall), fill(mean_colour(mean))),
             None if cell.obscured > 0 => {
-                plot.svg.rect((x, y), (wide, tall), fill(VEIL));
+                plot.rect((x, y), (wide, tall), fill(VEIL));
                 for (from, to) in [((x, y), (x + wide, y + tall)), rising] {
                     let style = format_args!("class=\"veil\" {}", stroke(VEIL_INK, 0.8));
-                    plot.svg.line(from, to, style);
+                    plot.line(from, to, style);
                 }
             }
             // A line, not the pattern: hundreds of patterns make a printed page slow and large.
             None => {
-                plot.svg
-                    .rect((x, y), (wide, tall), outlined(PAPER, GRID, 0.6));
+                plot.rect((x, y), (wide, tall), outlined(PAPER, GRID, 0.6));
                 let style = format_args!("class=\"gap\" {}", stroke(HATCH, 0.8));
-                plot.svg.line(rising.0, rising.1, style);
+                plot.line(rising.0, rising.1, style);
             }
         }
-        plot.svg.close();
+        plot.close();
     }
 }
 
@@ -155,8 +154,7 @@ impl Calendar<'_> {
                 false => (margin, y + grid.pitch.1 / 2.0 + 4.0),
                 true => (x + grid.pitch.0 / 2.0 - 4.0, frame.top - 7.0),
             };
-            plot.svg
-                .text(at, SOFT, weekday_letter(lang, weekday.into()));
+            plot.text(at, SOFT, weekday_letter(lang, weekday.into()));
         }
         let first = days
             .first()
@@ -173,8 +171,7 @@ impl Calendar<'_> {
                     false => (x, frame.top - 7.0),
                     true => (margin, y + 11.0),
                 };
-                plot.svg
-                    .text(name_at, SOFT, &short_month(lang, day.month()));
+                plot.text(name_at, SOFT, &short_month(lang, day.month()));
             }
             if *day <= self.today {
                 let cell = self.read(*day).map(|bucket| HeatCell {
@@ -240,17 +237,16 @@ impl Climatology<'_> {
                 false => (x, frame.bottom + 14.0),
                 true => (margin, y + 11.0),
             };
-            plot.svg.text(at, SOFT, &format!("{hour:02} h"));
+            plot.text(at, SOFT, &format!("{hour:02} h"));
         }
         for (month, hours) in (1..).zip(self.cells) {
             let row = f64::from(month - 1);
             let (x, y) = grid.at(frame, 0.0, row);
             if grid.turned {
                 let at = (x + grid.pitch.0 / 2.0 - 4.0, frame.top - 7.0);
-                plot.svg.text(at, SOFT, &month_letter(lang, month));
+                plot.text(at, SOFT, &month_letter(lang, month));
             } else {
-                plot.svg
-                    .text((margin, y + 15.0), SOFT, &short_month(lang, month));
+                plot.text((margin, y + 15.0), SOFT, &short_month(lang, month));
             }
             let name = long_month(lang, month);
             for (hour, cell) in (0_u8..).zip(hours) {
@@ -266,59 +262,52 @@ impl Climatology<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{at, bare, count, parse};
     use celaje_sky::text::Lang;
-    use resvg::usvg::{Options, Tree};
 
     fn looks() -> [Look; 3] {
-        let bare = |width| Look {
-            lang: Lang::Es,
-            width,
-            bare: true,
-        };
-        [Look::alone(Lang::Es), bare(340.0), bare(2500.0)]
+        [
+            Look::alone(Lang::Es),
+            bare(Lang::Es, 340.0),
+            bare(Lang::Es, 2500.0),
+        ]
     }
 
-    fn day(year: i32, month: u32, day: u32) -> NaiveDate {
-        NaiveDate::from_ymd_opt(year, month, day).unwrap()
+    fn calendar(look: Look, year: i32, today: NaiveDate, days: &[Bucket]) -> String {
+        let station = "R";
+        let svg = Calendar {
+            look,
+            station,
+            year,
+            today,
+            days,
+        }
+        .svg();
+        parse(&svg);
+        svg
     }
 
     #[test]
     fn a_year_has_a_cell_for_each_day_and_marks_gaps() {
-        let mut read = Bucket::empty(day(2024, 2, 29).and_time(NaiveTime::MIN));
+        let leap_day = NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
+        let mut read = Bucket::empty(leap_day.and_time(NaiveTime::MIN));
         read.count(0, 140);
         for look in looks() {
-            let calendar = Calendar {
-                look,
-                station: "R",
-                year: 2024,
-                today: day(2025, 1, 1),
-                days: &[read.clone()],
-            };
-            let svg = calendar.svg();
-            assert!(Tree::from_str(&svg, &Options::default()).is_ok());
-            assert_eq!(svg.matches("class=\"cell\"").count(), 366);
-            assert_eq!(svg.matches("class=\"gap\"").count(), 365);
-            assert!(svg.contains(
-                "data-from=\"2024-02-29\"><title>jueves 29 de febrero de 2024 · media 0,0 octas · 140 lecturas"
-            ));
+            let svg = calendar(look, 2024, at(1, 1, 0, 0).date(), &[read.clone()]);
+            assert_eq!((count(&svg, "cell"), count(&svg, "gap")), (366, 365));
+            let when = "data-from=\"2024-02-29\"><title>jueves 29 de febrero de 2024";
+            assert!(svg.contains(&format!("{when} · media 0,0 octas · 140 lecturas")));
             assert!(svg.contains("1 de 366 días con lecturas"));
         }
     }
 
     #[test]
     fn a_day_of_hidden_sky_is_crossed() {
-        let mut hidden = Bucket::empty(day(2026, 1, 2).and_time(NaiveTime::MIN));
+        let mut hidden = Bucket::empty(at(1, 2, 0, 0));
         hidden.count(9, 144);
         for look in looks() {
-            let svg = Calendar {
-                look,
-                station: "R",
-                year: 2026,
-                today: day(2026, 1, 3),
-                days: &[hidden.clone()],
-            }
-            .svg();
-            assert_eq!(svg.matches("class=\"gap\"").count(), 2);
+            let svg = calendar(look, 2026, at(1, 3, 0, 0).date(), &[hidden.clone()]);
+            assert_eq!(count(&svg, "gap"), 2);
             assert_eq!(svg.matches("class=\"veil\" stroke").count(), 2);
             assert!(svg.contains("2 de enero de 2026 · cielo no visible · 144 lecturas"));
             assert!(svg.contains("1 de 3 días con lecturas"));
@@ -327,17 +316,8 @@ mod tests {
 
     #[test]
     fn future_days_are_blank() {
-        let today = day(2026, 3, 1);
-        let look = Look::alone(Lang::En);
-        let svg = Calendar {
-            look,
-            station: "R",
-            year: 2026,
-            today,
-            days: &[],
-        }
-        .svg();
-        assert_eq!(svg.matches("class=\"cell\"").count(), 31 + 28 + 1);
+        let svg = calendar(Look::alone(Lang::En), 2026, at(3, 1, 0, 0).date(), &[]);
+        assert_eq!(count(&svg, "cell"), 31 + 28 + 1);
         assert!(svg.contains("0 of 60 days with readings"));
     }
 
@@ -351,21 +331,15 @@ mod tests {
         };
         cells[5][3].obscured = 2;
         for look in looks() {
-            let svg = Climatology {
-                look,
-                place: "R",
-                cells: &cells,
-            }
-            .svg();
-            assert!(Tree::from_str(&svg, &Options::default()).is_ok());
-            assert_eq!(svg.matches("class=\"cell\"").count(), 288);
-            assert_eq!(svg.matches("class=\"gap\"").count(), 286);
-            assert!(svg.contains(
-                "data-hour=\"23\"><title>noviembre, 23:00–23:59 · media 6,3 octas · 600 lecturas · cielo no visible en 40<"
-            ));
+            let (place, cells) = ("R", &cells);
+            let svg = Climatology { look, place, cells }.svg();
+            parse(&svg);
+            assert_eq!((count(&svg, "cell"), count(&svg, "gap")), (288, 286));
+            let when = "data-hour=\"23\"><title>noviembre, 23:00–23:59";
+            let what = "media 6,3 octas · 600 lecturas · cielo no visible en 40<";
+            assert!(svg.contains(&format!("{when} · {what}")));
             assert!(svg.contains("junio, 03:00–03:59 · cielo no visible · 2 lecturas"));
             assert!(svg.contains("600 lecturas; cielo no visible en 42."));
-            // Two lines of one cell; the legend of a chart that stands alone has its own.
             assert_eq!(svg.matches("class=\"veil\" stroke").count(), 2);
         }
     }

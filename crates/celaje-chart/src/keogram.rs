@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use image::RgbImage;
 
-use super::axis::TimeAxis;
 use super::look::Look;
 use super::plot::{Layout, Plot};
 use super::svg::{Num, fill};
@@ -97,12 +96,7 @@ impl Keogram<'_> {
         plot.paper();
         let from = self.day.and_time(NaiveTime::MIN);
         let to = from.checked_add_signed(TimeDelta::days(1)).unwrap_or(from);
-        let axis = TimeAxis {
-            from,
-            to,
-            left: plot.frame.left,
-            right: plot.frame.right,
-        };
+        let axis = plot.frame.time_axis(from, to);
         let pairs = self.slots.iter().zip(self.slots.iter().skip(1));
         let spacing = pairs.map(|(a, b)| *b - *a).min();
         for (i, slot) in self.slots.iter().enumerate() {
@@ -125,41 +119,51 @@ impl Keogram<'_> {
 /// One strip: a gradient of its colours from top to bottom.
 fn draw(plot: &mut Plot, slot: NaiveDateTime, strip: &Strip, (x0, x1): (f64, f64)) {
     let id = slot.format("k%Y%m%d%H%M").to_string();
-    plot.svg.raw(format_args!(
+    plot.raw(format_args!(
         "<linearGradient id=\"{id}\" x2=\"0\" y2=\"1\">"
     ));
     for (i, [r, g, b]) in strip.colours.iter().enumerate() {
         let offset = Num((i as f64 + 0.5) / ROWS as f64);
-        plot.svg.raw(format_args!(
+        plot.raw(format_args!(
             "<stop offset=\"{offset}\" stop-color=\"#{r:02x}{g:02x}{b:02x}\"/>"
         ));
     }
-    plot.svg.raw(format_args!("</linearGradient>"));
+    plot.raw(format_args!("</linearGradient>"));
     let (local, title) = (slot.format("%Y-%m-%dT%H:%M"), slot.format("%Y-%m-%d %H:%M"));
     let data = format_args!("class=\"strip\" data-slot=\"{local}\"");
-    plot.svg.open(data, &title.to_string());
+    plot.open(data, &title.to_string());
     // It reaches under the next one, so that no seam shows.
-    let size = (x1 - x0 + 1.2, plot.frame.height());
-    plot.svg
-        .rect((x0, plot.frame.top), size, fill(&format!("url(#{id})")));
-    plot.svg.close();
+    let (at, size) = ((x0, plot.frame.top), (x1 - x0 + 1.2, plot.frame.height()));
+    plot.rect(at, size, fill(&format!("url(#{id})")));
+    plot.close();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::png;
+    use crate::testing::{at, bare, count, numbers, pixels};
     use celaje_sky::text::Lang;
     use image::Rgb;
 
-    fn day() -> NaiveDate {
-        NaiveDate::from_ymd_opt(2026, 11, 21).unwrap()
+    fn slots() -> Vec<NaiveDateTime> {
+        let slot = |n: i64| at(11, 21, 0, 2) + TimeDelta::minutes(10 * n);
+        (0..144).map(slot).collect()
     }
 
-    fn slots() -> Vec<NaiveDateTime> {
-        (0..144)
-            .map(|n| day().and_time(NaiveTime::MIN) + TimeDelta::minutes(2 + 10 * n))
-            .collect()
+    fn draw(
+        slots: &[NaiveDateTime],
+        strips: &BTreeMap<NaiveDateTime, Strip>,
+        waiting: &[NaiveDateTime],
+    ) -> String {
+        Keogram {
+            look: bare(Lang::Es, 1000.0),
+            station: "R",
+            day: at(11, 21, 0, 0).date(),
+            slots,
+            strips,
+            waiting,
+        }
+        .svg()
     }
 
     #[test]
@@ -170,54 +174,29 @@ mod tests {
             (90..110, _) => Rgb([0, 0, 200]),
             _ => Rgb([0, 200, 0]),
         });
-        let strip = Strip::cut(&frame, 0.0, 1.0).unwrap();
-        assert_eq!(strip.colours[0], [200, 0, 0]);
-        assert_eq!(
-            (strip.colours[27], strip.colours[28]),
-            ([200, 0, 0], [0, 0, 200])
-        );
+        let colours = Strip::cut(&frame, 0.0, 1.0).unwrap().colours;
+        let (red, blue) = ([200, 0, 0], [0, 0, 200]);
+        assert_eq!((colours[0], colours[27], colours[28]), (red, red, blue));
         // The lower half alone.
         let lower = Strip::cut(&frame, 0.5, 1.0).unwrap();
-        assert!(lower.colours.iter().all(|colour| *colour == [0, 0, 200]));
+        assert_eq!(lower.colours, [blue; ROWS]);
     }
 
     #[test]
     fn a_picture_of_a_pixel_has_a_strip_and_an_empty_part_none() {
         let dot = RgbImage::from_pixel(1, 1, Rgb([9, 8, 7]));
-        assert_eq!(
-            Strip::cut(&dot, 0.0, 1.0).unwrap().colours,
-            [[9, 8, 7]; ROWS]
-        );
+        let strip = Strip::cut(&dot, 0.0, 1.0).unwrap();
+        assert_eq!(strip.colours, [[9, 8, 7]; ROWS]);
         assert_eq!(Strip::cut(&dot, 0.5, 0.5), None);
         assert_eq!(Strip::cut(&RgbImage::new(0, 0), 0.0, 1.0), None);
     }
 
     #[test]
     fn the_future_is_no_gap() {
-        let slots = slots();
-        let strips = BTreeMap::new();
-        let svg = Keogram {
-            look: Look {
-                lang: Lang::Es,
-                width: 1000.0,
-                bare: true,
-            },
-            station: "R",
-            day: day(),
-            slots: &slots[..36],
-            strips: &strips,
-            waiting: &[],
-        }
-        .svg();
-        let gaps = svg
-            .split("<rect ")
-            .filter(|tag| tag.contains("class=\"gap\""));
-        let number = |tag: &str, name: &str| -> f64 {
-            let value = tag.split(&format!("{name}=\"")).nth(1).unwrap();
-            value.split('"').next().unwrap().parse().unwrap()
-        };
-        let right = gaps.map(|tag| number(tag, "x") + number(tag, "width"));
-        let right = right.fold(0.0, f64::max);
+        let svg = draw(&slots()[..36], &BTreeMap::new(), &[]);
+        let numbers = |name| numbers(&svg, "class=\"gap\"", name);
+        let right = numbers("x").into_iter().zip(numbers("width"));
+        let right = right.map(|(x, width)| x + width).fold(0.0, f64::max);
         // A quarter of the day, and the two minutes that slots are late.
         assert!((right - 250.0).abs() < 4.0, "{right}");
     }
@@ -225,40 +204,16 @@ mod tests {
     #[test]
     fn strips_stand_in_their_slot_and_gaps_are_hatched() {
         let slots = slots();
-        let red = Strip {
-            colours: [[250, 0, 0]; ROWS],
-        };
-        let strips: BTreeMap<_, _> = slots[..72]
-            .iter()
-            .map(|slot| (*slot, red.clone()))
-            .collect();
-        let waiting = &slots[72..100];
-        let look = Look {
-            lang: Lang::Es,
-            width: 1000.0,
-            bare: true,
-        };
-        let keogram = Keogram {
-            look,
-            station: "R",
-            day: day(),
-            slots: &slots,
-            strips: &strips,
-            waiting,
-        };
-        let svg = keogram.svg();
-        assert_eq!(svg.matches("class=\"strip\"").count(), 72);
-        assert_eq!(svg.matches("class=\"gap\"").count(), 44);
+        let colours = [[250, 0, 0]; ROWS];
+        let red = slots[..72].iter().map(|slot| (*slot, Strip { colours }));
+        let svg = draw(&slots, &red.collect(), &slots[72..100]);
+        assert_eq!((count(&svg, "strip"), count(&svg, "gap")), (72, 44));
         assert!(svg.contains("72 de 144 turnos"));
-        let picture = image::load_from_memory(&png::render(&svg, 1.0).unwrap())
-            .unwrap()
-            .to_rgb8();
-        let red = |x: u32| picture.get_pixel(x, 100).0;
+        let picture = pixels(&svg);
         // Before noon it is red all over, after it nowhere.
-        assert!(
-            (5..498).all(|x| red(x)[0] > 240 && red(x)[1] < 10),
-            "a seam shows"
-        );
-        assert!((505..995).all(|x| red(x)[0] != 250 || red(x)[1] > 200));
+        let pixel = |x: u32| picture.get_pixel(x, 100).0;
+        let red = |x: u32| pixel(x)[0] > 240 && pixel(x)[1] < 10;
+        assert!((5..498).all(red), "a seam shows");
+        assert!((505..995).all(|x| pixel(x)[0] != 250 || pixel(x)[1] > 200));
     }
 }

@@ -37,6 +37,8 @@ pub mod skill;
 pub mod spark;
 pub mod sun;
 mod svg;
+#[cfg(test)]
+mod testing;
 pub mod theme;
 pub mod throughput;
 pub mod timeline;

@@ -55,11 +55,7 @@ impl Means<'_> {
             ),
         };
         self.draw(title, &self.summary(trend), |plot| {
-            let axis = ValueAxis {
-                zero: plot.frame.bottom - 4.0,
-                top: plot.frame.top + HIDDEN_LANE + 4.0,
-                most: 8.0,
-            };
+            let axis = plot.frame.value_axis(4.0, 8.0, HIDDEN_LANE + 4.0);
             plot.unit(&unit(lang));
             plot.grid(&axis, [0, 2, 4, 6, 8]);
             self.buckets_without_mean(plot);
@@ -84,13 +80,14 @@ impl Means<'_> {
         if bucket.obscured > 0 {
             let tall = (HIDDEN_LANE * bucket.hidden_share()).max(2.5);
             let style = format_args!("class=\"hidden-share\" fill=\"{VEIL}\"");
-            plot.svg.rect((x, plot.frame.top), (width, tall), style);
+            let top = plot.frame.top;
+            plot.rect((x, top), (width, tall), style);
         }
         let colour = fill(mean_colour(mean));
         let body = format_args!("{colour} fill-opacity=\"0.5\"");
-        plot.svg.rect((x, cap), (width, foot - cap), body);
-        plot.svg.rect((x, cap - 1.5), (width, 3.0), colour);
-        plot.svg.close();
+        plot.rect((x, cap), (width, foot - cap), body);
+        plot.rect((x, cap - 1.5), (width, 3.0), colour);
+        plot.close();
     }
 
     fn trend(&self, plot: &mut Plot, axis: &ValueAxis, Trend { slope, start }: Trend) {
@@ -101,7 +98,7 @@ impl Means<'_> {
         };
         let (from, to, line) = (at(0), at(last), stroke(INK, 1.6));
         let style = format_args!("class=\"trend\" {line} stroke-dasharray=\"7 5\"");
-        plot.svg.line(from, to, style);
+        plot.line(from, to, style);
     }
 
     /// The mean confidences: marks of the class `confidence`, with `data-from`.
@@ -117,11 +114,7 @@ impl Means<'_> {
             )
         });
         self.draw(title, &summary.unwrap_or_default(), |plot| {
-            let axis = ValueAxis {
-                zero: plot.frame.bottom - 5.0,
-                top: plot.frame.top + 5.0,
-                most: 100.0,
-            };
+            let axis = plot.frame.value_axis(5.0, 100.0, 5.0);
             plot.unit("%");
             plot.grid(&axis, [0, 25, 50, 75, 100]);
             self.buckets_without_mean(plot);
@@ -136,7 +129,7 @@ impl Means<'_> {
         for (i, pair) in self.buckets.windows(2).enumerate() {
             if let [Some(a), Some(b)] = [pair[0].confidence, pair[1].confidence] {
                 let (from, to) = (self.middle(plot, i), self.middle(plot, i + 1));
-                plot.svg.line((from, y(a)), (to, y(b)), stroke(colour, 1.6));
+                plot.line((from, y(a)), (to, y(b)), stroke(colour, 1.6));
             }
         }
         let radius = (self.pitch(plot) * 0.35).clamp(1.1, 4.0);
@@ -149,8 +142,8 @@ impl Means<'_> {
             let title = format!("{when} · {} · {count}", percent(share));
             open(plot, "confidence", bucket, &title);
             let at = (self.middle(plot, i), y(share));
-            plot.svg.circle(at, radius, fill(colour));
-            plot.svg.close();
+            plot.circle(at, radius, fill(colour));
+            plot.close();
         }
     }
 
@@ -207,8 +200,8 @@ impl Means<'_> {
                         let title = mean_of(lang, &when, None, 0, bucket.obscured);
                         open(plot, "hidden", bucket, &title);
                         let origin = (x + pitch * i as f64, top);
-                        plot.svg.rect(origin, (pitch, tall), fill(VEIL));
-                        plot.svg.close();
+                        plot.rect(origin, (pitch, tall), fill(VEIL));
+                        plot.close();
                     }
                     plot.crosses((x, top), (wide, tall));
                 }
@@ -279,7 +272,7 @@ impl Means<'_> {
 
 fn open(plot: &mut Plot, class: &str, bucket: &Bucket, title: &str) {
     let from = bucket.from.format("%Y-%m-%dT%H:%M");
-    plot.svg.open(
+    plot.open(
         format_args!("class=\"{class}\" data-from=\"{from}\""),
         title,
     );

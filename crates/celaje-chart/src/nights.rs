@@ -7,6 +7,7 @@ use super::svg::{Anchor, TextStyle, fill};
 use super::theme::okta_colour;
 use super::words::{long_month, month_letter, percent, short_month, tell};
 use celaje_sky::okta::Okta;
+use celaje_sky::text::Lang;
 
 /// The nights of a month, over years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,11 +54,7 @@ impl ClearNights<'_> {
         layout.draw(|plot| {
             plot.paper();
             plot.unit(&tell!(lang, "% of nights", "% de las noches"));
-            let axis = ValueAxis {
-                zero: plot.frame.bottom,
-                top: plot.frame.top + 16.0,
-                most: 100.0,
-            };
+            let axis = plot.frame.value_axis(0.0, 100.0, 16.0);
             plot.grid(&axis, [0, 25, 50, 75, 100]);
             for (number, month) in (1..).zip(self.months) {
                 column(plot, &axis, number, *month);
@@ -100,35 +97,35 @@ fn column(plot: &mut Plot, axis: &ValueAxis, number: u32, month: NightCount) {
         (LABEL, 11.0)
     };
     let data = format_args!("class=\"nights\" data-month=\"{number}\"");
-    plot.svg.open(data, &column_title(plot, number, month));
+    plot.open(data, &column_title(lang, number, month));
     if let Some(share) = month.share() {
         let tall = (axis.zero - axis.y(100.0 * share)).max(1.5);
         let at = (x + pitch * 0.14, axis.zero - tall);
         let colour = okta_colour(Okta::ALL[1]);
-        plot.svg.rect(at, (pitch * 0.72, tall), fill(colour));
+        plot.rect(at, (pitch * 0.72, tall), fill(colour));
         let label = format!("{:.0}", share * 100.0);
         let style = TextStyle::ink(size, Anchor::Middle);
-        plot.svg.text((middle, at.1 - 5.0), style, &label);
+        plot.text((middle, at.1 - 5.0), style, &label);
     } else {
         plot.hatch(x, pitch);
     }
-    plot.svg.close();
+    plot.close();
     let name = match pitch < 28.0 {
         true => month_letter(lang, number),
         false => short_month(lang, number),
     };
     let style = TextStyle::soft(size, Anchor::Middle);
-    plot.svg.text((middle, frame.bottom + 16.0), style, &name);
+    plot.text((middle, frame.bottom + 16.0), style, &name);
     let nights = match month.judged {
         0 => "–".to_owned(),
         judged => format!("{}/{judged}", month.clear),
     };
     let style = TextStyle::soft(small, Anchor::Middle);
-    plot.svg.text((middle, frame.bottom + 32.0), style, &nights);
+    plot.text((middle, frame.bottom + 32.0), style, &nights);
 }
 
-fn column_title(plot: &Plot, number: u32, month: NightCount) -> String {
-    let (lang, name) = (plot.lang, long_month(plot.lang, number));
+fn column_title(lang: Lang, number: u32, month: NightCount) -> String {
+    let name = long_month(lang, number);
     let NightCount { judged, clear } = month;
     let Some(share) = month.share().map(percent) else {
         return tell!(
@@ -147,34 +144,27 @@ fn column_title(plot: &Plot, number: u32, month: NightCount) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use celaje_sky::text::Lang;
-    use resvg::usvg::{Options, Tree};
+    use crate::testing::{bare, count, parse};
+
+    fn draw(look: Look, months: &[NightCount; 12]) -> String {
+        let place = "R";
+        ClearNights {
+            look,
+            place,
+            months,
+        }
+        .svg()
+    }
 
     #[test]
     fn a_month_without_judged_nights_is_hatched() {
         let mut months = [NightCount::default(); 12];
-        months[5] = NightCount {
-            judged: 30,
-            clear: 12,
-        };
-        months[6] = NightCount {
-            judged: 31,
-            clear: 0,
-        };
+        let night = |judged, clear| NightCount { judged, clear };
+        (months[5], months[6]) = (night(30, 12), night(31, 0));
         for width in [320.0, 1800.0] {
-            let look = Look {
-                lang: Lang::Es,
-                width,
-                bare: true,
-            };
-            let svg = ClearNights {
-                look,
-                place: "R",
-                months: &months,
-            }
-            .svg();
-            assert!(Tree::from_str(&svg, &Options::default()).is_ok());
-            assert_eq!(svg.matches("class=\"gap\"").count(), 10);
+            let svg = draw(bare(Lang::Es, width), &months);
+            parse(&svg);
+            assert_eq!(count(&svg, "gap"), 10);
             assert!(svg.contains("junio · 40 % despejadas · 12 de 30 noches"));
             assert!(svg.contains("julio · 0 % despejadas · 0 de 31 noches"));
             assert!(svg.contains("diciembre · ninguna noche evaluada"));
@@ -184,13 +174,7 @@ mod tests {
 
     #[test]
     fn a_chart_without_judged_nights_says_so() {
-        let look = Look::alone(Lang::En);
-        let svg = ClearNights {
-            look,
-            place: "R",
-            months: &[NightCount::default(); 12],
-        }
-        .svg();
+        let svg = draw(Look::alone(Lang::En), &[NightCount::default(); 12]);
         assert!(svg.contains("No night could be judged."));
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A chart describes itself in a [`Layout`] and draws its marks into a [`Plot`].
 
+use std::ops::{Deref, DerefMut};
+
 use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::axis::{LABEL, TimeAxis, ValueAxis, labels};
@@ -159,11 +161,28 @@ impl Frame {
     pub fn origin(&self) -> (f64, f64) {
         (self.left, self.top)
     }
+
+    /// Time from its left to its right edge.
+    pub fn time_axis(&self, from: NaiveDateTime, to: NaiveDateTime) -> TimeAxis {
+        let (left, right) = (self.left, self.right);
+        TimeAxis {
+            from,
+            to,
+            left,
+            right,
+        }
+    }
+
+    /// Values from 0, so far above its lower edge, to `most`, so far below its upper edge.
+    pub fn value_axis(&self, above: f64, most: f64, below: f64) -> ValueAxis {
+        let (zero, top) = (self.bottom - above, self.top + below);
+        ValueAxis { zero, top, most }
+    }
 }
 
-/// A chart being drawn.
+/// A chart being drawn: a document and the frame in it.
 pub struct Plot {
-    pub svg: Svg,
+    svg: Svg,
     pub look: Look,
     pub lang: Lang,
     /// Width of the document.
@@ -172,17 +191,31 @@ pub struct Plot {
     pub frame: Frame,
 }
 
+impl Deref for Plot {
+    type Target = Svg;
+
+    fn deref(&self) -> &Svg {
+        &self.svg
+    }
+}
+
+impl DerefMut for Plot {
+    fn deref_mut(&mut self) -> &mut Svg {
+        &mut self.svg
+    }
+}
+
 impl Plot {
     /// White paper inside the frame.
     pub fn paper(&mut self) {
-        self.svg
-            .rect(self.frame.origin(), self.frame.size(), fill(PAPER));
+        let frame = self.frame;
+        self.rect(frame.origin(), frame.size(), fill(PAPER));
     }
 
     /// The frame's outline.
     pub fn outline(&mut self) {
-        let style = outlined("none", AXIS, 1.0);
-        self.svg.rect(self.frame.origin(), self.frame.size(), style);
+        let (frame, style) = (self.frame, outlined("none", AXIS, 1.0));
+        self.rect(frame.origin(), frame.size(), style);
     }
 
     /// The frame's lower edge.
@@ -193,8 +226,7 @@ impl Plot {
             bottom,
             ..
         } = self.frame;
-        self.svg
-            .line((left, bottom), (right, bottom), stroke(AXIS, 1.0));
+        self.line((left, bottom), (right, bottom), stroke(AXIS, 1.0));
     }
 
     /// Shades night and twilight between the moments `from` and `to`, which lie at the frame's
@@ -228,8 +260,7 @@ impl Plot {
                 let x1 = if end >= to { frame.right } else { axis.x(end) };
                 let class = span.phase.as_str();
                 let style = format_args!("class=\"{class}\" fill=\"{colour}\"");
-                self.svg
-                    .rect((x0, frame.top), (x1 - x0, frame.height()), style);
+                self.rect((x0, frame.top), (x1 - x0, frame.height()), style);
             }
         }
     }
@@ -237,7 +268,7 @@ impl Plot {
     /// A line across the frame at `y`.
     pub fn grid_line(&mut self, y: f64) {
         let Frame { left, right, .. } = self.frame;
-        self.svg.line((left, y), (right, y), stroke(GRID, 0.8));
+        self.line((left, y), (right, y), stroke(GRID, 0.8));
     }
 
     /// Lines across the frame, and their labels on the left, at `values` of `axis`.
@@ -246,16 +277,15 @@ impl Plot {
             let y = axis.y(f64::from(value));
             self.grid_line(y);
             let style = TextStyle::soft(LABEL, Anchor::End);
-            self.svg
-                .text((self.frame.left - 7.0, y + 4.5), style, &value.to_string());
+            let at = (self.frame.left - 7.0, y + 4.5);
+            self.text(at, style, &value.to_string());
         }
     }
 
     /// The unit of the vertical axis, above it.
     pub fn unit(&mut self, text: &str) {
         let at = (self.look.margin(), self.frame.top - 10.0);
-        self.svg
-            .text(at, TextStyle::soft(LABEL, Anchor::Start), text);
+        self.text(at, TextStyle::soft(LABEL, Anchor::Start), text);
     }
 
     /// Ticks and times of the day on `axis`, `below` the frame and at least `room` apart.
@@ -263,8 +293,7 @@ impl Plot {
         let bottom = self.frame.bottom;
         for tick in axis.ticks(room) {
             let x = axis.x(tick);
-            self.svg
-                .line((x, bottom), (x, bottom + 4.0), stroke(AXIS, 1.0));
+            self.line((x, bottom), (x, bottom + 4.0), stroke(AXIS, 1.0));
             // The end of a day is its 24:00.
             let label = match tick == axis.to && tick.time() == NaiveTime::MIN {
                 true => "24:00".to_owned(),
@@ -273,7 +302,7 @@ impl Plot {
             let space = self.look.margin() + text_width(&label, LABEL) / 2.0;
             let x = x.min(self.width - space).max(space);
             let style = TextStyle::soft(LABEL, Anchor::Middle);
-            self.svg.text((x, bottom + below + 12.0), style, &label);
+            self.text((x, bottom + below + 12.0), style, &label);
         }
     }
 
@@ -283,11 +312,10 @@ impl Plot {
         let pitch = frame.width() / times.len().max(1) as f64;
         for (i, label) in labels(self.lang, times, pitch) {
             let (x, y) = (frame.left + pitch * i as f64, frame.bottom);
-            self.svg.line((x, y), (x, y + 5.0), stroke(AXIS, 1.0));
+            self.line((x, y), (x, y + 5.0), stroke(AXIS, 1.0));
             // A label stands right of its moment, unless there is no room.
             let x = (x + 3.0).min(frame.right - text_width(&label, LABEL));
-            self.svg
-                .text((x, y + 17.0), TextStyle::soft(LABEL, Anchor::Start), &label);
+            self.text((x, y + 17.0), TextStyle::soft(LABEL, Anchor::Start), &label);
         }
     }
 
@@ -295,28 +323,28 @@ impl Plot {
     pub fn axis_names(&mut self, across: &str, below: f64, up: &str) {
         let (frame, style) = (self.frame, TextStyle::soft(13.0, Anchor::Middle));
         let middle = f64::midpoint(frame.left, frame.right);
-        self.svg.text((middle, frame.bottom + below), style, across);
+        self.text((middle, frame.bottom + below), style, across);
         let (x, y) = (MARGIN + 7.0, f64::midpoint(frame.top, frame.bottom));
         let (x, y) = (Num(x), Num(y));
-        self.svg.raw(format_args!(
+        self.raw(format_args!(
             "<g transform=\"translate({x} {y}) rotate(-90)\">\n"
         ));
-        self.svg.text((0.0, 0.0), style, up);
-        self.svg.close();
+        self.text((0.0, 0.0), style, up);
+        self.close();
     }
 
     /// Hatches a gap from `x` on, `width` wide, over the height of the frame.
     pub fn hatch(&mut self, x: f64, width: f64) {
-        let size = (width, self.frame.height());
+        let (at, size) = ((x, self.frame.top), (width, self.frame.height()));
         let style = format_args!("class=\"gap\" {}", fill(&pattern::hatch()));
-        self.svg.rect((x, self.frame.top), size, style);
+        self.rect(at, size, style);
     }
 
     /// Crosses over a mark of a hidden sky; the mark below has the colour.
     pub fn crosses(&mut self, at: (f64, f64), size: (f64, f64)) {
         let paint = fill(&pattern::crosses(at.0, size.0));
         let style = format_args!("class=\"veil\" pointer-events=\"none\" {paint}");
-        self.svg.rect(at, size, style);
+        self.rect(at, size, style);
     }
 
     /// The note in the middle of a frame that has nothing to show, with a second line `more`.
@@ -332,14 +360,12 @@ impl Plot {
         let wide = text_width(&text, 16.0).max(text_width(more.unwrap_or(""), 13.5)) + 48.0;
         let tall = if more.is_some() { 70.0 } else { 44.0 };
         let style = format_args!("rx=\"5\" {}", outlined(PAPER, GRID, 1.0));
-        self.svg
-            .rect((x - wide / 2.0, y - tall / 2.0), (wide, tall), style);
+        self.rect((x - wide / 2.0, y - tall / 2.0), (wide, tall), style);
         let first = y + if more.is_some() { -5.0 } else { 5.5 };
-        self.svg
-            .text((x, first), TextStyle::ink(16.0, Anchor::Middle), &text);
+        self.text((x, first), TextStyle::ink(16.0, Anchor::Middle), &text);
         if let Some(more) = more {
             let style = TextStyle::soft(13.5, Anchor::Middle);
-            self.svg.text((x, y + 18.0), style, more);
+            self.text((x, y + 18.0), style, more);
         }
     }
 }

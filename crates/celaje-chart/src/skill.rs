@@ -65,8 +65,7 @@ impl Skill<'_> {
                         _ => column.to_string(),
                     };
                     let at = (left + CELL * (column as f64 + 0.5), bottom + TICKS);
-                    plot.svg
-                        .text(at, TextStyle::soft(TICK, Anchor::Middle), &name);
+                    plot.text(at, TextStyle::soft(TICK, Anchor::Middle), &name);
                 }
                 let up = tell!(lang, "okta labelled", "octa etiquetada");
                 plot.axis_names(&tell!(lang, "okta read", "octa leída"), NAME, &up);
@@ -76,8 +75,7 @@ impl Skill<'_> {
                     "Cantidad de imágenes; cuanto más oscuro, mayor parte de su fila"
                 );
                 let at = (left, bottom + NOTE);
-                plot.svg
-                    .text(at, TextStyle::soft(12.0, Anchor::Start), &note);
+                plot.text(at, TextStyle::soft(12.0, Anchor::Start), &note);
             },
         )
     }
@@ -99,11 +97,7 @@ impl Skill<'_> {
             "{n} lecturas · error de calibración esperado {error}"
         );
         self.draw(title, line, (SIDE, SIDE), FLOOR, |plot| {
-            let axis = ValueAxis {
-                zero: plot.frame.bottom,
-                top: plot.frame.top,
-                most: 1.0,
-            };
+            let axis = plot.frame.value_axis(0.0, 1.0, 0.0);
             self.grid(plot, &axis);
             self.bins(plot, &axis);
             let up = tell!(
@@ -128,27 +122,26 @@ impl Skill<'_> {
             let share = f64::from(tick) / 5.0;
             let (x, y) = (left + SIDE * share, axis.y(share));
             plot.grid_line(y);
-            plot.svg.line((x, top), (x, floor), stroke(GRID, 0.8));
+            plot.line((x, top), (x, floor), stroke(GRID, 0.8));
             let text = decimal(self.lang, share, 1);
             let end = TextStyle::soft(TICK, Anchor::End);
-            plot.svg.text((left - 10.0, y + 4.5), end, &text);
+            plot.text((left - 10.0, y + 4.5), end, &text);
             let middle = TextStyle::soft(TICK, Anchor::Middle);
-            plot.svg.text((x, floor + TICKS), middle, &text);
+            plot.text((x, floor + TICKS), middle, &text);
         }
         for y in [bottom, floor] {
-            plot.svg.line((left, y), (right, y), stroke(AXIS, 1.2));
+            plot.line((left, y), (right, y), stroke(AXIS, 1.2));
         }
         let dashes = format!("{} {DASHES}", stroke(AXIS, 1.4));
-        plot.svg.line((left, bottom), (right, top), &dashes);
+        plot.line((left, bottom), (right, top), &dashes);
         let y = floor + NOTE;
-        plot.svg
-            .line((left, y - 4.0), (left + 29.0, y - 4.0), &dashes);
+        plot.line((left, y - 4.0), (left + 29.0, y - 4.0), &dashes);
         let note = tell!(
             self.lang,
             "a perfect confidence · the larger a mark, the more readings",
             "confianza perfecta · cuanto más grande la marca, más lecturas"
         );
-        plot.svg.text(
+        plot.text(
             (left + 37.0, y),
             TextStyle::soft(12.0, Anchor::Start),
             &note,
@@ -167,22 +160,21 @@ impl Skill<'_> {
             let share = bin.n as f64 / most;
             let at = (left + SIDE * confidence, axis.y(right));
             let ideal = (at.0, axis.y(confidence));
-            plot.svg.line(
+            plot.line(
                 ideal,
                 at,
                 format_args!("{} opacity=\"0.5\"", stroke(colour, 2.0)),
             );
             // The area of a mark stands for the number of readings.
             let style = format_args!("{} fill-opacity=\"0.9\" stroke=\"{PAPER}\"", fill(colour));
-            plot.svg.circle(at, 4.0 + 9.0 * share.sqrt(), style);
+            plot.circle(at, 4.0 + 9.0 * share.sqrt(), style);
             let (x, wide) = (left + SIDE * bin.from, SIDE / BINS as f64);
             let tall = (HISTOGRAM - 18.0) * share;
             let style = format_args!("{} fill-opacity=\"0.75\"", fill(colour));
-            plot.svg
-                .rect((x + 3.0, floor - tall), (wide - 6.0, tall), style);
+            plot.rect((x + 3.0, floor - tall), (wide - 6.0, tall), style);
             let at = (x + wide / 2.0, floor - tall - 4.0);
             let style = TextStyle::soft(11.5, Anchor::Middle);
-            plot.svg.text(at, style, &bin.n.to_string());
+            plot.text(at, style, &bin.n.to_string());
         }
     }
 
@@ -223,23 +215,21 @@ fn row_of_cells(plot: &mut Plot, row: usize, counts: &[usize]) {
         let (x, y) = (left + CELL * column as f64, top);
         let (at, colour) = ((x + 1.0, y + 1.0), fill(okta_colour(Okta::ALL[6])));
         let style = format_args!("rx=\"3\" {colour} fill-opacity=\"{}\"", Num(shade));
-        plot.svg.rect(at, size, style);
+        plot.rect(at, size, style);
         let line = match row == column {
             true => stroke(AXIS, 1.4),
             false => stroke(GRID, 0.6),
         };
-        plot.svg
-            .rect(at, size, format_args!("rx=\"3\" fill=\"none\" {line}"));
+        plot.rect(at, size, format_args!("rx=\"3\" fill=\"none\" {line}"));
         if count > 0 {
             let ink = if share > 0.5 { PAPER } else { INK };
             let style = TextStyle::coloured(14.0, ink, Anchor::Middle);
             let at = (x + CELL / 2.0, y + CELL / 2.0 + 5.0);
-            plot.svg.text(at, style, &count.to_string());
+            plot.text(at, style, &count.to_string());
         }
     }
     let at = (left - 10.0, top + CELL / 2.0 + 4.5);
-    plot.svg
-        .text(at, TextStyle::soft(TICK, Anchor::End), &row.to_string());
+    plot.text(at, TextStyle::soft(TICK, Anchor::End), &row.to_string());
 }
 
 #[cfg(test)]

@@ -99,63 +99,56 @@ fn end_of_phase(a: SunSample, b: SunSample, from: NaiveDateTime, phase: DayPhase
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::NaiveDate;
-
-    fn at(day: u32, hour: u32, minute: u32) -> NaiveDateTime {
-        NaiveDate::from_ymd_opt(2024, 12, day)
-            .unwrap()
-            .and_hms_opt(hour, minute, 0)
-            .unwrap()
-    }
+    use crate::testing::at;
+    use DayPhase::{Day, Night, Twilight};
 
     fn rio_grande(from: NaiveDateTime, to: NaiveDateTime) -> Vec<SunSample> {
         let zone = "America/Argentina/Ushuaia".parse().unwrap();
         track(from, to, zone, -53.79, -67.70)
     }
 
+    fn kinds(spans: &[PhaseSpan]) -> Vec<DayPhase> {
+        spans.iter().map(|span| span.phase).collect()
+    }
+
     #[test]
     fn the_track_reaches_both_ends() {
-        let samples = rio_grande(at(1, 0, 0), at(1, 23, 59));
+        let (from, to) = (at(12, 1, 0, 0), at(12, 1, 23, 59));
+        let samples = rio_grande(from, to);
         assert_eq!(samples.len(), 145);
-        assert_eq!(
-            (samples[0].local, samples[144].local),
-            (at(1, 0, 0), at(1, 23, 59))
-        );
-        assert_eq!(rio_grande(at(1, 0, 0), at(1, 0, 0)).len(), 1);
+        assert_eq!((samples[0].local, samples[144].local), (from, to));
+        assert_eq!(rio_grande(from, from).len(), 1);
     }
 
     #[test]
     fn a_summer_day_in_the_far_south_has_twilight_all_night() {
-        let found = phases(&rio_grande(at(21, 0, 0), at(21, 23, 59)));
-        let phases: Vec<_> = found.iter().map(|s| s.phase).collect();
-        assert_eq!(
-            phases,
-            [DayPhase::Twilight, DayPhase::Day, DayPhase::Twilight]
-        );
+        let found = phases(&rio_grande(at(12, 21, 0, 0), at(12, 21, 23, 59)));
+        assert_eq!(kinds(&found), [Twilight, Day, Twilight]);
         // Sunrise and sunset lie symmetrically about local noon, longitude/15 hours from UTC, less
         // the equation of time (+2 minutes on that day): 13:29.
         let noon = found[1].from + (found[1].to - found[1].from) / 2;
-        assert!((noon - at(21, 13, 29)).num_minutes().abs() <= 1, "{noon}");
+        assert!(
+            (noon - at(12, 21, 13, 29)).num_minutes().abs() <= 1,
+            "{noon}"
+        );
     }
 
     #[test]
     fn spans_join_and_cross_both_edges_of_twilight() {
-        let samples =
-            [(0, 10.0), (6, -30.0), (12, -30.0), (18, 10.0)].map(|(hour, elevation)| SunSample {
-                local: at(1, hour, 0),
-                elevation,
-            });
-        let found = phases(&samples);
-        let phases: Vec<_> = found.iter().map(|s| s.phase).collect();
-        use DayPhase::{Day, Night, Twilight};
-        assert_eq!(phases, [Day, Twilight, Night, Twilight, Day]);
-        assert_eq!((found[0].from, found[4].to), (at(1, 0, 0), at(1, 18, 0)));
+        let samples = [(0, 10.0), (6, -30.0), (12, -30.0), (18, 10.0)];
+        let found = phases(&samples.map(|(hour, elevation)| SunSample {
+            local: at(12, 1, hour, 0),
+            elevation,
+        }));
+        assert_eq!(kinds(&found), [Day, Twilight, Night, Twilight, Day]);
+        let ends = (found[0].from, found[4].to);
+        assert_eq!(ends, (at(12, 1, 0, 0), at(12, 1, 18, 0)));
         assert!(found.windows(2).all(|pair| pair[0].to == pair[1].from));
         // 28° of 40° in six hours: −18° is reached after 4 h 12 min.
+        let night = found[2].from;
         assert!(
-            (found[2].from - at(1, 4, 12)).num_seconds().abs() <= 1,
-            "{}",
-            found[2].from
+            (night - at(12, 1, 4, 12)).num_seconds().abs() <= 1,
+            "{night}"
         );
     }
 }

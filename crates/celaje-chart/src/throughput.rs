@@ -63,6 +63,7 @@ impl Throughput<'_> {
             height: 3.0 * TITLE + PITCH * rows as f64,
             left: NAMES,
             right: NUMBERS,
+            below: 14.0,
             ..Layout::new(Look::alone(lang), title, "", "")
         };
         layout.draw(|plot| self.marks(plot))
@@ -115,8 +116,7 @@ fn panel(
     let frame = plot.frame;
     let (left, width, top) = (frame.left, frame.width(), frame.top + TITLE);
     let at = (MARGIN, frame.top + 30.0);
-    plot.svg
-        .text(at, TextStyle::ink(15.0, Anchor::Start), title);
+    plot.text(at, TextStyle::ink(15.0, Anchor::Start), title);
     let most = bars
         .iter()
         .map(|bar| bar.value)
@@ -125,26 +125,23 @@ fn panel(
         let y = top + PITCH * i as f64;
         let at = (left, y + (PITCH - BAR) / 2.0);
         let style = format_args!("rx=\"3\" {}", outlined(PAPER, GRID, 0.6));
-        plot.svg.rect(at, (width, BAR), style);
+        plot.rect(at, (width, BAR), style);
         let long = width * bar.value.max(0.0) / most;
-        plot.svg.rect(
+        plot.rect(
             at,
             (long, BAR),
             format_args!("rx=\"3\" {}", fill(colour(i))),
         );
         let (y, name) = (y + PITCH / 2.0 + 4.5, fit(&bar.name, 13.0, NAMES - 12.0));
-        plot.svg
-            .text((left - 12.0, y), TextStyle::soft(13.0, Anchor::End), &name);
+        plot.text((left - 12.0, y), TextStyle::soft(13.0, Anchor::End), &name);
         let (at, value) = (
             (frame.right + 10.0, y),
             decimal(plot.lang, bar.value, decimals),
         );
-        plot.svg
-            .text(at, TextStyle::soft(13.0, Anchor::Start), &value);
+        plot.text(at, TextStyle::soft(13.0, Anchor::Start), &value);
     }
     let bottom = top + PITCH * bars.len() as f64;
-    plot.svg
-        .line((left, top), (left, bottom), stroke(AXIS, 1.2));
+    plot.line((left, top), (left, bottom), stroke(AXIS, 1.2));
     plot.frame.top = bottom;
 }
 

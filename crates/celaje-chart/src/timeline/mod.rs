@@ -112,12 +112,7 @@ fn one_panel(data: &TimelineData<'_>) -> String {
     };
     layout.draw(|plot| {
         let frame = plot.frame;
-        let axis = TimeAxis {
-            from,
-            to,
-            left: frame.left,
-            right: frame.right,
-        };
+        let axis = frame.time_axis(from, to);
         let panel = Panel::new(plot, axis, (from, to), (frame.top, frame.bottom));
         panel.draw(plot, data, |plot| plot.grid(&panel.amounts, 0..=8));
         plot.unit(&unit(plot.lang));
@@ -135,19 +130,17 @@ fn one_panel(data: &TimelineData<'_>) -> String {
 
 /// The METAR groups right of the panel.
 fn metar_axis(plot: &mut Plot, panel: &Panel) {
-    let (x, top) = (plot.frame.right, plot.frame.top);
+    let (lang, x, top) = (plot.lang, plot.frame.right, plot.frame.top);
     let soft = TextStyle::soft(LABEL, Anchor::Start);
-    plot.svg.text((x + 14.0, top - 10.0), soft, "METAR");
+    plot.text((x + 14.0, top - 10.0), soft, "METAR");
     for (group, low, high) in GROUPS {
         let y0 = panel.amounts.y(f64::from(high)) - 6.0;
         let y1 = panel.amounts.y(f64::from(low)) + 6.0;
-        plot.svg
-            .line((x + 7.0, y0), (x + 7.0, y1), stroke(AXIS, 1.4));
+        plot.line((x + 7.0, y0), (x + 7.0, y1), stroke(AXIS, 1.4));
         let y = f64::midpoint(y0, y1) + 4.5;
         let ink = TextStyle::ink(13.0, Anchor::Start);
-        plot.svg.text((x + 14.0, y), ink, group.as_str());
-        plot.svg
-            .text((x + 46.0, y), soft, &category(plot.lang, group));
+        plot.text((x + 14.0, y), ink, group.as_str());
+        plot.text((x + 46.0, y), soft, &category(lang, group));
     }
 }
 
@@ -171,11 +164,10 @@ fn sun_times(plot: &mut Plot, data: &TimelineData<'_>, panel: &Panel) {
         let label = format!("{event} {}", after.from.format("%H:%M"));
         let half = text_width(&label, LABEL) / 2.0;
         let x = panel.axis.x(after.from);
-        plot.svg
-            .line((x, frame.top - 6.0), (x, frame.top), stroke(AXIS, 1.0));
+        plot.line((x, frame.top - 6.0), (x, frame.top), stroke(AXIS, 1.0));
         let x = x.min(panel.axis.right - half).max(free + half);
         let style = TextStyle::soft(LABEL, Anchor::Middle);
-        plot.svg.text((x, frame.top - 10.0), style, &label);
+        plot.text((x, frame.top - 10.0), style, &label);
     }
 }
 
@@ -186,12 +178,11 @@ fn dates(plot: &mut Plot, axis: &TimeAxis) {
         let label = short_date(plot.lang, day);
         let (x0, x1) = (axis.x_within(from), axis.x_within(to));
         if from > axis.from {
-            plot.svg
-                .line((x0, y - 14.0), (x0, y + 4.0), stroke(GRID, 1.0));
+            plot.line((x0, y - 14.0), (x0, y + 4.0), stroke(GRID, 1.0));
         }
         if x1 - x0 >= text_width(&label, LABEL) {
             let style = TextStyle::soft(LABEL, Anchor::Middle);
-            plot.svg.text((f64::midpoint(x0, x1), y), style, &label);
+            plot.text((f64::midpoint(x0, x1), y), style, &label);
         }
     }
 }
@@ -251,17 +242,12 @@ fn rows(data: &TimelineData<'_>) -> String {
         if look.is_wide() {
             let at = (plot.width - look.margin(), whole.top - 10.0);
             let count = tell!(plot.lang, "read", "leídos");
-            plot.svg
-                .text(at, TextStyle::soft(LABEL, Anchor::End), &count);
+            plot.text(at, TextStyle::soft(LABEL, Anchor::End), &count);
         }
         for (i, (day, asked)) in days.iter().enumerate() {
             let top = whole.top + pitch * i as f64;
-            let axis = TimeAxis {
-                from: day.and_time(NaiveTime::MIN),
-                to: midnight_after(*day),
-                left: whole.left,
-                right: whole.right,
-            };
+            let midnight = day.and_time(NaiveTime::MIN);
+            let axis = whole.time_axis(midnight, midnight_after(*day));
             let panel = Panel::new(plot, axis, *asked, (top, top + height));
             panel.draw(plot, data, |plot| {
                 for okta in [0.0, 4.0, 8.0] {
@@ -279,24 +265,21 @@ fn rows(data: &TimelineData<'_>) -> String {
 }
 
 fn row_labels(plot: &mut Plot, data: &TimelineData<'_>, panel: &Panel, day: NaiveDate) {
-    let (frame, margin) = (plot.frame, plot.look.margin());
+    let (lang, frame, margin) = (plot.lang, plot.frame, plot.look.margin());
     let middle = f64::midpoint(frame.top, frame.bottom) + 4.5;
     let date = TextStyle::ink(13.5, Anchor::Start);
-    plot.svg
-        .text((margin, middle), date, &short_date(plot.lang, day));
+    plot.text((margin, middle), date, &short_date(lang, day));
     if frame.height() >= 40.0 {
         for okta in [0, 8] {
             let at = (frame.left - 7.0, panel.amounts.y(f64::from(okta)) + 3.5);
-            plot.svg
-                .text(at, TextStyle::soft(10.5, Anchor::End), &okta.to_string());
+            plot.text(at, TextStyle::soft(10.5, Anchor::End), &okta.to_string());
         }
     }
     let slots = data.slots.range(panel.from..=panel.to).count();
     if slots > 0 && plot.look.is_wide() {
         let count = format!("{} / {slots}", data.read(panel.from, panel.to));
         let at = (plot.width - margin, middle);
-        plot.svg
-            .text(at, TextStyle::soft(13.0, Anchor::End), &count);
+        plot.text(at, TextStyle::soft(13.0, Anchor::End), &count);
     }
 }
 

@@ -46,11 +46,7 @@ impl Panel {
             bottom,
         };
         let cap = ((bottom - top) / 60.0).clamp(1.6, 4.0);
-        let amounts = ValueAxis {
-            zero: bottom - 1.5 * cap,
-            top: top + 2.0 * cap,
-            most: 8.0,
-        };
+        let amounts = plot.frame.value_axis(1.5 * cap, 8.0, 2.0 * cap);
         Self {
             axis,
             from,
@@ -75,7 +71,8 @@ impl Panel {
     }
 
     fn gaps(&self, plot: &mut Plot, data: &TimelineData<'_>) {
-        let (half, frame) = (data.spacing * self.axis.unit() / 2.0, plot.frame);
+        let (lang, frame) = (plot.lang, plot.frame);
+        let half = data.spacing * self.axis.unit() / 2.0;
         let slots: Vec<_> = data.slots.range(self.from..=self.to).copied().collect();
         let is_gap = |slot: &NaiveDateTime| !data.readings.contains_key(slot);
         for run in slots.chunk_by(|a, b| is_gap(a) == is_gap(b)) {
@@ -87,11 +84,11 @@ impl Panel {
             }
             let (from, to) = (first.format(MINUTE), last.format(MINUTE));
             let data = format_args!("data-at=\"{from}\" data-to=\"{to}\"");
-            plot.svg.open(data, &gap_title(plot.lang, *first, *last));
+            plot.open(data, &gap_title(lang, *first, *last));
             let x0 = (self.axis.x(*first) - half).max(frame.left);
             let x1 = (self.axis.x(*last) + half).min(frame.right);
             plot.hatch(x0, x1 - x0);
-            plot.svg.close();
+            plot.close();
         }
     }
 
@@ -103,7 +100,7 @@ impl Panel {
     fn mark(&self, plot: &mut Plot, data: &TimelineData<'_>, reading: &Reading) {
         let (width, cap, frame) = (self.mark_width(data), self.cap, plot.frame);
         let x = self.axis.x(reading.local) - width / 2.0;
-        let okta = reading.cover.okta();
+        let (title, okta) = (reading_title(plot.lang, reading), reading.cover.okta());
         let (colour, opacity) = match okta {
             Some(okta) => (
                 okta_colour(okta),
@@ -111,7 +108,7 @@ impl Panel {
             ),
             None => (VEIL, 1.0),
         };
-        plot.svg.open(
+        plot.open(
             format_args!(
                 "class=\"reading\" data-slot=\"{}\" data-okta=\"{}\" {} opacity=\"{}\"",
                 reading.local.format(MINUTE),
@@ -119,21 +116,20 @@ impl Panel {
                 fill(colour),
                 Num(opacity),
             ),
-            &reading_title(plot.lang, reading),
+            &title,
         );
         match okta {
-            None => plot.svg.rect((x, frame.top), (width, frame.height()), ""),
+            None => plot.rect((x, frame.top), (width, frame.height()), ""),
             Some(okta) => {
                 let y = self.amounts.y(f64::from(okta.eighths()));
                 if okta > Okta::ALL[0] {
                     let size = (width, self.amounts.zero - y);
-                    plot.svg
-                        .rect((x, y + cap / 2.0), size, "fill-opacity=\"0.5\"");
+                    plot.rect((x, y + cap / 2.0), size, "fill-opacity=\"0.5\"");
                 }
-                plot.svg.rect((x, y - cap / 2.0), (width, cap), "");
+                plot.rect((x, y - cap / 2.0), (width, cap), "");
             }
         }
-        plot.svg.close();
+        plot.close();
     }
 
     /// Crosses runs of readings of a hidden sky: one element a run, since patterns are slow to
@@ -158,7 +154,7 @@ impl Panel {
         for miss in data.misses.range(self.from..=self.to) {
             let (x, at) = (self.axis.x(*miss), miss.format(MINUTE));
             let style = format_args!("class=\"miss\" data-miss=\"{at}\" {}", stroke(MISS, width));
-            plot.svg.line((x, top), (x, bottom), style);
+            plot.line((x, top), (x, bottom), style);
         }
     }
 }

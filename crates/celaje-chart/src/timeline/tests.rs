@@ -3,31 +3,15 @@ use crate::font::text_width;
 use crate::look::{Look, WIDTH};
 use crate::png;
 use crate::sun::{SunSample, track};
+use crate::testing::{at, blue, count, numbers, parse, pixels};
 use celaje_sky::cover::Cover;
 use celaje_sky::slot::{Minutes, SlotRange, Zone};
 use celaje_sky::text::Lang;
-use chrono::NaiveDate;
 use proptest::prelude::*;
-use resvg::usvg::{Options, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 
-fn at(day: u32, hour: u32, minute: u32) -> NaiveDateTime {
-    NaiveDate::from_ymd_opt(2026, 11, day)
-        .unwrap()
-        .and_hms_opt(hour, minute, 0)
-        .unwrap()
-}
-
-fn zone() -> Zone {
-    "America/Argentina/Ushuaia".parse().unwrap()
-}
-
-fn grid(range: SlotRange) -> Vec<NaiveDateTime> {
-    range
-        .slots(&Minutes::default(), zone())
-        .map(|slot| slot.local())
-        .collect()
-}
+/// Units of a minute in a day that stands alone.
+const MINUTE: f64 = (WIDTH - 170.0 - 60.0) / 1440.0;
 
 fn reading(local: NaiveDateTime, okta: u8) -> Reading {
     Reading {
@@ -49,15 +33,28 @@ struct Input {
 
 impl Input {
     fn over(from: NaiveDateTime, to: NaiveDateTime) -> Self {
+        let zone: Zone = "America/Argentina/Ushuaia".parse().unwrap();
         let range = SlotRange::new(from, to).unwrap();
-        let sun = track(from, to, zone(), -53.79, -67.70);
+        let slots = range.slots(&Minutes::default(), zone);
         Self {
             range,
-            slots: grid(range),
+            slots: slots.map(|slot| slot.local()).collect(),
             readings: Vec::new(),
             misses: Vec::new(),
-            sun,
+            sun: track(from, to, zone, -53.79, -67.70),
         }
+    }
+
+    /// 21 November.
+    fn day() -> Self {
+        Self::over(at(11, 21, 0, 0), at(11, 21, 23, 59))
+    }
+
+    /// Gives each slot the reading of `okta`, or none.
+    fn read(mut self, okta: impl Fn(NaiveDateTime) -> Option<u8>) -> Self {
+        let slots = self.slots.iter();
+        self.readings = slots.filter_map(|t| Some(reading(*t, okta(*t)?))).collect();
+        self
     }
 
     fn svg_with(&self, lang: Lang, title: &str, station: &str) -> String {
@@ -79,103 +76,64 @@ impl Input {
     }
 }
 
-fn count(svg: &str, class: &str) -> usize {
-    svg.matches(&format!("class=\"{class}\"")).count()
-}
-
-/// The `name` of every element of `class`, as a number.
-fn numbers(svg: &str, class: &str, name: &str) -> Vec<f64> {
-    svg.split('<')
-        .filter(|tag| tag.contains(&format!("class=\"{class}\"")))
-        .map(|tag| {
-            let value = tag.split(&format!(" {name}=\"")).nth(1).unwrap();
-            value.split('"').next().unwrap().parse().unwrap()
-        })
-        .collect()
-}
-
 #[test]
 fn a_gap_is_hatched_and_never_a_mark() {
-    let mut input = Input::over(at(21, 0, 0), at(21, 23, 59));
-    let gap = at(21, 10, 0)..at(21, 12, 0);
-    input.readings = input
-        .slots
-        .iter()
-        .filter(|t| !gap.contains(*t))
-        .map(|t| reading(*t, 0))
-        .collect();
-    let svg = input.svg();
-    assert_eq!(input.readings.len(), 132);
+    let gap = at(11, 21, 10, 0)..at(11, 21, 12, 0);
+    let svg = Input::day()
+        .read(|t| (!gap.contains(&t)).then_some(0))
+        .svg();
     assert_eq!((count(&svg, "reading"), count(&svg, "gap")), (132, 1));
-    let unit = (WIDTH - 170.0 - 60.0) / 1440.0;
-    let width = numbers(&svg, "gap", "width");
-    assert!(
-        (width[0] - 120.0 * unit).abs() < 0.1,
-        "{width:?} against {}",
-        120.0 * unit
-    );
+    let width = numbers(&svg, "class=\"gap\"", "width")[0];
+    assert!((width - 120.0 * MINUTE).abs() < 0.1, "{width}");
     assert!(svg.contains("132 de 144 turnos leídos"));
 }
 
 #[test]
-fn clear_sky_is_seen_in_the_picture() {
-    let mut input = Input::over(at(21, 0, 0), at(21, 23, 59));
+fn a_clear_sky_shows_in_the_picture() {
+    let mut input = Input::day();
     input.sun.clear();
-    let blue = |svg: &str| {
-        let png = png::render(svg, 1.0).unwrap();
-        let picture = image::load_from_memory(&png).unwrap().to_rgb8();
-        // The panel alone, without the legend.
-        picture
-            .enumerate_pixels()
-            .filter(|(_, y, p)| (104..370).contains(y) && p.0[2] > 200 && p.0[0] < 150)
-            .count()
-    };
-    assert_eq!(blue(&input.svg()), 0);
-    input.readings = input.slots.iter().map(|t| reading(*t, 0)).collect();
-    assert!(blue(&input.svg()) > 144 * 5 * 2, "{}", blue(&input.svg()));
+    // The panel alone, without the legend.
+    assert_eq!(blue(&input.svg(), 104..370), 0);
+    let blue = blue(&input.read(|_| Some(0)).svg(), 104..370);
+    assert!(blue > 144 * 5 * 2, "{blue}");
 }
 
 #[test]
-fn a_sky_that_is_not_seen_is_a_mark_of_its_own_and_no_amount() {
-    let mut input = Input::over(at(21, 0, 0), at(21, 23, 59));
-    let hidden =
-        |t: &NaiveDateTime| (at(21, 2, 0)..at(21, 3, 0)).contains(t) || *t == at(21, 20, 2);
-    let gap = at(21, 10, 0)..at(21, 12, 0);
-    let seen: Vec<_> = input.slots.iter().filter(|t| !gap.contains(*t)).collect();
-    input.readings = seen
-        .into_iter()
-        .map(|t| match hidden(t) {
-            true => Reading {
-                cloud_fraction: None,
-                confidence: None,
-                ..reading(*t, 9)
-            },
-            false => reading(*t, 8),
-        })
-        .collect();
+fn a_hidden_sky_is_a_crossed_mark_and_no_amount() {
+    let (day, gap) = (
+        |hour| at(11, 21, hour, 0),
+        at(11, 21, 10, 0)..at(11, 21, 12, 0),
+    );
+    let hidden = |t| (day(2)..day(3)).contains(&t) || t == at(11, 21, 20, 2);
+    let code = |t| if hidden(t) { 9 } else { 8 };
+    let mut input = Input::day().read(|t| (!gap.contains(&t)).then_some(code(t)));
+    for reading in input
+        .readings
+        .iter_mut()
+        .filter(|r| r.cover.okta().is_none())
+    {
+        (reading.cloud_fraction, reading.confidence) = (None, None);
+    }
     let svg = input.svg();
     // Seven marks, crossed in two runs; the gap is hatched as ever.
     assert_eq!((count(&svg, "reading"), count(&svg, "gap")), (132, 1));
     assert_eq!(svg.matches("data-okta=\"9\"").count(), 7);
     assert_eq!(count(&svg, "veil"), 2);
-    // The crosses stand in the middle of what they cross: that of a lone slot is whole.
-    assert!(Tree::from_str(&svg, &Options::default()).is_ok());
-    let widths = numbers(&svg, "veil", "width");
-    let unit = (WIDTH - 170.0 - 60.0) / 1440.0;
-    assert!((widths[0] - 58.0 * unit).abs() < 0.1, "{widths:?}");
-    assert!((widths[1] - 8.0 * unit).abs() < 0.1, "{widths:?}");
+    parse(&svg);
+    // The crosses of a lone slot are whole.
+    let widths = numbers(&svg, "class=\"veil\"", "width");
+    assert!((widths[0] - 58.0 * MINUTE).abs() < 0.1, "{widths:?}");
+    assert!((widths[1] - 8.0 * MINUTE).abs() < 0.1, "{widths:?}");
     assert!(svg.contains("<title>2026-11-21 02:02 · 9 OBSC (cielo no visible) · día<"));
-    // In no median, and counted.
+    // Counted, in no median, and in the legend.
     assert!(svg.contains("mediana 8 octas · cielo no visible en 7<"));
+    assert!(svg.contains(">cielo no visible</text>"));
     let en = input.svg_with(Lang::En, "Cloud", "R");
     assert!(en.contains("9 OBSC (sky not visible) · day<"));
     assert!(en.contains("median 8 oktas · sky not visible in 7<"));
-    // The legend says what the crosses mean.
-    assert!(en.contains(">sky not visible</text>") && svg.contains(">cielo no visible</text>"));
-    // And the crosses are there, in no colour of the ramp.
-    let picture = image::load_from_memory(&png::render(&svg, 1.0).unwrap()).unwrap();
+    assert!(en.contains(">sky not visible</text>"));
+    let picture = pixels(&svg);
     let veiled = picture
-        .to_rgb8()
         .pixels()
         .filter(|p| p.0 == [0xd9, 0xc9, 0xa8])
         .count();
@@ -184,15 +142,10 @@ fn a_sky_that_is_not_seen_is_a_mark_of_its_own_and_no_amount() {
 
 #[test]
 fn misses_are_ticks_unless_the_slot_has_a_reading() {
-    let mut input = Input::over(at(21, 0, 0), at(21, 23, 59));
-    input.readings = vec![reading(at(21, 3, 2), 4)];
-    input.misses = vec![
-        at(21, 3, 2),
-        at(21, 3, 12),
-        at(21, 3, 22),
-        at(21, 3, 22),
-        at(22, 3, 2),
-    ];
+    let mut input = Input::day();
+    input.readings = vec![reading(at(11, 21, 3, 2), 4)];
+    input.misses = [2, 12, 22, 22].map(|minute| at(11, 21, 3, minute)).to_vec();
+    input.misses.push(at(11, 22, 3, 2));
     let svg = input.svg();
     assert_eq!((count(&svg, "reading"), count(&svg, "miss")), (1, 2));
     assert!(svg.contains("2 fallidos"));
@@ -200,14 +153,9 @@ fn misses_are_ticks_unless_the_slot_has_a_reading() {
 
 #[test]
 fn night_and_twilight_are_shaded_without_any_reading() {
-    let svg = Input::over(at(21, 0, 0), at(21, 23, 59)).svg();
+    let svg = Input::day().svg();
     assert!(count(&svg, "twilight") >= 2, "{svg}");
-    let june = NaiveDate::from_ymd_opt(2026, 6, 21).unwrap();
-    let (from, to) = (
-        june.and_hms_opt(0, 0, 0).unwrap(),
-        june.and_hms_opt(23, 59, 0).unwrap(),
-    );
-    let winter = Input::over(from, to).svg();
+    let winter = Input::over(at(6, 21, 0, 0), at(6, 21, 23, 59)).svg();
     assert_eq!(
         (count(&winter, "night"), count(&winter, "twilight")),
         (2, 2)
@@ -216,19 +164,19 @@ fn night_and_twilight_are_shaded_without_any_reading() {
 }
 
 #[test]
-fn without_readings_it_says_so_in_both_languages() {
-    for (days, height) in [(0, "HEADING"), (6, "rows")] {
-        let mut input = Input::over(at(15, 0, 0), at(15 + days, 23, 59));
-        input.misses = vec![at(15, 0, 2)];
+fn a_timeline_without_readings_says_so_in_both_languages() {
+    for days in [0, 6] {
+        let mut input = Input::over(at(11, 15, 0, 0), at(11, 15 + days, 23, 59));
+        input.misses = vec![at(11, 15, 0, 2)];
         let slots = input.slots.len();
-        let es = input.svg_with(Lang::Es, "Nubosidad", "Río Grande");
-        assert!(es.contains("Sin lecturas en este intervalo"), "{height}");
+        let es = input.svg();
+        assert!(es.contains("Sin lecturas en este intervalo"), "{days}");
         assert!(
             es.contains(&format!("{slots} turnos esperados, 1 fallido<")),
-            "{height}"
+            "{days}"
         );
         let en = input.svg_with(Lang::En, "Cloud cover", "Río Grande");
-        assert!(en.contains("No readings in this range"), "{height}");
+        assert!(en.contains("No readings in this range"), "{days}");
         assert_eq!(count(&en, "reading"), 0);
         assert!(png::render(&en, 1.0).is_ok());
     }
@@ -236,58 +184,49 @@ fn without_readings_it_says_so_in_both_languages() {
 
 #[test]
 fn text_from_outside_is_escaped() {
-    let input = Input::over(at(21, 0, 0), at(21, 23, 59));
-    let svg = input.svg_with(Lang::En, "<script>\"&\"</script>", "A & B <C>\u{1}");
+    let svg = Input::day().svg_with(Lang::En, "<script>\"&\"</script>", "A & B <C>\u{1}");
     assert!(!svg.contains("<script>") && svg.contains("&lt;script&gt;&quot;&amp;&quot;"));
     assert!(svg.contains("A &amp; B &lt;C&gt;\u{fffd}"));
-    assert!(Tree::from_str(&svg, &Options::default()).is_ok());
+    parse(&svg);
 }
 
 #[test]
 fn a_slot_at_midnight_is_drawn_once() {
-    let mut input = Input::over(at(15, 0, 0), at(18, 0, 0));
-    input.readings = (15..=18).map(|day| reading(at(day, 0, 0), 3)).collect();
-    input.misses = Vec::new();
+    let mut input = Input::over(at(11, 15, 0, 0), at(11, 18, 0, 0));
+    input.readings = (15..=18).map(|day| reading(at(11, day, 0, 0), 3)).collect();
     assert_eq!(count(&input.svg(), "reading"), 4);
 }
 
 #[test]
 fn a_long_range_draws_its_last_days() {
-    let mut input = Input::over(at(1, 0, 0), at(30, 23, 59) + TimeDelta::days(30));
-    input.readings = input.slots.iter().map(|t| reading(*t, 2)).collect();
-    let svg = input.svg();
+    let (from, to) = (at(11, 1, 0, 0), at(11, 30, 23, 59));
+    let svg = Input::over(from, to + TimeDelta::days(30))
+        .read(|_| Some(2))
+        .svg();
     assert_eq!(count(&svg, "reading"), 31 * 144);
     assert!(svg.contains("(últimos 31 días)"));
-    assert_eq!(
-        count(&Input::over(at(1, 0, 0), at(30, 23, 59)).svg(), "gap"),
-        30
-    );
+    assert_eq!(count(&Input::over(from, to).svg(), "gap"), 30);
 }
 
 #[test]
 fn the_picture_has_the_size_of_the_document() {
-    let svg = Input::over(at(21, 0, 0), at(21, 23, 59)).svg();
-    let tree = Tree::from_str(&svg, &Options::default()).unwrap();
+    let svg = Input::day().svg();
     let picture = image::load_from_memory(&png::render(&svg, 2.0).unwrap()).unwrap();
-    assert_eq!(picture.width(), 2400);
-    assert_eq!(
-        picture.height(),
-        (tree.size().height() * 2.0).round() as u32
-    );
+    let height = (parse(&svg).size().height() * 2.0).round() as u32;
+    assert_eq!((picture.width(), picture.height()), (2400, height));
 }
 
 #[test]
 fn the_ends_of_time_are_drawn_too() {
     for t in [NaiveDateTime::MIN, NaiveDateTime::MAX] {
-        let range = SlotRange::new(t, t).unwrap();
         let input = Input {
-            range,
+            range: SlotRange::new(t, t).unwrap(),
             slots: vec![],
             readings: vec![reading(t, 1)],
             misses: vec![t],
             sun: vec![],
         };
-        assert!(Tree::from_str(&input.svg(), &Options::default()).is_ok());
+        parse(&input.svg());
     }
 }
 
@@ -299,7 +238,8 @@ proptest! {
         seen in prop::collection::vec((0usize..2400, 0u8..=9, -1.0..2.0f64), 0..300),
         missed in prop::collection::vec(0usize..2400, 0..50),
     ) {
-        let mut input = Input::over(at(3, 5, 7), at(3, 5, 7) + TimeDelta::hours(hours));
+        let from = at(11, 3, 5, 7);
+        let mut input = Input::over(from, from + TimeDelta::hours(hours));
         let slot = |i: usize| input.slots.get(i % input.slots.len().max(1)).copied();
         let readings: BTreeMap<_, _> = seen
             .iter()
@@ -310,21 +250,14 @@ proptest! {
             .collect();
         let misses: BTreeSet<_> =
             missed.iter().filter_map(|i| slot(*i)).filter(|t| !readings.contains_key(t)).collect();
-        let gaps = input
-            .slots
-            .iter()
-            .map(|t| (t.date(), readings.contains_key(t)))
-            .collect::<Vec<_>>();
+        let slots = input.slots.iter();
+        let gaps: Vec<_> = slots.map(|t| (t.date(), readings.contains_key(t))).collect();
         // A run of gaps ends at a reading, and in rows at midnight.
-        let one_panel = hours <= 36;
-        let runs = gaps
-            .iter()
-            .enumerate()
-            .filter(|(i, (day, read))| {
-                let joined = i.checked_sub(1).map(|before| gaps[before]);
-                !read && !joined.is_some_and(|(d, r)| !r && (one_panel || d == *day))
-            })
-            .count();
+        let joined = |(d, r): (NaiveDate, bool), day| !r && (hours <= 36 || d == day);
+        let begins = |(i, (day, read)): &(usize, &(NaiveDate, bool))| {
+            !*read && !i.checked_sub(1).is_some_and(|before| joined(gaps[before], *day))
+        };
+        let runs = gaps.iter().enumerate().filter(begins).count();
         input.readings = readings.values().cloned().collect();
         input.misses = misses.iter().copied().collect();
         let svg = input.svg();
@@ -332,22 +265,23 @@ proptest! {
         prop_assert_eq!(count(&svg, "miss"), misses.len());
         prop_assert_eq!(count(&svg, "gap"), runs);
         prop_assert!(!svg.contains("NaN") && !svg.contains("inf"));
-        prop_assert!(Tree::from_str(&svg, &Options::default()).is_ok());
+        parse(&svg);
     }
 }
 
 /// Sunset a quarter of an hour after the chart's beginning.
 #[test]
 fn the_sun_s_times_stand_beside_the_unit() {
-    let svg = Input::over(at(24, 21, 12), at(25, 20, 32)).svg();
-    let x = |label: &str| -> f64 {
-        let end = svg.find(label).expect(label);
-        let text = &svg[svg[..end].rfind("<text").unwrap()..end];
-        let x = text.split("x=\"").nth(1).unwrap();
-        x[..x.find('"').unwrap()].parse().unwrap()
+    let svg = Input::over(at(11, 24, 21, 12), at(11, 25, 20, 32)).svg();
+    let x = |label: &str| {
+        let texts: String = svg
+            .split("<text")
+            .filter(|text| text.contains(label))
+            .collect();
+        numbers(&texts, label, "x")[0]
     };
     let sunset = x(">puesta del sol 21:");
     assert!(sunset < 200.0, "{sunset}");
     let half = text_width("puesta del sol 21:29", 12.5) / 2.0;
-    assert!(sunset - half > x(">octas<") + text_width("octas", 12.5));
+    assert!(sunset - half > x(">octas") + text_width("octas", 12.5));
 }

@@ -74,6 +74,24 @@ impl HeatGrid {
         (frame.left + column * wide, frame.top + row * tall)
     }
 
+    /// Labels what runs down, or across if the map is turned: `wide` left of its row, or the
+    /// short `narrow` above its column.
+    fn row_label(&self, plot: &mut Plot, row: f64, wide: &str, narrow: &str) {
+        let (x, y) = self.at(plot.frame, 0.0, row);
+        let at = (plot.look.margin(), y + self.pitch.1 / 2.0 + 4.0);
+        let above = (x + self.pitch.0 / 2.0 - 4.0, plot.frame.top - 7.0);
+        match self.turned {
+            false => plot.text(at, SOFT, wide),
+            true => plot.text(above, SOFT, narrow),
+        }
+    }
+
+    /// Labels what runs across, at `y`, or down if the map is turned.
+    fn column_label(&self, plot: &mut Plot, at: (f64, f64), y: f64, label: &str) {
+        let left = (plot.look.margin(), at.1 + 11.0);
+        plot.text(if self.turned { left } else { (at.0, y) }, SOFT, label);
+    }
+
     fn cell(&self, plot: &mut Plot, (x, y): (f64, f64), cell: HeatCell, data: &str, when: &str) {
         let (wide, tall) = ((self.pitch.0 - 1.5).max(1.0), (self.pitch.1 - 1.5).max(1.0));
         let title = mean_of(plot.lang, when, cell.mean, cell.read, cell.obscured);
@@ -147,31 +165,22 @@ impl Calendar<'_> {
     }
 
     fn marks(&self, plot: &mut Plot, grid: &HeatGrid, days: &[NaiveDate]) {
-        let (lang, frame, margin) = (plot.lang, plot.frame, plot.look.margin());
+        let (lang, frame) = (plot.lang, plot.frame);
         for weekday in 0..7_u8 {
-            let (x, y) = grid.at(frame, 0.0, f64::from(weekday));
-            let at = match grid.turned {
-                false => (margin, y + grid.pitch.1 / 2.0 + 4.0),
-                true => (x + grid.pitch.0 / 2.0 - 4.0, frame.top - 7.0),
-            };
-            plot.text(at, SOFT, weekday_letter(lang, weekday.into()));
+            let letter = weekday_letter(lang, weekday.into());
+            grid.row_label(plot, f64::from(weekday), letter, letter);
         }
-        let first = days
-            .first()
-            .map_or(0, |day| day.weekday().num_days_from_monday());
+        let weekday = |day: &NaiveDate| day.weekday().num_days_from_monday();
+        let first = days.first().map_or(0, weekday);
         let at = |day: NaiveDate| {
             let week = f64::from((day.ordinal0() + first) / 7);
-            grid.at(frame, week, f64::from(day.weekday().num_days_from_monday()))
+            grid.at(frame, week, f64::from(weekday(&day)))
         };
         for day in days {
             if day.day() == 1 {
                 // A month is named at its first whole week.
-                let (x, y) = at(*day + Days::new(6));
-                let name_at = match grid.turned {
-                    false => (x, frame.top - 7.0),
-                    true => (margin, y + 11.0),
-                };
-                plot.text(name_at, SOFT, &short_month(lang, day.month()));
+                let (name, week) = (short_month(lang, day.month()), at(*day + Days::new(6)));
+                grid.column_label(plot, week, frame.top - 7.0, &name);
             }
             if *day <= self.today {
                 let cell = self.read(*day).map(|bucket| HeatCell {
@@ -230,24 +239,15 @@ impl Climatology<'_> {
     }
 
     fn marks(&self, plot: &mut Plot, grid: &HeatGrid) {
-        let (lang, frame, margin) = (plot.lang, plot.frame, plot.look.margin());
+        let (lang, frame) = (plot.lang, plot.frame);
         for hour in (0..24_u8).step_by(if grid.turned { 2 } else { 3 }) {
-            let (x, y) = grid.at(frame, f64::from(hour), 0.0);
-            let at = match grid.turned {
-                false => (x, frame.bottom + 14.0),
-                true => (margin, y + 11.0),
-            };
-            plot.text(at, SOFT, &format!("{hour:02} h"));
+            let at = grid.at(frame, f64::from(hour), 0.0);
+            grid.column_label(plot, at, frame.bottom + 14.0, &format!("{hour:02} h"));
         }
         for (month, hours) in (1..).zip(self.cells) {
             let row = f64::from(month - 1);
-            let (x, y) = grid.at(frame, 0.0, row);
-            if grid.turned {
-                let at = (x + grid.pitch.0 / 2.0 - 4.0, frame.top - 7.0);
-                plot.text(at, SOFT, &month_letter(lang, month));
-            } else {
-                plot.text((margin, y + 15.0), SOFT, &short_month(lang, month));
-            }
+            let (name, letter) = (short_month(lang, month), month_letter(lang, month));
+            grid.row_label(plot, row, &name, &letter);
             let name = long_month(lang, month);
             for (hour, cell) in (0_u8..).zip(hours) {
                 let when = format!("{name}, {hour:02}:00–{hour:02}:59");

@@ -2,7 +2,7 @@
 
 use super::axis::LABEL;
 use super::font::text_width;
-use super::pattern::{crosses, hatch};
+use super::pattern::{HATCHED, crosses};
 use super::svg::{Anchor, Num, Svg, TextStyle, fill, outlined, stroke};
 use super::theme::{AXIS, MISS, NIGHT, TWILIGHT, VEIL, okta_colour, opacity};
 use super::words::{GROUPS, hidden, no_reading, phase, tell, unit};
@@ -57,39 +57,38 @@ struct Pen<'a> {
 impl Pen<'_> {
     fn entry(&mut self, key: Key) {
         let lang = self.lang;
-        match key {
-            Key::Oktas => self.oktas(),
+        let crosses = crosses(self.x, SAMPLE.0);
+        let (paint, text, space) = match key {
+            Key::Oktas => return self.oktas(),
             Key::OktasAndGroups => {
                 self.groups();
-                self.oktas();
+                return self.oktas();
             }
-            Key::Confidence => self.confidence(),
-            Key::Twilight => {
-                self.sample(outlined(TWILIGHT, AXIS, 0.6));
-                self.label(&phase(lang, DayPhase::Twilight), 14.0);
-            }
-            Key::Night => {
-                self.sample(outlined(NIGHT, AXIS, 0.6));
-                self.label(&phase(lang, DayPhase::Night), 26.0);
-            }
-            Key::Gap => {
-                self.sample(outlined(&hatch(), AXIS, 0.6));
-                self.label(&no_reading(lang), 14.0);
-            }
+            Key::Confidence => return self.confidence(),
+            Key::Miss => return self.miss(),
+            Key::Twilight => (TWILIGHT, phase(lang, DayPhase::Twilight), 14.0),
+            Key::Night => (NIGHT, phase(lang, DayPhase::Night), 26.0),
+            Key::Gap => (HATCHED, no_reading(lang), 14.0),
             Key::Hidden => {
                 self.svg.rect((self.x, self.y), SAMPLE, fill(VEIL));
-                self.sample(outlined(&crosses(self.x, SAMPLE.0), AXIS, 0.6));
-                self.label(&hidden(lang), 14.0);
+                (crosses.as_str(), hidden(lang), 14.0)
             }
-            Key::Miss => {
-                let (x, y) = (self.x, self.y);
-                let (top, bottom) = (y + 1.0, y + SAMPLE.1 - 1.0);
-                self.svg.line((x, top), (x, bottom), stroke(MISS, 2.0));
-                self.x += 2.0;
-                let text = tell!(lang, "miss: no usable picture", "fallido: sin imagen útil");
-                self.label(&text, 0.0);
-            }
-        }
+        };
+        self.sample(outlined(paint, AXIS, 0.6));
+        self.label(&text, space);
+    }
+
+    fn miss(&mut self) {
+        let (top, bottom) = (self.y + 1.0, self.y + SAMPLE.1 - 1.0);
+        let style = stroke(MISS, 2.0);
+        self.svg.line((self.x, top), (self.x, bottom), style);
+        self.x += 2.0;
+        let text = tell!(
+            self.lang,
+            "miss: no usable picture",
+            "fallido: sin imagen útil"
+        );
+        self.label(&text, 0.0);
     }
 
     fn sample(&mut self, attributes: String) {

@@ -3,7 +3,8 @@
 use super::svg::{Svg, fill, stroke};
 use super::theme::{HATCH, VEIL_INK};
 
-const HATCH_ID: &str = "celaje-gap";
+/// The paint of a gap.
+pub const HATCHED: &str = "url(#celaje-gap)";
 /// The ids of the crosses' patterns begin with this.
 const CROSSES_ID: &str = "celaje-veil";
 /// Side of the square that a cross stands in.
@@ -12,7 +13,7 @@ const CROSS: f64 = 8.0;
 /// Defines the patterns in `svg`. There is one of crosses for each unit that they can be moved by.
 pub fn define(svg: &mut Svg) {
     svg.raw(format_args!(
-        "<defs><pattern id=\"{HATCH_ID}\" patternUnits=\"userSpaceOnUse\" width=\"6\" height=\"6\" \
+        "<defs><pattern id=\"celaje-gap\" patternUnits=\"userSpaceOnUse\" width=\"6\" height=\"6\" \
          patternTransform=\"rotate(45)\"><rect width=\"1.2\" height=\"6\" {}/></pattern>",
         fill(HATCH)
     ));
@@ -25,11 +26,6 @@ pub fn define(svg: &mut Svg) {
         ));
     }
     svg.raw(format_args!("</defs>\n"));
-}
-
-/// The paint of a gap.
-pub fn hatch() -> String {
-    format!("url(#{HATCH_ID})")
 }
 
 /// The paint of a stretch from `x` on, `width` wide, in the middle of which the crosses stand.

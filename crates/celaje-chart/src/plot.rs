@@ -336,7 +336,7 @@ impl Plot {
     /// Hatches a gap from `x` on, `width` wide, over the height of the frame.
     pub fn hatch(&mut self, x: f64, width: f64) {
         let (at, size) = ((x, self.frame.top), (width, self.frame.height()));
-        let style = format_args!("class=\"gap\" {}", fill(&pattern::hatch()));
+        let style = format_args!("class=\"gap\" {}", fill(pattern::HATCHED));
         self.rect(at, size, style);
     }
 

@@ -4,7 +4,6 @@
 
 pub mod actors;
 pub mod camera;
-pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod daemon;

@@ -4,39 +4,18 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use celaje::cli::{Cli, explain, spanish};
-use celaje::commands::{self, output};
+use celaje::commands::{Cli, output};
 use celaje_sky::text::Lang;
-use clap::{CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let lang = wanted_language();
-    let command = Cli::command();
-    let command = if lang == Lang::Es {
-        spanish::localize(command)
-    } else {
-        command
-    };
     lang.choose();
-    let parsed = explain::without_empty_variables(command.clone())
-        .try_get_matches()
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
+    let cli = match Cli::parse_in(lang) {
         Ok(cli) => cli,
-        Err(error) => {
-            let lossy = |arg: OsString| arg.to_string_lossy().into_owned();
-            let args: Vec<String> = std::env::args_os().skip(1).map(lossy).collect();
-            match explain::explain(&error, &command, &args) {
-                Some(text) => {
-                    output::note(format!("celaje: {text}"));
-                    return ExitCode::from(2);
-                }
-                None => error.exit(),
-            }
-        }
+        Err(status) => return status,
     };
-    // It was checked when it was read.
+    // The filter was checked when the command line was parsed.
     let filter = EnvFilter::new(&cli.global.log);
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
@@ -44,7 +23,7 @@ fn main() -> ExitCode {
         .with_ansi(colour)
         .with_writer(std::io::stderr)
         .init();
-    match actix::System::new().block_on(commands::dispatch(cli)) {
+    match actix::System::new().block_on(cli.run()) {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
             output::note(format!("celaje: {failure}"));

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use celaje::cli::Cli;
+use celaje::commands::Cli;
 use celaje::settings::{Layer, Settings};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::quality::Flag;

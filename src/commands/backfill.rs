@@ -1,29 +1,134 @@
 //! `celaje backfill`: fetch, classify and store a range of time.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Args;
+use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
 use crate::camera::gate::Gate;
-use crate::commands::output;
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
 use crate::commands::status::{About, Stations, StatusFile};
+use crate::commands::{output, range};
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
-use crate::service::request::picture_source;
+use crate::service::request::{check_range, picture_source};
 use crate::service::supervision::Supervision;
 use crate::service::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::settings::Settings;
+use crate::settings::layer::{Flags, SpanishHelp, WorkGroup};
 use crate::store::Database;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::{Flow, FlowReport};
+use celaje_sky::moment::Moment;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::text::Text;
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct BackfillArgs {
+    /// First minute, station local time: YYYY-MM-DDTHH:MM, or a date for its first minute
+    #[arg(
+        long,
+        alias = "from",
+        value_name = "TIME",
+        env = "CELAJE_DESDE",
+        value_parser = Moment::parse
+    )]
+    desde: Moment,
+    /// Last minute, included: YYYY-MM-DDTHH:MM, or a date for its last minute
+    #[arg(
+        long,
+        alias = "to",
+        value_name = "TIME",
+        env = "CELAJE_HASTA",
+        value_parser = Moment::parse
+    )]
+    hasta: Moment,
+    /// Take the pictures from this folder instead of the camera
+    #[arg(long, value_name = "FOLDER", env = "CELAJE_DIR")]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    work: Flags<WorkGroup>,
+    /// Ask again for pictures that an earlier run found missing or unreadable
+    #[arg(long, env = "CELAJE_RETRY_MISSED", value_parser = FalseyValueParser::new())]
+    retry_missed: bool,
+    /// Classify stored slots again with the present model
+    #[arg(long, env = "CELAJE_REPROCESS", value_parser = FalseyValueParser::new())]
+    reprocess: bool,
+    /// Print on stderr how many slots each actor handled, and how long they waited and took there
+    #[arg(long, env = "CELAJE_STATS", value_parser = FalseyValueParser::new())]
+    stats: bool,
+    /// Print one JSON object as the last line
+    #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
+    /// No progress, no notices; with --json no summary line either
+    #[arg(long, env = "CELAJE_QUIET", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+}
+
+pub(super) const SPANISH: SpanishHelp = &[
+    (
+        "backfill",
+        "Descarga, clasifica y guarda las imágenes de un rango de tiempo",
+    ),
+    (
+        "desde",
+        "Primer minuto, hora local de la estación: AAAA-MM-DDTHH:MM, o una fecha por su primer \
+         minuto",
+    ),
+    (
+        "hasta",
+        "Último minuto, incluido: AAAA-MM-DDTHH:MM, o una fecha por su último minuto",
+    ),
+    (
+        "dir",
+        "Toma las imágenes de esta carpeta en vez de la cámara",
+    ),
+    (
+        "retry_missed",
+        "Pide de nuevo las imágenes que una corrida anterior no encontró o no pudo leer",
+    ),
+    (
+        "reprocess",
+        "Clasifica otra vez con el modelo actual los turnos ya guardados",
+    ),
+    (
+        "stats",
+        "Muestra en stderr cuántos turnos pasaron por cada actor, y cuánto esperaron y tardaron \
+         allí",
+    ),
+    ("json", "Escribe un objeto JSON como última línea"),
+    (
+        "quiet",
+        "Sin progreso ni avisos; con --json, tampoco la línea de resumen",
+    ),
+];
+
+impl BackfillArgs {
+    pub(super) async fn run(self, config: Option<&Path>) -> Result<u8> {
+        let range = range::between(self.desde, self.hasta, "--desde", "--hasta")?;
+        let settings = Settings::read(self.work.0, config)?;
+        check_range(range, &settings.station)?;
+        run(BackfillOptions {
+            settings,
+            range,
+            dir: self.dir,
+            policy: RunPolicy {
+                retry_missed: self.retry_missed,
+                reprocess: self.reprocess,
+            },
+            stats: self.stats,
+            json: self.json,
+            quiet: self.quiet,
+        })
+        .await
+    }
+}
 
 /// What to record, and how to tell of it.
 pub struct BackfillOptions {

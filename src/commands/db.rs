@@ -4,11 +4,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::cli::{DbAction, ExportMisses};
-use crate::commands::{ordered, output, settle};
-use crate::settings::Layer;
+use crate::commands::{output, range};
+use crate::settings::Settings;
+use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
 use crate::store::{Backup, Database, Sizes};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::moment::Moment;
@@ -31,23 +33,135 @@ const COLUMNS: [&str; 12] = [
     "unasked",
 ];
 
-/// Does what is asked with the database that the settings name; gives the exit status.
-///
-/// # Errors
-/// What the user has to act on.
-pub fn run(action: DbAction, config: Option<&Path>) -> Result<u8> {
-    let place = |db: Option<PathBuf>| -> Result<PathBuf> {
-        let flags = Layer {
-            db,
-            ..Layer::default()
-        };
-        Ok(settle(flags, config)?.db)
-    };
-    match action {
-        DbAction::Backup { file, force, db } => backup(&place(db)?, &file, force),
-        DbAction::Check { json, db } => check(&place(db)?, json),
-        DbAction::Vacuum { db } => vacuum(&place(db)?),
-        DbAction::ExportMisses(args) => export(&place(args.db.clone())?, &args),
+#[derive(Clone, Debug, Args)]
+pub(super) struct DbArgs {
+    #[command(subcommand)]
+    action: DbAction,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum DbAction {
+    /// Copy the database into a file, also while a run writes to it, and verify the copy
+    Backup {
+        /// The copy
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Replace the file where it is there already
+        #[arg(long, env = "CELAJE_FORCE", value_parser = FalseyValueParser::new())]
+        force: bool,
+        #[command(flatten)]
+        db: Flags<DatabaseGroup>,
+    },
+    /// Check the file and all that must hold of its rows; status 1 when something does not
+    Check {
+        /// One JSON object instead of text
+        #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+        json: bool,
+        #[command(flatten)]
+        db: Flags<DatabaseGroup>,
+    },
+    /// Pack the file; no run may write to it meanwhile
+    Vacuum {
+        #[command(flatten)]
+        db: Flags<DatabaseGroup>,
+    },
+    /// List the slots without a reading, and why
+    ExportMisses(ExportArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+struct ExportArgs {
+    /// First minute, station local time: YYYY-MM-DDTHH:MM, or a date [default: the first of all]
+    #[arg(
+        long,
+        alias = "desde",
+        value_name = "TIME",
+        env = "CELAJE_FROM",
+        value_parser = Moment::parse
+    )]
+    from: Option<Moment>,
+    /// Last minute, included [default: the last of all]
+    #[arg(
+        long,
+        alias = "hasta",
+        value_name = "TIME",
+        env = "CELAJE_TO",
+        value_parser = Moment::parse
+    )]
+    to: Option<Moment>,
+    /// Only this station's [default: all of the database]
+    #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
+    station: Option<String>,
+    /// Write a table into this CSV file; - is the standard output, and the default
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CELAJE_CSV",
+        conflicts_with = "jsonl"
+    )]
+    csv: Option<PathBuf>,
+    /// Write a JSON object a line into this file; - is the standard output
+    #[arg(long, value_name = "FILE", env = "CELAJE_JSONL")]
+    jsonl: Option<PathBuf>,
+    #[command(flatten)]
+    db: Flags<DatabaseGroup>,
+}
+
+pub(super) const SPANISH: SpanishHelp = &[
+    (
+        "db",
+        "Cuida la base de datos: la copia, la revisa, la compacta, lista lo que falta",
+    ),
+    (
+        "backup",
+        "Copia la base en un archivo, también mientras una corrida escribe en ella, y verifica la \
+         copia",
+    ),
+    ("file", "La copia"),
+    ("force", "Reemplaza el archivo si ya existe"),
+    (
+        "check",
+        "Revisa el archivo y todo lo que debe cumplirse en sus filas; estado 1 si algo no se cumple",
+    ),
+    ("json", "Escribe un objeto JSON en vez de texto"),
+    (
+        "vacuum",
+        "Compacta el archivo; mientras tanto ninguna corrida puede escribir en él",
+    ),
+    ("export-misses", "Lista los turnos sin lectura, y por qué"),
+    (
+        "from",
+        "Primer minuto, hora local de la estación: AAAA-MM-DDTHH:MM, o una fecha [por omisión: el \
+         primero de todos]",
+    ),
+    (
+        "to",
+        "Último minuto, incluido [por omisión: el último de todos]",
+    ),
+    (
+        "station",
+        "Solo los de esta estación [por omisión: todos los de la base]",
+    ),
+    (
+        "csv",
+        "Escribe una tabla en este archivo CSV; - es la salida estándar, y el valor por omisión",
+    ),
+    (
+        "jsonl",
+        "Escribe en este archivo un objeto JSON por línea; - es la salida estándar",
+    ),
+];
+
+impl DbArgs {
+    pub(super) fn run(self, config: Option<&Path>) -> Result<u8> {
+        let place =
+            |db: Flags<DatabaseGroup>| -> Result<PathBuf> { Ok(Settings::read(db.0, config)?.db) };
+        match self.action {
+            DbAction::Backup { file, force, db } => backup(&place(db)?, &file, force),
+            DbAction::Check { json, db } => check(&place(db)?, json),
+            DbAction::Vacuum { db } => vacuum(&place(db)?),
+            DbAction::ExportMisses(args) => export(&place(args.db.clone())?, &args),
+        }
     }
 }
 
@@ -101,8 +215,8 @@ fn vacuum(db: &Path) -> Result<u8> {
     Ok(0)
 }
 
-fn export(db: &Path, args: &ExportMisses) -> Result<u8> {
-    let range = range(args.from, args.to)?;
+fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
+    let range = open_range(args.from, args.to)?;
     if let Some(id) = &args.station {
         let known = Database::stations(db)?;
         if !known.contains(id) {
@@ -152,14 +266,14 @@ fn export(db: &Path, args: &ExportMisses) -> Result<u8> {
 }
 
 /// The range between two ends that may be open; none when both are.
-fn range(from: Option<Moment>, to: Option<Moment>) -> Result<Option<SlotRange>> {
+fn open_range(from: Option<Moment>, to: Option<Moment>) -> Result<Option<SlotRange>> {
     let edge = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).map(Moment::Date);
     match (
         from.or_else(|| edge(1900, 1, 1)),
         to.or_else(|| edge(9999, 12, 31)),
     ) {
         (Some(first), Some(last)) if from.is_some() || to.is_some() => {
-            ordered(first, last, "--from", "--to").map(Some)
+            range::between(first, last, "--from", "--to").map(Some)
         }
         _ => Ok(None),
     }

@@ -8,13 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{Days, NaiveDateTime, TimeDelta, Utc};
+use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use crate::commands::backfill::{BackfillOptions, record};
 use crate::commands::output;
 use crate::service::RunPolicy;
 use crate::service::notices;
 use crate::settings::Settings;
+use crate::settings::layer::{Flags, InferenceGroup, SpanishHelp};
 use crate::settings::tuning::Tuning;
+use crate::settings::values::whole;
 use crate::store::Database;
 use crate::store::error::Fault;
 use crate::web::bystander::Bystander;
@@ -40,34 +44,84 @@ use celaje_vision::engine::search::Search;
 /// A picture may take this long to be drawn.
 const SLOW_DRAWING: Duration = Duration::from_secs(120);
 
-/// What the demonstration shows.
-pub struct DemoOptions {
-    /// Model, engine and sizes; the station's camera is not asked.
-    pub settings: Settings,
-    /// Days to record, the last one is yesterday.
-    pub days: u32,
-    /// Folder for the database and the plot.
-    pub out: PathBuf,
-    /// What the camera looks at.
-    pub scene: Scene,
-    /// End after the summary.
-    pub once: bool,
+#[derive(Clone, Debug, Args)]
+pub(super) struct DemoArgs {
+    /// End after the summary instead of showing the dashboard of what was recorded
+    #[arg(long, env = "CELAJE_ONCE", value_parser = FalseyValueParser::new())]
+    once: bool,
+    /// Days to record; the last one is yesterday
+    #[arg(
+        long,
+        value_name = "N",
+        env = "CELAJE_DAYS",
+        default_value_t = 1,
+        value_parser = whole(1..=31_u32)
+    )]
+    days: u32,
+    /// Folder for the demo's database and plot
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CELAJE_OUT",
+        default_value = "celaje-demo"
+    )]
+    out: PathBuf,
+    /// What the simulated camera looks at
+    #[arg(
+        long,
+        value_name = "SCENE",
+        env = "CELAJE_SCENE",
+        default_value = "landscape"
+    )]
+    scene: Scene,
+    #[command(flatten)]
+    inference: Flags<InferenceGroup>,
 }
 
-/// Runs the command; gives its exit status.
-///
-/// # Errors
-/// When the folder cannot be written, or the backfill cannot be done.
-pub async fn run(options: DemoOptions) -> Result<u8> {
-    let DemoOptions {
-        mut settings,
-        days,
-        out,
-        scene,
-        once,
-    } = options;
+pub(super) const SPANISH: SpanishHelp = &[
+    (
+        "demo",
+        "Muestra el programa entero en acción con imágenes dibujadas",
+    ),
+    (
+        "once",
+        "Termina después del resumen en vez de mostrar el tablero de lo registrado",
+    ),
+    ("days", "Días que registra; el último es ayer"),
+    (
+        "out",
+        "Carpeta para la base y el gráfico de la demostración",
+    ),
+    (
+        "scene",
+        "Qué mira la cámara simulada: landscape es un objetivo común hacia el ecuador, con el \
+         horizonte abajo; fisheye, un ojo de pez hacia el cenit",
+    ),
+];
+
+impl DemoArgs {
+    pub(super) async fn run(self, config: Option<&Path>) -> Result<u8> {
+        let Self {
+            once,
+            days,
+            out,
+            scene,
+            inference,
+        } = self;
+        let settings = Settings::read(inference.0, config)?;
+        run(settings, days, &out, scene, once).await
+    }
+}
+
+async fn run(
+    mut settings: Settings,
+    days: u32,
+    out: &Path,
+    scene: Scene,
+    once: bool,
+) -> Result<u8> {
     provide_engine(&settings).await;
-    let db = fresh_database(&out)?;
+    let db = fresh_database(out)?;
     let station = settings.station.clone();
     let range = last_days(&station, days)?;
     let simulate = SimulateOptions {

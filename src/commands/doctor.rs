@@ -1,8 +1,11 @@
 //! `celaje doctor`: what the program stands on, and what to do where it does not hold.
 
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
+use clap::Args;
+use clap::builder::FalseyValueParser;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +14,7 @@ use crate::camera::http::{HttpClient, picture_url};
 use crate::commands::output;
 use crate::service::request::picture_source;
 use crate::settings::Settings;
+use crate::settings::layer::{Flags, SpanishHelp, WorkGroup};
 use crate::store::error::StoreError;
 use crate::store::{Database, FileState};
 use crate::version::VERSION;
@@ -25,7 +29,30 @@ use celaje_sky::text::Text;
 use celaje_vision::engine::choose;
 use celaje_vision::model::source::Model;
 
-/// One thing that was looked at.
+#[derive(Clone, Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    work: Flags<WorkGroup>,
+    /// One JSON object instead of text
+    #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
+}
+
+pub(super) const SPANISH: SpanishHelp = &[
+    (
+        "doctor",
+        "Revisa motor, modelo, base de datos y cámara, y dice qué hacer con cada uno",
+    ),
+    ("json", "Escribe un objeto JSON en vez de texto"),
+];
+
+impl DoctorArgs {
+    pub(super) async fn run(self, config: Option<&Path>) -> Result<u8, Failure> {
+        run(Settings::read(self.work.0, config)?, self.json).await
+    }
+}
+
+/// The outcome of one check.
 #[derive(Debug, Serialize)]
 struct Check {
     name: &'static str,
@@ -50,7 +77,7 @@ impl Check {
 ///
 /// # Errors
 /// When stdout cannot be written.
-pub async fn run(settings: Settings, json: bool) -> Result<u8, Failure> {
+async fn run(settings: Settings, json: bool) -> Result<u8, Failure> {
     let mut checks = Vec::new();
     match Model::resolve(settings.model.as_deref()) {
         Ok(model) => {

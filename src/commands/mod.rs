@@ -1,295 +1,193 @@
-//! One file a subcommand: each takes its options, does its work, and gives an exit status.
+//! A file, or a folder, a command: its flags, its help in Spanish and its work.
+//!
+//! The doc comments of flags are their help in English.
 
 pub mod backfill;
 pub mod bench;
-pub mod db;
-pub mod demo;
-pub mod doctor;
+mod completions;
+mod db;
+mod demo;
+mod doctor;
 pub mod evaluate;
+mod explain;
 mod ordered;
 pub mod output;
 pub mod predict;
 pub mod progress;
+mod range;
 pub mod runtime;
 pub mod serve;
 pub mod service;
 pub mod signals;
 pub mod simulate;
+mod spanish;
 pub mod status;
 pub mod version;
 
-use std::path::Path;
-use std::time::Duration;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-use chrono::Datelike;
-use clap::CommandFactory;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cli::{self, Cli, Command, Global, RuntimeAction};
-use crate::service::RunPolicy;
-use crate::service::inference::open_model;
-use crate::service::request::check_range;
-use crate::settings::{Layer, Settings};
-use celaje_simulate::options::SimulateOptions;
+use crate::settings::values::name_of;
 use celaje_sky::error::{Failure, Result};
-use celaje_sky::moment::Moment;
 use celaje_sky::say;
-use celaje_sky::slot::{SlotRange, YEARS};
-use celaje_sky::station::region::Region;
-use celaje_vision::engine::install::Install;
+use celaje_sky::text::{BadValue, Lang};
 
-/// Does what the command line asks for; gives the exit status.
-///
-/// To be called inside an actix system.
-///
-/// # Errors
-/// What the user has to act on.
-pub async fn dispatch(cli: Cli) -> Result<u8> {
-    let Global { config, .. } = cli.global;
-    let config = config.as_deref();
-    if cli.version {
-        let named = settle(Layer::default(), config).map(|settings| settings.ort_lib);
-        output::line(version::long(named))?;
-        return Ok(0);
-    }
-    let Some(command) = cli.command else {
-        return Err(Failure::usage(say!(
-            "no command was given; `celaje --help` lists them",
-            "falta una orden; `celaje --help` las enumera"
-        )));
-    };
-    match command {
-        Command::Backfill(args) => backfill(args, config).await,
-        Command::Predict(args) => predict(args, config),
-        Command::Evaluate(args) => evaluate(args, config),
-        Command::Serve(args) => serve::run(args, config).await,
-        Command::Service(args) => service::run(args.action, config),
-        Command::Simulate(args) => simulate::run(simulate_options(&args, config)?).await,
-        Command::Demo(args) => {
-            let settings = settle(args.inference.layer(), config)?;
-            let cli::Demo {
-                once,
-                days,
-                out,
-                scene,
-                ..
-            } = args;
-            demo::run(demo::DemoOptions {
-                settings,
-                days,
-                out,
-                scene,
-                once,
-            })
-            .await
-        }
-        Command::Bench(args) => {
-            let flags = Layer {
-                concurrency: args.concurrency,
-                batch: args.batch,
-                ..args.inference.layer()
-            };
-            let mut settings = settle(flags, config)?;
-            // What is polite to a camera says nothing about this machine.
-            settings.tuning.max_rps = None;
-            settings.tuning.adaptive = args.concurrency.is_none();
-            if settings.tuning.adaptive {
-                settings.tuning.concurrency = crate::settings::MAX_CONCURRENCY;
-                settings.tuning.http.keep_alive = crate::settings::MAX_CONCURRENCY;
+/// Heading of the flags that every command has.
+const GLOBAL: &str = "Global options";
+
+/// Turns a sky camera into a trustworthy record of cloud cover.
+#[derive(Debug, Parser)]
+#[command(
+    name = "celaje",
+    version,
+    propagate_version = false,
+    max_term_width = 100
+)]
+#[command(disable_version_flag = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Print the version, its commit and the inference engines
+    #[arg(long, short = 'V')]
+    version: bool,
+}
+
+// A doc comment here would be printed as help.
+#[derive(Clone, Debug, Args)]
+pub struct GlobalArgs {
+    /// Settings file [default: ./celaje.toml, then the user's configuration folder]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", env = "CELAJE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Language of the messages [default: that of the environment]
+    #[arg(
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        value_name = "LANG",
+        env = "CELAJE_LANG",
+        value_parser = name_of(Lang::NAMES)
+    )]
+    lang: Option<Lang>,
+    /// What is logged to stderr: off, error, warn, info, debug, trace, or a filter such as
+    /// celaje=debug
+    #[arg(
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        value_name = "FILTER",
+        env = "CELAJE_LOG",
+        default_value = "warn",
+        value_parser = log_filter
+    )]
+    pub log: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fetch, classify and store the pictures of a range of time
+    Backfill(backfill::BackfillArgs),
+    /// Classify picture files; no database is touched
+    Predict(predict::args::PredictArgs),
+    /// Measure a model on labelled pictures
+    Evaluate(evaluate::args::EvaluateArgs),
+    /// Watch the cameras, fill the record as pictures come, and show it over HTTP
+    Serve(serve::ServeArgs),
+    /// Have systemd keep `celaje serve` running
+    Service(service::ServiceArgs),
+    /// Serve drawn pictures of a sky camera on loopback
+    Simulate(simulate::SimulateArgs),
+    /// Show the whole program at work on drawn pictures
+    Demo(demo::DemoArgs),
+    /// Measure each stage and the whole pipeline, and compare with what the machine can give
+    Bench(bench::args::BenchArgs),
+    /// The camera of a benchmark, in a process of its own
+    #[command(hide = true)]
+    BenchCamera(bench::args::BenchCameraArgs),
+    /// Check engine, model, database and camera, and say what to do about each
+    Doctor(doctor::DoctorArgs),
+    /// Look after the database: back it up, check it, compact it, list what is missing
+    Db(db::DbArgs),
+    /// Show what the program is doing: its run, its actors, their restarts and last errors
+    Status(status::StatusArgs),
+    /// Install or find the inference engine's library
+    Runtime(runtime::RuntimeArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+impl Cli {
+    /// Parses the command line, with help and errors in `lang`.
+    ///
+    /// # Errors
+    /// The exit status, after the help or what is wrong has been printed.
+    pub fn parse_in(lang: Lang) -> std::result::Result<Self, ExitCode> {
+        let command = match lang {
+            Lang::Es => spanish::localize(Self::command()),
+            Lang::En => Self::command(),
+        };
+        let parsed = explain::without_empty_variables(command.clone())
+            .try_get_matches()
+            .and_then(|matches| Self::from_arg_matches(&matches));
+        parsed.map_err(|error| {
+            let lossy = |arg: OsString| arg.to_string_lossy().into_owned();
+            let args: Vec<String> = std::env::args_os().skip(1).map(lossy).collect();
+            match explain::explain(&error, &command, &args) {
+                Some(text) => {
+                    output::note(format!("celaje: {text}"));
+                    ExitCode::from(2)
+                }
+                None => error.exit(),
             }
-            bench::run(bench::BenchOptions {
-                settings,
-                dir: args.dir,
-                size: args.size,
-                scene: args.scene,
-                count: args.count,
-                rounds: args.rounds,
-                line: line(args.latency, args.bandwidth),
-                json: args.json,
-                plot: args.plot,
-            })
-            .await
-        }
-        Command::BenchCamera(args) => {
-            bench::server::serve(args.folder, line(args.latency, args.bandwidth)).await
-        }
-        Command::Doctor(args) => doctor::run(settle(args.work.layer(), config)?, args.json).await,
-        Command::Db(args) => db::run(args.action, config),
-
-        Command::Status(args) => {
-            let flags = Layer {
-                station: args.station,
-                db: args.db,
-                ..Layer::default()
-            };
-            status::run(&settle(flags, config)?, args.json)
-        }
-        Command::Runtime(args) => runtime(args.action, config),
-        Command::Completions(args) => {
-            let mut command = Cli::command();
-            let mut script = Vec::new();
-            clap_complete::generate(args.shell, &mut command, "celaje", &mut script);
-            output::line(String::from_utf8_lossy(&script).trim_end())?;
-            Ok(0)
-        }
+        })
     }
-}
 
-/// The line to the camera of a benchmark; milliseconds and megabits a second.
-fn line(latency: f64, bandwidth: Option<f64>) -> bench::server::Line {
-    bench::server::Line {
-        latency: Duration::from_secs_f64(latency / 1000.0),
-        bytes_per_s: bandwidth.map(|rate| rate * 1e6 / 8.0),
-    }
-}
-
-pub(crate) fn settle(flags: Layer, config: Option<&Path>) -> Result<Settings> {
-    Settings::resolve(flags, config, |name| std::env::var(name).ok())
-}
-
-/// The range between two flags.
-fn ordered(from: Moment, to: Moment, from_flag: &str, to_flag: &str) -> Result<SlotRange> {
-    for (flag, year) in [
-        (from_flag, from.first().year()),
-        (to_flag, to.last().year()),
-    ] {
-        if !YEARS.contains(&year) {
-            let (first, last) = (YEARS.start(), YEARS.end());
+    /// Does what the command line asks for, inside an actix system; returns the exit status.
+    ///
+    /// # Errors
+    /// What the user has to act on.
+    pub async fn run(self) -> Result<u8> {
+        let config = self.global.config.as_deref();
+        if self.version {
+            return version::run(config);
+        }
+        let Some(command) = self.command else {
             return Err(Failure::usage(say!(
-                "{flag} is in the year {year}; file names have years from {first} to {last}",
-                "{flag} es del año {year}; los nombres de archivo llevan años de {first} a {last}"
+                "no command was given; `celaje --help` lists them",
+                "falta un comando; `celaje --help` los enumera"
             )));
+        };
+        match command {
+            Command::Backfill(args) => args.run(config).await,
+            Command::Predict(args) => args.run(config),
+            Command::Evaluate(args) => args.run(config),
+            Command::Serve(args) => args.run(config).await,
+            Command::Service(args) => args.run(config),
+            Command::Simulate(args) => args.run(config).await,
+            Command::Demo(args) => args.run(config).await,
+            Command::Bench(args) => args.run(config).await,
+            Command::BenchCamera(args) => args.run().await,
+            Command::Doctor(args) => args.run(config).await,
+            Command::Db(args) => args.run(config),
+            Command::Status(args) => args.run(config),
+            Command::Runtime(args) => args.run(config),
+            Command::Completions(args) => args.run(),
         }
     }
-    Moment::range(from, to).map_err(|e| {
-        let form = "%Y-%m-%dT%H:%M";
-        let (from, to) = (e.from.format(form), e.to.format(form));
-        Failure::usage(say!(
-            "{to_flag} ({to}) lies before {from_flag} ({from}); swap them",
-            "{to_flag} ({to}) es anterior a {from_flag} ({from}); inviértalos"
-        ))
-    })
 }
 
-async fn backfill(args: cli::Backfill, config: Option<&Path>) -> Result<u8> {
-    let range = ordered(args.desde, args.hasta, "--desde", "--hasta")?;
-    let settings = settle(args.work.layer(), config)?;
-    check_range(range, &settings.station)?;
-    backfill::run(backfill::BackfillOptions {
-        settings,
-        range,
-        dir: args.dir,
-        policy: RunPolicy {
-            retry_missed: args.retry_missed,
-            reprocess: args.reprocess,
-        },
-        stats: args.stats,
-        json: args.json,
-        quiet: args.quiet,
-    })
-    .await
-}
-
-fn simulate_options(args: &cli::Simulate, config: Option<&Path>) -> Result<SimulateOptions> {
-    let flags = Layer {
-        station: args.station.clone(),
-        ..Layer::default()
-    };
-    let station = settle(flags, config)?.station;
-    let range = match (args.from, args.to) {
-        (Some(from), Some(to)) => Some(ordered(from, to, "--from", "--to")?),
-        _ => None,
-    };
-    Ok(SimulateOptions {
-        bind: args.bind,
-        port: args.port,
-        range,
-        scene: args.scene,
-        size: args.size,
-        seed: args.seed,
-        layout: args.layout,
-        conditions: args.spoilt.conditions(),
-        ..SimulateOptions::for_station(&station)
-    })
-}
-
-fn predict(args: cli::Predict, config: Option<&Path>) -> Result<u8> {
-    let region_wanted = args.station.is_some();
-    let flags = Layer {
-        station: args.station,
-        ..args.inference.layer()
-    };
-    let settings = settle(flags, config)?;
-    let (model, engine) = open_model(&settings, |notice| output::note(notice))?;
-    output::tell_engine(&model.label(), &engine.describe());
-    let options = predict::PredictOptions {
-        inputs: args.paths,
-        json: args.json,
-        overlay: args.overlay,
-        frames: args.frames,
-        region: if region_wanted {
-            settings.station.region
-        } else {
-            Region::whole()
-        },
-        threads: settings.tuning.threads,
-        limits: settings.tuning.picture,
-    };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let summary = predict::run(&options, &model.manifest, &engine, &mut out)?;
-    Ok(summary.exit_status())
-}
-
-fn evaluate(args: cli::Evaluate, config: Option<&Path>) -> Result<u8> {
-    let region_wanted = args.station.is_some();
-    let flags = Layer {
-        station: args.station,
-        ..args.inference.layer()
-    };
-    let settings = settle(flags, config)?;
-    let (model, engine) = open_model(&settings, |notice| {
-        if !args.quiet {
-            output::note(notice);
-        }
-    })?;
-    let station = settings.station;
-    evaluate::run(
-        &evaluate::EvaluateOptions {
-            labels: args.labels,
-            groups: args.group,
-            json: args.json,
-            out: args.out,
-            plot: args.plot,
-            against: args.against,
-            region: region_wanted.then_some((station.id, station.region)),
-            threads: settings.tuning.threads,
-            limits: settings.tuning.picture,
-            quiet: args.quiet,
-        },
-        &model.manifest,
-        &engine,
-    )
-}
-
-fn runtime(action: RuntimeAction, config: Option<&Path>) -> Result<u8> {
-    let settings = settle(Layer::default(), config)?;
-    let explicit = settings.ort_lib.as_deref();
-    match action {
-        RuntimeAction::Install { source, force } => {
-            output::line(runtime::install(&Install {
-                from: source,
-                force,
-            })?)?;
-        }
-        RuntimeAction::Path => output::line(runtime::path(explicit)?.display())?,
-        RuntimeAction::List => {
-            for found in runtime::list(explicit)? {
-                let (mark, path) = (
-                    if found.used { "*" } else { " " },
-                    found.candidate.path.display(),
-                );
-                output::line(format!("{mark} {} {path}", found.version))?;
-            }
-        }
+/// Checks a filter of the log.
+fn log_filter(text: &str) -> std::result::Result<String, BadValue> {
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(BadValue(say!(
+            "write off, error, warn, info, debug, trace, or a filter such as celaje=debug",
+            "escriba off, error, warn, info, debug, trace, o un filtro como celaje=debug"
+        ))),
     }
-    Ok(0)
 }

@@ -2,12 +2,86 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
+
+use crate::commands::output;
+use crate::settings::layer::SpanishHelp;
+use crate::settings::{Layer, Settings};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::text::Text;
 use celaje_vision::engine::install::{self, Install, Installed};
 use celaje_vision::engine::library::{self, Library, version_of};
 use celaje_vision::engine::search::{Candidate, Search};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct RuntimeArgs {
+    #[command(subcommand)]
+    action: RuntimeAction,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum RuntimeAction {
+    /// Fetch the pinned ONNX Runtime, check it and put it into the user's cache
+    Install {
+        /// A wheel or a library on this disk, instead of the package index
+        #[arg(long = "from", value_name = "FILE", env = "CELAJE_RUNTIME_FROM")]
+        source: Option<PathBuf>,
+        /// Also when one is installed already
+        #[arg(long, env = "CELAJE_FORCE", value_parser = FalseyValueParser::new())]
+        force: bool,
+    },
+    /// Print the path of the library that would be used
+    Path,
+    /// List the libraries that are found; * marks the one that would be used
+    List,
+}
+
+pub(super) const SPANISH: SpanishHelp = &[
+    (
+        "runtime",
+        "Instala o busca la biblioteca del motor de inferencia",
+    ),
+    (
+        "install",
+        "Descarga la versión prevista de ONNX Runtime, la verifica y la guarda en la caché del \
+         usuario",
+    ),
+    (
+        "source",
+        "Un paquete wheel o una biblioteca de este disco, en vez del índice de paquetes",
+    ),
+    ("force", "También cuando ya hay una instalada"),
+    ("path", "Muestra la ruta de la biblioteca que se usaría"),
+    (
+        "list",
+        "Enumera las bibliotecas que se encuentran; * señala la que se usaría",
+    ),
+];
+
+impl RuntimeArgs {
+    pub(super) fn run(self, config: Option<&Path>) -> Result<u8> {
+        let named = Settings::read(Layer::default(), config)?.ort_lib;
+        match self.action {
+            RuntimeAction::Install { source, force } => {
+                output::line(install(&Install {
+                    from: source,
+                    force,
+                })?)?;
+            }
+            RuntimeAction::Path => output::line(path(named.as_deref())?.display())?,
+            RuntimeAction::List => {
+                for found in list(named.as_deref())? {
+                    let mark = if found.used { "*" } else { " " };
+                    let path = found.candidate.path.display();
+                    output::line(format!("{mark} {} {path}", found.version))?;
+                }
+            }
+        }
+        Ok(0)
+    }
+}
 
 /// Installs the pinned ONNX Runtime and makes sure that it loads. Blocks for minutes at worst:
 /// call it outside an async runtime.

@@ -1,47 +1,145 @@
 //! `celaje serve`: watches the cameras, fills the record, and shows it over HTTP.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use clap::Args;
+use clap::builder::FalseyValueParser;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::Serve;
+use crate::commands::output;
 use crate::commands::signals::{Reloads, Signals};
-use crate::commands::{output, settle};
 use crate::daemon::clock::Clock;
 use crate::daemon::{Daemon, notify};
+use crate::settings::layer::SpanishHelp;
 use crate::settings::{Layer, Settings};
 use crate::web::bystander::Bystander;
-use crate::web::origins::Origins;
+use crate::web::origins::{Origin, Origins};
 use crate::web::token::Token;
 use crate::web::{self, Running, WebOptions};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
+use celaje_sky::text::BadValue;
 
-/// Serves until Ctrl-C or SIGTERM; the base URL is the first line on the standard output. Gives the
-/// exit status.
-///
-/// # Errors
-/// When a model does not hold, the record cannot be read or written, or the address cannot be
-/// listened on.
-pub async fn run(args: Serve, config: Option<&Path>) -> Result<u8> {
-    if args.read_only {
-        show(args, config).await
-    } else {
-        watch(args, config).await
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// Only show the record: fetch nothing, write nothing
+    #[arg(long, env = "CELAJE_READ_ONLY", value_parser = FalseyValueParser::new())]
+    read_only: bool,
+    /// Address and port to listen on
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "CELAJE_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_parser = socket
+    )]
+    listen: SocketAddr,
+    /// A host name under which the server answers, besides loopback and the address itself; may be
+    /// repeated, or take several with commas between them
+    #[arg(long, value_name = "NAME", env = "CELAJE_HOST", value_delimiter = ',')]
+    host: Vec<String>,
+    /// Server whose pages may read /octas, /historial and /imagen (`https://example.org`), or * for
+    /// any; may be repeated, or take several with commas between them
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        env = "CELAJE_ALLOW_ORIGIN",
+        value_delimiter = ',',
+        value_parser = origin
+    )]
+    allow_origin: Vec<Origin>,
+    /// File with the token that may start and cancel backfills through the API [default:
+    /// CELAJE_TOKEN; without a token nobody can]
+    #[arg(long, value_name = "FILE", env = "CELAJE_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Layer,
+    /// For tests: the time at the start and how fast it goes (2024-03-01T15:02:30Z@60)
+    #[cfg(feature = "testing")]
+    #[arg(long, value_name = "TIME", hide = true)]
+    clock: Option<Clock>,
+}
+
+pub(super) const SPANISH: SpanishHelp = &[
+    (
+        "serve",
+        "Vigila las cámaras, completa el registro a medida que llegan imágenes y lo muestra por \
+         HTTP",
+    ),
+    (
+        "read_only",
+        "Solo muestra el registro: no descarga ni escribe nada",
+    ),
+    ("listen", "Dirección y puerto en que escucha"),
+    (
+        "host",
+        "Un nombre con el que responde el servidor, además de los de la propia máquina y la \
+         dirección; se puede repetir, o llevar varios separados por comas",
+    ),
+    (
+        "allow_origin",
+        "Servidor cuyas páginas pueden leer /octas, /historial e /imagen (`https://example.org`), \
+         o * para cualquiera; se puede repetir, o llevar varios separados por comas",
+    ),
+    (
+        "token_file",
+        "Archivo con el token que puede iniciar y cancelar backfills por la API [por omisión: \
+         CELAJE_TOKEN; sin token, nadie puede]",
+    ),
+];
+
+impl ServeArgs {
+    /// Serves until Ctrl-C or SIGTERM; the base URL is the first line on the standard output.
+    pub(super) async fn run(self, config: Option<&Path>) -> Result<u8> {
+        if self.read_only {
+            show(self, config).await
+        } else {
+            watch(self, config).await
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    fn clock(&self) -> Clock {
+        self.clock.unwrap_or(Clock::SYSTEM)
+    }
+
+    #[cfg(not(feature = "testing"))]
+    const fn clock(&self) -> Clock {
+        Clock::SYSTEM
     }
 }
 
+pub(super) fn socket(text: &str) -> Result<SocketAddr, BadValue> {
+    text.trim().parse().map_err(|_| {
+        BadValue(say!(
+            "write an IP address and a port such as 127.0.0.1:8080",
+            "escriba una dirección IP y un puerto como 127.0.0.1:8080"
+        ))
+    })
+}
+
+fn origin(text: &str) -> Result<Origin, BadValue> {
+    text.trim().parse().map_err(|_| {
+        BadValue(say!(
+            "write scheme and name of the pages' server, as https://example.org:8443, or * for any",
+            "escriba el esquema y el nombre del servidor de las páginas, como \
+             https://example.org:8443, o * para cualquiera"
+        ))
+    })
+}
+
 /// Shows a record that others write.
-async fn show(args: Serve, config: Option<&Path>) -> Result<u8> {
-    let settings = settle(args.layer(), config)?;
+async fn show(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
+    let settings = Settings::read(args.settings.clone(), config)?;
     let operator = Arc::new(Bystander::start(&settings.db)?);
     let mut signals = Signals::listen();
     let mut reloads = Reloads::listen();
-    let flags = args.layer();
+    let flags = args.settings.clone();
     let running = web::start(web_options(args, &settings)?, operator)?;
     tell_address(&running)?;
     notify::ready();
@@ -64,13 +162,13 @@ async fn show(args: Serve, config: Option<&Path>) -> Result<u8> {
 }
 
 /// Watches the cameras, and shows the record that comes of it.
-async fn watch(args: Serve, config: Option<&Path>) -> Result<u8> {
+async fn watch(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let mut signals = Signals::listen();
     let mut reloads = Reloads::listen();
-    let flags = args.layer();
-    let settings = settle(flags.clone(), config)?;
+    let flags = args.settings.clone();
+    let settings = Settings::read(flags.clone(), config)?;
     let options = web_options(args.clone(), &settings)?;
-    let clock = args.clock.unwrap_or(Clock::SYSTEM);
+    let clock = args.clock();
     let daemon = Daemon::start(settings, clock, |notice| output::note(notice)).await?;
     let running = match web::start(options, daemon.board()) {
         Ok(running) => running,
@@ -205,7 +303,7 @@ async fn renew(daemon: Rc<Daemon>, running: Running, flags: Layer, config: Optio
 
 /// Reads the settings on a thread that may wait for the disk.
 async fn read_settings(flags: Layer, config: Option<PathBuf>) -> Result<Settings> {
-    let read = tokio::task::spawn_blocking(move || settle(flags, config.as_deref()));
+    let read = tokio::task::spawn_blocking(move || Settings::read(flags, config.as_deref()));
     read.await.unwrap_or_else(|_| {
         Err(Failure::environment(say!(
             "the settings could not be read after an error of this program; see the log",
@@ -224,7 +322,7 @@ fn tell_renewed(renewed: Result<()>) {
     }
 }
 
-fn web_options(args: Serve, settings: &Settings) -> Result<WebOptions> {
+fn web_options(args: ServeArgs, settings: &Settings) -> Result<WebOptions> {
     Ok(WebOptions {
         hosts: args.host,
         origins: Origins(args.allow_origin),

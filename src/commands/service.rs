@@ -1,15 +1,82 @@
 //! `celaje service install|uninstall`: the systemd unit of the always-on program.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cli::{ServiceAction, ServiceInstall};
-use crate::commands::{output, settle};
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
+
+use crate::commands::output;
+use crate::commands::serve::socket;
 use crate::daemon::unit::Unit;
-use crate::settings::Layer;
+use crate::settings::layer::SpanishHelp;
+use crate::settings::{Layer, Settings};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_vision::engine::search::Search;
+
+/// `celaje service`.
+#[derive(Clone, Debug, Args)]
+pub struct ServiceArgs {
+    /// What to do with the service.
+    #[command(subcommand)]
+    pub action: ServiceAction,
+}
+
+/// What to do with the service.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ServiceAction {
+    /// Write a systemd unit that keeps `celaje serve` running, and say what to do next
+    Install(ServiceInstall),
+    /// Remove the unit; the record stays
+    Uninstall {
+        /// The unit of your own services, not of the system's
+        #[arg(long, env = "CELAJE_USER", value_parser = FalseyValueParser::new())]
+        user: bool,
+    },
+}
+
+/// `celaje service install`.
+#[derive(Clone, Debug, Args)]
+pub struct ServiceInstall {
+    /// A unit of your own services, not of the system's
+    #[arg(long, env = "CELAJE_USER", value_parser = FalseyValueParser::new())]
+    pub user: bool,
+    /// Print the unit instead of writing it
+    #[arg(long, env = "CELAJE_DRY_RUN", value_parser = FalseyValueParser::new())]
+    pub dry_run: bool,
+    /// Database file [default: that of the settings, else one in the service's own folder]
+    #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
+    pub db: Option<PathBuf>,
+    /// Address and port that the service listens on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "CELAJE_LISTEN", value_parser = socket)]
+    pub listen: Option<SocketAddr>,
+}
+
+pub(super) const SPANISH: SpanishHelp = &[
+    (
+        "service",
+        "Hace que systemd mantenga en marcha `celaje serve`",
+    ),
+    (
+        "install",
+        "Escribe una unidad de systemd, y dice cómo seguir",
+    ),
+    ("uninstall", "Borra la unidad; el registro queda"),
+    (
+        "user",
+        "La unidad de sus propios servicios, no de los del sistema",
+    ),
+    ("dry_run", "Muestra la unidad en vez de escribirla"),
+    ("listen", "Dirección y puerto en que escucha el servicio"),
+];
+
+impl ServiceArgs {
+    pub(super) fn run(self, config: Option<&Path>) -> Result<u8> {
+        run(self.action, config)
+    }
+}
 
 /// The unit's name.
 const NAME: &str = "celaje.service";
@@ -131,7 +198,7 @@ fn unit(args: &ServiceInstall, config: Option<&Path>) -> Result<Unit> {
         ..Layer::default()
     };
     // What the settings say has to hold before a service is made of it.
-    let settings = settle(flags, config)?;
+    let settings = Settings::read(flags, config)?;
     let db = match (&args.db, config) {
         (None, None) => None,
         _ if settings.db == Path::new(crate::settings::DEFAULT_DB) => None,

@@ -9,18 +9,52 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use clap::Args;
+use clap::builder::FalseyValueParser;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 
 use crate::actors::vitals::{ActorReport, Vitals};
 use crate::commands::output;
-use crate::settings::Settings;
+use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
+use crate::settings::{Layer, Settings};
 use crate::store::Database;
 use crate::store::error::Fault;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::run::Progress;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct StatusArgs {
+    /// Station to look at, by its id in celaje.toml [default: the first one there, else rio-grande]
+    #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
+    station: Option<String>,
+    #[command(flatten)]
+    db: Flags<DatabaseGroup>,
+    /// One JSON object instead of text
+    #[arg(long, env = "CELAJE_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
+}
+
+pub(super) const SPANISH: SpanishHelp = &[
+    (
+        "status",
+        "Muestra qué está haciendo el programa: su corrida, sus actores, reinicios y últimos \
+         errores",
+    ),
+    ("json", "Escribe un objeto JSON en vez de texto"),
+];
+
+impl StatusArgs {
+    pub(super) fn run(self, config: Option<&Path>) -> Result<u8> {
+        let flags = Layer {
+            station: self.station,
+            ..self.db.0
+        };
+        run(&Settings::read(flags, config)?, self.json)
+    }
+}
 
 /// How often the file is written.
 const EVERY: Duration = Duration::from_secs(2);

@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::settings::Layer;
-use crate::settings::span::Span;
+use crate::settings::layer::Layer;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::slot::{Minutes, Zone};
 use celaje_sky::station::region::{BadMask, Margins, Mask, Region};
 use celaje_sky::station::{LayoutChoice, Station};
-use celaje_vision::engine::choose::{Device, EngineChoice};
 use celaje_vision::model::source::Model;
 
 /// The file's name where none is given.
@@ -25,53 +23,21 @@ pub struct FileSettings {
     stations: Vec<Station>,
 }
 
-/// `S` is `Option<RawStation>` for `[station]` and `Vec<RawStation>` for `[[station]]`: so an error
-/// in either names its line.
+/// `S` is `Option<RawStation>` for `[station]` and `Vec<RawStation>` for `[[station]]`, so that an
+/// error in either names its line.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFile<S> {
-    #[serde(default = "S::default")]
-    #[serde(bound(deserialize = "S: Deserialize<'de> + Default"))]
+struct StationTables<S> {
+    #[serde(
+        default = "S::default",
+        bound(deserialize = "S: Deserialize<'de> + Default")
+    )]
     station: S,
-    db: Option<PathBuf>,
-    model: Option<PathBuf>,
-    shadow_model: Option<PathBuf>,
-    catch_up: Option<Span>,
-    ort_lib: Option<PathBuf>,
-    engine: Option<EngineChoice>,
-    device: Option<Device>,
-    concurrency: Option<usize>,
-    max_concurrency: Option<usize>,
-    max_rps: Option<f64>,
-    batch: Option<usize>,
-    threads: Option<usize>,
-    session_threads: Option<usize>,
-    timeout: Option<f64>,
-    max_bytes: Option<usize>,
 }
 
-impl<S: serde::de::DeserializeOwned + Default + IntoIterator<Item = RawStation>> RawFile<S> {
-    fn read(text: &str) -> Result<(Layer, Vec<RawStation>), toml::de::Error> {
-        let raw: Self = toml::from_str(text)?;
-        let layer = Layer {
-            db: raw.db,
-            model: raw.model,
-            shadow_model: raw.shadow_model,
-            catch_up: raw.catch_up,
-            ort_lib: raw.ort_lib,
-            engine: raw.engine,
-            device: raw.device,
-            concurrency: raw.concurrency,
-            max_concurrency: raw.max_concurrency,
-            max_rps: raw.max_rps,
-            batch: raw.batch,
-            threads: raw.threads,
-            session_threads: raw.session_threads,
-            timeout: raw.timeout,
-            max_bytes: raw.max_bytes,
-            ..Layer::default()
-        };
-        Ok((layer, raw.station.into_iter().collect()))
+impl<S: serde::de::DeserializeOwned + Default + IntoIterator<Item = RawStation>> StationTables<S> {
+    fn read(text: &str) -> Result<Vec<RawStation>, toml::de::Error> {
+        let tables: Self = toml::from_str(text)?;
+        Ok(tables.station.into_iter().collect())
     }
 }
 
@@ -149,14 +115,7 @@ impl FileSettings {
     /// # Errors
     /// What is wrong, and where.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, celaje_sky::text::Text> {
-        let several = toml::from_str::<toml::Table>(text)
-            .is_ok_and(|table| table.get("station").is_some_and(toml::Value::is_array));
-        let read = if several {
-            RawFile::<Vec<RawStation>>::read(text)
-        } else {
-            RawFile::<Option<RawStation>>::read(text)
-        };
-        let (mut layer, raw_stations) = read.map_err(|e| {
+        let (mut layer, raw_stations) = Self::read(text).map_err(|e| {
             // The line itself is not shown: it may hold a password.
             let before = &text[..e.span().map_or(0, |span| span.start.min(text.len()))];
             let line = before.matches('\n').count() + 1;
@@ -194,6 +153,18 @@ impl FileSettings {
             stations.push(station);
         }
         Ok(Self { layer, stations })
+    }
+
+    fn read(text: &str) -> Result<(Layer, Vec<RawStation>), toml::de::Error> {
+        let layer = toml::from_str(text)?;
+        let several = toml::from_str::<toml::Table>(text)
+            .is_ok_and(|table| table.get("station").is_some_and(toml::Value::is_array));
+        let stations = if several {
+            StationTables::<Vec<RawStation>>::read(text)?
+        } else {
+            StationTables::<Option<RawStation>>::read(text)?
+        };
+        Ok((layer, stations))
     }
 
     /// The settings and the stations, in the order of the file.

@@ -6,8 +6,10 @@
 //! the commands that have no `--ort-lib`; nothing else of the program reads it.
 
 pub mod file;
+pub mod layer;
 pub mod span;
 pub mod tuning;
+pub mod values;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -15,101 +17,22 @@ use std::time::Duration;
 
 use crate::camera::http::HttpLimits;
 use crate::settings::file::FileSettings;
+pub use crate::settings::layer::{
+    BATCH, CONCURRENCY, Layer, MAX_BYTES, MAX_CONCURRENCY, MAX_RPS, THREADS, TIMEOUT,
+};
 use crate::settings::span::Span;
-use crate::settings::tuning::CommitPolicy;
-use crate::settings::tuning::Tuning;
+use crate::settings::tuning::{CommitPolicy, Tuning};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
-use celaje_sky::station::{LayoutChoice, Station};
+use celaje_sky::station::Station;
 use celaje_vision::engine::backend::USUAL_BATCH;
 use celaje_vision::engine::choose::{Device, EngineChoice};
 use celaje_vision::picture::decode::Limits;
 
-/// Requests in flight that can be asked for.
-pub const CONCURRENCY: RangeInclusive<usize> = 1..=1024;
-/// Requests in flight where nobody asks for another bound: what a server 300 ms away needs to keep
-/// two fast cores busy.
-pub const MAX_CONCURRENCY: usize = 256;
-/// Requests that may begin in a second.
-pub const MAX_RPS: RangeInclusive<f64> = 0.01..=1_000_000.0;
-/// Pictures in a batch.
-pub const BATCH: RangeInclusive<usize> = 1..=1024;
-/// Session threads.
-pub const THREADS: RangeInclusive<usize> = 1..=256;
-/// Seconds that a picture may take.
-pub const TIMEOUT: RangeInclusive<f64> = 0.1..=3600.0;
-/// Bytes of a picture at most.
-pub const MAX_BYTES: RangeInclusive<usize> = 1..=1_000_000_000;
-
 /// The database of the replaced system, and so ours.
 pub const DEFAULT_DB: &str = "registros-octas.db";
 
-/// What one layer may say; what it leaves open comes from the next.
-#[derive(Clone, Debug, Default)]
-pub struct Layer {
-    /// Station to work for, by its id.
-    pub station: Option<String>,
-    /// Base address of the pictures.
-    pub url_base: Option<String>,
-    /// How they are arranged there.
-    pub layout: Option<LayoutChoice>,
-    /// Database file.
-    pub db: Option<PathBuf>,
-    /// ONNX file; the bundled model when none is named.
-    pub model: Option<PathBuf>,
-    /// A second model that judges beside it.
-    pub shadow_model: Option<PathBuf>,
-    /// How far back an always-on program fills what is missing.
-    pub catch_up: Option<Span>,
-    /// ONNX Runtime's shared library.
-    pub ort_lib: Option<PathBuf>,
-    /// Inference engine.
-    pub engine: Option<EngineChoice>,
-    /// Where it runs.
-    pub device: Option<Device>,
-    /// Requests in flight, always.
-    pub concurrency: Option<usize>,
-    /// Requests in flight at most, where their number adapts.
-    pub max_concurrency: Option<usize>,
-    /// Requests that may begin in a second.
-    pub max_rps: Option<f64>,
-    /// Pictures in a batch.
-    pub batch: Option<usize>,
-    /// Sessions.
-    pub threads: Option<usize>,
-    /// Threads that a session computes with.
-    pub session_threads: Option<usize>,
-    /// Seconds that a whole picture may take.
-    pub timeout: Option<f64>,
-    /// Bytes of a picture at most.
-    pub max_bytes: Option<usize>,
-}
-
 impl Layer {
-    /// This layer, and `below` for what it leaves open.
-    pub fn over(self, below: Self) -> Self {
-        Self {
-            station: self.station.or(below.station),
-            url_base: self.url_base.or(below.url_base),
-            layout: self.layout.or(below.layout),
-            db: self.db.or(below.db),
-            model: self.model.or(below.model),
-            shadow_model: self.shadow_model.or(below.shadow_model),
-            catch_up: self.catch_up.or(below.catch_up),
-            ort_lib: self.ort_lib.or(below.ort_lib),
-            engine: self.engine.or(below.engine),
-            device: self.device.or(below.device),
-            concurrency: self.concurrency.or(below.concurrency),
-            max_concurrency: self.max_concurrency.or(below.max_concurrency),
-            max_rps: self.max_rps.or(below.max_rps),
-            batch: self.batch.or(below.batch),
-            threads: self.threads.or(below.threads),
-            session_threads: self.session_threads.or(below.session_threads),
-            timeout: self.timeout.or(below.timeout),
-            max_bytes: self.max_bytes.or(below.max_bytes),
-        }
-    }
-
     /// The names that the replaced system's users have in their environment.
     pub fn of_replaced_system(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name| variable(name).filter(|value| !value.is_empty());
@@ -159,6 +82,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Settles what `flags`, this process's environment and the file say.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn read(flags: Layer, config: Option<&Path>) -> Result<Self> {
+        Self::resolve(flags, config, |name| std::env::var(name).ok())
+    }
+
     /// Settles what `flags`, the environment and the file (`config`, or the one that is found) say.
     ///
     /// # Errors

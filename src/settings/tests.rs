@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use celaje_sky::error::Class;
+use celaje_sky::station::LayoutChoice;
 use celaje_vision::picture::decode::Limits;
 
 const STATION: &str = "[station]\nid = 'cerro'\nlatitude = -30.0\nlongitude = -70.0\n\

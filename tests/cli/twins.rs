@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use celaje::cli::Cli;
+use celaje::commands::Cli;
 use clap::{Arg, Command, CommandFactory};
 
 /// Each flag of a command and of those below it, with the command's name.

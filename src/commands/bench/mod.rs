@@ -4,6 +4,7 @@
 //! that a machine that does other work too shifts both. Nothing is reused for repeated bytes: every
 //! picture of a round is fetched, decoded, judged and stored.
 
+pub(super) mod args;
 pub(crate) mod arrange;
 mod plot;
 pub mod report;

@@ -3,6 +3,7 @@
 //!
 //! Pictures are read as `predict` reads them. Of each only a few numbers stay in memory.
 
+pub(super) mod args;
 mod folders;
 mod rows;
 mod table;

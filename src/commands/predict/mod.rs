@@ -3,6 +3,7 @@
 //! Several threads read, decode and run the model, each with a session of its own; the lines come
 //! out in the order of the input (`ordered`).
 
+pub(super) mod args;
 mod inputs;
 mod line;
 mod work;

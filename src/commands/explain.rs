@@ -1,6 +1,6 @@
-//! A wrong command line as one sentence in both languages: what, which value, what to do.
+//! A wrong command line in one sentence: which flag, which value, what to do.
 //!
-//! And the environment twins of flags: an empty one counts as not set.
+//! An environment twin that is empty counts as not set.
 
 use std::error::Error as _;
 
@@ -10,8 +10,8 @@ use clap::{Arg, Command, Error};
 use celaje_sky::say;
 use celaje_sky::text::{BadValue, Text};
 
-/// `command`, for which variables that are empty are not set.
-pub fn without_empty_variables(command: Command) -> Command {
+/// `command`, which ignores variables that are empty.
+pub(super) fn without_empty_variables(command: Command) -> Command {
     let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|v| v.is_empty());
     forget_variables(command, &is_empty)
 }
@@ -31,9 +31,8 @@ fn forget_variables(command: Command, is_empty: &dyn Fn(&std::ffi::OsStr) -> boo
         .mut_subcommands(|below| forget_variables(below, is_empty))
 }
 
-/// What is wrong with `args` (the program's name not among them), which `command` did not take; none
-/// where help was asked for.
-pub fn explain(error: &Error, command: &Command, args: &[String]) -> Option<Text> {
+/// What is wrong with `args` (without the program's name); none where help was asked for.
+pub(super) fn explain(error: &Error, command: &Command, args: &[String]) -> Option<Text> {
     let mut command = command.clone();
     command.build();
     let (command, path) = addressed(&command, args);
@@ -98,11 +97,11 @@ pub fn explain(error: &Error, command: &Command, args: &[String]) -> Option<Text
             match known(ContextKind::SuggestedSubcommand) {
                 Some(near) => say!(
                     "there is no command '{name}'; did you mean '{near}'?",
-                    "no se conoce la orden '{name}'; ¿quiso decir '{near}'?"
+                    "no existe el comando '{name}'; ¿quiso decir '{near}'?"
                 ),
                 None => say!(
                     "there is no command '{name}'; see {help}",
-                    "no se conoce la orden '{name}'; vea {help}"
+                    "no existe el comando '{name}'; vea {help}"
                 ),
             }
         }
@@ -141,12 +140,12 @@ pub fn explain(error: &Error, command: &Command, args: &[String]) -> Option<Text
         ),
         _ => say!(
             "the command line is not right; see {help}",
-            "la línea de órdenes no es correcta; vea {help}"
+            "la línea de comandos no es correcta; vea {help}"
         ),
     })
 }
 
-/// The command below `command` that `args` are for, and its name with those above it.
+/// The subcommand that `args` are for, and its full name.
 fn addressed<'a>(command: &'a Command, args: &[String]) -> (&'a Command, String) {
     let (mut command, mut path) = (command, command.get_name().to_owned());
     let mut args = args.iter().take_while(|arg| *arg != "--");
@@ -166,7 +165,7 @@ fn addressed<'a>(command: &'a Command, args: &[String]) -> (&'a Command, String)
     (command, path)
 }
 
-/// `--flag`, or what a positional argument is called.
+/// `--flag`, or the name of a positional argument.
 fn flag(arg: &Arg) -> String {
     match arg.get_long() {
         Some(long) => format!("--{long}"),
@@ -174,7 +173,7 @@ fn flag(arg: &Arg) -> String {
     }
 }
 
-/// The variable that `arg` has its value from: a flag that is given is stronger.
+/// The variable that `arg` took its value from; none when `args` has the flag, which is stronger.
 fn variable(arg: &Arg, args: &[String]) -> Option<String> {
     let aliases = arg.get_all_aliases().unwrap_or_default();
     let mut names = arg.get_long().into_iter().chain(aliases);
@@ -220,7 +219,7 @@ fn missing(error: &Error, command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, spanish};
+    use crate::commands::{Cli, spanish};
     use clap::CommandFactory;
 
     /// The same mistake in an English and a Spanish command line.
@@ -295,7 +294,7 @@ mod tests {
             (
                 "bakfill".to_owned(),
                 "there is no command 'bakfill'; did you mean 'backfill'?",
-                "no se conoce la orden 'bakfill'; ¿quiso decir 'backfill'?",
+                "no existe el comando 'bakfill'; ¿quiso decir 'backfill'?",
             ),
             (
                 "--config doctor runtime".to_owned(),

@@ -1,0 +1,293 @@
+//! Each setting once: its flag, its environment twin, its key in `celaje.toml` and its help in both
+//! languages.
+
+use std::marker::PhantomData;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde::de::{Deserialize, Deserializer, IgnoredAny};
+
+use crate::settings::span::Span;
+use crate::settings::values::{name_of, number, whole};
+use celaje_sky::station::LayoutChoice;
+use celaje_vision::engine::choose::{Device, EngineChoice};
+
+/// Requests in flight that can be asked for.
+pub const CONCURRENCY: RangeInclusive<usize> = 1..=1024;
+/// Requests in flight where nobody asks for another bound: what a server 300 ms away needs to keep
+/// two fast cores busy.
+pub const MAX_CONCURRENCY: usize = 256;
+/// Requests that may begin in a second.
+pub const MAX_RPS: RangeInclusive<f64> = 0.01..=1_000_000.0;
+/// Pictures in a batch.
+pub const BATCH: RangeInclusive<usize> = 1..=1024;
+/// Session threads.
+pub const THREADS: RangeInclusive<usize> = 1..=256;
+/// Seconds that a picture may take.
+pub const TIMEOUT: RangeInclusive<f64> = 0.1..=3600.0;
+/// Bytes of a picture at most.
+pub const MAX_BYTES: RangeInclusive<usize> = 1..=1_000_000_000;
+
+/// Help texts in Spanish: the name of a command or the id of a flag, and its text.
+pub type SpanishHelp = &'static [(&'static str, &'static str)];
+
+/// Declares [`Layer`] and what has to be done for each of its fields.
+macro_rules! layer {
+    ($($(#[$attribute:meta])* $name:ident: $type:ty,)*) => {
+        // No doc comment: clap would print it as help.
+        #[derive(Clone, Debug, Default, Args, serde::Deserialize)]
+        #[group(skip)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Layer {
+            $($(#[$attribute])* pub $name: Option<$type>,)*
+        }
+
+        impl Layer {
+            /// This layer, and `below` for what it leaves open.
+            pub fn over(self, below: Self) -> Self {
+                Self { $($name: self.$name.or(below.$name),)* }
+            }
+
+            /// The flags of `G` in `matches`.
+            fn take<G: FlagGroup>(matches: &mut ArgMatches) -> Self {
+                Self {
+                    $($name: match G::has(stringify!($name)) {
+                        true => matches.remove_one(stringify!($name)),
+                        false => None,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+layer! {
+    /// Station to work for, by its id in celaje.toml [default: the first one there, else
+    /// rio-grande]
+    #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
+    #[serde(deserialize_with = "elsewhere")]
+    station: String,
+    /// Base address of the pictures [default: the station's]
+    #[arg(long, value_name = "URL", env = "CELAJE_URL_BASE", hide_env_values = true)]
+    #[serde(skip)]
+    url_base: String,
+    /// Where a year's pictures are below the base [default: auto]
+    #[arg(long, value_name = "LAYOUT", env = "CELAJE_LAYOUT",
+        value_parser = name_of(LayoutChoice::NAMES))]
+    #[serde(skip)]
+    layout: LayoutChoice,
+    /// Database file [default: registros-octas.db]
+    #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
+    db: PathBuf,
+    /// ONNX model, with its manifest FILE.toml beside it, or a bundled one: celaje-4 (the default)
+    /// or celaje-4-fp32
+    #[arg(long, value_name = "FILE", env = "CELAJE_MODEL")]
+    model: PathBuf,
+    /// ONNX Runtime's shared library [default: searched for]
+    #[arg(long, value_name = "FILE", env = "CELAJE_ORT_LIB")]
+    ort_lib: PathBuf,
+    /// Inference engine [default: auto]
+    #[arg(long, value_name = "ENGINE", env = "CELAJE_ENGINE",
+        value_parser = name_of(EngineChoice::NAMES))]
+    engine: EngineChoice,
+    /// Where the engine runs [default: auto]
+    #[arg(long, value_name = "DEVICE", env = "CELAJE_DEVICE",
+        value_parser = name_of(Device::NAMES))]
+    device: Device,
+    /// Inference sessions, and threads that decode [default: the number of cores]
+    #[arg(long, value_name = "N", env = "CELAJE_THREADS", value_parser = whole(THREADS))]
+    threads: usize,
+    /// Threads that each session computes with [default: 1]
+    #[arg(long, value_name = "N", env = "CELAJE_SESSION_THREADS", value_parser = whole(THREADS))]
+    session_threads: usize,
+    /// Fixed number of requests in flight to the host [default: adapts to what the host takes]
+    #[arg(long, value_name = "N", env = "CELAJE_CONCURRENCY", value_parser = whole(CONCURRENCY))]
+    concurrency: usize,
+    /// Most requests in flight to the host while their number adapts [default: 256]
+    #[arg(long, value_name = "N", env = "CELAJE_MAX_CONCURRENCY",
+        value_parser = whole(CONCURRENCY))]
+    max_concurrency: usize,
+    /// Requests that may begin in a second [default: no limit]
+    #[arg(long, value_name = "N", env = "CELAJE_MAX_RPS", value_parser = number(MAX_RPS))]
+    max_rps: f64,
+    /// Pictures in a full batch [default: 4; 64 on a GPU]
+    #[arg(long, value_name = "N", env = "CELAJE_BATCH", value_parser = whole(BATCH))]
+    batch: usize,
+    /// Seconds that a whole picture may take [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "CELAJE_TIMEOUT", value_parser = number(TIMEOUT))]
+    timeout: f64,
+    /// Largest picture accepted, in bytes [default: 20000000]
+    #[arg(long, value_name = "BYTES", env = "CELAJE_MAX_BYTES", value_parser = whole(MAX_BYTES))]
+    max_bytes: usize,
+    /// A second model that reads the same pictures, only to compare
+    #[arg(long, value_name = "FILE", env = "CELAJE_SHADOW_MODEL")]
+    shadow_model: PathBuf,
+    /// How far back gaps are filled: 7d, 36h, 90m; 0 for not at all [default: 7d]
+    #[arg(long, value_name = "SPAN", env = "CELAJE_CATCH_UP", value_parser = str::parse::<Span>)]
+    catch_up: Span,
+}
+
+/// The Spanish help of the flags above.
+pub const SPANISH: SpanishHelp = &[
+    (
+        "station",
+        "Estación, por su id en celaje.toml [por omisión: la primera que nombra, o rio-grande]",
+    ),
+    (
+        "url_base",
+        "Dirección base de las imágenes [por omisión: la de la estación]",
+    ),
+    (
+        "layout",
+        "Dónde están las imágenes de un año bajo la base: auto lo averigua por año, year en \
+         BASE/AAAA/, root en BASE/ [por omisión: auto]",
+    ),
+    (
+        "db",
+        "Archivo de la base de datos [por omisión: registros-octas.db]",
+    ),
+    (
+        "model",
+        "Modelo ONNX, con su manifiesto ARCHIVO.toml al lado, o uno incluido: celaje-4 (por \
+         omisión) o celaje-4-fp32",
+    ),
+    (
+        "ort_lib",
+        "Biblioteca compartida de ONNX Runtime [por omisión: se busca]",
+    ),
+    (
+        "engine",
+        "Motor de inferencia: auto usa ONNX Runtime si encuentra su biblioteca y acepta el modelo; \
+         si no, rten, que viene incluido [por omisión: auto]",
+    ),
+    (
+        "device",
+        "Dónde corre el motor: auto usa CUDA si está compilado y funciona; si no, el procesador \
+         [por omisión: auto]",
+    ),
+    (
+        "threads",
+        "Sesiones de inferencia, e hilos que decodifican [por omisión: el número de núcleos]",
+    ),
+    (
+        "session_threads",
+        "Hilos con los que calcula cada sesión [por omisión: 1]",
+    ),
+    (
+        "concurrency",
+        "Número fijo de pedidos simultáneos al servidor [por omisión: se adapta a lo que el \
+         servidor acepta]",
+    ),
+    (
+        "max_concurrency",
+        "Máximo de pedidos simultáneos al servidor mientras su número se adapta [por omisión: 256]",
+    ),
+    (
+        "max_rps",
+        "Pedidos que pueden empezar por segundo [por omisión: sin límite]",
+    ),
+    (
+        "batch",
+        "Imágenes de un lote completo [por omisión: 4; 64 en una GPU]",
+    ),
+    (
+        "timeout",
+        "Segundos que puede tardar una imagen entera [por omisión: 60]",
+    ),
+    (
+        "max_bytes",
+        "Tamaño máximo de una imagen, en bytes [por omisión: 20000000]",
+    ),
+    (
+        "shadow_model",
+        "Un segundo modelo que lee las mismas imágenes, solo para comparar",
+    ),
+    (
+        "catch_up",
+        "Hasta cuánto tiempo atrás se completa lo que falta: 7d, 36h, 90m; 0 para nada [por \
+         omisión: 7d]",
+    ),
+];
+
+/// `station` is a table of its own in the file.
+fn elsewhere<'de, D: Deserializer<'de>, T>(value: D) -> Result<Option<T>, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| None)
+}
+
+/// The settings that a command has as flags.
+pub trait FlagGroup {
+    /// Whether the setting `id` is one of them.
+    fn has(id: &str) -> bool;
+}
+
+/// Where pictures come from, where the record goes, and how the work is done.
+#[derive(Clone, Debug)]
+pub struct WorkGroup;
+
+impl FlagGroup for WorkGroup {
+    fn has(id: &str) -> bool {
+        !["shadow_model", "catch_up"].contains(&id)
+    }
+}
+
+/// The model and what runs it.
+#[derive(Clone, Debug)]
+pub struct InferenceGroup;
+
+impl FlagGroup for InferenceGroup {
+    fn has(id: &str) -> bool {
+        [
+            "model",
+            "ort_lib",
+            "engine",
+            "device",
+            "threads",
+            "session_threads",
+        ]
+        .contains(&id)
+    }
+}
+
+/// The database alone.
+#[derive(Clone, Debug)]
+pub struct DatabaseGroup;
+
+impl FlagGroup for DatabaseGroup {
+    fn has(id: &str) -> bool {
+        id == "db"
+    }
+}
+
+/// The flags of `G`: a command does not know those of the other settings.
+#[derive(Clone, Debug)]
+pub struct Flags<G>(pub Layer, PhantomData<G>);
+
+impl<G: FlagGroup> Args for Flags<G> {
+    fn augment_args(command: Command) -> Command {
+        let all = Layer::augment_args(Command::new(""));
+        let known = all
+            .get_arguments()
+            .filter(|arg| G::has(arg.get_id().as_str()));
+        command.args(known)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<G: FlagGroup> FromArgMatches for Flags<G> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self(Layer::take::<G>(matches), PhantomData))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Numbers and names as people write them, and how to write them right.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use celaje_sky::say;
+use celaje_sky::text::BadValue;
+
+/// Reads a whole number of `range`.
+pub fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, BadValue> + Clone
+where
+    T: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| {
+        within(text, &range).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            BadValue(say!(
+                "write a whole number from {least} to {most}",
+                "escriba un número entero de {least} a {most}"
+            ))
+        })
+    }
+}
+
+/// Reads a number of `range`, which may have a fraction.
+pub fn number(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, BadValue> + Clone {
+    move |text| {
+        within(text, &range).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            BadValue(say!(
+                "write a number from {least} to {most}",
+                "escriba un número de {least} a {most}"
+            ))
+        })
+    }
+}
+
+/// Reads one of a few names.
+pub fn name_of<T: Copy + Send + Sync + 'static>(
+    names: &'static [(&'static str, T)],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(names.iter().map(|(name, _)| *name)).try_map(move |text| {
+        let found = names.iter().find(|(name, _)| *name == text);
+        found
+            .map(|(_, value)| *value)
+            .ok_or_else(|| BadValue(say!("write one of its names", "escriba uno de sus nombres")))
+    })
+}
+
+/// The number in `text` where it lies in `range`.
+pub fn within<T: FromStr + PartialOrd>(text: &str, range: &RangeInclusive<T>) -> Option<T> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|value| range.contains(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_lie_in_their_range() {
+        let days = whole(1_u32..=31);
+        assert_eq!((days("1"), days(" 31 ")), (Ok(1), Ok(31)));
+        for text in ["", "0", "32", "-1", "1.5", "two", "99999999999"] {
+            let advice = days(text).unwrap_err().0;
+            assert_eq!(advice.en, "write a whole number from 1 to 31", "{text}");
+            assert_eq!(advice.es, "escriba un número entero de 1 a 31", "{text}");
+        }
+        let seconds = number(0.1..=3600.0);
+        assert_eq!(seconds("0.5"), Ok(0.5));
+        for text in ["0", "NaN", "inf", "3600.1"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,22 +1,26 @@
 //! `celaje status`.
 
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use serde_json::Value;
 
-use crate::{Home, camera, run};
+use crate::support::server::Reply;
+use crate::{Home, Told, camera, camera_with, picture, program, run};
 
-fn status(home: &Home, more: &[&str]) -> crate::Told {
+fn status(home: &Home, more: &[&str]) -> Told {
     let mut command = home.celaje(["status", "--db", "cielo.db"]);
     command.args(more);
     run(&mut command)
 }
 
 #[test]
-fn it_tells_of_the_last_run_and_of_every_actor() {
+fn it_shows_the_record_and_its_last_run() {
     let home = Home::new();
     let told = status(&home, &[]);
     assert_eq!(told.status, 0);
     assert!(told.out.contains("there is no record 'cielo.db' yet"));
-    assert!(told.out.contains("no program has been writing it"));
+    assert_eq!(status(&home, &["--json"]).json()["life"], Value::Null);
 
     let server = camera();
     let base = server.base();
@@ -24,54 +28,77 @@ fn it_tells_of_the_last_run_and_of_every_actor() {
     let told = status(&home, &[]);
     assert_eq!((told.status, told.err.as_str()), (0, ""));
     for part in [
-        "12 observations, the last of 2024-03-01T01:52; 0 misses",
-        "ended at",
-        "12 slots, 12 new, 0 duplicates, 0 missed, 0 in flight",
-        "  scheduler: 0 restarts, 0 hangs, 0 messages at work",
-        "  store: 0 restarts",
+        "12 observations, 0 misses, the last of 2024-03-01T01:52",
+        "no program is writing it",
+        "12 slots, 12 new, 0 duplicates, 0 missed; finished",
     ] {
         assert!(told.out.contains(part), "{part}: {}", told.out);
     }
     let told = status(&home, &["--lang", "es"]);
-    assert!(told.out.contains("  almacén: 0 reinicios"), "{}", told.out);
-    let json: Value = serde_json::from_str(&status(&home, &["--json"]).out).unwrap();
+    assert!(
+        told.out.contains("ningún programa lo está escribiendo"),
+        "{told:?}"
+    );
+    let json = status(&home, &["--json"]).json();
     assert_eq!(json["life"], "ended");
     assert_eq!(json["observations"], 12);
-    assert_eq!(
-        json["status"]["stations"][0]["actors"]
-            .as_array()
-            .unwrap()
-            .len(),
-        7
-    );
+    assert_eq!(json["last"], "2024-03-01T01:52");
+    assert_eq!(json["runs"][0]["new"], 12);
 }
 
 #[test]
-fn a_program_that_fell_silent_is_said_to_have() {
+fn the_stations_of_the_record_count_whatever_the_settings_name() {
     let home = Home::new();
     let server = camera();
     let base = server.base();
-    run(&mut home.backfill(&base, "2024-03-01T00:02", "2024-03-01T00:12"));
-    // As a program leaves it that was killed in the middle of its work.
-    let file = home.path("cielo.db.status.json");
-    let mut left: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-    left["running"] = true.into();
-    left["updated_at"] = "2024-01-01T00:00:00Z".into();
-    std::fs::write(&file, left.to_string()).unwrap();
-    let told = status(&home, &[]);
-    assert_eq!(told.status, 3);
-    assert!(
-        told.out.contains("has not been heard of since 2024-01-01"),
-        "{}",
-        told.out
+    run(&mut home.backfill(&base, "2024-03-01T00:02", "2024-03-01T01:52"));
+    home.write(
+        "celaje.toml",
+        "[[stations]]\nid = 'cerro'\nname = 'Cerro'\nlatitude = -33.0\nlongitude = -70.0\n\
+         time_zone = 'UTC'\nurl_base = 'http://127.0.0.1:9/'\n",
     );
+    let told = status(&home, &[]);
+    assert!(told.out.contains("12 observations"), "{told:?}");
+    assert_eq!(status(&home, &["--json"]).json()["observations"], 12);
 
-    std::fs::write(&file, b"{").unwrap();
-    let told = status(&home, &[]);
-    assert_eq!(told.status, 3);
-    assert!(
-        told.err.contains("cielo.db.status.json' cannot be read"),
-        "{}",
-        told.err
-    );
+    let told = status(&home, &["--station", "rio-grande"]);
+    assert!(told.out.contains("12 observations"), "{told:?}");
+    status(&home, &["--station", "cerro"]).refused(2, &["'cerro'", "rio-grande"]);
+}
+
+#[test]
+fn a_writer_is_named_while_it_lives_and_its_death_is_known_at_once() {
+    let home = Home::new();
+    let server = camera_with(|index| Some(Reply::Body(picture(index)).late(10)));
+    let mut child = Command::new(program())
+        .env_clear()
+        .env("HOME", home.path("."))
+        .current_dir(home.path("."))
+        .args(["backfill", "--desde", "2024-03-01", "--hasta", "2024-03-05"])
+        .args(["--url-base", &server.base(), "--db", "cielo.db", "--quiet"])
+        .args(["--engine", "rten", "--model", "red.onnx", "--threads", "1"])
+        .args(["--concurrency", "2"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while server.requests().len() < 60 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let alive = status(&home, &[]);
+    let json = status(&home, &["--json"]).json();
+    let still = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let dead = status(&home, &[]);
+
+    assert!(still, "it ended before it was looked at");
+    let pid = child.id();
+    assert_eq!(alive.status, 0, "{alive:?}");
+    let line = format!("process {pid} is writing it");
+    assert!(alive.out.contains(&line), "{alive:?}");
+    assert!(alive.out.contains("720 slots"), "{alive:?}");
+    assert_eq!((&json["life"], &json["pid"]), (&"running".into(), &pid.into()));
+    assert_eq!(dead.status, 3, "{dead:?}");
+    assert!(dead.out.contains("its process died"), "{dead:?}");
+    assert_eq!(status(&home, &["--json"]).json()["life"], "died");
 }

@@ -12,7 +12,6 @@ use serde::Serialize;
 use crate::camera::gate::Gate;
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
-use crate::commands::status::{About, Stations, StatusFile};
 use crate::commands::{output, range};
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
@@ -240,18 +239,11 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     let opened = Database::open(&settings.db, &settings.station)?;
     notices::opened(&opened).iter().for_each(notice);
     let database = opened.database;
-    let status_file = StatusFile::beside(&settings.db);
     let (engine_name, model_name) = (engine.describe(), model.label());
     if !quiet {
         output::tell_engine(&model_name, &engine_name);
     }
     let arrangement = Arrangement::settle(&mut settings, engine.as_ref());
-    let started = About {
-        station: settings.station.id.clone(),
-        engine: engine_name.clone(),
-        model: model_name.clone(),
-        range: Some(range),
-    };
     let setup = Setup {
         station: Arc::new(settings.station),
         source,
@@ -264,9 +256,6 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         flow: Arc::default(),
     };
     let pipeline = Pipeline::start_with(setup, Supervision::of_program())?;
-    let stations = Stations::default();
-    stations.put(started, pipeline.vitals(), pipeline.progress());
-    let kept = status_file.keep(stations);
     let mut signals = Signals::listen();
     let bar = RunBar::follow(pipeline.progress(), quiet);
     let drain = pipeline.drainer();
@@ -274,7 +263,6 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     let logged = log_flow(Arc::clone(&flow), Arc::clone(&gate));
     let (report, signal) = signals.draining(pipeline.run(range), drain).await;
     logged.abort();
-    kept.end().await;
     drop(bar);
     let database = pipeline.stop().await;
     Ok(Recorded {

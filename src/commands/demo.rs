@@ -13,6 +13,7 @@ use clap::builder::FalseyValueParser;
 
 use crate::commands::backfill::{BackfillOptions, record};
 use crate::commands::output;
+use crate::daemon::watcher::RecordWatcher;
 use crate::service::RunPolicy;
 use crate::service::notices;
 use crate::settings::Settings;
@@ -21,7 +22,6 @@ use crate::settings::tuning::Tuning;
 use crate::settings::values::whole;
 use crate::store::Database;
 use crate::store::error::Fault;
-use crate::web::bystander::Bystander;
 use crate::web::{self, Running, WebOptions};
 use celaje_chart::look::Look;
 use celaje_chart::timeline::{Reading, Timeline};
@@ -226,7 +226,7 @@ const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8
 
 /// Shows the recorded days, as `celaje serve --read-only` would.
 fn show(settings: &Settings) -> Result<Running> {
-    let operator = Arc::new(Bystander::start(&settings.db)?);
+    let operator = Arc::new(RecordWatcher::start(&settings.db)?);
     let any = SocketAddr::new(DASHBOARD.ip(), 0);
     let shown = web::start(
         WebOptions::new(DASHBOARD, settings),

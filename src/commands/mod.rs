@@ -17,7 +17,6 @@ pub mod progress;
 mod range;
 pub mod runtime;
 pub mod serve;
-pub mod service;
 pub mod signals;
 pub mod simulate;
 mod spanish;
@@ -98,8 +97,6 @@ enum Command {
     Evaluate(evaluate::args::EvaluateArgs),
     /// Watch the cameras, fill the record as pictures come, and show it over HTTP
     Serve(serve::ServeArgs),
-    /// Have systemd keep `celaje serve` running
-    Service(service::ServiceArgs),
     /// Serve drawn pictures of a sky camera on loopback
     Simulate(simulate::SimulateArgs),
     /// Show the whole program at work on drawn pictures
@@ -113,7 +110,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Look after the database: back it up, check it, compact it, list what is missing
     Db(db::DbArgs),
-    /// Show what the program is doing: its run, its actors, their restarts and last errors
+    /// Show what the record holds, which process writes it, and how the last run went
     Status(status::StatusArgs),
     /// Install or find the inference engine's library
     Runtime(runtime::RuntimeArgs),
@@ -167,7 +164,6 @@ impl Cli {
             Command::Predict(args) => args.run(config),
             Command::Evaluate(args) => args.run(config),
             Command::Serve(args) => args.run(config).await,
-            Command::Service(args) => args.run(config),
             Command::Simulate(args) => args.run(config).await,
             Command::Demo(args) => args.run(config).await,
             Command::Bench(args) => args.run(config).await,

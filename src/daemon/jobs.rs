@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
 
+use crate::daemon::operator::{JobId, JobProgress, JobState, JobStatus, Refused};
 use crate::service::RunPolicy;
 use crate::store::RunKind;
 use crate::store::rows::slot_text;
-use crate::web::operator::{JobId, JobProgress, JobState, JobStatus, Refused};
 use celaje_sky::slot::SlotRange;
 
 /// Backfills that may wait.

@@ -5,14 +5,15 @@
 //! ranges that wait ([`jobs`]) filled in [`parts`] between the slots. The [`board`] is what they and the
 //! web share. The [`clock`] is the machine's, or one for trials; [`notify`] speaks to systemd.
 
-pub mod board;
 pub mod clock;
+pub mod factory;
 pub mod jobs;
-pub mod kit;
 pub mod notify;
+pub mod operator;
 pub mod parts;
 pub mod pulse;
-pub mod unit;
+pub mod state;
+pub mod watcher;
 pub mod worker;
 
 use std::collections::BTreeMap;
@@ -23,16 +24,15 @@ use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::status::{Kept, Stations, StatusFile};
-use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
-use crate::daemon::kit::{Kit, Kits};
+use crate::daemon::factory::{PipelineFactories, PipelineFactory};
 use crate::daemon::pulse::Pulse;
+use crate::daemon::state::DaemonState;
+use crate::daemon::watcher::RecordWatcher;
 use crate::daemon::worker::{Common, Worker};
 use crate::service::notices;
 use crate::settings::Settings;
 use crate::store::{Database, SharedDatabase};
-use crate::web::bystander::Bystander;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::say;
@@ -44,15 +44,13 @@ pub struct Daemon {
     common: Common,
     stations: Mutex<BTreeMap<String, Running>>,
     db: std::path::PathBuf,
-    /// Keeps the file that `celaje status` reads.
-    told: Mutex<Option<Kept>>,
     /// Cancelled when a worker ends by itself.
     fallen: CancellationToken,
 }
 
 /// A station's worker, from outside.
 struct Running {
-    renewals: mpsc::Sender<Kit>,
+    renewals: mpsc::Sender<PipelineFactory>,
     stop: CancellationToken,
     pulse: Arc<Pulse>,
     ended: tokio::task::JoinHandle<()>,
@@ -68,23 +66,20 @@ impl Daemon {
         check(&settings)?;
         let db = settings.db.clone();
         let stations = settings.stations.clone();
-        let kits = Kits::make(settings, &tell).await?;
+        let kits = PipelineFactories::make(settings, &tell).await?;
         let database = open(&db, &stations, &tell)?;
         let flow = Arc::new(Flow::default());
-        let board = Board::new(Bystander::start(&db)?, Arc::clone(&flow));
+        let board = DaemonState::new(RecordWatcher::start(&db)?, Arc::clone(&flow));
         board.set_models(&kits.model, &kits.engine, kits.shadow);
-        let status = Stations::default();
         let daemon = Self {
             common: Common {
                 database,
                 flow,
                 board,
                 clock: clock.begin(),
-                status: status.clone(),
                 turns: Arc::new(Semaphore::new(1)),
             },
             stations: Mutex::default(),
-            told: Mutex::new(Some(StatusFile::beside(&db).keep(status))),
             db,
             fallen: CancellationToken::new(),
         };
@@ -95,7 +90,7 @@ impl Daemon {
     }
 
     /// What is asked and told.
-    pub fn board(&self) -> Arc<Board> {
+    pub fn board(&self) -> Arc<DaemonState> {
         Arc::clone(&self.common.board)
     }
 
@@ -105,7 +100,7 @@ impl Daemon {
 
     /// Begins to work for a station. One that cannot be begun with is an error when it is `needed`;
     /// else it is tried again and again.
-    async fn take_on(&self, kit: Kit, needed: bool) -> Result<()> {
+    async fn take_on(&self, kit: PipelineFactory, needed: bool) -> Result<()> {
         let id = kit.station.id.clone();
         let (renewals, renewed) = mpsc::channel(1);
         let stop = CancellationToken::new();
@@ -162,7 +157,7 @@ impl Daemon {
                 "los ajustes nombran otra base de datos, '{shown}'; reinicie el programa para cambiarla"
             )));
         }
-        let kits = Kits::make(settings, tell).await?;
+        let kits = PipelineFactories::make(settings, tell).await?;
         if self.common.board.is_stopping() {
             return Err(Failure::environment(say!(
                 "the program is about to end",
@@ -176,7 +171,7 @@ impl Daemon {
     }
 
     /// Has the stations work with these kits; those that are not among them are left.
-    async fn go_over(&self, kits: Kits) {
+    async fn go_over(&self, kits: PipelineFactories) {
         let board = &self.common.board;
         board.set_models(&kits.model, &kits.engine, kits.shadow);
         let keep: Vec<String> = kits.all.iter().map(|kit| kit.station.id.clone()).collect();
@@ -190,7 +185,6 @@ impl Daemon {
             // Before its worker ends: nothing is queued for it any more.
             board.remove_station(&id);
             running.end().await;
-            self.common.status.remove(&id);
         }
         for kit in kits.all {
             if board.is_stopping() {
@@ -247,14 +241,6 @@ impl Daemon {
         }
         for running in stations.into_values() {
             running.end().await;
-        }
-        let told = self
-            .told
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(told) = told {
-            told.end().await;
         }
     }
 

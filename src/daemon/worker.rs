@@ -14,17 +14,16 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::vitals::Vitals;
-use crate::commands::status::{About, Stations};
-use crate::daemon::board::Board;
 use crate::daemon::clock::Clock;
-use crate::daemon::kit::Kit;
+use crate::daemon::factory::PipelineFactory;
+use crate::daemon::operator::JobStatus;
 use crate::daemon::parts::Parts;
 use crate::daemon::pulse::Pulse;
+use crate::daemon::state::DaemonState;
 use crate::daemon::worker::filling::Work;
 use crate::daemon::worker::live::Live;
 use crate::service::Pipeline;
 use crate::store::{RunCounts, RunEnd, RunId, SharedDatabase};
-use crate::web::operator::JobStatus;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::slot::SlotRange;
@@ -43,11 +42,9 @@ pub struct Common {
     /// Books what flows through all pipelines.
     pub flow: Arc<Flow>,
     /// What is told and asked.
-    pub board: Arc<Board>,
+    pub board: Arc<DaemonState>,
     /// What time it is.
     pub clock: Clock,
-    /// What `celaje status` tells.
-    pub status: Stations,
     /// One range is filled at a time, whatever the number of stations.
     pub turns: Arc<Semaphore>,
 }
@@ -55,8 +52,8 @@ pub struct Common {
 /// See the module.
 pub struct Worker {
     common: Common,
-    kit: Kit,
-    renewals: mpsc::Receiver<Kit>,
+    kit: PipelineFactory,
+    renewals: mpsc::Receiver<PipelineFactory>,
     stop: CancellationToken,
     bell: Arc<Notify>,
     pulse: Arc<Pulse>,
@@ -76,8 +73,8 @@ impl Worker {
     /// A worker with `kit`, which it exchanges for those that come through `renewals`, until `stop`.
     pub fn new(
         common: Common,
-        kit: Kit,
-        renewals: mpsc::Receiver<Kit>,
+        kit: PipelineFactory,
+        renewals: mpsc::Receiver<PipelineFactory>,
         stop: CancellationToken,
         pulse: Arc<Pulse>,
     ) -> Self {
@@ -160,14 +157,6 @@ impl Worker {
         let pipeline = self.kit.start(database, flow, &self.vitals)?;
         self.pulse.ask(Some(pipeline.pulse()));
         self.common.board.set_vitals(self.id(), pipeline.vitals());
-        let about = About {
-            station: self.kit.station.id.clone(),
-            engine: pipeline.engine().to_owned(),
-            model: pipeline.model().to_owned(),
-            range: None,
-        };
-        let progress = pipeline.progress();
-        self.common.status.put(about, pipeline.vitals(), progress);
         self.pipeline = Some(pipeline);
         Ok(())
     }
@@ -314,7 +303,7 @@ impl Worker {
     }
 
     /// Goes on with another kit, or with the old one when the new one does not start.
-    async fn renew(&mut self, kit: Kit) {
+    async fn renew(&mut self, kit: PipelineFactory) {
         let (minutes, zone) = (kit.station.minutes.clone(), kit.station.zone);
         self.end_live().await;
         if minutes != self.kit.station.minutes || zone != self.kit.station.zone {

@@ -52,13 +52,17 @@ impl WriterLock {
         Ok(Self { file })
     }
 
-    /// Whether somebody holds the lock for the database at `path` now. Nothing is made.
-    pub(super) fn is_held(path: &Path) -> bool {
+    /// The process that holds the lock for the database at `path` now, its id where it can be
+    /// read; none when nobody holds it. Nothing is made.
+    pub(super) fn holder(path: &Path) -> Option<Option<u32>> {
+        let opened = OpenOptions::new().read(true).open(lock_path(path));
+        let mut file = opened.ok()?;
         // Shared, so that two who ask do not see each other.
-        OpenOptions::new()
-            .read(true)
-            .open(lock_path(path))
-            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| {
+            let mut text = String::new();
+            let _ = file.read_to_string(&mut text);
+            text.trim().parse().ok()
+        })
     }
 }
 

@@ -133,6 +133,12 @@ impl Database {
         })
     }
 
+    /// The process that has the file at `path` open for writing, its id where it is known; none
+    /// when nobody has.
+    pub fn writer(path: &Path) -> Option<Option<u32>> {
+        WriterLock::holder(path)
+    }
+
     /// What the file at `path` is to this program. Nothing is made or changed.
     ///
     /// # Errors

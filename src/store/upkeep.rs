@@ -355,7 +355,7 @@ fn running(connection: &mut SqliteConnection, path: &Path) -> Finding {
         let allowed = match runs {
             0 => 0,
             // Whoever writes has marked the dead ones when it began, and may have several at work.
-            _ if WriterLock::is_held(path) => runs,
+            _ if WriterLock::holder(path).is_some() => runs,
             _ => 0,
         };
         Ok(if runs <= allowed {

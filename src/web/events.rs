@@ -21,9 +21,9 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use crate::daemon::operator::Event;
 use crate::store::reader::{MissItem, Reading, RunItem};
 use crate::web::WebState;
-use crate::web::operator::Event;
 use crate::web::problem::Problem;
 use crate::web::query;
 

@@ -5,8 +5,8 @@ use std::fmt::{Display, Write as _};
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 
+use crate::daemon::operator::{JobStatus, ProgramState};
 use crate::store::reader::ObservationItem;
-use crate::web::operator::{JobStatus, ProgramState};
 use crate::web::problem::Problem;
 use crate::web::{WebState, reads};
 

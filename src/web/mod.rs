@@ -9,9 +9,8 @@
 //! | `/` | the [`dashboard`] |
 //!
 //! The record is read by a [`pool`] of connections; what the program does is asked of an
-//! [`operator`](operator::Operator). Everything that answers goes through the [`guard`].
+//! [`Operator`]. Everything that answers goes through the [`guard`].
 
-pub mod bystander;
 pub mod camera;
 pub mod dashboard;
 pub mod events;
@@ -22,7 +21,6 @@ pub mod judge;
 pub mod legacy;
 pub mod metrics;
 pub mod openapi;
-pub mod operator;
 pub mod origins;
 mod parameters;
 pub mod pool;
@@ -44,12 +42,12 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, Handler, HttpServer, Responder, web};
 
 use crate::camera::http::HttpLimits;
+use crate::daemon::operator::Operator;
 use crate::settings::Settings;
 use crate::web::camera::Cameras;
 use crate::web::events::Hub;
 use crate::web::guard::Hosts;
 use crate::web::judge::Judge;
-use crate::web::operator::Operator;
 use crate::web::origins::Origins;
 use crate::web::pool::Pool;
 use crate::web::problem::Problem;

@@ -97,7 +97,10 @@ fn a_writer_is_named_while_it_lives_and_its_death_is_known_at_once() {
     let line = format!("process {pid} is writing it");
     assert!(alive.out.contains(&line), "{alive:?}");
     assert!(alive.out.contains("720 slots"), "{alive:?}");
-    assert_eq!((&json["life"], &json["pid"]), (&"running".into(), &pid.into()));
+    assert_eq!(
+        (&json["life"], &json["pid"]),
+        (&"running".into(), &pid.into())
+    );
     assert_eq!(dead.status, 3, "{dead:?}");
     assert!(dead.out.contains("its process died"), "{dead:?}");
     assert_eq!(status(&home, &["--json"]).json()["life"], "died");

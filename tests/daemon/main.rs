@@ -9,7 +9,6 @@ mod support;
 mod busy;
 mod manager;
 mod reload;
-mod service;
 mod stations;
 mod troubled;
 mod watch;

@@ -1,6 +1,6 @@
 //! Backfills through the API: who may, and what is passed on.
 
-use celaje::web::operator::Refused;
+use celaje::daemon::operator::Refused;
 
 use crate::site::{Site, TOKEN};
 

@@ -4,11 +4,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use celaje::daemon::operator::{Event, Operator};
+use celaje::daemon::watcher::RecordWatcher;
 use celaje::store::ShadowReading;
 use celaje::store::reader::Reading;
-use celaje::web::bystander::Bystander;
 use celaje::web::events::LISTENERS;
-use celaje::web::operator::{Event, Operator};
 use celaje_sky::cover::Cover;
 
 use crate::site::{Site, fill, item};
@@ -166,7 +166,7 @@ async fn a_server_that_stops_ends_what_would_go_on() {
 #[actix::test]
 async fn a_bystander_notices_what_others_write() {
     let site = Site::new();
-    let bystander = Bystander::start(&site.db).unwrap();
+    let bystander = RecordWatcher::start(&site.db).unwrap();
     let mut events = bystander.events();
     let mut database = site.database();
     fill(
@@ -195,14 +195,18 @@ async fn a_bystander_notices_what_others_write() {
     assert_eq!(missed, ["2024-01-03T12:02"]);
     let pictures = bystander.state().pictures;
     assert_eq!((pictures["new"], pictures["not_found"]), (2, 1));
-    assert!(bystander.cancel(celaje::web::operator::JobId(1)).is_err());
+    assert!(
+        bystander
+            .cancel(celaje::daemon::operator::JobId(1))
+            .is_err()
+    );
 }
 
 /// A second model judges after the first, and so after its reading was told of.
 #[actix::test]
 async fn a_reading_is_told_again_when_a_second_model_has_judged_it() {
     let site = Site::new();
-    let bystander = Bystander::start(&site.db).unwrap();
+    let bystander = RecordWatcher::start(&site.db).unwrap();
     let mut events = bystander.events();
     let mut database = site.database();
     let (from, to) = ("2024-01-03T00:00", "2024-01-03T00:05");

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use celaje::settings::{Layer, Settings};
-use celaje::store::reader::ObservationItem;
-use celaje::store::{Asked, CommitMode, Database, RunId, RunStart};
-use celaje::web::operator::{
+use celaje::daemon::operator::{
     ActorState, Event, JobId, JobProgress, JobState, JobStatus, Mode, Operator, ProgramState,
     Refused,
 };
+use celaje::settings::{Layer, Settings};
+use celaje::store::reader::ObservationItem;
+use celaje::store::{Asked, CommitMode, Database, RunId, RunStart};
 use celaje::web::token::Token;
 use celaje::web::{self, Running, WebOptions};
 use celaje_sky::cover::Cover;

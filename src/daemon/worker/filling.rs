@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::daemon::jobs::Job;
+use crate::daemon::operator::{JobId, JobProgress, JobStatus};
 use crate::daemon::parts::{Done, Parts, after};
 use crate::daemon::worker::Worker;
 use crate::daemon::worker::passes::{Bounds, End};
 use crate::service::{Pass, RunPolicy};
 use crate::store::{RunCounts, RunEnd, RunId, RunKind};
-use crate::web::operator::{JobId, JobProgress, JobStatus};
 use celaje_sky::error::Result;
 use celaje_sky::ledger::Ledger;
 use celaje_sky::say;

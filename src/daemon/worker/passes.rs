@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use crate::clock;
+use crate::daemon::operator::JobId;
 use crate::daemon::worker::{PAUSE, Worker};
 use crate::service::supervision::Supervision;
 use crate::service::{Pass, Pipeline, RunReport};
-use crate::web::operator::JobId;
 use celaje_sky::error::Result;
 
 /// When a pass is to make room for something else, should it still run.

@@ -6,8 +6,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
+use crate::daemon::operator::{JobId, JobState, Refused};
 use crate::service::request::check_range;
-use crate::web::operator::{JobId, JobState, Refused};
 use crate::web::problem::{Problem, shortened};
 use crate::web::query::{self, Range};
 use crate::web::reply::live;

@@ -6,10 +6,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
 use serde::Serialize;
 
+use crate::daemon::operator::JobProgress;
 use crate::store::reader::{ReasonCount, RunItem};
 use crate::store::rows::parse_timestamp;
 use crate::web::WebState;
-use crate::web::operator::JobProgress;
 use crate::web::problem::{Problem, shortened};
 use crate::web::query;
 use crate::web::reply::{Format, Tagged, live};

@@ -10,14 +10,14 @@ use tokio::sync::{Notify, broadcast};
 use crate::actors::shadow::ShadowCounts;
 use crate::actors::vitals::Vitals;
 use crate::daemon::jobs::Jobs;
-use crate::service::request::check_range;
-use crate::store::Agreement;
-use crate::version::VERSION;
-use crate::web::bystander::Bystander;
-use crate::web::operator::{
+use crate::daemon::operator::{
     ActorState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused,
     ShadowState, StationState,
 };
+use crate::daemon::watcher::RecordWatcher;
+use crate::service::request::check_range;
+use crate::store::Agreement;
+use crate::version::VERSION;
 use celaje_sky::flow::Flow;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
@@ -27,10 +27,10 @@ use celaje_sky::station::Station;
 const EVENTS: usize = 1024;
 
 /// See the module.
-pub struct Board {
+pub struct DaemonState {
     started_at: DateTime<Utc>,
     /// Sees what is committed, as any reader does.
-    bystander: Bystander,
+    bystander: RecordWatcher,
     events: broadcast::Sender<Event>,
     flow: Arc<Flow>,
     stopping: AtomicBool,
@@ -78,9 +78,9 @@ impl OnBoard {
     }
 }
 
-impl Board {
+impl DaemonState {
     /// A board that tells what `bystander` sees. To be called inside a tokio runtime.
-    pub fn new(bystander: Bystander, flow: Arc<Flow>) -> Arc<Self> {
+    pub fn new(bystander: RecordWatcher, flow: Arc<Flow>) -> Arc<Self> {
         let events = broadcast::channel(EVENTS).0;
         let (mut seen, sender) = (bystander.events(), events.clone());
         tokio::spawn(async move {
@@ -265,7 +265,7 @@ impl Board {
     }
 }
 
-impl Operator for Board {
+impl Operator for DaemonState {
     fn start_backfill(&self, station: &str, range: SlotRange) -> Result<JobId, Refused> {
         if self.is_stopping() {
             return Err(Refused::Stopping);
@@ -335,7 +335,7 @@ impl Operator for Board {
     }
 }
 
-impl Board {
+impl DaemonState {
     /// Whether a job of this number is to end.
     pub fn is_cancelled(&self, job: JobId) -> bool {
         self.jobs(|jobs| jobs.find(job).is_none_or(|job| job.cancelled))

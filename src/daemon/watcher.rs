@@ -9,11 +9,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::daemon::operator::{Event, JobId, Mode, Operator, ProgramState, Refused};
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, Reading, RunItem};
 use crate::store::rows::{parse_timestamp, timestamp};
 use crate::version::VERSION;
-use crate::web::operator::{Event, JobId, Mode, Operator, ProgramState, Refused};
 use celaje_sky::slot::SlotRange;
 
 /// How often it looks.
@@ -28,7 +28,7 @@ const AWAITED: (usize, u32) = (32, 120);
 const KEPT: usize = 1024;
 
 /// An [`Operator`] that refuses what it is told.
-pub struct Bystander {
+pub struct RecordWatcher {
     started_at: DateTime<Utc>,
     events: broadcast::Sender<Event>,
     seen: Arc<Mutex<Seen>>,
@@ -60,7 +60,7 @@ struct Awaited {
     looks: u32,
 }
 
-impl Bystander {
+impl RecordWatcher {
     /// Looks at the record at `path` from now on. To be called inside a tokio runtime.
     ///
     /// # Errors
@@ -230,7 +230,7 @@ impl Looker {
     }
 }
 
-impl Operator for Bystander {
+impl Operator for RecordWatcher {
     fn start_backfill(&self, _: &str, _: SlotRange) -> Result<JobId, Refused> {
         Err(Refused::ReadOnly)
     }

@@ -24,7 +24,7 @@ use celaje_vision::model::source::Model;
 
 /// See the module.
 #[derive(Clone)]
-pub struct Kit {
+pub struct PipelineFactory {
     /// Whose pictures they are.
     pub station: Arc<Station>,
     /// How far back what is missing is filled.
@@ -37,9 +37,9 @@ pub struct Kit {
 }
 
 /// The kits of all stations, and what they have in common.
-pub struct Kits {
+pub struct PipelineFactories {
     /// One for each station, in the order of the settings.
-    pub all: Vec<Kit>,
+    pub all: Vec<PipelineFactory>,
     /// Name and version of the model.
     pub model: String,
     /// The engine, in words.
@@ -48,7 +48,7 @@ pub struct Kits {
     pub shadow: Option<(String, Arc<ShadowCounts>)>,
 }
 
-impl Kits {
+impl PipelineFactories {
     /// Opens the models that the settings name, and tries them; `tell` is given what is to be known
     /// of them.
     ///
@@ -79,7 +79,7 @@ impl Kits {
         });
         let mut all = Vec::new();
         for station in settings.stations {
-            all.push(Kit {
+            all.push(PipelineFactory {
                 source: picture_source(None, &station.url_base)?,
                 station: Arc::new(station),
                 catch_up: settings.catch_up,
@@ -98,7 +98,7 @@ impl Kits {
     }
 }
 
-impl Kit {
+impl PipelineFactory {
     /// Starts the actors, whose failures are booked in `vitals`.
     ///
     /// # Errors

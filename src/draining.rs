@@ -1,18 +1,15 @@
-//! Tells all that wait for the sake of a run that the run drains.
-//!
-//! A run that was only paused is followed by another one, for which nothing drains any more: unlike
-//! a token, this can be begun anew.
+//! A cancellation token that can be renewed: after a run that was drained another one may follow.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-/// See the module. Clones tell of the same run.
+/// Whether the present run drains; clones share the state.
 #[derive(Clone, Debug, Default)]
 pub struct Draining(Arc<Mutex<CancellationToken>>);
 
 impl From<CancellationToken> for Draining {
-    /// Drains when the token is cancelled.
+    /// Starts when the token is cancelled.
     fn from(token: CancellationToken) -> Self {
         Self(Arc::new(Mutex::new(token)))
     }
@@ -23,12 +20,11 @@ impl Draining {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The run drains from now on.
     pub fn begin(&self) {
         self.token().cancel();
     }
 
-    /// Another run may follow: it does not drain.
+    /// Resets the state for the next run.
     pub fn renew(&self) {
         *self.token() = CancellationToken::new();
     }
@@ -38,7 +34,7 @@ impl Draining {
         self.token().is_cancelled()
     }
 
-    /// Until the run drains that is in hand now.
+    /// Waits until the present run drains.
     pub async fn begun(&self) {
         let token = self.token().clone();
         token.cancelled().await;

@@ -1,4 +1,4 @@
-//! What this process has used of the machine so far.
+//! CPU time and memory of this process.
 
 use std::time::Duration;
 

@@ -192,7 +192,7 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
         output::line(&recorded.report.end.ledger)?;
     }
     if json {
-        output::line(Summary::new(&station, range, &recorded, stats).to_json())?;
+        output::line(BackfillSummary::new(&station, range, &recorded, stats).to_json())?;
     }
     if let Some(failure) = recorded.report.end.failure {
         return Err(failure);
@@ -315,7 +315,7 @@ fn log_flow(flow: Arc<Flow>, gate: Arc<Gate>) -> tokio::task::JoinHandle<()> {
 
 /// The machine-readable summary.
 #[derive(Serialize)]
-struct Summary<'a> {
+struct BackfillSummary<'a> {
     station: &'a str,
     from: String,
     to: String,
@@ -348,7 +348,7 @@ struct Stats {
     requests_peak: usize,
 }
 
-impl<'a> Summary<'a> {
+impl<'a> BackfillSummary<'a> {
     fn new(station: &'a str, range: SlotRange, recorded: &'a Recorded, stats: bool) -> Self {
         let Recorded {
             report,

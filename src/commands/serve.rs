@@ -170,7 +170,7 @@ async fn watch(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let options = web_options(args.clone(), &settings)?;
     let clock = args.clock();
     let daemon = Daemon::start(settings, clock, |notice| output::note(notice)).await?;
-    let running = match web::start(options, daemon.board()) {
+    let running = match web::start(options, daemon.state()) {
         Ok(running) => running,
         Err(failure) => {
             daemon.stop().await;
@@ -243,7 +243,7 @@ async fn keep_watch(
         }
     };
     notify::stopping();
-    daemon.board().stop();
+    daemon.state().stop();
     tokio::join!(running.stop(), daemon.end(), reload.done_if_any());
     if let Ok(daemon) = Rc::try_unwrap(daemon) {
         daemon.stop().await;

@@ -1,12 +1,11 @@
-//! What time it is: the machine's clock or, for trials, one that begins when it is told and may go
-//! faster.
+//! The daemon's clock: the machine's or, for trials, one with a given start and speed.
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// No sleep is longer: a machine that slept, or whose clock was set, is noticed after this.
+/// Longest sleep: after it a suspended machine, or a clock that was set, is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 
 /// See the module.
@@ -58,7 +57,7 @@ impl Clock {
     }
 }
 
-/// What is written for a trial clock that is none.
+/// The text is no trial clock.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write the instant it begins at, and how fast it goes: 2024-03-01T15:02:30Z@60")]
 pub struct BadClock;

@@ -1,5 +1,5 @@
-//! What a station's pipeline is made of. Made at the start, and anew when the settings are read
-//! again: nothing that runs is touched before a new kit is whole.
+//! What a station's pipeline is made of: built at the start and at each reload, before anything
+//! that runs is touched.
 
 use std::sync::Arc;
 
@@ -25,9 +25,8 @@ use celaje_vision::model::source::Model;
 /// See the module.
 #[derive(Clone)]
 pub struct PipelineFactory {
-    /// Whose pictures they are.
     pub station: Arc<Station>,
-    /// How far back what is missing is filled.
+    /// How far back missing slots are filled.
     pub catch_up: Span,
     source: Source,
     model: Arc<Model>,
@@ -36,7 +35,7 @@ pub struct PipelineFactory {
     tuning: Tuning,
 }
 
-/// The kits of all stations, and what they have in common.
+/// The factories of all stations.
 pub struct PipelineFactories {
     /// One for each station, in the order of the settings.
     pub all: Vec<PipelineFactory>,
@@ -44,16 +43,13 @@ pub struct PipelineFactories {
     pub model: String,
     /// The engine, in words.
     pub engine: String,
-    /// Name and version of the shadow, and what comes of it.
+    /// Name and version of the shadow model, and its counts.
     pub shadow: Option<(String, Arc<ShadowCounts>)>,
 }
 
 impl PipelineFactories {
-    /// Opens the models that the settings name, and tries them; `tell` is given what is to be known
-    /// of them.
-    ///
-    /// # Errors
-    /// When a model does not hold, or a station has no address of pictures.
+    /// Opens the models that the settings name, and runs one picture through them; `tell` gets the
+    /// notices about them.
     pub async fn make(mut settings: Settings, tell: impl Fn(&Text)) -> Result<Self> {
         let opened = tokio::task::spawn_blocking(move || {
             let mut told = Vec::new();
@@ -99,10 +95,7 @@ impl PipelineFactories {
 }
 
 impl PipelineFactory {
-    /// Starts the actors, whose failures are booked in `vitals`.
-    ///
-    /// # Errors
-    /// As [`Pipeline::start`].
+    /// Starts the actors; their failures are counted in `vitals`.
     pub fn start(
         &self,
         database: &SharedDatabase,
@@ -128,11 +121,11 @@ impl PipelineFactory {
     }
 }
 
-/// A model, and what runs it.
-type Opened = (Arc<Model>, Arc<dyn Engine>);
+/// A model and its engine.
+type OpenModel = (Arc<Model>, Arc<dyn Engine>);
 
-/// Opens the model of `settings`; one picture was run when it returns.
-fn open(settings: &Settings, told: &mut Vec<Text>) -> Result<Opened> {
+/// Opens the model of `settings`, and runs one picture through it.
+fn open(settings: &Settings, told: &mut Vec<Text>) -> Result<OpenModel> {
     let notices = std::cell::RefCell::new(Vec::new());
     let (model, engine) = open_model(settings, |notice| notices.borrow_mut().push(notice.clone()))?;
     told.extend(notices.into_inner());

@@ -1,5 +1,5 @@
-//! Ranges that wait to be filled: a short queue, what a person asked for and what the program found
-//! missing. Pure but for the moments that it is told.
+//! The queue of ranges to fill: backfills that a person asked for, and ranges that the program
+//! found missing. Pure: the time is an argument.
 
 use std::collections::VecDeque;
 
@@ -11,15 +11,15 @@ use crate::store::RunKind;
 use crate::store::rows::slot_text;
 use celaje_sky::slot::SlotRange;
 
-/// Backfills that may wait.
+/// Backfills that may wait at the same time.
 pub const MOST: usize = 16;
-/// Ended jobs that are still told of.
+/// Ended jobs that are still listed.
 const KEPT: usize = 32;
 
 /// A range to be filled.
 #[derive(Clone, Debug)]
-pub struct Job {
-    /// What is told of it.
+pub struct RangeJob {
+    /// What the API shows.
     pub state: JobState,
     /// What it is for.
     pub kind: RunKind,
@@ -27,40 +27,38 @@ pub struct Job {
     pub range: SlotRange,
     /// What happens to slots that the record knows.
     pub policy: RunPolicy,
-    /// To end as soon as may be.
+    /// Whether it is to end as soon as possible.
     pub cancelled: bool,
 }
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Jobs {
-    all: VecDeque<Job>,
+pub struct JobQueue {
+    all: VecDeque<RangeJob>,
     last: u64,
 }
 
-impl Jobs {
-    /// Takes up what a person asks for, behind what waits already.
-    ///
-    /// # Errors
-    /// When too many wait.
+impl JobQueue {
+    /// Appends a backfill, unless [`MOST`] wait.
     pub fn ask(
         &mut self,
         station: &str,
         range: SlotRange,
         now: DateTime<Utc>,
     ) -> Result<JobId, Refused> {
-        let asked =
-            |job: &&Job| job.kind == RunKind::Backfill && job.state.status == JobStatus::Queued;
+        let asked = |job: &&RangeJob| {
+            job.kind == RunKind::Backfill && job.state.status == JobStatus::Queued
+        };
         if self.all.iter().filter(asked).count() >= MOST {
             return Err(Refused::Full(MOST));
         }
         Ok(self.add(station, range, RunKind::Backfill, RunPolicy::default(), now))
     }
 
-    /// Takes up what was found missing at a station; with `again` also what was found missing
-    /// before. One that waits already grows.
+    /// Appends a range that was found missing, or widens the one that waits; `again` asks also for
+    /// known misses.
     pub fn catch_up(&mut self, station: &str, range: SlotRange, again: bool, now: DateTime<Utc>) {
-        let waits = |job: &&mut Job| {
+        let waits = |job: &&mut RangeJob| {
             job.kind == RunKind::CatchUp
                 && job.state.status == JobStatus::Queued
                 && job.state.station == station
@@ -93,7 +91,7 @@ impl Jobs {
     ) -> JobId {
         self.last += 1;
         let job = JobId(self.last);
-        self.all.push_back(Job {
+        self.all.push_back(RangeJob {
             state: JobState {
                 job,
                 station: station.to_owned(),
@@ -115,10 +113,7 @@ impl Jobs {
         job
     }
 
-    /// Ends a job that waits, and has one that runs end soon.
-    ///
-    /// # Errors
-    /// When there is no such job any more.
+    /// Ends a waiting job, and marks a running one as cancelled.
     pub fn cancel(&mut self, id: JobId, now: DateTime<Utc>) -> Result<(), Refused> {
         let job = self.find(id).ok_or(Refused::UnknownJob(id))?;
         match job.state.status {
@@ -137,9 +132,9 @@ impl Jobs {
         }
     }
 
-    /// Ends the jobs of a station that is left, and says why; one that runs ends with its worker.
+    /// Ends the jobs of a removed station, with the reason; a running one ends with its worker.
     pub fn leave(&mut self, station: &str, why: &str, now: DateTime<Utc>) {
-        let of_it = |job: &&mut Job| job.state.station == station;
+        let of_it = |job: &&mut RangeJob| job.state.station == station;
         let mut waiting = Vec::new();
         for job in self.all.iter_mut().filter(of_it) {
             match job.state.status {
@@ -154,10 +149,11 @@ impl Jobs {
         }
     }
 
-    /// The next job of a station, which runs from now on: what the program found missing goes first.
-    pub fn begin(&mut self, station: &str, now: DateTime<Utc>) -> Option<Job> {
-        let waits =
-            |job: &&mut Job| job.state.station == station && job.state.status == JobStatus::Queued;
+    /// Starts the next job of a station: ranges that were found missing go first.
+    pub fn begin(&mut self, station: &str, now: DateTime<Utc>) -> Option<RangeJob> {
+        let waits = |job: &&mut RangeJob| {
+            job.state.station == station && job.state.status == JobStatus::Queued
+        };
         let job = self
             .all
             .iter_mut()
@@ -168,7 +164,7 @@ impl Jobs {
         Some(job.clone())
     }
 
-    /// Whether something that the program found missing waits for this station.
+    /// Whether a range that was found missing waits at this station.
     pub fn is_owed(&self, station: &str) -> bool {
         self.all.iter().any(|job| {
             job.kind == RunKind::CatchUp
@@ -178,15 +174,15 @@ impl Jobs {
     }
 
     /// The job of this number.
-    pub fn find(&mut self, id: JobId) -> Option<&mut Job> {
+    pub fn find(&mut self, id: JobId) -> Option<&mut RangeJob> {
         self.all.iter_mut().find(|job| job.state.job == id)
     }
 
-    /// Writes that a job ended; the oldest ones that did are forgotten.
+    /// Closes a job; the oldest closed ones are forgotten.
     pub fn end(&mut self, id: JobId, status: JobStatus, error: Option<String>, now: DateTime<Utc>) {
         if let Some(job) = self.find(id) {
             job.state.status = status;
-            // One that was told why already is not told otherwise.
+            // A reason that was given before stays.
             if error.is_some() || status != JobStatus::Cancelled {
                 job.state.error = error;
             }
@@ -194,7 +190,7 @@ impl Jobs {
             job.state.progress.in_flight = 0;
             job.state.progress.eta_s = None;
         }
-        let ended = |job: &Job| job.state.finished_at.is_some();
+        let ended = |job: &RangeJob| job.state.finished_at.is_some();
         while self.all.iter().filter(|job| ended(job)).count() > KEPT {
             let Some(oldest) = self.all.iter().position(ended) else {
                 return;
@@ -225,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_the_program_missed_goes_before_what_is_asked_for() {
-        let (mut jobs, now) = (Jobs::default(), Utc::now());
+        let (mut jobs, now) = (JobQueue::default(), Utc::now());
         let asked = jobs.ask("a", hour(), now).unwrap();
         let other = jobs.ask("b", hour(), now).unwrap();
         jobs.catch_up(
@@ -254,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_queue_is_short_and_ended_jobs_are_forgotten() {
-        let (mut jobs, now) = (Jobs::default(), Utc::now());
+        let (mut jobs, now) = (JobQueue::default(), Utc::now());
         for _ in 0..MOST {
             jobs.ask("a", hour(), now).unwrap();
         }
@@ -293,13 +289,13 @@ mod tests {
 
     #[test]
     fn jobs_of_a_station_that_is_left_end_with_a_reason() {
-        let (mut jobs, now) = (Jobs::default(), Utc::now());
+        let (mut jobs, now) = (JobQueue::default(), Utc::now());
         let running = jobs.ask("a", hour(), now).unwrap();
         jobs.begin("a", now).unwrap();
         let waiting = jobs.ask("a", hour(), now).unwrap();
         let other = jobs.ask("b", hour(), now).unwrap();
         jobs.leave("a", "gone", now);
-        let told = |jobs: &mut Jobs, id| {
+        let told = |jobs: &mut JobQueue, id| {
             let job = jobs.find(id).unwrap();
             (job.state.status, job.state.error.clone(), job.cancelled)
         };

@@ -1,8 +1,8 @@
-//! The always-on program: watches the cameras of its stations, and fills what is missing.
+//! The always-on program: watches the cameras of its stations, and fills missing slots.
 //!
 //! Each station has a [`worker`] with a pipeline of its own; all write through one connection. A
 //! worker asks its clockwork ([`pipeline::ticks`](celaje_sky::ticks)) what is due, and has
-//! ranges that wait ([`jobs`]) filled in [`parts`] between the slots. The [`board`] is what they and the
+//! ranges that wait ([`jobs`]) filled in [`parts`] between the slots. The [`state`] is what they and the
 //! web share. The [`clock`] is the machine's, or one for trials; [`notify`] speaks to systemd.
 
 pub mod clock;
@@ -29,7 +29,7 @@ use crate::daemon::factory::{PipelineFactories, PipelineFactory};
 use crate::daemon::pulse::Pulse;
 use crate::daemon::state::DaemonState;
 use crate::daemon::watcher::RecordWatcher;
-use crate::daemon::worker::{Common, Worker};
+use crate::daemon::worker::{StationWorker, WorkerContext};
 use crate::service::notices;
 use crate::settings::Settings;
 use crate::store::{Database, SharedDatabase};
@@ -41,15 +41,15 @@ use celaje_sky::text::Text;
 
 /// The running stations.
 pub struct Daemon {
-    common: Common,
-    stations: Mutex<BTreeMap<String, Running>>,
+    common: WorkerContext,
+    stations: Mutex<BTreeMap<String, StationHandle>>,
     db: std::path::PathBuf,
-    /// Cancelled when a worker ends by itself.
+    /// Cancelled when a worker ends unasked.
     fallen: CancellationToken,
 }
 
-/// A station's worker, from outside.
-struct Running {
+/// The handle of a station's worker.
+struct StationHandle {
     renewals: mpsc::Sender<PipelineFactory>,
     stop: CancellationToken,
     pulse: Arc<Pulse>,
@@ -58,24 +58,21 @@ struct Running {
 
 impl Daemon {
     /// Opens the models and the record, and starts a worker for each station. To be called inside
-    /// an actix system. `tell` is given what is to be known of the models and the record.
-    ///
-    /// # Errors
-    /// When a model does not hold, the record cannot be opened, or actors cannot be started.
+    /// an actix system. `tell` gets the notices about models and record.
     pub async fn start(settings: Settings, clock: Clock, tell: impl Fn(&Text)) -> Result<Self> {
         check(&settings)?;
         let db = settings.db.clone();
         let stations = settings.stations.clone();
-        let kits = PipelineFactories::make(settings, &tell).await?;
+        let factories = PipelineFactories::make(settings, &tell).await?;
         let database = open(&db, &stations, &tell)?;
         let flow = Arc::new(Flow::default());
-        let board = DaemonState::new(RecordWatcher::start(&db)?, Arc::clone(&flow));
-        board.set_models(&kits.model, &kits.engine, kits.shadow);
+        let state = DaemonState::new(RecordWatcher::start(&db)?, Arc::clone(&flow));
+        state.set_models(&factories.model, &factories.engine, factories.shadow);
         let daemon = Self {
-            common: Common {
+            common: WorkerContext {
                 database,
                 flow,
-                board,
+                state,
                 clock: clock.begin(),
                 turns: Arc::new(Semaphore::new(1)),
             },
@@ -83,31 +80,30 @@ impl Daemon {
             db,
             fallen: CancellationToken::new(),
         };
-        for kit in kits.all {
-            daemon.take_on(kit, true).await?;
+        for factory in factories.all {
+            daemon.take_on(factory, true).await?;
         }
         Ok(daemon)
     }
 
-    /// What is asked and told.
-    pub fn board(&self) -> Arc<DaemonState> {
-        Arc::clone(&self.common.board)
+    pub fn state(&self) -> Arc<DaemonState> {
+        Arc::clone(&self.common.state)
     }
 
-    fn stations(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
+    fn stations(&self) -> MutexGuard<'_, BTreeMap<String, StationHandle>> {
         self.stations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins to work for a station. One that cannot be begun with is an error when it is `needed`;
-    /// else it is tried again and again.
-    async fn take_on(&self, kit: PipelineFactory, needed: bool) -> Result<()> {
-        let id = kit.station.id.clone();
+    /// Starts a station's worker. When its pipeline does not start, that is an error for a `needed`
+    /// station; the worker of another one tries again and again.
+    async fn take_on(&self, factory: PipelineFactory, needed: bool) -> Result<()> {
+        let id = factory.station.id.clone();
         let (renewals, renewed) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let pulse = Arc::new(Pulse::default());
-        let mut worker = Worker::new(
+        let mut worker = StationWorker::new(
             self.common.clone(),
-            kit,
+            factory,
             renewed,
             stop.clone(),
             Arc::clone(&pulse),
@@ -121,12 +117,12 @@ impl Daemon {
         let fall = self.fallen.clone().drop_guard();
         let ended = actix::spawn(async move {
             worker.work().await;
-            // It ended because it was told to.
+            // It was asked to end.
             fall.disarm();
         });
         self.stations().insert(
             id,
-            Running {
+            StationHandle {
                 renewals,
                 stop,
                 pulse,
@@ -136,15 +132,12 @@ impl Daemon {
         Ok(())
     }
 
-    /// Goes over to other settings; nothing changes when they do not hold. Slots are not lost: each
-    /// worker changes between two of them. One at a time.
-    ///
-    /// # Errors
-    /// Why the old settings stay.
+    /// Exchanges the settings; an error leaves the old ones. No slot is lost: each worker changes
+    /// between two slots. One call at a time.
     pub async fn reload(&self, settings: Settings, tell: impl Fn(&Text)) -> Result<()> {
         let changed = self.try_reload(settings, tell).await;
         let why = changed.as_ref().err().map(ToString::to_string);
-        self.common.board.set_trouble("settings", why);
+        self.common.state.set_trouble("settings", why);
         changed
     }
 
@@ -154,72 +147,80 @@ impl Daemon {
         if settings.db != self.db {
             return Err(Failure::usage(say!(
                 "the settings name another database, '{shown}'; restart the program to change it",
-                "los ajustes nombran otra base de datos, '{shown}'; reinicie el programa para cambiarla"
+                "los ajustes nombran otra base de datos, '{shown}'; \
+                 reinicie el programa para cambiarla"
             )));
         }
-        let kits = PipelineFactories::make(settings, tell).await?;
-        if self.common.board.is_stopping() {
+        let factories = PipelineFactories::make(settings, tell).await?;
+        if self.common.state.is_stopping() {
             return Err(Failure::environment(say!(
                 "the program is about to end",
                 "el programa está por terminar"
             )));
         }
-        let stations = kits.all.iter().map(|kit| Arc::clone(&kit.station));
+        let stations = factories
+            .all
+            .iter()
+            .map(|factory| Arc::clone(&factory.station));
         register(&self.common.database, stations.collect()).await?;
-        self.go_over(kits).await;
+        self.go_over(factories).await;
         Ok(())
     }
 
-    /// Has the stations work with these kits; those that are not among them are left.
-    async fn go_over(&self, kits: PipelineFactories) {
-        let board = &self.common.board;
-        board.set_models(&kits.model, &kits.engine, kits.shadow);
-        let keep: Vec<String> = kits.all.iter().map(|kit| kit.station.id.clone()).collect();
-        let gone: Vec<(String, Running)> = {
+    /// Hands the factories to the workers; stations without one are removed.
+    async fn go_over(&self, factories: PipelineFactories) {
+        let state = &self.common.state;
+        state.set_models(&factories.model, &factories.engine, factories.shadow);
+        let keep: Vec<String> = factories
+            .all
+            .iter()
+            .map(|factory| factory.station.id.clone())
+            .collect();
+        let gone: Vec<(String, StationHandle)> = {
             let mut stations = self.stations();
             stations
                 .extract_if(.., |id, _| !keep.contains(id))
                 .collect()
         };
         for (id, running) in gone {
-            // Before its worker ends: nothing is queued for it any more.
-            board.remove_station(&id);
+            // Before its worker ends, so that no job is queued for it any more.
+            state.remove_station(&id);
             running.end().await;
         }
-        for kit in kits.all {
-            if board.is_stopping() {
+        for factory in factories.all {
+            if state.is_stopping() {
                 return;
             }
             let known = {
                 let stations = self.stations();
-                let running = stations.get(&kit.station.id);
+                let running = stations.get(&factory.station.id);
                 running.map(|running| running.renewals.clone())
             };
             let Some(renewals) = known else {
-                // It is not needed, and so no error.
-                let _ = self.take_on(kit, false).await;
+                // Not needed, hence never an error.
+                let _ = self.take_on(factory, false).await;
                 continue;
             };
-            let bell = board.add_station(&kit.station);
-            // Waits while an earlier one is not taken up yet.
-            let _ = renewals.send(kit).await;
+            let bell = state.add_station(&factory.station);
+            // Waits until the worker has taken an earlier one.
+            let _ = renewals.send(factory).await;
             bell.notify_one();
         }
     }
 
-    /// Tells that the settings could not be read anew.
+    /// Notes that the new settings could not be read.
     pub fn keep_settings(&self, why: &Failure) {
         self.common
-            .board
+            .state
             .set_trouble("settings", Some(why.to_string()));
     }
 
-    /// Waits until a worker ends by itself, which it should not.
+    /// Waits until a worker ends unasked: an error of the program.
     pub async fn fallen(&self) {
         self.fallen.cancelled().await;
     }
 
-    /// Whether every station's worker and scheduler give a sign of life.
+    /// Whether every station's worker and scheduler respond.
     pub async fn is_alive(&self) -> bool {
         let pulses: Vec<_> = {
             let stations = self.stations();
@@ -232,9 +233,9 @@ impl Daemon {
         join_all(asked).await.into_iter().all(|there| there)
     }
 
-    /// Takes nothing up any more, finishes what is in flight, and writes how everything ended.
+    /// Refuses new jobs, drains the workers, and closes their runs.
     pub async fn end(&self) {
-        self.common.board.stop();
+        self.common.state.stop();
         let stations = std::mem::take(&mut *self.stations());
         for running in stations.values() {
             running.stop.cancel();
@@ -244,7 +245,7 @@ impl Daemon {
         }
     }
 
-    /// Ends what has not ended yet, and closes the record.
+    /// Ends the workers, and closes the record.
     pub async fn stop(self) {
         self.end().await;
         if let Some(mut database) = self.common.database.into_inner()
@@ -255,7 +256,7 @@ impl Daemon {
     }
 }
 
-impl Running {
+impl StationHandle {
     async fn end(self) {
         self.stop.cancel();
         if self.ended.await.is_err() {
@@ -264,12 +265,14 @@ impl Running {
     }
 }
 
-/// That an address or a layout that was given is of one station.
+/// Refuses an address or a layout on the command line for several stations.
 fn check(settings: &Settings) -> Result<()> {
     if settings.place_given && settings.stations.len() > 1 {
         return Err(Failure::usage(say!(
-            "--url-base and --layout are of one station, and the settings have several; name it with --station",
-            "--url-base y --layout son de una estación, y los ajustes tienen varias; indíquela con --station"
+            "--url-base and --layout are of one station, and the settings have several; \
+             name it with --station",
+            "--url-base y --layout son de una estación, y los ajustes tienen varias; \
+             indíquela con --station"
         )));
     }
     Ok(())
@@ -290,7 +293,7 @@ fn open(db: &Path, stations: &[Station], tell: impl Fn(&Text)) -> Result<SharedD
     Ok(opened.database.into())
 }
 
-/// Has the record know the stations. On a thread that may wait: somebody may be writing.
+/// Writes the stations to the record, on a blocking thread: a worker may be writing.
 async fn register(database: &SharedDatabase, stations: Vec<Arc<Station>>) -> Result<()> {
     let database = database.clone();
     let written = tokio::task::spawn_blocking(move || {
@@ -301,8 +304,10 @@ async fn register(database: &SharedDatabase, stations: Vec<Arc<Station>>) -> Res
     });
     written.await.unwrap_or_else(|_| {
         Err(Failure::environment(say!(
-            "the stations could not be written to the record after an error of this program; see the log",
-            "no se pudieron escribir las estaciones en el registro por un error de este programa; vea el registro"
+            "the stations could not be written to the record after an error of this program; \
+             see the log",
+            "no se pudieron escribir las estaciones en la base por un error de este programa; \
+             vea el log"
         )))
     })
 }

@@ -1,15 +1,14 @@
-//! What systemd is told: that the program is ready, reloads, ends, and is alive. Elsewhere nothing.
+//! Messages to systemd: ready, reloading, stopping, alive. Without systemd they do nothing.
 
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// The program works.
 pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// It reads its settings anew; [`ready`] follows.
+/// The settings are read again; [`ready`] must follow.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
@@ -17,17 +16,16 @@ pub fn reloading() {
     }
 }
 
-/// It ends.
 pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// It is alive.
+/// Answers the watchdog.
 pub fn alive() {
     tell(&[NotifyState::Watchdog]);
 }
 
-/// How often it is to say that it is alive: half of what systemd waits for; none when it does not.
+/// How often [`alive`] is due: half of systemd's timeout; none when the watchdog is off.
 pub fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|time| time / 2)
 }

@@ -1,4 +1,4 @@
-//! What the running program can be asked and told through the web.
+//! The interface of the running program: commands, states and events. The web turns them into HTTP.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use celaje_sky::text::Text;
 #[serde(transparent)]
 pub struct JobId(pub u64);
 
-/// Why the program does not do what it was told.
+/// Why the program refuses a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// It only shows a record.
@@ -39,8 +39,10 @@ impl Refused {
     pub fn text(&self) -> Text {
         match self {
             Self::ReadOnly => say!(
-                "this server only shows a record; start 'celaje serve' without --read-only to fill it",
-                "este servidor solo muestra un registro; inicie 'celaje serve' sin --read-only para llenarlo"
+                "this server only shows a record; \
+                 start 'celaje serve' without --read-only to fill it",
+                "este servidor solo muestra un registro; \
+                 inicie 'celaje serve' sin --read-only para llenarlo"
             ),
             Self::UnknownStation(id) => say!(
                 "this server does not work for the station '{id}'; /api/v1/stations lists them",
@@ -63,24 +65,17 @@ impl Refused {
     }
 }
 
-/// What the running program can be asked and told. Nothing here waits.
+/// Commands to the running program, and its state. No call waits.
 pub trait Operator: Send + Sync {
-    /// Has a range filled, after the jobs that wait already.
-    ///
-    /// # Errors
-    /// When it does not.
+    /// Queues a range to be filled.
     fn start_backfill(&self, station: &str, range: SlotRange) -> Result<JobId, Refused>;
 
-    /// Takes a waiting job out of the queue, or has a running one finish what is in flight and end.
-    ///
-    /// # Errors
-    /// When there is nothing to cancel.
+    /// Cancels a waiting job, or drains a running one.
     fn cancel(&self, job: JobId) -> Result<(), Refused>;
 
-    /// How everything stands.
     fn state(&self) -> ProgramState;
 
-    /// What happens from now on. Bounded: who falls behind misses some.
+    /// Events from now on. Bounded: a slow receiver misses some.
     fn events(&self) -> broadcast::Receiver<Event>;
 }
 
@@ -244,7 +239,7 @@ pub struct ActorState {
 pub enum Event {
     /// A reading was stored; the id of its station, and the row.
     Observation(String, Reading),
-    /// A second model has judged a reading that was told of before; its station, and the row with that.
+    /// The shadow model has judged a reading that was sent before; its station, and the row.
     Judged(String, Reading),
     /// A slot was missed; the id of its station, and the row.
     Miss(String, MissItem),

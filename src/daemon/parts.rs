@@ -1,4 +1,4 @@
-//! The parts in which a range is filled, and what comes of them. Pure.
+//! Fills a range in parts: how long each is, and their sums. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use chrono::{NaiveDateTime, TimeDelta};
 use crate::store::RunCounts;
 use celaje_sky::ledger::Ledger;
 
-/// What a job has done in its parts so far.
+/// What a job did in its parts so far.
 #[derive(Clone, Debug, Default)]
-pub struct Done {
+pub struct PartTotals {
     /// As the table of runs has it, but for the total.
     pub counts: RunCounts,
     /// Misses by reason.
     pub missed: BTreeMap<String, u64>,
 }
 
-impl Done {
+impl PartTotals {
     /// Adds what a part did.
     pub fn join(&mut self, part: &Self) {
         self.counts.new += part.counts.new;
@@ -27,9 +27,8 @@ impl Done {
         }
     }
 
-    /// A part that was paused when this had come of it, and was then done once more from its
-    /// beginning, as `ledger` says: the rows of the first time are no duplicates, and its misses were
-    /// asked for again.
+    /// Adds the repetition of a part that was paused: its `ledger` calls the rows of the first time
+    /// duplicates, and repeats its misses.
     #[must_use]
     pub fn gone_on(&self, ledger: &Ledger) -> Self {
         let before = self.counts.new;
@@ -54,8 +53,8 @@ impl Done {
     }
 }
 
-/// Parts in which a job is done, so that a slot that becomes due never waits long: each part is
-/// measured, and the next one made as long as takes some seconds.
+/// The length of a part: adapted so that a part takes some seconds, and a due slot never waits
+/// long.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts {
     slots: usize,
@@ -68,7 +67,7 @@ impl Default for Parts {
 }
 
 impl Parts {
-    /// A part is to take so many seconds.
+    /// Seconds that a part should take.
     pub const SECONDS: f64 = 5.0;
     /// Slots of a part at most: a week of ten-minute slots.
     const MOST: usize = 1008;
@@ -113,15 +112,16 @@ mod tests {
             }
             ledger
         };
-        let told = |part: &Done| (part.counts.new, part.counts.duplicates, part.counts.missed);
+        let told =
+            |part: &PartTotals| (part.counts.new, part.counts.duplicates, part.counts.missed);
         // Of twelve slots two were stored; it was paused twice.
-        let first = Done::default().gone_on(&ledger(4, 2, 1));
+        let first = PartTotals::default().gone_on(&ledger(4, 2, 1));
         assert_eq!(told(&first), (4, 2, 1));
         let second = first.gone_on(&ledger(3, 6, 0));
         assert_eq!(told(&second), (7, 2, 0));
         let third = second.gone_on(&ledger(1, 9, 2));
         assert_eq!(told(&third), (8, 2, 2));
-        let mut done = Done::default();
+        let mut done = PartTotals::default();
         done.join(&third);
         done.join(&first);
         assert_eq!(told(&done), (12, 4, 3));
@@ -130,7 +130,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_grow_slowly_and_shrink_at_once(times in proptest::collection::vec(0.0..500.0f64, 1..40)) {
+        fn parts_grow_slowly_and_shrink_at_once(
+            times in proptest::collection::vec(0.0..500.0f64, 1..40)
+        ) {
             let mut parts = Parts::default();
             for seconds in times {
                 let before = parts.slots();

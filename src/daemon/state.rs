@@ -1,4 +1,4 @@
-//! What the stations' workers and those who ask and tell the program share.
+//! The state of the daemon: workers write it, and whoever holds the [`Operator`] reads it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::actors::shadow::ShadowCounts;
 use crate::actors::vitals::Vitals;
-use crate::daemon::jobs::Jobs;
+use crate::daemon::jobs::JobQueue;
 use crate::daemon::operator::{
     ActorState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused,
     ShadowState, StationState,
@@ -23,14 +23,14 @@ use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::station::Station;
 
-/// Events that a receiver may be behind.
+/// Events that a slow receiver may fall behind before it misses some.
 const EVENTS: usize = 1024;
 
 /// See the module.
 pub struct DaemonState {
     started_at: DateTime<Utc>,
     /// Sees what is committed, as any reader does.
-    bystander: RecordWatcher,
+    watcher: RecordWatcher,
     events: broadcast::Sender<Event>,
     flow: Arc<Flow>,
     stopping: AtomicBool,
@@ -44,21 +44,21 @@ struct Inner {
     shadow: Option<(String, Arc<ShadowCounts>)>,
     agreement: BTreeMap<String, Agreement>,
     trouble: BTreeMap<String, String>,
-    stations: Vec<OnBoard>,
-    jobs: Jobs,
+    stations: Vec<StationEntry>,
+    jobs: JobQueue,
 }
 
-/// A station, as others see it.
-struct OnBoard {
+/// A station and what its worker reports.
+struct StationEntry {
     station: Arc<Station>,
     state: StationState,
     /// How its actors are.
     vitals: Option<Arc<Vitals>>,
-    /// There is something new for its worker.
+    /// Wakes its worker.
     bell: Arc<Notify>,
 }
 
-impl OnBoard {
+impl StationEntry {
     fn actors(&self, alone: bool) -> Vec<ActorState> {
         let reports = self.vitals.as_ref().map(|vitals| vitals.report());
         let told = |report: crate::actors::vitals::ActorReport| {
@@ -79,10 +79,10 @@ impl OnBoard {
 }
 
 impl DaemonState {
-    /// A board that tells what `bystander` sees. To be called inside a tokio runtime.
-    pub fn new(bystander: RecordWatcher, flow: Arc<Flow>) -> Arc<Self> {
+    /// Forwards the events of `watcher`. To be called inside a tokio runtime.
+    pub fn new(watcher: RecordWatcher, flow: Arc<Flow>) -> Arc<Self> {
         let events = broadcast::channel(EVENTS).0;
-        let (mut seen, sender) = (bystander.events(), events.clone());
+        let (mut seen, sender) = (watcher.events(), events.clone());
         tokio::spawn(async move {
             loop {
                 match seen.recv().await {
@@ -98,7 +98,7 @@ impl DaemonState {
         });
         Arc::new(Self {
             started_at: Utc::now(),
-            bystander,
+            watcher,
             events,
             flow,
             stopping: AtomicBool::new(false),
@@ -110,12 +110,12 @@ impl DaemonState {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells that something else than the record has changed.
+    /// Sends [`Event::State`].
     pub fn changed(&self) {
         let _ = self.events.send(Event::State);
     }
 
-    /// From now on this judges.
+    /// Sets the model, the engine and the shadow model.
     pub fn set_models(
         &self,
         model: &str,
@@ -128,7 +128,7 @@ impl DaemonState {
         inner.agreement.clear();
     }
 
-    /// The program works for this station; rings the bell that is given when there is news for it.
+    /// Adds a station, or exchanges its settings; gives what wakes its worker.
     pub fn add_station(&self, station: &Arc<Station>) -> Arc<Notify> {
         let mut inner = self.inner();
         if let Some(known) = inner
@@ -140,7 +140,7 @@ impl DaemonState {
             return Arc::clone(&known.bell);
         }
         let bell = Arc::new(Notify::new());
-        inner.stations.push(OnBoard {
+        inner.stations.push(StationEntry {
             station: Arc::clone(station),
             state: StationState {
                 id: station.id.clone(),
@@ -154,7 +154,7 @@ impl DaemonState {
         bell
     }
 
-    /// The program works for this station no more: what was asked for it is ended.
+    /// Removes a station and ends its jobs.
     pub fn remove_station(&self, id: &str) {
         let why = say!(
             "the settings name the station '{id}' no more",
@@ -169,7 +169,7 @@ impl DaemonState {
         self.changed();
     }
 
-    /// A station's actors are looked after here from now on.
+    /// Sets where the health of a station's actors is kept.
     pub fn set_vitals(&self, id: &str, vitals: Arc<Vitals>) {
         let mut inner = self.inner();
         let mut stations = inner.stations.iter_mut();
@@ -178,14 +178,14 @@ impl DaemonState {
         }
     }
 
-    /// What a station waits for.
+    /// Sets the next slot of a station, and when it is due.
     pub fn set_next(&self, id: &str, slot: Option<String>, tick: DateTime<Utc>) {
         self.with_station(id, |state| {
             (state.next_slot, state.next_tick) = (slot, Some(tick));
         });
     }
 
-    /// A station's picture was asked for.
+    /// Notes that a station's picture was requested.
     pub fn ticked(&self, id: &str, now: DateTime<Utc>) {
         self.with_station(id, |state| state.last_tick = Some(now));
         self.changed();
@@ -202,7 +202,7 @@ impl DaemonState {
         }
     }
 
-    /// Why something (a station, by its id; the settings) does not work; none when it does again.
+    /// Sets why a station (by its id) or the settings fail; none when they work again.
     pub fn set_trouble(&self, of: &str, why: Option<String>) {
         let mut inner = self.inner();
         let before = match why {
@@ -216,7 +216,7 @@ impl DaemonState {
         }
     }
 
-    /// How a station's readings of the shadow compare with the record.
+    /// Sets how the shadow's readings of a station compare with the record.
     pub fn set_agreement(&self, station: &str, agreement: Agreement) {
         self.inner().agreement.insert(station.to_owned(), agreement);
     }
@@ -226,17 +226,17 @@ impl DaemonState {
         self.inner().shadow.as_ref().map(|(model, _)| model.clone())
     }
 
-    /// Looks at the jobs, or changes them.
-    pub fn jobs<T>(&self, work: impl FnOnce(&mut Jobs) -> T) -> T {
+    /// Reads or changes the job queue.
+    pub fn jobs<T>(&self, work: impl FnOnce(&mut JobQueue) -> T) -> T {
         work(&mut self.inner().jobs)
     }
 
-    /// From now on nothing is taken up.
+    /// Refuses new jobs from now on.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether nothing is taken up any more.
+    /// Whether new jobs are refused.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
@@ -326,7 +326,7 @@ impl Operator for DaemonState {
                 .flat_map(|known| known.actors(inner.stations.len() == 1))
                 .collect(),
             flow: Some(self.flow.report()),
-            pictures: self.bystander.state().pictures,
+            pictures: self.watcher.state().pictures,
         }
     }
 
@@ -336,12 +336,12 @@ impl Operator for DaemonState {
 }
 
 impl DaemonState {
-    /// Whether a job of this number is to end.
+    /// Whether the job is cancelled or gone.
     pub fn is_cancelled(&self, job: JobId) -> bool {
         self.jobs(|jobs| jobs.find(job).is_none_or(|job| job.cancelled))
     }
 
-    /// Writes that a job ended.
+    /// Closes a job.
     pub fn end_job(&self, job: JobId, status: JobStatus, error: Option<String>) {
         self.jobs(|jobs| jobs.end(job, status, error, Utc::now()));
         self.changed();

@@ -1,4 +1,4 @@
-//! Shows a record that others write: looks for new rows once a second, and does nothing else.
+//! Watches a record that other processes may write: reads new rows once a second.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
@@ -16,60 +16,57 @@ use crate::store::rows::{parse_timestamp, timestamp};
 use crate::version::VERSION;
 use celaje_sky::slot::SlotRange;
 
-/// How often it looks.
+/// How often the record is polled.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Rows of a kind that are told of after one look.
+/// Rows of a kind that one poll turns into events.
 const MOST: usize = 500;
-/// Runs that are looked at again: others may have ended meanwhile.
+/// Latest runs that a poll compares with the poll before.
 const RUNS: usize = 16;
-/// Readings, and for how many looks, that a second model may still judge.
+/// Readings that wait for the shadow model's reading, and for how many polls.
 const AWAITED: (usize, u32) = (32, 120);
-/// Events that a receiver may be behind.
+/// Events that a slow receiver may fall behind before it misses some.
 const KEPT: usize = 1024;
 
-/// An [`Operator`] that refuses what it is told.
+/// An [`Operator`] that refuses every command.
 pub struct RecordWatcher {
     started_at: DateTime<Utc>,
     events: broadcast::Sender<Event>,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<WatchCounts>>,
     _ends: DropGuard,
 }
 
 #[derive(Default)]
-struct Seen {
+struct WatchCounts {
     pictures: BTreeMap<String, u64>,
     trouble: Option<String>,
 }
 
-/// What was there at the last look.
-struct Looker {
+/// The connection, and what the last poll found.
+struct RecordPoller {
     reader: Reader,
     version: i64,
     rowid: i64,
-    /// When a miss was last tried, and which of that second are known.
+    /// The latest attempt of a miss, and the misses of that second that were sent.
     tried: String,
     known: VecDeque<(String, String)>,
     runs: HashMap<i64, RunItem>,
-    awaited: VecDeque<Awaited>,
+    awaited: VecDeque<AwaitedReading>,
 }
 
-/// A reading that was told of before a second model had judged it.
-struct Awaited {
+/// A reading that was sent before the shadow model had judged it.
+struct AwaitedReading {
     station: String,
     item: ObservationItem,
     looks: u32,
 }
 
 impl RecordWatcher {
-    /// Looks at the record at `path` from now on. To be called inside a tokio runtime.
-    ///
-    /// # Errors
-    /// As [`Reader::open`].
+    /// Watches the record at `path`. To be called inside a tokio runtime.
     pub fn start(path: &Path) -> Result<Self, StoreError> {
-        let mut looker = Looker::new(path)?;
+        let mut poller = RecordPoller::new(path)?;
         let (events, seen) = (
             broadcast::channel(KEPT).0,
-            Arc::new(Mutex::new(Seen::default())),
+            Arc::new(Mutex::new(WatchCounts::default())),
         );
         let end = CancellationToken::new();
         let (ended, sender, noted) = (end.clone(), events.clone(), Arc::clone(&seen));
@@ -80,14 +77,14 @@ impl RecordWatcher {
                     () = tokio::time::sleep(PERIOD) => {}
                 }
                 let looked = tokio::task::spawn_blocking(move || {
-                    let found = looker.look();
-                    (looker, found)
+                    let found = poller.look();
+                    (poller, found)
                 });
                 let Ok((back, found)) = looked.await else {
                     tracing::error!("looking for new rows failed: no more events");
                     return;
                 };
-                looker = back;
+                poller = back;
                 let mut seen = noted.lock().unwrap_or_else(PoisonError::into_inner);
                 match found {
                     Ok(found) => {
@@ -113,7 +110,7 @@ impl RecordWatcher {
     }
 }
 
-impl Seen {
+impl WatchCounts {
     fn count(&mut self, event: &Event) {
         let result = match event {
             Event::Observation(..) => "new",
@@ -124,7 +121,7 @@ impl Seen {
     }
 }
 
-impl Looker {
+impl RecordPoller {
     fn new(path: &Path) -> Result<Self, StoreError> {
         let mut reader = Reader::open(path)?;
         let version = reader.data_version()?;
@@ -146,13 +143,13 @@ impl Looker {
         })
     }
 
-    /// Readings that a second model has judged since they were told of.
+    /// Sent readings that the shadow model has judged since.
     fn look_at_shadows(&mut self) -> Result<Vec<Event>, StoreError> {
         let mut found = Vec::new();
         for mut awaited in std::mem::take(&mut self.awaited) {
             let shadow = self.reader.shadow(&awaited.station, &awaited.item.slot)?;
             if shadow.is_some() {
-                let Awaited { station, item, .. } = awaited;
+                let AwaitedReading { station, item, .. } = awaited;
                 found.push(Event::Judged(station, Reading { item, shadow }));
                 continue;
             }
@@ -164,14 +161,14 @@ impl Looker {
         Ok(found)
     }
 
-    /// A new reading as it is told.
+    /// The event of a new reading.
     fn told(&mut self, station: String, item: ObservationItem) -> Result<Event, StoreError> {
         let shadow = self.reader.shadow(&station, &item.slot)?;
         if shadow.is_none() {
             if self.awaited.len() == AWAITED.0 {
                 self.awaited.pop_front();
             }
-            self.awaited.push_back(Awaited {
+            self.awaited.push_back(AwaitedReading {
                 station: station.clone(),
                 item: item.clone(),
                 looks: 0,
@@ -193,7 +190,7 @@ impl Looker {
             let told = self.told(row.station, row.item)?;
             found.push(told);
         }
-        // A moment has a resolution of a second: those of the last one are asked for again.
+        // Times have a resolution of a second: misses of the last second are read again.
         let missed = self.reader.missed_since(&self.tried, MOST)?;
         let full = missed.len() == MOST;
         whole &= !full;
@@ -210,7 +207,7 @@ impl Looker {
             }
         }
         if full && found.len() == before {
-            // More in one second than are told of: the rest of them is not.
+            // More than a poll sends in one second: the rest is skipped.
             let next =
                 parse_timestamp(&self.tried).unwrap_or_else(Utc::now) + TimeDelta::seconds(1);
             self.tried = timestamp(next);

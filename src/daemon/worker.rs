@@ -1,6 +1,5 @@
-//! A station's worker: asks its clockwork what is to be done and has the pipeline do it; slots as
-//! they come first (`live`), ranges that wait in parts between them (`filling`); both are passes
-//! of the pipeline (`passes`).
+//! A station's worker: due slots first (`live`), waiting ranges in parts between them (`filling`);
+//! both are passes of the pipeline (`passes`).
 
 mod filling;
 mod live;
@@ -20,8 +19,8 @@ use crate::daemon::operator::JobStatus;
 use crate::daemon::parts::Parts;
 use crate::daemon::pulse::Pulse;
 use crate::daemon::state::DaemonState;
-use crate::daemon::worker::filling::Work;
-use crate::daemon::worker::live::Live;
+use crate::daemon::worker::filling::JobRun;
+use crate::daemon::worker::live::LiveRun;
 use crate::service::Pipeline;
 use crate::store::{RunCounts, RunEnd, RunId, SharedDatabase};
 use celaje_sky::error::{Failure, Result};
@@ -29,65 +28,62 @@ use celaje_sky::flow::Flow;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::ticks::{SlotSchedule, TickPolicy, Turn};
 
-/// How long a station whose pipeline fails is left alone; doubled each time.
+/// First pause before a failed pipeline is started again.
 const PAUSE: Duration = Duration::from_secs(5);
-/// No such pause is longer.
+/// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// What all workers of a process share.
+/// What all workers share.
 #[derive(Clone)]
-pub struct Common {
-    /// The record.
+pub struct WorkerContext {
     pub database: SharedDatabase,
-    /// Books what flows through all pipelines.
+    /// Counts the slots of all pipelines.
     pub flow: Arc<Flow>,
-    /// What is told and asked.
-    pub board: Arc<DaemonState>,
-    /// What time it is.
+    pub state: Arc<DaemonState>,
     pub clock: Clock,
-    /// One range is filled at a time, whatever the number of stations.
+    /// One permit: one range is filled at a time, whatever the number of stations.
     pub turns: Arc<Semaphore>,
 }
 
 /// See the module.
-pub struct Worker {
-    common: Common,
-    kit: PipelineFactory,
+pub struct StationWorker {
+    common: WorkerContext,
+    factory: PipelineFactory,
     renewals: mpsc::Receiver<PipelineFactory>,
     stop: CancellationToken,
     bell: Arc<Notify>,
     pulse: Arc<Pulse>,
     pipeline: Option<Pipeline>,
     clockwork: SlotSchedule,
-    /// How the actors are, of one pipeline after the other: none is given a fresh budget.
+    /// Health of the actors, kept across pipelines: a new pipeline has no fresh restart budget.
     vitals: Arc<Vitals>,
-    live: Option<Live>,
-    job: Option<Work>,
-    /// The job that made room for what is owed.
-    aside: Option<Work>,
+    live: Option<LiveRun>,
+    job: Option<JobRun>,
+    /// The backfill that was put aside for a range that was found missing.
+    aside: Option<JobRun>,
     parts: Parts,
     pause: Duration,
 }
 
-impl Worker {
-    /// A worker with `kit`, which it exchanges for those that come through `renewals`, until `stop`.
+impl StationWorker {
+    /// A worker that builds its pipelines with `factory`, then with those from `renewals`.
     pub fn new(
-        common: Common,
-        kit: PipelineFactory,
+        common: WorkerContext,
+        factory: PipelineFactory,
         renewals: mpsc::Receiver<PipelineFactory>,
         stop: CancellationToken,
         pulse: Arc<Pulse>,
     ) -> Self {
-        let bell = common.board.add_station(&kit.station);
+        let bell = common.state.add_station(&factory.station);
         let policy = TickPolicy {
-            catch_up: kit.catch_up.length(),
+            catch_up: factory.catch_up.length(),
             ..TickPolicy::default()
         };
-        let (minutes, zone) = (kit.station.minutes.clone(), kit.station.zone);
+        let (minutes, zone) = (factory.station.minutes.clone(), factory.station.zone);
         Self {
             clockwork: SlotSchedule::new(minutes, zone, policy, common.clock.now()),
             common,
-            kit,
+            factory,
             renewals,
             stop,
             bell,
@@ -102,15 +98,11 @@ impl Worker {
         }
     }
 
-    /// Starts the pipeline, and takes up what is missing.
-    ///
-    /// # Errors
-    /// When the actors cannot be started or the record cannot be read.
+    /// Starts the pipeline, and queues the missing slots.
     pub async fn begin(&mut self) -> Result<()> {
         self.start()?;
         let now = self.common.clock.now();
-        // The newest one is current. What lies before it may have been left by a run that was cut
-        // off, so it is not the last row alone that counts.
+        // Not only after the last row: a run that was cut off may have left gaps before it.
         if let Some(range) = self.clockwork.behind(now) {
             self.look_for_missing(range).await?;
         }
@@ -118,7 +110,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Has filled what is missing in a range, from its first slot on that a run would ask for.
+    /// Queues a range, from its first missing slot on.
     async fn look_for_missing(&self, range: SlotRange) -> Result<()> {
         if let Some(pipeline) = &self.pipeline
             && let Some(first) = pipeline.first_missing(range).await?
@@ -129,10 +121,10 @@ impl Worker {
         Ok(())
     }
 
-    /// What was missed for a passing reason may be there by now.
+    /// Queues slots that were missed for a passing reason: they may be there by now.
     async fn look_again(&self, range: SlotRange) {
         // The range that is being filled is looked through when it is done.
-        if self.job.as_ref().is_some_and(Work::is_catching_up) {
+        if self.job.as_ref().is_some_and(JobRun::is_catching_up) {
             return;
         }
         if let Err(failure) = self.look_for_missing(range).await {
@@ -141,22 +133,22 @@ impl Worker {
     }
 
     fn id(&self) -> &str {
-        &self.kit.station.id
+        &self.factory.station.id
     }
 
     fn catch_up(&self, range: SlotRange, again: bool) {
         let now = Utc::now();
         self.common
-            .board
+            .state
             .jobs(|jobs| jobs.catch_up(self.id(), range, again, now));
-        self.common.board.changed();
+        self.common.state.changed();
     }
 
     fn start(&mut self) -> Result<()> {
-        let Common { database, flow, .. } = &self.common;
-        let pipeline = self.kit.start(database, flow, &self.vitals)?;
+        let WorkerContext { database, flow, .. } = &self.common;
+        let pipeline = self.factory.start(database, flow, &self.vitals)?;
         self.pulse.ask(Some(pipeline.pulse()));
-        self.common.board.set_vitals(self.id(), pipeline.vitals());
+        self.common.state.set_vitals(self.id(), pipeline.vitals());
         self.pipeline = Some(pipeline);
         Ok(())
     }
@@ -168,12 +160,12 @@ impl Worker {
         }
     }
 
-    /// Works until it is told to stop; what was begun is then written.
+    /// Works until `stop`; open runs are then closed.
     pub async fn work(mut self) {
         while !self.stop.is_cancelled() {
             self.pulse.beat(Duration::ZERO);
-            if let Ok(kit) = self.renewals.try_recv() {
-                self.renew(kit).await;
+            if let Ok(factory) = self.renewals.try_recv() {
+                self.renew(factory).await;
             }
             if self.pipeline.is_none() {
                 self.pulse.beat(self.pause);
@@ -200,24 +192,24 @@ impl Worker {
         self.close().await;
     }
 
-    /// Does a part of the job that waits, or nothing, until then.
+    /// Works on a part of a job, or sleeps, until then.
     async fn rest(&mut self, until: DateTime<Utc>) {
         self.choose_a_job().await;
-        if let Some(job) = self.job.as_ref().map(Work::id)
-            && self.common.board.is_cancelled(job)
+        if let Some(job) = self.job.as_ref().map(JobRun::id)
+            && self.common.state.is_cancelled(job)
         {
             return self.end_job(JobStatus::Cancelled, None).await;
         }
         let wake = self.common.clock.sleep_until(until);
         let now = Instant::now();
-        let ready = |job: &Work| job.not_before.is_none_or(|time| time <= now);
+        let ready = |job: &JobRun| job.not_before.is_none_or(|time| time <= now);
         if self.job.as_ref().is_some_and(ready) {
             let turns = Arc::clone(&self.common.turns);
             let turn = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
                 turn = turns.acquire_owned() => turn,
-                // Something else is to be done, or this job no more.
+                // A reload or another job came, or this one was cancelled.
                 () = self.bell.notified() => return,
                 () = wake => return,
             };
@@ -235,16 +227,16 @@ impl Worker {
     fn tell_what_is_next(&self, now: DateTime<Utc>) {
         let next = self.clockwork.next_slot(now).map(|slot| slot.to_string());
         let due = self.clockwork.next_due(now);
-        self.common.board.set_next(self.id(), next, due);
+        self.common.state.set_next(self.id(), next, due);
     }
 
-    /// A pipeline that failed is made anew, after a while.
+    /// Starts a new pipeline in place of a failed one, after a pause.
     async fn mend(&mut self) {
         tokio::select! {
             () = self.stop.cancelled() => return,
-            kit = self.renewals.recv() => return match kit {
-                Some(kit) => self.renew(kit).await,
-                // Whoever sends them is about to stop this.
+            factory = self.renewals.recv() => return match factory {
+                Some(factory) => self.renew(factory).await,
+                // The daemon is about to stop this worker.
                 None => self.stop.cancelled().await,
             },
             () = tokio::time::sleep(self.pause) => {}
@@ -253,7 +245,7 @@ impl Worker {
         match self.start() {
             Ok(()) => {
                 tracing::info!(station = self.id(), "the station's actors run again");
-                // What was due meanwhile.
+                // Slots that were due meanwhile.
                 if let Some(range) = self.clockwork.behind(self.common.clock.now()) {
                     self.look_again(range).await;
                 }
@@ -262,15 +254,15 @@ impl Worker {
         }
     }
 
-    /// Tells that the station cannot do its work.
+    /// Logs and publishes why the station cannot work.
     pub(super) fn troubled(&self, why: &str) {
         tracing::error!(station = self.id(), why, "the station cannot do its work");
         self.common
-            .board
+            .state
             .set_trouble(self.id(), Some(why.to_owned()));
     }
 
-    /// Writes that a run ended, also while there is no pipeline.
+    /// Closes a run, also while there is no pipeline.
     async fn finish(&self, run: RunId, counts: RunCounts, end: RunEnd) {
         let finished = match &self.pipeline {
             Some(pipeline) => pipeline.finish(run, counts, end).await,
@@ -293,32 +285,32 @@ impl Worker {
     }
 
     async fn look_at_the_shadow(&self) {
-        let (Some(model), Some(pipeline)) = (self.common.board.shadow(), &self.pipeline) else {
+        let (Some(model), Some(pipeline)) = (self.common.state.shadow(), &self.pipeline) else {
             return;
         };
         let asked = pipeline.with_database(move |database| database.shadow_agreement(&model));
         if let Ok(Ok(agreement)) = asked.await {
-            self.common.board.set_agreement(self.id(), agreement);
+            self.common.state.set_agreement(self.id(), agreement);
         }
     }
 
-    /// Goes on with another kit, or with the old one when the new one does not start.
-    async fn renew(&mut self, kit: PipelineFactory) {
-        let (minutes, zone) = (kit.station.minutes.clone(), kit.station.zone);
+    /// Exchanges the factory, and starts a pipeline with it.
+    async fn renew(&mut self, factory: PipelineFactory) {
+        let (minutes, zone) = (factory.station.minutes.clone(), factory.station.zone);
         self.end_live().await;
-        if minutes != self.kit.station.minutes || zone != self.kit.station.zone {
+        if minutes != self.factory.station.minutes || zone != self.factory.station.zone {
             self.leave_jobs().await;
         }
         self.end_pipeline().await;
         self.clockwork
-            .set_station(minutes, zone, kit.catch_up.length());
-        self.kit = kit;
+            .set_station(minutes, zone, factory.catch_up.length());
+        self.factory = factory;
         if let Err(failure) = self.start() {
             self.troubled(&failure.to_string());
         }
     }
 
-    /// Writes how everything ended.
+    /// Closes the open runs, and ends the pipeline.
     async fn close(mut self) {
         for job in [self.job.take(), self.aside.take()] {
             self.job = job;

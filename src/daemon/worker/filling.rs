@@ -1,14 +1,14 @@
-//! Ranges that wait, in parts between the slots.
+//! Fills waiting ranges, in parts between the due slots.
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use crate::daemon::jobs::Job;
+use crate::daemon::jobs::RangeJob;
 use crate::daemon::operator::{JobId, JobProgress, JobStatus};
-use crate::daemon::parts::{Done, Parts, after};
-use crate::daemon::worker::Worker;
-use crate::daemon::worker::passes::{Bounds, End};
+use crate::daemon::parts::{PartTotals, Parts, after};
+use crate::daemon::worker::StationWorker;
+use crate::daemon::worker::passes::{PassBounds, PassEnd};
 use crate::service::{Pass, RunPolicy};
 use crate::store::{RunCounts, RunEnd, RunId, RunKind};
 use celaje_sky::error::Result;
@@ -16,45 +16,45 @@ use celaje_sky::ledger::Ledger;
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
 
-/// How long a host that cannot be reached is left alone by what was missing.
+/// Pause of a catch-up whose host cannot be reached.
 const HOST_PAUSE: Duration = Duration::from_secs(60);
-/// A part that was paused so often in vain is let finish: else a slot at which the host hangs would keep
-/// its job from ever going on.
+/// A part that was paused so often without a new row runs to its end: otherwise a slot at which
+/// the host hangs would hold up its job for ever.
 const PAUSES: u32 = 5;
 
-/// The job that is at work.
-pub(super) struct Work {
+/// The running job.
+pub(super) struct JobRun {
     id: JobId,
     kind: RunKind,
     policy: RunPolicy,
     run: RunId,
     planned: u64,
-    /// What is left of it.
+    /// The rest of its range.
     left: Option<SlotRange>,
-    done: Done,
-    /// What came of its present part, which was paused and is done again.
-    part: Done,
+    done: PartTotals,
+    /// What its present part did before it was paused; the part is repeated.
+    part: PartTotals,
     /// The last slot of that part.
     part_ends: Option<NaiveDateTime>,
-    /// How often in a row it was paused without anything having come of it.
+    /// Pauses in a row without a new row.
     in_vain: u32,
     worked: Duration,
     /// The host could not be reached: not before then.
     pub(super) not_before: Option<Instant>,
 }
 
-impl Worker {
-    /// Has a job to work on, where there is any. What the program found missing goes first, between two
-    /// parts of what somebody asked for, which may take days.
+impl StationWorker {
+    /// Chooses the job to work on. A range that was found missing goes first, between two parts of a
+    /// backfill that may take days.
     pub(super) async fn choose_a_job(&mut self) {
-        let cancelled = |work: &Work| self.common.board.is_cancelled(work.id);
+        let cancelled = |work: &JobRun| self.common.state.is_cancelled(work.id);
         if self.aside.as_ref().is_some_and(cancelled) {
             let job = std::mem::replace(&mut self.job, self.aside.take());
             self.end_job(JobStatus::Cancelled, None).await;
             self.job = job;
         }
-        let is_owed = self.common.board.jobs(|jobs| jobs.is_owed(self.id()));
-        let makes_room = |work: &Work| !work.is_catching_up();
+        let is_owed = self.common.state.jobs(|jobs| jobs.is_owed(self.id()));
+        let makes_room = |work: &JobRun| !work.is_catching_up();
         if is_owed && self.aside.is_none() && self.job.as_ref().is_some_and(makes_room) {
             self.aside = self.job.take();
         }
@@ -66,8 +66,8 @@ impl Worker {
         }
     }
 
-    /// From now on the slots of a range are others than those that were planned: its run ends, with the
-    /// counts of what it did, and what the program found missing is looked through anew.
+    /// The station's slots changed: ends the jobs with the counts so far, and queues a catch-up
+    /// again.
     pub(super) async fn leave_jobs(&mut self) {
         for job in [self.job.take(), self.aside.take()] {
             let Some(work) = job else { continue };
@@ -90,11 +90,11 @@ impl Worker {
 
     async fn take_up_a_job(&mut self) {
         let now = Utc::now();
-        let job = self.common.board.jobs(|jobs| jobs.begin(self.id(), now));
+        let job = self.common.state.jobs(|jobs| jobs.begin(self.id(), now));
         let (Some(job), Some(pipeline)) = (job, &self.pipeline) else {
             return;
         };
-        let Job {
+        let RangeJob {
             state,
             kind,
             range,
@@ -108,22 +108,28 @@ impl Worker {
         let begun: Result<(u64, RunId)> = begun.await;
         match begun {
             Ok((planned, run)) => {
-                tracing::info!(station = self.id(), from = %state.from, to = %state.to, kind = kind.as_str(), "a range is filled");
-                let work = Work {
+                tracing::info!(
+                    station = self.id(),
+                    from = %state.from,
+                    to = %state.to,
+                    kind = kind.as_str(),
+                    "a range is filled"
+                );
+                let work = JobRun {
                     id: state.job,
                     kind,
                     policy,
                     run,
                     planned,
                     left: Some(range),
-                    done: Done::default(),
-                    part: Done::default(),
+                    done: PartTotals::default(),
+                    part: PartTotals::default(),
                     part_ends: None,
                     in_vain: 0,
                     worked: Duration::ZERO,
                     not_before: None,
                 };
-                self.common.board.jobs(|jobs| {
+                self.common.state.jobs(|jobs| {
                     if let Some(job) = jobs.find(work.id) {
                         job.state.run = Some(run.number());
                         job.state.progress.planned = planned;
@@ -134,30 +140,30 @@ impl Worker {
             Err(failure) => {
                 let why = failure.to_string();
                 self.common
-                    .board
+                    .state
                     .end_job(state.job, JobStatus::Failed, Some(why.clone()));
                 self.troubled(&why);
             }
         }
     }
 
-    /// Does the next part of the job, or ends it. A part that is not done when something is due is
-    /// paused, and done again later: what it stored is known then.
+    /// Does the next part of the job, or ends it. A part that still runs when a slot is due is
+    /// paused and repeated later; its stored slots are then duplicates.
     pub(super) async fn work_on_the_job(&mut self, due: DateTime<Utc>) {
         let Some(work) = &self.job else { return };
         let (id, run, policy) = (work.id, work.run, work.policy);
-        if self.common.board.is_cancelled(id) {
+        if self.common.state.is_cancelled(id) {
             return self.end_job(JobStatus::Cancelled, None).await;
         }
         let Some(left) = work.left else {
             return self.end_job(JobStatus::Finished, None).await;
         };
-        let station = &self.kit.station;
+        let station = &self.factory.station;
         let next = || {
             let slots = left.slots(&station.minutes, station.zone);
             slots.take(self.parts.slots()).last().map(Slot::local)
         };
-        // What was paused is done again as it was: its counts are those of its slots.
+        // A paused part keeps its end, so that its counts stay those of its slots.
         let Some(last) = work.part_ends.or_else(next) else {
             return self.end_job(JobStatus::Finished, None).await;
         };
@@ -167,17 +173,17 @@ impl Worker {
         let begun = Instant::now();
         let pass = Pass::of(part, run, policy);
         let end = if work.in_vain < PAUSES {
-            End::Due(due)
+            PassEnd::Due(due)
         } else {
-            End::Never
+            PassEnd::Never
         };
-        let bounds = Bounds { end, job: Some(id) };
+        let bounds = PassBounds { end, job: Some(id) };
         let report = self.pass(pass, bounds).await;
         let took = begun.elapsed();
         let Some(work) = &mut self.job else { return };
         work.worked += took;
         let Some(report) = report else {
-            // The pipeline failed and is mended; the part is done again.
+            // The pipeline failed; the next one repeats the part.
             return;
         };
         let paused = report.pending() > 0;
@@ -195,17 +201,17 @@ impl Worker {
             (work.part, work.part_ends) = (part, Some(last));
         } else {
             work.done.join(&part);
-            (work.part, work.part_ends, work.in_vain) = (Done::default(), None, 0);
+            (work.part, work.part_ends, work.in_vain) = (PartTotals::default(), None, 0);
             work.left = SlotRange::new(after(last), left.to()).ok();
         }
         let progress = work.progress(&Ledger::default(), 0);
         let (counts, whole) = (work.counts(), work.left.is_none());
-        self.common.board.jobs(|jobs| {
+        self.common.state.jobs(|jobs| {
             if let Some(job) = jobs.find(id) {
                 job.state.progress = progress;
             }
         });
-        self.common.board.changed();
+        self.common.state.changed();
         if let Some(pipeline) = &self.pipeline {
             let written = pipeline.with_database(move |database| database.update_run(run, &counts));
             if !matches!(written.await, Ok(Ok(()))) {
@@ -217,14 +223,13 @@ impl Worker {
         }
     }
 
-    /// No request of a part reached the host: what the program found missing is tried again later,
-    /// what somebody asked for is given up.
+    /// No request of a part reached the host: a catch-up is tried again later, a backfill fails.
     async fn put_off(&mut self) {
         let Some(work) = &mut self.job else { return };
         if work.kind == RunKind::CatchUp {
             work.not_before = Some(Instant::now() + HOST_PAUSE);
             tracing::info!(
-                station = self.kit.station.id,
+                station = self.factory.station.id,
                 "the host cannot be reached: later"
             );
             return;
@@ -253,25 +258,23 @@ impl Worker {
             missed = counts.missed,
             "a range is done"
         );
-        self.common.board.end_job(work.id, status, error);
+        self.common.state.end_job(work.id, status, error);
         self.look_at_the_shadow().await;
     }
 }
 
-impl Work {
-    /// What has come of it.
-    fn so_far(&self) -> Done {
+impl JobRun {
+    /// The sums of all parts, the present one included.
+    fn so_far(&self) -> PartTotals {
         let mut done = self.done.clone();
         done.join(&self.part);
         done
     }
 
-    /// Its number.
     pub(super) const fn id(&self) -> JobId {
         self.id
     }
 
-    /// Whether it is what the program found missing.
     pub(super) fn is_catching_up(&self) -> bool {
         self.kind == RunKind::CatchUp
     }
@@ -283,7 +286,7 @@ impl Work {
         }
     }
 
-    /// How far it is, with what its present part has done.
+    /// How far it is, with the ledger of its present part.
     pub(super) fn progress(&self, part: &Ledger, in_flight: usize) -> JobProgress {
         let mut done = self.done.clone();
         done.join(&self.part.gone_on(part));

@@ -1,29 +1,29 @@
-//! Slots as they come.
+//! Slots as they become due.
 
 use std::time::Duration;
 
 use crate::clock;
-use crate::daemon::worker::Worker;
-use crate::daemon::worker::passes::{Bounds, End};
+use crate::daemon::worker::StationWorker;
+use crate::daemon::worker::passes::{PassBounds, PassEnd};
 use crate::service::{Pass, RunPolicy};
 use crate::store::{RunCounts, RunEnd, RunId, RunKind};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotRange};
 
-/// How long the last try of a slot may take: the next one is due already.
+/// Bound of a slot's last attempt: the next slot is due already.
 const LAST_TRY: Duration = Duration::from_secs(5);
 
-/// The run of the slots as they come, in one life of the process.
+/// The one live run of a process.
 #[derive(Clone, Copy)]
-pub(super) struct Live {
+pub(super) struct LiveRun {
     run: RunId,
     counts: RunCounts,
     last: Slot,
 }
 
-impl Worker {
-    /// Asks for a slot as it comes. What hangs when the next one is due is left; a last try that is
-    /// cut short comes again as something that is missing.
+impl StationWorker {
+    /// Tries a due slot. An attempt that still runs when the next slot is due is cut short; a last
+    /// attempt that is cut short is queued as missing.
     pub(super) async fn try_slot(&mut self, slot: Slot, last: bool) {
         let time = self.common.clock;
         let Ok(range) = SlotRange::new(slot.local(), slot.local()) else {
@@ -33,7 +33,7 @@ impl Worker {
             Some(live) => Some(live),
             None => self.begin_live(range, slot).await,
         };
-        self.common.board.ticked(self.id(), time.now());
+        self.common.state.ticked(self.id(), time.now());
         let Some(mut live) = live else {
             self.clockwork.tried(slot, last, false, time.now());
             return;
@@ -41,7 +41,7 @@ impl Worker {
         let pass = Pass {
             range,
             run: live.run,
-            // What an earlier run did not find may be there by now.
+            // A picture that an earlier run missed may be there by now.
             policy: RunPolicy {
                 retry_missed: true,
                 reprocess: false,
@@ -49,13 +49,13 @@ impl Worker {
             holds_misses: !last,
         };
         let end = match last {
-            true => End::At(clock::now() + LAST_TRY),
-            false => End::Due(self.clockwork.next_due(time.now())),
+            true => PassEnd::At(clock::now() + LAST_TRY),
+            false => PassEnd::Due(self.clockwork.next_due(time.now())),
         };
-        let report = self.pass(pass, Bounds { end, job: None }).await;
+        let report = self.pass(pass, PassBounds { end, job: None }).await;
         let cut_short = report.as_ref().is_some_and(|report| report.pending() > 0);
         let ledger = report.map(|report| report.end.ledger).unwrap_or_default();
-        // What crashes the program is no picture that may still come.
+        // A picture that crashes the program is not asked for again.
         let asked = ledger.missed_by_reason();
         let settled = asked.keys().all(|reason| *reason == MissReason::Poison);
         let got = settled && ledger.total() > 0;
@@ -74,15 +74,22 @@ impl Worker {
             self.write_live(live).await;
             self.look_at_the_shadow().await;
         }
-        tracing::info!(station = self.id(), %slot, got, last, missed = ?ledger.missed_by_reason(), "slot");
+        tracing::info!(
+            station = self.id(),
+            %slot,
+            got,
+            last,
+            missed = ?ledger.missed_by_reason(),
+            "slot"
+        );
     }
 
-    async fn begin_live(&mut self, range: SlotRange, slot: Slot) -> Option<Live> {
+    async fn begin_live(&mut self, range: SlotRange, slot: Slot) -> Option<LiveRun> {
         let begun = self.pipeline.as_ref()?.begin(RunKind::Live, range, 0).await;
         match begun {
             Ok(run) => {
                 let counts = RunCounts::default();
-                self.live = Some(Live {
+                self.live = Some(LiveRun {
                     run,
                     counts,
                     last: slot,
@@ -97,11 +104,11 @@ impl Worker {
         }
     }
 
-    async fn write_live(&self, live: Live) {
+    async fn write_live(&self, live: LiveRun) {
         let Some(pipeline) = &self.pipeline else {
             return;
         };
-        let Live { run, counts, last } = live;
+        let LiveRun { run, counts, last } = live;
         let written = pipeline
             .with_database(move |database| database.extend_run(run, last.local(), &counts))
             .await;

@@ -1,4 +1,5 @@
-//! A pass of the pipeline, watched: drained at a stop and paused for what is more urgent, its job told of, its failures told.
+//! Watches a pass of the pipeline: drains it at a stop, pauses it when a slot is due, and publishes
+//! its progress and its failure.
 
 use std::time::{Duration, Instant};
 
@@ -6,45 +7,43 @@ use chrono::{DateTime, Utc};
 
 use crate::clock;
 use crate::daemon::operator::JobId;
-use crate::daemon::worker::{PAUSE, Worker};
+use crate::daemon::worker::{PAUSE, StationWorker};
 use crate::service::supervision::Supervision;
 use crate::service::{Pass, Pipeline, RunReport};
 use celaje_sky::error::Result;
 
-/// When a pass is to make room for something else, should it still run.
+/// When a pass that still runs is paused.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum End {
-    /// Something is due then, by the daemon's clock.
+pub(super) enum PassEnd {
+    /// At this time of the daemon's clock.
     Due(DateTime<Utc>),
-    /// It has had its time then.
+    /// At this instant.
     At(Instant),
-    /// It is let finish.
     Never,
 }
 
-/// What bounds a pass.
+/// The bounds of a pass.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    /// When.
-    pub(super) end: End,
+pub(super) struct PassBounds {
+    pub(super) end: PassEnd,
     /// The job that it is a part of: it ends when that is cancelled.
     pub(super) job: Option<JobId>,
 }
 
-/// How often it is seen whether a pass is to end, and its job's progress is told.
+/// How often the bounds are checked, and the progress of the job is published.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
 
-impl Worker {
-    /// Does a pass, within its bounds; a stop drains it. None when the pipeline failed: it is ended then.
-    pub(super) async fn pass(&mut self, pass: Pass, bounds: Bounds) -> Option<RunReport> {
+impl StationWorker {
+    /// Does a pass within its bounds. None when the pipeline failed: it is ended then.
+    pub(super) async fn pass(&mut self, pass: Pass, bounds: PassBounds) -> Option<RunReport> {
         let report = self.watched(self.pipeline.as_ref()?, pass, bounds).await;
         let failure = match report {
             Ok(report) => match &report.end.failure {
                 None => {
                     self.pause = PAUSE;
                     self.common
-                        .board
-                        .set_trouble(self.kit.station.id.as_str(), None);
+                        .state
+                        .set_trouble(self.factory.station.id.as_str(), None);
                     return Some(report);
                 }
                 Some(failure) => failure.clone(),
@@ -53,16 +52,19 @@ impl Worker {
         };
         self.troubled(&failure.to_string());
         if self.pipeline.as_ref().is_some_and(Pipeline::store_hangs) {
-            // It holds the record: no other pipeline could write, nor this one end.
+            // It holds the record: no other pipeline could write, and this one cannot end.
             (Supervision::of_program().last_resort)();
         }
         self.end_pipeline().await;
         None
     }
 
-    /// Waits for a pass; drains it at a stop, pauses it for what is more urgent, and tells how far its
-    /// job is.
-    async fn watched(&self, pipeline: &Pipeline, pass: Pass, bounds: Bounds) -> Result<RunReport> {
+    async fn watched(
+        &self,
+        pipeline: &Pipeline,
+        pass: Pass,
+        bounds: PassBounds,
+    ) -> Result<RunReport> {
         let told = bounds.job.map(|id| (id, pipeline.progress()));
         let work = pipeline.pass(pass);
         tokio::pin!(work);
@@ -78,7 +80,7 @@ impl Worker {
                 () = tokio::time::sleep(LOOKS_EVERY) => {
                     self.pulse.beat(Duration::ZERO);
                     if !draining && self.is_over(bounds) {
-                        // Again and again: until it has begun, it cannot be paused.
+                        // Repeated: a pass that has not begun yet ignores it.
                         pause();
                     }
                     if let (Some((id, progress)), Some(job)) = (&told, &self.job) {
@@ -86,7 +88,7 @@ impl Worker {
                             let progress = progress.borrow();
                             job.progress(&progress.ledger, progress.in_flight)
                         };
-                        self.common.board.jobs(|jobs| {
+                        self.common.state.jobs(|jobs| {
                             if let Some(job) = jobs.find(*id) {
                                 job.state.progress = now;
                             }
@@ -97,16 +99,16 @@ impl Worker {
         }
     }
 
-    /// Whether something else is to be done than the pass with these bounds.
-    fn is_over(&self, bounds: Bounds) -> bool {
+    /// Whether a pass with these bounds is to be paused.
+    fn is_over(&self, bounds: PassBounds) -> bool {
         let late = match bounds.end {
-            End::Due(time) => time <= self.common.clock.now(),
-            End::At(time) => time <= clock::now(),
-            End::Never => false,
+            PassEnd::Due(time) => time <= self.common.clock.now(),
+            PassEnd::At(time) => time <= clock::now(),
+            PassEnd::Never => false,
         };
         let cancelled = bounds
             .job
-            .is_some_and(|job| self.common.board.is_cancelled(job));
+            .is_some_and(|job| self.common.state.is_cancelled(job));
         late || cancelled || !self.renewals.is_empty()
     }
 }

@@ -8,8 +8,8 @@ use clap::builder::Str;
 use clap::{Arg, Command};
 
 use crate::commands::{
-    backfill, bench, completions, db, demo, doctor, evaluate, predict, runtime, serve, service,
-    simulate, status,
+    backfill, bench, completions, db, demo, doctor, evaluate, predict, runtime, serve, simulate,
+    status,
 };
 use crate::settings::layer::{self, SpanishHelp};
 
@@ -47,7 +47,6 @@ fn texts_of(command: &str) -> Option<SpanishHelp> {
         "predict" => predict::args::SPANISH,
         "evaluate" => evaluate::args::SPANISH,
         "serve" => serve::SPANISH,
-        "service" => service::SPANISH,
         "simulate" => simulate::SPANISH,
         "demo" => demo::SPANISH,
         "bench" => bench::args::SPANISH,

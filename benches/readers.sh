@@ -11,7 +11,7 @@
 #
 # Exit status 1 when a row took more than a second, or a reader got anything but 200.
 #
-# Needs bash, python3, and a release build: cargo build --release
+# Needs bash, python3, and a release build: cargo build --release --features testing
 # Environment:
 #   CELAJE      the program            [target/release/celaje]
 #   CELAJE_…    flags of `celaje serve`: CELAJE_ORT_LIB, CELAJE_THREADS …
@@ -20,7 +20,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 celaje=${CELAJE:-${CARGO_TARGET_DIR:-$root/target}/release/celaje}
 unset CELAJE
-[ -x "$celaje" ] || { echo "there is no $celaje: run cargo build --release" >&2; exit 2; }
+[ -x "$celaje" ] || { echo "there is no $celaje: run cargo build --release --features testing" >&2; exit 2; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -17,7 +17,7 @@ use celaje_sky::moment::Moment;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 
-/// The columns of a list of misses, those of the table.
+/// Columns of the list of misses, in the order of the table.
 const COLUMNS: [&str; 12] = [
     "station",
     "slot_local",
@@ -121,7 +121,8 @@ pub(super) const SPANISH: SpanishHelp = &[
     ("force", "Reemplaza el archivo si ya existe"),
     (
         "check",
-        "Revisa el archivo y todo lo que debe cumplirse en sus filas; estado 1 si algo no se cumple",
+        "Revisa el archivo y todo lo que debe cumplirse en sus filas; estado 1 si algo no se \
+         cumple",
     ),
     ("json", "Escribe un objeto JSON en vez de texto"),
     (
@@ -237,7 +238,7 @@ fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
             write(db, station, range, lines, &mut out)?
         }
         Some(file) => {
-            // In memory: a file is written whole or not at all, and a miss is a short line.
+            // Collected in memory, so that the file is replaced atomically; a miss is a short line.
             let mut bytes = Vec::new();
             write(db, station, range, lines, &mut bytes)?
                 .and_then(|n| output::replace_file(file, &bytes).map(|()| n))
@@ -253,7 +254,7 @@ fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
             Ok(0)
         }
         Ok(_) => Ok(0),
-        // Whoever closed the pipe has seen enough.
+        // A reader that closed the pipe is no error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         Err(error) => {
             let shown = file.unwrap_or(Path::new("-")).display();
@@ -265,7 +266,7 @@ fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
     }
 }
 
-/// The range between two ends that may be open; none when both are.
+/// The range between two ends, each of which may be open; none when both are.
 fn open_range(from: Option<Moment>, to: Option<Moment>) -> Result<Option<SlotRange>> {
     let edge = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).map(Moment::Date);
     match (
@@ -300,7 +301,7 @@ fn write(
         .has_headers(false)
         .from_writer(out);
     let written = Database::misses(db, station, range, |row| {
-        // The heading comes with the first row: where the record cannot be read there is none.
+        // The heading is written with the first row: none when the record cannot be read.
         if n == 0 {
             table.write_record(COLUMNS)?;
         }

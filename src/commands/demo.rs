@@ -41,7 +41,7 @@ use celaje_vision::engine::choose::EngineChoice;
 use celaje_vision::engine::install;
 use celaje_vision::engine::search::Search;
 
-/// A picture may take this long to be drawn.
+/// Time limit of a request: drawing a picture is slow on a busy machine.
 const SLOW_DRAWING: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug, Args)]
@@ -165,7 +165,7 @@ async fn run(
         output::line(recorded.report.end.ledger)?;
         return Ok(signal.exit_status());
     }
-    // Open until the end: a second demo does not take the files from under this one.
+    // Kept open, and so locked, until the end: a second demo cannot remove the files.
     let mut database = match recorded.database.take() {
         Some(database) => database,
         None => Database::open(&db, &station)?.database,
@@ -221,10 +221,10 @@ async fn run(
     Ok(0)
 }
 
-/// Where the dashboard is shown; a free port when this one is taken.
+/// Address of the dashboard; a free port when this one is taken.
 const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// Shows the recorded days, as `celaje serve --read-only` would.
+/// Serves the recorded days, as `celaje serve --read-only` does.
 fn show(settings: &Settings) -> Result<Running> {
     let operator = Arc::new(RecordWatcher::start(&settings.db)?);
     let any = SocketAddr::new(DASHBOARD.ip(), 0);
@@ -235,8 +235,8 @@ fn show(settings: &Settings) -> Result<Running> {
     shown.or_else(|_| web::start(WebOptions::new(any, settings), operator))
 }
 
-/// The simulated camera draws on the cores that also judge: it is asked for no more pictures at a
-/// time than these can draw, and given time on a slow or busy machine.
+/// The simulated camera shares the cores with inference: fewer requests at a time, and longer time
+/// limits.
 fn be_patient(tuning: &mut Tuning) {
     tuning.concurrency = tuning.concurrency.min(tuning.threads + 2);
     tuning.http.read_timeout = tuning.http.read_timeout.max(SLOW_DRAWING);
@@ -262,7 +262,8 @@ async fn provide_engine(settings: &Settings) {
     }
 }
 
-/// Removes what an earlier demo left in `out`, unless it is still at work, and gives the database's path there.
+/// Removes the database of an earlier demo in `out`, unless that demo still runs; returns the path
+/// of the new one.
 fn fresh_database(out: &Path) -> Result<PathBuf> {
     let shown = out.display();
     let cannot = |e: &dyn std::fmt::Display| {
@@ -275,7 +276,8 @@ fn fresh_database(out: &Path) -> Result<PathBuf> {
     let db = out.join("demo.db");
     Database::remove(&db).map_err(|error| match error.fault {
         Fault::SecondWriter(_) => Failure::environment(say!(
-            "another demo is at work in the folder '{shown}'; wait for it or name another one with --out",
+            "another demo is at work in the folder '{shown}'; wait for it or name another one \
+             with --out",
             "otra demostración trabaja en la carpeta '{shown}'; espérela o indique otra con --out"
         )),
         fault => cannot(&fault),
@@ -294,7 +296,7 @@ fn last_days(station: &Station, days: u32) -> Result<SlotRange> {
     range.map_err(|e| Failure::usage(say!("{e}", "{e}")))
 }
 
-/// What is drawn of the recorded days, which takes some seconds of a core.
+/// The work after recording, some seconds of a core: the plot and the comparison.
 struct Drawing {
     readings: Vec<crate::store::Reading>,
     station: Station,
@@ -304,8 +306,8 @@ struct Drawing {
 }
 
 impl Drawing {
-    /// Writes the plot; gives a sparkline, and how the readings compare with what was drawn. Gives
-    /// up between two pictures.
+    /// Writes the plot; returns a sparkline and how the readings compare with what was drawn. Stops
+    /// between two pictures once `given_up` is set.
     fn draw(&self, given_up: &AtomicBool) -> Result<String> {
         let (station, range, readings) = (&self.station, self.range, &self.readings);
         draw_plot(station, range, readings, &self.plot)?;
@@ -363,7 +365,7 @@ fn draw_plot(
     output::replace_file(path, &png).map_err(|e| cannot(e.to_string()))
 }
 
-/// None where it is not known whether it was day.
+/// None when the reading has no phase of the day.
 fn chart_reading(reading: &crate::store::Reading) -> Option<Reading> {
     Some(Reading {
         local: reading.slot,

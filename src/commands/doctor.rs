@@ -71,12 +71,9 @@ impl Check {
     }
 }
 
-/// Looks at engine, model, database and camera; exit status 0 when all hold, else 3.
+/// Checks engine, model, database and camera; exit status 0 when all are in order, else 3.
 ///
-/// Changes nothing and asks the camera for its newest picture alone.
-///
-/// # Errors
-/// When stdout cannot be written.
+/// Changes nothing; requests only the newest picture from the camera.
 async fn run(settings: Settings, json: bool) -> Result<u8, Failure> {
     let mut checks = Vec::new();
     match Model::resolve(settings.model.as_deref()) {
@@ -138,24 +135,25 @@ fn title(name: &str) -> Text {
 fn database(settings: &Settings) -> Result<Text, Text> {
     let shown = settings.db.display();
     let refused = |error: StoreError| Failure::from(error).text;
-    // Before anything is opened: see the function.
     Database::check_writable(&settings.db).map_err(refused)?;
     match Database::examine(&settings.db) {
         Ok(FileState::Replaced { rows }) => {
             return Ok(say!(
-                "'{shown}' is the replaced system's, with {rows} rows; the first backfill takes them over and keeps a copy of the file",
-                "'{shown}' es del sistema anterior, con {rows} filas; el primer backfill las incorpora y guarda una copia del archivo"
+                "'{shown}' is the replaced system's, with {rows} rows; the first backfill takes \
+                 them over and keeps a copy of the file",
+                "'{shown}' es del sistema anterior, con {rows} filas; el primer backfill las \
+                 incorpora y guarda una copia del archivo"
             ));
         }
         Ok(FileState::Outdated) => {
             return Ok(say!(
-                "'{shown}' is of an older form; the next backfill brings it up to date",
-                "'{shown}' tiene una forma anterior; el próximo backfill la pondrá al día"
+                "'{shown}' has an older schema; the next backfill updates it",
+                "'{shown}' tiene un esquema anterior; el próximo backfill la actualiza"
             ));
         }
         Ok(FileState::New) if !settings.db.exists() => {
             return Ok(say!(
-                "'{shown}' is not there yet; the first backfill makes it",
+                "'{shown}' does not exist yet; the first backfill creates it",
                 "'{shown}' todavía no existe; el primer backfill la crea"
             ));
         }
@@ -171,7 +169,7 @@ fn database(settings: &Settings) -> Result<Text, Text> {
     let describe = || {
         let mut database = Database::open_read_only(&settings.db, &settings.station)?;
         let faults = database.quick_check()?;
-        // Counting in a damaged file may fail, and says less than its faults.
+        // Counting rows of a damaged file may fail; the faults say more.
         Ok::<_, StoreError>(match faults.is_empty() {
             true => Ok(database.summary()?),
             false => Err(faults),
@@ -181,8 +179,10 @@ fn database(settings: &Settings) -> Result<Text, Text> {
         Ok(Err(faults)) => {
             let faults = faults.join("; ");
             Err(say!(
-                "'{shown}' is damaged: {faults}; restore a copy, or make a new one with `sqlite3 {shown} .recover`",
-                "'{shown}' está dañada: {faults}; restaure una copia, o haga otra con `sqlite3 {shown} .recover`"
+                "'{shown}' is damaged: {faults}; restore a copy, or make a new one with `sqlite3 \
+                 {shown} .recover`",
+                "'{shown}' está dañada: {faults}; restaure una copia, o haga otra con `sqlite3 \
+                 {shown} .recover`"
             ))
         }
         Ok(Ok(summary)) => {
@@ -217,8 +217,8 @@ async fn camera(settings: &Settings) -> Result<Text, Text> {
     })?;
     let Some(slot) = newest_slot(station) else {
         return Err(say!(
-            "no slot lies in the last two days",
-            "ningún turno en los últimos dos días"
+            "there was no slot in the last two days",
+            "no hubo ningún turno en los últimos dos días"
         ));
     };
     let places: &[Layout] = match station.layout {
@@ -245,8 +245,10 @@ async fn camera(settings: &Settings) -> Result<Text, Text> {
     });
     Err(match reason {
         MissReason::NotFound => say!(
-            "{host} answers but has no picture of {slot}; is the camera at work, is --url-base right?",
-            "{host} responde pero no tiene la imagen de {slot}; ¿funciona la cámara, es correcta --url-base?"
+            "{host} answers but has no picture of {slot}; check that the camera works and that \
+             --url-base is right",
+            "{host} responde pero no tiene la imagen de {slot}; verifique que la cámara funcione y \
+             que --url-base sea correcta"
         ),
         _ => say!(
             "{host} gave nothing ({detail}); check the network and --url-base",
@@ -255,7 +257,7 @@ async fn camera(settings: &Settings) -> Result<Text, Text> {
     })
 }
 
-/// The newest slot whose picture should be there: the trigger comes a minute after it.
+/// The newest slot whose picture should exist: the camera is triggered a minute after a slot.
 fn newest_slot(station: &Station) -> Option<Slot> {
     let now = station.zone.local(Utc::now() - TimeDelta::minutes(1));
     let range = SlotRange::new(now - TimeDelta::days(2), now).ok()?;

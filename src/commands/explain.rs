@@ -298,13 +298,16 @@ mod tests {
             ),
             (
                 "--config doctor runtime".to_owned(),
-                "'celaje runtime' needs one more word: install, path, list; see celaje runtime --help",
-                "a 'celaje runtime' le falta una palabra: install, path, list; vea celaje runtime --help",
+                "'celaje runtime' needs one more word: install, path, list; see celaje runtime \
+                 --help",
+                "a 'celaje runtime' le falta una palabra: install, path, list; vea celaje runtime \
+                 --help",
             ),
             (
                 "simulate --size 10x10".to_owned(),
                 "'10x10' is no value for --size; write it as 800x600, each side from 48 to 4096",
-                "el valor '10x10' no sirve para --size; escriba p. ej. 800x600, cada lado de 48 a 4096",
+                "el valor '10x10' no sirve para --size; escriba p. ej. 800x600, cada lado de 48 a \
+                 4096",
             ),
         ] {
             let told = explained(&line);

@@ -120,9 +120,6 @@ enum Command {
 
 impl Cli {
     /// Parses the command line, with help and errors in `lang`.
-    ///
-    /// # Errors
-    /// The exit status, after the help or what is wrong has been printed.
     pub fn parse_in(lang: Lang) -> std::result::Result<Self, ExitCode> {
         let command = match lang {
             Lang::Es => spanish::localize(Self::command()),
@@ -145,9 +142,6 @@ impl Cli {
     }
 
     /// Does what the command line asks for, inside an actix system; returns the exit status.
-    ///
-    /// # Errors
-    /// What the user has to act on.
     pub async fn run(self) -> Result<u8> {
         let config = self.global.config.as_deref();
         if self.version {

@@ -1,4 +1,4 @@
-//! What the commands say: results on stdout, the rest on stderr. A closed pipe is no error.
+//! Output of the commands: results on stdout, the rest on stderr. A closed pipe is no error.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -8,10 +8,7 @@ use std::path::Path;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 
-/// Prints a line of results. Whoever closed the pipe has seen enough: that is no error.
-///
-/// # Errors
-/// When stdout cannot be written (a full disk).
+/// Prints a line of results; an error when stdout cannot be written (a full disk).
 pub fn line(text: impl Display) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -23,11 +20,7 @@ pub fn line(text: impl Display) -> Result<()> {
     }
 }
 
-/// Writes a file whole or not at all: under another name in the same folder, which then takes the
-/// place of what was there.
-///
-/// # Errors
-/// When it cannot be written; what was there is then as it was.
+/// Replaces a file atomically: writes a temporary file in the same folder and renames it.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -40,14 +33,14 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     written
 }
 
-/// Says on a terminal, on stderr, how far something is.
+/// Prints progress on stderr, if that is a terminal.
 pub fn progress(text: impl Display) {
     if std::io::stderr().is_terminal() {
         note(text);
     }
 }
 
-/// Says on a terminal, on stderr, what runs: `auto` leaves the engine open.
+/// Prints model and engine on stderr, if that is a terminal: `auto` leaves the engine open.
 pub fn tell_engine(model: &str, engine: &str) {
     if std::io::stderr().is_terminal() {
         note(say!(
@@ -57,7 +50,7 @@ pub fn tell_engine(model: &str, engine: &str) {
     }
 }
 
-/// Prints a line on stderr; one that nobody can read is lost.
+/// Prints a line on stderr; failure to write is ignored.
 pub fn note(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

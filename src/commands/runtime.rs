@@ -85,9 +85,6 @@ impl RuntimeArgs {
 
 /// Installs the pinned ONNX Runtime and makes sure that it loads. Blocks for minutes at worst:
 /// call it outside an async runtime.
-///
-/// # Errors
-/// As [`install::install`], and when the library that was installed does not load here.
 pub fn install(options: &Install) -> Result<Text> {
     let Installed {
         path,
@@ -114,9 +111,6 @@ pub fn install(options: &Install) -> Result<Text> {
 }
 
 /// The library that inference uses; `explicit` is `--ort-lib`.
-///
-/// # Errors
-/// When there is none, or the explicit one does not load.
 pub fn path(explicit: Option<&Path>) -> Result<PathBuf> {
     library::load(&Search::from_environment(explicit))?
         .map(|library| library.path)
@@ -140,9 +134,6 @@ pub struct Found {
 }
 
 /// All libraries of this machine, in the order in which they are tried.
-///
-/// # Errors
-/// When the explicit one does not load.
 pub fn list(explicit: Option<&Path>) -> Result<Vec<Found>> {
     let search = Search::from_environment(explicit);
     let used = library::load(&search)?;

@@ -30,10 +30,10 @@ impl Signal {
     }
 }
 
-/// Hears of the signals that ask the program to end, from when it is made.
+/// Receives the signals that ask the program to end.
 ///
-/// From then on they do nothing by themselves, also when this is dropped: a command keeps the one
-/// that it has made, and looks at it, until it ends.
+/// Once created, the signals no longer end the process by themselves, even after it is dropped: a
+/// command keeps it and polls it to its end.
 pub struct Signals {
     #[cfg(unix)]
     heard: Option<(unix::Signal, unix::Signal)>,
@@ -64,7 +64,7 @@ impl Signals {
     }
 }
 
-/// Hears of SIGHUP, which asks the program to read its settings anew.
+/// Receives SIGHUP, which asks the program to reload its settings.
 pub struct Reloads {
     #[cfg(unix)]
     heard: Option<unix::Signal>,
@@ -80,7 +80,7 @@ impl Reloads {
         }
     }
 
-    /// Waits for the next one, for ever where there are none.
+    /// Waits for the next one, for ever on systems without SIGHUP.
     pub async fn next(&mut self) {
         #[cfg(unix)]
         if let Some(hangup) = &mut self.heard
@@ -93,8 +93,8 @@ impl Reloads {
 }
 
 impl Signals {
-    /// Waits for `work`. The first signal calls `drain`, once, and is given; a later Ctrl-C ends the
-    /// program at once.
+    /// Waits for `work`. The first signal calls `drain`, once, and is returned; a later Ctrl-C ends
+    /// the program at once.
     pub async fn draining<T>(
         &mut self,
         work: impl Future<Output = T>,

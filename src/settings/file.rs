@@ -71,9 +71,6 @@ struct RawRegion {
 impl FileSettings {
     /// Reads `named`, or else the first of `./celaje.toml` and the one in the user's configuration
     /// folder that exists; none is fine.
-    ///
-    /// # Errors
-    /// When a named file is missing, or a file does not say what it should.
     pub fn load(named: Option<&Path>) -> Result<Self> {
         let path = match named {
             Some(path) => path.to_path_buf(),
@@ -111,9 +108,6 @@ impl FileSettings {
     }
 
     /// Reads the text of a settings file; its paths are relative to `folder`.
-    ///
-    /// # Errors
-    /// What is wrong, and where.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, celaje_sky::text::Text> {
         let (mut layer, raw_stations) = Self::read(text).map_err(|e| {
             // The line itself is not shown: it may hold a password.
@@ -209,8 +203,12 @@ impl RawStation {
         };
         if !margins.are_valid() {
             return Err(say!(
-                "station '{id}': the region's margins (top {top}, bottom {bottom}, left {left}, right {right}) must be fractions from 0 to 1 that leave a tenth of the picture each way",
-                "estación '{id}': los márgenes de la región (top {top}, bottom {bottom}, left {left}, right {right}) deben ser fracciones de 0 a 1 que dejen un décimo de la imagen en cada sentido"
+                "station '{id}': the region's margins (top {top}, bottom {bottom}, left {left}, \
+                 right {right}) must be fractions from 0 to 1 that leave a tenth of the picture \
+                 each way",
+                "estación '{id}': los márgenes de la región (top {top}, bottom {bottom}, left \
+                 {left}, right {right}) deben ser fracciones de 0 a 1 que dejen un décimo de la \
+                 imagen en cada sentido"
             ));
         }
         let mask = match mask {
@@ -244,8 +242,10 @@ impl RawStation {
 
 fn unknown_zone(id: &str, zone: &str) -> celaje_sky::text::Text {
     say!(
-        "station '{id}': the time zone '{zone}' is unknown; write an IANA name such as America/Argentina/Ushuaia or an offset such as -03:00",
-        "estación '{id}': la zona horaria '{zone}' no se conoce; escriba un nombre IANA como America/Argentina/Ushuaia o un desfase como -03:00"
+        "station '{id}': the time zone '{zone}' is unknown; write an IANA name such as \
+         America/Argentina/Ushuaia or an offset such as -03:00",
+        "estación '{id}': la zona horaria '{zone}' no se conoce; escriba un nombre IANA como \
+         America/Argentina/Ushuaia o un desfase como -03:00"
     )
 }
 

@@ -15,8 +15,7 @@ use celaje_vision::engine::choose::{Device, EngineChoice};
 
 /// Requests in flight that can be asked for.
 pub const CONCURRENCY: RangeInclusive<usize> = 1..=1024;
-/// Requests in flight where nobody asks for another bound: what a server 300 ms away needs to keep
-/// two fast cores busy.
+/// Default bound of requests in flight: what two fast cores need with a server 300 ms away.
 pub const MAX_CONCURRENCY: usize = 256;
 /// Requests that may begin in a second.
 pub const MAX_RPS: RangeInclusive<f64> = 0.01..=1_000_000.0;
@@ -111,7 +110,7 @@ layer! {
     /// Requests that may begin in a second [default: no limit]
     #[arg(long, value_name = "N", env = "CELAJE_MAX_RPS", value_parser = number(MAX_RPS))]
     max_rps: f64,
-    /// Pictures in a full batch [default: 4; 64 on a GPU]
+    /// Pictures in a full batch [default: what suits the engine]
     #[arg(long, value_name = "N", env = "CELAJE_BATCH", value_parser = whole(BATCH))]
     batch: usize,
     /// Seconds that a whole picture may take [default: 60]
@@ -189,7 +188,7 @@ pub const SPANISH: SpanishHelp = &[
     ),
     (
         "batch",
-        "Imágenes de un lote completo [por omisión: 4; 64 en una GPU]",
+        "Imágenes de un lote completo [por omisión: lo que conviene al motor]",
     ),
     (
         "timeout",

@@ -1,9 +1,9 @@
 //! Settings: flags > environment > `celaje.toml` > defaults, read once and frozen at start.
 //!
-//! The command line's own environment twins (`CELAJE_…`) are read by clap, so a [`Layer`] of flags
-//! holds both; the names of the replaced system (`IMG_URL_BASE`, `DB_FILE`, `OCTAS_MODEL_PATH`)
-//! and of ONNX Runtime (`ORT_DYLIB_PATH`) come after them. `CELAJE_ORT_LIB` is read with those, for
-//! the commands that have no `--ort-lib`; nothing else of the program reads it.
+//! clap reads the environment twins of flags (`CELAJE_…`), so a [`Layer`] of flags holds both. The
+//! variables of the replaced system (`IMG_URL_BASE`, `DB_FILE`, `OCTAS_MODEL_PATH`) and of ONNX
+//! Runtime (`ORT_DYLIB_PATH`) come next. `CELAJE_ORT_LIB` is read with them for the commands that
+//! have no `--ort-lib`.
 
 pub mod file;
 pub mod layer;
@@ -29,11 +29,11 @@ use celaje_vision::engine::backend::USUAL_BATCH;
 use celaje_vision::engine::choose::{Device, EngineChoice};
 use celaje_vision::picture::decode::Limits;
 
-/// The database of the replaced system, and so ours.
+/// The file name that the replaced system used.
 pub const DEFAULT_DB: &str = "registros-octas.db";
 
 impl Layer {
-    /// The names that the replaced system's users have in their environment.
+    /// The variables of the replaced system, which its users still set.
     pub fn of_replaced_system(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name| variable(name).filter(|value| !value.is_empty());
         Self {
@@ -48,23 +48,23 @@ impl Layer {
     }
 }
 
-/// Everything that is settled before work begins.
+/// The settings of a process, read once at its start.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The station to work for.
     pub station: Station,
-    /// The stations that an always-on program works for: the one that was asked for, or all of the
-    /// file; never none.
+    /// The stations that `celaje serve` works for: the one asked for, or all of the
+    /// file; never empty.
     pub stations: Vec<Station>,
     /// Database file.
     pub db: PathBuf,
     /// ONNX file; none for the bundled model.
     pub model: Option<PathBuf>,
-    /// A second model that judges beside it.
+    /// A second model that reads the same pictures, only to compare.
     pub shadow_model: Option<PathBuf>,
-    /// How far back an always-on program fills what is missing.
+    /// How far back `celaje serve` fills gaps.
     pub catch_up: Span,
-    /// ONNX Runtime's shared library, when one was named.
+    /// ONNX Runtime's shared library; none to search for it.
     pub ort_lib: Option<PathBuf>,
     /// Inference engine.
     pub engine: EngineChoice,
@@ -72,8 +72,7 @@ pub struct Settings {
     pub device: Device,
     /// Whether an address or a layout was given for one station.
     pub place_given: bool,
-    /// Sizes and bounds; those of the inference are replaced by what suits engine and machine,
-    /// unless they were asked for.
+    /// Sizes and bounds; those of inference give way to what suits the engine unless asked for.
     pub tuning: Tuning,
     /// Whether the size of a batch was asked for.
     pub batch_given: bool,
@@ -82,18 +81,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settles what `flags`, this process's environment and the file say.
-    ///
-    /// # Errors
-    /// As [`Self::resolve`].
+    /// Combines `flags`, the environment of this process and the file.
     pub fn read(flags: Layer, config: Option<&Path>) -> Result<Self> {
         Self::resolve(flags, config, |name| std::env::var(name).ok())
     }
 
-    /// Settles what `flags`, the environment and the file (`config`, or the one that is found) say.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or a value is out of bounds.
+    /// Combines `flags`, the environment and the file (`config`, or the one that is found).
     pub fn resolve(
         flags: Layer,
         config: Option<&Path>,
@@ -103,10 +96,7 @@ impl Settings {
         Self::settle(flags.over(Layer::of_replaced_system(variable)), file)
     }
 
-    /// Settles what `flags`, with the environment, and `file` say.
-    ///
-    /// # Errors
-    /// When a value is out of bounds, or the station is not known.
+    /// Combines `flags`, which hold the environment too, and `file`.
     pub fn settle(flags: Layer, file: FileSettings) -> Result<Self> {
         let (file_layer, stations) = file.into_parts();
         let layer = flags.over(file_layer);
@@ -122,7 +112,7 @@ impl Settings {
         if let Some(layout) = layer.layout {
             station.layout = layout;
         }
-        // An address or a layout that was given is meant for the one station.
+        // An address or a layout from a flag is for the one station.
         let stations = match all.len() {
             0 | 1 => vec![station.clone()],
             _ => all,

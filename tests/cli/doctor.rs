@@ -116,7 +116,10 @@ fn it_changes_nothing() {
         "{}",
         told.out
     );
-    assert!(told.out.contains("✔ database: 'cielo.db' is not there yet"));
+    assert!(
+        told.out
+            .contains("✔ database: 'cielo.db' does not exist yet")
+    );
     assert!(!home.has("cielo.db") && !home.has("cielo.db.lock"));
     assert_eq!(server.requests().len(), 2);
 }

@@ -105,11 +105,13 @@ pub(super) fn localize(mut command: Command) -> Command {
 }
 
 fn translate(texts: SpanishHelp, command: Command) -> Command {
+    // The first text is the command's own: `db` is a flag, too.
+    let flags = texts.get(1..).unwrap_or_default();
     let mut command = command
         .subcommand_help_heading("Comandos")
         .subcommand_value_name("COMANDO")
         .help_template("{about-with-newline}\nUso: {usage}\n\n{all-args}")
-        .mut_args(|arg| argument(texts, arg))
+        .mut_args(|arg| argument(flags, arg))
         .mut_subcommands(|below| translate(texts_of(below.get_name()).unwrap_or(texts), below));
     if let Some(about) = text(texts, command.get_name()) {
         command = command.about(about).long_about(None);
@@ -216,11 +218,19 @@ mod tests {
             ] {
                 assert!(!help.contains(english), "'{english}' in:\n{help}");
             }
-            for subcommand in command.get_subcommands() {
-                check(subcommand.clone());
+            for shown in command.get_subcommands().filter(|c| !c.is_hide_set()) {
+                check(shown.clone());
             }
         }
         check(localize(Cli::command()));
+    }
+
+    #[test]
+    fn a_flag_named_like_its_command_has_the_flags_text() {
+        let help = localize(Cli::command())
+            .try_get_matches_from(["celaje", "db", "check", "--help"])
+            .unwrap_err();
+        assert!(help.to_string().contains("registros-octas.db"), "{help}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use clap::builder::Resettable;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 
@@ -267,7 +268,9 @@ impl<G: FlagGroup> Args for Flags<G> {
         let all = Layer::augment_args(Command::new(""));
         let known = all
             .get_arguments()
-            .filter(|arg| G::has(arg.get_id().as_str()));
+            .filter(|arg| G::has(arg.get_id().as_str()))
+            // They follow the command's own flags in the help.
+            .map(|arg| arg.clone().display_order(Resettable::Reset));
         command.args(known)
     }
 

@@ -182,7 +182,7 @@ async fn both_languages_are_spoken_everywhere() {
                 "Fracción de nubes",
                 "confianza",
                 "tendencia",
-                "Queograma",
+                "Keograma",
                 "Modelos del registro",
             ],
         ),

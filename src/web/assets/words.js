@@ -100,7 +100,7 @@ const words =
     "chart.calendar": "Calendario de {year}",
     "chart.climatology": "Mes × hora",
     "chart.nights": "Noches despejadas",
-    "chart.keogram": "Queograma",
+    "chart.keogram": "Keograma",
     "chart.nightsNote": "Una noche es despejada si existe al menos la mitad de sus lecturas y el 80 % de ellas tiene 0 o 1 octa. Todo el registro.",
     "chart.climatologyNote": "Media de todo el registro.",
     "chart.keogramNote": "El centro de cada imagen, una franja por turno. Lo rayado no tiene imagen.",

@@ -1,20 +1,20 @@
-//! Decode actors: picture bytes → a small frame for the network, on threads of their own.
+//! The decode stage: picture bytes → a small frame for the network.
 
 use std::sync::Arc;
 
 use actix::prelude::*;
 
-use crate::actors::cores::{Cores, Turn};
 use crate::actors::failpoint::Point;
-use crate::actors::guard::{Guard, Panicked};
+use crate::actors::guard::Guard;
 use crate::actors::inference::Infer;
-use crate::actors::inline::Worker;
+use crate::actors::pool::Stage;
 use crate::actors::shadow::ToShadow;
 use crate::actors::store::{Commit, Finished};
 use crate::camera::Picture;
 use celaje_sky::credit::Credit;
-use celaje_sky::flow::Stage;
+use celaje_sky::flow::Stage as FlowStage;
 use celaje_sky::outcome::{Miss, Outcome};
+use celaje_sky::slot::Slot;
 use celaje_sky::station::region::Region;
 use celaje_vision::model::manifest::Manifest;
 use celaje_vision::picture::decode::Limits;
@@ -30,7 +30,7 @@ pub struct Decode {
     pub credit: Credit,
 }
 
-/// What the decode actors of a run share.
+/// What the decoders of a pipeline share.
 pub struct DecodeShared {
     /// Says how a picture is made to fit.
     pub manifest: Arc<Manifest>,
@@ -38,8 +38,6 @@ pub struct DecodeShared {
     pub region: Region,
     /// Bounds against decompression bombs.
     pub limits: Limits,
-    /// What it computes on; none to leave that to the system.
-    pub cores: Option<Arc<Cores>>,
     /// Judges once more what decodes.
     pub shadow: Option<ToShadow>,
     /// Takes frames.
@@ -51,9 +49,9 @@ pub struct DecodeShared {
 }
 
 /// See the module.
-pub struct DecodeActor(Arc<DecodeShared>);
+pub struct DecodeStage(Arc<DecodeShared>);
 
-impl DecodeActor {
+impl DecodeStage {
     /// A decoder; holds no state between messages.
     pub const fn new(shared: Arc<DecodeShared>) -> Self {
         Self(shared)
@@ -67,11 +65,8 @@ impl DecodeActor {
         }: Decode,
     ) {
         let shared = &self.0;
-        let cores = shared.cores.as_ref();
-        let _core = cores.map(|cores| cores.take(1, Turn::Last));
         credit.taken_up();
-        let _at_work = shared.guard.at_work([credit.slot()]);
-        shared.guard.pass_with(Point::Decode, credit.slot());
+        shared.guard.pass(Point::Decode, credit.slot());
         match prepare(
             &picture.bytes,
             &shared.manifest,
@@ -83,7 +78,7 @@ impl DecodeActor {
                     let (slot, bytes) = (credit.slot(), &picture.bytes);
                     shadow.hand_on(slot, bytes, &frame, &shared.manifest, &shared.region);
                 }
-                credit.goes_to(Stage::Batch);
+                credit.goes_to(FlowStage::Batch);
                 shared.inference.do_send(Infer {
                     frame,
                     url: picture.url,
@@ -106,26 +101,14 @@ impl DecodeActor {
     }
 }
 
-impl Worker<Decode> for DecodeActor {
-    fn work(&mut self, message: Decode) -> Result<(), Panicked> {
-        self.0.guard.run(|| self.decode(message))
+impl Stage for DecodeStage {
+    type In = Decode;
+
+    fn slots(input: &Decode) -> Vec<Slot> {
+        vec![input.credit.slot()]
     }
-}
 
-impl Actor for DecodeActor {
-    type Context = SyncContext<Self>;
-
-    fn started(&mut self, _: &mut SyncContext<Self>) {
-        self.0.guard.rest_here();
-    }
-}
-
-impl Handler<Decode> for DecodeActor {
-    type Result = ();
-
-    fn handle(&mut self, message: Decode, ctx: &mut SyncContext<Self>) {
-        if self.work(message).is_err() {
-            ctx.stop();
-        }
+    fn work(&mut self, input: Decode) {
+        self.decode(input);
     }
 }

@@ -10,10 +10,9 @@ use actix::prelude::*;
 use crate::actors::decode::Decode;
 use crate::actors::failpoint::Point;
 use crate::actors::guard::Guard;
+use crate::actors::health::Part;
 use crate::actors::scheduler::FetchAgain;
-use crate::actors::store::{Commit, Finished, RememberLayout};
-use crate::actors::vitals::Part;
-use crate::actors::watchdog::Ping;
+use crate::actors::store::{Commit, Finished, StoreTask};
 use crate::camera::gate::Gate;
 use crate::camera::health::{Advice, HostHealth};
 use crate::camera::http::HttpClient;
@@ -100,8 +99,8 @@ pub struct FetchOutlets {
     pub decode: Recipient<Decode>,
     /// Takes misses.
     pub store: Recipient<Commit>,
-    /// Takes where a year was found.
-    pub layouts: Recipient<RememberLayout>,
+    /// Takes where a year's pictures were found.
+    pub layouts: Recipient<StoreTask>,
     /// Takes slots that have to be fetched again; weak, since the scheduler is upstream.
     pub scheduler: WeakRecipient<FetchAgain>,
 }
@@ -153,18 +152,12 @@ impl Handler<FetchItem> for Fetch {
         let guard = self.guard.clone();
         actix::spawn(async move {
             let fetched = guard.run_async(async {
-                guard.pass_with(Point::Fetch, credit.slot());
+                guard.pass(Point::Fetch, credit.slot());
                 fetch(&shared, &client, &outlets, credit).await;
             });
             let _ = fetched.await;
         });
     }
-}
-
-impl Handler<Ping> for Fetch {
-    type Result = ();
-
-    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }
 
 async fn fetch(
@@ -177,7 +170,7 @@ async fn fetch(
     match ask(shared, client, &mut credit).await {
         Found::Picture(picture, lesson) => {
             if let Lesson::Learned(again) = lesson {
-                outlets.layouts.do_send(RememberLayout {
+                outlets.layouts.do_send(StoreTask::RememberLayout {
                     year: slot.year(),
                     layout: picture.layout,
                 });

@@ -3,16 +3,15 @@
 use actix::prelude::*;
 
 use crate::actors::failpoint::Point;
-use crate::actors::guard::{Guard, rest};
-use crate::actors::store::{Commit, Finished};
-use crate::actors::vitals::Part;
-use crate::actors::watchdog::Ping;
+use crate::actors::guard::{Guard, Guarded};
+use crate::actors::health::Part;
+use crate::actors::store::{Commit, Finished, StoreTask};
 use crate::settings::tuning::CommitPolicy;
 
 /// See the module. What it holds when it dies goes home with its credits.
 pub struct Gather {
     policy: CommitPolicy,
-    store: Recipient<Commit>,
+    store: Recipient<StoreTask>,
     held: Vec<Finished>,
     timer: Option<SpawnHandle>,
     guard: Guard,
@@ -20,7 +19,7 @@ pub struct Gather {
 
 impl Gather {
     /// Hands outcomes on to `store`.
-    pub fn new(policy: CommitPolicy, store: Recipient<Commit>) -> Self {
+    pub fn new(policy: CommitPolicy, store: Recipient<StoreTask>) -> Self {
         Self {
             policy,
             store,
@@ -37,23 +36,13 @@ impl Gather {
         self
     }
 
-    fn guarded(
-        &mut self,
-        ctx: &mut Context<Self>,
-        work: impl FnOnce(&mut Self, &mut Context<Self>),
-    ) {
-        let guard = self.guard.clone();
-        if guard.run(|| work(self, ctx)).is_err() {
-            ctx.stop();
-        }
-    }
-
     fn hand_on(&mut self, ctx: &mut Context<Self>) {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
         if !self.held.is_empty() {
-            self.store.do_send(Commit(std::mem::take(&mut self.held)));
+            let held = Commit(std::mem::take(&mut self.held));
+            self.store.do_send(StoreTask::Commit(held));
         }
     }
 }
@@ -62,12 +51,17 @@ impl Actor for Gather {
     type Context = Context<Self>;
 }
 
+impl Guarded for Gather {
+    fn guard(&self) -> &Guard {
+        &self.guard
+    }
+}
+
 impl Supervised for Gather {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         self.held.clear();
         self.timer = None;
-        let guard = self.guard.clone();
-        rest(&guard, self, ctx);
+        self.rest(ctx);
     }
 }
 
@@ -76,7 +70,7 @@ impl Handler<Commit> for Gather {
 
     fn handle(&mut self, Commit(finished): Commit, ctx: &mut Context<Self>) {
         self.guarded(ctx, |me, ctx| {
-            me.guard.pass(Point::Gather);
+            me.guard.pass(Point::Gather, None);
             me.held.extend(finished);
             if me.held.len() >= me.policy.rows {
                 me.hand_on(ctx);
@@ -90,10 +84,4 @@ impl Handler<Commit> for Gather {
             }
         });
     }
-}
-
-impl Handler<Ping> for Gather {
-    type Result = ();
-
-    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }

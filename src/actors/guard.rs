@@ -1,8 +1,8 @@
 //! What keeps a panic inside one message.
 //!
 //! A supervisor does not catch panics: an actor that panics dies, and its address with it. So every
-//! handler runs its work here; after a panic the actor stops itself and is restarted in place, with
-//! its mailbox, after a rest. What the message carried is dropped, and its credits go home without a
+//! handler runs its work in a [`Guard`]. After a panic the actor stops itself and is restarted in
+//! place, with its mailbox, after a rest. The message is dropped, and its credits return without a
 //! fate.
 
 use std::any::Any;
@@ -12,61 +12,70 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use crate::actors::failpoint::Point;
-use crate::actors::vitals::{Part, Vitals, Work};
+use crate::actors::failpoint::{Failpoints, Point};
+use crate::actors::health::{ActorHealth, ActorReport, Part};
+use crate::actors::work::{AtWork, Work, WorkRegistry};
 use celaje_sky::slot::Slot;
 
 /// The work of a handler panicked; it has been logged and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panicked;
 
-/// An actor's own part of what is known of all of them.
+/// What the actors of one pipeline share about themselves.
+#[derive(Clone, Default)]
+pub struct Oversight {
+    /// Restarts, hangs and errors; a station's pipelines share one.
+    pub health: Arc<ActorHealth>,
+    /// What is being done in this pipeline.
+    pub work: Arc<WorkRegistry>,
+    /// Where a test makes the actors fail.
+    pub failpoints: Failpoints,
+}
+
+impl Oversight {
+    /// The guard of `part`.
+    pub fn guard(&self, part: Part) -> Guard {
+        Guard {
+            part,
+            shared: self.clone(),
+        }
+    }
+
+    /// How all actors are.
+    pub fn report(&self) -> Vec<ActorReport> {
+        self.health.report(|part| self.work.count(part))
+    }
+}
+
+/// One actor's access to the [`Oversight`].
 #[derive(Clone)]
 pub struct Guard {
     part: Part,
-    vitals: Arc<Vitals>,
-}
-
-/// A piece of work that is being done; ends when it is dropped.
-pub struct AtWork<'a> {
-    vitals: &'a Vitals,
-    number: u64,
-}
-
-impl Drop for AtWork<'_> {
-    fn drop(&mut self) {
-        self.vitals.end(self.number);
-    }
+    shared: Oversight,
 }
 
 impl Guard {
-    /// The guard of `part`.
-    pub const fn new(part: Part, vitals: Arc<Vitals>) -> Self {
-        Self { part, vitals }
-    }
-
-    /// The guard of an actor that has no others beside it.
+    /// The guard of an actor without others beside it.
     pub fn alone(part: Part) -> Self {
-        Self::new(part, Arc::default())
+        Oversight::default().guard(part)
     }
 
-    /// What is known of all actors.
-    pub const fn vitals(&self) -> &Arc<Vitals> {
-        &self.vitals
+    /// What the actors of the pipeline share.
+    pub const fn oversight(&self) -> &Oversight {
+        &self.shared
     }
 
-    /// Runs `work`, which is that of a message; a panic is logged and counted, and ends here.
+    /// Does the `work` of a message; a panic in it is logged and counted, and ends here.
     ///
     /// # Errors
-    /// [`Panicked`], after which the actor's own state must be taken for spoilt.
+    /// [`Panicked`], after which the actor must discard its state.
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> Result<T, Panicked> {
         let done = self.run_aside(work)?;
-        self.vitals.worked(self.part);
+        self.shared.health.worked(self.part);
         Ok(done)
     }
 
-    /// The same for what is no message's, or beside what the actor is for: that it goes well says
-    /// nothing of the actor.
+    /// Does work that is not the actor's duty: its success says nothing of the actor's health.
     ///
     /// # Errors
     /// [`Panicked`].
@@ -74,81 +83,80 @@ impl Guard {
         catch_unwind(AssertUnwindSafe(work)).map_err(|payload| self.panicked(payload.as_ref()))
     }
 
-    /// [`run`](Self::run) for what takes its time.
+    /// [`run`](Self::run) for a future.
     ///
     /// # Errors
     /// [`Panicked`].
     pub async fn run_async<T>(&self, work: impl Future<Output = T>) -> Result<T, Panicked> {
         let done = AssertUnwindSafe(work).catch_unwind().await;
         let done = done.map_err(|payload| self.panicked(payload.as_ref()))?;
-        self.vitals.worked(self.part);
+        self.shared.health.worked(self.part);
         Ok(done)
     }
 
     fn panicked(&self, payload: &(dyn Any + Send)) -> Panicked {
         let (actor, panic) = (self.part.as_str(), message(payload));
         tracing::error!(actor, panic, "an actor panicked and restarts");
-        self.vitals.failed(self.part, panic);
+        self.shared.health.failed(self.part, panic);
         Panicked
     }
 
-    /// Something went wrong that is no reason to restart.
+    /// Notes an error that is no reason to restart.
     pub fn erred(&self, what: &str) {
-        self.vitals.erred(self.part, what);
+        self.shared.health.erred(self.part, what);
     }
 
-    /// Work begins that computes or writes and waits for nobody: should it never end, the actor
-    /// hangs.
-    pub fn at_work(&self, slots: impl IntoIterator<Item = Slot>) -> AtWork<'_> {
-        let work = Work {
-            part: self.part,
-            slots: slots.into_iter().collect(),
-            ping: false,
-        };
-        AtWork {
-            number: self.vitals.begin(work),
-            vitals: &self.vitals,
-        }
+    /// Enters work that waits for nobody in the registry: if it never ends, the actor hangs.
+    pub fn at_work(&self, slots: Vec<Slot>) -> AtWork {
+        self.shared.work.begin(Work {
+            slots,
+            ..Work::of(self.part)
+        })
     }
 
-    /// How long the actor rests before it goes on; nothing unless it has failed.
+    /// How long the actor rests before it goes on; zero unless it has failed.
     pub fn take_rest(&self) -> Duration {
-        self.vitals.take_rest(self.part)
+        self.shared.health.take_rest(self.part)
     }
 
-    /// Rests on the actor's own thread.
-    pub fn rest_here(&self) {
-        let rest = self.take_rest();
-        if !rest.is_zero() {
-            std::thread::sleep(rest);
+    /// Passes a failpoint with a message about `slot`, if it is about one.
+    pub fn pass(&self, point: Point, slot: impl Into<Option<Slot>>) {
+        self.shared.failpoints.pass(point, slot.into());
+    }
+}
+
+/// An actor whose handlers run in a guard.
+pub trait Guarded: actix::Actor<Context = actix::Context<Self>> {
+    /// Its guard.
+    fn guard(&self) -> &Guard;
+
+    /// Does the work of a message, a timer or an answer; after a panic the actor restarts.
+    fn guarded(
+        &mut self,
+        ctx: &mut actix::Context<Self>,
+        work: impl FnOnce(&mut Self, &mut actix::Context<Self>),
+    ) {
+        use actix::ActorContext;
+        let guard = self.guard().clone();
+        let at_work = guard.at_work(Vec::new());
+        let done = guard.run(|| work(self, ctx));
+        drop(at_work);
+        if done.is_err() {
+            ctx.stop();
         }
     }
 
-    /// A message has come to `point`.
-    pub fn pass(&self, point: Point) {
-        self.vitals.failpoints().pass(point, None);
-    }
-
-    /// A message about `slot` has come to `point`.
-    pub fn pass_with(&self, point: Point, slot: Slot) {
-        self.vitals.failpoints().pass(point, Some(slot));
-    }
-}
-
-/// Lets an actor rest after a failure, with its messages waiting.
-pub fn rest<A>(guard: &Guard, actor: &mut A, ctx: &mut A::Context)
-where
-    A: actix::Actor,
-    A::Context: actix::AsyncContext<A>,
-{
-    use actix::{AsyncContext, WrapFuture};
-    let rest = guard.take_rest();
-    if !rest.is_zero() {
-        ctx.wait(tokio::time::sleep(rest).into_actor(actor));
+    /// Lets the actor rest after a failure, while its messages wait.
+    fn rest(&mut self, ctx: &mut actix::Context<Self>) {
+        use actix::{AsyncContext, WrapFuture};
+        let rest = self.guard().take_rest();
+        if !rest.is_zero() {
+            ctx.wait(tokio::time::sleep(rest).into_actor(self));
+        }
     }
 }
 
-/// What a panic said.
+/// The text of a panic.
 pub(super) fn message(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<&str>()
@@ -168,21 +176,9 @@ mod tests {
         assert_eq!(guard.run(|| panic!("no")), Err::<(), _>(Panicked));
         let later = guard.run_async(async { panic!("later") });
         assert_eq!(later.await, Err::<(), _>(Panicked));
-        let report = guard.vitals().report();
+        let report = guard.oversight().report();
         let decode = report.iter().find(|one| one.actor == Part::Decode).unwrap();
         assert_eq!(decode.restarts, 2);
         assert_eq!(decode.last_error.as_deref(), Some("later"));
-    }
-
-    #[test]
-    fn work_is_known_while_it_lasts() {
-        let guard = Guard::alone(Part::Store);
-        let at_work = guard.at_work([]);
-        let numbers = guard.vitals().at_work();
-        assert_eq!(numbers.len(), 1);
-        let work = guard.vitals().work(numbers[0]).unwrap();
-        assert_eq!(work.part, Part::Store);
-        drop(at_work);
-        assert!(guard.vitals().at_work().is_empty());
     }
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use crate::actors::failpoint::Point;
-use crate::actors::guard::{Guard, rest};
+use crate::actors::guard::{Guard, Guarded};
+use crate::actors::health::Part;
 use crate::actors::session::RunBatch;
-use crate::actors::vitals::Part;
-use crate::actors::watchdog::Ping;
 use crate::clock;
 use celaje_sky::batching::{BatchPolicy, BatchQueue, Decision};
 use celaje_sky::credit::Credit;
@@ -95,18 +94,6 @@ impl Inference {
             .is_some_and(|cores| decoding.saturating_add(running * self.session_threads) < cores)
     }
 
-    /// Does `work`, of a message, a timer or an answer; the actor restarts where it panics.
-    fn guarded(
-        &mut self,
-        ctx: &mut Context<Self>,
-        work: impl FnOnce(&mut Self, &mut Context<Self>),
-    ) {
-        let guard = self.guard.clone();
-        if guard.run(|| work(self, ctx)).is_err() {
-            ctx.stop();
-        }
-    }
-
     fn pump(&mut self, ctx: &mut Context<Self>) {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
@@ -163,14 +150,19 @@ impl Actor for Inference {
     type Context = Context<Self>;
 }
 
+impl Guarded for Inference {
+    fn guard(&self) -> &Guard {
+        &self.guard
+    }
+}
+
 impl Supervised for Inference {
     /// What was queued is dropped: its credits go home and its slots are fetched again.
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         self.queue = BatchQueue::new(self.policy);
         self.outstanding = 0;
         self.timer = None;
-        let guard = self.guard.clone();
-        rest(&guard, self, ctx);
+        self.rest(ctx);
     }
 }
 
@@ -180,16 +172,10 @@ impl Handler<Infer> for Inference {
     fn handle(&mut self, mut infer: Infer, ctx: &mut Context<Self>) {
         infer.credit.taken_up();
         self.guarded(ctx, |me, ctx| {
-            me.guard.pass(Point::Queue);
+            me.guard.pass(Point::Queue, None);
             let suspect = infer.credit.attempt() > 1;
             me.queue.push(infer, clock::now(), suspect);
             me.pump(ctx);
         });
     }
-}
-
-impl Handler<Ping> for Inference {
-    type Result = ();
-
-    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }

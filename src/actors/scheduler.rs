@@ -8,10 +8,9 @@ use tokio::sync::{oneshot, watch};
 
 use crate::actors::failpoint::Point;
 use crate::actors::fetch::FetchItem;
-use crate::actors::guard::{Guard, rest};
+use crate::actors::guard::{Guard, Guarded};
+use crate::actors::health::Part;
 use crate::actors::store::{Commit, Finished};
-use crate::actors::vitals::Part;
-use crate::actors::watchdog::Ping;
 use crate::draining::Draining;
 use celaje_sky::credit::{Credit, Home, Returned};
 use celaje_sky::error::Failure;
@@ -88,11 +87,6 @@ pub struct Drain;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Pause;
-
-/// Asks for a sign of life.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct SignOfLife;
 
 /// An actor cannot do its work any more; the run drains and reports it.
 #[derive(Message)]
@@ -194,7 +188,7 @@ impl Scheduler {
     /// Tells the run of all that came home.
     fn book(&mut self) {
         while let Some(returned) = self.unbooked.last().copied() {
-            self.guard.pass(Point::Returned);
+            self.guard.pass(Point::Returned, None);
             if returned.fate.is_none() {
                 tracing::warn!(slot = %returned.slot, attempt = returned.attempt, "a slot was lost");
             }
@@ -213,7 +207,7 @@ impl Scheduler {
         }
         while self.run.is_some() {
             // Before a slot is in flight: once it is, its credit has to exist.
-            self.guard.pass(Point::Schedule);
+            self.guard.pass(Point::Schedule, None);
             let Some(run) = self.run.as_mut() else { break };
             match run.next_action() {
                 Action::Fetch { slot, attempt } => {
@@ -289,22 +283,16 @@ impl Scheduler {
             run.drain();
         }
     }
-
-    /// Runs a handler's work; a panic in it restarts the actor with the run as it stands.
-    fn handle_guarded(
-        &mut self,
-        ctx: &mut Context<Self>,
-        work: impl FnOnce(&mut Self, &Context<Self>),
-    ) {
-        let guard = self.guard.clone();
-        if guard.run(|| work(self, ctx)).is_err() {
-            ctx.stop();
-        }
-    }
 }
 
 impl Actor for Scheduler {
     type Context = Context<Self>;
+}
+
+impl Guarded for Scheduler {
+    fn guard(&self) -> &Guard {
+        &self.guard
+    }
 }
 
 impl Supervised for Scheduler {
@@ -320,7 +308,7 @@ impl Supervised for Scheduler {
             // No message: that it goes on is no sign that the next one will do it no harm.
             guard.run_aside(work).is_ok()
         });
-        rest(&guard, self, ctx);
+        self.rest(ctx);
         if !resumed {
             self.failure.get_or_insert_with(|| {
                 Failure::environment(say!(
@@ -338,7 +326,7 @@ impl Handler<StartRun> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, StartRun { run, done }: StartRun, ctx: &mut Context<Self>) {
-        self.handle_guarded(ctx, |me, ctx| {
+        self.guarded(ctx, |me, ctx| {
             me.run = Some(run);
             me.done = Some(done);
             if me.drain.is_on() {
@@ -354,7 +342,7 @@ impl Handler<CreditReturned> for Scheduler {
 
     fn handle(&mut self, CreditReturned(returned): CreditReturned, ctx: &mut Context<Self>) {
         self.unbooked.push(returned);
-        self.handle_guarded(ctx, |me, ctx| {
+        self.guarded(ctx, |me, ctx| {
             me.book();
             me.pump(ctx);
         });
@@ -365,7 +353,7 @@ impl Handler<FetchAgain> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, FetchAgain(slots): FetchAgain, ctx: &mut Context<Self>) {
-        self.handle_guarded(ctx, |me, ctx| {
+        self.guarded(ctx, |me, ctx| {
             if let Some(run) = me.run.as_mut() {
                 run.fetch_again(slots);
             }
@@ -378,7 +366,7 @@ impl Handler<Drain> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) {
-        self.handle_guarded(ctx, |me, ctx| {
+        self.guarded(ctx, |me, ctx| {
             me.begin_draining();
             me.pump(ctx);
         });
@@ -389,7 +377,7 @@ impl Handler<Pause> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, _: Pause, ctx: &mut Context<Self>) {
-        self.handle_guarded(ctx, |me, ctx| {
+        self.guarded(ctx, |me, ctx| {
             if me.run.is_some() {
                 me.paused = true;
                 me.drain_run();
@@ -399,26 +387,14 @@ impl Handler<Pause> for Scheduler {
     }
 }
 
-impl Handler<SignOfLife> for Scheduler {
-    type Result = ();
-
-    fn handle(&mut self, _: SignOfLife, _: &mut Context<Self>) {}
-}
-
 impl Handler<Fail> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, Fail(failure): Fail, ctx: &mut Context<Self>) {
-        self.handle_guarded(ctx, |me, ctx| {
+        self.guarded(ctx, |me, ctx| {
             me.failure.get_or_insert(failure);
             me.begin_draining();
             me.pump(ctx);
         });
     }
-}
-
-impl Handler<Ping> for Scheduler {
-    type Result = ();
-
-    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }

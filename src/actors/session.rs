@@ -1,15 +1,14 @@
-//! Session actors: one model session a thread; frames → readings → observations.
+//! The session stage: one model session a thread; frames → readings → observations.
 
 use std::sync::Arc;
 
 use actix::WeakRecipient;
 use actix::prelude::*;
 
-use crate::actors::cores::{Cores, Turn};
 use crate::actors::failpoint::Point;
-use crate::actors::guard::{Guard, Panicked};
+use crate::actors::guard::Guard;
 use crate::actors::inference::Infer;
-use crate::actors::inline::Worker;
+use crate::actors::pool::Stage;
 use crate::actors::scheduler::Fail;
 use crate::actors::store::{Commit, Finished};
 use celaje_sky::credit::Credit;
@@ -30,7 +29,7 @@ use celaje_vision::verdict::Verdict;
 #[rtype(result = "()")]
 pub struct RunBatch(pub Vec<Infer>);
 
-/// What the session threads of a run share.
+/// What the sessions of a pipeline share.
 pub struct SessionShared {
     /// Opens sessions.
     pub engine: Arc<dyn Engine>,
@@ -40,8 +39,6 @@ pub struct SessionShared {
     pub station: Arc<Station>,
     /// Threads that a session computes with.
     pub threads: usize,
-    /// What it computes on; none on a card, or to leave that to the system.
-    pub cores: Option<Arc<Cores>>,
     /// Takes outcomes.
     pub store: Recipient<Commit>,
     /// Told when no session can be opened; weak, since the scheduler is upstream.
@@ -51,14 +48,14 @@ pub struct SessionShared {
 }
 
 /// See the module.
-pub struct SessionActor {
+pub struct SessionStage {
     shared: Arc<SessionShared>,
     /// Opened by the first batch, on the thread that uses it.
     backend: Option<Box<dyn Backend>>,
     tensor: Vec<f32>,
 }
 
-impl SessionActor {
+impl SessionStage {
     /// A session that is opened when it is first needed.
     pub const fn new(shared: Arc<SessionShared>) -> Self {
         Self {
@@ -70,17 +67,13 @@ impl SessionActor {
 
     fn run(&mut self, mut batch: Vec<Infer>) {
         let shared = Arc::clone(&self.shared);
-        let cores = shared.cores.as_ref();
-        let _cores = cores.map(|cores| cores.take(shared.threads, Turn::First));
         let n = batch.len();
         for infer in &mut batch {
             infer.credit.taken_up_with(n);
         }
-        let slots = batch.iter().map(|infer| infer.credit.slot());
-        let _at_work = shared.guard.at_work(slots);
-        shared.guard.pass(Point::Session);
+        shared.guard.pass(Point::Session, None);
         let readings = self.read(&batch);
-        shared.guard.pass(Point::Judged);
+        shared.guard.pass(Point::Judged, None);
         let readings = match readings {
             Ok(readings) => readings,
             Err(error @ BackendError::Load(_)) => {
@@ -199,27 +192,14 @@ fn missed(credit: Credit, reason: MissReason, detail: String) -> Finished {
     Finished::new(outcome, credit)
 }
 
-impl Worker<RunBatch> for SessionActor {
-    fn work(&mut self, RunBatch(batch): RunBatch) -> Result<(), Panicked> {
-        let guard = self.shared.guard.clone();
-        guard.run(|| self.run(batch))
+impl Stage for SessionStage {
+    type In = RunBatch;
+
+    fn slots(RunBatch(batch): &RunBatch) -> Vec<Slot> {
+        batch.iter().map(|infer| infer.credit.slot()).collect()
     }
-}
 
-impl Actor for SessionActor {
-    type Context = SyncContext<Self>;
-
-    fn started(&mut self, _: &mut SyncContext<Self>) {
-        self.shared.guard.rest_here();
-    }
-}
-
-impl Handler<RunBatch> for SessionActor {
-    type Result = ();
-
-    fn handle(&mut self, message: RunBatch, ctx: &mut SyncContext<Self>) {
-        if self.work(message).is_err() {
-            ctx.stop();
-        }
+    fn work(&mut self, RunBatch(batch): RunBatch) {
+        self.run(batch);
     }
 }

@@ -3,20 +3,18 @@
 //! It has sessions of its own on threads of its own, and nothing waits for it: what it has no room
 //! for it skips, and what goes wrong in it is counted and told, and harms no reading.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix::prelude::*;
 use bytes::Bytes;
 
-use crate::actors::cores::{Cores, Turn};
 use crate::actors::guard::message;
+use crate::actors::pool::Stage;
 use crate::actors::session::observation;
-use crate::actors::store::KeepShadow;
-use crate::clock;
+use crate::actors::store::StoreTask;
 use crate::store::ShadowReading;
 use celaje_sky::slot::Slot;
 use celaje_sky::station::Station;
@@ -27,9 +25,6 @@ use celaje_vision::model::source::Model;
 use celaje_vision::picture::decode::Limits;
 use celaje_vision::picture::prepare::{Frame, judged_region, prepare};
 use celaje_vision::reading::{if_sky, run_batch};
-
-/// Longer than this the shadow is at no picture, or it hangs.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What the shadow is to judge.
 #[derive(Clone, Debug)]
@@ -57,8 +52,6 @@ pub struct ShadowCounts {
     skipped: AtomicU64,
     failed: AtomicU64,
     last_error: Mutex<Option<String>>,
-    /// The pictures that it is at, and since when.
-    at_work: Mutex<BTreeMap<Slot, Instant>>,
 }
 
 impl ShadowCounts {
@@ -85,22 +78,12 @@ impl ShadowCounts {
             .clone()
     }
 
-    fn at_work(&self) -> MutexGuard<'_, BTreeMap<Slot, Instant>> {
-        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells, once of each, of the pictures that it has been at for too long.
-    fn look_for_hangs(&self, now: Instant) {
-        let hangs = |since: &Instant| now.saturating_duration_since(*since) >= LIMIT;
-        let hung: Vec<Slot> = self
-            .at_work()
-            .extract_if(.., |_, since| hangs(since))
-            .map(|(slot, _)| slot)
-            .collect();
-        for slot in hung {
-            let seconds = LIMIT.as_secs();
+    /// Notes that the shadow has worked on `slots` for `limit`.
+    pub fn hangs(&self, slots: &[Slot], limit: Duration) {
+        let seconds = limit.as_secs();
+        for slot in slots {
             self.fail(format!(
-                "it hangs: it has been at slot {slot} for {seconds} s"
+                "it hangs: it has worked on slot {slot} for {seconds} s"
             ));
         }
     }
@@ -142,7 +125,6 @@ impl ToShadow {
         } else {
             Sight::Picture(bytes.clone())
         };
-        self.counts.look_for_hangs(clock::now());
         if self.shadow.try_send(JudgeAgain { slot, sight }).is_err() {
             self.counts.skipped.fetch_add(1, Ordering::Relaxed);
         }
@@ -168,22 +150,20 @@ pub struct ShadowShared {
     pub station: Arc<Station>,
     /// Bounds of a picture.
     pub limits: Limits,
-    /// What it computes on; none to leave that to the system.
-    pub cores: Option<Arc<Cores>>,
     /// Keeps readings.
-    pub store: Recipient<KeepShadow>,
+    pub store: Recipient<StoreTask>,
     /// What came of pictures.
     pub counts: Arc<ShadowCounts>,
 }
 
 /// See the module.
-pub struct ShadowActor {
+pub struct ShadowStage {
     shared: Arc<ShadowShared>,
     backend: Option<Box<dyn Backend>>,
     tensor: Vec<f32>,
 }
 
-impl ShadowActor {
+impl ShadowStage {
     /// A session that is opened when it is first needed.
     pub const fn new(shared: Arc<ShadowShared>) -> Self {
         Self {
@@ -196,8 +176,6 @@ impl ShadowActor {
     fn judge(&mut self, slot: Slot, sight: Sight) -> Result<ShadowReading, String> {
         let shared = Arc::clone(&self.shared);
         let ShadowShared { station, model, .. } = shared.as_ref();
-        let cores = shared.cores.as_ref();
-        let _core = cores.map(|cores| cores.take(1, Turn::Last));
         let frame = match sight {
             Sight::Frame(frame) => *frame,
             Sight::Picture(bytes) => {
@@ -238,55 +216,27 @@ impl ShadowActor {
     }
 }
 
-impl Actor for ShadowActor {
-    type Context = SyncContext<Self>;
-}
+impl Stage for ShadowStage {
+    type In = JudgeAgain;
 
-impl Handler<JudgeAgain> for ShadowActor {
-    type Result = ();
+    fn slots(input: &JudgeAgain) -> Vec<Slot> {
+        vec![input.slot]
+    }
 
-    fn handle(&mut self, JudgeAgain { slot, sight }: JudgeAgain, ctx: &mut SyncContext<Self>) {
+    /// Contains its own panics: they are no failures of the actors that fill the record.
+    fn work(&mut self, JudgeAgain { slot, sight }: JudgeAgain) {
         let counts = Arc::clone(&self.shared.counts);
-        // Not under the budget of the actors that fill the record: a failure here is no failure there.
-        counts.at_work().insert(slot, clock::now());
-        let judged = catch_unwind(AssertUnwindSafe(|| self.judge(slot, sight)));
-        counts.at_work().remove(&slot);
-        match judged {
+        match catch_unwind(AssertUnwindSafe(|| self.judge(slot, sight))) {
             Ok(Ok(reading)) => {
                 counts.judged.fetch_add(1, Ordering::Relaxed);
-                self.shared.store.do_send(KeepShadow(reading));
+                let reading = StoreTask::KeepShadow(Box::new(reading));
+                self.shared.store.do_send(reading);
             }
             Ok(Err(error)) => counts.fail(error),
             Err(payload) => {
                 counts.fail(format!("it panicked: {}", message(payload.as_ref())));
-                ctx.stop();
+                self.backend = None;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_that_hangs_is_told_of_once_and_one_at_work_is_not() {
-        let (counts, now) = (ShadowCounts::default(), Instant::now());
-        let slot = |name| {
-            let local = Slot::parse_file_name(name).unwrap();
-            Slot::at(local, "-03:00".parse().unwrap()).unwrap()
-        };
-        counts.at_work().insert(slot("2024-03011202.jpg"), now);
-        counts.look_for_hangs(now + LIMIT / 2);
-        assert_eq!((counts.failed(), counts.last_error()), (0, None));
-        counts
-            .at_work()
-            .insert(slot("2024-03011212.jpg"), now + LIMIT);
-        for _ in 0..3 {
-            counts.look_for_hangs(now + LIMIT);
-        }
-        assert_eq!(counts.failed(), 1);
-        let told = counts.last_error().unwrap();
-        assert!(told.contains("2024-03-01T12:02"), "{told}");
     }
 }

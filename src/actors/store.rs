@@ -1,4 +1,4 @@
-//! The store: the only writer of the database, on a thread of its own.
+//! The store stage: the only writer of the database, on a thread of its own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,15 +7,16 @@ use actix::WeakRecipient;
 use actix::prelude::*;
 
 use crate::actors::failpoint::Point;
-use crate::actors::guard::{Guard, Panicked};
-use crate::actors::inline::Worker;
+use crate::actors::guard::Guard;
+use crate::actors::pool::Stage;
 use crate::actors::scheduler::Fail;
 use crate::store::{CommitMode, Committed, Database, RunId, ShadowReading, SharedDatabase};
 use celaje_sky::credit::{Credit, Fate};
 use celaje_sky::error::Failure;
-use celaje_sky::flow::{Flow, Stage};
+use celaje_sky::flow::{Flow, Stage as FlowStage};
 use celaje_sky::layout::Layout;
-use celaje_sky::outcome::{MissReason, Outcome};
+use celaje_sky::outcome::{Miss, MissReason, Outcome};
+use celaje_sky::slot::Slot;
 
 /// A slot's outcome with its credit.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub struct Finished {
 impl Finished {
     /// An outcome on its way to the store.
     pub fn new(outcome: Outcome, mut credit: Credit) -> Self {
-        credit.goes_to(Stage::Store);
+        credit.goes_to(FlowStage::Store);
         Self { outcome, credit }
     }
 }
@@ -39,27 +40,23 @@ impl Finished {
 #[rtype(result = "()")]
 pub struct Commit(pub Vec<Finished>);
 
-/// Keeps for later runs where a year's pictures were found.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct RememberLayout {
-    /// The year.
-    pub year: i32,
-    /// Its place.
-    pub layout: Layout,
-}
-
-/// Keeps what a shadow model says of a picture.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct KeepShadow(pub ShadowReading);
-
-/// Any other work on the database, such as a query before a run; its answer goes through `work`.
+/// Work on the database.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct WithDatabase {
-    /// Done on the store's thread.
-    pub work: Box<dyn FnOnce(&mut Database) + Send>,
+pub enum StoreTask {
+    /// Commits outcomes.
+    Commit(Commit),
+    /// Keeps for later runs where a year's pictures were found.
+    RememberLayout {
+        /// The year.
+        year: i32,
+        /// Its place.
+        layout: Layout,
+    },
+    /// Keeps what a shadow model says of a picture.
+    KeepShadow(Box<ShadowReading>),
+    /// Any other work, such as a query before a run; it sends its answer itself.
+    Other(Box<dyn FnOnce(&mut Database) + Send>),
 }
 
 /// The database and what a commit needs to know; survives a restart of the actor.
@@ -83,10 +80,10 @@ pub struct StoreShared {
 }
 
 /// See the module.
-pub struct StoreActor(Arc<StoreShared>);
+pub struct StoreStage(Arc<StoreShared>);
 
-impl StoreActor {
-    /// The writer of `shared.database`; start one only.
+impl StoreStage {
+    /// The writer of `shared.database`; a pipeline has one.
     pub const fn new(shared: Arc<StoreShared>) -> Self {
         Self(shared)
     }
@@ -94,81 +91,76 @@ impl StoreActor {
     fn commit(&self, finished: Vec<Finished>) {
         let n = finished.len();
         self.0.flow.commit(n);
-        let holds = self.0.holds_misses.load(Ordering::Relaxed);
-        let (outcomes, credits): (Vec<Outcome>, Vec<Credit>) = finished
-            .into_iter()
-            .filter_map(|finished| match &finished.outcome {
-                // Another try of what crashes the program would crash it again: it is written.
-                Outcome::Missed(miss) if holds && miss.reason != MissReason::Poison => {
-                    let fate = Fate::Missed(miss.reason);
-                    finished.credit.settle(fate);
-                    None
+        let mut outcomes = Vec::with_capacity(n);
+        let mut credits = Vec::with_capacity(n);
+        for Finished { outcome, credit } in finished {
+            let mut credit = credit;
+            credit.taken_up_with(n);
+            match &outcome {
+                Outcome::Missed(miss) if self.is_held(miss) => {
+                    credit.settle(Fate::Missed(miss.reason));
                 }
-                _ => Some(finished),
-            })
-            .map(
-                |Finished {
-                     outcome,
-                     mut credit,
-                 }| {
-                    credit.taken_up_with(n);
-                    (outcome, credit)
-                },
-            )
-            .unzip();
+                _ => {
+                    outcomes.push(outcome);
+                    credits.push(credit);
+                }
+            }
+        }
         let Some(run) = *self.0.run.lock().unwrap_or_else(PoisonError::into_inner) else {
-            // Nothing is in flight outside a run; what comes late goes home.
+            // Nothing is in flight outside a run; a late credit returns without a fate.
             return tracing::warn!("outcomes came without a run");
         };
-        let _at_work = self.0.guard.at_work(credits.iter().map(Credit::slot));
-        self.0.guard.pass(Point::BeforeCommit);
+        self.0.guard.pass(Point::BeforeCommit, None);
         let committed = self.0.database.seen_from(&self.0.station, |database| {
             database.commit(run, self.0.mode, &outcomes)
         });
         match committed.and_then(|committed| committed) {
             Ok(committed) => {
-                self.0.guard.pass(Point::AfterCommit);
+                self.0.guard.pass(Point::AfterCommit, None);
                 for ((credit, committed), outcome) in
                     credits.into_iter().zip(committed).zip(&outcomes)
                 {
-                    credit.settle(match (committed, outcome) {
-                        (Committed::New, _) => Fate::New,
-                        (Committed::Duplicate, Outcome::Missed(miss)) => Fate::Kept(miss.reason),
-                        (Committed::Duplicate, Outcome::Observed(_)) => Fate::Duplicate,
-                        (Committed::Replaced, _) => Fate::Replaced,
-                        (Committed::Missed, Outcome::Missed(miss)) => Fate::Missed(miss.reason),
-                        (Committed::Missed, Outcome::Observed(_)) => Fate::Duplicate,
-                    });
+                    credit.settle(fate(committed, outcome));
                 }
             }
             Err(error) => {
-                // Before the credits go home, so that the run drains instead of trying again.
+                // Before the credits return, so that the run drains instead of trying again.
                 self.fail(Failure::from(error));
                 drop(credits);
             }
         }
     }
 
+    /// Whether a miss is booked and not written. A picture that crashes the program would crash it
+    /// again: that miss is written.
+    fn is_held(&self, miss: &Miss) -> bool {
+        self.0.holds_misses.load(Ordering::Relaxed) && miss.reason != MissReason::Poison
+    }
+
     fn with_database(&self, work: impl FnOnce(&mut Database)) {
-        let _at_work = self.0.guard.at_work([]);
-        self.0.guard.pass(Point::Database);
+        self.0.guard.pass(Point::Database, None);
         if let Err(error) = self.0.database.seen_from(&self.0.station, work) {
             self.fail(Failure::from(error));
         }
     }
-}
 
-impl StoreActor {
-    /// After a panic the connection may still be inside a transaction, and would refuse the next.
-    fn recover(&self) {
-        let recovered = self.0.guard.run_aside(|| {
-            let _at_work = self.0.guard.at_work([]);
-            let recover = |database: &mut Database| database.recover();
-            self.0.database.seen_from(&self.0.station, recover)
+    fn remember_layout(&self, year: i32, layout: Layout) {
+        self.with_database(|database| {
+            // Only a saving for later runs: failure to write is logged and ignored.
+            if let Err(error) = database.remember_layout(year, layout) {
+                tracing::warn!(%error, year, "a year's layout could not be stored");
+            }
         });
-        if let Ok(Err(error) | Ok(Err(error))) = recovered {
-            self.fail(Failure::from(error));
-        }
+    }
+
+    fn keep_shadow(&self, reading: &ShadowReading) {
+        self.with_database(|database| {
+            // Not part of the record: failure to write is logged and ignored.
+            if let Err(error) = database.keep_shadow(reading) {
+                let slot = reading.slot;
+                tracing::warn!(%error, %slot, "a shadow's reading could not be stored");
+            }
+        });
     }
 
     fn fail(&self, failure: Failure) {
@@ -179,67 +171,49 @@ impl StoreActor {
     }
 }
 
-impl Worker<Commit> for StoreActor {
+fn fate(committed: Committed, outcome: &Outcome) -> Fate {
+    match (committed, outcome) {
+        (Committed::New, _) => Fate::New,
+        (Committed::Duplicate, Outcome::Missed(miss)) => Fate::Kept(miss.reason),
+        (Committed::Duplicate, Outcome::Observed(_)) => Fate::Duplicate,
+        (Committed::Replaced, _) => Fate::Replaced,
+        (Committed::Missed, Outcome::Missed(miss)) => Fate::Missed(miss.reason),
+        (Committed::Missed, Outcome::Observed(_)) => Fate::Duplicate,
+    }
+}
+
+impl Stage for StoreStage {
+    type In = StoreTask;
+
+    fn slots(input: &StoreTask) -> Vec<Slot> {
+        match input {
+            StoreTask::Commit(Commit(finished)) => {
+                let slots = finished.iter().map(|finished| finished.credit.slot());
+                slots.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn is_duty(input: &StoreTask) -> bool {
+        matches!(input, StoreTask::Commit(_) | StoreTask::Other(_))
+    }
+
+    /// After a panic the connection may still be inside a transaction, and would refuse the next.
     fn begin(&mut self) {
-        self.recover();
+        let recover = |database: &mut Database| database.recover();
+        let recovered = self.0.database.seen_from(&self.0.station, recover);
+        if let Err(error) | Ok(Err(error)) = recovered {
+            self.fail(Failure::from(error));
+        }
     }
 
-    fn work(&mut self, Commit(finished): Commit) -> Result<(), Panicked> {
-        self.0.guard.run(|| self.commit(finished))
-    }
-}
-
-impl Worker<RememberLayout> for StoreActor {
-    fn work(&mut self, RememberLayout { year, layout }: RememberLayout) -> Result<(), Panicked> {
-        self.0.guard.run_aside(|| {
-            self.with_database(|database| {
-                // Only a saving for later runs: a failure to keep it loses nothing.
-                if let Err(error) = database.remember_layout(year, layout) {
-                    tracing::warn!(%error, year, "where the year is could not be kept");
-                }
-            });
-        })
-    }
-}
-
-impl Worker<KeepShadow> for StoreActor {
-    fn work(&mut self, KeepShadow(reading): KeepShadow) -> Result<(), Panicked> {
-        self.0.guard.run_aside(|| {
-            self.with_database(|database| {
-                // No part of the record: a failure to keep it harms nothing else.
-                if let Err(error) = database.keep_shadow(&reading) {
-                    tracing::warn!(%error, slot = %reading.slot, "a shadow's reading could not be kept");
-                }
-            });
-        })
-    }
-}
-
-impl Worker<WithDatabase> for StoreActor {
-    fn work(&mut self, WithDatabase { work }: WithDatabase) -> Result<(), Panicked> {
-        self.0.guard.run(|| self.with_database(work))
-    }
-}
-
-impl Actor for StoreActor {
-    type Context = SyncContext<Self>;
-
-    fn started(&mut self, _: &mut SyncContext<Self>) {
-        self.0.guard.rest_here();
-        self.recover();
-    }
-}
-
-impl<M> Handler<M> for StoreActor
-where
-    M: Message<Result = ()>,
-    Self: Worker<M>,
-{
-    type Result = ();
-
-    fn handle(&mut self, message: M, ctx: &mut SyncContext<Self>) {
-        if self.work(message).is_err() {
-            ctx.stop();
+    fn work(&mut self, input: StoreTask) {
+        match input {
+            StoreTask::Commit(Commit(finished)) => self.commit(finished),
+            StoreTask::RememberLayout { year, layout } => self.remember_layout(year, layout),
+            StoreTask::KeepShadow(reading) => self.keep_shadow(&reading),
+            StoreTask::Other(work) => self.with_database(work),
         }
     }
 }
@@ -247,7 +221,8 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::vitals::Part;
+    use crate::actors::health::Part;
+    use crate::actors::pool::Executor;
     use crate::store::{Asked, RunKind, RunStart};
     use celaje_sky::slot::SlotRange;
     use celaje_sky::station::Station;
@@ -279,12 +254,12 @@ mod tests {
             scheduler: Deaf.start().downgrade().recipient(),
             guard: Guard::alone(Part::Store),
         });
-        let store = SyncArbiter::start(1, move || StoreActor::new(Arc::clone(&shared)));
+        let guard = shared.guard.clone();
+        let make = move || StoreStage::new(Arc::clone(&shared));
+        let store = Executor::Threads.pool(1, guard, None, make);
         let (answer, answered) = oneshot::channel();
         for _ in 0..2 {
-            store.do_send(WithDatabase {
-                work: Box::new(Database::panic_in_transaction),
-            });
+            store.do_send(StoreTask::Other(Box::new(Database::panic_in_transaction)));
         }
         let noon = chrono::NaiveDate::from_ymd_opt(2024, 3, 1)
             .and_then(|day| day.and_hms_opt(12, 0, 0))
@@ -297,12 +272,10 @@ mod tests {
             engine: "none".to_owned(),
             model: "none".to_owned(),
         };
-        store.do_send(WithDatabase {
-            work: Box::new(move |database| {
-                let first = database.begin_run(&start).is_ok();
-                let _ = answer.send((first, database.checkpoint().is_ok()));
-            }),
-        });
+        store.do_send(StoreTask::Other(Box::new(move |database| {
+            let first = database.begin_run(&start).is_ok();
+            let _ = answer.send((first, database.checkpoint().is_ok()));
+        })));
         assert_eq!(answered.await.unwrap(), (true, true));
     }
 }

@@ -1,47 +1,33 @@
 //! The watchdog: finds an actor that hangs.
 //!
-//! A thread of its own, since the actors' threads are what may hang. At each look it notes which
-//! messages are being worked on, and asks every actor that has no thread of its own for a sign of
-//! life. Waiting is not hanging: for a core, for a free session, for a place in the window, for the
-//! host, a slot waits in a queue or a timer, and no actor is at it.
+//! It has a thread of its own, since the actors' threads are what may hang. At each look it reads the
+//! registry of work, and probes every arbiter (a thread that several actors share). Waiting is not
+//! hanging: while a slot waits for a core, a session, a place in the window or the host, it is in a
+//! queue or a timer, and no actor works on it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix::WeakRecipient;
-use actix::prelude::*;
+use actix::ArbiterHandle;
 
-use crate::actors::vitals::{Part, Vitals, Work};
+use crate::actors::guard::Oversight;
+use crate::actors::health::Part;
+use crate::actors::work::Work;
 use celaje_sky::hangs::Hangs;
-
-/// Asks an actor for a sign of life, which is that it drops this.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Ping {
-    vitals: Arc<Vitals>,
-    number: u64,
-}
-
-impl Drop for Ping {
-    fn drop(&mut self) {
-        self.vitals.end(self.number);
-    }
-}
 
 /// How patient the watchdog is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// From one look to the next.
+    /// Time between two looks.
     pub every: Duration,
-    /// How long a message may be worked on.
+    /// How long one message may take.
     pub limit: Duration,
-    /// How long what does not hang may take to end its work once something does, and the store to write
-    /// that down.
+    /// Time that healthy actors get to finish after a hang is detected, and that the store gets to
+    /// write it down.
     pub grace: Duration,
-    /// How long the program may take to end once something hangs.
+    /// Time that the program gets to end after a hang is detected.
     pub end: Duration,
 }
 
@@ -56,11 +42,11 @@ impl Default for Patience {
     }
 }
 
-/// What it does about what it finds.
-pub struct Bites {
-    /// Told of everything that hangs.
+/// What to do about a hang.
+pub struct HangHandler {
+    /// Called with every piece of work that hangs.
     pub hung: Box<dyn Fn(Work) + Send>,
-    /// Called when the program has not ended in time after that: nobody else can.
+    /// Called when a hang has not ended in time after that; it ends the process.
     pub last_resort: Box<dyn Fn() + Send>,
 }
 
@@ -71,26 +57,27 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Watches what `vitals` knows of, and the actors behind `pulses`.
+    /// Watches the work of a pipeline, and the threads of `arbiters`, each with the actor that is
+    /// named when it hangs.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(
-        vitals: Arc<Vitals>,
-        pulses: Vec<(Part, WeakRecipient<Ping>)>,
+        oversight: Oversight,
+        arbiters: Vec<(Part, ArbiterHandle)>,
         patience: Patience,
-        bites: Bites,
+        handler: HangHandler,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
         let looks = patience.limit.as_millis() / patience.every.as_millis().max(1);
         let mut rounds = Rounds {
             hangs: Hangs::new(u32::try_from(looks).unwrap_or(u32::MAX)),
             hung: Vec::new(),
-            asked: BTreeMap::new(),
-            vitals,
-            pulses,
+            probes: BTreeMap::new(),
+            oversight,
+            arbiters,
             patience,
-            bites,
+            handler,
         };
         let thread = std::thread::Builder::new()
             .name("watchdog".to_owned())
@@ -106,7 +93,7 @@ impl Watchdog {
                     }
                     if let Some(left) = &mut left {
                         if *left == 0 {
-                            return (rounds.bites.last_resort)();
+                            return (rounds.handler.last_resort)();
                         }
                         *left -= 1;
                     }
@@ -130,51 +117,50 @@ impl Drop for Watchdog {
 
 struct Rounds {
     hangs: Hangs,
-    /// The numbers of what was found to hang.
+    /// The numbers of the work that hangs.
     hung: Vec<u64>,
-    /// The last question to each pulse.
-    asked: BTreeMap<usize, u64>,
-    vitals: Arc<Vitals>,
-    pulses: Vec<(Part, WeakRecipient<Ping>)>,
+    /// The number of the last probe of each arbiter.
+    probes: BTreeMap<usize, u64>,
+    oversight: Oversight,
+    arbiters: Vec<(Part, ArbiterHandle)>,
     patience: Patience,
-    bites: Bites,
+    handler: HangHandler,
 }
 
 impl Rounds {
-    /// Whether what was found to hang still does.
+    /// Whether any hang still lasts.
     fn something_hangs(&mut self) -> bool {
-        let at_work = self.vitals.at_work();
+        let at_work = self.oversight.work.numbers();
         self.hung.retain(|number| at_work.contains(number));
         !self.hung.is_empty()
     }
 
     /// One look.
     fn look(&mut self) {
-        let at_work = self.vitals.at_work();
+        let at_work = self.oversight.work.numbers();
         let found = self.hangs.look(&at_work);
         self.hung.extend(&found);
         let hung: Vec<Work> = found
             .into_iter()
-            .filter_map(|number| self.vitals.work(number))
+            .filter_map(|number| self.oversight.work.get(number))
             .collect();
-        for (index, (part, pulse)) in self.pulses.iter().enumerate() {
-            let unanswered = self.asked.get(&index).is_some_and(|n| at_work.contains(n));
-            let Some(pulse) = pulse.upgrade().filter(|_| !unanswered) else {
+        for (index, (part, arbiter)) in self.arbiters.iter().enumerate() {
+            if self.probes.get(&index).is_some_and(|n| at_work.contains(n)) {
                 continue;
-            };
-            let number = self.vitals.begin(Work {
-                ping: true,
+            }
+            let probe = self.oversight.work.begin(Work {
+                is_probe: true,
                 ..Work::of(*part)
             });
-            self.asked.insert(index, number);
-            pulse.do_send(Ping {
-                vitals: Arc::clone(&self.vitals),
-                number,
-            });
+            self.probes.insert(index, probe.number());
+            // Ends when the thread comes to it; an arbiter that has ended drops it at once.
+            arbiter.spawn_fn(move || drop(probe));
         }
         for work in hung {
-            self.vitals.hangs(&work, self.patience.limit);
-            (self.bites.hung)(work);
+            if work.part != Part::Shadow {
+                self.oversight.health.hangs(&work, self.patience.limit);
+            }
+            (self.handler.hung)(work);
         }
     }
 }
@@ -182,7 +168,7 @@ impl Rounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::guard::Guard;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     const HURRIED: Patience = Patience {
@@ -192,11 +178,11 @@ mod tests {
         end: Duration::from_millis(60),
     };
 
-    /// A watchdog of `vitals`, and how often it found something and called for its last resort.
-    fn watch(vitals: &Arc<Vitals>) -> (Watchdog, [Arc<AtomicUsize>; 2]) {
+    /// A watchdog of `oversight`, and how often it found a hang and called for the last resort.
+    fn watch(oversight: &Oversight) -> (Watchdog, [Arc<AtomicUsize>; 2]) {
         let counts: [Arc<AtomicUsize>; 2] = Default::default();
         let (hung, last) = (Arc::clone(&counts[0]), Arc::clone(&counts[1]));
-        let bites = Bites {
+        let handler = HangHandler {
             hung: Box::new(move |_| {
                 let _ = hung.fetch_add(1, Ordering::SeqCst);
             }),
@@ -204,7 +190,7 @@ mod tests {
                 let _ = last.fetch_add(1, Ordering::SeqCst);
             }),
         };
-        let dog = Watchdog::start(Arc::clone(vitals), Vec::new(), HURRIED, bites).unwrap();
+        let dog = Watchdog::start(oversight.clone(), Vec::new(), HURRIED, handler).unwrap();
         (dog, counts)
     }
 
@@ -217,25 +203,39 @@ mod tests {
     }
 
     #[test]
-    fn what_hangs_to_the_end_calls_for_the_last_resort() {
-        let vitals = Arc::new(Vitals::default());
-        let guard = Guard::new(Part::Decode, Arc::clone(&vitals));
-        let (_dog, [hung, last]) = watch(&vitals);
-        let _at_work = guard.at_work([]);
+    fn a_hang_that_lasts_calls_for_the_last_resort() {
+        let oversight = Oversight::default();
+        let (_dog, [hung, last]) = watch(&oversight);
+        let _at_work = oversight.guard(Part::Decode).at_work(Vec::new());
         until(&last);
         assert_eq!(hung.load(Ordering::SeqCst), 1);
     }
 
     #[test]
-    fn what_hung_and_goes_on_is_forgiven() {
-        let vitals = Arc::new(Vitals::default());
-        let guard = Guard::new(Part::Store, Arc::clone(&vitals));
-        let (dog, [hung, last]) = watch(&vitals);
-        let at_work = guard.at_work([]);
+    fn a_hang_that_ends_is_forgiven() {
+        let oversight = Oversight::default();
+        let (dog, [hung, last]) = watch(&oversight);
+        let at_work = oversight.guard(Part::Store).at_work(Vec::new());
         until(&hung);
         drop(at_work);
         std::thread::sleep(4 * HURRIED.end);
         drop(dog);
+        assert_eq!(last.load(Ordering::SeqCst), 0);
+    }
+
+    /// A station's next pipeline shares the health of the one that hung, not its work.
+    #[test]
+    fn work_that_an_earlier_pipeline_left_behind_is_no_new_hang() {
+        let before = Oversight::default();
+        let _left_behind = before.guard(Part::Decode).at_work(Vec::new());
+        let after = Oversight {
+            health: Arc::clone(&before.health),
+            ..Oversight::default()
+        };
+        let (dog, [hung, last]) = watch(&after);
+        std::thread::sleep(4 * HURRIED.end);
+        drop(dog);
+        assert_eq!(hung.load(Ordering::SeqCst), 0);
         assert_eq!(last.load(Ordering::SeqCst), 0);
     }
 }

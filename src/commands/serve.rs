@@ -226,7 +226,7 @@ async fn keep_watch(
                 "el trabajo de una estación terminó por un error de este programa; vea el registro"
             ))),
             () = beat.next() => {
-                if daemon.is_alive().await {
+                if daemon.is_alive() {
                     notify::alive();
                 } else {
                     tracing::error!("a station's worker or scheduler gives no sign of life");

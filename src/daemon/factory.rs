@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::actors::shadow::ShadowCounts;
-use crate::actors::vitals::Vitals;
+use crate::actors::health::ActorHealth;
 use crate::camera::Source;
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::request::picture_source;
@@ -95,12 +95,12 @@ impl PipelineFactories {
 }
 
 impl PipelineFactory {
-    /// Starts the actors; their failures are counted in `vitals`.
+    /// Starts the actors; their failures are counted in `health`.
     pub fn start(
         &self,
         database: &SharedDatabase,
         flow: &Arc<Flow>,
-        vitals: &Arc<Vitals>,
+        health: &Arc<ActorHealth>,
     ) -> Result<Pipeline> {
         let setup = Setup {
             station: Arc::clone(&self.station),
@@ -114,7 +114,7 @@ impl PipelineFactory {
             flow: Arc::clone(flow),
         };
         let supervision = Supervision {
-            vitals: Some(Arc::clone(vitals)),
+            health: Some(Arc::clone(health)),
             ..Supervision::of_program()
         };
         Pipeline::start_with(setup, supervision)

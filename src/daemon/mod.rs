@@ -11,7 +11,7 @@ pub mod jobs;
 pub mod notify;
 pub mod operator;
 pub mod parts;
-pub mod pulse;
+pub mod liveness;
 pub mod state;
 pub mod watcher;
 pub mod worker;
@@ -20,13 +20,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::clock::Clock;
 use crate::daemon::factory::{PipelineFactories, PipelineFactory};
-use crate::daemon::pulse::Pulse;
+use crate::daemon::liveness::Liveness;
 use crate::daemon::state::DaemonState;
 use crate::daemon::watcher::RecordWatcher;
 use crate::daemon::worker::{StationWorker, WorkerContext};
@@ -52,7 +51,7 @@ pub struct Daemon {
 struct StationHandle {
     renewals: mpsc::Sender<PipelineFactory>,
     stop: CancellationToken,
-    pulse: Arc<Pulse>,
+    liveness: Arc<Liveness>,
     ended: tokio::task::JoinHandle<()>,
 }
 
@@ -100,13 +99,13 @@ impl Daemon {
         let id = factory.station.id.clone();
         let (renewals, renewed) = mpsc::channel(1);
         let stop = CancellationToken::new();
-        let pulse = Arc::new(Pulse::default());
+        let liveness = Arc::new(Liveness::default());
         let mut worker = StationWorker::new(
             self.common.clone(),
             factory,
             renewed,
             stop.clone(),
-            Arc::clone(&pulse),
+            Arc::clone(&liveness),
         );
         match worker.begin().await {
             Err(failure) if needed => return Err(failure),
@@ -125,7 +124,7 @@ impl Daemon {
             StationHandle {
                 renewals,
                 stop,
-                pulse,
+                liveness,
                 ended,
             },
         );
@@ -220,17 +219,10 @@ impl Daemon {
         self.fallen.cancelled().await;
     }
 
-    /// Whether every station's worker and scheduler respond.
-    pub async fn is_alive(&self) -> bool {
-        let pulses: Vec<_> = {
-            let stations = self.stations();
-            stations
-                .values()
-                .map(|running| Arc::clone(&running.pulse))
-                .collect()
-        };
-        let asked = pulses.iter().map(|pulse| pulse.is_there());
-        join_all(asked).await.into_iter().all(|there| there)
+    /// Whether every station's worker lives.
+    pub fn is_alive(&self) -> bool {
+        let stations = self.stations();
+        stations.values().all(|running| running.liveness.is_alive())
     }
 
     /// Refuses new jobs, drains the workers, and closes their runs.

@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, broadcast};
 
 use crate::actors::shadow::ShadowCounts;
-use crate::actors::vitals::Vitals;
+use crate::actors::guard::Oversight;
+use crate::actors::health::ActorReport;
 use crate::daemon::jobs::JobQueue;
 use crate::daemon::operator::{
     ActorState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused,
@@ -53,15 +54,15 @@ struct StationEntry {
     station: Arc<Station>,
     state: StationState,
     /// How its actors are.
-    vitals: Option<Arc<Vitals>>,
+    oversight: Option<Oversight>,
     /// Wakes its worker.
     bell: Arc<Notify>,
 }
 
 impl StationEntry {
     fn actors(&self, alone: bool) -> Vec<ActorState> {
-        let reports = self.vitals.as_ref().map(|vitals| vitals.report());
-        let told = |report: crate::actors::vitals::ActorReport| {
+        let reports = self.oversight.as_ref().map(Oversight::report);
+        let told = |report: ActorReport| {
             let part = report.actor.as_str();
             ActorState {
                 name: match alone {
@@ -148,7 +149,7 @@ impl DaemonState {
                 next_tick: None,
                 last_tick: None,
             },
-            vitals: None,
+            oversight: None,
             bell: Arc::clone(&bell),
         });
         bell
@@ -170,11 +171,11 @@ impl DaemonState {
     }
 
     /// Sets where the health of a station's actors is kept.
-    pub fn set_vitals(&self, id: &str, vitals: Arc<Vitals>) {
+    pub fn set_oversight(&self, id: &str, oversight: Oversight) {
         let mut inner = self.inner();
         let mut stations = inner.stations.iter_mut();
         if let Some(known) = stations.find(|known| known.station.id == id) {
-            known.vitals = Some(vitals);
+            known.oversight = Some(oversight);
         }
     }
 

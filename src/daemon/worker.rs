@@ -12,12 +12,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::vitals::Vitals;
+use crate::actors::health::ActorHealth;
 use crate::daemon::clock::Clock;
 use crate::daemon::factory::PipelineFactory;
 use crate::daemon::operator::JobStatus;
 use crate::daemon::parts::Parts;
-use crate::daemon::pulse::Pulse;
+use crate::daemon::liveness::Liveness;
 use crate::daemon::state::DaemonState;
 use crate::daemon::worker::filling::JobRun;
 use crate::daemon::worker::live::LiveRun;
@@ -52,11 +52,11 @@ pub struct StationWorker {
     renewals: mpsc::Receiver<PipelineFactory>,
     stop: CancellationToken,
     bell: Arc<Notify>,
-    pulse: Arc<Pulse>,
+    liveness: Arc<Liveness>,
     pipeline: Option<Pipeline>,
     clockwork: SlotSchedule,
     /// Health of the actors, kept across pipelines: a new pipeline has no fresh restart budget.
-    vitals: Arc<Vitals>,
+    health: Arc<ActorHealth>,
     live: Option<LiveRun>,
     job: Option<JobRun>,
     /// The backfill that was put aside for a range that was found missing.
@@ -72,7 +72,7 @@ impl StationWorker {
         factory: PipelineFactory,
         renewals: mpsc::Receiver<PipelineFactory>,
         stop: CancellationToken,
-        pulse: Arc<Pulse>,
+        liveness: Arc<Liveness>,
     ) -> Self {
         let bell = common.state.add_station(&factory.station);
         let policy = TickPolicy {
@@ -87,9 +87,9 @@ impl StationWorker {
             renewals,
             stop,
             bell,
-            pulse,
+            liveness,
             pipeline: None,
-            vitals: Arc::default(),
+            health: Arc::default(),
             live: None,
             job: None,
             aside: None,
@@ -146,15 +146,13 @@ impl StationWorker {
 
     fn start(&mut self) -> Result<()> {
         let WorkerContext { database, flow, .. } = &self.common;
-        let pipeline = self.factory.start(database, flow, &self.vitals)?;
-        self.pulse.ask(Some(pipeline.pulse()));
-        self.common.state.set_vitals(self.id(), pipeline.vitals());
+        let pipeline = self.factory.start(database, flow, &self.health)?;
+        self.common.state.set_oversight(self.id(), pipeline.oversight());
         self.pipeline = Some(pipeline);
         Ok(())
     }
 
     async fn end_pipeline(&mut self) {
-        self.pulse.ask(None);
         if let Some(pipeline) = self.pipeline.take() {
             pipeline.stop().await;
         }
@@ -163,12 +161,12 @@ impl StationWorker {
     /// Works until `stop`; open runs are then closed.
     pub async fn work(mut self) {
         while !self.stop.is_cancelled() {
-            self.pulse.beat(Duration::ZERO);
+            self.liveness.beat(Duration::ZERO);
             if let Ok(factory) = self.renewals.try_recv() {
                 self.renew(factory).await;
             }
             if self.pipeline.is_none() {
-                self.pulse.beat(self.pause);
+                self.liveness.beat(self.pause);
                 self.mend().await;
                 continue;
             }

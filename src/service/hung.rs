@@ -6,14 +6,16 @@ use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 
+use crate::actors::guard::Oversight;
+use crate::actors::health::{Part, hang_failure};
 use crate::actors::scheduler::RunEnd;
-use crate::actors::store::WithDatabase;
-use crate::actors::vitals::{Part, Vitals, Work, hangs};
-use crate::actors::watchdog::{Bites, Watchdog};
+use crate::actors::store::StoreTask;
+use crate::actors::watchdog::{HangHandler, Watchdog};
+use crate::actors::work::Work;
 use crate::clock;
 use crate::service::report::RunReport;
 use crate::service::supervision::Supervision;
-use crate::service::wiring::Wired;
+use crate::service::wiring::PipelineActors;
 use crate::service::{Pipeline, store_is_gone};
 use crate::store::{CommitMode, Committed, Database, RunId};
 use celaje_sky::credit::Fate;
@@ -41,7 +43,9 @@ impl Pipeline {
             ledger: progress.ledger,
             planned: progress.planned,
             skipped: BTreeMap::new(),
-            failure: hung.first().map(|work| hangs(work, self.patience.limit)),
+            failure: hung
+                .first()
+                .map(|work| hang_failure(work, self.patience.limit)),
         };
         let misses: Vec<Outcome> = hung
             .iter()
@@ -83,11 +87,10 @@ impl Pipeline {
         work: impl FnOnce(&mut Database) -> T + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        self.wired.store.work.do_send(WithDatabase {
-            work: Box::new(move |database| {
-                let _ = answer.send(work(database));
-            }),
-        });
+        let other = StoreTask::Other(Box::new(move |database| {
+            let _ = answer.send(work(database));
+        }));
+        self.actors.store.do_send(other);
         tokio::select! {
             biased;
             answer = answered => answer.map_err(|_| store_is_gone()),
@@ -104,7 +107,7 @@ impl Pipeline {
             std::future::pending::<()>().await;
         }
         let work = Work::of(Part::Store);
-        hangs(&work, self.patience.limit)
+        hang_failure(&work, self.patience.limit)
     }
 
     /// Whether the store has been found to hang.
@@ -116,25 +119,25 @@ impl Pipeline {
     }
 }
 
-/// Starts the watchdog; what it finds to hang is put into `hangs`.
+/// Starts the watchdog, which puts what hangs into `hangs`.
 pub(super) fn watch_over(
-    vitals: &Arc<Vitals>,
-    wired: &Wired,
+    oversight: &Oversight,
+    actors: &PipelineActors,
     hangs: watch::Sender<Vec<Work>>,
     supervision: &Supervision,
 ) -> Result<Watchdog> {
     let last_resort = Arc::clone(&supervision.last_resort);
-    let bites = Bites {
-        hung: Box::new(move |work| hangs.send_modify(|all| all.push(work))),
+    let (shadow, limit) = (actors.shadow.clone(), supervision.patience.limit);
+    let handler = HangHandler {
+        hung: Box::new(move |work| match &shadow {
+            Some(shadow) if work.part == Part::Shadow => shadow.hangs(&work.slots, limit),
+            _ => hangs.send_modify(|all| all.push(work)),
+        }),
         last_resort: Box::new(move || last_resort()),
     };
-    Watchdog::start(
-        Arc::clone(vitals),
-        wired.pulses.clone(),
-        supervision.patience,
-        bites,
-    )
-    .map_err(|error| {
+    let watched = actors.arbiters_watched.clone();
+    let patience = supervision.patience;
+    Watchdog::start(oversight.clone(), watched, patience, handler).map_err(|error| {
         Failure::environment(say!(
             "the system gives no thread: {error}; see its limits (ulimit -u)",
             "el sistema no da un hilo: {error}; revise sus límites (ulimit -u)"

@@ -12,19 +12,20 @@ mod wiring;
 
 use std::sync::Arc;
 
-use actix::WeakRecipient;
 use actix::prelude::*;
 use tokio::sync::watch;
 
 use crate::actors::fetch::FetchShared;
-use crate::actors::guard::Guard;
-use crate::actors::scheduler::{Drain, Fail, Pause, Scheduler, SignOfLife};
-use crate::actors::vitals::{Part, Vitals, Work};
+use crate::actors::guard::Oversight;
+use crate::actors::health::{ActorHealth, Part};
+use crate::actors::pool::Executor;
+use crate::actors::scheduler::{Drain, Fail, Pause, Scheduler};
 use crate::actors::watchdog::{Patience, Watchdog};
+use crate::actors::work::Work;
 use crate::camera::Source;
 use crate::camera::gate::Gate;
 use crate::draining::Draining;
-use crate::service::supervision::{Supervision, Threads};
+use crate::service::supervision::Supervision;
 use crate::store::{Asked, Database};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
@@ -34,8 +35,8 @@ use celaje_sky::station::{LayoutChoice, Station};
 
 use hung::watch_over;
 pub use report::{Pass, RunPolicy, RunReport};
+use wiring::{PipelineActors, Wiring, clients, fetch_shared, wire};
 pub use wiring::{Setup, Shadow};
-use wiring::{Wired, clients, fetch_shared, wire};
 
 /// Files of a folder that are read at the same time, at most.
 const FOLDER_READS: usize = 16;
@@ -43,14 +44,14 @@ const FOLDER_READS: usize = 16;
 /// The running actors.
 pub struct Pipeline {
     scheduler: Addr<Scheduler>,
-    wired: Wired,
+    actors: PipelineActors,
     progress: watch::Receiver<Progress>,
     drain: Draining,
     fetch: Arc<FetchShared>,
     flow: Arc<Flow>,
     gate: Arc<Gate>,
-    vitals: Arc<Vitals>,
-    /// What hangs; whoever sends is the watchdog.
+    oversight: Oversight,
+    /// What hangs; the watchdog sends it.
     hung: watch::Receiver<Vec<Work>>,
     patience: Patience,
     /// None where time is not real.
@@ -94,10 +95,12 @@ impl Pipeline {
         });
         let flow = Arc::clone(&setup.flow);
         let clients = clients(&setup, &gate, &drain, &supervision)?;
-        let vitals = supervision.vitals.clone().unwrap_or_else(|| {
-            let vitals = Vitals::new(supervision.budget);
-            Arc::new(vitals.with_failpoints(supervision.failpoints.clone()))
-        });
+        let health = supervision.health.clone();
+        let oversight = Oversight {
+            health: health.unwrap_or_else(|| Arc::new(ActorHealth::new(supervision.budget))),
+            work: Arc::default(),
+            failpoints: supervision.failpoints.clone(),
+        };
         let shared = fetch_shared(&setup, remembered, Arc::clone(&gate), drain.clone());
         let about = About {
             station: Arc::clone(&setup.station),
@@ -114,52 +117,51 @@ impl Pipeline {
             credits: setup.tuning.credits(),
             policy: setup.policy,
         };
-        let (parts, wired) = std::sync::mpsc::channel();
+        let (parts, started) = std::sync::mpsc::channel();
         let draining = drain.clone();
         let (flowing, window) = (Arc::clone(&flow), Arc::clone(&gate));
         let tuning = setup.tuning.clone();
-        let (watched, threads) = (Arc::clone(&vitals), supervision.threads.clone());
+        let (overseen, executor) = (oversight.clone(), supervision.executor.clone());
         let (fetch, doubts) = (Arc::clone(&shared), Arc::clone(&shared));
         // The closure runs at once, on this thread; inside it the scheduler's address is known.
         let scheduler = Supervisor::start(move |ctx: &mut Context<Scheduler>| {
-            let (wired, fetchers) = wire(
-                &ctx.address(),
-                setup,
-                shared,
-                clients,
-                Arc::clone(&flowing),
-                &watched,
-                &threads,
-            );
-            let store = wired.store.commit.clone();
-            let _ = parts.send(wired);
-            Scheduler::new(fetchers, store, progress_sender, draining)
+            let wiring = Wiring {
+                scheduler: &ctx.address(),
+                oversight: &overseen,
+                executor: &executor,
+                flow: Arc::clone(&flowing),
+            };
+            let (actors, fetchers) = wire(&wiring, setup, shared, clients);
+            let outcomes = actors.outcomes.clone();
+            let _ = parts.send(actors);
+            Scheduler::new(fetchers, outcomes, progress_sender, draining)
                 .with_doubts(move || doubts.settle())
                 .with_capacity(move || tuning.credits_with(window.size()))
                 .with_flow(flowing)
-                .with_guard(Guard::new(Part::Scheduler, watched))
+                .with_guard(overseen.guard(Part::Scheduler))
         });
-        let wired = wired.try_recv().map_err(|_| store_is_gone())?;
+        let actors = started.try_recv().map_err(|_| store_is_gone())?;
         let alarmed = scheduler.downgrade();
-        vitals.on_alarm(move |failure| {
+        oversight.health.on_alarm(move |failure| {
             if let Some(scheduler) = alarmed.upgrade() {
                 scheduler.do_send(Fail(failure));
             }
         });
         let (hangs, hung) = watch::channel(Vec::new());
-        let watchdog = match &supervision.threads {
-            Threads::Own => Some(watch_over(&vitals, &wired, hangs, &supervision)?),
-            Threads::Inline(_) => None,
+        let watchdog = match &supervision.executor {
+            Executor::Threads => Some(watch_over(&oversight, &actors, hangs, &supervision)?),
+            #[cfg(feature = "testing")]
+            Executor::Inline(_) => None,
         };
         Ok(Self {
             scheduler,
-            wired,
+            actors,
             progress,
             drain,
             fetch,
             flow,
             gate,
-            vitals,
+            oversight,
             hung,
             patience: supervision.patience,
             _watchdog: watchdog,
@@ -182,9 +184,9 @@ impl Pipeline {
         Arc::clone(&self.gate)
     }
 
-    /// How the actors are.
-    pub fn vitals(&self) -> Arc<Vitals> {
-        Arc::clone(&self.vitals)
+    /// Health and work of the actors.
+    pub fn oversight(&self) -> Oversight {
+        self.oversight.clone()
     }
 
     /// A handle that begins to drain the present run.
@@ -198,11 +200,6 @@ impl Pipeline {
     pub fn pauser(&self) -> impl Fn() + Clone + 'static {
         let scheduler = self.scheduler.clone();
         move || scheduler.do_send(Pause)
-    }
-
-    /// Where to ask the scheduler for a sign of life; does not keep it alive.
-    pub fn pulse(&self) -> WeakRecipient<SignOfLife> {
-        self.scheduler.downgrade().recipient()
     }
 
     /// Name and version of the model.
@@ -222,7 +219,7 @@ impl Pipeline {
     pub async fn stop(self) -> Option<Database> {
         self.drain.begin();
         drop(self.scheduler);
-        self.wired.end().await
+        self.actors.end().await
     }
 }
 

@@ -124,7 +124,7 @@ impl Pipeline {
             .await??;
         self.fetch.begin();
         self.fetch.remind(doubts);
-        let shared = &self.wired.store_shared;
+        let shared = &self.actors.store_shared;
         shared
             .holds_misses
             .store(pass.holds_misses, Ordering::Relaxed);

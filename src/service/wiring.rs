@@ -4,25 +4,21 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use actix::WeakRecipient;
 use actix::prelude::*;
 use chrono::{Datelike, Utc};
 
-use crate::actors::cores::Cores;
-use crate::actors::decode::{DecodeActor, DecodeShared};
+use crate::actors::cores::{Cores, Turn};
+use crate::actors::decode::{Decode, DecodeShared, DecodeStage};
 use crate::actors::fetch::{Fetch, FetchItem, FetchOutlets, FetchShared};
 use crate::actors::gather::Gather;
-use crate::actors::guard::Guard;
-use crate::actors::inference::Inference;
-use crate::actors::inline::Inline;
+use crate::actors::guard::{Guard, Oversight};
+use crate::actors::health::Part;
+use crate::actors::inference::{Infer, Inference};
+use crate::actors::pool::{CoreNeed, Executor};
 use crate::actors::scheduler::Scheduler;
-use crate::actors::session::{SessionActor, SessionShared};
-use crate::actors::shadow::{ShadowActor, ShadowCounts, ShadowShared, ToShadow};
-use crate::actors::store::{
-    Commit, KeepShadow, RememberLayout, StoreActor, StoreShared, WithDatabase,
-};
-use crate::actors::vitals::{Part, Vitals};
-use crate::actors::watchdog::Ping;
+use crate::actors::session::{RunBatch, SessionShared, SessionStage};
+use crate::actors::shadow::{ShadowCounts, ShadowShared, ShadowStage, ToShadow};
+use crate::actors::store::{Commit, StoreShared, StoreStage, StoreTask};
 use crate::camera::Source;
 use crate::camera::gate::Gate;
 use crate::camera::health::{HostHealth, HostHold};
@@ -30,7 +26,7 @@ use crate::camera::http::HttpClient;
 use crate::clock;
 use crate::draining::Draining;
 use crate::service::RunPolicy;
-use crate::service::supervision::{Supervision, Threads};
+use crate::service::supervision::Supervision;
 use crate::settings::tuning::Tuning;
 use crate::store::{CommitMode, Database, SharedDatabase};
 use celaje_sky::batching::BatchPolicy;
@@ -48,7 +44,7 @@ const END_DEADLINE: Duration = Duration::from_secs(5);
 /// server, the second keeps going while the first one parses.
 const FETCHERS: usize = 2;
 
-/// Everything that a pipeline is made of.
+/// What a pipeline is started with.
 pub struct Setup {
     /// Whose pictures they are.
     pub station: Arc<Station>,
@@ -77,30 +73,22 @@ pub struct Shadow {
     pub model: Arc<Model>,
     /// What runs it.
     pub engine: Arc<dyn Engine>,
-    /// Counts what comes of it.
+    /// Counts what it judges, skips and fails.
     pub counts: Arc<ShadowCounts>,
 }
 
-/// How the store is reached, whatever runs it.
-pub(super) struct StoreAddress {
-    /// Takes outcomes.
-    pub(super) commit: Recipient<Commit>,
-    /// Takes where a year was found.
-    pub(super) layouts: Recipient<RememberLayout>,
-    /// Takes what a shadow says.
-    pub(super) shadow: Recipient<KeepShadow>,
-    /// Takes any other work.
-    pub(super) work: Recipient<WithDatabase>,
-}
-
 /// Addresses and shared state of the started actors.
-pub(super) struct Wired {
+pub(super) struct PipelineActors {
     /// The writer's address.
-    pub(super) store: StoreAddress,
-    /// Actors that share a thread, and are asked whether they live.
-    pub(super) pulses: Vec<(Part, WeakRecipient<Ping>)>,
+    pub(super) store: Recipient<StoreTask>,
+    /// Takes outcomes.
+    pub(super) outcomes: Recipient<Commit>,
+    /// Threads that several actors share, each with the actor that is named when it hangs.
+    pub(super) arbiters_watched: Vec<(Part, ArbiterHandle)>,
     /// What the writer works on.
     pub(super) store_shared: Arc<StoreShared>,
+    /// Counts of the second model.
+    pub(super) shadow: Option<Arc<ShadowCounts>>,
     sessions: Weak<SessionShared>,
     arbiters: Vec<Arbiter>,
 }
@@ -164,182 +152,214 @@ pub(super) fn clients(
         .collect()
 }
 
+/// What every actor of a pipeline is started with.
+pub(super) struct Wiring<'a> {
+    /// Where credits return to.
+    pub(super) scheduler: &'a Addr<Scheduler>,
+    /// What the actors share about themselves.
+    pub(super) oversight: &'a Oversight,
+    /// Where stages run.
+    pub(super) executor: &'a Executor,
+    /// Books what flows.
+    pub(super) flow: Arc<Flow>,
+}
+
 /// Starts everything but the scheduler, from the store upwards.
 pub(super) fn wire(
-    scheduler: &Addr<Scheduler>,
+    wiring: &Wiring<'_>,
     setup: Setup,
     fetch: Arc<FetchShared>,
     clients: Vec<HttpClient>,
-    flow: Arc<Flow>,
-    vitals: &Arc<Vitals>,
-    threads_of: &Threads,
-) -> (Wired, Vec<Recipient<FetchItem>>) {
-    let Setup {
-        station,
-        model,
-        engine,
-        database,
-        tuning,
-        policy,
-        shadow,
-        ..
-    } = setup;
-    let guard = |part| Guard::new(part, Arc::clone(vitals));
-    let count = std::thread::available_parallelism().map_or(1, usize::from);
-    // One more than there are, so that a core has work while the next thread wakes up.
-    let shared_cores = tuning.shares_cores.then(|| Arc::new(Cores::new(count + 1)));
-    let store_shared = Arc::new(StoreShared {
-        database,
-        station: station.id.clone(),
-        mode: if policy.reprocess {
-            CommitMode::Replace
-        } else {
-            CommitMode::Insert
-        },
-        run: Mutex::new(None),
-        holds_misses: AtomicBool::new(false),
-        flow: Arc::clone(&flow),
-        scheduler: scheduler.downgrade().recipient(),
-        guard: guard(Part::Store),
+) -> (PipelineActors, Vec<Recipient<FetchItem>>) {
+    let cores = setup.tuning.shares_cores.then(|| {
+        // One more than there are, so that a core has work while the next thread wakes up.
+        Arc::new(Cores::new(core_count() + 1))
     });
-    let shared = Arc::clone(&store_shared);
-    let make = move || StoreActor::new(Arc::clone(&shared));
-    let store = match threads_of {
-        Threads::Own => {
-            let actor = SyncArbiter::start(1, make);
-            StoreAddress {
-                commit: actor.clone().recipient(),
-                layouts: actor.clone().recipient(),
-                shadow: actor.clone().recipient(),
-                work: actor.recipient(),
-            }
-        }
-        Threads::Inline(delay) => {
-            let actor = Inline::start(make, Arc::clone(delay), guard(Part::Store));
-            StoreAddress {
-                commit: actor.clone().recipient(),
-                layouts: actor.clone().recipient(),
-                shadow: actor.clone().recipient(),
-                work: actor.recipient(),
-            }
-        }
-    };
-    let mut pulses = Vec::new();
-    let writer = store.commit.clone();
-    let gatherer = guard(Part::Gather);
-    let gather =
-        Supervisor::start(move |_| Gather::new(tuning.commit, writer).with_guard(gatherer));
-    pulses.push((Part::Gather, gather.downgrade().recipient()));
-    let gather = gather.recipient();
-
-    let session_shared = Arc::new(SessionShared {
-        engine,
-        model: Arc::clone(&model),
-        station: Arc::clone(&station),
-        threads: tuning.session_threads,
-        cores: shared_cores.clone(),
+    let (store, store_shared) = wiring.start_store(&setup);
+    let gather = wiring.start_gather(&setup, store.clone());
+    let (sessions, session_shared) = wiring.start_sessions(&setup, &cores, gather.clone());
+    let inference = wiring.start_inference(&setup, sessions);
+    let shadow = wiring.start_shadow(&setup, &cores, store.clone());
+    let shadow_counts = shadow.as_ref().map(|shadow| Arc::clone(&shadow.counts));
+    let decode = wiring.start_decoders(&setup, &cores, shadow, inference, gather.clone());
+    let outlets = FetchOutlets {
+        decode,
         store: gather.clone(),
-        scheduler: scheduler.downgrade().recipient(),
-        guard: guard(Part::Session),
-    });
-    let sessions = Arc::downgrade(&session_shared);
-    let threads = tuning.threads;
-    let make = move || SessionActor::new(Arc::clone(&session_shared));
-    let session = match threads_of {
-        Threads::Own => SyncArbiter::start(threads, make).recipient(),
-        Threads::Inline(delay) => {
-            Inline::start(make, Arc::clone(delay), guard(Part::Session)).recipient()
-        }
+        layouts: store.clone(),
+        scheduler: wiring.scheduler.downgrade().recipient(),
     };
-    let batching = BatchPolicy {
-        size: tuning.batch,
-        deadline: tuning.batch_deadline,
+    let (fetchers, arbiters) = wiring.start_fetchers(&fetch, clients, &outlets);
+    let mut watched = vec![(Part::Scheduler, Arbiter::current())];
+    watched.extend(arbiters.iter().map(|one| (Part::Fetch, one.handle())));
+    let actors = PipelineActors {
+        store,
+        outcomes: gather,
+        arbiters_watched: watched,
+        store_shared,
+        shadow: shadow_counts,
+        sessions: session_shared,
+        arbiters,
     };
-    let cores = tuning.shares_cores.then_some(count);
-    let keeper = guard(Part::Inference);
-    let inference = Supervisor::start(move |_| {
-        Inference::new(batching, session, threads)
-            .with_flow(flow, cores, tuning.session_threads)
-            .with_guard(keeper)
-    });
-    pulses.push((Part::Inference, inference.downgrade().recipient()));
+    (actors, fetchers)
+}
 
-    let shadow = shadow.map(|shadow| {
+fn core_count() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+type SharedCores = Option<Arc<Cores>>;
+
+fn need(cores: &SharedCores, n: usize, turn: Turn) -> Option<CoreNeed> {
+    let cores = cores.clone()?;
+    Some(CoreNeed { cores, n, turn })
+}
+
+impl Wiring<'_> {
+    fn guard(&self, part: Part) -> Guard {
+        self.oversight.guard(part)
+    }
+
+    fn start_store(&self, setup: &Setup) -> (Recipient<StoreTask>, Arc<StoreShared>) {
+        let shared = Arc::new(StoreShared {
+            database: setup.database.clone(),
+            station: setup.station.id.clone(),
+            mode: if setup.policy.reprocess {
+                CommitMode::Replace
+            } else {
+                CommitMode::Insert
+            },
+            run: Mutex::new(None),
+            holds_misses: AtomicBool::new(false),
+            flow: Arc::clone(&self.flow),
+            scheduler: self.scheduler.downgrade().recipient(),
+            guard: self.guard(Part::Store),
+        });
+        let of_stage = Arc::clone(&shared);
+        let make = move || StoreStage::new(Arc::clone(&of_stage));
+        let guard = self.guard(Part::Store);
+        (self.executor.pool(1, guard, None, make), shared)
+    }
+
+    fn start_gather(&self, setup: &Setup, store: Recipient<StoreTask>) -> Recipient<Commit> {
+        let (policy, guard) = (setup.tuning.commit, self.guard(Part::Gather));
+        let gather = Supervisor::start(move |_| Gather::new(policy, store).with_guard(guard));
+        gather.recipient()
+    }
+
+    fn start_sessions(
+        &self,
+        setup: &Setup,
+        cores: &SharedCores,
+        gather: Recipient<Commit>,
+    ) -> (Recipient<RunBatch>, Weak<SessionShared>) {
+        let tuning = &setup.tuning;
+        let shared = Arc::new(SessionShared {
+            engine: Arc::clone(&setup.engine),
+            model: Arc::clone(&setup.model),
+            station: Arc::clone(&setup.station),
+            threads: tuning.session_threads,
+            store: gather,
+            scheduler: self.scheduler.downgrade().recipient(),
+            guard: self.guard(Part::Session),
+        });
+        let alive = Arc::downgrade(&shared);
+        let need = need(cores, tuning.session_threads, Turn::First);
+        let make = move || SessionStage::new(Arc::clone(&shared));
+        let guard = self.guard(Part::Session);
+        (self.executor.pool(tuning.threads, guard, need, make), alive)
+    }
+
+    fn start_inference(&self, setup: &Setup, sessions: Recipient<RunBatch>) -> Recipient<Infer> {
+        let (tuning, guard) = (setup.tuning.clone(), self.guard(Part::Inference));
+        let (flow, cores) = (Arc::clone(&self.flow), tuning.shares_cores.then(core_count));
+        let policy = BatchPolicy {
+            size: tuning.batch,
+            deadline: tuning.batch_deadline,
+        };
+        let inference = Supervisor::start(move |_| {
+            Inference::new(policy, sessions, tuning.threads)
+                .with_flow(flow, cores, tuning.session_threads)
+                .with_guard(guard)
+        });
+        inference.recipient()
+    }
+
+    fn start_shadow(
+        &self,
+        setup: &Setup,
+        cores: &SharedCores,
+        store: Recipient<StoreTask>,
+    ) -> Option<ToShadow> {
+        let shadow = setup.shadow.clone()?;
         let shared = Arc::new(ShadowShared {
             engine: shadow.engine,
             model: Arc::clone(&shadow.model),
-            station: Arc::clone(&station),
-            limits: tuning.picture,
-            cores: shared_cores.clone(),
-            store: store.shadow.clone(),
+            station: Arc::clone(&setup.station),
+            limits: setup.tuning.picture,
+            store,
             counts: Arc::clone(&shadow.counts),
         });
-        let actors = SyncArbiter::start(1, move || ShadowActor::new(Arc::clone(&shared)));
-        ToShadow {
+        let make = move || ShadowStage::new(Arc::clone(&shared));
+        let (guard, need) = (self.guard(Part::Shadow), need(cores, 1, Turn::Last));
+        Some(ToShadow {
             manifest: Arc::new(shadow.model.manifest.clone()),
-            shadow: actors.recipient(),
+            shadow: Executor::Threads.pool(1, guard, need, make),
             counts: shadow.counts,
-        }
-    });
-    let decode_shared = Arc::new(DecodeShared {
-        shadow,
-        manifest: Arc::new(model.manifest.clone()),
-        region: station.region.clone(),
-        limits: tuning.picture,
-        cores: shared_cores,
-        inference: inference.recipient(),
-        store: gather.clone(),
-        guard: guard(Part::Decode),
-    });
-    let make = move || DecodeActor::new(Arc::clone(&decode_shared));
-    let decode = match threads_of {
-        Threads::Own => SyncArbiter::start(tuning.decoders, make).recipient(),
-        Threads::Inline(delay) => {
-            Inline::start(make, Arc::clone(delay), guard(Part::Decode)).recipient()
-        }
-    };
+        })
+    }
 
-    let outlets = FetchOutlets {
-        decode,
-        store: gather,
-        layouts: store.layouts.clone(),
-        scheduler: scheduler.downgrade().recipient(),
-    };
-    let mut arbiters = Vec::new();
-    let fetchers = clients
-        .into_iter()
-        .map(|client| {
-            let (fetch, outlets) = (Arc::clone(&fetch), outlets.clone());
-            let guard = guard(Part::Fetch);
+    fn start_decoders(
+        &self,
+        setup: &Setup,
+        cores: &SharedCores,
+        shadow: Option<ToShadow>,
+        inference: Recipient<Infer>,
+        gather: Recipient<Commit>,
+    ) -> Recipient<Decode> {
+        let shared = Arc::new(DecodeShared {
+            shadow,
+            manifest: Arc::new(setup.model.manifest.clone()),
+            region: setup.station.region.clone(),
+            limits: setup.tuning.picture,
+            inference,
+            store: gather,
+            guard: self.guard(Part::Decode),
+        });
+        let make = move || DecodeStage::new(Arc::clone(&shared));
+        let (guard, need) = (self.guard(Part::Decode), need(cores, 1, Turn::Last));
+        self.executor.pool(setup.tuning.decoders, guard, need, make)
+    }
+
+    /// Starts a fetch actor a client, each on an arbiter of its own; inline on this one.
+    fn start_fetchers(
+        &self,
+        shared: &Arc<FetchShared>,
+        clients: Vec<HttpClient>,
+        outlets: &FetchOutlets,
+    ) -> (Vec<Recipient<FetchItem>>, Vec<Arbiter>) {
+        let mut arbiters = Vec::new();
+        let fetchers = clients.into_iter().map(|client| {
+            let (shared, outlets) = (Arc::clone(shared), outlets.clone());
+            let guard = self.guard(Part::Fetch);
             let make =
-                move |_: &mut Context<Fetch>| Fetch::new(fetch, client, outlets).with_guard(guard);
-            let actor = match threads_of {
-                Threads::Own => {
+                move |_: &mut Context<Fetch>| Fetch::new(shared, client, outlets).with_guard(guard);
+            let actor = match self.executor {
+                Executor::Threads => {
                     let arbiter = Arbiter::new();
                     let actor = Supervisor::start_in_arbiter(&arbiter.handle(), make);
                     arbiters.push(arbiter);
                     actor
                 }
-                Threads::Inline(_) => Supervisor::start(make),
+                #[cfg(feature = "testing")]
+                Executor::Inline(_) => Supervisor::start(make),
             };
-            pulses.push((Part::Fetch, actor.downgrade().recipient()));
             actor.recipient()
-        })
-        .collect();
-    pulses.push((Part::Scheduler, scheduler.downgrade().recipient()));
-    (
-        Wired {
-            store,
-            pulses,
-            store_shared,
-            sessions,
-            arbiters,
-        },
-        fetchers,
-    )
+        });
+        (fetchers.collect(), arbiters)
+    }
 }
 
-impl Wired {
+impl PipelineActors {
     /// Ends the actors and hands the database back, when nothing is in flight any more and no other
     /// pipeline shares it.
     ///
@@ -347,6 +367,7 @@ impl Wired {
     pub(super) async fn end(self) -> Option<Database> {
         let Self {
             store,
+            outcomes,
             mut store_shared,
             sessions,
             arbiters,
@@ -355,7 +376,7 @@ impl Wired {
         for arbiter in &arbiters {
             arbiter.stop();
         }
-        drop(store);
+        drop((outcomes, store));
         let deadline = clock::now() + END_DEADLINE;
         loop {
             let sessions_ended = sessions.strong_count() == 0;

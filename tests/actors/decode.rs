@@ -5,11 +5,12 @@ use std::sync::Arc;
 use actix::prelude::*;
 use bytes::Bytes;
 
-use celaje::actors::decode::{Decode, DecodeActor, DecodeShared};
+use celaje::actors::decode::{Decode, DecodeShared, DecodeStage};
 use celaje::actors::guard::Guard;
+use celaje::actors::health::Part;
 use celaje::actors::inference::Infer;
+use celaje::actors::pool::Executor;
 use celaje::actors::store::Commit;
-use celaje::actors::vitals::Part;
 use celaje::camera::Picture;
 use celaje_sky::credit::{Home, Returned};
 use celaje_sky::layout::Layout;
@@ -24,7 +25,7 @@ use crate::{Heard, credit, home, recorder, slot};
 
 /// A decode actor among recorders.
 struct Scene {
-    decode: Addr<DecodeActor>,
+    decode: Recipient<Decode>,
     frames: Heard<Infer>,
     misses: Heard<Commit>,
     home: Home,
@@ -39,7 +40,6 @@ impl Scene {
             manifest: Arc::new(manifest),
             region: Region::whole(),
             limits: Limits::default(),
-            cores: None,
             shadow: None,
             inference: inference.recipient(),
             store: store.recipient(),
@@ -47,7 +47,9 @@ impl Scene {
         });
         let (home, returned) = home();
         Self {
-            decode: SyncArbiter::start(1, move || DecodeActor::new(Arc::clone(&shared))),
+            decode: Executor::Threads.pool(1, Guard::alone(Part::Decode), None, move || {
+                DecodeStage::new(Arc::clone(&shared))
+            }),
             frames,
             misses,
             home,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use celaje::actors::decode::Decode;
 use celaje::actors::fetch::{Fetch, FetchItem, FetchOutlets, FetchShared};
 use celaje::actors::scheduler::FetchAgain;
-use celaje::actors::store::{Commit, RememberLayout};
+use celaje::actors::store::{Commit, StoreTask};
 use celaje::camera::Source;
 use celaje::camera::gate::Gate;
 use celaje::camera::health::HostHealth;
@@ -28,7 +28,7 @@ struct Scene {
     fetch: Addr<Fetch>,
     pictures: Heard<Decode>,
     misses: Heard<Commit>,
-    layouts: Heard<RememberLayout>,
+    layouts: Heard<StoreTask>,
     again: Heard<FetchAgain>,
     drain: CancellationToken,
     home: Home,
@@ -141,8 +141,10 @@ async fn what_is_learned_is_told_once() {
         scene.fetch(index);
     }
     scene.pictures.several(5).await;
-    let learned = scene.layouts.next().await;
-    assert_eq!((learned.year, learned.layout), (2024, Layout::Year));
+    let StoreTask::RememberLayout { year, layout } = scene.layouts.next().await else {
+        panic!("something else than a layout");
+    };
+    assert_eq!((year, layout), (2024, Layout::Year));
     scene.layouts.nothing().await;
     scene.again.nothing().await;
     // One scout asked twice; the others waited for what it found.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use celaje::actors::gather::Gather;
-use celaje::actors::store::{Commit, Finished};
+use celaje::actors::store::{Commit, Finished, StoreTask};
 use celaje::settings::tuning::CommitPolicy;
 use celaje_sky::credit::{Home, Returned};
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
@@ -14,20 +14,20 @@ use crate::{Heard, credit, home, recorder, slot};
 
 struct Scene {
     gather: Addr<Gather>,
-    commits: Heard<Commit>,
+    tasks: Heard<StoreTask>,
     home: Home,
     returned: Heard<Returned>,
 }
 
 impl Scene {
     fn new(rows: usize, wait: Duration) -> Self {
-        let (store, commits) = recorder();
+        let (store, tasks) = recorder();
         let (home, returned) = home();
         let policy = CommitPolicy { rows, wait };
         let store = store.recipient();
         Self {
             gather: Supervisor::start(move |_| Gather::new(policy, store)),
-            commits,
+            tasks,
             home,
             returned,
         }
@@ -45,6 +45,14 @@ impl Scene {
         let finished = Finished::new(Outcome::Missed(miss), credit(index, 1, &self.home));
         self.gather.do_send(Commit(vec![finished]));
     }
+
+    /// The next transaction; waits for it.
+    async fn commit(&mut self) -> Commit {
+        match self.tasks.next().await {
+            StoreTask::Commit(commit) => commit,
+            _ => panic!("something else than a commit"),
+        }
+    }
 }
 
 fn slots(commit: &Commit) -> Vec<String> {
@@ -58,10 +66,10 @@ async fn enough_slots_are_a_transaction() {
     (0..7).for_each(|index| scene.finish(index));
     for first in [0, 3] {
         let wanted: Vec<String> = (first..first + 3).map(|i| slot(i).to_string()).collect();
-        assert_eq!(slots(&scene.commits.next().await), wanted);
+        assert_eq!(slots(&scene.commit().await), wanted);
     }
     // The seventh waits for others.
-    scene.commits.nothing().await;
+    scene.tasks.nothing().await;
 }
 
 #[actix::test]
@@ -70,19 +78,27 @@ async fn a_few_do_not_wait_for_ever() {
     for round in 0..3 {
         scene.finish(2 * round);
         scene.finish(2 * round + 1);
-        assert_eq!(scene.commits.next().await.0.len(), 2);
+        assert_eq!(scene.commit().await.0.len(), 2);
     }
 }
 
 #[actix::test]
 async fn what_is_held_when_nobody_is_left_is_committed() {
-    let mut scene = Scene::new(100, Duration::from_millis(50));
+    let scene = Scene::new(100, Duration::from_millis(50));
     scene.finish(0);
-    drop(scene.gather);
-    let commit = scene.commits.next().await;
+    let Scene {
+        gather,
+        mut tasks,
+        mut returned,
+        ..
+    } = scene;
+    drop(gather);
+    let StoreTask::Commit(commit) = tasks.next().await else {
+        panic!("something else than a commit");
+    };
     assert_eq!(commit.0.len(), 1);
     // And its credit is with it, not lost on the way.
-    scene.returned.nothing().await;
+    returned.nothing().await;
     drop(commit);
-    assert_eq!(scene.returned.next().await.fate, None);
+    assert_eq!(returned.next().await.fate, None);
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use celaje::actors::guard::Guard;
+use celaje::actors::health::Part;
 use celaje::actors::inference::Infer;
+use celaje::actors::pool::Executor;
 use celaje::actors::scheduler::Fail;
-use celaje::actors::session::{RunBatch, SessionActor, SessionShared};
+use celaje::actors::session::{RunBatch, SessionShared, SessionStage};
 use celaje::actors::store::{Commit, Finished};
-use celaje::actors::vitals::Part;
 use celaje_sky::cover::Cover;
 use celaje_sky::credit::{Home, Returned};
 use celaje_sky::outcome::{MissReason, Observation, Outcome};
@@ -24,7 +25,7 @@ use crate::{Heard, Recorder, credit, frame, home, recorder, slot};
 
 /// One session thread among recorders.
 struct Scene {
-    session: Addr<SessionActor>,
+    session: Recipient<RunBatch>,
     commits: Heard<Commit>,
     failures: Heard<Fail>,
     _scheduler: Addr<Recorder<Fail>>,
@@ -45,14 +46,15 @@ impl Scene {
             model,
             station: Arc::new(crate::support::station("http://host/")),
             threads: 1,
-            cores: None,
             store: store.recipient(),
             scheduler: scheduler.downgrade().recipient(),
             guard: Guard::alone(Part::Session),
         });
         let (home, returned) = home();
         Self {
-            session: SyncArbiter::start(1, move || SessionActor::new(Arc::clone(&shared))),
+            session: Executor::Threads.pool(1, Guard::alone(Part::Session), None, move || {
+                SessionStage::new(Arc::clone(&shared))
+            }),
             commits,
             failures,
             _scheduler: scheduler,

@@ -1,6 +1,6 @@
 //! The store actor on a database of its own.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use actix::prelude::*;
@@ -8,14 +8,14 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use celaje::actors::guard::Guard;
+use celaje::actors::health::Part;
+use celaje::actors::pool::Executor;
 use celaje::actors::scheduler::Fail;
 use celaje::actors::session::observation;
-use celaje::actors::store::{
-    Commit, Finished, RememberLayout, StoreActor, StoreShared, WithDatabase,
-};
-use celaje::actors::vitals::Part;
+use celaje::actors::store::{Commit, Finished, StoreShared, StoreStage, StoreTask};
 use celaje::store::{Asked, CommitMode, Database, RunKind, RunStart};
 use celaje_sky::credit::{Credit, Fate, Home, Returned};
+use celaje_sky::flow::{Flow, Stage};
 use celaje_sky::layout::Layout;
 use celaje_sky::okta::Okta;
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
@@ -28,7 +28,7 @@ use crate::{Heard, Recorder, credit, frame, home, recorder, slot};
 
 struct Scene {
     folder: TempDir,
-    store: Addr<StoreActor>,
+    store: Recipient<StoreTask>,
     shared: Arc<StoreShared>,
     failures: Heard<Fail>,
     _scheduler: Addr<Recorder<Fail>>,
@@ -70,7 +70,9 @@ impl Scene {
         let (home, returned) = home();
         Self {
             folder,
-            store: SyncArbiter::start(1, move || StoreActor::new(Arc::clone(&used))),
+            store: Executor::Threads.pool(1, Guard::alone(Part::Store), None, move || {
+                StoreStage::new(Arc::clone(&used))
+            }),
             shared,
             failures,
             _scheduler: scheduler,
@@ -120,7 +122,8 @@ impl Scene {
     /// Commits, and gives the fates in the order in which the credits came home.
     async fn commit(&mut self, finished: Vec<Finished>) -> Vec<Option<Fate>> {
         let n = finished.len();
-        self.store.send(Commit(finished)).await.unwrap();
+        let task = StoreTask::Commit(Commit(finished));
+        self.store.send(task).await.unwrap();
         let returned = self.returned.several(n).await;
         returned.into_iter().map(|returned| returned.fate).collect()
     }
@@ -194,6 +197,23 @@ async fn a_database_that_fails_is_told_before_the_credits_go_home() {
     );
 }
 
+/// In the daemon, the miss of a late picture is booked and not written while it may still come.
+#[actix::test]
+async fn a_held_miss_counts_as_done_by_the_store() {
+    let mut scene = Scene::new(CommitMode::Insert);
+    scene.shared.holds_misses.store(true, Ordering::Relaxed);
+    let flow = Arc::new(Flow::default());
+    let home = Arc::clone(&scene.home);
+    let Finished { outcome, .. } = scene.missed(0, MissReason::NotFound);
+    assert_eq!(scene.returned.next().await.fate, None);
+    let late = Credit::new(slot(0), 1, home, Arc::clone(&flow));
+    let fates = scene.commit(vec![Finished::new(outcome, late)]).await;
+    assert_eq!(fates, [Some(Fate::Missed(MissReason::NotFound))]);
+    assert_eq!(scene.record().count("misses"), 0);
+    let store = flow.report().stages[Stage::Store as usize];
+    assert_eq!((store.taken, store.done), (1, 1));
+}
+
 #[actix::test]
 async fn outside_a_run_nothing_is_written() {
     let mut scene = Scene::new(CommitMode::Insert);
@@ -207,12 +227,10 @@ async fn outside_a_run_nothing_is_written() {
 async fn a_panic_on_the_stores_thread_ends_in_its_message() {
     let mut scene = Scene::new(CommitMode::Insert);
     let (sender, receiver) = oneshot::channel::<()>();
-    scene.store.do_send(WithDatabase {
-        work: Box::new(move |_| {
-            let _told_when_dropped = sender;
-            panic!("a test asked for it")
-        }),
-    });
+    scene.store.do_send(StoreTask::Other(Box::new(move |_| {
+        let _told_when_dropped = sender;
+        panic!("a test asked for it")
+    })));
     assert!(receiver.await.is_err());
     let batch = vec![scene.observed(0, 3)];
     assert_eq!(scene.commit(batch).await, [Some(Fate::New)]);
@@ -222,15 +240,15 @@ async fn a_panic_on_the_stores_thread_ends_in_its_message() {
 async fn layouts_and_other_work_reach_the_database() {
     let scene = Scene::new(CommitMode::Insert);
     for layout in [Layout::Root, Layout::Year] {
-        let message = RememberLayout { year: 2024, layout };
+        let message = StoreTask::RememberLayout { year: 2024, layout };
         scene.store.send(message).await.unwrap();
     }
     let (sender, receiver) = oneshot::channel();
-    scene.store.do_send(WithDatabase {
-        work: Box::new(move |database| {
+    scene
+        .store
+        .do_send(StoreTask::Other(Box::new(move |database| {
             let _ = sender.send(database.remembered_layouts().unwrap());
-        }),
-    });
+        })));
     assert_eq!(receiver.await.unwrap(), [(2024, Layout::Year)]);
     assert_eq!(slot(0).year(), 2024);
 }

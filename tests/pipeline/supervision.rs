@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use celaje::actors::failpoint::{Failpoints, Point};
-use celaje::actors::vitals::Part;
+use celaje::actors::health::Part;
 use celaje::actors::watchdog::Patience;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::restarts::RestartBudget;
@@ -36,7 +36,7 @@ async fn an_actor_that_fails_too_often_ends_the_run_with_one_line() {
         ..RestartBudget::default()
     };
     let pipeline = stage.start();
-    let vitals = pipeline.vitals();
+    let vitals = pipeline.oversight();
     let report = pipeline.run(first(60)).await.unwrap();
     assert!(pipeline.stop().await.is_some());
     stage.check(first(60), &report);
@@ -79,7 +79,7 @@ async fn what_fails_now_and_then_goes_on_after_a_rest() {
     let rest = Duration::from_millis(30);
     stage.supervision.budget.first_pause = rest;
     let pipeline = stage.start();
-    let (vitals, begun) = (pipeline.vitals(), std::time::Instant::now());
+    let (vitals, begun) = (pipeline.oversight(), std::time::Instant::now());
     let report = pipeline.run(first(40)).await.unwrap();
     assert!(pipeline.stop().await.is_some());
     stage.check(first(40), &report);
@@ -226,7 +226,7 @@ async fn to_wait_is_not_to_hang() {
     stage.tuning.threads = 1;
     stage.supervision.patience = HURRIED;
     let pipeline = stage.start();
-    let vitals = pipeline.vitals();
+    let vitals = pipeline.oversight();
     let report = pipeline.run(first(60)).await.unwrap();
     assert!(pipeline.stop().await.is_some());
     stage.check(first(60), &report);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use celaje::actors::failpoint::Failpoints;
-use celaje::actors::vitals::ActorReport;
+use celaje::actors::health::ActorReport;
+use celaje::actors::pool::Executor;
 use celaje::camera::Source;
-use celaje::service::supervision::{Supervision, Threads};
+use celaje::service::supervision::Supervision;
 use celaje::service::{Pipeline, RunPolicy, RunReport, Setup};
 use celaje::settings::tuning::Tuning;
 use celaje::store::{CutOff, Database};
@@ -113,7 +114,7 @@ impl Life {
         let supervision = Supervision {
             budget: self.budget,
             failpoints: Failpoints::calling(move |point, _| passing.pass(point)),
-            threads: Threads::Inline(Arc::new(move || waiting.delay())),
+            executor: Executor::Inline(Arc::new(move || waiting.delay())),
             script: Some(camera.clone()),
             ..Supervision::default()
         };
@@ -128,7 +129,7 @@ impl Life {
                 most
             });
             let report = tokio::time::timeout(STUCK, pipeline.run(range)).await;
-            let (flow, vitals) = (pipeline.flow(), pipeline.vitals());
+            let (flow, vitals) = (pipeline.flow(), pipeline.oversight());
             let ended = pipeline.stop().await.is_some();
             Ran {
                 report: report.expect("a slot was lost and nobody looks for it"),

@@ -78,7 +78,7 @@ impl StationWorker {
                     drain();
                 }
                 () = tokio::time::sleep(LOOKS_EVERY) => {
-                    self.pulse.beat(Duration::ZERO);
+                    self.liveness.beat(Duration::ZERO);
                     if !draining && self.is_over(bounds) {
                         // Repeated: a pass that has not begun yet ignores it.
                         pause();

@@ -1,17 +1,15 @@
-//! How the actors are: restarts, last errors, what they are at.
+//! The health of the actors: restarts, hangs, last errors.
 //!
-//! Shared by all actors of a pipeline, by the watchdog that looks for one that hangs, and by whoever
-//! shows this to people.
+//! A station's pipelines share one [`ActorHealth`], so that the counts outlive a pipeline.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::actors::failpoint::Failpoints;
+use crate::actors::work::Work;
 use crate::clock;
 use celaje_sky::error::Failure;
 use celaje_sky::restarts::{RestartBudget, Restarts, Verdict};
@@ -37,10 +35,12 @@ pub enum Part {
     Gather,
     /// Writes the record.
     Store,
+    /// Judges with a second model. Its failures do not count: it is in no report.
+    Shadow,
 }
 
 impl Part {
-    /// All of them, in the order in which a slot comes to them.
+    /// The actors that fill the record, in the order of a slot's way.
     pub const ALL: [Self; 7] = [
         Self::Scheduler,
         Self::Fetch,
@@ -61,6 +61,7 @@ impl Part {
             Self::Session => "session",
             Self::Gather => "gather",
             Self::Store => "store",
+            Self::Shadow => "shadow",
         }
     }
 
@@ -74,47 +75,26 @@ impl Part {
             Self::Session => say!("session", "sesión"),
             Self::Gather => say!("gather", "reunión"),
             Self::Store => say!("store", "almacén"),
+            Self::Shadow => say!("shadow", "sombra"),
         }
     }
 }
 
-/// How one actor is.
+/// The health of one actor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActorReport {
-    /// Which one.
+    /// The actor.
     pub actor: Part,
-    /// How often it failed and was restarted.
+    /// Failures after which it was restarted.
     pub restarts: u64,
-    /// How often it was found to hang.
+    /// Hangs.
     pub hangs: u64,
-    /// Messages that it is at now.
+    /// Messages that it is working on.
     pub working: usize,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<String>,
-    /// When that was.
+    /// The time of the last error.
     pub last_error_at: Option<DateTime<Utc>>,
-}
-
-/// A piece of work that an actor is at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Work {
-    /// Whose.
-    pub part: Part,
-    /// For which slots; none for what is no slot's.
-    pub slots: Vec<Slot>,
-    /// Whether it is but a question for a sign of life.
-    pub ping: bool,
-}
-
-impl Work {
-    /// Work of `part` that is no slot's.
-    pub const fn of(part: Part) -> Self {
-        Self {
-            part,
-            slots: Vec::new(),
-            ping: false,
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -123,14 +103,14 @@ struct State {
     hangs: u64,
     lately: Restarts,
     last_error: Option<(DateTime<Utc>, String)>,
-    /// What it still has to rest after its last failure.
+    /// The rest that is due after the last failure.
     rest: Duration,
 }
 
 type Alarm = Box<dyn Fn(Failure) + Send + Sync>;
 
-/// What is said of `work` that has gone on for `limit`.
-pub fn hangs(work: &Work, limit: Duration) -> Failure {
+/// The failure of a run in which `work` has gone on for `limit`.
+pub fn hang_failure(work: &Work, limit: Duration) -> Failure {
     let (name, seconds) = (work.part.as_str(), limit.as_secs());
     let slots: Vec<String> = work.slots.iter().map(Slot::to_string).collect();
     let slots = slots.join(" ");
@@ -145,26 +125,23 @@ pub fn hangs(work: &Work, limit: Duration) -> Failure {
 }
 
 /// See the module.
-pub struct Vitals {
+pub struct ActorHealth {
     states: BTreeMap<Part, Mutex<State>>,
-    work: Mutex<HashMap<u64, Work>>,
-    numbers: AtomicU64,
     alarm: Mutex<Option<Alarm>>,
-    failpoints: Failpoints,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Default for Vitals {
+impl Default for ActorHealth {
     fn default() -> Self {
         Self::new(RestartBudget::default())
     }
 }
 
-impl Vitals {
-    /// Actors that have not failed yet, and what is borne of each.
+impl ActorHealth {
+    /// Healthy actors, each with this budget of failures.
     pub fn new(budget: RestartBudget) -> Self {
         let fresh = || State {
             restarts: 0,
@@ -178,42 +155,27 @@ impl Vitals {
                 .into_iter()
                 .map(|part| (part, Mutex::new(fresh())))
                 .collect(),
-            work: Mutex::default(),
-            numbers: AtomicU64::new(0),
             alarm: Mutex::new(None),
-            failpoints: Failpoints::default(),
         }
     }
 
-    /// With places where a test makes them fail.
-    #[must_use]
-    pub fn with_failpoints(mut self, failpoints: Failpoints) -> Self {
-        self.failpoints = failpoints;
-        self
-    }
-
-    /// Tells `alarm` of an actor that has failed too often or hangs, from now on.
+    /// Has `alarm` called when an actor fails too often or hangs.
     pub fn on_alarm(&self, alarm: impl Fn(Failure) + Send + Sync + 'static) {
         *lock(&self.alarm) = Some(Box::new(alarm));
-    }
-
-    /// Where a test makes them fail.
-    pub const fn failpoints(&self) -> &Failpoints {
-        &self.failpoints
     }
 
     fn state(&self, part: Part) -> Option<MutexGuard<'_, State>> {
         self.states.get(&part).map(lock)
     }
 
-    /// `part` went wrong, and goes on.
+    /// Notes an error of `part`, which goes on.
     pub fn erred(&self, part: Part, what: &str) {
         if let Some(mut state) = self.state(part) {
             state.last_error = Some((Utc::now(), what.to_owned()));
         }
     }
 
-    /// `part` failed and is restarted; past its budget the alarm is raised.
+    /// Notes a failure of `part`, which restarts; past its budget this raises the alarm.
     pub fn failed(&self, part: Part, what: &str) {
         self.erred(part, what);
         let Some(mut state) = self.state(part) else {
@@ -234,16 +196,16 @@ impl Vitals {
         }
     }
 
-    /// `part` was done with a message.
+    /// Notes that `part` has done a message.
     pub fn worked(&self, part: Part) {
         if let Some(mut state) = self.state(part) {
             state.lately.worked();
         }
     }
 
-    /// `work` has gone on for `limit`: the alarm is raised.
+    /// Notes that `work` has gone on for `limit`, and raises the alarm.
     pub fn hangs(&self, work: &Work, limit: Duration) {
-        let failure = hangs(work, limit);
+        let failure = hang_failure(work, limit);
         if let Some(mut state) = self.state(work.part) {
             state.hangs += 1;
             state.last_error = Some((Utc::now(), failure.text.en.clone()));
@@ -258,41 +220,15 @@ impl Vitals {
         }
     }
 
-    /// How long `part` has to rest before it goes on; asked for once after each failure.
+    /// Takes the rest that `part` owes after its last failure.
     pub fn take_rest(&self, part: Part) -> Duration {
         self.state(part)
             .map(|mut state| std::mem::take(&mut state.rest))
             .unwrap_or_default()
     }
 
-    /// A piece of work begins; gives its number.
-    pub(super) fn begin(&self, work: Work) -> u64 {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        lock(&self.work).insert(number, work);
-        number
-    }
-
-    /// It has ended.
-    pub(super) fn end(&self, number: u64) {
-        lock(&self.work).remove(&number);
-    }
-
-    /// The numbers of all that is being done.
-    pub(super) fn at_work(&self) -> Vec<u64> {
-        lock(&self.work).keys().copied().collect()
-    }
-
-    /// What has this number, while it is being done.
-    pub(super) fn work(&self, number: u64) -> Option<Work> {
-        lock(&self.work).get(&number).cloned()
-    }
-
-    /// How all of them are.
-    pub fn report(&self) -> Vec<ActorReport> {
-        let mut working: BTreeMap<Part, usize> = BTreeMap::new();
-        for work in lock(&self.work).values().filter(|work| !work.ping) {
-            *working.entry(work.part).or_default() += 1;
-        }
+    /// How all actors are; `working` counts the messages that an actor is working on.
+    pub fn report(&self, working: impl Fn(Part) -> usize) -> Vec<ActorReport> {
         self.states
             .iter()
             .map(|(part, state)| {
@@ -302,7 +238,7 @@ impl Vitals {
                     actor: *part,
                     restarts: state.restarts,
                     hangs: state.hangs,
-                    working: working.get(part).copied().unwrap_or(0),
+                    working: working(*part),
                     last_error_at: error.as_ref().map(|(at, _)| at.trunc_subsecs(0)),
                     last_error: error.map(|(_, what)| what),
                 }
@@ -318,24 +254,24 @@ mod tests {
 
     #[test]
     fn past_the_budget_the_alarm_is_raised_with_what_was_last() {
-        let vitals = Vitals::new(RestartBudget {
+        let health = ActorHealth::new(RestartBudget {
             failures: 2,
             ..RestartBudget::default()
         });
         let raised = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&raised);
-        vitals.on_alarm(move |failure| heard.lock().unwrap().push(failure.text.en));
-        vitals.failed(Part::Decode, "first");
-        assert!(vitals.take_rest(Part::Decode) > Duration::ZERO);
-        assert_eq!(vitals.take_rest(Part::Decode), Duration::ZERO);
-        vitals.failed(Part::Decode, "second");
-        vitals.failed(Part::Store, "elsewhere");
+        health.on_alarm(move |failure| heard.lock().unwrap().push(failure.text.en));
+        health.failed(Part::Decode, "first");
+        assert!(health.take_rest(Part::Decode) > Duration::ZERO);
+        assert_eq!(health.take_rest(Part::Decode), Duration::ZERO);
+        health.failed(Part::Decode, "second");
+        health.failed(Part::Store, "elsewhere");
         assert!(raised.lock().unwrap().is_empty());
-        vitals.failed(Part::Decode, "third");
+        health.failed(Part::Decode, "third");
         let raised = raised.lock().unwrap();
         assert_eq!(raised.len(), 1);
         assert!(raised[0].contains("'decode'") && raised[0].contains("'third'"));
-        let report = vitals.report();
+        let report = health.report(|_| 0);
         let of = |part| report.iter().find(|one| one.actor == part).unwrap();
         assert_eq!(of(Part::Decode).restarts, 3);
         assert_eq!(of(Part::Decode).last_error.as_deref(), Some("third"));

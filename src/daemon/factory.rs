@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::actors::shadow::ShadowCounts;
 use crate::actors::health::ActorHealth;
+use crate::actors::shadow::ShadowCounts;
 use crate::camera::Source;
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::request::picture_source;

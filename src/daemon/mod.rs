@@ -8,10 +8,10 @@
 pub mod clock;
 pub mod factory;
 pub mod jobs;
+pub mod liveness;
 pub mod notify;
 pub mod operator;
 pub mod parts;
-pub mod liveness;
 pub mod state;
 pub mod watcher;
 pub mod worker;

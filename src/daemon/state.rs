@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, broadcast};
 
-use crate::actors::shadow::ShadowCounts;
 use crate::actors::guard::Oversight;
 use crate::actors::health::ActorReport;
+use crate::actors::shadow::ShadowCounts;
 use crate::daemon::jobs::JobQueue;
 use crate::daemon::operator::{
     ActorState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused,

@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::actors::health::ActorHealth;
 use crate::daemon::clock::Clock;
 use crate::daemon::factory::PipelineFactory;
+use crate::daemon::liveness::Liveness;
 use crate::daemon::operator::JobStatus;
 use crate::daemon::parts::Parts;
-use crate::daemon::liveness::Liveness;
 use crate::daemon::state::DaemonState;
 use crate::daemon::worker::filling::JobRun;
 use crate::daemon::worker::live::LiveRun;
@@ -147,7 +147,9 @@ impl StationWorker {
     fn start(&mut self) -> Result<()> {
         let WorkerContext { database, flow, .. } = &self.common;
         let pipeline = self.factory.start(database, flow, &self.health)?;
-        self.common.state.set_oversight(self.id(), pipeline.oversight());
+        self.common
+            .state
+            .set_oversight(self.id(), pipeline.oversight());
         self.pipeline = Some(pipeline);
         Ok(())
     }

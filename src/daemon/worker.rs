@@ -23,6 +23,7 @@ use crate::daemon::worker::filling::JobRun;
 use crate::daemon::worker::live::LiveRun;
 use crate::service::Pipeline;
 use crate::store::{RunCounts, RunEnd, RunId, SharedDatabase};
+use celaje_sky::backoff;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::slot::SlotRange;
@@ -62,7 +63,8 @@ pub struct StationWorker {
     /// The backfill that was put aside for a range that was found missing.
     aside: Option<JobRun>,
     parts: Parts,
-    pause: Duration,
+    /// Pipelines in a row that failed.
+    failures: u32,
 }
 
 impl StationWorker {
@@ -94,7 +96,7 @@ impl StationWorker {
             job: None,
             aside: None,
             parts: Parts::default(),
-            pause: PAUSE,
+            failures: 0,
         }
     }
 
@@ -168,7 +170,7 @@ impl StationWorker {
                 self.renew(factory).await;
             }
             if self.pipeline.is_none() {
-                self.liveness.beat(self.pause);
+                self.liveness.beat(self.pause());
                 self.mend().await;
                 continue;
             }
@@ -230,6 +232,11 @@ impl StationWorker {
         self.common.state.set_next(self.id(), next, due);
     }
 
+    /// The pause before a failed pipeline is started again.
+    fn pause(&self) -> Duration {
+        backoff::pause(PAUSE, self.failures, LONGEST_PAUSE)
+    }
+
     /// Starts a new pipeline in place of a failed one, after a pause.
     async fn mend(&mut self) {
         tokio::select! {
@@ -239,9 +246,9 @@ impl StationWorker {
                 // The daemon is about to stop this worker.
                 None => self.stop.cancelled().await,
             },
-            () = tokio::time::sleep(self.pause) => {}
+            () = tokio::time::sleep(self.pause()) => {}
         }
-        self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
         match self.start() {
             Ok(()) => {
                 tracing::info!(station = self.id(), "the station's actors run again");

@@ -27,6 +27,7 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod backoff;
 pub mod batching;
 pub mod confidence;
 pub mod cover;

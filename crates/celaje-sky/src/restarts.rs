@@ -7,6 +7,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::backoff;
+
 /// How many failures are borne, and what each of them costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestartBudget {
@@ -88,9 +90,8 @@ impl Restarts {
         }
         self.owed += 1;
         let doublings = u32::try_from(before).unwrap_or(u32::MAX);
-        let factor = 2u32.checked_pow(doublings).unwrap_or(u32::MAX);
-        let pause = self.budget.first_pause.saturating_mul(factor);
-        Verdict::GoOn(pause.min(self.budget.longest_pause))
+        let (first, longest) = (self.budget.first_pause, self.budget.longest_pause);
+        Verdict::GoOn(backoff::pause(first, doublings, longest))
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::backoff;
+
 /// Statuses after which a request is tried again.
 pub const RETRIED_STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
 
@@ -41,12 +43,8 @@ impl RetryPolicy {
         if retry == 0 || retry > self.retries {
             return None;
         }
-        let doubled = self
-            .base
-            .saturating_mul(1u32.checked_shl(retry - 1).unwrap_or(u32::MAX));
-        let own = doubled
-            .min(self.longest)
-            .mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
+        let pause = backoff::pause(self.base, retry - 1, self.longest);
+        let own = pause.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
         match retry_after {
             Some(asked) if asked > self.longest_asked => None,
             Some(asked) => Some(asked.max(own)),

@@ -14,6 +14,7 @@
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
+use crate::backoff;
 use crate::slot::{Minutes, Slot, SlotRange, Zone};
 
 /// How far around an instant slots are looked for: longer than any jump of a civil clock.
@@ -49,11 +50,9 @@ impl Default for TickPolicy {
 impl TickPolicy {
     /// The pause after try number `tries`, from 1.
     fn after(&self, tries: u32) -> TimeDelta {
-        let doubled = 1i32.checked_shl(tries.saturating_sub(1)).unwrap_or(0);
-        match self.pause.checked_mul(doubled) {
-            Some(pause) if doubled > 0 => pause.min(self.longest),
-            _ => self.longest,
-        }
+        let std = |time: TimeDelta| time.to_std().unwrap_or_default();
+        let pause = backoff::pause(std(self.pause), tries.saturating_sub(1), std(self.longest));
+        TimeDelta::from_std(pause).unwrap_or(self.longest)
     }
 }
 

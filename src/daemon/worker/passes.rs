@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::clock;
 use crate::daemon::operator::JobId;
-use crate::daemon::worker::{PAUSE, StationWorker};
+use crate::daemon::worker::StationWorker;
 use crate::service::supervision::Supervision;
 use crate::service::{Pass, Pipeline, RunReport};
 use celaje_sky::error::Result;
@@ -40,7 +40,7 @@ impl StationWorker {
         let failure = match report {
             Ok(report) => match &report.end.failure {
                 None => {
-                    self.pause = PAUSE;
+                    self.failures = 0;
                     self.common
                         .state
                         .set_trouble(self.factory.station.id.as_str(), None);

@@ -52,7 +52,11 @@ fn the_stations_of_the_record_count_whatever_the_settings_name() {
     let server = camera();
     let base = server.base();
     run(&mut home.backfill(&base, "2024-03-01T00:02", "2024-03-01T01:52"));
-    home.write("celaje.toml", "[station]\nid = 'cerro'\n");
+    home.write(
+        "celaje.toml",
+        "[station]\nid = 'cerro'\nlatitude = -33.0\nlongitude = -70.0\ntime_zone = 'UTC'\n\
+         url_base = 'http://127.0.0.1:9/'\n",
+    );
     let told = status(&home, &[]);
     assert!(told.out.contains("12 observations"), "{told:?}");
     assert_eq!(status(&home, &["--json"]).json()["observations"], 12);

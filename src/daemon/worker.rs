@@ -239,6 +239,7 @@ impl StationWorker {
 
     /// Starts a new pipeline in place of a failed one, after a pause.
     async fn mend(&mut self) {
+        let pause = self.pause();
         tokio::select! {
             () = self.stop.cancelled() => return,
             factory = self.renewals.recv() => return match factory {
@@ -246,7 +247,7 @@ impl StationWorker {
                 // The daemon is about to stop this worker.
                 None => self.stop.cancelled().await,
             },
-            () = tokio::time::sleep(self.pause()) => {}
+            () = tokio::time::sleep(pause) => {}
         }
         self.failures = self.failures.saturating_add(1);
         match self.start() {

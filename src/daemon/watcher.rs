@@ -1,4 +1,4 @@
-//! Watches a record that other processes may write: reads new rows once a second.
+//! Watches a record that others write: looks for new rows once a second and tells them as events.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
@@ -16,22 +16,22 @@ use crate::store::rows::{parse_timestamp, timestamp};
 use crate::version::VERSION;
 use celaje_sky::slot::SlotRange;
 
-/// How often the record is polled.
+/// Time between two looks.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Rows of a kind that one poll turns into events.
+/// Rows of a kind that one look reports.
 const MOST: usize = 500;
-/// Latest runs that a poll compares with the poll before.
+/// The last runs, whose ends are noticed.
 const RUNS: usize = 16;
-/// Readings that wait for the shadow model's reading, and for how many polls.
+/// Readings that wait for a second model's reading, and the looks that each waits.
 const AWAITED: (usize, u32) = (32, 120);
-/// Events that a slow receiver may fall behind before it misses some.
+/// Events that a receiver may be behind.
 const KEPT: usize = 1024;
 
-/// An [`Operator`] that refuses every command.
+/// An [`Operator`] that only reads: it refuses every order.
 pub struct RecordWatcher {
     started_at: DateTime<Utc>,
     events: broadcast::Sender<Event>,
-    seen: Arc<Mutex<WatchCounts>>,
+    totals: Arc<Mutex<WatchCounts>>,
     _ends: DropGuard,
 }
 
@@ -41,19 +41,28 @@ struct WatchCounts {
     trouble: Option<String>,
 }
 
-/// The connection, and what the last poll found.
+/// Finds the rows that are new since the last look.
 struct RecordPoller {
     reader: Reader,
+    position: Position,
+}
+
+/// What the last look that succeeded has seen.
+#[derive(Clone)]
+struct Position {
     version: i64,
     rowid: i64,
-    /// The latest attempt of a miss, and the misses of that second that were sent.
+    /// The reading at `rowid`: a reading that replaces the newest one takes over its rowid.
+    newest: Option<(String, ObservationItem)>,
+    /// When the last miss was tried, and the misses of that second that are known.
     tried: String,
     known: VecDeque<(String, String)>,
     runs: HashMap<i64, RunItem>,
     awaited: VecDeque<AwaitedReading>,
 }
 
-/// A reading that was sent before the shadow model had judged it.
+/// A reading that a second model may still judge.
+#[derive(Clone)]
 struct AwaitedReading {
     station: String,
     item: ObservationItem,
@@ -61,15 +70,15 @@ struct AwaitedReading {
 }
 
 impl RecordWatcher {
-    /// Watches the record at `path`. To be called inside a tokio runtime.
+    /// Watches the record at `path` from now on. To be called inside a tokio runtime.
     pub fn start(path: &Path) -> Result<Self, StoreError> {
         let mut poller = RecordPoller::new(path)?;
-        let (events, seen) = (
+        let (events, totals) = (
             broadcast::channel(KEPT).0,
             Arc::new(Mutex::new(WatchCounts::default())),
         );
         let end = CancellationToken::new();
-        let (ended, sender, noted) = (end.clone(), events.clone(), Arc::clone(&seen));
+        let (ended, sender, noted) = (end.clone(), events.clone(), Arc::clone(&totals));
         tokio::spawn(async move {
             loop {
                 tokio::select! {
@@ -81,22 +90,22 @@ impl RecordWatcher {
                     (poller, found)
                 });
                 let Ok((back, found)) = looked.await else {
-                    tracing::error!("looking for new rows failed: no more events");
+                    tracing::error!("the watch for new rows failed: no more events");
                     return;
                 };
                 poller = back;
-                let mut seen = noted.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut totals = noted.lock().unwrap_or_else(PoisonError::into_inner);
                 match found {
                     Ok(found) => {
-                        seen.trouble = None;
+                        totals.trouble = None;
                         for event in found {
-                            seen.count(&event);
+                            totals.count(&event);
                             let _ = sender.send(event);
                         }
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "the record could not be looked at");
-                        seen.trouble = Some(error.fault.to_string());
+                        tracing::warn!(%error, "the record could not be read for new rows");
+                        totals.trouble = Some(error.fault.to_string());
                     }
                 }
             }
@@ -104,7 +113,7 @@ impl RecordWatcher {
         Ok(Self {
             started_at: Utc::now(),
             events,
-            seen,
+            totals,
             _ends: end.drop_guard(),
         })
     }
@@ -124,15 +133,41 @@ impl WatchCounts {
 impl RecordPoller {
     fn new(path: &Path) -> Result<Self, StoreError> {
         let mut reader = Reader::open(path)?;
+        let position = Position::now(&mut reader)?;
+        Ok(Self { reader, position })
+    }
+
+    /// The events since the last look. After an error the next look finds them again.
+    fn look(&mut self) -> Result<Vec<Event>, StoreError> {
+        let version = self.reader.data_version()?;
+        if version == self.position.version {
+            return Ok(Vec::new());
+        }
+        let mut next = self.position.clone();
+        let mut events = next.shadows(&mut self.reader)?;
+        let all_readings = next.readings(&mut self.reader, &mut events)?;
+        let all_misses = next.misses(&mut self.reader, &mut events)?;
+        next.runs(&mut self.reader, &mut events)?;
+        if all_readings && all_misses {
+            next.version = version;
+        }
+        self.position = next;
+        Ok(events)
+    }
+}
+
+impl Position {
+    fn now(reader: &mut Reader) -> Result<Self, StoreError> {
         let version = reader.data_version()?;
         let rowid = reader.last_rowid()?;
+        let newest = reader.written_after(rowid - 1, 1)?.pop();
         let tried = timestamp(Utc::now());
         let known = reader.missed_since(&tried, MOST)?;
         let runs = reader.runs(None, None, RUNS)?;
         Ok(Self {
-            reader,
             version,
             rowid,
+            newest: newest.map(|row| (row.station, row.item)),
             tried,
             known: known
                 .into_iter()
@@ -143,14 +178,14 @@ impl RecordPoller {
         })
     }
 
-    /// Sent readings that the shadow model has judged since.
-    fn look_at_shadows(&mut self) -> Result<Vec<Event>, StoreError> {
-        let mut found = Vec::new();
+    /// Readings that a second model has judged since they were reported.
+    fn shadows(&mut self, reader: &mut Reader) -> Result<Vec<Event>, StoreError> {
+        let mut events = Vec::new();
         for mut awaited in std::mem::take(&mut self.awaited) {
-            let shadow = self.reader.shadow(&awaited.station, &awaited.item.slot)?;
+            let shadow = reader.shadow(&awaited.station, &awaited.item.slot)?;
             if shadow.is_some() {
                 let AwaitedReading { station, item, .. } = awaited;
-                found.push(Event::Judged(station, Reading { item, shadow }));
+                events.push(Event::Judged(station, Reading { item, shadow }));
                 continue;
             }
             awaited.looks += 1;
@@ -158,43 +193,51 @@ impl RecordPoller {
                 self.awaited.push_back(awaited);
             }
         }
-        Ok(found)
+        Ok(events)
     }
 
-    /// The event of a new reading.
-    fn told(&mut self, station: String, item: ObservationItem) -> Result<Event, StoreError> {
-        let shadow = self.reader.shadow(&station, &item.slot)?;
-        if shadow.is_none() {
-            if self.awaited.len() == AWAITED.0 {
-                self.awaited.pop_front();
-            }
-            self.awaited.push_back(AwaitedReading {
-                station: station.clone(),
-                item: item.clone(),
-                looks: 0,
-            });
-        }
-        Ok(Event::Observation(station, Reading { item, shadow }))
-    }
-
-    fn look(&mut self) -> Result<Vec<Event>, StoreError> {
-        let version = self.reader.data_version()?;
-        if version == self.version {
-            return Ok(Vec::new());
-        }
-        let mut found = self.look_at_shadows()?;
-        let rows = self.reader.written_after(self.rowid, MOST)?;
-        let mut whole = rows.len() < MOST;
+    /// New readings; whether these are all of them.
+    fn readings(
+        &mut self,
+        reader: &mut Reader,
+        events: &mut Vec<Event>,
+    ) -> Result<bool, StoreError> {
+        let rows = reader.written_after(self.rowid - 1, MOST)?;
+        let all = rows.len() < MOST;
         for row in rows {
-            self.rowid = self.rowid.max(row.rowid);
-            let told = self.told(row.station, row.item)?;
-            found.push(told);
+            let newest = (row.station, row.item);
+            if row.rowid == self.rowid && self.newest.as_ref() == Some(&newest) {
+                continue;
+            }
+            self.rowid = row.rowid;
+            self.newest = Some(newest.clone());
+            let (station, item) = newest;
+            let shadow = reader.shadow(&station, &item.slot)?;
+            if shadow.is_none() {
+                self.await_shadow(&station, &item);
+            }
+            events.push(Event::Observation(station, Reading { item, shadow }));
         }
-        // Times have a resolution of a second: misses of the last second are read again.
-        let missed = self.reader.missed_since(&self.tried, MOST)?;
+        Ok(all)
+    }
+
+    fn await_shadow(&mut self, station: &str, item: &ObservationItem) {
+        if self.awaited.len() == AWAITED.0 {
+            self.awaited.pop_front();
+        }
+        self.awaited.push_back(AwaitedReading {
+            station: station.to_owned(),
+            item: item.clone(),
+            looks: 0,
+        });
+    }
+
+    /// New misses; whether these are all of them.
+    fn misses(&mut self, reader: &mut Reader, events: &mut Vec<Event>) -> Result<bool, StoreError> {
+        // A moment has a resolution of a second: those of the last one are asked for again.
+        let missed = reader.missed_since(&self.tried, MOST)?;
         let full = missed.len() == MOST;
-        whole &= !full;
-        let before = found.len();
+        let before = events.len();
         for (station, item) in missed {
             if item.last_tried > self.tried {
                 self.tried.clone_from(&item.last_tried);
@@ -203,27 +246,28 @@ impl RecordPoller {
             let key = (station.clone(), item.slot.clone());
             if !self.known.contains(&key) {
                 self.known.push_back(key);
-                found.push(Event::Miss(station, item));
+                events.push(Event::Miss(station, item));
             }
         }
-        if full && found.len() == before {
-            // More than a poll sends in one second: the rest is skipped.
+        if full && events.len() == before {
+            // More misses in one second than are reported: the rest is skipped.
             let next =
                 parse_timestamp(&self.tried).unwrap_or_else(Utc::now) + TimeDelta::seconds(1);
             self.tried = timestamp(next);
             self.known.clear();
         }
-        let runs = self.reader.runs(None, None, RUNS)?;
+        Ok(!full)
+    }
+
+    fn runs(&mut self, reader: &mut Reader, events: &mut Vec<Event>) -> Result<(), StoreError> {
+        let runs = reader.runs(None, None, RUNS)?;
         for run in runs.iter().rev() {
             if self.runs.get(&run.id) != Some(run) {
-                found.push(Event::Run(run.clone()));
+                events.push(Event::Run(run.clone()));
             }
         }
         self.runs = runs.into_iter().map(|run| (run.id, run)).collect();
-        if whole {
-            self.version = version;
-        }
-        Ok(found)
+        Ok(())
     }
 }
 
@@ -237,12 +281,12 @@ impl Operator for RecordWatcher {
     }
 
     fn state(&self) -> ProgramState {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         ProgramState {
             version: VERSION.to_owned(),
             started_at: self.started_at,
             mode: Mode::ReadOnly,
-            trouble: seen.trouble.clone(),
+            trouble: totals.trouble.clone(),
             engine: None,
             model: None,
             shadow_model: None,
@@ -251,7 +295,7 @@ impl Operator for RecordWatcher {
             jobs: Vec::new(),
             actors: Vec::new(),
             flow: None,
-            pictures: seen.pictures.clone(),
+            pictures: totals.pictures.clone(),
         }
     }
 

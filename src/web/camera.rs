@@ -1,23 +1,23 @@
-//! Pictures that somebody wants to see, fetched from the station's camera when they are asked for:
-//! by the pipeline's own client, so within its limits and from its host alone; a few at a time, and
-//! kept for a while. Each station has a lane of its own: a camera that hangs keeps nobody waiting but
-//! those who want its own pictures.
+//! Pictures that a person wants to see, fetched from the station's camera on demand: by the
+//! pipeline's own client, so within its limits and from its host alone; a few at a time, and kept for
+//! a while. Each station has a queue of its own, so a camera that hangs delays only its own pictures.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 use bytes::Bytes;
 use chrono::{Datelike, Utc};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::camera::http::{HttpClient, HttpLimits};
 use crate::camera::{Found, Source, look_for};
 use crate::service::request::picture_source;
+use crate::web::limiter::{Limiter, Permit};
 use crate::web::problem::Problem;
-use celaje_simulate::cache::Cache;
 use celaje_sky::layout::{Layout, LayoutBook};
 use celaje_sky::outcome::{Miss, MissReason};
 use celaje_sky::say;
@@ -27,13 +27,15 @@ use celaje_vision::picture::decode::is_picture;
 
 /// Requests to a camera at the same time.
 const AT_ONCE: usize = 4;
-/// Questions to a camera that may wait for one of them.
+/// Requests to a camera that may wait.
 const WAITING: usize = 32;
 /// Bytes of pictures that are kept.
-const KEPT: usize = 48 * 1024 * 1024;
-/// How long a person waits for a picture.
+const KEPT: u64 = 48 * 1024 * 1024;
+/// Pictures that the cache expects; so few that it is not split.
+const EXPECTED: usize = 16;
+/// The longest time a person waits for a picture.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a missing picture is believed missing.
+/// Time before a missing picture is asked for again.
 const MISSING_FOR: Duration = Duration::from_secs(30);
 /// Missing pictures that are remembered.
 const MISSING: usize = 1024;
@@ -58,31 +60,44 @@ impl Shot {
     }
 }
 
-struct Question {
+struct PictureRequest {
     slot: Slot,
     layout: Option<Layout>,
     answer: oneshot::Sender<Result<Arc<Shot>, Problem>>,
+    permit: Permit,
 }
 
-/// The way to a station's camera. When it is dropped, what is fetched is still answered.
-struct Lane {
-    /// No other lane ever has it: what is kept is of this camera at this address.
+/// The requests to a station's camera. Those in flight are answered even after it is dropped.
+struct CameraQueue {
+    /// Never reused: a cached picture belongs to this camera at this address.
     number: u64,
     station: Arc<Station>,
-    questions: mpsc::Sender<Question>,
+    limiter: Arc<Limiter>,
+    requests: mpsc::Sender<PictureRequest>,
+}
+
+/// A queue's number, and the slot.
+type PictureKey = (u64, Slot);
+
+#[derive(Clone)]
+struct ByteWeight;
+
+impl Weighter<PictureKey, Arc<Shot>> for ByteWeight {
+    fn weight(&self, _: &PictureKey, shot: &Arc<Shot>) -> u64 {
+        shot.bytes.len() as u64 + 512
+    }
 }
 
 /// The cameras of the stations that the settings name.
 pub struct Cameras {
-    lanes: Mutex<Lanes>,
-    /// By the lane's number, and the slot.
-    kept: Cache<(u64, Slot), Shot>,
-    missing: Mutex<HashMap<(u64, Slot), (Instant, Problem)>>,
+    queues: Mutex<CameraQueues>,
+    kept: Cache<PictureKey, Arc<Shot>, ByteWeight>,
+    missing: Cache<PictureKey, (Instant, Problem)>,
 }
 
 #[derive(Default)]
-struct Lanes {
-    all: Vec<Lane>,
+struct CameraQueues {
+    all: Vec<CameraQueue>,
     last: u64,
     limits: HttpLimits,
 }
@@ -92,71 +107,77 @@ impl Cameras {
     /// called inside a tokio runtime.
     pub fn start(stations: &[Arc<Station>], limits: HttpLimits) -> Arc<Self> {
         let new = Arc::new(Self {
-            lanes: Mutex::default(),
-            kept: Cache::new(KEPT),
-            missing: Mutex::new(HashMap::new()),
+            queues: Mutex::default(),
+            kept: Cache::with_weighter(EXPECTED, KEPT, ByteWeight),
+            missing: Cache::new(MISSING),
         });
         new.renew(stations, limits);
         new
     }
 
-    /// From now on the cameras of these stations are asked, within these limits; on the thread that
-    /// this is called on. What is known of cameras that stay as they are is kept.
+    /// Replaces the stations and the limits, on the thread that this is called on. What is cached of
+    /// cameras that stay as they are remains.
     pub fn renew(&self, stations: &[Arc<Station>], limits: HttpLimits) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::take(&mut lanes.all);
-        let mut before = match lanes.limits == limits {
-            true => before,
-            false => Vec::new(),
-        };
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut queues.all);
+        if queues.limits != limits {
+            before.clear();
+        }
         for station in stations {
-            let same = before.iter().position(|lane| lane.station == *station);
-            let lane = match same {
+            let same = before.iter().position(|queue| queue.station == *station);
+            let queue = match same {
                 Some(place) => before.swap_remove(place),
                 None => {
-                    lanes.last += 1;
-                    Lane::open(lanes.last, station, &limits)
+                    queues.last += 1;
+                    CameraQueue::open(queues.last, station, &limits)
                 }
             };
-            lanes.all.push(lane);
+            queues.all.push(queue);
         }
-        lanes.limits = limits;
+        queues.limits = limits;
     }
 
     /// The picture of a slot; `layout` is where it is looked for first.
     ///
     /// # Errors
-    /// When there is none any more, the camera cannot be asked, or too many ask.
+    /// When the picture is gone, the camera fails, or too many requests wait.
     pub async fn shot(
         &self,
         station: &Arc<Station>,
         slot: Slot,
         layout: Option<Layout>,
     ) -> Result<Arc<Shot>, Problem> {
-        let lane = {
-            let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-            let lane = lanes.all.iter().find(|lane| lane.station.id == station.id);
-            lane.map(|lane| (lane.number, lane.questions.clone()))
+        let queue = {
+            let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = queues.all.iter();
+            let queue = all.find(|queue| queue.station.id == station.id);
+            queue.map(|queue| {
+                let limiter = Arc::clone(&queue.limiter);
+                (queue.number, limiter, queue.requests.clone())
+            })
         };
-        // The settings have named it until just now.
-        let (number, questions) = lane.ok_or_else(|| gone(slot))?;
+        // The settings may have dropped the station a moment ago.
+        let (number, limiter, requests) = queue.ok_or_else(|| gone(slot))?;
         let key = (number, slot);
-        if let Some(shot) = self.kept.get(key) {
+        if let Some(shot) = self.kept.get(&key) {
             return Ok(shot);
         }
-        if let Some((since, problem)) = self.missing().get(&key)
+        if let Some((since, problem)) = self.missing.get(&key)
             && since.elapsed() < MISSING_FOR
         {
-            return Err(problem.clone());
+            return Err(problem);
         }
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let permit = limiter.permit().await?;
         let (answer, answered) = oneshot::channel();
-        let question = Question {
+        let request = PictureRequest {
             slot,
             layout,
             answer,
+            permit,
         };
-        questions.try_send(question).map_err(|_| Problem::busy())?;
-        let shot = match tokio::time::timeout(PATIENCE, answered).await {
+        requests.try_send(request).map_err(|_| Problem::busy())?;
+        let shot = match tokio::time::timeout_at(deadline, answered).await {
             Ok(Ok(shot)) => shot,
             Ok(Err(_)) => Err(Problem::internal()),
             Err(_) => Err(Problem::new(
@@ -168,62 +189,58 @@ impl Cameras {
             )),
         };
         match &shot {
-            Ok(shot) => self.kept.put(key, Arc::clone(shot), shot.bytes.len() + 512),
-            Err(problem) => {
-                let mut missing = self.missing();
-                if missing.len() >= MISSING {
-                    missing.clear();
-                }
-                missing.insert(key, (Instant::now(), problem.clone()));
-            }
+            Ok(shot) => self.kept.insert(key, Arc::clone(shot)),
+            Err(problem) => self.missing.insert(key, (Instant::now(), problem.clone())),
         }
         shot
     }
-
-    fn missing(&self) -> MutexGuard<'_, HashMap<(u64, Slot), (Instant, Problem)>> {
-        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Lane {
+impl CameraQueue {
     fn open(number: u64, station: &Arc<Station>, limits: &HttpLimits) -> Self {
-        let (questions, asked) = mpsc::channel(WAITING);
+        let (requests, received) = mpsc::channel(AT_ONCE + WAITING);
         let (station, limits) = (Arc::clone(station), limits.clone());
-        tokio::spawn(answer(Arc::clone(&station), limits, asked));
+        tokio::spawn(answer(Arc::clone(&station), limits, received));
         Self {
             number,
             station,
-            questions,
+            limiter: Arc::new(Limiter::new(AT_ONCE, WAITING, PATIENCE)),
+            requests,
         }
     }
 }
 
-/// Answers what is asked of a station's camera, until nobody can ask any more.
-async fn answer(station: Arc<Station>, limits: HttpLimits, mut asked: mpsc::Receiver<Question>) {
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
+/// Answers the requests to a station's camera until the queue and its callers are gone.
+async fn answer(
+    station: Arc<Station>,
+    limits: HttpLimits,
+    mut requests: mpsc::Receiver<PictureRequest>,
+) {
     // Made when it is first needed. A client must not be shared between runtimes: it stays here.
     let mut made: Option<(Source, HttpClient)> = None;
-    while let Some(mut question) = asked.recv().await {
+    while let Some(request) = requests.recv().await {
         if made.is_none() {
             made = client(&station, &limits);
         }
         let Some((source, client)) = made.clone() else {
-            let _ = question.answer.send(Err(Problem::internal()));
+            let _ = request.answer.send(Err(Problem::internal()));
             continue;
-        };
-        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else {
-            return;
         };
         let station = Arc::clone(&station);
         tokio::spawn(async move {
-            let _turn = turn;
-            // Who asked may have gone; then the camera is left alone.
+            let PictureRequest {
+                slot,
+                layout,
+                mut answer,
+                permit: _permit,
+            } = request;
+            // A caller who is gone leaves the camera to others.
             let shot = tokio::select! {
                 biased;
-                () = question.answer.closed() => return,
-                shot = fetch(&source, &client, &station, question.slot, question.layout) => shot,
+                () = answer.closed() => return,
+                shot = fetch(&source, &client, &station, slot, layout) => shot,
             };
-            let _ = question.answer.send(shot);
+            let _ = answer.send(shot);
         });
     }
 }
@@ -300,8 +317,8 @@ fn problem(miss: &Miss) -> Problem {
     }
 }
 
-/// The layout that an address of a slot's picture is of.
-pub fn layout_of(url: &str, slot: Slot) -> Layout {
+/// The layout that the address of a slot's picture belongs to.
+pub(crate) fn layout_of(url: &str, slot: Slot) -> Layout {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     if path.ends_with(&format!("/{}", Layout::Year.path(slot))) {
         Layout::Year

@@ -17,13 +17,14 @@ pub mod events;
 pub mod guard;
 pub mod health;
 mod home;
-pub mod judge;
 pub mod legacy;
+mod limiter;
 pub mod metrics;
 pub mod openapi;
 pub mod origins;
+pub mod overlays;
 mod parameters;
-pub mod pool;
+mod pool;
 pub mod problem;
 pub mod query;
 pub mod reply;
@@ -45,11 +46,13 @@ use crate::camera::http::HttpLimits;
 use crate::daemon::operator::Operator;
 use crate::settings::Settings;
 use crate::web::camera::Cameras;
+use crate::web::dashboard::keogram::KeogramCache;
 use crate::web::events::Hub;
 use crate::web::guard::Hosts;
-use crate::web::judge::Judge;
+use crate::web::limiter::Limiter;
 use crate::web::origins::Origins;
-use crate::web::pool::Pool;
+use crate::web::overlays::OverlayRenderer;
+use crate::web::pool::ReaderPool;
 use crate::web::problem::Problem;
 use crate::web::token::Token;
 use celaje_sky::error::{Failure, Result};
@@ -78,8 +81,8 @@ pub struct WebOptions {
     pub stations: Vec<Arc<Station>>,
     /// Bounds of requests to their cameras.
     pub http: HttpLimits,
-    /// What draws overlays.
-    pub judge: Arc<Judge>,
+    /// Draws the overlays.
+    pub overlays: Arc<OverlayRenderer>,
     /// What those bear who may start and cancel backfills; none, and nobody may.
     pub token: Option<Token>,
     /// Pages that may read what the replaced system's clients call.
@@ -95,7 +98,7 @@ impl WebOptions {
             db: settings.db.clone(),
             stations: settings.stations.iter().cloned().map(Arc::new).collect(),
             http: settings.tuning.http.clone(),
-            judge: Judge::new(settings.clone()),
+            overlays: OverlayRenderer::new(settings.clone()),
             token: None,
             origins: Origins::default(),
         }
@@ -105,9 +108,9 @@ impl WebOptions {
 /// What every answer may need.
 pub struct WebState {
     /// The record.
-    pub pool: Arc<Pool>,
+    pub(crate) pool: Arc<ReaderPool>,
     /// What the settings say of stations and models.
-    settled: RwLock<Settled>,
+    from_settings: RwLock<StationSettings>,
     /// The running program.
     pub operator: Arc<dyn Operator>,
     /// What happens, for those who listen.
@@ -121,30 +124,36 @@ pub struct WebState {
     /// Pages that may read what the replaced system's clients call.
     pub origins: Origins,
     /// Strips of the keograms that were looked at lately.
-    pub strips: Arc<dashboard::keogram::Shelf>,
-    /// Turns at drawing charts.
-    pub easel: dashboard::easel::Easel,
+    pub(crate) keograms: Arc<KeogramCache>,
+    /// Bounds the charts that are gathered and drawn at once.
+    pub(crate) charts: Limiter,
 }
 
 impl WebState {
     /// The station of the settings with this id.
     pub fn station(&self, id: &str) -> Option<Arc<Station>> {
-        let settled = self.settled.read().unwrap_or_else(PoisonError::into_inner);
-        let mut stations = settled.stations.iter();
+        let from_settings = self
+            .from_settings
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut stations = from_settings.stations.iter();
         stations.find(|station| station.id == id).cloned()
     }
 
-    /// What draws overlays.
-    pub fn judge(&self) -> Arc<Judge> {
-        let settled = self.settled.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&settled.judge)
+    /// Draws the overlays.
+    pub fn overlays(&self) -> Arc<OverlayRenderer> {
+        let from_settings = self
+            .from_settings
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&from_settings.overlays)
     }
 }
 
 /// What changes when the settings are read anew.
-struct Settled {
+struct StationSettings {
     stations: Vec<Arc<Station>>,
-    judge: Arc<Judge>,
+    overlays: Arc<OverlayRenderer>,
 }
 
 /// A server that runs until it is stopped; dropping this does not stop it.
@@ -165,14 +174,14 @@ impl Running {
         let stations: Vec<_> = settings.stations.iter().cloned().map(Arc::new).collect();
         let limits = settings.tuning.http.clone();
         self.state.cameras.renew(&stations, limits);
-        let judge = Judge::new(settings.clone());
-        let mut settled = self
+        let overlays = OverlayRenderer::new(settings.clone());
+        let mut from_settings = self
             .state
-            .settled
+            .from_settings
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        *settled = Settled { stations, judge };
-        drop(settled);
+        *from_settings = StationSettings { stations, overlays };
+        drop(from_settings);
         // What clients have is told of other settings.
         self.state.pool.begin_era();
     }
@@ -192,19 +201,19 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     let wanted = options.listen;
     let hub = Hub::start(operator.events());
     let state = web::Data::new(WebState {
-        pool: Arc::new(Pool::open(&options.db)?),
+        pool: Arc::new(ReaderPool::open(&options.db)?),
         cameras: Cameras::start(&options.stations, options.http),
-        settled: RwLock::new(Settled {
+        from_settings: RwLock::new(StationSettings {
             stations: options.stations,
-            judge: options.judge,
+            overlays: options.overlays,
         }),
         operator,
         hub,
         hosts: Hosts::new(wanted, &options.hosts),
         token: options.token,
         origins: options.origins,
-        strips: Arc::default(),
-        easel: dashboard::easel::Easel::default(),
+        keograms: Arc::default(),
+        charts: dashboard::chart_limiter(),
     });
     let cannot_listen = |e: std::io::Error| {
         Failure::environment(say!(

@@ -1,8 +1,9 @@
-//! Answers: in which form, and whether they have changed.
+//! Responses: their format, and conditional GET (RFC 9110, 13.1.2).
 
 use actix_web::http::header::{self, EntityTag, IfNoneMatch};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::web::problem::Problem;
 
@@ -79,52 +80,90 @@ impl Format {
     }
 }
 
-/// The tag of an answer, and the form that it is in.
+/// The version of a response: its ETag, and the request header that chose its form, if any. Always a
+/// weak tag: packed or not, it is the same text.
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    tag: EntityTag,
+    vary: Option<&'static str>,
+}
+
+impl Version {
+    pub(crate) fn new(tag: String, vary: Option<&'static str>) -> Self {
+        let tag = EntityTag::new_weak(tag);
+        Self { tag, vary }
+    }
+
+    /// The version of a text that never changes while the program runs.
+    pub(crate) fn of_text(text: &str) -> Self {
+        let hash = Sha256::digest(text.as_bytes());
+        let short = hash.iter().take(8).map(|byte| format!("{byte:02x}"));
+        Self::new(short.collect(), None)
+    }
+
+    /// 304 for a client that has this version.
+    pub(crate) fn unchanged(&self, request: &HttpRequest) -> Option<HttpResponse> {
+        let same = match request.get_header::<IfNoneMatch>()? {
+            IfNoneMatch::Any => true,
+            IfNoneMatch::Items(tags) => tags.iter().any(|tag| tag.weak_eq(&self.tag)),
+        };
+        same.then(|| self.head(HttpResponse::NotModified()).finish())
+    }
+
+    /// The head of a whole response.
+    pub(crate) fn ok(&self) -> HttpResponseBuilder {
+        self.head(HttpResponse::Ok())
+    }
+
+    fn head(&self, mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+        response
+            .insert_header((header::ETAG, self.tag.to_string()))
+            .insert_header((header::CACHE_CONTROL, "no-cache"));
+        if let Some(vary) = self.vary {
+            response.append_header((header::VARY, vary));
+        }
+        response
+    }
+}
+
+/// A text that never changes while the program runs.
+pub(crate) fn fixed(request: &HttpRequest, media_type: &str, text: String) -> HttpResponse {
+    let version = Version::of_text(&text);
+    let unchanged = version.unchanged(request);
+    unchanged.unwrap_or_else(|| version.ok().content_type(media_type).body(text))
+}
+
+/// The version of a list, and its format.
 #[derive(Clone, Debug)]
 pub struct Tagged {
-    tag: EntityTag,
+    version: Version,
     format: Format,
 }
 
 impl Tagged {
-    /// What `version` of the record is told as; the request's address says which part of it.
+    /// `version` of the record in this format; the request's address says which part of it.
     pub fn new(version: &str, format: Format) -> Self {
+        let tag = format!("{version}-{}", format.letter());
         Self {
-            tag: EntityTag::new_weak(format!("{version}-{}", format.letter())),
+            version: Version::new(tag, Some("Accept")),
             format,
         }
     }
 
-    /// The answer to somebody who has it already.
+    /// 304 for a client that has this version.
     pub fn unchanged(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        let seen = request.get_header::<IfNoneMatch>()?;
-        let same = match seen {
-            IfNoneMatch::Any => true,
-            IfNoneMatch::Items(tags) => tags.iter().any(|tag| tag.weak_eq(&self.tag)),
-        };
-        same.then(|| self.respond(HttpResponse::NotModified()).finish())
+        self.version.unchanged(request)
     }
 
-    /// The beginning of a whole answer.
+    /// The head of a whole response.
     pub fn ok(&self) -> HttpResponseBuilder {
-        let mut response = self.respond(HttpResponse::Ok());
+        let mut response = self.version.ok();
         response.content_type(self.format.media_type());
-        response
-    }
-
-    fn respond(&self, mut response: HttpResponseBuilder) -> HttpResponseBuilder {
-        response
-            .insert_header((header::ETAG, self.tag.to_string()))
-            .insert_header((header::CACHE_CONTROL, "no-cache"))
-            .append_header((header::VARY, "Accept"));
         response
     }
 }
 
-/// A value as JSON that is not to be kept: it may be another one in a moment.
-///
-/// # Errors
-/// Never with the types of this program.
+/// A value as JSON that must not be cached: it may change at any moment.
 pub fn live<T: Serialize>(value: &T) -> Result<HttpResponse, Problem> {
     let body = serde_json::to_vec(value).map_err(|error| {
         tracing::error!(%error, "an answer could not be written");

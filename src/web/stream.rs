@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
-use crate::web::pool::Pool;
+use crate::web::pool::ReaderPool;
 use crate::web::problem::Problem;
 
 /// Rows of a part.
@@ -31,7 +31,7 @@ pub struct Part<S> {
 /// # Errors
 /// When the first part cannot be read. If a later one cannot, the connection breaks off.
 pub async fn answer<S, F>(
-    pool: &Arc<Pool>,
+    pool: &Arc<ReaderPool>,
     mut response: HttpResponseBuilder,
     first: S,
     read: F,

@@ -193,7 +193,7 @@ async fn both_languages_are_spoken_everywhere() {
                 "confidence",
                 "trend",
                 "Keogram",
-                "Models of the record",
+                "Models in the record",
             ],
         ),
     ];

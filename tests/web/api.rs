@@ -339,6 +339,41 @@ async fn the_climatology_counts_every_reading_once() {
 }
 
 #[actix::test]
+async fn any_version_is_unchanged_for_if_none_match_star() {
+    let site = Site::new();
+    for path in [
+        "/charts/history.svg",
+        "/api/openapi.json",
+        "/assets/app.css",
+        OBSERVATIONS,
+    ] {
+        let reply = site.ask("GET", path, &[("If-None-Match", "*")], b"").await;
+        assert_eq!(reply.status, 304, "{path}");
+        assert!(reply.header("etag").is_some(), "{path}");
+    }
+}
+
+#[actix::test]
+async fn charts_vary_with_the_language_that_is_accepted() {
+    let site = Site::new();
+    for (path, headers) in [
+        ("/charts/history.svg", [("Accept-Language", "en")]),
+        ("/charts/history.svg", [("If-None-Match", "*")]),
+        ("/charts/keogram.svg", [("Accept-Language", "en")]),
+    ] {
+        let reply = site.ask("GET", path, &headers, b"").await;
+        let vary = reply
+            .header("vary")
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        assert!(
+            vary.contains("accept-language"),
+            "{path} {headers:?}: {vary}"
+        );
+    }
+}
+
+#[actix::test]
 async fn an_answer_is_the_same_until_the_record_changes() {
     let site = Site::new();
     let first = site.get(OBSERVATIONS).await;

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use celaje::daemon::operator::{Event, Operator};
 use celaje::daemon::watcher::RecordWatcher;
-use celaje::store::ShadowReading;
 use celaje::store::reader::Reading;
+use celaje::store::{CommitMode, ShadowReading};
 use celaje::web::events::LISTENERS;
 use celaje_sky::cover::Cover;
+use celaje_sky::outcome::Outcome;
+use celaje_sky::slot::SlotRange;
 
-use crate::site::{Site, fill, item};
+use crate::site::{Site, begin, fill, item, reading};
 
 fn listen(addr: SocketAddr, headers: &str) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(addr).unwrap();
@@ -164,10 +166,10 @@ async fn a_server_that_stops_ends_what_would_go_on() {
 }
 
 #[actix::test]
-async fn a_bystander_notices_what_others_write() {
+async fn a_watcher_notices_what_others_write() {
     let site = Site::new();
-    let bystander = RecordWatcher::start(&site.db).unwrap();
-    let mut events = bystander.events();
+    let watcher = RecordWatcher::start(&site.db).unwrap();
+    let mut events = watcher.events();
     let mut database = site.database();
     fill(
         &mut database,
@@ -193,21 +195,85 @@ async fn a_bystander_notices_what_others_write() {
     }
     assert_eq!(seen, ["2024-01-03T11:52", "2024-01-03T12:12"]);
     assert_eq!(missed, ["2024-01-03T12:02"]);
-    let pictures = bystander.state().pictures;
+    let pictures = watcher.state().pictures;
     assert_eq!((pictures["new"], pictures["not_found"]), (2, 1));
-    assert!(
-        bystander
-            .cancel(celaje::daemon::operator::JobId(1))
-            .is_err()
-    );
+    assert!(watcher.cancel(celaje::daemon::operator::JobId(1)).is_err());
 }
 
-/// A second model judges after the first, and so after its reading was told of.
 #[actix::test]
-async fn a_reading_is_told_again_when_a_second_model_has_judged_it() {
+async fn a_reading_that_replaces_the_newest_one_is_an_event() {
     let site = Site::new();
-    let bystander = RecordWatcher::start(&site.db).unwrap();
-    let mut events = bystander.events();
+    let watcher = RecordWatcher::start(&site.db).unwrap();
+    let mut events = watcher.events();
+    let mut database = site.database();
+    let newest = slot(&site, "2024-01-02T23:52");
+    let range = SlotRange::new(newest.local(), newest.local()).unwrap();
+    let run = begin(&mut database, range);
+    let mut outcome = reading(&site.station, newest, "http://127.0.0.1:9/");
+    if let Outcome::Observed(observation) = &mut outcome {
+        observation.model = "model 2".to_owned();
+    }
+    let replaced = database.commit(run, CommitMode::Replace, &[outcome]);
+    replaced.unwrap();
+    let item = loop {
+        let event = tokio::time::timeout(Duration::from_secs(20), events.recv());
+        if let Event::Observation(_, reading) = event.await.unwrap().unwrap() {
+            break reading.item;
+        }
+    };
+    assert_eq!(item.slot, "2024-01-02T23:52");
+    assert_eq!(item.model.as_deref(), Some("model 2"));
+}
+
+#[actix::test]
+async fn readings_wait_for_a_second_model_through_a_read_error() {
+    let site = Site::new();
+    let watcher = RecordWatcher::start(&site.db).unwrap();
+    let mut events = watcher.events();
+    let mut database = site.database();
+    let (from, to) = ("2024-01-03T00:00", "2024-01-03T00:05");
+    fill(
+        &mut database,
+        &site.station,
+        from,
+        to,
+        "http://127.0.0.1:9/",
+    );
+    loop {
+        let event = tokio::time::timeout(Duration::from_secs(20), events.recv());
+        if let Event::Observation(..) = event.await.unwrap().unwrap() {
+            break;
+        }
+    }
+    site.execute("ALTER TABLE shadow_observations RENAME TO hidden");
+    while watcher.state().trouble.is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    site.execute("ALTER TABLE hidden RENAME TO shadow_observations");
+    let shadow = ShadowReading {
+        slot: slot(&site, "2024-01-03T00:02"),
+        model: "next 1".to_owned(),
+        model_sha256: "1".repeat(64),
+        cover: Cover::from_code(3).unwrap(),
+        cloud_fraction: Some(0.4),
+        confidence: Some(0.6),
+    };
+    database.keep_shadow(&shadow).unwrap();
+    let judged = loop {
+        let event = tokio::time::timeout(Duration::from_secs(20), events.recv());
+        if let Event::Judged(_, reading) = event.await.unwrap().unwrap() {
+            break reading.item.slot;
+        }
+    };
+    assert_eq!(judged, "2024-01-03T00:02");
+}
+
+/// A second model judges after the first, so after the event of its reading.
+#[actix::test]
+async fn a_second_models_reading_sends_the_event_again() {
+    let site = Site::new();
+    let watcher = RecordWatcher::start(&site.db).unwrap();
+    let mut events = watcher.events();
     let mut database = site.database();
     let (from, to) = ("2024-01-03T00:00", "2024-01-03T00:05");
     let base = "http://127.0.0.1:9/";
@@ -242,7 +308,7 @@ async fn a_reading_is_told_again_when_a_second_model_has_judged_it() {
         ("rio-grande", "2024-01-03T00:02")
     );
     // It is a picture that was counted already.
-    assert_eq!(bystander.state().pictures["new"], 1);
+    assert_eq!(watcher.state().pictures["new"], 1);
     let latest = site.get("/api/v1/stations/rio-grande/latest").await.json();
     let shadow = serde_json::json!(
         {"model": "next 2", "okta": 9, "cloud_fraction": null, "confidence": null}

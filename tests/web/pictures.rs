@@ -9,6 +9,7 @@ use celaje::web::problem::Problem;
 use celaje_simulate::options::SimulateOptions;
 use celaje_simulate::server;
 use celaje_sky::slot::Slot;
+use celaje_sky::station::region::{Margins, Region};
 use celaje_sky::station::{LayoutChoice, Station};
 
 use crate::site::Site;
@@ -53,6 +54,35 @@ async fn a_readings_picture_is_fetched_once_and_drawn_over() {
         assert_eq!(named.as_deref(), Some("slot"), "{slot}");
     }
     assert_eq!(camera.requests(), 1);
+    camera.stop().await;
+}
+
+#[actix::test]
+async fn another_region_of_interest_gives_another_overlay() {
+    let camera = server::start(SimulateOptions {
+        port: 0,
+        size: (160, 120),
+        ..SimulateOptions::for_station(&Station::rio_grande())
+    })
+    .unwrap();
+    let mut overlays = None;
+    let (from, to) = ("2024-01-01T11:00", "2024-01-01T11:05");
+    let site = Site::of(from, to, &camera.base_url, |options| {
+        overlays = Some(Arc::clone(&options.overlays));
+    });
+    let picture = site.get(&path("2024-01-01T11:02", "picture")).await.body;
+    let overlays = overlays.unwrap();
+    let draw = |region: Region| {
+        let (overlays, picture) = (Arc::clone(&overlays), picture.clone());
+        async move { overlays.overlay(picture.into(), region).await.unwrap() }
+    };
+    let whole = draw(Region::whole()).await;
+    let cut = Region::with_margins(Margins {
+        bottom: 0.4,
+        ..Margins::default()
+    });
+    assert_ne!(draw(cut).await, whole);
+    assert_eq!(draw(Region::whole()).await, whole);
     camera.stop().await;
 }
 

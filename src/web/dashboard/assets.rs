@@ -1,13 +1,12 @@
-//! What the page is made of: files that the program carries.
+//! The files of the page, which the program carries.
 
 use std::sync::LazyLock;
 
-use actix_web::http::header::{self, EntityTag, IfNoneMatch};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
-use sha2::{Digest, Sha256};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::web::problem::Problem;
 use crate::web::query;
+use crate::web::reply::Version;
 use celaje_chart::{glyph, theme};
 use celaje_sky::okta::Okta;
 
@@ -21,7 +20,7 @@ struct Asset {
     name: &'static str,
     media: &'static str,
     text: String,
-    tag: EntityTag,
+    version: Version,
 }
 
 /// Files of this folder, by media type.
@@ -36,7 +35,8 @@ const CARRIED: &[(&str, &str, &str)] = carried! {
     CSS: "app.css", "views.css", "print.css";
     SVG: "icon.svg";
     SCRIPT: "first.js", "main.js", "words.js", "dom.js", "api.js", "time.js", "charts.js",
-        "live.js", "source.js", "stream.js", "print.js", "viewer.js", "now.js", "timeline.js", "history.js", "gallery.js", "operations.js";
+        "live.js", "source.js", "stream.js", "print.js", "viewer.js", "now.js", "timeline.js",
+        "history.js", "gallery.js", "operations.js";
 };
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
@@ -50,26 +50,20 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     carried
         .chain(drawn)
         .map(|(name, media, text)| {
-            let hash = Sha256::digest(text.as_bytes());
-            let short: String = hash
-                .iter()
-                .take(8)
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            // Packed or not, it is the same text.
+            let version = Version::of_text(&text);
             Asset {
                 name,
                 media,
                 text,
-                tag: EntityTag::new_weak(short),
+                version,
             }
         })
         .collect()
 });
 
-/// The colours of charts in the page: as they are drawn on paper, others in the dark theme.
+/// The colours of charts in the page, for both themes.
 fn chart_colours() -> String {
-    let mut css = String::from("/* Of the charts' own colours: drawn by the program. */\n");
+    let mut css = String::from("/* The charts' own colours, written by the program. */\n");
     for okta in Okta::ALL {
         let (k, colour) = (okta.eighths(), theme::okta_colour(okta));
         css += &format!(".legend .okta{k}{{fill:{colour}}}\n");
@@ -97,25 +91,16 @@ fn shade(name: &str, colour: &str) -> String {
 }
 
 /// `/`.
-///
-/// # Errors
-/// None with the files that are carried.
 pub async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
     answer("index.html", &request)
 }
 
 /// `/favicon.ico`.
-///
-/// # Errors
-/// None with the files that are carried.
 pub async fn icon(request: HttpRequest) -> Result<HttpResponse, Problem> {
     answer("icon.svg", &request)
 }
 
 /// `/assets/{name}`.
-///
-/// # Errors
-/// When there is no such file.
 pub async fn asset(name: web::Path<String>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
     answer(&name, &request)
@@ -126,23 +111,11 @@ fn answer(name: &str, request: &HttpRequest) -> Result<HttpResponse, Problem> {
         .iter()
         .find(|asset| asset.name == name)
         .ok_or_else(Problem::no_such_path)?;
-    let seen = request.get_header::<IfNoneMatch>();
-    let same = seen.is_some_and(|seen| match seen {
-        IfNoneMatch::Any => true,
-        IfNoneMatch::Items(tags) => tags.iter().any(|tag| tag.weak_eq(&asset.tag)),
-    });
-    let mut response = if same {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
-    response
-        .insert_header((header::ETAG, asset.tag.to_string()))
-        .insert_header((header::CACHE_CONTROL, "no-cache"));
-    if same {
-        return Ok(response.finish());
-    }
-    Ok(response.content_type(asset.media).body(asset.text.clone()))
+    let unchanged = asset.version.unchanged(request);
+    Ok(unchanged.unwrap_or_else(|| {
+        let mut response = asset.version.ok();
+        response.content_type(asset.media).body(asset.text.as_str())
+    }))
 }
 
 #[cfg(test)]

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{self, EntityTag, IfNoneMatch};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
+use super::data::{ChartData, KINDS, Kind};
 use super::gather::{Order, Place};
 use super::keogram;
-use super::sheet::{KINDS, Kind, Sheet};
+
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::problem::{Problem, language, shortened};
 use crate::web::query::Parameters;
+use crate::web::reply::Version;
 use celaje_chart::look::{Look, NARROWEST, WIDEST};
 use celaje_chart::png;
 use celaje_chart::theme::Theme;
@@ -157,9 +159,6 @@ impl From<StoreError> for Missing {
 }
 
 /// `/charts/{file}`.
-///
-/// # Errors
-/// When there is no such chart or station, a parameter is wrong, or the record cannot be read.
 pub async fn get(
     state: web::Data<WebState>,
     file: web::Path<String>,
@@ -171,49 +170,39 @@ pub async fn get(
     }
     // Days to come and slots that are expected change with the hour.
     let hour = Utc::now().timestamp() / 600;
-    let lang = if asked.look.lang == Lang::Es {
-        "es"
-    } else {
-        "en"
+    let lang = match asked.look.lang {
+        Lang::Es => "es",
+        Lang::En => "en",
     };
-    let tag = EntityTag::new_weak(format!("{}-{hour:x}-{lang}", state.pool.version().await?));
-    let seen = request.get_header::<IfNoneMatch>();
-    if matches!(&seen, Some(IfNoneMatch::Items(tags)) if tags.iter().any(|seen| seen.weak_eq(&tag)))
-    {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((header::ETAG, tag.to_string()))
-            .insert_header((header::CACHE_CONTROL, "no-cache"))
-            .finish());
+    let tag = format!("{}-{hour:x}-{lang}", state.pool.version().await?);
+    let version = Version::new(tag, Some("Accept-Language"));
+    if let Some(unchanged) = version.unchanged(&request) {
+        return Ok(unchanged);
     }
     let (as_png, theme) = (asked.as_png, asked.theme);
-    // The turn is taken first: what waits for it holds neither a connection nor what it read.
-    let turn = state.easel.turn().await?;
-    let (order, sheet) = gather(&state, asked).await?;
-    let bytes = turn
-        .draw(move || finished(theme.paint(sheet.svg(&order).unwrap_or_default()), as_png))
+    // The permit comes first: a chart that waits holds neither a connection nor rows.
+    let permit = state.charts.permit().await?;
+    let (order, data) = gather(&state, asked).await?;
+    let bytes = permit
+        .run(move || finished(theme.paint(data.svg(&order).unwrap_or_default()), as_png))
         .await??;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::ETAG, tag.to_string()))
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .insert_header((header::VARY, "Accept-Language"))
-        .content_type(media(as_png))
-        .body(bytes))
+    Ok(version.ok().content_type(media(as_png)).body(bytes))
 }
 
-/// Reads what is to be drawn, in a turn at the record that ends before the drawing begins.
-async fn gather(state: &web::Data<WebState>, asked: Asked) -> Result<(Order, Sheet), Problem> {
-    let data = state.clone();
+/// Reads what is to be drawn; the connection is free again before the drawing begins.
+async fn gather(state: &web::Data<WebState>, asked: Asked) -> Result<(Order, ChartData), Problem> {
+    let shared = state.clone();
     let found = state
         .pool
         .ask(move |reader| {
-            let (place, last) = match asked.place(&data, reader) {
+            let (place, last) = match asked.place(&shared, reader) {
                 Ok(found) => found,
                 Err(Missing::Store(error)) => return Err(error),
                 Err(other) => return Ok(Err(other)),
             };
             let order = asked.order(place, last);
-            let sheet = order.gather(asked.kind, reader)?;
-            Ok(Ok((order, sheet)))
+            let data = order.gather(asked.kind, reader)?;
+            Ok(Ok((order, data)))
         })
         .await?;
     found.map_err(|missing| match missing {
@@ -240,18 +229,19 @@ fn finished(svg: String, as_png: bool) -> Result<Vec<u8>, Problem> {
 /// Its pictures come from the camera: what is there is drawn, the rest is on its way.
 async fn draw_keogram(state: &web::Data<WebState>, asked: Asked) -> Result<HttpResponse, Problem> {
     let (as_png, theme) = (asked.as_png, asked.theme);
-    let turn = state.easel.turn().await?;
-    let (order, sheet) = gather(state, asked).await?;
-    let Sheet::Keogram { day, stored } = sheet else {
+    let permit = state.charts.permit().await?;
+    let (order, data) = gather(state, asked).await?;
+    let ChartData::Keogram { day, stored } = data else {
         return Err(Problem::internal());
     };
-    let shelf = Arc::clone(&state.strips);
-    let seen = shelf.look(state, &order.place.id, day, stored);
-    let bytes = turn
-        .draw(move || finished(theme.paint(keogram::draw(&order, day, &seen)), as_png))
+    let cache = Arc::clone(&state.keograms);
+    let seen = cache.look(state, &order.place.id, day, stored);
+    let bytes = permit
+        .run(move || finished(theme.paint(keogram::draw(&order, day, &seen)), as_png))
         .await??;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::VARY, "Accept-Language"))
         .content_type(media(as_png))
         .body(bytes))
 }

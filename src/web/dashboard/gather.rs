@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
+use super::data::{ChartData, Kind};
 use super::keogram;
-use super::sheet::{Kind, Sheet};
 use crate::store::error::StoreError;
 use crate::store::reader::{Climatology as Usual, NightRule, Reader, Wanted, Width};
 use crate::store::rows::parse_slot;
@@ -75,37 +75,37 @@ impl Order {
     ///
     /// # Errors
     /// When the record cannot be read.
-    pub fn gather(&self, kind: Kind, reader: &mut Reader) -> Result<Sheet, StoreError> {
+    pub fn gather(&self, kind: Kind, reader: &mut Reader) -> Result<ChartData, StoreError> {
         Ok(match kind {
             Kind::Timeline => return self.timeline(reader),
             Kind::History | Kind::Confidence => {
                 let (unit, buckets) = self.buckets(reader)?;
-                Sheet::Means {
+                ChartData::Means {
                     unit,
                     buckets,
                     confidence: kind == Kind::Confidence,
                 }
             }
-            Kind::Distribution => Sheet::Distribution(self.all_in_one(reader)?),
+            Kind::Distribution => ChartData::Distribution(self.all_in_one(reader)?),
             Kind::Calendar => {
                 let (year, days) = self.days_of_the_year(reader)?;
-                Sheet::Calendar { year, days }
+                ChartData::Calendar { year, days }
             }
-            Kind::Climatology => Sheet::Climatology(self.usual(reader)?),
-            Kind::Nights => Sheet::Nights(self.usual(reader)?),
+            Kind::Climatology => ChartData::Climatology(self.usual(reader)?),
+            Kind::Nights => ChartData::Nights(self.usual(reader)?),
             Kind::Keogram => {
                 let day = self.range.1.date();
                 let stored = keogram::stored(reader, &self.place.id, day)?;
-                Sheet::Keogram { day, stored }
+                ChartData::Keogram { day, stored }
             }
         })
     }
 
-    fn timeline(&self, reader: &mut Reader) -> Result<Sheet, StoreError> {
+    fn timeline(&self, reader: &mut Reader) -> Result<ChartData, StoreError> {
         let earliest = self.range.1.date().and_time(NaiveTime::MIN) - TimeDelta::days(MAX_DAYS - 1);
         let (from, to) = (self.range.0.max(earliest), self.range.1);
         let Ok(range) = SlotRange::new(from, to) else {
-            return Ok(Sheet::Blank);
+            return Ok(ChartData::Blank);
         };
         let mut items = Vec::new();
         reader.observations(&self.wanted((from, to)), MOST_ROWS, |item| items.push(item))?;
@@ -113,7 +113,7 @@ impl Order {
         reader.misses(&self.place.id, (from, to), None, MOST_ROWS, |item| {
             misses.extend(parse_slot(&item.slot));
         })?;
-        Ok(Sheet::Timeline {
+        Ok(ChartData::Timeline {
             range,
             items,
             misses,

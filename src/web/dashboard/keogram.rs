@@ -1,11 +1,13 @@
 //! The strips of keograms: cut from the camera's pictures in the background, and kept for a while.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::web;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use quick_cache::sync::Cache;
 
 use super::gather::Order;
 use crate::store::error::StoreError;
@@ -13,6 +15,7 @@ use crate::store::reader::{Reader, Wanted};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::camera::{Shot, layout_of};
+use crate::web::limiter::{Limiter, Permit};
 use celaje_chart::keogram::{Keogram, Strip};
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::Station;
@@ -22,127 +25,110 @@ use celaje_vision::picture::decode::{Limits, decode};
 const MOST_DAYS: usize = 40;
 /// Pictures of a day at most: one a minute.
 const MOST_SLOTS: usize = 1440;
-/// A picture that could not be had is asked for again after this.
+/// Time before a picture that could not be fetched is asked for again.
 const AGAIN: Duration = Duration::from_secs(600);
-/// After so many pictures in a row that could not be had, the rest is left for the next time.
+/// Failures in a row after which the rest of the day is left for the next time.
 const GIVE_UP: usize = 6;
-
 /// Days that are filled at the same time; others wait until they are looked at again.
 const AT_ONCE: usize = 2;
 
 /// The strips of one day.
-struct Day {
-    station: String,
-    day: NaiveDate,
+#[derive(Default)]
+struct KeogramDay {
     strips: BTreeMap<NaiveDateTime, Strip>,
     failed: HashMap<NaiveDateTime, Instant>,
     filling: bool,
 }
 
-/// The days that were looked at last.
-#[derive(Default)]
-pub struct Shelf(Mutex<Vec<Day>>);
+/// The days that were looked at lately, by the station's id and the date.
+pub(crate) struct KeogramCache {
+    days: Cache<(String, NaiveDate), Arc<Mutex<KeogramDay>>>,
+    filling: Limiter,
+}
+
+impl Default for KeogramCache {
+    fn default() -> Self {
+        Self {
+            days: Cache::new(MOST_DAYS),
+            filling: Limiter::new(AT_ONCE, 0, Duration::ZERO),
+        }
+    }
+}
 
 /// The slots that have a row, and where their pictures were.
 pub type Stored = BTreeMap<NaiveDateTime, Option<String>>;
 
-/// What there is of a day.
+/// The strips of a day that are there, and the slots whose strips are still to come.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub(super) struct KnownStrips {
     strips: BTreeMap<NaiveDateTime, Strip>,
     waiting: Vec<NaiveDateTime>,
 }
 
-/// Takes the mark off a day that it is being filled, however that ends.
+/// Marks a day as being filled until it is dropped.
 struct Filling {
-    shelf: Arc<Shelf>,
-    station: String,
-    day: NaiveDate,
+    day: Arc<Mutex<KeogramDay>>,
+    _permit: Permit,
 }
 
 impl Drop for Filling {
     fn drop(&mut self) {
-        self.shelf
-            .with(&self.station, self.day, |day| day.filling = false);
+        lock(&self.day).filling = false;
     }
 }
 
-impl Shelf {
-    /// Hands the day to `act`; the day that was not asked for longest makes room for a new one.
-    fn with<T>(&self, station: &str, date: NaiveDate, act: impl FnOnce(&mut Day) -> T) -> T {
-        let mut days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = days
-            .iter()
-            .position(|day| day.station == station && day.day == date);
-        let mut day = match at {
-            Some(at) => days.remove(at),
-            None => {
-                if days.len() >= MOST_DAYS {
-                    days.remove(0);
-                }
-                Day {
-                    station: station.to_owned(),
-                    day: date,
-                    strips: BTreeMap::new(),
-                    failed: HashMap::new(),
-                    filling: false,
-                }
-            }
-        };
-        let answer = act(&mut day);
-        days.push(day);
-        answer
+fn lock(day: &Mutex<KeogramDay>) -> MutexGuard<'_, KeogramDay> {
+    day.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl KeogramCache {
+    fn day(&self, station: &str, date: NaiveDate) -> Arc<Mutex<KeogramDay>> {
+        let key = (station.to_owned(), date);
+        let new = || Ok::<_, Infallible>(Arc::default());
+        let Ok(day) = self.days.get_or_insert_with(&key, new);
+        day
     }
 
-    fn filled_now(&self) -> usize {
-        let days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        days.iter().filter(|day| day.filling).count()
-    }
-
-    /// What there is of the `stored` slots of a day; what is not there yet is asked of the camera
-    /// from now on, one picture at a time.
-    pub fn look(
-        self: &Arc<Self>,
+    /// The strips of the `stored` slots of a day. Those that are not there yet are cut in the
+    /// background from now on, one picture at a time.
+    pub(super) fn look(
+        &self,
         state: &web::Data<WebState>,
         station: &str,
         date: NaiveDate,
         stored: Stored,
-    ) -> Seen {
+    ) -> KnownStrips {
         let known = state.station(station);
-        let free = self.filled_now() < AT_ONCE;
-        let (seen, begin) = self.with(station, date, |day| {
-            let late = |slot: &NaiveDateTime| {
-                day.failed
-                    .get(slot)
-                    .is_none_or(|failed| failed.elapsed() > AGAIN)
-            };
-            let open = stored
-                .keys()
-                .copied()
-                .filter(|slot| !day.strips.contains_key(slot));
-            // Of a station that the settings do not name no picture can be had.
-            let waiting: Vec<_> = open.filter(|slot| known.is_some() && late(slot)).collect();
-            let begin = free && !waiting.is_empty() && !day.filling;
-            day.filling |= begin;
-            (
-                Seen {
-                    strips: day.strips.clone(),
-                    waiting,
-                },
-                begin,
-            )
-        });
-        if let (true, Some(known)) = (begin, known) {
+        let shared = self.day(station, date);
+        let mut day = lock(&shared);
+        let late = |slot: &NaiveDateTime| {
+            let failed = day.failed.get(slot);
+            failed.is_none_or(|failed| failed.elapsed() > AGAIN)
+        };
+        let open = stored
+            .keys()
+            .copied()
+            .filter(|slot| !day.strips.contains_key(slot));
+        // The settings must name the station for its pictures to be found.
+        let waiting: Vec<_> = open.filter(|slot| known.is_some() && late(slot)).collect();
+        if let Some(known) = known
+            && !waiting.is_empty()
+            && !day.filling
+            && let Some(permit) = self.filling.try_permit()
+        {
+            day.filling = true;
             let filling = Filling {
-                shelf: Arc::clone(self),
-                station: station.to_owned(),
-                day: date,
+                day: Arc::clone(&shared),
+                _permit: permit,
             };
             let wanted = |slot: &NaiveDateTime| (*slot, stored.get(slot).cloned().flatten());
-            let todo = seen.waiting.iter().map(wanted).collect();
+            let todo = waiting.iter().map(wanted).collect();
             tokio::spawn(fill(state.clone(), filling, known, todo));
         }
-        seen
+        KnownStrips {
+            strips: day.strips.clone(),
+            waiting,
+        }
     }
 }
 
@@ -156,7 +142,7 @@ async fn fill(
     let (top, bottom) = (margins.top, 1.0 - margins.bottom);
     let mut failures = 0;
     for (local, url) in todo {
-        // A camera that does not answer is not asked for the rest either.
+        // A camera that fails repeatedly is not asked for the rest either.
         let shot = match failures {
             ..GIVE_UP => picture(&state, &station, local, url.as_deref()).await,
             _ => None,
@@ -169,17 +155,16 @@ async fn fill(
             None => None,
         };
         failures = if strip.is_some() { 0 } else { failures + 1 };
-        filling
-            .shelf
-            .with(&filling.station, filling.day, |day| match strip {
-                Some(strip) => {
-                    day.failed.remove(&local);
-                    day.strips.insert(local, strip);
-                }
-                None => {
-                    day.failed.insert(local, Instant::now());
-                }
-            });
+        let mut day = lock(&filling.day);
+        match strip {
+            Some(strip) => {
+                day.failed.remove(&local);
+                day.strips.insert(local, strip);
+            }
+            None => {
+                day.failed.insert(local, Instant::now());
+            }
+        }
     }
 }
 
@@ -221,7 +206,7 @@ pub fn stored(reader: &mut Reader, station: &str, day: NaiveDate) -> Result<Stor
 }
 
 /// The keogram of a day; `data-waiting` says how many strips are still to come.
-pub fn draw(order: &Order, day: NaiveDate, seen: &Seen) -> String {
+pub(super) fn draw(order: &Order, day: NaiveDate, seen: &KnownStrips) -> String {
     let from = day.and_time(NaiveTime::MIN);
     let slots = SlotRange::new(from, from + TimeDelta::minutes(24 * 60 - 1))
         .map(|range| order.slots(range))
@@ -247,39 +232,35 @@ mod tests {
     }
 
     #[test]
-    fn the_shelf_keeps_the_days_that_were_looked_at_last() {
-        let shelf = Shelf::default();
-        let slot = day(0).and_time(NaiveTime::MIN);
-        for n in 0..MOST_DAYS as u64 {
-            shelf.with("a", day(n), |day| day.failed.insert(slot, Instant::now()));
+    fn the_cache_keeps_a_bounded_number_of_days() {
+        let cache = KeogramCache::default();
+        let first = cache.day("a", day(0));
+        assert!(Arc::ptr_eq(&first, &cache.day("a", day(0))));
+        assert!(!Arc::ptr_eq(&first, &cache.day("b", day(0))));
+        for n in 0..3 * MOST_DAYS as u64 {
+            cache.day("a", day(n));
         }
-        // The first one is looked at again, then another one comes.
-        assert_eq!(shelf.with("a", day(0), |day| day.failed.len()), 1);
-        shelf.with("b", day(0), |_| ());
-        assert_eq!(shelf.0.lock().unwrap().len(), MOST_DAYS);
-        assert_eq!(shelf.with("a", day(0), |day| day.failed.len()), 1);
-        assert_eq!(
-            shelf.with("a", day(1), |day| day.failed.len()),
-            0,
-            "it should be gone"
-        );
+        assert!((1..=MOST_DAYS).contains(&cache.days.len()));
     }
 
     #[test]
-    fn a_day_is_no_longer_filled_when_filling_ends_in_any_way() {
-        let shelf = Arc::new(Shelf::default());
-        shelf.with("a", day(0), |day| day.filling = true);
-        assert_eq!(shelf.filled_now(), 1);
-        drop(Filling {
-            shelf: Arc::clone(&shelf),
-            station: "a".into(),
-            day: day(0),
-        });
-        assert!(!shelf.with("a", day(0), |day| day.filling));
+    fn filling_ends_when_its_mark_is_dropped() {
+        let cache = KeogramCache::default();
+        let day = cache.day("a", day(0));
+        lock(&day).filling = true;
+        let filling = Filling {
+            day: Arc::clone(&day),
+            _permit: cache.filling.try_permit().unwrap(),
+        };
+        assert!(lock(&day).filling);
+        drop(filling);
+        assert!(!lock(&day).filling);
+        let permits: Vec<_> = (0..3).filter_map(|_| cache.filling.try_permit()).collect();
+        assert_eq!(permits.len(), AT_ONCE);
     }
 
     #[test]
-    fn what_is_no_picture_has_no_strip() {
+    fn broken_bytes_give_no_strip() {
         assert_eq!(cut(b"nothing", 0.0, 1.0), None);
     }
 }

@@ -4,24 +4,39 @@
 //! | path | is |
 //! | --- | --- |
 //! | `/` | the page |
-//! | `/assets/…` | what it is made of ([`assets`]) |
+//! | `/assets/…` | its files ([`assets`]) |
 //! | `/charts/{kind}.svg`, `.png` | charts ([`charts`]) |
-//! | `/dashboard/operations` | what only the view of operations asks for ([`operations`]) |
+//! | `/dashboard/operations` | data of the operations view ([`operations`]) |
 //!
 //! The page asks the API like anybody else. Its charts are drawn by [`chart`](celaje_chart) and put
 //! into the page, so that page, print and download are one drawing.
 
 pub mod assets;
 pub mod charts;
-pub mod easel;
+mod data;
 mod gather;
 pub mod keogram;
 pub mod operations;
-mod sheet;
+
+use std::time::Duration;
 
 use actix_web::web;
 
+use crate::web::limiter::Limiter;
 use crate::web::reads;
+
+/// Charts that are gathered and drawn at the same time: fewer than the pool has connections, so that
+/// one is left for other queries however many charts are asked for.
+const CHARTS_AT_ONCE: usize = 2;
+/// Charts that may wait: each of a hundred dashboards shows one or two that follow the record.
+const CHARTS_WAITING: usize = 256;
+/// The longest time a chart waits; a page gives up after as much.
+const CHART_PATIENCE: Duration = Duration::from_secs(25);
+
+/// Bounds the charts that are gathered and drawn at once.
+pub(super) fn chart_limiter() -> Limiter {
+    Limiter::new(CHARTS_AT_ONCE, CHARTS_WAITING, CHART_PATIENCE)
+}
 
 /// Its paths.
 pub fn configure(config: &mut web::ServiceConfig) {

@@ -8,7 +8,7 @@ use chrono::NaiveDateTime;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::rows::parse_slot;
-use crate::web::pool::Pool;
+use crate::web::pool::ReaderPool;
 use crate::web::problem::Problem;
 use crate::web::query::resumed;
 use crate::web::reply::{Format, Tagged};
@@ -56,7 +56,7 @@ impl List {
     /// Answers with what `tell` writes of the items from a minute on, so many of them at most.
     pub(super) async fn answer<T: Row>(
         self,
-        pool: &Arc<Pool>,
+        pool: &Arc<ReaderPool>,
         tagged: &Tagged,
         tell: impl Fn(&mut Reader, NaiveDateTime, usize, &mut Rows<T>) -> Result<Told, StoreError>
         + Send

@@ -43,7 +43,7 @@ pub(super) async fn overlay(
     query::nothing(request.query_string())?;
     let (shot, station) = shot(&state, &place).await?;
     let png = state
-        .judge()
+        .overlays()
         .overlay(shot.bytes.clone(), station.region.clone())
         .await?;
     Ok(HttpResponse::Ok()

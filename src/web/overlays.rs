@@ -1,17 +1,18 @@
-//! Draws what the model sees in a picture over it.
+//! Overlays: the cloud mask of the model, drawn over the picture.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 use bytes::Bytes;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
 use crate::service::inference::open_model;
 use crate::settings::Settings;
+use crate::web::limiter::Limiter;
 use crate::web::problem::Problem;
-use celaje_simulate::cache::Cache;
 use celaje_sky::say;
 use celaje_sky::station::region::Region;
 use celaje_sky::text::Text;
@@ -23,101 +24,101 @@ use celaje_vision::reading::overlay;
 use celaje_vision::reading::{if_sky, run_one};
 
 /// Overlays that may wait while one is drawn.
-const WAITING: usize = 8;
+const WAITING: usize = 7;
+/// The longest time an overlay waits; a page gives up after as much.
+const PATIENCE: Duration = Duration::from_secs(25);
 /// Bytes of overlays that are kept.
-const KEPT: usize = 16 * 1024 * 1024;
-/// How long a model that could not be opened is left alone.
+const KEPT: u64 = 16 * 1024 * 1024;
+/// Overlays that the cache expects; so few that it is not split.
+const EXPECTED: usize = 16;
+/// Pause before a model that failed to open is tried again.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// A model, opened when it is first needed; one that cannot be is tried again after a minute.
-pub struct Judge {
+/// Draws overlays with a model that is opened when it is first needed.
+pub struct OverlayRenderer {
     settings: Settings,
-    opened: Mutex<Option<Tried>>,
+    opened: Mutex<Option<Attempt>>,
     again: Duration,
-    places: Arc<Semaphore>,
-    /// One is drawn at a time: each needs a core, which the pipeline has its own use for.
-    turn: Arc<Semaphore>,
-    /// By the picture's SHA-256.
-    kept: Cache<[u8; 32], Bytes>,
+    /// One overlay at a time: each needs a core, which the pipeline has its own use for.
+    limiter: Limiter,
+    /// By the SHA-256 of the picture; the region is the one that the overlay was drawn with.
+    kept: Cache<[u8; 32], (Region, Bytes), ByteWeight>,
 }
 
-enum Tried {
-    Opened(Opened),
-    /// Not, and when that was.
+#[derive(Clone)]
+struct ByteWeight;
+
+impl Weighter<[u8; 32], (Region, Bytes)> for ByteWeight {
+    fn weight(&self, _: &[u8; 32], (_, png): &(Region, Bytes)) -> u64 {
+        png.len() as u64 + 256
+    }
+}
+
+/// The last attempt to open the model.
+enum Attempt {
+    Opened(OpenedModel),
     Failed(Text, Instant),
 }
 
-struct Opened {
+struct OpenedModel {
     manifest: Manifest,
     engine: Arc<dyn Engine>,
     backend: Option<Box<dyn Backend>>,
 }
 
-impl Judge {
-    /// Judges by the model and the engine that `settings` name.
+impl OverlayRenderer {
+    /// Uses the model and the engine that `settings` name.
     pub fn new(settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             settings,
             opened: Mutex::new(None),
             again: AGAIN,
-            places: Arc::new(Semaphore::new(WAITING)),
-            turn: Arc::new(Semaphore::new(1)),
-            kept: Cache::new(KEPT),
+            limiter: Limiter::new(1, WAITING, PATIENCE),
+            kept: Cache::with_weighter(EXPECTED, KEPT, ByteWeight),
         })
     }
 
     /// The picture `bytes` with the mask over it, as a PNG.
     ///
     /// # Errors
-    /// When the picture or the model does not lend itself to it, or too many ask.
+    /// When the picture does not decode, the model fails or sees no sky, or too many requests wait.
     pub async fn overlay(self: &Arc<Self>, bytes: Bytes, region: Region) -> Result<Bytes, Problem> {
-        let key: [u8; 32] = Sha256::digest(&bytes).into();
-        if let Some(drawn) = self.kept.get(key) {
-            return Ok(Bytes::clone(&drawn));
+        let key = Sha256::digest(&bytes).into();
+        if let Some((with, drawn)) = self.kept.get(&key)
+            && with == region
+        {
+            return Ok(drawn);
         }
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            return Err(Problem::busy());
-        };
-        let Ok(turn) = Arc::clone(&self.turn).acquire_owned().await else {
-            return Err(Problem::busy());
-        };
-        let judge = Arc::clone(self);
-        let drawn = tokio::task::spawn_blocking(move || {
-            // Who asked may go; what is drawn is drawn alone all the same.
-            let _place = (turn, place);
-            let drawn = Bytes::from(judge.draw(&bytes, &region)?);
-            judge
-                .kept
-                .put(key, Arc::new(drawn.clone()), drawn.len() + 256);
+        let permit = self.limiter.permit().await?;
+        let renderer = Arc::clone(self);
+        let drawing = permit.run(move || {
+            let drawn = Bytes::from(renderer.draw(&bytes, &region)?);
+            renderer.kept.insert(key, (region, drawn.clone()));
             Ok(drawn)
-        })
-        .await;
-        drawn.unwrap_or_else(|error| {
-            tracing::error!(%error, "an overlay could not be drawn");
-            Err(Problem::internal())
-        })
+        });
+        drawing.await?
     }
 
-    fn tried(&self) -> MutexGuard<'_, Option<Tried>> {
+    fn attempt(&self) -> MutexGuard<'_, Option<Attempt>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The opened model. Who calls has the turn: nobody waits for the lock.
+    /// Runs `work` on the opened model. The caller holds the only permit, so the lock is free.
     fn with_model<T>(
         &self,
-        work: impl FnOnce(&mut Opened) -> Result<T, Problem>,
+        work: impl FnOnce(&mut OpenedModel) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let mut tried = self.tried();
-        let is_old = |failed: &Tried| match failed {
-            Tried::Opened(_) => false,
-            Tried::Failed(_, at) => at.elapsed() >= self.again,
+        let mut attempt = self.attempt();
+        let is_old = |failed: &Attempt| match failed {
+            Attempt::Opened(_) => false,
+            Attempt::Failed(_, at) => at.elapsed() >= self.again,
         };
-        if tried.as_ref().is_none_or(is_old) {
-            *tried = Some(self.open());
+        if attempt.as_ref().is_none_or(is_old) {
+            *attempt = Some(self.open());
         }
-        match tried.as_mut() {
-            Some(Tried::Opened(opened)) => work(opened),
-            Some(Tried::Failed(text, _)) => {
+        match attempt.as_mut() {
+            Some(Attempt::Opened(opened)) => work(opened),
+            Some(Attempt::Failed(text, _)) => {
                 let after = u32::try_from(self.again.as_secs()).unwrap_or(u32::MAX);
                 Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, text.clone()).after(after))
             }
@@ -125,17 +126,17 @@ impl Judge {
         }
     }
 
-    fn open(&self) -> Tried {
+    fn open(&self) -> Attempt {
         let opened = open_model(&self.settings, |notice| {
             tracing::info!(%notice, "the model of overlays");
         });
         match opened {
-            Ok((model, engine)) => Tried::Opened(Opened {
+            Ok((model, engine)) => Attempt::Opened(OpenedModel {
                 manifest: model.manifest.clone(),
                 engine,
                 backend: None,
             }),
-            Err(failure) => Tried::Failed(failure.text, Instant::now()),
+            Err(failure) => Attempt::Failed(failure.text, Instant::now()),
         }
     }
 
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
     use crate::settings::Layer;
 
-    fn judge(folder: &std::path::Path, again: Duration) -> Judge {
+    fn renderer(folder: &std::path::Path, again: Duration) -> OverlayRenderer {
         let config = folder.join("empty.toml");
         std::fs::write(&config, "").unwrap();
         let flags = Layer {
@@ -201,23 +202,23 @@ mod tests {
             ..Layer::default()
         };
         let settings = Settings::resolve(flags, Some(&config), |_| None).unwrap();
-        let judge = Arc::into_inner(Judge::new(settings)).unwrap();
-        Judge { again, ..judge }
+        let renderer = Arc::into_inner(OverlayRenderer::new(settings)).unwrap();
+        OverlayRenderer { again, ..renderer }
     }
 
     #[test]
     fn a_model_that_cannot_be_opened_is_tried_again_after_a_while() {
         let folder = tempfile::tempdir().unwrap();
-        let tries = |judge: &Judge| {
-            let _ = judge.with_model(|_| Ok(()));
-            match &*judge.tried() {
-                Some(Tried::Failed(_, at)) => *at,
+        let attempts = |renderer: &OverlayRenderer| {
+            let _ = renderer.with_model(|_| Ok(()));
+            match &*renderer.attempt() {
+                Some(Attempt::Failed(_, at)) => *at,
                 _ => panic!("there is no such model"),
             }
         };
-        let patient = judge(folder.path(), AGAIN);
-        assert_eq!(tries(&patient), tries(&patient), "not yet");
-        let hurried = judge(folder.path(), Duration::ZERO);
-        assert_ne!(tries(&hurried), tries(&hurried));
+        let patient = renderer(folder.path(), AGAIN);
+        assert_eq!(attempts(&patient), attempts(&patient), "not yet");
+        let hurried = renderer(folder.path(), Duration::ZERO);
+        assert_ne!(attempts(&hurried), attempts(&hurried));
     }
 }

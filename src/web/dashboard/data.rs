@@ -53,7 +53,7 @@ pub const KINDS: [(&str, Kind); 8] = [
 
 /// What a chart is drawn from.
 #[derive(Debug)]
-pub enum Sheet {
+pub enum ChartData {
     /// Nothing: the range is none.
     Blank,
     /// Rows and misses of a timeline.
@@ -96,7 +96,7 @@ pub enum Sheet {
     },
 }
 
-impl Sheet {
+impl ChartData {
     /// The chart as SVG; none of a keogram, whose strips come from elsewhere.
     pub fn svg(&self, order: &Order) -> Option<String> {
         let (look, station) = (order.look, order.place.name.as_str());

@@ -20,7 +20,6 @@ use crate::settings::layer::SpanishHelp;
 use crate::settings::{Layer, Settings};
 use crate::web::origins::{Origin, Origins};
 use crate::web::token::Token;
-use crate::web::watcher::RecordWatcher;
 use crate::web::{self, Running, WebOptions};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;

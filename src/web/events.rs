@@ -1,4 +1,4 @@
-//! What happens, as it happens: server-sent events.
+//! Server-sent events of what the program does.
 //!
 //! One task takes the program's events, numbers them and hands them on. Each listener has a place in
 //! a bounded ring: one that falls behind is told how many it missed, and nobody waits for it.
@@ -27,11 +27,11 @@ use crate::web::WebState;
 use crate::web::problem::Problem;
 use crate::web::query;
 
-/// Listeners at most.
+/// Most listeners at once.
 pub const LISTENERS: usize = 256;
-/// Events that a listener may be behind, and that one who comes back is told of.
+/// Events that a listener may be behind, and that are sent again after a reconnection.
 const KEPT: usize = 256;
-/// A sign of life after so much silence.
+/// A comment is sent after so much silence, to keep the connection open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A numbered event, as it is sent.
@@ -41,11 +41,11 @@ struct Frame {
     text: Bytes,
 }
 
-/// Where listeners come to.
+/// Numbers the events and hands them to the listeners.
 pub struct Hub {
     sender: broadcast::Sender<Frame>,
     recent: Mutex<Recent>,
-    /// Another one in every life of the program.
+    /// Differs each time the program starts.
     epoch: u64,
     listeners: AtomicUsize,
     closed: CancellationToken,
@@ -67,7 +67,7 @@ struct Told<'a, T> {
 }
 
 impl Hub {
-    /// Takes what `events` says from now on. To be called inside a tokio runtime.
+    /// Passes on `events` from now on. To be called inside a tokio runtime.
     pub fn start(mut events: broadcast::Receiver<Event>) -> Arc<Self> {
         let hub = Arc::new(Self {
             sender: broadcast::channel(KEPT).0,
@@ -118,7 +118,7 @@ impl Hub {
             recent.frames.pop_front();
         }
         recent.frames.push_back(frame.clone());
-        // Under the lock, so that nobody is told twice or not at all. No listener is no error.
+        // Under the lock, so that each listener gets each event once. No listener is no error.
         let _ = self.sender.send(frame);
     }
 
@@ -126,30 +126,30 @@ impl Hub {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the numbers of this life of the program begin with.
+    /// The prefix of the event ids since the program started.
     pub const fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// An event's number as it is told.
+    /// The id of the event with this number.
     fn name(&self, id: u64) -> String {
         format!("{:x}-{id}", self.epoch)
     }
 
-    /// The number of an event of this life.
+    /// The number in an id of this epoch.
     fn number(&self, name: &str) -> Option<u64> {
         let (epoch, id) = name.split_once('-')?;
         let epoch = u64::from_str_radix(epoch, 16).ok()?;
         (epoch == self.epoch).then(|| id.parse().ok())?
     }
 
-    /// What is said to begin with to one who has heard the event of this name, if any, last.
+    /// The first messages to a listener whose last event has the id `seen`, if any.
     fn greet(&self, recent: &Recent, seen: Option<&str>) -> VecDeque<Bytes> {
         let missed = |n: Option<u64>, before: u64| {
             let (name, data) = (self.name(before), missed_data(n));
             Bytes::from(format!("id: {name}\nevent: state\ndata: {data}\n\n"))
         };
-        // So that one who hears nothing before it goes is known by where it was.
+        // The id lets a listener that receives no event reconnect at the same place.
         let hello = format!("retry: 5000\nid: {}\n: celaje\n\n", self.name(recent.last));
         let Some(seen) = seen else {
             return VecDeque::from([Bytes::from(hello)]);
@@ -175,13 +175,13 @@ impl Hub {
         self.listeners.load(Ordering::Relaxed)
     }
 
-    /// Ends every listener's answer.
+    /// Ends every listener's response.
     pub fn close(&self) {
         self.closed.cancel();
     }
 }
 
-/// So many events are not told; none when nobody knows how many.
+/// The number of events that were lost; null if it is unknown.
 fn missed_data(missed: Option<u64>) -> String {
     match missed {
         Some(missed) => format!("{{\"missed\":{missed}}}"),
@@ -193,7 +193,7 @@ fn row<T: Serialize>(station: &str, item: &T) -> serde_json::Result<String> {
     serde_json::to_string(&Told { station, item })
 }
 
-/// A place among the listeners, given back when it is dropped.
+/// Counts a listener until it is dropped.
 struct Seat(Arc<Hub>);
 
 impl Seat {
@@ -219,9 +219,6 @@ struct Listener {
 }
 
 /// `/api/v1/events`.
-///
-/// # Errors
-/// When there are parameters, or no place is left.
 pub async fn listen(
     state: web::Data<WebState>,
     request: HttpRequest,

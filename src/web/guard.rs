@@ -1,5 +1,5 @@
-//! What stands before and behind every answer: the host that was meant, the length of the address,
-//! the headers that tell a browser what not to do.
+//! Checks every request (its host, the length of its address) and sets the security headers of every
+//! response.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,15 +18,15 @@ use crate::web::problem::{self, Problem, shortened};
 use celaje_sky::say;
 use celaje_sky::text::Lang;
 
-/// Bytes of an address (path and query) at most.
+/// Most bytes of an address (path and query).
 pub const LONGEST_ADDRESS: usize = 8 * 1024;
 
-/// What a page may load: everything from here, nothing from elsewhere, no script or style inside it.
+/// A page may load from this server only, and contains no script or style itself.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// The names under which this server is asked: other names are those of pages that have been given
-/// this machine's address (DNS rebinding).
+/// The host names of this server. A request for another name may come from a page whose name was
+/// pointed at this machine's address (DNS rebinding).
 #[derive(Clone, Debug)]
 pub struct Hosts {
     listen: IpAddr,
@@ -34,8 +34,8 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Loopback, the address that is listened on (any address where that is all of them), and
-    /// what is `named`.
+    /// Loopback, the address that the server listens on (any address if it listens on all), and the
+    /// names in `named`.
     pub fn new(listen: SocketAddr, named: &[String]) -> Self {
         Self {
             listen: listen.ip(),
@@ -43,13 +43,13 @@ impl Hosts {
         }
     }
 
-    /// Whether `host`, as a `Host` header has it, is one of them.
+    /// Whether `host`, the value of a `Host` header, is one of them.
     pub fn allow(&self, host: &str) -> bool {
         let name = plain(without_port(host));
         if name == "localhost" || name.ends_with(".localhost") || self.named.contains(&name) {
             return true;
         }
-        // An address is no name: nobody can have it point elsewhere.
+        // An address cannot be rebound.
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         bare.parse::<IpAddr>()
             .is_ok_and(|ip| ip.is_loopback() || ip == self.listen || self.listen.is_unspecified())
@@ -72,10 +72,7 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Lets a request through that is meant for this server, and tidies its answer.
-///
-/// # Errors
-/// None of its own.
+/// The middleware: refuses requests for other hosts, and hardens every response.
 pub async fn guard(
     state: web::Data<WebState>,
     mut request: ServiceRequest,
@@ -142,8 +139,9 @@ fn check(hosts: &Hosts, request: &ServiceRequest) -> Result<(), Problem> {
             Err(Problem::new(
                 StatusCode::MISDIRECTED_REQUEST,
                 say!(
-                    "this server is not asked under the name '{host}'; start it with --host NAME for another name",
-                    "a este servidor no se le pregunta con el nombre '{host}'; inícielo con --host NOMBRE para otro nombre"
+                    "this server does not answer to the name '{host}'; start it with --host NAME to add it",
+                    "este servidor no responde al nombre '{host}'; inícielo con --host NOMBRE para \
+                     agregarlo"
                 ),
             )
             .of("Host"))
@@ -165,7 +163,7 @@ fn retold(response: &ServiceResponse<BoxBody>, lang: Lang) -> Option<HttpRespons
         .then(|| plain_problem(status, "").render(lang))
 }
 
-/// What the web framework says by itself (a body too long, a broken header).
+/// An error of the web framework itself (a body too long, a broken header).
 fn plain_problem(status: StatusCode, detail: &str) -> Problem {
     let reason = match detail {
         "" => status.canonical_reason().unwrap_or("?").to_owned(),

@@ -1,4 +1,4 @@
-//! Paths of `/api/v1` that name no station: those of the record's own.
+//! Short paths of `/api/v1`, which name no station: they mean the record's home station.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, Uri};
@@ -6,15 +6,12 @@ use actix_web::http::{Method, Uri};
 use crate::web::WebState;
 use crate::web::problem::Problem;
 
-/// Where the paths of a station are.
+/// The prefix of a station's paths.
 const STATIONS: &str = "/api/v1/stations/";
-/// What may be asked for without a station; backfills and runs are listed for all of them.
+/// Resources that have a short path; backfills and runs are listed for all stations instead.
 const SHORT: [&str; 5] = ["observations", "latest", "misses", "climatology", "slots"];
 
-/// Has a request that names no station go to the one of the record.
-///
-/// # Errors
-/// When the record cannot be asked for it.
+/// Rewrites a short path to that of the home station.
 pub async fn lead(state: &WebState, request: &mut ServiceRequest) -> Result<(), Problem> {
     let Some(rest) = short(request.method(), request.path()) else {
         return Ok(());
@@ -28,7 +25,7 @@ pub async fn lead(state: &WebState, request: &mut ServiceRequest) -> Result<(), 
         to.push('?');
         to.push_str(query);
     }
-    // A station whose name no address can have is asked for by none.
+    // A station id that is not valid in an address has no short path.
     if let Ok(uri) = to.parse::<Uri>() {
         request.match_info_mut().get_mut().update(&uri);
         request.head_mut().uri = uri;
@@ -36,7 +33,7 @@ pub async fn lead(state: &WebState, request: &mut ServiceRequest) -> Result<(), 
     Ok(())
 }
 
-/// What follows the station in the long form of a short path.
+/// The part of a short path that follows the station in the long form.
 fn short<'a>(method: &Method, path: &'a str) -> Option<&'a str> {
     let rest = path.strip_prefix("/api/v1/")?;
     let end = rest.find(['/', '.']).unwrap_or(rest.len());
@@ -51,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_station_has_is_short() {
+    fn only_resources_of_a_station_have_short_paths() {
         let get = |path| short(&Method::GET, path);
         for whole in [
             "/api/v1/stations",

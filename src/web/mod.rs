@@ -1,15 +1,16 @@
 //! The record and the running program over HTTP: the API, the replaced system's paths, the
 //! dashboard.
 //!
-//! | path | is |
+//! | path | content |
 //! | --- | --- |
 //! | `/api/v1/…` | the API ([`v1`]), `/api/openapi.json` its description |
-//! | `/octas`, `/historial`, `/imagen` | what the replaced system's clients call |
-//! | `/livez`, `/readyz`, `/metrics` | for those who watch over the program |
+//! | `/octas`, `/historial`, `/imagen` | the paths of the replaced system's clients |
+//! | `/livez`, `/readyz`, `/metrics` | monitoring |
 //! | `/` | the [`dashboard`] |
 //!
-//! The record is read by a [`pool`] of connections; what the program does is asked of an
-//! [`Operator`]. Everything that answers goes through the [`guard`].
+//! A [`pool`] of connections reads the record; an [`Operator`] tells what the program does and takes
+//! orders. Every request goes through the [`guard`]; a [`limiter`] bounds what costs more than a
+//! moment.
 
 pub mod camera;
 pub mod dashboard;
@@ -59,38 +60,38 @@ use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::station::Station;
 
-/// Bytes of a request's body at most.
+/// Most bytes of a request's body.
 pub const LONGEST_BODY: usize = 64 * 1024;
-/// Connections that are open at the same time, of each of the two workers.
+/// Open connections of each of the two workers.
 const CONNECTIONS: usize = 256;
-/// How long a request's head may take to come.
+/// Time for a request's head to arrive.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a connection may be idle.
+/// Time that a connection may be idle.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// What is served, and where.
+/// The options of the server.
 #[derive(Clone)]
 pub struct WebOptions {
-    /// Where to listen; port 0 takes any free one.
+    /// The address to listen on; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// Names, beside loopback and the address itself, under which the server may be asked.
+    /// Host names that the server accepts beside loopback and its own address.
     pub hosts: Vec<String>,
     /// The record.
     pub db: PathBuf,
     /// The stations that the settings name.
     pub stations: Vec<Arc<Station>>,
-    /// Bounds of requests to their cameras.
+    /// Limits of requests to their cameras.
     pub http: HttpLimits,
     /// Draws the overlays.
     pub overlays: Arc<OverlayRenderer>,
-    /// What those bear who may start and cancel backfills; none, and nobody may.
+    /// The token that starting and cancelling backfills needs; without one nobody can.
     pub token: Option<Token>,
-    /// Pages that may read what the replaced system's clients call.
+    /// Origins that may read the paths of the replaced system.
     pub origins: Origins,
 }
 
 impl WebOptions {
-    /// The record and the station of `settings` on `listen`, under no other name, without a token.
+    /// Serves the record and the stations of `settings` on `listen`, without further names or token.
     pub fn new(listen: SocketAddr, settings: &Settings) -> Self {
         Self {
             listen,
@@ -105,23 +106,23 @@ impl WebOptions {
     }
 }
 
-/// What every answer may need.
+/// Shared by all handlers.
 pub struct WebState {
     /// The record.
     pub(crate) pool: Arc<ReaderPool>,
-    /// What the settings say of stations and models.
+    /// Stations and models; replaced when the settings are read anew.
     from_settings: RwLock<StationSettings>,
     /// The running program.
     pub operator: Arc<dyn Operator>,
-    /// What happens, for those who listen.
+    /// The stream of events.
     pub hub: Arc<Hub>,
-    /// The names under which the server may be asked.
+    /// The accepted host names.
     pub hosts: Hosts,
-    /// Where pictures come from.
+    /// The sources of pictures.
     pub cameras: Arc<Cameras>,
-    /// What those bear who may tell the program what to do.
+    /// The token that orders need.
     pub token: Option<Token>,
-    /// Pages that may read what the replaced system's clients call.
+    /// Origins that may read the paths of the replaced system.
     pub origins: Origins,
     /// Strips of the keograms that were looked at lately.
     pub(crate) keograms: Arc<KeogramCache>,
@@ -150,13 +151,13 @@ impl WebState {
     }
 }
 
-/// What changes when the settings are read anew.
+/// The part of the settings that may change while the server runs.
 struct StationSettings {
     stations: Vec<Arc<Station>>,
     overlays: Arc<OverlayRenderer>,
 }
 
-/// A server that runs until it is stopped; dropping this does not stop it.
+/// A running server; dropping this does not stop it.
 #[derive(Clone)]
 pub struct Running {
     /// Where it listens.
@@ -167,9 +168,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Goes over to other settings: their stations, with cameras and regions, and their model. The
-    /// address, the names, the token and the record stay. To be called where the server was
-    /// started.
+    /// Takes over the stations and the model of other settings. The address, the names, the token and
+    /// the record stay. To be called on the thread that started the server.
     pub fn renew(&self, settings: &Settings) {
         let stations: Vec<_> = settings.stations.iter().cloned().map(Arc::new).collect();
         let limits = settings.tuning.http.clone();
@@ -182,11 +182,10 @@ impl Running {
             .unwrap_or_else(PoisonError::into_inner);
         *from_settings = StationSettings { stations, overlays };
         drop(from_settings);
-        // What clients have is told of other settings.
         self.state.pool.begin_era();
     }
 
-    /// Ends what would go on for ever, lets the requests in hand finish, then stops the server.
+    /// Closes the event streams, lets the other requests finish, then stops the server.
     pub async fn stop(&self) {
         self.state.hub.close();
         self.handle.stop(true).await;
@@ -251,7 +250,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     })
 }
 
-/// All that is served.
+/// All routes.
 fn routes(config: &mut web::ServiceConfig) {
     v1::configure(config);
     openapi::configure(config);
@@ -264,7 +263,7 @@ fn routes(config: &mut web::ServiceConfig) {
     }));
 }
 
-/// Has `handler` answer GET and HEAD at `paths`; other methods are told so.
+/// Routes GET and HEAD at `paths` to `handler`; other methods get 405.
 pub fn reads<F, Args>(config: &mut web::ServiceConfig, paths: &[&str], handler: F)
 where
     F: Handler<Args>,

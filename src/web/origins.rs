@@ -1,8 +1,7 @@
-//! Pages of other servers that may read what the replaced system's clients call: its dashboard was
-//! such a page.
+//! CORS for the paths of the replaced system, whose dashboard was a page of another server.
 //!
-//! Without an origin that is allowed nothing is: that is the rule for all other paths, whatever is
-//! allowed here. What is told is public, the same for everybody, and never depends on who asks.
+//! By default, and always on other paths, no other origin may read. The data is public and never
+//! depends on who asks.
 
 use std::str::FromStr;
 
@@ -10,19 +9,19 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-/// How long a browser may remember what it was allowed, in seconds.
+/// Seconds that a browser may cache a preflight's response.
 const REMEMBERED: &str = "86400";
 
-/// One that is allowed.
+/// An allowed origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Every one.
+    /// Any origin.
     Any,
-    /// As browsers send it: scheme, name, and the port where it is not the usual one.
+    /// As browsers send it: scheme, name, and the port unless it is the default one.
     One(String),
 }
 
-/// What is written for an origin that is none.
+/// The text is not an origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write scheme and name of the page's server, as https://example.org:8443, or * for any")]
 pub struct BadOrigin;
@@ -50,12 +49,12 @@ impl FromStr for Origin {
     }
 }
 
-/// Those that are allowed.
+/// The allowed origins.
 #[derive(Clone, Debug, Default)]
 pub struct Origins(pub Vec<Origin>);
 
 impl Origins {
-    /// What a page of `origin` is told that it may; none when it may nothing.
+    /// The value of `Access-Control-Allow-Origin` for `origin`; none if it is not allowed.
     fn allowed(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
         if self.0.contains(&Origin::Any) {
             return Some(HeaderValue::from_static("*"));
@@ -66,19 +65,19 @@ impl Origins {
         self.0.iter().any(known).then(|| origin.clone())
     }
 
-    /// Whether a browser asks what it may (a preflight), and is to be told by [`Self::open`].
+    /// Whether the request is a preflight from an allowed origin.
     pub fn answers(&self, method: &Method, headers: &HeaderMap) -> bool {
         method == Method::OPTIONS
             && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
             && self.allowed(headers.get(header::ORIGIN)).is_some()
     }
 
-    /// Tells in the headers of an answer who may read it.
+    /// Sets the CORS headers of a response.
     pub fn open(&self, asked: Option<&HeaderValue>, told: &mut HeaderMap) {
         if self.0.is_empty() {
             return;
         }
-        // An image in a page says nothing of where the page is from.
+        // An image request carries no Origin header.
         told.insert(
             HeaderName::from_static("cross-origin-resource-policy"),
             HeaderValue::from_static("cross-origin"),
@@ -92,7 +91,7 @@ impl Origins {
         told.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
     }
 
-    /// The rest of the answer to a preflight.
+    /// Sets the headers that only a preflight's response has.
     pub fn permit(told: &mut HeaderMap) {
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn only_those_that_are_named_are_allowed() {
+    fn only_named_origins_are_allowed() {
         let told = |allowed: &[&str], asked: Option<&'static str>| {
             let origins = Origins(allowed.iter().map(|text| text.parse().unwrap()).collect());
             let mut told = HeaderMap::new();

@@ -1,7 +1,7 @@
-//! Long lists, told a few thousand rows at a time.
+//! Long lists, sent a few thousand rows at a time.
 //!
-//! Each part is a question of its own that begins behind the last row of the part before. So an
-//! answer of any length needs the memory of two parts, and no slow reader keeps a transaction open.
+//! Each part is a query of its own that begins after the last row of the part before. So a response
+//! of any length needs the memory of two parts, and no slow client keeps a transaction open.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ pub const PART: usize = 4096;
 
 /// A part of a list.
 pub struct Part<S> {
-    /// The rows as they are written.
+    /// The rows, encoded.
     pub bytes: Vec<u8>,
-    /// Where the next part begins; none behind the last one.
+    /// Where the next part begins; none after the last one.
     pub next: Option<S>,
 }
 
-/// Answers with the parts that `read` makes, from `first` on.
+/// Responds with the parts that `read` makes, from `first` on.
 ///
 /// # Errors
 /// When the first part cannot be read. If a later one cannot, the connection breaks off.
@@ -55,22 +55,22 @@ where
             pool.ask(move |reader| read(reader, place)).await
         }))
     };
-    let parts = stream::try_unfold(Turn::Ready(part), move |turn| {
+    let parts = stream::try_unfold(NextPart::Ready(part), move |turn| {
         let ahead = ahead.clone();
         async move {
             let mut part = match turn {
-                Turn::Over => return Ok(None),
-                Turn::Ready(part) => part,
-                Turn::Coming(part) => part.await.map_err(|_| Problem::internal())??,
+                NextPart::Over => return Ok(None),
+                NextPart::Ready(part) => part,
+                NextPart::Coming(part) => part.await.map_err(|_| Problem::internal())??,
             };
-            let turn = ahead(&mut part).map_or(Turn::Over, Turn::Coming);
+            let turn = ahead(&mut part).map_or(NextPart::Over, NextPart::Coming);
             Ok::<_, Problem>(Some((Bytes::from(part.bytes), turn)))
         }
     });
     Ok(response.streaming(Box::pin(parts)))
 }
 
-enum Turn<S> {
+enum NextPart<S> {
     Ready(Part<S>),
     Coming(JoinHandle<Result<Part<S>, Problem>>),
     Over,

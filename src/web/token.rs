@@ -1,4 +1,4 @@
-//! The token of those who may tell the program what to do.
+//! The token that clients send to start and cancel backfills.
 
 use std::fmt;
 use std::io::Read;
@@ -14,12 +14,12 @@ use crate::web::problem::Problem;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 
-/// Characters of a token at least.
+/// Fewest characters of a token.
 const SHORTEST: usize = 16;
-/// Characters of a token at most.
+/// Most characters of a token.
 const LONGEST: usize = 1024;
 
-/// A secret text. Only its hash is kept, and nothing shows it.
+/// A secret. Only its hash is kept, and it is never printed.
 #[derive(Clone)]
 pub struct Token([u8; 32]);
 
@@ -30,7 +30,7 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// The token `text`; blanks around it are no part of it.
+    /// The token `text`; surrounding blanks are removed.
     ///
     /// # Errors
     /// When it is too short to be one, or cannot be sent in a header.
@@ -64,7 +64,7 @@ impl Token {
         Self::new(&text)
     }
 
-    /// Whether `text` is this token; takes as long for a near miss as for any other.
+    /// Whether `text` is this token, in constant time.
     pub fn is(&self, text: &str) -> bool {
         self.0.ct_eq(&hash(text)).into()
     }
@@ -74,10 +74,10 @@ fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
-/// Lets a request through that bears the token.
+/// Accepts a request that carries the token.
 ///
 /// # Errors
-/// 403 where no token is set up, 401 where another one or none is borne.
+/// 403 if no token is configured, 401 if the token is missing or wrong.
 pub fn demand(token: Option<&Token>, request: &HttpRequest) -> std::result::Result<(), Problem> {
     let Some(token) = token else {
         return Err(Problem::new(

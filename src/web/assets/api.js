@@ -1,4 +1,4 @@
-// Asking the program. A failure is an Error with a sentence for people in its message.
+// Requests to the program. A failure is an Error whose message is meant for the reader.
 import { lang, t } from "./words.js";
 
 const PATIENCE = 30000;
@@ -28,7 +28,7 @@ async function ask(path, accept, signal) {
     const problem = await answer.json();
     detail = problem.detail || problem.title || "";
   } catch {
-    // An answer without a reason.
+    // A response without a reason.
   }
   throw new Failed(detail || t("failed.status", { status: answer.status }), answer.status);
 }
@@ -36,7 +36,7 @@ async function ask(path, accept, signal) {
 export const json = async (path, signal) => (await ask(path, "application/json", signal)).json();
 export const text = async (path, signal) => (await ask(path, "image/svg+xml", signal)).text();
 
-/** Why a picture did not load, for people. */
+/** Why a picture did not load, as a message. */
 export async function whyNot(path) {
   try {
     await ask(path, "image/*, application/problem+json");
@@ -55,7 +55,7 @@ export const of = (station, rest) => `/api/v1/stations/${encodeURIComponent(stat
 export const picture = (station, slot) => of(station, `/slots/${slot}/picture`);
 export const overlay = (station, slot) => of(station, `/slots/${slot}/overlay`);
 
-/** Every reading of a day, through all pages. */
+/** Every reading of a day, from all pages of the list. */
 export async function readings(station, from, to, signal) {
   const items = [];
   let cursor;

@@ -1,5 +1,5 @@
-// A chart is an SVG that the program draws; here it is put into the page, so that its marks can be
-// pointed at, focused and opened.
+// Puts a chart, an SVG from the program, into the page, so that its marks can be pointed at, focused
+// and opened.
 import { h, s, shown, waiting } from "./dom.js";
 import { query, text } from "./api.js";
 import { lang, t } from "./words.js";
@@ -47,11 +47,11 @@ export function chart({ kind, title, values, note, help, tells, csv, open, signa
   const state = { width: 0, turn: 0, figure, canvas, list, open, said, signal, tells, note: note || "" };
   walk(state);
   details.addEventListener("toggle", () => details.open && fillList(state));
-  // The width that it has on paper, while it is printed.
+  // Its width on paper while it is printed.
   let paper = 0;
   const draw = async (turn) => {
     if (signal.aborted) return;
-    // A wall's screen has larger letters, and so a chart with less room.
+    // Large screens have larger letters, which leave the chart less room.
     const letters = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
     const width = paper || Math.round(canvas.clientWidth / Math.max(letters, 1));
     if (width < 40) return;
@@ -62,7 +62,7 @@ export function chart({ kind, title, values, note, help, tells, csv, open, signa
         `/charts/${kind}.svg?${query({ ...values, lang: lang(), width: Math.max(width, 300), bare: 1 })}`,
         signal,
       );
-      // What was asked for meanwhile is what is shown.
+      // A newer request replaces this one.
       if (turn !== state.turn) return state.newest;
       if (!signal.aborted) show(state, svg);
     } catch (error) {
@@ -86,7 +86,7 @@ export function chart({ kind, title, values, note, help, tells, csv, open, signa
   watch.observe(canvas);
   signal.addEventListener("abort", () => watch.disconnect());
   figure.reload = load;
-  // With a width for paper, or for the room that there is.
+  // With a width for paper, or for the available space.
   figure.redraw = (width) => {
     paper = width || 0;
     return load();
@@ -119,7 +119,7 @@ function show(state, source) {
   svg.setAttribute("aria-label", [title, about].map((part) => (part ? part.textContent : "")).join(". "));
   if (title) title.remove();
   const marks = [...svg.querySelectorAll("g")].filter((mark) => mark.querySelector(":scope > title"));
-  // In the order of time, whatever is drawn above what.
+  // In order of time, not of drawing.
   const time = (mark) => target(mark) || mark.dataset.at;
   if (marks.every(time)) marks.sort((a, b) => (time(a) < time(b) ? -1 : Number(time(a) > time(b))));
   for (const mark of marks) {
@@ -133,11 +133,11 @@ function show(state, source) {
   if (marks.length) marks[marks.length - 1].setAttribute("tabindex", "0");
   state.marks = marks;
   state.svg = svg;
-  // What was focused stays so through an update.
+  // The focus survives an update.
   const focused = state.canvas.contains(document.activeElement)
     ? document.activeElement.getAttribute("aria-label")
     : null;
-  // Its place is said elsewhere on the page.
+  // The page names the place elsewhere.
   if (state.tells && about) state.said.textContent = `${about.textContent.replace(/^.*?: /, "")} ${state.note}`.trim();
   state.canvas.classList.remove("old");
   state.canvas.replaceChildren(svg);
@@ -163,7 +163,7 @@ function move(state, to) {
   mark.focus();
 }
 
-/** Along which axis an arrow leads, and which way. */
+/** The axis and direction of an arrow key. */
 const WAYS = { ArrowRight: ["x", 1], ArrowLeft: ["x", -1], ArrowDown: ["y", 1], ArrowUp: ["y", -1] };
 
 /**
@@ -186,7 +186,7 @@ function beside(marks, at, [axis, sign]) {
   return at + sign * (axis === "x" ? 1 : 7);
 }
 
-// On the frame, not on the drawing: a drawing that listens for the focus takes it itself.
+// On the frame: a drawing that listens for the focus would take it itself.
 function walk(state) {
   const of = (event) => (event.target.closest ? event.target.closest("g[tabindex]") : null);
   state.canvas.addEventListener("keydown", (event) => {
@@ -240,7 +240,7 @@ function place(label, x, y) {
   box.style.top = `${y - height - 14 > 0 ? y - height - 14 : y + 20}px`;
 }
 
-/** What colours and hatching mean, once for several charts; `timeline`: with its shades, too. */
+/** One legend for several charts; `timeline` adds the shades of day and night. */
 export function legend(timeline) {
   const swatch = (name, label) =>
     h(

@@ -1,4 +1,4 @@
-// Elements without markup in strings: what the record says is only ever text.
+// Builds elements without markup in strings, so that data is only ever text.
 import { t } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -24,7 +24,7 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** The symbol of an amount; `code` is 0 to 9. */
+/** The symbol of an okta; `code` is 0 to 9. */
 export function glyph(code, label) {
   const known = Number.isInteger(code) && code >= 0 && code <= 9;
   return s(
@@ -36,7 +36,7 @@ export function glyph(code, label) {
   );
 }
 
-/** A bar from 0 to 1; of what is not known an empty one that has no value. */
+/** A bar from 0 to 1; empty and without a value if it is unknown. */
 export function meter(share, label) {
   if (!Number.isFinite(share)) return h("div", { class: "meter", "aria-hidden": "true" });
   const part = Math.min(Math.max(share, 0), 1);
@@ -56,25 +56,25 @@ export function meter(share, label) {
   );
 }
 
-/** Notes, for those who measure, when the first of its kind was shown: `celaje-reading`, `celaje-chart` … */
+/** Marks when the first of its kind was shown (`celaje-reading`, `celaje-chart` …), for measurements. */
 export function shown(kind) {
   const name = `celaje-${kind}`;
   if (!performance.getEntriesByName(name).length) performance.mark(name);
 }
 
-/** Back and on, around what is stepped through; `move` is told -1 or 1. */
+/** Buttons for previous and next on either side of `around`; `move` gets -1 or 1. */
 export function steps(atEnd, move, ...around) {
   const step = (text, label, sign, disabled) =>
     h("button", { type: "button", text, "aria-label": t(label), disabled, onclick: () => move(sign) });
   return h("span", { class: "steps no-print" }, step("‹", "back", -1, false), around, step("›", "next", 1, atEnd));
 }
 
-/** What stands where something is on its way. */
+/** The placeholder of content that is loading. */
 export function waiting(text) {
   return h("p", { class: "wait", role: "status", text });
 }
 
-/** Has a screen reader say `text`. */
+/** Announces `text` to screen readers. */
 export function announce(text) {
   document.getElementById("announce").textContent = text;
 }

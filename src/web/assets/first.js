@@ -1,4 +1,4 @@
-// Theme and language before anything is painted.
+// Sets theme and language before the first paint.
 (() => {
   "use strict";
   const read = (key) => {

@@ -7,14 +7,14 @@ import { t } from "./words.js";
 import { addDays, hourNow, isDay, longDay, timeOf, today } from "./time.js";
 import { touches } from "./live.js";
 
-/** One of `items` for each hour up to `until`: the first one of it. */
+/** The first of `items` in each hour up to `until`. */
 function byHour(items, until) {
   const hours = Array.from({ length: 24 }, () => null);
   for (const item of items) {
     const hour = Number(item.slot.slice(11, 13));
     hours[hour] = hours[hour] || item;
   }
-  // What is to come is no gap.
+  // Future hours are no gaps.
   const last = hours.findLastIndex(Boolean);
   return hours.filter((_, hour) => hour <= Math.max(last, until));
 }
@@ -77,7 +77,7 @@ export async function gallery(main, { station, signal, params, go, onReading, la
     open: (data) => openSlot(station.id, data.slot),
     signal,
   });
-  // Pictures come one by one: it is drawn again until there are no more to come.
+  // Pictures arrive one by one: the keogram is drawn again until all have.
   let drawn = 0;
   keogram.addEventListener("drawn", (event) => {
     const left = Number(event.detail.getAttribute("data-waiting") || 0);

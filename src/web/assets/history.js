@@ -7,7 +7,7 @@ import { t } from "./words.js";
 import { addDays, addMonths, isDay, shortDay } from "./time.js";
 import { touches } from "./live.js";
 
-/** How long the charts of years wait to be drawn again, milliseconds. */
+/** Time between two updates of the charts of years, milliseconds. */
 const LATER = 60000;
 
 const SPANS = ["day", "week", "month", "year", "range"];
@@ -91,7 +91,7 @@ export async function history(main, { station, signal, params, go, onReading, la
     h("section", { class: "card charts" }, long[0]),
     h("div", { class: "pair" }, long.slice(1).map((figure) => h("section", { class: "card" }, figure))),
   );
-  // What is of years changes little with a reading: it is drawn again once in a while.
+  // One reading changes the charts of years little: they are updated rarely.
   let later;
   signal.addEventListener("abort", () => clearTimeout(later));
   onReading((change) => {

@@ -1,10 +1,10 @@
-// What is told as it happens, whichever view is shown.
+// Live events, for every view.
 
 import { follow } from "./source.js";
 
-/** Events that come together are told together; how long the first one waits, milliseconds, */
+/** Events are handed on in groups: the time that the first one waits, milliseconds, */
 const SOON = 150;
-/** and how far apart they are told at least: a backfill writes hundreds of rows a second. */
+/** and the least time between groups: a backfill writes hundreds of rows a second. */
 const APART = 1500;
 
 const parsed = (event) => {
@@ -15,7 +15,7 @@ const parsed = (event) => {
   }
 };
 
-/** Whether a change of readings has to do with the days (or slots) `from` to `to`. */
+/** Whether a change concerns the days (or slots) `from` to `to`. */
 export const touches = (change, from, to) =>
   !change || (change.to.slice(0, from.length) >= from && change.from.slice(0, to.length) <= to);
 
@@ -23,7 +23,7 @@ export const touches = (change, from, to) =>
 function shared(tell) {
   const worker = new SharedWorker("/assets/stream.js", { name: "celaje", type: "module" });
   let close = () => worker.port.postMessage("bye");
-  // A worker that cannot be started leaves the page to itself.
+  // Without a worker the page opens a stream of its own.
   worker.addEventListener("error", () => {
     close = follow(tell);
   });
@@ -72,7 +72,7 @@ export function listen(on) {
     },
     run: () => on.state(),
     state(event) {
-      // A page that fell behind was not told of so many events.
+      // The page fell behind and lost events.
       if (parsed(event).missed) on.again();
       else on.state();
     },

@@ -1,4 +1,4 @@
-// Which view is shown of which station, and what is told as it happens.
+// Chooses the view and the station, and hands live events to the view.
 import { h, waiting } from "./dom.js";
 import { json, query } from "./api.js";
 import { lang, t } from "./words.js";
@@ -20,7 +20,7 @@ function keep(key, value) {
   try {
     localStorage.setItem(key, value);
   } catch {
-    // Then it is forgotten with the page.
+    // The choice then lasts as long as the page.
   }
 }
 
@@ -41,7 +41,7 @@ function go(view, values) {
   location.hash = `#/${view}?${query(values)}`;
 }
 
-/** The frame's words in the language of the page. */
+/** Sets the frame's words in the language of the page. */
 function label() {
   for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
   const other = document.getElementById("lang");
@@ -99,7 +99,7 @@ async function show() {
   const lastDay = maxDay(lastRead, day);
   state.lastDay = lastDay;
   try {
-    // A record that nobody has written to yet knows no station.
+    // An empty record has no station.
     if (!station && view !== "operations") {
       await empty(main, null, leave.signal);
       return;
@@ -111,11 +111,11 @@ async function show() {
       go,
       lastDay,
       lastRead,
-      // With {from, to}, slots that got a reading; with null, when anything may have changed.
+      // {from, to}: slots that got a reading; null: anything may have changed.
       onReading: (act) => {
         state.reading = act;
       },
-      // With a slot that was missed, or null as above.
+      // A slot that was missed, or null as above.
       onMiss: (act) => {
         state.miss = act;
       },
@@ -134,7 +134,7 @@ async function show() {
   }
 }
 
-/** A record that ends in the past is shown at its end; a live one today. */
+/** The last day of a record that ended in the past; today for a live one. */
 function maxDay(last, day) {
   const old = (new Date(day) - new Date(last)) / 86400000 > 2;
   return old ? last : day;
@@ -171,14 +171,14 @@ async function start() {
   await show();
 }
 
-/** Whether the view ends with the last day, which is now before `slot`: another day has begun. */
+/** Whether the view shows the last day and `slot` begins a new one. */
 function isOver(slot) {
   const { view, params } = address();
   const follows = !params.has("end") && !params.has("day") && ["timeline", "history", "gallery"].includes(view);
   return follows && dayOf(slot) > state.lastDay;
 }
 
-/** Anything may have changed: the stream was away, or the page fell behind. */
+/** Reloads everything: the stream was interrupted, or the page fell behind. */
 function again() {
   if (!state.station || main.querySelector("[role=alert]")) return void start();
   state.reading(null);
@@ -191,7 +191,7 @@ const stream = {
   again,
   readings(station, change) {
     if (!state.station) return void start();
-    // One that was added while the page was open.
+    // A station that was added while the page was open.
     if (!state.stations.some((item) => item.id === station)) return void loadStations().catch(() => {});
     if (station !== state.station.id) return;
     if (!(state.station.last >= change.to)) state.station.last = change.to;
@@ -205,7 +205,7 @@ const stream = {
 };
 
 addEventListener("pageshow", (event) => {
-  // Brought back as it was left, with its stream closed.
+  // The browser restored the page with its stream closed.
   if (!event.persisted) return;
   listen(stream);
   show();
@@ -214,7 +214,7 @@ addEventListener("pageshow", (event) => {
 document.getElementById("lang").addEventListener("click", () => {
   root.lang = lang() === "es" ? "en" : "es";
   keep("celaje.lang", root.lang);
-  // What the address asks for would come before what was chosen.
+  // The address would override the choice.
   if (location.search) window.history.replaceState(null, "", `${location.pathname}${location.hash}`);
   label();
   show();

@@ -1,4 +1,4 @@
-// The last reading: its picture, its amount and what to think of it.
+// The last reading: its picture, its okta and its quality.
 import { announce, glyph, h, meter, s, shown } from "./dom.js";
 import { json, of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
@@ -7,7 +7,7 @@ import { explain, fading, flags, inWords, openSlot, trials } from "./viewer.js";
 import { known, number, percent, t } from "./words.js";
 import { addDays, dayOf, longDay, since, span, timeOf } from "./time.js";
 
-/** The sun over or under a horizon. */
+/** The sun above or below the horizon, drawn. */
 function sun(elevation) {
   const y = 30 - (Math.min(Math.max(elevation, -60), 60) / 60) * 24;
   return s(
@@ -75,10 +75,10 @@ function reading(item, age) {
   );
 }
 
-/** From so many slots without a reading on, the last one is old. */
+/** Slots without a reading after which the last one is stale. */
 const STALE = 3;
 
-/** What stands above the reading when it is old: since when, and what is known of why. */
+/** The notice above a stale reading: its age, and the reason if known. */
 function notes() {
   const stale = h("div", { class: "note warn", role: "status", hidden: true });
   const unread = h("div", { class: "note warn", role: "status", hidden: true });
@@ -119,7 +119,7 @@ export async function now(main, context) {
     item = await json(of(station.id, "/latest"), signal);
   } catch (error) {
     if (error.status !== 404) throw error;
-    // A reading may come while it is asked what is to be said.
+    // A reading may arrive during the request.
     const nothingYet = new AbortController();
     const waits = AbortSignal.any ? AbortSignal.any([signal, nothingYet.signal]) : signal;
     onReading(() => {
@@ -161,14 +161,14 @@ export async function now(main, context) {
     explain(last24, station.id, from(), item.slot, signal);
     charts.replaceChildren(last24, legend(true));
   };
-  // Slots after the last reading that were asked for in vain.
+  // Slots after the last reading that were missed.
   const lookForMisses = async () => {
     const path = of(station.id, `/misses?${query({ from: item.slot, limit: 1000 })}`);
     try {
       const answer = await json(path, signal);
       above.unread(answer.items || [], Boolean(answer.next));
     } catch {
-      // Then the age of the reading has to do.
+      // Then only the age of the reading is shown.
     }
   };
   main.replaceChildren(h("div", { class: "bar" }, title), ...above.elements, h("div", { class: "now" }, left, right), charts);
@@ -196,7 +196,7 @@ export async function now(main, context) {
   });
 }
 
-/** A circle that is no amount. */
+/** The symbol for no reading. */
 const nothing = () =>
   s(
     "svg",
@@ -204,7 +204,7 @@ const nothing = () =>
     s("circle", { cx: 50, cy: 50, r: 44, fill: "none", stroke: "currentColor", "stroke-width": 4, "stroke-dasharray": "9 9" }),
   );
 
-/** What is shown as long as there is no reading; of a `station` also what was asked for in vain. */
+/** The content while there is no reading; with a `station`, also its missed slots. */
 export async function empty(main, station, signal) {
   const told = await json("/api/v1/state", signal).catch(() => ({ mode: "read-only" }));
   let missed = [];

@@ -1,4 +1,4 @@
-// What the program does and has done.
+// The state of the program, its jobs and its runs.
 import { h, meter } from "./dom.js";
 import { json, query } from "./api.js";
 import { bytes, known, number, percent, t } from "./words.js";
@@ -52,7 +52,7 @@ function job(item) {
     h(
       "div",
       { class: "bar quiet" },
-      // Before it begins nobody knows how many slots there are.
+      // The number of slots is unknown before the job begins.
       planned > 0 ? h("span", { text: t("ops.of", { done: number(done), all: number(planned) }) }) : null,
       h("span", { text: t("ops.counts", { new: number(fresh), duplicates: number(duplicates), missed: number(lost) }) }),
       item.status === "running" && flight ? h("span", { text: t("ops.flight", { n: flight }) }) : null,
@@ -63,7 +63,7 @@ function job(item) {
   );
 }
 
-/** How the shadow's readings and the record's agree, as rows. */
+/** The agreement of the model on trial with the record, as rows. */
 const agreement = (shadow) =>
   shadow && shadow.compared
     ? [
@@ -74,7 +74,7 @@ const agreement = (shadow) =>
       ]
     : [];
 
-/** What the last run says, where this process has no engine of its own. */
+/** The engine or model of the last run, if this process has none. */
 const ofRun = (runs, name) => (runs.length ? t("ops.ofRun", { text: runs[0][name] }) : t("none"));
 
 function draw(parts, { state, runs, ops, station }) {
@@ -216,7 +216,7 @@ export async function operations(main, { station, signal, onState }) {
         trouble.replaceChildren(h("strong", { text: t("failed.title") }), h("span", { text: error.message }));
       },
     );
-  // One look at a time, and one more after it where something changed meanwhile.
+  // One request at a time, and another one if something changed meanwhile.
   let looking = false;
   let changed = false;
   const again = async () => {

@@ -1,13 +1,13 @@
-// A report on paper: the view, with its charts drawn for the width of a page.
+// Prints the view, with its charts drawn for the width of a page.
 import { h } from "./dom.js";
 import { number, t } from "./words.js";
 import { moment } from "./time.js";
 
-/** A4 between its margins, and half of it, in CSS pixels. */
+/** The width of A4 between its margins, and half of it, in CSS pixels. */
 const PAGE = 700;
 const HALF = 340;
 
-/** Draws the charts for paper, so that their letters are as large as those around them; prints. */
+/** Draws the charts for paper, with letters as large as the text, and prints. */
 async function report() {
   const figures = [...document.querySelectorAll("figure.chart")];
   await Promise.all(figures.map((figure) => figure.redraw(figure.closest(".pair") ? HALF : PAGE)));
@@ -17,7 +17,7 @@ async function report() {
 
 export const printButton = () => h("button", { type: "button", class: "no-print", text: t("print"), onclick: report });
 
-/** What stands at the top of a printed page alone. */
+/** The heading that only the printed page has. */
 export function reportHead(station) {
   const lines = station
     ? [

@@ -1,10 +1,10 @@
-// The stream of events, for ever: for the worker that shares one, and for a page that has none.
+// An event stream that reconnects for ever, for the shared worker or for a page without one.
 
-/** How long a stream that was refused is left alone, milliseconds. */
+/** Pause after a refused stream, milliseconds. */
 const REFUSED = 5000;
 const KINDS = ["observation", "miss", "run", "state"];
 
-/** Tells `open`, `error`, and the events by their kind with their data; gives what ends it. */
+/** Reports `open`, `error` and each event with its data; returns a function that ends the stream. */
 export function follow(tell) {
   let stream;
   let again;
@@ -13,7 +13,7 @@ export function follow(tell) {
     stream.addEventListener("open", () => tell({ kind: "open" }));
     stream.addEventListener("error", () => {
       tell({ kind: "error" });
-      // A stream that was refused (too many listeners, a proxy) is given up by the browser.
+      // The browser gives up a refused stream (too many listeners, a proxy).
       if (stream.readyState === EventSource.CLOSED) again = setTimeout(open, REFUSED);
     });
     for (const kind of KINDS) stream.addEventListener(kind, ({ data }) => tell({ kind, data }));

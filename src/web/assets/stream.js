@@ -1,5 +1,5 @@
 // A shared worker: one stream of events for all pages of a browser, which allows itself six
-// connections to a host. A page says `bye` when it goes; what comes is told to all that are there.
+// connections to a host. A page says `bye` when it closes; events go to all open pages.
 import { follow } from "./source.js";
 
 const ports = new Set();

@@ -4,7 +4,7 @@ import { json, of, overlay, picture, query, readings, whyNot } from "./api.js";
 import { known, number, percent, t } from "./words.js";
 import { addDays, dayOf, longDay, timeOf } from "./time.js";
 
-/** What is read, in words: '5/8 muy nublado'. */
+/** A reading in words: '5/8 muy nublado'. */
 export function inWords(item) {
   const word = known(`category.${item.category}`, item.category || "");
   return item.okta === 9 ? word : `${item.okta}/8 ${word}`;
@@ -12,7 +12,7 @@ export function inWords(item) {
 
 const CATEGORIES = ["SKC", "FEW", "FEW", "SCT", "SCT", "BKN", "BKN", "BKN", "OVC", "OBSC"];
 
-/** What models under trial made of the picture of `item`, each as an element. */
+/** The readings of models on trial for the picture of `item`, each as an element. */
 export const trials = (item) =>
   [item.shadow || []].flat().map((other) => {
     const fraction = other.fraction ?? other.cloud_fraction;
@@ -35,7 +35,7 @@ export const trials = (item) =>
     );
   });
 
-/** The flags of a reading as a list; statements and faults look different. */
+/** The flags of a reading as a list; defects look different. */
 export function flags(item) {
   const list = item.quality || [];
   const faults = list.filter((name) => name !== "night" && name !== "twilight");
@@ -49,7 +49,7 @@ export function flags(item) {
   );
 }
 
-/** A picture that says so when it does not come. */
+/** A picture, or a message if it does not load. */
 export function shot(station, item, alt, lazy) {
   const box = h("div", { class: "shot" });
   const load = () => {
@@ -75,7 +75,7 @@ export function shot(station, item, alt, lazy) {
   return box;
 }
 
-/** A picture with a slider that fades the mask in; the mask is asked for when it is first wanted. */
+/** A picture with a slider that fades in the mask, which is loaded on first use. */
 export function fading(station, item, when) {
   const box = shot(station, item, t("now.alt", { when }), false);
   const value = h("output", { text: "0 %" });
@@ -113,7 +113,7 @@ export function fading(station, item, when) {
   );
 }
 
-/** Opens the slot at 'YYYY-MM-DDTHH:MM' of `station`; `stepped` says by which button, if by one of its own. */
+/** Opens the slot 'YYYY-MM-DDTHH:MM' of `station`; `stepped`: the viewer's own button that did, if any. */
 export async function openSlot(station, slot, stepped) {
   const dialog = document.getElementById("viewer");
   const title = h("h1", {
@@ -133,7 +133,7 @@ export async function openSlot(station, slot, stepped) {
   const bar = h("div", { class: "bar" }, title, h("button", { type: "button", text: t("close"), onclick: close }));
   dialog.replaceChildren(bar, body);
   if (!dialog.open) dialog.showModal();
-  // The readings around it, of the day before to the day after.
+  // The readings from the day before to the day after.
   let items = [];
   try {
     const [from, to] = [addDays(dayOf(slot), -1), addDays(dayOf(slot), 1)];
@@ -171,13 +171,13 @@ export async function openSlot(station, slot, stepped) {
   );
 }
 
-/** Has the gaps of a timeline tell why slots of theirs were missed, whenever it is drawn. */
+/** Adds the reasons of misses to the gaps of a timeline whenever it is drawn. */
 export function explain(figure, station, from, to, signal) {
   figure.addEventListener("drawn", async ({ detail }) => {
     const gaps = [...detail.querySelectorAll("g[data-at]")];
     if (!gaps.length) return;
     const path = of(station, `/misses?${query({ from, to })}`);
-    // Without the reasons the gap itself is told.
+    // Without reasons the gap itself is described.
     const { items = [] } = await json(path, signal).catch(() => ({}));
     for (const gap of gaps) {
       const counts = new Map();
@@ -190,7 +190,7 @@ export function explain(figure, station, from, to, signal) {
   });
 }
 
-/** The symbol and the words of a reading, in a line. */
+/** The symbol and the words of a reading in one line. */
 export const line = (item) =>
   h(
     "span",

@@ -1,4 +1,4 @@
-//! What a chart is drawn from, out of the record.
+//! Reads the data of a chart from the record.
 
 use std::collections::HashMap;
 
@@ -14,9 +14,9 @@ use celaje_chart::look::Look;
 use celaje_chart::timeline::MAX_DAYS;
 use celaje_sky::slot::{Minutes, Slot, SlotRange, Zone};
 
-/// Rows of a chart at most: a month of a picture a minute.
+/// Most rows of a chart: a month of one picture a minute.
 const MOST_ROWS: usize = 50_000;
-/// Ranges of up to this many days are told by the hour,
+/// Ranges of up to this many days are averaged by the hour,
 const BY_HOUR: i64 = 14;
 /// of up to this many by the day, longer ones by the month.
 const BY_DAY: i64 = 800;
@@ -38,7 +38,7 @@ pub struct Place {
     pub minutes: Option<Minutes>,
 }
 
-/// What is to be drawn.
+/// The chart that is to be drawn.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// Of which station.
@@ -70,11 +70,7 @@ impl Order {
         slots.take_while(|slot| *slot <= self.now).collect()
     }
 
-    /// Reads what a chart of `kind` is drawn from. Short: nothing is drawn, since whoever draws holds
-    /// no connection.
-    ///
-    /// # Errors
-    /// When the record cannot be read.
+    /// Reads the data of a chart of `kind`. Drawing comes later, without a connection.
     pub fn gather(&self, kind: Kind, reader: &mut Reader) -> Result<ChartData, StoreError> {
         Ok(match kind {
             Kind::Timeline => return self.timeline(reader),
@@ -120,7 +116,7 @@ impl Order {
         })
     }
 
-    /// How the range is told: by the hour, the day or the month.
+    /// The buckets of the range: hours, days or months.
     fn unit(&self) -> Unit {
         let days = (self.range.1 - self.range.0).num_days();
         match days {
@@ -181,7 +177,7 @@ pub(super) fn saturated(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// A sum of the record as charts count it.
+/// The record's sums as a chart's bucket.
 fn counted(row: &crate::store::reader::Bucket) -> Option<Bucket> {
     Some(Bucket {
         from: parse_slot(&row.from)?,

@@ -1,4 +1,4 @@
-//! What only the view of operations asks for: misses by reason, models, room on the disk.
+//! Data of the operations view only: misses by reason, models, disk space.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ struct Told {
     disk: Disk,
 }
 
-/// Room on the disk, in bytes.
+/// Disk space, in bytes.
 #[derive(Debug, Serialize)]
 struct Disk {
     database: Option<u64>,
@@ -47,9 +47,6 @@ impl Disk {
 }
 
 /// `/dashboard/operations`.
-///
-/// # Errors
-/// When a parameter is wrong or the record cannot be read.
 pub async fn get(
     state: web::Data<WebState>,
     request: HttpRequest,

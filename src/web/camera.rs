@@ -1,6 +1,7 @@
 //! Pictures that a person wants to see, fetched from the station's camera on demand: by the
-//! pipeline's own client, so within its limits and from its host alone; a few at a time, and kept for
-//! a while. Each station has a queue of its own, so a camera that hangs delays only its own pictures.
+//! pipeline's own client, so within its limits and from its host alone; a few at a time, and kept
+//! for a while. Each station has a queue of its own, so a camera that hangs delays only its own
+//! pictures.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -80,9 +81,9 @@ struct CameraQueue {
 type PictureKey = (u64, Slot);
 
 #[derive(Clone)]
-struct ByteWeight;
+struct PictureWeight;
 
-impl Weighter<PictureKey, Arc<Shot>> for ByteWeight {
+impl Weighter<PictureKey, Arc<Shot>> for PictureWeight {
     fn weight(&self, _: &PictureKey, shot: &Arc<Shot>) -> u64 {
         shot.bytes.len() as u64 + 512
     }
@@ -91,7 +92,7 @@ impl Weighter<PictureKey, Arc<Shot>> for ByteWeight {
 /// The cameras of the stations that the settings name.
 pub struct Cameras {
     queues: Mutex<CameraQueues>,
-    kept: Cache<PictureKey, Arc<Shot>, ByteWeight>,
+    kept: Cache<PictureKey, Arc<Shot>, PictureWeight>,
     missing: Cache<PictureKey, (Instant, Problem)>,
 }
 
@@ -103,20 +104,20 @@ struct CameraQueues {
 }
 
 impl Cameras {
-    /// Asks the cameras of `stations` from the thread that this is called on, within `limits`. To be
-    /// called inside a tokio runtime.
+    /// Asks the cameras of `stations` from the thread that this is called on, within `limits`. To
+    /// be called inside a tokio runtime.
     pub fn start(stations: &[Arc<Station>], limits: HttpLimits) -> Arc<Self> {
         let new = Arc::new(Self {
             queues: Mutex::default(),
-            kept: Cache::with_weighter(EXPECTED, KEPT, ByteWeight),
+            kept: Cache::with_weighter(EXPECTED, KEPT, PictureWeight),
             missing: Cache::new(MISSING),
         });
         new.renew(stations, limits);
         new
     }
 
-    /// Replaces the stations and the limits, on the thread that this is called on. What is cached of
-    /// cameras that stay as they are remains.
+    /// Replaces the stations and the limits, on the thread that this is called on. What is cached
+    /// of cameras that stay as they are remains.
     pub fn renew(&self, stations: &[Arc<Station>], limits: HttpLimits) {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut queues.all);

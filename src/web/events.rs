@@ -1,10 +1,10 @@
 //! Server-sent events of what the program does.
 //!
-//! One task takes the program's events, numbers them and hands them on. Each listener has a place in
-//! a bounded ring: one that falls behind is told how many it missed, and nobody waits for it.
+//! One task takes the program's events, numbers them and hands them on. Each listener has a place
+//! in a bounded ring: one that falls behind is told how many it missed, and nobody waits for it.
 //!
-//! A number is that of an event in one life of the program, and says which life ([`Hub::epoch`]). Who
-//! comes back with the number of another one has missed nobody knows how many.
+//! An id is an epoch, which differs each time the program starts ([`Hub::epoch`]), and a number. A
+//! listener that reconnects with an id of another epoch has lost an unknown number of events.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};

@@ -1,5 +1,5 @@
-//! Checks every request (its host, the length of its address) and sets the security headers of every
-//! response.
+//! Checks every request (its host, the length of its address) and sets the security headers of
+//! every response.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -22,8 +22,8 @@ use celaje_sky::text::Lang;
 pub const LONGEST_ADDRESS: usize = 8 * 1024;
 
 /// A page may load from this server only, and contains no script or style itself.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; \
-     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; \
+     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The host names of this server. A request for another name may come from a page whose name was
 /// pointed at this machine's address (DNS rebinding).
@@ -139,7 +139,8 @@ fn check(hosts: &Hosts, request: &ServiceRequest) -> Result<(), Problem> {
             Err(Problem::new(
                 StatusCode::MISDIRECTED_REQUEST,
                 say!(
-                    "this server does not answer to the name '{host}'; start it with --host NAME to add it",
+                    "this server does not answer to the name '{host}'; start it with --host NAME to \
+                     add it",
                     "este servidor no responde al nombre '{host}'; inícielo con --host NOMBRE para \
                      agregarlo"
                 ),

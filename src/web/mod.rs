@@ -91,7 +91,8 @@ pub struct WebOptions {
 }
 
 impl WebOptions {
-    /// Serves the record and the stations of `settings` on `listen`, without further names or token.
+    /// Serves the record and the stations of `settings` on `listen`, without further names or
+    /// token.
     pub fn new(listen: SocketAddr, settings: &Settings) -> Self {
         Self {
             listen,
@@ -168,8 +169,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Takes over the stations and the model of other settings. The address, the names, the token and
-    /// the record stay. To be called on the thread that started the server.
+    /// Takes over the stations and the model of other settings. The address, the names, the token
+    /// and the record stay. To be called on the thread that started the server.
     pub fn renew(&self, settings: &Settings) {
         let stations: Vec<_> = settings.stations.iter().cloned().map(Arc::new).collect();
         let limits = settings.tuning.http.clone();

@@ -42,13 +42,13 @@ pub struct OverlayRenderer {
     /// One overlay at a time: each needs a core, which the pipeline has its own use for.
     limiter: Limiter,
     /// By the SHA-256 of the picture; the region is the one that the overlay was drawn with.
-    kept: Cache<[u8; 32], (Region, Bytes), ByteWeight>,
+    kept: Cache<[u8; 32], (Region, Bytes), OverlayWeight>,
 }
 
 #[derive(Clone)]
-struct ByteWeight;
+struct OverlayWeight;
 
-impl Weighter<[u8; 32], (Region, Bytes)> for ByteWeight {
+impl Weighter<[u8; 32], (Region, Bytes)> for OverlayWeight {
     fn weight(&self, _: &[u8; 32], (_, png): &(Region, Bytes)) -> u64 {
         png.len() as u64 + 256
     }
@@ -74,7 +74,7 @@ impl OverlayRenderer {
             opened: Mutex::new(None),
             again: AGAIN,
             limiter: Limiter::new(1, WAITING, PATIENCE),
-            kept: Cache::with_weighter(EXPECTED, KEPT, ByteWeight),
+            kept: Cache::with_weighter(EXPECTED, KEPT, OverlayWeight),
         })
     }
 
@@ -161,15 +161,19 @@ impl OverlayRenderer {
             .map_err(|error| failed(&error))?;
             opened.backend = Some(backend);
             let classes = if_sky(reading).map_err(|error| failed(&error))?;
-        let Some(classes) = classes.and_then(|reading| reading.classes) else {
-            return Err(Problem::not_found(say!(
-                "there is no overlay: the model finds no sky in this picture, or draws no mask",
-                "no hay máscara: el modelo no encuentra cielo en esta imagen, o no dibuja máscaras"
-            )));
-        };
-        overlay::png(&picture, &classes, &frame.geometry).map_err(|error| failed(&error))
+            let Some(classes) = classes.and_then(|reading| reading.classes) else {
+                return Err(no_overlay());
+            };
+            overlay::png(&picture, &classes, &frame.geometry).map_err(|error| failed(&error))
         })
     }
+}
+
+fn no_overlay() -> Problem {
+    Problem::not_found(say!(
+        "there is no overlay: the model finds no sky in this picture, or draws no mask",
+        "no hay máscara: el modelo no encuentra cielo en esta imagen, o no dibuja máscaras"
+    ))
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Problem {

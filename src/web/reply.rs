@@ -39,8 +39,8 @@ impl Format {
         Self::preferred(accepted)
     }
 
-    /// The form of the greatest weight (RFC 9110, 12.4.2), the first one of several; JSON where none is
-    /// known.
+    /// The form of the greatest weight (RFC 9110, 12.4.2), the first one of several; JSON where
+    /// none is known.
     fn preferred(accepted: &str) -> Self {
         let mut best = (0.0, Self::Json);
         for range in accepted.split(',') {
@@ -80,8 +80,8 @@ impl Format {
     }
 }
 
-/// The version of a response: its ETag, and the request header that chose its form, if any. Always a
-/// weak tag: packed or not, it is the same text.
+/// The version of a response: its ETag, and the request header that chose its form, if any. Always
+/// a weak tag: packed or not, it is the same text.
 #[derive(Clone, Debug)]
 pub(crate) struct Version {
     tag: EntityTag,

@@ -39,8 +39,10 @@ impl Token {
         let fits = (SHORTEST..=LONGEST).contains(&text.len());
         if !fits || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Failure::usage(say!(
-                "the token must have {SHORTEST} to {LONGEST} printable ASCII characters without blanks; make one with 'openssl rand -hex 32'",
-                "el token debe tener de {SHORTEST} a {LONGEST} caracteres ASCII visibles sin espacios; haga uno con 'openssl rand -hex 32'"
+                "the token must have {SHORTEST} to {LONGEST} printable ASCII characters \
+                 without blanks; make one with 'openssl rand -hex 32'",
+                "el token debe tener de {SHORTEST} a {LONGEST} caracteres ASCII visibles \
+                 sin espacios; genere uno con 'openssl rand -hex 32'"
             )));
         }
         Ok(Self(hash(text)))

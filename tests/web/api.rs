@@ -324,8 +324,8 @@ async fn the_climatology_counts_every_reading_once() {
         .map(|n| n.as_u64().unwrap())
         .sum();
     assert_eq!(categories, seen as u64);
-    // Four days have three whole nights and two halves, of which the one of the first morning begins
-    // on the 9th; a fifth of these skies is clear, so that no night is.
+    // Four days have three whole nights and two halves, of which the one of the first morning
+    // begins on the 9th; a fifth of these skies is clear, so that no night is.
     assert!(
         (3..=5).contains(&june["nights"].as_u64().unwrap()),
         "{june}"

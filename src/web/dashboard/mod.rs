@@ -25,8 +25,8 @@ use actix_web::web;
 use crate::web::limiter::Limiter;
 use crate::web::reads;
 
-/// Charts that are gathered and drawn at the same time: fewer than the pool has connections, so that
-/// one is left for other queries however many charts are asked for.
+/// Charts that are gathered and drawn at the same time: fewer than the pool has connections, so
+/// that one is left for other queries however many charts are asked for.
 const CHARTS_AT_ONCE: usize = 2;
 /// Charts that may wait: each of a hundred dashboards shows one or two that follow the record.
 const CHARTS_WAITING: usize = 256;

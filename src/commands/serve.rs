@@ -339,8 +339,7 @@ fn tell_address(running: &Running) -> Result<()> {
     ))
 }
 
-/// The token in the file, or that of `CELAJE_TOKEN`, which is no flag: a command line can be seen by
-/// others.
+/// The token in the file, or that of `CELAJE_TOKEN`: no flag, since others can see a command line.
 ///
 /// # Errors
 /// When it is none.

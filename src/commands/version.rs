@@ -17,8 +17,8 @@ pub(super) fn run(config: Option<&Path>) -> Result<u8> {
     Ok(0)
 }
 
-/// Version, commit and engines, a line each. `named` is the library that the settings name; settings
-/// that cannot be read are told in its place.
+/// Version, commit and engines, a line each. `named` is the library that the settings name, or why
+/// they cannot be read.
 fn long(named: Result<Option<PathBuf>>) -> String {
     let found = named.and_then(|named| library::load(&Search::from_environment(named.as_deref())));
     let library = match found {

@@ -1,10 +1,13 @@
 //! Numbers and names as people write them, and how to write them right.
 
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
 
 use celaje_sky::say;
 use celaje_sky::text::BadValue;
@@ -39,15 +42,40 @@ pub fn number(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, BadVal
 }
 
 /// Reads one of a few names.
-pub fn name_of<T: Copy + Send + Sync + 'static>(
-    names: &'static [(&'static str, T)],
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(names.iter().map(|(name, _)| *name)).try_map(move |text| {
-        let found = names.iter().find(|(name, _)| *name == text);
-        found
-            .map(|(_, value)| *value)
-            .ok_or_else(|| BadValue(say!("write one of its names", "escriba uno de sus nombres")))
-    })
+pub fn name_of<T>(names: &'static [(&'static str, T)]) -> NameParser<T> {
+    NameParser(names)
+}
+
+/// See [`name_of`].
+#[derive(Clone, Debug)]
+pub struct NameParser<T: 'static>(&'static [(&'static str, T)]);
+
+impl<T: Copy + Send + Sync + 'static> TypedValueParser for NameParser<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        // Lossy: the error for text that is not UTF-8 would not name the flag.
+        let text = value.to_string_lossy();
+        if let Some((_, value)) = self.0.iter().find(|(name, _)| *name == text) {
+            return Ok(*value);
+        }
+        let known = PossibleValuesParser::new(self.0.iter().map(|(name, _)| *name));
+        let refused = known.parse_ref(command, arg, OsStr::new(text.as_ref()));
+        Err(refused
+            .err()
+            .unwrap_or_else(|| clap::Error::new(ErrorKind::InvalidValue)))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(
+            self.0.iter().map(|(name, _)| PossibleValue::new(*name)),
+        ))
+    }
 }
 
 /// The number in `text` where it lies in `range`.

@@ -59,19 +59,7 @@ def python(which, base, n):
     return float(re.search(r"([\d.]+) img/s", out).group(1)), 1000 * cpu / n, memory
 
 
-# What a longer run found out on this machine, and kept, must not decide: the caches of these runs are
-# the user's own (the engine's library is there) without it.
-caches = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "celaje"
-kept = pathlib.Path(work.name) / "caches" / "celaje"
-kept.mkdir(parents=True)
-for entry in caches.iterdir() if caches.is_dir() else ():
-    if entry.name != "arrangements.json":
-        (kept / entry.name).symlink_to(entry.absolute())
-os.environ["XDG_CACHE_HOME"] = str(kept.parent)
-
-
 def ours(model, base, n):
-    (kept / "arrangements.json").unlink(missing_ok=True)
     out, cpu, memory = run([celaje, "backfill", "--desde", f"{START:%Y-%m-%dT%H:%M}",
                             "--hasta", f"{until(n):%Y-%m-%dT%H:%M}", "--url-base", base, "--db", fresh(),
                             "--json", "--quiet", *(["--model", model] if model else [])])

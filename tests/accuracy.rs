@@ -119,7 +119,8 @@ fn the_bundled_model_reads_labelled_pictures() {
     let exact = |name: &str| groups[name].exact.unwrap().value;
     for (name, group) in &groups {
         println!(
-            "{name:16} n {:3}  exact {:.3}  fraction error {:.3}  confidence {:.3}  calibration error {:.3}",
+            "{name:16} n {:3}  exact {:.3}  fraction error {:.3}  confidence {:.3}  calibration \
+            error {:.3}",
             group.n,
             exact(name),
             group.fraction_error.unwrap().value,

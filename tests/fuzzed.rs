@@ -14,7 +14,8 @@ fn place(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// What lies in the folder `name`, in the order of the names; nothing where there is no such folder.
+/// What lies in the folder `name`, in the order of the names; nothing where there is no such
+/// folder.
 fn files_in(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let Ok(folder) = fs::read_dir(place(name)) else {
         return Vec::new();

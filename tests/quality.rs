@@ -262,8 +262,9 @@ fn a_lens_that_is_covered_all_over_is_found() {
     );
 }
 
-/// What the bundled network says of the lens, on drawn pictures from noon to midnight of other sizes
-/// and weather than those it learnt from: it doubts no clean one and finds much of what lies on others.
+/// What the bundled network says of the lens, on drawn pictures from noon to midnight of other
+/// sizes and weather than those it learnt from: it doubts no clean one and finds much of what lies
+/// on others.
 #[test]
 fn the_bundled_model_tells_a_covered_lens_from_a_clean_one() {
     let model = Model::bundled().unwrap();
@@ -275,7 +276,8 @@ fn the_bundled_model_tells_a_covered_lens_from_a_clean_one() {
         let (mut count, mut flagged) = (0.0, 0.0);
         for (drawn, region) in drawn(Conditions { lens, ..ORDINARY }, 16) {
             let covered = drawn.truth.obstructed;
-            // A lens with next to nothing on it is as good as clean, one that shows nothing is not asked.
+            // A lens with next to nothing on it is as good as clean, one that shows nothing is not
+            // asked.
             if lens != Lens::Clean && !(0.1..0.9).contains(&covered) {
                 continue;
             }

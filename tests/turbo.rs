@@ -54,8 +54,8 @@ fn shrinking_while_decoding_changes_no_okta() {
     assert!(shrunk > 12, "the quick way was hardly ever taken: {shrunk}");
 }
 
-/// What is cut anywhere is refused as without the quick way. (A bit that is flipped within the data may
-/// go unseen in either.)
+/// What is cut anywhere is refused as without the quick way. (A bit that is flipped within the data
+/// may go unseen in either.)
 #[test]
 fn shrinking_refuses_what_is_cut() {
     let model = Model::bundled().unwrap();

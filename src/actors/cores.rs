@@ -1,8 +1,9 @@
-//! The cores that decoders and sessions share: no more of them compute at a time than they are told.
+//! The cores that decoders and sessions share: no more of them compute at a time than they are
+//! told.
 //!
-//! Many more threads than cores would take one another's cores and caches away. What is farther on its way
-//! goes first: a picture that was decoded is judged while it is still in the cache, and no more are
-//! decoded than are needed.
+//! Many more threads than cores would take one another's cores and caches away. What is farther on
+//! its way goes first: a picture that was decoded is judged while it is still in the cache, and no
+//! more are decoded than are needed.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,7 @@ pub enum Turn {
 }
 
 #[derive(Debug)]
-struct State {
+struct CoreState {
     free: usize,
     /// Cores that those who go first wait for.
     first: usize,
@@ -26,7 +27,7 @@ struct State {
 #[derive(Debug)]
 pub struct Cores {
     all: usize,
-    state: Mutex<State>,
+    state: Mutex<CoreState>,
     freed: Condvar,
 }
 
@@ -43,7 +44,7 @@ impl Cores {
         let all = n.max(1);
         Self {
             all,
-            state: Mutex::new(State {
+            state: Mutex::new(CoreState {
                 free: all,
                 first: 0,
             }),
@@ -51,7 +52,7 @@ impl Cores {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CoreState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -52,8 +52,8 @@ impl Point {
     ];
 }
 
-/// What happens at a place, to a message about a slot where it is about one; it may panic, as what it
-/// stands for would.
+/// What happens at a place, to a message about a slot where it is about one; it may panic, as what
+/// it stands for would.
 type Hook = dyn Fn(Point, Option<Slot>) + Send + Sync;
 
 /// What happens at the places of a pipeline.

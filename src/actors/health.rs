@@ -98,7 +98,7 @@ pub struct ActorReport {
 }
 
 #[derive(Debug)]
-struct State {
+struct PartHealth {
     restarts: u64,
     hangs: u64,
     lately: Restarts,
@@ -119,14 +119,16 @@ pub fn hang_failure(work: &Work, limit: Duration) -> Failure {
         slots => (format!(" (slot {slots})"), format!(" (turno {slots})")),
     };
     Failure::environment(say!(
-        "the actor '{name}' hangs: it has been at one message for {seconds} s{of}; the run was ended, what is stored is safe: see the log and run the same command again",
-        "el actor '{name}' está colgado: lleva {seconds} s con un mensaje{de}; la corrida se terminó, lo guardado está a salvo: vea el registro y repita la orden"
+        "the actor '{name}' hangs: it has been at one message for {seconds} s{of}; the run was \
+        ended, what is stored is safe: see the log and run the same command again",
+        "el actor '{name}' está colgado: lleva {seconds} s con un mensaje{de}; la corrida se \
+        terminó, lo guardado está a salvo: vea el registro y repita la orden"
     ))
 }
 
 /// See the module.
 pub struct ActorHealth {
-    states: BTreeMap<Part, Mutex<State>>,
+    states: BTreeMap<Part, Mutex<PartHealth>>,
     alarm: Mutex<Option<Alarm>>,
 }
 
@@ -143,7 +145,7 @@ impl Default for ActorHealth {
 impl ActorHealth {
     /// Healthy actors, each with this budget of failures.
     pub fn new(budget: RestartBudget) -> Self {
-        let fresh = || State {
+        let fresh = || PartHealth {
             restarts: 0,
             hangs: 0,
             lately: Restarts::new(budget),
@@ -164,7 +166,7 @@ impl ActorHealth {
         *lock(&self.alarm) = Some(Box::new(alarm));
     }
 
-    fn state(&self, part: Part) -> Option<MutexGuard<'_, State>> {
+    fn state(&self, part: Part) -> Option<MutexGuard<'_, PartHealth>> {
         self.states.get(&part).map(lock)
     }
 
@@ -190,8 +192,12 @@ impl ActorHealth {
         if verdict == Verdict::GiveUp {
             let name = part.as_str();
             self.raise(Failure::environment(say!(
-                "the actor '{name}' fails at nearly everything that it is given, at last with '{what}'; the run was ended, what is stored is safe: see the log and run the same command again, with --retry-missed for pictures that it failed at",
-                "el actor '{name}' falla con casi todo lo que recibe, al final con '{what}'; la corrida se terminó, lo guardado está a salvo: vea el registro y repita la orden, con --retry-missed para las imágenes con las que falló"
+                "the actor '{name}' fails at nearly everything that it is given, at last with \
+                '{what}'; the run was ended, what is stored is safe: see the log and run the same \
+                command again, with --retry-missed for pictures that it failed at",
+                "el actor '{name}' falla con casi todo lo que recibe, al final con '{what}'; la \
+                corrida se terminó, lo guardado está a salvo: vea el registro y repita la orden, \
+                con --retry-missed para las imágenes con las que falló"
             )));
         }
     }

@@ -39,7 +39,8 @@ pub struct Inference {
     flow: Arc<Flow>,
     /// Threads that a session computes with.
     session_threads: usize,
-    /// Cores that decoders and sessions share; none when a batch waits for its deadline whatever they do.
+    /// Cores that decoders and sessions share; none when a batch waits for its deadline whatever
+    /// they do.
     cores: Option<usize>,
     timer: Option<SpawnHandle>,
     guard: Guard,
@@ -71,8 +72,8 @@ impl Inference {
     }
 
     /// Books its batches in `flow`; with `cores` that decoders and sessions share, no batch waits
-    /// while one of them has nothing to do. A full batch lies ready for each session, so that it goes
-    /// on at once.
+    /// while one of them has nothing to do. A full batch lies ready for each session, so that it
+    /// goes on at once.
     #[must_use]
     pub fn with_flow(
         mut self,

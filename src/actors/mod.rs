@@ -1,10 +1,10 @@
 //! The actors: thin, supervised, joined by typed messages.
 //!
 //! ```text
-//! Scheduler ──FetchItem──▶ Fetch × N ──Decode──▶ Decode × n ──Infer──▶ Inference ──RunBatch──▶ Session × n
-//!     ▲                       │ miss                │ miss                                        │
-//!     │                       ▼                     ▼                                             ▼
-//!     └─Returned─ Store ◀─ Gather ◀──────────────────────────── Commit ───────────────────────────┘
+//! Scheduler ──FetchItem──▶ Fetch × N ──▶ Decode pool ──▶ Inference ──▶ Session pool
+//!     ▲                       │ miss        │ miss                           │
+//!     │                       ▼             ▼                                ▼
+//!     └──credits── Store pool ◀── Gather ◀───────────── outcomes ────────────┘
 //! ```
 //!
 //! A slot's [`Credit`](celaje_sky::credit::Credit) travels in every one of these messages and

@@ -1,9 +1,9 @@
 //! Stages, and the pools of threads that run them.
 //!
-//! A [`Stage`] is what a thread does with one message. [`Executor::pool`] runs a stage on threads of
-//! its own, each with an instance of the stage. The pool contains panics: the thread then makes a new
-//! instance, after a rest. A simulation runs the same stages inline, on one thread with a paused
-//! clock.
+//! A [`Stage`] is what a thread does with one message. [`Executor::pool`] runs a stage on threads
+//! of its own, each with an instance of the stage. The pool contains panics: the thread then makes
+//! a new instance, after a rest. A simulation runs the same stages inline, on one thread with a
+//! paused clock.
 
 use std::sync::Arc;
 

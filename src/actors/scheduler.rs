@@ -50,8 +50,8 @@ impl RunEnd {
         self.skipped.values().sum()
     }
 
-    /// The slots that were asked for in vain, by reason, those that keep an earlier row included; no
-    /// zeros.
+    /// The slots that were asked for in vain, by reason, those that keep an earlier row included;
+    /// no zeros.
     pub fn asked_in_vain(&self) -> BTreeMap<MissReason, u64> {
         let (missed, kept) = (self.ledger.missed_by_reason(), self.ledger.kept_by_reason());
         let mut asked = missed.clone();
@@ -190,7 +190,8 @@ impl Scheduler {
         while let Some(returned) = self.unbooked.last().copied() {
             self.guard.pass(Point::Returned, None);
             if returned.fate.is_none() {
-                tracing::warn!(slot = %returned.slot, attempt = returned.attempt, "a slot was lost");
+                let (slot, attempt) = (returned.slot, returned.attempt);
+                tracing::warn!(%slot, attempt, "a slot was lost");
             }
             if let Some(run) = self.run.as_mut() {
                 run.returned(returned);
@@ -254,8 +255,10 @@ impl Scheduler {
         let progress = run.progress();
         if let (Some(slot), None) = (run.stuck(), &self.failure) {
             self.failure = Some(Failure::environment(say!(
-                "slot {slot} was lost again and again, even its miss could not be stored; see the log and run the same command again",
-                "el turno {slot} se perdió una y otra vez, ni su falta pudo guardarse; vea el registro y repita la orden"
+                "slot {slot} was lost again and again, even its miss could not be stored; see the \
+                log and run the same command again",
+                "el turno {slot} se perdió una y otra vez, ni su falta pudo guardarse; vea el \
+                registro y repita la orden"
             )));
         }
         self.progress.send_replace(progress.clone());
@@ -312,8 +315,10 @@ impl Supervised for Scheduler {
         if !resumed {
             self.failure.get_or_insert_with(|| {
                 Failure::environment(say!(
-                    "the run cannot go on after an error of this program; see the log and run the same command again",
-                    "la corrida no puede seguir por un error de este programa; vea el registro y repita la orden"
+                    "the run cannot go on after an error of this program; see the log and run the \
+                    same command again",
+                    "la corrida no puede seguir por un error de este programa; vea el registro y \
+                    repita la orden"
                 ))
             });
             self.begin_draining();

@@ -1,9 +1,9 @@
 //! The watchdog: finds an actor that hangs.
 //!
-//! It has a thread of its own, since the actors' threads are what may hang. At each look it reads the
-//! registry of work, and probes every arbiter (a thread that several actors share). Waiting is not
-//! hanging: while a slot waits for a core, a session, a place in the window or the host, it is in a
-//! queue or a timer, and no actor works on it.
+//! It has a thread of its own, since the actors' threads are what may hang. At each look it reads
+//! the registry of work, and probes every arbiter (a thread that several actors share). Waiting is
+//! not hanging: while a slot waits for a core, a session, a place in the window or the host, it is
+//! in a queue or a timer, and no actor works on it.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};

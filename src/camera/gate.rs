@@ -8,7 +8,7 @@ use crate::clock;
 use celaje_sky::window::{Answer, Pace, Window};
 
 #[derive(Debug)]
-struct State {
+struct GateState {
     window: Window,
     pace: Pace,
     /// Requests at the host: of the places, some are taken by slots that wait for their next try.
@@ -22,14 +22,14 @@ struct State {
 /// Lets requests to one host through, in the order in which they come; shared by all that ask it.
 #[derive(Debug)]
 pub struct Gate {
-    state: Mutex<State>,
+    state: Mutex<GateState>,
     /// Places of the window, and those owed, that are free.
     places: Semaphore,
 }
 
 /// The right to have a request in flight; dropped, the next one comes in.
 #[derive(Debug)]
-pub struct Pass<'a> {
+pub struct GatePass<'a> {
     gate: &'a Gate,
     place: Option<SemaphorePermit<'a>>,
 }
@@ -39,7 +39,7 @@ impl Gate {
     pub fn new(window: Window, pace: Pace) -> Self {
         Self {
             places: Semaphore::new(window.size()),
-            state: Mutex::new(State {
+            state: Mutex::new(GateState {
                 window,
                 pace,
                 asking: 0,
@@ -54,15 +54,15 @@ impl Gate {
         Self::new(Window::fixed(n), Pace::new(None))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, GateState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a place in the window.
-    pub async fn enter(&self) -> Pass<'_> {
+    pub async fn enter(&self) -> GatePass<'_> {
         // It is never closed; were it, nobody would have to wait.
         let place = self.places.acquire().await.ok();
-        Pass { gate: self, place }
+        GatePass { gate: self, place }
     }
 
     /// Waits until a request may begin, should there be a limit on how many do in a second.
@@ -111,7 +111,7 @@ impl Gate {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for GatePass<'_> {
     fn drop(&mut self) {
         let mut state = self.gate.state();
         if state.owed > 0 {

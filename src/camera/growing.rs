@@ -7,10 +7,12 @@ const AT_ONCE: usize = 1 << 20;
 /// Bytes of a block of what is larger, or of unknown size.
 const BLOCK: usize = 64 << 10;
 
-/// A body of which more may come, in blocks, so that one without end is never one large piece of memory.
+/// A body of which more may come, in blocks, so that one without end is never one large piece of
+/// memory.
 ///
-/// glibc's allocator learns from each large piece that it is given back to keep such pieces, up to 32 MiB
-/// of them (`M_MMAP_THRESHOLD` in mallopt(3)): after a few bodies of 20 MB the process has grown for good.
+/// glibc's allocator learns from each large piece that it is given back to keep such pieces, up to
+/// 32 MiB of them (`M_MMAP_THRESHOLD` in mallopt(3)): after a few bodies of 20 MB the process has
+/// grown for good.
 #[derive(Debug, Default)]
 pub struct Growing {
     full: Vec<BytesMut>,
@@ -86,7 +88,8 @@ mod tests {
                 body.push(&piece);
                 sent.extend(piece);
                 prop_assert_eq!(body.received(), sent.len());
-                prop_assert!(body.full.iter().chain([&body.last]).all(|one| one.capacity() <= AT_ONCE));
+                let mut pieces = body.full.iter().chain([&body.last]);
+                prop_assert!(pieces.all(|one| one.capacity() <= AT_ONCE));
             }
             prop_assert_eq!(&body.whole()[..], &sent[..]);
         }

@@ -97,7 +97,8 @@ pub struct HttpClient {
 pub struct NoClient(#[from] reqwest::Error);
 
 impl HttpClient {
-    /// A client for pictures of `source` (a folder needs none of its powers); when `drain` begins, no retry is waited for.
+    /// A client for pictures of `source` (a folder needs none of its powers); when `drain` begins,
+    /// no retry is waited for.
     ///
     /// # Errors
     /// When the system's TLS settings cannot be read.

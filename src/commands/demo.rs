@@ -298,7 +298,7 @@ fn last_days(station: &Station, days: u32) -> Result<SlotRange> {
 
 /// The work after recording, some seconds of a core: the plot and the comparison.
 struct Drawing {
-    readings: Vec<crate::store::Reading>,
+    readings: Vec<crate::store::StoredReading>,
     station: Station,
     range: SlotRange,
     studio: Studio,
@@ -318,7 +318,7 @@ impl Drawing {
 fn draw_plot(
     station: &Station,
     range: SlotRange,
-    readings: &[crate::store::Reading],
+    readings: &[crate::store::StoredReading],
     path: &Path,
 ) -> Result<()> {
     let slots: Vec<NaiveDateTime> = range
@@ -366,7 +366,7 @@ fn draw_plot(
 }
 
 /// None when the reading has no phase of the day.
-fn chart_reading(reading: &crate::store::Reading) -> Option<Reading> {
+fn chart_reading(reading: &crate::store::StoredReading) -> Option<Reading> {
     Some(Reading {
         local: reading.slot,
         cover: reading.cover,
@@ -380,7 +380,7 @@ fn chart_reading(reading: &crate::store::Reading) -> Option<Reading> {
 fn tell(
     station: &Station,
     range: SlotRange,
-    readings: &[crate::store::Reading],
+    readings: &[crate::store::StoredReading],
     studio: &Studio,
     given_up: &AtomicBool,
 ) -> String {

@@ -1,10 +1,10 @@
-//! Work on many pictures by several threads, whose answers come out in the order of the input.
+//! Several threads work on many pictures; their answers come in the order of the input.
 //!
-//! At most `AHEAD` jobs a worker are under way, however many there are to come, so that memory
-//! stays flat.
+//! At most `AHEAD` jobs a worker are under way, so memory does not grow with the input.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -13,7 +13,8 @@ use std::thread;
 const AHEAD: usize = 4;
 
 /// Gives each of `jobs` to one of the `workers`, a thread each, and the answers to `each` in the
-/// order of the jobs. When `each` breaks, what is under way is finished and forgotten.
+/// order of the jobs. When `each` breaks, jobs under way are finished and their answers dropped. A
+/// panic of `work` continues here.
 pub(super) fn run<W: Send, J: Send, A: Send, B>(
     workers: Vec<W>,
     jobs: impl Iterator<Item = J> + Send,
@@ -24,7 +25,7 @@ pub(super) fn run<W: Send, J: Send, A: Send, B>(
     let window = threads * AHEAD;
     thread::scope(|scope| {
         let (send_job, to_do) = sync_channel::<(u64, J)>(threads);
-        let (send_answer, answers) = sync_channel::<(u64, A)>(window);
+        let (send_answer, answers) = sync_channel::<(u64, thread::Result<A>)>(window);
         let (give, permits) = sync_channel::<()>(window);
         for _ in 0..window {
             let _ = give.send(());
@@ -39,7 +40,8 @@ pub(super) fn run<W: Send, J: Send, A: Send, B>(
         let mut waiting = BTreeMap::new();
         let mut next = 0;
         for (index, answer) in answers {
-            waiting.insert(index, answer);
+            // Unwinding drops the channels, so the threads end, and the scope joins them.
+            waiting.insert(index, answer.unwrap_or_else(|panic| resume_unwind(panic)));
             while let Some(answer) = waiting.remove(&next) {
                 next += 1;
                 each(answer)?;
@@ -63,14 +65,16 @@ fn feed<J>(jobs: impl Iterator<Item = J>, to_do: &SyncSender<(u64, J)>, permits:
 /// Works until there are no more jobs, or nobody wants the answers.
 fn serve<W, J, A>(
     to_do: &Mutex<Receiver<(u64, J)>>,
-    answers: &SyncSender<(u64, A)>,
+    answers: &SyncSender<(u64, thread::Result<A>)>,
     mut worker: W,
     work: &impl Fn(&mut W, J) -> A,
 ) {
     loop {
         let job = to_do.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((index, job)) = job else { return };
-        if answers.send((index, work(&mut worker, job))).is_err() {
+        let answer = catch_unwind(AssertUnwindSafe(|| work(&mut worker, job)));
+        let panicked = answer.is_err();
+        if answers.send((index, answer)).is_err() || panicked {
             return;
         }
     }
@@ -123,5 +127,20 @@ mod tests {
             },
         );
         assert_eq!(end, ControlFlow::Break(7));
+    }
+
+    #[test]
+    fn a_panic_of_the_work_is_told_and_nobody_waits_for_its_answer() {
+        let (ended, hears) = sync_channel(1);
+        thread::spawn(move || {
+            let work = |(): &mut (), job: u64| assert_ne!(job, 5, "a test asked for it");
+            let all = catch_unwind(AssertUnwindSafe(|| {
+                let _: ControlFlow<()> =
+                    run(vec![(); 2], 0.., work, |()| ControlFlow::Continue(()));
+            }));
+            let _ = ended.send(all.is_err());
+        });
+        let told = hears.recv_timeout(std::time::Duration::from_secs(60));
+        assert_eq!(told, Ok(true));
     }
 }

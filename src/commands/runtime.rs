@@ -124,7 +124,7 @@ pub fn path(explicit: Option<&Path>) -> Result<PathBuf> {
 
 /// One library of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundLibrary {
     /// The file and where it was found.
     pub candidate: Candidate,
     /// Its version as far as file names tell.
@@ -134,18 +134,18 @@ pub struct Found {
 }
 
 /// All libraries of this machine, in the order in which they are tried.
-pub fn list(explicit: Option<&Path>) -> Result<Vec<Found>> {
+pub fn list(explicit: Option<&Path>) -> Result<Vec<FoundLibrary>> {
     let search = Search::from_environment(explicit);
     let used = library::load(&search)?;
     Ok(found(&search, used.as_ref()))
 }
 
-fn found(search: &Search, used: Option<&Library>) -> Vec<Found> {
+fn found(search: &Search, used: Option<&Library>) -> Vec<FoundLibrary> {
     let mut rows = Vec::new();
     for candidate in search.candidates() {
         let version = version_of(&candidate.path);
         let used = used.is_some_and(|library| library::same_file(&library.path, &candidate.path));
-        rows.push(Found {
+        rows.push(FoundLibrary {
             candidate,
             version,
             used,

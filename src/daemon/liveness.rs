@@ -1,15 +1,15 @@
 //! Whether a station's worker still lives.
 //!
-//! The workers, the schedulers of their pipelines and the code that asks all run on the main thread:
-//! when one of them blocks it, nobody answers systemd's watchdog any more.
+//! The workers, the schedulers of their pipelines and the code that asks all run on the main
+//! thread: when one of them blocks it, nobody answers systemd's watchdog any more.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock;
 
-/// How long a worker may be silent: it looks at the clock every twenty seconds. Whatever may keep it
-/// longer (ending a pipeline, a query) has bounds of its own.
+/// How long a worker may be silent: it looks at the clock every twenty seconds. Whatever may keep
+/// it longer (ending a pipeline, a query) has bounds of its own.
 const SILENCE: Duration = Duration::from_secs(90);
 
 /// The last sign of life of a worker.

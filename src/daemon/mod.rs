@@ -1,8 +1,8 @@
 //! The always-on program: watches the cameras of its stations, and fills missing slots.
 //!
 //! Each station has a [`worker`] with a pipeline of its own; all write through one connection. A
-//! worker asks its clockwork ([`pipeline::ticks`](celaje_sky::ticks)) what is due, and has
-//! ranges that wait ([`jobs`]) filled in [`parts`] between the slots. The [`state`] is what they and the
+//! worker asks its clockwork ([`pipeline::ticks`](celaje_sky::ticks)) what is due, and has ranges
+//! that wait ([`jobs`]) filled in [`parts`] between the slots. The [`state`] is what they and the
 //! web share. The [`clock`] is the machine's, or one for trials; [`notify`] speaks to systemd.
 
 pub mod clock;

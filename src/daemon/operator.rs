@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::store::reader::{MissItem, Reading, RunItem};
+use crate::store::reader::{LatestReading, MissItem, RunItem};
 use celaje_sky::flow::FlowReport;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
@@ -238,9 +238,9 @@ pub struct ActorState {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A reading was stored; the id of its station, and the row.
-    Observation(String, Reading),
+    Observation(String, LatestReading),
     /// The shadow model has judged a reading that was sent before; its station, and the row.
-    Judged(String, Reading),
+    Judged(String, LatestReading),
     /// A slot was missed; the id of its station, and the row.
     Miss(String, MissItem),
     /// A run began, went on or ended.

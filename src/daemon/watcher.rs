@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::daemon::operator::{Event, JobId, Mode, Operator, ProgramState, Refused};
 use crate::store::error::StoreError;
-use crate::store::reader::{ObservationItem, Reader, Reading, RunItem};
+use crate::store::reader::{LatestReading, ObservationItem, Reader, RunItem};
 use crate::store::rows::{parse_timestamp, timestamp};
 use crate::version::VERSION;
 use celaje_sky::slot::SlotRange;
@@ -185,7 +185,7 @@ impl Position {
             let shadow = reader.shadow(&awaited.station, &awaited.item.slot)?;
             if shadow.is_some() {
                 let AwaitedReading { station, item, .. } = awaited;
-                events.push(Event::Judged(station, Reading { item, shadow }));
+                events.push(Event::Judged(station, LatestReading { item, shadow }));
                 continue;
             }
             awaited.looks += 1;
@@ -216,7 +216,7 @@ impl Position {
             if shadow.is_none() {
                 self.await_shadow(&station, &item);
             }
-            events.push(Event::Observation(station, Reading { item, shadow }));
+            events.push(Event::Observation(station, LatestReading { item, shadow }));
         }
         Ok(all)
     }

@@ -22,7 +22,7 @@ use crate::daemon::state::DaemonState;
 use crate::daemon::worker::filling::JobRun;
 use crate::daemon::worker::live::LiveRun;
 use crate::service::Pipeline;
-use crate::store::{RunCounts, RunEnd, RunId, SharedDatabase};
+use crate::store::{RunCounts, RunId, RunStatus, SharedDatabase};
 use celaje_sky::backoff;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
@@ -271,7 +271,7 @@ impl StationWorker {
     }
 
     /// Closes a run, also while there is no pipeline.
-    async fn finish(&self, run: RunId, counts: RunCounts, end: RunEnd) {
+    async fn finish(&self, run: RunId, counts: RunCounts, end: RunStatus) {
         let finished = match &self.pipeline {
             Some(pipeline) => pipeline.finish(run, counts, end).await,
             None => {

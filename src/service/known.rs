@@ -93,8 +93,8 @@ enum Standing {
 /// Where a miss of the same source and layout stands.
 ///
 /// A slot that was last tried before its picture could be there (a range that reaches into the
-/// future, an upload that was late) is open, whatever came of it; so is one that was last tried in the
-/// future, by a clock that was wrong.
+/// future, an upload that was late) is open, whatever came of it; so is one that was last tried in
+/// the future, by a clock that was wrong.
 fn standing(
     miss: &KnownMiss,
     now: DateTime<Utc>,

@@ -196,7 +196,8 @@ impl Pipeline {
     }
 
     /// A handle that ends the present pass early; what it did not come to is
-    /// [pending](RunReport::pending), and another pass may follow. Does nothing while none is under way.
+    /// [pending](RunReport::pending), and another pass may follow. Does nothing while none is under
+    /// way.
     pub fn pauser(&self) -> impl Fn() + Clone + 'static {
         let scheduler = self.scheduler.clone();
         move || scheduler.do_send(Pause)

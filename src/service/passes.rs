@@ -10,7 +10,7 @@ use crate::clock;
 use crate::service::known::Known;
 use crate::service::report::{Pass, RunReport};
 use crate::service::{Pipeline, store_is_gone};
-use crate::store::{RunCounts, RunEnd as RunStatus, RunId, RunKind, RunStart};
+use crate::store::{RunCounts, RunId, RunKind, RunStart, RunStatus};
 use crate::version::VERSION;
 use celaje_sky::audit::Imbalance;
 use celaje_sky::error::{Failure, Result};
@@ -177,7 +177,9 @@ impl Pipeline {
 
 fn out_of_balance(imbalance: &Imbalance) -> Failure {
     Failure::environment(say!(
-        "the ledger of the run does not agree with the record: {imbalance}; did another program change the database? run the same command again",
-        "el libro de la corrida no coincide con el registro: {imbalance}; ¿otro programa cambió la base? repita la orden"
+        "the ledger of the run does not agree with the record: {imbalance}; did another program \
+        change the database? run the same command again",
+        "el libro de la corrida no coincide con el registro: {imbalance}; ¿otro programa cambió la \
+        base? repita la orden"
     ))
 }

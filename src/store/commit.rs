@@ -27,8 +27,8 @@ pub enum CommitMode {
 /// What the record made of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Committed {
-    /// An observation of a slot that had none before this run: one that an actor lost after its commit
-    /// and that comes again is still new.
+    /// An observation of a slot that had none before this run: one that an actor lost after its
+    /// commit and that comes again is still new.
     New,
     /// An observation of a stored slot; the stored one stayed.
     Duplicate,
@@ -43,10 +43,10 @@ impl Database {
     /// each, in their order.
     ///
     /// An observation ends the slot's miss. Whether it, or the one after it, is `frozen` is settled
-    /// with it. A further miss of a slot adds its attempts to the former ones and is one of the source
-    /// that the run of [`begin_run`](Self::begin_run) asks. The run's counts of new, duplicate and
-    /// missed slots grow with the same transaction (a replaced row counts as a duplicate, as in the
-    /// ledger), so that they are true for what is stored even after a crash.
+    /// with it. A further miss of a slot adds its attempts to the former ones and is one of the
+    /// source that the run of [`begin_run`](Self::begin_run) asks. The run's counts of new,
+    /// duplicate and missed slots grow with the same transaction (a replaced row counts as a
+    /// duplicate, as in the ledger), so that they are true for what is stored even after a crash.
     ///
     /// # Errors
     /// When SQLite fails, waits in vain for another program's lock, or an observation is none (a

@@ -22,13 +22,13 @@ extern "SQL" {
 
 /// Where and in which time zone the slots of a station happen.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct StationPlace {
     pub(super) zone: Zone,
     pub(super) latitude: f64,
     pub(super) longitude: f64,
 }
 
-impl Place {
+impl StationPlace {
     /// The instant of a `slot_local`; none when the station's clock never showed it.
     fn instant(self, slot_local: &str) -> Option<DateTime<Utc>> {
         self.zone.instant(parse_slot(slot_local)?)
@@ -41,7 +41,10 @@ impl Place {
 }
 
 /// Makes the functions known to the connection; each gives NULL for a time that never was.
-pub(super) fn register(connection: &mut SqliteConnection, place: Place) -> Result<(), Fault> {
+pub(super) fn register(
+    connection: &mut SqliteConnection,
+    place: StationPlace,
+) -> Result<(), Fault> {
     celaje_slot_utc_utils::register_impl(connection, move |slot: String| {
         place.instant(&slot).map(utc_text)
     })?;
@@ -77,7 +80,7 @@ pub(super) fn complete(connection: &mut SqliteConnection) -> Result<usize, Fault
     };
     register(
         connection,
-        Place {
+        StationPlace {
             zone,
             latitude,
             longitude,

@@ -10,11 +10,12 @@ use diesel::sql_types::Text;
 use crate::store::connection::{Access, connect, file_uri};
 use crate::store::lock::folder_of;
 
-/// Writes what `connection` sees now of the file `from` to the file `to`, by way of `part` in the same folder, and
-/// looks whether it is sound and what `right` asks for before it gets its name.
+/// Writes what `connection` sees now of the file `from` to the file `to`, by way of `part` in the
+/// same folder, and looks whether it is sound and what `right` asks for before it gets its name.
 ///
 /// It is one reading transaction, whoever writes meanwhile. The copy is packed as by `VACUUM`, and
-/// may be read by the same users. What stands in its place is replaced, or kept and the copy refused.
+/// may be read by the same users. What stands in its place is replaced, or kept and the copy
+/// refused.
 ///
 /// # Errors
 /// Why there is no copy; then nothing is left of it, and what stood in its place is as it was.

@@ -49,7 +49,10 @@ pub enum Fault {
     #[error("locked by another program")]
     Busy,
     /// Another Celaje, with this process id where it is known, has it open for writing.
-    #[error("already open for writing by another celaje{}", .0.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    #[error(
+        "already open for writing by another celaje{}",
+        .0.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    )]
     SecondWriter(Option<u32>),
     /// Its schema has this version, which this program does not know.
     #[error("its schema has version {0}, newer than this program")]
@@ -164,93 +167,132 @@ impl From<StoreError> for Failure {
                 "la base de datos '{db}' no es un archivo; indique la ruta de un archivo con --db"
             ),
             Fault::NoFolder => say!(
-                "the folder of the database '{db}' does not exist; create it or give another path with --db",
-                "la carpeta de la base de datos '{db}' no existe; créela o indique otra ruta con --db"
+                "the folder of the database '{db}' does not exist; create it or give another path \
+                with --db",
+                "la carpeta de la base de datos '{db}' no existe; créela o indique otra ruta con \
+                --db"
             ),
             Fault::NotADatabase => say!(
-                "'{db}' is not an SQLite database; give the path of a database or of a new file with --db",
-                "'{db}' no es una base de datos SQLite; indique con --db una base de datos o un archivo nuevo"
+                "'{db}' is not an SQLite database; give the path of a database or of a new file \
+                with --db",
+                "'{db}' no es una base de datos SQLite; indique con --db una base de datos o un \
+                archivo nuevo"
             ),
             Fault::Foreign(tables) => say!(
-                "'{db}' is a database of another program (it has {tables}) and was left as it is; give another path with --db",
-                "'{db}' es una base de datos de otro programa (tiene {tables}) y quedó como estaba; indique otra ruta con --db"
+                "'{db}' is a database of another program (it has {tables}) and was left as it is; \
+                give another path with --db",
+                "'{db}' es una base de datos de otro programa (tiene {tables}) y quedó como \
+                estaba; indique otra ruta con --db"
             ),
             Fault::OddTable(column) => say!(
-                "the table registro_historico of '{db}' has no column '{column}', so its rows cannot be taken over; nothing was changed, give another path with --db",
-                "la tabla registro_historico de '{db}' no tiene la columna '{column}' y sus filas no se pueden incorporar; nada cambió, indique otra ruta con --db"
+                "the table registro_historico of '{db}' has no column '{column}', so its rows \
+                cannot be taken over; nothing was changed, give another path with --db",
+                "la tabla registro_historico de '{db}' no tiene la columna '{column}' y sus filas \
+                no se pueden incorporar; nada cambió, indique otra ruta con --db"
             ),
             Fault::Clash(name) => say!(
-                "'{db}' has a '{name}' of its own, a name that celaje needs; nothing was changed, rename it or give another path with --db",
-                "'{db}' ya tiene un objeto '{name}', nombre que celaje necesita; nada cambió, cámbielo o indique otra ruta con --db"
+                "'{db}' has a '{name}' of its own, a name that celaje needs; nothing was changed, \
+                rename it or give another path with --db",
+                "'{db}' ya tiene un objeto '{name}', nombre que celaje necesita; nada cambió, \
+                cámbielo o indique otra ruta con --db"
             ),
             Fault::ReadOnly => say!(
-                "the database '{db}' is read-only; make the file and its folder writable or give another path with --db",
-                "la base de datos '{db}' es de solo lectura; permita escribir en el archivo y su carpeta o indique otra ruta con --db"
+                "the database '{db}' is read-only; make the file and its folder writable or give \
+                another path with --db",
+                "la base de datos '{db}' es de solo lectura; permita escribir en el archivo y su \
+                carpeta o indique otra ruta con --db"
             ),
             Fault::Busy => say!(
-                "the database '{db}' is locked by another program; close that program or wait, then try again",
-                "otro programa tiene bloqueada la base de datos '{db}'; ciérrelo o espere, y vuelva a intentar"
+                "the database '{db}' is locked by another program; close that program or wait, \
+                then try again",
+                "otro programa tiene bloqueada la base de datos '{db}'; ciérrelo o espere, y \
+                vuelva a intentar"
             ),
             Fault::SecondWriter(Some(pid)) => say!(
-                "another celaje (process {pid}) is already writing to the database '{db}'; wait for it or stop it, then try again",
-                "otro celaje (proceso {pid}) ya está escribiendo en la base de datos '{db}'; espere o deténgalo, y vuelva a intentar"
+                "another celaje (process {pid}) is already writing to the database '{db}'; wait \
+                for it or stop it, then try again",
+                "otro celaje (proceso {pid}) ya está escribiendo en la base de datos '{db}'; \
+                espere o deténgalo, y vuelva a intentar"
             ),
             Fault::SecondWriter(None) => say!(
-                "another celaje is already writing to the database '{db}'; wait for it or stop it, then try again",
-                "otro celaje ya está escribiendo en la base de datos '{db}'; espere o deténgalo, y vuelva a intentar"
+                "another celaje is already writing to the database '{db}'; wait for it or stop it, \
+                then try again",
+                "otro celaje ya está escribiendo en la base de datos '{db}'; espere o deténgalo, y \
+                vuelva a intentar"
             ),
             Fault::Newer(version) => say!(
-                "the database '{db}' was made by a newer celaje (schema {version}); update this program",
-                "la base de datos '{db}' es de un celaje más nuevo (esquema {version}); actualice este programa"
+                "the database '{db}' was made by a newer celaje (schema {version}); update this \
+                program",
+                "la base de datos '{db}' es de un celaje más nuevo (esquema {version}); actualice \
+                este programa"
             ),
             Fault::Outdated => say!(
-                "the database '{db}' is of an older form; the next 'celaje backfill' on it brings it up to date",
-                "la base de datos '{db}' tiene una forma anterior; el próximo 'celaje backfill' la pondrá al día"
+                "the database '{db}' is of an older form; the next 'celaje backfill' on it brings \
+                it up to date",
+                "la base de datos '{db}' tiene una forma anterior; el próximo 'celaje backfill' la \
+                pondrá al día"
             ),
             Fault::CannotOpen(reason) => say!(
-                "the database '{db}' cannot be opened ({reason}); check the path and its permissions",
-                "no se puede abrir la base de datos '{db}' ({reason}); revise la ruta y sus permisos"
+                "the database '{db}' cannot be opened ({reason}); check the path and its \
+                permissions",
+                "no se puede abrir la base de datos '{db}' ({reason}); revise la ruta y sus \
+                permisos"
             ),
             Fault::Damaged => say!(
-                "the database '{db}' is damaged; restore a backup or recover it with 'sqlite3 {db} .recover'",
-                "la base de datos '{db}' está dañada; restaure una copia o recupérela con 'sqlite3 {db} .recover'"
+                "the database '{db}' is damaged; restore a backup or recover it with 'sqlite3 {db} \
+                .recover'",
+                "la base de datos '{db}' está dañada; restaure una copia o recupérela con 'sqlite3 \
+                {db} .recover'"
             ),
             Fault::Full => say!(
                 "there is no room left on the disk of the database '{db}'; free some and try again",
-                "no queda espacio en el disco de la base de datos '{db}'; libere algo y vuelva a intentar"
+                "no queda espacio en el disco de la base de datos '{db}'; libere algo y vuelva a \
+                intentar"
             ),
             Fault::Copy { copy, reason } => {
                 let copy = copy.display();
                 say!(
-                    "the database '{db}' could not be copied to '{copy}' before its takeover ({reason}); nothing was changed, make room there and try again",
-                    "no se pudo copiar la base de datos '{db}' a '{copy}' antes de incorporarla ({reason}); nada cambió, haga lugar allí y vuelva a intentar"
+                    "the database '{db}' could not be copied to '{copy}' before its takeover \
+                    ({reason}); nothing was changed, make room there and try again",
+                    "no se pudo copiar la base de datos '{db}' a '{copy}' antes de incorporarla \
+                    ({reason}); nada cambió, haga lugar allí y vuelva a intentar"
                 )
             }
             Fault::Backup { copy, reason } => {
                 let copy = copy.display();
                 say!(
-                    "no backup of the database '{db}' was made in '{copy}' ({reason}); see to that, or give another file, and try again",
-                    "no se hizo copia de la base de datos '{db}' en '{copy}' ({reason}); resuélvalo, o indique otro archivo, y vuelva a intentar"
+                    "no backup of the database '{db}' was made in '{copy}' ({reason}); see to \
+                    that, or give another file, and try again",
+                    "no se hizo copia de la base de datos '{db}' en '{copy}' ({reason}); \
+                    resuélvalo, o indique otro archivo, y vuelva a intentar"
                 )
             }
             Fault::Taken(copy) => {
                 let copy = copy.display();
                 say!(
-                    "'{copy}' is there already and was left as it is; give another file, or --force to replace it",
-                    "'{copy}' ya existe y quedó como estaba; indique otro archivo, o --force para reemplazarlo"
+                    "'{copy}' is there already and was left as it is; give another file, or \
+                    --force to replace it",
+                    "'{copy}' ya existe y quedó como estaba; indique otro archivo, o --force para \
+                    reemplazarlo"
                 )
             }
             Fault::Lost { rows, taken } => say!(
-                "only {taken} of the {rows} rows of '{db}' could be taken over; nothing was changed, please report this",
-                "solo se pudieron incorporar {taken} de las {rows} filas de '{db}'; nada cambió, por favor repórtelo"
+                "only {taken} of the {rows} rows of '{db}' could be taken over; nothing was \
+                changed, please report this",
+                "solo se pudieron incorporar {taken} de las {rows} filas de '{db}'; nada cambió, \
+                por favor repórtelo"
             ),
             Fault::Migration(reason) => say!(
-                "the schema of the database '{db}' could not be brought up to date ({reason}); nothing was changed, please report this",
-                "no se pudo poner al día el esquema de la base de datos '{db}' ({reason}); nada cambió, por favor repórtelo"
+                "the schema of the database '{db}' could not be brought up to date ({reason}); \
+                nothing was changed, please report this",
+                "no se pudo poner al día el esquema de la base de datos '{db}' ({reason}); nada \
+                cambió, por favor repórtelo"
             ),
             Fault::Sql(error) => say!(
-                "the database '{db}' failed: {error}; check it with \"sqlite3 '{db}' 'PRAGMA integrity_check'\"",
-                "la base de datos '{db}' falló: {error}; revísela con \"sqlite3 '{db}' 'PRAGMA integrity_check'\""
+                "the database '{db}' failed: {error}; check it with \"sqlite3 '{db}' 'PRAGMA \
+                integrity_check'\"",
+                "la base de datos '{db}' falló: {error}; revísela con \"sqlite3 '{db}' 'PRAGMA \
+                integrity_check'\""
             ),
         })
     }

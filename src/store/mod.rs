@@ -4,12 +4,12 @@
 //! | --- | --- |
 //! | `stations` | the cameras; the first of a file is its home |
 //! | `observations` | one reading a slot |
-//! | `misses` | slots that were asked for and have no reading; a slot is in one of the two at most |
+//! | `misses` | slots without a reading; a slot is never in both tables |
 //! | `runs` | what the program was asked to do, and what came of it |
 //! | `shadow_observations` | what a second model says of the same pictures |
 //! | `year_layouts` | where a server kept a year's pictures |
 //! | `legacy_rows` | rows of the replaced system that are no reading |
-//! | `registro_historico` (a view) | the home station's readings and `legacy_rows`, as the replaced system's table showed them |
+//! | `registro_historico` (a view) | the home station's rows in the replaced system's form |
 //!
 //! The columns are described in `migrations/`, the rules of the view there too. Everything here is
 //! synchronous. One process at a time opens a file for writing ([`Database::open`]); readers
@@ -50,12 +50,12 @@ use celaje_sky::station::Station;
 
 pub use commit::{CommitMode, Committed};
 pub use connection::FileState;
-pub use queries::{KnownMiss, Reading, Summary};
-pub use runs::{Asked, CutOff, RunCounts, RunEnd, RunId, RunKind, RunStart};
+pub use queries::{KnownMiss, StoredReading, Summary};
+pub use runs::{Asked, CutOff, RunCounts, RunId, RunKind, RunStart, RunStatus};
 pub use shadow::{Agreement, ShadowReading};
 pub use shared::SharedDatabase;
 pub use takeover::{Adopted, LeftBehind};
-pub use upkeep::{Backup, Finding, MissRow, Sizes};
+pub use upkeep::{Backup, Finding, MissedSlot, Sizes};
 
 /// An open database, seen from one station.
 ///
@@ -99,7 +99,8 @@ impl Database {
     /// file stays.
     ///
     /// # Errors
-    /// [`Fault::SecondWriter`] when another Celaje has it open for writing: nothing is removed then.
+    /// [`Fault::SecondWriter`] when another Celaje has it open for writing: nothing is removed
+    /// then.
     pub fn remove(path: &Path) -> Result<(), StoreError> {
         let remove = || {
             let _lock = WriterLock::take(path)?;

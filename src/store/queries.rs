@@ -19,7 +19,7 @@ use celaje_sky::sun::DayPhase;
 
 /// An observation as plots need it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reading {
+pub struct StoredReading {
     /// Station local time.
     pub slot: NaiveDateTime,
     /// Cloud amount, or that the sky could not be seen.
@@ -157,13 +157,13 @@ impl Database {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn day_readings(&mut self, range: SlotRange) -> Result<Vec<Reading>, StoreError> {
+    pub fn day_readings(&mut self, range: SlotRange) -> Result<Vec<StoredReading>, StoreError> {
         type Row = (String, i32, Option<f64>, Option<f64>, Option<String>);
         let (from, to) = (slot_text(range.from()), slot_text(range.to()));
         let station = self.station.clone();
         self.ask(|connection| {
             let reading = |(slot, okta, cloud_fraction, confidence, phase): Row| {
-                Some(Reading {
+                Some(StoredReading {
                     slot: parse_slot(&slot)?,
                     cover: u8::try_from(okta).ok().and_then(Cover::from_code)?,
                     cloud_fraction,

@@ -112,8 +112,8 @@ pub(super) struct ObservationRow<'a> {
 }
 
 impl<'a> ObservationRow<'a> {
-    /// `slot_local` is [`slot_text`] of the observation's slot, `frozen` whether its bytes are those
-    /// of the row before, `now` a [`timestamp`].
+    /// `slot_local` is [`slot_text`] of the observation's slot, `frozen` whether its bytes are
+    /// those of the row before, `now` a [`timestamp`].
     pub(super) fn new(
         station: &'a str,
         slot_local: &'a str,

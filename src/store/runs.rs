@@ -90,7 +90,7 @@ pub struct RunCounts {
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunEnd {
+pub enum RunStatus {
     /// Every slot of the range was dealt with.
     Finished,
     /// Stopped before, by a signal or a crash.
@@ -99,7 +99,7 @@ pub enum RunEnd {
     Failed,
 }
 
-impl RunEnd {
+impl RunStatus {
     /// The name under which it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -189,8 +189,8 @@ impl Database {
     }
 
     /// Holds the `ledger` of a run over `slots`, those of `range`, against what is stored and what
-    /// the run's transactions counted; they had counted `before` new rows when the slots were begun.
-    /// `held`: its misses are not written yet.
+    /// the run's transactions counted; they had counted `before` new rows when the slots were
+    /// begun. `held`: its misses are not written yet.
     ///
     /// # Errors
     /// When SQLite fails. What does not agree is the answer.
@@ -209,8 +209,8 @@ impl Database {
     }
 
     /// Writes that a run ended, how, and with which counts; those of new rows stay as
-    /// [`commit`](Self::commit) counted them. Rows that it wrote without its caller hearing of it, since
-    /// its actors failed, are new, and not the duplicates as which they came again.
+    /// [`commit`](Self::commit) counted them. Rows that it wrote without its caller hearing of it,
+    /// since its actors failed, are new, and not the duplicates as which they came again.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -218,7 +218,7 @@ impl Database {
         &mut self,
         run: RunId,
         counts: &RunCounts,
-        end: RunEnd,
+        end: RunStatus,
     ) -> Result<(), StoreError> {
         self.added.retain(|(other, _)| *other != run);
         self.connection
@@ -243,7 +243,7 @@ impl Database {
                         runs::finished_at.eq(timestamp(Utc::now())),
                     ))
                     .execute(connection)?;
-                if end == RunEnd::Finished {
+                if end == RunStatus::Finished {
                     // A row that was kept twice is one slot of a whole run.
                     diesel::update(runs::table.find(run.0))
                         .set((
@@ -266,7 +266,8 @@ fn number(n: u64) -> i64 {
 /// also where a credit was lost or a part is done again. New rows are theirs to count alone.
 fn raise(connection: &mut SqliteConnection, run: RunId, counts: &RunCounts) -> Result<(), Fault> {
     diesel::sql_query(
-        "UPDATE runs SET duplicates = max(duplicates, ?), missed = max(missed, ?), total = ? WHERE id = ?",
+        "UPDATE runs SET duplicates = max(duplicates, ?), missed = max(missed, ?), total = ? WHERE \
+        id = ?",
     )
     .bind::<BigInt, _>(number(counts.duplicates))
     .bind::<BigInt, _>(number(counts.missed))
@@ -342,7 +343,7 @@ pub(super) fn interrupt_dead(connection: &mut SqliteConnection) -> Result<Vec<Cu
     }
     diesel::update(runs::table.filter(runs::status.eq("running")))
         .set((
-            runs::status.eq(RunEnd::Interrupted.as_str()),
+            runs::status.eq(RunStatus::Interrupted.as_str()),
             runs::finished_at.eq(timestamp(Utc::now())),
         ))
         .execute(connection)?;

@@ -42,7 +42,7 @@ pub struct Agreement {
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct ShadowRow {
     #[diesel(sql_type = BigInt)]
     compared: i64,
     #[diesel(sql_type = BigInt)]
@@ -81,7 +81,7 @@ impl Database {
     /// # Errors
     /// When SQLite fails.
     pub fn shadow_agreement(&mut self, model: &str) -> Result<Agreement, StoreError> {
-        let row: Row = diesel::sql_query(
+        let row: ShadowRow = diesel::sql_query(
             "SELECT count(*) AS compared, \
                  coalesce(sum(s.okta = o.okta), 0) AS exact, \
                  coalesce(sum(abs(s.okta - o.okta) <= 1), 0) AS within_one, \

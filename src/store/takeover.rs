@@ -2,11 +2,10 @@
 //!
 //! Its table `registro_historico` makes way for the view of the same name. A row whose file name
 //! names a moment and whose okta is 0 to 8 becomes an observation; any other row is kept as it is
-//! in `legacy_rows`. Both show through the view with the texts they had, until a reading of the same
-//! file name hides the latter. What else the table had (columns, indices, triggers) stays in the
-//! copy alone. A copy of the file is made
-//! first, and everything after it is one transaction: whatever interrupts it leaves the file as it
-//! was.
+//! in `legacy_rows`. Both show through the view with the texts they had, until a reading of the
+//! same file name hides the latter. What else the table had (columns, indices, triggers) stays in
+//! the copy alone. A copy of the file is made first, and everything after it is one transaction:
+//! whatever interrupts it leaves the file as it was.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +15,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel_migrations::MigrationHarness;
 
-use crate::store::completion::{self, Place};
+use crate::store::completion::{self, StationPlace};
 use crate::store::connection::{MIGRATIONS, objects};
 use crate::store::copy;
 use crate::store::error::Fault;
@@ -136,7 +135,7 @@ pub(super) fn take_over_within(
     let source = source(connection)?;
     completion::register(
         connection,
-        Place {
+        StationPlace {
             zone: station.zone,
             latitude: station.latitude,
             longitude: station.longitude,
@@ -198,7 +197,8 @@ fn source(connection: &mut SqliteConnection) -> Result<String, Fault> {
     } else {
         let order = if has_rowid { ", rowid" } else { "" };
         format!(
-            "row_number() OVER (PARTITION BY filename COLLATE BINARY ORDER BY {reads} DESC{order}) - 1"
+            "row_number() OVER (PARTITION BY filename COLLATE BINARY ORDER BY {reads} DESC{order}) \
+            - 1"
         )
     };
     Ok(format!(

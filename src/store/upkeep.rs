@@ -52,7 +52,7 @@ pub struct Finding {
 /// A miss, with the columns of its table.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Serialize)]
 #[diesel(table_name = misses)]
-pub struct MissRow {
+pub struct MissedSlot {
     /// Station.
     pub station: String,
     /// Station local time, `YYYY-MM-DDTHH:MM`.
@@ -84,8 +84,8 @@ impl Database {
     /// verifies the copy. What stands there is replaced if `replace` says so.
     ///
     /// # Errors
-    /// When `path` is no up-to-date record, a file stands in the way ([`Fault::Taken`]), or the copy
-    /// cannot be made or is not right ([`Fault::Backup`]); then nothing is left of it.
+    /// When `path` is no up-to-date record, a file stands in the way ([`Fault::Taken`]), or the
+    /// copy cannot be made or is not right ([`Fault::Backup`]); then nothing is left of it.
     pub fn backup(path: &Path, to: &Path, replace: bool) -> Result<Backup, StoreError> {
         backup(path, to, replace).map_err(|fault| fault.at(path))
     }
@@ -103,8 +103,8 @@ impl Database {
     /// Packs the file and gives back what is free in it; needs as much room as the file meanwhile.
     ///
     /// # Errors
-    /// When `path` is no up-to-date record, another Celaje writes to it, or SQLite fails: the record
-    /// is then as it was.
+    /// When `path` is no up-to-date record, another Celaje writes to it, or SQLite fails: the
+    /// record is then as it was.
     pub fn vacuum(path: &Path) -> Result<Sizes, StoreError> {
         let vacuum = || {
             drop(connection::connect_to_read(path)?);
@@ -129,12 +129,12 @@ impl Database {
         path: &Path,
         station: Option<&str>,
         range: Option<SlotRange>,
-        mut take: impl FnMut(MissRow) -> Result<(), E>,
+        mut take: impl FnMut(MissedSlot) -> Result<(), E>,
     ) -> Result<Result<(), E>, StoreError> {
         let mut each = || {
             let mut connection = connection::connect_to_read(path)?;
             let mut rows = misses::table
-                .select(MissRow::as_select())
+                .select(MissedSlot::as_select())
                 .order((misses::station.asc(), misses::slot_local.asc()))
                 .into_boxed();
             if let Some(station) = station {
@@ -144,7 +144,7 @@ impl Database {
                 let (from, to) = (slot_text(range.from()), slot_text(range.to()));
                 rows = rows.filter(misses::slot_local.between(from, to));
             }
-            for row in rows.load_iter::<MissRow, DefaultLoadingMode>(&mut connection)? {
+            for row in rows.load_iter::<MissedSlot, DefaultLoadingMode>(&mut connection)? {
                 if let Err(error) = take(row?) {
                     return Ok(Err(error));
                 }
@@ -231,7 +231,8 @@ fn findings(connection: &mut SqliteConnection, path: &Path) -> Vec<Finding> {
         let list = found.join("; ").replace('\n', " ");
         Ok(Err(say!(
             "the file is damaged: {list}; restore a backup, or recover it with sqlite3's .recover",
-            "el archivo está dañado: {list}; restaure una copia, o recupérelo con .recover de sqlite3"
+            "el archivo está dañado: {list}; restaure una copia, o recupérelo con .recover de \
+            sqlite3"
         )))
     });
     let sound = integrity.result.is_ok();

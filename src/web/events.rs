@@ -22,7 +22,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::operator::Event;
-use crate::store::reader::{MissItem, Reading, RunItem};
+use crate::store::reader::{LatestReading, MissItem, RunItem};
 use crate::web::WebState;
 use crate::web::problem::Problem;
 use crate::web::query;
@@ -60,7 +60,7 @@ struct Recent {
 }
 
 #[derive(Serialize)]
-struct Told<'a, T> {
+struct StationEvent<'a, T> {
     station: &'a str,
     #[serde(flatten)]
     item: &'a T,
@@ -96,7 +96,7 @@ impl Hub {
     fn pass_on(&self, event: &Event) {
         let (kind, data) = match event {
             Event::Observation(station, item) | Event::Judged(station, item) => {
-                ("observation", row::<Reading>(station, item))
+                ("observation", row::<LatestReading>(station, item))
             }
             Event::Miss(station, item) => ("miss", row::<MissItem>(station, item)),
             Event::Run(run) => ("run", serde_json::to_string::<RunItem>(run)),
@@ -190,7 +190,7 @@ fn missed_data(missed: Option<u64>) -> String {
 }
 
 fn row<T: Serialize>(station: &str, item: &T) -> serde_json::Result<String> {
-    serde_json::to_string(&Told { station, item })
+    serde_json::to_string(&StationEvent { station, item })
 }
 
 /// Counts a listener until it is dropped.

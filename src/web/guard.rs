@@ -139,7 +139,8 @@ fn check(hosts: &Hosts, request: &ServiceRequest) -> Result<(), Problem> {
             Err(Problem::new(
                 StatusCode::MISDIRECTED_REQUEST,
                 say!(
-                    "this server does not answer to the name '{host}'; start it with --host NAME to \
+                    "this server does not answer to the name '{host}'; start it with --host NAME \
+                    to \
                      add it",
                     "este servidor no responde al nombre '{host}'; inícielo con --host NOMBRE para \
                      agregarlo"

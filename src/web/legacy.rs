@@ -18,7 +18,7 @@ use crate::web::problem::Problem;
 use crate::web::reads;
 use crate::web::reply::{Format, Tagged};
 use crate::web::rows::Rows;
-use crate::web::stream::{self, PART, Part};
+use crate::web::stream::{self, PART, StreamPart};
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::Station;
 
@@ -59,7 +59,7 @@ struct Detail<T: Serialize> {
 
 /// A parameter that is not there, as the replaced system's framework says it.
 #[derive(Serialize)]
-struct Missing<'a> {
+struct UnansweredRequest<'a> {
     r#type: &'static str,
     loc: [&'a str; 2],
     msg: &'static str,
@@ -123,7 +123,7 @@ async fn history(
             Some(_) => rows.into_bytes(),
             None => rows.end("]"),
         };
-        Ok(Part { bytes, next })
+        Ok(StreamPart { bytes, next })
     })
     .await
 }
@@ -132,7 +132,7 @@ async fn history(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadDays {
     /// These parameters are not there.
-    Missing(Vec<&'static str>),
+    UnansweredRequest(Vec<&'static str>),
     /// A date is none.
     Form,
     /// The last day lies before the first one.
@@ -142,14 +142,14 @@ pub enum BadDays {
 impl BadDays {
     fn told(&self) -> HttpResponse {
         match self {
-            Self::Missing(names) => {
-                let missing = |name: &&'static str| Missing {
+            Self::UnansweredRequest(names) => {
+                let missing = |name: &&'static str| UnansweredRequest {
                     r#type: "missing",
                     loc: ["query", name],
                     msg: "Field required",
                     input: None,
                 };
-                let missing: Vec<Missing<'_>> = names.iter().map(missing).collect();
+                let missing: Vec<UnansweredRequest<'_>> = names.iter().map(missing).collect();
                 error(StatusCode::UNPROCESSABLE_ENTITY, missing)
             }
             Self::Form => error(
@@ -164,8 +164,8 @@ impl BadDays {
     }
 }
 
-/// The first day of a query, and the day after the last one, as `fecha_captura` begins. What else is
-/// in the query is left alone.
+/// The first day of a query, and the day after the last one, as `fecha_captura` begins. What else
+/// is in the query is left alone.
 ///
 /// # Errors
 /// When it names no days.
@@ -184,7 +184,7 @@ pub fn days(query: &str) -> Result<(String, String), BadDays> {
         .map(|(name, _)| name)
         .collect();
     let (Some(from), Some(to)) = (from, to) else {
-        return Err(BadDays::Missing(missing));
+        return Err(BadDays::UnansweredRequest(missing));
     };
     let from = day(&from).ok_or(BadDays::Form)?;
     let to = day(&to).ok_or(BadDays::Form)?;
@@ -270,8 +270,11 @@ mod tests {
         let whole = ("2024-02-01".to_owned(), "2024-03-01".to_owned());
         assert_eq!(days_of("desde=2024-02-01&hasta=2024-02-29&_=7"), whole);
         for (query, bad) in [
-            ("", BadDays::Missing(vec!["desde", "hasta"])),
-            ("desde=2024-01-01", BadDays::Missing(vec!["hasta"])),
+            ("", BadDays::UnansweredRequest(vec!["desde", "hasta"])),
+            (
+                "desde=2024-01-01",
+                BadDays::UnansweredRequest(vec!["hasta"]),
+            ),
             ("desde=2024-1-1&hasta=2024-01-01", BadDays::Form),
             ("desde=2024-02-30&hasta=2024-03-01", BadDays::Form),
             ("desde=&hasta=2024-03-01", BadDays::Form),
@@ -284,7 +287,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_query_panics(from in "[0-9-]{0,11}", to in any::<String>()) {
-            for query in [format!("desde={from}&hasta={to}"), format!("desde={from}&hasta={from}"), to] {
+            let both = format!("desde={from}&hasta={to}");
+            for query in [both, format!("desde={from}&hasta={from}"), to] {
                 if let Ok((from, before)) = days(&query) {
                     prop_assert!(from < before);
                 }

@@ -112,7 +112,8 @@ impl Parameters {
                     name,
                     say!(
                         "'{value}' is no {name}; write a whole number from {least} to {most}",
-                        "'{value}' no sirve para {name}; escriba un número entero de {least} a {most}"
+                        "'{value}' no sirve para {name}; escriba un número entero de {least} a \
+                        {most}"
                     ),
                 ))
             }
@@ -193,8 +194,10 @@ pub fn moment(name: &str, value: &str) -> Result<Moment, BadQuery> {
             BadQuery::new(
                 name,
                 say!(
-                    "'{value}' is no moment; write 2024-01-31 or 2024-01-31T08:02, station local time",
-                    "'{value}' no es un momento; escriba 2024-01-31 o 2024-01-31T08:02, hora local de la estación"
+                    "'{value}' is no moment; write 2024-01-31 or 2024-01-31T08:02, station local \
+                    time",
+                    "'{value}' no es un momento; escriba 2024-01-31 o 2024-01-31T08:02, hora local \
+                    de la estación"
                 ),
             )
         })

@@ -26,7 +26,7 @@ pub struct Problem {
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct ProblemBody<'a> {
     r#type: &'static str,
     title: &'a str,
     status: u16,
@@ -137,7 +137,7 @@ impl Problem {
 
     /// The answer in `lang`.
     pub fn render(&self, lang: Lang) -> HttpResponse {
-        let body = Body {
+        let body = ProblemBody {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
@@ -187,7 +187,8 @@ impl From<StoreError> for Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 say!(
                     "the record cannot be read now; the program's log says why",
-                    "el registro no se puede leer ahora; el registro de mensajes del programa dice por qué"
+                    "el registro no se puede leer ahora; el registro de mensajes del programa dice \
+                    por qué"
                 ),
             )
             .after(10),

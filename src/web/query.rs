@@ -1,5 +1,5 @@
-//! What a query string asks for: pure, and never a panic, whatever is in it. How its parameters are read
-//! is in `parameters.rs`.
+//! What a query string asks for: pure, and never a panic, whatever is in it. How its parameters are
+//! read is in `parameters.rs`.
 
 use chrono::{NaiveDateTime, TimeDelta};
 

@@ -171,8 +171,8 @@ pub struct Rows<T> {
 }
 
 impl<T: Row> Rows<T> {
-    /// Begins with what stands before the first row: `head` in JSON (up to the `[`), the names of the
-    /// columns in CSV.
+    /// Begins with what stands before the first row: `head` in JSON (up to the `[`), the names of
+    /// the columns in CSV.
     pub fn begin(format: Format, head: &str) -> Self {
         let mut bytes = Vec::with_capacity(64 * 1024);
         match format {
@@ -263,8 +263,8 @@ impl<T: Row> Rows<T> {
     }
 }
 
-/// Writes a field as RFC 4180 has it. One that a spreadsheet would compute gets an apostrophe: other
-/// tools write to the record too.
+/// Writes a field as RFC 4180 has it. One that a spreadsheet would compute gets an apostrophe:
+/// other tools write to the record too.
 fn csv_field(bytes: &mut Vec<u8>, field: &str) {
     let computed = field.starts_with(['=', '@', '\t', '\r'])
         || (field.starts_with(['+', '-']) && field.parse::<f64>().is_err());

@@ -19,7 +19,7 @@ use crate::web::problem::Problem;
 pub const PART: usize = 4096;
 
 /// A part of a list.
-pub struct Part<S> {
+pub struct StreamPart<S> {
     /// The rows, encoded.
     pub bytes: Vec<u8>,
     /// Where the next part begins; none after the last one.
@@ -38,7 +38,7 @@ pub async fn answer<S, F>(
 ) -> Result<HttpResponse, Problem>
 where
     S: Send + 'static,
-    F: Fn(&mut Reader, S) -> Result<Part<S>, StoreError> + Send + Sync + 'static,
+    F: Fn(&mut Reader, S) -> Result<StreamPart<S>, StoreError> + Send + Sync + 'static,
 {
     let read = Arc::new(read);
     let reading = Arc::clone(&read);
@@ -48,7 +48,7 @@ where
     }
     let pool = Arc::clone(pool);
     // The next part is read while the one before is sent.
-    let ahead = move |part: &mut Part<S>| {
+    let ahead = move |part: &mut StreamPart<S>| {
         let place = part.next.take()?;
         let (pool, read) = (Arc::clone(&pool), Arc::clone(&read));
         Some(tokio::spawn(async move {
@@ -71,7 +71,7 @@ where
 }
 
 enum NextPart<S> {
-    Ready(Part<S>),
-    Coming(JoinHandle<Result<Part<S>, Problem>>),
+    Ready(StreamPart<S>),
+    Coming(JoinHandle<Result<StreamPart<S>, Problem>>),
     Over,
 }

@@ -52,10 +52,12 @@ async fn a_keyboard_reaches_a_slot_and_opens_its_picture() {
 /// What has the focus: where it is in the page, what it is called, and whether its outline shows.
 const FOCUSED: &str = "const e = document.activeElement; const style = getComputedStyle(e);\
     const box = e.getBoundingClientRect();\
-    return {name: e.getAttribute('aria-label') || e.textContent.trim().slice(0, 40) || e.id || e.type || e.tagName,\
+    return {name: e.getAttribute('aria-label') || e.textContent.trim().slice(0, 40) || e.id || \
+    e.type || e.tagName,\
         body: e === document.body, dialog: !!e.closest('dialog'), y: box.top + scrollY,\
         at: [...document.querySelectorAll('*')].indexOf(e),\
-        seen: box.width > 0 && box.height > 0 && style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2}";
+        seen: box.width > 0 && box.height > 0 && style.outlineStyle !== 'none' && \
+        parseFloat(style.outlineWidth) >= 2}";
 
 #[tokio::test]
 async fn tab_walks_in_order_and_the_focus_is_always_seen() {
@@ -84,7 +86,9 @@ async fn tab_walks_in_order_and_the_focus_is_always_seen() {
             names.push(focused["name"].to_string());
             assert!(names.len() < 90, "{view}: {names:?}");
         }
-        let controls = "return [...document.querySelectorAll('a[href], button:not(:disabled), select:not(:disabled), input:not(:disabled), summary, [tabindex=\"0\"]')].filter(e => e.getClientRects().length).length";
+        let controls = "return [...document.querySelectorAll('a[href], button:not(:disabled), \
+            select:not(:disabled), input:not(:disabled), summary, [tabindex=\"0\"]')].filter(e => \
+            e.getClientRects().length).length";
         // A chart is one stop.
         let controls = browser.run(controls).await.as_u64().unwrap() as usize;
         assert!(
@@ -103,7 +107,8 @@ async fn a_dialog_keeps_the_focus_and_gives_it_back() {
     let scene = Scene::new();
     scene.write_many(reading(0, 5), 300, 1);
     browser.visit(&scene.view("timeline?days=1")).await;
-    let name = "return document.activeElement.getAttribute('aria-label') || document.activeElement.textContent";
+    let name = "return document.activeElement.getAttribute('aria-label') || \
+        document.activeElement.textContent";
     browser
         .run("document.querySelector('.canvas g[tabindex=\"0\"]').focus()")
         .await;
@@ -171,7 +176,8 @@ async fn axe_finds_nothing_serious() {
         "{axe};\nconst done = arguments[arguments.length - 1];\
          axe.run(document, {{resultTypes: ['violations']}}).then(\
          (r) => done(r.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')\
-         .map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html + ' ' + n.failureSummary)])),\
+         .map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html + ' ' + \
+         n.failureSummary)])),\
          (e) => done(String(e)));"
     );
     browser.visit(&scene.url).await;
@@ -201,7 +207,12 @@ async fn axe_finds_nothing_serious() {
         .await;
     check(browser.run_async(&script).await, "viewer".to_owned());
     // It would have found something: a picture without a text, a button without a name.
-    browser.run("document.querySelector('dialog').append(new Image(), document.createElement('button'))").await;
+    browser
+        .run(
+            "document.querySelector('dialog').append(new Image(), \
+        document.createElement('button'))",
+        )
+        .await;
     let found = browser.run_async(&script).await.to_string();
     assert!(
         found.contains("image-alt") && found.contains("button-name"),

@@ -62,7 +62,8 @@ impl Watched {
         write("red.onnx", &onnx::red_classifier(32, 0.0, 240.0 / 255.0));
         write(
             "red.toml",
-            b"name = 'red'\nversion = '3'\nkind = 'classification'\n[input]\nwidth = 32\nheight = 32\n\
+            b"name = 'red'\nversion = '3'\nkind = 'classification'\n[input]\nwidth = 32\nheight = \
+                32\n\
               [output]\nclasses = ['0', '1', '2', '3', '4', '5', '6', '7', '8']\n",
         );
         write("token", TOKEN.as_bytes());

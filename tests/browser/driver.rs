@@ -44,7 +44,8 @@ fn installed() -> Option<(PathBuf, PathBuf)> {
     // Not `eprintln!`: the harness keeps that back.
     let _ = writeln!(
         std::io::stderr(),
-        "skipped: no chromium and chromedriver here (Debian's packages chromium and chromium-driver)"
+        "skipped: no chromium and chromedriver here (Debian's packages chromium and \
+        chromium-driver)"
     );
     None
 }
@@ -257,7 +258,8 @@ impl Browser {
         decoded(text.as_str().unwrap())
     }
 
-    /// What the browser complains of: errors of scripts, what the policy forbids, what did not load.
+    /// What the browser complains of: errors of scripts, what the policy forbids, what did not
+    /// load.
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.post("/se/log", json!({"type": "browser"})).await;
         let log = log.as_array().cloned().unwrap_or_default();

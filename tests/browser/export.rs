@@ -112,9 +112,11 @@ async fn a_printed_report_is_paper_without_buttons() {
     browser.visit(&scene.view("history?span=month")).await;
     let media = json!({"media": "print"});
     browser.command("Emulation.setEmulatedMedia", media).await;
-    let seen = "return [...document.querySelectorAll('button, nav, input, select, .save')].filter(e => e.getClientRects().length).map(e => e.outerHTML)";
+    let seen = "return [...document.querySelectorAll('button, nav, input, select, \
+        .save')].filter(e => e.getClientRects().length).map(e => e.outerHTML)";
     assert_eq!(browser.run(seen).await, json!([]));
-    let white = "return [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('.canvas rect')).fill]";
+    let white = "return [getComputedStyle(document.body).backgroundColor, \
+        getComputedStyle(document.querySelector('.canvas rect')).fill]";
     assert_eq!(
         browser.run(white).await,
         json!(["rgb(255, 255, 255)", "rgb(255, 255, 255)"])
@@ -130,7 +132,8 @@ async fn a_printed_report_is_paper_without_buttons() {
     // Its button has the charts drawn for a page first, so that they can be read on it.
     browser
         .run(
-            "window.print = () => { window.celajePrinted = [...document.querySelectorAll('.canvas svg')]\
+            "window.print = () => { window.celajePrinted = [...document.querySelectorAll('.canvas \
+            svg')]\
              .map(svg => svg.viewBox.baseVal.width); dispatchEvent(new Event('afterprint')); };\
              [...document.querySelectorAll('main .bar button')].pop().click()",
         )

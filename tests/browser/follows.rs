@@ -111,7 +111,8 @@ async fn arrows_lead_where_they_point_and_the_list_is_in_the_order_of_time() {
     scene.write_many(year(late(30, 23, 52), 5, "ok"), 144 * 60, 1);
     // A day on which the sky is not seen has a mark of another kind.
     scene.execute(
-        "UPDATE observations SET okta = 9, category = 'OBSC', cloud_fraction = NULL, confidence = NULL \
+        "UPDATE observations SET okta = 9, category = 'OBSC', cloud_fraction = NULL, confidence = \
+        NULL \
          WHERE slot_local LIKE '2024-03-05%'",
     );
     browser.visit(&scene.view("history?span=month")).await;
@@ -136,7 +137,10 @@ async fn arrows_lead_where_they_point_and_the_list_is_in_the_order_of_time() {
         return [Math.round(box.x), Math.round(box.y)]; })()";
     for key in [RIGHT, DOWN] {
         browser
-            .run("document.querySelector('[data-kind=calendar] g[data-from^=\"2024-02-14\"]').focus()")
+            .run(
+                "document.querySelector('[data-kind=calendar] \
+                g[data-from^=\"2024-02-14\"]').focus()",
+            )
             .await;
         let at =
             |value: serde_json::Value| (value[0].as_i64().unwrap(), value[1].as_i64().unwrap());

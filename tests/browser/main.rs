@@ -127,13 +127,15 @@ async fn a_sky_that_is_not_seen_has_its_own_mark_and_opens_its_picture() {
     );
     // In no mean: its share is told beside it.
     browser.visit(&scene.view("history?span=week")).await;
-    let said = "return [...document.querySelectorAll('[data-kind=history] g')].map(g => g.getAttribute('aria-label')).join('\\n')";
+    let said = "return [...document.querySelectorAll('[data-kind=history] g')].map(g => \
+        g.getAttribute('aria-label')).join('\\n')";
     let said = browser.run(said).await;
     assert!(
         said.as_str().unwrap().contains("cielo no visible"),
         "{said}"
     );
-    let share = "return document.querySelector('[data-kind=distribution] g[data-okta=\"9\"]').getAttribute('aria-label')";
+    let share = "return document.querySelector('[data-kind=distribution] \
+        g[data-okta=\"9\"]').getAttribute('aria-label')";
     assert_eq!(
         browser.run(share).await,
         "cielo no visible · 2 % · 1 lectura"
@@ -149,7 +151,8 @@ async fn a_model_under_trial_is_shown_beside_the_record() {
     scene.write_many(reading(0, 5), 3, 1);
     let slot = slot(0).format("%Y-%m-%dT%H:%M");
     scene.execute(&format!(
-        "INSERT INTO shadow_observations (station, slot_local, model, model_sha256, okta, cloud_fraction, confidence, created_at)
+        "INSERT INTO shadow_observations (station, slot_local, model, model_sha256, okta, \
+        cloud_fraction, confidence, created_at)
          VALUES ('rio-grande', '{slot}', 'nube 3', 'c', 6, 0.74, 0.9, '2026-01-01T00:00:00Z')"
     ));
     browser.visit(&scene.view("timeline?days=1")).await;
@@ -210,7 +213,11 @@ async fn both_languages_are_spoken_everywhere() {
             );
             // What is read out counts as well as what is written.
             let said = browser
-                .run("return document.body.innerText + [...document.querySelectorAll('[aria-label]')].map(e => e.getAttribute('aria-label')).join(' ')")
+                .run(
+                    "return document.body.innerText + \
+                    [...document.querySelectorAll('[aria-label]')].map(e => \
+                    e.getAttribute('aria-label')).join(' ')",
+                )
                 .await;
             let said = said.as_str().unwrap();
             assert!(
@@ -249,8 +256,10 @@ async fn a_phone_never_scrolls_sideways_and_a_wall_is_filled() {
             );
             let main = browser
                 .run(
-                    "const cards = [...document.querySelectorAll('main section.card')].map(card => card.getBoundingClientRect());\
-                     return Math.max(...cards.map(box => box.right)) - Math.min(...cards.map(box => box.left))",
+                    "const cards = [...document.querySelectorAll('main section.card')].map(card => \
+                    card.getBoundingClientRect());\
+                     return Math.max(...cards.map(box => box.right)) - Math.min(...cards.map(box \
+                     => box.left))",
                 )
                 .await;
             assert!(
@@ -266,7 +275,10 @@ async fn a_phone_never_scrolls_sideways_and_a_wall_is_filled() {
             }
             // Fingers need room; what is a link inside a sentence is let off.
             let small = browser
-                .run("return [...document.querySelectorAll('button, select, nav a')].filter(e => e.offsetParent && e.getBoundingClientRect().height < 24).map(e => e.outerHTML)")
+                .run(
+                    "return [...document.querySelectorAll('button, select, nav a')].filter(e => \
+                    e.offsetParent && e.getBoundingClientRect().height < 24).map(e => e.outerHTML)",
+                )
                 .await;
             assert_eq!(small, serde_json::json!([]), "{view}");
         }
@@ -274,8 +286,8 @@ async fn a_phone_never_scrolls_sideways_and_a_wall_is_filled() {
 }
 
 /// What was asked of the program for a view: how many things, how many that are no part of the page
-/// itself, the most bytes of one answer, and which. A chart may be asked for again: the program has just
-/// heard of the rows that the test wrote.
+/// itself, the most bytes of one answer, and which. A chart may be asked for again: the program has
+/// just heard of the rows that the test wrote.
 async fn asked(browser: &Browser) -> (u64, u64, u64, String) {
     let asked = browser
         .run(

@@ -121,8 +121,8 @@ impl Scene {
         self.write_many(reading, 1, 1);
     }
 
-    /// Writes `count` readings, ten minutes apart, up to `last`; each `gap`th slot is left out, where
-    /// it is more than 1. Their oktas come and go, the last is `last.okta`.
+    /// Writes `count` readings, ten minutes apart, up to `last`; each `gap`th slot is left out,
+    /// where it is more than 1. Their oktas come and go, the last is `last.okta`.
     pub fn write_many(&self, last: Reading, count: u32, gap: u32) {
         let slot = last.slot.format("%Y-%m-%d %H:%M");
         let (okta, quality) = (last.okta, last.quality);
@@ -166,7 +166,8 @@ impl Scene {
         let (local, utc) = (slot.format("%Y-%m-%dT%H:%M"), slot + TimeDelta::hours(3));
         let utc = utc.format("%Y-%m-%dT%H:%M:00Z");
         self.execute(&format!(
-            "INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, last_tried, source, layout)
+            "INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, \
+            last_tried, source, layout)
              VALUES ('rio-grande', '{local}', '{utc}', '{reason}', 1, 'x', '{utc}', 'x', 'auto')"
         ));
     }

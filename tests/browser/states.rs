@@ -188,7 +188,10 @@ async fn what_takes_long_is_seen_to_be_on_its_way() {
     let scene = Scene::new();
     scene.write_many(reading(0, 4), 50, 1);
     browser.visit(&scene.url).await;
-    let slow = |latency: u32| json!({"offline": false, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1});
+    let slow = |latency: u32| {
+        json!({"offline": false, "latency": latency,
+               "downloadThroughput": -1, "uploadThroughput": -1})
+    };
     browser.command("Network.enable", json!({})).await;
     browser
         .command("Network.emulateNetworkConditions", slow(4000))

@@ -110,7 +110,8 @@ fn misses_are_told_by_reason() {
     assert_eq!(
         told.err,
         format!(
-            "fallidos: not_found=2, not_an_image=1 (2 ya sabidos; --retry-missed los pide de nuevo)\n\
+            "fallidos: not_found=2, not_an_image=1 (2 ya sabidos; --retry-missed los pide de \
+            nuevo)\n\
              NO SE HALLÓ NINGUNA IMAGEN en '{}' (turnos pedidos: 1); si debería haberlas, revise \
              --url-base, --layout, --desde y --hasta\n",
             server.base()

@@ -187,9 +187,10 @@ fn what_must_hold_is_checked() {
 fn damage_is_found_and_never_copied() {
     let home = home();
     // A page of the observations is overwritten.
-    let at = home
-        .record("cielo.db")
-        .number("SELECT (rootpage - 1) * (SELECT page_size FROM pragma_page_size) FROM sqlite_schema WHERE name = 'observations'");
+    let at = home.record("cielo.db").number(
+        "SELECT (rootpage - 1) * (SELECT page_size FROM pragma_page_size) FROM \
+            sqlite_schema WHERE name = 'observations'",
+    );
     let mut bytes = std::fs::read(home.path("cielo.db")).unwrap();
     bytes[at as usize..at as usize + 4096].fill(0xa5);
     home.write("cielo.db", &bytes);

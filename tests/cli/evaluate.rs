@@ -103,7 +103,8 @@ fn bad_rows_are_a_sentence_each_and_status_1() {
     home.write("data/empty.png", mask(0.0).len().to_string());
     home.write(
         "data/bad.csv",
-        "image,okta,mask\nnone.jpg,3,\nclear.jpg,12,\nclear.jpg,,\nbad.jpg,1,\nclear.jpg,0,empty.png\n\
+        "image,okta,mask\nnone.jpg,3,\nclear.jpg,12,\nclear.jpg,,\nbad.jpg,1,\n\
+         clear.jpg,0,empty.png\n\
          half.jpg,4,tall.png\nclear.jpg,,clear.png\n",
     );
     let told = evaluate(&home, &["--json", "data/bad.csv", "--out", "rows.csv"]);

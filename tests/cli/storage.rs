@@ -204,7 +204,8 @@ fn a_full_disk_ends_the_run_and_costs_no_row() {
         "status=0; $CELAJE {args} || status=$?; echo status $status; \
          $CELAJE db check --db disk/cielo.db --json || true; \
          mkdir small; mount -t tmpfs -o size=40k none small; \
-         $CELAJE db backup small/copy.db --db disk/cielo.db || echo copy $?; echo left $(ls -A small | wc -l); \
+         $CELAJE db backup small/copy.db --db disk/cielo.db || echo copy $?; echo left $(ls -A \
+         small | wc -l); \
          cp disk/cielo.db* .; mount -o remount,size=64m disk; $CELAJE {args}; \
          $CELAJE db backup whole.db --db disk/cielo.db"
     );
@@ -272,8 +273,8 @@ fn a_clock_that_jumped_loses_nothing() {
     assert_eq!(told.status, 0, "{told:?}");
     let mut record = home.record("cielo.db");
     assert_eq!(record.count("misses"), 72);
-    // A clock that stood before the slots says nothing about whether they had a picture, and one that
-    // stands in the future neither; on the third day it was right.
+    // A clock that stood before the slots says nothing about whether they had a picture, and one
+    // that stands in the future neither; on the third day it was right.
     record.execute(
         "UPDATE misses SET last_tried = '1970-01-01 00:00:07' WHERE slot_local < '2024-03-03'; \
          UPDATE misses SET last_tried = '2999-01-01 00:00:00' WHERE slot_local >= '2024-03-04'; \

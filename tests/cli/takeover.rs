@@ -36,7 +36,10 @@ fn its_rows_are_kept_and_its_slots_are_known() {
     assert!(
         told.err
             .contains("4 rows were taken over (3 as observations, 1 kept as they were)")
-            && told.err.contains("cielo.db.before-celaje.bak', and only there are these of the old table: columns nota, lente; triggers aviso"),
+            && told.err.contains(
+                "cielo.db.before-celaje.bak', and only there are these of the old \
+                table: columns nota, lente; triggers aviso"
+            ),
         "{}",
         told.err
     );

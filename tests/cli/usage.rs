@@ -116,7 +116,8 @@ fn a_variable_is_blamed_by_its_name() {
     };
     let en = "celaje: 'abc' in the variable CELAJE_CONCURRENCY is no value for --concurrency; \
               write a whole number from 1 to 1024\n";
-    let es = "celaje: el valor 'abc' de la variable CELAJE_CONCURRENCY no sirve para --concurrency; \
+    let es = "celaje: el valor 'abc' de la variable CELAJE_CONCURRENCY no sirve para \
+        --concurrency; \
               escriba un número entero de 1 a 1024\n";
     for (lang, sentence) in [("en", en), ("es", es)] {
         let told = told(lang, &[]);

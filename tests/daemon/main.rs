@@ -29,7 +29,8 @@ use support::{Asked, asked, onnx, pictures};
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Noon and half a minute at the station: 12:02 is due half a minute later. A minute takes a second.
+/// Noon and half a minute at the station: 12:02 is due half a minute later. A minute takes a
+/// second.
 const NOON: &str = "2024-03-01T15:02:30Z@60";
 
 /// A home folder, which is the working folder too.

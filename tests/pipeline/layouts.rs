@@ -111,7 +111,8 @@ async fn an_outage_costs_few_extra_requests() {
     let report = stage.run(first(120)).await;
     assert_eq!(report.end.ledger.missed(), outage.len() as u64);
     let extra = server.requests().len() - 120;
-    // The first of the run may be asked for twice, then 24 confirm the outage, then one in thirteen.
+    // The first of the run may be asked for twice, then 24 confirm the outage, then one in
+    // thirteen.
     assert!((24..=24 + 60 / 12 + 4).contains(&extra), "{extra}");
 }
 

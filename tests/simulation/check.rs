@@ -152,7 +152,8 @@ impl Story {
             if !life.reprocess {
                 self.check_requests(&lived, &before);
             }
-            // A run that was killed is found at the next start, with what it had done; nothing else is.
+            // A run that was killed is found at the next start, with what it had done; nothing else
+            // is.
             let told: Vec<String> = lived
                 .cut_off
                 .iter()
@@ -327,7 +328,8 @@ fn stored(db: &Path) -> BTreeSet<String> {
     Record::open(db).rows().into_keys().collect()
 }
 
-/// Of the runs that never ended, the rows that are theirs and were not `known` before, and their misses.
+/// Of the runs that never ended, the rows that are theirs and were not `known` before, and their
+/// misses.
 fn left_running(db: &Path, known: &BTreeSet<String>) -> Vec<String> {
     let mut record = Record::open(db);
     let runs = record.texts("SELECT id || '' FROM runs WHERE status = 'running' ORDER BY id");

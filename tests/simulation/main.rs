@@ -1,10 +1,10 @@
-//! The whole pipeline under thousands of schedules of faults, restarts and kills, each a function of
-//! its seed.
+//! The whole pipeline under thousands of schedules of faults, restarts and kills, each a function
+//! of its seed.
 //!
-//! The actors are the program's own, on one thread whose clock stands still unless all of them wait.
-//! A seed says how long each message takes, what the camera answers, where an actor panics and when
-//! the process dies; the next life goes on with the database that it left. What must hold after
-//! every life is in `check.rs`.
+//! The actors are the program's own, on one thread whose clock stands still unless all of them
+//! wait. A seed says how long each message takes, what the camera answers, where an actor panics
+//! and when the process dies; the next life goes on with the database that it left. What must hold
+//! after every life is in `check.rs`.
 //!
 //! ```sh
 //! CELAJE_SCHEDULES=10000 cargo test --test simulation

@@ -157,7 +157,8 @@ async fn lives(listener: std::net::TcpListener, shared: Arc<Shared>) {
             tokio::select! {
                 () = life.cancelled() => break,
                 Ok((stream, _)) = listener.accept() => {
-                    let served = serve(stream, Arc::clone(&shared), life.clone(), Arc::clone(&down));
+                    let (shared, down) = (Arc::clone(&shared), Arc::clone(&down));
+                    let served = serve(stream, shared, life.clone(), down);
                     let life = life.clone();
                     tokio::spawn(async move {
                         tokio::select! {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use celaje::daemon::operator::{Event, Operator};
 use celaje::daemon::watcher::RecordWatcher;
-use celaje::store::reader::Reading;
+use celaje::store::reader::LatestReading;
 use celaje::store::{CommitMode, ShadowReading};
 use celaje::web::events::LISTENERS;
 use celaje_sky::cover::Cover;
@@ -61,7 +61,7 @@ async fn listeners_hear_what_happens_and_what_they_missed() {
     });
     let mut reader = heard.await.unwrap();
     let send = |slot: &str| {
-        let reading = Reading {
+        let reading = LatestReading {
             item: item(slot),
             shadow: None,
         };

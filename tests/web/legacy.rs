@@ -85,7 +85,8 @@ async fn errors_are_details() {
     assert_eq!(missing.status, 422);
     assert_eq!(
         missing.json(),
-        json!({"detail": [{"type": "missing", "loc": ["query", "hasta"], "msg": "Field required", "input": Value::Null}]})
+        json!({"detail": [{"type": "missing", "loc": ["query", "hasta"],
+               "msg": "Field required", "input": Value::Null}]})
     );
 }
 

@@ -249,7 +249,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_level_sky_has_no_trend(okta in 0u8..=8, gaps in prop::collection::vec(any::<bool>(), 8..60)) {
+        fn a_level_sky_has_no_trend(
+            okta in 0u8..=8,
+            gaps in prop::collection::vec(any::<bool>(), 8..60),
+        ) {
             let days: Vec<Bucket> = gaps.iter().map(|gap| {
                 if *gap { Bucket::empty(at(1, 1, 0, 12)) } else { of(at(1, 1, 0, 12), &[okta]) }
             }).collect();
@@ -260,7 +263,9 @@ mod tests {
         }
 
         #[test]
-        fn the_median_has_half_of_the_values_on_each_side(values in prop::collection::vec(-9.0..9.0f64, 1..50)) {
+        fn the_median_has_half_of_the_values_on_each_side(
+            values in prop::collection::vec(-9.0..9.0f64, 1..50),
+        ) {
             let found = median(values.clone()).unwrap();
             let below = values.iter().filter(|v| **v < found).count();
             let above = values.iter().filter(|v| **v > found).count();

@@ -94,7 +94,11 @@ mod tests {
         }
 
         #[test]
-        fn a_lone_reading_always_shows(len in 1usize..400, at in 0usize..400, width in 1usize..200) {
+        fn a_lone_reading_always_shows(
+            len in 1usize..400,
+            at in 0usize..400,
+            width in 1usize..200,
+        ) {
             let mut values = vec![None; len];
             values[at % len] = Cover::from_code(0);
             // With fewer columns than values each value falls into one; with more, into several.

@@ -1,4 +1,5 @@
-//! A benchmark: pictures per second against their bound, and what the time of a picture is spent on.
+//! A benchmark: pictures per second against their bound, and what the time of a picture is spent
+//! on.
 
 use super::font::fit;
 use super::look::{Look, MARGIN};

@@ -120,7 +120,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_bytes_are_bounded_and_counted(puts in prop::collection::vec((0u8..20, 0usize..40), 1..200)) {
+        fn the_bytes_are_bounded_and_counted(
+            puts in prop::collection::vec((0u8..20, 0usize..40), 1..200),
+        ) {
             let cache = Cache::new(100);
             for (key, bytes) in puts {
                 cache.put(key, Arc::new(bytes), bytes);

@@ -90,8 +90,8 @@ impl Credit {
         self.taken_up_with(1);
     }
 
-    /// Its stage takes it up, one of `n` slots that are worked on together: each counts for its part
-    /// of the time.
+    /// Its stage takes it up, one of `n` slots that are worked on together: each counts for its
+    /// part of the time.
     pub fn taken_up_with(&mut self, n: usize) {
         if let Place::Queue(stage, since) = self.place {
             let now = Instant::now();

@@ -284,8 +284,10 @@ impl fmt::Display for FlowReport {
             f,
             "{}",
             say!(
-                "credits: {given} given, {home} home · {batch:.1} pictures a batch · {commit:.1} slots a transaction",
-                "créditos: {given} dados, {home} de vuelta · {batch:.1} imágenes por lote · {commit:.1} turnos por transacción"
+                "credits: {given} given, {home} home · {batch:.1} pictures a batch · {commit:.1} \
+                slots a transaction",
+                "créditos: {given} dados, {home} de vuelta · {batch:.1} imágenes por lote · \
+                {commit:.1} turnos por transacción"
             )
         )
     }

@@ -16,16 +16,16 @@
 //!   missing ([`LayoutBook::close`]).
 //! * The year turns out to be in the other place: the slot is handed back to be fetched again
 //!   ([`Lesson::Learned`]).
-//! * It is among the last ones when the run has nothing else left to do: it is handed back, since no
-//!   later picture would tell ([`LayoutBook::settle`]).
+//! * It is among the last ones when the run has nothing else left to do: it is handed back, since
+//!   no later picture would tell ([`LayoutBook::settle`]).
 //! * Otherwise a later run looks for it in the place that was left ([`LayoutBook::remind`]). A slot
 //!   that was not in the base and, later, not in the folder is in neither. In the other order it
 //!   could have been moved in between, and the folder is asked once more.
 //!
-//! So `n` pictures missing in a row cost a run `n / SAMPLED + CONFIRMED + 2 * SAMPLED` requests more
-//! than `n` at most, and one for each request in flight. Wherever a run is stopped, no slot is settled
-//! that was not looked for; and as long as a year is in one place at a time, no picture is lost to
-//! the saving.
+//! So `n` pictures missing in a row cost a run `n / SAMPLED + CONFIRMED + 2 * SAMPLED` requests
+//! more than `n` at most, and one for each request in flight. Wherever a run is stopped, no slot is
+//! settled that was not looked for; and as long as a year is in one place at a time, no picture is
+//! lost to the saving.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -36,8 +36,8 @@ use crate::station::LayoutChoice;
 pub const BELIEVED: u32 = 2;
 /// Questions to the other place in a row, all in vain, until only a sample is asked.
 pub const CONFIRMED: u32 = 24;
-/// Of the missing pictures after that, the share that is asked for: one in so many. A prime, so that
-/// in an outage of days no time of the day is left out.
+/// Of the missing pictures after that, the share that is asked for: one in so many. A prime, so
+/// that in an outage of days no time of the day is left out.
 pub const SAMPLED: u32 = 13;
 /// First slots of an unknown year that are fetched one by one, so that not every request in flight
 /// asks twice.
@@ -349,9 +349,9 @@ impl LayoutBook {
         again
     }
 
-    /// Ends a run, wherever it stands, and gives the slots that are in doubt no more: a picture that
-    /// was asked for after their misses was found in the same place. The book is then ready for
-    /// another run.
+    /// Ends a run, wherever it stands, and gives the slots that are in doubt no more: a picture
+    /// that was asked for after their misses was found in the same place. The book is then ready
+    /// for another run.
     pub fn close(&mut self) -> Vec<Slot> {
         let mut sure = Vec::new();
         for entry in self.years.values_mut() {

@@ -66,15 +66,15 @@ pub fn is_retried(status: u16) -> bool {
     RETRIED_STATUSES.contains(&status)
 }
 
-/// Reads a `Retry-After` header: seconds or an HTTP date (RFC 9110, section 10.2.3). A date in the
-/// past is no wait.
+/// Reads a `Retry-After` header: seconds, or an HTTP date in any of its three forms (RFC 9110,
+/// sections 10.2.3 and 5.6.7). A date in the past is no wait.
 pub fn parse_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let date = DateTime::parse_from_rfc2822(value).ok()?;
-    Some((date.to_utc() - now).to_std().unwrap_or(Duration::ZERO))
+    let date = DateTime::<Utc>::from(httpdate::parse_http_date(value).ok()?);
+    Some((date - now).to_std().unwrap_or(Duration::ZERO))
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_in_both_forms() {
+    fn retry_after_in_all_its_forms() {
         let now = Utc.with_ymd_and_hms(2024, 1, 1, 12, 0, 0).unwrap();
         let parse = |value| parse_retry_after(value, now);
         assert_eq!(parse("7"), Some(Duration::from_secs(7)));
@@ -102,6 +102,9 @@ mod tests {
             parse("Mon, 01 Jan 2024 12:00:30 GMT"),
             Some(Duration::from_secs(30))
         );
+        for date in ["Monday, 01-Jan-24 12:00:30 GMT", "Mon Jan  1 12:00:30 2024"] {
+            assert_eq!(parse(date), Some(Duration::from_secs(30)), "{date}");
+        }
         assert_eq!(parse("Mon, 01 Jan 2024 11:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(
             parse("99999999999999999999999"),

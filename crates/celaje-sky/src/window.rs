@@ -2,9 +2,9 @@
 //!
 //! Additive increase, multiplicative decrease (Chiu and Jain 1989), as TCP does it: the window
 //! trebles with each round of answers until the host shows that it has enough, then grows by one a
-//! round. It shrinks when answers fail and when they get slow, and it only grows while it is used to
-//! the full: with a host that answers quickly a few requests keep the rest of the pipeline busy, and
-//! more would be of no use to anybody.
+//! round. It shrinks when answers fail and when they get slow, and it only grows while it is used
+//! to the full: with a host that answers quickly a few requests keep the rest of the pipeline busy,
+//! and more would be of no use to anybody.
 
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,8 @@ const SLOW: f64 = 0.8;
 const SLOWER: u32 = 2;
 /// … and so much longer than that: what a busy machine or a large picture may well take.
 const SLACK: Duration = Duration::from_millis(100);
-/// How long the quickest answer is remembered. Then it is found out again, with as few requests as at
-/// the start, since a host that is asked by the whole window shows its own queue.
+/// How long the quickest answer is remembered. Then it is found out again, with as few requests as
+/// at the start, since a host that is asked by the whole window shows its own queue.
 const REMEMBERED: Duration = Duration::from_secs(600);
 /// Weight of an answer in the running mean of the latency.
 const WEIGHT: f64 = 0.1;

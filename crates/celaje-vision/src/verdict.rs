@@ -26,9 +26,10 @@ impl Verdict {
     ///
     /// An amount is given only where something of the sky is seen: never of a test card, of a
     /// picture without light or burnt out, or where the network finds neither sky nor cloud. A flag
-    /// says which of them it was. An even picture may be a covered lens or an even overcast: what the
-    /// network reads in it counts, and the flag says the doubt. So it is with what the network takes
-    /// for drops, dew or snow on the lens: as long as it sees sky or cloud there, the amount counts.
+    /// says which of them it was. An even picture may be a covered lens or an even overcast: what
+    /// the network reads in it counts, and the flag says the doubt. So it is with what the network
+    /// takes for drops, dew or snow on the lens: as long as it sees sky or cloud there, the amount
+    /// counts.
     pub fn of(stats: &PictureStats, reading: Option<&Reading>, phase: Option<DayPhase>) -> Self {
         let mut quality = picture_flags(stats, phase);
         let hidden = quality.has(Flag::Placeholder) || is_lightless(stats) || is_burnt(stats);

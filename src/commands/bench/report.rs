@@ -92,8 +92,8 @@ pub struct Round {
 }
 
 impl Round {
-    /// What follows from the measurements. `cores` that stages and camera share; on a card the bound
-    /// is the slowest stage; `line`: pictures a second that the camera's line carries.
+    /// What follows from the measurements. `cores` that stages and camera share; on a card the
+    /// bound is the slowest stage; `line`: pictures a second that the camera's line carries.
     pub fn new(stages: Stages, whole: Whole, cores: usize, on_card: bool, line: f64) -> Self {
         let work = stages.cpu_ms() + whole.camera_cpu_ms;
         let bound = if on_card || work <= 0.0 {
@@ -211,12 +211,16 @@ impl Display for Report {
             f,
             "{}\n{}\n",
             say!(
-                "{model} on {engine} · {cores} cores · {sessions} sessions × {threads} threads, batches of {batch}",
-                "{model} en {engine} · {cores} núcleos · {sessions} sesiones × {threads} hilos, lotes de {batch}"
+                "{model} on {engine} · {cores} cores · {sessions} sessions × {threads} threads, \
+                batches of {batch}",
+                "{model} en {engine} · {cores} núcleos · {sessions} sesiones × {threads} hilos, \
+                lotes de {batch}"
             ),
             say!(
-                "{pictures} different pictures of {width}x{height}, {kb:.0} kB each · {count} a round, {rounds} rounds · camera {line}",
-                "{pictures} imágenes distintas de {width}x{height}, {kb:.0} kB cada una · {count} por ronda, {rounds} rondas · cámara {line}"
+                "{pictures} different pictures of {width}x{height}, {kb:.0} kB each · {count} a \
+                round, {rounds} rounds · camera {line}",
+                "{pictures} imágenes distintas de {width}x{height}, {kb:.0} kB cada una · {count} \
+                por ronda, {rounds} rondas · cámara {line}"
             )
         )?;
         self.inference(f)?;
@@ -265,7 +269,8 @@ impl Report {
                 let cpu = cpu_ms.unwrap_or(0.0);
                 writeln!(
                     f,
-                    "  {engine:24} {sessions:>3} {threads:>8} {batch:>6} {cpu:>9.2} {pictures_per_s:>12.0}"
+                    "  {engine:24} {sessions:>3} {threads:>8} {batch:>6} {cpu:>9.2} \
+                    {pictures_per_s:>12.0}"
                 )?;
             }
         }
@@ -297,10 +302,12 @@ impl Report {
             say!(
                 "whole pipeline        {cpu_ms:>6.2} {pictures_per_s:>12.0}\n\
                  bound                        {bound:>12.0}   efficiency {percent:.1} %\n\
-                 CPU beyond the stages' own {beyond:+.1} % · {waits:.1} waits and {preemptions:.1} preemptions a picture · up to {peak} requests in flight",
+                 CPU beyond the stages' own {beyond:+.1} % · {waits:.1} waits and {preemptions:.1} \
+                 preemptions a picture · up to {peak} requests in flight",
                 "toda la cadena        {cpu_ms:>6.2} {pictures_per_s:>12.0}\n\
                  cota                         {bound:>12.0}   eficiencia {percent:.1} %\n\
-                 CPU más allá de las etapas {beyond:+.1} % · {waits:.1} esperas y {preemptions:.1} desalojos por imagen · hasta {peak} peticiones a la vez"
+                 CPU más allá de las etapas {beyond:+.1} % · {waits:.1} esperas y {preemptions:.1} \
+                 desalojos por imagen · hasta {peak} peticiones a la vez"
             )
         )?;
         if *missed > 0 {

@@ -23,14 +23,17 @@ pub(super) fn read(root: &Path) -> Result<Vec<Row>> {
     let shown = root.display();
     if labelled == 0 {
         return Err(Failure::usage(say!(
-            "no folder in {shown} has a name that ends in octa_0 to octa_8; name a table of labels or such folders",
-            "ninguna carpeta de {shown} tiene un nombre que termine en octa_0 a octa_8; indique una tabla de etiquetas o carpetas así"
+            "no folder in {shown} has a name that ends in octa_0 to octa_8; name a table of labels \
+            or such folders",
+            "ninguna carpeta de {shown} tiene un nombre que termine en octa_0 a octa_8; indique \
+            una tabla de etiquetas o carpetas así"
         )));
     }
     if rows.is_empty() {
         return Err(Failure::usage(say!(
             "the labelled folders in {shown} hold no picture; put JPEG or PNG files into them",
-            "las carpetas etiquetadas de {shown} no tienen ninguna imagen; ponga en ellas archivos JPEG o PNG"
+            "las carpetas etiquetadas de {shown} no tienen ninguna imagen; ponga en ellas archivos \
+            JPEG o PNG"
         )));
     }
     Ok(rows)

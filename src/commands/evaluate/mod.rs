@@ -27,8 +27,8 @@ use celaje_sky::text::Lang;
 use celaje_vision::engine::backend::Engine;
 use celaje_vision::model::manifest::Manifest;
 use celaje_vision::picture::decode::Limits;
-use rows::Rows;
-use tally::{Report, Tally};
+use rows::ReadingRows;
+use tally::{EvaluationReport, Tally};
 
 /// Pixels a unit of the plots' PNG.
 const PLOT_SCALE: f32 = 1.5;
@@ -76,7 +76,7 @@ pub fn run(options: &EvaluateOptions, manifest: &Manifest, engine: &Arc<dyn Engi
     let region = options.region.as_ref().map_or(&whole, |(_, region)| region);
     let limits = options.limits;
     let workers = predict::workers(options.threads, region, limits, manifest, engine)?;
-    let mut out = Rows::begin(options.out.as_deref())?;
+    let mut out = ReadingRows::begin(options.out.as_deref())?;
     let bar = bar(rows.len(), options.quiet);
     let mut tally = Tally::default();
     let end = ordered::run(
@@ -127,7 +127,7 @@ pub fn run(options: &EvaluateOptions, manifest: &Manifest, engine: &Arc<dyn Engi
     }
     out.finish()?;
     let (all, groups, cameras) = tally.parts();
-    let report = Report {
+    let report = EvaluationReport {
         model: format!("{} {}", manifest.name, manifest.version)
             .trim_end()
             .to_owned(),
@@ -225,7 +225,7 @@ fn bar(pictures: usize, quiet: bool) -> ProgressBar {
 }
 
 /// Writes the confusion matrix and the reliability diagram, each as SVG and as PNG.
-fn plot(report: &Report, folder: &Path) -> Result<()> {
+fn plot(report: &EvaluationReport, folder: &Path) -> Result<()> {
     let lang = Lang::current();
     let skill = skill::Skill {
         lang,

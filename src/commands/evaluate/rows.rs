@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use csv::Writer;
 
-use super::work::Seen;
+use super::work::JudgedPicture;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::evaluate::labels::Label;
 use celaje_sky::okta::Okta;
@@ -26,9 +26,9 @@ const COLUMNS: [&str; 10] = [
 ];
 
 /// The rows of the pictures, or nowhere to put them.
-pub(super) struct Rows(Option<(PathBuf, Writer<File>)>);
+pub(super) struct ReadingRows(Option<(PathBuf, Writer<File>)>);
 
-impl Rows {
+impl ReadingRows {
     /// Begins the file `path`; an older one is replaced.
     pub(super) fn begin(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else {
@@ -43,7 +43,7 @@ impl Rows {
     pub(super) fn add(
         &mut self,
         label: &Label,
-        seen: std::result::Result<&Seen, &str>,
+        seen: std::result::Result<&JudgedPicture, &str>,
     ) -> Result<()> {
         let Some((path, writer)) = &mut self.0 else {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::tally::{Part, Report};
+use super::tally::{EvaluationReport, LabelledGroup};
 use celaje_sky::evaluate::against::{Agreement, FRACTION_TOLERANCE};
 use celaje_sky::evaluate::figures::{COLUMNS, Estimate, Figures};
 use celaje_sky::say;
@@ -12,7 +12,7 @@ use celaje_sky::text::{Lang, Text};
 const NAMED: usize = 10;
 
 /// The whole report in `lang`, without a line break at its end.
-pub(super) fn text(report: &Report, lang: Lang) -> String {
+pub(super) fn text(report: &EvaluationReport, lang: Lang) -> String {
     let page = Page { lang };
     let mut out = page.head(report);
     out += &page.figures(report);
@@ -63,7 +63,7 @@ impl Page {
         format!("{value} ({low}–{high})")
     }
 
-    fn head(&self, report: &Report) -> String {
+    fn head(&self, report: &EvaluationReport) -> String {
         let (model, engine, labels) = (&report.model, &report.engine, &report.labels);
         let head = match &report.station {
             None => say!(
@@ -78,23 +78,25 @@ impl Page {
         format!("{}\n\n", self.tell(head))
     }
 
-    fn figures(&self, report: &Report) -> String {
+    fn figures(&self, report: &EvaluationReport) -> String {
         let header = say!(
-            "|n|failed|exact %|within 1|within 2|okta error|bias|fraction error|pixels %|confidence|calibration",
-            "|n|fallidas|exactas %|a ≤ 1|a ≤ 2|error octa|sesgo|error fracción|píxeles %|confianza|calibración"
+            "|n|failed|exact %|within 1|within 2|okta error|bias|fraction error|pixels \
+            %|confidence|calibration",
+            "|n|fallidas|exactas %|a ≤ 1|a ≤ 2|error octa|sesgo|error fracción|píxeles \
+            %|confianza|calibración"
         );
         let mut rows = vec![self.tell(header).split('|').map(str::to_owned).collect()];
         let all = self.tell(say!("all", "todas"));
-        for Part { name, figures } in &report.groups {
+        for LabelledGroup { name, figures } in &report.groups {
             rows.push(self.row(name, figures));
         }
         // Where each group is a camera, the same would be said twice.
-        let of = |parts: &[Part]| -> Vec<Figures> {
+        let of = |parts: &[LabelledGroup]| -> Vec<Figures> {
             parts.iter().map(|part| part.figures.clone()).collect()
         };
         if !report.cameras.is_empty() && of(&report.groups) != of(&report.cameras) {
             rows.extend((!report.groups.is_empty()).then(Vec::new));
-            for Part { name, figures } in &report.cameras {
+            for LabelledGroup { name, figures } in &report.cameras {
                 rows.push(self.row(name, figures));
             }
         }
@@ -103,10 +105,14 @@ impl Page {
         }
         rows.push(self.row(&all, &report.all));
         let notes = say!(
-            "In parentheses: 95 % bootstrap intervals. Oktas: read less labelled. Fractions are shares of the\n\
-             picture's pixels, not of the sky's area. Calibration: expected calibration error, ten bins.",
-            "Entre paréntesis: intervalos del 95 % por remuestreo. Octas: leída menos etiquetada. Las fracciones\n\
-             son partes de los píxeles de la imagen, no del área del cielo. Calibración: su error esperado, diez tramos."
+            "In parentheses: 95 % bootstrap intervals. Oktas: read less labelled. Fractions are \
+            shares of the\n\
+             picture's pixels, not of the sky's area. Calibration: expected calibration error, ten \
+             bins.",
+            "Entre paréntesis: intervalos del 95 % por remuestreo. Octas: leída menos etiquetada. \
+            Las fracciones\n\
+             son partes de los píxeles de la imagen, no del área del cielo. Calibración: su error \
+             esperado, diez tramos."
         );
         format!("{}\n{}\n\n", aligned(&rows), self.tell(notes))
     }
@@ -195,9 +201,11 @@ impl Page {
         let differ = found.okta_differs.len();
         let tolerance = self.number(FRACTION_TOLERANCE, 3);
         let mut out = self.tell(say!(
-            "Compared with the other readings: {compared} pictures, {only_here} only here, {only_there} only there; \
+            "Compared with the other readings: {compared} pictures, {only_here} only here, \
+            {only_there} only there; \
              another okta: {differ}; fraction further apart than {tolerance}: {fraction_differs}",
-            "Frente a las otras lecturas: {compared} imágenes, {only_here} solo aquí, {only_there} solo allá; \
+            "Frente a las otras lecturas: {compared} imágenes, {only_here} solo aquí, {only_there} \
+            solo allá; \
              otra octa: {differ}; fracción a más de {tolerance}: {fraction_differs}"
         ));
         if let Some(furthest) = &found.furthest {
@@ -227,7 +235,7 @@ impl Page {
     }
 }
 
-/// Rows as columns: the first to the left, the others to the right, two blanks between them.
+/// ReadingRows as columns: the first to the left, the others to the right, two blanks between them.
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -259,7 +267,7 @@ mod tests {
     use celaje_sky::evaluate::figures::Sample;
     use celaje_sky::okta::Okta;
 
-    fn report() -> Report {
+    fn report() -> EvaluationReport {
         let sample = |truth: usize, read: Option<usize>| Sample {
             okta_true: Okta::ALL[truth],
             okta_read: read.map(|okta| Okta::ALL[okta]),
@@ -269,11 +277,11 @@ mod tests {
             pixel_accuracy: Some(0.9),
         };
         let samples = [sample(1, Some(1)), sample(3, Some(4)), sample(8, None)];
-        let part = |name: &str, samples: &[Sample]| Part {
+        let part = |name: &str, samples: &[Sample]| LabelledGroup {
             name: name.to_owned(),
             figures: Figures::of(samples, 0),
         };
-        Report {
+        EvaluationReport {
             model: "toy 1".to_owned(),
             engine: "rten".to_owned(),
             labels: "labels.csv".to_owned(),
@@ -321,7 +329,7 @@ mod tests {
     #[test]
     fn cameras_that_are_the_groups_are_not_said_twice() {
         let mut report = report();
-        let rename = |part: &Part, name: &str| Part {
+        let rename = |part: &LabelledGroup, name: &str| LabelledGroup {
             name: name.to_owned(),
             figures: part.figures.clone(),
         };

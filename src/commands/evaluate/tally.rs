@@ -24,14 +24,14 @@ impl Named {
     }
 
     /// Their figures, when `least` names or more were given.
-    fn figures(&self, least: usize) -> Vec<Part> {
+    fn figures(&self, least: usize) -> Vec<LabelledGroup> {
         let given = self.0.iter().filter(|(name, ..)| name != NO_NAME).count();
         if given < least {
             return Vec::new();
         }
         self.0
             .iter()
-            .map(|(name, samples, failed)| Part {
+            .map(|(name, samples, failed)| LabelledGroup {
                 name: name.clone(),
                 figures: Figures::of(samples, *failed),
             })
@@ -71,7 +71,7 @@ impl Tally {
     }
 
     /// The figures of all, of each group, and of each camera where there are several.
-    pub(super) fn parts(&self) -> (Figures, Vec<Part>, Vec<Part>) {
+    pub(super) fn parts(&self) -> (Figures, Vec<LabelledGroup>, Vec<LabelledGroup>) {
         (
             Figures::of(&self.all, self.failed),
             self.groups.figures(1),
@@ -82,7 +82,7 @@ impl Tally {
 
 /// The figures of a group or a camera.
 #[derive(Serialize)]
-pub(super) struct Part {
+pub(super) struct LabelledGroup {
     pub(super) name: String,
     #[serde(flatten)]
     pub(super) figures: Figures,
@@ -90,20 +90,20 @@ pub(super) struct Part {
 
 /// Everything that was found out.
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(super) struct EvaluationReport {
     pub(super) model: String,
     pub(super) engine: String,
     pub(super) labels: String,
     /// Whose region of interest was judged; none: whole pictures.
     pub(super) station: Option<String>,
     pub(super) all: Figures,
-    pub(super) groups: Vec<Part>,
-    pub(super) cameras: Vec<Part>,
+    pub(super) groups: Vec<LabelledGroup>,
+    pub(super) cameras: Vec<LabelledGroup>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) against: Option<Agreement>,
 }
 
-impl Report {
+impl EvaluationReport {
     /// One line of JSON; numbers have six decimals at most.
     pub(super) fn json(&self) -> String {
         let mut bytes = Vec::new();
@@ -158,7 +158,7 @@ mod tests {
             .collect();
         assert_eq!(told, [("night", 1, 1), ("day", 1, 0), ("-", 1, 0)]);
         assert!(cameras.is_empty(), "one camera is no several");
-        let report = Report {
+        let report = EvaluationReport {
             model: "m".to_owned(),
             engine: "e".to_owned(),
             labels: "l".to_owned(),

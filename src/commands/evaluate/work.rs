@@ -12,7 +12,7 @@ use celaje_vision::picture::decode::{Decoded, Limits, decode};
 use celaje_vision::pixels;
 
 /// What came of a label.
-pub(super) struct Seen {
+pub(super) struct JudgedPicture {
     pub(super) sample: Sample,
     pub(super) quality: Quality,
 }
@@ -21,7 +21,11 @@ pub(super) struct Seen {
 ///
 /// # Errors
 /// One sentence when the picture or its mask cannot be used.
-pub(super) fn see(worker: &mut Worker<'_>, label: &Label, limits: &Limits) -> Result<Seen, Text> {
+pub(super) fn see(
+    worker: &mut Worker<'_>,
+    label: &Label,
+    limits: &Limits,
+) -> Result<JudgedPicture, Text> {
     let mask = label.mask.as_deref().map(|path| {
         let bytes = read(path).map_err(|trouble| unusable(label, path, &trouble))?;
         decode(&bytes, limits).map_err(|error| {
@@ -72,7 +76,7 @@ pub(super) fn see(worker: &mut Worker<'_>, label: &Label, limits: &Limits) -> Re
 }
 
 /// None when the mask is another picture's.
-fn compare(judged: Judged<'_>, mask: Option<&Decoded>, nothing: Sample) -> Option<Seen> {
+fn compare(judged: Judged<'_>, mask: Option<&Decoded>, nothing: Sample) -> Option<JudgedPicture> {
     let frame = judged.frame;
     if mask.is_some_and(|mask| !pixels::fits(mask, (frame.width, frame.height))) {
         return None;
@@ -85,7 +89,7 @@ fn compare(judged: Judged<'_>, mask: Option<&Decoded>, nothing: Sample) -> Optio
     let pixel_accuracy = mask
         .zip(classes)
         .and_then(|(mask, classes)| pixels::accuracy(mask, classes, &frame.geometry));
-    Some(Seen {
+    Some(JudgedPicture {
         sample: Sample {
             okta_read: verdict.cover.okta(),
             fraction_read: verdict.cloud_fraction,

@@ -12,12 +12,12 @@ use celaje_vision::verdict::Verdict;
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) path: PathBuf,
-    pub(super) result: Result<Seen, Trouble>,
+    pub(super) result: Result<PictureReading, Trouble>,
 }
 
 /// A picture that was read.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct PictureReading {
     pub(super) verdict: Verdict,
     pub(super) overlay: Option<PathBuf>,
     pub(super) frame: Option<PathBuf>,
@@ -29,12 +29,13 @@ impl Answer {
     }
 
     /// `path`, okta, cloud fraction, confidence, category and quality with tabs between them; `-`
-    /// stands for what a classification does not give, or a sky that cannot be seen. Or `path`, `error`, reason and detail.
+    /// stands for what a classification does not give, or a sky that cannot be seen. Or `path`,
+    /// `error`, reason and detail.
     pub(super) fn text(&self) -> String {
         // A name with a line break or a tab in it still makes one line of as many fields.
         let path = one_line(&self.path.to_string_lossy());
         match &self.result {
-            Ok(Seen { verdict, .. }) => {
+            Ok(PictureReading { verdict, .. }) => {
                 let or_dash = |value: Option<f64>| {
                     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
                 };
@@ -54,7 +55,7 @@ impl Answer {
     pub(super) fn json(&self) -> String {
         let path = self.path.to_string_lossy();
         let line = match &self.result {
-            Ok(Seen {
+            Ok(PictureReading {
                 verdict,
                 overlay,
                 frame,
@@ -130,7 +131,7 @@ mod tests {
     }
 
     fn of(verdict: Verdict) -> Answer {
-        let seen = Seen {
+        let seen = PictureReading {
             verdict,
             overlay: None,
             frame: None,

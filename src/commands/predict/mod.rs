@@ -27,7 +27,7 @@ use celaje_vision::picture::decode::Limits;
 
 pub(super) use inputs::Pictures;
 pub use inputs::{FRAME_SUFFIX, OVERLAY_SUFFIX};
-use line::{Answer, Seen};
+use line::{Answer, PictureReading};
 pub(super) use work::{Judged, Trouble, Worker, read};
 
 /// Files above this are refused unread (bytes), as the pipeline refuses them from a server.
@@ -96,9 +96,9 @@ struct Job {
 /// name. When `out` is closed by its reader the run ends quietly.
 ///
 /// # Errors
-/// Before any line: an input that does not exist, inputs without any picture, an overlay that cannot be made, an engine that
-/// does not take the model. Later only when `out` cannot be written. A picture that yields nothing
-/// is a line.
+/// Before any line: an input that does not exist, inputs without any picture, an overlay that
+/// cannot be made, an engine that does not take the model. Later only when `out` cannot be written.
+/// A picture that yields nothing is a line.
 pub fn run(
     options: &PredictOptions,
     manifest: &Manifest,
@@ -180,8 +180,10 @@ pub(super) fn workers<'a>(
             let backend = engine.open(1).map_err(|error| {
                 let name = &manifest.name;
                 Failure::environment(say!(
-                    "the model {name} does not run on this engine: {error}; try another --engine or --model",
-                    "el modelo {name} no funciona con este motor: {error}; pruebe con otro --engine u otro --model"
+                    "the model {name} does not run on this engine: {error}; try another --engine \
+                    or --model",
+                    "el modelo {name} no funciona con este motor: {error}; pruebe con otro \
+                    --engine u otro --model"
                 ))
             })?;
             Ok(Worker::new(backend, region, limits, manifest, engine))
@@ -205,7 +207,7 @@ fn answer(worker: &mut Worker<'_>, job: Job) -> Answer {
         if let (Some(target), Some(reading)) = (&overlay, &judged.reading) {
             work::draw(&judged, reading, target)?;
         }
-        Ok(Seen {
+        Ok(PictureReading {
             verdict: judged.verdict,
             overlay,
             frame: frame.clone(),
@@ -251,8 +253,10 @@ fn check_inputs(inputs: &[PathBuf]) -> Result<()> {
             .collect();
         let named = named.join(", ");
         return Err(Failure::usage(say!(
-            "there is no picture in {named}; name a folder with files ending in jpg, jpeg or png, or the files themselves",
-            "no hay ninguna imagen en {named}; indique una carpeta con archivos jpg, jpeg o png, o los archivos mismos"
+            "there is no picture in {named}; name a folder with files ending in jpg, jpeg or png, \
+            or the files themselves",
+            "no hay ninguna imagen en {named}; indique una carpeta con archivos jpg, jpeg o png, o \
+            los archivos mismos"
         )));
     }
     Ok(())
@@ -263,8 +267,10 @@ fn prepare_overlay(folder: Option<&Path>, manifest: &Manifest) -> Result<()> {
     let name = &manifest.name;
     if manifest.kind == Kind::Classification {
         return Err(Failure::usage(say!(
-            "--overlay needs a model that marks sky and cloud, and {name} judges pictures as a whole; leave --overlay out",
-            "--overlay necesita un modelo que marque cielo y nubes, y {name} juzga la imagen entera; quite --overlay"
+            "--overlay needs a model that marks sky and cloud, and {name} judges pictures as a \
+            whole; leave --overlay out",
+            "--overlay necesita un modelo que marque cielo y nubes, y {name} juzga la imagen \
+            entera; quite --overlay"
         )));
     }
     make_folder(folder, "--overlay")

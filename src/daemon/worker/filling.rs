@@ -10,7 +10,7 @@ use crate::daemon::parts::{PartTotals, Parts, after};
 use crate::daemon::worker::StationWorker;
 use crate::daemon::worker::passes::{PassBounds, PassEnd};
 use crate::service::{Pass, RunPolicy};
-use crate::store::{RunCounts, RunEnd, RunId, RunKind};
+use crate::store::{RunCounts, RunId, RunKind, RunStatus};
 use celaje_sky::error::Result;
 use celaje_sky::ledger::Ledger;
 use celaje_sky::say;
@@ -44,8 +44,8 @@ pub(super) struct JobRun {
 }
 
 impl StationWorker {
-    /// Chooses the job to work on. A range that was found missing goes first, between two parts of a
-    /// backfill that may take days.
+    /// Chooses the job to work on. A range that was found missing goes first, between two parts of
+    /// a backfill that may take days.
     pub(super) async fn choose_a_job(&mut self) {
         let cancelled = |work: &JobRun| self.common.state.is_cancelled(work.id);
         if self.aside.as_ref().is_some_and(cancelled) {
@@ -244,9 +244,9 @@ impl StationWorker {
     pub(super) async fn end_job(&mut self, status: JobStatus, error: Option<String>) {
         let Some(work) = self.job.take() else { return };
         let end = match status {
-            JobStatus::Finished => RunEnd::Finished,
-            JobStatus::Failed => RunEnd::Failed,
-            _ => RunEnd::Interrupted,
+            JobStatus::Finished => RunStatus::Finished,
+            JobStatus::Failed => RunStatus::Failed,
+            _ => RunStatus::Interrupted,
         };
         self.finish(work.run, work.counts(), end).await;
         let counts = work.counts();

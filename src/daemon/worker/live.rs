@@ -6,7 +6,7 @@ use crate::clock;
 use crate::daemon::worker::StationWorker;
 use crate::daemon::worker::passes::{PassBounds, PassEnd};
 use crate::service::{Pass, RunPolicy};
-use crate::store::{RunCounts, RunEnd, RunId, RunKind};
+use crate::store::{RunCounts, RunId, RunKind, RunStatus};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotRange};
 
@@ -122,7 +122,8 @@ impl StationWorker {
 
     pub(super) async fn end_live(&mut self) {
         if let Some(live) = self.live.take() {
-            self.finish(live.run, live.counts, RunEnd::Finished).await;
+            self.finish(live.run, live.counts, RunStatus::Finished)
+                .await;
         }
     }
 }

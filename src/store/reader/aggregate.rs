@@ -61,8 +61,8 @@ pub struct Bucket {
     pub mean_confidence: Option<f64>,
     /// Pictures in which the sky cannot be seen (okta 9); not in `n`.
     pub obscured: u64,
-    /// Pictures that are those of a slot before, to the last byte: they tell nothing of theirs and are
-    /// counted here alone.
+    /// Pictures that are those of a slot before, to the last byte: they tell nothing of theirs and
+    /// are counted here alone.
     pub frozen: u64,
     /// Readings of each okta, 0 to 8.
     pub distribution: [u64; 9],
@@ -142,8 +142,8 @@ impl Sum {
 }
 
 impl Reader {
-    /// The readings summed up by `width`, ascending; stretches without any row are left out. At most
-    /// `most` of them; `slots` is left to be filled in.
+    /// The readings summed up by `width`, ascending; stretches without any row are left out. At
+    /// most `most` of them; `slots` is left to be filled in.
     ///
     /// # Errors
     /// When SQLite fails.

@@ -102,7 +102,7 @@ struct Night {
 }
 
 /// What is kept while the rows go by.
-struct Tally {
+struct HourTally {
     hours: [[Cell; 24]; 12],
     oktas: [[u64; 9]; 12],
     nights: BTreeMap<NaiveDate, Night>,
@@ -123,7 +123,7 @@ const fn category_of(okta: usize) -> usize {
     }
 }
 
-impl Tally {
+impl HourTally {
     fn new() -> Self {
         Self {
             hours: [[Cell::default(); 24]; 12],
@@ -260,7 +260,7 @@ impl Reader {
                 .filter(wanted.condition())
                 .order(observations::slot_local.asc())
                 .load_iter::<Row, DefaultLoadingMode>(connection)?;
-            let mut tally = Tally::new();
+            let mut tally = HourTally::new();
             for row in rows {
                 let (slot, okta, phase, quality) = row?;
                 // A picture of another slot tells nothing of this one.

@@ -90,7 +90,8 @@ impl Reader {
     }
 }
 
-/// Where the rest of a list begins: with the rows of a moment, but for those of them that were told.
+/// Where the rest of a list begins: with the rows of a moment, but for those of them that were
+/// told.
 ///
 /// Nothing keeps two rows of the replaced system from having the same `fecha_captura`.
 #[derive(Clone, Debug, PartialEq, Eq)]

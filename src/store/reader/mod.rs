@@ -28,7 +28,7 @@ pub use legacy::{LegacyPlace, LegacyRow};
 pub use listings::StationItem;
 pub use operations::ModelCount;
 pub use runs::{ReasonCount, RunItem};
-pub use shadows::{Reading, ShadowItem};
+pub use shadows::{LatestReading, ShadowItem};
 
 /// A connection that reads.
 pub struct Reader {

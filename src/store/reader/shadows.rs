@@ -25,7 +25,7 @@ pub struct ShadowItem {
 
 /// A reading, and what a second model made of its picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Reading {
+pub struct LatestReading {
     /// The row.
     #[serde(flatten)]
     pub item: ObservationItem,
@@ -94,11 +94,11 @@ impl Reader {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn latest_reading(&mut self, station: &str) -> Result<Option<Reading>, StoreError> {
+    pub fn latest_reading(&mut self, station: &str) -> Result<Option<LatestReading>, StoreError> {
         let Some(item) = self.latest(station)? else {
             return Ok(None);
         };
         let shadow = self.shadow(station, &item.slot)?;
-        Ok(Some(Reading { item, shadow }))
+        Ok(Some(LatestReading { item, shadow }))
     }
 }

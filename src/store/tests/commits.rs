@@ -106,7 +106,8 @@ fn misses_add_up_until_the_slot_is_seen() {
     );
     let rows = texts(
         &mut database.connection,
-        "SELECT concat_ws('|', slot_local, slot_utc, reason, http_status, attempts, detail) FROM misses",
+        "SELECT concat_ws('|', slot_local, slot_utc, reason, http_status, attempts, detail) FROM \
+        misses",
     );
     assert_eq!(
         rows,
@@ -369,7 +370,8 @@ proptest! {
                     (Some(okta), was_stored) => {
                         stored.insert(*n, *okta);
                         misses.remove(n);
-                        // What it has added is new, and what it has replaced is that, however often.
+                        // What it has added is new, and what it has replaced is that, however
+                        // often.
                         let first = if was_stored { Committed::Replaced } else { Committed::New };
                         *ours.entry(*n).or_insert(first)
                     }
@@ -415,7 +417,8 @@ proptest! {
                     None => missed(nth(n), MissReason::Timeout, 1),
                 };
                 // An order of its own for each seed.
-                ((order ^ u64::from(n)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23), outcome)
+                let mixed = (order ^ u64::from(n)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                (mixed.rotate_left(23), outcome)
             })
             .collect();
         outcomes.sort_by_key(|(key, _)| *key);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::store::error::{Fault, StoreError};
-use crate::store::{FileState, RunCounts, RunEnd};
+use crate::store::{FileState, RunCounts, RunStatus};
 use celaje_sky::error::Failure;
 
 fn refusal(path: &Path) -> StoreError {
@@ -125,9 +125,9 @@ fn a_newer_schema_is_refused() {
 fn a_second_writer_is_refused_and_readers_are_not() {
     let place = Place::new();
     let mut writer = place.open();
-    assert!(
-        matches!(refusal(&place.db).fault, Fault::SecondWriter(Some(pid)) if pid == std::process::id())
-    );
+    let own = std::process::id();
+    let fault = refusal(&place.db).fault;
+    assert!(matches!(fault, Fault::SecondWriter(Some(pid)) if pid == own));
     let run = begin(&mut writer);
     let mut reader = Database::open_read_only(&place.db, &station()).unwrap();
     assert!(!reader.is_writable() && writer.is_writable());
@@ -202,7 +202,7 @@ fn runs_that_died_are_marked_at_the_next_open() {
         missed: 1,
     };
     database
-        .finish_run(ended, &counts, RunEnd::Finished)
+        .finish_run(ended, &counts, RunStatus::Finished)
         .unwrap();
     let died = begin(&mut database);
     database
@@ -262,10 +262,13 @@ fn what_a_run_wrote_unheard_is_new_and_no_duplicate() {
         duplicates: 3,
         missed: 1,
     };
-    database.finish_run(run, &counts, RunEnd::Finished).unwrap();
+    database
+        .finish_run(run, &counts, RunStatus::Finished)
+        .unwrap();
     let rows = texts(
         &mut database.connection,
-        "SELECT status || ' ' || total || ' ' || new || ' ' || duplicates || ' ' || missed FROM runs",
+        "SELECT status || ' ' || total || ' ' || new || ' ' || duplicates || ' ' || missed FROM \
+        runs",
     );
     assert_eq!(rows, ["finished 4 2 1 1"]);
 }

@@ -4,25 +4,31 @@ use super::*;
 fn fill(connection: &mut SqliteConnection, count: u32) {
     let slots = |from: u32, to: u32| {
         format!(
-            "WITH RECURSIVE n (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i < {to} - 1), \
-                 t AS (SELECT strftime('%Y-%m-%dT%H:%M', '2020-01-01', (10 * i + 2) || ' minutes') AS s \
+            "WITH RECURSIVE n (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i < {to} - \
+            1), \
+                 t AS (SELECT strftime('%Y-%m-%dT%H:%M', '2020-01-01', (10 * i + 2) || ' minutes') \
+                 AS s \
                        FROM n) "
         )
     };
     run_sql(
         connection,
         &format!(
-            "{} INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, last_tried, \
+            "{} INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, \
+            last_tried, \
              source, layout) \
-             SELECT 'rio-grande', s, s, 'not_found', 1, '', CURRENT_TIMESTAMP, 'http://camera/', 'auto' FROM t",
+             SELECT 'rio-grande', s, s, 'not_found', 1, '', CURRENT_TIMESTAMP, 'http://camera/', \
+             'auto' FROM t",
             slots(0, count)
         ),
     );
     run_sql(
         connection,
         &format!(
-            "{} INSERT INTO observations (station, slot_local, file_name, okta, captured_at, origin) \
-             SELECT 'rio-grande', s, strftime('%Y-%m%d%H%M.jpg', s), 3, s, 'registro_historico' FROM t",
+            "{} INSERT INTO observations (station, slot_local, file_name, okta, captured_at, \
+            origin) \
+             SELECT 'rio-grande', s, strftime('%Y-%m%d%H%M.jpg', s), 3, s, 'registro_historico' \
+             FROM t",
             slots(count, 2 * count)
         ),
     );
@@ -84,7 +90,8 @@ fn the_view_uses_the_indices() {
         for query in [
             "SELECT * FROM registro_historico ORDER BY fecha_captura",
             "SELECT * FROM registro_historico ORDER BY fecha_captura DESC LIMIT 10",
-            "SELECT * FROM registro_historico WHERE fecha_captura BETWEEN '2024' AND '2025' ORDER BY fecha_captura",
+            "SELECT * FROM registro_historico WHERE fecha_captura BETWEEN '2024' AND '2025' ORDER \
+            BY fecha_captura",
             "SELECT * FROM registro_historico WHERE filename = '2024-01010002.jpg'",
         ] {
             let plan = plan(&mut database.connection, query);

@@ -38,11 +38,16 @@ fn adopt(place: &Place) -> (Database, i64, i64, i64, PathBuf) {
 }
 
 const ROWS: &str = "INSERT INTO registro_historico VALUES
-    ('2024-01010002.jpg', 'http://h/2024/2024-01010002.jpg', '2024-01-01T00:02', 3, 0.8731, 'SCT', NULL, 'v1', '2024-01-02 10:00:00'),
-    ('2024-01010012.jpg', 'http://h/2024/2024-01010012.jpg', '2024-01-01T00:12:00', 0, 1, 'SKC', 'Cielo despejado', NULL, '2024-01-02T10:00:00.123'),
-    ('2024-01010022.jpg', 'http://h/2024-01010022.jpg', '2024-01-01 00:22', 8, 0.5, 'cubierto', '', 'v1', '2024-01-02 10:00:00'),
-    ('2024-01010032.jpg', 'x', '2023-12-31T21:32', 7, 87.31, 'BKN', 'Muy nublado', 'v1', '2024-01-02 10:00:00'),
-    ('2024-01010032.JPG', 'x', '2024-01-01T00:32', 7, 0.9, 'BKN', NULL, 'v1', '2024-01-02 10:00:00'),
+    ('2024-01010002.jpg', 'http://h/2024/2024-01010002.jpg',
+     '2024-01-01T00:02', 3, 0.8731, 'SCT', NULL, 'v1', '2024-01-02 10:00:00'),
+    ('2024-01010012.jpg', 'http://h/2024/2024-01010012.jpg',
+     '2024-01-01T00:12:00', 0, 1, 'SKC', 'Cielo despejado', NULL, '2024-01-02T10:00:00.123'),
+    ('2024-01010022.jpg', 'http://h/2024-01010022.jpg',
+     '2024-01-01 00:22', 8, 0.5, 'cubierto', '', 'v1', '2024-01-02 10:00:00'),
+    ('2024-01010032.jpg', 'x',
+     '2023-12-31T21:32', 7, 87.31, 'BKN', 'Muy nublado', 'v1', '2024-01-02 10:00:00'),
+    ('2024-01010032.JPG', 'x',
+     '2024-01-01T00:32', 7, 0.9, 'BKN', NULL, 'v1', '2024-01-02 10:00:00'),
     ('test.jpg', 'x', '2024-01-01T00:42', 1, 0.9, 'FEW', NULL, 'v1', '2024-01-02 10:00:00'),
     ('2024-01010052.jpg', 'x', '2024-01-01T00:52', 9, 0.9, '', NULL, 'v1', '2024-01-02 10:00:00')";
 
@@ -219,7 +224,8 @@ fn ten_thousand_rows_arrive() {
          WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
          INSERT INTO registro_historico
          SELECT strftime('%Y-%m%d%H%M.jpg', s), 'u', s, i % 9, 0.5, 'SCT', NULL, 'm', '2024'
-         FROM (SELECT i, strftime('%Y-%m-%dT%H:%M', '2020-01-01', (10 * i + 2) || ' minutes') AS s FROM n);",
+         FROM (SELECT i,
+             strftime('%Y-%m-%dT%H:%M', '2020-01-01', (10 * i + 2) || ' minutes') AS s FROM n);",
     );
     let before = rows(old);
     let (mut database, all, placed, kept, _) = adopt(&place);

@@ -5,7 +5,8 @@ use crate::store::CommitMode;
 
 fn values(file: &str, okta: &str) -> String {
     format!(
-        "{COLUMNS} VALUES ('{file}', 'http://camera/{file}', '2024-01-01 00:02:00', {okta}, 0.9, 'SCT', NULL, 'old')"
+        "{COLUMNS} VALUES ('{file}', 'http://camera/{file}', '2024-01-01 00:02:00', {okta}, 0.9, \
+        'SCT', NULL, 'old')"
     )
 }
 
@@ -19,7 +20,8 @@ fn put(connection: &mut SqliteConnection, clause: &str, file: &str, okta: &str) 
 fn shown(connection: &mut SqliteConnection) -> Vec<String> {
     texts(
         connection,
-        "SELECT filename || ' ' || coalesce(octas_predichas, 'none') FROM registro_historico ORDER BY 1",
+        "SELECT filename || ' ' || coalesce(octas_predichas, 'none') FROM registro_historico ORDER \
+        BY 1",
     )
 }
 

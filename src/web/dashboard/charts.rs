@@ -30,7 +30,7 @@ const PNG_SCALE: f32 = 2.0;
 const PARAMETERS: [&str; 7] = ["station", "from", "to", "lang", "theme", "width", "bare"];
 
 /// A chart that is asked for.
-struct Asked {
+struct ChartQuery {
     kind: Kind,
     as_png: bool,
     station: Option<String>,
@@ -40,7 +40,7 @@ struct Asked {
     theme: Theme,
 }
 
-impl Asked {
+impl ChartQuery {
     fn read(file: &str, request: &HttpRequest) -> Result<Self, Problem> {
         let known = file.rsplit_once('.').and_then(|(name, ending)| {
             let kind = KINDS.iter().find(|(known, _)| *known == name)?.1;
@@ -90,19 +90,24 @@ impl Asked {
         &self,
         state: &WebState,
         reader: &mut Reader,
-    ) -> Result<(Place, Option<NaiveDateTime>), Missing> {
+    ) -> Result<(Place, Option<NaiveDateTime>), UndrawnChart> {
         let stations = reader.stations()?;
         let found = match &self.station {
             Some(id) => stations.into_iter().find(|station| station.id == *id),
             None => stations.into_iter().max_by_key(|station| station.is_home),
         };
         let Some(found) = found else {
-            return Err(Missing::Station(self.station.clone().unwrap_or_default()));
+            return Err(UndrawnChart::Station(
+                self.station.clone().unwrap_or_default(),
+            ));
         };
         let settings = state.station(&found.id);
         let zone = match &settings {
             Some(station) => station.zone,
-            None => found.time_zone.parse::<Zone>().map_err(|_| Missing::Zone)?,
+            None => found
+                .time_zone
+                .parse::<Zone>()
+                .map_err(|_| UndrawnChart::Zone)?,
         };
         let place = Place {
             id: found.id,
@@ -146,13 +151,13 @@ impl Asked {
 }
 
 /// Why there is nothing to draw.
-enum Missing {
+enum UndrawnChart {
     Station(String),
     Zone,
     Store(StoreError),
 }
 
-impl From<StoreError> for Missing {
+impl From<StoreError> for UndrawnChart {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -164,7 +169,7 @@ pub async fn get(
     file: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked::read(&file, &request)?;
+    let asked = ChartQuery::read(&file, &request)?;
     if asked.kind == Kind::Keogram {
         return draw_keogram(&state, asked).await;
     }
@@ -190,14 +195,17 @@ pub async fn get(
 }
 
 /// Reads what is to be drawn; the connection is free again before the drawing begins.
-async fn gather(state: &web::Data<WebState>, asked: Asked) -> Result<(Order, ChartData), Problem> {
+async fn gather(
+    state: &web::Data<WebState>,
+    asked: ChartQuery,
+) -> Result<(Order, ChartData), Problem> {
     let shared = state.clone();
     let found = state
         .pool
         .ask(move |reader| {
             let (place, last) = match asked.place(&shared, reader) {
                 Ok(found) => found,
-                Err(Missing::Store(error)) => return Err(error),
+                Err(UndrawnChart::Store(error)) => return Err(error),
                 Err(other) => return Ok(Err(other)),
             };
             let order = asked.order(place, last);
@@ -206,8 +214,8 @@ async fn gather(state: &web::Data<WebState>, asked: Asked) -> Result<(Order, Cha
         })
         .await?;
     found.map_err(|missing| match missing {
-        Missing::Station(id) => Problem::no_such_station(&id),
-        Missing::Zone | Missing::Store(_) => Problem::internal(),
+        UndrawnChart::Station(id) => Problem::no_such_station(&id),
+        UndrawnChart::Zone | UndrawnChart::Store(_) => Problem::internal(),
     })
 }
 
@@ -227,7 +235,10 @@ fn finished(svg: String, as_png: bool) -> Result<Vec<u8>, Problem> {
 }
 
 /// Its pictures come from the camera: what is there is drawn, the rest is on its way.
-async fn draw_keogram(state: &web::Data<WebState>, asked: Asked) -> Result<HttpResponse, Problem> {
+async fn draw_keogram(
+    state: &web::Data<WebState>,
+    asked: ChartQuery,
+) -> Result<HttpResponse, Problem> {
     let (as_png, theme) = (asked.as_png, asked.theme);
     let permit = state.charts.permit().await?;
     let (order, data) = gather(state, asked).await?;

@@ -12,7 +12,7 @@ use crate::web::query::Parameters;
 use crate::web::reply::live;
 
 #[derive(Serialize)]
-struct Told {
+struct OperationsView {
     misses: Vec<ReasonCount>,
     models: Vec<ModelCount>,
     disk: Disk,
@@ -58,7 +58,7 @@ pub async fn get(
         .ask(move |reader| {
             let misses = reader.missed_by_reason(station.as_deref())?;
             let models = reader.models(station.as_deref())?;
-            Ok(Told {
+            Ok(OperationsView {
                 misses,
                 models,
                 disk: Disk::of(reader.path()),

@@ -21,7 +21,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Order {
+struct BackfillOrder {
     from: String,
     to: String,
 }
@@ -32,7 +32,7 @@ struct Accepted {
 }
 
 #[derive(Serialize)]
-struct List {
+struct BackfillList {
     items: Vec<JobState>,
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
-    live(&List {
+    live(&BackfillList {
         items: state.operator.state().jobs,
     })
 }
@@ -115,7 +115,7 @@ fn number(text: &str) -> Result<JobId, Problem> {
     })
 }
 
-async fn order(request: &HttpRequest, payload: web::Payload) -> Result<Order, Problem> {
+async fn order(request: &HttpRequest, payload: web::Payload) -> Result<BackfillOrder, Problem> {
     let json = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -163,14 +163,16 @@ fn bad_order(why: &str) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         say!(
-            "the order cannot be read ({why}); write {{\"from\":\"2024-01-01\",\"to\":\"2024-01-31\"}}",
-            "no se puede leer la orden ({why}); escriba {{\"from\":\"2024-01-01\",\"to\":\"2024-01-31\"}}"
+            "the order cannot be read ({why}); write \
+            {{\"from\":\"2024-01-01\",\"to\":\"2024-01-31\"}}",
+            "no se puede leer la orden ({why}); escriba \
+            {{\"from\":\"2024-01-01\",\"to\":\"2024-01-31\"}}"
         ),
     )
     .of("body")
 }
 
-fn range(order: &Order) -> Result<SlotRange, Problem> {
+fn range(order: &BackfillOrder) -> Result<SlotRange, Problem> {
     let (from, to) = Range::ordered(
         query::moment("from", &order.from)?,
         query::moment("to", &order.to)?,

@@ -12,7 +12,7 @@ use crate::web::reply::{Format, Tagged};
 use celaje_sky::slot::Zone;
 
 #[derive(Serialize)]
-struct Told {
+struct ClimatologyView {
     station: String,
     from: Option<String>,
     to: Option<String>,
@@ -57,7 +57,7 @@ pub(super) async fn get(
         .pool
         .ask(move |reader| reader.climatology(&wanted, &rule))
         .await?;
-    Ok(tagged.ok().json(Told {
+    Ok(tagged.ok().json(ClimatologyView {
         station: id,
         from: range.from.map(slot_text),
         to: range.to.map(slot_text),

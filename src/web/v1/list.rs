@@ -13,7 +13,7 @@ use crate::web::problem::Problem;
 use crate::web::query::resumed;
 use crate::web::reply::{Format, Tagged};
 use crate::web::rows::{Row, Rows};
-use crate::web::stream::{self, PART, Part};
+use crate::web::stream::{self, PART, StreamPart};
 
 /// A page of a list.
 pub(super) struct List {
@@ -26,9 +26,11 @@ pub(super) struct List {
     pub(super) head: String,
 }
 
+type PartResult = Result<ListPart, StoreError>;
+
 /// What a part has told.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct ListPart {
     /// Items.
     pub(super) n: usize,
     /// The slot of the last one.
@@ -38,7 +40,7 @@ pub(super) struct Told {
 }
 
 /// Where a part begins.
-struct Place {
+struct ListPlace {
     from: NaiveDateTime,
     left: usize,
     begun: bool,
@@ -58,7 +60,7 @@ impl List {
         self,
         pool: &Arc<ReaderPool>,
         tagged: &Tagged,
-        tell: impl Fn(&mut Reader, NaiveDateTime, usize, &mut Rows<T>) -> Result<Told, StoreError>
+        tell: impl Fn(&mut Reader, NaiveDateTime, usize, &mut Rows<T>) -> PartResult
         + Send
         + Sync
         + 'static,
@@ -70,12 +72,12 @@ impl List {
             format,
             head,
         } = self;
-        let first = Place {
+        let first = ListPlace {
             from,
             left: limit,
             begun: false,
         };
-        stream::answer(pool, tagged.ok(), first, move |reader, place: Place| {
+        stream::answer(pool, tagged.ok(), first, move |reader, place: ListPlace| {
             let mut rows = if place.begun {
                 Rows::go_on(format)
             } else {
@@ -84,21 +86,21 @@ impl List {
             let told = if place.from <= to {
                 tell(reader, place.from, place.left.min(PART), &mut rows)?
             } else {
-                Told::default()
+                ListPart::default()
             };
             let left = place.left.saturating_sub(told.n);
             let last = told.last.filter(|_| told.more);
             let go_on = last.as_deref().filter(|_| left > 0).and_then(parse_slot);
             Ok(match go_on {
-                Some(slot) => Part {
+                Some(slot) => StreamPart {
                     bytes: rows.into_bytes(),
-                    next: Some(Place {
+                    next: Some(ListPlace {
                         from: resumed(place.from, Some(slot)),
                         left,
                         begun: true,
                     }),
                 },
-                None => Part {
+                None => StreamPart {
                     bytes: rows.end(&tail(last.as_deref())),
                     next: None,
                 },

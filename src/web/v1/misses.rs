@@ -8,7 +8,7 @@ use crate::web::WebState;
 use crate::web::problem::Problem;
 use crate::web::query::{self, Range, resumed};
 use crate::web::reply::{Format, Tagged};
-use crate::web::v1::list::{List, Told};
+use crate::web::v1::list::{List, ListPart};
 use crate::web::v1::stations;
 
 /// `/api/v1/stations/{station}/misses`.
@@ -42,7 +42,7 @@ pub(super) async fn list(
         let more = items.len() > most;
         items.truncate(most);
         items.iter().for_each(|item| rows.push(item));
-        Ok(Told {
+        Ok(ListPart {
             n: items.len(),
             last: items.last().map(|item| item.slot.clone()),
             more,

@@ -11,7 +11,7 @@ use crate::web::query::{self, By, ObservationsQuery, Range, resumed};
 use crate::web::reply::{Format, Tagged};
 use crate::web::rows::Rows;
 use crate::web::stream::PART;
-use crate::web::v1::list::{List, Told, tail};
+use crate::web::v1::list::{List, ListPart, tail};
 use crate::web::v1::stations;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
@@ -85,7 +85,7 @@ async fn raw(
         let more = items.len() > most;
         items.truncate(most);
         let (Some(first), Some(last)) = (items.first(), items.last()) else {
-            return Ok(Told::default());
+            return Ok(ListPart::default());
         };
         let shadows = reader.shadows(&wanted.station, &first.slot, &last.slot)?;
         let mut beside = shadows.as_slice();
@@ -97,7 +97,7 @@ async fn raw(
             rows.push_with(item, "shadow", own);
             beside = rest;
         }
-        Ok(Told {
+        Ok(ListPart {
             n: items.len(),
             last: Some(last.slot.clone()),
             more,

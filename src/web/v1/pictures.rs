@@ -60,7 +60,8 @@ async fn shot(state: &WebState, place: &Place) -> Result<(Arc<Shot>, Arc<Station
             actix_web::http::StatusCode::BAD_REQUEST,
             say!(
                 "'{text}' is no slot; write it as 2024-01-31T08:02, station local time",
-                "'{text}' no es un turno; escríbalo como 2024-01-31T08:02, hora local de la estación"
+                "'{text}' no es un turno; escríbalo como 2024-01-31T08:02, hora local de la \
+                estación"
             ),
         )
         .of("slot"));

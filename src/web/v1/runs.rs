@@ -64,7 +64,7 @@ async fn list(
 
 /// A run and how far it is.
 #[derive(Serialize)]
-struct Told {
+struct RunView {
     #[serde(flatten)]
     run: RunItem,
     progress: JobProgress,
@@ -122,7 +122,7 @@ async fn tell(state: &WebState, run: &str, station: Option<&str>) -> Result<Http
         Some(job) if run.status == "running" => job.progress,
         _ => recorded(&run, missed),
     };
-    live(&Told { run, progress })
+    live(&RunView { run, progress })
 }
 
 /// How far a run is by what the record says of it.

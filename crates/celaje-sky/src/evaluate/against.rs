@@ -39,8 +39,10 @@ impl Others {
         let fraction = table.column(&["fraction_read", "cloud_fraction"]);
         if image.is_none() || okta.or(fraction).is_none() {
             return Err(Failure::usage(say!(
-                "{name} needs the columns 'image' and 'okta' or 'cloud_fraction'; add them to its first line",
-                "{name} necesita las columnas 'image' y 'okta' o 'cloud_fraction'; agréguelas a su primera línea"
+                "{name} needs the columns 'image' and 'okta' or 'cloud_fraction'; add them to its \
+                first line",
+                "{name} necesita las columnas 'image' y 'okta' o 'cloud_fraction'; agréguelas a su \
+                primera línea"
             )));
         }
         let mut readings = HashMap::new();

@@ -101,7 +101,9 @@ proptest! {
 
     /// Of `of` readings with a confidence of `right` / `of`, `right` are right.
     #[test]
-    fn a_perfect_confidence_has_no_calibration_error(groups in prop::collection::vec((0..=12usize, 1..=12usize), 1..8)) {
+    fn a_perfect_confidence_has_no_calibration_error(
+        groups in prop::collection::vec((0..=12usize, 1..=12usize), 1..8),
+    ) {
         let calls: Vec<(f64, bool)> = groups
             .iter()
             .flat_map(|&(right, of)| {

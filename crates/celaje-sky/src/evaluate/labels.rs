@@ -73,14 +73,18 @@ pub fn read(bytes: &[u8], name: &str, folder: &Path) -> Result<Vec<Row>> {
     };
     if columns.image.is_none() {
         return Err(Failure::usage(say!(
-            "{name} has no column 'image'; its first line must name the columns, such as image,okta",
-            "{name} no tiene columna 'image'; su primera línea debe nombrar las columnas, p. ej. image,okta"
+            "{name} has no column 'image'; its first line must name the columns, such as \
+            image,okta",
+            "{name} no tiene columna 'image'; su primera línea debe nombrar las columnas, p. ej. \
+            image,okta"
         )));
     }
     if columns.okta.or(columns.fraction).or(columns.mask).is_none() {
         return Err(Failure::usage(say!(
-            "{name} has none of the columns 'okta', 'cloud_fraction' and 'mask'; add one with what the pictures show",
-            "{name} no tiene ninguna de las columnas 'okta', 'cloud_fraction' y 'mask'; agregue una con lo que muestran las imágenes"
+            "{name} has none of the columns 'okta', 'cloud_fraction' and 'mask'; add one with what \
+            the pictures show",
+            "{name} no tiene ninguna de las columnas 'okta', 'cloud_fraction' y 'mask'; agregue \
+            una con lo que muestran las imágenes"
         )));
     }
     if table.rows.is_empty() {

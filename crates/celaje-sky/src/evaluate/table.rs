@@ -39,8 +39,10 @@ impl Table {
             .from_reader(bytes);
         let header = reader.headers().map_err(|error| {
             Failure::usage(say!(
-                "{name} is no table of comma-separated values: {error}; its first line names the columns",
-                "{name} no es una tabla de valores separados por comas: {error}; su primera línea nombra las columnas"
+                "{name} is no table of comma-separated values: {error}; its first line names the \
+                columns",
+                "{name} no es una tabla de valores separados por comas: {error}; su primera línea \
+                nombra las columnas"
             ))
         })?;
         let mut columns = HashMap::new();

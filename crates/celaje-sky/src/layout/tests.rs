@@ -351,8 +351,8 @@ fn a_year_that_moves_between_two_runs_is_not_lost() {
     assert_eq!(record.doubts(), 0);
 }
 
-/// Five hours without a picture, then the folder in place of the base, and the run is stopped before
-/// the sample finds out.
+/// Five hours without a picture, then the folder in place of the base, and the run is stopped
+/// before the sample finds out.
 #[test]
 fn a_run_that_is_stopped_settles_nothing_that_it_did_not_look_for() {
     let slots = slots(1);
@@ -425,9 +425,9 @@ proptest! {
         prop_assert!(lost.is_empty(), "{lost:?}");
     }
 
-    /// Wherever the server keeps a year, whatever an earlier run remembered of it, and wherever runs
-    /// are stopped: no picture that is there is called missing for good, and three whole runs leave
-    /// no doubt.
+    /// Wherever the server keeps a year, whatever an earlier run remembered of it, and wherever
+    /// runs are stopped: no picture that is there is called missing for good, and three whole runs
+    /// leave no doubt.
     #[test]
     fn a_year_in_one_piece_is_never_lost(
         there in stretches(),

@@ -91,7 +91,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_give_what_the_whole_gives(n in 1_usize..9, fixed in proptest::option::of(1_usize..5)) {
+        fn pieces_give_what_the_whole_gives(
+            n in 1_usize..9,
+            fixed in proptest::option::of(1_usize..5),
+        ) {
             let data: Vec<f32> = (0..n * 6).map(|i| i as f32).collect();
             let input = InputBatch { data: &data, shape: [n, 3, 1, 2] };
             let whole = in_pieces(None, input, |piece| sums(None, piece)).unwrap();

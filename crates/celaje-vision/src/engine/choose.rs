@@ -115,8 +115,10 @@ pub fn engine_from(
         Err(error) if rten_allowed => match on_rten(model) {
             Ok(engine) => {
                 let notice = say!(
-                    "ONNX Runtime does not take this model ({error}): the built-in engine rten is used, which is about three times slower",
-                    "ONNX Runtime no acepta este modelo ({error}): se usa el motor incluido rten, unas tres veces más lento"
+                    "ONNX Runtime does not take this model ({error}): the built-in engine rten is \
+                    used, which is about three times slower",
+                    "ONNX Runtime no acepta este modelo ({error}): se usa el motor incluido rten, \
+                    unas tres veces más lento"
                 );
                 Ok((engine, vec![notice]))
             }
@@ -156,15 +158,19 @@ fn on_rten(model: &Model) -> Result<Arc<dyn Engine>> {
 
 fn slower() -> Text {
     say!(
-        "ONNX Runtime was not found: the built-in engine rten is used, about three times slower; `celaje runtime install` mends that",
-        "no se encontró ONNX Runtime: se usa el motor incluido rten, unas tres veces más lento; `celaje runtime install` lo remedia"
+        "ONNX Runtime was not found: the built-in engine rten is used, about three times slower; \
+        `celaje runtime install` mends that",
+        "no se encontró ONNX Runtime: se usa el motor incluido rten, unas tres veces más lento; \
+        `celaje runtime install` lo remedia"
     )
 }
 
 fn no_library() -> Failure {
     Failure::environment(say!(
-        "ONNX Runtime was not found; run `celaje runtime install`, name its library with --ort-lib, or use --engine rten",
-        "no se encontró ONNX Runtime; ejecute `celaje runtime install`, indique su biblioteca con --ort-lib, o use --engine rten"
+        "ONNX Runtime was not found; run `celaje runtime install`, name its library with \
+        --ort-lib, or use --engine rten",
+        "no se encontró ONNX Runtime; ejecute `celaje runtime install`, indique su biblioteca con \
+        --ort-lib, o use --engine rten"
     ))
 }
 
@@ -237,8 +243,10 @@ fn tried(engine: Box<dyn Engine>, model: &Model) -> Result<Tried, Trial> {
     if !agrees {
         let (label, shape) = (model.label(), output.shape);
         return Err(Trial::Contradiction(Failure::environment(say!(
-            "the model {label} gives an output of shape {shape:?} for one picture, which does not fit the {classes} classes of its manifest; correct the manifest",
-            "el modelo {label} da una salida de forma {shape:?} para una imagen, que no concuerda con las {classes} clases de su manifiesto; corrija el manifiesto"
+            "the model {label} gives an output of shape {shape:?} for one picture, which does not \
+            fit the {classes} classes of its manifest; correct the manifest",
+            "el modelo {label} da una salida de forma {shape:?} para una imagen, que no concuerda \
+            con las {classes} clases de su manifiesto; corrija el manifiesto"
         ))));
     }
     Ok(Tried {

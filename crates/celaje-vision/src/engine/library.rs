@@ -37,8 +37,10 @@ pub fn load(search: &Search) -> Result<Option<Library>> {
             Some(path) if !same_file(path, &library.path) => {
                 let (path, present) = (path.display(), library.path.display());
                 Err(Failure::environment(say!(
-                    "{path} cannot be loaded: this process uses {present} already; start the program again",
-                    "no se puede cargar {path}: este proceso ya usa {present}; vuelva a iniciar el programa"
+                    "{path} cannot be loaded: this process uses {present} already; start the \
+                    program again",
+                    "no se puede cargar {path}: este proceso ya usa {present}; vuelva a iniciar el \
+                    programa"
                 )))
             }
             _ => Ok(Some(library.clone())),
@@ -47,15 +49,18 @@ pub fn load(search: &Search) -> Result<Option<Library>> {
     for Candidate { path, origin } in search.candidates() {
         match try_load(&path) {
             Ok(library) => {
-                tracing::debug!(path = %library.path.display(), version = library.version, ?origin, "ONNX Runtime loaded");
+                let (path, version) = (library.path.display(), &library.version);
+                tracing::debug!(%path, version, ?origin, "ONNX Runtime loaded");
                 *loaded = Some(library.clone());
                 return Ok(Some(library));
             }
             Err(error) if origin == Origin::Explicit => {
                 let path = path.display();
                 return Err(Failure::environment(say!(
-                    "{path} cannot be loaded as ONNX Runtime: {error}; correct --ort-lib (CELAJE_ORT_LIB, ORT_DYLIB_PATH) or leave it out",
-                    "no se puede cargar {path} como ONNX Runtime: {error}; corrija --ort-lib (CELAJE_ORT_LIB, ORT_DYLIB_PATH) u omítalo"
+                    "{path} cannot be loaded as ONNX Runtime: {error}; correct --ort-lib \
+                    (CELAJE_ORT_LIB, ORT_DYLIB_PATH) or leave it out",
+                    "no se puede cargar {path} como ONNX Runtime: {error}; corrija --ort-lib \
+                    (CELAJE_ORT_LIB, ORT_DYLIB_PATH) u omítalo"
                 )));
             }
             Err(error) => {

@@ -41,16 +41,22 @@ impl OnnxRuntime {
             Device::Cpu => {}
             Device::Cuda if !cfg!(feature = "cuda") => {
                 return Err(Failure::environment(say!(
-                    "this program was built without CUDA; build it with `cargo build --release --features cuda`, or use --device cpu",
-                    "este programa se compiló sin CUDA; compílelo con `cargo build --release --features cuda`, o use --device cpu"
+                    "this program was built without CUDA; build it with `cargo build --release \
+                    --features cuda`, or use --device cpu",
+                    "este programa se compiló sin CUDA; compílelo con `cargo build --release \
+                    --features cuda`, o use --device cpu"
                 )));
             }
             Device::Cuda => {
                 engine.register_cuda().map_err(|error| {
                     let (library, error) = (engine.library.path.display(), brief(&error));
                     Failure::environment(say!(
-                        "CUDA cannot be used by {library}: {error}; install a GPU build of ONNX Runtime with its providers beside it and name it with --ort-lib, or use --device cpu",
-                        "{library} no puede usar CUDA: {error}; instale una versión de ONNX Runtime para GPU con sus proveedores al lado e indíquela con --ort-lib, o use --device cpu"
+                        "CUDA cannot be used by {library}: {error}; install a GPU build of ONNX \
+                        Runtime with its providers beside it and name it with --ort-lib, or use \
+                        --device cpu",
+                        "{library} no puede usar CUDA: {error}; instale una versión de ONNX \
+                        Runtime para GPU con sus proveedores al lado e indíquela con --ort-lib, o \
+                        use --device cpu"
                     ))
                 })?;
                 engine.cuda = true;
@@ -60,7 +66,7 @@ impl OnnxRuntime {
                     && match engine.register_cuda() {
                         Ok(()) => true,
                         Err(error) => {
-                            tracing::debug!(%error, "CUDA does not register: the processor is used");
+                            tracing::debug!(%error, "no CUDA: the processor is used");
                             false
                         }
                     };

@@ -1,8 +1,9 @@
 //! What an ONNX file says about its inputs and outputs, without an engine.
 //!
-//! ONNX files are protocol-buffer messages ([`ModelProto`](https://onnx.ai/onnx/repo-docs/IR.html));
-//! only the fields that describe the outer shape are walked, weights are stepped over, and nothing
-//! is allocated on the word of a length in the file.
+//! ONNX files are protocol-buffer messages
+//! ([`ModelProto`](https://onnx.ai/onnx/repo-docs/IR.html)); only the fields that describe the
+//! outer shape are walked, weights are stepped over, and nothing is allocated on the word of a
+//! length in the file.
 
 use std::collections::HashSet;
 

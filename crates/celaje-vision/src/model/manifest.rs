@@ -118,8 +118,8 @@ pub const OBSTRUCTED: &str = "obstructed";
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
-    /// Class names in the order of the channels: a segmentation has `sky` and `cloud`, any number of
-    /// `background`, and [`OBSTRUCTED`] or not; a classification has nine, the oktas 0 to 8.
+    /// Class names in the order of the channels: a segmentation has `sky` and `cloud`, any number
+    /// of `background`, and [`OBSTRUCTED`] or not; a classification has nine, the oktas 0 to 8.
     pub classes: Vec<String>,
     /// What the numbers are.
     #[serde(default)]

@@ -172,8 +172,11 @@ impl Model {
                 let manifest = without_manifest(&header, &name)
                     .ok_or_else(|| manifest_needed(file, manifest_name))?;
                 let notice = say!(
-                    "{file} has no manifest: taken for the replaced system's form (224x224, ImageNet normalisation, nine oktas); {manifest_name} would say it for certain",
-                    "{file} no tiene manifiesto: se toma por la forma del sistema anterior (224x224, normalización de ImageNet, nueve octas); {manifest_name} lo diría con certeza"
+                    "{file} has no manifest: taken for the replaced system's form (224x224, \
+                    ImageNet normalisation, nine oktas); {manifest_name} would say it for certain",
+                    "{file} no tiene manifiesto: se toma por la forma del sistema anterior \
+                    (224x224, normalización de ImageNet, nueve octas); {manifest_name} lo diría \
+                    con certeza"
                 );
                 (manifest, Some(notice))
             }
@@ -182,8 +185,10 @@ impl Model {
             && !wanted.eq_ignore_ascii_case(&sha256)
         {
             return Err(Failure::environment(say!(
-                "{file} is not the file that {manifest_name} describes: its SHA-256 is {sha256}; fetch the model again, or correct or remove sha256 in the manifest",
-                "{file} no es el archivo que describe {manifest_name}: su SHA-256 es {sha256}; vuelva a obtener el modelo, o corrija o quite sha256 del manifiesto"
+                "{file} is not the file that {manifest_name} describes: its SHA-256 is {sha256}; \
+                fetch the model again, or correct or remove sha256 in the manifest",
+                "{file} no es el archivo que describe {manifest_name}: su SHA-256 es {sha256}; \
+                vuelva a obtener el modelo, o corrija o quite sha256 del manifiesto"
             )));
         }
         agree(&header, &manifest, file)?;
@@ -225,8 +230,10 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let names = BUNDLED.each_ref().map(|model| model.name).join(", ");
             return Err(Failure::environment(say!(
-                "there is no model {file}; name an ONNX file or a bundled model ({names}), or leave --model out",
-                "no existe el modelo {file}; indique un archivo ONNX o un modelo incluido ({names}), u omita --model"
+                "there is no model {file}; name an ONNX file or a bundled model ({names}), or \
+                leave --model out",
+                "no existe el modelo {file}; indique un archivo ONNX o un modelo incluido \
+                ({names}), u omita --model"
             )));
         }
         Err(error) => return Err(unreadable(path, &error)),
@@ -254,7 +261,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     if bytes.starts_with(b"version https://git-lfs") {
         return Err(Failure::environment(say!(
             "the model {file} is only a Git LFS pointer; run `git lfs pull` in its repository",
-            "el modelo {file} es solo un puntero de Git LFS; ejecute `git lfs pull` en su repositorio"
+            "el modelo {file} es solo un puntero de Git LFS; ejecute `git lfs pull` en su \
+            repositorio"
         )));
     }
     Ok(bytes)
@@ -317,10 +325,14 @@ fn without_manifest(header: &Header, name: &str) -> Option<Manifest> {
 }
 
 fn manifest_needed(file: &str, manifest_name: &str) -> Failure {
-    let example = "name = \"my-model\"\nkind = \"segmentation\"  # or \"classification\"\n\n[input]\nwidth = 192\nheight = 192\n\n[output]\nclasses = [\"background\", \"sky\", \"cloud\"]  # or the nine oktas \"0\" to \"8\"";
+    let example = "name = \"my-model\"\nkind = \"segmentation\"  # or \
+        \"classification\"\n\n[input]\nwidth = 192\nheight = 192\n\n[output]\nclasses = \
+        [\"background\", \"sky\", \"cloud\"]  # or the nine oktas \"0\" to \"8\"";
     Failure::environment(say!(
-        "{file} has no manifest and is not of the form Nx3x224x224 to Nx9; write {manifest_name}, for example:\n{example}",
-        "{file} no tiene manifiesto ni la forma Nx3x224x224 a Nx9; escriba {manifest_name}, por ejemplo:\n{example}"
+        "{file} has no manifest and is not of the form Nx3x224x224 to Nx9; write {manifest_name}, \
+        for example:\n{example}",
+        "{file} no tiene manifiesto ni la forma Nx3x224x224 a Nx9; escriba {manifest_name}, por \
+        ejemplo:\n{example}"
     ))
 }
 
@@ -329,16 +341,20 @@ fn agree(header: &Header, manifest: &Manifest, file: &str) -> Result<()> {
     let ([input], Some(output)) = (header.inputs.as_slice(), header.outputs.first()) else {
         let (inputs, outputs) = (header.inputs.len(), header.outputs.len());
         return Err(Failure::environment(say!(
-            "{file} has {inputs} inputs and {outputs} outputs; a network with one input and an output is needed",
-            "{file} tiene {inputs} entradas y {outputs} salidas; se necesita una red con una entrada y una salida"
+            "{file} has {inputs} inputs and {outputs} outputs; a network with one input and an \
+            output is needed",
+            "{file} tiene {inputs} entradas y {outputs} salidas; se necesita una red con una \
+            entrada y una salida"
         )));
     };
     for tensor in [input, output] {
         if tensor.element != FLOAT && tensor.element != 0 {
             let name = &tensor.name;
             return Err(Failure::environment(say!(
-                "{file} does not use 32-bit floats for \"{name}\"; export it with float32 input and output",
-                "{file} no usa números de 32 bits en coma flotante para \"{name}\"; expórtelo con entrada y salida float32"
+                "{file} does not use 32-bit floats for \"{name}\"; export it with float32 input \
+                and output",
+                "{file} no usa números de 32 bits en coma flotante para \"{name}\"; expórtelo con \
+                entrada y salida float32"
             )));
         }
     }
@@ -372,8 +388,10 @@ fn agree(header: &Header, manifest: &Manifest, file: &str) -> Result<()> {
         display(tensor.shape.as_deref().unwrap_or_default()),
     );
     Err(Failure::environment(say!(
-        "{file} does not agree with its manifest: \"{name}\" is {found} and the manifest says {wanted}; correct the manifest",
-        "{file} no concuerda con su manifiesto: \"{name}\" es {found} y el manifiesto dice {wanted}; corrija el manifiesto"
+        "{file} does not agree with its manifest: \"{name}\" is {found} and the manifest says \
+        {wanted}; correct the manifest",
+        "{file} no concuerda con su manifiesto: \"{name}\" es {found} y el manifiesto dice \
+        {wanted}; corrija el manifiesto"
     )))
 }
 

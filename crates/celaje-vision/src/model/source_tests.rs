@@ -10,7 +10,8 @@ fn refused(path: &Path) -> String {
 }
 
 const CLASSIFIER: &str = "name = \"c\"\nversion = \"2\"\nkind = \"classification\"\n\
-    [input]\nwidth = 224\nheight = 224\n[output]\nclasses = [\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\"]\n";
+    [input]\nwidth = 224\nheight = 224\n[output]\nclasses = \
+    [\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\"]\n";
 
 #[test]
 fn the_bundled_models_are_whole() {

@@ -143,14 +143,18 @@ fn classes_complaint(kind: Kind, classes: &[String]) -> Option<Text> {
                 .find(|class| !known.contains(&class.as_str()))
             {
                 return Some(say!(
-                    "output.classes has \"{class}\"; a segmentation knows background, sky, cloud and obstructed",
-                    "output.classes contiene \"{class}\"; una segmentación conoce background, sky, cloud y obstructed"
+                    "output.classes has \"{class}\"; a segmentation knows background, sky, cloud \
+                    and obstructed",
+                    "output.classes contiene \"{class}\"; una segmentación conoce background, sky, \
+                    cloud y obstructed"
                 ));
             }
             if count(OBSTRUCTED) > 1 {
                 return Some(say!(
-                    "output.classes names obstructed more than once; a segmentation has it once or not at all",
-                    "output.classes nombra obstructed más de una vez; una segmentación la tiene una vez o ninguna"
+                    "output.classes names obstructed more than once; a segmentation has it once or \
+                    not at all",
+                    "output.classes nombra obstructed más de una vez; una segmentación la tiene \
+                    una vez o ninguna"
                 ));
             }
             (count("sky") != 1 || count("cloud") != 1).then(|| {
@@ -168,8 +172,10 @@ fn classes_complaint(kind: Kind, classes: &[String]) -> Option<Text> {
             (classes.len() != 9 || !oktas).then(|| {
                 let found = classes.len();
                 say!(
-                    "output.classes of a classification must be the nine oktas \"0\" to \"8\" in order, and it has {found} names",
-                    "output.classes de una clasificación debe ser las nueve octas \"0\" a \"8\" en orden, y tiene {found} nombres"
+                    "output.classes of a classification must be the nine oktas \"0\" to \"8\" in \
+                    order, and it has {found} names",
+                    "output.classes de una clasificación debe ser las nueve octas \"0\" a \"8\" en \
+                    orden, y tiene {found} nombres"
                 )
             })
         }

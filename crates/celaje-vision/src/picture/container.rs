@@ -1,4 +1,4 @@
-//! The structure of a JPEG or PNG file, walked before anything of it is decoded.
+//! The structure of a JPEG or PNG file, info before anything of it is decoded.
 //!
 //! Decoders are made to show as much of a damaged file as they can; a record of the sky wants the
 //! opposite. The walk finds the picture's size before a buffer is allocated, and tells a file that
@@ -41,24 +41,24 @@ impl Container {
     }
 
     /// Walks the whole file.
-    pub(super) fn walk(self, bytes: &[u8]) -> Result<Walked, PictureError> {
-        let walked = match self {
+    pub(super) fn walk(self, bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
+        let info = match self {
             Self::Jpeg => walk_jpeg(bytes)?,
             Self::Png => walk_png(bytes)?,
         };
-        let Walked { width, height, .. } = walked;
+        let ContainerInfo { width, height, .. } = info;
         if width == 0 || height == 0 {
             return Err(PictureError::Corrupt(format!(
                 "its size is {width}×{height} pixels"
             )));
         }
-        Ok(walked)
+        Ok(info)
     }
 }
 
-/// What a walk found.
+/// The structure of a picture file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Walked {
+pub(super) struct ContainerInfo {
     /// Pixels.
     pub(super) width: u32,
     /// Pixels.
@@ -69,6 +69,37 @@ pub(super) struct Walked {
     pub(super) end: usize,
     /// Bytes of compressed picture.
     pub(super) data: u64,
+    /// A JPEG whose height stands behind its first scan.
+    late_height: Option<LateHeight>,
+}
+
+/// Where a JPEG says its height when the frame header says 0 (T.81, B.2.5): in a DNL segment.
+#[derive(Clone, Copy, Debug)]
+struct LateHeight {
+    /// Place of the height in the frame header.
+    header: usize,
+    /// Place of the DNL marker.
+    marker: usize,
+    /// Place behind the DNL segment.
+    behind: usize,
+}
+
+impl ContainerInfo {
+    /// The file with its height in the frame header, where decoders look for it; none when it is
+    /// there already.
+    pub(super) fn with_height_in_header(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let LateHeight {
+            header,
+            marker,
+            behind,
+        } = self.late_height?;
+        let height = u16::try_from(self.height).ok()?;
+        let mut whole = [bytes.get(..marker)?, bytes.get(behind..)?].concat();
+        whole
+            .get_mut(header..header + 2)?
+            .copy_from_slice(&height.to_be_bytes());
+        Some(whole)
+    }
 }
 
 /// What bytes that are no JPEG or PNG look like.
@@ -141,9 +172,11 @@ fn end_of_scan(bytes: &[u8], mut at: usize) -> Result<(u8, usize), PictureError>
     }
 }
 
-fn walk_jpeg(bytes: &[u8]) -> Result<Walked, PictureError> {
+fn walk_jpeg(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
     let corrupt = |what: String| PictureError::Corrupt(what);
-    let mut frame = None;
+    let mut frame: Option<(u32, u32, bool)> = None;
+    let mut height_at = 0;
+    let mut late_height = None;
     let mut data = 0;
     let mut at = 2;
     let mut in_scan = false;
@@ -183,21 +216,33 @@ fn walk_jpeg(bytes: &[u8]) -> Result<Walked, PictureError> {
             let size = u16_at(segment, 5).zip(u16_at(segment, 3));
             let (width, height) = size.ok_or_else(|| corrupt("a frame without size".to_owned()))?;
             frame = Some((u32::from(width), u32::from(height), code == 0xC2));
+            height_at = at - segment.len() + 3;
+        }
+        if let (0xDC, Some((_, height @ 0, _)), Some(lines)) =
+            (code, &mut frame, u16_at(segment, 2))
+        {
+            *height = u32::from(lines);
+            late_height = Some(LateHeight {
+                header: height_at,
+                marker: at - segment.len() - 2,
+                behind: at,
+            });
         }
         in_scan = code == 0xDA;
     };
     let (width, height, progressive) =
         frame.ok_or_else(|| corrupt("it says no size".to_owned()))?;
-    Ok(Walked {
+    Ok(ContainerInfo {
         width,
         height,
         progressive,
         end,
         data,
+        late_height,
     })
 }
 
-fn walk_png(bytes: &[u8]) -> Result<Walked, PictureError> {
+fn walk_png(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
     let mut size = None;
     let mut data = 0;
     let mut at = PNG_SIGNATURE.len();
@@ -228,11 +273,12 @@ fn walk_png(bytes: &[u8]) -> Result<Walked, PictureError> {
     }
     let (width, height) =
         size.ok_or_else(|| PictureError::Corrupt("it says no size".to_owned()))?;
-    Ok(Walked {
+    Ok(ContainerInfo {
         width,
         height,
         progressive: false,
         end: at,
         data,
+        late_height: None,
     })
 }

@@ -8,7 +8,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::picture::container::{Container, Walked};
+use crate::picture::container::{Container, ContainerInfo};
 use celaje_sky::outcome::MissReason;
 
 /// Fewer pixels than this along a side show no sky.
@@ -114,9 +114,9 @@ pub(super) struct Shrunk {
     pub(super) of: (u32, u32),
 }
 
-/// As [`decode`], into the memory of `room`. A JPEG may be decoded at a part of its width and height:
-/// one in `shrink(width, height)`, a power of two up to 8, which the feature `turbojpeg` makes use
-/// of.
+/// As [`decode`], into the memory of `room`. A JPEG may be decoded at a part of its width and
+/// height: one in `shrink(width, height)`, a power of two up to 8, which the feature `turbojpeg`
+/// makes use of.
 ///
 /// # Errors
 /// As [`decode`].
@@ -127,22 +127,27 @@ pub(super) fn decode_shrunk(
     shrink: impl Fn(u32, u32) -> u32,
 ) -> Result<Shrunk, PictureError> {
     let container = Container::identify(bytes)?;
-    let walked = container.walk(bytes)?;
-    let Walked { width, height, .. } = walked;
+    let mut info = container.walk(bytes)?;
+    let whole = info.with_height_in_header(bytes);
+    let bytes = whole.as_deref().unwrap_or(bytes);
+    if whole.is_some() {
+        info = container.walk(bytes)?;
+    }
+    let ContainerInfo { width, height, .. } = info;
     check_size(width, height, limits)?;
     let of = (width, height);
     let pixels = match container {
         Container::Jpeg => {
-            enough_data(walked)?;
+            enough_data(info)?;
             // A progressive one may hold more scans than are worth anybody's time.
-            let shrink = if walked.progressive {
+            let shrink = if info.progressive {
                 1
             } else {
                 shrink(width, height)
             };
             match quickly(bytes, of, shrink, room) {
                 Ok(pixels) => return Ok(Shrunk { pixels, of }),
-                Err(room) => decode_jpeg(bytes, walked, room)?,
+                Err(room) => decode_jpeg(bytes, info, room)?,
             }
         }
         Container::Png => decode_png(bytes, limits)?,
@@ -186,27 +191,27 @@ fn check_size(width: u32, height: u32, limits: &Limits) -> Result<(), PictureErr
     Ok(())
 }
 
-fn enough_data(walked: Walked) -> Result<(), PictureError> {
+fn enough_data(info: ContainerInfo) -> Result<(), PictureError> {
     // Each block of 8×8 pixels takes a bit at least.
-    let blocks = u64::from(walked.width.div_ceil(8)) * u64::from(walked.height.div_ceil(8));
-    if walked.data * 8 < blocks {
+    let blocks = u64::from(info.width.div_ceil(8)) * u64::from(info.height.div_ceil(8));
+    if info.data * 8 < blocks {
         return Err(PictureError::Corrupt(format!(
             "{} bytes of data cannot hold {}×{} pixels",
-            walked.data, walked.width, walked.height
+            info.data, info.width, info.height
         )));
     }
     Ok(())
 }
 
-fn decode_jpeg(bytes: &[u8], walked: Walked, room: Vec<u8>) -> Result<Decoded, PictureError> {
+fn decode_jpeg(bytes: &[u8], info: ContainerInfo, room: Vec<u8>) -> Result<Decoded, PictureError> {
     let corrupt = |error: zune_jpeg::errors::DecodeErrors| PictureError::Corrupt(error.to_string());
     // At the end marker the decoder would make up what is missing; at the end of the bytes it says
     // so. The zeros are what it reads ahead of a picture's last blocks. (A progressive picture is
     // only whole with its marker; a piece that is lost in one of its scans goes unseen.)
-    let baseline = (!walked.progressive).then(|| {
-        let mut data = Vec::with_capacity(walked.end + READ_AHEAD);
-        data.extend_from_slice(&bytes[..walked.end]);
-        data.resize(walked.end + READ_AHEAD, 0);
+    let baseline = (!info.progressive).then(|| {
+        let mut data = Vec::with_capacity(info.end + READ_AHEAD);
+        data.extend_from_slice(&bytes[..info.end]);
+        data.resize(info.end + READ_AHEAD, 0);
         data
     });
     let bytes = baseline.as_deref().unwrap_or(bytes);

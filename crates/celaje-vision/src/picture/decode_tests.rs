@@ -324,3 +324,23 @@ fn real_pictures_are_whole() {
         }
     }
 }
+
+/// ITU-T T.81, B.2.5: the frame header may say 0 lines, and a DNL segment behind the first scan the
+/// number.
+#[test]
+fn a_height_behind_the_first_scan_is_read() {
+    let bytes = jpeg(&sky(64, 48));
+    let header = bytes
+        .windows(2)
+        .position(|pair| pair == [0xFF, 0xC0])
+        .unwrap();
+    let (mut late, end) = (bytes.clone(), bytes.len() - 2);
+    late[header + 5..header + 7].fill(0);
+    assert!(matches!(
+        decode(&late, &Limits::default()),
+        Err(PictureError::Corrupt(_))
+    ));
+    late.splice(end..end, [0xFF, 0xDC, 0, 4, 0, 48]);
+    let decoded = decode(&late, &Limits::default()).unwrap();
+    assert_eq!(decoded, decode(&bytes, &Limits::default()).unwrap());
+}

@@ -177,7 +177,8 @@ mod tests {
         #[test]
         fn crops_lie_inside_and_are_never_empty(
             width in 1u32..5000, height in 1u32..5000,
-            top in -0.5..1.5f64, bottom in -0.5..1.5f64, left in -0.5..1.5f64, right in -0.5..1.5f64,
+            top in -0.5..1.5f64, bottom in -0.5..1.5f64,
+            left in -0.5..1.5f64, right in -0.5..1.5f64,
         ) {
             let rect = crop(width, height, Margins { top, bottom, left, right });
             prop_assert!(rect.width >= 1 && rect.height >= 1);

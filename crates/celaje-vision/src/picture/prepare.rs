@@ -120,8 +120,8 @@ thread_local! {
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// By how much a picture may be shrunk while it is decoded: what is taken of it stays twice as large
-/// as the network's input, so that the filter has something to work on.
+/// By how much a picture may be shrunk while it is decoded: what is taken of it stays twice as
+/// large as the network's input, so that the filter has something to work on.
 fn shrinkage(width: u32, height: u32, margins: Margins, input: &Input) -> u32 {
     if input.filter == Filter::Nearest {
         return 1;

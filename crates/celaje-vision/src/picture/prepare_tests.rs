@@ -250,7 +250,8 @@ fn the_picture_before_leaves_no_trace() {
         let plain = prepare_decoded(&plain, sha256(&bytes), &manifest, &bottom(0.2)).unwrap();
         assert_eq!(at_once.geometry, plain.geometry);
         let off = mean_difference(&at_once.pixels, &plain.pixels);
-        // A picture that is shrunk while it is decoded (feature turbojpeg) is not the same to the bit.
+        // A picture that is shrunk while it is decoded (feature turbojpeg) is not the same to the
+        // bit.
         let allowed = if cfg!(feature = "turbojpeg") {
             1.0
         } else {

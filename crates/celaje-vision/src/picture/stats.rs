@@ -48,7 +48,8 @@ pub struct PictureStats {
     /// Share of the pixels within one level of the most frequent luminance, looked for between
     /// [`LIGHT`] and [`BRIGHT`]: black surroundings, a black night and a burnt sky are plain too.
     pub plain: f64,
-    /// How many colours (of nine levels a channel) hold nine tenths of the pixels that are not dark.
+    /// How many colours (of nine levels a channel) hold nine tenths of the pixels that are not
+    /// dark.
     pub colours: usize,
     /// Hard vertical edges that run through more than half of the height.
     pub bars: usize,

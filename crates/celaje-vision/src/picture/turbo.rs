@@ -1,8 +1,8 @@
 //! JPEG through libjpeg-turbo, at a part of its size: what is left out is never computed.
 //!
-//! The library mends what it can and warns; a warning counts as a refusal here, and the strict decoder
-//! decides. Only a code that stands for nothing, within data that otherwise fit, is taken without a
-//! warning where the strict decoder refuses the picture.
+//! The library mends what it can and warns; a warning counts as a refusal here, and the strict
+//! decoder decides. Only a code that stands for nothing, within data that otherwise fit, is taken
+//! without a warning where the strict decoder refuses the picture.
 
 use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor};
 

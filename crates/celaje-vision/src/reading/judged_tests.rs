@@ -55,7 +55,9 @@ proptest! {
         let region = Region { mask, ..Region::whole() };
         let judged = Judged::of(&geometry, &region, size);
         let middle = Middle::of(&geometry, (size.0 as u32, size.1 as u32));
-        let at = |cell: usize, side: u32, cells: usize| (cell as f64 + 0.5) * (f64::from(side) / cells as f64);
+        let at = |cell: usize, side: u32, cells: usize| {
+            (cell as f64 + 0.5) * (f64::from(side) / cells as f64)
+        };
         let mut marks = vec![true; size.0];
         for row in 0..size.1 {
             judged.mark(row, &mut marks);
@@ -70,8 +72,9 @@ proptest! {
                 prop_assert_eq!(mark, alone);
                 let x = (column as f64 + 0.5) * f64::from(INPUT.0) / size.0 as f64;
                 let y = (row as f64 + 0.5) * f64::from(INPUT.1) / size.1 as f64;
-                let u = (x - f64::from(geometry.content.left)) / f64::from(geometry.content.width) - 0.5;
-                let v = (y - f64::from(geometry.content.top)) / f64::from(geometry.content.height) - 0.5;
+                let content = geometry.content;
+                let u = (x - f64::from(content.left)) / f64::from(content.width) - 0.5;
+                let v = (y - f64::from(content.top)) / f64::from(content.height) - 0.5;
                 if u.hypot(v) <= 0.25 {
                     near.push((column, (x as u32, y as u32)));
                 }

@@ -32,9 +32,10 @@ const SERIES: [f32; 7] = {
 /// For each pair of logits the lesser of the two probabilities, given that it is one of them:
 /// 1 / (1 + e^(|a − b| · `sharpness`)). Of slices of several lengths what all have is written.
 ///
-/// It is off by less than a part in 10^6, and gives next to nothing (10^−36) for what is so far apart
-/// that the truth is even less. Loops without a call or a branch work on several numbers at a time; what
-/// decides the precision, the difference and its nearest power of two, is done in 64 bits.
+/// It is off by less than a part in 10^6, and gives next to nothing (10^−36) for what is so far
+/// apart that the truth is even less. Loops without a call or a branch work on several numbers at a
+/// time; what decides the precision, the difference and its nearest power of two, is done in 64
+/// bits.
 pub(super) fn lesser(a: &[f32], b: &[f32], sharpness: f64, out: &mut [f32]) {
     let powers = sharpness * LOG2_E;
     let n = a.len().min(b.len()).min(out.len());

@@ -106,8 +106,8 @@ pub enum ReadingError {
     Model(String),
 }
 
-/// The reading, or none where the network finds no sky: that is no failure, but says something about
-/// the picture ([`verdict`](crate::verdict)).
+/// The reading, or none where the network finds no sky: that is no failure, but says something
+/// about the picture ([`verdict`](crate::verdict)).
 ///
 /// # Errors
 /// What is wrong with the network's numbers.
@@ -123,11 +123,11 @@ pub fn if_sky(result: Result<Reading, ReadingError>) -> Result<Option<Reading>, 
 ///
 /// `shape` is the output's without the batch: `[classes, rows, columns]` of a segmentation (the
 /// classes last where `input.layout` is `nhwc`, or where only that fits), `[classes]` of a
-/// classification. A segmentation's
-/// cells, at any stride, count for the class that is most probable there; cells on letterbox bars
-/// and outside the region's mask do not count, background does not either. The class `obstructed` is
-/// none of a cell's: its mean over all cells that are judged, background too, says whether something
-/// lies on the lens. The class map is made when `keep_classes` says so.
+/// classification. A segmentation's cells, at any stride, count for the class that is most probable
+/// there; cells on letterbox bars and outside the region's mask do not count, background does not
+/// either. The class `obstructed` is none of a cell's: its mean over all cells that are judged,
+/// background too, says whether something lies on the lens. The class map is made when
+/// `keep_classes` says so.
 ///
 /// # Errors
 /// When there is no sky to be seen, or the output is not what the manifest says.

@@ -19,7 +19,7 @@ use crate::model::source::hex;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 
-pub use pinned::{Pinned, VERSION, pinned};
+pub use pinned::{PinnedLibrary, VERSION, pinned};
 pub use pip::Pip;
 
 /// What `celaje runtime install` is asked.
@@ -48,7 +48,7 @@ pub fn installed_path() -> Option<PathBuf> {
     Some(target(&cache_folder()?, pinned()?))
 }
 
-fn target(cache: &Path, pinned: &Pinned) -> PathBuf {
+fn target(cache: &Path, pinned: &PinnedLibrary) -> PathBuf {
     cache
         .join(format!("onnxruntime-{}", pinned.version))
         .join(pinned.library)
@@ -63,8 +63,10 @@ pub fn install(options: &Install) -> Result<Installed> {
     let pinned = pinned().ok_or_else(|| {
         let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
         Failure::environment(say!(
-            "no ONNX Runtime is pinned for {system} on {machine}; install one yourself and name it with --ort-lib, or use --engine rten",
-            "no hay un ONNX Runtime fijado para {system} en {machine}; instale uno e indíquelo con --ort-lib, o use --engine rten"
+            "no ONNX Runtime is pinned for {system} on {machine}; install one yourself and name it \
+            with --ort-lib, or use --engine rten",
+            "no hay un ONNX Runtime fijado para {system} en {machine}; instale uno e indíquelo con \
+            --ort-lib, o use --engine rten"
         ))
     })?;
     let cache = cache_folder().ok_or_else(|| {
@@ -82,7 +84,7 @@ pub fn install(options: &Install) -> Result<Installed> {
 /// As [`install`].
 pub fn install_into(
     cache: &Path,
-    pinned: &Pinned,
+    pinned: &PinnedLibrary,
     options: &Install,
     pip: &Pip,
 ) -> Result<Installed> {
@@ -112,7 +114,7 @@ pub fn install_into(
 }
 
 /// Whether the library is there and is the pinned one.
-fn is_whole(path: &Path, pinned: &Pinned) -> bool {
+fn is_whole(path: &Path, pinned: &PinnedLibrary) -> bool {
     File::open(path)
         .and_then(|mut file| hash_of(&mut file))
         .is_ok_and(|hash| hash == pinned.library_sha256)
@@ -131,7 +133,7 @@ fn hash_of(source: &mut dyn Read) -> io::Result<String> {
 }
 
 /// Installs from a wheel or a bare library, whichever `file` turns out to be by its hash.
-fn from_file(file: &Path, pinned: &Pinned, target: &Path) -> Result<()> {
+fn from_file(file: &Path, pinned: &PinnedLibrary, target: &Path) -> Result<()> {
     let shown = file.display();
     let unreadable = |error: io::Error| {
         Failure::environment(say!(
@@ -149,8 +151,12 @@ fn from_file(file: &Path, pinned: &Pinned, target: &Path) -> Result<()> {
     if hash != pinned.wheel_sha256 {
         let (wheel, version) = (pinned.wheel, pinned.version);
         return Err(Failure::environment(say!(
-            "{shown} is not the pinned ONNX Runtime {version} (its SHA-256 is {hash}): nothing was installed; the file wanted is {wheel}, and any other library can be named with --ort-lib",
-            "{shown} no es el ONNX Runtime {version} fijado (su SHA-256 es {hash}): no se instaló nada; el archivo esperado es {wheel}, y cualquier otra biblioteca se puede indicar con --ort-lib"
+            "{shown} is not the pinned ONNX Runtime {version} (its SHA-256 is {hash}): nothing was \
+            installed; the file wanted is {wheel}, and any other library can be named with \
+            --ort-lib",
+            "{shown} no es el ONNX Runtime {version} fijado (su SHA-256 es {hash}): no se instaló \
+            nada; el archivo esperado es {wheel}, y cualquier otra biblioteca se puede indicar con \
+            --ort-lib"
         )));
     }
     let broken = |error: zip::result::ZipError| {
@@ -166,7 +172,7 @@ fn from_file(file: &Path, pinned: &Pinned, target: &Path) -> Result<()> {
 
 /// Writes the library beside its place, checks it, and moves it there in one step, so that two
 /// installations at once or a power cut leave either the whole library or none.
-fn place(library: &mut dyn Read, pinned: &Pinned, target: &Path) -> Result<()> {
+fn place(library: &mut dyn Read, pinned: &PinnedLibrary, target: &Path) -> Result<()> {
     let folder = target.parent().unwrap_or(target);
     let failed = |error: io::Error| unwritable(folder, &error);
     fs::create_dir_all(folder).map_err(failed)?;
@@ -216,16 +222,20 @@ fn readable_by_all(_: &File) -> io::Result<()> {
 fn unwritable(folder: &Path, error: &io::Error) -> Failure {
     let folder = folder.display();
     Failure::environment(say!(
-        "ONNX Runtime cannot be put into {folder}: {error}; make room there or set XDG_CACHE_HOME to another folder",
-        "no se puede guardar ONNX Runtime en {folder}: {error}; haga lugar allí o defina XDG_CACHE_HOME con otra carpeta"
+        "ONNX Runtime cannot be put into {folder}: {error}; make room there or set XDG_CACHE_HOME \
+        to another folder",
+        "no se puede guardar ONNX Runtime en {folder}: {error}; haga lugar allí o defina \
+        XDG_CACHE_HOME con otra carpeta"
     ))
 }
 
-fn not_the_library(pinned: &Pinned) -> Failure {
+fn not_the_library(pinned: &PinnedLibrary) -> Failure {
     let member = pinned.member;
     Failure::environment(say!(
-        "{member} in the wheel is not the pinned library: nothing was installed; fetch the wheel again",
-        "{member} del paquete no es la biblioteca fijada: no se instaló nada; vuelva a obtener el paquete"
+        "{member} in the wheel is not the pinned library: nothing was installed; fetch the wheel \
+        again",
+        "{member} del paquete no es la biblioteca fijada: no se instaló nada; vuelva a obtener el \
+        paquete"
     ))
 }
 

@@ -5,7 +5,7 @@ pub const VERSION: &str = "1.23.2";
 
 /// The pinned files of one system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pinned {
+pub struct PinnedLibrary {
     /// Version of ONNX Runtime.
     pub version: &'static str,
     /// What `pip` calls the system.
@@ -24,7 +24,7 @@ pub struct Pinned {
     pub library_bytes: u64,
 }
 
-const LINUX_X86_64: Pinned = Pinned {
+const LINUX_X86_64: PinnedLibrary = PinnedLibrary {
     version: VERSION,
     platform: "manylinux_2_27_x86_64",
     wheel: "onnxruntime-1.23.2-cp312-cp312-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl",
@@ -35,7 +35,7 @@ const LINUX_X86_64: Pinned = Pinned {
     library_bytes: 22_326_072,
 };
 
-const LINUX_AARCH64: Pinned = Pinned {
+const LINUX_AARCH64: PinnedLibrary = PinnedLibrary {
     version: VERSION,
     platform: "manylinux_2_27_aarch64",
     wheel: "onnxruntime-1.23.2-cp312-cp312-manylinux_2_27_aarch64.manylinux_2_28_aarch64.whl",
@@ -46,7 +46,7 @@ const LINUX_AARCH64: Pinned = Pinned {
     library_bytes: 18_693_384,
 };
 
-const MACOS_ARM64: Pinned = Pinned {
+const MACOS_ARM64: PinnedLibrary = PinnedLibrary {
     version: VERSION,
     platform: "macosx_13_0_arm64",
     wheel: "onnxruntime-1.23.2-cp312-cp312-macosx_13_0_arm64.whl",
@@ -57,7 +57,7 @@ const MACOS_ARM64: Pinned = Pinned {
     library_bytes: 27_623_992,
 };
 
-const MACOS_X86_64: Pinned = Pinned {
+const MACOS_X86_64: PinnedLibrary = PinnedLibrary {
     version: VERSION,
     platform: "macosx_13_0_x86_64",
     wheel: "onnxruntime-1.23.2-cp312-cp312-macosx_13_0_x86_64.whl",
@@ -68,7 +68,7 @@ const MACOS_X86_64: Pinned = Pinned {
     library_bytes: 30_819_512,
 };
 
-const WINDOWS_X86_64: Pinned = Pinned {
+const WINDOWS_X86_64: PinnedLibrary = PinnedLibrary {
     version: VERSION,
     platform: "win_amd64",
     wheel: "onnxruntime-1.23.2-cp312-cp312-win_amd64.whl",
@@ -80,7 +80,7 @@ const WINDOWS_X86_64: Pinned = Pinned {
 };
 
 /// The files for this system; `None` where none are published (musl, 32 bits, other systems).
-pub fn pinned() -> Option<&'static Pinned> {
+pub fn pinned() -> Option<&'static PinnedLibrary> {
     let glibc = cfg!(target_env = "gnu");
     match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", "x86_64") if glibc => Some(&LINUX_X86_64),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::engine::install::Pinned;
+use crate::engine::install::PinnedLibrary;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 
@@ -63,7 +63,7 @@ impl Pip {
     ///
     /// # Errors
     /// When there is no `pip`, or it fails, or it takes too long: one sentence with the ways out.
-    pub fn download(&self, pinned: &Pinned, folder: &Path) -> Result<PathBuf> {
+    pub fn download(&self, pinned: &PinnedLibrary, folder: &Path) -> Result<PathBuf> {
         for command in &self.commands {
             let Some((program, arguments)) = command.split_first() else {
                 continue;
@@ -113,7 +113,7 @@ impl Pip {
         &self,
         program: &str,
         arguments: &[String],
-        pinned: &Pinned,
+        pinned: &PinnedLibrary,
         folder: &Path,
     ) -> io::Result<Attempt> {
         // Output goes to a file: a pipe that nobody reads would make pip wait for ever.
@@ -236,7 +236,7 @@ fn mask(line: &str) -> String {
 }
 
 /// The wheel in `folder`: the one with the pinned name, else whatever came (its hash tells).
-fn wheel_in(folder: &Path, pinned: &Pinned) -> Option<PathBuf> {
+fn wheel_in(folder: &Path, pinned: &PinnedLibrary) -> Option<PathBuf> {
     let exact = folder.join(pinned.wheel);
     if exact.is_file() {
         return Some(exact);
@@ -253,8 +253,12 @@ fn wheel_in(folder: &Path, pinned: &Pinned) -> Option<PathBuf> {
 fn failed(what: &celaje_sky::text::Text) -> Failure {
     let celaje_sky::text::Text { en, es } = what;
     Failure::environment(say!(
-        "ONNX Runtime cannot be fetched: {en}; install or mend Python's pip, or use --from FILE with the wheel on disk, or --ort-lib with another ONNX Runtime, or --engine rten, which is slower",
-        "no se puede obtener ONNX Runtime: {es}; instale o corrija pip de Python, o use --from ARCHIVO con el paquete en disco, o --ort-lib con otro ONNX Runtime, o --engine rten, que es más lento"
+        "ONNX Runtime cannot be fetched: {en}; install or mend Python's pip, or use --from FILE \
+        with the wheel on disk, or --ort-lib with another ONNX Runtime, or --engine rten, which is \
+        slower",
+        "no se puede obtener ONNX Runtime: {es}; instale o corrija pip de Python, o use --from \
+        ARCHIVO con el paquete en disco, o --ort-lib con otro ONNX Runtime, o --engine rten, que \
+        es más lento"
     ))
 }
 

@@ -18,7 +18,7 @@ struct Fixture {
     root: tempfile::TempDir,
     wheel: PathBuf,
     library: Vec<u8>,
-    pinned: Pinned,
+    pinned: PinnedLibrary,
 }
 
 impl Fixture {
@@ -46,7 +46,7 @@ impl Fixture {
             archive.write_all(bytes).unwrap();
         }
         archive.finish().unwrap();
-        let pinned = Pinned {
+        let pinned = PinnedLibrary {
             version: "1.2.3",
             platform: "some_platform",
             wheel: "w-1.2.3.whl",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use celaje::actors::failpoint::{Failpoints, Point};
 use celaje::actors::health::Part;
 use celaje::actors::watchdog::Patience;
+use celaje::store::{Database, SharedDatabase};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::restarts::RestartBudget;
 use celaje_sky::slot::Slot;
@@ -211,6 +212,49 @@ async fn a_session_that_hangs_ends_the_run_and_its_picture_is_not_asked_for_agai
         before,
         "the picture that it hung at was asked for again"
     );
+}
+
+/// A station's next pipeline shares the health of the one that hung, whose thread is still busy.
+#[actix::test]
+async fn work_that_a_hung_pipeline_left_behind_is_no_hang_of_the_next_one() {
+    let server = Server::start(camera(|asked, _| Some(healthy(asked.index))));
+    let freed = Arc::new(AtomicBool::new(false));
+    let (hangs, runs) = (Arc::clone(&freed), AtomicUsize::new(0));
+    let engine = FakeEngine::scripted(move |_| {
+        if runs.fetch_add(1, Ordering::SeqCst) == 0 {
+            while !hangs.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Act::okta(3)
+    });
+    let mut stage = Stage::new(&server).with_engine(Arc::new(engine));
+    stage.tuning.batch = 1;
+    stage.supervision.patience = HURRIED;
+    let opened = Database::open(&stage.db(), &stage.station).unwrap();
+    let database: SharedDatabase = opened.database.into();
+    let hung = stage.start_on(database.clone());
+    let health = hung.oversight().health;
+    let report = hung.run(first(8)).await.unwrap();
+    assert!(report.end.failure.is_some(), "the first pipeline hangs");
+    assert!(hung.stop().await.is_none(), "its thread is left behind");
+
+    let ended = Arc::new(AtomicBool::new(false));
+    let ends = Arc::clone(&ended);
+    stage.supervision.last_resort = Arc::new(move || ends.store(true, Ordering::SeqCst));
+    stage.supervision.health = Some(health);
+    stage.supervision.patience.end = HURRIED.limit;
+    let next = stage.start_on(database);
+    for range in [first(20), first(40)] {
+        let report = next.run(range).await.unwrap();
+        assert_eq!(report.end.failure, None);
+        tokio::time::sleep(3 * HURRIED.limit).await;
+    }
+    assert!(!ended.load(Ordering::SeqCst), "the last resort was called");
+    let found: u64 = next.oversight().report().iter().map(|a| a.hangs).sum();
+    assert_eq!(found, 1, "only the hang of the first pipeline counts");
+    freed.store(true, Ordering::SeqCst);
+    next.stop().await;
 }
 
 #[actix::test]

@@ -10,7 +10,7 @@ use celaje::service::supervision::Supervision;
 use celaje::service::{Pipeline, RunPolicy, RunReport, Setup, Shadow};
 use celaje::settings::tuning::CommitPolicy;
 use celaje::settings::tuning::Tuning;
-use celaje::store::Database;
+use celaje::store::{Database, SharedDatabase};
 use celaje_sky::retry::RetryPolicy;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::station::{LayoutChoice, Station};
@@ -115,12 +115,17 @@ impl Stage {
     /// The started pipeline.
     pub fn start(&self) -> Pipeline {
         let opened = Database::open(&self.db(), &self.station).unwrap();
+        self.start_on(opened.database.into())
+    }
+
+    /// The pipeline, started on a database that is open already.
+    pub fn start_on(&self, database: SharedDatabase) -> Pipeline {
         let setup = Setup {
             station: Arc::new(self.station.clone()),
             source: self.source.clone(),
             model: Arc::clone(&self.model),
             engine: Arc::clone(&self.engine),
-            database: opened.database.into(),
+            database,
             shadow: self.shadow.clone(),
             flow: Arc::default(),
             tuning: self.tuning.clone(),

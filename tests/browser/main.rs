@@ -163,7 +163,7 @@ async fn a_model_under_trial_is_shown_beside_the_record() {
     let told = browser.text_of("dialog .trial").await;
     for word in [
         "6/8 muy nublado",
-        "+1 octa frente al registro",
+        "+1 octa de diferencia con el registro",
         "74 %",
         "nube 3",
     ] {

@@ -83,11 +83,11 @@ async fn a_gap_tells_its_time_and_why() {
     scene.miss(first, "timeout");
     browser.visit(&scene.view("timeline?days=3")).await;
     let (from, to) = (first.format("%H:%M"), second.format("%H:%M"));
-    let told = format!("{from} – {to} · no reading · did not come in time (2)");
+    let told = format!("{from} – {to} · no reading · did not arrive in time (2)");
     let told = if first.date() == second.date() {
         told
     } else {
-        " · no reading · did not come in time (2)".to_owned()
+        " · no reading · did not arrive in time (2)".to_owned()
     };
     browser
         .until(&format!(

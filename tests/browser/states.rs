@@ -56,7 +56,7 @@ async fn a_camera_that_has_given_nothing_yet_is_said() {
     let text = browser.text().await;
     assert!(text.contains("There are no readings yet"), "{text}");
     let told = format!(
-        "2 pictures were asked for in vain; the last one, that of {}: was not on the camera",
+        "2 pictures were requested without success; the last one, of {}: was not on the camera",
         last.format("%H:%M")
     );
     assert!(text.contains(&told), "{text}");

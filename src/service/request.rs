@@ -13,7 +13,7 @@ use celaje_sky::station::Station;
 /// Years that a range may span: counting the slots of more would take minutes.
 const MAX_YEARS: u32 = 50;
 
-/// Refuses a range that has no slot, or spans more than [`MAX_YEARS`].
+/// Refuses a range that has no slot, or spans more than `MAX_YEARS`.
 pub fn check_range(range: SlotRange, station: &Station) -> Result<()> {
     let form = "%Y-%m-%dT%H:%M";
     let (from, to) = (range.from().format(form), range.to().format(form));

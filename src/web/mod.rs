@@ -8,8 +8,8 @@
 //! | `/livez`, `/readyz`, `/metrics` | monitoring |
 //! | `/` | the [`dashboard`] |
 //!
-//! A [`pool`] of connections reads the record; an [`Operator`] tells what the program does and
-//! takes orders. Every request goes through the [`guard`]; a [`limiter`] bounds what costs more
+//! A `pool` of connections reads the record; an [`Operator`] tells what the program does and
+//! takes orders. Every request goes through the [`guard`]; a `limiter` bounds what costs more
 //! than a moment.
 
 pub mod camera;

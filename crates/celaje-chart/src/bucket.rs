@@ -103,7 +103,7 @@ impl Bucket {
 const MOST: usize = 5000;
 
 /// Every bucket of `from..=to`, in order: those of `known`, and empty ones where there is none;
-/// the last [`MOST`] of a range that has more.
+/// the last `MOST` of a range that has more.
 pub fn regular(
     unit: Unit,
     from: NaiveDateTime,
@@ -139,7 +139,7 @@ const TREND_NEEDS: usize = 8;
 const TREND_MEANS: usize = 800;
 
 /// The trend of the means of `buckets`, which are evenly spaced; none with fewer than
-/// [`TREND_NEEDS`] means.
+/// `TREND_NEEDS` means.
 ///
 /// The Theil–Sen estimator: the median of the slopes between any two means, and the median of the
 /// residuals. Up to 29 % of the means may be arbitrarily wrong without harm, and gaps need no

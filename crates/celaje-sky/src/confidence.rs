@@ -39,7 +39,7 @@ pub const PRIOR: [f64; 9] = {
 
 /// Parameters of the confidence; fitted on labelled pictures. Each may be left out.
 ///
-/// What they mean is said in [`celaje_sky::confidence`]; a classification uses the temperature
+/// What they mean is said in the [module](self); a classification uses the temperature
 /// alone. Without a manifest's word a segmentation's confidence is modest, and neither darkness nor
 /// want of colour is held against it.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]

@@ -1,7 +1,7 @@
-//! From a picture's bytes to what a network is fed, and back to a picture of what it saw.
+//! From a picture's bytes to what a network is fed.
 //!
-//! [`decode`] turns bytes into pixels or says what is wrong with them, [`prepare`] cuts, resizes
-//! and measures, [`overlay`] draws the result over the picture.
+//! [`decode`] turns bytes into pixels or says what is wrong with them; [`prepare`] cuts, resizes and
+//! measures.
 
 mod container;
 pub mod decode;

@@ -180,7 +180,7 @@ fn an_empty_file_leaves_the_defaults() {
     assert_eq!(settings.engine, EngineChoice::Auto);
     assert_eq!(settings.device, Device::Auto);
     let tuning = &settings.tuning;
-    assert_eq!((tuning.concurrency, tuning.batch), (MAX_CONCURRENCY, 1));
+    assert_eq!((tuning.concurrency, tuning.batch), (MAX_CONCURRENCY, 4));
     assert_eq!((tuning.adaptive, tuning.max_rps), (true, None));
     assert!(tuning.threads >= 1);
     assert_eq!(tuning.http.body_limit, 20_000_000);

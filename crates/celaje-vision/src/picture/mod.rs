@@ -1,7 +1,7 @@
 //! From a picture's bytes to what a network is fed.
 //!
-//! [`decode`] turns bytes into pixels or says what is wrong with them; [`prepare`] cuts, resizes and
-//! measures.
+//! [`decode`] turns bytes into pixels or says what is wrong with them; [`prepare`] cuts, resizes
+//! and measures.
 
 mod container;
 pub mod decode;

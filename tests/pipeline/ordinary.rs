@@ -56,7 +56,7 @@ async fn a_longer_range_asks_for_what_is_new_alone() {
 #[actix::test]
 async fn requests_in_flight_are_bounded_and_use_the_bound() {
     for concurrency in [1, 3, 9] {
-        let server = Server::start(camera(|asked, _| Some(healthy(asked.index).late(3))));
+        let server = Server::start(camera(|asked, _| Some(healthy(asked.index).late(25))));
         let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root);
         stage.tuning.concurrency = concurrency;
         let report = stage.run(first(40)).await;

@@ -89,12 +89,18 @@ impl StoreStage {
     }
 
     fn commit(&self, finished: Vec<Finished>) {
+        let Some(run) = *self.0.run.lock().unwrap_or_else(PoisonError::into_inner) else {
+            // Nothing is in flight outside a run; a late credit returns without a fate.
+            return tracing::warn!("outcomes came without a run");
+        };
         let n = finished.len();
-        self.0.flow.commit(n);
         let mut outcomes = Vec::with_capacity(n);
         let mut credits = Vec::with_capacity(n);
-        for Finished { outcome, credit } in finished {
-            let mut credit = credit;
+        for Finished {
+            outcome,
+            mut credit,
+        } in finished
+        {
             credit.taken_up_with(n);
             match &outcome {
                 Outcome::Missed(miss) if self.is_held(miss) => {
@@ -106,10 +112,10 @@ impl StoreStage {
                 }
             }
         }
-        let Some(run) = *self.0.run.lock().unwrap_or_else(PoisonError::into_inner) else {
-            // Nothing is in flight outside a run; a late credit returns without a fate.
-            return tracing::warn!("outcomes came without a run");
-        };
+        if outcomes.is_empty() {
+            return;
+        }
+        self.0.flow.commit(outcomes.len());
         self.0.guard.pass(Point::BeforeCommit, None);
         let committed = self.0.database.seen_from(&self.0.station, |database| {
             database.commit(run, self.0.mode, &outcomes)

@@ -212,6 +212,9 @@ async fn a_held_miss_counts_as_done_by_the_store() {
     assert_eq!(scene.record().count("misses"), 0);
     let store = flow.report().stages[Stage::Store as usize];
     assert_eq!((store.taken, store.done), (1, 1));
+    // Nothing was written: it is no slot of a transaction.
+    let booked = scene.shared.flow.report();
+    assert_eq!((booked.commits, booked.committed), (0, 0));
 }
 
 #[actix::test]
@@ -221,6 +224,10 @@ async fn outside_a_run_nothing_is_written() {
     let batch = vec![scene.observed(0, 3)];
     assert_eq!(scene.commit(batch).await, [None]);
     assert_eq!(scene.record().count("observations"), 0);
+    // Nor is a miss held for a run that there is not.
+    scene.shared.holds_misses.store(true, Ordering::Relaxed);
+    let batch = vec![scene.missed(1, MissReason::NotFound)];
+    assert_eq!(scene.commit(batch).await, [None]);
 }
 
 #[actix::test]

@@ -1,4 +1,4 @@
-"""The confidence of src/sky/confidence.rs: its formula, its fit, and how far it is off.
+"""The confidence of crates/celaje-sky/src/confidence.rs: its formula, its fit, and how far it is off.
 
 A sample is what a network and a picture say: cloud fraction, expected share of misjudged cells,
 light, colour. The formula's parameters go into the model's manifest.

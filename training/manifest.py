@@ -38,7 +38,7 @@ def write(model, version, size, calibration=None, comment=""):
     if calibration:
         lines += [
             "",
-            "# How probable the reported okta is (the formula is in src/sky/confidence.rs).",
+            "# How probable the reported okta is (the formula is in crates/celaje-sky/src/confidence.rs).",
             "[calibration]",
             *(f"{name} = {number(calibration[name])}" for name in NAMES),
         ]

@@ -1,4 +1,4 @@
-"""A picture to what the network is fed, as src/image/prepare.rs and geometry.rs do it.
+"""A picture to what the network is fed, as crates/celaje-vision/src/picture/prepare.rs and geometry.rs do it.
 
 Bilinear resizing is that of the Rust program to the last bit. Decoding a JPEG is but for a few
 pixels in a thousand, which differ by one: see `decode`.
@@ -12,7 +12,7 @@ from PIL import Image
 
 
 def decode(path):
-    """The picture in a file, RGB (Pillow), as src/image/decode.rs has it.
+    """The picture in a file, RGB (Pillow), as crates/celaje-vision/src/picture/decode.rs has it.
 
     Decoders of JPEG may differ, and Pillow's and the Rust program's do: mostly in how they enlarge
     the colours, which have half the size, and in how they make RGB of them. So Pillow is asked for
@@ -153,7 +153,7 @@ def lay(image, size, fit, filter=Image.Resampling.BILINEAR):
 def inside(rectangle, size, cells):
     """Which of `cells` = (columns, rows) have their centre in `rectangle` of an input of `size`.
 
-    Returns rows × columns booleans, as src/model/segmentation.rs judges them.
+    Returns rows × columns booleans, as crates/celaje-vision/src/reading/segmentation.rs judges them.
     """
     left, top, w, h = rectangle
     x = (np.arange(cells[0]) + 0.5) * size[0] / cells[0]

@@ -1,4 +1,4 @@
-"""From logits to fraction, okta and evidence, as src/model/segmentation.rs counts them."""
+"""From logits to fraction, okta and evidence, as crates/celaje-vision/src/reading/segmentation.rs counts them."""
 
 import time
 from dataclasses import dataclass

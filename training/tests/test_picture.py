@@ -61,7 +61,7 @@ def test_a_letterbox_is_black_around_the_picture():
 
 
 def test_resizing_is_that_of_the_program():
-    # src/image/prepare_tests.rs has the same numbers.
+    # crates/celaje-vision/src/picture/prepare_tests.rs has the same numbers.
     y, x, c = np.mgrid[:37, :45, :3]
     pixels = ((x * 7 + y * 13 + c * 50 + x * y // 5) % 256).astype(np.uint8)
     made = picture.resize(pixels, 19, 16)

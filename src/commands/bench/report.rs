@@ -274,7 +274,38 @@ impl Report {
                 )?;
             }
         }
-        writeln!(f)
+        let advice = match self.recommended() {
+            None => say!(
+                "This arrangement suits the machine: no quicker one was found.",
+                "Esta disposición conviene a la máquina: no se halló otra más rápida."
+            ),
+            Some(Arrangement {
+                sessions,
+                threads,
+                batch,
+            }) => say!(
+                "Recommended for celaje.toml:\nthreads = {sessions}\nsession_threads = {threads}\n\
+                batch = {batch}",
+                "Recomendado para celaje.toml:\nthreads = {sessions}\nsession_threads = {threads}\n\
+                batch = {batch}"
+            ),
+        };
+        writeln!(f, "\n{advice}\n")
+    }
+
+    /// The arrangement of the engine in use that gives the most pictures a second; none when the
+    /// present one gives nearly as many, since one short measurement is no more exact than that.
+    fn recommended(&self) -> Option<Arrangement> {
+        const NEARLY: f64 = 0.95;
+        let engine = &self.subject.engine;
+        let of_engine = self.engines.iter().find(|one| one.engine == *engine)?;
+        let rate = |one: &&Measured| one.pictures_per_s;
+        let measured = of_engine.measured.iter();
+        let best = measured.max_by(|a, b| rate(a).total_cmp(&rate(b)))?;
+        let present = |one: &&Measured| one.arrangement == self.subject.arrangement;
+        let now = of_engine.measured.iter().find(present);
+        let suits = now.is_some_and(|now| now.pictures_per_s >= NEARLY * best.pictures_per_s);
+        (!suits).then_some(best.arrangement)
     }
 
     fn whole(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -370,5 +401,52 @@ mod tests {
         let rounds = [300.0, 390.0, 380.0].map(|rate| round([1.0; 4], rate, f64::INFINITY, false));
         assert_eq!(median(&rounds).unwrap().whole.pictures_per_s, 380.0);
         assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn a_quicker_arrangement_is_recommended_and_noise_is_not() {
+        let arrangement = |sessions, threads, batch| Arrangement {
+            sessions,
+            threads,
+            batch,
+        };
+        let (present, other) = (arrangement(2, 1, 4), arrangement(1, 2, 1));
+        let report = |rate: f64| {
+            let measured = |(arrangement, pictures_per_s)| Measured {
+                arrangement,
+                pictures_per_s,
+                cpu_ms: None,
+            };
+            let round = round([1.0; 4], 100.0, f64::INFINITY, false);
+            Report {
+                subject: Subject {
+                    cores: 2,
+                    pictures: 1,
+                    size: (480, 450),
+                    bytes: 60_000.0,
+                    count: 1,
+                    latency_ms: 0.0,
+                    bandwidth_mbit: None,
+                    model: "m".to_owned(),
+                    engine: "e".to_owned(),
+                    arrangement: present,
+                },
+                engines: vec![EngineFigures {
+                    engine: "e".to_owned(),
+                    measured: [(present, 100.0), (other, rate)].map(measured).to_vec(),
+                }],
+                rounds: vec![round.clone()],
+                median: round,
+                requests_peak: 1,
+                peak_memory: None,
+            }
+        };
+        assert_eq!(report(104.0).recommended(), None);
+        assert_eq!(report(120.0).recommended(), Some(other));
+        let told = report(120.0).to_string();
+        assert!(
+            told.contains("threads = 1\nsession_threads = 2\nbatch = 1\n"),
+            "{told}"
+        );
     }
 }

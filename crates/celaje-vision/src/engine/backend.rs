@@ -1,7 +1,7 @@
 //! The seam between Celaje and an inference engine: thin, synchronous, one session an owner.
 
-/// Pictures in a batch on a processor: with a session of one thread a core, this is within 2 % of
-/// the best batch on processors with and without VNNI (`docs/PERFORMANCE.md`).
+/// Pictures in a batch on a processor. Which batch is best depends on the processor, by some parts
+/// in a hundred; `celaje bench` measures it.
 pub const USUAL_BATCH: usize = 4;
 
 /// A batch of tensors, `[n, channels, height, width]` or `[n, height, width, channels]` as the

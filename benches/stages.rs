@@ -52,11 +52,7 @@ fn decoding(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("decode", &sky.name), |b| {
             b.iter(|| decode(black_box(next()), &limits).unwrap());
         });
-        let decoded: Vec<_> = sky
-            .jpegs
-            .iter()
-            .map(|jpeg| decode(jpeg, &limits).unwrap())
-            .collect();
+        let decoded: Vec<_> = sky.jpegs.iter().map(|jpeg| decode(jpeg, &limits).unwrap()).collect();
         let mut pictures = decoded.iter().cycle();
         group.bench_function(BenchmarkId::new("cut_and_resize", &sky.name), |b| {
             b.iter(|| {
@@ -103,10 +99,7 @@ fn readings(criterion: &mut Criterion) {
 /// The engines of this machine, one thread a session, with their names.
 fn engines(model: &Model) -> Vec<(&'static str, Arc<dyn Engine>)> {
     let library = std::env::var_os("CELAJE_ORT_LIB").map(PathBuf::from);
-    let all = [
-        ("onnxruntime", EngineChoice::OnnxRuntime),
-        ("rten", EngineChoice::Rten),
-    ];
+    let all = [("onnxruntime", EngineChoice::OnnxRuntime), ("rten", EngineChoice::Rten)];
     let mut found = Vec::new();
     for (name, choice) in all {
         match choose::engine(choice, Device::Cpu, library.as_deref(), model) {
@@ -128,10 +121,7 @@ fn inference(criterion: &mut Criterion) {
         for n in BATCHES {
             let mut session = engine.open(1).unwrap();
             let mut data = vec![0.0; n * 3 * height * width];
-            for (frame, out) in frames(&model, n)
-                .iter()
-                .zip(data.chunks_mut(3 * height * width))
-            {
+            for (frame, out) in frames(&model, n).iter().zip(data.chunks_mut(3 * height * width)) {
                 frame.write_tensor(input, out);
             }
             let shape = [n, 3, height, width];
@@ -157,28 +147,14 @@ fn inference(criterion: &mut Criterion) {
     group.bench_function("numbers_to_okta", |b| {
         b.iter(|| {
             let numbers = black_box(&output.data);
-            read(
-                numbers,
-                &output.shape[1..],
-                &model.manifest,
-                &frames[0],
-                &region,
-                false,
-            )
+            read(numbers, &output.shape[1..], &model.manifest, &frames[0], &region, false)
         });
     });
     let mut buffer = Vec::new();
     let refs: Vec<&Frame> = frames.iter().collect();
     group.bench_function("frame_to_okta", |b| {
         b.iter(|| {
-            run_batch(
-                session.as_mut(),
-                &model.manifest,
-                &refs,
-                &region,
-                &mut buffer,
-            )
-            .unwrap()
+            run_batch(session.as_mut(), &model.manifest, &refs, &region, &mut buffer).unwrap()
         });
     });
     group.finish();

@@ -29,11 +29,7 @@ impl Usage {
         };
         let count = |n: nix::libc::c_long| u64::try_from(n).unwrap_or(0);
         // Apple's kernel counts bytes, the others kibibytes.
-        let unit = if cfg!(target_vendor = "apple") {
-            1
-        } else {
-            1024
-        };
+        let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
         Some(Self {
             cpu: time(used.user_time()) + time(used.system_time()),
             peak_memory: count(used.max_rss()) * unit,

@@ -29,15 +29,9 @@ impl Backend for Session {
     fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
         let failed = |error: &dyn std::fmt::Display| BackendError::Run(error.to_string());
         let tensor = NdTensor::from_data(input.shape, input.data.to_vec());
-        let output = self
-            .0
-            .run_one(tensor.view().into(), None)
-            .map_err(|e| failed(&e))?;
+        let output = self.0.run_one(tensor.view().into(), None).map_err(|e| failed(&e))?;
         let output: Tensor<f32> = output.try_into().map_err(|e| failed(&e))?;
-        Ok(OutputBatch {
-            shape: output.shape().to_vec(),
-            data: output.to_vec(),
-        })
+        Ok(OutputBatch { shape: output.shape().to_vec(), data: output.to_vec() })
     }
 }
 
@@ -45,9 +39,7 @@ impl Backend for Session {
 /// (`part_of` in training/data.py).
 fn held_out(image: &str) -> bool {
     let number: String = image.chars().filter(char::is_ascii_digit).collect();
-    number
-        .parse::<u32>()
-        .is_ok_and(|number| (number.saturating_sub(1) / 20) % 5 == 4)
+    number.parse::<u32>().is_ok_and(|number| (number.saturating_sub(1) / 20) % 5 == 4)
 }
 
 #[test]
@@ -56,10 +48,7 @@ fn the_bundled_model_reads_labelled_pictures() {
     let data = root.join("../shared/data");
     if !data.is_dir() {
         // Not `eprintln!`: the harness keeps that back.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: there are no pictures in ../shared"
-        );
+        let _ = writeln!(std::io::stderr(), "skipped: there are no pictures in ../shared");
         return;
     }
     let bundled = celaje_vision::model::source::Model::bundled().unwrap();
@@ -92,14 +81,8 @@ fn the_bundled_model_reads_labelled_pictures() {
             })
             .collect();
         let frames: Vec<_> = frames.iter().collect();
-        let readings = run_batch(
-            &mut session,
-            &manifest,
-            &frames,
-            &Region::whole(),
-            &mut buffer,
-        )
-        .unwrap();
+        let readings =
+            run_batch(&mut session, &manifest, &frames, &Region::whole(), &mut buffer).unwrap();
         for ((name, image, truth), reading) in rows.iter().zip(readings) {
             let reading = reading.unwrap_or_else(|error| panic!("{image}: {error}"));
             groups.entry(name).or_default().push(Sample {
@@ -112,10 +95,8 @@ fn the_bundled_model_reads_labelled_pictures() {
             });
         }
     }
-    let groups: BTreeMap<&str, Figures> = groups
-        .iter()
-        .map(|(name, samples)| (*name, Figures::of(samples, 0)))
-        .collect();
+    let groups: BTreeMap<&str, Figures> =
+        groups.iter().map(|(name, samples)| (*name, Figures::of(samples, 0))).collect();
     let exact = |name: &str| groups[name].exact.unwrap().value;
     for (name, group) in &groups {
         println!(

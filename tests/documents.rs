@@ -1,9 +1,5 @@
 //! The documents against the program: what they print parses, and what the program knows they name.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 
@@ -99,10 +95,8 @@ fn the_example_settings_are_the_defaults() {
         "right",
         "mask",
     ] {
-        let named = |line: &str| {
-            line.trim_start_matches(['#', ' '])
-                .starts_with(&format!("{key} ="))
-        };
+        let named =
+            |line: &str| line.trim_start_matches(['#', ' ']).starts_with(&format!("{key} ="));
         assert!(example.lines().any(named), "{key}");
     }
 }

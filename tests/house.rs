@@ -45,9 +45,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let product = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let lines = product
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
+    let lines = product.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -110,10 +108,7 @@ fn a_type_name_stands_for_one_type_of_its_crate() {
     let folders = crates.map(|entry| entry.unwrap().path().join("src"));
     for folder in folders.chain([root().join("src")]) {
         let mut homes: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-        for file in rust_files(&folder)
-            .into_iter()
-            .filter(|file| !is_test(file))
-        {
+        for file in rust_files(&folder).into_iter().filter(|file| !is_test(file)) {
             for line in code(&file).lines() {
                 // Types of a function's own are its own business.
                 let line = if line.starts_with(' ') {
@@ -122,17 +117,12 @@ fn a_type_name_stands_for_one_type_of_its_crate() {
                     line
                 };
                 let words: Vec<&str> = line.split([' ', '(', '<', ';', '{', ':']).collect();
-                let kind = words
-                    .iter()
-                    .position(|w| ["struct", "enum", "trait"].contains(w));
+                let kind = words.iter().position(|w| ["struct", "enum", "trait"].contains(w));
                 if let Some(name) = kind.and_then(|at| words.get(at + 1))
                     && words[0].starts_with(|c: char| "psetu".contains(c))
                     && name.starts_with(|c: char| c.is_uppercase())
                 {
-                    homes
-                        .entry((*name).to_owned())
-                        .or_default()
-                        .push(file.clone());
+                    homes.entry((*name).to_owned()).or_default().push(file.clone());
                 }
             }
         }

@@ -1,10 +1,6 @@
 //! The quality flags on pictures: drawn ones, whose faults are known, and real ones, which have
 //! none. What is found and what is falsely found is counted, and held within bounds.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -47,29 +43,24 @@ fn manifest() -> Manifest {
 /// Without the strip of ground, as a station sets it.
 fn region(scene: Scene) -> Region {
     match scene {
-        Scene::Landscape => Region::with_margins(Margins {
-            bottom: 0.2,
-            ..Margins::default()
-        }),
+        Scene::Landscape => Region::with_margins(Margins { bottom: 0.2, ..Margins::default() }),
         Scene::Fisheye => Region::whole(),
     }
 }
 
 /// Pictures of both scenes under `conditions`, from noon to midnight, with their regions.
 fn drawn(conditions: Conditions, each: u32) -> impl Iterator<Item = (DrawnPicture, Region)> {
-    [Scene::Landscape, Scene::Fisheye]
-        .into_iter()
-        .flat_map(move |scene| {
-            let studio = Studio::new(Spec {
-                scene,
-                seed: 23,
-                width: SIZE.0,
-                height: SIZE.1,
-                conditions,
-                ..Spec::default()
-            });
-            (0..each).map(move |n| (studio.draw(slot(n)).unwrap(), region(scene)))
-        })
+    [Scene::Landscape, Scene::Fisheye].into_iter().flat_map(move |scene| {
+        let studio = Studio::new(Spec {
+            scene,
+            seed: 23,
+            width: SIZE.0,
+            height: SIZE.1,
+            conditions,
+            ..Spec::default()
+        });
+        (0..each).map(move |n| (studio.draw(slot(n)).unwrap(), region(scene)))
+    })
 }
 
 /// The n-th of slots that visit every hour.
@@ -117,18 +108,15 @@ fn known(drawn: &DrawnPicture, region: &Region, manifest: &Manifest) -> Verdict 
     for row in 0..SIDE {
         for column in 0..SIDE {
             let place = (cell(column, width), cell(row, height));
-            let class = frame
-                .geometry
-                .to_picture(place.0, place.1)
-                .map_or(0, |(x, y)| {
-                    let x = (x * f64::from(SIZE.0)) as usize;
-                    let y = (y * f64::from(SIZE.1)) as usize;
-                    match drawn.mask.kinds()[y * SIZE.0 as usize + x] {
-                        Kind::Sky => 1,
-                        Kind::Cloud => 2,
-                        _ => 0,
-                    }
-                });
+            let class = frame.geometry.to_picture(place.0, place.1).map_or(0, |(x, y)| {
+                let x = (x * f64::from(SIZE.0)) as usize;
+                let y = (y * f64::from(SIZE.1)) as usize;
+                match drawn.mask.kinds()[y * SIZE.0 as usize + x] {
+                    Kind::Sky => 1,
+                    Kind::Cloud => 2,
+                    _ => 0,
+                }
+            });
             output[class * SIDE * SIDE + row * SIDE + column] = 20.0;
         }
     }
@@ -144,11 +132,7 @@ fn cameras_that_do_not_work_are_found() {
     let manifest = manifest();
     for (fault, names, least) in [
         // A message on black paper is dark, one on white paper overexposed.
-        (
-            Fault::Placeholder,
-            &[Flag::Placeholder, Flag::Dark, Flag::Overexposed][..],
-            1.0,
-        ),
+        (Fault::Placeholder, &[Flag::Placeholder, Flag::Dark, Flag::Overexposed][..], 1.0),
         (Fault::Dark, &[Flag::Dark], 1.0),
         (Fault::Overexposed, &[Flag::Overexposed], 0.95),
     ] {
@@ -165,11 +149,7 @@ fn cameras_that_do_not_work_are_found() {
         println!("{fault:?}: flagged {flagged:.3}, obscured {obscured:.3} of {count}");
         assert!(flagged >= least, "{fault:?}: {flagged}");
         // A little of some burnt skies can still be seen.
-        let least = if fault == Fault::Overexposed {
-            0.8
-        } else {
-            1.0
-        };
+        let least = if fault == Fault::Overexposed { 0.8 } else { 1.0 };
         assert!(obscured >= least, "{fault:?}: {obscured}");
     }
 }
@@ -186,12 +166,7 @@ fn ordinary_skies_have_no_fault() {
             *told.entry(verdict.quality.to_string()).or_default() += 1;
             let at = format!("{} {:?}: {}", drawn.truth.slot, colour, verdict.quality);
             assert_ne!(verdict.cover, Cover::Obscured, "{at}");
-            for flag in [
-                Flag::Placeholder,
-                Flag::LensObstructed,
-                Flag::Overexposed,
-                Flag::NoSky,
-            ] {
+            for flag in [Flag::Placeholder, Flag::LensObstructed, Flag::Overexposed, Flag::NoSky] {
                 assert!(!verdict.quality.has(flag), "{at}");
             }
             // Far from any light an overcast night is as dark as a picture can be.
@@ -207,10 +182,7 @@ fn ordinary_skies_have_no_fault() {
 #[test]
 fn snow_on_the_lens_is_found() {
     let manifest = manifest();
-    let snow = Conditions {
-        lens: Lens::Snow,
-        ..ORDINARY
-    };
+    let snow = Conditions { lens: Lens::Snow, ..ORDINARY };
     let (mut much, mut found) = (0.0, 0.0);
     for (drawn, region) in drawn(snow, 24) {
         let verdict = known(&drawn, &region, &manifest);
@@ -239,10 +211,7 @@ fn snow_on_the_lens_is_found() {
 #[test]
 fn a_lens_that_is_covered_all_over_is_found() {
     let manifest = manifest();
-    let snow = Conditions {
-        lens: Lens::Snow,
-        ..ORDINARY
-    };
+    let snow = Conditions { lens: Lens::Snow, ..ORDINARY };
     let (mut covered, mut found) = (0.0, 0.0);
     for (drawn, region) in drawn(snow, 36) {
         let verdict = verdict(&drawn, &region, &manifest);
@@ -256,10 +225,7 @@ fn a_lens_that_is_covered_all_over_is_found() {
         assert!(!flagged || hidden > 0.6, "{}: {hidden}", drawn.truth.slot);
     }
     println!("covered: {found} of {covered}");
-    assert!(
-        covered >= 4.0 && found >= 0.6 * covered,
-        "{found} of {covered}"
-    );
+    assert!(covered >= 4.0 && found >= 0.6 * covered, "{found} of {covered}");
 }
 
 /// What the bundled network says of the lens, on drawn pictures from noon to midnight of other
@@ -307,10 +273,7 @@ fn real_pictures_have_no_fault() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let Ok(labels) = std::fs::read_to_string(data.join("labels.csv")) else {
         // Not `eprintln!`: the harness keeps that back.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: there are no pictures in ../shared"
-        );
+        let _ = writeln!(std::io::stderr(), "skipped: there are no pictures in ../shared");
         return;
     };
     let model = Model::bundled().unwrap();
@@ -333,29 +296,14 @@ fn real_pictures_have_no_fault() {
         } else {
             Some(guess())
         };
-        let phase = if night {
-            DayPhase::Night
-        } else {
-            DayPhase::Day
-        };
+        let phase = if night { DayPhase::Night } else { DayPhase::Day };
         let verdict = Verdict::of(&frame.stats, reading.as_ref(), Some(phase));
-        assert_ne!(
-            verdict.cover,
-            Cover::Obscured,
-            "{file}: {}",
-            verdict.quality
-        );
+        assert_ne!(verdict.cover, Cover::Obscured, "{file}: {}", verdict.quality);
         for flag in Flag::ALL {
             let allowed = !flag.is_fault() || flag == Flag::LowConfidence;
-            assert!(
-                allowed || !verdict.quality.has(flag),
-                "{file}: {}",
-                verdict.quality
-            );
+            assert!(allowed || !verdict.quality.has(flag), "{file}: {}", verdict.quality);
         }
-        *told
-            .entry((group.to_owned(), verdict.quality.to_string()))
-            .or_default() += 1;
+        *told.entry((group.to_owned(), verdict.quality.to_string())).or_default() += 1;
     }
     println!("{told:?}");
     assert!(told.values().sum::<u32>() > 500);

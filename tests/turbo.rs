@@ -20,15 +20,8 @@ fn shrinking_while_decoding_changes_no_okta() {
     let mut session = Rten::new(&model).unwrap().open(1).unwrap();
     let zone: Zone = "-03:00".parse().unwrap();
     let (mut compared, mut shrunk) = (0, 0);
-    for (scene, size) in [
-        (Scene::Fisheye, (960, 960)),
-        (Scene::Landscape, (1280, 960)),
-    ] {
-        let options = SimulateOptions {
-            scene,
-            size,
-            ..SimulateOptions::default()
-        };
+    for (scene, size) in [(Scene::Fisheye, (960, 960)), (Scene::Landscape, (1280, 960))] {
+        let options = SimulateOptions { scene, size, ..SimulateOptions::default() };
         let studio = Studio::new(options.spec());
         for hour in 0..12 {
             let name = format!("2024-0301{:02}12.jpg", 2 * hour);
@@ -59,10 +52,7 @@ fn shrinking_while_decoding_changes_no_okta() {
 #[test]
 fn shrinking_refuses_what_is_cut() {
     let model = Model::bundled().unwrap();
-    let options = SimulateOptions {
-        size: (1280, 960),
-        ..SimulateOptions::default()
-    };
+    let options = SimulateOptions { size: (1280, 960), ..SimulateOptions::default() };
     let zone: Zone = "-03:00".parse().unwrap();
     let slot = Slot::at(Slot::parse_file_name("2024-03011212.jpg").unwrap(), zone).unwrap();
     let whole = Studio::new(options.spec()).draw(slot).unwrap().jpeg;

@@ -39,10 +39,8 @@ pub fn batches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("flow");
     group.throughput(Throughput::Elements(4));
     group.bench_function("batch_of_4", |b| {
-        let mut queue = BatchQueue::new(BatchPolicy {
-            size: 4,
-            deadline: Duration::from_millis(5),
-        });
+        let mut queue =
+            BatchQueue::new(BatchPolicy { size: 4, deadline: Duration::from_millis(5) });
         let now = Instant::now();
         b.iter(|| {
             for picture in 0..4 {

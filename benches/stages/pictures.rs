@@ -22,17 +22,8 @@ pub struct Sky {
 impl Sky {
     /// Draws them; the same ones every time.
     pub fn of((width, height): (u32, u32)) -> Self {
-        let scene = if width == SIZES[0].0 {
-            Scene::Fisheye
-        } else {
-            Scene::Landscape
-        };
-        let studio = Studio::new(Spec {
-            scene,
-            width,
-            height,
-            ..Spec::default()
-        });
+        let scene = if width == SIZES[0].0 { Scene::Fisheye } else { Scene::Landscape };
+        let studio = Studio::new(Spec { scene, width, height, ..Spec::default() });
         let zone = Station::rio_grande().zone;
         let midnight = NaiveDate::from_ymd_opt(2024, 1, 10)
             .and_then(|day| day.and_hms_opt(0, 2, 0))
@@ -42,9 +33,6 @@ impl Sky {
             let slot = Slot::at(local, zone).expect("a slot of that day");
             studio.draw(slot).expect("a picture").jpeg
         });
-        Self {
-            name: format!("{width}x{height}"),
-            jpegs: jpegs.collect(),
-        }
+        Self { name: format!("{width}x{height}"), jpegs: jpegs.collect() }
     }
 }

@@ -11,10 +11,8 @@ use celaje_vision::reading::read;
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 /// Names of the channels, and cells a side.
-const OUTPUTS: [(&[&str], usize); 2] = [
-    (&["background", "sky", "cloud"], 96),
-    (&["background", "sky", "cloud", "obstructed"], 192),
-];
+const OUTPUTS: [(&[&str], usize); 2] =
+    [(&["background", "sky", "cloud"], 96), (&["background", "sky", "cloud", "obstructed"], 192)];
 
 /// Numbers in the manner of logits: sky and cloud in patches, background in the corners, nothing
 /// on the lens.
@@ -46,17 +44,7 @@ pub fn readings(criterion: &mut Criterion, frame: &Frame) {
         let numbers = logits(names.len(), side);
         let name = format!("{}x{side}x{side}", names.len());
         group.bench_function(BenchmarkId::new("numbers", name), |b| {
-            b.iter(|| {
-                read(
-                    black_box(&numbers),
-                    &shape,
-                    &manifest,
-                    frame,
-                    &region,
-                    false,
-                )
-                .unwrap()
-            });
+            b.iter(|| read(black_box(&numbers), &shape, &manifest, frame, &region, false).unwrap());
         });
     }
     group.finish();

@@ -28,9 +28,7 @@ fn year() -> SlotRange {
 fn days(from: (i32, u32, u32), to: (i32, u32, u32)) -> SlotRange {
     let day = |(y, m, d)| NaiveDate::from_ymd_opt(y, m, d).expect("a day of the calendar");
     let from = day(from).and_hms_opt(0, 0, 0).expect("midnight");
-    let to = day(to)
-        .and_hms_opt(23, 59, 0)
-        .expect("a minute to midnight");
+    let to = day(to).and_hms_opt(23, 59, 0).expect("a minute to midnight");
     SlotRange::new(from, to).expect("a range")
 }
 
@@ -101,9 +99,7 @@ pub fn plans(criterion: &mut Criterion) {
     let station = Station::rio_grande();
     let (_folder, mut database, run) = record(&station);
     let outcomes: Vec<Outcome> = slots(year(), &station).map(outcome).collect();
-    database
-        .commit(run, CommitMode::Insert, &outcomes)
-        .expect("a commit");
+    database.commit(run, CommitMode::Insert, &outcomes).expect("a commit");
     let n = outcomes.len() as u64;
     assert_eq!(n, 52_560);
     let stored = database.stored_slots(year()).expect("a query");

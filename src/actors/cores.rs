@@ -42,14 +42,7 @@ impl Cores {
     /// `n` cores, at least 1.
     pub fn new(n: usize) -> Self {
         let all = n.max(1);
-        Self {
-            all,
-            state: Mutex::new(CoreState {
-                free: all,
-                first: 0,
-            }),
-            freed: Condvar::new(),
-        }
+        Self { all, state: Mutex::new(CoreState { free: all, first: 0 }), freed: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, CoreState> {
@@ -68,10 +61,7 @@ impl Cores {
             if state.free >= n && others == 0 {
                 break;
             }
-            state = self
-                .freed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.free -= n;
         if turn == Turn::First {
@@ -101,11 +91,7 @@ mod tests {
     #[test]
     fn no_more_compute_than_there_are_cores_and_all_get_their_turn() {
         let cores = Cores::new(3);
-        let (now, most, done) = (
-            AtomicUsize::new(0),
-            AtomicUsize::new(0),
-            AtomicUsize::new(0),
-        );
+        let (now, most, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for k in 0..8 {
                 let (cores, now, most, done) = (&cores, &now, &most, &done);

@@ -57,33 +57,18 @@ impl DecodeStage {
         Self(shared)
     }
 
-    fn decode(
-        &self,
-        Decode {
-            picture,
-            mut credit,
-        }: Decode,
-    ) {
+    fn decode(&self, Decode { picture, mut credit }: Decode) {
         let shared = &self.0;
         credit.taken_up();
         shared.guard.pass(Point::Decode, credit.slot());
-        match prepare(
-            &picture.bytes,
-            &shared.manifest,
-            &shared.region,
-            &shared.limits,
-        ) {
+        match prepare(&picture.bytes, &shared.manifest, &shared.region, &shared.limits) {
             Ok(frame) => {
                 if let Some(shadow) = &shared.shadow {
                     let (slot, bytes) = (credit.slot(), &picture.bytes);
                     shadow.hand_on(slot, bytes, &frame, &shared.manifest, &shared.region);
                 }
                 credit.goes_to(FlowStage::Batch);
-                shared.inference.do_send(Infer {
-                    frame,
-                    url: picture.url,
-                    credit,
-                });
+                shared.inference.do_send(Infer { frame, url: picture.url, credit });
             }
             Err(error) => {
                 let outcome = Outcome::Missed(Miss {

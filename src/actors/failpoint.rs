@@ -76,8 +76,6 @@ impl Failpoints {
 
 impl fmt::Debug for Failpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Failpoints")
-            .field(&self.0.is_some())
-            .finish()
+        f.debug_tuple("Failpoints").field(&self.0.is_some()).finish()
     }
 }

@@ -116,12 +116,7 @@ pub struct Fetch {
 impl Fetch {
     /// A fetch actor; `client` is to be used on this actor's arbiter alone.
     pub fn new(shared: Arc<FetchShared>, client: HttpClient, outlets: FetchOutlets) -> Self {
-        Self {
-            shared,
-            client,
-            outlets,
-            guard: Guard::alone(Part::Fetch),
-        }
+        Self { shared, client, outlets, guard: Guard::alone(Part::Fetch) }
     }
 
     /// Shares what is known of all actors.
@@ -144,11 +139,8 @@ impl Handler<FetchItem> for Fetch {
     /// Starts the request as a task of the arbiter: it survives a restart of the actor, and a
     /// panic in it stays in it, the credit going home without a fate.
     fn handle(&mut self, FetchItem { credit }: FetchItem, _: &mut Context<Self>) {
-        let (shared, client, outlets) = (
-            Arc::clone(&self.shared),
-            self.client.clone(),
-            self.outlets.clone(),
-        );
+        let (shared, client, outlets) =
+            (Arc::clone(&self.shared), self.client.clone(), self.outlets.clone());
         let guard = self.guard.clone();
         actix::spawn(async move {
             let fetched = guard.run_async(async {

@@ -20,13 +20,7 @@ pub struct Gather {
 impl Gather {
     /// Hands outcomes on to `store`.
     pub fn new(policy: CommitPolicy, store: Recipient<StoreTask>) -> Self {
-        Self {
-            policy,
-            store,
-            held: Vec::new(),
-            timer: None,
-            guard: Guard::alone(Part::Gather),
-        }
+        Self { policy, store, held: Vec::new(), timer: None, guard: Guard::alone(Part::Gather) }
     }
 
     /// Shares what is known of all actors.

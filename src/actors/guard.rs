@@ -35,10 +35,7 @@ pub struct Oversight {
 impl Oversight {
     /// The guard of `part`.
     pub fn guard(&self, part: Part) -> Guard {
-        Guard {
-            part,
-            shared: self.clone(),
-        }
+        Guard { part, shared: self.clone() }
     }
 
     /// How all actors are.
@@ -108,10 +105,7 @@ impl Guard {
 
     /// Enters work that waits for nobody in the registry: if it never ends, the actor hangs.
     pub fn at_work(&self, slots: Vec<Slot>) -> AtWork {
-        self.shared.work.begin(Work {
-            slots,
-            ..Work::of(self.part)
-        })
+        self.shared.work.begin(Work { slots, ..Work::of(self.part) })
     }
 
     /// How long the actor rests before it goes on; zero unless it has failed.

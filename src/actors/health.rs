@@ -153,10 +153,7 @@ impl ActorHealth {
             rest: Duration::ZERO,
         };
         Self {
-            states: Part::ALL
-                .into_iter()
-                .map(|part| (part, Mutex::new(fresh())))
-                .collect(),
+            states: Part::ALL.into_iter().map(|part| (part, Mutex::new(fresh()))).collect(),
             alarm: Mutex::new(None),
         }
     }
@@ -228,9 +225,7 @@ impl ActorHealth {
 
     /// Takes the rest that `part` owes after its last failure.
     pub fn take_rest(&self, part: Part) -> Duration {
-        self.state(part)
-            .map(|mut state| std::mem::take(&mut state.rest))
-            .unwrap_or_default()
+        self.state(part).map(|mut state| std::mem::take(&mut state.rest)).unwrap_or_default()
     }
 
     /// How all actors are; `working` counts the messages that an actor is working on.
@@ -260,10 +255,7 @@ mod tests {
 
     #[test]
     fn past_the_budget_the_alarm_is_raised_with_what_was_last() {
-        let health = ActorHealth::new(RestartBudget {
-            failures: 2,
-            ..RestartBudget::default()
-        });
+        let health = ActorHealth::new(RestartBudget { failures: 2, ..RestartBudget::default() });
         let raised = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&raised);
         health.on_alarm(move |failure| heard.lock().unwrap().push(failure.text.en));

@@ -67,11 +67,7 @@ impl Executor {
         make: impl Fn() -> S + Send + Sync + 'static,
     ) -> Recipient<S::In> {
         let make = Arc::new(make);
-        let make = move || Instance {
-            stage: make(),
-            guard: guard.clone(),
-            cores: cores.clone(),
-        };
+        let make = move || Instance { stage: make(), guard: guard.clone(), cores: cores.clone() };
         match self {
             Self::Threads => SyncArbiter::start(threads, make).recipient(),
             #[cfg(feature = "testing")]
@@ -101,11 +97,7 @@ impl<S: Stage> Instance<S> {
         let _at_work = self.guard.at_work(S::slots(&input));
         let is_duty = S::is_duty(&input);
         let work = || self.stage.work(input);
-        if is_duty {
-            self.guard.run(work)
-        } else {
-            self.guard.run_aside(work)
-        }
+        if is_duty { self.guard.run(work) } else { self.guard.run_aside(work) }
     }
 }
 
@@ -151,11 +143,7 @@ pub mod inline {
 
     impl<S: Stage> Inline<S> {
         pub(super) fn start(make: impl Fn() -> Instance<S> + 'static, delay: Delay) -> Addr<Self> {
-            Supervisor::start(move |_| Self {
-                instance: make(),
-                make: Box::new(make),
-                delay,
-            })
+            Supervisor::start(move |_| Self { instance: make(), make: Box::new(make), delay })
         }
     }
 

@@ -58,11 +58,7 @@ pub struct SessionStage {
 impl SessionStage {
     /// A session that is opened when it is first needed.
     pub const fn new(shared: Arc<SessionShared>) -> Self {
-        Self {
-            shared,
-            backend: None,
-            tensor: Vec::new(),
-        }
+        Self { shared, backend: None, tensor: Vec::new() }
     }
 
     fn run(&mut self, mut batch: Vec<Infer>) {
@@ -90,9 +86,8 @@ impl SessionStage {
             }
             Err(error @ BackendError::Run(_)) => {
                 // Dropped credits go home: each frame is tried once more, alone.
-                let (again, failed): (Vec<_>, Vec<_>) = batch
-                    .into_iter()
-                    .partition(|infer| infer.credit.attempt() == 1);
+                let (again, failed): (Vec<_>, Vec<_>) =
+                    batch.into_iter().partition(|infer| infer.credit.attempt() == 1);
                 tracing::warn!(%error, frames = again.len() + failed.len(), "a batch failed");
                 shared.guard.erred(&error.to_string());
                 drop(again);
@@ -103,13 +98,10 @@ impl SessionStage {
             }
         };
         let finished =
-            batch
-                .into_iter()
-                .zip(readings)
-                .map(|(infer, reading)| match if_sky(reading) {
-                    Ok(reading) => self.observed(infer, reading.as_ref()),
-                    Err(what) => missed(infer.credit, MissReason::Model, what),
-                });
+            batch.into_iter().zip(readings).map(|(infer, reading)| match if_sky(reading) {
+                Ok(reading) => self.observed(infer, reading.as_ref()),
+                Err(what) => missed(infer.credit, MissReason::Model, what),
+            });
         self.shared.store.do_send(Commit(finished.collect()));
     }
 
@@ -123,13 +115,7 @@ impl SessionStage {
         };
         let frames: Vec<&Frame> = batch.iter().map(|infer| &infer.frame).collect();
         let Self { shared, tensor, .. } = self;
-        run_batch(
-            backend.as_mut(),
-            &shared.model.manifest,
-            &frames,
-            &shared.station.region,
-            tensor,
-        )
+        run_batch(backend.as_mut(), &shared.model.manifest, &frames, &shared.station.region, tensor)
     }
 
     fn observed(&self, Infer { frame, url, credit }: Infer, reading: Option<&Reading>) -> Finished {
@@ -157,12 +143,8 @@ pub fn observation(
 ) -> Observation {
     let sun = sun::position(slot.utc(), station.latitude, station.longitude);
     let day_phase = DayPhase::from_elevation(sun.elevation);
-    let Verdict {
-        cover,
-        cloud_fraction,
-        confidence,
-        quality,
-    } = Verdict::of(&frame.stats, reading, Some(day_phase));
+    let Verdict { cover, cloud_fraction, confidence, quality } =
+        Verdict::of(&frame.stats, reading, Some(day_phase));
     Observation {
         slot,
         url,

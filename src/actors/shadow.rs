@@ -72,19 +72,14 @@ impl ShadowCounts {
 
     /// What it failed of last.
     pub fn last_error(&self) -> Option<String> {
-        self.last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Notes that the shadow has worked on `slots` for `limit`.
     pub fn hangs(&self, slots: &[Slot], limit: Duration) {
         let seconds = limit.as_secs();
         for slot in slots {
-            self.fail(format!(
-                "it hangs: it has worked on slot {slot} for {seconds} s"
-            ));
+            self.fail(format!("it hangs: it has worked on slot {slot} for {seconds} s"));
         }
     }
 
@@ -92,10 +87,7 @@ impl ShadowCounts {
         if self.failed.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(error, "the shadow model fails; the record is not concerned");
         }
-        *self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 }
 
@@ -166,11 +158,7 @@ pub struct ShadowStage {
 impl ShadowStage {
     /// A session that is opened when it is first needed.
     pub const fn new(shared: Arc<ShadowShared>) -> Self {
-        Self {
-            shared,
-            backend: None,
-            tensor: Vec::new(),
-        }
+        Self { shared, backend: None, tensor: Vec::new() }
     }
 
     fn judge(&mut self, slot: Slot, sight: Sight) -> Result<ShadowReading, String> {
@@ -197,14 +185,7 @@ impl ShadowStage {
         let reading = readings.map_err(|e| e.to_string())?.into_iter().next();
         let reading = if_sky(reading.ok_or("no reading of a picture")?)?;
         // By the same rules as the record: what the picture shows counts for both.
-        let judged = observation(
-            station,
-            model,
-            slot,
-            String::new(),
-            &frame,
-            reading.as_ref(),
-        );
+        let judged = observation(station, model, slot, String::new(), &frame, reading.as_ref());
         Ok(ShadowReading {
             slot,
             model: judged.model,

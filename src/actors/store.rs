@@ -96,11 +96,7 @@ impl StoreStage {
         let n = finished.len();
         let mut outcomes = Vec::with_capacity(n);
         let mut credits = Vec::with_capacity(n);
-        for Finished {
-            outcome,
-            mut credit,
-        } in finished
-        {
+        for Finished { outcome, mut credit } in finished {
             credit.taken_up_with(n);
             match &outcome {
                 Outcome::Missed(miss) if self.is_held(miss) => {
@@ -117,9 +113,10 @@ impl StoreStage {
         }
         self.0.flow.commit(outcomes.len());
         self.0.guard.pass(Point::BeforeCommit, None);
-        let committed = self.0.database.seen_from(&self.0.station, |database| {
-            database.commit(run, self.0.mode, &outcomes)
-        });
+        let committed = self
+            .0
+            .database
+            .seen_from(&self.0.station, |database| database.commit(run, self.0.mode, &outcomes));
         match committed.and_then(|committed| committed) {
             Ok(committed) => {
                 self.0.guard.pass(Point::AfterCommit, None);

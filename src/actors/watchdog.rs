@@ -79,30 +79,25 @@ impl Watchdog {
             patience,
             handler,
         };
-        let thread = std::thread::Builder::new()
-            .name("watchdog".to_owned())
-            .spawn(move || {
-                let mut left: Option<u32> = None;
-                while stopped.recv_timeout(patience.every) == Err(RecvTimeoutError::Timeout) {
-                    rounds.look();
-                    if !rounds.something_hangs() {
-                        left = None;
-                    } else if left.is_none() {
-                        let looks = patience.end.as_millis() / patience.every.as_millis().max(1);
-                        left = Some(u32::try_from(looks).unwrap_or(u32::MAX));
-                    }
-                    if let Some(left) = &mut left {
-                        if *left == 0 {
-                            return (rounds.handler.last_resort)();
-                        }
-                        *left -= 1;
-                    }
+        let thread = std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
+            let mut left: Option<u32> = None;
+            while stopped.recv_timeout(patience.every) == Err(RecvTimeoutError::Timeout) {
+                rounds.look();
+                if !rounds.something_hangs() {
+                    left = None;
+                } else if left.is_none() {
+                    let looks = patience.end.as_millis() / patience.every.as_millis().max(1);
+                    left = Some(u32::try_from(looks).unwrap_or(u32::MAX));
                 }
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+                if let Some(left) = &mut left {
+                    if *left == 0 {
+                        return (rounds.handler.last_resort)();
+                    }
+                    *left -= 1;
+                }
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -140,18 +135,13 @@ impl Rounds {
         let at_work = self.oversight.work.numbers();
         let found = self.hangs.look(&at_work);
         self.hung.extend(&found);
-        let hung: Vec<Work> = found
-            .into_iter()
-            .filter_map(|number| self.oversight.work.get(number))
-            .collect();
+        let hung: Vec<Work> =
+            found.into_iter().filter_map(|number| self.oversight.work.get(number)).collect();
         for (index, (part, arbiter)) in self.arbiters.iter().enumerate() {
             if self.probes.get(&index).is_some_and(|n| at_work.contains(n)) {
                 continue;
             }
-            let probe = self.oversight.work.begin(Work {
-                is_probe: true,
-                ..Work::of(*part)
-            });
+            let probe = self.oversight.work.begin(Work { is_probe: true, ..Work::of(*part) });
             self.probes.insert(index, probe.number());
             // Ends when the thread comes to it; an arbiter that has ended drops it at once.
             arbiter.spawn_fn(move || drop(probe));
@@ -228,10 +218,7 @@ mod tests {
     fn work_that_an_earlier_pipeline_left_behind_is_no_new_hang() {
         let before = Oversight::default();
         let _left_behind = before.guard(Part::Decode).at_work(Vec::new());
-        let after = Oversight {
-            health: Arc::clone(&before.health),
-            ..Oversight::default()
-        };
+        let after = Oversight { health: Arc::clone(&before.health), ..Oversight::default() };
         let (dog, [hung, last]) = watch(&after);
         std::thread::sleep(4 * HURRIED.end);
         drop(dog);

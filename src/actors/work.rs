@@ -21,11 +21,7 @@ pub struct Work {
 impl Work {
     /// Work of `part` that is about no slot.
     pub const fn of(part: Part) -> Self {
-        Self {
-            part,
-            slots: Vec::new(),
-            is_probe: false,
-        }
+        Self { part, slots: Vec::new(), is_probe: false }
     }
 }
 
@@ -65,10 +61,7 @@ impl WorkRegistry {
     pub fn begin(self: &Arc<Self>, work: Work) -> AtWork {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.entries().insert(number, work);
-        AtWork {
-            registry: Arc::clone(self),
-            number,
-        }
+        AtWork { registry: Arc::clone(self), number }
     }
 
     /// The numbers of all work under way.

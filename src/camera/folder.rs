@@ -29,12 +29,7 @@ pub async fn look_for(root: &Path, slot: Slot, limit: usize, patience: Duration)
         let url = address(&path);
         match read(path, limit, patience).await {
             Ok(bytes) => {
-                let picture = Picture {
-                    bytes,
-                    url,
-                    layout,
-                    attempts: attempts + 1,
-                };
+                let picture = Picture { bytes, url, layout, attempts: attempts + 1 };
                 return Found::Picture(picture, Lesson::Nothing);
             }
             Err(refusal) if refusal.reason == MissReason::NotFound && layout == Layout::Root => {
@@ -51,28 +46,20 @@ pub async fn look_for(root: &Path, slot: Slot, limit: usize, patience: Duration)
 /// # Errors
 /// When there is no such file, it cannot be read, it is larger, or the disk does not answer.
 async fn read(path: PathBuf, limit: usize, patience: Duration) -> Result<Bytes, Refusal> {
-    let refusal = |reason, detail| Refusal {
-        reason,
-        http_status: None,
-        attempts: 1,
-        detail,
-    };
+    let refusal = |reason, detail| Refusal { reason, http_status: None, attempts: 1, detail };
     let read = off_the_thread(patience, move || {
         // A pipe of that name would be waited for for ever.
         if !std::fs::metadata(&path)?.is_file() {
             return Err(std::io::Error::other("not a file"));
         }
         let mut bytes = Vec::new();
-        std::fs::File::open(path)?
-            .take(limit as u64 + 1)
-            .read_to_end(&mut bytes)?;
+        std::fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
         Ok::<_, std::io::Error>(bytes)
     });
     match read.await {
-        Ok(Ok(bytes)) if bytes.len() > limit => Err(refusal(
-            MissReason::TooLarge,
-            format!("more than {limit} bytes"),
-        )),
+        Ok(Ok(bytes)) if bytes.len() > limit => {
+            Err(refusal(MissReason::TooLarge, format!("more than {limit} bytes")))
+        }
         Ok(Ok(bytes)) => Ok(Bytes::from(bytes)),
         Ok(Err(e)) if e.kind() == ErrorKind::NotFound => {
             Err(refusal(MissReason::NotFound, "no such file".to_owned()))

@@ -39,13 +39,7 @@ impl Gate {
     pub fn new(window: Window, pace: Pace) -> Self {
         Self {
             places: Semaphore::new(window.size()),
-            state: Mutex::new(GateState {
-                window,
-                pace,
-                asking: 0,
-                peak: 0,
-                owed: 0,
-            }),
+            state: Mutex::new(GateState { window, pace, asking: 0, peak: 0, owed: 0 }),
         }
     }
 

@@ -23,15 +23,8 @@ pub struct Growing {
 impl Growing {
     /// None yet, of a body that is said to have `announced` bytes (0: nothing is said).
     pub fn of(announced: usize) -> Self {
-        let first = if announced <= AT_ONCE {
-            announced
-        } else {
-            BLOCK
-        };
-        Self {
-            last: BytesMut::with_capacity(first),
-            ..Self::default()
-        }
+        let first = if announced <= AT_ONCE { announced } else { BLOCK };
+        Self { last: BytesMut::with_capacity(first), ..Self::default() }
     }
 
     /// Bytes that came.

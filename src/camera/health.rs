@@ -35,13 +35,7 @@ impl HostHealth {
     /// A host of which nothing is known yet; once it was reached it is waited for during
     /// `patience` when it goes down.
     pub const fn new(patience: Duration) -> Self {
-        Self {
-            patience,
-            reached: false,
-            failures: 0,
-            down_since: None,
-            probed: None,
-        }
+        Self { patience, reached: false, failures: 0, down_since: None, probed: None }
     }
 
     /// Knows nothing of the host again.
@@ -54,10 +48,7 @@ impl HostHealth {
         let Some(down_since) = self.down_since else {
             return Advice::Ask;
         };
-        if self
-            .probed
-            .is_none_or(|at| now.saturating_duration_since(at) >= PROBE_EVERY)
-        {
+        if self.probed.is_none_or(|at| now.saturating_duration_since(at) >= PROBE_EVERY) {
             self.probed = Some(now);
             return Advice::Ask;
         }
@@ -104,9 +95,7 @@ impl HostHold {
     /// What is left of the hold at `now`, if anything.
     pub fn left(&self, now: Instant) -> Option<Duration> {
         let held = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held?
-            .checked_duration_since(now)
-            .filter(|left| !left.is_zero())
+        held?.checked_duration_since(now).filter(|left| !left.is_zero())
     }
 }
 

@@ -199,20 +199,15 @@ impl HttpClient {
                 Ok((bytes, _)) => return Ok(Body { bytes, attempts }),
                 Err(failed) => failed,
             };
-            let asked = failed
-                .status
-                .and_then(|status| self.limits.retry.hold(status, failed.retry_after));
+            let asked =
+                failed.status.and_then(|status| self.limits.retry.hold(status, failed.retry_after));
             if let Some(asked) = asked {
                 tracing::debug!(?asked, detail = failed.detail, "the host is left alone");
                 self.hold.hold(clock::now() + asked);
             }
             let wait = failed
                 .again
-                .then(|| {
-                    self.limits
-                        .retry
-                        .wait(attempts, self.jitter(), failed.retry_after)
-                })
+                .then(|| self.limits.retry.wait(attempts, self.jitter(), failed.retry_after))
                 .flatten();
             let Some(wait) = wait else {
                 return Err(Some(failed.refusal(attempts)));
@@ -283,12 +278,7 @@ impl HttpClient {
             };
         }
         let begun = clock::now();
-        let response = self
-            .client
-            .get(url)
-            .send()
-            .await
-            .map_err(Failed::from_error)?;
+        let response = self.client.get(url).send().await.map_err(Failed::from_error)?;
         if response.status() != StatusCode::OK {
             return Err(Failed::from_status(&response));
         }
@@ -337,13 +327,7 @@ struct Failed {
 
 impl Failed {
     const fn new(reason: MissReason, detail: String) -> Self {
-        Self {
-            reason,
-            status: None,
-            detail,
-            again: false,
-            retry_after: None,
-        }
+        Self { reason, status: None, detail, again: false, retry_after: None }
     }
 
     fn from_status(response: &Response) -> Self {
@@ -372,10 +356,7 @@ impl Failed {
     }
 
     fn broken(reason: MissReason, detail: String) -> Self {
-        Self {
-            again: reason != MissReason::RedirectRefused,
-            ..Self::new(reason, detail)
-        }
+        Self { again: reason != MissReason::RedirectRefused, ..Self::new(reason, detail) }
     }
 
     /// Whether it speaks of a host that has enough to do: it did not answer, or it said so.
@@ -397,12 +378,7 @@ impl Failed {
     }
 
     fn refusal(self, attempts: u32) -> Refusal {
-        Refusal {
-            reason: self.reason,
-            http_status: self.status,
-            attempts,
-            detail: self.detail,
-        }
+        Refusal { reason: self.reason, http_status: self.status, attempts, detail: self.detail }
     }
 }
 
@@ -491,9 +467,7 @@ mod tests {
 
     #[test]
     fn secrets_are_left_out() {
-        let url: Url = "http://user:secret@host/x.jpg?token=secret#secret"
-            .parse()
-            .unwrap();
+        let url: Url = "http://user:secret@host/x.jpg?token=secret#secret".parse().unwrap();
         assert_eq!(without_secrets(&url), "http://host/x.jpg");
     }
 

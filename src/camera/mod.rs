@@ -126,18 +126,10 @@ pub async fn look_for(
     loop {
         let url = http::picture_url(base, layout, slot);
         match client.get(url.clone()).await {
-            Ok(Body {
-                bytes,
-                attempts: made,
-            }) => {
+            Ok(Body { bytes, attempts: made }) => {
                 attempts += made;
                 let url = http::without_secrets(&url);
-                let picture = Picture {
-                    bytes,
-                    url,
-                    layout,
-                    attempts,
-                };
+                let picture = Picture { bytes, url, layout, attempts };
                 if is_picture(&picture.bytes) {
                     let lesson = book().found(slot, layout);
                     return Found::Picture(picture, lesson);
@@ -180,8 +172,7 @@ pub async fn look_for(
 
 /// Whether the server said no for good: many answer 403 for what they do not have.
 fn is_denial(miss: &Miss) -> bool {
-    miss.http_status
-        .is_some_and(|status| (400..500).contains(&status) && !is_retried(status))
+    miss.http_status.is_some_and(|status| (400..500).contains(&status) && !is_retried(status))
 }
 
 /// What becomes of a slot that has a picture in neither place: `page` or `refused` stood in the

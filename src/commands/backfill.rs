@@ -71,41 +71,26 @@ pub(super) struct BackfillArgs {
 }
 
 pub(super) const SPANISH: SpanishHelp = &[
-    (
-        "backfill",
-        "Descarga, clasifica y guarda las imágenes de un rango de tiempo",
-    ),
+    ("backfill", "Descarga, clasifica y guarda las imágenes de un rango de tiempo"),
     (
         "desde",
         "Primer minuto, hora local de la estación: AAAA-MM-DDTHH:MM, o una fecha por su primer \
          minuto",
     ),
-    (
-        "hasta",
-        "Último minuto, incluido: AAAA-MM-DDTHH:MM, o una fecha por su último minuto",
-    ),
-    (
-        "dir",
-        "Toma las imágenes de esta carpeta en vez de la cámara",
-    ),
+    ("hasta", "Último minuto, incluido: AAAA-MM-DDTHH:MM, o una fecha por su último minuto"),
+    ("dir", "Toma las imágenes de esta carpeta en vez de la cámara"),
     (
         "retry_missed",
         "Pide de nuevo las imágenes que una corrida anterior no encontró o no pudo leer",
     ),
-    (
-        "reprocess",
-        "Clasifica otra vez con el modelo actual los turnos ya guardados",
-    ),
+    ("reprocess", "Clasifica otra vez con el modelo actual los turnos ya guardados"),
     (
         "stats",
         "Muestra en stderr cuántos turnos pasaron por cada actor, y cuánto esperaron y tardaron \
          allí",
     ),
     ("json", "Escribe un objeto JSON como última línea"),
-    (
-        "quiet",
-        "Sin progreso ni avisos; con --json, tampoco la línea de resumen",
-    ),
+    ("quiet", "Sin progreso ni avisos; con --json, tampoco la línea de resumen"),
 ];
 
 impl BackfillArgs {
@@ -117,10 +102,7 @@ impl BackfillArgs {
             settings,
             range,
             dir: self.dir,
-            policy: RunPolicy {
-                retry_missed: self.retry_missed,
-                reprocess: self.reprocess,
-            },
+            policy: RunPolicy { retry_missed: self.retry_missed, reprocess: self.reprocess },
             stats: self.stats,
             json: self.json,
             quiet: self.quiet,
@@ -202,10 +184,7 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     }
     if recorded.report.host_unreachable() {
         let url = url::Url::parse(&address).ok();
-        let host = url
-            .as_ref()
-            .and_then(url::Url::host_str)
-            .unwrap_or_default();
+        let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
         return Err(Failure::unreachable(say!(
             "no request reached the host '{host}'; check the network and --url-base",
             "ninguna petición llegó al servidor '{host}'; revise la red y --url-base"
@@ -219,14 +198,7 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
 /// # Errors
 /// What keeps the run from starting.
 pub async fn record(options: BackfillOptions) -> Result<Recorded> {
-    let BackfillOptions {
-        mut settings,
-        range,
-        dir,
-        mut policy,
-        quiet,
-        ..
-    } = options;
+    let BackfillOptions { mut settings, range, dir, mut policy, quiet, .. } = options;
     let notice = |text: &Text| {
         if !quiet {
             output::note(text);
@@ -350,16 +322,8 @@ struct Stats {
 
 impl<'a> BackfillSummary<'a> {
     fn new(station: &'a str, range: SlotRange, recorded: &'a Recorded, stats: bool) -> Self {
-        let Recorded {
-            report,
-            signal,
-            engine,
-            model,
-            flow,
-            arrangement,
-            requests_peak,
-            ..
-        } = recorded;
+        let Recorded { report, signal, engine, model, flow, arrangement, requests_peak, .. } =
+            recorded;
         let ledger = &report.end.ledger;
         let elapsed_s = report.elapsed.as_secs_f64();
         let classified = (ledger.new_rows() + ledger.reprocessed()) as f64;
@@ -382,11 +346,7 @@ impl<'a> BackfillSummary<'a> {
             pending: report.pending(),
             interrupted: signal.is_some(),
             elapsed_s: rounded(elapsed_s),
-            images_per_s: rounded(if elapsed_s > 0.0 {
-                classified / elapsed_s
-            } else {
-                0.0
-            }),
+            images_per_s: rounded(if elapsed_s > 0.0 { classified / elapsed_s } else { 0.0 }),
             engine,
             model,
             stats: stats.then_some(Stats {

@@ -13,13 +13,8 @@ pub(super) struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-pub(super) const SPANISH: SpanishHelp = &[
-    (
-        "completions",
-        "Escribe un script de autocompletado para un shell",
-    ),
-    ("shell", "El shell"),
-];
+pub(super) const SPANISH: SpanishHelp =
+    &[("completions", "Escribe un script de autocompletado para un shell"), ("shell", "El shell")];
 
 impl CompletionsArgs {
     pub(super) fn run(self) -> Result<u8> {

@@ -93,12 +93,7 @@ struct ExportArgs {
     #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
     station: Option<String>,
     /// Write a table into this CSV file; - is the standard output, and the default
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "CELAJE_CSV",
-        conflicts_with = "jsonl"
-    )]
+    #[arg(long, value_name = "FILE", env = "CELAJE_CSV", conflicts_with = "jsonl")]
     csv: Option<PathBuf>,
     /// Write a JSON object a line into this file; - is the standard output
     #[arg(long, value_name = "FILE", env = "CELAJE_JSONL")]
@@ -108,10 +103,7 @@ struct ExportArgs {
 }
 
 pub(super) const SPANISH: SpanishHelp = &[
-    (
-        "db",
-        "Cuida la base de datos: la copia, la revisa, la compacta, lista lo que falta",
-    ),
+    ("db", "Cuida la base de datos: la copia, la revisa, la compacta, lista lo que falta"),
     (
         "backup",
         "Copia la base en un archivo, también mientras una corrida escribe en ella, y verifica la \
@@ -125,32 +117,20 @@ pub(super) const SPANISH: SpanishHelp = &[
          cumple",
     ),
     ("json", "Escribe un objeto JSON en vez de texto"),
-    (
-        "vacuum",
-        "Compacta el archivo; mientras tanto ninguna corrida puede escribir en él",
-    ),
+    ("vacuum", "Compacta el archivo; mientras tanto ninguna corrida puede escribir en él"),
     ("export-misses", "Lista los turnos sin lectura, y por qué"),
     (
         "from",
         "Primer minuto, hora local de la estación: AAAA-MM-DDTHH:MM, o una fecha [por omisión: el \
          primero de todos]",
     ),
-    (
-        "to",
-        "Último minuto, incluido [por omisión: el último de todos]",
-    ),
-    (
-        "station",
-        "Solo los de esta estación [por omisión: todos los de la base]",
-    ),
+    ("to", "Último minuto, incluido [por omisión: el último de todos]"),
+    ("station", "Solo los de esta estación [por omisión: todos los de la base]"),
     (
         "csv",
         "Escribe una tabla en este archivo CSV; - es la salida estándar, y el valor por omisión",
     ),
-    (
-        "jsonl",
-        "Escribe en este archivo un objeto JSON por línea; - es la salida estándar",
-    ),
+    ("jsonl", "Escribe en este archivo un objeto JSON por línea; - es la salida estándar"),
 ];
 
 impl DbArgs {
@@ -167,11 +147,7 @@ impl DbArgs {
 }
 
 fn backup(db: &Path, file: &Path, force: bool) -> Result<u8> {
-    let Backup {
-        observations,
-        misses,
-        bytes,
-    } = Database::backup(db, file, force)?;
+    let Backup { observations, misses, bytes } = Database::backup(db, file, force)?;
     let shown = file.display();
     output::line(say!(
         "'{shown}': sound, {observations} observations, {misses} misses, {bytes} bytes",
@@ -247,10 +223,7 @@ fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
     match written {
         Ok(n) if file.is_some() => {
             let n = n.to_string();
-            output::note(say!(
-                "{n} misses were written",
-                "se escribieron {n} fallidos"
-            ));
+            output::note(say!("{n} misses were written", "se escribieron {n} fallidos"));
             Ok(0)
         }
         Ok(_) => Ok(0),
@@ -269,10 +242,7 @@ fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
 /// The range between two ends, each of which may be open; none when both are.
 fn open_range(from: Option<Moment>, to: Option<Moment>) -> Result<Option<SlotRange>> {
     let edge = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).map(Moment::Date);
-    match (
-        from.or_else(|| edge(1900, 1, 1)),
-        to.or_else(|| edge(9999, 12, 31)),
-    ) {
+    match (from.or_else(|| edge(1900, 1, 1)), to.or_else(|| edge(9999, 12, 31))) {
         (Some(first), Some(last)) if from.is_some() || to.is_some() => {
             range::between(first, last, "--from", "--to").map(Some)
         }
@@ -297,9 +267,7 @@ fn write(
         })?;
         return Ok(written.and_then(|()| out.flush()).map(|()| n));
     }
-    let mut table = csv::WriterBuilder::new()
-        .has_headers(false)
-        .from_writer(out);
+    let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(out);
     let written = Database::misses(db, station, range, |row| {
         // The heading is written with the first row: none when the record cannot be read.
         if n == 0 {

@@ -59,39 +59,20 @@ pub(super) struct DemoArgs {
     )]
     days: u32,
     /// Folder for the demo's database and plot
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "CELAJE_OUT",
-        default_value = "celaje-demo"
-    )]
+    #[arg(long, value_name = "DIR", env = "CELAJE_OUT", default_value = "celaje-demo")]
     out: PathBuf,
     /// What the simulated camera looks at
-    #[arg(
-        long,
-        value_name = "SCENE",
-        env = "CELAJE_SCENE",
-        default_value = "landscape"
-    )]
+    #[arg(long, value_name = "SCENE", env = "CELAJE_SCENE", default_value = "landscape")]
     scene: Scene,
     #[command(flatten)]
     inference: Flags<InferenceGroup>,
 }
 
 pub(super) const SPANISH: SpanishHelp = &[
-    (
-        "demo",
-        "Muestra el programa entero en acción con imágenes dibujadas",
-    ),
-    (
-        "once",
-        "Termina después del resumen en vez de mostrar el tablero de lo registrado",
-    ),
+    ("demo", "Muestra el programa entero en acción con imágenes dibujadas"),
+    ("once", "Termina después del resumen en vez de mostrar el tablero de lo registrado"),
     ("days", "Días que registra; el último es ayer"),
-    (
-        "out",
-        "Carpeta para la base y el gráfico de la demostración",
-    ),
+    ("out", "Carpeta para la base y el gráfico de la demostración"),
     (
         "scene",
         "Qué mira la cámara simulada: landscape es un objetivo común hacia el ecuador, con el \
@@ -101,13 +82,7 @@ pub(super) const SPANISH: SpanishHelp = &[
 
 impl DemoArgs {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<u8> {
-        let Self {
-            once,
-            days,
-            out,
-            scene,
-            inference,
-        } = self;
+        let Self { once, days, out, scene, inference } = self;
         let settings = Settings::read(inference.0, config)?;
         run(settings, days, &out, scene, once).await
     }
@@ -158,9 +133,7 @@ async fn run(
     if let Some(failure) = recorded.report.end.failure {
         return Err(failure);
     }
-    notices::misses(&recorded.report)
-        .iter()
-        .for_each(output::note);
+    notices::misses(&recorded.report).iter().for_each(output::note);
     if let Some(signal) = recorded.signal {
         output::line(recorded.report.end.ledger)?;
         return Ok(signal.exit_status());
@@ -228,10 +201,7 @@ const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8
 fn show(settings: &Settings) -> Result<Running> {
     let operator = Arc::new(RecordWatcher::start(&settings.db)?);
     let any = SocketAddr::new(DASHBOARD.ip(), 0);
-    let shown = web::start(
-        WebOptions::new(DASHBOARD, settings),
-        Arc::clone(&operator) as _,
-    );
+    let shown = web::start(WebOptions::new(DASHBOARD, settings), Arc::clone(&operator) as _);
     shown.or_else(|_| web::start(WebOptions::new(any, settings), operator))
 }
 
@@ -321,37 +291,22 @@ fn draw_plot(
     readings: &[crate::store::StoredReading],
     path: &Path,
 ) -> Result<()> {
-    let slots: Vec<NaiveDateTime> = range
-        .slots(&station.minutes, station.zone)
-        .map(Slot::local)
-        .collect();
+    let slots: Vec<NaiveDateTime> =
+        range.slots(&station.minutes, station.zone).map(Slot::local).collect();
     let stored: HashSet<NaiveDateTime> = readings.iter().map(|reading| reading.slot).collect();
     let readings: Vec<Reading> = readings.iter().filter_map(chart_reading).collect();
-    let misses: Vec<NaiveDateTime> = slots
-        .iter()
-        .copied()
-        .filter(|slot| !stored.contains(slot))
-        .collect();
+    let misses: Vec<NaiveDateTime> =
+        slots.iter().copied().filter(|slot| !stored.contains(slot)).collect();
     let end = range.to() + TimeDelta::minutes(1);
     let svg = Timeline {
         look: Look::alone(Lang::current()),
-        title: &say!(
-            "Cloud amount (simulated camera)",
-            "Nubosidad (cámara simulada)"
-        )
-        .to_string(),
+        title: &say!("Cloud amount (simulated camera)", "Nubosidad (cámara simulada)").to_string(),
         station: &station.name,
         range,
         slots: &slots,
         readings: &readings,
         misses: &misses,
-        sun: &sun::track(
-            range.from(),
-            end,
-            station.zone,
-            station.latitude,
-            station.longitude,
-        ),
+        sun: &sun::track(range.from(), end, station.zone, station.latitude, station.longitude),
     }
     .svg();
     let shown = path.display();
@@ -384,10 +339,8 @@ fn tell(
     studio: &Studio,
     given_up: &AtomicBool,
 ) -> String {
-    let by_slot: HashMap<NaiveDateTime, Cover> = readings
-        .iter()
-        .map(|reading| (reading.slot, reading.cover))
-        .collect();
+    let by_slot: HashMap<NaiveDateTime, Cover> =
+        readings.iter().map(|reading| (reading.slot, reading.cover)).collect();
     let mut values = Vec::new();
     let mut scores = [Score::default(), Score::default()];
     let slots = range.slots(&station.minutes, station.zone);
@@ -430,11 +383,7 @@ impl Score {
 
 impl std::fmt::Display for Score {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            readings,
-            exact,
-            within_one,
-        } = *self;
+        let Self { readings, exact, within_one } = *self;
         if readings == 0 {
             return f.write_str("–");
         }

@@ -39,10 +39,7 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) const SPANISH: SpanishHelp = &[
-    (
-        "doctor",
-        "Revisa motor, modelo, base de datos y cámara, y dice qué hacer con cada uno",
-    ),
+    ("doctor", "Revisa motor, modelo, base de datos y cámara, y dice qué hacer con cada uno"),
     ("json", "Escribe un objeto JSON en vez de texto"),
 ];
 
@@ -63,11 +60,7 @@ struct Check {
 impl Check {
     fn new(name: &'static str, result: Result<Text, Text>) -> Self {
         let ok = result.is_ok();
-        Self {
-            name,
-            ok,
-            detail: result.unwrap_or_else(|e| e).to_string(),
-        }
+        Self { name, ok, detail: result.unwrap_or_else(|e| e).to_string() }
     }
 }
 
@@ -205,15 +198,9 @@ async fn camera(settings: &Settings) -> Result<Text, Text> {
     };
     let mut limits = settings.tuning.http.clone();
     limits.total_timeout = limits.total_timeout.min(Duration::from_secs(20));
-    limits.retry = RetryPolicy {
-        retries: 0,
-        ..limits.retry
-    };
+    limits.retry = RetryPolicy { retries: 0, ..limits.retry };
     let client = HttpClient::new(&source, limits, CancellationToken::new()).map_err(|e| {
-        say!(
-            "{e}; check the certificates of this system",
-            "{e}; revise los certificados"
-        )
+        say!("{e}; check the certificates of this system", "{e}; revise los certificados")
     })?;
     let Some(slot) = newest_slot(station) else {
         return Err(say!(
@@ -240,9 +227,8 @@ async fn camera(settings: &Settings) -> Result<Text, Text> {
             Err(refusal) => last = refusal,
         }
     }
-    let (reason, detail) = last.map_or((MissReason::Timeout, String::new()), |refusal| {
-        (refusal.reason, refusal.detail)
-    });
+    let (reason, detail) = last
+        .map_or((MissReason::Timeout, String::new()), |refusal| (refusal.reason, refusal.detail));
     Err(match reason {
         MissReason::NotFound => say!(
             "{host} answers but has no picture of {slot}; check that the camera works and that \

@@ -87,10 +87,9 @@ pub(super) fn explain(error: &Error, command: &Command, args: &[String]) -> Opti
                 "'{shown}' is not known; did you mean '{near}'?",
                 "no se conoce '{shown}'; ¿quiso decir '{near}'?"
             ),
-            None => say!(
-                "'{shown}' is not known; see {help}",
-                "no se conoce '{shown}'; vea {help}"
-            ),
+            None => {
+                say!("'{shown}' is not known; see {help}", "no se conoce '{shown}'; vea {help}")
+            }
         },
         ErrorKind::InvalidSubcommand => {
             let name = context(ContextKind::InvalidSubcommand).unwrap_or_default();
@@ -107,10 +106,7 @@ pub(super) fn explain(error: &Error, command: &Command, args: &[String]) -> Opti
         }
         ErrorKind::MissingRequiredArgument => {
             let names = missing(error, command);
-            say!(
-                "{names} is missing; see {help}",
-                "falta {names}; vea {help}"
-            )
+            say!("{names} is missing; see {help}", "falta {names}; vea {help}")
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let names: Vec<_> = command
@@ -180,8 +176,7 @@ fn variable(arg: &Arg, args: &[String]) -> Option<String> {
     let given = names.any(|name| {
         let mut words = args.iter().filter_map(|word| word.strip_prefix("--"));
         words.any(|word| {
-            word.strip_prefix(name)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+            word.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
         })
     });
     let name = arg.get_env().filter(|_| !given)?;
@@ -230,10 +225,7 @@ mod tests {
             let error = command.clone().try_get_matches_from(all).unwrap_err();
             explain(&error, &command, &args).unwrap()
         };
-        let (en, es) = (
-            text(Cli::command()),
-            text(spanish::localize(Cli::command())),
-        );
+        let (en, es) = (text(Cli::command()), text(spanish::localize(Cli::command())));
         (en.en, es.es)
     }
 
@@ -335,10 +327,8 @@ mod tests {
     #[test]
     fn help_is_no_mistake() {
         let command = Cli::command();
-        let error = command
-            .clone()
-            .try_get_matches_from(["celaje", "backfill", "--help"])
-            .unwrap_err();
+        let error =
+            command.clone().try_get_matches_from(["celaje", "backfill", "--help"]).unwrap_err();
         assert_eq!(explain(&error, &command, &[]), None);
     }
 }

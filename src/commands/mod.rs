@@ -39,12 +39,7 @@ const GLOBAL: &str = "Global options";
 
 /// Turns a sky camera into a trustworthy record of cloud cover.
 #[derive(Debug, Parser)]
-#[command(
-    name = "celaje",
-    version,
-    propagate_version = false,
-    max_term_width = 100
-)]
+#[command(name = "celaje", version, propagate_version = false, max_term_width = 100)]
 #[command(disable_version_flag = true)]
 pub struct Cli {
     #[command(flatten)]

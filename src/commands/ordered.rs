@@ -119,11 +119,7 @@ mod tests {
             0..,
             |(), job| job,
             |answer: u64| {
-                if answer == 7 {
-                    ControlFlow::Break(answer)
-                } else {
-                    ControlFlow::Continue(())
-                }
+                if answer == 7 { ControlFlow::Break(answer) } else { ControlFlow::Continue(()) }
             },
         );
         assert_eq!(end, ControlFlow::Break(7));

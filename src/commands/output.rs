@@ -43,10 +43,7 @@ pub fn progress(text: impl Display) {
 /// Prints model and engine on stderr, if that is a terminal: `auto` leaves the engine open.
 pub fn tell_engine(model: &str, engine: &str) {
     if std::io::stderr().is_terminal() {
-        note(say!(
-            "model {model} on {engine}",
-            "modelo {model} en {engine}"
-        ));
+        note(say!("model {model} on {engine}", "modelo {model} en {engine}"));
     }
 }
 
@@ -64,9 +61,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let names = || {
             let entries = std::fs::read_dir(folder.path()).unwrap();
-            entries
-                .map(|entry| entry.unwrap().file_name())
-                .collect::<Vec<_>>()
+            entries.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
         };
         let path = folder.path().join("a.png");
         for bytes in [&b"first"[..], b"2"] {

@@ -19,11 +19,8 @@ pub struct RunBar {
 impl RunBar {
     /// Shows `progress` from now on; nothing at all when `quiet` or stderr is no terminal.
     pub fn follow(mut progress: watch::Receiver<Progress>, quiet: bool) -> Self {
-        let target = if quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
+        let target =
+            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         let template = say!(
             "{{bar:32}} {{pos}}/{{len}} slots · {{rate}}/s · {{eta}} left · {{msg}}",
@@ -43,11 +40,8 @@ impl RunBar {
                     let (new, missed) = (now.ledger.new_rows(), now.ledger.missed());
                     if now.planned > 0 {
                         shown.set_message(
-                            say!(
-                                "{new} new, {missed} missed",
-                                "{new} nuevos, {missed} fallidos"
-                            )
-                            .to_string(),
+                            say!("{new} new, {missed} missed", "{new} nuevos, {missed} fallidos")
+                                .to_string(),
                         );
                         shown.set_length(now.planned);
                         shown.set_position(now.ledger.total());

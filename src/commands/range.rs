@@ -14,10 +14,7 @@ pub(super) fn between(
     from_flag: &str,
     to_flag: &str,
 ) -> Result<SlotRange> {
-    for (flag, year) in [
-        (from_flag, from.first().year()),
-        (to_flag, to.last().year()),
-    ] {
+    for (flag, year) in [(from_flag, from.first().year()), (to_flag, to.last().year())] {
         if !YEARS.contains(&year) {
             let (first, last) = (YEARS.start(), YEARS.end());
             return Err(Failure::usage(say!(

@@ -39,25 +39,16 @@ enum RuntimeAction {
 }
 
 pub(super) const SPANISH: SpanishHelp = &[
-    (
-        "runtime",
-        "Instala o busca la biblioteca del motor de inferencia",
-    ),
+    ("runtime", "Instala o busca la biblioteca del motor de inferencia"),
     (
         "install",
         "Descarga la versión prevista de ONNX Runtime, la verifica y la guarda en la caché del \
          usuario",
     ),
-    (
-        "source",
-        "Un paquete wheel o una biblioteca de este disco, en vez del índice de paquetes",
-    ),
+    ("source", "Un paquete wheel o una biblioteca de este disco, en vez del índice de paquetes"),
     ("force", "También cuando ya hay una instalada"),
     ("path", "Muestra la ruta de la biblioteca que se usaría"),
-    (
-        "list",
-        "Enumera las bibliotecas que se encuentran; * señala la que se usaría",
-    ),
+    ("list", "Enumera las bibliotecas que se encuentran; * señala la que se usaría"),
 ];
 
 impl RuntimeArgs {
@@ -65,10 +56,7 @@ impl RuntimeArgs {
         let named = Settings::read(Layer::default(), config)?.ort_lib;
         match self.action {
             RuntimeAction::Install { source, force } => {
-                output::line(install(&Install {
-                    from: source,
-                    force,
-                })?)?;
+                output::line(install(&Install { from: source, force })?)?;
             }
             RuntimeAction::Path => output::line(path(named.as_deref())?.display())?,
             RuntimeAction::List => {
@@ -86,22 +74,12 @@ impl RuntimeArgs {
 /// Installs the pinned ONNX Runtime and makes sure that it loads. Blocks for minutes at worst:
 /// call it outside an async runtime.
 pub fn install(options: &Install) -> Result<Text> {
-    let Installed {
-        path,
-        version,
-        fresh,
-    } = install::install(options)?;
-    let search = Search {
-        explicit: Some(path.clone()),
-        ..Search::default()
-    };
+    let Installed { path, version, fresh } = install::install(options)?;
+    let search = Search { explicit: Some(path.clone()), ..Search::default() };
     library::load(&search)?;
     let path = path.display();
     Ok(if fresh {
-        say!(
-            "ONNX Runtime {version} installed: {path}",
-            "ONNX Runtime {version} instalado: {path}"
-        )
+        say!("ONNX Runtime {version} installed: {path}", "ONNX Runtime {version} instalado: {path}")
     } else {
         say!(
             "ONNX Runtime {version} is installed already: {path}",
@@ -112,14 +90,14 @@ pub fn install(options: &Install) -> Result<Text> {
 
 /// The library that inference uses; `explicit` is `--ort-lib`.
 pub fn path(explicit: Option<&Path>) -> Result<PathBuf> {
-    library::load(&Search::from_environment(explicit))?
-        .map(|library| library.path)
-        .ok_or_else(|| {
+    library::load(&Search::from_environment(explicit))?.map(|library| library.path).ok_or_else(
+        || {
             Failure::environment(say!(
                 "ONNX Runtime was not found; run `celaje runtime install`",
                 "no se encontró ONNX Runtime; ejecute `celaje runtime install`"
             ))
-        })
+        },
+    )
 }
 
 /// One library of this machine.
@@ -145,11 +123,7 @@ fn found(search: &Search, used: Option<&Library>) -> Vec<FoundLibrary> {
     for candidate in search.candidates() {
         let version = version_of(&candidate.path);
         let used = used.is_some_and(|library| library::same_file(&library.path, &candidate.path));
-        rows.push(FoundLibrary {
-            candidate,
-            version,
-            used,
-        });
+        rows.push(FoundLibrary { candidate, version, used });
     }
     rows
 }

@@ -71,10 +71,7 @@ pub(super) const SPANISH: SpanishHelp = &[
         "Vigila las cámaras, completa el registro a medida que llegan imágenes y lo muestra por \
          HTTP",
     ),
-    (
-        "read_only",
-        "Solo muestra el registro: no descarga ni escribe nada",
-    ),
+    ("read_only", "Solo muestra el registro: no descarga ni escribe nada"),
     ("listen", "Dirección y puerto en que escucha"),
     (
         "host",
@@ -96,11 +93,7 @@ pub(super) const SPANISH: SpanishHelp = &[
 impl ServeArgs {
     /// Serves until Ctrl-C or SIGTERM; the base URL is the first line on the standard output.
     pub(super) async fn run(self, config: Option<&Path>) -> Result<u8> {
-        if self.read_only {
-            show(self, config).await
-        } else {
-            watch(self, config).await
-        }
+        if self.read_only { show(self, config).await } else { watch(self, config).await }
     }
 
     #[cfg(feature = "testing")]

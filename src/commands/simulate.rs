@@ -60,12 +60,7 @@ pub(super) struct SimulateArgs {
     )]
     to: Option<Moment>,
     /// What the camera looks at
-    #[arg(
-        long,
-        value_name = "SCENE",
-        env = "CELAJE_SCENE",
-        default_value = "landscape"
-    )]
+    #[arg(long, value_name = "SCENE", env = "CELAJE_SCENE", default_value = "landscape")]
     scene: Scene,
     /// Size of the pictures
     #[arg(
@@ -90,12 +85,7 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
     station: Option<String>,
     /// Where the pictures are served: in a folder a year, at the root, or both
-    #[arg(
-        long,
-        value_name = "LAYOUT",
-        env = "CELAJE_SERVED_LAYOUT",
-        default_value = "both"
-    )]
+    #[arg(long, value_name = "LAYOUT", env = "CELAJE_SERVED_LAYOUT", default_value = "both")]
     layout: Layout,
     #[command(flatten)]
     conditions: ConditionArgs,
@@ -104,52 +94,22 @@ pub(super) struct SimulateArgs {
 #[derive(Clone, Copy, Debug, Args)]
 struct ConditionArgs {
     /// What lies on the lens
-    #[arg(
-        long,
-        value_name = "WHAT",
-        env = "CELAJE_LENS",
-        default_value = "clean"
-    )]
+    #[arg(long, value_name = "WHAT", env = "CELAJE_LENS", default_value = "clean")]
     lens: Lens,
     /// Glare of the sun in the lens
-    #[arg(
-        long,
-        value_name = "HOW MUCH",
-        env = "CELAJE_GLARE",
-        default_value = "none"
-    )]
+    #[arg(long, value_name = "HOW MUCH", env = "CELAJE_GLARE", default_value = "none")]
     glare: Extra,
     /// Haze that makes the horizon milky
-    #[arg(
-        long,
-        value_name = "HOW MUCH",
-        env = "CELAJE_HAZE",
-        default_value = "none"
-    )]
+    #[arg(long, value_name = "HOW MUCH", env = "CELAJE_HAZE", default_value = "none")]
     haze: Extra,
     /// Lights below the night sky
-    #[arg(
-        long,
-        value_name = "LIGHTS",
-        env = "CELAJE_LIGHTS",
-        default_value = "faint"
-    )]
+    #[arg(long, value_name = "LIGHTS", env = "CELAJE_LIGHTS", default_value = "faint")]
     lights: Lights,
     /// Kind of sensor
-    #[arg(
-        long,
-        value_name = "SENSOR",
-        env = "CELAJE_COLOUR",
-        default_value = "rgb"
-    )]
+    #[arg(long, value_name = "SENSOR", env = "CELAJE_COLOUR", default_value = "rgb")]
     colour: Colour,
     /// What has become of the camera
-    #[arg(
-        long,
-        value_name = "FAULT",
-        env = "CELAJE_FAULT",
-        default_value = "none"
-    )]
+    #[arg(long, value_name = "FAULT", env = "CELAJE_FAULT", default_value = "none")]
     fault: Fault,
 }
 
@@ -167,16 +127,10 @@ impl ConditionArgs {
 }
 
 pub(super) const SPANISH: SpanishHelp = &[
-    (
-        "simulate",
-        "Sirve imágenes dibujadas de una cámara de cielo, en la propia máquina",
-    ),
+    ("simulate", "Sirve imágenes dibujadas de una cámara de cielo, en la propia máquina"),
     ("port", "Puerto en que escucha; 0 toma uno libre"),
     ("bind", "Dirección en que escucha"),
-    (
-        "from",
-        "Primer minuto con imágenes [por omisión: todas hasta ahora]",
-    ),
+    ("from", "Primer minuto con imágenes [por omisión: todas hasta ahora]"),
     ("to", "Último minuto con imágenes"),
     (
         "scene",
@@ -213,10 +167,7 @@ pub(super) const SPANISH: SpanishHelp = &[
         "Luces bajo el cielo nocturno: un pueblo lejano (faint), ninguna (none), una ciudad \
          alrededor (town) u otra cosa cada noche (mixed)",
     ),
-    (
-        "colour",
-        "Tipo de sensor: de color (rgb), o de grises, realzados de noche (mono)",
-    ),
+    ("colour", "Tipo de sensor: de color (rgb), o de grises, realzados de noche (mono)"),
     (
         "fault",
         "Qué falla tiene la cámara: ninguna (none), un cartel (placeholder), la imagen anterior \
@@ -245,10 +196,7 @@ impl SimulateArgs {
     }
 
     fn options(self, config: Option<&Path>) -> Result<SimulateOptions> {
-        let flags = Layer {
-            station: self.station,
-            ..Layer::default()
-        };
+        let flags = Layer { station: self.station, ..Layer::default() };
         let station = Settings::read(flags, config)?.station;
         let range = match (self.from, self.to) {
             (Some(from), Some(to)) => Some(range::between(from, to, "--from", "--to")?),
@@ -280,15 +228,15 @@ fn address(text: &str) -> Result<IpAddr, BadValue> {
 /// Reads `WIDTHxHEIGHT` of a drawn picture.
 pub(super) fn size(text: &str) -> Result<(u32, u32), BadValue> {
     let side = celaje_simulate::SIDE;
-    text.split_once('x')
-        .and_then(|(w, h)| Some((within(w, &side)?, within(h, &side)?)))
-        .ok_or_else(|| {
+    text.split_once('x').and_then(|(w, h)| Some((within(w, &side)?, within(h, &side)?))).ok_or_else(
+        || {
             let (least, most) = (side.start(), side.end());
             BadValue(say!(
                 "write it as 800x600, each side from {least} to {most}",
                 "escriba p. ej. 800x600, cada lado de {least} a {most}"
             ))
-        })
+        },
+    )
 }
 
 #[cfg(test)]

@@ -15,24 +15,15 @@ use crate::settings::layer::{self, SpanishHelp};
 
 /// The program itself, and the flags of every command.
 const GENERAL: SpanishHelp = &[
-    (
-        "celaje",
-        "Convierte una cámara de cielo en un registro confiable de nubosidad.",
-    ),
+    ("celaje", "Convierte una cámara de cielo en un registro confiable de nubosidad."),
     ("help", "Muestra la ayuda"),
-    (
-        "version",
-        "Muestra la versión, su commit y los motores de inferencia",
-    ),
+    ("version", "Muestra la versión, su commit y los motores de inferencia"),
     (
         "config",
         "Archivo de ajustes [por omisión: ./celaje.toml, luego la carpeta de configuración del \
          usuario]",
     ),
-    (
-        "lang",
-        "Idioma de los mensajes [por omisión: el del entorno]",
-    ),
+    ("lang", "Idioma de los mensajes [por omisión: el del entorno]"),
     (
         "log",
         "Qué se anota en stderr: off, error, warn, info, debug, trace, o un filtro como \
@@ -118,9 +109,7 @@ fn translate(texts: SpanishHelp, command: Command) -> Command {
     }
     let usage = command.render_usage().to_string();
     let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage);
-    let usage = usage
-        .replace("[OPTIONS]", "[OPCIONES]")
-        .replace("[COMMAND]", "[COMANDO]");
+    let usage = usage.replace("[OPTIONS]", "[OPCIONES]").replace("[COMMAND]", "[COMANDO]");
     command.override_usage(usage)
 }
 
@@ -145,15 +134,9 @@ fn argument(texts: SpanishHelp, arg: Arg) -> Arg {
     };
     if arg.get_action().takes_values() {
         let values = arg.get_possible_values();
-        note(
-            "valores",
-            values.iter().map(|v| v.get_name().to_owned()).collect(),
-        );
+        note("valores", values.iter().map(|v| v.get_name().to_owned()).collect());
         let defaults = arg.get_default_values().iter();
-        note(
-            "por omisión",
-            defaults.map(|v| v.to_string_lossy().into()).collect(),
-        );
+        note("por omisión", defaults.map(|v| v.to_string_lossy().into()).collect());
         let names = arg.get_value_names().unwrap_or_default();
         let names: Vec<_> = names
             .iter()

@@ -34,10 +34,7 @@ pub(super) const SPANISH: SpanishHelp = &[
         "status",
         "Muestra qué tiene el registro, qué proceso lo escribe y cómo fue la última corrida",
     ),
-    (
-        "station",
-        "Estación del registro, por su id [por omisión: todas]",
-    ),
+    ("station", "Estación del registro, por su id [por omisión: todas]"),
     ("json", "Escribe un objeto JSON en vez de texto"),
 ];
 
@@ -146,12 +143,7 @@ fn is_running(run: &RunItem) -> bool {
 }
 
 fn station_text(station: &StationItem) -> Text {
-    let StationItem {
-        id,
-        observations,
-        misses,
-        ..
-    } = station;
+    let StationItem { id, observations, misses, .. } = station;
     let last = station.last.as_deref().unwrap_or("–");
     say!(
         "  station '{id}': {observations} observations, {misses} misses, the last of {last}",
@@ -161,18 +153,15 @@ fn station_text(station: &StationItem) -> Text {
 
 fn life_text(life: Life, pid: Option<u32>) -> Text {
     match (life, pid) {
-        (Life::Running, Some(pid)) => say!(
-            "process {pid} is writing it",
-            "el proceso {pid} lo está escribiendo"
-        ),
-        (Life::Running, None) => say!(
-            "another process is writing it",
-            "otro proceso lo está escribiendo"
-        ),
-        (Life::Ended | Life::Died, _) => say!(
-            "no program is writing it",
-            "ningún programa lo está escribiendo"
-        ),
+        (Life::Running, Some(pid)) => {
+            say!("process {pid} is writing it", "el proceso {pid} lo está escribiendo")
+        }
+        (Life::Running, None) => {
+            say!("another process is writing it", "otro proceso lo está escribiendo")
+        }
+        (Life::Ended | Life::Died, _) => {
+            say!("no program is writing it", "ningún programa lo está escribiendo")
+        }
     }
 }
 

@@ -23,20 +23,12 @@ fn long(named: Result<Option<PathBuf>>) -> String {
     let found = named.and_then(|named| library::load(&Search::from_environment(named.as_deref())));
     let library = match found {
         Ok(Some(found)) => format!("{} ({})", found.version, found.path.display()),
-        Ok(None) => say!(
-            "not found (celaje runtime install)",
-            "no hallado (celaje runtime install)"
-        )
-        .to_string(),
+        Ok(None) => {
+            say!("not found (celaje runtime install)", "no hallado (celaje runtime install)")
+                .to_string()
+        }
         Err(failure) => failure.to_string(),
     };
-    let (short, cuda) = (
-        VERSION,
-        if cfg!(feature = "cuda") {
-            "cuda"
-        } else {
-            "cpu"
-        },
-    );
+    let (short, cuda) = (VERSION, if cfg!(feature = "cuda") { "cuda" } else { "cpu" });
     format!("celaje {short}\nONNX Runtime: {library} [{cuda}]\nrten: {RTEN}")
 }

@@ -26,10 +26,7 @@ impl Clock {
     /// The same; a trial's begins now.
     #[must_use]
     pub fn begin(self) -> Self {
-        Self(self.0.map(|trial| Trial {
-            begun: Instant::now(),
-            ..trial
-        }))
+        Self(self.0.map(|trial| Trial { begun: Instant::now(), ..trial }))
     }
 
     /// The time.
@@ -37,10 +34,7 @@ impl Clock {
         self.0.map_or_else(Utc::now, |trial| {
             let passed = trial.begun.elapsed().as_secs_f64() * trial.speed;
             let passed = TimeDelta::milliseconds((passed * 1000.0) as i64);
-            trial
-                .begin
-                .checked_add_signed(passed)
-                .unwrap_or(trial.begin)
+            trial.begin.checked_add_signed(passed).unwrap_or(trial.begin)
         })
     }
 
@@ -73,11 +67,7 @@ impl FromStr for Clock {
         if !(0.01..=100_000.0).contains(&speed) {
             return Err(BadClock);
         }
-        Ok(Self(Some(Trial {
-            begin: begin.to_utc(),
-            begun: Instant::now(),
-            speed,
-        })))
+        Ok(Self(Some(Trial { begin: begin.to_utc(), begun: Instant::now(), speed })))
     }
 }
 
@@ -92,12 +82,7 @@ mod tests {
         let begin = DateTime::parse_from_rfc3339("2024-03-01T15:02:30Z").unwrap();
         let passed = clock.now() - begin.to_utc();
         assert!(passed >= TimeDelta::seconds(2_000), "{passed}");
-        for bad in [
-            "",
-            "noon",
-            "2024-03-01T15:02:30Z@0",
-            "2024-03-01T15:02:30Z@x",
-        ] {
+        for bad in ["", "noon", "2024-03-01T15:02:30Z@0", "2024-03-01T15:02:30Z@x"] {
             assert!(bad.parse::<Clock>().is_err(), "{bad}");
         }
     }

@@ -68,11 +68,7 @@ impl PipelineFactories {
         let (mut settings, (model, engine), shadow, told) = opened?;
         told.iter().for_each(tell);
         Arrangement::settle(&mut settings, engine.as_ref());
-        let shadow = shadow.map(|(model, engine)| Shadow {
-            model,
-            engine,
-            counts: Arc::default(),
-        });
+        let shadow = shadow.map(|(model, engine)| Shadow { model, engine, counts: Arc::default() });
         let mut all = Vec::new();
         for station in settings.stations {
             all.push(PipelineFactory {
@@ -113,10 +109,8 @@ impl PipelineFactory {
             shadow: self.shadow.clone(),
             flow: Arc::clone(flow),
         };
-        let supervision = Supervision {
-            health: Some(Arc::clone(health)),
-            ..Supervision::of_program()
-        };
+        let supervision =
+            Supervision { health: Some(Arc::clone(health)), ..Supervision::of_program() };
         Pipeline::start_with(setup, supervision)
     }
 }

@@ -65,19 +65,13 @@ impl JobQueue {
                 && !job.cancelled
         };
         if let Some(job) = self.all.iter_mut().find(waits) {
-            let (from, to) = (
-                job.range.from().min(range.from()),
-                job.range.to().max(range.to()),
-            );
+            let (from, to) = (job.range.from().min(range.from()), job.range.to().max(range.to()));
             job.range = SlotRange::new(from, to).unwrap_or(range);
             job.policy.retry_missed |= again;
             (job.state.from, job.state.to) = (slot_text(from), slot_text(to));
             return;
         }
-        let policy = RunPolicy {
-            retry_missed: again,
-            reprocess: false,
-        };
+        let policy = RunPolicy { retry_missed: again, reprocess: false };
         self.add(station, range, RunKind::CatchUp, policy, now);
     }
 
@@ -224,18 +218,8 @@ mod tests {
         let (mut jobs, now) = (JobQueue::default(), Utc::now());
         let asked = jobs.ask("a", hour(), now).unwrap();
         let other = jobs.ask("b", hour(), now).unwrap();
-        jobs.catch_up(
-            "a",
-            range("2024-02-01T00:00", "2024-02-01T01:00"),
-            false,
-            now,
-        );
-        jobs.catch_up(
-            "a",
-            range("2024-02-01T03:00", "2024-02-01T04:00"),
-            true,
-            now,
-        );
+        jobs.catch_up("a", range("2024-02-01T00:00", "2024-02-01T01:00"), false, now);
+        jobs.catch_up("a", range("2024-02-01T03:00", "2024-02-01T04:00"), true, now);
         assert!(jobs.is_owed("a") && !jobs.is_owed("b"));
         let first = jobs.begin("a", now).unwrap();
         assert!(!jobs.is_owed("a"));
@@ -258,14 +242,8 @@ mod tests {
         // What was missed is never refused.
         jobs.catch_up("a", hour(), false, now);
         assert_eq!(jobs.cancel(JobId(3), now), Ok(()));
-        assert_eq!(
-            jobs.cancel(JobId(3), now),
-            Err(Refused::UnknownJob(JobId(3)))
-        );
-        assert_eq!(
-            jobs.cancel(JobId(99), now),
-            Err(Refused::UnknownJob(JobId(99)))
-        );
+        assert_eq!(jobs.cancel(JobId(3), now), Err(Refused::UnknownJob(JobId(3))));
+        assert_eq!(jobs.cancel(JobId(99), now), Err(Refused::UnknownJob(JobId(99))));
         assert!(jobs.ask("a", hour(), now).is_ok());
         for _ in 0..100 {
             let Some(job) = jobs.begin("a", now) else {
@@ -280,11 +258,7 @@ mod tests {
             jobs.end(id, JobStatus::Failed, Some("why".to_owned()), now);
         }
         assert_eq!(jobs.states().len(), KEPT);
-        assert!(
-            jobs.states()
-                .iter()
-                .all(|job| job.status == JobStatus::Failed)
-        );
+        assert!(jobs.states().iter().all(|job| job.status == JobStatus::Failed));
     }
 
     #[test]
@@ -300,18 +274,12 @@ mod tests {
             (job.state.status, job.state.error.clone(), job.cancelled)
         };
         let gone = || Some("gone".to_owned());
-        assert_eq!(
-            told(&mut jobs, waiting),
-            (JobStatus::Cancelled, gone(), true)
-        );
+        assert_eq!(told(&mut jobs, waiting), (JobStatus::Cancelled, gone(), true));
         assert_eq!(told(&mut jobs, running), (JobStatus::Running, gone(), true));
         assert_eq!(told(&mut jobs, other), (JobStatus::Queued, None, false));
         // Its worker ends it, and knows no reason.
         jobs.end(running, JobStatus::Cancelled, None, now);
-        assert_eq!(
-            told(&mut jobs, running),
-            (JobStatus::Cancelled, gone(), true)
-        );
+        assert_eq!(told(&mut jobs, running), (JobStatus::Cancelled, gone(), true));
         assert!(jobs.begin("a", now).is_none());
         assert_eq!(jobs.begin("b", now).unwrap().state.job, other);
     }

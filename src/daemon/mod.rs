@@ -119,15 +119,7 @@ impl Daemon {
             // It was asked to end.
             fall.disarm();
         });
-        self.stations().insert(
-            id,
-            StationHandle {
-                renewals,
-                stop,
-                liveness,
-                ended,
-            },
-        );
+        self.stations().insert(id, StationHandle { renewals, stop, liveness, ended });
         Ok(())
     }
 
@@ -157,10 +149,7 @@ impl Daemon {
                 "el programa está por terminar"
             )));
         }
-        let stations = factories
-            .all
-            .iter()
-            .map(|factory| Arc::clone(&factory.station));
+        let stations = factories.all.iter().map(|factory| Arc::clone(&factory.station));
         register(&self.common.database, stations.collect()).await?;
         self.go_over(factories).await;
         Ok(())
@@ -170,16 +159,11 @@ impl Daemon {
     async fn go_over(&self, factories: PipelineFactories) {
         let state = &self.common.state;
         state.set_models(&factories.model, &factories.engine, factories.shadow);
-        let keep: Vec<String> = factories
-            .all
-            .iter()
-            .map(|factory| factory.station.id.clone())
-            .collect();
+        let keep: Vec<String> =
+            factories.all.iter().map(|factory| factory.station.id.clone()).collect();
         let gone: Vec<(String, StationHandle)> = {
             let mut stations = self.stations();
-            stations
-                .extract_if(.., |id, _| !keep.contains(id))
-                .collect()
+            stations.extract_if(.., |id, _| !keep.contains(id)).collect()
         };
         for (id, running) in gone {
             // Before its worker ends, so that no job is queued for it any more.
@@ -209,9 +193,7 @@ impl Daemon {
 
     /// Notes that the new settings could not be read.
     pub fn keep_settings(&self, why: &Failure) {
-        self.common
-            .state
-            .set_trouble("settings", Some(why.to_string()));
+        self.common.state.set_trouble("settings", Some(why.to_string()));
     }
 
     /// Waits until a worker ends unasked: an error of the program.

@@ -40,10 +40,7 @@ impl PartTotals {
                 missed: ledger.missed(),
                 ..RunCounts::default()
             },
-            missed: missed
-                .iter()
-                .map(|(reason, n)| (reason.as_str().to_owned(), *n))
-                .collect(),
+            missed: missed.iter().map(|(reason, n)| (reason.as_str().to_owned(), *n)).collect(),
         }
     }
 
@@ -87,8 +84,7 @@ impl Parts {
 
 /// The minute after the last one of a part.
 pub fn after(last: NaiveDateTime) -> NaiveDateTime {
-    last.checked_add_signed(TimeDelta::minutes(1))
-        .unwrap_or(last)
+    last.checked_add_signed(TimeDelta::minutes(1)).unwrap_or(last)
 }
 
 #[cfg(test)]

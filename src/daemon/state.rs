@@ -132,10 +132,7 @@ impl DaemonState {
     /// Adds a station, or exchanges its settings; gives what wakes its worker.
     pub fn add_station(&self, station: &Arc<Station>) -> Arc<Notify> {
         let mut inner = self.inner();
-        if let Some(known) = inner
-            .stations
-            .iter_mut()
-            .find(|known| known.station.id == station.id)
+        if let Some(known) = inner.stations.iter_mut().find(|known| known.station.id == station.id)
         {
             known.station = Arc::clone(station);
             return Arc::clone(&known.bell);
@@ -194,11 +191,7 @@ impl DaemonState {
 
     fn with_station(&self, id: &str, change: impl FnOnce(&mut StationState)) {
         let mut inner = self.inner();
-        if let Some(known) = inner
-            .stations
-            .iter_mut()
-            .find(|known| known.station.id == id)
-        {
+        if let Some(known) = inner.stations.iter_mut().find(|known| known.station.id == id) {
             change(&mut known.state);
         }
     }
@@ -272,11 +265,7 @@ impl Operator for DaemonState {
             return Err(Refused::Stopping);
         }
         let mut inner = self.inner();
-        let Some(known) = inner
-            .stations
-            .iter()
-            .find(|known| known.station.id == station)
-        else {
+        let Some(known) = inner.stations.iter().find(|known| known.station.id == station) else {
             return Err(Refused::UnknownStation(station.to_owned()));
         };
         let (place, bell) = (Arc::clone(&known.station), Arc::clone(&known.bell));
@@ -315,11 +304,7 @@ impl Operator for DaemonState {
             model: Some(inner.model.clone()),
             shadow_model: inner.shadow.as_ref().map(|(model, _)| model.clone()),
             shadow: Self::shadow_state(&inner),
-            stations: inner
-                .stations
-                .iter()
-                .map(|known| known.state.clone())
-                .collect(),
+            stations: inner.stations.iter().map(|known| known.state.clone()).collect(),
             jobs,
             actors: inner
                 .stations

@@ -73,10 +73,8 @@ impl RecordWatcher {
     /// Watches the record at `path` from now on. To be called inside a tokio runtime.
     pub fn start(path: &Path) -> Result<Self, StoreError> {
         let mut poller = RecordPoller::new(path)?;
-        let (events, totals) = (
-            broadcast::channel(KEPT).0,
-            Arc::new(Mutex::new(WatchCounts::default())),
-        );
+        let (events, totals) =
+            (broadcast::channel(KEPT).0, Arc::new(Mutex::new(WatchCounts::default())));
         let end = CancellationToken::new();
         let (ended, sender, noted) = (end.clone(), events.clone(), Arc::clone(&totals));
         tokio::spawn(async move {
@@ -110,12 +108,7 @@ impl RecordWatcher {
                 }
             }
         });
-        Ok(Self {
-            started_at: Utc::now(),
-            events,
-            totals,
-            _ends: end.drop_guard(),
-        })
+        Ok(Self { started_at: Utc::now(), events, totals, _ends: end.drop_guard() })
     }
 }
 
@@ -169,10 +162,7 @@ impl Position {
             rowid,
             newest: newest.map(|row| (row.station, row.item)),
             tried,
-            known: known
-                .into_iter()
-                .map(|(station, item)| (station, item.slot))
-                .collect(),
+            known: known.into_iter().map(|(station, item)| (station, item.slot)).collect(),
             runs: runs.into_iter().map(|run| (run.id, run)).collect(),
             awaited: VecDeque::new(),
         })

@@ -77,10 +77,7 @@ impl StationWorker {
         liveness: Arc<Liveness>,
     ) -> Self {
         let bell = common.state.add_station(&factory.station);
-        let policy = TickPolicy {
-            catch_up: factory.catch_up.length(),
-            ..TickPolicy::default()
-        };
+        let policy = TickPolicy { catch_up: factory.catch_up.length(), ..TickPolicy::default() };
         let (minutes, zone) = (factory.station.minutes.clone(), factory.station.zone);
         Self {
             clockwork: SlotSchedule::new(minutes, zone, policy, common.clock.now()),
@@ -140,18 +137,14 @@ impl StationWorker {
 
     fn catch_up(&self, range: SlotRange, again: bool) {
         let now = Utc::now();
-        self.common
-            .state
-            .jobs(|jobs| jobs.catch_up(self.id(), range, again, now));
+        self.common.state.jobs(|jobs| jobs.catch_up(self.id(), range, again, now));
         self.common.state.changed();
     }
 
     fn start(&mut self) -> Result<()> {
         let WorkerContext { database, flow, .. } = &self.common;
         let pipeline = self.factory.start(database, flow, &self.health)?;
-        self.common
-            .state
-            .set_oversight(self.id(), pipeline.oversight());
+        self.common.state.set_oversight(self.id(), pipeline.oversight());
         self.pipeline = Some(pipeline);
         Ok(())
     }
@@ -265,9 +258,7 @@ impl StationWorker {
     /// Logs and publishes why the station cannot work.
     pub(super) fn troubled(&self, why: &str) {
         tracing::error!(station = self.id(), why, "the station cannot do its work");
-        self.common
-            .state
-            .set_trouble(self.id(), Some(why.to_owned()));
+        self.common.state.set_trouble(self.id(), Some(why.to_owned()));
     }
 
     /// Closes a run, also while there is no pipeline.
@@ -310,8 +301,7 @@ impl StationWorker {
             self.leave_jobs().await;
         }
         self.end_pipeline().await;
-        self.clockwork
-            .set_station(minutes, zone, factory.catch_up.length());
+        self.clockwork.set_station(minutes, zone, factory.catch_up.length());
         self.factory = factory;
         if let Err(failure) = self.start() {
             self.troubled(&failure.to_string());

@@ -53,13 +53,9 @@ fn address(base: &str, redirect: &str, slot: Slot) -> Result<(), String> {
     secretless(&shown)?;
     for layout in [Layout::Year, Layout::Root] {
         let url = picture_url(&base, layout, slot);
-        expect(stays_with_host(&base, &url), || {
-            format!("'{url}' is not of '{base}'")
-        })?;
+        expect(stays_with_host(&base, &url), || format!("'{url}' is not of '{base}'"))?;
         let name = format!("/{}", slot.file_name());
-        expect(url.path().ends_with(&name), || {
-            format!("'{url}' does not end in '{name}'")
-        })?;
+        expect(url.path().ends_with(&name), || format!("'{url}' does not end in '{name}'"))?;
         secretless(&without_secrets(&url))?;
         followed(&url, redirect)?;
     }

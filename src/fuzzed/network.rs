@@ -20,13 +20,10 @@ pub fn network(bytes: &[u8]) -> Result<(), String> {
     };
     let _ = header.fixed_batch();
     let tensors = header.inputs.iter().chain(&header.outputs);
-    let told: usize = tensors
-        .map(|tensor| tensor.name.len() + tensor.shape.as_ref().map_or(0, Vec::len))
-        .sum();
+    let told: usize =
+        tensors.map(|tensor| tensor.name.len() + tensor.shape.as_ref().map_or(0, Vec::len)).sum();
     // A byte that is no UTF-8 becomes a sign of three.
-    expect(told <= 3 * bytes.len(), || {
-        format!("{told} items of {} bytes", bytes.len())
-    })
+    expect(told <= 3 * bytes.len(), || format!("{told} items of {} bytes", bytes.len()))
 }
 
 /// What a network gave for a picture: three bytes for the shape and the kind, then the numbers.
@@ -38,23 +35,15 @@ pub fn reading(bytes: &[u8]) -> Result<(), String> {
     let &[kind, rows, columns, ref numbers @ ..] = bytes else {
         return Ok(());
     };
-    let output: Vec<f32> = numbers
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|four| f32::from_le_bytes(*four))
-        .collect();
+    let output: Vec<f32> =
+        numbers.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
     if kind & 1 == 1 {
         manifest.output.activation = Activation::Probabilities;
     }
     if kind & 2 == 2 {
         manifest.output.classes.retain(|class| class != OBSTRUCTED);
     }
-    let mut shape = vec![
-        manifest.output.classes.len(),
-        usize::from(rows),
-        usize::from(columns),
-    ];
+    let mut shape = vec![manifest.output.classes.len(), usize::from(rows), usize::from(columns)];
     if kind & 4 == 4 {
         manifest.kind = Kind::Classification;
         manifest.output.classes = (0..9).map(|okta| okta.to_string()).collect();
@@ -95,18 +84,8 @@ fn grey(width: u32, height: u32) -> Frame {
         pixels: vec![128; 3 * width as usize * height as usize],
         geometry: Geometry {
             input: (width, height),
-            content: PixelRect {
-                left: 0,
-                top: 0,
-                width,
-                height,
-            },
-            crop: UnitRect {
-                left: 0.0,
-                top: 0.0,
-                width: 1.0,
-                height: 1.0,
-            },
+            content: PixelRect { left: 0, top: 0, width, height },
+            crop: UnitRect { left: 0.0, top: 0.0, width: 1.0, height: 1.0 },
         },
         width,
         height,

@@ -11,16 +11,12 @@ use celaje_vision::picture::decode::{Limits, PictureError};
 use celaje_vision::picture::prepare::{Frame, prepare};
 
 /// Small, so that a try takes no long time; the rule is the same for larger ones.
-const LIMITS: Limits = Limits {
-    max_pixels: 2_000_000,
-};
+const LIMITS: Limits = Limits { max_pixels: 2_000_000 };
 
 /// The bundled model's manifest.
 pub(super) fn bundled() -> Option<&'static Manifest> {
     static MANIFEST: OnceLock<Option<Manifest>> = OnceLock::new();
-    MANIFEST
-        .get_or_init(|| Model::bundled().ok().map(|model| model.manifest))
-        .as_ref()
+    MANIFEST.get_or_init(|| Model::bundled().ok().map(|model| model.manifest)).as_ref()
 }
 
 /// Bytes to tensor with the bundled manifest, and with one that differs from it in all that it says
@@ -42,11 +38,7 @@ pub fn picture(bytes: &[u8]) -> Result<(), String> {
         (Ok(first), Ok(second)) => {
             let size = |frame: &Frame| (frame.width, frame.height, frame.sha256.clone());
             expect(size(&first) == size(&second), || {
-                format!(
-                    "one picture, two sizes: {:?} {:?}",
-                    size(&first),
-                    size(&second)
-                )
+                format!("one picture, two sizes: {:?} {:?}", size(&first), size(&second))
             })?;
             whole(&first, bundled)?;
             whole(&second, &other)
@@ -55,11 +47,9 @@ pub fn picture(bytes: &[u8]) -> Result<(), String> {
             expect(first == second, || format!("'{first}' and '{second}'"))?;
             refused(bytes, &first)
         }
-        (first, second) => Err(format!(
-            "usable for one model alone: {:?} {:?}",
-            first.err(),
-            second.err()
-        )),
+        (first, second) => {
+            Err(format!("usable for one model alone: {:?} {:?}", first.err(), second.err()))
+        }
     }
 }
 

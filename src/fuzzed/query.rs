@@ -70,9 +70,7 @@ fn told(bad: &BadQuery) -> Result<(), String> {
     expect(reasons, || "no word".to_owned())?;
     for text in [&bad.parameter, &bad.reason.en, &bad.reason.es] {
         let plain = text.len() < 2000;
-        expect(plain && !text.contains(['\n', '\r', '\0']), || {
-            format!("{text:?}")
-        })?;
+        expect(plain && !text.contains(['\n', '\r', '\0']), || format!("{text:?}"))?;
     }
     Ok(())
 }
@@ -86,14 +84,12 @@ fn named(host: &str) -> Result<(), String> {
     let host = host.trim().to_ascii_lowercase();
     let port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let bare = host.rsplit_once(':').filter(|(_, end)| port(end));
-    let ours = [host.as_str(), bare.map_or(&*host, |(name, _)| name)]
-        .into_iter()
-        .any(|name| {
-            let name = name.trim().trim_end_matches('.');
-            let address = name.trim_start_matches('[').trim_end_matches(']');
-            name == "localhost"
-                || name.ends_with(".localhost")
-                || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        });
+    let ours = [host.as_str(), bare.map_or(&*host, |(name, _)| name)].into_iter().any(|name| {
+        let name = name.trim().trim_end_matches('.');
+        let address = name.trim_start_matches('[').trim_end_matches(']');
+        name == "localhost"
+            || name.ends_with(".localhost")
+            || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    });
     expect(ours, || format!("'{host}' is allowed"))
 }

@@ -68,9 +68,7 @@ pub fn settings(bytes: &[u8]) -> Result<(), String> {
     let id = station.id.len();
     expect((1..=64).contains(&id), || format!("an id of {id} bytes"))?;
     let on_earth = station.latitude.abs() <= 90.0 && station.longitude.abs() <= 360.0;
-    expect(on_earth, || {
-        format!("{} {}", station.latitude, station.longitude)
-    })?;
+    expect(on_earth, || format!("{} {}", station.latitude, station.longitude))?;
     let margins = station.region.margins;
     expect(margins.are_valid(), || format!("{margins:?}"))?;
     let again: Result<Zone, _> = station.zone.to_string().parse();
@@ -79,9 +77,7 @@ pub fn settings(bytes: &[u8]) -> Result<(), String> {
         && settings::BATCH.contains(&tuning.batch)
         && settings::THREADS.contains(&tuning.threads)
         && settings::MAX_BYTES.contains(&tuning.http.body_limit)
-        && tuning
-            .max_rps
-            .is_none_or(|rate| settings::MAX_RPS.contains(&rate))
+        && tuning.max_rps.is_none_or(|rate| settings::MAX_RPS.contains(&rate))
         && settings::TIMEOUT.contains(&tuning.http.total_timeout.as_secs_f64());
     expect(bounded, || format!("{tuning:?}"))
 }
@@ -89,9 +85,7 @@ pub fn settings(bytes: &[u8]) -> Result<(), String> {
 /// What a person is told: one line in each language, with `part` in it.
 fn told(text: &Text, part: &str) -> Result<(), String> {
     for line in [&text.en, &text.es] {
-        expect(!line.is_empty() && line.contains(part), || {
-            format!("'{line}'")
-        })?;
+        expect(!line.is_empty() && line.contains(part), || format!("'{line}'"))?;
     }
     Ok(())
 }

@@ -43,9 +43,7 @@ impl Pipeline {
             ledger: progress.ledger,
             planned: progress.planned,
             skipped: BTreeMap::new(),
-            failure: hung
-                .first()
-                .map(|work| hang_failure(work, self.patience.limit)),
+            failure: hung.first().map(|work| hang_failure(work, self.patience.limit)),
         };
         let misses: Vec<Outcome> = hung
             .iter()
@@ -112,10 +110,7 @@ impl Pipeline {
 
     /// Whether the store has been found to hang.
     pub fn store_hangs(&self) -> bool {
-        self.hung
-            .borrow()
-            .iter()
-            .any(|work| work.part == Part::Store)
+        self.hung.borrow().iter().any(|work| work.part == Part::Store)
     }
 }
 

@@ -48,10 +48,6 @@ impl Arrangement {
             // One batch is copied while the other one runs.
             tuning.threads = 2;
         }
-        Self {
-            sessions: tuning.threads,
-            threads: tuning.session_threads,
-            batch: tuning.batch,
-        }
+        Self { sessions: tuning.threads, threads: tuning.session_threads, batch: tuning.batch }
     }
 }

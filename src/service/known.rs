@@ -35,11 +35,8 @@ impl Pipeline {
         let (stored, missed) = self
             .with_database(move |database| {
                 database.asks(&asked);
-                let stored = if policy.reprocess {
-                    Vec::new()
-                } else {
-                    database.stored_slots(range)?
-                };
+                let stored =
+                    if policy.reprocess { Vec::new() } else { database.stored_slots(range)? };
                 let missed = if policy.retry_missed {
                     Vec::new()
                 } else {
@@ -57,11 +54,7 @@ impl Pipeline {
                 Standing::Open => {}
             }
         }
-        Ok(Known {
-            stored,
-            settled,
-            doubts,
-        })
+        Ok(Known { stored, settled, doubts })
     }
 
     /// The first slot of `range` that a run would ask for.

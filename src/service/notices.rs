@@ -14,31 +14,18 @@ use celaje_sky::text::{Lang, Text};
 /// Notices about a record that was opened for writing.
 pub fn opened(opened: &Opened) -> Vec<Text> {
     let adopted = opened.adopted.iter().map(adopted_text);
-    adopted
-        .chain(opened.cut_off.iter().map(cut_off_text))
-        .collect()
+    adopted.chain(opened.cut_off.iter().map(cut_off_text)).collect()
 }
 
 /// Notices about a run that has ended; its pictures came from `folder`, or else from `address`.
 pub fn ended(report: &RunReport, folder: Option<&Path>, address: &str) -> Vec<Text> {
-    let all = [
-        misses(report),
-        kept(report),
-        pending(report),
-        no_picture(report, folder, address),
-    ];
+    let all = [misses(report), kept(report), pending(report), no_picture(report, folder, address)];
     all.into_iter().flatten().collect()
 }
 
 /// The rows that were taken over from the replaced system.
 fn adopted_text(adopted: &Adopted) -> Text {
-    let Adopted {
-        rows,
-        placed,
-        kept_verbatim,
-        left,
-        copy,
-    } = adopted;
+    let Adopted { rows, placed, kept_verbatim, left, copy } = adopted;
     let copy = copy.display();
     let Text { en, es } = left_text(left);
     say!(
@@ -51,13 +38,7 @@ fn adopted_text(adopted: &Adopted) -> Text {
 
 /// A run whose process died without closing it.
 fn cut_off_text(cut_off: &CutOff) -> Text {
-    let CutOff {
-        from,
-        to,
-        counts,
-        station,
-        ..
-    } = cut_off;
+    let CutOff { from, to, counts, station, .. } = cut_off;
     let (new, missed, total) = (counts.new, counts.missed, counts.total);
     say!(
         "the process of an earlier run of station '{station}' from {from} to {to} died: of its \
@@ -110,10 +91,8 @@ pub fn misses(report: &RunReport) -> Option<Text> {
 }
 
 fn by_reason_text(by_reason: &BTreeMap<MissReason, u64>) -> String {
-    let list: Vec<String> = by_reason
-        .iter()
-        .map(|(reason, n)| format!("{}={n}", reason.as_str()))
-        .collect();
+    let list: Vec<String> =
+        by_reason.iter().map(|(reason, n)| format!("{}={n}", reason.as_str())).collect();
     list.join(", ")
 }
 

@@ -59,9 +59,7 @@ impl Pipeline {
     pub async fn count(&self, range: SlotRange) -> Result<u64> {
         let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
         // A range of centuries takes its time.
-        tokio::task::spawn_blocking(move || slots.count() as u64)
-            .await
-            .map_err(|_| store_is_gone())
+        tokio::task::spawn_blocking(move || slots.count() as u64).await.map_err(|_| store_is_gone())
     }
 
     /// Writes that a run of `planned` slots begins.
@@ -78,10 +76,7 @@ impl Pipeline {
             model: self.about.model.clone(),
         };
         // Should the process die, its run still says how much it was asked for.
-        let asked = RunCounts {
-            total: planned,
-            ..RunCounts::default()
-        };
+        let asked = RunCounts { total: planned, ..RunCounts::default() };
         self.with_database(move |database| {
             let run = database.begin_run(&start)?;
             database.update_run(run, &asked)?;
@@ -109,34 +104,20 @@ impl Pipeline {
     /// When the record cannot be read before. What goes wrong later is in the report.
     pub async fn pass(&self, pass: Pass) -> Result<RunReport> {
         let started = clock::now();
-        let Pass {
-            range, run, policy, ..
-        } = pass;
+        let Pass { range, run, policy, .. } = pass;
         let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
         let planned = self.count(range).await?;
-        let Known {
-            stored,
-            settled,
-            doubts,
-        } = self.known(range, policy).await?;
-        let before = self
-            .with_database(move |database| database.new_rows_of(run))
-            .await??;
+        let Known { stored, settled, doubts } = self.known(range, policy).await?;
+        let before = self.with_database(move |database| database.new_rows_of(run)).await??;
         self.fetch.begin();
         self.fetch.remind(doubts);
         let shared = &self.actors.store_shared;
-        shared
-            .holds_misses
-            .store(pass.holds_misses, Ordering::Relaxed);
+        shared.holds_misses.store(pass.holds_misses, Ordering::Relaxed);
         *shared.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
 
         let (done, ended) = oneshot::channel();
         let audited = slots.clone();
-        let work = Run::new(
-            Plan::new(slots, stored, settled),
-            planned,
-            self.about.credits,
-        );
+        let work = Run::new(Plan::new(slots, stored, settled), planned, self.about.credits);
         self.scheduler.do_send(StartRun { run: work, done });
         let end = tokio::select! {
             biased;

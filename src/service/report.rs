@@ -41,12 +41,7 @@ pub struct Pass {
 impl Pass {
     /// A part of `run` that writes its misses.
     pub const fn of(range: SlotRange, run: RunId, policy: RunPolicy) -> Self {
-        Self {
-            range,
-            run,
-            policy,
-            holds_misses: false,
-        }
+        Self { range, run, policy, holds_misses: false }
     }
 }
 

@@ -107,19 +107,9 @@ pub(super) fn fetch_shared(
         Source::Folder(_) => LayoutChoice::Root,
     };
     let book = LayoutBook::new(layout, year, remembered);
-    let book = if setup.policy.retry_missed {
-        book.always_ask_both()
-    } else {
-        book
-    };
+    let book = if setup.policy.retry_missed { book.always_ask_both() } else { book };
     let health = HostHealth::new(setup.tuning.patience);
-    Arc::new(FetchShared::new(
-        setup.source.clone(),
-        book,
-        health,
-        gate,
-        drain,
-    ))
+    Arc::new(FetchShared::new(setup.source.clone(), book, health, gate, drain))
 }
 
 /// An HTTP client for each fetch actor; they leave the host alone together.
@@ -223,11 +213,7 @@ impl Wiring<'_> {
         let shared = Arc::new(StoreShared {
             database: setup.database.clone(),
             station: setup.station.id.clone(),
-            mode: if setup.policy.reprocess {
-                CommitMode::Replace
-            } else {
-                CommitMode::Insert
-            },
+            mode: if setup.policy.reprocess { CommitMode::Replace } else { CommitMode::Insert },
             run: Mutex::new(None),
             holds_misses: AtomicBool::new(false),
             flow: Arc::clone(&self.flow),
@@ -272,10 +258,7 @@ impl Wiring<'_> {
     fn start_inference(&self, setup: &Setup, sessions: Recipient<RunBatch>) -> Recipient<Infer> {
         let (tuning, guard) = (setup.tuning.clone(), self.guard(Part::Inference));
         let (flow, cores) = (Arc::clone(&self.flow), tuning.shares_cores.then(core_count));
-        let policy = BatchPolicy {
-            size: tuning.batch,
-            deadline: tuning.batch_deadline,
-        };
+        let policy = BatchPolicy { size: tuning.batch, deadline: tuning.batch_deadline };
         let inference = Supervisor::start(move |_| {
             Inference::new(policy, sessions, tuning.threads)
                 .with_flow(flow, cores, tuning.session_threads)
@@ -365,14 +348,7 @@ impl PipelineActors {
     ///
     /// A straggler is left behind after a few seconds and named in the log.
     pub(super) async fn end(self) -> Option<Database> {
-        let Self {
-            store,
-            outcomes,
-            mut store_shared,
-            sessions,
-            arbiters,
-            ..
-        } = self;
+        let Self { store, outcomes, mut store_shared, sessions, arbiters, .. } = self;
         for arbiter in &arbiters {
             arbiter.stop();
         }

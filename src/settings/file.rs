@@ -27,10 +27,7 @@ pub struct FileSettings {
 /// error in either names its line.
 #[derive(Debug, Deserialize)]
 struct StationTables<S> {
-    #[serde(
-        default = "S::default",
-        bound(deserialize = "S: Deserialize<'de> + Default")
-    )]
+    #[serde(default = "S::default", bound(deserialize = "S: Deserialize<'de> + Default"))]
     station: S,
 }
 
@@ -87,10 +84,8 @@ impl FileSettings {
             ))
         })?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("."))).map_err(|why| {
-            let (en, es) = (
-                why.get(celaje_sky::text::Lang::En),
-                why.get(celaje_sky::text::Lang::Es),
-            );
+            let (en, es) =
+                (why.get(celaje_sky::text::Lang::En), why.get(celaje_sky::text::Lang::Es));
             Failure::usage(say!(
                 "the settings file '{shown}' is not right: {en}",
                 "el archivo de ajustes '{shown}' no es correcto: {es}"
@@ -114,23 +109,15 @@ impl FileSettings {
             let before = &text[..e.span().map_or(0, |span| span.start.min(text.len()))];
             let line = before.matches('\n').count() + 1;
             let what = e.message().replace('\n', " ");
-            let key = text
-                .lines()
-                .nth(line - 1)
-                .and_then(|line| line.split_once('='));
+            let key = text.lines().nth(line - 1).and_then(|line| line.split_once('='));
             let key = key.map_or("", |(key, _)| key.trim());
-            say!(
-                "line {line}, '{key}': {what}",
-                "línea {line}, '{key}': {what}"
-            )
+            say!("line {line}, '{key}': {what}", "línea {line}, '{key}': {what}")
         })?;
         // A bundled model is named, not placed.
         let model = layer.model.as_mut().filter(|name| !Model::is_bundled(name));
         let shadow = layer.shadow_model.as_mut();
         let shadow = shadow.filter(|name| !Model::is_bundled(name));
-        for path in [layer.db.as_mut(), model, shadow, layer.ort_lib.as_mut()]
-            .into_iter()
-            .flatten()
+        for path in [layer.db.as_mut(), model, shadow, layer.ort_lib.as_mut()].into_iter().flatten()
         {
             *path = folder.join(&*path);
         }
@@ -177,10 +164,7 @@ impl RawStation {
                 "el id de estación '{id}' debe tener de 1 a 64 letras, cifras, '-', '_' o '.'"
             ));
         }
-        let zone: Zone = self
-            .time_zone
-            .parse()
-            .map_err(|_| unknown_zone(&id, &self.time_zone))?;
+        let zone: Zone = self.time_zone.parse().map_err(|_| unknown_zone(&id, &self.time_zone))?;
         let (latitude, longitude) = (self.latitude, self.longitude);
         if !(-90.0..=90.0).contains(&latitude) || !(-180.0..=360.0).contains(&longitude) {
             return Err(say!(
@@ -188,19 +172,8 @@ impl RawStation {
                 "estación '{id}': latitud {latitude} o longitud {longitude} fuera de la Tierra"
             ));
         }
-        let RawRegion {
-            top,
-            bottom,
-            left,
-            right,
-            mask,
-        } = self.region;
-        let margins = Margins {
-            top,
-            bottom,
-            left,
-            right,
-        };
+        let RawRegion { top, bottom, left, right, mask } = self.region;
+        let margins = Margins { top, bottom, left, right };
         if !margins.are_valid() {
             return Err(say!(
                 "station '{id}': the region's margins (top {top}, bottom {bottom}, left {left}, \

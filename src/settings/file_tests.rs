@@ -11,9 +11,7 @@ fn parse(text: &str) -> Result<(Layer, Vec<Station>), Text> {
 
 /// That the text is refused with a sentence that has all these parts.
 fn refused(text: &str, parts: &[&str]) {
-    let Err(why) = parse(text) else {
-        panic!("taken: {text}")
-    };
+    let Err(why) = parse(text) else { panic!("taken: {text}") };
     one_sentence(&why);
     for part in parts {
         assert!(why.en.contains(part), "no '{part}' in: {}", why.en);
@@ -43,23 +41,14 @@ fn every_key_of_a_station() {
     assert_eq!(station.name, "Cerro Alto");
     assert_eq!(station.layout, LayoutChoice::Year);
     assert_eq!(station.minutes.as_slice(), [0, 30]);
-    let margins = Margins {
-        top: 0.1,
-        bottom: 0.2,
-        left: 0.3,
-        right: 0.4,
-    };
+    let margins = Margins { top: 0.1, bottom: 0.2, left: 0.3, right: 0.4 };
     assert_eq!(station.region, Region::with_margins(margins));
 }
 
 #[test]
 fn several_stations_keep_their_order() {
     let many = |ids: &[&str]| {
-        let one = |id: &&str| {
-            STATION
-                .replace("[station]", "[[station]]")
-                .replace("cerro", id)
-        };
+        let one = |id: &&str| STATION.replace("[station]", "[[station]]").replace("cerro", id);
         ids.iter().map(one).collect::<String>()
     };
     let (_, stations) = parse(&many(&["b", "a", "c"])).unwrap();
@@ -126,11 +115,7 @@ fn values_of_a_station_out_of_range() {
         ("-30.0", "nan", &["cerro", "NaN"]),
         ("-70.0", "361.0", &["cerro", "361"]),
         ("-70.0", "-181.0", &["cerro", "-181"]),
-        (
-            "'-03:00'",
-            "'Atlantis/Sea'",
-            &["cerro", "'Atlantis/Sea'", "IANA"],
-        ),
+        ("'-03:00'", "'Atlantis/Sea'", &["cerro", "'Atlantis/Sea'", "IANA"]),
         ("latitude = -30.0\n", "", &["latitude"]),
         ("'http://host/'", "3", &["line 6", "url_base"]),
     ] {
@@ -184,11 +169,9 @@ fn a_mask_is_read_from_the_files_folder() {
     image::codecs::jpeg::JpegEncoder::new(&mut jpeg)
         .encode(&[255; 12], 2, 2, image::ExtendedColorType::Rgb8)
         .unwrap();
-    for (bytes, part) in [
-        (&b"no picture"[..], "mask.png"),
-        (b"", "mask.png"),
-        (&jpeg, "it is no PNG"),
-    ] {
+    for (bytes, part) in
+        [(&b"no picture"[..], "mask.png"), (b"", "mask.png"), (&jpeg, "it is no PNG")]
+    {
         std::fs::write(&path, bytes).unwrap();
         let why = parse().unwrap_err();
         one_sentence(&why);

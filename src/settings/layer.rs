@@ -134,28 +134,19 @@ pub const SPANISH: SpanishHelp = &[
         "station",
         "Estación, por su id en celaje.toml [por omisión: la primera que nombra, o rio-grande]",
     ),
-    (
-        "url_base",
-        "Dirección base de las imágenes [por omisión: la de la estación]",
-    ),
+    ("url_base", "Dirección base de las imágenes [por omisión: la de la estación]"),
     (
         "layout",
         "Dónde están las imágenes de un año bajo la base: auto lo averigua por año, year en \
          BASE/AAAA/, root en BASE/ [por omisión: auto]",
     ),
-    (
-        "db",
-        "Archivo de la base de datos [por omisión: registros-octas.db]",
-    ),
+    ("db", "Archivo de la base de datos [por omisión: registros-octas.db]"),
     (
         "model",
         "Modelo ONNX, con su manifiesto ARCHIVO.toml al lado, o uno incluido: celaje-4 (por \
          omisión) o celaje-4-fp32",
     ),
-    (
-        "ort_lib",
-        "Biblioteca compartida de ONNX Runtime [por omisión: se busca]",
-    ),
+    ("ort_lib", "Biblioteca compartida de ONNX Runtime [por omisión: se busca]"),
     (
         "engine",
         "Motor de inferencia: auto usa ONNX Runtime si encuentra su biblioteca y acepta el modelo; \
@@ -170,10 +161,7 @@ pub const SPANISH: SpanishHelp = &[
         "threads",
         "Sesiones de inferencia, e hilos que decodifican [por omisión: el número de núcleos]",
     ),
-    (
-        "session_threads",
-        "Hilos con los que calcula cada sesión [por omisión: 1]",
-    ),
+    ("session_threads", "Hilos con los que calcula cada sesión [por omisión: 1]"),
     (
         "concurrency",
         "Número fijo de pedidos simultáneos al servidor [por omisión: se adapta a lo que el \
@@ -183,26 +171,11 @@ pub const SPANISH: SpanishHelp = &[
         "max_concurrency",
         "Máximo de pedidos simultáneos al servidor mientras su número se adapta [por omisión: 256]",
     ),
-    (
-        "max_rps",
-        "Pedidos que pueden empezar por segundo [por omisión: sin límite]",
-    ),
-    (
-        "batch",
-        "Imágenes de un lote completo [por omisión: lo que conviene al motor]",
-    ),
-    (
-        "timeout",
-        "Segundos que puede tardar una imagen entera [por omisión: 60]",
-    ),
-    (
-        "max_bytes",
-        "Tamaño máximo de una imagen, en bytes [por omisión: 20000000]",
-    ),
-    (
-        "shadow_model",
-        "Un segundo modelo que lee las mismas imágenes, solo para comparar",
-    ),
+    ("max_rps", "Pedidos que pueden empezar por segundo [por omisión: sin límite]"),
+    ("batch", "Imágenes de un lote completo [por omisión: lo que conviene al motor]"),
+    ("timeout", "Segundos que puede tardar una imagen entera [por omisión: 60]"),
+    ("max_bytes", "Tamaño máximo de una imagen, en bytes [por omisión: 20000000]"),
+    ("shadow_model", "Un segundo modelo que lee las mismas imágenes, solo para comparar"),
     (
         "catch_up",
         "Hasta cuánto tiempo atrás se completa lo que falta: 7d, 36h, 90m; 0 para nada [por \
@@ -237,15 +210,7 @@ pub struct InferenceGroup;
 
 impl FlagGroup for InferenceGroup {
     fn has(id: &str) -> bool {
-        [
-            "model",
-            "ort_lib",
-            "engine",
-            "device",
-            "threads",
-            "session_threads",
-        ]
-        .contains(&id)
+        ["model", "ort_lib", "engine", "device", "threads", "session_threads"].contains(&id)
     }
 }
 

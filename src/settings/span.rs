@@ -52,9 +52,7 @@ impl FromStr for Span {
             None if number == 0 => Some(TimeDelta::zero()),
             _ => None,
         };
-        span.filter(|span| *span <= TimeDelta::days(LONGEST))
-            .map(Self)
-            .ok_or_else(bad)
+        span.filter(|span| *span <= TimeDelta::days(LONGEST)).map(Self).ok_or_else(bad)
     }
 }
 
@@ -97,17 +95,7 @@ mod tests {
             assert_eq!(span.length(), TimeDelta::minutes(minutes), "{text}");
             assert_eq!(span.to_string(), shown);
         }
-        for bad in [
-            "",
-            "d",
-            "7",
-            "-1d",
-            "1.5d",
-            "367d",
-            "7y",
-            "99999999999999999999d",
-            "7ñ",
-        ] {
+        for bad in ["", "d", "7", "-1d", "1.5d", "367d", "7y", "99999999999999999999d", "7ñ"] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }
     }

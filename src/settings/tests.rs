@@ -100,10 +100,7 @@ fn flags_are_stronger_than_all_else() {
     assert_eq!(settings.engine, EngineChoice::Rten);
     assert_eq!(settings.device, Device::Cpu);
     let tuning = &settings.tuning;
-    assert_eq!(
-        (tuning.concurrency, tuning.batch, tuning.threads),
-        (11, 12, 13)
-    );
+    assert_eq!((tuning.concurrency, tuning.batch, tuning.threads), (11, 12, 13));
     assert_eq!((tuning.adaptive, tuning.max_rps), (false, Some(17.0)));
     assert_eq!((tuning.session_threads, tuning.decoders), (18, 13));
     assert!(settings.sessions_given);
@@ -132,10 +129,7 @@ fn the_replaced_systems_variables_are_stronger_than_the_file() {
 fn the_librarys_twin_counts_where_there_is_no_flag() {
     let written = Written::new(FILE);
     let of = |flag: Option<&str>, variables: &[(&str, &str)]| {
-        let flags = Layer {
-            ort_lib: flag.map(PathBuf::from),
-            ..Layer::default()
-        };
+        let flags = Layer { ort_lib: flag.map(PathBuf::from), ..Layer::default() };
         written.resolve(flags, variables).unwrap().ort_lib.unwrap()
     };
     let both = [("CELAJE_ORT_LIB", "twin.so"), ("ORT_DYLIB_PATH", "old.so")];
@@ -159,10 +153,7 @@ fn the_file_is_stronger_than_the_defaults() {
     assert_eq!(settings.engine, EngineChoice::OnnxRuntime);
     assert_eq!(settings.device, Device::Cuda);
     let tuning = &settings.tuning;
-    assert_eq!(
-        (tuning.concurrency, tuning.batch, tuning.threads),
-        (21, 22, 23)
-    );
+    assert_eq!((tuning.concurrency, tuning.batch, tuning.threads), (21, 22, 23));
     assert_eq!((tuning.adaptive, tuning.max_rps), (false, Some(27.0)));
     assert_eq!(tuning.session_threads, 28);
     assert_eq!(tuning.http.total_timeout, Duration::from_secs(24));
@@ -193,64 +184,37 @@ fn an_empty_file_leaves_the_defaults() {
 fn each_key_is_settled_by_itself() {
     let flags = everything("flag", 11);
     let below = everything("below", 31);
-    let over = Layer {
-        db: None,
-        threads: None,
-        ..flags
-    }
-    .over(below);
+    let over = Layer { db: None, threads: None, ..flags }.over(below);
     assert_eq!(over.db.as_deref(), Some(Path::new("below.db")));
     assert_eq!((over.threads, over.batch), (Some(33), Some(12)));
 }
 
 #[test]
 fn a_short_timeout_bounds_the_others() {
-    let flags = Layer {
-        timeout: Some(0.5),
-        ..Layer::default()
-    };
+    let flags = Layer { timeout: Some(0.5), ..Layer::default() };
     let http = Written::new("").resolve(flags, &[]).unwrap().tuning.http;
     let half = Duration::from_millis(500);
-    assert_eq!(
-        [http.connect_timeout, http.read_timeout, http.total_timeout],
-        [half; 3]
-    );
+    assert_eq!([http.connect_timeout, http.read_timeout, http.total_timeout], [half; 3]);
 }
 
 #[test]
 fn values_out_of_bounds_name_the_key_the_bounds_and_the_value() {
     for (line, parts) in [
         ("concurrency = 0", ["concurrency", "1", "1024", "not 0"]),
-        (
-            "concurrency = 1025",
-            ["concurrency", "1", "1024", "not 1025"],
-        ),
+        ("concurrency = 1025", ["concurrency", "1", "1024", "not 1025"]),
         ("batch = 0", ["batch", "1", "1024", "not 0"]),
         ("threads = 257", ["threads", "1", "256", "not 257"]),
-        (
-            "max_concurrency = 0",
-            ["max-concurrency", "1", "1024", "not 0"],
-        ),
+        ("max_concurrency = 0", ["max-concurrency", "1", "1024", "not 0"]),
         ("max_rps = 0.0", ["max-rps", "0.01", "1000000", "not 0"]),
-        (
-            "session_threads = 0",
-            ["session-threads", "1", "256", "not 0"],
-        ),
+        ("session_threads = 0", ["session-threads", "1", "256", "not 0"]),
         ("max_bytes = 0", ["max-bytes", "1", "1000000000", "not 0"]),
         ("timeout = 0.0", ["timeout", "0.1", "3600", "not 0"]),
         ("timeout = nan", ["timeout", "0.1", "3600", "not NaN"]),
-        (
-            "timeout = 1e9",
-            ["timeout", "0.1", "3600", "not 1000000000"],
-        ),
+        ("timeout = 1e9", ["timeout", "0.1", "3600", "not 1000000000"]),
     ] {
         let failure = Written::new(line).refused(Layer::default());
         for part in parts {
-            assert!(
-                failure.text.en.contains(part),
-                "{line}: {}",
-                failure.text.en
-            );
+            assert!(failure.text.en.contains(part), "{line}: {}", failure.text.en);
         }
     }
 }
@@ -267,18 +231,12 @@ fn a_file_that_is_named_has_to_be_there() {
 
 #[test]
 fn stations_are_chosen_by_id_and_the_first_is_meant() {
-    let two = ["norte", "sur"].map(|id| {
-        STATION
-            .replace("[station]", "[[station]]")
-            .replace("cerro", id)
-    });
+    let two =
+        ["norte", "sur"].map(|id| STATION.replace("[station]", "[[station]]").replace("cerro", id));
     let written = Written::new(&two.concat());
     let of = |id: Option<&str>| {
         let station = id.map(str::to_owned);
-        let flags = Layer {
-            station,
-            ..Layer::default()
-        };
+        let flags = Layer { station, ..Layer::default() };
         written.resolve(flags, &[]).map(|settings| settings.station)
     };
     assert_eq!(of(None).unwrap().id, "norte");
@@ -303,9 +261,6 @@ fn an_override_changes_the_chosen_station_alone() {
     };
     let station = written.resolve(flags, &[]).unwrap().station;
     assert_eq!(station.url_base, "http://flag/");
-    let wanted = Station {
-        url_base: station.url_base.clone(),
-        ..Station::rio_grande()
-    };
+    let wanted = Station { url_base: station.url_base.clone(), ..Station::rio_grande() };
     assert_eq!(station, wanted);
 }

@@ -73,9 +73,6 @@ pub struct CommitPolicy {
 
 impl Default for CommitPolicy {
     fn default() -> Self {
-        Self {
-            rows: 32,
-            wait: Duration::from_millis(20),
-        }
+        Self { rows: 32, wait: Duration::from_millis(20) }
     }
 }

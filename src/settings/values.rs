@@ -66,24 +66,17 @@ impl<T: Copy + Send + Sync + 'static> TypedValueParser for NameParser<T> {
         }
         let known = PossibleValuesParser::new(self.0.iter().map(|(name, _)| *name));
         let refused = known.parse_ref(command, arg, OsStr::new(text.as_ref()));
-        Err(refused
-            .err()
-            .unwrap_or_else(|| clap::Error::new(ErrorKind::InvalidValue)))
+        Err(refused.err().unwrap_or_else(|| clap::Error::new(ErrorKind::InvalidValue)))
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(
-            self.0.iter().map(|(name, _)| PossibleValue::new(*name)),
-        ))
+        Some(Box::new(self.0.iter().map(|(name, _)| PossibleValue::new(*name))))
     }
 }
 
 /// The number in `text` where it lies in `range`.
 pub fn within<T: FromStr + PartialOrd>(text: &str, range: &RangeInclusive<T>) -> Option<T> {
-    text.trim()
-        .parse()
-        .ok()
-        .filter(|value| range.contains(value))
+    text.trim().parse().ok().filter(|value| range.contains(value))
 }
 
 #[cfg(test)]

@@ -74,13 +74,7 @@ impl Database {
                 let mut missed_before = 0;
                 for outcome in outcomes {
                     let slot = slot_text(outcome.slot().local());
-                    let to = Target {
-                        station,
-                        slot: &slot,
-                        now: &now,
-                        run,
-                        asked,
-                    };
+                    let to = Target { station, slot: &slot, now: &now, run, asked };
                     missed_before += i64::from(to.was_missed(connection)?);
                     // Of what is there already, this run may have written it, and counted it.
                     let replaces = mode == CommitMode::Replace;
@@ -96,21 +90,16 @@ impl Database {
                         added.insert(key);
                     }
                     let (ours, is_new) = match committed {
-                        _ if replaces => (
-                            was_ours,
-                            added.contains(&key) || added_before.contains(&key),
-                        ),
+                        _ if replaces => {
+                            (was_ours, added.contains(&key) || added_before.contains(&key))
+                        }
                         Committed::Duplicate => (to.is_ours(connection)?, true),
                         _ => (false, false),
                     };
                     if !ours {
                         counted.push(committed);
                     }
-                    done.push(if ours && is_new {
-                        Committed::New
-                    } else {
-                        committed
-                    });
+                    done.push(if ours && is_new { Committed::New } else { committed });
                 }
                 runs::add(connection, run, &counted, missed_before)?;
                 Ok((done, added))
@@ -191,14 +180,8 @@ impl Target<'_> {
         }
         let bytes = &observation.image_sha256;
         let frozen = frozen::repeats_the_one_before(connection, self.station, self.slot, bytes)?;
-        let row = ObservationRow::new(
-            self.station,
-            self.slot,
-            observation,
-            frozen,
-            self.now,
-            self.run.0,
-        );
+        let row =
+            ObservationRow::new(self.station, self.slot, observation, frozen, self.now, self.run.0);
         let written = diesel::insert_into(observations::table)
             .values(row)
             .on_conflict((observations::station, observations::slot_local))
@@ -212,14 +195,7 @@ impl Target<'_> {
     }
 
     fn miss(&self, connection: &mut SqliteConnection, miss: &Miss) -> Result<Committed, Fault> {
-        let row = MissRow::new(
-            self.station,
-            self.slot,
-            miss,
-            self.now,
-            self.run.0,
-            self.asked,
-        );
+        let row = MissRow::new(self.station, self.slot, miss, self.now, self.run.0, self.asked);
         // The trigger stored_slot_is_no_miss drops the row of a slot that is stored.
         diesel::insert_into(misses::table)
             .values(row)

@@ -52,9 +52,7 @@ pub(super) fn register(
         place.elevation(&slot)
     })?;
     celaje_day_phase_utils::register_impl(connection, move |slot: String| {
-        place
-            .elevation(&slot)
-            .map(|degrees| DayPhase::from_elevation(degrees).as_str())
+        place.elevation(&slot).map(|degrees| DayPhase::from_elevation(degrees).as_str())
     })?;
     Ok(())
 }
@@ -63,12 +61,7 @@ pub(super) fn register(
 pub(super) fn complete(connection: &mut SqliteConnection) -> Result<usize, Fault> {
     let home: Option<(String, f64, f64, String)> = stations::table
         .filter(stations::is_home.eq(true))
-        .select((
-            stations::id,
-            stations::latitude,
-            stations::longitude,
-            stations::time_zone,
-        ))
+        .select((stations::id, stations::latitude, stations::longitude, stations::time_zone))
         .first(connection)
         .optional()?;
     let Some((id, latitude, longitude, zone)) = home else {
@@ -78,14 +71,7 @@ pub(super) fn complete(connection: &mut SqliteConnection) -> Result<usize, Fault
     let Ok(zone) = zone.parse::<Zone>() else {
         return Ok(0);
     };
-    register(
-        connection,
-        StationPlace {
-            zone,
-            latitude,
-            longitude,
-        },
-    )?;
+    register(connection, StationPlace { zone, latitude, longitude })?;
     Ok(diesel::sql_query(
         "UPDATE observations SET \
              slot_utc = celaje_slot_utc(slot_local), \

@@ -121,11 +121,7 @@ fn uri(path: &Path, access: Access) -> Result<String, Fault> {
 pub(super) fn file_uri(path: &Path) -> Result<String, Fault> {
     let path = std::path::absolute(path).map_err(|error| Fault::CannotOpen(error.to_string()))?;
     let bytes = path.as_os_str().as_encoded_bytes();
-    let mut uri = String::from(if bytes.starts_with(b"/") {
-        "file://"
-    } else {
-        "file:///"
-    });
+    let mut uri = String::from(if bytes.starts_with(b"/") { "file://" } else { "file:///" });
     for byte in bytes {
         match byte {
             b'\\' if cfg!(windows) => uri.push('/'),
@@ -160,11 +156,7 @@ pub(super) fn examine(connection: &mut SqliteConnection) -> Result<FileState, Fa
             .get_result(connection)?;
         return Ok(FileState::Replaced { rows });
     }
-    let mut names: Vec<&str> = objects
-        .iter()
-        .map(|(_, name)| name.as_str())
-        .take(3)
-        .collect();
+    let mut names: Vec<&str> = objects.iter().map(|(_, name)| name.as_str()).take(3).collect();
     if objects.len() > names.len() {
         names.push("…");
     }
@@ -188,20 +180,13 @@ fn migration_state(connection: &mut SqliteConnection) -> Result<FileState, Fault
     if let Some(newer) = applied.iter().find(|version| !known.contains(version)) {
         return Err(Fault::Newer(newer.clone()));
     }
-    Ok(if applied.len() < known.len() {
-        FileState::Outdated
-    } else {
-        FileState::Current
-    })
+    Ok(if applied.len() < known.len() { FileState::Outdated } else { FileState::Current })
 }
 
 fn known_versions() -> Result<Vec<String>, Fault> {
     let migrations = MigrationSource::<Sqlite>::migrations(&MIGRATIONS)
         .map_err(|e| Fault::Migration(e.to_string()))?;
-    Ok(migrations
-        .iter()
-        .map(|migration| migration.name().version().to_string())
-        .collect())
+    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
 /// Sets up a writing connection, once the file is known to be this program's to change.
@@ -255,19 +240,9 @@ mod tests {
     #[test]
     fn odd_names_are_opened() {
         let folder = tempfile::tempdir().unwrap();
-        for name in [
-            "a b.db",
-            "50%.db",
-            "c?d#e.db",
-            "señal.db",
-            "o'clock.db",
-            ":memory:",
-        ] {
+        for name in ["a b.db", "50%.db", "c?d#e.db", "señal.db", "o'clock.db", ":memory:"] {
             let path = folder.path().join(name);
-            connect(&path, Access::Write)
-                .unwrap()
-                .batch_execute("CREATE TABLE t (x)")
-                .unwrap();
+            connect(&path, Access::Write).unwrap().batch_execute("CREATE TABLE t (x)").unwrap();
             assert!(path.is_file(), "{name}");
         }
     }
@@ -286,10 +261,7 @@ mod tests {
         connection.run_pending_migrations(MIGRATIONS).unwrap();
         connection.revert_all_migrations(MIGRATIONS).unwrap();
         let left: Vec<_> = objects(&mut connection).unwrap();
-        assert_eq!(
-            left,
-            [("table".to_owned(), "__diesel_schema_migrations".to_owned())]
-        );
+        assert_eq!(left, [("table".to_owned(), "__diesel_schema_migrations".to_owned())]);
         connection.run_pending_migrations(MIGRATIONS).unwrap();
         assert_eq!(examine(&mut connection).unwrap(), FileState::Current);
     }

@@ -107,10 +107,7 @@ pub enum Fault {
 impl Fault {
     /// Pairs the fault with the database.
     pub(super) fn at(self, path: &Path) -> StoreError {
-        StoreError {
-            path: path.to_owned(),
-            fault: self,
-        }
+        StoreError { path: path.to_owned(), fault: self }
     }
 
     /// What one of SQLite's standard messages stands for (`sqlite3_errstr`; diesel passes on no
@@ -309,23 +306,11 @@ mod tests {
     #[test]
     fn the_messages_of_sqlite_are_told_apart() {
         assert!(matches!(sqlite_says("database is locked"), Fault::Busy));
-        assert!(matches!(
-            sqlite_says("attempt to write a readonly database"),
-            Fault::ReadOnly
-        ));
-        assert!(matches!(
-            sqlite_says("database or disk is full"),
-            Fault::Full
-        ));
-        assert!(matches!(
-            sqlite_says("database disk image is malformed"),
-            Fault::Damaged
-        ));
+        assert!(matches!(sqlite_says("attempt to write a readonly database"), Fault::ReadOnly));
+        assert!(matches!(sqlite_says("database or disk is full"), Fault::Full));
+        assert!(matches!(sqlite_says("database disk image is malformed"), Fault::Damaged));
         assert!(matches!(sqlite_says("no such table: x"), Fault::Sql(_)));
-        assert!(matches!(
-            sqlite_says("malformed database schema (observations)"),
-            Fault::Damaged
-        ));
+        assert!(matches!(sqlite_says("malformed database schema (observations)"), Fault::Damaged));
         let null = diesel::result::UnexpectedNullError;
         let null = SqlError::DeserializationError(Box::new(null));
         assert!(matches!(Fault::from(null), Fault::Damaged));

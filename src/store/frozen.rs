@@ -38,11 +38,7 @@ pub(super) fn settle_the_one_after(
 ) -> QueryResult<()> {
     type Row = (String, Option<String>, Option<String>);
     let after: Option<Row> = observations::table
-        .select((
-            observations::slot_local,
-            observations::quality,
-            observations::image_sha256,
-        ))
+        .select((observations::slot_local, observations::quality, observations::image_sha256))
         .filter(observations::station.eq(station))
         .filter(observations::slot_local.gt(slot))
         .order(observations::slot_local.asc())

@@ -93,9 +93,7 @@ fn lock_path(path: &Path) -> PathBuf {
 
 /// The folder that holds `path`.
 pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// `path` with `suffix` added to its name.
@@ -131,10 +129,7 @@ mod tests {
         std::fs::write(&db, b"").unwrap();
         std::os::unix::fs::symlink(&db, &link).unwrap();
         let _first = WriterLock::take(&db).unwrap();
-        assert!(matches!(
-            WriterLock::take(&link),
-            Err(Fault::SecondWriter(_))
-        ));
+        assert!(matches!(WriterLock::take(&link), Err(Fault::SecondWriter(_))));
     }
 
     #[test]

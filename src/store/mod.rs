@@ -264,11 +264,7 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
         added: BTreeSet::new(),
         lock: Some(lock),
     };
-    Ok(Opened {
-        database,
-        adopted,
-        cut_off,
-    })
+    Ok(Opened { database, adopted, cut_off })
 }
 
 /// Writes the station as it is described now; the first of a file becomes its home.

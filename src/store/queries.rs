@@ -136,12 +136,7 @@ impl Database {
         };
         self.ask(|connection| {
             misses::table
-                .select((
-                    misses::slot_local,
-                    misses::reason,
-                    misses::last_tried,
-                    misses::unasked,
-                ))
+                .select((misses::slot_local, misses::reason, misses::last_tried, misses::unasked))
                 .filter(misses::station.eq(&station))
                 .filter(misses::slot_local.between(&from, &to))
                 .filter(misses::source.eq(&asked.source))
@@ -209,14 +204,8 @@ impl Database {
                     .first(connection)?,
                 legacy_rows: sql::<BigInt>("SELECT count(*) FROM legacy_rows")
                     .get_result(connection)?,
-                first: edge(
-                    own.select(min(observations::slot_local))
-                        .first(connection)?,
-                ),
-                last: edge(
-                    own.select(max(observations::slot_local))
-                        .first(connection)?,
-                ),
+                first: edge(own.select(min(observations::slot_local)).first(connection)?),
+                last: edge(own.select(max(observations::slot_local)).first(connection)?),
                 schema_version: sql::<Text>("SELECT max(version) FROM __diesel_schema_migrations")
                     .get_result(connection)?,
             })

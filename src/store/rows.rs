@@ -27,9 +27,7 @@ pub fn timestamp(instant: DateTime<Utc>) -> String {
 
 /// Reads [`timestamp`]; none when it is no such text.
 pub fn parse_timestamp(text: &str) -> Option<DateTime<Utc>> {
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S")
-        .ok()
-        .map(|time| time.and_utc())
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok().map(|time| time.and_utc())
 }
 
 /// Reads [`slot_text`]; none when it is no such text.
@@ -48,9 +46,7 @@ pub fn parse_slot(text: &str) -> Option<NaiveDateTime> {
         return None;
     }
     let part = |from: usize, to: usize| {
-        bytes[from..to]
-            .iter()
-            .fold(0, |n, b| n * 10 + u32::from(b - b'0'))
+        bytes[from..to].iter().fold(0, |n, b| n * 10 + u32::from(b - b'0'))
     };
     let year = i32::try_from(part(0, 4)).ok()?;
     NaiveDate::from_ymd_opt(year, part(5, 7), part(8, 10))?.and_hms_opt(
@@ -201,13 +197,9 @@ mod tests {
 
     #[test]
     fn only_whole_slot_texts_parse() {
-        for bad in [
-            "",
-            "2024-01-01 00:02",
-            "2024-01-01T00:02:00",
-            "2024-02-30T00:02",
-            "2024-01-01T24:02",
-        ] {
+        for bad in
+            ["", "2024-01-01 00:02", "2024-01-01T00:02:00", "2024-02-30T00:02", "2024-01-01T24:02"]
+        {
             assert_eq!(parse_slot(bad), None, "{bad}");
         }
     }

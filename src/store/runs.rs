@@ -223,10 +223,7 @@ impl Database {
         self.added.retain(|(other, _)| *other != run);
         self.connection
             .immediate_transaction(|connection| {
-                let committed: i64 = runs::table
-                    .find(run.0)
-                    .select(runs::new)
-                    .first(connection)?;
+                let committed: i64 = runs::table.find(run.0).select(runs::new).first(connection)?;
                 let unheard = u64::try_from(committed)
                     .unwrap_or(0)
                     .saturating_sub(counts.new)

@@ -112,13 +112,9 @@ pub(super) fn take_over(
     let left = left_behind(connection)?;
     let copy = copy_of(connection, path)?;
     match connection.immediate_transaction(|connection| take_over_within(connection, station)) {
-        Ok((rows, placed, kept_verbatim)) => Ok(Adopted {
-            rows,
-            placed,
-            kept_verbatim,
-            left,
-            copy,
-        }),
+        Ok((rows, placed, kept_verbatim)) => {
+            Ok(Adopted { rows, placed, kept_verbatim, left, copy })
+        }
         Err(fault) => {
             // Just made, of a file that has not changed since.
             let _ = std::fs::remove_file(&copy);
@@ -247,9 +243,7 @@ fn move_rows(
         |error: Box<dyn std::error::Error + Send + Sync>| Fault::Migration(error.to_string());
     let rows = sql::<BigInt>("SELECT count(*) FROM registro_historico").get_result(connection)?;
     // The first migration makes the tables; the next ones need the name registro_historico free.
-    connection
-        .run_next_migration(MIGRATIONS)
-        .map_err(migration)?;
+    connection.run_next_migration(MIGRATIONS).map_err(migration)?;
     register_station(connection, station)?;
     let placed = diesel::sql_query(format!(
         "{source} INSERT INTO observations (station, slot_local, slot_utc, file_name, url, okta, \
@@ -270,14 +264,9 @@ fn move_rows(
     .execute(connection)?;
     let (placed, kept) = (placed as i64, kept as i64);
     if placed + kept != rows {
-        return Err(Fault::Lost {
-            rows,
-            taken: placed + kept,
-        });
+        return Err(Fault::Lost { rows, taken: placed + kept });
     }
     connection.batch_execute("DROP TABLE registro_historico")?;
-    connection
-        .run_pending_migrations(MIGRATIONS)
-        .map_err(migration)?;
+    connection.run_pending_migrations(MIGRATIONS).map_err(migration)?;
     Ok((rows, placed, kept))
 }

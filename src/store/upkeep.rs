@@ -160,10 +160,8 @@ impl Database {
     /// When `path` is no up-to-date record.
     pub fn stations(path: &Path) -> Result<Vec<String>, StoreError> {
         let stations = || {
-            Ok(
-                sql::<Text>("SELECT id FROM stations ORDER BY is_home DESC, id")
-                    .load(&mut connection::connect_to_read(path)?)?,
-            )
+            Ok(sql::<Text>("SELECT id FROM stations ORDER BY is_home DESC, id")
+                .load(&mut connection::connect_to_read(path)?)?)
         };
         stations().map_err(|fault: Fault| fault.at(path))
     }
@@ -201,15 +199,10 @@ fn backup(path: &Path, to: &Path, replace: bool) -> Result<Backup, Fault> {
         Ok(())
     });
     match (copied, made) {
-        (Ok(()), Some((observations, misses))) => Ok(Backup {
-            observations,
-            misses,
-            bytes: size(to),
-        }),
-        (Err(reason), _) => Err(Fault::Backup {
-            copy: to.to_owned(),
-            reason,
-        }),
+        (Ok(()), Some((observations, misses))) => {
+            Ok(Backup { observations, misses, bytes: size(to) })
+        }
+        (Err(reason), _) => Err(Fault::Backup { copy: to.to_owned(), reason }),
         (Ok(()), None) => Err(Fault::Damaged),
     }
 }
@@ -302,14 +295,8 @@ fn record(connection: &mut SqliteConnection) -> Vec<Finding> {
         (
             "ends",
             "runs WHERE (status = 'running') <> (finished_at IS NULL)",
-            say!(
-                "every run that ended says when",
-                "cada corrida terminada dice cuándo"
-            ),
-            say!(
-                "runs that do not say when they ended",
-                "corridas que no dicen cuándo terminaron"
-            ),
+            say!("every run that ended says when", "cada corrida terminada dice cuándo"),
+            say!("runs that do not say when they ended", "corridas que no dicen cuándo terminaron"),
         ),
         (
             "rows",
@@ -349,10 +336,8 @@ fn record(connection: &mut SqliteConnection) -> Vec<Finding> {
 fn running(connection: &mut SqliteConnection, path: &Path) -> Finding {
     finding("running", || {
         let runs = count(connection, "runs WHERE status = 'running'")?;
-        let holds = say!(
-            "no run that died is marked as running",
-            "ninguna corrida muerta figura en curso"
-        );
+        let holds =
+            say!("no run that died is marked as running", "ninguna corrida muerta figura en curso");
         let allowed = match runs {
             0 => 0,
             // Whoever writes has marked the dead ones when it began, and may have several at work.
@@ -377,10 +362,7 @@ fn finding(
     look: impl FnOnce() -> Result<Result<text::Text, text::Text>, Fault>,
 ) -> Finding {
     let result = look().unwrap_or_else(|fault| {
-        Err(say!(
-            "it could not be looked at: {fault}",
-            "no se pudo revisar: {fault}"
-        ))
+        Err(say!("it could not be looked at: {fault}", "no se pudo revisar: {fault}"))
     });
     Finding { name, result }
 }

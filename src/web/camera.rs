@@ -53,11 +53,7 @@ pub struct Shot {
 impl Shot {
     /// Its media type.
     pub fn media_type(&self) -> &'static str {
-        if self.bytes.starts_with(b"\x89PNG") {
-            "image/png"
-        } else {
-            "image/jpeg"
-        }
+        if self.bytes.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" }
     }
 }
 
@@ -171,12 +167,7 @@ impl Cameras {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let permit = limiter.permit().await?;
         let (answer, answered) = oneshot::channel();
-        let request = PictureRequest {
-            slot,
-            layout,
-            answer,
-            permit,
-        };
+        let request = PictureRequest { slot, layout, answer, permit };
         requests.try_send(request).map_err(|_| Problem::busy())?;
         let shot = match tokio::time::timeout_at(deadline, answered).await {
             Ok(Ok(shot)) => shot,
@@ -229,12 +220,7 @@ async fn answer(
         };
         let station = Arc::clone(&station);
         tokio::spawn(async move {
-            let PictureRequest {
-                slot,
-                layout,
-                mut answer,
-                permit: _permit,
-            } = request;
+            let PictureRequest { slot, layout, mut answer, permit: _permit } = request;
             // A caller who is gone leaves the camera to others.
             let shot = tokio::select! {
                 biased;
@@ -280,10 +266,9 @@ async fn fetch(
     let remembered = layout.map(|layout| (slot.year(), layout));
     let book = Mutex::new(LayoutBook::new(station.layout, year, remembered));
     match look_for(source, client, &book, slot).await {
-        Found::Picture(picture, _) if is_picture(&picture.bytes) => Ok(Arc::new(Shot {
-            bytes: picture.bytes,
-            url: picture.url,
-        })),
+        Found::Picture(picture, _) if is_picture(&picture.bytes) => {
+            Ok(Arc::new(Shot { bytes: picture.bytes, url: picture.url }))
+        }
         Found::Picture(..) => Err(gone(slot)),
         Found::Miss(miss) => Err(problem(&miss)),
         Found::Cancelled => Err(Problem::busy()),

@@ -110,10 +110,8 @@ impl Hub {
         recent.last += 1;
         let id = recent.last;
         let name = self.name(id);
-        let frame = Frame {
-            id,
-            text: Bytes::from(format!("id: {name}\nevent: {kind}\ndata: {data}\n\n")),
-        };
+        let frame =
+            Frame { id, text: Bytes::from(format!("id: {name}\nevent: {kind}\ndata: {data}\n\n")) };
         if recent.frames.len() == KEPT {
             recent.frames.pop_front();
         }
@@ -231,11 +229,7 @@ pub async fn listen(
         let recent = state.hub.recent();
         (state.hub.greet(&recent, seen), state.hub.sender.subscribe())
     };
-    let listener = Listener {
-        seat,
-        first,
-        receiver,
-    };
+    let listener = Listener { seat, first, receiver };
     let frames = stream::unfold(listener, |mut listener| async move {
         let text = next(&mut listener).await?;
         Some((Ok::<_, Problem>(text), listener))
@@ -274,10 +268,7 @@ mod tests {
 
     fn greeting(hub: &Hub, seen: Option<&str>) -> Vec<String> {
         let texts = hub.greet(&hub.recent(), seen);
-        texts
-            .iter()
-            .map(|text| String::from_utf8(text.to_vec()).unwrap())
-            .collect()
+        texts.iter().map(|text| String::from_utf8(text.to_vec()).unwrap()).collect()
     }
 
     #[actix::test]
@@ -309,10 +300,7 @@ mod tests {
         for stranger in ["5", "", "x-y", "-", &other, &future] {
             let told = greeting(&hub, Some(stranger));
             assert_eq!(told.len(), 2, "{stranger}");
-            let resync = format!(
-                "id: {}\nevent: state\ndata: {{\"missed\":null}}\n\n",
-                name(last)
-            );
+            let resync = format!("id: {}\nevent: state\ndata: {{\"missed\":null}}\n\n", name(last));
             assert_eq!(told[1], resync, "{stranger}");
         }
     }
@@ -327,9 +315,6 @@ mod tests {
         let mut receiver = hub.sender.subscribe();
         let first = receiver.recv().await.unwrap();
         let text = String::from_utf8(first.text.to_vec()).unwrap();
-        assert!(
-            text.ends_with("event: state\ndata: {\"missed\":4}\n\n"),
-            "{text}"
-        );
+        assert!(text.ends_with("event: state\ndata: {\"missed\":4}\n\n"), "{text}");
     }
 }

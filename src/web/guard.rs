@@ -37,10 +37,7 @@ impl Hosts {
     /// Loopback, the address that the server listens on (any address if it listens on all), and the
     /// names in `named`.
     pub fn new(listen: SocketAddr, named: &[String]) -> Self {
-        Self {
-            listen: listen.ip(),
-            named: named.iter().map(|name| plain(name)).collect(),
-        }
+        Self { listen: listen.ip(), named: named.iter().map(|name| plain(name)).collect() }
     }
 
     /// Whether `host`, the value of a `Host` header, is one of them.
@@ -110,10 +107,7 @@ pub async fn guard(
 }
 
 fn check(hosts: &Hosts, request: &ServiceRequest) -> Result<(), Problem> {
-    let length = request
-        .uri()
-        .path_and_query()
-        .map_or(0, |at| at.as_str().len());
+    let length = request.uri().path_and_query().map_or(0, |at| at.as_str().len());
     if length > LONGEST_ADDRESS {
         return Err(Problem::new(
             StatusCode::URI_TOO_LONG,
@@ -126,10 +120,7 @@ fn check(hosts: &Hosts, request: &ServiceRequest) -> Result<(), Problem> {
     let mut named = request.headers().get_all(header::HOST);
     let host = match (named.next(), named.next()) {
         (Some(host), None) => host.to_str().ok(),
-        (None, _) => request
-            .uri()
-            .authority()
-            .map(|authority| authority.as_str()),
+        (None, _) => request.uri().authority().map(|authority| authority.as_str()),
         (Some(_), Some(_)) => None,
     };
     match host {
@@ -177,10 +168,7 @@ fn plain_problem(status: StatusCode, detail: &str) -> Problem {
     }
     Problem::new(
         status,
-        say!(
-            "the request cannot be read: {reason}",
-            "no se puede leer la petición: {reason}"
-        ),
+        say!("the request cannot be read: {reason}", "no se puede leer la petición: {reason}"),
     )
 }
 
@@ -190,10 +178,7 @@ fn harden<B>(response: &mut HttpResponse<B>) {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     let headers = response.headers_mut();
     for (name, value) in fixed {
@@ -210,10 +195,7 @@ mod tests {
 
     #[test]
     fn only_names_of_this_server_are_answered() {
-        let hosts = Hosts::new(
-            "127.0.0.1:8080".parse().unwrap(),
-            &["Cielo.example.".to_owned()],
-        );
+        let hosts = Hosts::new("127.0.0.1:8080".parse().unwrap(), &["Cielo.example.".to_owned()]);
         for host in [
             "localhost",
             "LOCALHOST:8080",

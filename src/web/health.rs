@@ -19,10 +19,7 @@ async fn live() -> HttpResponse {
 /// Ready when the record can be read and the program knows of nothing that keeps it from its work.
 async fn ready(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
     if state.pool.ask(|reader| reader.last_rowid()).await.is_err() {
-        return Ok(text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the record cannot be read\n".to_owned(),
-        ));
+        return Ok(text(StatusCode::SERVICE_UNAVAILABLE, "the record cannot be read\n".to_owned()));
     }
     Ok(match state.operator.state().trouble {
         None => text(StatusCode::OK, "ok\n".to_owned()),
@@ -31,7 +28,5 @@ async fn ready(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
 }
 
 fn text(status: StatusCode, body: String) -> HttpResponse {
-    HttpResponse::build(status)
-        .content_type("text/plain; charset=utf-8")
-        .body(body)
+    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(body)
 }

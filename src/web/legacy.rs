@@ -100,15 +100,10 @@ async fn history(
     }
     let begin = LegacyPlace::at(&from);
     let (first, first_before) = (begin.clone(), before.clone());
-    let (any, _) = state
-        .pool
-        .ask(move |reader| reader.legacy_rows(&first, &first_before, 1))
-        .await?;
+    let (any, _) =
+        state.pool.ask(move |reader| reader.legacy_rows(&first, &first_before, 1)).await?;
     if any.is_empty() {
-        return Ok(error(
-            StatusCode::NOT_FOUND,
-            "No hay registros en el rango indicado",
-        ));
+        return Ok(error(StatusCode::NOT_FOUND, "No hay registros en el rango indicado"));
     }
     let first = begin.clone();
     stream::answer(&state.pool, tagged.ok(), first, move |reader, place| {
@@ -152,14 +147,12 @@ impl BadDays {
                 let missing: Vec<UnansweredRequest<'_>> = names.iter().map(missing).collect();
                 error(StatusCode::UNPROCESSABLE_ENTITY, missing)
             }
-            Self::Form => error(
-                StatusCode::BAD_REQUEST,
-                "Formato de fecha inválido; use YYYY-MM-DD",
-            ),
-            Self::Backward => error(
-                StatusCode::BAD_REQUEST,
-                "'hasta' no puede ser anterior a 'desde'",
-            ),
+            Self::Form => {
+                error(StatusCode::BAD_REQUEST, "Formato de fecha inválido; use YYYY-MM-DD")
+            }
+            Self::Backward => {
+                error(StatusCode::BAD_REQUEST, "'hasta' no puede ser anterior a 'desde'")
+            }
         }
     }
 }
@@ -198,9 +191,7 @@ pub fn days(query: &str) -> Result<(String, String), BadDays> {
 /// Ten characters, `YYYY-MM-DD`.
 fn day(text: &str) -> Option<NaiveDate> {
     let shape = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    shape
-        .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
-        .flatten()
+    shape.then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()
 }
 
 /// `/imagen`: to the newest picture that the camera has.
@@ -213,14 +204,9 @@ async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
     };
     let id = station.id.clone();
     let last = state.pool.ask(move |reader| reader.latest(&id)).await?;
-    let last_slot = last
-        .as_ref()
-        .and_then(|item| Slot::at(parse_slot(&item.slot)?, station.zone));
+    let last_slot = last.as_ref().and_then(|item| Slot::at(parse_slot(&item.slot)?, station.zone));
     let recorded = last.and_then(|item| item.url);
-    let layout = recorded
-        .as_deref()
-        .zip(last_slot)
-        .map(|(url, slot)| layout_of(url, slot));
+    let layout = recorded.as_deref().zip(last_slot).map(|(url, slot)| layout_of(url, slot));
     let found = |url: &str| {
         HttpResponse::Found()
             .insert_header((header::LOCATION, url))
@@ -247,9 +233,8 @@ async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
 fn newer(station: &Arc<Station>, last: Option<Slot>) -> Vec<Slot> {
     let now = station.zone.local(Utc::now());
     let hour_ago = now - chrono::TimeDelta::hours(1);
-    let from = last.map_or(hour_ago, |slot| {
-        (slot.local() + chrono::TimeDelta::minutes(1)).max(hour_ago)
-    });
+    let from =
+        last.map_or(hour_ago, |slot| (slot.local() + chrono::TimeDelta::minutes(1)).max(hour_ago));
     let Ok(range) = SlotRange::new(from, now) else {
         return Vec::new();
     };
@@ -271,10 +256,7 @@ mod tests {
         assert_eq!(days_of("desde=2024-02-01&hasta=2024-02-29&_=7"), whole);
         for (query, bad) in [
             ("", BadDays::UnansweredRequest(vec!["desde", "hasta"])),
-            (
-                "desde=2024-01-01",
-                BadDays::UnansweredRequest(vec!["hasta"]),
-            ),
+            ("desde=2024-01-01", BadDays::UnansweredRequest(vec!["hasta"])),
             ("desde=2024-1-1&hasta=2024-01-01", BadDays::Form),
             ("desde=2024-02-30&hasta=2024-03-01", BadDays::Form),
             ("desde=&hasta=2024-03-01", BadDays::Form),

@@ -38,10 +38,7 @@ impl Limiter {
         let admitted = admitted.map_err(|_| Problem::busy())?;
         let running = Arc::clone(&self.running).acquire_owned();
         match tokio::time::timeout(self.patience, running).await {
-            Ok(Ok(running)) => Ok(Permit {
-                _running: running,
-                _admitted: admitted,
-            }),
+            Ok(Ok(running)) => Ok(Permit { _running: running, _admitted: admitted }),
             _ => Err(Problem::busy()),
         }
     }

@@ -27,15 +27,9 @@ async fn get(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
             Ok(last)
         })
         .await;
-    let body = written(
-        &state.operator.state(),
-        last.as_deref().ok(),
-        state.hub.listeners(),
-        Utc::now(),
-    );
-    Ok(HttpResponse::Ok()
-        .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(body))
+    let body =
+        written(&state.operator.state(), last.as_deref().ok(), state.hub.listeners(), Utc::now());
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(body))
 }
 
 /// The text, as it is built.
@@ -51,10 +45,7 @@ impl Text {
         self.0.push_str(name);
         for (place, (label, text)) in labels.iter().enumerate() {
             let open = if place == 0 { '{' } else { ',' };
-            let text = text
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n");
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             let _ = write!(self.0, "{open}{label}=\"{text}\"");
         }
         if !labels.is_empty() {
@@ -72,20 +63,12 @@ fn written(
     now: DateTime<Utc>,
 ) -> String {
     let mut text = Text::default();
-    text.family(
-        "celaje_info",
-        "gauge",
-        "Version of the program, its engine and its model.",
-    );
+    text.family("celaje_info", "gauge", "Version of the program, its engine and its model.");
     let or_none = |value: &Option<String>| value.clone().unwrap_or_default();
     let (engine, model) = (or_none(&state.engine), or_none(&state.model));
     text.sample(
         "celaje_info",
-        &[
-            ("version", &state.version),
-            ("engine", &engine),
-            ("model", &model),
-        ],
+        &[("version", &state.version), ("engine", &engine), ("model", &model)],
         1,
     );
     let name = "celaje_start_time_seconds";
@@ -107,15 +90,8 @@ fn written(
         text.sample(name, &[("actor", &actor.name)], actor.restarts);
     }
     let name = "celaje_backfills";
-    text.family(
-        name,
-        "gauge",
-        "Backfills that were asked for and wait or run.",
-    );
-    for (status, label) in [
-        (JobStatus::Queued, "queued"),
-        (JobStatus::Running, "running"),
-    ] {
+    text.family(name, "gauge", "Backfills that were asked for and wait or run.");
+    for (status, label) in [(JobStatus::Queued, "queued"), (JobStatus::Running, "running")] {
         let n = state.jobs.iter().filter(|job| job.status == status).count();
         text.sample(name, &[("status", label)], n);
     }
@@ -135,38 +111,20 @@ fn flow(text: &mut Text, state: &ProgramState) {
     };
     let label = |stage| {
         let named = serde_json::to_value(stage).ok();
-        named
-            .and_then(|name| name.as_str().map(str::to_owned))
-            .unwrap_or_default()
+        named.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
     };
     let stages = flow.stages.map(|stage| (label(stage.stage), stage));
     let name = "celaje_stage_seconds";
     text.family(name, "summary", "Seconds that a stage worked on slots.");
     for (label, stage) in &stages {
-        text.sample(
-            "celaje_stage_seconds_sum",
-            &[("stage", label)],
-            stage.worked_s,
-        );
-        text.sample(
-            "celaje_stage_seconds_count",
-            &[("stage", label)],
-            stage.done,
-        );
+        text.sample("celaje_stage_seconds_sum", &[("stage", label)], stage.worked_s);
+        text.sample("celaje_stage_seconds_count", &[("stage", label)], stage.done);
     }
     let name = "celaje_queue_wait_seconds";
     text.family(name, "summary", "Seconds that slots waited for a stage.");
     for (label, stage) in &stages {
-        text.sample(
-            "celaje_queue_wait_seconds_sum",
-            &[("stage", label)],
-            stage.waited_s,
-        );
-        text.sample(
-            "celaje_queue_wait_seconds_count",
-            &[("stage", label)],
-            stage.taken,
-        );
+        text.sample("celaje_queue_wait_seconds_sum", &[("stage", label)], stage.waited_s);
+        text.sample("celaje_queue_wait_seconds_count", &[("stage", label)], stage.taken);
     }
     for (name, help, now) in [
         (
@@ -189,11 +147,7 @@ fn flow(text: &mut Text, state: &ProgramState) {
 
 fn rows(text: &mut Text, last: &[(String, ObservationItem)], now: DateTime<Utc>) {
     let name = "celaje_last_okta";
-    text.family(
-        name,
-        "gauge",
-        "Okta of the last row; 9 where the sky cannot be seen.",
-    );
+    text.family(name, "gauge", "Okta of the last row; 9 where the sky cannot be seen.");
     for (station, item) in last {
         text.sample(name, &[("station", station)], item.okta);
     }

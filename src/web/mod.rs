@@ -134,20 +134,14 @@ pub struct WebState {
 impl WebState {
     /// The station of the settings with this id.
     pub fn station(&self, id: &str) -> Option<Arc<Station>> {
-        let from_settings = self
-            .from_settings
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let from_settings = self.from_settings.read().unwrap_or_else(PoisonError::into_inner);
         let mut stations = from_settings.stations.iter();
         stations.find(|station| station.id == id).cloned()
     }
 
     /// Draws the overlays.
     pub fn overlays(&self) -> Arc<OverlayRenderer> {
-        let from_settings = self
-            .from_settings
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let from_settings = self.from_settings.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&from_settings.overlays)
     }
 }
@@ -176,11 +170,8 @@ impl Running {
         let limits = settings.tuning.http.clone();
         self.state.cameras.renew(&stations, limits);
         let overlays = OverlayRenderer::new(settings.clone());
-        let mut from_settings = self
-            .state
-            .from_settings
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut from_settings =
+            self.state.from_settings.write().unwrap_or_else(PoisonError::into_inner);
         *from_settings = StationSettings { stations, overlays };
         drop(from_settings);
         self.state.pool.begin_era();
@@ -244,11 +235,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     let server = server.run();
     let handle = server.handle();
     tokio::spawn(server);
-    Ok(Running {
-        addr,
-        handle,
-        state,
-    })
+    Ok(Running { addr, handle, state })
 }
 
 /// All routes.
@@ -259,9 +246,7 @@ fn routes(config: &mut web::ServiceConfig) {
     health::configure(config);
     metrics::configure(config);
     dashboard::configure(config);
-    config.default_service(web::to(async || {
-        Err::<&'static str, _>(Problem::no_such_path())
-    }));
+    config.default_service(web::to(async || Err::<&'static str, _>(Problem::no_such_path())));
 }
 
 /// Routes GET and HEAD at `paths` to `handler`; other methods get 405.

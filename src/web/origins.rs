@@ -140,10 +140,7 @@ mod tests {
             let mut told = HeaderMap::new();
             let asked = asked.map(HeaderValue::from_static);
             origins.open(asked.as_ref(), &mut told);
-            let named = |name: &str| {
-                told.get(name)
-                    .map(|value| value.to_str().unwrap().to_owned())
-            };
+            let named = |name: &str| told.get(name).map(|value| value.to_str().unwrap().to_owned());
             (named("access-control-allow-origin"), named("vary"))
         };
         let (here, there) = ("https://a.example", "https://b.example");

@@ -151,14 +151,9 @@ impl OverlayRenderer {
                 Some(backend) => backend,
                 None => opened.engine.open(1).map_err(|error| failed(&error))?,
             };
-            let reading = run_one(
-                backend.as_mut(),
-                &opened.manifest,
-                &frame,
-                region,
-                &mut Vec::new(),
-            )
-            .map_err(|error| failed(&error))?;
+            let reading =
+                run_one(backend.as_mut(), &opened.manifest, &frame, region, &mut Vec::new())
+                    .map_err(|error| failed(&error))?;
             opened.backend = Some(backend);
             let classes = if_sky(reading).map_err(|error| failed(&error))?;
             let Some(classes) = classes.and_then(|reading| reading.classes) else {

@@ -22,10 +22,7 @@ pub struct BadQuery {
 impl BadQuery {
     /// `reason` is wrong with `parameter`.
     pub fn new(parameter: &str, reason: Text) -> Self {
-        Self {
-            parameter: shortened(parameter),
-            reason,
-        }
+        Self { parameter: shortened(parameter), reason }
     }
 }
 
@@ -87,9 +84,7 @@ impl Parameters {
         name: &str,
         choices: &[(&'static str, T)],
     ) -> Result<Option<T>, BadQuery> {
-        self.get(name)
-            .map(|value| choose(name, value, choices))
-            .transpose()
+        self.get(name).map(|value| choose(name, value, choices)).transpose()
     }
 
     /// A whole number of `range`.
@@ -164,21 +159,17 @@ pub(super) fn choose<T: Copy>(
     value: &str,
     choices: &[(&'static str, T)],
 ) -> Result<T, BadQuery> {
-    choices
-        .iter()
-        .find(|(known, _)| *known == value)
-        .map(|(_, choice)| *choice)
-        .ok_or_else(|| {
-            let names: Vec<_> = choices.iter().map(|(known, _)| *known).collect();
-            let (names, value) = (names.join(", "), shortened(value));
-            BadQuery::new(
-                name,
-                say!(
-                    "'{value}' is no {name}; write one of: {names}",
-                    "'{value}' no sirve para {name}; escriba uno de: {names}"
-                ),
-            )
-        })
+    choices.iter().find(|(known, _)| *known == value).map(|(_, choice)| *choice).ok_or_else(|| {
+        let names: Vec<_> = choices.iter().map(|(known, _)| *known).collect();
+        let (names, value) = (names.join(", "), shortened(value));
+        BadQuery::new(
+            name,
+            say!(
+                "'{value}' is no {name}; write one of: {names}",
+                "'{value}' no sirve para {name}; escriba uno de: {names}"
+            ),
+        )
+    })
 }
 
 /// Reads a moment: `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM`.
@@ -187,20 +178,18 @@ pub(super) fn choose<T: Copy>(
 /// When it is none, or of a year that no file name can carry.
 pub fn moment(name: &str, value: &str) -> Result<Moment, BadQuery> {
     let known = Moment::parse(value).ok();
-    known
-        .filter(|moment| YEARS.contains(&moment.first().year()))
-        .ok_or_else(|| {
-            let value = shortened(value);
-            BadQuery::new(
-                name,
-                say!(
-                    "'{value}' is no moment; write 2024-01-31 or 2024-01-31T08:02, station local \
+    known.filter(|moment| YEARS.contains(&moment.first().year())).ok_or_else(|| {
+        let value = shortened(value);
+        BadQuery::new(
+            name,
+            say!(
+                "'{value}' is no moment; write 2024-01-31 or 2024-01-31T08:02, station local \
                     time",
-                    "'{value}' no es un momento; escriba 2024-01-31 o 2024-01-31T08:02, hora local \
+                "'{value}' no es un momento; escriba 2024-01-31 o 2024-01-31T08:02, hora local \
                     de la estación"
-                ),
-            )
-        })
+            ),
+        )
+    })
 }
 
 /// A range of station local time; both ends included, an end may be open.
@@ -231,10 +220,8 @@ impl Range {
                 .unwrap_or_default()
         };
         (
-            self.from
-                .unwrap_or_else(|| edge(*YEARS.start(), 1, 1, 0, 0)),
-            self.to
-                .unwrap_or_else(|| edge(*YEARS.end(), 12, 31, 23, 59)),
+            self.from.unwrap_or_else(|| edge(*YEARS.start(), 1, 1, 0, 0)),
+            self.to.unwrap_or_else(|| edge(*YEARS.end(), 12, 31, 23, 59)),
         )
     }
 }

@@ -51,11 +51,7 @@ impl ReaderPool {
         let permit = self.limiter.permit().await?;
         let pool = Arc::clone(self);
         let result = permit.run(move || {
-            let idle = pool
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop();
+            let idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut reader = match idle {
                 Some(reader) => reader,
                 None => Reader::open(&pool.path)?,

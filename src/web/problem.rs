@@ -43,14 +43,7 @@ impl Problem {
 
     /// A problem with this status; `detail` is one sentence.
     pub const fn new(status: StatusCode, detail: Text) -> Self {
-        Self {
-            status,
-            parameter: None,
-            detail,
-            retry_after: None,
-            allow: None,
-            challenge: false,
-        }
+        Self { status, parameter: None, detail, retry_after: None, allow: None, challenge: false }
     }
 
     /// There is nothing at this address.
@@ -81,10 +74,7 @@ impl Problem {
     pub fn not_allowed(allow: &'static str) -> Self {
         let mut problem = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
-            say!(
-                "this address answers {allow} only",
-                "esta dirección solo responde a {allow}"
-            ),
+            say!("this address answers {allow} only", "esta dirección solo responde a {allow}"),
         );
         problem.allow = Some(allow);
         problem
@@ -208,11 +198,8 @@ pub const fn code(lang: Lang) -> &'static str {
 /// What was sent, no longer than a sentence can bear.
 pub fn shortened(text: &str) -> String {
     const MOST: usize = 80;
-    let mut short: String = text
-        .chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .take(MOST)
-        .collect();
+    let mut short: String =
+        text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(MOST).collect();
     if text.chars().nth(MOST).is_some() {
         short.push('…');
     }

@@ -40,17 +40,11 @@ impl By {
     }
 }
 
-const WAYS: &[(&str, By)] = &[
-    ("raw", By::Raw),
-    ("hour", By::Sum(Width::Hour)),
-    ("day", By::Sum(Width::Day)),
-];
+const WAYS: &[(&str, By)] =
+    &[("raw", By::Raw), ("hour", By::Sum(Width::Hour)), ("day", By::Sum(Width::Day))];
 
-const PHASES: &[(&str, DayPhase)] = &[
-    ("day", DayPhase::Day),
-    ("twilight", DayPhase::Twilight),
-    ("night", DayPhase::Night),
-];
+const PHASES: &[(&str, DayPhase)] =
+    &[("day", DayPhase::Day), ("twilight", DayPhase::Twilight), ("night", DayPhase::Night)];
 
 /// What `/observations` is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,9 +83,7 @@ pub fn observations(query: &str) -> Result<ObservationsQuery, BadQuery> {
         by,
         quality,
         phase: parameters.choice("phase", PHASES)?,
-        limit: parameters
-            .number("limit", 1..=MOST_ROWS)?
-            .unwrap_or(MOST_ROWS),
+        limit: parameters.number("limit", 1..=MOST_ROWS)?.unwrap_or(MOST_ROWS),
         after: cursor(&parameters)?.map(|last| match by {
             By::Raw => last,
             By::Sum(width) => width.last_minute(width.start(last)),
@@ -149,9 +141,7 @@ pub fn misses(query: &str) -> Result<MissesQuery, BadQuery> {
     Ok(MissesQuery {
         range: parameters.range()?,
         reason: parameters.choice("reason", &reasons)?,
-        limit: parameters
-            .number("limit", 1..=MOST_ROWS)?
-            .unwrap_or(MOST_ROWS),
+        limit: parameters.number("limit", 1..=MOST_ROWS)?.unwrap_or(MOST_ROWS),
         after: cursor(&parameters)?,
     })
 }
@@ -174,9 +164,7 @@ pub fn runs(query: &str) -> Result<RunsQuery, BadQuery> {
     let most = usize::try_from(i64::MAX).unwrap_or(usize::MAX);
     let before = parameters.number("cursor", 1..=most)?;
     Ok(RunsQuery {
-        limit: parameters
-            .number("limit", 1..=MOST_RUNS)?
-            .unwrap_or(USUAL_RUNS),
+        limit: parameters.number("limit", 1..=MOST_RUNS)?.unwrap_or(USUAL_RUNS),
         before: before.and_then(|id| i64::try_from(id).ok()),
     })
 }

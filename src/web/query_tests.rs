@@ -14,10 +14,7 @@ fn a_query_says_what_it_wants() {
     assert_eq!(query.range.from, Some(at("2024-01-31")));
     assert_eq!(query.range.to, Some(at("2024-02-01T08:02")));
     assert_eq!(query.by, By::Sum(Width::Hour));
-    assert_eq!(
-        query.quality,
-        [WantedQuality::Faultless, WantedQuality::With(Flag::Frozen)]
-    );
+    assert_eq!(query.quality, [WantedQuality::Faultless, WantedQuality::With(Flag::Frozen)]);
     assert_eq!((query.phase, query.limit), (Some(DayPhase::Night), 7));
     let open = observations("").unwrap();
     assert_eq!(
@@ -75,17 +72,8 @@ fn text() -> impl Strategy<Value = String> {
     let value = prop_oneof![
         any::<String>(),
         "[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}(T[0-9]{1,2}:[0-9]{1,2})?",
-        prop::sample::select(vec![
-            "ok",
-            "day",
-            "raw",
-            "hour",
-            "night",
-            "%ff",
-            "%",
-            "9999-12-31"
-        ])
-        .prop_map(str::to_owned),
+        prop::sample::select(vec!["ok", "day", "raw", "hour", "night", "%ff", "%", "9999-12-31"])
+            .prop_map(str::to_owned),
     ];
     prop::collection::vec((name, value), 0..6).prop_map(|pairs| {
         let pairs: Vec<_> = pairs.iter().map(|(n, v)| format!("{n}={v}")).collect();

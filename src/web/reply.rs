@@ -144,10 +144,7 @@ impl Tagged {
     /// `version` of the record in this format; the request's address says which part of it.
     pub fn new(version: &str, format: Format) -> Self {
         let tag = format!("{version}-{}", format.letter());
-        Self {
-            version: Version::new(tag, Some("Accept")),
-            format,
-        }
+        Self { version: Version::new(tag, Some("Accept")), format }
     }
 
     /// 304 for a client that has this version.
@@ -188,10 +185,7 @@ mod tests {
             ("text/csv;q=0, application/json", Format::Json),
             ("text/csv;q=0", Format::Json),
             ("application/json;q=0.1, text/csv", Format::Csv),
-            (
-                "application/json; q=0.5, application/x-ndjson;q=0.7",
-                Format::Lines,
-            ),
+            ("application/json; q=0.5, application/x-ndjson;q=0.7", Format::Lines),
             ("text/csv, application/json", Format::Csv),
             ("text/csv;q=much, application/jsonl", Format::Lines),
         ] {

@@ -95,16 +95,8 @@ impl Row for Bucket {
 }
 
 impl Row for MissItem {
-    const COLUMNS: &'static [&'static str] = &[
-        "slot",
-        "slot_utc",
-        "reason",
-        "http_status",
-        "attempts",
-        "detail",
-        "last_tried",
-        "run",
-    ];
+    const COLUMNS: &'static [&'static str] =
+        &["slot", "slot_utc", "reason", "http_status", "attempts", "detail", "last_tried", "run"];
 
     fn fields(&self, field: &mut dyn FnMut(&str)) {
         field(&self.slot);
@@ -183,22 +175,12 @@ impl<T: Row> Rows<T> {
             }
             Format::Lines => {}
         }
-        Self {
-            format,
-            bytes,
-            first: true,
-            of: PhantomData,
-        }
+        Self { format, bytes, first: true, of: PhantomData }
     }
 
     /// Goes on where others have written rows already.
     pub fn go_on(format: Format) -> Self {
-        Self {
-            format,
-            bytes: Vec::with_capacity(64 * 1024),
-            first: false,
-            of: PhantomData,
-        }
+        Self { format, bytes: Vec::with_capacity(64 * 1024), first: false, of: PhantomData }
     }
 
     /// Writes a row.

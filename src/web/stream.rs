@@ -51,9 +51,7 @@ where
     let ahead = move |part: &mut StreamPart<S>| {
         let place = part.next.take()?;
         let (pool, read) = (Arc::clone(&pool), Arc::clone(&read));
-        Some(tokio::spawn(async move {
-            pool.ask(move |reader| read(reader, place)).await
-        }))
+        Some(tokio::spawn(async move { pool.ask(move |reader| read(reader, place)).await }))
     };
     let parts = stream::try_unfold(NextPart::Ready(part), move |turn| {
         let ahead = ahead.clone();

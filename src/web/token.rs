@@ -118,12 +118,7 @@ mod tests {
     fn a_token_is_its_text_and_shows_nothing() {
         let token = Token::new(" 0123456789abcdef\n").unwrap();
         assert!(token.is("0123456789abcdef"));
-        for other in [
-            "",
-            "0123456789abcde",
-            "0123456789abcdeF",
-            " 0123456789abcdef",
-        ] {
+        for other in ["", "0123456789abcde", "0123456789abcdeF", " 0123456789abcdef"] {
             assert!(!token.is(other), "{other}");
         }
         assert_eq!(format!("{token:?}"), "Token(…)");

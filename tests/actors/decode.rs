@@ -104,12 +104,8 @@ async fn bytes_that_are_no_picture_are_misses_with_their_reason() {
     }
     for (index, (reason, _)) in bodies.iter().enumerate() {
         let Commit(finished) = scene.misses.next().await;
-        let [finished] = finished.as_slice() else {
-            panic!("one at a time")
-        };
-        let Outcome::Missed(miss) = &finished.outcome else {
-            panic!("a miss")
-        };
+        let [finished] = finished.as_slice() else { panic!("one at a time") };
+        let Outcome::Missed(miss) = &finished.outcome else { panic!("a miss") };
         assert_eq!((miss.slot, miss.reason.as_str()), (slot(index), *reason));
         // The requests that were made for it.
         assert_eq!(miss.attempts, 3);

@@ -40,9 +40,7 @@ impl Scene {
     fn new(base: &str, choice: LayoutChoice, concurrency: usize) -> Self {
         let source = Source::Http(base.parse().unwrap());
         let drain = CancellationToken::new();
-        let limits = HttpLimits {
-            ..stage::tuning().http
-        };
+        let limits = HttpLimits { ..stage::tuning().http };
         let client = HttpClient::new(&source, limits, drain.clone()).unwrap();
         let book = LayoutBook::new(choice, 2024, []);
         let health = HostHealth::new(Duration::from_secs(60));
@@ -83,9 +81,7 @@ impl Scene {
         assert_eq!(finished.len(), 1);
         let finished = finished.pop().unwrap();
         assert_eq!(finished.outcome.slot(), finished.credit.slot());
-        let Outcome::Missed(miss) = finished.outcome else {
-            panic!("a miss")
-        };
+        let Outcome::Missed(miss) = finished.outcome else { panic!("a miss") };
         finished.credit.settle(Fate::Missed(miss.reason));
         miss
     }

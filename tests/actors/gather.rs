@@ -86,12 +86,7 @@ async fn a_few_do_not_wait_for_ever() {
 async fn what_is_held_when_nobody_is_left_is_committed() {
     let scene = Scene::new(100, Duration::from_millis(50));
     scene.finish(0);
-    let Scene {
-        gather,
-        mut tasks,
-        mut returned,
-        ..
-    } = scene;
+    let Scene { gather, mut tasks, mut returned, .. } = scene;
     drop(gather);
     let StoreTask::Commit(commit) = tasks.next().await else {
         panic!("something else than a commit");

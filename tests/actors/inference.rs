@@ -173,13 +173,11 @@ struct Bomb(std::sync::Mutex<Option<&'static str>>);
 impl<S: tracing::Subscriber> Layer<S> for Bomb {
     fn on_event(&self, event: &tracing::Event<'_>, _: Logged<'_, S>) {
         let mut words = String::new();
-        event.record(
-            &mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
-                if field.name() == "message" {
-                    words = format!("{value:?}");
-                }
-            },
-        );
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            if field.name() == "message" {
+                words = format!("{value:?}");
+            }
+        });
         let mut awaited = self.0.lock().unwrap();
         if awaited.is_some_and(|awaited| words.starts_with(awaited)) {
             *awaited = None;
@@ -215,10 +213,7 @@ async fn a_panic_when_a_batch_ends_loses_no_slot() {
     let _log = panic_at("a batch was lost");
     let mut scene = Scene::new(1, SOON, 1);
     let sessions = Gone.start().recipient();
-    let policy = BatchPolicy {
-        size: 1,
-        deadline: SOON,
-    };
+    let policy = BatchPolicy { size: 1, deadline: SOON };
     scene.inference = Supervisor::start(move |_| Inference::new(policy, sessions, 1));
     for index in 0..2 {
         scene.infer(index, 1);

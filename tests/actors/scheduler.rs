@@ -76,10 +76,7 @@ async fn no_more_slots_are_in_flight_than_there_are_credits() {
     let mut ended = scene.run(10, 3);
     let mut flying = scene.fetchers[0].several(3).await;
     for (index, item) in flying.iter().enumerate() {
-        assert_eq!(
-            (item.credit.slot(), item.credit.attempt()),
-            (slot(index), 1)
-        );
+        assert_eq!((item.credit.slot(), item.credit.attempt()), (slot(index), 1));
     }
     for done in 0..10 {
         scene.fetchers[0].nothing().await;
@@ -124,13 +121,8 @@ async fn a_lost_slot_is_fetched_again_and_then_committed_as_poison() {
     drop(again);
     let Commit(mut finished) = scene.store.next().await;
     let finished = finished.pop().unwrap();
-    let Outcome::Missed(miss) = &finished.outcome else {
-        panic!("a miss is committed")
-    };
-    assert_eq!(
-        (miss.slot, miss.reason, miss.attempts),
-        (slot(0), MissReason::Poison, 2)
-    );
+    let Outcome::Missed(miss) = &finished.outcome else { panic!("a miss is committed") };
+    assert_eq!((miss.slot, miss.reason, miss.attempts), (slot(0), MissReason::Poison, 2));
     scene.fetchers[0].nothing().await;
     finished.credit.settle(Fate::Missed(MissReason::Poison));
     other.credit.settle(Fate::New);
@@ -207,11 +199,8 @@ async fn slots_believed_missing_too_soon_are_fetched_again() {
     let mut scene = Scene::new(1, vec![]);
     let ended = scene.run(3, 3);
     let missed = Fate::Missed(MissReason::NotFound);
-    let [a, b, c]: [FetchItem; 3] = scene.fetchers[0]
-        .several(3)
-        .await
-        .try_into()
-        .unwrap_or_else(|_| panic!("three"));
+    let [a, b, c]: [FetchItem; 3] =
+        scene.fetchers[0].several(3).await.try_into().unwrap_or_else(|_| panic!("three"));
     a.credit.settle(missed);
     scene.scheduler.do_send(FetchAgain(vec![slot(0), slot(1)]));
     let again = scene.asked().await;

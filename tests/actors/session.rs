@@ -107,13 +107,7 @@ async fn a_batch_becomes_observations_in_its_order() {
     let Commit(finished) = scene.commits.next().await;
     let told: Vec<_> = finished
         .iter()
-        .map(|f| {
-            (
-                f.credit.slot(),
-                observed(f).cover.code(),
-                observed(f).url.as_str(),
-            )
-        })
+        .map(|f| (f.credit.slot(), observed(f).cover.code(), observed(f).url.as_str()))
         .collect();
     assert_eq!(
         told,
@@ -124,10 +118,7 @@ async fn a_batch_becomes_observations_in_its_order() {
         ]
     );
     let one = observed(&finished[0]);
-    assert_eq!(
-        (one.model.as_str(), one.width, one.height),
-        ("judge 1", 48, 32)
-    );
+    assert_eq!((one.model.as_str(), one.width, one.height), ("judge 1", 48, 32));
     assert_eq!(one.model_sha256, judge::model().sha256);
     assert_eq!(one.image_sha256, frame(3, FINE).sha256);
     assert!(one.confidence > Some(0.99) && one.cloud_fraction.is_none());
@@ -138,9 +129,7 @@ async fn a_batch_becomes_observations_in_its_order() {
 #[actix::test]
 async fn numbers_that_are_none_miss_their_own_picture_alone() {
     let mut scene = Scene::new(Judge::default().engine());
-    scene
-        .run(&[(1, 1, FINE), (2, 1, Trouble::NotANumber), (3, 1, FINE)])
-        .await;
+    scene.run(&[(1, 1, FINE), (2, 1, Trouble::NotANumber), (3, 1, FINE)]).await;
     let Commit(finished) = scene.commits.next().await;
     assert_eq!(observed(&finished[0]).cover.code(), 1);
     assert_eq!(missed(&finished[1]), MissReason::Model);
@@ -184,10 +173,7 @@ async fn a_picture_without_sky_is_obscured() {
     (model.manifest.input.width, model.manifest.input.height) = (16, 16);
     let mut background = vec![0.0; 3 * 16];
     background[..16].fill(20.0);
-    let engine = FakeEngine::always(Act::Give {
-        data: background,
-        shape: vec![3, 4, 4],
-    });
+    let engine = FakeEngine::always(Act::Give { data: background, shape: vec![3, 4, 4] });
     let mut scene = Scene::with_model(Arc::new(engine), Arc::new(model));
     scene.run(&[(1, 1, FINE)]).await;
     let Commit(finished) = scene.commits.next().await;
@@ -204,9 +190,7 @@ async fn a_panic_costs_its_batch_and_its_session_alone() {
     // Credits that came as far as the store are kept, so that only lost ones come home.
     let mut stored = vec![scene.commits.next().await];
     for round in 1..4 {
-        scene
-            .run(&[(1, round, FINE), (2, round, Trouble::Panic)])
-            .await;
+        scene.run(&[(1, round, FINE), (2, round, Trouble::Panic)]).await;
         assert_eq!(scene.lost().await, (slot(1), round));
         assert_eq!(scene.lost().await, (slot(2), round));
         scene.run(&[(5, 1, FINE)]).await;

@@ -51,9 +51,7 @@ impl Scene {
     fn new(mode: CommitMode) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cielo.db");
-        let mut database = Database::open(&path, &station("http://host/"))
-            .unwrap()
-            .database;
+        let mut database = Database::open(&path, &station("http://host/")).unwrap().database;
         let run = database.begin_run(&backfill());
         let (scheduler, failures) = recorder();
         let shared = Arc::new(StoreShared {
@@ -132,11 +130,8 @@ impl Scene {
 #[actix::test]
 async fn credits_go_home_with_what_the_record_made_of_their_slots() {
     let mut scene = Scene::new(CommitMode::Insert);
-    let batch = vec![
-        scene.observed(0, 3),
-        scene.missed(1, MissReason::NotFound),
-        scene.observed(0, 4),
-    ];
+    let batch =
+        vec![scene.observed(0, 3), scene.missed(1, MissReason::NotFound), scene.observed(0, 4)];
     assert_eq!(
         scene.commit(batch).await,
         [
@@ -191,10 +186,7 @@ async fn a_database_that_fails_is_told_before_the_credits_go_home() {
     // The actor lives on: what works again is stored.
     scene.record().execute("ALTER TABLE gone RENAME TO misses");
     let batch = vec![scene.missed(1, MissReason::Reset)];
-    assert_eq!(
-        scene.commit(batch).await,
-        [Some(Fate::Missed(MissReason::Reset))]
-    );
+    assert_eq!(scene.commit(batch).await, [Some(Fate::Missed(MissReason::Reset))]);
 }
 
 /// In the daemon, the miss of a late picture is booked and not written while it may still come.
@@ -251,11 +243,9 @@ async fn layouts_and_other_work_reach_the_database() {
         scene.store.send(message).await.unwrap();
     }
     let (sender, receiver) = oneshot::channel();
-    scene
-        .store
-        .do_send(StoreTask::Other(Box::new(move |database| {
-            let _ = sender.send(database.remembered_layouts().unwrap());
-        })));
+    scene.store.do_send(StoreTask::Other(Box::new(move |database| {
+        let _ = sender.send(database.remembered_layouts().unwrap());
+    })));
     assert_eq!(receiver.await.unwrap(), [(2024, Layout::Year)]);
     assert_eq!(slot(0).year(), 2024);
 }

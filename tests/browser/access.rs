@@ -21,11 +21,7 @@ async fn a_keyboard_reaches_a_slot_and_opens_its_picture() {
     browser.visit(&scene.view("timeline?days=1")).await;
     for _ in 0..40 {
         browser.press(TAB).await;
-        if browser
-            .run("return !!document.activeElement.closest('.canvas')")
-            .await
-            == true
-        {
+        if browser.run("return !!document.activeElement.closest('.canvas')").await == true {
             break;
         }
     }
@@ -35,17 +31,13 @@ async fn a_keyboard_reaches_a_slot_and_opens_its_picture() {
     browser.press(LEFT).await;
     let before = slot(1).format("%Y-%m-%dT%H:%M").to_string();
     assert_eq!(browser.run(focused).await, before.as_str());
-    let tip = browser
-        .run("return document.getElementById('tip').textContent")
-        .await;
+    let tip = browser.run("return document.getElementById('tip').textContent").await;
     assert!(tip.as_str().unwrap().contains("confidence"), "{tip}");
     browser.press(ENTER).await;
     browser
         .until("(document.querySelector('dialog[open] .shot img') || {}).naturalWidth > 0")
         .await;
-    let text = browser
-        .run("return document.querySelector('dialog').innerText")
-        .await;
+    let text = browser.run("return document.querySelector('dialog').innerText").await;
     assert!(text.as_str().unwrap().contains("Cloud fraction"), "{text}");
 }
 
@@ -91,11 +83,7 @@ async fn tab_walks_in_order_and_the_focus_is_always_seen() {
             e.getClientRects().length).length";
         // A chart is one stop.
         let controls = browser.run(controls).await.as_u64().unwrap() as usize;
-        assert!(
-            names.len() >= controls,
-            "{view}: {} of {controls}: {names:?}",
-            names.len()
-        );
+        assert!(names.len() >= controls, "{view}: {} of {controls}: {names:?}", names.len());
     }
 }
 
@@ -109,55 +97,37 @@ async fn a_dialog_keeps_the_focus_and_gives_it_back() {
     browser.visit(&scene.view("timeline?days=1")).await;
     let name = "return document.activeElement.getAttribute('aria-label') || \
         document.activeElement.textContent";
-    browser
-        .run("document.querySelector('.canvas g[tabindex=\"0\"]').focus()")
-        .await;
+    browser.run("document.querySelector('.canvas g[tabindex=\"0\"]').focus()").await;
     let before = browser.run(name).await;
     browser.press(ENTER).await;
-    browser
-        .until("document.querySelector('dialog[open] .under')")
-        .await;
+    browser.until("document.querySelector('dialog[open] .under')").await;
     for _ in 0..8 {
         browser.press(TAB).await;
         let focused = browser.run(FOCUSED).await;
         // The browser's own frame has its turn between the last and the first.
-        assert!(
-            focused["dialog"] == true || focused["body"] == true,
-            "{focused}"
-        );
+        assert!(focused["dialog"] == true || focused["body"] == true, "{focused}");
     }
     // Who goes from slot to slot stays at the same button.
-    browser
-        .run("document.querySelector('dialog [data-step=back]').focus()")
-        .await;
+    browser.run("document.querySelector('dialog [data-step=back]').focus()").await;
     let title = browser.text_of("#viewer-title").await;
     for _ in 0..2 {
         let before = browser.text_of("#viewer-title").await;
         browser.press(ENTER).await;
         browser
-            .until(&format!(
-                "document.getElementById('viewer-title').textContent !== '{before}'"
-            ))
+            .until(&format!("document.getElementById('viewer-title').textContent !== '{before}'"))
             .await;
-        browser
-            .until("(document.activeElement.dataset || {}).step === 'back'")
-            .await;
+        browser.until("(document.activeElement.dataset || {}).step === 'back'").await;
     }
     assert_ne!(browser.text_of("#viewer-title").await, title);
     browser.press(ESCAPE).await;
-    browser
-        .until("!document.querySelector('dialog[open]')")
-        .await;
+    browser.until("!document.querySelector('dialog[open]')").await;
     assert_eq!(browser.run(name).await, before);
 }
 
 #[tokio::test]
 async fn axe_finds_nothing_serious() {
     let Some(path) = std::env::var_os("CELAJE_TEST_AXE") else {
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: CELAJE_TEST_AXE names no axe.min.js"
-        );
+        let _ = writeln!(std::io::stderr(), "skipped: CELAJE_TEST_AXE names no axe.min.js");
         return;
     };
     let Some(browser) = Browser::start("es").await else {
@@ -166,10 +136,7 @@ async fn axe_finds_nothing_serious() {
     let axe = std::fs::read_to_string(path).unwrap();
     let scene = Scene::new();
     let check = |found: serde_json::Value, what: String| {
-        let found = found
-            .as_array()
-            .cloned()
-            .unwrap_or_else(|| panic!("{what}: {found}"));
+        let found = found.as_array().cloned().unwrap_or_else(|| panic!("{what}: {found}"));
         assert!(found.is_empty(), "{what}: {found:#?}");
     };
     let script = format!(
@@ -182,29 +149,17 @@ async fn axe_finds_nothing_serious() {
     );
     browser.visit(&scene.url).await;
     check(browser.run_async(&script).await, "empty".to_owned());
-    scene.write_many(
-        Reading {
-            quality: "night,frozen",
-            ..reading(20, 5)
-        },
-        1000,
-        7,
-    );
+    scene.write_many(Reading { quality: "night,frozen", ..reading(20, 5) }, 1000, 7);
     for dark in [false, true] {
         browser.prefer("es", dark).await;
         for view in VIEWS {
             browser.visit(&scene.view(view)).await;
-            check(
-                browser.run_async(&script).await,
-                format!("{view}, dark: {dark}"),
-            );
+            check(browser.run_async(&script).await, format!("{view}, dark: {dark}"));
         }
     }
     browser.visit(&scene.view("now")).await;
     browser.click(".canvas g[data-slot]").await;
-    browser
-        .until("document.querySelector('dialog[open] .under')")
-        .await;
+    browser.until("document.querySelector('dialog[open] .under')").await;
     check(browser.run_async(&script).await, "viewer".to_owned());
     // It would have found something: a picture without a text, a button without a name.
     browser
@@ -214,8 +169,5 @@ async fn axe_finds_nothing_serious() {
         )
         .await;
     let found = browser.run_async(&script).await.to_string();
-    assert!(
-        found.contains("image-alt") && found.contains("button-name"),
-        "{found}"
-    );
+    assert!(found.contains("image-alt") && found.contains("button-name"), "{found}");
 }

@@ -24,31 +24,11 @@ fn camera(folder: &TempDir, port: &str) -> Program {
 }
 
 fn serve(folder: &TempDir, camera: &str, port: &str) -> Program {
-    let clock = format!(
-        "{}@60",
-        (Utc::now() - TimeDelta::hours(2)).format("%Y-%m-%dT%H:%M:%SZ")
-    );
+    let clock = format!("{}@60", (Utc::now() - TimeDelta::hours(2)).format("%Y-%m-%dT%H:%M:%SZ"));
     let listen = format!("127.0.0.1:{port}");
     let base = format!("{camera}/");
-    let serve = [
-        "serve",
-        "--db",
-        "a.db",
-        "--listen",
-        &listen,
-        "--url-base",
-        &base,
-    ];
-    let of = [
-        "--engine",
-        "rten",
-        "--threads",
-        "1",
-        "--model",
-        "red.onnx",
-        "--token-file",
-        "token",
-    ];
+    let serve = ["serve", "--db", "a.db", "--listen", &listen, "--url-base", &base];
+    let of = ["--engine", "rten", "--threads", "1", "--model", "red.onnx", "--token-file", "token"];
     let clock = ["--catch-up", "0", "--clock", &clock];
     Program::start(folder.path(), &[serve.as_slice(), &of, &clock].concat())
 }
@@ -69,11 +49,7 @@ impl Watched {
         write("token", TOKEN.as_bytes());
         let camera = camera(&folder, "0");
         let program = serve(&folder, &camera.url, "0");
-        Self {
-            folder,
-            camera,
-            program,
-        }
+        Self { folder, camera, program }
     }
 
     fn page(&self, view: &str) -> String {
@@ -109,14 +85,8 @@ async fn slots_come_the_camera_goes_and_comes_back_and_the_page_says_so() {
     let last = browser.text_of(".reading .quiet").await;
     // And back again, at the same address.
     watched.camera = camera(&watched.folder, watched.camera.port());
-    browser
-        .until(&format!("{SHOWN} !== '{last}' && !({unread})"))
-        .await;
-    assert_eq!(
-        browser.run("return window.celajeSeen").await,
-        1,
-        "the page was loaded again"
-    );
+    browser.until(&format!("{SHOWN} !== '{last}' && !({unread})")).await;
+    assert_eq!(browser.run("return window.celajeSeen").await, 1, "the page was loaded again");
 }
 
 #[tokio::test]
@@ -142,10 +112,7 @@ async fn a_backfill_is_seen_to_go_on_and_a_restart_is_borne() {
         .no_proxy()
         .build()
         .unwrap()
-        .post(format!(
-            "{}/api/v1/stations/rio-grande/backfills",
-            watched.program.url
-        ))
+        .post(format!("{}/api/v1/stations/rio-grande/backfills", watched.program.url))
         .header("authorization", format!("Bearer {TOKEN}"))
         .header("content-type", "application/json")
         .body(format!("{{\"from\": \"{from}\", \"to\": \"{to}\"}}"))
@@ -156,47 +123,27 @@ async fn a_backfill_is_seen_to_go_on_and_a_restart_is_borne() {
     browser
         .until("(document.querySelector('.job') || {innerText: ''}).innerText.includes('finished')")
         .await;
-    let job = browser
-        .run("return document.querySelector('.job').innerText")
-        .await;
+    let job = browser.run("return document.querySelector('.job').innerText").await;
     let job = job.as_str().unwrap();
-    for word in [
-        from.to_string(),
-        to.to_string(),
-        "432 of 432 slots".into(),
-        "432 new".into(),
-    ] {
+    for word in [from.to_string(), to.to_string(), "432 of 432 slots".into(), "432 new".into()] {
         assert!(job.contains(&word), "{word}: {job}");
     }
     let seen = browser.run("return window.celajeSeen").await;
-    let seen: Vec<f64> = seen
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(serde_json::Value::as_f64)
-        .collect();
+    let seen: Vec<f64> =
+        seen.as_array().unwrap().iter().filter_map(serde_json::Value::as_f64).collect();
     assert!(seen.is_sorted() && seen.last() == Some(&100.0), "{seen:?}");
-    assert!(
-        seen.iter().any(|share| (1.0..100.0).contains(share)),
-        "{seen:?}"
-    );
+    assert!(seen.iter().any(|share| (1.0..100.0).contains(share)), "{seen:?}");
     // The program is killed and started again at the same address: the page comes back by itself.
     let port = watched.program.port().to_owned();
     watched.program.kill();
     browser.until("document.querySelector('.link.lost')").await;
     browser.run("location.hash = '#/now'").await;
-    browser
-        .until("document.querySelector('main [role=alert]')")
-        .await;
+    browser.until("document.querySelector('main [role=alert]')").await;
     watched.program = serve(&watched.folder, &watched.camera.url, &port);
     browser
         .until("document.querySelector('.link.live') && document.querySelector('.reading')")
         .await;
-    assert_eq!(
-        browser.run("return !!window.celajeSeen").await,
-        true,
-        "the page was loaded again"
-    );
+    assert_eq!(browser.run("return !!window.celajeSeen").await, true, "the page was loaded again");
     let before = browser.text_of(".reading .quiet").await;
     browser.until(&format!("{SHOWN} !== '{before}'")).await;
 }

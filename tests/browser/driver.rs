@@ -33,10 +33,7 @@ fn installed() -> Option<(PathBuf, PathBuf)> {
                 .find(|file| file.is_file())
         })
     };
-    let driver = found(
-        "CELAJE_TEST_CHROMEDRIVER",
-        ["chromedriver", "chromium.chromedriver"],
-    );
+    let driver = found("CELAJE_TEST_CHROMEDRIVER", ["chromedriver", "chromium.chromedriver"]);
     let browser = found("CELAJE_TEST_CHROMIUM", ["chromium", "chromium-browser"]);
     if let (Some(driver), Some(browser)) = (driver, browser) {
         return Some((driver, browser));
@@ -106,25 +103,11 @@ impl Browser {
             "goog:loggingPrefs": {"browser": "ALL"},
             "timeouts": {"script": 120_000, "pageLoad": 60_000},
         }}});
-        let answer: Value = http
-            .post(&base)
-            .body(wanted.to_string())
-            .send()
-            .await
-            .unwrap()
-            .json_value()
-            .await;
-        let id = answer["value"]["sessionId"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{answer}"));
+        let answer: Value =
+            http.post(&base).body(wanted.to_string()).send().await.unwrap().json_value().await;
+        let id = answer["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("{answer}"));
         let session = format!("{base}/{id}");
-        let browser = Self {
-            http,
-            session,
-            driver,
-            _profile: profile,
-            _turn: turn,
-        };
+        let browser = Self { http, session, driver, _profile: profile, _turn: turn };
         browser.size(1280, 900).await;
         browser.prefer(language, false).await;
         Some(browser)
@@ -132,13 +115,7 @@ impl Browser {
 
     async fn post(&self, path: &str, body: Value) -> Value {
         let url = format!("{}{path}", self.session);
-        let answer = self
-            .http
-            .post(url)
-            .body(body.to_string())
-            .send()
-            .await
-            .unwrap();
+        let answer = self.http.post(url).body(body.to_string()).send().await.unwrap();
         let failed = !answer.status().is_success();
         let answer = answer.json_value().await;
         assert!(!failed, "{path}: {answer}");
@@ -159,20 +136,17 @@ impl Browser {
 
     /// Runs `script`, the body of a function, in the page; gives what it returns.
     pub async fn run(&self, script: &str) -> Value {
-        self.post("/execute/sync", json!({"script": script, "args": []}))
-            .await
+        self.post("/execute/sync", json!({"script": script, "args": []})).await
     }
 
     /// The same with a script that calls its last argument with the answer.
     pub async fn run_async(&self, script: &str) -> Value {
-        self.post("/execute/async", json!({"script": script, "args": []}))
-            .await
+        self.post("/execute/async", json!({"script": script, "args": []})).await
     }
 
     /// A command of the browser's own protocol.
     pub async fn command(&self, name: &str, values: Value) -> Value {
-        self.post("/goog/cdp/execute", json!({"cmd": name, "params": values}))
-            .await
+        self.post("/goog/cdp/execute", json!({"cmd": name, "params": values})).await
     }
 
     /// The window's inner size in CSS pixels.
@@ -180,8 +154,7 @@ impl Browser {
         let values = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600
         });
-        self.command("Emulation.setDeviceMetricsOverride", values)
-            .await;
+        self.command("Emulation.setDeviceMetricsOverride", values).await;
     }
 
     /// The language that the browser asks for, and whether its surroundings are dark.
@@ -222,18 +195,13 @@ impl Browser {
     pub async fn click(&self, selector: &str) {
         let event = "new MouseEvent('click', {bubbles: true})";
         let selector = selector.replace('\'', "\"");
-        self.run(&format!(
-            "document.querySelector('{selector}').dispatchEvent({event})"
-        ))
-        .await;
+        self.run(&format!("document.querySelector('{selector}').dispatchEvent({event})")).await;
     }
 
     /// What the first element that `selector` names says; nothing where there is none.
     pub async fn text_of(&self, selector: &str) -> String {
         let found = format!("document.querySelector('{}')", selector.replace('\'', "\""));
-        let text = self
-            .run(&format!("return ({found} || {{}}).textContent"))
-            .await;
+        let text = self.run(&format!("return ({found} || {{}}).textContent")).await;
         text.as_str().unwrap_or_default().to_owned()
     }
 
@@ -275,14 +243,9 @@ impl Drop for Browser {
             let path = self.session.strip_prefix("http://")?;
             let (host, path) = path.split_once('/')?;
             let mut stream = TcpStream::connect(host).ok()?;
-            stream
-                .set_read_timeout(Some(Duration::from_secs(10)))
+            stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+            write!(stream, "DELETE /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
                 .ok()?;
-            write!(
-                stream,
-                "DELETE /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-            )
-            .ok()?;
             stream.read(&mut [0; 64]).ok()
         };
         let _ = end();

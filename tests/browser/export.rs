@@ -12,13 +12,9 @@ use crate::scene::{Scene, reading, slot};
 async fn downloaded(browser: &Browser, folder: &Path, selector: &str) -> PathBuf {
     let values = json!({"behavior": "allow", "downloadPath": folder});
     browser.command("Browser.setDownloadBehavior", values).await;
-    browser
-        .run(&format!("document.querySelector(\"{selector}\").click()"))
-        .await;
+    browser.run(&format!("document.querySelector(\"{selector}\").click()")).await;
     for _ in 0..600 {
-        let files = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|file| file.unwrap().path());
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
         let whole = |file: &PathBuf| {
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
             !name.ends_with(".crdownload") && !name.starts_with('.')
@@ -39,10 +35,7 @@ async fn a_chart_is_downloaded_as_it_is_seen() {
     let scene = Scene::new();
     scene.write_many(reading(0, 5), 500, 7);
     browser.prefer("es", true).await;
-    for (view, kind) in [
-        ("timeline?days=3", "timeline"),
-        ("history?span=month", "distribution"),
-    ] {
+    for (view, kind) in [("timeline?days=3", "timeline"), ("history?span=month", "distribution")] {
         let folder = tempfile::tempdir().unwrap();
         browser.visit(&scene.view(view)).await;
         let link = format!("[data-kind={kind}] .save a[href*='.png']");
@@ -82,22 +75,13 @@ async fn a_table_has_the_range_on_screen() {
     assert!(table[0].starts_with("slot,"), "{}", table[0]);
     assert_eq!(table.len() as u64 - 1, marks.as_u64().unwrap());
     assert!(table[1].starts_with(&first.to_string()), "{}", table[1]);
-    assert!(
-        table
-            .last()
-            .unwrap()
-            .starts_with(&slot(0).format("%Y-%m-%dT%H:%M").to_string())
-    );
+    assert!(table.last().unwrap().starts_with(&slot(0).format("%Y-%m-%dT%H:%M").to_string()));
     // By the day, as the chart is.
     let table = rows("history?span=month", "history").await;
-    let marks = browser
-        .run("return document.querySelectorAll('[data-kind=history] .mean').length")
-        .await;
+    let marks =
+        browser.run("return document.querySelectorAll('[data-kind=history] .mean').length").await;
     assert!(table[0].starts_with("from,"), "{}", table[0]);
-    let with_readings = table
-        .iter()
-        .skip(1)
-        .filter(|row| row.split(',').nth(1) != Some("0"));
+    let with_readings = table.iter().skip(1).filter(|row| row.split(',').nth(1) != Some("0"));
     assert_eq!(with_readings.count() as u64, marks.as_u64().unwrap());
 }
 
@@ -117,18 +101,10 @@ async fn a_printed_report_is_paper_without_buttons() {
     assert_eq!(browser.run(seen).await, json!([]));
     let white = "return [getComputedStyle(document.body).backgroundColor, \
         getComputedStyle(document.querySelector('.canvas rect')).fill]";
-    assert_eq!(
-        browser.run(white).await,
-        json!(["rgb(255, 255, 255)", "rgb(255, 255, 255)"])
-    );
+    assert_eq!(browser.run(white).await, json!(["rgb(255, 255, 255)", "rgb(255, 255, 255)"]));
     let text = browser.text().await;
-    assert!(
-        text.contains("Informe de nubosidad · Estación Astronómica Río Grande"),
-        "{text}"
-    );
-    browser
-        .command("Emulation.setEmulatedMedia", json!({"media": ""}))
-        .await;
+    assert!(text.contains("Informe de nubosidad · Estación Astronómica Río Grande"), "{text}");
+    browser.command("Emulation.setEmulatedMedia", json!({"media": ""})).await;
     // Its button has the charts drawn for a page first, so that they can be read on it.
     browser
         .run(
@@ -141,19 +117,11 @@ async fn a_printed_report_is_paper_without_buttons() {
     browser.until("window.celajePrinted").await;
     let widths = browser.run("return window.celajePrinted").await;
     assert_eq!(widths, json!([700, 340, 340, 700, 340, 340]));
-    browser
-        .until("document.querySelector('.canvas svg').viewBox.baseVal.width > 900")
-        .await;
+    browser.until("document.querySelector('.canvas svg').viewBox.baseVal.width > 900").await;
     browser.whole().await;
     let pdf = browser.print().await;
     assert!(pdf.starts_with(b"%PDF"));
-    let pages = pdf
-        .windows(11)
-        .filter(|part| part == b"/Type /Page" || part == b"/Type/Page\n")
-        .count();
-    assert!(
-        pdf.len() > 20_000 && (1..=7).contains(&pages),
-        "{} bytes, {pages} pages",
-        pdf.len()
-    );
+    let pages =
+        pdf.windows(11).filter(|part| part == b"/Type /Page" || part == b"/Type/Page\n").count();
+    assert!(pdf.len() > 20_000 && (1..=7).contains(&pages), "{} bytes, {pages} pages", pdf.len());
 }

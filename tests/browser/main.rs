@@ -32,33 +32,17 @@ async fn a_new_slot_is_shown_without_loading_the_page_again() {
     browser.until("document.querySelector('.link.live')").await;
     browser.run("window.celajeSeen = 1").await;
     assert!(browser.text_of(".reading .okta").await.starts_with('2'));
-    scene.write(Reading {
-        quality: "low_confidence,frozen",
-        ..reading(0, 7)
-    });
+    scene.write(Reading { quality: "low_confidence,frozen", ..reading(0, 7) });
     let shown = "document.querySelector('.reading .okta').textContent";
     browser.until(&format!("{shown}.startsWith('7')")).await;
-    assert_eq!(
-        browser.run("return window.celajeSeen").await,
-        1,
-        "the page was loaded again"
-    );
+    assert_eq!(browser.run("return window.celajeSeen").await, 1, "the page was loaded again");
     let text = browser.text().await;
-    for word in [
-        "broken",
-        "BKN",
-        "low confidence",
-        "repeated picture",
-        "88 %",
-        "celaje-4 4",
-    ] {
+    for word in ["broken", "BKN", "low confidence", "repeated picture", "88 %", "celaje-4 4"] {
         assert!(text.contains(word), "{word}: {text}");
     }
     let heard = browser.text_of("#announce").await;
     assert!(heard.contains("7/8 broken"), "{heard}");
-    browser
-        .until("(document.querySelector('.shot img') || {}).naturalWidth > 0")
-        .await;
+    browser.until("(document.querySelector('.shot img') || {}).naturalWidth > 0").await;
     // A row of yesterday, as a backfill writes it, is drawn into the last day, too.
     browser.whole().await;
     let marks = "document.querySelectorAll('[data-kind=timeline] .reading').length";
@@ -75,40 +59,21 @@ async fn a_sky_that_is_not_seen_has_its_own_mark_and_opens_its_picture() {
     };
     let scene = Scene::new();
     scene.write_many(reading(4, 8), 60, 10);
-    let hidden = Reading {
-        quality: "dark,no_sky",
-        ..reading(2, 9)
-    };
+    let hidden = Reading { quality: "dark,no_sky", ..reading(2, 9) };
     scene.write(hidden);
     browser.visit(&scene.view("now")).await;
     let text = browser.text().await;
-    assert!(
-        text.contains("cielo no visible") && text.contains("OBSC"),
-        "{text}"
-    );
+    assert!(text.contains("cielo no visible") && text.contains("OBSC"), "{text}");
     assert!(!text.contains("9/8"), "{text}");
     browser.visit(&scene.view("timeline?days=3")).await;
     let legend = browser.text_of(".legend").await;
-    assert!(
-        legend.contains("cielo no visible") && legend.contains("sin lectura"),
-        "{legend}"
-    );
-    assert_eq!(
-        browser
-            .run("return document.querySelectorAll('.canvas .veil').length")
-            .await,
-        1
-    );
+    assert!(legend.contains("cielo no visible") && legend.contains("sin lectura"), "{legend}");
+    assert_eq!(browser.run("return document.querySelectorAll('.canvas .veil').length").await, 1);
     let mark = format!("g[data-slot='{}']", slot(2).format("%Y-%m-%dT%H:%M"));
     let name = browser
-        .run(&format!(
-            "return document.querySelector(\"{mark}\").getAttribute('aria-label')"
-        ))
+        .run(&format!("return document.querySelector(\"{mark}\").getAttribute('aria-label')"))
         .await;
-    assert!(
-        name.as_str().unwrap().contains("9 OBSC (cielo no visible)"),
-        "{name}"
-    );
+    assert!(name.as_str().unwrap().contains("9 OBSC (cielo no visible)"), "{name}");
     // It lies on top for a pointer, its crosses do not.
     let hit = format!(
         "const box = document.querySelector(\"{mark}\").getBoundingClientRect();\
@@ -121,25 +86,16 @@ async fn a_sky_that_is_not_seen_has_its_own_mark_and_opens_its_picture() {
         .until("(document.querySelector('dialog[open] .shot img') || {}).naturalWidth > 0")
         .await;
     let told = browser.text_of("dialog").await;
-    assert!(
-        told.contains("cielo no visible") && told.contains("casi sin luz"),
-        "{told}"
-    );
+    assert!(told.contains("cielo no visible") && told.contains("casi sin luz"), "{told}");
     // In no mean: its share is told beside it.
     browser.visit(&scene.view("history?span=week")).await;
     let said = "return [...document.querySelectorAll('[data-kind=history] g')].map(g => \
         g.getAttribute('aria-label')).join('\\n')";
     let said = browser.run(said).await;
-    assert!(
-        said.as_str().unwrap().contains("cielo no visible"),
-        "{said}"
-    );
+    assert!(said.as_str().unwrap().contains("cielo no visible"), "{said}");
     let share = "return document.querySelector('[data-kind=distribution] \
         g[data-okta=\"9\"]').getAttribute('aria-label')";
-    assert_eq!(
-        browser.run(share).await,
-        "cielo no visible · 2 % · 1 lectura"
-    );
+    assert_eq!(browser.run(share).await, "cielo no visible · 2 % · 1 lectura");
 }
 
 #[tokio::test]
@@ -157,16 +113,9 @@ async fn a_model_under_trial_is_shown_beside_the_record() {
     ));
     browser.visit(&scene.view("timeline?days=1")).await;
     browser.click(&format!("g[data-slot='{slot}']")).await;
-    browser
-        .until("document.querySelector('dialog[open] .trial')")
-        .await;
+    browser.until("document.querySelector('dialog[open] .trial')").await;
     let told = browser.text_of("dialog .trial").await;
-    for word in [
-        "6/8 muy nublado",
-        "+1 octa de diferencia con el registro",
-        "74 %",
-        "nube 3",
-    ] {
+    for word in ["6/8 muy nublado", "+1 octa de diferencia con el registro", "74 %", "nube 3"] {
         assert!(told.contains(word), "{word}: {told}");
     }
 }
@@ -179,26 +128,8 @@ async fn both_languages_are_spoken_everywhere() {
     let scene = Scene::new();
     scene.write_many(reading(0, 5), 1000, 7);
     let words = [
-        (
-            "es",
-            [
-                "Fracción de nubes",
-                "confianza",
-                "tendencia",
-                "Keograma",
-                "Modelos del registro",
-            ],
-        ),
-        (
-            "en",
-            [
-                "Cloud fraction",
-                "confidence",
-                "trend",
-                "Keogram",
-                "Models in the record",
-            ],
-        ),
+        ("es", ["Fracción de nubes", "confianza", "tendencia", "Keograma", "Modelos del registro"]),
+        ("en", ["Cloud fraction", "confidence", "trend", "Keogram", "Models in the record"]),
     ];
     browser.visit(&scene.url).await;
     for (language, words) in words {
@@ -207,10 +138,7 @@ async fn both_languages_are_spoken_everywhere() {
         }
         for (view, word) in VIEWS.iter().zip(words) {
             browser.visit(&scene.view(view)).await;
-            assert_eq!(
-                browser.run("return document.documentElement.lang").await,
-                language
-            );
+            assert_eq!(browser.run("return document.documentElement.lang").await, language);
             // What is read out counts as well as what is written.
             let said = browser
                 .run(
@@ -220,10 +148,7 @@ async fn both_languages_are_spoken_everywhere() {
                 )
                 .await;
             let said = said.as_str().unwrap();
-            assert!(
-                said.contains(word),
-                "{language} {view} lacks {word}: {said}"
-            );
+            assert!(said.contains(word), "{language} {view} lacks {word}: {said}");
             assert!(!said.contains('{'), "{language} {view} has a hole: {said}");
             for key in ["ops.", "now.", "chart.", "flag.", "reason."] {
                 assert!(
@@ -247,13 +172,8 @@ async fn a_phone_never_scrolls_sideways_and_a_wall_is_filled() {
         browser.size(width, height).await;
         for view in VIEWS {
             browser.visit(&scene.view(view)).await;
-            let wide = browser
-                .run("return document.documentElement.scrollWidth")
-                .await;
-            assert!(
-                wide.as_u64().unwrap() <= u64::from(width),
-                "{view} is {wide} wide"
-            );
+            let wide = browser.run("return document.documentElement.scrollWidth").await;
+            assert!(wide.as_u64().unwrap() <= u64::from(width), "{view} is {wide} wide");
             let main = browser
                 .run(
                     "const cards = [...document.querySelectorAll('main section.card')].map(card => \
@@ -262,15 +182,10 @@ async fn a_phone_never_scrolls_sideways_and_a_wall_is_filled() {
                      => box.left))",
                 )
                 .await;
-            assert!(
-                main.as_f64().unwrap() > f64::from(width) * 0.9,
-                "{view}: {main}"
-            );
+            assert!(main.as_f64().unwrap() > f64::from(width) * 0.9, "{view}: {main}");
             // Nobody scrolls before a wall.
             if view == "now" && width > 2000 {
-                let tall = browser
-                    .run("return document.documentElement.scrollHeight")
-                    .await;
+                let tall = browser.run("return document.documentElement.scrollHeight").await;
                 assert!(tall.as_u64().unwrap() <= u64::from(height), "{tall}");
             }
             // Fingers need room; what is a link inside a sentence is let off.
@@ -309,46 +224,29 @@ async fn a_year_is_few_small_questions_and_its_gaps_stay_gaps() {
     let scene = Scene::new();
     scene.write_many(reading(0, 5), 365 * 144, 9);
     // How long the first view takes is measured by benches/paint.sh; here is what it depends on.
-    for (view, most, most_own, largest) in [
-        ("now", 30, 8, 120_000),
-        ("history?span=year", 30, 9, 200_000),
-    ] {
+    for (view, most, most_own, largest) in
+        [("now", 30, 8, 120_000), ("history?span=year", 30, 9, 200_000)]
+    {
         browser.visit(&scene.view(view)).await;
         let (all, own, bytes, names) = asked(&browser).await;
-        assert!(
-            all <= most && own <= most_own,
-            "{view}: {all}, of these {own}: {names}"
-        );
+        assert!(all <= most && own <= most_own, "{view}: {all}, of these {own}: {names}");
         assert!(bytes <= largest, "{view}: an answer of {bytes} bytes");
-        let marked = browser
-            .run("return performance.getEntriesByType('mark').map(m => m.name)")
-            .await;
-        assert!(
-            marked.to_string().contains("celaje-chart"),
-            "{view}: {marked}"
-        );
+        let marked =
+            browser.run("return performance.getEntriesByType('mark').map(m => m.name)").await;
+        assert!(marked.to_string().contains("celaje-chart"), "{view}: {marked}");
     }
     let count = |kind: &str, class: &str| {
         format!("return document.querySelectorAll('[data-kind={kind}] .{class}').length")
     };
     let number = async |kind, class| browser.run(&count(kind, class)).await.as_u64().unwrap();
-    assert_eq!(
-        browser
-            .run("return document.querySelectorAll('.canvas svg').length")
-            .await,
-        6
-    );
+    assert_eq!(browser.run("return document.querySelectorAll('.canvas svg').length").await, 6);
     assert!(number("history", "mean").await >= 364);
     assert!(number("calendar", "cell").await > 300);
     assert_eq!(number("climatology", "cell").await, 288);
     assert_eq!(number("nights", "nights").await, 12);
     // A click on a day of the calendar opens it slot by slot, every ninth slot hatched.
-    browser
-        .click("[data-kind=history] .mean:nth-last-of-type(3)")
-        .await;
-    browser
-        .until("location.hash.startsWith('#/timeline?days=1')")
-        .await;
+    browser.click("[data-kind=history] .mean:nth-last-of-type(3)").await;
+    browser.until("location.hash.startsWith('#/timeline?days=1')").await;
     browser
         .until("document.querySelectorAll('[data-kind=timeline] .reading').length === 128")
         .await;

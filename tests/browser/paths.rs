@@ -23,18 +23,11 @@ fn client() -> reqwest::Client {
 }
 
 async fn get(scene: &Scene, path: &str) -> Response {
-    client()
-        .get(format!("{}{path}", scene.url))
-        .send()
-        .await
-        .unwrap()
+    client().get(format!("{}{path}", scene.url)).send().await.unwrap()
 }
 
 fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
-    answer
-        .headers()
-        .get(name)
-        .map_or("", |value| value.to_str().unwrap())
+    answer.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
 #[tokio::test]
@@ -43,19 +36,12 @@ async fn every_chart_is_an_svg_and_a_png_in_both_languages() {
     scene.write_many(reading(0, 5), 500, 7);
     for kind in KINDS {
         for (lang, word) in [("es", "Estación"), ("en", "Estación")] {
-            let answer = get(
-                &scene,
-                &format!("/charts/{kind}.svg?lang={lang}&theme=dark"),
-            )
-            .await;
+            let answer = get(&scene, &format!("/charts/{kind}.svg?lang={lang}&theme=dark")).await;
             assert_eq!(answer.status(), StatusCode::OK, "{kind}");
             assert_eq!(header(&answer, "content-type"), "image/svg+xml");
             assert!(header(&answer, "content-security-policy").contains("default-src 'self'"));
             let svg = answer.text().await.unwrap();
-            assert!(
-                svg.contains(word) && svg.contains("#0f141c"),
-                "{kind} {svg:.300}"
-            );
+            assert!(svg.contains(word) && svg.contains("#0f141c"), "{kind} {svg:.300}");
         }
         let answer = get(&scene, &format!("/charts/{kind}.png")).await;
         assert_eq!(header(&answer, "content-type"), "image/png", "{kind}");
@@ -73,22 +59,14 @@ async fn what_is_wrong_with_a_chart_is_said() {
         ("/charts/history.svg?station=x", 404, "'x'"),
         ("/charts/history.svg?width=12", 400, "width"),
         ("/charts/history.svg?colour=red", 400, "colour"),
-        (
-            "/charts/history.svg?from=2026-02-01&to=2026-01-01",
-            400,
-            "to",
-        ),
+        ("/charts/history.svg?from=2026-02-01&to=2026-01-01", 400, "to"),
         ("/assets/none.js", 404, "/api/"),
         ("/assets/main.js?x=1", 400, "x"),
         ("/dashboard/operations?x=1", 400, "x"),
     ] {
         let answer = get(&scene, path).await;
         assert_eq!(answer.status().as_u16(), status, "{path}");
-        assert_eq!(
-            header(&answer, "content-type"),
-            "application/problem+json",
-            "{path}"
-        );
+        assert_eq!(header(&answer, "content-type"), "application/problem+json", "{path}");
         let text = answer.text().await.unwrap();
         assert!(text.contains(part), "{path}: {text}");
     }
@@ -98,12 +76,7 @@ async fn what_is_wrong_with_a_chart_is_said() {
 async fn files_and_charts_are_fetched_once() {
     let scene = Scene::new();
     scene.write(reading(0, 5));
-    for path in [
-        "/",
-        "/assets/main.js",
-        "/assets/chart.css",
-        "/charts/history.svg",
-    ] {
+    for path in ["/", "/assets/main.js", "/assets/chart.css", "/charts/history.svg"] {
         let first = get(&scene, path).await;
         assert_eq!(first.status(), StatusCode::OK);
         let tag = header(&first, "etag").to_owned();
@@ -133,13 +106,12 @@ async fn a_hundred_dashboards_get_their_charts_and_others_their_answers() {
         let status = answer.status();
         (status, answer.bytes().await.unwrap())
     };
-    let charts = futures_util::future::join_all(
-        ["timeline", "history"]
-            .iter()
-            .cycle()
-            .take(100)
-            .map(async |kind| ask(&format!("/charts/{kind}.svg?width=900&bare=1&lang=en")).await),
-    );
+    let charts =
+        futures_util::future::join_all(
+            ["timeline", "history"].iter().cycle().take(100).map(async |kind| {
+                ask(&format!("/charts/{kind}.svg?width=900&bare=1&lang=en")).await
+            }),
+        );
     let others = futures_util::future::join_all(
         (0..30).map(async |_| ask("/api/v1/stations/rio-grande/latest").await),
     );
@@ -152,13 +124,7 @@ async fn a_hundred_dashboards_get_their_charts_and_others_their_answers() {
     for kind in 0..2 {
         let first = &charts[kind].1;
         assert!(first.starts_with(b"<svg"));
-        assert!(
-            charts
-                .iter()
-                .skip(kind)
-                .step_by(2)
-                .all(|(_, body)| body == first)
-        );
+        assert!(charts.iter().skip(kind).step_by(2).all(|(_, body)| body == first));
     }
 }
 
@@ -177,11 +143,7 @@ async fn a_keogram_fills_strip_by_strip() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    assert_eq!(
-        svg.matches("class=\"strip\"").count(),
-        expected,
-        "{svg:.300}"
-    );
+    assert_eq!(svg.matches("class=\"strip\"").count(), expected, "{svg:.300}");
 }
 
 #[tokio::test]

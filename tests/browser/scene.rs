@@ -89,22 +89,10 @@ impl Scene {
         let db = folder.path().join("a.db");
         drop(Database::open(&db, &Station::rio_grande()).unwrap());
         let base = format!("http://{}/sky/", camera.address);
-        let serve = [
-            "serve",
-            "--read-only",
-            "--listen",
-            "127.0.0.1:0",
-            "--engine",
-            "rten",
-        ];
+        let serve = ["serve", "--read-only", "--listen", "127.0.0.1:0", "--engine", "rten"];
         let of = ["--url-base", &base, "--db", "a.db"];
         let program = Program::start(folder.path(), &[serve.as_slice(), &of].concat());
-        Self {
-            url: program.url.clone(),
-            folder,
-            _camera: camera,
-            program,
-        }
+        Self { url: program.url.clone(), folder, _camera: camera, program }
     }
 
     /// The address of a view.
@@ -185,18 +173,12 @@ pub fn slot(ago: i64) -> NaiveDateTime {
     let minutes = now.and_utc().timestamp() / 60;
     // Slots are at 2, 12, 22 … minutes.
     let last = (minutes - 2).div_euclid(10) * 10 + 2 - 10 * ago;
-    chrono::DateTime::from_timestamp(last * 60, 0)
-        .unwrap()
-        .naive_utc()
+    chrono::DateTime::from_timestamp(last * 60, 0).unwrap().naive_utc()
 }
 
 /// A faultless reading of `okta`, `ago` slots before the last one.
 pub fn reading(ago: i64, okta: u8) -> Reading {
-    Reading {
-        slot: slot(ago),
-        okta,
-        quality: "ok",
-    }
+    Reading { slot: slot(ago), okta, quality: "ok" }
 }
 
 #[test]

@@ -26,20 +26,11 @@ async fn a_first_visit_finds_an_empty_record_and_then_its_first_reading() {
     browser.until("document.querySelector('.link.live')").await;
     browser.run("window.celajeSeen = 1").await;
     scene.write(reading(0, 3));
-    browser
-        .until("document.querySelector('.reading .okta')")
-        .await;
-    assert_eq!(
-        browser.run("return window.celajeSeen").await,
-        1,
-        "the page was loaded again"
-    );
+    browser.until("document.querySelector('.reading .okta')").await;
+    assert_eq!(browser.run("return window.celajeSeen").await, 1, "the page was loaded again");
     let complaints = browser.complaints().await;
     // What is not there yet is answered with 404, which the browser writes down.
-    let others: Vec<_> = complaints
-        .iter()
-        .filter(|line| !line.contains("/latest"))
-        .collect();
+    let others: Vec<_> = complaints.iter().filter(|line| !line.contains("/latest")).collect();
     assert!(others.is_empty(), "{others:?}");
 }
 
@@ -61,9 +52,8 @@ async fn a_camera_that_has_given_nothing_yet_is_said() {
     );
     assert!(text.contains(&told), "{text}");
     // No amount stands for none.
-    let sign = browser
-        .run("return document.querySelector('.sign').innerHTML.includes('okta-')")
-        .await;
+    let sign =
+        browser.run("return document.querySelector('.sign').innerHTML.includes('okta-')").await;
     assert_eq!(sign, false);
 }
 
@@ -75,17 +65,12 @@ async fn what_is_to_come_is_no_gap() {
     let scene = Scene::new();
     scene.write_many(reading(0, 4), 144, 1);
     let day = slot(0).date();
-    browser
-        .visit(&scene.view(&format!("gallery?day={day}")))
-        .await;
+    browser.visit(&scene.view(&format!("gallery?day={day}"))).await;
     let hours = i64::from(chrono::Timelike::hour(&slot(0)));
     let count = |selector: &str| format!("return document.querySelectorAll('{selector}').length");
     // One tile an hour so far; the hour may have gone on meanwhile.
     let tiles = browser.run(&count(".tiles > li")).await.as_i64().unwrap();
-    assert!(
-        (hours + 1..=hours + 2).contains(&tiles),
-        "{tiles} at {hours} h"
-    );
+    assert!((hours + 1..=hours + 2).contains(&tiles), "{tiles} at {hours} h");
     assert!(browser.run(&count(".tile.none")).await.as_i64().unwrap() <= 1);
 }
 
@@ -104,9 +89,7 @@ async fn a_camera_that_is_down_is_said_and_the_rest_goes_on() {
     assert!(text.contains("The last reading is old"), "{text}");
     assert!(text.contains("Try again"), "{text}");
     assert_eq!(
-        browser
-            .run("return document.querySelector('input[type=range]').disabled")
-            .await,
+        browser.run("return document.querySelector('input[type=range]').disabled").await,
         true
     );
     // Then the program itself ends.
@@ -114,9 +97,7 @@ async fn a_camera_that_is_down_is_said_and_the_rest_goes_on() {
     scene.kill();
     browser.until("document.querySelector('.link.lost')").await;
     browser.run("location.hash = '#/history'").await;
-    browser
-        .until("document.querySelector('main [role=alert]')")
-        .await;
+    browser.until("document.querySelector('main [role=alert]')").await;
     let text = browser.text().await;
     assert!(text.contains("The program does not answer"), "{text}");
 }
@@ -135,16 +116,11 @@ async fn slots_that_were_missed_since_the_last_reading_are_said_with_their_reaso
     scene.miss(slot(1), "timeout");
     scene.miss(slot(0), "unreachable");
     browser.visit(&scene.url).await;
-    browser
-        .until("document.body.innerText.includes('2 turnos desde la última lectura')")
-        .await;
+    browser.until("document.body.innerText.includes('2 turnos desde la última lectura')").await;
     let text = browser.text().await;
     let time = slot(0).format("%H:%M");
     assert!(text.contains("El último turno no tiene lectura"), "{text}");
-    assert!(
-        text.contains(&format!("el de las {time}: sin conexión con la cámara")),
-        "{text}"
-    );
+    assert!(text.contains(&format!("el de las {time}: sin conexión con la cámara")), "{text}");
 }
 
 #[tokio::test]
@@ -159,25 +135,18 @@ async fn a_record_that_cannot_be_read_is_said_and_found_again() {
     for view in VIEWS {
         browser.open("about:blank").await;
         browser.open(&scene.view(view)).await;
-        browser
-            .until("document.querySelector('main [role=alert]')")
-            .await;
+        browser.until("document.querySelector('main [role=alert]')").await;
         let said = browser.text_of("main [role=alert]").await;
         assert!(said.contains("This could not be loaded"), "{view}: {said}");
         assert!(said.contains("Try again"), "{view}: {said}");
         // A sentence for people, and no words of the database.
-        assert!(
-            !said.contains("gone") && !said.contains("no such table"),
-            "{view}: {said}"
-        );
+        assert!(!said.contains("gone") && !said.contains("no such table"), "{view}: {said}");
     }
     scene.execute("ALTER TABLE gone RENAME TO observations");
     browser.click("main [role=alert] button").await;
     browser.whole().await;
     // What the program itself found wrong is told until it has looked again.
-    browser
-        .until("!document.querySelector('main [role=alert]:not([hidden])')")
-        .await;
+    browser.until("!document.querySelector('main [role=alert]:not([hidden])')").await;
 }
 
 #[tokio::test]
@@ -193,9 +162,7 @@ async fn what_takes_long_is_seen_to_be_on_its_way() {
                "downloadThroughput": -1, "uploadThroughput": -1})
     };
     browser.command("Network.enable", json!({})).await;
-    browser
-        .command("Network.emulateNetworkConditions", slow(4000))
-        .await;
+    browser.command("Network.emulateNetworkConditions", slow(4000)).await;
     for view in ["history", "gallery", "operations", "timeline"] {
         browser.run(&format!("location.hash = '#/{view}'")).await;
         browser.until("document.querySelector('main .wait')").await;
@@ -207,12 +174,8 @@ async fn what_takes_long_is_seen_to_be_on_its_way() {
         "return getComputedStyle(document.querySelector('.wait'), '::before').animationName";
     assert_eq!(browser.run(still).await, "turn");
     let features = json!({"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]});
-    browser
-        .command("Emulation.setEmulatedMedia", features)
-        .await;
+    browser.command("Emulation.setEmulatedMedia", features).await;
     assert_eq!(browser.run(still).await, "none");
-    browser
-        .command("Network.emulateNetworkConditions", slow(0))
-        .await;
+    browser.command("Network.emulateNetworkConditions", slow(0)).await;
     browser.whole().await;
 }

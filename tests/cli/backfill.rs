@@ -14,10 +14,7 @@ fn a_day_is_stored_and_then_known() {
     let told = run(day().arg("--json"));
     assert_eq!((told.status, told.err.as_str()), (0, ""), "{told:?}");
     let lines: Vec<&str> = told.out.lines().collect();
-    assert_eq!(
-        lines[0],
-        "📊 Backfill → total=144 | nuevos=144 | duplicados=0 | fallidos=0"
-    );
+    assert_eq!(lines[0], "📊 Backfill → total=144 | nuevos=144 | duplicados=0 | fallidos=0");
     assert_eq!(lines.len(), 2);
     let summary = told.json();
     for (field, wanted) in [
@@ -48,10 +45,7 @@ fn a_day_is_stored_and_then_known() {
     let told = run(day().arg("--json"));
     assert_eq!(
         (told.status, told.out.lines().next()),
-        (
-            0,
-            Some("📊 Backfill → total=144 | nuevos=0 | duplicados=144 | fallidos=0")
-        )
+        (0, Some("📊 Backfill → total=144 | nuevos=0 | duplicados=144 | fallidos=0"))
     );
     assert_eq!(told.json()["duplicates"], 144);
     assert_eq!(server.requests(), Vec::<String>::new());
@@ -74,10 +68,7 @@ fn ends_of_the_range_are_included_to_the_minute() {
         let told = run(command.args(["--model", "red.onnx", "--quiet"]));
         assert_eq!(told.json()["total"], slots, "{told:?}");
         // Without a word of it, the database is the replaced system's.
-        assert_eq!(
-            home.record("registros-octas.db").count("observations"),
-            slots
-        );
+        assert_eq!(home.record("registros-octas.db").count("observations"), slots);
     }
 }
 
@@ -98,10 +89,7 @@ fn misses_are_told_by_reason() {
         Some("📊 Backfill → total=6 | nuevos=3 | duplicados=0 | fallidos=3")
     );
     let summary = told.json();
-    assert_eq!(
-        summary["missed_by_reason"],
-        serde_json::json!({"not_found": 2, "not_an_image": 1})
-    );
+    assert_eq!(summary["missed_by_reason"], serde_json::json!({"not_found": 2, "not_an_image": 1}));
     assert_eq!(summary["total"], 6);
 
     // Two are known now: not asked for again, and said so, in the user's language.
@@ -117,18 +105,10 @@ fn misses_are_told_by_reason() {
             server.base()
         )
     );
-    assert_eq!(
-        told.out,
-        "📊 Backfill → total=6 | nuevos=0 | duplicados=3 | fallidos=3\n"
-    );
+    assert_eq!(told.out, "📊 Backfill → total=6 | nuevos=0 | duplicados=3 | fallidos=3\n");
     // But for the page in a picture's place: that may be mended by now.
     assert_eq!(server.requests().len(), 2);
-    assert!(
-        server
-            .requests()
-            .iter()
-            .all(|path| path.ends_with("2024-03010042.jpg"))
-    );
+    assert!(server.requests().iter().all(|path| path.ends_with("2024-03010042.jpg")));
     server.forget_requests();
 
     let told = run(hour().args(["--retry-missed", "--quiet", "--json"]));
@@ -148,10 +128,7 @@ fn a_slot_that_was_missed_is_stored_when_its_picture_comes() {
     let told = run(&mut home.backfill(&server.base(), HOUR.0, HOUR.1));
     assert_eq!(
         (told.out.as_str(), told.err.as_str()),
-        (
-            "📊 Backfill → total=6 | nuevos=3 | duplicados=3 | fallidos=0\n",
-            ""
-        )
+        ("📊 Backfill → total=6 | nuevos=3 | duplicados=3 | fallidos=0\n", "")
     );
     assert_eq!(home.record("cielo.db").count("misses"), 0);
 }
@@ -161,19 +138,12 @@ fn reprocessing_uses_the_present_model() {
     let home = Home::new();
     let server = camera();
     run(&mut home.backfill(&server.base(), HOUR.0, HOUR.1));
-    home.write(
-        "red.toml",
-        crate::RED.replace("version = '3'", "version = '4'"),
-    );
+    home.write("red.toml", crate::RED.replace("version = '3'", "version = '4'"));
     let mut again = home.backfill(&server.base(), HOUR.0, HOUR.1);
     let told = run(again.args(["--reprocess", "--json"]));
     let summary = told.json();
     assert_eq!(
-        (
-            &summary["duplicates"],
-            &summary["reprocessed"],
-            &summary["new"]
-        ),
+        (&summary["duplicates"], &summary["reprocessed"], &summary["new"]),
         (&6.into(), &6.into(), &0.into())
     );
     let rows = "observations WHERE model = 'red 4'";
@@ -189,10 +159,7 @@ fn a_run_that_finds_no_picture_says_so() {
     let hour = || home.backfill(&format!("{base}?key=hush"), HOUR.0, HOUR.1);
     let told = run(hour().args(["--json"]));
     assert_eq!(told.status, 0, "{told:?}");
-    let wanted = format!(
-        "NO PICTURE was found at '{}' (slots asked for: 6);",
-        server.base()
-    );
+    let wanted = format!("NO PICTURE was found at '{}' (slots asked for: 6);", server.base());
     assert_eq!(told.err.matches(&wanted).count(), 1, "{}", told.err);
     assert!(told.err.contains("--url-base") && told.err.contains("--layout"));
     assert!(!told.err.contains("hush"), "{}", told.err);
@@ -203,22 +170,14 @@ fn a_run_that_finds_no_picture_says_so() {
 
     // Nothing is asked for any more, and nothing is said of it; nor with --quiet.
     let told = run(&mut hour());
-    assert!(
-        told.err.contains("6 known") && !told.err.contains("NO PICTURE"),
-        "{}",
-        told.err
-    );
+    assert!(told.err.contains("6 known") && !told.err.contains("NO PICTURE"), "{}", told.err);
     let told = run(hour().args(["--quiet", "--retry-missed"]));
     assert_eq!((told.status, told.err.as_str()), (0, ""));
 
     home.write("pictures/none.txt", "");
     let told = run(hour().args(["--dir", "pictures", "--lang", "es"]));
     let wanted = "en la carpeta 'pictures' (turnos buscados: 6)";
-    assert!(
-        told.err.contains(wanted) && told.err.contains("--dir"),
-        "{}",
-        told.err
-    );
+    assert!(told.err.contains(wanted) && told.err.contains("--dir"), "{}", told.err);
 }
 
 #[test]
@@ -274,10 +233,7 @@ fn pictures_from_a_folder_in_both_layouts() {
         let told = run(command.args(["--dir", "sky"]));
         assert_eq!(
             (told.status, told.out.as_str()),
-            (
-                0,
-                "📊 Backfill → total=6 | nuevos=5 | duplicados=0 | fallidos=1\n"
-            )
+            (0, "📊 Backfill → total=6 | nuevos=5 | duplicados=0 | fallidos=1\n")
         );
         assert_eq!(home.record("cielo.db").oktas(), [0, 1, 3, 4, 5]);
     }
@@ -297,14 +253,7 @@ fn the_bundled_model_needs_nothing() {
     assert_eq!(told.json()["model"], "celaje-4 4");
     let oktas = home.record("registros-octas.db").oktas();
     for (index, okta) in oktas.iter().enumerate() {
-        assert!(
-            if index % 2 == 0 {
-                *okta <= 1
-            } else {
-                *okta >= 7
-            },
-            "{oktas:?}"
-        );
+        assert!(if index % 2 == 0 { *okta <= 1 } else { *okta >= 7 }, "{oktas:?}");
     }
 }
 
@@ -316,10 +265,7 @@ fn what_flowed_through_the_actors_balances() {
     let told = run(hour().args(["--stats", "--json", "--quiet"]));
     assert_eq!(told.status, 0, "{told:?}");
     let stats = &told.json()["stats"];
-    for (n, stage) in ["fetch", "decode", "batch", "session", "store"]
-        .iter()
-        .enumerate()
-    {
+    for (n, stage) in ["fetch", "decode", "batch", "session", "store"].iter().enumerate() {
         let told = &stats["stages"][n];
         assert_eq!(told["stage"], *stage);
         for count in ["received", "taken", "done"] {
@@ -334,11 +280,7 @@ fn what_flowed_through_the_actors_balances() {
     assert_eq!(stats["batched"], 6);
     assert_eq!(stats["committed"], 6);
     assert_eq!(stats["inference"]["sessions"], 1);
-    assert!(
-        told.err.contains("credits: 6 given, 6 home"),
-        "{}",
-        told.err
-    );
+    assert!(told.err.contains("credits: 6 given, 6 home"), "{}", told.err);
 
     // Nothing to do, nothing flows; without the flag nothing is told of it.
     let told = run(hour().args(["--json", "--quiet"]));

@@ -7,16 +7,7 @@ use crate::{Home, Told, run};
 
 fn bench(home: &Home, args: &[&str]) -> Told {
     let mut command = home.celaje(["bench", "--engine", "rten", "--model", "red.onnx"]);
-    command.args([
-        "--threads",
-        "1",
-        "--batch",
-        "2",
-        "--rounds",
-        "1",
-        "--count",
-        "24",
-    ]);
+    command.args(["--threads", "1", "--batch", "2", "--rounds", "1", "--count", "24"]);
     run(command.args(args))
 }
 
@@ -28,10 +19,7 @@ fn number(report: &Value, path: &str) -> f64 {
 #[test]
 fn the_figures_are_those_of_one_round_and_follow_from_one_another() {
     let home = Home::new();
-    let told = bench(
-        &home,
-        &["--size", "160x120", "--json", "--plot", "bench.png"],
-    );
+    let told = bench(&home, &["--size", "160x120", "--json", "--plot", "bench.png"]);
     assert_eq!(told.status, 0, "{}", told.err);
     let report: Value = serde_json::from_str(told.out.trim()).unwrap();
     assert_eq!(report["subject"]["size"], serde_json::json!([160, 120]));
@@ -46,10 +34,7 @@ fn the_figures_are_those_of_one_round_and_follow_from_one_another() {
     assert_eq!(number(&report, "/median/whole/flow/batched"), 24.0);
     assert_eq!(number(&report, "/median/whole/missed"), 0.0);
     let rate = number(&report, "/median/whole/pictures_per_s");
-    let (bound, share) = (
-        number(&report, "/median/bound"),
-        number(&report, "/median/efficiency"),
-    );
+    let (bound, share) = (number(&report, "/median/bound"), number(&report, "/median/efficiency"));
     assert!((share - rate / bound).abs() < 1e-9 && rate > 0.0);
     if cfg!(unix) {
         let parts = ["fetch", "decode", "inference", "store"]
@@ -59,12 +44,7 @@ fn the_figures_are_those_of_one_round_and_follow_from_one_another() {
         let cores = number(&report, "/subject/cores");
         assert!((bound - 1000.0 * cores / work).abs() < 1e-6 * bound);
     }
-    assert!(
-        !report["engines"][0]["measured"]
-            .as_array()
-            .unwrap()
-            .is_empty()
-    );
+    assert!(!report["engines"][0]["measured"].as_array().unwrap().is_empty());
     let plot = std::fs::read(home.path("bench.png")).unwrap();
     assert!(plot.starts_with(b"\x89PNG"));
 }
@@ -75,16 +55,7 @@ fn pictures_of_a_folder_over_a_slow_line() {
     for n in 0..3 {
         home.write(&format!("sky/{n}.jpg"), pictures::jpeg(0.3 * f64::from(n)));
     }
-    let args = [
-        "--dir",
-        "sky",
-        "--latency",
-        "30",
-        "--bandwidth",
-        "20",
-        "--lang",
-        "es",
-    ];
+    let args = ["--dir", "sky", "--latency", "30", "--bandwidth", "20", "--lang", "es"];
     let told = bench(&home, &args);
     assert_eq!(told.status, 0, "{}", told.err);
     assert!(told.out.contains("3 imágenes distintas"), "{}", told.out);

@@ -147,14 +147,8 @@ fn what_must_hold_is_checked() {
         ("ledger", "UPDATE runs SET new = new + 1"),
         ("ledger", "UPDATE runs SET total = total + 1"),
         ("ends", "UPDATE runs SET finished_at = NULL"),
-        (
-            "running",
-            "UPDATE runs SET status = 'running', finished_at = NULL",
-        ),
-        (
-            "rows",
-            "UPDATE runs SET new = new - 1, duplicates = 0, missed = missed + 1",
-        ),
+        ("running", "UPDATE runs SET status = 'running', finished_at = NULL"),
+        ("rows", "UPDATE runs SET new = new - 1, duplicates = 0, missed = missed + 1"),
         (
             "both",
             "DROP TRIGGER stored_slot_is_no_miss; \
@@ -235,16 +229,10 @@ fn misses_are_listed_as_a_table_and_as_objects() {
     assert_eq!(db(&home, &["export-misses", "--csv", "-"]).out, told.out);
 
     let range = ["--from", "2024-03-01T01:00", "--to", "2024-03-01T01:59"];
-    let told = db(
-        &home,
-        &[&["export-misses", "--jsonl", "m.jsonl"], &range[..]].concat(),
-    );
+    let told = db(&home, &[&["export-misses", "--jsonl", "m.jsonl"], &range[..]].concat());
     assert_eq!((told.status, &*told.out), (0, ""), "{told:?}");
     let text = std::fs::read_to_string(home.path("m.jsonl")).unwrap();
-    let rows: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let slots: Vec<_> = rows.iter().map(|row| row["slot_local"].clone()).collect();
     assert_eq!(slots, ["2024-03-01T01:22", "2024-03-01T01:32"]);
     assert_eq!(rows[1]["http_status"], 403);
@@ -255,15 +243,6 @@ fn misses_are_listed_as_a_table_and_as_objects() {
     assert_eq!(told.out.lines().count(), 13);
     db(&home, &["export-misses", "--station", "nobody"]).refused(2, &["nobody", id]);
     db(&home, &["export-misses", "--csv", "no/m.csv"]).refused(3, &["no/m.csv"]);
-    db(
-        &home,
-        &[
-            "export-misses",
-            "--from",
-            "2024-03-02",
-            "--to",
-            "2024-03-01",
-        ],
-    )
-    .refused(2, &["--from", "--to"]);
+    db(&home, &["export-misses", "--from", "2024-03-02", "--to", "2024-03-01"])
+        .refused(2, &["--from", "--to"]);
 }

@@ -51,26 +51,17 @@ fn each_thing_that_is_wrong_says_what_to_do() {
     assert_eq!(told.status, 3);
     let report = told.json();
     assert_eq!(report["ok"], false);
-    for (name, part) in [
-        ("database", "not an SQLite database"),
-        ("camera", "check the network and --url-base"),
-    ] {
+    for (name, part) in
+        [("database", "not an SQLite database"), ("camera", "check the network and --url-base")]
+    {
         let found = check(&report, name);
         assert_eq!(found["ok"], false, "{found}");
         assert!(found["detail"].as_str().unwrap().contains(part), "{found}");
     }
     let told = doctor(&home, &base, &["--model", "none.onnx", "--lang", "es"]);
     assert_eq!(told.status, 3);
-    assert!(
-        told.out.contains("✘ modelo: no existe el modelo none.onnx"),
-        "{}",
-        told.out
-    );
-    assert!(
-        told.out.contains("✘ cámara: 127.0.0.1 no dio nada"),
-        "{}",
-        told.out
-    );
+    assert!(told.out.contains("✘ modelo: no existe el modelo none.onnx"), "{}", told.out);
+    assert!(told.out.contains("✘ cámara: 127.0.0.1 no dio nada"), "{}", told.out);
 }
 
 /// What it passes is what a backfill takes.
@@ -90,15 +81,7 @@ fn a_database_that_cannot_be_made_is_told() {
         assert_eq!(found["ok"], false, "{found}");
         let sentence = found["detail"].as_str().unwrap();
         assert!(sentence.contains(part), "{found}");
-        let args = [
-            "backfill",
-            "--engine",
-            "rten",
-            "--url-base",
-            &base,
-            "--db",
-            db,
-        ];
+        let args = ["backfill", "--engine", "rten", "--url-base", &base, "--db", db];
         let mut backfill = home.celaje(args);
         backfill.args(["--desde", "2024-03-01", "--hasta", "2024-03-01"]);
         run(&mut backfill).refused(3, &[part]);
@@ -111,15 +94,8 @@ fn it_changes_nothing() {
     let server = Server::start(|_, _| Reply::not_found());
     let told = doctor(&home, &server.base(), &[]);
     assert_eq!(told.status, 3);
-    assert!(
-        told.out.contains("answers but has no picture"),
-        "{}",
-        told.out
-    );
-    assert!(
-        told.out
-            .contains("✔ database: 'cielo.db' does not exist yet")
-    );
+    assert!(told.out.contains("answers but has no picture"), "{}", told.out);
+    assert!(told.out.contains("✔ database: 'cielo.db' does not exist yet"));
     assert!(!home.has("cielo.db") && !home.has("cielo.db.lock"));
     assert_eq!(server.requests().len(), 2);
 }

@@ -10,11 +10,7 @@ fn refused(home: &Home, args: &[&str], parts: &[&str]) {
     let base = format!("http://{}/", closed());
     let mut all = vec!["backfill", "--desde", "2024-03-01", "--hasta", "2024-03-01"];
     all.extend(["--url-base", &base]);
-    for (flag, value) in [
-        ("--engine", "rten"),
-        ("--db", "cielo.db"),
-        ("--model", "red.onnx"),
-    ] {
+    for (flag, value) in [("--engine", "rten"), ("--db", "cielo.db"), ("--model", "red.onnx")] {
         if !args.contains(&flag) {
             all.extend([flag, value]);
         }
@@ -34,10 +30,7 @@ fn models_that_cannot_be_used() {
     home.write("other.onnx", &whole);
     home.write("other.toml", RED.replace("32", "64"));
     home.write("wrong.onnx", &whole);
-    home.write(
-        "wrong.toml",
-        RED.replace("kind", &format!("sha256 = '{}'\nkind", "0".repeat(64))),
-    );
+    home.write("wrong.toml", RED.replace("kind", &format!("sha256 = '{}'\nkind", "0".repeat(64))));
     home.write("odd.onnx", &whole);
     home.write("odd.toml", RED.replace("version", "versoin"));
     for (model, parts) in [
@@ -48,10 +41,7 @@ fn models_that_cannot_be_used() {
         (".", &["not a file"]),
         // Of another form than the replaced system's: the sentence says what to write.
         ("bare.onnx", &["bare.toml", "[input]", "classes"]),
-        (
-            "other.onnx",
-            &["Nx3x32x32", "Nx3x64x64", "correct the manifest"],
-        ),
+        ("other.onnx", &["Nx3x32x32", "Nx3x64x64", "correct the manifest"]),
         ("wrong.onnx", &["SHA-256", "wrong.toml"]),
         ("odd.onnx", &["odd.toml", "line 2", "versoin"]),
     ] {
@@ -77,14 +67,9 @@ fn libraries_that_cannot_be_used() {
 fn databases_that_cannot_be_used() {
     let home = Home::new();
     std::fs::create_dir(home.path("folder")).unwrap();
-    home.write(
-        "text.db",
-        "no database at all, and long enough to have a header ".repeat(9),
-    );
-    home.record("foreign.db")
-        .execute("CREATE TABLE invoices (x)");
-    home.record("odd.db")
-        .execute("CREATE TABLE registro_historico (filename)");
+    home.write("text.db", "no database at all, and long enough to have a header ".repeat(9));
+    home.record("foreign.db").execute("CREATE TABLE invoices (x)");
+    home.record("odd.db").execute("CREATE TABLE registro_historico (filename)");
     let before: Vec<Vec<u8>> = ["text.db", "foreign.db", "odd.db"]
         .map(|name| std::fs::read(home.path(name)).unwrap())
         .into();
@@ -138,10 +123,7 @@ fn a_demo_in_the_folder_of_another() {
 #[test]
 fn a_database_that_another_program_holds() {
     let home = Home::new();
-    drop(Database::open(
-        &home.path("cielo.db"),
-        &station("http://127.0.0.1:9/"),
-    ));
+    drop(Database::open(&home.path("cielo.db"), &station("http://127.0.0.1:9/")));
     let mut other = home.record("cielo.db");
     other.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;");
     refused(&home, &[], &["cielo.db", "locked"]);
@@ -150,11 +132,7 @@ fn a_database_that_another_program_holds() {
 #[test]
 fn the_sentences_come_in_spanish_too() {
     let home = Home::new();
-    refused(
-        &home,
-        &["--lang", "es", "--model", "none.onnx"],
-        &["no existe el modelo none.onnx"],
-    );
+    refused(&home, &["--lang", "es", "--model", "none.onnx"], &["no existe el modelo none.onnx"]);
     std::fs::create_dir(home.path("folder")).unwrap();
     refused(
         &home,

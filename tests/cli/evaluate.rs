@@ -62,10 +62,7 @@ fn the_figures_are_those_of_the_readings() {
     assert_eq!(names("groups"), ["one", "two"]);
     assert_eq!(names("cameras"), ["a, b", "c"]);
     // The wrong label is seven oktas off.
-    assert!(
-        report["groups"][1]["okta_bias"].as_f64().unwrap() > 2.0,
-        "{report}"
-    );
+    assert!(report["groups"][1]["okta_bias"].as_f64().unwrap() > 2.0, "{report}");
     assert_eq!(all["bins"].as_array().unwrap().len(), 10);
     let counts = all["confusion"].as_array().unwrap();
     let counts = counts.iter().flat_map(|row| row.as_array().unwrap());
@@ -78,20 +75,9 @@ fn a_table_in_the_users_language_and_groups_that_are_chosen() {
     let home = home();
     let told = evaluate(&home, &["--group", "two", "data/labels.csv"]);
     assert_eq!(told.status, 0, "{told:?}");
-    assert!(
-        told.out.contains("\nall  2       0 ") && !told.out.contains("\none"),
-        "{}",
-        told.out
-    );
-    let told = evaluate(
-        &home,
-        &["--lang", "es", "--group", "one,two", "data/labels.csv"],
-    );
-    assert!(
-        told.out.contains("\ntodas ") && told.out.contains("100,0"),
-        "{}",
-        told.out
-    );
+    assert!(told.out.contains("\nall  2       0 ") && !told.out.contains("\none"), "{}", told.out);
+    let told = evaluate(&home, &["--lang", "es", "--group", "one,two", "data/labels.csv"]);
+    assert!(told.out.contains("\ntodas ") && told.out.contains("100,0"), "{}", told.out);
     evaluate(&home, &["--group", "three", "data/labels.csv"]).refused(2, &["'three'", "one, two"]);
 }
 
@@ -119,11 +105,7 @@ fn bad_rows_are_a_sentence_each_and_status_1() {
         "line 6: data/empty.png cannot be used (not_an_image",
         "line 7: the mask data/tall.png ",
     ] {
-        assert!(
-            lines.iter().any(|line| line.starts_with(part)),
-            "{part}: {}",
-            told.err
-        );
+        assert!(lines.iter().any(|line| line.starts_with(part)), "{part}: {}", told.err);
     }
     let all = &told.json()["all"];
     assert_eq!((&all["n"], &all["failed"]), (&1.into(), &6.into()));
@@ -149,11 +131,7 @@ fn what_cannot_be_understood_is_status_2() {
 #[test]
 fn labelled_folders_of_the_replaced_system() {
     let home = Home::new();
-    for (folder, cloud) in [
-        ("dia_octa_0", 0.0),
-        ("dia_octa_8", 1.0),
-        ("noche_okta_4", 0.5),
-    ] {
+    for (folder, cloud) in [("dia_octa_0", 0.0), ("dia_octa_8", 1.0), ("noche_okta_4", 0.5)] {
         home.write(&format!("old/{folder}/a.jpg"), pictures::jpeg(cloud));
     }
     let told = evaluate(&home, &["--json", "old"]);
@@ -171,28 +149,14 @@ fn its_own_rows_agree_with_it_and_others_do_not() {
     let home = home();
     let told = evaluate(&home, &["data/labels.csv", "--out", "rows.csv"]);
     assert_eq!(told.status, 0, "{told:?}");
-    let told = evaluate(
-        &home,
-        &["data/labels.csv", "--against", "rows.csv", "--json"],
-    );
+    let told = evaluate(&home, &["data/labels.csv", "--against", "rows.csv", "--json"]);
     assert_eq!(told.status, 0, "{told:?}");
     assert_eq!(told.json()["against"]["compared"], 3);
-    home.write(
-        "other.csv",
-        "image,okta,cloud_fraction\nover.jpg,2,0.25\nx.jpg,1,0.1\n",
-    );
+    home.write("other.csv", "image,okta,cloud_fraction\nover.jpg,2,0.25\nx.jpg,1,0.1\n");
     let told = evaluate(&home, &["data/labels.csv", "--against", "other.csv"]);
     assert_eq!(told.status, 1);
-    assert!(
-        told.out.contains("over.jpg: 8 here, 2 there"),
-        "{}",
-        told.out
-    );
-    assert!(
-        told.out.contains("1 pictures, 2 only here, 1 only there"),
-        "{}",
-        told.out
-    );
+    assert!(told.out.contains("over.jpg: 8 here, 2 there"), "{}", told.out);
+    assert!(told.out.contains("1 pictures, 2 only here, 1 only there"), "{}", told.out);
     home.write("broken.csv", "image,okta\nover.jpg,many\n");
     evaluate(&home, &["data/labels.csv", "--against", "broken.csv"])
         .refused(2, &["broken.csv, line 2", "'many'"]);
@@ -201,20 +165,14 @@ fn its_own_rows_agree_with_it_and_others_do_not() {
 #[test]
 fn plots_are_pictures() {
     let home = home();
-    let told = evaluate(
-        &home,
-        &["data/labels.csv", "--plot", "new/plots", "--lang", "es"],
-    );
+    let told = evaluate(&home, &["data/labels.csv", "--plot", "new/plots", "--lang", "es"]);
     assert_eq!(told.status, 0, "{told:?}");
     for name in ["confusion", "reliability"] {
         let png = home.path(&format!("new/plots/{name}.png"));
         assert!(std::fs::metadata(&png).unwrap().len() < 100_000);
         assert!(image::open(png).unwrap().width() > 400);
         let svg = std::fs::read_to_string(home.path(&format!("new/plots/{name}.svg"))).unwrap();
-        assert!(
-            svg.starts_with("<svg") && svg.contains("celaje-4 4"),
-            "{svg}"
-        );
+        assert!(svg.starts_with("<svg") && svg.contains("celaje-4 4"), "{svg}");
     }
 }
 
@@ -225,9 +183,6 @@ fn classifications_have_oktas_alone() {
     home.write("labels.csv", "image,okta,cloud_fraction\nfive.jpg,5,0.6\n");
     let told = evaluate(&home, &["--model", "red.onnx", "--json", "labels.csv"]);
     let all = &told.json()["all"];
-    assert_eq!(
-        (&all["exact"]["value"], &all["fractions"]),
-        (&1.0.into(), &0.into())
-    );
+    assert_eq!((&all["exact"]["value"], &all["fractions"]), (&1.0.into(), &0.into()));
     assert!(all["fraction_error"].is_null() && all["pixel_accuracy"].is_null());
 }

@@ -95,10 +95,7 @@ fn whenever_a_run_is_killed_the_record_ends_as_that_of_an_undisturbed_one() {
         assert!(ended.is_none(), "kill {kill} came too late");
 
         let asked: BTreeSet<String> = server.requests().iter().map(|path| slot(path)).collect();
-        let again: Vec<_> = asked
-            .iter()
-            .filter(|slot| before.contains_key(*slot))
-            .collect();
+        let again: Vec<_> = asked.iter().filter(|slot| before.contains_key(*slot)).collect();
         assert!(again.is_empty(), "kill {kill}: asked again for {again:?}");
         if !home.has("cielo.db") {
             continue;

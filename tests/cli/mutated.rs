@@ -21,16 +21,10 @@ fn damage(bytes: &mut Vec<u8>, random: &mut StdRng) {
         let at = random.random_range(0..length);
         let end = bytes.len().min(at + random.random_range(1..200));
         match random.random_range(0..7) {
-            0 | 1 => bytes
-                .iter_mut()
-                .skip(at)
-                .take(1)
-                .for_each(|b| *b = random.random()),
-            2 => bytes
-                .iter_mut()
-                .skip(at)
-                .take(1)
-                .for_each(|b| *b ^= 1 << random.random_range(0..8)),
+            0 | 1 => bytes.iter_mut().skip(at).take(1).for_each(|b| *b = random.random()),
+            2 => {
+                bytes.iter_mut().skip(at).take(1).for_each(|b| *b ^= 1 << random.random_range(0..8))
+            }
             3 => drop(bytes.drain(at.min(end)..end)),
             4 => {
                 let stretch = bytes[at.min(end)..end].to_vec();
@@ -73,15 +67,7 @@ fn damaged_pictures_cost_no_panic_and_little_memory() {
         .env("HOME", home.path("."))
         .env("LANG", "C")
         .current_dir(home.path("."))
-        .args([
-            "predict",
-            "--json",
-            "--engine",
-            "rten",
-            "--threads",
-            "2",
-            "p",
-        ])
+        .args(["predict", "--json", "--engine", "rten", "--threads", "2", "p"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -94,22 +80,15 @@ fn damaged_pictures_cost_no_panic_and_little_memory() {
         std::thread::sleep(Duration::from_millis(10));
     }
     let output = ended.join().unwrap();
-    let (out, err) = (
-        String::from_utf8(output.stdout).unwrap(),
-        String::from_utf8(output.stderr).unwrap(),
-    );
+    let (out, err) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     // Some cannot be read.
     assert_eq!(output.status.code(), Some(1), "{err}");
     assert!(!err.contains("panicked"), "{err}");
-    let lines: Vec<serde_json::Value> = out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), MANY);
-    let refused = lines
-        .iter()
-        .filter(|line| line["error"].is_string())
-        .count();
+    let refused = lines.iter().filter(|line| line["error"].is_string()).count();
     assert!((200..1000).contains(&refused), "{refused}");
     if cfg!(target_os = "linux") {
         let peak = peak.unwrap();
@@ -121,8 +100,6 @@ fn damaged_pictures_cost_no_panic_and_little_memory() {
 /// does not say.
 fn peak_kb(id: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }

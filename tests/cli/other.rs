@@ -10,11 +10,7 @@ fn the_version_names_commit_and_engines() {
         assert_eq!((told.status, told.err.as_str()), (0, ""));
         let lines: Vec<&str> = told.out.lines().collect();
         let first = format!("celaje {} (", env!("CARGO_PKG_VERSION"));
-        assert!(
-            lines[0].starts_with(&first) && lines[0].ends_with(')'),
-            "{}",
-            lines[0]
-        );
+        assert!(lines[0].starts_with(&first) && lines[0].ends_with(')'), "{}", lines[0]);
         let commit = &lines[0][first.len()..lines[0].len() - 1];
         let hexadecimal = commit.len() >= 7 && commit.bytes().all(|b| b.is_ascii_hexdigit());
         assert!(hexadecimal || commit == "unknown", "{commit}");
@@ -53,15 +49,7 @@ fn help_names_every_command() {
     let home = Home::new();
     let told = run(&mut home.celaje(["--help"]));
     assert_eq!((told.status, told.err.as_str()), (0, ""));
-    for command in [
-        "backfill",
-        "predict",
-        "simulate",
-        "demo",
-        "doctor",
-        "runtime",
-        "completions",
-    ] {
+    for command in ["backfill", "predict", "simulate", "demo", "doctor", "runtime", "completions"] {
         assert!(told.out.contains(command), "{}", told.out);
         let told = run(&mut home.celaje([command, "--help"]));
         assert_eq!(told.status, 0);
@@ -74,10 +62,7 @@ fn completions_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let told = run(&mut home.celaje(["completions", shell]));
         assert_eq!((told.status, told.err.as_str()), (0, ""));
-        assert!(
-            told.out.contains("backfill") && told.out.contains("url-base"),
-            "{shell}"
-        );
+        assert!(told.out.contains("backfill") && told.out.contains("url-base"), "{shell}");
     }
     run(&mut home.celaje(["completions", "cmd"])).refused(2, &["cmd", "bash"]);
 }
@@ -97,10 +82,7 @@ fn a_library_that_is_named_and_does_not_load() {
     assert_eq!(told.status, 3, "{told:?}");
     assert!(
         !home.has(".cache/celaje")
-            || std::fs::read_dir(home.path(".cache/celaje"))
-                .unwrap()
-                .count()
-                == 0
+            || std::fs::read_dir(home.path(".cache/celaje")).unwrap().count() == 0
     );
 }
 
@@ -109,10 +91,7 @@ fn a_library_that_is_named_and_does_not_load() {
 #[test]
 fn a_closed_pipe_is_no_error() {
     let home = Home::new();
-    let line = format!(
-        "'{}' completions bash | head -c 1",
-        crate::program().display()
-    );
+    let line = format!("'{}' completions bash | head -c 1", crate::program().display());
     let output = std::process::Command::new("sh")
         .args(["-c", &line])
         .env("HOME", home.path("."))

@@ -39,29 +39,16 @@ fn an_object_for_each_picture_and_status_1_when_one_cannot_be_read() {
     let home = home();
     let told = predict(&home, &["--json", "bad.jpg", "sky/a.jpg"]);
     assert_eq!(told.status, 1);
-    let objects: Vec<Value> = told
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let objects: Vec<Value> =
+        told.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(objects[0]["error"], "not_an_image");
     assert_eq!(objects[1]["path"], "sky/a.jpg");
-    for field in [
-        "octas",
-        "cloud_fraction",
-        "confidence",
-        "category",
-        "quality",
-    ] {
+    for field in ["octas", "cloud_fraction", "confidence", "category", "quality"] {
         assert!(!objects[1][field].is_null(), "no {field} in {}", objects[1]);
     }
     let told = predict(&home, &["bad.jpg"]);
     assert_eq!(told.status, 1);
-    assert!(
-        told.out.starts_with("bad.jpg\terror\tnot_an_image\t"),
-        "{}",
-        told.out
-    );
+    assert!(told.out.starts_with("bad.jpg\terror\tnot_an_image\t"), "{}", told.out);
 }
 
 #[test]
@@ -97,10 +84,7 @@ fn classifications_have_no_fraction() {
     home.write("five.jpg", picture(5));
     let told = predict(&home, &["--model", "red.onnx", "--json", "five.jpg"]);
     let object = told.json();
-    assert_eq!(
-        (&object["octas"], &object["category"]),
-        (&5.into(), &"BKN".into())
-    );
+    assert_eq!((&object["octas"], &object["category"]), (&5.into(), &"BKN".into()));
     assert!(object["cloud_fraction"].is_null());
 }
 

@@ -21,9 +21,7 @@ fn slot(home: &Home) -> Command {
 
 #[test]
 fn each_layer_is_stronger_than_the_one_below() {
-    let servers: Vec<Server> = (0..4)
-        .map(|_| Server::start(|_, _| Reply::not_found()))
-        .collect();
+    let servers: Vec<Server> = (0..4).map(|_| Server::start(|_, _| Reply::not_found())).collect();
     let base = |layer: usize| servers[layer].base();
     let home = Home::new();
     let file = "db = 'file.db'\nmodel = 'red.onnx'\nthreads = 1\n";
@@ -145,10 +143,7 @@ fn a_whole_run_can_be_told_by_the_environment() {
     assert_eq!((told.status, told.out.lines().count()), (0, 1), "{told:?}");
     assert_eq!(told.json()["new"], 6);
     let paths = server.requests();
-    assert!(
-        paths.iter().all(|path| path.starts_with("/sky/2024/")),
-        "{paths:?}"
-    );
+    assert!(paths.iter().all(|path| path.starts_with("/sky/2024/")), "{paths:?}");
     assert!(server.most_at_once() <= 2);
     assert_eq!(home.record("env.db").count("observations"), 6);
     // Read as false, not as set.
@@ -161,40 +156,26 @@ fn stations_are_chosen_by_their_id() {
     let home = Home::new();
     let two: String = [("norte", &a), ("sur", &b)]
         .map(|(id, server)| {
-            station(&server.base(), "")
-                .replace("[station]", "[[station]]")
-                .replace("cerro", id)
+            station(&server.base(), "").replace("[station]", "[[station]]").replace("cerro", id)
         })
         .concat();
-    home.write(
-        "conf/celaje.toml",
-        format!("db = 'both.db'\nmodel = '../red.onnx'\n{two}"),
-    );
-    for (args, wanted) in [
-        (&[][..], "norte"),
-        (&["--station", "sur"], "sur"),
-        (&["--station", "norte"], "norte"),
-    ] {
+    home.write("conf/celaje.toml", format!("db = 'both.db'\nmodel = '../red.onnx'\n{two}"));
+    for (args, wanted) in
+        [(&[][..], "norte"), (&["--station", "sur"], "sur"), (&["--station", "norte"], "norte")]
+    {
         a.forget_requests();
         b.forget_requests();
         let mut command = slot(&home);
-        let told = run(command
-            .args(["--config", "conf/celaje.toml", "--json"])
-            .args(args));
+        let told = run(command.args(["--config", "conf/celaje.toml", "--json"]).args(args));
         assert_eq!(told.json()["station"], wanted);
         let asked = [a.requests().len(), b.requests().len()];
         assert!(asked[usize::from(wanted == "norte")] == 0, "{asked:?}");
     }
     // Paths are relative to the file; each station has rows of its own.
     let mut record = home.record("conf/both.db");
-    assert_eq!(
-        record.texts("SELECT station FROM observations ORDER BY station"),
-        ["norte", "sur"]
-    );
-    run(slot(&home)
-        .args(["--config", "conf/celaje.toml"])
-        .args(["--station", "este"]))
-    .refused(2, &["este", "norte, sur"]);
+    assert_eq!(record.texts("SELECT station FROM observations ORDER BY station"), ["norte", "sur"]);
+    run(slot(&home).args(["--config", "conf/celaje.toml"]).args(["--station", "este"]))
+        .refused(2, &["este", "norte, sur"]);
 }
 
 #[test]
@@ -203,18 +184,12 @@ fn the_users_own_settings_file_is_found() {
     let server = camera();
     home.write(
         ".config/celaje/celaje.toml",
-        station(
-            &server.base(),
-            "db = '../../mine.db'\nmodel = '../../red.onnx'\n",
-        ),
+        station(&server.base(), "db = '../../mine.db'\nmodel = '../../red.onnx'\n"),
     );
     assert_eq!(run(&mut slot(&home)).status, 0);
     assert_eq!(home.record("mine.db").count("observations"), 1);
     // One in the working folder comes first.
-    home.write(
-        "celaje.toml",
-        station(&server.base(), "db = 'here.db'\nmodel = 'red.onnx'\n"),
-    );
+    home.write("celaje.toml", station(&server.base(), "db = 'here.db'\nmodel = 'red.onnx'\n"));
     assert_eq!(run(&mut slot(&home)).status, 0);
     assert_eq!(home.record("here.db").count("observations"), 1);
 }

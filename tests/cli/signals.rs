@@ -23,14 +23,7 @@ fn begun_after(home: &Home, server: &Server, requests: usize) -> Child {
         .env("HOME", home.path("."))
         .env("LANG", "C")
         .current_dir(home.path("."))
-        .args([
-            "backfill",
-            "--desde",
-            "2024-03-01",
-            "--hasta",
-            "2024-03-05",
-            "--json",
-        ])
+        .args(["backfill", "--desde", "2024-03-01", "--hasta", "2024-03-05", "--json"])
         .args(["--url-base", &server.base(), "--db", "cielo.db"])
         .args(["--engine", "rten", "--model", "red.onnx", "--threads", "1"])
         .args(["--concurrency", "2", "--batch", "2"])
@@ -41,10 +34,7 @@ fn begun_after(home: &Home, server: &Server, requests: usize) -> Child {
     let begun = Instant::now();
     // Far more than can be in flight: some are stored.
     while server.requests().len() < requests {
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "it does not begin"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not begin");
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -53,13 +43,7 @@ fn begun_after(home: &Home, server: &Server, requests: usize) -> Child {
 
 fn send(child: &Child, signal: &str) {
     let line = format!("kill -{signal} {}", child.id());
-    assert!(
-        Command::new("sh")
-            .args(["-c", &line])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
 }
 
 #[test]
@@ -80,10 +64,7 @@ fn both_drain_commit_and_tell() {
         assert_eq!(summary["interrupted"], true);
         assert_eq!(summary["pending"].as_u64(), Some(720 - total));
         assert!(out.contains(&format!("total={total} | nuevos={total} |")));
-        assert!(
-            err.contains("finishing what is in flight") && err.contains("are left"),
-            "{err}"
-        );
+        assert!(err.contains("finishing what is in flight") && err.contains("are left"), "{err}");
         let mut record = home.record("cielo.db");
         assert_eq!(record.count("observations") as u64, total);
         assert_eq!(record.count("misses"), 0);
@@ -99,11 +80,7 @@ fn a_second_ctrl_c_ends_at_once() {
     // What is in flight would take a minute. Slots in flight may overtake one another.
     let server = camera_with(|index| {
         let picture = Reply::Body(picture(index));
-        Some(if index < 90 {
-            picture
-        } else {
-            picture.late(30_000)
-        })
+        Some(if index < 90 { picture } else { picture.late(30_000) })
     });
     let mut child = begun_after(&home, &server, 30);
     // Until nothing but those is asked for any more.
@@ -133,9 +110,7 @@ fn demo(home: &Home, args: &[&str]) -> Child {
         .env("HOME", home.path("."))
         .env("LANG", "C")
         .current_dir(home.path("."))
-        .args([
-            "demo", "--engine", "rten", "--model", "red.onnx", "--out", "out",
-        ])
+        .args(["demo", "--engine", "rten", "--model", "red.onnx", "--out", "out"])
         .args(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -143,10 +118,7 @@ fn demo(home: &Home, args: &[&str]) -> Child {
         .unwrap();
     let begun = Instant::now();
     while !home.has("out/demo.png") {
-        assert!(
-            begun.elapsed() < Duration::from_secs(120),
-            "it does not draw"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(120), "it does not draw");
         std::thread::sleep(Duration::from_millis(5));
     }
     child
@@ -158,9 +130,7 @@ fn a_demo_hears_ctrl_c_while_it_draws() {
     let home = Home::new();
     let child = demo(&home, &["--once"]);
     // Nobody takes its files from under it.
-    let args = [
-        "demo", "--once", "--engine", "rten", "--model", "red.onnx", "--out", "out",
-    ];
+    let args = ["demo", "--once", "--engine", "rten", "--model", "red.onnx", "--out", "out"];
     run(&mut home.celaje(args)).refused(3, &["another demo", "'out'"]);
     send(&child, "INT");
     let output = child.wait_with_output().unwrap();
@@ -190,10 +160,7 @@ fn a_demo_shows_its_days() {
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(
-        answer.contains(" 200 ") && answer.contains("\"okta\""),
-        "{answer}"
-    );
+    assert!(answer.contains(" 200 ") && answer.contains("\"okta\""), "{answer}");
     send(&child, "INT");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
@@ -209,9 +176,7 @@ fn a_run_that_was_killed_is_continued_without_a_loss() {
     let server = camera();
     let stored = home.record("cielo.db").count("observations");
     assert!(stored > 0);
-    let told = run(home
-        .backfill(&server.base(), "2024-03-01", "2024-03-01")
-        .arg("--json"));
+    let told = run(home.backfill(&server.base(), "2024-03-01", "2024-03-01").arg("--json"));
     assert_eq!(told.status, 0, "{told:?}");
     let summary = told.json();
     assert_eq!(summary["duplicates"].as_i64(), Some(stored.min(144)));
@@ -220,10 +185,6 @@ fn a_run_that_was_killed_is_continued_without_a_loss() {
     let oktas: Vec<i64> = (0..144).map(|i| i64::from(crate::okta(i))).collect();
     assert_eq!(record.oktas()[..144], oktas);
     // The run that died is marked so.
-    assert!(
-        record.runs()[0].starts_with("interrupted "),
-        "{:?}",
-        record.runs()
-    );
+    assert!(record.runs()[0].starts_with("interrupted "), "{:?}", record.runs());
     assert!(record.runs()[1].starts_with("finished 144 "));
 }

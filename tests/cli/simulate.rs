@@ -36,11 +36,7 @@ impl Simulator {
     fn get(&self, path: &str) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let host = &self.address;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
-        )
-        .unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
@@ -70,11 +66,7 @@ fn pictures_and_truth_in_both_layouts() {
     assert_eq!(status, 200);
     let truth: serde_json::Value = serde_json::from_slice(&truth).unwrap();
     assert!(truth.is_object(), "{truth}");
-    for path in [
-        "/2024-03021202.jpg",
-        "/2024-03011203.jpg",
-        "/2023/2024-03011202.jpg",
-    ] {
+    for path in ["/2024-03021202.jpg", "/2024-03011203.jpg", "/2023/2024-03011202.jpg"] {
         assert_eq!(simulator.get(path).0, 404, "{path}");
     }
 }
@@ -85,10 +77,7 @@ fn a_station_can_be_filled_from_it() {
     let simulator = Simulator::start(&home, &["--layout", "year", "--seed", "7"]);
     let base = format!("http://{}/", simulator.address);
     let told = run(&mut home.backfill(&base, "2024-03-01T11:00", "2024-03-01T11:59"));
-    assert_eq!(
-        told.out,
-        "📊 Backfill → total=6 | nuevos=6 | duplicados=0 | fallidos=0\n"
-    );
+    assert_eq!(told.out, "📊 Backfill → total=6 | nuevos=6 | duplicados=0 | fallidos=0\n");
 }
 
 #[cfg(unix)]
@@ -98,13 +87,7 @@ fn it_ends_when_it_is_told_to() {
         let home = Home::new();
         let mut simulator = Simulator::start(&home, &[]);
         let line = format!("kill -{signal} {}", simulator.child.id());
-        assert!(
-            Command::new("sh")
-                .args(["-c", &line])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
         assert_eq!(simulator.child.wait().unwrap().code(), Some(0));
     }
 }

@@ -35,10 +35,7 @@ fn it_shows_the_record_and_its_last_run() {
         assert!(told.out.contains(part), "{part}: {}", told.out);
     }
     let told = status(&home, &["--lang", "es"]);
-    assert!(
-        told.out.contains("ningún programa lo está escribiendo"),
-        "{told:?}"
-    );
+    assert!(told.out.contains("ningún programa lo está escribiendo"), "{told:?}");
     let json = status(&home, &["--json"]).json();
     assert_eq!(json["life"], "ended");
     assert_eq!(json["observations"], 12);
@@ -97,10 +94,7 @@ fn a_writer_is_named_while_it_lives_and_its_death_is_known_at_once() {
     let line = format!("process {pid} is writing it");
     assert!(alive.out.contains(&line), "{alive:?}");
     assert!(alive.out.contains("720 slots"), "{alive:?}");
-    assert_eq!(
-        (&json["life"], &json["pid"]),
-        (&"running".into(), &pid.into())
-    );
+    assert_eq!((&json["life"], &json["pid"]), (&"running".into(), &pid.into()));
     assert_eq!(dead.status, 3, "{dead:?}");
     assert!(dead.out.contains("its process died"), "{dead:?}");
     assert_eq!(status(&home, &["--json"]).json()["life"], "died");

@@ -98,10 +98,7 @@ fn a_record_that_another_program_locks_for_long_ends_the_run() {
     let before = Instant::now();
     let told = ended(child);
     assert_eq!(told.status, 3, "{told:?}");
-    assert!(
-        told.err.contains("'cielo.db' is locked by another program"),
-        "{told:?}"
-    );
+    assert!(told.err.contains("'cielo.db' is locked by another program"), "{told:?}");
     assert!(before.elapsed() > Duration::from_secs(4), "it did not wait");
     let stored = other.count("observations");
     assert!((1..720).contains(&stored), "{stored}");
@@ -183,10 +180,7 @@ fn on_disk(home: &Home, size: &str, script: &str) -> Option<String> {
     let mount = format!("mount -t tmpfs -o size={size} none disk");
     if !unshare(&mount).is_ok_and(|output| output.status.success()) {
         // Not `eprintln!`: the harness keeps that back.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: this user may not mount a disk of its own"
-        );
+        let _ = writeln!(std::io::stderr(), "skipped: this user may not mount a disk of its own");
         return None;
     }
     let output = unshare(&format!("{mount}; {script}")).unwrap();
@@ -213,10 +207,7 @@ fn a_full_disk_ends_the_run_and_costs_no_row() {
         return;
     };
     assert!(told.contains("status 3"), "{told}");
-    assert!(
-        told.contains("no room left on the disk of the database 'disk/cielo.db'"),
-        "{told}"
-    );
+    assert!(told.contains("no room left on the disk of the database 'disk/cielo.db'"), "{told}");
     for name in ["integrity", "references", "both", "ledger", "rows"] {
         let holds = format!("\"name\":\"{name}\",\"ok\":true");
         assert!(told.contains(&holds), "{told}");
@@ -325,10 +316,7 @@ fn a_takeover_without_room_for_the_copy_changes_nothing() {
         told.contains("could not be copied to") && told.contains("nothing was changed"),
         "{told}"
     );
-    assert!(
-        !told.contains(".part") && !told.contains("panicked"),
-        "{told}"
-    );
+    assert!(!told.contains(".part") && !told.contains("panicked"), "{told}");
     assert!(std::fs::read(home.path("after.db")).unwrap() == before);
     assert_eq!(home.record("copy.db").count("registro_historico"), 1000);
 }

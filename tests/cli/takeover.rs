@@ -34,8 +34,7 @@ fn its_rows_are_kept_and_its_slots_are_known() {
     let told = run(&mut hour());
     assert_eq!(told.status, 0, "{told:?}");
     assert!(
-        told.err
-            .contains("4 rows were taken over (3 as observations, 1 kept as they were)")
+        told.err.contains("4 rows were taken over (3 as observations, 1 kept as they were)")
             && told.err.contains(
                 "cielo.db.before-celaje.bak', and only there are these of the old \
                 table: columns nota, lente; triggers aviso"
@@ -43,10 +42,7 @@ fn its_rows_are_kept_and_its_slots_are_known() {
         "{}",
         told.err
     );
-    assert_eq!(
-        told.out,
-        "📊 Backfill → total=6 | nuevos=4 | duplicados=2 | fallidos=0\n"
-    );
+    assert_eq!(told.out, "📊 Backfill → total=6 | nuevos=4 | duplicados=2 | fallidos=0\n");
     assert_eq!(server.requests().len(), 4);
     let mut record = home.record("cielo.db");
     assert_eq!(record.texts(ALL), before);
@@ -69,10 +65,7 @@ fn its_rows_are_kept_and_its_slots_are_known() {
     let told = run(&mut longer);
     assert_eq!(
         (told.out.as_str(), told.err.as_str()),
-        (
-            "📊 Backfill → total=7 | nuevos=0 | duplicados=7 | fallidos=0\n",
-            ""
-        )
+        ("📊 Backfill → total=7 | nuevos=0 | duplicados=7 | fallidos=0\n", "")
     );
 }
 

@@ -30,26 +30,15 @@ fn every_flag_has_one_named_after_it() {
     let mut users: BTreeMap<String, String> = BTreeMap::new();
     for (command, arg) in found {
         let long = arg.get_long().expect("a long name");
-        let twin = arg
-            .get_env()
-            .unwrap_or_else(|| panic!("--{long} of {command} has none"));
+        let twin = arg.get_env().unwrap_or_else(|| panic!("--{long} of {command} has none"));
         let twin = twin.to_str().unwrap();
         assert!(twin.starts_with("CELAJE_"), "{twin}");
         // `--from` is another thing of simulate than of runtime install, and so on.
         let plain = format!("CELAJE_{}", long.to_uppercase().replace('-', "_"));
-        let exceptions = [
-            "CELAJE_SERVED_LAYOUT",
-            "CELAJE_RUNTIME_FROM",
-            "CELAJE_EVALUATE_OUT",
-        ];
-        assert!(
-            twin == plain || exceptions.contains(&twin),
-            "--{long}: {twin}"
-        );
+        let exceptions = ["CELAJE_SERVED_LAYOUT", "CELAJE_RUNTIME_FROM", "CELAJE_EVALUATE_OUT"];
+        assert!(twin == plain || exceptions.contains(&twin), "--{long}: {twin}");
         // One name means one flag wherever it is read.
-        let id = users
-            .entry(twin.to_owned())
-            .or_insert_with(|| arg.get_id().to_string());
+        let id = users.entry(twin.to_owned()).or_insert_with(|| arg.get_id().to_string());
         assert_eq!(*id, arg.get_id().to_string(), "{twin} stands for two flags");
     }
 }

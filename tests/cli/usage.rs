@@ -25,15 +25,9 @@ fn refused(args: &[&str], parts: &[&str]) {
 
 #[test]
 fn dates_that_are_none() {
-    for date in [
-        "ayer",
-        "2024-13-01",
-        "2023-02-29",
-        "2024-03-01T24:00",
-        "2024-03-01T08",
-        "01/03/2024",
-        "",
-    ] {
+    for date in
+        ["ayer", "2024-13-01", "2023-02-29", "2024-03-01T24:00", "2024-03-01T08", "01/03/2024", ""]
+    {
         let how = "write 2024-01-31T08:02";
         refused(&["--desde", date], &["--desde", date, how]);
         refused(&["--hasta", date], &["--hasta", date, how]);
@@ -44,11 +38,7 @@ fn dates_that_are_none() {
 fn a_range_that_ends_before_it_begins() {
     refused(
         &["--desde", "2024-03-02", "--hasta", "2024-03-01T23:59"],
-        &[
-            "--hasta (2024-03-01T23:59)",
-            "--desde (2024-03-02T00:00)",
-            "swap",
-        ],
+        &["--hasta (2024-03-01T23:59)", "--desde (2024-03-02T00:00)", "swap"],
     );
 }
 
@@ -67,21 +57,10 @@ fn years_that_no_file_name_has() {
 fn ranges_without_a_slot_and_with_too_many() {
     refused(
         &["--desde", "2024-03-01T00:03", "--hasta", "2024-03-01T00:11"],
-        &[
-            "no slot",
-            "2024-03-01T00:03",
-            "2024-03-01T00:11",
-            "2, 12, 22",
-        ],
+        &["no slot", "2024-03-01T00:03", "2024-03-01T00:11", "2, 12, 22"],
     );
-    for (from, to) in [
-        ("1900-01-01", "9999-12-31"),
-        ("1974-01-01", "2024-01-01T00:00"),
-    ] {
-        refused(
-            &["--desde", from, "--hasta", to],
-            &["50 years", from, "a part"],
-        );
+    for (from, to) in [("1900-01-01", "9999-12-31"), ("1974-01-01", "2024-01-01T00:00")] {
+        refused(&["--desde", from, "--hasta", to], &["50 years", from, "a part"]);
     }
 }
 
@@ -155,14 +134,7 @@ fn choices_that_are_none() {
 
 #[test]
 fn addresses_that_are_none() {
-    for base in [
-        "",
-        "pictures",
-        "ftp://host/x/",
-        "http://",
-        "file:///tmp/",
-        "/var/www",
-    ] {
+    for base in ["", "pictures", "ftp://host/x/", "http://", "file:///tmp/", "/var/www"] {
         refused(&["--url-base", base], &[base, "http://"]);
     }
 }
@@ -185,54 +157,27 @@ const STATION: &str = "[station]\nid = 'a'\nlatitude = -53.8\nlongitude = -67.7\
 fn settings_files_with_mistakes() {
     let stations = STATION.replace("[station]", "[[station]]");
     for (toml, parts) in [
-        (
-            "threads = 1\nworkers = 4\n".to_owned(),
-            &["workers", "line 2"][..],
-        ),
+        ("threads = 1\nworkers = 4\n".to_owned(), &["workers", "line 2"][..]),
         ("threads = \n".to_owned(), &["line 1"]),
         ("threads = 'two'\n".to_owned(), &["threads", "line 1"]),
         ("batch = 0\n".to_owned(), &["batch", "0"]),
-        (
-            STATION.replace("'UTC'", "'America/Narnia'"),
-            &["America/Narnia", "'a'", "IANA"],
-        ),
+        (STATION.replace("'UTC'", "'America/Narnia'"), &["America/Narnia", "'a'", "IANA"]),
         (format!("{STATION}colour = 'red'\n"), &["colour", "line 7"]),
         (format!("{stations}{stations}"), &["'a'", "two stations"]),
-        (
-            format!("{stations}{}shape = 1\n", stations.replace("'a'", "'b'")),
-            &["shape", "line 13"],
-        ),
-        (
-            STATION.replace("-53.8", "-153.8"),
-            &["latitude -153.8", "Earth"],
-        ),
+        (format!("{stations}{}shape = 1\n", stations.replace("'a'", "'b'")), &["shape", "line 13"]),
+        (STATION.replace("-53.8", "-153.8"), &["latitude -153.8", "Earth"]),
         (STATION.replace("'a'", "'a b'"), &["'a b'"]),
         (STATION.replace("time_zone = 'UTC'\n", ""), &["time_zone"]),
-        (
-            format!("{STATION}valid_minutes = [5, 60]\n"),
-            &["60", "0 to 59"],
-        ),
-        (
-            format!("{STATION}[station.region]\nbottom = 1.2\n"),
-            &["margins"],
-        ),
-        (
-            format!("{STATION}[station.region]\nmask = 'none.png'\n"),
-            &["none.png"],
-        ),
-        (
-            format!("{STATION}url_base = 'http://x/'\n"),
-            &["url_base", "line 7"],
-        ),
+        (format!("{STATION}valid_minutes = [5, 60]\n"), &["60", "0 to 59"]),
+        (format!("{STATION}[station.region]\nbottom = 1.2\n"), &["margins"]),
+        (format!("{STATION}[station.region]\nmask = 'none.png'\n"), &["none.png"]),
+        (format!("{STATION}url_base = 'http://x/'\n"), &["url_base", "line 7"]),
     ] {
         let home = Home::new();
         home.write("celaje.toml", &toml);
         let told = run(&mut home.backfill("http://127.0.0.1:9/", "2024-03-01", "2024-03-01"));
         told.refused(2, parts);
-        assert!(
-            told.err.contains("celaje.toml") || parts[0] == "batch",
-            "{told:?}"
-        );
+        assert!(told.err.contains("celaje.toml") || parts[0] == "batch", "{told:?}");
         assert!(!home.has("cielo.db"));
     }
 }
@@ -256,11 +201,7 @@ fn no_command_and_foreign_ones() {
 fn sentences_come_in_spanish_too() {
     let home = Home::new();
     let args = ["backfill", "--desde", "2024-03-02", "--hasta", "2024-03-01"];
-    for (flag, value) in [
-        ("CELAJE_LANG", "es"),
-        ("LC_ALL", "es_AR.UTF-8"),
-        ("LANG", "es_ES"),
-    ] {
+    for (flag, value) in [("CELAJE_LANG", "es"), ("LC_ALL", "es_AR.UTF-8"), ("LANG", "es_ES")] {
         let told = run(home.celaje(args).env(flag, value));
         told.refused(2, &["es anterior a --desde", "inviértalos"]);
     }
@@ -269,17 +210,11 @@ fn sentences_come_in_spanish_too() {
         told.refused(2, &["es anterior a --desde"]);
     }
     // The flag is stronger than the environment.
-    let told = run(home
-        .celaje(args)
-        .env("LANG", "es_AR.UTF-8")
-        .args(["--lang", "en"]));
+    let told = run(home.celaje(args).env("LANG", "es_AR.UTF-8").args(["--lang", "en"]));
     told.refused(2, &["lies before"]);
     let told = run(&mut home.celaje(["--lang", "es", "backfill", "--desde", "ayer"]));
     told.refused(2, &["'ayer' no sirve para --desde", "escriba 2024-01-31"]);
-    let told = run(home
-        .celaje(["backfill"])
-        .env("LANG", "es_AR.UTF-8")
-        .arg("--help"));
+    let told = run(home.celaje(["backfill"]).env("LANG", "es_AR.UTF-8").arg("--help"));
     assert_eq!(told.status, 0);
     assert!(told.out.contains("Uso:") && told.out.contains("turnos ya guardados"));
 }

@@ -35,9 +35,7 @@ fn a_host_that_hangs_at_a_range_holds_no_slot_up() {
     };
     until("the range is asked for", || asked() > 0);
     let before = home.record().count("observations");
-    until("slots go on", || {
-        home.record().count("observations") > before + 3
-    });
+    until("slots go on", || home.record().count("observations") > before + 3);
     assert!(is_whole(&home), "a slot was passed over");
     assert_eq!(home.record().count("misses"), 0);
     let job = || running.state()["jobs"][0].clone();
@@ -59,10 +57,7 @@ fn a_slot_that_hangs_makes_room_for_the_next_one() {
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
     // A slot every twenty seconds.
     let clock = "2024-03-01T15:01:30Z@30";
-    let running = Running::start(
-        home.serve(&args)
-            .args(["--catch-up", "1h", "--clock", clock]),
-    );
+    let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", clock]));
     until("12:12", || stored(&home, "2024-03-01T12:12"));
     until("12:02", || stored(&home, "2024-03-01T12:02"));
     let mut record = home.record();

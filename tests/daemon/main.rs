@@ -76,11 +76,7 @@ impl Home {
     /// The bare program.
     fn celaje(&self) -> Command {
         let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_celaje")));
-        command
-            .env_clear()
-            .env("HOME", self.0.path())
-            .env("LANG", "C")
-            .current_dir(self.0.path());
+        command.env_clear().env("HOME", self.0.path()).env("LANG", "C").current_dir(self.0.path());
         command
     }
 
@@ -104,11 +100,7 @@ struct Running {
 
 impl Running {
     fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
@@ -125,11 +117,7 @@ impl Running {
                 let _ = sender.send(line);
             }
         });
-        Self {
-            child,
-            address,
-            told,
-        }
+        Self { child, address, told }
     }
 
     /// Status and body of an answer.
@@ -148,10 +136,7 @@ impl Running {
         stream.read_to_string(&mut answer).unwrap();
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        if head
-            .to_ascii_lowercase()
-            .contains("transfer-encoding: chunked")
-        {
+        if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
             return (status, unchunked(body));
         }
         (status, body.to_owned())

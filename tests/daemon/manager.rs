@@ -15,18 +15,13 @@ impl Manager {
     }
 
     fn watch(home: &Home, command: &mut Command) {
-        command
-            .env("NOTIFY_SOCKET", home.path("notify"))
-            .env("WATCHDOG_USEC", "400000");
+        command.env("NOTIFY_SOCKET", home.path("notify")).env("WATCHDOG_USEC", "400000");
     }
 
     /// The next thing that it tells.
     fn next(&self) -> String {
         let mut buffer = [0; 512];
-        let n = self
-            .0
-            .recv(&mut buffer)
-            .unwrap_or_else(|e| panic!("nothing more is told: {e}"));
+        let n = self.0.recv(&mut buffer).unwrap_or_else(|e| panic!("nothing more is told: {e}"));
         String::from_utf8_lossy(&buffer[..n]).into_owned()
     }
 
@@ -91,9 +86,7 @@ fn a_reload_that_takes_its_time_keeps_neither_life_nor_slots_nor_the_end_waiting
     for _ in 0..5 {
         assert_eq!(manager.next(), "WATCHDOG=1\n");
     }
-    until("slots go on", || {
-        home.record().count("observations") > before
-    });
+    until("slots go on", || home.record().count("observations") > before);
     home.write("slow.toml", &settings);
     manager.hear("READY=1");
     manager.hear("WATCHDOG=1");
@@ -120,14 +113,8 @@ fn a_program_that_only_shows_a_record_is_watched_too() {
     let made = home
         .celaje()
         .args(["backfill", "--desde", "2024-03-01T11:30", "--hasta"])
-        .args([
-            "2024-03-01T11:35",
-            "--url-base",
-            &camera(|_, _| None).base(),
-        ])
-        .args([
-            "--model", "red.onnx", "--db", "cielo.db", "--engine", "rten",
-        ])
+        .args(["2024-03-01T11:35", "--url-base", &camera(|_, _| None).base()])
+        .args(["--model", "red.onnx", "--db", "cielo.db", "--engine", "rten"])
         .output()
         .unwrap();
     assert!(made.status.success(), "{made:?}");

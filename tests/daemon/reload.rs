@@ -36,19 +36,12 @@ fn a_new_model_takes_over_and_a_broken_one_does_not() {
     until("it is told", || running.state()["trouble"].is_string());
     let state = running.state();
     assert_eq!(state["model"], "next 4");
-    assert!(
-        state["trouble"].as_str().unwrap().contains("broken.onnx"),
-        "{state}"
-    );
+    assert!(state["trouble"].as_str().unwrap().contains("broken.onnx"), "{state}");
     let before = home.record().count("observations");
-    until("slots go on", || {
-        home.record().count("observations") > before
-    });
+    until("slots go on", || home.record().count("observations") > before);
     settings(&home, &server.base(), "next.onnx");
     running.signal("HUP");
-    until("the trouble is over", || {
-        running.state()["trouble"].is_null()
-    });
+    until("the trouble is over", || running.state()["trouble"].is_null());
     // No slot was lost over all this.
     until("there is no gap", || {
         let mut record = home.record();

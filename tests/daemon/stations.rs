@@ -14,10 +14,7 @@ fn settings(home: &Home, stations: [(&str, &str, &str); 2]) {
         )
     };
     let stations = stations.map(station).concat();
-    home.write(
-        "celaje.toml",
-        &format!("model = 'red.onnx'\ncatch_up = '1h'\n{stations}"),
-    );
+    home.write("celaje.toml", &format!("model = 'red.onnx'\ncatch_up = '1h'\n{stations}"));
 }
 
 #[test]
@@ -26,10 +23,7 @@ fn two_stations_share_a_file() {
     home.write("token", "0123456789abcdef0123456789abcdef\n");
     let (a, b) = (camera(|_, _| None), camera(|_, _| None));
     two(&home, &a.base(), &b.base());
-    let running = Running::start(
-        home.serve(&["--token-file", "token"])
-            .args(["--clock", NOON]),
-    );
+    let running = Running::start(home.serve(&["--token-file", "token"]).args(["--clock", NOON]));
     let at = |station: &str, slot: &str| {
         let rows = format!("observations WHERE station = '{station}' AND slot_local = '{slot}'");
         home.record().count(&rows) == 1
@@ -67,21 +61,12 @@ fn two_stations_share_a_file() {
     let job = |running: &Running| {
         let jobs = running.state()["jobs"].clone();
         let asked = |job: &&Value| job["from"] == "2023-01-01T00:00";
-        jobs.as_array()
-            .unwrap()
-            .iter()
-            .find(asked)
-            .cloned()
-            .unwrap()
+        jobs.as_array().unwrap().iter().find(asked).cloned().unwrap()
     };
-    until("it runs", || {
-        job(&running)["progress"]["new"].as_u64() > Some(0)
-    });
+    until("it runs", || job(&running)["progress"]["new"].as_u64() > Some(0));
     let live = "observations JOIN runs ON runs.id = run_id WHERE kind = 'live'";
     let before = home.record().count(live);
-    until("live slots go on", || {
-        home.record().count(live) > before + 2
-    });
+    until("live slots go on", || home.record().count(live) > before + 2);
     let number = job(&running)["job"].clone();
     let (status, told) = running.ask("DELETE", &format!("/api/v1/backfills/{number}"), bearer, "");
     assert!((200..300).contains(&status), "{status} {told}");
@@ -112,10 +97,7 @@ fn stations_come_and_go_with_the_settings() {
     let cameras = [(); 3].map(|()| camera(|_, _| None));
     let [a, b, c] = cameras.each_ref().map(Server::base);
     two(&home, &a, &b);
-    let running = Running::start(
-        home.serve(&["--token-file", "token"])
-            .args(["--clock", NOON]),
-    );
+    let running = Running::start(home.serve(&["--token-file", "token"]).args(["--clock", NOON]));
     let rows = |station: &str| {
         let rows = format!("observations WHERE station = '{station}'");
         home.record().count(&rows)
@@ -133,13 +115,9 @@ fn stations_come_and_go_with_the_settings() {
     }
     let jobs = || {
         let jobs = running.state()["jobs"].as_array().unwrap().clone();
-        jobs.into_iter()
-            .filter(|job| job["from"] == "2022-01-01T00:00")
-            .collect::<Vec<_>>()
+        jobs.into_iter().filter(|job| job["from"] == "2022-01-01T00:00").collect::<Vec<_>>()
     };
-    until("one runs", || {
-        jobs().iter().any(|job| job["status"] == "running")
-    });
+    until("one runs", || jobs().iter().any(|job| job["status"] == "running"));
     settings(&home, [("east", "-03:00", &a), ("north", "-05:00", &c)]);
     running.signal("HUP");
     until("the new one works", || rows("north") > 0);
@@ -153,20 +131,14 @@ fn stations_come_and_go_with_the_settings() {
         };
         minutes("north").is_array() && minutes("west").is_null() && minutes("east").is_array()
     });
-    let slot = home
-        .record()
-        .texts("SELECT max(slot_local) FROM observations WHERE station = 'north'");
+    let slot =
+        home.record().texts("SELECT max(slot_local) FROM observations WHERE station = 'north'");
     let path = format!("/api/v1/stations/north/slots/{}/picture", slot[0]);
     assert_eq!(running.ask("HEAD", &path, "", "").0, 200);
     let gone = format!("/api/v1/stations/west/slots/{}/picture", slot[0]);
     assert_eq!(running.ask("GET", &gone, "", "").0, 404);
     let stations = running.state()["stations"].clone();
-    let ids: Vec<_> = stations
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|s| &s["id"])
-        .collect();
+    let ids: Vec<_> = stations.as_array().unwrap().iter().map(|s| &s["id"]).collect();
     assert_eq!(ids, ["east", "north"]);
     // What was asked for the one that is gone has ended, and says why.
     let ended = jobs();
@@ -176,10 +148,7 @@ fn stations_come_and_go_with_the_settings() {
         assert!(job["error"].as_str().unwrap().contains("'west'"), "{job}");
     }
     let mut record = home.record();
-    assert_eq!(
-        record.count("runs WHERE station = 'west' AND status = 'running'"),
-        0
-    );
+    assert_eq!(record.count("runs WHERE station = 'west' AND status = 'running'"), 0);
     let day = r#"{"from": "2024-02-01", "to": "2024-02-01"}"#;
     assert_eq!(backfill("west", day).0, 404);
     assert_eq!(backfill("north", day).0, 202);
@@ -196,10 +165,7 @@ fn stations_come_and_go_with_the_settings() {
 fn an_address_is_of_one_station() {
     let home = Home::new();
     two(&home, "http://127.0.0.1:9/", "http://127.0.0.1:9/");
-    let refused = home
-        .serve(&["--url-base", "http://127.0.0.1:9/"])
-        .output()
-        .unwrap();
+    let refused = home.serve(&["--url-base", "http://127.0.0.1:9/"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2), "{refused:?}");
     let err = String::from_utf8(refused.stderr).unwrap();
     assert!(err.contains("--station"), "{err}");

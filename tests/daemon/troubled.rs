@@ -25,10 +25,7 @@ fn a_record_that_is_locked_for_long_is_told_of_and_no_slot_is_lost() {
     // A minute takes six seconds: the next slot is due long after the lock is given up.
     let clock = "2024-03-01T15:02:30Z@10";
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
-    let running = Running::start(
-        home.serve(&args)
-            .args(["--catch-up", "1h", "--clock", clock]),
-    );
+    let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", clock]));
     until("12:02 is asked for", || reached.load(Ordering::SeqCst));
     let mut other = home.record();
     other.execute("BEGIN IMMEDIATE");

@@ -12,18 +12,11 @@ fn a_late_picture_arrives_on_a_retry_and_is_no_miss_until_then() {
     let running = Running::start(home.serve(&args).args(["--catch-up", "0", "--clock", NOON]));
     let asked_late = || {
         let requests = server.requests();
-        requests
-            .iter()
-            .filter(|path| path.contains("03011202"))
-            .count()
+        requests.iter().filter(|path| path.contains("03011202")).count()
     };
     until("it is asked for", || asked_late() > 0);
     while !stored(&home, "2024-03-01T12:02") {
-        assert_eq!(
-            home.record().count("misses"),
-            0,
-            "a late picture is no miss"
-        );
+        assert_eq!(home.record().count("misses"), 0, "a late picture is no miss");
         assert!(asked_late() < 30);
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -36,10 +29,7 @@ fn a_late_picture_arrives_on_a_retry_and_is_no_miss_until_then() {
     let kinds = record.texts("SELECT kind || ' ' || status FROM runs");
     assert_eq!(kinds, ["live finished"]);
     // Nothing older is asked for but what was due at the start: 11:52, or 12:02 on a busy machine.
-    assert_eq!(
-        record.count("observations WHERE slot_local < '2024-03-01T11:52'"),
-        0
-    );
+    assert_eq!(record.count("observations WHERE slot_local < '2024-03-01T11:52'"), 0);
     let counted = record.number("SELECT new FROM runs");
     assert_eq!(counted, record.count("observations"));
     assert_eq!(record.number("SELECT total FROM runs"), counted);
@@ -52,17 +42,11 @@ fn a_picture_that_never_comes_is_a_miss_when_the_next_is_due() {
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
     let running = Running::start(home.serve(&args).args(["--catch-up", "0", "--clock", NOON]));
     until("12:12", || stored(&home, "2024-03-01T12:12"));
-    let misses = home
-        .record()
-        .texts("SELECT slot_local || ' ' || reason FROM misses");
+    let misses = home.record().texts("SELECT slot_local || ' ' || reason FROM misses");
     assert_eq!(misses, ["2024-03-01T12:02 not_found"]);
     let (status, _) = running.end("TERM");
     assert_eq!(status, 0);
-    assert_eq!(
-        home.record()
-            .number("SELECT missed FROM runs WHERE kind = 'live'"),
-        1
-    );
+    assert_eq!(home.record().number("SELECT missed FROM runs WHERE kind = 'live'"), 1);
 }
 
 #[test]
@@ -72,13 +56,7 @@ fn what_is_missing_at_the_start_is_filled_holes_included() {
     // An earlier process stored the newest slots first and was cut off.
     let stored_before = home
         .celaje()
-        .args([
-            "backfill",
-            "--desde",
-            "2024-03-01T11:30",
-            "--hasta",
-            "2024-03-01T11:45",
-        ])
+        .args(["backfill", "--desde", "2024-03-01T11:30", "--hasta", "2024-03-01T11:45"])
         .args(["--url-base", &server.base(), "--model", "red.onnx"])
         .args(["--db", "cielo.db", "--engine", "rten", "--threads", "1"])
         .output()
@@ -88,10 +66,7 @@ fn what_is_missing_at_the_start_is_filled_holes_included() {
     // Seven minutes, seconds here, until another slot leaves the two hours, and eight until 12:02.
     let clock = "2024-03-01T14:55:00Z@60";
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
-    let running = Running::start(
-        home.serve(&args)
-            .args(["--catch-up", "2h", "--clock", clock]),
-    );
+    let running = Running::start(home.serve(&args).args(["--catch-up", "2h", "--clock", clock]));
     until("the gap is filled", || {
         let done = "runs WHERE kind = 'catch-up' AND status = 'finished'";
         home.record().count(done) == 1
@@ -103,9 +78,7 @@ fn what_is_missing_at_the_start_is_filled_holes_included() {
     let slots = "observations WHERE slot_local BETWEEN '2024-03-01T10:02' AND '2024-03-01T12:02'";
     assert_eq!(record.count(slots), 13);
     assert_eq!(record.count("misses"), 0);
-    until("it is told", || {
-        running.state()["jobs"][0]["status"] == "finished"
-    });
+    until("it is told", || running.state()["jobs"][0]["status"] == "finished");
     let state = running.state();
     assert_eq!(state["mode"], "daemon");
     assert_eq!(state["model"], "red 3");
@@ -114,12 +87,7 @@ fn what_is_missing_at_the_start_is_filled_holes_included() {
     assert_eq!(state["stations"][0]["id"], "rio-grande");
     assert!(state["stations"][0]["next_slot"].is_string());
     // Nothing that was stored is asked for again.
-    assert!(
-        !server
-            .requests()
-            .iter()
-            .any(|path| path.contains("03011132"))
-    );
+    assert!(!server.requests().iter().any(|path| path.contains("03011132")));
     let (status, _) = running.end("TERM");
     assert_eq!(status, 0);
 }
@@ -140,10 +108,7 @@ fn after_an_outage_what_came_late_is_filled() {
         (late && !seen.load(std::sync::atomic::Ordering::SeqCst)).then(Reply::not_found)
     });
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
-    let running = Running::start(
-        home.serve(&args)
-            .args(["--catch-up", "2h", "--clock", NOON]),
-    );
+    let running = Running::start(home.serve(&args).args(["--catch-up", "2h", "--clock", NOON]));
     until("12:22", || stored(&home, "2024-03-01T12:22"));
     until("what came late", || {
         stored(&home, "2024-03-01T12:02") && stored(&home, "2024-03-01T12:12")
@@ -172,10 +137,7 @@ fn what_was_missed_for_a_passing_reason_is_asked_for_again() {
     // An hour takes ten seconds.
     let clock = "2024-03-01T15:02:30Z@360";
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
-    let running = Running::start(
-        home.serve(&args)
-            .args(["--catch-up", "12h", "--clock", clock]),
-    );
+    let running = Running::start(home.serve(&args).args(["--catch-up", "12h", "--clock", clock]));
     let missed = "misses WHERE slot_local = '2024-03-01T11:12'";
     until("it is a miss", || home.record().count(missed) == 1);
     until("catching up ends", || {
@@ -184,9 +146,7 @@ fn what_was_missed_for_a_passing_reason_is_asked_for_again() {
     });
     assert!(!stored(&home, "2024-03-01T11:12"));
     well.store(true, std::sync::atomic::Ordering::SeqCst);
-    until("it is asked for again", || {
-        stored(&home, "2024-03-01T11:12")
-    });
+    until("it is asked for again", || stored(&home, "2024-03-01T11:12"));
     assert_eq!(home.record().count(missed), 0);
     assert_eq!(running.end("TERM").0, 0);
 }
@@ -215,13 +175,9 @@ fn what_is_owed_goes_before_the_rest_of_a_backfill() {
     let (status, told) = running.ask("POST", "/api/v1/backfills", bearer, range);
     assert_eq!(status, 202, "{told}");
     let backfill = |state: &str| format!("runs WHERE kind = 'backfill' AND status = '{state}'");
-    until("the backfill has begun", || {
-        home.record().count(&backfill("running")) == 1
-    });
+    until("the backfill has begun", || home.record().count(&backfill("running")) == 1);
     well.store(true, std::sync::atomic::Ordering::SeqCst);
-    until("it is asked for again", || {
-        stored(&home, "2024-03-01T11:12")
-    });
+    until("it is asked for again", || stored(&home, "2024-03-01T11:12"));
     assert_eq!(home.record().count(&backfill("running")), 1);
     let old = "observations WHERE slot_local < '2024'";
     let so_far = home.record().count(old);
@@ -266,9 +222,7 @@ fn a_shadow_judges_the_same_pictures() {
             .args(["--catch-up", "0", "--clock", NOON])
             .args(["--shadow-model", "next.onnx"]),
     );
-    until("both are compared", || {
-        running.state()["shadow"]["compared"].as_u64() >= Some(2)
-    });
+    until("both are compared", || running.state()["shadow"]["compared"].as_u64() >= Some(2));
     let state = running.state();
     assert_eq!(state["shadow_model"], "next 4");
     assert_eq!(state["shadow"]["exact"], 1.0);
@@ -282,11 +236,7 @@ fn a_shadow_judges_the_same_pictures() {
     drop(running);
     // One that does not hold is refused before anything begins.
     home.write("next.toml", "name = 'no manifest'\n");
-    let refused = home
-        .serve(&args)
-        .args(["--shadow-model", "next.onnx"])
-        .output()
-        .unwrap();
+    let refused = home.serve(&args).args(["--shadow-model", "next.onnx"]).output().unwrap();
     assert_ne!(refused.status.code(), Some(0));
     assert!(refused.stdout.is_empty());
 }

@@ -41,9 +41,7 @@ async fn draining_commits_what_is_in_flight_and_the_next_run_goes_on() {
 async fn draining_waits_for_no_retry_and_no_host() {
     // Each would wait for minutes, were the run not draining.
     let patience = vec![("retry-after", "100".to_owned())];
-    let server = Server::start(camera(move |_, _| {
-        Some(Reply::Status(503, patience.clone()))
-    }));
+    let server = Server::start(camera(move |_, _| Some(Reply::Status(503, patience.clone()))));
     let stage = Stage::new(&server);
     let pipeline = stage.start();
     let drain = pipeline.drainer();
@@ -56,10 +54,8 @@ async fn draining_waits_for_no_retry_and_no_host() {
         drain();
     });
     let run = pipeline.run(first(50));
-    let report = tokio::time::timeout(Duration::from_secs(30), run)
-        .await
-        .expect("drains at once")
-        .unwrap();
+    let report =
+        tokio::time::timeout(Duration::from_secs(30), run).await.expect("drains at once").unwrap();
     draining.await.unwrap();
     assert!(pipeline.stop().await.is_some());
     stage.check(first(50), &report);

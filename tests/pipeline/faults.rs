@@ -18,9 +18,8 @@ async fn missed(
     fault: impl Fn(Asked, usize) -> Option<Reply> + Send + Sync + 'static,
 ) -> (BTreeMap<usize, Missed>, Vec<usize>) {
     let server = Server::start(camera(fault));
-    let stage = Stage::new(&server)
-        .with_layout(LayoutChoice::Root)
-        .with_timeouts(timeouts.0, timeouts.1);
+    let stage =
+        Stage::new(&server).with_layout(LayoutChoice::Root).with_timeouts(timeouts.0, timeouts.1);
     stage.run(first(n)).await;
     let slots = slots(first(n));
     let missed = stage
@@ -65,9 +64,7 @@ async fn what_fails_once_or_twice_is_stored() {
 async fn what_fails_thrice_is_a_miss_with_its_status() {
     let statuses = [408, 429, 500, 502, 503, 504];
     let (missed, asked_for) = missed(7, PATIENT, move |asked, _| {
-        statuses
-            .get(asked.index)
-            .map(|status| Reply::status(*status))
+        statuses.get(asked.index).map(|status| Reply::status(*status))
     })
     .await;
     for (index, status) in statuses.into_iter().enumerate() {
@@ -80,10 +77,8 @@ async fn what_fails_thrice_is_a_miss_with_its_status() {
 #[actix::test]
 async fn refusals_are_believed_at_once() {
     let statuses = [404, 410, 403, 401, 400, 501, 204, 301];
-    let (missed, asked_for) = missed(8, PATIENT, move |asked, _| {
-        Some(Reply::status(statuses[asked.index]))
-    })
-    .await;
+    let (missed, asked_for) =
+        missed(8, PATIENT, move |asked, _| Some(Reply::status(statuses[asked.index]))).await;
     for (index, status) in statuses.into_iter().enumerate() {
         let reason = match status {
             404 | 410 => "not_found",
@@ -196,9 +191,7 @@ async fn redirects_stay_within_the_host() {
     assert_eq!(reasons[5], "http_status");
     assert!(misses.values().all(|missed| missed.attempts == 1));
     // The row says where the picture was asked for.
-    let url = &stage
-        .record()
-        .texts("SELECT url FROM observations ORDER BY slot_local")[0];
+    let url = &stage.record().texts("SELECT url FROM observations ORDER BY slot_local")[0];
     assert_eq!(*url, format!("{}2024-03010002.jpg", server.base()));
 }
 
@@ -217,9 +210,7 @@ async fn redirects_to_private_addresses_are_refused_unasked() {
     ];
     let count = targets.len();
     let (missed, asked_for) = missed(count + 1, PATIENT, move |asked, _| {
-        targets
-            .get(asked.index)
-            .map(|to| Reply::redirect(to.clone()))
+        targets.get(asked.index).map(|to| Reply::redirect(to.clone()))
     })
     .await;
     let reasons: Vec<_> = missed.values().map(told).collect();

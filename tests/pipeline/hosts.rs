@@ -43,10 +43,7 @@ async fn a_host_that_returns_goes_on_where_it_ended() {
     assert!(ledger.missed() <= 16, "{:?}", ledger.missed_by_reason());
     assert!(!report.host_unreachable());
     let reasons = stage.record().reasons();
-    assert!(
-        reasons.keys().all(|r| r == "unreachable" || r == "reset"),
-        "{reasons:?}"
-    );
+    assert!(reasons.keys().all(|r| r == "unreachable" || r == "reset"), "{reasons:?}");
 
     // And those are asked for again, without being told to.
     let report = stage.run(first(120)).await;
@@ -128,9 +125,7 @@ async fn clients_leave_a_host_alone_together() {
     let drain = CancellationToken::new();
     let client = || {
         let source = Source::Http(base.clone());
-        HttpClient::new(&source, limits.clone(), drain.clone())
-            .unwrap()
-            .sharing(Arc::clone(&hold))
+        HttpClient::new(&source, limits.clone(), drain.clone()).unwrap().sharing(Arc::clone(&hold))
     };
     let (one, other) = (client(), client());
     let url = base.join("2024-03010002.jpg").unwrap();
@@ -149,17 +144,11 @@ async fn clients_leave_a_host_alone_together() {
 /// A pass that is paused leaves what hangs, and the next one does what is left.
 #[actix::test]
 async fn what_hangs_is_left_by_a_pause_and_asked_for_by_the_next_pass() {
-    let server = Server::start(camera(|asked, nth| {
-        (asked.index == 2 && nth == 0).then_some(Reply::Hang)
-    }));
-    let stage = Stage::new(&server)
-        .with_layout(LayoutChoice::Root)
-        .with_timeouts(300_000, 300_000);
+    let server =
+        Server::start(camera(|asked, nth| (asked.index == 2 && nth == 0).then_some(Reply::Hang)));
+    let stage = Stage::new(&server).with_layout(LayoutChoice::Root).with_timeouts(300_000, 300_000);
     let pipeline = stage.start();
-    let run = pipeline
-        .begin(RunKind::Backfill, first(6), 6)
-        .await
-        .unwrap();
+    let run = pipeline.begin(RunKind::Backfill, first(6), 6).await.unwrap();
     let pass = Pass::of(first(6), run, RunPolicy::default());
     let pause = pipeline.pauser();
     // Nothing is under way yet.
@@ -200,9 +189,6 @@ async fn a_name_that_is_not_resolved_is_a_host_that_is_down() {
     let report = stage.run(first(40)).await;
     let reasons = stage.record().reasons();
     assert_eq!(reasons.values().sum::<u64>(), 40);
-    assert!(
-        reasons.keys().all(|reason| reason == "unreachable"),
-        "{reasons:?}"
-    );
+    assert!(reasons.keys().all(|reason| reason == "unreachable"), "{reasons:?}");
     assert_eq!(report.end.ledger.new_rows(), 0);
 }

@@ -14,9 +14,7 @@ use crate::{camera, healthy};
 
 /// A server that keeps its pictures in one layout.
 fn only(layout: Layout) -> Server {
-    Server::start(camera(move |asked, _| {
-        (asked.layout != layout).then(Reply::not_found)
-    }))
+    Server::start(camera(move |asked, _| (asked.layout != layout).then(Reply::not_found)))
 }
 
 #[actix::test]
@@ -60,9 +58,8 @@ async fn two_years_are_found_each_in_its_place() {
     assert_eq!(report.end.ledger.new_rows(), 48);
     let extra = server.requests().len() - 48;
     assert!(extra <= 2, "{extra} extra requests");
-    let remembered = stage
-        .record()
-        .texts("SELECT year || ' ' || layout FROM year_layouts ORDER BY year");
+    let remembered =
+        stage.record().texts("SELECT year || ' ' || layout FROM year_layouts ORDER BY year");
     assert_eq!(remembered, ["2023 year", "2024 root"]);
 }
 
@@ -92,10 +89,7 @@ async fn a_year_that_moves_in_mid_run_loses_nothing() {
         assert_eq!(report.end.ledger.new_rows(), 60, "{left} left at the move");
         let extra = server.requests().len() - 60;
         assert!(extra <= 16, "{extra} extra requests, {left} left");
-        assert_eq!(
-            stage.record().texts("SELECT layout FROM year_layouts"),
-            ["year"]
-        );
+        assert_eq!(stage.record().texts("SELECT layout FROM year_layouts"), ["year"]);
     }
 }
 
@@ -254,16 +248,8 @@ async fn late_answers_of_the_old_place_do_no_harm() {
     let asked_for = Arc::new(AtomicUsize::new(0));
     let server = Server::start(camera(move |asked, _| {
         let nth = asked_for.fetch_add(1, Ordering::SeqCst);
-        let here = if nth >= 20 {
-            Layout::Year
-        } else {
-            Layout::Root
-        };
-        let reply = if asked.layout == here {
-            healthy(asked.index)
-        } else {
-            Reply::not_found()
-        };
+        let here = if nth >= 20 { Layout::Year } else { Layout::Root };
+        let reply = if asked.layout == here { healthy(asked.index) } else { Reply::not_found() };
         Some(reply.late((nth % 5) as u64 * 4))
     }));
     let stage = Stage::new(&server);

@@ -30,13 +30,7 @@ enum Fault {
     Network(Trouble),
 }
 
-const BODIES: [&str; 5] = [
-    "empty",
-    "not_an_image",
-    "truncated",
-    "too_many_pixels",
-    "too_large",
-];
+const BODIES: [&str; 5] = ["empty", "not_an_image", "truncated", "too_many_pixels", "too_large"];
 
 impl Fault {
     fn draw(random: &mut StdRng) -> Self {
@@ -46,12 +40,8 @@ impl Fault {
             13..15 => Self::Refused([404, 403, 410, 500, 503][random.random_range(0..5)]),
             15..18 => Self::Body(random.random_range(0..BODIES.len())),
             _ => Self::Network(
-                [
-                    Trouble::NotANumber,
-                    Trouble::Fail,
-                    Trouble::Panic,
-                    Trouble::Short,
-                ][random.random_range(0..4)],
+                [Trouble::NotANumber, Trouble::Fail, Trouble::Panic, Trouble::Short]
+                    [random.random_range(0..4)],
             ),
         }
     }
@@ -98,9 +88,7 @@ async fn stored(server: &Server) -> (BTreeMap<String, String>, BTreeMap<String, 
     stage.run(first(SLOTS)).await;
     let host = server.base();
     let rows = stage.record().rows();
-    let rows = rows
-        .into_iter()
-        .map(|(slot, row)| (slot, row.replace(&host, "")));
+    let rows = rows.into_iter().map(|(slot, row)| (slot, row.replace(&host, "")));
     let misses = stage.record().misses();
     let misses = misses.into_iter().map(|(slot, m)| (slot, m.reason));
     (rows.collect(), misses.collect())
@@ -119,9 +107,7 @@ async fn what_can_succeed_gets_the_row_of_a_faultless_run() {
             .filter_map(|(slot, fault)| Some((slot.to_string(), fault.reason()?.to_owned())))
             .collect();
         let served = faults.clone();
-        let server = Server::start(camera(move |asked, nth| {
-            served[asked.index].reply(asked, nth)
-        }));
+        let server = Server::start(camera(move |asked, nth| served[asked.index].reply(asked, nth)));
         let (rows, misses) = stored(&server).await;
         assert_eq!(misses, wanted, "seed {seed}");
         for (slot, row) in rows {

@@ -28,9 +28,7 @@ async fn a_picture_that_fails_is_tried_alone_and_spoils_no_other() {
         (25, Trouble::Panic),
     ]);
     let judge = Judge::default();
-    let mut stage = Stage::new(&server)
-        .with_layout(LayoutChoice::Root)
-        .with_engine(judge.engine());
+    let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root).with_engine(judge.engine());
     stage.tuning.batch = 8;
     stage.tuning.concurrency = 16;
     // No batch begins early for want of anything else to do.
@@ -42,10 +40,7 @@ async fn a_picture_that_fails_is_tried_alone_and_spoils_no_other() {
     assert_eq!(reasons, ["model", "model", "model", "poison"]);
     // Numbers that are none are believed at once, unless another picture spoilt their batch.
     let attempts: Vec<i64> = misses.iter().map(|m| m.attempts).collect();
-    assert!(
-        attempts == [2, 1, 2, 2] || attempts == [2; 4],
-        "{attempts:?}"
-    );
+    assert!(attempts == [2, 1, 2, 2] || attempts == [2; 4], "{attempts:?}");
     let batches = judge.batches();
     assert!(batches.iter().any(|batch| batch.len() > 1), "{batches:?}");
     // What failed was last run alone.
@@ -61,21 +56,14 @@ async fn a_picture_that_fails_is_tried_alone_and_spoils_no_other() {
         stage.record().reasons(),
         [("model".to_owned(), 3), ("poison".to_owned(), 1)].into()
     );
-    assert!(
-        !server
-            .requests()
-            .iter()
-            .any(|path| path.contains("0412.jpg"))
-    );
+    assert!(!server.requests().iter().any(|path| path.contains("0412.jpg")));
 }
 
 #[actix::test]
 async fn a_panic_costs_a_session_and_the_next_batch_opens_one() {
     let server = troubled(&[(0, Trouble::Panic)]);
     let judge = Judge::default();
-    let mut stage = Stage::new(&server)
-        .with_layout(LayoutChoice::Root)
-        .with_engine(judge.engine());
+    let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root).with_engine(judge.engine());
     // On one thread, the second try of the picture needs what the first one cost.
     stage.tuning.threads = 1;
     stage.run(first(6)).await;
@@ -86,11 +74,7 @@ async fn a_panic_costs_a_session_and_the_next_batch_opens_one() {
 #[actix::test]
 async fn an_engine_that_fails_once_costs_nothing() {
     let server = Server::start(camera(|_, _| None));
-    for act in [
-        Act::Fail("once".to_owned()),
-        Act::Panic("once".to_owned()),
-        Act::Short,
-    ] {
+    for act in [Act::Fail("once".to_owned()), Act::Panic("once".to_owned()), Act::Short] {
         let engine = FakeEngine::scripted(move |call| match call.number {
             1 => act.clone(),
             _ => Act::okta(4),
@@ -109,13 +93,7 @@ async fn an_engine_that_always_fails_leaves_misses_alone() {
         (Act::Panic("always".to_owned()), "poison"),
         (Act::Short, "model"),
         (Act::NotANumber, "model"),
-        (
-            Act::Give {
-                data: vec![1.0; 8],
-                shape: vec![8],
-            },
-            "model",
-        ),
+        (Act::Give { data: vec![1.0; 8], shape: vec![8] }, "model"),
     ] {
         let mut stage = Stage::new(&server).with_engine(Arc::new(FakeEngine::always(act)));
         stage.supervision.budget.failures = 100;
@@ -144,9 +122,7 @@ async fn an_engine_that_opens_no_session_ends_the_run() {
 async fn batches_fill_up_and_never_grow_over_their_size() {
     let server = Server::start(camera(|_, _| None));
     let judge = Judge::default();
-    let mut stage = Stage::new(&server)
-        .with_layout(LayoutChoice::Root)
-        .with_engine(judge.engine());
+    let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root).with_engine(judge.engine());
     (stage.tuning.batch, stage.tuning.concurrency) = (5, 16);
     stage.tuning.batch_deadline = std::time::Duration::from_millis(200);
     // No batch begins early for want of anything else to do.

@@ -27,10 +27,7 @@ async fn a_range_is_stored_whole_and_then_known() {
     assert_eq!(report.end.ledger.duplicates(), 100);
     assert_eq!(server.requests(), Vec::<String>::new());
     assert_eq!(stage.record().rows(), before);
-    assert_eq!(
-        stage.record().runs(),
-        ["finished 100 100 0 0", "finished 100 0 100 0"]
-    );
+    assert_eq!(stage.record().runs(), ["finished 100 100 0 0", "finished 100 0 100 0"]);
 }
 
 #[actix::test]
@@ -40,10 +37,7 @@ async fn a_longer_range_asks_for_what_is_new_alone() {
     stage.run(first(20)).await;
     server.forget_requests();
     let report = stage.run(first(30)).await;
-    assert_eq!(
-        (report.end.ledger.duplicates(), report.end.ledger.new_rows()),
-        (20, 10)
-    );
+    assert_eq!((report.end.ledger.duplicates(), report.end.ledger.new_rows()), (20, 10));
     let mut asked_for = server.requests();
     asked_for.sort();
     let wanted: Vec<String> = slots(first(30))[20..]
@@ -73,11 +67,7 @@ async fn the_window_opens_for_a_host_that_takes_more() {
     let report = stage.run(first(120)).await;
     assert_eq!(report.end.ledger.new_rows(), 120);
     // It begins with four; a busy machine may be too slow for all twelve.
-    assert!(
-        (6..=12).contains(&server.most_at_once()),
-        "{}",
-        server.most_at_once()
-    );
+    assert!((6..=12).contains(&server.most_at_once()), "{}", server.most_at_once());
 }
 
 #[actix::test]
@@ -103,11 +93,7 @@ async fn one_pipeline_fills_range_after_range() {
     assert!(pipeline.stop().await.is_some());
     assert_eq!(
         stage.record().runs(),
-        [
-            "finished 10 10 0 0",
-            "finished 25 15 10 0",
-            "finished 25 0 25 0"
-        ]
+        ["finished 10 10 0 0", "finished 25 15 10 0", "finished 25 0 25 0"]
     );
 }
 
@@ -140,16 +126,10 @@ async fn the_bundled_model_reads_clear_and_overcast_skies() {
 async fn pictures_come_from_a_folder_in_both_layouts() {
     for year in [false, true] {
         let folder = tempfile::tempdir().unwrap();
-        let place = if year {
-            folder.path().join("2024")
-        } else {
-            folder.path().to_owned()
-        };
+        let place = if year { folder.path().join("2024") } else { folder.path().to_owned() };
         std::fs::create_dir_all(&place).unwrap();
         for (index, slot) in slots(first(30)).into_iter().enumerate() {
-            let Reply::Body(bytes) = healthy(index) else {
-                panic!("a healthy picture has a body")
-            };
+            let Reply::Body(bytes) = healthy(index) else { panic!("a healthy picture has a body") };
             let bytes = match index {
                 7 => continue,
                 8 => Vec::new(),
@@ -165,15 +145,9 @@ async fn pictures_come_from_a_folder_in_both_layouts() {
         let reasons: Vec<String> = stage.record().reasons().into_keys().collect();
         assert_eq!(reasons, ["empty", "not_found", "too_large"]);
         let url = &stage.record().texts("SELECT min(url) FROM observations")[0];
-        assert!(
-            url.starts_with("file:///") && url.ends_with("2024-03010002.jpg"),
-            "{url}"
-        );
+        assert!(url.starts_with("file:///") && url.ends_with("2024-03010002.jpg"), "{url}");
 
-        stage.policy = RunPolicy {
-            retry_missed: true,
-            ..RunPolicy::default()
-        };
+        stage.policy = RunPolicy { retry_missed: true, ..RunPolicy::default() };
         std::fs::write(
             place.join(slots(first(8))[7].file_name()),
             crate::support::judge::picture(4, crate::support::judge::Trouble::None, 0),

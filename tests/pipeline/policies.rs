@@ -19,24 +19,17 @@ fn mendable(
 ) -> (Server, Arc<AtomicBool>) {
     let mended = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&mended);
-    let server = Server::start(camera(move |asked, _| {
-        if seen.load(Ordering::SeqCst) {
-            None
-        } else {
-            fault(asked)
-        }
-    }));
+    let server =
+        Server::start(camera(
+            move |asked, _| {
+                if seen.load(Ordering::SeqCst) { None } else { fault(asked) }
+            },
+        ));
     (server, mended)
 }
 
-const RETRY: RunPolicy = RunPolicy {
-    retry_missed: true,
-    reprocess: false,
-};
-const REPROCESS: RunPolicy = RunPolicy {
-    retry_missed: false,
-    reprocess: true,
-};
+const RETRY: RunPolicy = RunPolicy { retry_missed: true, reprocess: false };
+const REPROCESS: RunPolicy = RunPolicy { retry_missed: false, reprocess: true };
 
 fn faults(asked: Asked) -> Option<Reply> {
     match asked.index {
@@ -63,10 +56,7 @@ async fn a_settled_miss_is_left_alone_until_it_is_asked_for() {
     // The refusals of the server are asked for again; the settled ones are known and counted.
     server.forget_requests();
     let report = stage.run(first(12)).await;
-    assert_eq!(
-        (report.end.ledger.missed(), report.end.skipped_misses()),
-        (4, 2)
-    );
+    assert_eq!((report.end.ledger.missed(), report.end.skipped_misses()), (4, 2));
     assert_eq!(server.requests().len(), 1 + 3);
     assert_eq!(attempts(&stage), [1, 2, 1, 6]);
 
@@ -74,20 +64,14 @@ async fn a_settled_miss_is_left_alone_until_it_is_asked_for() {
     mended.store(true, Ordering::SeqCst);
     server.forget_requests();
     let report = stage.run(first(12)).await;
-    assert_eq!(
-        (report.end.ledger.new_rows(), report.end.ledger.missed()),
-        (2, 2)
-    );
+    assert_eq!((report.end.ledger.new_rows(), report.end.ledger.missed()), (2, 2));
     assert_eq!(server.requests().len(), 2);
 
     // ... and the rest when it is told to. A miss that succeeds leaves the misses table.
     stage.policy = RETRY;
     server.forget_requests();
     let report = stage.run(first(12)).await;
-    assert_eq!(
-        (report.end.ledger.new_rows(), report.end.ledger.missed()),
-        (2, 0)
-    );
+    assert_eq!((report.end.ledger.new_rows(), report.end.ledger.missed()), (2, 0));
     assert_eq!(server.requests().len(), 2);
     assert_eq!(stage.record().count("misses"), 0);
     let oktas: Vec<i64> = (0..12).map(|i| i64::from(okta(i))).collect();
@@ -120,10 +104,7 @@ async fn another_source_or_layout_asks_again() {
 
     point_at(&mut stage, &right, LayoutChoice::Year);
     let report = stage.run(first(12)).await;
-    assert_eq!(
-        (report.end.ledger.new_rows(), report.found_none()),
-        (11, None)
-    );
+    assert_eq!((report.end.ledger.new_rows(), report.found_none()), (11, None));
     // A key of the address is no part of it, nor is the blank end of its path.
     let base = right.base().replace("http://", "http://user:key@");
     let base = format!("{}?key=1", base.trim_end_matches('/'));
@@ -161,16 +142,10 @@ async fn reprocessing_replaces_rows_by_the_present_models() {
     mended.store(true, Ordering::SeqCst);
     let report = stage.run(first(12)).await;
     let ledger = &report.end.ledger;
-    assert_eq!(
-        (ledger.new_rows(), ledger.duplicates(), ledger.reprocessed()),
-        (2, 8, 8)
-    );
+    assert_eq!((ledger.new_rows(), ledger.duplicates(), ledger.reprocessed()), (2, 8, 8));
     // The settled misses are left alone here too.
     assert_eq!(stage.record().oktas(), [7; 10]);
-    assert_eq!(
-        stage.record().count("observations WHERE model = 'judge 2'"),
-        10
-    );
+    assert_eq!(stage.record().count("observations WHERE model = 'judge 2'"), 10);
 }
 
 /// Its rows stay, and are duplicates: that the host was not reached is told all the same.
@@ -195,10 +170,7 @@ async fn reprocessing_from_a_host_that_is_down_says_so() {
     assert!(report.host_unreachable());
     // Nor when the rows are all there are.
     let report = stage.run(first(6)).await;
-    assert_eq!(
-        (report.end.ledger.duplicates(), report.end.ledger.missed()),
-        (6, 0)
-    );
+    assert_eq!((report.end.ledger.duplicates(), report.end.ledger.missed()), (6, 0));
     assert!(report.host_unreachable());
     assert_eq!(stage.record().rows(), before);
     // Nothing is asked for without --reprocess: no host is missed.

@@ -44,11 +44,7 @@ impl Backend for Broken {
 
 fn beside(engine: Arc<dyn Engine>) -> (Shadow, Arc<ShadowCounts>) {
     let counts = Arc::<ShadowCounts>::default();
-    let shadow = Shadow {
-        model: judge::model(),
-        engine,
-        counts: Arc::clone(&counts),
-    };
+    let shadow = Shadow { model: judge::model(), engine, counts: Arc::clone(&counts) };
     (shadow, counts)
 }
 

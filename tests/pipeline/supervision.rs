@@ -32,10 +32,7 @@ async fn an_actor_that_fails_too_often_ends_the_run_with_one_line() {
     let server = Server::start(camera(|_, _| None));
     let broken = Arc::new(FakeEngine::always(Act::Panic("out of order".to_owned())));
     let mut stage = Stage::new(&server).with_engine(broken);
-    stage.supervision.budget = RestartBudget {
-        failures: 3,
-        ..RestartBudget::default()
-    };
+    stage.supervision.budget = RestartBudget { failures: 3, ..RestartBudget::default() };
     let pipeline = stage.start();
     let vitals = pipeline.oversight();
     let report = pipeline.run(first(60)).await.unwrap();
@@ -43,19 +40,12 @@ async fn an_actor_that_fails_too_often_ends_the_run_with_one_line() {
     stage.check(first(60), &report);
     let failure = report.end.failure.clone().expect("the run fails");
     assert_eq!(failure.class.exit_status(), 3);
-    for part in [
-        "'session' fails at nearly everything",
-        "'out of order'",
-        "--retry-missed",
-    ] {
+    for part in ["'session' fails at nearly everything", "'out of order'", "--retry-missed"] {
         assert!(failure.text.en.contains(part), "{failure}");
     }
     assert!(report.pending() > 0, "it ended before its range");
     let actors = vitals.report();
-    let session = actors
-        .iter()
-        .find(|one| one.actor == Part::Session)
-        .unwrap();
+    let session = actors.iter().find(|one| one.actor == Part::Session).unwrap();
     assert!(session.restarts > 3);
     assert_eq!(session.last_error.as_deref(), Some("out of order"));
 
@@ -69,11 +59,7 @@ async fn an_actor_that_fails_too_often_ends_the_run_with_one_line() {
 #[actix::test]
 async fn what_fails_now_and_then_goes_on_after_a_rest() {
     let server = Server::start(camera(|asked, _| {
-        let trouble = if asked.index % 10 == 3 {
-            Trouble::Panic
-        } else {
-            Trouble::None
-        };
+        let trouble = if asked.index % 10 == 3 { Trouble::Panic } else { Trouble::None };
         Some(Reply::Body(picture(4, trouble, asked.index as u8)))
     }));
     let mut stage = Stage::new(&server);
@@ -90,11 +76,7 @@ async fn what_fails_now_and_then_goes_on_after_a_rest() {
     assert!(session.unwrap().restarts >= 8, "{actors:?}");
     assert!(begun.elapsed() > 8 * rest / 2, "nobody rested");
     assert_eq!(report.end.failure, None);
-    let poisoned = report
-        .end
-        .ledger
-        .missed_by_reason()
-        .get(&MissReason::Poison);
+    let poisoned = report.end.ledger.missed_by_reason().get(&MissReason::Poison);
     assert_eq!((report.end.ledger.new_rows(), poisoned), (36, Some(&4)));
 }
 
@@ -137,13 +119,7 @@ async fn a_decoder_that_crashes_at_every_picture_ends_the_run_before_its_range()
     let report = stage.run(first(400)).await;
     let failure = report.end.failure.clone().expect("the run fails");
     assert_eq!(failure.class.exit_status(), 3);
-    assert!(
-        failure
-            .text
-            .en
-            .contains("'decode' fails at nearly everything"),
-        "{failure}"
-    );
+    assert!(failure.text.en.contains("'decode' fails at nearly everything"), "{failure}");
     assert!(report.pending() > 300, "{report:?}");
     assert_eq!(stage.record().count("observations"), 0);
 }
@@ -167,51 +143,31 @@ async fn a_session_that_hangs_ends_the_run_and_its_picture_is_not_asked_for_agai
     let pipeline = stage.start();
     let report = pipeline.run(first(40)).await.unwrap();
     let failure = report.end.failure.clone().expect("the run fails");
-    assert!(
-        failure.text.en.contains("the actor 'session' hangs"),
-        "{failure}"
-    );
+    assert!(failure.text.en.contains("the actor 'session' hangs"), "{failure}");
     assert_eq!(failure.class.exit_status(), 3);
     let misses = stage.record().misses();
-    let hung: Vec<_> = misses
-        .iter()
-        .filter(|(_, miss)| miss.reason == "poison")
-        .collect();
+    let hung: Vec<_> = misses.iter().filter(|(_, miss)| miss.reason == "poison").collect();
     assert_eq!(hung.len(), 1, "{misses:?}");
     assert_eq!(hung[0].1.detail, "the actor 'session' hung at it");
     let at = hung[0].0.clone();
     // The process ends here, and with it what hangs; a copy of what it leaves is gone on with.
     let left = tempfile::tempdir().unwrap();
     let copy = left.path().join("left.db");
-    stage
-        .record()
-        .execute(&format!("VACUUM INTO '{}'", copy.display()));
+    stage.record().execute(&format!("VACUUM INTO '{}'", copy.display()));
     freed.store(true, Ordering::SeqCst);
     pipeline.stop().await;
     let kept = std::fs::read(&copy).unwrap();
     std::fs::write(stage.db(), kept).unwrap();
 
-    let slot = slots(first(40))
-        .into_iter()
-        .find(|slot| slot.to_string() == at);
+    let slot = slots(first(40)).into_iter().find(|slot| slot.to_string() == at);
     let path = slot.unwrap().file_name();
-    let asked = || {
-        server
-            .requests()
-            .iter()
-            .filter(|one| one.ends_with(&path))
-            .count()
-    };
+    let asked = || server.requests().iter().filter(|one| one.ends_with(&path)).count();
     let before = asked();
 
     stage.engine = crate::support::judge::Judge::default().engine();
     let report = stage.run(first(40)).await;
     assert_eq!(report.end.failure, None);
-    assert_eq!(
-        asked(),
-        before,
-        "the picture that it hung at was asked for again"
-    );
+    assert_eq!(asked(), before, "the picture that it hung at was asked for again");
 }
 
 /// A station's next pipeline shares the health of the one that hung, whose thread is still busy.

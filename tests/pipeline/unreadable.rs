@@ -20,10 +20,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("empty", Vec::new()),
         ("not_an_image", pictures::html()),
         ("not_an_image", pictures::noise(5_000)),
-        (
-            "not_an_image",
-            b"GIF89a\x01\x00\x01\x00\x00\x00\x00;".to_vec(),
-        ),
+        ("not_an_image", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;".to_vec()),
         ("not_an_image", vec![0]),
         ("truncated", whole[..whole.len() / 2].to_vec()),
         ("truncated", whole[..whole.len() - 40].to_vec()),
@@ -38,9 +35,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
 async fn each_is_a_miss_with_its_reason() {
     let count = bodies().len();
     let server = Server::start(camera(|asked, _| {
-        bodies()
-            .get(asked.index)
-            .map(|(_, body)| Reply::Body(body.clone()))
+        bodies().get(asked.index).map(|(_, body)| Reply::Body(body.clone()))
     }));
     let stage = Stage::new(&server).with_layout(LayoutChoice::Root);
     stage.run(first(count + 5)).await;
@@ -66,10 +61,7 @@ async fn requests_before_an_unreadable_body_count_as_attempts() {
     let stage = Stage::new(&server).with_layout(LayoutChoice::Root);
     stage.run(first(1)).await;
     let missed = stage.record().misses().into_values().next().unwrap();
-    assert_eq!(
-        (missed.reason.as_str(), missed.attempts),
-        ("not_an_image", 3)
-    );
+    assert_eq!((missed.reason.as_str(), missed.attempts), ("not_an_image", 3));
 }
 
 /// JPEG and PNG of every kind that cameras and their software write.

@@ -54,8 +54,7 @@ pub struct Story {
 fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = memory.is_dir().then(|| tempfile::tempdir_in(memory).ok());
-    made.flatten()
-        .unwrap_or_else(|| tempfile::tempdir().unwrap())
+    made.flatten().unwrap_or_else(|| tempfile::tempdir().unwrap())
 }
 
 /// A database without rows, as the first start leaves it; made once.
@@ -82,11 +81,7 @@ impl Story {
             seed: random.random(),
             budget: RestartBudget {
                 // A few have no patience at all.
-                failures: if !last && random.random_bool(0.15) {
-                    1
-                } else {
-                    1000
-                },
+                failures: if !last && random.random_bool(0.15) { 1 } else { 1000 },
                 ..RestartBudget::default()
             },
             retry_missed: false,
@@ -94,31 +89,19 @@ impl Story {
             reprocess: random.random_bool(0.15),
             outage: (!last && random.random_bool(0.1)).then(|| {
                 let from = Duration::from_millis(random.random_range(0..2_000));
-                (
-                    from,
-                    from + Duration::from_secs(random.random_range(1..200)),
-                )
+                (from, from + Duration::from_secs(random.random_range(1..200)))
             }),
             batch: random.random_range(1..=4),
             concurrency: random.random_range(1..=8),
             rows: random.random_range(1..=8),
         };
         let mut perils = StdRng::seed_from_u64(seed ^ 0x5EED);
-        let mut lives: Vec<Life> = (0..faulty)
-            .map(|_| life(Perils::draw(&mut perils), false))
-            .collect();
+        let mut lives: Vec<Life> =
+            (0..faulty).map(|_| life(Perils::draw(&mut perils), false)).collect();
         // At last nothing goes wrong any more; and once more, asking for all that was given up.
         lives.push(life(Perils::NONE, true));
-        lives.push(Life {
-            retry_missed: true,
-            reprocess: false,
-            ..life(Perils::NONE, true)
-        });
-        Self {
-            world,
-            lives,
-            trace: RefCell::default(),
-        }
+        lives.push(Life { retry_missed: true, reprocess: false, ..life(Perils::NONE, true) });
+        Self { world, lives, trace: RefCell::default() }
     }
 
     /// What happened, as told last.
@@ -189,11 +172,7 @@ impl Story {
     fn without_faults(&self) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
         let folder = folder();
         let db = fresh(&folder);
-        let life = Life {
-            retry_missed: false,
-            reprocess: false,
-            ..*self.lives.last().unwrap()
-        };
+        let life = Life { retry_missed: false, reprocess: false, ..*self.lives.last().unwrap() };
         let lived = life.live(&self.world, &db);
         let Ending::Ran(ran) = &lived.ending else {
             panic!("nothing kills this run");
@@ -208,23 +187,14 @@ impl Story {
         let slots = slots(first(self.world.scenes.len()));
         for (index, _) in &lived.requests {
             let slot = slots[*index].to_string();
-            assert!(
-                !before.contains(&slot),
-                "{slot} is stored and was asked for again"
-            );
+            assert!(!before.contains(&slot), "{slot} is stored and was asked for again");
         }
     }
 
     fn check_ran(&self, ran: &Ran, must_succeed: bool) {
         assert!(ran.ended, "an actor did not end");
-        assert_eq!(
-            ran.flow.credits_given, ran.flow.credits_home,
-            "a credit is missing"
-        );
-        assert!(
-            ran.most_in_flight <= ran.credits,
-            "more in flight than credits"
-        );
+        assert_eq!(ran.flow.credits_given, ran.flow.credits_home, "a credit is missing");
+        assert!(ran.most_in_flight <= ran.credits, "more in flight than credits");
         for stage in &ran.flow.stages {
             assert_eq!((stage.waiting, stage.working), (0, 0), "{stage:?}");
         }
@@ -262,11 +232,7 @@ impl Story {
             let killed = finding.name == "running";
             assert!(killed || finding.result.is_ok(), "{finding:?}");
         }
-        assert!(
-            record
-                .texts("SELECT 'x' FROM pragma_foreign_key_check")
-                .is_empty()
-        );
+        assert!(record.texts("SELECT 'x' FROM pragma_foreign_key_check").is_empty());
     }
 
     /// How many slots are given up; but for those the record is that of a run without faults.
@@ -285,10 +251,7 @@ impl Story {
             })
             .map(|(slot, _)| slot.clone())
             .collect();
-        assert!(
-            !wholly || given_up.is_empty(),
-            "{given_up:?} were given up for good"
-        );
+        assert!(!wholly || given_up.is_empty(), "{given_up:?} were given up for good");
         let mut left = misses;
         let mut wanted_left = wanted_misses;
         for slot in &given_up {
@@ -298,19 +261,13 @@ impl Story {
             wanted_left.remove(slot);
         }
         if given_up.is_empty() {
-            assert_eq!(
-                rows, wanted,
-                "the rows are not those of a run without faults"
-            );
+            assert_eq!(rows, wanted, "the rows are not those of a run without faults");
         } else {
             // A picture is frozen, or not, by the one before it, which may be given up.
             let slots = |rows: &BTreeMap<String, String>| rows.keys().cloned().collect::<Vec<_>>();
             assert_eq!(slots(&rows), slots(&wanted));
         }
-        assert_eq!(
-            left, wanted_left,
-            "the misses are not those of a run without faults"
-        );
+        assert_eq!(left, wanted_left, "the misses are not those of a run without faults");
         given_up.len() as u64
     }
 }
@@ -348,8 +305,6 @@ fn left_running(db: &Path, known: &BTreeSet<String>) -> Vec<String> {
 fn contents(db: &Path) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
     let mut record = Record::open(db);
     let misses = record.misses();
-    let reasons = misses
-        .into_iter()
-        .map(|(slot, missed)| (slot, missed.reason));
+    let reasons = misses.into_iter().map(|(slot, missed)| (slot, missed.reason));
     (record.rows(), reasons.collect())
 }

@@ -25,12 +25,8 @@ pub struct Perils {
 
 impl Perils {
     /// Nothing goes wrong.
-    pub const NONE: Self = Self {
-        panics: 0,
-        panic: 0.0,
-        kill: 0.0,
-        slowest: Duration::from_millis(3),
-    };
+    pub const NONE: Self =
+        Self { panics: 0, panic: 0.0, kill: 0.0, slowest: Duration::from_millis(3) };
 
     pub fn draw(random: &mut StdRng) -> Self {
         Self {

@@ -105,10 +105,7 @@ impl Life {
             shadow: None,
             flow: Arc::default(),
             tuning,
-            policy: RunPolicy {
-                retry_missed: self.retry_missed,
-                reprocess: self.reprocess,
-            },
+            policy: RunPolicy { retry_missed: self.retry_missed, reprocess: self.reprocess },
         };
         let (passing, waiting) = (Arc::clone(&faults), Arc::clone(&faults));
         let supervision = Supervision {

@@ -49,9 +49,8 @@ fn quiet() {
 fn every_schedule_leaves_the_record_of_a_run_without_faults() {
     quiet();
     let asked = std::env::var("CELAJE_SCHEDULES").ok();
-    let schedules: u64 = asked.map_or(SCHEDULES, |n| {
-        n.parse().expect("CELAJE_SCHEDULES is a number")
-    });
+    let schedules: u64 =
+        asked.map_or(SCHEDULES, |n| n.parse().expect("CELAJE_SCHEDULES is a number"));
     let next = AtomicU64::new(0);
     let failed = Mutex::new(Vec::new());
     let told = Mutex::new(check::Tally::default());
@@ -85,10 +84,7 @@ fn every_schedule_leaves_the_record_of_a_run_without_faults() {
     if schedules >= 100 {
         assert!(told.kills > schedules / 10, "{told:?}");
         assert!(told.restarts > schedules / 2, "{told:?}");
-        assert!(
-            told.given_up > 0 && told.poisoned > 0 && told.fetched > schedules,
-            "{told:?}"
-        );
+        assert!(told.given_up > 0 && told.poisoned > 0 && told.fetched > schedules, "{told:?}");
     }
 }
 

@@ -40,11 +40,7 @@ impl Scene {
     fn draw(random: &mut StdRng) -> Self {
         let okta = random.random_range(0..9);
         match random.random_range(0..40) {
-            0..22 => Self::Sky {
-                okta,
-                failures: 0,
-                kind: 0,
-            },
+            0..22 => Self::Sky { okta, failures: 0, kind: 0 },
             22..29 => Self::Sky {
                 okta,
                 failures: random.random_range(1..=2),
@@ -70,9 +66,7 @@ fn picture(okta: u8, trouble: Trouble, mark: u8) -> Bytes {
     static DRAWN: LazyLock<Mutex<DrawnPicture>> = LazyLock::new(Mutex::default);
     let mut drawn = DRAWN.lock().unwrap();
     let picture = drawn.entry((okta, trouble as u8, mark));
-    picture
-        .or_insert_with(|| judge::picture(okta, trouble, mark).into())
-        .clone()
+    picture.or_insert_with(|| judge::picture(okta, trouble, mark).into()).clone()
 }
 
 /// The camera of one seed.
@@ -87,11 +81,7 @@ impl World {
         let slots = random.random_range(3..36);
         Self {
             scenes: (0..slots).map(|_| Scene::draw(random)).collect(),
-            layout: if random.random_bool(0.5) {
-                Layout::Year
-            } else {
-                Layout::Root
-            },
+            layout: if random.random_bool(0.5) { Layout::Year } else { Layout::Root },
         }
     }
 }
@@ -131,15 +121,9 @@ impl Camera {
         let Some(asked) = asked(url.path()) else {
             panic!("{url} was asked for");
         };
-        self.requests
-            .lock()
-            .unwrap()
-            .push((asked.index, asked.layout));
+        self.requests.lock().unwrap().push((asked.index, asked.layout));
         let now = self.begun.elapsed();
-        if self
-            .outage
-            .is_some_and(|(from, to)| (from..to).contains(&now))
-        {
+        if self.outage.is_some_and(|(from, to)| (from..to).contains(&now)) {
             return Said::Broken(MissReason::Unreachable);
         }
         if asked.layout != self.world.layout {

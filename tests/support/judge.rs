@@ -22,13 +22,8 @@ pub enum Trouble {
     Short = 4,
 }
 
-const TROUBLES: [Trouble; 5] = [
-    Trouble::None,
-    Trouble::NotANumber,
-    Trouble::Fail,
-    Trouble::Panic,
-    Trouble::Short,
-];
+const TROUBLES: [Trouble; 5] =
+    [Trouble::None, Trouble::NotANumber, Trouble::Fail, Trouble::Panic, Trouble::Short];
 
 /// A picture that is judged to show `okta`; `mark` makes its bytes its own.
 pub fn picture(okta: u8, trouble: Trouble, mark: u8) -> Vec<u8> {
@@ -113,9 +108,6 @@ impl Backend for Judge {
                 })
             })
             .collect();
-        Ok(OutputBatch {
-            data,
-            shape: vec![given, 9],
-        })
+        Ok(OutputBatch { data, shape: vec![given, 9] })
     }
 }

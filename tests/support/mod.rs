@@ -19,10 +19,7 @@ use celaje_sky::station::Station;
 
 /// A station like the first one, with its pictures at `url_base`.
 pub fn station(url_base: &str) -> Station {
-    Station {
-        url_base: url_base.to_owned(),
-        ..Station::rio_grande()
-    }
+    Station { url_base: url_base.to_owned(), ..Station::rio_grande() }
 }
 
 /// The range from `from` to `to`, `YYYY-MM-DDTHH:MM`.
@@ -40,9 +37,7 @@ pub fn first(n: usize) -> SlotRange {
 
 /// The slots of a range at the first station.
 pub fn slots(range: SlotRange) -> Vec<Slot> {
-    range
-        .slots(&Minutes::default(), Station::rio_grande().zone)
-        .collect()
+    range.slots(&Minutes::default(), Station::rio_grande().zone).collect()
 }
 
 /// What a path of a server under `/sky/` asks for.
@@ -66,18 +61,12 @@ pub fn asked(path: &str) -> Option<Asked> {
     let start = range("2024-03-01T00:02", "2024-03-01T00:02").from();
     let minutes = (slot.local() - start).num_minutes();
     let index = usize::try_from(minutes / 10).unwrap_or(0);
-    Some(Asked {
-        layout,
-        slot,
-        index,
-    })
+    Some(Asked { layout, slot, index })
 }
 
 /// A file of the shared material beside the repository; says so when it is missing.
 pub fn shared(file: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(file);
     if !path.exists() {
         // Not `eprintln!`: the harness keeps that back.
         let _ = writeln!(std::io::stderr(), "skipped: ../shared/{file} is not here");

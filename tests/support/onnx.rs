@@ -30,11 +30,7 @@ fn info(name: &str, dims: &[u64]) -> Vec<u8> {
     let dims: Vec<u8> = dims
         .iter()
         .flat_map(|&dim| {
-            let dim = if dim == 0 {
-                bytes(2, b"N")
-            } else {
-                number(1, dim)
-            };
+            let dim = if dim == 0 { bytes(2, b"N") } else { number(1, dim) };
             bytes(1, &dim)
         })
         .collect();
@@ -46,20 +42,11 @@ fn info(name: &str, dims: &[u64]) -> Vec<u8> {
 fn floats(name: &str, dims: &[u64], data: &[f32]) -> Vec<u8> {
     let raw: Vec<u8> = data.iter().flat_map(|x| x.to_le_bytes()).collect();
     let dims: Vec<u8> = dims.iter().flat_map(|&dim| number(1, dim)).collect();
-    [
-        dims,
-        number(2, 1),
-        bytes(8, name.as_bytes()),
-        bytes(9, &raw),
-    ]
-    .concat()
+    [dims, number(2, 1), bytes(8, name.as_bytes()), bytes(9, &raw)].concat()
 }
 
 fn node(op: &str, inputs: &[&str], output: &str) -> Vec<u8> {
-    let inputs: Vec<u8> = inputs
-        .iter()
-        .flat_map(|input| bytes(1, input.as_bytes()))
-        .collect();
+    let inputs: Vec<u8> = inputs.iter().flat_map(|input| bytes(1, input.as_bytes())).collect();
     [inputs, bytes(2, output.as_bytes()), bytes(4, op.as_bytes())].concat()
 }
 

@@ -15,11 +15,7 @@ pub fn encoded(image: &RgbImage) -> Vec<u8> {
 /// A JPEG of blue sky whose upper part, `cloud` of its height, is white.
 pub fn jpeg(cloud: f64) -> Vec<u8> {
     encoded(&RgbImage::from_fn(96, 72, |_, y| {
-        let colour = if f64::from(y) < cloud * 72.0 {
-            [225, 225, 228]
-        } else {
-            [60, 110, 200]
-        };
+        let colour = if f64::from(y) < cloud * 72.0 { [225, 225, 228] } else { [60, 110, 200] };
         shade(colour, y, 72)
     }))
 }
@@ -69,11 +65,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |mut crc, byte| {
         crc ^= u32::from(*byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 {
-                (crc >> 1) ^ 0xedb8_8320
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
         }
         crc
     })

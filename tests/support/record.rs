@@ -70,15 +70,7 @@ impl Record {
         .unwrap()
         .into_iter()
         .map(|(slot, reason, http_status, attempts, detail)| {
-            (
-                slot,
-                Missed {
-                    reason,
-                    http_status,
-                    attempts,
-                    detail,
-                },
-            )
+            (slot, Missed { reason, http_status, attempts, detail })
         })
         .collect()
     }

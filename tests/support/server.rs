@@ -88,17 +88,11 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let served = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(lives(listener, served));
         });
-        Self {
-            address,
-            shared,
-            thread: Some(thread),
-        }
+        Self { address, shared, thread: Some(thread) }
     }
 
     /// The base address to give to `--url-base`.
@@ -146,9 +140,8 @@ async fn lives(listener: std::net::TcpListener, shared: Arc<Shared>) {
     let address = listener.local_addr().unwrap();
     let mut listener = Some(listener);
     loop {
-        let listener = listener
-            .take()
-            .unwrap_or_else(|| std::net::TcpListener::bind(address).unwrap());
+        let listener =
+            listener.take().unwrap_or_else(|| std::net::TcpListener::bind(address).unwrap());
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
         let life = shared.end.child_token();
@@ -304,9 +297,7 @@ async fn answer(stream: &mut TcpStream, reply: Reply) -> std::io::Result<bool> {
             }
         }
         Reply::Endless => {
-            stream
-                .write_all(b"HTTP/1.1 200 X\r\nconnection: close\r\n\r\n")
-                .await?;
+            stream.write_all(b"HTTP/1.1 200 X\r\nconnection: close\r\n\r\n").await?;
             loop {
                 stream.write_all(&[0xff; 4096]).await?;
             }

@@ -35,20 +35,14 @@ pub fn tuning() -> Tuning {
         session_threads: 1,
         decoders: 2,
         shares_cores: true,
-        commit: CommitPolicy {
-            rows: 8,
-            wait: Duration::from_millis(2),
-        },
+        commit: CommitPolicy { rows: 8, wait: Duration::from_millis(2) },
         http: HttpLimits {
             connect_timeout: Duration::from_secs(2),
             read_timeout: Duration::from_secs(5),
             total_timeout: Duration::from_secs(10),
             body_limit: 100_000,
             keep_alive: 4,
-            retry: RetryPolicy {
-                base: Duration::from_millis(2),
-                ..RetryPolicy::default()
-            },
+            retry: RetryPolicy { base: Duration::from_millis(2), ..RetryPolicy::default() },
         },
         picture: Limits::default(),
         patience: Duration::from_secs(20),
@@ -149,10 +143,7 @@ impl Stage {
         let ledger = &end.ledger;
         let planned = super::slots(range).len() as u64;
         assert_eq!(end.planned, planned);
-        assert_eq!(
-            ledger.total(),
-            ledger.new_rows() + ledger.duplicates() + ledger.missed()
-        );
+        assert_eq!(ledger.total(), ledger.new_rows() + ledger.duplicates() + ledger.missed());
         let mut record = self.record();
         let whole = end.failure.is_none() && report.pending() == 0;
         if whole {
@@ -167,11 +158,7 @@ impl Stage {
         assert_eq!(record.count(both), 0, "a slot is stored and missed");
         // What was lost on the way of an interrupted run may still have an earlier run's miss.
         if whole {
-            assert_eq!(
-                rows + misses,
-                planned,
-                "a slot is neither stored nor missed"
-            );
+            assert_eq!(rows + misses, planned, "a slot is neither stored nor missed");
             assert_eq!(misses, ledger.missed());
             assert_eq!(rows, ledger.new_rows() + ledger.duplicates());
             let booked: Vec<(String, u64)> = ledger

@@ -52,12 +52,8 @@ async fn a_path_without_a_station_is_the_records_own() {
 #[actix::test]
 async fn raw_readings_are_told_column_by_column() {
     let site = Site::new();
-    let body = site
-        .get(&format!(
-            "{OBSERVATIONS}?from=2024-01-01T03:02&to=2024-01-01T03:02"
-        ))
-        .await
-        .json();
+    let body =
+        site.get(&format!("{OBSERVATIONS}?from=2024-01-01T03:02&to=2024-01-01T03:02")).await.json();
     assert_eq!((&body["by"], &body["next"]), (&json!("raw"), &Value::Null));
     assert_eq!(body["from"], "2024-01-01T03:02");
     let code = (at("2024-01-01T03:02").and_utc().timestamp() / 600).rem_euclid(10);
@@ -74,15 +70,10 @@ async fn raw_readings_are_told_column_by_column() {
 async fn filters_choose_by_phase_and_quality() {
     let site = Site::new();
     for (filter, keeps) in [
-        (
-            "phase=day",
-            (|item| item["day_phase"] == "day") as fn(&Value) -> bool,
-        ),
+        ("phase=day", (|item| item["day_phase"] == "day") as fn(&Value) -> bool),
         ("quality=no_sky", |item| item["okta"] == 9),
         ("quality=ok", |item| item["okta"] != 9),
-        ("quality=ok,no_sky&phase=twilight", |item| {
-            item["day_phase"] == "twilight"
-        }),
+        ("quality=ok,no_sky&phase=twilight", |item| item["day_phase"] == "twilight"),
     ] {
         let all = site.get(OBSERVATIONS).await.json();
         let some = site.get(&format!("{OBSERVATIONS}?{filter}")).await.json();
@@ -100,10 +91,7 @@ async fn pages_hang_together() {
         let mut pages = Vec::new();
         let mut cursor = String::new();
         for _ in 0..100 {
-            let page = site
-                .get(&format!("{OBSERVATIONS}?{query}&limit=7{cursor}"))
-                .await
-                .json();
+            let page = site.get(&format!("{OBSERVATIONS}?{query}&limit=7{cursor}")).await.json();
             assert!(items(&page).len() <= 7);
             pages.extend(items(&page).iter().map(|item| item[key].clone()));
             match page["next"].as_str() {
@@ -133,10 +121,7 @@ async fn sums_agree_with_the_readings() {
             let mean = seen.iter().copied().sum::<u64>() as f64 / seen.len() as f64;
             assert_eq!(sum["n"], seen.len(), "{start}");
             assert_eq!(sum["obscured"], rows.len() - seen.len(), "{start}");
-            assert!(
-                (sum["mean_okta"].as_f64().unwrap() - mean).abs() < 1e-4,
-                "{start}"
-            );
+            assert!((sum["mean_okta"].as_f64().unwrap() - mean).abs() < 1e-4, "{start}");
             assert_eq!(sum["slots"], if by == "hour" { 6 } else { 144 });
             for okta in 0..9 {
                 let count = seen.iter().filter(|seen| ***seen == okta).count();
@@ -147,15 +132,10 @@ async fn sums_agree_with_the_readings() {
     }
     // Slots count as far as they were asked for.
     let part = site
-        .get(&format!(
-            "{OBSERVATIONS}?by=day&from=2024-01-01T22:00&to=2024-01-02T00:30"
-        ))
+        .get(&format!("{OBSERVATIONS}?by=day&from=2024-01-01T22:00&to=2024-01-02T00:30"))
         .await
         .json();
-    let slots: Vec<_> = items(&part)
-        .iter()
-        .map(|item| item["slots"].clone())
-        .collect();
+    let slots: Vec<_> = items(&part).iter().map(|item| item["slots"].clone()).collect();
     assert_eq!(slots, [json!(12), json!(3)]);
 }
 
@@ -164,14 +144,8 @@ async fn lists_are_csv_and_lines_by_ending_and_by_accept() {
     let site = Site::new();
     let json = site.get(&format!("{OBSERVATIONS}?limit=3")).await.json();
     let by_ending = site.get(&format!("{OBSERVATIONS}.csv?limit=3")).await;
-    let by_accept = site
-        .ask(
-            "GET",
-            &format!("{OBSERVATIONS}?limit=3"),
-            &[("Accept", "text/csv")],
-            b"",
-        )
-        .await;
+    let by_accept =
+        site.ask("GET", &format!("{OBSERVATIONS}?limit=3"), &[("Accept", "text/csv")], b"").await;
     assert_eq!(by_ending.text(), by_accept.text());
     let mut csv = csv::Reader::from_reader(by_ending.body.as_slice());
     let header: Vec<_> = csv.headers().unwrap().iter().map(str::to_owned).collect();
@@ -183,15 +157,9 @@ async fn lists_are_csv_and_lines_by_ending_and_by_accept() {
         assert_eq!(row[2], item["okta"].to_string());
     }
     let lines = site.get(&format!("{OBSERVATIONS}.jsonl?limit=3")).await;
-    assert_eq!(
-        lines.header("content-type"),
-        Some("application/jsonl; charset=utf-8")
-    );
-    let lines: Vec<Value> = lines
-        .text()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    assert_eq!(lines.header("content-type"), Some("application/jsonl; charset=utf-8"));
+    let lines: Vec<Value> =
+        lines.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(&lines, items(&json));
 }
 
@@ -203,26 +171,14 @@ async fn misses_say_why() {
     assert_eq!(items(&body).len(), 2);
     let first = &items(&body)[0];
     assert_eq!(first["slot"], "2024-01-01T12:02");
-    assert_eq!(
-        (&first["reason"], &first["http_status"]),
-        (&json!("not_found"), &json!(404))
-    );
+    assert_eq!((&first["reason"], &first["http_status"]), (&json!("not_found"), &json!(404)));
     assert_eq!(first["attempts"], 2);
     let none = site.get(&format!("{misses}?reason=timeout")).await.json();
     assert_eq!(items(&none).len(), 0);
     let csv = site.get(&format!("{misses}.csv?limit=1")).await;
-    assert!(
-        csv.text().contains("\"HTTP 404, \"\"gone\"\"\""),
-        "{}",
-        csv.text()
-    );
-    let second = site
-        .get(&format!(
-            "{misses}?cursor={}",
-            first["slot"].as_str().unwrap()
-        ))
-        .await
-        .json();
+    assert!(csv.text().contains("\"HTTP 404, \"\"gone\"\"\""), "{}", csv.text());
+    let second =
+        site.get(&format!("{misses}?cursor={}", first["slot"].as_str().unwrap())).await.json();
     assert_eq!(items(&second)[0]["slot"], "2024-01-02T12:02");
 }
 
@@ -238,10 +194,7 @@ async fn runs_are_told_with_their_progress() {
     let site = Site::new();
     let list = site.get("/api/v1/runs").await.json();
     assert_eq!(items(&list)[0]["id"], 1);
-    assert_eq!(
-        site.get("/api/v1/stations/rio-grande/runs").await.json(),
-        list
-    );
+    assert_eq!(site.get("/api/v1/stations/rio-grande/runs").await.json(), list);
     // The run that the program works on is told as the program sees it.
     let run = site.get("/api/v1/runs/1").await.json();
     assert_eq!(run["status"], "running");
@@ -259,11 +212,7 @@ async fn runs_are_told_with_their_progress() {
     let run = site.get("/api/v1/runs/2").await.json();
     assert_eq!(run["progress"]["new"], 143);
     assert_eq!(run["progress"]["missed"], json!({"not_found": 1}));
-    for path in [
-        "/api/v1/runs/9",
-        "/api/v1/runs/x",
-        "/api/v1/stations/other/runs/1",
-    ] {
+    for path in ["/api/v1/runs/9", "/api/v1/runs/x", "/api/v1/stations/other/runs/1"] {
         let (parameter, _) = site.get(path).await.problem(404);
         assert_eq!(parameter.as_deref(), Some("run"), "{path}");
     }
@@ -289,26 +238,15 @@ async fn a_picture_that_came_twice_is_in_no_mean() {
     assert_eq!(after["n"], before["n"].as_u64().unwrap() - 1);
     assert_eq!(january(site.get(usual).await.json()), all - 1);
     // It is told of as what it is, all the same.
-    let frozen = site
-        .get(&format!("{OBSERVATIONS}?quality=frozen"))
-        .await
-        .json();
+    let frozen = site.get(&format!("{OBSERVATIONS}?quality=frozen")).await.json();
     assert_eq!(items(&frozen).len(), 1);
 }
 
 #[actix::test]
 async fn the_climatology_counts_every_reading_once() {
     // June, when nights are long at this station.
-    let site = Site::of(
-        "2024-06-10T00:00",
-        "2024-06-13T23:59",
-        "http://127.0.0.1:9/",
-        |_| {},
-    );
-    let body = site
-        .get("/api/v1/stations/rio-grande/climatology")
-        .await
-        .json();
+    let site = Site::of("2024-06-10T00:00", "2024-06-13T23:59", "http://127.0.0.1:9/", |_| {});
+    let body = site.get("/api/v1/stations/rio-grande/climatology").await.json();
     let hours = body["hours"].as_array().unwrap();
     assert_eq!(hours.len(), 288);
     let all = site.get(OBSERVATIONS).await.json();
@@ -317,23 +255,13 @@ async fn the_climatology_counts_every_reading_once() {
     assert_eq!(sum, seen as u64);
     let june = &body["months"][5];
     assert_eq!(june["n"], seen);
-    let categories: u64 = june["categories"]
-        .as_object()
-        .unwrap()
-        .values()
-        .map(|n| n.as_u64().unwrap())
-        .sum();
+    let categories: u64 =
+        june["categories"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
     assert_eq!(categories, seen as u64);
     // Four days have three whole nights and two halves, of which the one of the first morning
     // begins on the 9th; a fifth of these skies is clear, so that no night is.
-    assert!(
-        (3..=5).contains(&june["nights"].as_u64().unwrap()),
-        "{june}"
-    );
-    assert_eq!(
-        (&june["clear_nights"], &june["clear_share"]),
-        (&json!(0), &json!(0.0))
-    );
+    assert!((3..=5).contains(&june["nights"].as_u64().unwrap()), "{june}");
+    assert_eq!((&june["clear_nights"], &june["clear_share"]), (&json!(0), &json!(0.0)));
     assert_eq!(body["months"][0]["clear_share"], Value::Null);
     assert_eq!(body["years"], json!([2024]));
 }
@@ -341,12 +269,7 @@ async fn the_climatology_counts_every_reading_once() {
 #[actix::test]
 async fn any_version_is_unchanged_for_if_none_match_star() {
     let site = Site::new();
-    for path in [
-        "/charts/history.svg",
-        "/api/openapi.json",
-        "/assets/app.css",
-        OBSERVATIONS,
-    ] {
+    for path in ["/charts/history.svg", "/api/openapi.json", "/assets/app.css", OBSERVATIONS] {
         let reply = site.ask("GET", path, &[("If-None-Match", "*")], b"").await;
         assert_eq!(reply.status, 304, "{path}");
         assert!(reply.header("etag").is_some(), "{path}");
@@ -362,14 +285,8 @@ async fn charts_vary_with_the_language_that_is_accepted() {
         ("/charts/keogram.svg", [("Accept-Language", "en")]),
     ] {
         let reply = site.ask("GET", path, &headers, b"").await;
-        let vary = reply
-            .header("vary")
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        assert!(
-            vary.contains("accept-language"),
-            "{path} {headers:?}: {vary}"
-        );
+        let vary = reply.header("vary").unwrap_or_default().to_ascii_lowercase();
+        assert!(vary.contains("accept-language"), "{path} {headers:?}: {vary}");
     }
 }
 
@@ -378,17 +295,10 @@ async fn an_answer_is_the_same_until_the_record_changes() {
     let site = Site::new();
     let first = site.get(OBSERVATIONS).await;
     let tag = first.header("etag").unwrap().to_owned();
-    let again = site
-        .ask("GET", OBSERVATIONS, &[("If-None-Match", &tag)], b"")
-        .await;
+    let again = site.ask("GET", OBSERVATIONS, &[("If-None-Match", &tag)], b"").await;
     assert_eq!((again.status, again.body.len()), (304, 0));
     let csv = site
-        .ask(
-            "GET",
-            OBSERVATIONS,
-            &[("If-None-Match", &tag), ("Accept", "text/csv")],
-            b"",
-        )
+        .ask("GET", OBSERVATIONS, &[("If-None-Match", &tag), ("Accept", "text/csv")], b"")
         .await;
     assert_eq!(csv.status, 200);
     let mut database = site.database();
@@ -399,9 +309,7 @@ async fn an_answer_is_the_same_until_the_record_changes() {
         "2024-01-03T01:00",
         "http://127.0.0.1:9/",
     );
-    let changed = site
-        .ask("GET", OBSERVATIONS, &[("If-None-Match", &tag)], b"")
-        .await;
+    let changed = site.ask("GET", OBSERVATIONS, &[("If-None-Match", &tag)], b"").await;
     assert_eq!(changed.status, 200);
     assert_eq!(items(&changed.json()).len(), 286 + 6);
 }
@@ -411,9 +319,7 @@ async fn answers_are_packed_for_those_who_unpack() {
     let site = Site::new();
     let plain = site.get(OBSERVATIONS).await;
     assert_eq!(plain.header("content-encoding"), None);
-    let packed = site
-        .ask("GET", OBSERVATIONS, &[("Accept-Encoding", "gzip")], b"")
-        .await;
+    let packed = site.ask("GET", OBSERVATIONS, &[("Accept-Encoding", "gzip")], b"").await;
     assert_eq!(packed.header("content-encoding"), Some("gzip"));
     assert!(packed.body.len() * 4 < plain.body.len());
     let mut unpacked = Vec::new();
@@ -438,14 +344,8 @@ async fn bad_queries_say_which_parameter_and_why_in_the_clients_language() {
         let target = format!("{OBSERVATIONS}?{query}");
         let (named, english) = site.get(&target).await.problem(400);
         assert_eq!(named.as_deref(), Some(parameter), "{query}");
-        let spanish = site
-            .ask(
-                "GET",
-                &target,
-                &[("Accept-Language", "es-AR, en;q=0.5")],
-                b"",
-            )
-            .await;
+        let spanish =
+            site.ask("GET", &target, &[("Accept-Language", "es-AR, en;q=0.5")], b"").await;
         assert_eq!(spanish.header("content-language"), Some("es"));
         let (_, spanish) = spanish.problem(400);
         assert_ne!(english, spanish, "{query}");
@@ -481,25 +381,16 @@ async fn a_second_models_readings_are_told_beside() {
         };
         database.keep_shadow(&reading).unwrap();
     }
-    let body = site
-        .get(&format!("{OBSERVATIONS}?to=2024-01-01"))
-        .await
-        .json();
+    let body = site.get(&format!("{OBSERVATIONS}?to=2024-01-01")).await.json();
     let told: Vec<_> = items(&body)
         .iter()
         .filter_map(|item| Some((item["slot"].as_str()?, item["shadow"].as_array()?)))
         .map(|(slot, shadow)| (slot, shadow.len(), shadow[0]["okta"].as_i64().unwrap()))
         .collect();
-    assert_eq!(
-        told,
-        [("2024-01-01T00:02", 1, 5), ("2024-01-01T00:22", 2, 5)]
-    );
+    assert_eq!(told, [("2024-01-01T00:02", 1, 5), ("2024-01-01T00:22", 2, 5)]);
     let lines = site.get(&format!("{OBSERVATIONS}.jsonl?limit=2")).await;
-    let lines: Vec<Value> = lines
-        .text()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<Value> =
+        lines.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(
         lines[0]["shadow"],
         json!([{"model": "other 1", "okta": 5, "cloud_fraction": 0.6, "confidence": null}])

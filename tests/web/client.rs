@@ -31,11 +31,7 @@ impl Reply {
     /// That it is a problem with this status; gives its parameter and its sentence.
     pub fn problem(&self, status: u16) -> (Option<String>, String) {
         assert_eq!(self.status, status, "{}", self.text());
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/problem+json"),
-            "{self:?}"
-        );
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let body = self.json();
         assert_eq!(body["status"], status);
         let parameter = body["parameter"].as_str().map(str::to_owned);
@@ -46,9 +42,7 @@ impl Reply {
 /// Connects, sends `request` as it is, and reads until the server closes the connection.
 pub fn exchange(addr: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(addr).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     // A server that has seen enough may close while this is still being sent.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();
@@ -70,11 +64,8 @@ pub fn parse(answer: &[u8]) -> Reply {
             (name.to_owned(), value.trim().to_owned())
         })
         .collect();
-    let mut reply = Reply {
-        status: status.parse().unwrap(),
-        headers,
-        body: answer[end + 4..].to_vec(),
-    };
+    let mut reply =
+        Reply { status: status.parse().unwrap(), headers, body: answer[end + 4..].to_vec() };
     if reply.header("transfer-encoding") == Some("chunked") {
         reply.body = dechunked(&reply.body);
     }
@@ -105,10 +96,7 @@ pub fn request(
     body: &[u8],
 ) -> Reply {
     let mut head = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n");
-    if !headers
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
-    {
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
         head.push_str(&format!("Host: {addr}\r\n"));
     }
     for (name, value) in headers {

@@ -24,18 +24,12 @@ async fn every_operation_that_is_described_is_there() {
             if path == "/api/v1/events" {
                 continue;
             }
-            let reply = site
-                .ask(&method.to_uppercase(), &filled(path), &[], b"")
-                .await;
+            let reply = site.ask(&method.to_uppercase(), &filled(path), &[], b"").await;
             assert_ne!(reply.status, 405, "{method} {path}");
             let told = String::from_utf8_lossy(&reply.body);
             assert!(!told.contains("there is nothing at this address"), "{path}");
             let described = &operation["responses"][reply.status.to_string()];
-            assert!(
-                !described.is_null(),
-                "{method} {path}: {} is not described",
-                reply.status
-            );
+            assert!(!described.is_null(), "{method} {path}: {} is not described", reply.status);
         }
     }
 }
@@ -47,9 +41,7 @@ async fn what_is_answered_has_the_members_that_are_described() {
     let members = |schema: &str| {
         let schema = &description["components"]["schemas"][schema]["required"];
         let names = schema.as_array().unwrap().iter();
-        let mut names: Vec<_> = names
-            .map(|name| name.as_str().unwrap().to_owned())
-            .collect();
+        let mut names: Vec<_> = names.map(|name| name.as_str().unwrap().to_owned()).collect();
         names.sort_unstable();
         names
     };
@@ -107,17 +99,11 @@ async fn every_reference_leads_somewhere() {
 async fn the_page_needs_nothing_from_elsewhere() {
     let site = Site::new();
     let redirected = site.get("/api").await;
-    assert_eq!(
-        (redirected.status, redirected.header("location")),
-        (308, Some("/api/"))
-    );
+    assert_eq!((redirected.status, redirected.header("location")), (308, Some("/api/")));
     for path in ["/api/", "/api/page.css", "/api/page.js"] {
         let reply = site.get(path).await;
         assert_eq!(reply.status, 200, "{path}");
-        assert!(
-            !reply.text().contains("http://") && !reply.text().contains("https://"),
-            "{path}"
-        );
+        assert!(!reply.text().contains("http://") && !reply.text().contains("https://"), "{path}");
         assert!(!reply.text().contains("innerHTML"), "{path}");
         let tag = reply.header("etag").unwrap().to_owned();
         let again = site.ask("GET", path, &[("If-None-Match", &tag)], b"").await;

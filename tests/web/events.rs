@@ -17,14 +17,8 @@ use crate::site::{Site, begin, fill, item, reading};
 
 fn listen(addr: SocketAddr, headers: &str) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(addr).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    write!(
-        stream,
-        "GET /api/v1/events HTTP/1.1\r\nHost: {addr}\r\n{headers}\r\n"
-    )
-    .unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: {addr}\r\n{headers}\r\n").unwrap();
     BufReader::new(stream)
 }
 
@@ -32,11 +26,7 @@ fn listen(addr: SocketAddr, headers: &str) -> BufReader<TcpStream> {
 fn until(reader: &mut BufReader<TcpStream>, start: &str) -> String {
     for _ in 0..100 {
         let mut line = String::new();
-        assert_ne!(
-            reader.read_line(&mut line).unwrap(),
-            0,
-            "it ended before '{start}'"
-        );
+        assert_ne!(reader.read_line(&mut line).unwrap(), 0, "it ended before '{start}'");
         if line.starts_with(start) {
             return line.trim_end().to_owned();
         }
@@ -50,10 +40,7 @@ async fn listeners_hear_what_happens_and_what_they_missed() {
     let addr = site.addr();
     let heard = tokio::task::spawn_blocking(move || {
         let mut reader = listen(addr, "Accept-Encoding: gzip\r\n");
-        assert_eq!(
-            until(&mut reader, "content-type"),
-            "content-type: text/event-stream"
-        );
+        assert_eq!(until(&mut reader, "content-type"), "content-type: text/event-stream");
         let hello = until(&mut reader, "id:");
         assert!(hello.ends_with("-0"), "{hello}");
         until(&mut reader, ": celaje");
@@ -61,10 +48,7 @@ async fn listeners_hear_what_happens_and_what_they_missed() {
     });
     let mut reader = heard.await.unwrap();
     let send = |slot: &str| {
-        let reading = LatestReading {
-            item: item(slot),
-            shadow: None,
-        };
+        let reading = LatestReading { item: item(slot), shadow: None };
         let event = Event::Observation("rio-grande".to_owned(), reading);
         site.operator.sender.send(event).unwrap();
     };
@@ -131,10 +115,7 @@ async fn there_are_so_many_places_and_they_are_given_back() {
         if reader.await.unwrap().contains(" 200 ") {
             break;
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "no place was given back"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(30), "no place was given back");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -152,11 +133,7 @@ async fn a_server_that_stops_ends_what_would_go_on() {
     .unwrap();
     let begun = Instant::now();
     site.running.stop().await;
-    assert!(
-        begun.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     tokio::task::spawn_blocking(move || {
         let mut rest = String::new();
         while reader.read_line(&mut rest).unwrap() > 0 {}
@@ -232,13 +209,7 @@ async fn readings_wait_for_a_second_model_through_a_read_error() {
     let mut events = watcher.events();
     let mut database = site.database();
     let (from, to) = ("2024-01-03T00:00", "2024-01-03T00:05");
-    fill(
-        &mut database,
-        &site.station,
-        from,
-        to,
-        "http://127.0.0.1:9/",
-    );
+    fill(&mut database, &site.station, from, to, "http://127.0.0.1:9/");
     loop {
         let event = tokio::time::timeout(Duration::from_secs(20), events.recv());
         if let Event::Observation(..) = event.await.unwrap().unwrap() {
@@ -303,20 +274,14 @@ async fn a_second_models_reading_sends_the_event_again() {
             _ => {}
         }
     };
-    assert_eq!(
-        (told.0.as_str(), told.1.item.slot.as_str()),
-        ("rio-grande", "2024-01-03T00:02")
-    );
+    assert_eq!((told.0.as_str(), told.1.item.slot.as_str()), ("rio-grande", "2024-01-03T00:02"));
     // It is a picture that was counted already.
     assert_eq!(watcher.state().pictures["new"], 1);
     let latest = site.get("/api/v1/stations/rio-grande/latest").await.json();
     let shadow = serde_json::json!(
         {"model": "next 2", "okta": 9, "cloud_fraction": null, "confidence": null}
     );
-    assert_eq!(
-        (&latest["slot"], &latest["shadow"]),
-        (&"2024-01-03T00:02".into(), &shadow)
-    );
+    assert_eq!((&latest["slot"], &latest["shadow"]), (&"2024-01-03T00:02".into(), &shadow));
     // The replaced system knows of no second model.
     let octas = site.get("/octas").await.json();
     assert_eq!(octas.as_object().unwrap().len(), 9);

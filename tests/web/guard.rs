@@ -33,10 +33,7 @@ async fn every_answer_tells_browsers_what_not_to_do() {
             assert_eq!(reply.header(name), Some(value), "{path}");
         }
         let policy = reply.header("content-security-policy").unwrap();
-        assert!(
-            policy.contains("default-src 'self'") && !policy.contains("unsafe"),
-            "{policy}"
-        );
+        assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{policy}");
         assert!(reply.header("cache-control").is_some(), "{path}");
         assert_eq!(reply.header("access-control-allow-origin"), None, "{path}");
         assert_eq!(reply.header("server"), None, "{path}");
@@ -49,24 +46,15 @@ async fn a_head_is_a_get_without_its_body() {
     for path in EVERYWHERE {
         let (get, head) = (site.get(path).await, site.ask("HEAD", path, &[], b"").await);
         assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");
-        assert_eq!(
-            head.header("content-type"),
-            get.header("content-type"),
-            "{path}"
-        );
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
     }
 }
 
 #[actix::test]
 async fn other_names_are_not_answered() {
-    let site = Site::of(
-        "2024-01-01T00:00",
-        "2024-01-01T01:00",
-        "http://127.0.0.1:9/",
-        |options| {
-            options.hosts = vec!["cielo.example".to_owned()];
-        },
-    );
+    let site = Site::of("2024-01-01T00:00", "2024-01-01T01:00", "http://127.0.0.1:9/", |options| {
+        options.hosts = vec!["cielo.example".to_owned()];
+    });
     for (host, status) in [
         ("localhost", 200),
         ("127.0.0.1:1", 200),
@@ -75,15 +63,10 @@ async fn other_names_are_not_answered() {
         ("cielo.example.evil.example", 421),
         ("192.0.2.1", 421),
     ] {
-        let reply = site
-            .ask("GET", "/api/v1/stations", &[("Host", host)], b"")
-            .await;
+        let reply = site.ask("GET", "/api/v1/stations", &[("Host", host)], b"").await;
         assert_eq!(reply.status, status, "{host}");
-        let forwarded = [
-            ("Host", host),
-            ("X-Forwarded-Host", "localhost"),
-            ("Forwarded", "host=localhost"),
-        ];
+        let forwarded =
+            [("Host", host), ("X-Forwarded-Host", "localhost"), ("Forwarded", "host=localhost")];
         let reply = site.ask("GET", "/api/v1/stations", &forwarded, b"").await;
         assert_eq!(reply.status, status, "{host}, forwarded");
     }
@@ -97,11 +80,7 @@ async fn other_names_are_not_answered() {
             client::parse(&client::exchange(addr, request.as_bytes()))
         });
         let reply = reply.await.unwrap();
-        assert!(
-            (400..500).contains(&reply.status),
-            "{request}: {}",
-            reply.status
-        );
+        assert!((400..500).contains(&reply.status), "{request}: {}", reply.status);
     }
 }
 
@@ -124,20 +103,10 @@ async fn no_path_leads_out() {
         "/api/page.css/../page.js",
     ] {
         let reply = site.get(path).await;
-        assert!(
-            (400..500).contains(&reply.status),
-            "{path}: {}",
-            reply.status
-        );
-        assert!(
-            !String::from_utf8_lossy(&reply.body).contains("root:"),
-            "{path}"
-        );
+        assert!((400..500).contains(&reply.status), "{path}: {}", reply.status);
+        assert!(!String::from_utf8_lossy(&reply.body).contains("root:"), "{path}");
         let (_, detail) = reply.problem(reply.status);
-        assert!(
-            !detail.contains(site.folder.path().to_str().unwrap()),
-            "{path}: {detail}"
-        );
+        assert!(!detail.contains(site.folder.path().to_str().unwrap()), "{path}: {detail}");
     }
 }
 
@@ -167,12 +136,8 @@ async fn whoever_dawdles_is_let_go() {
     let addr = site.addr();
     let waited = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(addr).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(40)))
-            .unwrap();
-        stream
-            .write_all(b"GET /livez HTTP/1.1\r\nHost: loc")
-            .unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: loc").unwrap();
         let begun = std::time::Instant::now();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
@@ -202,9 +167,7 @@ async fn other_methods_are_told_so() {
 #[actix::test]
 async fn a_problem_tells_back_no_markup_and_no_line() {
     let site = Site::new();
-    let reply = site
-        .get("/api/v1/stations/%3Cscript%3E%0d%0aX-Evil:%201/latest")
-        .await;
+    let reply = site.get("/api/v1/stations/%3Cscript%3E%0d%0aX-Evil:%201/latest").await;
     assert_eq!(reply.header("x-evil"), None);
     let (_, detail) = reply.problem(404);
     assert!(!detail.contains('\n') && !detail.contains('\r'), "{detail}");

@@ -36,30 +36,17 @@ async fn the_latest_row_has_the_old_columns() {
 #[actix::test]
 async fn the_history_is_of_whole_days_and_without_what_is_no_okta() {
     let site = Site::new();
-    let day = site
-        .get("/historial?desde=2024-01-01&hasta=2024-01-01")
-        .await
-        .json();
+    let day = site.get("/historial?desde=2024-01-01&hasta=2024-01-01").await.json();
     let rows = day.as_array().unwrap();
-    let all = site
-        .get("/api/v1/stations/rio-grande/observations?to=2024-01-01")
-        .await
-        .json();
-    let seen: Vec<_> = all["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|item| item["okta"] != 9)
-        .collect();
+    let all = site.get("/api/v1/stations/rio-grande/observations?to=2024-01-01").await.json();
+    let seen: Vec<_> =
+        all["items"].as_array().unwrap().iter().filter(|item| item["okta"] != 9).collect();
     assert_eq!(rows.len(), seen.len());
     for (row, item) in rows.iter().zip(seen) {
         assert_eq!(row["fecha_captura"], item["slot"]);
         assert_eq!(row["octas_predichas"], item["okta"]);
     }
-    let both = site
-        .get("/historial?desde=2024-01-01&hasta=2024-01-02&_=123")
-        .await
-        .json();
+    let both = site.get("/historial?desde=2024-01-01&hasta=2024-01-02&_=123").await.json();
     assert!(both.as_array().unwrap().len() > rows.len());
 }
 
@@ -74,11 +61,7 @@ async fn errors_are_details() {
     ] {
         let reply = site.get(&format!("/historial?{query}")).await;
         assert_eq!(reply.status, status, "{query}");
-        assert!(
-            reply.json()["detail"]
-                .as_str()
-                .is_some_and(|text| !text.is_empty())
-        );
+        assert!(reply.json()["detail"].as_str().is_some_and(|text| !text.is_empty()));
         assert_eq!(reply.header("content-type"), Some("application/json"));
     }
     let missing = site.get("/historial?desde=2024-01-01").await;
@@ -99,12 +82,7 @@ async fn the_picture_is_the_newest_that_there_is() {
         ..SimulateOptions::for_station(&station)
     })
     .unwrap();
-    let site = Site::of(
-        "2024-01-01T00:00",
-        "2024-01-01T01:00",
-        &camera.base_url,
-        |_| {},
-    );
+    let site = Site::of("2024-01-01T00:00", "2024-01-01T01:00", &camera.base_url, |_| {});
     let reply = site.get("/imagen").await;
     assert_eq!(reply.status, 302, "{}", reply.text());
     let newest = reply.header("location").unwrap();
@@ -131,9 +109,7 @@ async fn heads_and_slashes_are_taken_as_they_were() {
         assert_eq!(head.header("content-type"), whole.header("content-type"));
         assert_eq!(head.header("etag"), whole.header("etag"));
     }
-    let none = site
-        .ask("HEAD", "/historial?desde=x&hasta=y", &[], b"")
-        .await;
+    let none = site.ask("HEAD", "/historial?desde=x&hasta=y", &[], b"").await;
     assert_eq!((none.status, none.body.len()), (400, 0));
     for (path, place) in [
         ("/octas/", "/octas"),
@@ -141,17 +117,10 @@ async fn heads_and_slashes_are_taken_as_they_were() {
         ("/historial/?desde=2024-01-01&hasta=2024-01-02", history),
     ] {
         let reply = site.get(path).await;
-        assert_eq!(
-            (reply.status, reply.header("location")),
-            (307, Some(place)),
-            "{path}"
-        );
+        assert_eq!((reply.status, reply.header("location")), (307, Some(place)), "{path}");
     }
     let refused = site.ask("POST", "/octas", &[], b"").await;
-    assert_eq!(
-        (refused.status, refused.header("allow")),
-        (405, Some("GET, HEAD"))
-    );
+    assert_eq!((refused.status, refused.header("allow")), (405, Some("GET, HEAD")));
 }
 
 /// The replaced system's dashboard is a page of another server.
@@ -160,34 +129,23 @@ async fn pages_of_others_may_read_what_they_are_allowed() {
     let (here, there) = ("https://cielo.example", "https://evil.example");
     let open = |allowed: &str| {
         let allowed = Origins(vec![allowed.parse().unwrap()]);
-        Site::of(
-            "2024-01-01T00:00",
-            "2024-01-01T01:00",
-            "http://127.0.0.1:9/",
-            |options| options.origins = allowed,
-        )
+        Site::of("2024-01-01T00:00", "2024-01-01T01:00", "http://127.0.0.1:9/", |options| {
+            options.origins = allowed
+        })
     };
     let allowed = async |site: &Site, method: &str, path: &str, origin: &str| {
         let headers = [("Origin", origin), ("Access-Control-Request-Method", "GET")];
         let reply = site.ask(method, path, &headers, b"").await;
-        let told = reply
-            .header("access-control-allow-origin")
-            .map(str::to_owned);
+        let told = reply.header("access-control-allow-origin").map(str::to_owned);
         (reply.status, told)
     };
     let text = |text: &str| Some(text.to_owned());
     // Nothing is allowed unless somebody says so.
     let closed = Site::new();
     assert_eq!(allowed(&closed, "GET", "/octas", here).await, (200, None));
-    assert_eq!(
-        allowed(&closed, "OPTIONS", "/octas", here).await,
-        (405, None)
-    );
+    assert_eq!(allowed(&closed, "OPTIONS", "/octas", here).await, (405, None));
     let resource = "cross-origin-resource-policy";
-    assert_eq!(
-        closed.get("/octas").await.header(resource),
-        Some("same-origin")
-    );
+    assert_eq!(closed.get("/octas").await.header(resource), Some("same-origin"));
 
     let site = open(here);
     for (path, status) in [
@@ -198,46 +156,22 @@ async fn pages_of_others_may_read_what_they_are_allowed() {
         // Its camera is down.
         ("/imagen", 404),
     ] {
-        assert_eq!(
-            allowed(&site, "GET", path, here).await,
-            (status, text(here)),
-            "{path}"
-        );
-        assert_eq!(
-            allowed(&site, "GET", path, there).await,
-            (status, None),
-            "{path}"
-        );
+        assert_eq!(allowed(&site, "GET", path, here).await, (status, text(here)), "{path}");
+        assert_eq!(allowed(&site, "GET", path, there).await, (status, None), "{path}");
         let reply = site.get(path).await;
         // An image in a page says nothing of its origin.
         assert_eq!(reply.header(resource), Some("cross-origin"), "{path}");
-        assert_eq!(
-            allowed(&site, "OPTIONS", path, here).await,
-            (204, text(here)),
-            "{path}"
-        );
+        assert_eq!(allowed(&site, "OPTIONS", path, here).await, (204, text(here)), "{path}");
     }
-    assert_eq!(
-        allowed(&site, "OPTIONS", "/octas", there).await,
-        (405, None)
-    );
+    assert_eq!(allowed(&site, "OPTIONS", "/octas", there).await, (405, None));
     // Whatever is allowed there, nothing else is.
-    for path in [
-        "/api/v1/stations",
-        "/",
-        "/metrics",
-        "/octas/x",
-        "/api/v1/state",
-    ] {
+    for path in ["/api/v1/stations", "/", "/metrics", "/octas/x", "/api/v1/state"] {
         let reply = site.ask("GET", path, &[("Origin", here)], b"").await;
         assert_eq!(reply.header("access-control-allow-origin"), None, "{path}");
         assert_eq!(reply.header(resource), Some("same-origin"), "{path}");
     }
     let any = open("*");
-    assert_eq!(
-        allowed(&any, "GET", "/octas", there).await,
-        (200, text("*"))
-    );
+    assert_eq!(allowed(&any, "GET", "/octas", there).await, (200, text("*")));
     let reply = any.get("/octas").await;
     assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
     assert_eq!(reply.header("access-control-allow-credentials"), None);

@@ -26,12 +26,7 @@ async fn a_readings_picture_is_fetched_once_and_drawn_over() {
         ..SimulateOptions::for_station(&Station::rio_grande())
     })
     .unwrap();
-    let site = Site::of(
-        "2024-01-01T00:00",
-        "2024-01-01T13:00",
-        &camera.base_url,
-        |_| {},
-    );
+    let site = Site::of("2024-01-01T00:00", "2024-01-01T13:00", &camera.base_url, |_| {});
     let first = site.get(&path("2024-01-01T11:02", "picture")).await;
     assert_eq!(first.status, 200, "{first:?}");
     assert_eq!(first.header("content-type"), Some("image/jpeg"));
@@ -39,12 +34,7 @@ async fn a_readings_picture_is_fetched_once_and_drawn_over() {
     let again = site.get(&path("2024-01-01T11:02", "picture")).await;
     assert_eq!((again.body, camera.pictures()), (first.body, 1));
     let overlay = site.get(&path("2024-01-01T11:02", "overlay")).await;
-    assert_eq!(
-        overlay.status,
-        200,
-        "{}",
-        String::from_utf8_lossy(&overlay.body)
-    );
+    assert_eq!(overlay.status, 200, "{}", String::from_utf8_lossy(&overlay.body));
     assert_eq!(overlay.header("content-type"), Some("image/png"));
     assert!(overlay.body.starts_with(b"\x89PNG"));
     assert_eq!(camera.pictures(), 1);
@@ -77,10 +67,7 @@ async fn another_region_of_interest_gives_another_overlay() {
         async move { overlays.overlay(picture.into(), region).await.unwrap() }
     };
     let whole = draw(Region::whole()).await;
-    let cut = Region::with_margins(Margins {
-        bottom: 0.4,
-        ..Margins::default()
-    });
+    let cut = Region::with_margins(Margins { bottom: 0.4, ..Margins::default() });
     assert_ne!(draw(cut).await, whole);
     assert_eq!(draw(Region::whole()).await, whole);
     camera.stop().await;
@@ -101,36 +88,15 @@ async fn a_picture_that_is_gone_is_no_failure_of_the_server() {
         ..SimulateOptions::for_station(&Station::rio_grande())
     })
     .unwrap();
-    let site = Site::of(
-        "2024-01-01T00:00",
-        "2024-01-01T01:00",
-        &camera.base_url,
-        |_| {},
-    );
-    site.get(&path("2024-01-01T00:02", "picture"))
-        .await
-        .problem(404);
+    let site = Site::of("2024-01-01T00:00", "2024-01-01T01:00", &camera.base_url, |_| {});
+    site.get(&path("2024-01-01T00:02", "picture")).await.problem(404);
     let asked = camera.requests();
     assert_eq!(asked, 2, "both places of the year");
-    site.get(&path("2024-01-01T00:02", "overlay"))
-        .await
-        .problem(404);
-    assert_eq!(
-        camera.requests(),
-        asked,
-        "what is missing is believed for a while"
-    );
+    site.get(&path("2024-01-01T00:02", "overlay")).await.problem(404);
+    assert_eq!(camera.requests(), asked, "what is missing is believed for a while");
     camera.stop().await;
-    site.get(&path("2024-01-01T00:12", "picture"))
-        .await
-        .problem(502);
-    for slot in [
-        "x",
-        "2024-01-01",
-        "2024-01-01T00:02:00",
-        "..%2f..%2fetc%2fpasswd",
-        "%00",
-    ] {
+    site.get(&path("2024-01-01T00:12", "picture")).await.problem(502);
+    for slot in ["x", "2024-01-01", "2024-01-01T00:02:00", "..%2f..%2fetc%2fpasswd", "%00"] {
         let (named, _) = site.get(&path(slot, "picture")).await.problem(400);
         assert_eq!(named.as_deref(), Some("slot"), "{slot}");
     }
@@ -150,10 +116,7 @@ fn reluctant(silent: usize) -> String {
             std::thread::spawn(move || {
                 use std::io::{BufRead, BufReader, Write};
                 let mut lines = BufReader::new(&stream).lines();
-                while lines
-                    .next()
-                    .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
-                {}
+                while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
                 let told =
                     b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
                 let _ = (&stream).write_all(told);
@@ -186,10 +149,7 @@ async fn a_camera_that_hangs_keeps_only_its_own_pictures_waiting() {
     })
     .unwrap();
     // What it takes at a time, and no more.
-    let (hung, well) = (
-        station("hung", &reluctant(4)),
-        station("well", &camera.base_url),
-    );
+    let (hung, well) = (station("hung", &reluctant(4)), station("well", &camera.base_url));
     let stations = [Arc::clone(&hung), Arc::clone(&well)];
     let cameras = Cameras::start(&stations, HttpLimits::default());
     let ask = |station: &Arc<Station>, n: i64| {
@@ -217,10 +177,7 @@ async fn other_settings_have_other_cameras_asked() {
         ..SimulateOptions::for_station(&Station::rio_grande())
     })
     .unwrap();
-    let (moved, stays) = (
-        station("moved", &reluctant(0)),
-        station("stays", &camera.base_url),
-    );
+    let (moved, stays) = (station("moved", &reluctant(0)), station("stays", &camera.base_url));
     let limits = HttpLimits::default();
     let cameras = Cameras::start(&[Arc::clone(&moved), Arc::clone(&stays)], limits.clone());
     let status = |problem: Problem| problem.status_code().as_u16();

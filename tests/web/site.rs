@@ -190,10 +190,7 @@ pub fn fill(database: &mut Database, station: &Station, from: &str, to: &str, ba
 pub fn record(from: &str, to: &str, base: &str) -> (TempDir, PathBuf, Station) {
     let folder = tempfile::tempdir().unwrap();
     let db = folder.path().join("record.db");
-    let station = Station {
-        url_base: base.to_owned(),
-        ..Station::rio_grande()
-    };
+    let station = Station { url_base: base.to_owned(), ..Station::rio_grande() };
     let mut database = Database::open(&db, &station).unwrap().database;
     fill(&mut database, &station, from, to, base);
     (folder, db, station)
@@ -202,12 +199,7 @@ pub fn record(from: &str, to: &str, base: &str) -> (TempDir, PathBuf, Station) {
 impl Site {
     /// Two days of January and their misses, served with a token.
     pub fn new() -> Self {
-        Self::of(
-            "2024-01-01T00:00",
-            "2024-01-02T23:59",
-            "http://127.0.0.1:9/",
-            |_| {},
-        )
+        Self::of("2024-01-01T00:00", "2024-01-02T23:59", "http://127.0.0.1:9/", |_| {})
     }
 
     pub fn of(from: &str, to: &str, base: &str, change: impl FnOnce(&mut WebOptions)) -> Self {
@@ -233,13 +225,7 @@ impl Site {
         };
         change(&mut options);
         let running = web::start(options, Arc::clone(&operator) as Arc<dyn Operator>).unwrap();
-        Self {
-            folder,
-            db,
-            running,
-            operator,
-            station,
-        }
+        Self { folder, db, running, operator, station }
     }
 
     pub fn addr(&self) -> SocketAddr {
@@ -254,16 +240,12 @@ impl Site {
         body: &[u8],
     ) -> Reply {
         let (addr, method, target) = (self.addr(), method.to_owned(), target.to_owned());
-        let headers: Vec<(String, String)> = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let headers: Vec<(String, String)> =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let body = body.to_vec();
         tokio::task::spawn_blocking(move || {
-            let headers: Vec<_> = headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
+            let headers: Vec<_> =
+                headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             client::request(addr, &method, &target, &headers, &body)
         })
         .await
@@ -271,8 +253,7 @@ impl Site {
     }
 
     pub async fn get(&self, target: &str) -> Reply {
-        self.ask("GET", target, &[("Accept-Language", "en")], b"")
-            .await
+        self.ask("GET", target, &[("Accept-Language", "en")], b"").await
     }
 
     /// Has another program change the record.

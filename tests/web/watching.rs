@@ -19,12 +19,7 @@ async fn the_program_is_ready_until_it_is_in_trouble() {
 async fn metrics_are_in_the_text_format() {
     let site = Site::new();
     let reply = site.get("/metrics").await;
-    assert!(
-        reply
-            .header("content-type")
-            .unwrap()
-            .starts_with("text/plain; version=0.0.4")
-    );
+    assert!(reply.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
     let text = reply.text();
     for line in [
         "celaje_info{version=\"test\",engine=\"fake\",model=\"a \\\"model\\\"\"} 1",
@@ -36,16 +31,12 @@ async fn metrics_are_in_the_text_format() {
         "celaje_backfills{status=\"running\"} 1",
         "celaje_record_up 1",
     ] {
-        assert!(
-            text.lines().any(|known| known == line),
-            "no {line} in\n{text}"
-        );
+        assert!(text.lines().any(|known| known == line), "no {line} in\n{text}");
     }
     let last = site.get("/api/v1/stations/rio-grande/latest").await.json();
-    assert!(text.contains(&format!(
-        "celaje_last_okta{{station=\"rio-grande\"}} {}\n",
-        last["okta"]
-    )));
+    assert!(
+        text.contains(&format!("celaje_last_okta{{station=\"rio-grande\"}} {}\n", last["okta"]))
+    );
     let age = text
         .lines()
         .find_map(|line| line.strip_prefix("celaje_last_row_age_seconds{station=\"rio-grande\"} "))
@@ -61,10 +52,7 @@ async fn metrics_are_in_the_text_format() {
         } else if !line.starts_with('#') {
             let name = line.split(['{', ' ']).next().unwrap();
             let base = name.trim_end_matches("_sum").trim_end_matches("_count");
-            assert!(
-                families.contains(&name) || families.contains(&base),
-                "{line}"
-            );
+            assert!(families.contains(&name) || families.contains(&base), "{line}");
             let value = line.rsplit(' ').next().unwrap();
             assert!(value.parse::<f64>().is_ok(), "{line}");
         }

@@ -12,12 +12,7 @@ const YEAR: &str = "/api/v1/stations/rio-grande/observations?from=2023-01-01&to=
 
 #[actix::test]
 async fn a_year_is_one_answer_and_the_writer_does_not_wait_for_it() {
-    let site = Site::of(
-        "2023-01-01T00:00",
-        "2023-12-31T23:59",
-        "http://127.0.0.1:9/",
-        |_| {},
-    );
+    let site = Site::of("2023-01-01T00:00", "2023-12-31T23:59", "http://127.0.0.1:9/", |_| {});
     let begun = Instant::now();
     let reply = site.get(YEAR).await;
     let took = begun.elapsed();
@@ -26,10 +21,7 @@ async fn a_year_is_one_answer_and_the_writer_does_not_wait_for_it() {
     // 365 misses, one a day.
     assert_eq!(items.len(), 365 * 144 - 365);
     assert_eq!(body["next"], serde_json::Value::Null);
-    let slots: BTreeSet<_> = items
-        .iter()
-        .map(|item| item["slot"].as_str().unwrap())
-        .collect();
+    let slots: BTreeSet<_> = items.iter().map(|item| item["slot"].as_str().unwrap()).collect();
     assert_eq!(slots.len(), items.len());
     assert!(items.is_sorted_by_key(|item| item["slot"].as_str().unwrap()));
     println!("a year of raw rows: {} bytes in {took:?}", reply.body.len());
@@ -38,9 +30,7 @@ async fn a_year_is_one_answer_and_the_writer_does_not_wait_for_it() {
     let mut database = site.database();
     let range = SlotRange::new(at("2024-01-01T00:00"), at("2024-01-01T23:59")).unwrap();
     let run = begin(&mut database, range);
-    let slots: Vec<Slot> = range
-        .slots(&site.station.minutes, site.station.zone)
-        .collect();
+    let slots: Vec<Slot> = range.slots(&site.station.minutes, site.station.zone).collect();
     let station = site.station.clone();
     let reading_on = async {
         for _ in 0..3 {

@@ -150,12 +150,7 @@ mod tests {
 
     fn axis(from: NaiveDateTime, to: NaiveDateTime) -> TimeAxis {
         let (left, right) = (100.0, 1100.0);
-        TimeAxis {
-            from,
-            to,
-            left,
-            right,
-        }
+        TimeAxis { from, to, left, right }
     }
 
     #[test]

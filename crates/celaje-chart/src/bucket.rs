@@ -55,12 +55,7 @@ pub struct Bucket {
 impl Bucket {
     /// A bucket without any reading.
     pub const fn empty(from: NaiveDateTime) -> Self {
-        Self {
-            from,
-            oktas: [0; 9],
-            obscured: 0,
-            confidence: None,
-        }
+        Self { from, oktas: [0; 9], obscured: 0, confidence: None }
     }
 
     /// Counts `n` readings of the WMO code figure `code`; another code is left out.
@@ -91,10 +86,7 @@ impl Bucket {
     /// The mean amount in oktas; none without a reading.
     pub fn mean(&self) -> Option<f64> {
         let read = self.read();
-        let sum: f64 = (0..9)
-            .zip(self.oktas)
-            .map(|(okta, n)| f64::from(okta) * f64::from(n))
-            .sum();
+        let sum: f64 = (0..9).zip(self.oktas).map(|(okta, n)| f64::from(okta) * f64::from(n)).sum();
         (read > 0).then(|| sum / f64::from(read))
     }
 }
@@ -110,10 +102,8 @@ pub fn regular(
     to: NaiveDateTime,
     known: Vec<Bucket>,
 ) -> Vec<Bucket> {
-    let mut by_time: BTreeMap<NaiveDateTime, Bucket> = known
-        .into_iter()
-        .map(|bucket| (bucket.from, bucket))
-        .collect();
+    let mut by_time: BTreeMap<NaiveDateTime, Bucket> =
+        known.into_iter().map(|bucket| (bucket.from, bucket)).collect();
     let begins: Vec<NaiveDateTime> =
         std::iter::successors(Some(unit.floor(from)), |t| unit.next(*t))
             .take_while(|t| *t <= to)
@@ -236,9 +226,8 @@ mod tests {
     #[test]
     fn the_trend_is_the_line_even_with_outliers_and_gaps() {
         // 0 to 7 in eight days, then a gap, and two days that have nothing to do with it.
-        let mut days: Vec<Bucket> = (0..8)
-            .map(|n| of(at(1, 1 + u32::from(n), 0, 12), &[n]))
-            .collect();
+        let mut days: Vec<Bucket> =
+            (0..8).map(|n| of(at(1, 1 + u32::from(n), 0, 12), &[n])).collect();
         assert_eq!(trend(&days[..7]), None);
         days.push(Bucket::empty(at(1, 9, 0, 12)));
         days.push(of(at(1, 10, 0, 12), &[0]));

@@ -23,11 +23,7 @@ impl Distribution<'_> {
     /// `share`, with `data-okta`. The share of each METAR group stands below.
     pub fn svg(&self) -> String {
         let lang = self.look.lang;
-        let title = tell!(
-            lang,
-            "Distribution of cloud amount",
-            "Distribución de la nubosidad"
-        );
+        let title = tell!(lang, "Distribution of cloud amount", "Distribución de la nubosidad");
         let layout = Layout {
             height: if self.look.is_wide() { 210.0 } else { 170.0 },
             left: 6.0,
@@ -120,11 +116,7 @@ impl Distribution<'_> {
     fn summary(&self) -> String {
         let lang = self.look.lang;
         let group = |(group, low, high)| {
-            format!(
-                "{} {}",
-                category(lang, group),
-                percent(self.group_share(low, high))
-            )
+            format!("{} {}", category(lang, group), percent(self.group_share(low, high)))
         };
         let hidden_share = percent(self.share(self.readings.obscured));
         let mut parts: Vec<String> = GROUPS.into_iter().map(group).collect();
@@ -145,19 +137,10 @@ mod tests {
     use chrono::NaiveDateTime;
 
     fn draw(lang: Lang, oktas: [u32; 9], obscured: u32) -> String {
-        let readings = Bucket {
-            oktas,
-            obscured,
-            ..Bucket::empty(NaiveDateTime::MIN)
-        };
+        let readings = Bucket { oktas, obscured, ..Bucket::empty(NaiveDateTime::MIN) };
         let (look, place) = (Look::alone(lang), "Río Grande");
         let readings = &readings;
-        Distribution {
-            look,
-            place,
-            readings,
-        }
-        .svg()
+        Distribution { look, place, readings }.svg()
     }
 
     #[test]

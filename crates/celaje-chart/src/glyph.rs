@@ -40,10 +40,7 @@ pub fn sprite() -> String {
     for cover in (0..=9).filter_map(Cover::from_code) {
         let inner = symbol(cover)
             .replace("class=\"f\"", "fill=\"currentColor\"")
-            .replace(
-                "class=\"s\"",
-                "fill=\"none\" stroke=\"currentColor\" stroke-width=\"6\"",
-            );
+            .replace("class=\"s\"", "fill=\"none\" stroke=\"currentColor\" stroke-width=\"6\"");
         // Writing to a String does not fail.
         let _ = writeln!(
             svg,
@@ -63,10 +60,9 @@ mod tests {
     /// The share of the disc that is inked.
     fn inked(code: u8) -> f64 {
         let inner = symbol(Cover::from_code(code).unwrap());
-        let inner = inner.replace("class=\"f\"", "fill=\"#000\"").replace(
-            "class=\"s\"",
-            "fill=\"none\" stroke=\"#000\" stroke-width=\"6\"",
-        );
+        let inner = inner
+            .replace("class=\"f\"", "fill=\"#000\"")
+            .replace("class=\"s\"", "fill=\"none\" stroke=\"#000\" stroke-width=\"6\"");
         let svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"200\" height=\"200\" \
              viewBox=\"0 0 100 100\">\

@@ -65,11 +65,7 @@ struct HeatGrid {
 
 impl HeatGrid {
     fn at(&self, frame: Frame, first: f64, second: f64) -> (f64, f64) {
-        let (column, row) = if self.turned {
-            (second, first)
-        } else {
-            (first, second)
-        };
+        let (column, row) = if self.turned { (second, first) } else { (first, second) };
         let (wide, tall) = self.pitch;
         (frame.left + column * wide, frame.top + row * tall)
     }
@@ -121,22 +117,15 @@ impl Calendar<'_> {
     /// The calendar: marks of the class `cell`, with `data-from` (`YYYY-MM-DD`).
     pub fn svg(&self) -> String {
         let (look, lang, year) = (self.look, self.look.lang, self.year);
-        let title = tell!(
-            lang,
-            "Cloud amount by day, {year}",
-            "Nubosidad por día, {year}"
-        );
+        let title = tell!(lang, "Cloud amount by day, {year}", "Nubosidad por día, {year}");
         let first = NaiveDate::from_ymd_opt(year, 1, 1).into_iter();
         let days: Vec<NaiveDate> = (first.flat_map(|first| first.iter_days()))
             .take_while(|day| day.year() == year)
             .collect();
         let read = days.iter().filter(|day| self.read(**day).is_some()).count();
         let of = days.iter().filter(|day| **day <= self.today).count();
-        let summary = tell!(
-            lang,
-            "{read} of {of} days with readings.",
-            "{read} de {of} días con lecturas."
-        );
+        let summary =
+            tell!(lang, "{read} of {of} days with readings.", "{read} de {of} días con lecturas.");
         // Weeks run across if there is room for them, else down.
         let wide = look.is_wide();
         let left = if wide { 22.0 } else { 38.0 };
@@ -200,11 +189,8 @@ impl Climatology<'_> {
     /// The months by the hour: marks of the class `cell`, with `data-month` and `data-hour`.
     pub fn svg(&self) -> String {
         let (look, lang) = (self.look, self.look.lang);
-        let title = tell!(
-            lang,
-            "Mean cloud amount by month and hour",
-            "Nubosidad media por mes y hora"
-        );
+        let title =
+            tell!(lang, "Mean cloud amount by month and hour", "Nubosidad media por mes y hora");
         let sum = |of: fn(&HeatCell) -> u32| {
             let counts = self.cells.iter().flatten().map(of);
             counts.fold(0, u32::saturating_add)
@@ -266,23 +252,12 @@ mod tests {
     use celaje_sky::text::Lang;
 
     fn looks() -> [Look; 3] {
-        [
-            Look::alone(Lang::Es),
-            bare(Lang::Es, 340.0),
-            bare(Lang::Es, 2500.0),
-        ]
+        [Look::alone(Lang::Es), bare(Lang::Es, 340.0), bare(Lang::Es, 2500.0)]
     }
 
     fn calendar(look: Look, year: i32, today: NaiveDate, days: &[Bucket]) -> String {
         let station = "R";
-        let svg = Calendar {
-            look,
-            station,
-            year,
-            today,
-            days,
-        }
-        .svg();
+        let svg = Calendar { look, station, year, today, days }.svg();
         parse(&svg);
         svg
     }
@@ -324,11 +299,7 @@ mod tests {
     #[test]
     fn months_by_the_hour_have_288_cells() {
         let mut cells = [[HeatCell::default(); 24]; 12];
-        cells[10][23] = HeatCell {
-            read: 600,
-            mean: Some(6.26),
-            obscured: 40,
-        };
+        cells[10][23] = HeatCell { read: 600, mean: Some(6.26), obscured: 40 };
         cells[5][3].obscured = 2;
         for look in looks() {
             let (place, cells) = ("R", &cells);

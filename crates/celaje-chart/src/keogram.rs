@@ -119,14 +119,10 @@ impl Keogram<'_> {
 /// One strip: a gradient of its colours from top to bottom.
 fn draw(plot: &mut Plot, slot: NaiveDateTime, strip: &Strip, (x0, x1): (f64, f64)) {
     let id = slot.format("k%Y%m%d%H%M").to_string();
-    plot.raw(format_args!(
-        "<linearGradient id=\"{id}\" x2=\"0\" y2=\"1\">"
-    ));
+    plot.raw(format_args!("<linearGradient id=\"{id}\" x2=\"0\" y2=\"1\">"));
     for (i, [r, g, b]) in strip.colours.iter().enumerate() {
         let offset = Num((i as f64 + 0.5) / ROWS as f64);
-        plot.raw(format_args!(
-            "<stop offset=\"{offset}\" stop-color=\"#{r:02x}{g:02x}{b:02x}\"/>"
-        ));
+        plot.raw(format_args!("<stop offset=\"{offset}\" stop-color=\"#{r:02x}{g:02x}{b:02x}\"/>"));
     }
     plot.raw(format_args!("</linearGradient>"));
     let (local, title) = (slot.format("%Y-%m-%dT%H:%M"), slot.format("%Y-%m-%d %H:%M"));

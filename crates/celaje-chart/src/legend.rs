@@ -83,11 +83,7 @@ impl Pen<'_> {
         let style = stroke(MISS, 2.0);
         self.svg.line((self.x, top), (self.x, bottom), style);
         self.x += 2.0;
-        let text = tell!(
-            self.lang,
-            "miss: no usable picture",
-            "fallido: sin imagen útil"
-        );
+        let text = tell!(self.lang, "miss: no usable picture", "fallido: sin imagen útil");
         self.label(&text, 0.0);
     }
 
@@ -99,16 +95,14 @@ impl Pen<'_> {
     /// A sample with a number below.
     fn numbered(&mut self, attributes: String, number: &str) {
         let at = (self.x + SAMPLE.0 / 2.0, self.y + SAMPLE.1 + 14.0);
-        self.svg
-            .text(at, TextStyle::soft(LABEL, Anchor::Middle), number);
+        self.svg.text(at, TextStyle::soft(LABEL, Anchor::Middle), number);
         self.sample(attributes);
     }
 
     /// Writes `text` after a sample and leaves `space` for the next entry.
     fn label(&mut self, text: &str, space: f64) {
         let at = (self.x + 5.0, self.y + SAMPLE.1 - 1.0);
-        self.svg
-            .text(at, TextStyle::soft(LABEL, Anchor::Start), text);
+        self.svg.text(at, TextStyle::soft(LABEL, Anchor::Start), text);
         self.x += 5.0 + text_width(text, LABEL) + space;
     }
 

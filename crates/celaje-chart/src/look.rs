@@ -25,11 +25,7 @@ pub struct Look {
 impl Look {
     /// A chart that stands alone, with title and legend.
     pub const fn alone(lang: Lang) -> Self {
-        Self {
-            lang,
-            width: WIDTH,
-            bare: false,
-        }
+        Self { lang, width: WIDTH, bare: false }
     }
 
     /// The width within its limits; NaN and infinities count as [`WIDTH`].

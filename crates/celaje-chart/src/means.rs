@@ -42,17 +42,9 @@ impl Means<'_> {
         let lang = self.look.lang;
         let trend = trend(self.buckets);
         let title = match self.unit {
-            Unit::Hour => tell!(
-                lang,
-                "Mean cloud amount by hour",
-                "Nubosidad media por hora"
-            ),
+            Unit::Hour => tell!(lang, "Mean cloud amount by hour", "Nubosidad media por hora"),
             Unit::Day => tell!(lang, "Mean cloud amount by day", "Nubosidad media por día"),
-            Unit::Month => tell!(
-                lang,
-                "Mean cloud amount by month",
-                "Nubosidad media por mes"
-            ),
+            Unit::Month => tell!(lang, "Mean cloud amount by month", "Nubosidad media por mes"),
         };
         self.draw(title, &self.summary(trend), |plot| {
             let axis = plot.frame.value_axis(4.0, 8.0, HIDDEN_LANE + 4.0);
@@ -272,10 +264,7 @@ impl Means<'_> {
 
 fn open(plot: &mut Plot, class: &str, bucket: &Bucket, title: &str) {
     let from = bucket.from.format("%Y-%m-%dT%H:%M");
-    plot.open(
-        format_args!("class=\"{class}\" data-from=\"{from}\""),
-        title,
-    );
+    plot.open(format_args!("class=\"{class}\" data-from=\"{from}\""), title);
 }
 
 #[cfg(test)]

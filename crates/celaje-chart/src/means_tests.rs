@@ -12,12 +12,7 @@ fn days(okta: impl Fn(i64) -> u8, gaps: std::ops::Range<i64>) -> Vec<Bucket> {
         bucket.confidence = Some(0.8);
         bucket
     });
-    regular(
-        Unit::Day,
-        at(11, 1, 0, 0),
-        at(11, 30, 23, 59),
-        known.collect(),
-    )
+    regular(Unit::Day, at(11, 1, 0, 0), at(11, 30, 23, 59), known.collect())
 }
 
 fn means(buckets: &[Bucket], look: Look) -> Means<'_> {
@@ -32,10 +27,7 @@ fn means(buckets: &[Bucket], look: Look) -> Means<'_> {
 
 /// Both charts with the class of their marks.
 fn both(means: &Means<'_>) -> [(String, &'static str); 2] {
-    [
-        (means.history(), "mean"),
-        (means.confidence(), "confidence"),
-    ]
+    [(means.history(), "mean"), (means.confidence(), "confidence")]
 }
 
 #[test]
@@ -62,11 +54,7 @@ fn hidden_skies_are_in_no_mean_and_their_share_shows() {
     let drawn = means(&buckets, Look::alone(Lang::Es));
     for (svg, class) in both(&drawn) {
         assert_eq!((count(&svg, class), count(&svg, "gap")), (26, 1));
-        assert_eq!(
-            svg.matches("<g class=\"hidden\" data-from=\"2026-11-05")
-                .count(),
-            1
-        );
+        assert_eq!(svg.matches("<g class=\"hidden\" data-from=\"2026-11-05").count(), 1);
         assert!(svg.contains("5 de noviembre de 2026 · cielo no visible · 100 lecturas"));
     }
     let history = drawn.history();
@@ -84,9 +72,7 @@ fn hidden_skies_are_in_no_mean_and_their_share_shows() {
 #[test]
 fn a_range_of_hidden_skies_is_not_empty() {
     let mut buckets = days(|_| 9, 0..0);
-    buckets
-        .iter_mut()
-        .for_each(|bucket| bucket.confidence = None);
+    buckets.iter_mut().for_each(|bucket| bucket.confidence = None);
     let drawn = means(&buckets, Look::alone(Lang::En));
     for (svg, _) in both(&drawn) {
         assert!(!svg.contains("No readings"), "{svg:.900}");

@@ -41,11 +41,7 @@ impl ClearNights<'_> {
         let lang = self.look.lang;
         let title = tell!(lang, "Clear nights", "Noches despejadas");
         let layout = Layout {
-            height: if self.look.width() >= 480.0 {
-                244.0
-            } else {
-                170.0
-            },
+            height: if self.look.width() >= 480.0 { 244.0 } else { 170.0 },
             left: 36.0,
             right: 6.0,
             below: 44.0,
@@ -71,11 +67,7 @@ impl ClearNights<'_> {
         };
         let (judged, clear) = (sum(|month| month.judged), sum(|month| month.clear));
         let Some(share) = (NightCount { judged, clear }).share().map(percent) else {
-            return tell!(
-                lang,
-                "No night could be judged.",
-                "No se pudo evaluar ninguna noche."
-            );
+            return tell!(lang, "No night could be judged.", "No se pudo evaluar ninguna noche.");
         };
         tell!(
             lang,
@@ -91,11 +83,7 @@ fn column(plot: &mut Plot, axis: &ValueAxis, number: u32, month: NightCount) {
     let pitch = frame.width() / 12.0;
     let x = frame.left + pitch * f64::from(number - 1);
     let middle = x + pitch / 2.0;
-    let (size, small) = if pitch < 36.0 {
-        (10.5, 9.0)
-    } else {
-        (LABEL, 11.0)
-    };
+    let (size, small) = if pitch < 36.0 { (10.5, 9.0) } else { (LABEL, 11.0) };
     let data = format_args!("class=\"nights\" data-month=\"{number}\"");
     plot.open(data, &column_title(lang, number, month));
     if let Some(share) = month.share() {
@@ -128,11 +116,7 @@ fn column_title(lang: Lang, number: u32, month: NightCount) -> String {
     let name = long_month(lang, number);
     let NightCount { judged, clear } = month;
     let Some(share) = month.share().map(percent) else {
-        return tell!(
-            lang,
-            "{name} · no night judged",
-            "{name} · ninguna noche evaluada"
-        );
+        return tell!(lang, "{name} · no night judged", "{name} · ninguna noche evaluada");
     };
     tell!(
         lang,
@@ -148,12 +132,7 @@ mod tests {
 
     fn draw(look: Look, months: &[NightCount; 12]) -> String {
         let place = "R";
-        ClearNights {
-            look,
-            place,
-            months,
-        }
-        .svg()
+        ClearNights { look, place, months }.svg()
     }
 
     #[test]

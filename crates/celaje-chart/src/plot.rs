@@ -78,11 +78,7 @@ impl Layout {
             false => 44.0 + 20.0 * self.lines.len() as f64 + BELOW_HEADING,
         };
         let (legend, end) = (self.legend, top + self.height + self.below);
-        let below = if look.bare {
-            2.0
-        } else {
-            legend::height(legend)
-        };
+        let below = if look.bare { 2.0 } else { legend::height(legend) };
         let mut about = self.lines.join(". ");
         if !self.counts.is_empty() {
             about = format!("{about}. {}.", self.counts.join("; "));
@@ -115,21 +111,13 @@ impl Layout {
         let (mut y, mut size, mut counted) = (40.0, 23.0, 16.0);
         for (i, line) in std::iter::once(&self.title).chain(&self.lines).enumerate() {
             let mut room = self.width - 2.0 * MARGIN;
-            let style = if i == 0 {
-                TextStyle::ink
-            } else {
-                TextStyle::soft
-            };
+            let style = if i == 0 { TextStyle::ink } else { TextStyle::soft };
             if let Some(count) = right.next() {
                 let at = (self.width - MARGIN, y);
                 svg.text(at, style(counted, Anchor::End), count);
                 room -= text_width(count, counted) + 20.0;
             }
-            svg.text(
-                (MARGIN, y),
-                style(size, Anchor::Start),
-                &fit(line, size, room),
-            );
+            svg.text((MARGIN, y), style(size, Anchor::Start), &fit(line, size, room));
             y += if i == 0 { 24.0 } else { 20.0 };
             (size, counted) = (14.0, 14.0);
         }
@@ -165,12 +153,7 @@ impl Frame {
     /// Time from its left to its right edge.
     pub fn time_axis(&self, from: NaiveDateTime, to: NaiveDateTime) -> TimeAxis {
         let (left, right) = (self.left, self.right);
-        TimeAxis {
-            from,
-            to,
-            left,
-            right,
-        }
+        TimeAxis { from, to, left, right }
     }
 
     /// Values from 0, so far above its lower edge, to `most`, so far below its upper edge.
@@ -220,12 +203,7 @@ impl Plot {
 
     /// The frame's lower edge.
     pub fn baseline(&mut self) {
-        let Frame {
-            left,
-            right,
-            bottom,
-            ..
-        } = self.frame;
+        let Frame { left, right, bottom, .. } = self.frame;
         self.line((left, bottom), (right, bottom), stroke(AXIS, 1.0));
     }
 
@@ -252,11 +230,7 @@ impl Plot {
                 end = end.checked_add_signed(BEYOND).unwrap_or(end);
             }
             if begin < to && end > from {
-                let x0 = if begin <= from {
-                    frame.left
-                } else {
-                    axis.x(begin)
-                };
+                let x0 = if begin <= from { frame.left } else { axis.x(begin) };
                 let x1 = if end >= to { frame.right } else { axis.x(end) };
                 let class = span.phase.as_str();
                 let style = format_args!("class=\"{class}\" fill=\"{colour}\"");
@@ -326,9 +300,7 @@ impl Plot {
         self.text((middle, frame.bottom + below), style, across);
         let (x, y) = (MARGIN + 7.0, f64::midpoint(frame.top, frame.bottom));
         let (x, y) = (Num(x), Num(y));
-        self.raw(format_args!(
-            "<g transform=\"translate({x} {y}) rotate(-90)\">\n"
-        ));
+        self.raw(format_args!("<g transform=\"translate({x} {y}) rotate(-90)\">\n"));
         self.text((0.0, 0.0), style, up);
         self.close();
     }
@@ -349,11 +321,7 @@ impl Plot {
 
     /// The note in the middle of a frame that has nothing to show, with a second line `more`.
     pub fn empty_note(&mut self, more: Option<&str>) {
-        let text = tell!(
-            self.lang,
-            "No readings in this range",
-            "Sin lecturas en este intervalo"
-        );
+        let text = tell!(self.lang, "No readings in this range", "Sin lecturas en este intervalo");
         let frame = self.frame;
         let x = f64::midpoint(frame.left, frame.right);
         let y = f64::midpoint(frame.top, frame.bottom);

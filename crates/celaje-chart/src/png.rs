@@ -45,11 +45,7 @@ pub fn render(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
     };
     let tree = Tree::from_str(svg, &options)?;
     let (width, height) = (tree.size().width(), tree.size().height());
-    let mut pixmap = blank(width, height, scale).ok_or(PngError::Size {
-        width,
-        height,
-        scale,
-    })?;
+    let mut pixmap = blank(width, height, scale).ok_or(PngError::Size { width, height, scale })?;
     let transform = Transform::from_scale(scale, scale);
     resvg::render(&tree, transform, &mut pixmap.as_mut());
     let png = pixmap.encode_png();
@@ -76,20 +72,14 @@ mod tests {
         let png = render(SQUARE, 2.0).unwrap();
         let picture = image::load_from_memory(&png).unwrap().to_luma8();
         assert_eq!(picture.dimensions(), (60, 40));
-        assert!(
-            picture.pixels().filter(|p| p.0[0] < 80).count() > 20,
-            "no text was drawn"
-        );
+        assert!(picture.pixels().filter(|p| p.0[0] < 80).count() > 20, "no text was drawn");
     }
 
     #[test]
     fn what_cannot_be_drawn_is_an_error() {
         assert!(matches!(render("no svg", 1.0), Err(PngError::Parse(_))));
         for scale in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e6] {
-            assert!(
-                matches!(render(SQUARE, scale), Err(PngError::Size { .. })),
-                "{scale}"
-            );
+            assert!(matches!(render(SQUARE, scale), Err(PngError::Size { .. })), "{scale}");
         }
     }
 

@@ -49,46 +49,36 @@ impl Skill<'_> {
             "{n} pictures · {exact} exact · {one} within one",
             "{n} imágenes · {exact} exactas · {one} a una o menos"
         );
-        self.draw(
-            title,
-            line,
-            (CELL * columns as f64, CELL * 9.0),
-            0.0,
-            |plot| {
-                for (row, counts) in self.figures.confusion.iter().enumerate() {
-                    row_of_cells(plot, row, counts.get(..columns).unwrap_or(counts));
-                }
-                let Frame { left, bottom, .. } = plot.frame;
-                for column in 0..columns {
-                    let name = match column + 1 {
-                        COLUMNS => tell!(lang, "none", "ninguna"),
-                        _ => column.to_string(),
-                    };
-                    let at = (left + CELL * (column as f64 + 0.5), bottom + TICKS);
-                    plot.text(at, TextStyle::soft(TICK, Anchor::Middle), &name);
-                }
-                let up = tell!(lang, "okta labelled", "octa etiquetada");
-                plot.axis_names(&tell!(lang, "okta read", "octa leída"), NAME, &up);
-                let note = tell!(
-                    lang,
-                    "Numbers of pictures; the darker, the larger a share of its row",
-                    "Cantidad de imágenes; cuanto más oscuro, mayor parte de su fila"
-                );
-                let at = (left, bottom + NOTE);
-                plot.text(at, TextStyle::soft(12.0, Anchor::Start), &note);
-            },
-        )
+        self.draw(title, line, (CELL * columns as f64, CELL * 9.0), 0.0, |plot| {
+            for (row, counts) in self.figures.confusion.iter().enumerate() {
+                row_of_cells(plot, row, counts.get(..columns).unwrap_or(counts));
+            }
+            let Frame { left, bottom, .. } = plot.frame;
+            for column in 0..columns {
+                let name = match column + 1 {
+                    COLUMNS => tell!(lang, "none", "ninguna"),
+                    _ => column.to_string(),
+                };
+                let at = (left + CELL * (column as f64 + 0.5), bottom + TICKS);
+                plot.text(at, TextStyle::soft(TICK, Anchor::Middle), &name);
+            }
+            let up = tell!(lang, "okta labelled", "octa etiquetada");
+            plot.axis_names(&tell!(lang, "okta read", "octa leída"), NAME, &up);
+            let note = tell!(
+                lang,
+                "Numbers of pictures; the darker, the larger a share of its row",
+                "Cantidad de imágenes; cuanto más oscuro, mayor parte de su fila"
+            );
+            let at = (left, bottom + NOTE);
+            plot.text(at, TextStyle::soft(12.0, Anchor::Start), &note);
+        })
     }
 
     /// The reliability diagram: the share of right readings by confidence, and how many readings
     /// there are of each.
     pub fn reliability(&self) -> String {
         let lang = self.lang;
-        let title = tell!(
-            lang,
-            "Confidence and share of right readings",
-            "Confianza y aciertos"
-        );
+        let title = tell!(lang, "Confidence and share of right readings", "Confianza y aciertos");
         let n: usize = self.figures.bins.iter().map(|bin| bin.n).sum();
         let error = decimal(lang, self.figures.calibration_error.unwrap_or(f64::NAN), 3);
         let line = tell!(
@@ -100,23 +90,14 @@ impl Skill<'_> {
             let axis = plot.frame.value_axis(0.0, 1.0, 0.0);
             self.grid(plot, &axis);
             self.bins(plot, &axis);
-            let up = tell!(
-                lang,
-                "share of right readings",
-                "proporción de lecturas correctas"
-            );
+            let up = tell!(lang, "share of right readings", "proporción de lecturas correctas");
             plot.axis_names(&tell!(lang, "confidence", "confianza"), FLOOR + NAME, &up);
         })
     }
 
     /// The diagonal on which a perfect confidence lies, the axes and the note.
     fn grid(&self, plot: &mut Plot, axis: &ValueAxis) {
-        let Frame {
-            left,
-            right,
-            top,
-            bottom,
-        } = plot.frame;
+        let Frame { left, right, top, bottom } = plot.frame;
         let floor = bottom + FLOOR;
         for tick in 0..=5 {
             let share = f64::from(tick) / 5.0;
@@ -141,11 +122,7 @@ impl Skill<'_> {
             "a perfect confidence · the larger a mark, the more readings",
             "confianza perfecta · cuanto más grande la marca, más lecturas"
         );
-        plot.text(
-            (left + 37.0, y),
-            TextStyle::soft(12.0, Anchor::Start),
-            &note,
-        );
+        plot.text((left + 37.0, y), TextStyle::soft(12.0, Anchor::Start), &note);
     }
 
     fn bins(&self, plot: &mut Plot, axis: &ValueAxis) {
@@ -160,11 +137,7 @@ impl Skill<'_> {
             let share = bin.n as f64 / most;
             let at = (left + SIDE * confidence, axis.y(right));
             let ideal = (at.0, axis.y(confidence));
-            plot.line(
-                ideal,
-                at,
-                format_args!("{} opacity=\"0.5\"", stroke(colour, 2.0)),
-            );
+            plot.line(ideal, at, format_args!("{} opacity=\"0.5\"", stroke(colour, 2.0)));
             // The area of a mark stands for the number of readings.
             let style = format_args!("{} fill-opacity=\"0.9\" stroke=\"{PAPER}\"", fill(colour));
             plot.circle(at, 4.0 + 9.0 * share.sqrt(), style);
@@ -256,11 +229,7 @@ mod tests {
         for (n, none) in [(0, false), (1, true), (400, true), (30_000, false)] {
             let figures = Figures::of(&samples(n, none)[..n.min(500)], 0);
             for lang in [Lang::En, Lang::Es] {
-                let skill = Skill {
-                    lang,
-                    subject: "a model <&> \"1\"",
-                    figures: &figures,
-                };
+                let skill = Skill { lang, subject: "a model <&> \"1\"", figures: &figures };
                 for svg in [skill.confusion(), skill.reliability()] {
                     let png = png::render(&svg, 1.5).unwrap();
                     assert!(png.len() < 100_000 && svg.len() < 100_000, "{}", png.len());
@@ -274,22 +243,13 @@ mod tests {
     #[test]
     fn every_count_stands_in_the_matrix() {
         let figures = Figures::of(&samples(90, true), 0);
-        let skill = Skill {
-            lang: Lang::En,
-            subject: "m",
-            figures: &figures,
-        };
+        let skill = Skill { lang: Lang::En, subject: "m", figures: &figures };
         let svg = skill.confusion();
         assert!(svg.contains(">none</text>"));
         let numbers = svg
             .split("<text")
             .filter(|text| text.contains("font-size=\"14\"") && text.contains("\"middle\""));
-        let cells = figures
-            .confusion
-            .iter()
-            .flatten()
-            .filter(|&&n| n > 0)
-            .count();
+        let cells = figures.confusion.iter().flatten().filter(|&&n| n > 0).count();
         assert_eq!(numbers.count(), cells);
     }
 }

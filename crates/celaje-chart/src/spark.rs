@@ -26,9 +26,7 @@ pub fn line(values: &[Option<Cover>], width: usize) -> String {
     (0..width)
         .map(|column| {
             let from = column * values.len() / width;
-            let to = ((column + 1) * values.len() / width)
-                .max(from + 1)
-                .min(values.len());
+            let to = ((column + 1) * values.len() / width).max(from + 1).min(values.len());
             values.get(from..to).map_or(GAP, character)
         })
         .collect()

@@ -26,15 +26,13 @@ pub fn track(
     longitude: f64,
 ) -> Vec<SunSample> {
     let step = TimeDelta::minutes(10);
-    std::iter::successors(Some(from), |t| {
-        t.checked_add_signed(step).filter(|t| *t < to)
-    })
-    .chain((from < to).then_some(to))
-    .filter_map(|local| {
-        let elevation = position(zone.instant(local)?, latitude, longitude).elevation;
-        Some(SunSample { local, elevation })
-    })
-    .collect()
+    std::iter::successors(Some(from), |t| t.checked_add_signed(step).filter(|t| *t < to))
+        .chain((from < to).then_some(to))
+        .filter_map(|local| {
+            let elevation = position(zone.instant(local)?, latitude, longitude).elevation;
+            Some(SunSample { local, elevation })
+        })
+        .collect()
 }
 
 /// A time of one phase, `from..to` in local time.
@@ -50,11 +48,7 @@ pub(crate) struct PhaseSpan {
 pub(crate) fn phases(samples: &[SunSample]) -> Vec<PhaseSpan> {
     if let [SunSample { local, elevation }] = *samples {
         let phase = DayPhase::from_elevation(elevation);
-        return vec![PhaseSpan {
-            from: local,
-            to: local,
-            phase,
-        }];
+        return vec![PhaseSpan { from: local, to: local, phase }];
     }
     let mut all: Vec<PhaseSpan> = Vec::new();
     for pair in samples.windows(2) {
@@ -127,28 +121,21 @@ mod tests {
         // Sunrise and sunset lie symmetrically about local noon, longitude/15 hours from UTC, less
         // the equation of time (+2 minutes on that day): 13:29.
         let noon = found[1].from + (found[1].to - found[1].from) / 2;
-        assert!(
-            (noon - at(12, 21, 13, 29)).num_minutes().abs() <= 1,
-            "{noon}"
-        );
+        assert!((noon - at(12, 21, 13, 29)).num_minutes().abs() <= 1, "{noon}");
     }
 
     #[test]
     fn spans_join_and_cross_both_edges_of_twilight() {
         let samples = [(0, 10.0), (6, -30.0), (12, -30.0), (18, 10.0)];
-        let found = phases(&samples.map(|(hour, elevation)| SunSample {
-            local: at(12, 1, hour, 0),
-            elevation,
-        }));
+        let found = phases(
+            &samples.map(|(hour, elevation)| SunSample { local: at(12, 1, hour, 0), elevation }),
+        );
         assert_eq!(kinds(&found), [Day, Twilight, Night, Twilight, Day]);
         let ends = (found[0].from, found[4].to);
         assert_eq!(ends, (at(12, 1, 0, 0), at(12, 1, 18, 0)));
         assert!(found.windows(2).all(|pair| pair[0].to == pair[1].from));
         // 28° of 40° in six hours: −18° is reached after 4 h 12 min.
         let night = found[2].from;
-        assert!(
-            (night - at(12, 1, 4, 12)).num_seconds().abs() <= 1,
-            "{night}"
-        );
+        assert!((night - at(12, 1, 4, 12)).num_seconds().abs() <= 1, "{night}");
     }
 }

@@ -95,9 +95,7 @@ impl Svg {
     /// A document of `width` × `height` units on white paper; a screen reader reads `title` and
     /// `description`.
     pub fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
-        let mut svg = Self {
-            out: String::with_capacity(64 * 1024),
-        };
+        let mut svg = Self { out: String::with_capacity(64 * 1024) };
         let (w, h) = (Num(width), Num(height));
         svg.raw(format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" \
@@ -132,9 +130,7 @@ impl Svg {
 
     pub fn circle(&mut self, (x, y): (f64, f64), radius: f64, attributes: impl Display) {
         let (x, y, r) = (Num(x), Num(y), Num(radius));
-        self.raw(format_args!(
-            "<circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\" {attributes}/>\n"
-        ));
+        self.raw(format_args!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\" {attributes}/>\n"));
     }
 
     /// A line of text with its baseline at `y`.
@@ -157,10 +153,7 @@ impl Svg {
     /// Begins a mark, a group that can be pointed at: its class and `data-` attributes, and what
     /// a tooltip or a screen reader says. [`close`](Self::close) ends it.
     pub fn open(&mut self, attributes: impl Display, title: &str) {
-        self.raw(format_args!(
-            "<g {attributes}><title>{}</title>",
-            Escaped(title)
-        ));
+        self.raw(format_args!("<g {attributes}><title>{}</title>", Escaped(title)));
     }
 
     /// Ends a mark.

@@ -36,12 +36,8 @@ pub fn pixels(svg: &str) -> RgbImage {
 /// How many pixels of these rows have the blue of a clear sky.
 pub fn blue(svg: &str, rows: std::ops::Range<u32>) -> usize {
     let picture = pixels(svg);
-    let inside = picture
-        .enumerate_pixels()
-        .filter(|(_, y, _)| rows.contains(y));
-    inside
-        .filter(|(_, _, p)| p.0[2] > 200 && p.0[0] < 150)
-        .count()
+    let inside = picture.enumerate_pixels().filter(|(_, y, _)| rows.contains(y));
+    inside.filter(|(_, _, p)| p.0[2] > 200 && p.0[0] < 150).count()
 }
 
 /// The attribute `name` of every element that contains `mark`, as a number.

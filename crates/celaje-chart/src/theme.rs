@@ -75,11 +75,7 @@ pub const fn okta_colour(okta: Okta) -> &'static str {
 
 /// How opaque a mark is at a confidence from 0 to 1; NaN and infinities count as 0.
 pub fn opacity(confidence: f64) -> f64 {
-    let confidence = if confidence.is_finite() {
-        confidence.clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
+    let confidence = if confidence.is_finite() { confidence.clamp(0.0, 1.0) } else { 0.0 };
     0.4 + 0.6 * confidence
 }
 
@@ -130,9 +126,7 @@ pub const fn shades() -> [(&'static str, &'static str); 5] {
 
 /// The dark colour that stands for the light colour `colour`.
 pub fn dark_colour(colour: &str) -> &str {
-    DARK.iter()
-        .find(|(light, _)| *light == colour)
-        .map_or(colour, |(_, dark)| dark)
+    DARK.iter().find(|(light, _)| *light == colour).map_or(colour, |(_, dark)| dark)
 }
 
 /// A style sheet that gives a chart inside `selector` the colours of [`Theme::Dark`].
@@ -183,10 +177,7 @@ mod tests {
             for background in [PAPER, TWILIGHT, NIGHT].map(shown) {
                 assert!(contrast(shown(SOFT_INK), background) > 4.5, "{background}");
                 for colour in RAMP.map(shown) {
-                    assert!(
-                        contrast(colour, background) > 1.8,
-                        "{colour} on {background}"
-                    );
+                    assert!(contrast(colour, background) > 1.8, "{colour} on {background}");
                 }
             }
             assert!(contrast(shown(MISS), shown(PAPER)) > 3.0);

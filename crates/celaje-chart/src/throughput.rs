@@ -45,11 +45,7 @@ pub struct Throughput<'a> {
 impl Throughput<'_> {
     pub fn svg(&self) -> String {
         let lang = self.lang;
-        let percent = decimal(
-            lang,
-            100.0 * self.achieved / self.bound.max(f64::MIN_POSITIVE),
-            1,
-        );
+        let percent = decimal(lang, 100.0 * self.achieved / self.bound.max(f64::MIN_POSITIVE), 1);
         let achieved = decimal(lang, self.achieved, 0);
         let line = tell!(
             lang,
@@ -79,18 +75,8 @@ impl Throughput<'_> {
             bar(tell!(lang, "bound", "cota"), self.bound),
         ];
         let title = tell!(lang, "Pictures per second", "Imágenes por segundo");
-        panel(
-            plot,
-            &title,
-            &rates,
-            0,
-            |i| if i == 0 { blue } else { grey },
-        );
-        let title = tell!(
-            lang,
-            "CPU milliseconds per picture",
-            "Milisegundos de CPU por imagen"
-        );
+        panel(plot, &title, &rates, 0, |i| if i == 0 { blue } else { grey });
+        let title = tell!(lang, "CPU milliseconds per picture", "Milisegundos de CPU por imagen");
         let all = self.parts.len();
         panel(plot, &title, self.parts, 2, |i| match all - i {
             1 => grey,
@@ -118,27 +104,17 @@ fn panel(
     let (left, width, top) = (frame.left, frame.width(), frame.top + TITLE);
     let at = (MARGIN, frame.top + 30.0);
     plot.text(at, TextStyle::ink(15.0, Anchor::Start), title);
-    let most = bars
-        .iter()
-        .map(|bar| bar.value)
-        .fold(f64::MIN_POSITIVE, f64::max);
+    let most = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
     for (i, bar) in bars.iter().enumerate() {
         let y = top + PITCH * i as f64;
         let at = (left, y + (PITCH - BAR) / 2.0);
         let style = format_args!("rx=\"3\" {}", outlined(PAPER, GRID, 0.6));
         plot.rect(at, (width, BAR), style);
         let long = width * bar.value.max(0.0) / most;
-        plot.rect(
-            at,
-            (long, BAR),
-            format_args!("rx=\"3\" {}", fill(colour(i))),
-        );
+        plot.rect(at, (long, BAR), format_args!("rx=\"3\" {}", fill(colour(i))));
         let (y, name) = (y + PITCH / 2.0 + 4.5, fit(&bar.name, 13.0, NAMES - 12.0));
         plot.text((left - 12.0, y), TextStyle::soft(13.0, Anchor::End), &name);
-        let (at, value) = (
-            (frame.right + 10.0, y),
-            decimal(plot.lang, bar.value, decimals),
-        );
+        let (at, value) = ((frame.right + 10.0, y), decimal(plot.lang, bar.value, decimals));
         plot.text(at, TextStyle::soft(13.0, Anchor::Start), &value);
     }
     let bottom = top + PITCH * bars.len() as f64;
@@ -154,10 +130,7 @@ mod tests {
     #[test]
     fn any_figures_are_drawn_in_both_languages() {
         for (lang, value) in [(Lang::En, 1.5), (Lang::Es, 0.0), (Lang::En, f64::NAN)] {
-            let part = |name: &str| Bar {
-                name: name.to_owned(),
-                value,
-            };
+            let part = |name: &str| Bar { name: name.to_owned(), value };
             let parts = ["a", "b", "<&>"].map(part);
             let svg = Throughput {
                 lang,

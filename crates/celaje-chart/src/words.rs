@@ -114,11 +114,7 @@ pub fn decimal(lang: Lang, value: f64, digits: usize) -> String {
 
 /// A share from 0 to 1 in percent: `42 %`; `–` for NaN and infinities.
 pub fn percent(share: f64) -> String {
-    if share.is_finite() {
-        format!("{:.0} %", share * 100.0)
-    } else {
-        "–".to_owned()
-    }
+    if share.is_finite() { format!("{:.0} %", share * 100.0) } else { "–".to_owned() }
 }
 
 /// `1 reading`, `2 readings`.
@@ -195,11 +191,7 @@ pub fn hidden(lang: Lang) -> String {
 
 /// `sky not visible in 12`; none for 0.
 pub fn hidden_in(lang: Lang, count: u32) -> Option<String> {
-    let text = tell!(
-        lang,
-        "sky not visible in {count}",
-        "cielo no visible en {count}"
-    );
+    let text = tell!(lang, "sky not visible in {count}", "cielo no visible en {count}");
     (count > 0).then_some(text)
 }
 
@@ -251,12 +243,7 @@ mod tests {
                 "sábado 21 de noviembre de 2026, 08:00–09:30",
                 "Saturday 21 November 2026, 08:00–09:30",
             ),
-            (
-                (15, 0, 0),
-                (21, 23, 52),
-                "15 nov – 21 nov 2026",
-                "15 Nov – 21 Nov 2026",
-            ),
+            ((15, 0, 0), (21, 23, 52), "15 nov – 21 nov 2026", "15 Nov – 21 Nov 2026"),
             (
                 (21, 8, 0),
                 (21, 8, 0),
@@ -278,10 +265,7 @@ mod tests {
 
     #[test]
     fn one_is_singular() {
-        assert_eq!(
-            misses(Lang::Es, 1) + &misses(Lang::En, 0),
-            "1 fallido0 misses"
-        );
+        assert_eq!(misses(Lang::Es, 1) + &misses(Lang::En, 0), "1 fallido0 misses");
         assert_eq!(oktas(Lang::Es, Okta::ALL[1]), "1 octa");
         assert_eq!(oktas(Lang::En, Okta::ALL[0]), "0 oktas");
         assert_eq!(readings(Lang::Es, 1), "1 lectura");

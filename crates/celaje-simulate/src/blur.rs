@@ -36,25 +36,14 @@ impl Blur {
                 sum[3] += 1.0;
             }
         }
-        let total = sums.iter().fold([0.0; 4], |a: [f32; 4], s| {
-            std::array::from_fn(|i| a[i] + s[i])
-        });
+        let total =
+            sums.iter().fold([0.0; 4], |a: [f32; 4], s| std::array::from_fn(|i| a[i] + s[i]));
         let of = |s: &[f32; 4], none: Colour| {
-            if s[3] > 0.0 {
-                [s[0] / s[3], s[1] / s[3], s[2] / s[3]]
-            } else {
-                none
-            }
+            if s[3] > 0.0 { [s[0] / s[3], s[1] / s[3], s[2] / s[3]] } else { none }
         };
         let mean = of(&total, [0.0; 3]);
         let cells = sums.iter().map(|s| of(s, mean)).collect();
-        Self {
-            cell: cell as f32,
-            columns,
-            rows,
-            cells,
-            mean,
-        }
+        Self { cell: cell as f32, columns, rows, cells, mean }
     }
 
     /// The blurred picture at a place.

@@ -27,16 +27,8 @@ struct Entry<V> {
 impl<K: Copy + Eq + Hash, V> Cache<K, V> {
     /// A cache that holds `limit` bytes at most.
     pub fn new(limit: usize) -> Self {
-        let shelf = Shelf {
-            entries: HashMap::new(),
-            uses: BTreeMap::new(),
-            now: 0,
-            bytes: 0,
-        };
-        Self {
-            limit,
-            shelf: Mutex::new(shelf),
-        }
+        let shelf = Shelf { entries: HashMap::new(), uses: BTreeMap::new(), now: 0, bytes: 0 };
+        Self { limit, shelf: Mutex::new(shelf) }
     }
 
     /// What was kept under `key`.

@@ -41,17 +41,8 @@ impl Camera {
                 let azimuth: f32 = if latitude < 0.0 { 15.0 } else { 165.0 };
                 let (sa, ca) = azimuth.to_radians().sin_cos();
                 let (sp, cp) = pitch.sin_cos();
-                let axes = [
-                    [ca, -sa, 0.0],
-                    [sp * sa, sp * ca, -cp],
-                    [cp * sa, cp * ca, sp],
-                ];
-                Self {
-                    scene,
-                    centre: [w / 2.0, h / 2.0],
-                    scale,
-                    axes,
-                }
+                let axes = [[ca, -sa, 0.0], [sp * sa, sp * ca, -cp], [cp * sa, cp * ca, sp]];
+                Self { scene, centre: [w / 2.0, h / 2.0], scale, axes }
             }
         }
     }
@@ -139,10 +130,7 @@ mod tests {
     fn the_horizon_lies_where_it_is_said_to() {
         let camera = Camera::new(Scene::Landscape, 800, 600, -53.79);
         let at = camera.direction(400.0, 600.0 * HORIZON).unwrap();
-        assert!(
-            at[2].abs() < 1e-3 && at[1] > 0.9,
-            "level and to the north: {at:?}"
-        );
+        assert!(at[2].abs() < 1e-3 && at[1] > 0.9, "level and to the north: {at:?}");
         assert!(camera.direction(400.0, 0.0).unwrap()[2] > 0.8);
     }
 

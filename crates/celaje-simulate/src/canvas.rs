@@ -21,22 +21,12 @@ impl Canvas {
     /// An empty canvas, to be filled with [`push`](Self::push).
     pub fn new(width: u32, height: u32) -> Self {
         let cells = width as usize * height as usize;
-        Self {
-            width,
-            height,
-            pixels: Vec::with_capacity(cells),
-            hidden: Vec::with_capacity(cells),
-        }
+        Self { width, height, pixels: Vec::with_capacity(cells), hidden: Vec::with_capacity(cells) }
     }
 
     /// A canvas of `pixels` that hide all the sky.
     pub fn of(width: u32, height: u32, pixels: Vec<Colour>) -> Self {
-        Self {
-            width,
-            height,
-            hidden: vec![1.0; pixels.len()],
-            pixels,
-        }
+        Self { width, height, hidden: vec![1.0; pixels.len()], pixels }
     }
 
     /// Every pixel, row by row.
@@ -129,10 +119,7 @@ impl Grain {
     /// The noise at a `gain` of 0, for the short exposures of the day, to 1, for the long and
     /// amplified ones of the night.
     pub fn new(gain: f32) -> Self {
-        Self {
-            grey: 0.8 + 1.6 * gain,
-            tint: 0.4 + 1.2 * gain,
-        }
+        Self { grey: 0.8 + 1.6 * gain, tint: 0.4 + 1.2 * gain }
     }
 }
 
@@ -143,9 +130,5 @@ pub fn luminance(colour: &Colour) -> f32 {
 
 /// Compresses highlights, as a camera does, before they are cut off.
 fn shoulder(level: f32) -> f32 {
-    if level < 0.85 {
-        level
-    } else {
-        0.85 + 0.15 * (1.0 - (-(level - 0.85) / 0.15).exp())
-    }
+    if level < 0.85 { level } else { 0.85 + 0.15 * (1.0 - (-(level - 0.85) / 0.15).exp()) }
 }

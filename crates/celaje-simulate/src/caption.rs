@@ -12,27 +12,16 @@ impl Studio {
         let lines = match self.spec.scene {
             Scene::Landscape => {
                 let size = (0.034 * height).max(7.0);
-                let text = format!(
-                    "{}  {}",
-                    self.spec.station,
-                    slot.local().format("%Y-%m-%d %H:%M")
-                );
+                let text =
+                    format!("{}  {}", self.spec.station, slot.local().format("%Y-%m-%d %H:%M"));
                 vec![(text, [0.015 * width, height - 0.5 * size], size)]
             }
             Scene::Fisheye => {
                 let size = (0.026 * height).max(7.0);
                 let left = 0.012 * width;
                 vec![
-                    (
-                        slot.local().format("%Y-%m-%d").to_string(),
-                        [left, 1.4 * size],
-                        size,
-                    ),
-                    (
-                        slot.local().format("%H:%M").to_string(),
-                        [left, 2.6 * size],
-                        size,
-                    ),
+                    (slot.local().format("%Y-%m-%d").to_string(), [left, 1.4 * size], size),
+                    (slot.local().format("%H:%M").to_string(), [left, 2.6 * size], size),
                     (self.spec.station.clone(), [left, height - 0.6 * size], size),
                 ]
             }
@@ -41,10 +30,7 @@ impl Studio {
         for (text, at, size) in lines {
             let shade = (size / 16.0).max(1.0);
             for (strokes, ink) in [
-                (
-                    overlay::write(&text, at.map(|v| v + shade), size, limits),
-                    0.02,
-                ),
+                (overlay::write(&text, at.map(|v| v + shade), size, limits), 0.02),
                 (overlay::write(&text, at, size, limits), 0.96),
             ] {
                 for (x, y, share) in strokes {

@@ -36,11 +36,7 @@ impl Turn {
         let sidereal =
             (280.460_618_37 + 360.985_647_366_29 * days(instant) + longitude).rem_euclid(360.0);
         let (sin_latitude, cos_latitude) = latitude.to_radians().sin_cos();
-        Self {
-            sidereal: sidereal.to_radians(),
-            sin_latitude,
-            cos_latitude,
-        }
+        Self { sidereal: sidereal.to_radians(), sin_latitude, cos_latitude }
     }
 
     /// The direction of a place on the celestial sphere (right ascension, declination; radians).
@@ -94,10 +90,7 @@ impl Moon {
         let elongation = (b.cos() * (lambda - sun).to_radians().cos()).acos();
         Self {
             elevation: f64::from(place[2]).clamp(-1.0, 1.0).asin().to_degrees(),
-            azimuth: f64::from(place[0])
-                .atan2(f64::from(place[1]))
-                .to_degrees()
-                .rem_euclid(360.0),
+            azimuth: f64::from(place[0]).atan2(f64::from(place[1])).to_degrees().rem_euclid(360.0),
             illumination: (1.0 - elongation.cos()) / 2.0,
         }
     }
@@ -113,12 +106,7 @@ mod tests {
         // Full moon 2024-01-25 17:54 UTC; new moon (and an eclipse) 2024-04-08 18:21 UTC; first
         // quarter 2024-05-15 11:48 UTC.
         let lit = |y, m, d, h, min| {
-            Moon::at(
-                Utc.with_ymd_and_hms(y, m, d, h, min, 0).unwrap(),
-                -53.79,
-                -67.70,
-            )
-            .illumination
+            Moon::at(Utc.with_ymd_and_hms(y, m, d, h, min, 0).unwrap(), -53.79, -67.70).illumination
         };
         assert!(lit(2024, 1, 25, 17, 54) > 0.99);
         assert!(lit(2024, 4, 8, 18, 21) < 0.01);
@@ -131,10 +119,8 @@ mod tests {
         let instant = Utc.with_ymd_and_hms(2024, 4, 8, 18, 10, 0).unwrap();
         let moon = Moon::at(instant, 23.25, -106.41);
         let sun = celaje_sky::sun::position(instant, 23.25, -106.41);
-        let apart = dot(
-            direction(moon.elevation, moon.azimuth),
-            direction(sun.elevation, sun.azimuth),
-        );
+        let apart =
+            dot(direction(moon.elevation, moon.azimuth), direction(sun.elevation, sun.azimuth));
         assert!(apart.acos().to_degrees() < 1.5, "{moon:?} {sun:?}");
     }
 

@@ -55,12 +55,7 @@ impl Deck {
                 })
             })
             .collect();
-        Self {
-            grid,
-            samples,
-            heaps: Noise::new(seed ^ 0xC1),
-            sheets: Noise::new(seed ^ 0xC2),
-        }
+        Self { grid, samples, heaps: Noise::new(seed ^ 0xC1), sheets: Noise::new(seed ^ 0xC2) }
     }
 
     /// The grid on which the deck is sampled.
@@ -71,11 +66,8 @@ impl Deck {
     /// The deck in `weather`, with a threshold that leaves the wanted share of the sky covered.
     pub fn density(&self, weather: &Weather) -> Density {
         let lowest = f32::MIN / 4.0;
-        let drift = |scale: f32| {
-            weather
-                .drift
-                .map(|d| (d * f64::from(scale)).rem_euclid(128.0) as f32)
-        };
+        let drift =
+            |scale: f32| weather.drift.map(|d| (d * f64::from(scale)).rem_euclid(128.0) as f32);
         let drifts = [drift(HEAPS), drift(SHEETS)];
         let values: Vec<f32> = self
             .samples
@@ -114,11 +106,7 @@ impl Deck {
             0.0
         };
         let layers = if sheet > 0.0 {
-            self.sheet(
-                place(SHEETS, &drifts[1]),
-                sample.footprint * SHEETS,
-                weather.wind,
-            )
+            self.sheet(place(SHEETS, &drifts[1]), sample.footprint * SHEETS, weather.wind)
         } else {
             0.0
         };
@@ -133,13 +121,9 @@ impl Deck {
         let q = [at[0] + 0.35 * bend, at[1] + 0.35 * turn];
         let groups = n.at(q[0] * 0.37 + 11.0, q[1] * 0.37 + 23.0);
         let body = n.octaves(q, 6, 0.52, footprint, |v| v);
-        let puffs = n.octaves(
-            [q[0] * 1.7 + 3.1, q[1] * 1.7],
-            4,
-            0.5,
-            footprint * 1.7,
-            |v| 0.5 - 1.6 * v.abs(),
-        );
+        let puffs = n.octaves([q[0] * 1.7 + 3.1, q[1] * 1.7], 4, 0.5, footprint * 1.7, |v| {
+            0.5 - 1.6 * v.abs()
+        });
         0.45 * groups + 0.7 * body + 0.3 * puffs
     }
 
@@ -182,11 +166,7 @@ impl Density {
                 let here = value(x, y);
                 let step = |(dx, dy): (i32, i32)| {
                     let there = value(x + dx, y + dy);
-                    if there < -1e6 || here < -1e6 {
-                        0.0
-                    } else {
-                        here - there
-                    }
+                    if there < -1e6 || here < -1e6 { 0.0 } else { here - there }
                 };
                 relief.push((1.4 * step(near) + 0.8 * step(far)).clamp(-1.0, 1.0));
             }

@@ -65,12 +65,9 @@ impl Studio {
             500..1000 => 3,
             _ => 4,
         };
-        let deck = Deck::new(
-            &camera,
-            Grid::new(width, height, step),
-            spec.seed,
-            |x, y| x < width && y < height && ground.is_sky((y * width + x) as usize),
-        );
+        let deck = Deck::new(&camera, Grid::new(width, height, step), spec.seed, |x, y| {
+            x < width && y < height && ground.is_sky((y * width + x) as usize)
+        });
         Self {
             deck,
             tones: Grid::new(width, height, if step == 1 { 4 } else { 8 }),
@@ -110,14 +107,11 @@ impl Studio {
     /// The slot whose picture `slot` has: its own, unless the camera is frozen.
     fn origin(&self, slot: Slot) -> Slot {
         let spec = &self.spec;
-        spec.conditions
-            .origin(spec.seed, spec.longitude, &spec.minutes, slot)
+        spec.conditions.origin(spec.seed, spec.longitude, &spec.minutes, slot)
     }
 
     fn picture(&self, slot: Slot, scenery: &Scenery) -> Result<Vec<u8>, DrawError> {
-        let Scenery {
-            moment, density, ..
-        } = scenery;
+        let Scenery { moment, density, .. } = scenery;
         let (width, height, quality) = (self.spec.width, self.spec.height, self.spec.quality);
         let fault = moment.now.fault;
         let minute = slot.utc().timestamp().div_euclid(60).cast_unsigned();
@@ -169,18 +163,10 @@ impl Studio {
         let now = moment.now;
         let density = self.deck.density(&moment.weather);
         let size = (self.spec.width, self.spec.height);
-        let film = Film::new(now.lens, now.spell, &self.camera, size, |pixel| {
-            self.ground.is_sky(pixel)
-        });
+        let film =
+            Film::new(now.lens, now.spell, &self.camera, size, |pixel| self.ground.is_sky(pixel));
         let (mask, obstructed) = self.mask_of(&density, &film, now.fault);
-        Scenery {
-            glare: self.glare_of(&moment, &density),
-            moment,
-            density,
-            film,
-            mask,
-            obstructed,
-        }
+        Scenery { glare: self.glare_of(&moment, &density), moment, density, film, mask, obstructed }
     }
 
     /// How strongly the sun shines into the lens, 0 to 1.
@@ -201,10 +187,7 @@ impl Studio {
         } else {
             let grid = self.deck.grid();
             let place = (ey as u32 / grid.step()) * grid.columns() + ex as u32 / grid.step();
-            opacity(
-                density.excess(density.values[place as usize]),
-                &moment.weather,
-            )
+            opacity(density.excess(density.values[place as usize]), &moment.weather)
         };
         wanted * (1.0 - hidden) * (-beside / 0.45).exp()
     }
@@ -216,9 +199,7 @@ impl Studio {
         let sun = sun::position(instant, latitude, longitude);
         let moon = Moon::at(instant, latitude, longitude);
         let spec = &self.spec;
-        let mut now = spec
-            .conditions
-            .at(spec.seed, longitude, &spec.minutes, slot);
+        let mut now = spec.conditions.at(spec.seed, longitude, &spec.minutes, slot);
         if now.fault.hides_all() && now.fault != Fault::Overexposed {
             (now.lens, now.glare, now.haze) = (Lens::Clean, 0.0, 0.0);
         }
@@ -231,14 +212,7 @@ impl Studio {
             self.town,
             &now,
         );
-        Moment {
-            weather,
-            light,
-            turn: Turn::new(instant, latitude, longitude),
-            sun,
-            moon,
-            now,
-        }
+        Moment { weather, light, turn: Turn::new(instant, latitude, longitude), sun, moon, now }
     }
 
     /// What each pixel shows, and the share of those of the sky that something on the lens spoils.
@@ -266,10 +240,7 @@ impl Studio {
                 });
             }
         }
-        (
-            TruthMask::new(width, height, kinds),
-            covered as f64 / open.max(1) as f64,
-        )
+        (TruthMask::new(width, height, kinds), covered as f64 / open.max(1) as f64)
     }
 
     /// What is true of the picture of `slot`, which is that of `origin`.

@@ -208,11 +208,7 @@ impl Conditions {
         let minute = slot.local().minute();
         let place = minutes.as_slice().iter().filter(|m| **m < minute).count();
         if frozen {
-            return if place >= working {
-                Fault::Frozen
-            } else {
-                Fault::None
-            };
+            return if place >= working { Fault::Frozen } else { Fault::None };
         }
         let tenth = slot.utc().timestamp().div_euclid(60);
         match unit(seed ^ 0xF0_30, tenth) {
@@ -261,10 +257,7 @@ mod tests {
         let start = NaiveDate::from_ymd_opt(2024, 3, 1).unwrap();
         let start = start.and_hms_opt(0, 2, 0).unwrap();
         (0..days * 144).filter_map(move |i| {
-            Slot::at(
-                start + Duration::minutes(10 * i),
-                Zone::Named(chrono_tz::UTC),
-            )
+            Slot::at(start + Duration::minutes(10 * i), Zone::Named(chrono_tz::UTC))
         })
     }
 
@@ -308,10 +301,7 @@ mod tests {
     #[test]
     fn a_frozen_camera_leads_back_to_one_that_worked() {
         for fault in [Fault::Frozen, Fault::Mixed] {
-            let conditions = Conditions {
-                fault,
-                ..Default::default()
-            };
+            let conditions = Conditions { fault, ..Default::default() };
             let minutes = Minutes::default();
             let mut before: Option<Slot> = None;
             for slot in slots(20) {

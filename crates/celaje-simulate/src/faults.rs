@@ -39,11 +39,7 @@ pub fn card(kind: u64, width: u32, height: u32) -> Vec<Colour> {
         let of = |pixel: usize| {
             let (x, y) = (pixel as u32 % width, pixel as u32 / width);
             let bar = (x * 8 / width) as usize;
-            if y * 4 < height * 3 {
-                BARS[bar]
-            } else {
-                [x as f32 / width as f32; 3]
-            }
+            if y * 4 < height * 3 { BARS[bar] } else { [x as f32 / width as f32; 3] }
         };
         (0..cells).map(of).collect()
     } else {
@@ -60,15 +56,8 @@ pub fn card(kind: u64, width: u32, height: u32) -> Vec<Colour> {
         width as f32 * 0.9 / (0.6 * text.chars().count() as f32),
     );
     let length = 0.6 * size * text.chars().count() as f32;
-    let at = [
-        (width as f32 - length) / 2.0,
-        height as f32 * if style < 0.3 { 0.9 } else { 0.52 },
-    ];
-    let ink = if luminance(&pixels[cells / 2]) > 0.5 && style >= 0.3 {
-        0.08
-    } else {
-        0.93
-    };
+    let at = [(width as f32 - length) / 2.0, height as f32 * if style < 0.3 { 0.9 } else { 0.52 }];
+    let ink = if luminance(&pixels[cells / 2]) > 0.5 && style >= 0.3 { 0.08 } else { 0.93 };
     for (x, y, share) in overlay::write(text, at, size, [width, height]) {
         let pixel = &mut pixels[(y * width + x) as usize];
         *pixel = blend(pixel, &[ink; 3], share);
@@ -110,10 +99,8 @@ pub fn grey(pixels: &mut [Colour], lit: impl Fn(usize) -> bool, night: f32) -> f
     if night <= 0.0 {
         return 1.0;
     }
-    let (low, high) = (
-        quantile(pixels, &lit, 0.01, luminance),
-        quantile(pixels, &lit, 0.985, luminance),
-    );
+    let (low, high) =
+        (quantile(pixels, &lit, 0.01, luminance), quantile(pixels, &lit, 0.985, luminance));
     // A sky without contrast stays without.
     let range = (high - low).max(0.10);
     let floor = low - 0.12 * range;
@@ -132,12 +119,8 @@ fn quantile(
     share: f32,
     level: impl Fn(&Colour) -> f32,
 ) -> f32 {
-    let mut levels: Vec<f32> = pixels
-        .iter()
-        .enumerate()
-        .filter(|(i, _)| lit(*i))
-        .map(|(_, c)| level(c))
-        .collect();
+    let mut levels: Vec<f32> =
+        pixels.iter().enumerate().filter(|(i, _)| lit(*i)).map(|(_, c)| level(c)).collect();
     if levels.is_empty() {
         return 0.0;
     }
@@ -171,9 +154,8 @@ mod tests {
 
     #[test]
     fn overexposure_leaves_white() {
-        let mut pixels: Vec<Colour> = (0..1000)
-            .map(|i| [0.1 + 0.0002 * i as f32, 0.15, 0.2])
-            .collect();
+        let mut pixels: Vec<Colour> =
+            (0..1000).map(|i| [0.1 + 0.0002 * i as f32, 0.15, 0.2]).collect();
         overexpose(&mut pixels, |i| i < 900);
         let burnt = |p: &&Colour| p.iter().all(|c| *c > 1.2);
         let count = pixels[..900].iter().filter(burnt).count();

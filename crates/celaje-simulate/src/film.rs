@@ -91,20 +91,13 @@ impl Film {
         let count = (8.0 * rng.between(0.0, 2.4).exp()) as usize;
         let large = rng.between(0.7, 1.8);
         for _ in 0..count {
-            let at = [
-                rng.unit() * self.width as f32,
-                rng.unit() * self.height as f32,
-            ];
+            let at = [rng.unit() * self.width as f32, rng.unit() * self.height as f32];
             let radius = side * large * (0.012 / rng.between(0.14, 0.8)).min(0.065);
             let stretch = rng.between(0.85, 1.2);
             let rim = rng.between(0.25, 0.6);
             // A few are there from the beginning, the others fall in the course of the spell.
             if rng.unit() < 0.4 + 0.6 * self.spell.1 {
-                self.drops.push(Drop {
-                    at,
-                    radii: [radius, radius * stretch],
-                    rim,
-                });
+                self.drops.push(Drop { at, radii: [radius, radius * stretch], rim });
             }
         }
         self.cover = vec![0.0; self.width as usize * self.height as usize];
@@ -149,11 +142,8 @@ impl Film {
             let lumps = noise.octaves([x * 1.7, y * 1.7], 5, 0.42, 0.0, |v| v);
             0.8 * lumps + slide * (dx * c + dy * s) + hollow * around / reach
         });
-        let mut seen: Vec<f32> = values
-            .iter()
-            .enumerate()
-            .filter_map(|(i, v)| sky(i).then_some(*v))
-            .collect();
+        let mut seen: Vec<f32> =
+            values.iter().enumerate().filter_map(|(i, v)| sky(i).then_some(*v)).collect();
         let place = (seen.len() as f32 * (1.0 - wanted)) as usize;
         let threshold = if wanted >= 1.0 || place >= seen.len() {
             f32::NEG_INFINITY
@@ -236,12 +226,7 @@ impl Film {
     }
 
     fn apply_dew(&self, pixels: &mut [Colour], camera: &Camera, light: &Light) {
-        let blurred = Blur::new(
-            pixels,
-            |i| self.cover[i] > 0.0,
-            (self.width, self.height),
-            20,
-        );
+        let blurred = Blur::new(pixels, |i| self.cover[i] > 0.0, (self.width, self.height), 20);
         let mean = blurred.mean;
         let source = if light.sunshine() > 0.0 {
             Some((light.sun, 0.5 * light.sunshine()))
@@ -290,13 +275,8 @@ impl Film {
             }
             let (x, y) = (pixel as u32 % self.width, pixel as u32 / self.width);
             let (fx, fy) = (x as f32, y as f32);
-            let lumps = self.noise.octaves(
-                [fx / side * 5.0 + 9.0, fy / side * 5.0],
-                4,
-                0.55,
-                0.0,
-                |v| v,
-            );
+            let lumps =
+                self.noise.octaves([fx / side * 5.0 + 9.0, fy / side * 5.0], 4, 0.55, 0.0, |v| v);
             let mut bright = 0.88 + 0.08 * lumps;
             if light.sunshine() > 0.0
                 && let Some(d) = camera.direction(fx, fy)

@@ -29,12 +29,7 @@ impl Studio {
         let mut rng = Rng::new(self.spec.seed ^ 0x61A2E);
         let blades = 5.0 + (rng.unit() * 4.0).floor();
         let (turn, second) = (rng.unit() * 6.3, rng.unit() * 6.3);
-        let ghosts = ghosts(
-            &mut rng,
-            [sx, sy],
-            [width as f32 / 2.0, height as f32 / 2.0],
-            side,
-        );
+        let ghosts = ghosts(&mut rng, [sx, sy], [width as f32 / 2.0, height as f32 / 2.0], side);
         for y in 0..height {
             for x in 0..width {
                 let (fx, fy) = (x as f32, y as f32);
@@ -56,11 +51,7 @@ impl Studio {
                     let off = (fx - ghost.at[0]).hypot(fy - ghost.at[1]) / ghost.radius;
                     if off < 1.1 {
                         let edge = ((1.1 - off) / 0.15).clamp(0.0, 1.0);
-                        let fill = if ghost.ring {
-                            off.powi(6)
-                        } else {
-                            0.7 + 0.3 * off
-                        };
+                        let fill = if ghost.ring { off.powi(6) } else { 0.7 + 0.3 * off };
                         for (l, c) in light.iter_mut().zip(ghost.colour) {
                             *l += c * edge * fill;
                         }
@@ -84,11 +75,7 @@ fn ghosts(rng: &mut Rng, sun: [f32; 2], centre: [f32; 2], side: f32) -> Vec<Ghos
             Ghost {
                 at: std::array::from_fn(|i| centre[i] + (sun[i] - centre[i]) * along),
                 radius: side * (0.012 + 0.075 * rng.unit().powi(2)),
-                colour: [
-                    bright * (0.5 + 0.5 * hue),
-                    bright,
-                    bright * (1.1 - 0.7 * hue),
-                ],
+                colour: [bright * (0.5 + 0.5 * hue), bright, bright * (1.1 - 0.7 * hue)],
                 ring: rng.unit() < 0.25,
             }
         })

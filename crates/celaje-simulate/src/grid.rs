@@ -11,11 +11,7 @@ pub struct Grid {
 impl Grid {
     /// A grid over `width`×`height` pixels.
     pub const fn new(width: u32, height: u32, step: u32) -> Self {
-        Self {
-            step,
-            columns: width.div_ceil(step) + 1,
-            rows: height.div_ceil(step) + 1,
-        }
+        Self { step, columns: width.div_ceil(step) + 1, rows: height.div_ceil(step) + 1 }
     }
 
     /// Pixels between two samples.

@@ -37,10 +37,7 @@ impl Ground {
             Scene::Landscape => landscape(&noise, &mut rng, width, height),
             Scene::Fisheye => {
                 let surfaces = fisheye(&noise, camera, width, height);
-                Self {
-                    surfaces,
-                    lamps: Vec::new(),
-                }
+                Self { surfaces, lamps: Vec::new() }
             }
         }
     }
@@ -67,10 +64,7 @@ impl Ground {
         let stray = 0.012 + 0.010 * brightness;
         let near = [0.43, 0.41, 0.29].map(|c: f32| c * surface.albedo * brightness + stray);
         let veil = surface.distance * depth;
-        (
-            std::array::from_fn(|i| near[i] * (1.0 - veil) + haze[i] * veil * 0.72),
-            surface.share,
-        )
+        (std::array::from_fn(|i| near[i] * (1.0 - veil) + haze[i] * veil * 0.72), surface.share)
     }
 }
 
@@ -83,13 +77,7 @@ fn landscape(noise: &Noise, rng: &mut Rng, width: u32, height: u32) -> Ground {
     };
     let mut surfaces = vec![Surface::default(); width as usize * height as usize];
     let houses: Vec<(f32, f32, f32)> = (0..14)
-        .map(|_| {
-            (
-                rng.unit(),
-                rng.between(0.008, 0.022),
-                rng.between(0.010, 0.022),
-            )
-        })
+        .map(|_| (rng.unit(), rng.between(0.008, 0.022), rng.between(0.010, 0.022)))
         .collect();
     for column in 0..width {
         let x = column as f32 / width as f32;
@@ -131,19 +119,10 @@ fn landscape(noise: &Noise, rng: &mut Rng, width: u32, height: u32) -> Ground {
     }
     let mut lamps = Vec::new();
     for _ in 0..46 {
-        let at = [
-            rng.unit() * width as f32,
-            h * (1.0 - rng.between(0.06, 0.145)),
-        ];
+        let at = [rng.unit() * width as f32, h * (1.0 - rng.between(0.06, 0.145))];
         let (strength, warmth) = (rng.between(0.2, 0.9), rng.between(0.35, 0.8));
         let colour = [1.0, 0.5 + 0.4 * warmth, 0.2 + 0.6 * warmth].map(|c| c * strength);
-        splat(
-            &mut lamps,
-            at,
-            [width, height],
-            h / 600.0 * rng.between(0.7, 1.5),
-            colour,
-        );
+        splat(&mut lamps, at, [width, height], h / 600.0 * rng.between(0.7, 1.5), colour);
     }
     Ground { surfaces, lamps }
 }
@@ -153,10 +132,7 @@ fn fisheye(noise: &Noise, camera: &Camera, width: u32, height: u32) -> Vec<Surfa
     for y in 0..height {
         for x in 0..width {
             let Some(d) = camera.direction(x as f32, y as f32) else {
-                surfaces.push(Surface {
-                    share: 1.0,
-                    ..Default::default()
-                });
+                surfaces.push(Surface { share: 1.0, ..Default::default() });
                 continue;
             };
             let around = d[0].hypot(d[1]).max(1e-6);

@@ -53,11 +53,7 @@ impl Light {
                 // Nothing but the sky lights the cloud, from behind: it is a hole in the stars.
                 let dark = |c: &Colour, k: f32| c.map(|v| v * (1.0 - night * (1.0 - k)));
                 let (air, moon) = ([0.020, 0.030, 0.022], 1.0 - m);
-                add(
-                    sky,
-                    air,
-                    (0.3 + 0.7 * (-up / 0.35).exp()) * night * strength * moon,
-                );
+                add(sky, air, (0.3 + 0.7 * (-up / 0.35).exp()) * night * strength * moon);
                 // A closed sky is exposed for longer.
                 let longer = 0.34 * smooth(0.75, 1.0, self.weather.cover);
                 let black = 0.36 + longer;

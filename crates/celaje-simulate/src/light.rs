@@ -97,11 +97,7 @@ const PALETTES: [Palette; 7] = [
 
 impl Palette {
     fn at(sun: f32) -> Self {
-        let above = PALETTES
-            .iter()
-            .position(|p| p.sun > sun)
-            .unwrap_or(PALETTES.len() - 1)
-            .max(1);
+        let above = PALETTES.iter().position(|p| p.sun > sun).unwrap_or(PALETTES.len() - 1).max(1);
         let (a, b) = (&PALETTES[above - 1], &PALETTES[above]);
         let t = ((sun - a.sun) / (b.sun - a.sun)).clamp(0.0, 1.0);
         Self {
@@ -186,11 +182,7 @@ impl Light {
     pub fn ground(&self) -> (f32, Colour, f32) {
         let gloom = 1.0 - 0.35 * self.weather.cover * self.weather.depth;
         let haze = blend(&self.palette.zenith, &self.palette.horizon, 0.6);
-        (
-            self.palette.ground * gloom + 0.07 * self.moonlight,
-            haze,
-            0.62 + 0.33 * self.milk,
-        )
+        (self.palette.ground * gloom + 0.07 * self.moonlight, haze, 0.62 + 0.33 * self.milk)
     }
 
     /// How strongly the sun's disc shines, 0 to 1.
@@ -279,11 +271,7 @@ mod tests {
     }
 
     fn under(elevation: f64, lights: Lights, haze: f32) -> Light {
-        let now = SlotConditions {
-            lights: (lights, 1.0),
-            haze,
-            ..SlotConditions::default()
-        };
+        let now = SlotConditions { lights: (lights, 1.0), haze, ..SlotConditions::default() };
         let weather = Weather {
             cover: 0.4,
             sheet: 0.0,
@@ -293,11 +281,7 @@ mod tests {
             drift: [0.0; 2],
             wind: 0.0,
         };
-        let moon = Moon {
-            elevation: -20.0,
-            azimuth: 0.0,
-            illumination: 0.5,
-        };
+        let moon = Moon { elevation: -20.0, azimuth: 0.0, illumination: 0.5 };
         let town = [1.0, 0.0, 0.0];
         let sun = direction(elevation, 0.0);
         let moon_at = direction(-20.0, 0.0);

@@ -26,11 +26,7 @@ pub struct TruthMask {
 
 impl TruthMask {
     pub(super) fn new(width: u32, height: u32, kinds: Vec<Kind>) -> Self {
-        Self {
-            width,
-            height,
-            kinds,
-        }
+        Self { width, height, kinds }
     }
 
     /// Width and height in pixels.
@@ -66,11 +62,7 @@ impl TruthMask {
 
     /// The share of the picture that is sky or cloud, 0 to 1.
     pub fn sky_share(&self) -> f64 {
-        let open = self
-            .kinds
-            .iter()
-            .filter(|k| **k != Kind::Background)
-            .count();
+        let open = self.kinds.iter().filter(|k| **k != Kind::Background).count();
         open as f64 / self.kinds.len().max(1) as f64
     }
 
@@ -130,19 +122,9 @@ mod tests {
 
     #[test]
     fn a_region_cuts_its_margins() {
-        let margins = Margins {
-            bottom: 0.5,
-            right: 0.34,
-            ..Default::default()
-        };
-        assert_eq!(
-            mask().cloud_fraction_in(&Region::with_margins(margins)),
-            Some(0.5)
-        );
-        assert_eq!(
-            mask().cloud_fraction_in(&Region::whole()),
-            mask().cloud_fraction()
-        );
+        let margins = Margins { bottom: 0.5, right: 0.34, ..Default::default() };
+        assert_eq!(mask().cloud_fraction_in(&Region::with_margins(margins)), Some(0.5));
+        assert_eq!(mask().cloud_fraction_in(&Region::whole()), mask().cloud_fraction());
     }
 
     #[test]

@@ -69,10 +69,7 @@ impl Noise {
                 break;
             }
             sum += strength * seen * shape(self.at(at[0], at[1]));
-            at = [
-                1.64 * at[0] - 1.23 * at[1] + 17.3,
-                1.23 * at[0] + 1.64 * at[1] + 31.7,
-            ];
+            at = [1.64 * at[0] - 1.23 * at[1] + 17.3, 1.23 * at[0] + 1.64 * at[1] + 31.7];
             footprint *= 2.05;
             strength *= gain;
         }

@@ -15,12 +15,8 @@ impl Studio {
         let tones = self.tones(moment);
         let grid = self.deck.grid();
         let relief = density.relief(grid, self.light_side(&moment.light));
-        let clouds: Vec<[f32; 2]> = density
-            .values
-            .iter()
-            .zip(relief)
-            .map(|(v, r)| [*v, r])
-            .collect();
+        let clouds: Vec<[f32; 2]> =
+            density.values.iter().zip(relief).map(|(v, r)| [*v, r]).collect();
         let weather = &moment.weather;
         let closing = smooth(0.6, 0.97, weather.cover);
         let contrast = 0.95 * (1.0 - 0.55 * weather.sheet) * (1.0 - 0.45 * closing);
@@ -28,12 +24,8 @@ impl Studio {
         let ground_light = moment.light.ground();
         let mut canvas = Canvas::new(width, height);
         let (mut tone_row, mut cloud_row) = (Vec::new(), Vec::new());
-        let columns: Vec<_> = self
-            .tones
-            .columns_of(width)
-            .into_iter()
-            .zip(grid.columns_of(width))
-            .collect();
+        let columns: Vec<_> =
+            self.tones.columns_of(width).into_iter().zip(grid.columns_of(width)).collect();
         for y in 0..height {
             self.tones.row(&tones, y, &mut tone_row);
             grid.row(&clouds, y, &mut cloud_row);
@@ -94,10 +86,7 @@ impl Studio {
 
     /// The tones just outside a fisheye's circle: those of the horizon, for the interpolation.
     fn rim_tones(&self, moment: &Moment, x: f32, y: f32) -> [f32; 9] {
-        let (dx, dy) = (
-            x - self.spec.width as f32 / 2.0,
-            y - self.spec.height as f32 / 2.0,
-        );
+        let (dx, dy) = (x - self.spec.width as f32 / 2.0, y - self.spec.height as f32 / 2.0);
         let r = dx.hypot(dy).max(1e-6);
         let colours = moment.light.colours([-dx / r, -dy / r, 0.0]);
         let [a, b, c] = [colours.sky, colours.lit, colours.shade].map(|t| t.map(|v| v * 0.78));
@@ -106,11 +95,8 @@ impl Studio {
 
     /// Where the light on the clouds comes from, in cells of the deck's grid (right, down).
     fn light_side(&self, light: &Light) -> [f32; 2] {
-        let source = if light.night() > 0.5 && light.moonlight > 0.05 {
-            light.moon
-        } else {
-            light.sun
-        };
+        let source =
+            if light.night() > 0.5 && light.moonlight > 0.05 { light.moon } else { light.sun };
         let reach = 4.5 * self.spec.width.min(self.spec.height) as f32
             / 600.0
             / self.deck.grid().step() as f32;

@@ -138,37 +138,17 @@ pub fn start(options: SimulateOptions) -> celaje_sky::error::Result<Running> {
     let server = server.run();
     let handle = server.handle();
     tokio::spawn(server);
-    Ok(Running {
-        addr,
-        base_url: format!("http://{addr}/"),
-        handle,
-        counters,
-        shared,
-    })
+    Ok(Running { addr, base_url: format!("http://{addr}/"), handle, counters, shared })
 }
 
 fn routes(config: &mut web::ServiceConfig) {
     let both = |path: &str| web::resource(path.to_owned());
     config
+        .service(both("/").route(web::get().to(index)).route(web::head().to(index)))
+        .service(both("/truth/{name}").route(web::get().to(truth)).route(web::head().to(truth)))
+        .service(both("/{name}").route(web::get().to(in_root)).route(web::head().to(in_root)))
         .service(
-            both("/")
-                .route(web::get().to(index))
-                .route(web::head().to(index)),
-        )
-        .service(
-            both("/truth/{name}")
-                .route(web::get().to(truth))
-                .route(web::head().to(truth)),
-        )
-        .service(
-            both("/{name}")
-                .route(web::get().to(in_root))
-                .route(web::head().to(in_root)),
-        )
-        .service(
-            both("/{year}/{name}")
-                .route(web::get().to(in_year))
-                .route(web::head().to(in_year)),
+            both("/{year}/{name}").route(web::get().to(in_year)).route(web::head().to(in_year)),
         );
 }
 
@@ -222,9 +202,7 @@ async fn picture(shared: web::Data<Shared>, name: &str, seen: &IfNoneMatch) -> H
     if let IfNoneMatch::Items(tags) = seen
         && tags.iter().any(|t| t.weak_eq(&tag))
     {
-        return HttpResponse::NotModified()
-            .insert_header((ETAG, tag.to_string()))
-            .finish();
+        return HttpResponse::NotModified().insert_header((ETAG, tag.to_string())).finish();
     }
     match shared.picture(slot).await {
         Ok(picture) => {
@@ -262,9 +240,7 @@ async fn truth(shared: web::Data<Shared>, name: web::Path<String>) -> HttpRespon
 }
 
 fn missing() -> HttpResponse {
-    HttpResponse::NotFound()
-        .content_type("text/plain; charset=utf-8")
-        .body("404 Not Found\n")
+    HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("404 Not Found\n")
 }
 
 fn broken(error: &dyn std::fmt::Display) -> HttpResponse {
@@ -315,10 +291,7 @@ impl Shared {
         let drawn = drawn.map_err(|e| DrawError::Interrupted(e.to_string()))??;
         self.counters.drawn.fetch_add(1, Ordering::Relaxed);
         let bytes = drawn.jpeg.len() + size_of::<Picture>() + 256;
-        let picture = Arc::new(Picture {
-            jpeg: Bytes::from(drawn.jpeg),
-            truth: drawn.truth,
-        });
+        let picture = Arc::new(Picture { jpeg: Bytes::from(drawn.jpeg), truth: drawn.truth });
         self.cache.put(slot, Arc::clone(&picture), bytes);
         Ok(picture)
     }

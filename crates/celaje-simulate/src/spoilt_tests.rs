@@ -21,28 +21,15 @@ fn slot(i: i64) -> Slot {
 const TIMES: [i64; 3] = [13 * 6, 20 * 6 + 3, 25 * 6];
 
 fn studio(scene: Scene, conditions: Conditions) -> Studio {
-    Studio::new(Spec {
-        scene,
-        width: 160,
-        height: 120,
-        seed: 5,
-        conditions,
-        ..Default::default()
-    })
+    Studio::new(Spec { scene, width: 160, height: 120, seed: 5, conditions, ..Default::default() })
 }
 
 fn with_lens(lens: Lens) -> Conditions {
-    Conditions {
-        lens,
-        ..Default::default()
-    }
+    Conditions { lens, ..Default::default() }
 }
 
 fn with_fault(fault: Fault) -> Conditions {
-    Conditions {
-        fault,
-        ..Default::default()
-    }
+    Conditions { fault, ..Default::default() }
 }
 
 fn decoded(drawn: &DrawnPicture) -> RgbImage {
@@ -55,10 +42,7 @@ fn grey(pixel: &image::Rgb<u8>) -> f64 {
 
 /// Mean and standard deviation of the grey levels of the pixels of `kinds` that are no background.
 fn spread(picture: &RgbImage, kinds: &[Kind]) -> (f64, f64) {
-    let open = picture
-        .pixels()
-        .zip(kinds)
-        .filter(|(_, k)| **k != Kind::Background);
+    let open = picture.pixels().zip(kinds).filter(|(_, k)| **k != Kind::Background);
     let levels: Vec<f64> = open.map(|(p, _)| grey(p)).collect();
     let mean = levels.iter().sum::<f64>() / levels.len() as f64;
     let square = levels.iter().map(|l| (l - mean).powi(2)).sum::<f64>();
@@ -90,10 +74,8 @@ fn all_of_it_is_a_function_of_seed_and_slot() {
 fn snow_is_background_and_nothing_else_changes() {
     let mut whole = 0;
     for scene in SCENES {
-        let (clean, snowy) = (
-            studio(scene, Conditions::default()),
-            studio(scene, with_lens(Lens::Snow)),
-        );
+        let (clean, snowy) =
+            (studio(scene, Conditions::default()), studio(scene, with_lens(Lens::Snow)));
         for i in (3..432).step_by(12) {
             let ((_, before), (truth, after)) = (clean.truth(slot(i)), snowy.truth(slot(i)));
             let (mut open, mut covered) = (0.0, 0.0);
@@ -163,20 +145,14 @@ fn dew_takes_the_contrast() {
             let (a, b) = (clean.draw(slot(i)).unwrap(), dewy.draw(slot(i)).unwrap());
             let before = spread(&decoded(&a), a.mask.kinds()).1;
             let after = spread(&decoded(&b), b.mask.kinds()).1;
-            assert!(
-                after < 0.8 * before || before < 12.0,
-                "{scene:?} {i}: {before} {after}"
-            );
+            assert!(after < 0.8 * before || before < 12.0, "{scene:?} {i}: {before} {after}");
         }
     }
 }
 
 #[test]
 fn glare_brightens_a_sunny_picture_and_no_night() {
-    let glare = Conditions {
-        glare: Extra::Strong,
-        ..Default::default()
-    };
+    let glare = Conditions { glare: Extra::Strong, ..Default::default() };
     for scene in SCENES {
         let (clean, glaring) = (studio(scene, Conditions::default()), studio(scene, glare));
         let mut seen = 0;
@@ -193,20 +169,14 @@ fn glare_brightens_a_sunny_picture_and_no_night() {
             }
         }
         assert!(seen > 0, "{scene:?}");
-        let (a, b) = (
-            clean.draw(slot(150)).unwrap(),
-            glaring.draw(slot(150)).unwrap(),
-        );
+        let (a, b) = (clean.draw(slot(150)).unwrap(), glaring.draw(slot(150)).unwrap());
         assert_eq!(a.jpeg, b.jpeg);
     }
 }
 
 #[test]
 fn a_grey_sensor_sees_no_colour_and_stretches_its_nights() {
-    let mono = Conditions {
-        colour: Colour::Mono,
-        ..Default::default()
-    };
+    let mono = Conditions { colour: Colour::Mono, ..Default::default() };
     for scene in SCENES {
         let (clean, mono) = (studio(scene, Conditions::default()), studio(scene, mono));
         for i in TIMES {
@@ -216,10 +186,8 @@ fn a_grey_sensor_sees_no_colour_and_stretches_its_nights() {
             let tint = |p: &image::Rgb<u8>| p.0[0].abs_diff(p.0[2]).max(p.0[0].abs_diff(p.0[1]));
             assert!(picture.pixels().all(|p| tint(p) <= 3));
             if b.truth.phase == "night" {
-                let (before, after) = (
-                    spread(&decoded(&a), a.mask.kinds()).1,
-                    spread(&picture, b.mask.kinds()).1,
-                );
+                let (before, after) =
+                    (spread(&decoded(&a), a.mask.kinds()).1, spread(&picture, b.mask.kinds()).1);
                 assert!(after > 1.5 * before, "{before} {after}");
             }
         }
@@ -289,14 +257,9 @@ fn a_frozen_camera_repeats_the_bytes_of_the_slot_before() {
 #[test]
 fn lights_are_of_the_night_alone() {
     for lights in [Lights::None, Lights::Town] {
-        let conditions = Conditions {
-            lights,
-            ..Default::default()
-        };
-        let (clean, lit) = (
-            studio(Scene::Fisheye, Conditions::default()),
-            studio(Scene::Fisheye, conditions),
-        );
+        let conditions = Conditions { lights, ..Default::default() };
+        let (clean, lit) =
+            (studio(Scene::Fisheye, Conditions::default()), studio(Scene::Fisheye, conditions));
         let jpegs = |i: i64| [&clean, &lit].map(|s| s.draw(slot(i)).unwrap().jpeg);
         let [a, b] = jpegs(78);
         assert_eq!(a, b);

@@ -58,10 +58,7 @@ impl Stars {
             s.right_ascension = v[1].atan2(v[0]);
             stars.push(s);
         }
-        Self {
-            stars,
-            clumps: Noise::new(seed ^ 0x3117),
-        }
+        Self { stars, clumps: Noise::new(seed ^ 0x3117) }
     }
 
     /// What the stars add to a picture of `width`×`height` pixels by `camera`, each drawn over a
@@ -79,13 +76,7 @@ impl Stars {
             };
             // Air dims what stands low (about 0.2 magnitudes for each thickness of air).
             let dimmed = s.brightness * (-0.18 / (at[2] + 0.04)).exp() * 1.2;
-            splat(
-                &mut spots,
-                [x, y],
-                [width, height],
-                radius * 0.62,
-                s.colour.map(|c| c * dimmed),
-            );
+            splat(&mut spots, [x, y], [width, height], radius * 0.62, s.colour.map(|c| c * dimmed));
         }
         spots
     }
@@ -97,9 +88,7 @@ impl Stars {
         let height = dot(direction, pole);
         let bulge = 0.55 + 0.45 * dot(direction, centre);
         let along = dot(direction, centre).clamp(-1.0, 1.0).acos() * 3.0;
-        let clumps = self
-            .clumps
-            .octaves([along, height * 9.0], 3, 0.6, 0.05, |v| v);
+        let clumps = self.clumps.octaves([along, height * 9.0], 3, 0.6, 0.05, |v| v);
         let width = 0.13 + 0.05 * bulge;
         (-(height / width).powi(2)).exp() * bulge * (0.75 + 0.5 * clumps).max(0.0)
     }
@@ -147,9 +136,5 @@ fn unit((right_ascension, declination): (f64, f64)) -> [f64; 3] {
 }
 
 fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }

@@ -12,10 +12,7 @@ use celaje_sky::station::region::{Margins, Region};
 const ZONE: Zone = Zone::Named(chrono_tz::America::Argentina::Ushuaia);
 
 fn local(month: u32, day: u32, hour: u32, minute: u32) -> NaiveDateTime {
-    NaiveDate::from_ymd_opt(2024, month, day)
-        .unwrap()
-        .and_hms_opt(hour, minute, 0)
-        .unwrap()
+    NaiveDate::from_ymd_opt(2024, month, day).unwrap().and_hms_opt(hour, minute, 0).unwrap()
 }
 
 fn slot(month: u32, day: u32, hour: u32, minute: u32) -> Slot {
@@ -23,13 +20,7 @@ fn slot(month: u32, day: u32, hour: u32, minute: u32) -> Slot {
 }
 
 fn small(scene: Scene, seed: u64) -> Spec {
-    Spec {
-        scene,
-        seed,
-        width: 160,
-        height: 120,
-        ..Default::default()
-    }
+    Spec { scene, seed, width: 160, height: 120, ..Default::default() }
 }
 
 /// The mean level of what the picture shows as `kind`; none when that is hardly any of it.
@@ -82,11 +73,7 @@ fn the_truth_is_counted_from_the_mask() {
 
 #[test]
 fn every_okta_occurs_within_a_month() {
-    let spec = Spec {
-        width: 64,
-        height: 48,
-        ..small(Scene::Landscape, 1)
-    };
+    let spec = Spec { width: 64, height: 48, ..small(Scene::Landscape, 1) };
     let studio = Studio::new(spec);
     let mut count = [0; 9];
     for hours in 0..31 * 12 {
@@ -98,27 +85,17 @@ fn every_okta_occurs_within_a_month() {
         }
     }
     assert!(count.iter().all(|n| *n >= 5), "{count:?}");
-    assert!(
-        count[0] > 30 && count[8] > 30,
-        "clear and closed skies are common: {count:?}"
-    );
+    assert!(count[0] > 30 && count[8] > 30, "clear and closed skies are common: {count:?}");
 }
 
 #[test]
 fn neighbouring_slots_have_much_the_same_cover() {
-    let studio = Studio::new(Spec {
-        width: 64,
-        height: 48,
-        ..small(Scene::Fisheye, 2)
-    });
+    let studio = Studio::new(Spec { width: 64, height: 48, ..small(Scene::Fisheye, 2) });
     let covers: Vec<f64> = (0..144)
         .map(|i| Slot::at(local(3, 1, 0, 2) + Duration::minutes(i * 10), ZONE).unwrap())
         .map(|s| studio.truth(s).0.cloud_fraction.unwrap())
         .collect();
-    assert!(
-        covers.windows(2).all(|w| (w[1] - w[0]).abs() < 0.2),
-        "{covers:?}"
-    );
+    assert!(covers.windows(2).all(|w| (w[1] - w[0]).abs() < 0.2), "{covers:?}");
 }
 
 #[test]
@@ -130,14 +107,8 @@ fn the_ground_is_the_lowest_fifth_of_a_landscape() {
         assert!(mask.kinds()[..fifth].iter().all(|k| *k != Kind::Background));
         let ground = 1.0 - mask.sky_share();
         assert!((0.14..0.21).contains(&ground), "{ground}");
-        let margins = Margins {
-            bottom: 0.2,
-            ..Default::default()
-        };
-        assert!(
-            mask.cloud_fraction_in(&Region::with_margins(margins))
-                .is_some()
-        );
+        let margins = Margins { bottom: 0.2, ..Default::default() };
+        assert!(mask.cloud_fraction_in(&Region::with_margins(margins)).is_some());
     }
 }
 
@@ -146,12 +117,7 @@ fn a_fisheye_shows_a_round_sky() {
     let (_, mask) = Studio::new(small(Scene::Fisheye, 1)).truth(slot(3, 5, 14, 2));
     let (width, height) = mask.size();
     let at = |x: u32, y: u32| mask.kinds()[(y * width + x) as usize];
-    for (x, y) in [
-        (0, 0),
-        (width - 1, 0),
-        (0, height - 1),
-        (width - 1, height - 1),
-    ] {
+    for (x, y) in [(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)] {
         assert_eq!(at(x, y), Kind::Background);
     }
     assert_ne!(at(width / 2, height / 2), Kind::Background);
@@ -169,10 +135,7 @@ fn days_are_bright_and_blue_nights_dark() {
                 skies += 1;
             }
             if let Some(cloud) = mean(&noon, Kind::Cloud) {
-                assert!(
-                    cloud[0] > 110.0 && (cloud[0] - cloud[2]).abs() < 35.0,
-                    "{cloud:?}"
-                );
+                assert!(cloud[0] > 110.0 && (cloud[0] - cloud[2]).abs() < 35.0, "{cloud:?}");
                 clouds += 1;
             }
         }
@@ -189,13 +152,7 @@ fn odd_sizes_and_places_are_drawn() {
     for (width, height) in [(1, 1), (51, 133), (400, 48)] {
         for scene in [Scene::Landscape, Scene::Fisheye] {
             for latitude in [-90.0, 90.0] {
-                let spec = Spec {
-                    width,
-                    height,
-                    latitude,
-                    scene,
-                    ..Default::default()
-                };
+                let spec = Spec { width, height, latitude, scene, ..Default::default() };
                 let drawn = draw(&spec, slot(6, 21, 12, 2)).unwrap();
                 assert_eq!(drawn.truth.width, width.max(48));
                 assert!(drawn.truth.sky_share > 0.02);
@@ -206,12 +163,7 @@ fn odd_sizes_and_places_are_drawn() {
 
 fn options(layout: Layout) -> SimulateOptions {
     let range = SlotRange::new(local(3, 5, 12, 0), local(3, 5, 13, 0)).unwrap();
-    SimulateOptions {
-        layout,
-        size: (160, 120),
-        range: Some(range),
-        ..Default::default()
-    }
+    SimulateOptions { layout, size: (160, 120), range: Some(range), ..Default::default() }
 }
 
 fn client() -> reqwest::Client {
@@ -220,25 +172,16 @@ fn client() -> reqwest::Client {
 }
 
 async fn get(running: &Running, path: &str) -> (u16, Vec<u8>) {
-    let answer = client()
-        .get(format!("{}{path}", running.base_url))
-        .send()
-        .await
-        .unwrap();
-    (
-        answer.status().as_u16(),
-        answer.bytes().await.unwrap().to_vec(),
-    )
+    let answer = client().get(format!("{}{path}", running.base_url)).send().await.unwrap();
+    (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
 }
 
 #[actix_web::test]
 async fn pictures_lie_where_the_layout_says() {
     let name = "2024-03051222.jpg";
-    for (layout, in_year, in_root) in [
-        (Layout::Year, 200, 404),
-        (Layout::Root, 404, 200),
-        (Layout::Both, 200, 200),
-    ] {
+    for (layout, in_year, in_root) in
+        [(Layout::Year, 200, 404), (Layout::Root, 404, 200), (Layout::Both, 200, 200)]
+    {
         let running = start(options(layout)).unwrap();
         let year = get(&running, &format!("2024/{name}")).await;
         let root = get(&running, name).await;
@@ -280,19 +223,11 @@ async fn the_future_exists_only_in_an_explicit_range() {
     let soon = chrono::Utc::now() + Duration::days(2);
     let at = Slot::at(ZONE.local(soon).date().and_hms_opt(12, 2, 0).unwrap(), ZONE).unwrap();
     let ago = Slot::at(at.local() - Duration::days(5), ZONE).unwrap();
-    let now = start(SimulateOptions {
-        range: None,
-        ..options(Layout::Both)
-    })
-    .unwrap();
+    let now = start(SimulateOptions { range: None, ..options(Layout::Both) }).unwrap();
     assert_eq!(get(&now, &at.file_name()).await.0, 404);
     assert_eq!(get(&now, &ago.file_name()).await.0, 200);
     let range = SlotRange::new(at.local(), at.local()).ok();
-    let later = start(SimulateOptions {
-        range,
-        ..options(Layout::Both)
-    })
-    .unwrap();
+    let later = start(SimulateOptions { range, ..options(Layout::Both) }).unwrap();
     assert_eq!(get(&later, &at.file_name()).await.0, 200);
     assert_eq!(get(&later, &ago.file_name()).await.0, 404);
     now.stop().await;
@@ -327,12 +262,7 @@ async fn heads_and_known_tags_get_no_body() {
     assert_eq!(head.status(), 200);
     assert_eq!(head.headers()["content-length"], length.as_str());
     assert!(head.bytes().await.unwrap().is_empty());
-    let again = client()
-        .get(&url)
-        .header("if-none-match", tag)
-        .send()
-        .await
-        .unwrap();
+    let again = client().get(&url).header("if-none-match", tag).send().await.unwrap();
     assert_eq!(again.status(), 304);
     running.stop().await;
 }
@@ -340,26 +270,13 @@ async fn heads_and_known_tags_get_no_body() {
 #[actix_web::test]
 async fn what_is_kept_is_bounded() {
     let limit = 15_000;
-    let running = start(SimulateOptions {
-        cache_bytes: limit,
-        ..options(Layout::Both)
-    })
-    .unwrap();
+    let running = start(SimulateOptions { cache_bytes: limit, ..options(Layout::Both) }).unwrap();
     for minute in [2, 12, 22, 32, 42, 52, 2, 12] {
-        assert_eq!(
-            get(&running, &format!("2024-030512{minute:02}.jpg"))
-                .await
-                .0,
-            200
-        );
+        assert_eq!(get(&running, &format!("2024-030512{minute:02}.jpg")).await.0, 200);
         assert!(running.cached_bytes() <= limit);
     }
     assert!(running.cached_bytes() > 0);
-    assert_eq!(
-        running.drawn(),
-        8,
-        "six pictures do not fit, so that each is drawn anew"
-    );
+    assert_eq!(running.drawn(), 8, "six pictures do not fit, so that each is drawn anew");
     assert_eq!(running.pictures(), 8);
     running.stop().await;
 }
@@ -368,18 +285,10 @@ async fn what_is_kept_is_bounded() {
 async fn a_taken_port_and_an_absurd_size_are_told() {
     let running = start(options(Layout::Both)).unwrap();
     let port = running.addr.port();
-    let taken = start(SimulateOptions {
-        port,
-        ..options(Layout::Both)
-    })
-    .err()
-    .unwrap();
+    let taken = start(SimulateOptions { port, ..options(Layout::Both) }).err().unwrap();
     assert_eq!(taken.class.exit_status(), 3);
     assert!(taken.text.en.contains(&port.to_string()));
-    let absurd = SimulateOptions {
-        size: (10, 9_000_000),
-        ..options(Layout::Both)
-    };
+    let absurd = SimulateOptions { size: (10, 9_000_000), ..options(Layout::Both) };
     assert_eq!(start(absurd).err().unwrap().class.exit_status(), 2);
     running.stop().await;
 }

@@ -105,10 +105,7 @@ mod tests {
     #[test]
     fn cover_changes_smoothly() {
         let cover = course(1, 20, 10);
-        let jump = cover
-            .windows(2)
-            .map(|w| (w[1] - w[0]).abs())
-            .fold(0.0, f32::max);
+        let jump = cover.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
         assert!(jump < 0.15, "{jump}");
     }
 
@@ -122,10 +119,7 @@ mod tests {
             let (clear, closed) = (share(&|c| c == 0.0), share(&|c| c == 1.0));
             let broken = share(&|c| (0.1..0.9).contains(&c));
             assert!((0.08..0.35).contains(&clear), "seed {seed}: clear {clear}");
-            assert!(
-                (0.08..0.35).contains(&closed),
-                "seed {seed}: closed {closed}"
-            );
+            assert!((0.08..0.35).contains(&closed), "seed {seed}: closed {closed}");
             assert!(broken > 0.3, "seed {seed}: broken {broken}");
         }
     }

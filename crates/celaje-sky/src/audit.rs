@@ -108,20 +108,14 @@ impl Audit {
         }
         let rows = ledger.new_rows() + ledger.duplicates();
         if rows > self.stored {
-            return Err(Imbalance::Rows {
-                booked: rows,
-                stored: self.stored,
-            });
+            return Err(Imbalance::Rows { booked: rows, stored: self.stored });
         }
         // A slot whose credit was lost after its commit and that was not tried again is pending.
         let new = ledger.new_rows();
         // A new row that a second try of its slot classified again is booked as reprocessed.
         let exact = pending == 0 && ledger.reprocessed() == 0;
         if new > committed || (exact && new < committed) {
-            return Err(Imbalance::Committed {
-                booked: ledger.new_rows(),
-                committed,
-            });
+            return Err(Imbalance::Committed { booked: ledger.new_rows(), committed });
         }
         Ok(())
     }
@@ -156,11 +150,7 @@ mod tests {
         assert_eq!((audit.stored, audit.missed), (2, 3));
         let lost = audit.check(&ledger(3, 3), 3, false);
         let first = "2024-03-01T00:22".to_owned();
-        let wanted = Imbalance::Lost {
-            open: 1,
-            pending: 0,
-            first,
-        };
+        let wanted = Imbalance::Lost { open: 1, pending: 0, first };
         assert_eq!(lost, Err(wanted));
         // A held miss may be absent from the record, a row may not.
         assert_eq!(audit.check(&ledger(2, 4), 2, true), Ok(()));
@@ -173,20 +163,11 @@ mod tests {
     fn rows_that_are_not_there_are_missed() {
         let all: Vec<_> = slots(6).map(|slot| slot.local()).collect();
         let audit = Audit::of(slots(6), &all[..5], &all[5..]);
-        let rows = Imbalance::Rows {
-            booked: 6,
-            stored: 5,
-        };
+        let rows = Imbalance::Rows { booked: 6, stored: 5 };
         assert_eq!(audit.check(&ledger(6, 0), 6, false), Err(rows));
-        let committed = Imbalance::Committed {
-            booked: 5,
-            committed: 4,
-        };
+        let committed = Imbalance::Committed { booked: 5, committed: 4 };
         assert_eq!(audit.check(&ledger(5, 1), 4, false), Err(committed));
-        let planned = Imbalance::Planned {
-            booked: 7,
-            planned: 6,
-        };
+        let planned = Imbalance::Planned { booked: 7, planned: 6 };
         assert_eq!(audit.check(&ledger(5, 2), 5, false), Err(planned));
     }
 

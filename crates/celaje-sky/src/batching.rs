@@ -40,14 +40,8 @@ pub enum Decision<T> {
 impl<T> BatchQueue<T> {
     /// An empty queue.
     pub fn new(policy: BatchPolicy) -> Self {
-        let policy = BatchPolicy {
-            size: policy.size.max(1),
-            ..policy
-        };
-        Self {
-            policy,
-            queue: VecDeque::new(),
-        }
+        let policy = BatchPolicy { size: policy.size.max(1), ..policy };
+        Self { policy, queue: VecDeque::new() }
     }
 
     /// Pictures waiting.
@@ -63,11 +57,7 @@ impl<T> BatchQueue<T> {
     /// Adds a picture; one that made a batch fail before runs `alone`, so that it cannot spoil
     /// others.
     pub fn push(&mut self, item: T, now: Instant, alone: bool) {
-        self.queue.push_back(Waiting {
-            item,
-            since: now,
-            alone,
-        });
+        self.queue.push_back(Waiting { item, since: now, alone });
     }
 
     /// What to do with `idle` sessions at `now`: a full batch runs at once, a smaller one when its
@@ -100,12 +90,8 @@ impl<T> BatchQueue<T> {
         if self.queue.front().is_some_and(|oldest| oldest.alone) {
             return (1, true);
         }
-        let together = self
-            .queue
-            .iter()
-            .take(self.policy.size)
-            .take_while(|waiting| !waiting.alone)
-            .count();
+        let together =
+            self.queue.iter().take(self.policy.size).take_while(|waiting| !waiting.alone).count();
         // A picture that must run alone ends the batch.
         let ended = together > 0 && together < self.queue.len();
         (together, together == self.policy.size || ended)
@@ -124,10 +110,7 @@ mod tests {
     const DEADLINE: Duration = Duration::from_millis(5);
 
     fn queue(size: usize) -> BatchQueue<u32> {
-        BatchQueue::new(BatchPolicy {
-            size,
-            deadline: DEADLINE,
-        })
+        BatchQueue::new(BatchPolicy { size, deadline: DEADLINE })
     }
 
     #[test]
@@ -143,18 +126,12 @@ mod tests {
         );
         queue.push(3, now + Duration::from_millis(2), false);
         queue.push(4, now + Duration::from_millis(2), false);
-        assert_eq!(
-            queue.decide(now + Duration::from_millis(2), 0, false),
-            Decision::Rest
-        );
+        assert_eq!(queue.decide(now + Duration::from_millis(2), 0, false), Decision::Rest);
         assert_eq!(
             queue.decide(now + Duration::from_millis(2), 1, false),
             Decision::Run(vec![1, 2, 3])
         );
-        assert_eq!(
-            queue.decide(now + Duration::from_millis(7), 1, false),
-            Decision::Run(vec![4])
-        );
+        assert_eq!(queue.decide(now + Duration::from_millis(7), 1, false), Decision::Run(vec![4]));
         assert!(queue.is_empty());
     }
 

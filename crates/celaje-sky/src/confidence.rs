@@ -32,9 +32,7 @@ use crate::okta::Okta;
 pub const PRIOR: [f64; 9] = {
     const END: f64 = 0.25;
     const MIDDLE: f64 = 0.5 / 7.0;
-    [
-        END, MIDDLE, MIDDLE, MIDDLE, MIDDLE, MIDDLE, MIDDLE, MIDDLE, END,
-    ]
+    [END, MIDDLE, MIDDLE, MIDDLE, MIDDLE, MIDDLE, MIDDLE, MIDDLE, END]
 };
 
 /// Parameters of the confidence; fitted on labelled pictures. Each may be left out.
@@ -103,16 +101,8 @@ pub fn distribution(evidence: &Evidence, calibration: &Calibration) -> [f64; 9] 
         None => 1.0,
     };
     let trust = (1.0 - calibration.doubt.clamp(0.0, 1.0))
-        * kept(
-            evidence.light,
-            calibration.half_light,
-            calibration.light_power,
-        )
-        * kept(
-            evidence.colour,
-            calibration.half_colour,
-            calibration.colour_power,
-        );
+        * kept(evidence.light, calibration.half_light, calibration.light_power)
+        * kept(evidence.colour, calibration.half_colour, calibration.colour_power);
     std::array::from_fn(|k| {
         let lower = if k == 0 { 0.0 } else { below(k - 1) };
         trust * (below(k) - lower) + (1.0 - trust) * PRIOR[k]
@@ -149,12 +139,7 @@ mod tests {
     };
 
     fn day(fraction: f64, expected_error: f64) -> Evidence {
-        Evidence {
-            fraction,
-            expected_error,
-            light: 0.45,
-            colour: 0.12,
-        }
+        Evidence { fraction, expected_error, light: 0.45, colour: 0.12 }
     }
 
     fn of(evidence: Evidence) -> f64 {
@@ -185,23 +170,11 @@ mod tests {
     #[test]
     fn darkness_and_want_of_colour_leave_the_prior() {
         for (light, colour) in [(0.05, 0.1), (0.45, 0.0), (0.0, 0.0)] {
-            let night = Evidence {
-                light,
-                colour,
-                ..day(1.0, 0.002)
-            };
+            let night = Evidence { light, colour, ..day(1.0, 0.002) };
             assert!((of(night) - PRIOR[8]).abs() < 0.01, "{light} {colour}");
         }
-        let indifferent = Calibration {
-            half_light: 0.0,
-            half_colour: 0.0,
-            ..FITTED
-        };
-        let night = Evidence {
-            light: 0.0,
-            colour: 0.0,
-            ..day(1.0, 0.002)
-        };
+        let indifferent = Calibration { half_light: 0.0, half_colour: 0.0, ..FITTED };
+        let night = Evidence { light: 0.0, colour: 0.0, ..day(1.0, 0.002) };
         assert!(probability(Okta::ALL[8], &night, &indifferent) > 0.98);
     }
 

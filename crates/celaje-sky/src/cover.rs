@@ -100,10 +100,7 @@ mod tests {
     #[test]
     fn what_is_not_seen_is_in_no_group() {
         let nine = Cover::Obscured;
-        assert_eq!(
-            (nine.category(), nine.description()),
-            ("OBSC", "Cielo no visible")
-        );
+        assert_eq!((nine.category(), nine.description()), ("OBSC", "Cielo no visible"));
         assert_eq!(Cover::from(Okta::ALL[4]).category(), "SCT");
         assert_eq!(nine.to_string(), "9");
     }

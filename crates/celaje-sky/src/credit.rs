@@ -68,14 +68,7 @@ impl Credit {
     /// A credit for the `attempt`th try (from 1) of `slot`, which books its way in `flow`.
     pub fn new(slot: Slot, attempt: u32, home: Home, flow: Arc<Flow>) -> Self {
         flow.gave();
-        Self {
-            slot,
-            attempt,
-            fate: None,
-            home,
-            flow,
-            place: Place::Scheduler,
-        }
+        Self { slot, attempt, fate: None, home, flow, place: Place::Scheduler }
     }
 
     /// It leaves the stage where it is and is sent to `stage`; the message follows at once.
@@ -131,11 +124,7 @@ impl Drop for Credit {
     fn drop(&mut self) {
         self.leaves();
         self.flow.came_home();
-        (self.home)(Returned {
-            slot: self.slot,
-            attempt: self.attempt,
-            fate: self.fate,
-        });
+        (self.home)(Returned { slot: self.slot, attempt: self.attempt, fate: self.fate });
     }
 }
 

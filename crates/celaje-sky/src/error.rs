@@ -48,26 +48,17 @@ pub struct Failure {
 impl Failure {
     /// A mistake in the command line or the settings.
     pub fn usage(text: Text) -> Self {
-        Self {
-            class: Class::Usage,
-            text,
-        }
+        Self { class: Class::Usage, text }
     }
 
     /// Something that the machine lacks or refuses.
     pub fn environment(text: Text) -> Self {
-        Self {
-            class: Class::Environment,
-            text,
-        }
+        Self { class: Class::Environment, text }
     }
 
     /// The camera's host could not be reached at all.
     pub fn unreachable(text: Text) -> Self {
-        Self {
-            class: Class::Unreachable,
-            text,
-        }
+        Self { class: Class::Unreachable, text }
     }
 }
 

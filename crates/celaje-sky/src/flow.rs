@@ -30,13 +30,7 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in the order in which a slot goes through them.
-    pub const ALL: [Self; 5] = [
-        Self::Fetch,
-        Self::Decode,
-        Self::Batch,
-        Self::Session,
-        Self::Store,
-    ];
+    pub const ALL: [Self; 5] = [Self::Fetch, Self::Decode, Self::Batch, Self::Session, Self::Store];
 
     /// Its name for people.
     pub fn name(self) -> Text {
@@ -194,11 +188,7 @@ impl StageReport {
 }
 
 fn each(seconds: f64, n: u64) -> f64 {
-    if n == 0 {
-        0.0
-    } else {
-        1000.0 * seconds / n as f64
-    }
+    if n == 0 { 0.0 } else { 1000.0 * seconds / n as f64 }
 }
 
 /// What flowed through a pipeline since it was started.

@@ -15,10 +15,7 @@ pub struct Hangs {
 impl Hangs {
     /// What `looks` looks in a row (at least 1) find again has hung.
     pub fn new(looks: u32) -> Self {
-        Self {
-            looks: looks.max(1),
-            seen: HashMap::new(),
-        }
+        Self { looks: looks.max(1), seen: HashMap::new() }
     }
 
     /// One look: `at_work` are the numbers of the pieces of work that are being done, each with a

@@ -65,9 +65,7 @@ impl Layout {
 
     /// The layout stored under `name`.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Year, Self::Root]
-            .into_iter()
-            .find(|layout| layout.as_str() == name)
+        [Self::Year, Self::Root].into_iter().find(|layout| layout.as_str() == name)
     }
 
     /// The other one.
@@ -202,11 +200,7 @@ impl LayoutBook {
 
     fn year(&mut self, year: i32) -> &mut Year {
         // Servers that move a year do it when the year is over.
-        let guess = if year < self.current_year {
-            Layout::Year
-        } else {
-            Layout::Root
-        };
+        let guess = if year < self.current_year { Layout::Year } else { Layout::Root };
         self.years.entry(year).or_insert(Year {
             preferred: guess,
             known: false,

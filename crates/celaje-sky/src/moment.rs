@@ -25,21 +25,16 @@ impl Moment {
         if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             return Ok(Self::Date(date));
         }
-        [
-            "%Y-%m-%dT%H:%M",
-            "%Y-%m-%dT%H:%M:%S",
-            "%Y-%m-%d %H:%M",
-            "%Y-%m-%d %H:%M:%S",
-        ]
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-        .map(Self::Minute)
-        .ok_or_else(|| {
-            BadValue(say!(
-                "write 2024-01-31T08:02 or 2024-01-31",
-                "escriba 2024-01-31T08:02 o 2024-01-31"
-            ))
-        })
+        ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
+            .iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+            .map(Self::Minute)
+            .ok_or_else(|| {
+                BadValue(say!(
+                    "write 2024-01-31T08:02 or 2024-01-31",
+                    "escriba 2024-01-31T08:02 o 2024-01-31"
+                ))
+            })
     }
 
     /// As the first minute of a range: a date stands for its start.
@@ -54,9 +49,9 @@ impl Moment {
     pub fn last(self) -> NaiveDateTime {
         match self {
             Self::Minute(minute) => minute,
-            Self::Date(date) => date
-                .and_hms_opt(23, 59, 0)
-                .unwrap_or_else(|| date.and_time(NaiveTime::MIN)),
+            Self::Date(date) => {
+                date.and_hms_opt(23, 59, 0).unwrap_or_else(|| date.and_time(NaiveTime::MIN))
+            }
         }
     }
 
@@ -84,21 +79,10 @@ mod tests {
     #[test]
     fn forms() {
         let minute = Moment::parse("2024-01-01T08:02").unwrap();
-        for text in [
-            "2024-01-01 08:02",
-            "2024-01-01T08:02:00",
-            " 2024-01-01T08:02 ",
-        ] {
+        for text in ["2024-01-01 08:02", "2024-01-01T08:02:00", " 2024-01-01T08:02 "] {
             assert_eq!(Moment::parse(text), Ok(minute), "{text}");
         }
-        for text in [
-            "",
-            "ayer",
-            "2023-02-29",
-            "2024-13-01",
-            "2024-01-01T24:00",
-            "01/02/2024",
-        ] {
+        for text in ["", "ayer", "2023-02-29", "2024-13-01", "2024-01-01T24:00", "01/02/2024"] {
             assert!(Moment::parse(text).is_err(), "{text}");
         }
     }

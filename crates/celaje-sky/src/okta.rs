@@ -16,25 +16,12 @@ pub struct Okta(u8);
 
 impl Okta {
     /// The nine amounts.
-    pub const ALL: [Self; 9] = [
-        Self(0),
-        Self(1),
-        Self(2),
-        Self(3),
-        Self(4),
-        Self(5),
-        Self(6),
-        Self(7),
-        Self(8),
-    ];
+    pub const ALL: [Self; 9] =
+        [Self(0), Self(1), Self(2), Self(3), Self(4), Self(5), Self(6), Self(7), Self(8)];
 
     /// The amount `eighths`; none above 8.
     pub const fn new(eighths: u8) -> Option<Self> {
-        if eighths <= 8 {
-            Some(Self(eighths))
-        } else {
-            None
-        }
+        if eighths <= 8 { Some(Self(eighths)) } else { None }
     }
 
     /// The amount for a cloud fraction (0 to 1, clamped): 0 up to [`EDGE_EPSILON`], 8 from
@@ -47,10 +34,7 @@ impl Okta {
     /// assert_eq!(Okta::from_fraction(0.98).eighths(), 7);
     /// ```
     pub fn from_fraction(fraction: f64) -> Self {
-        Self::ALL[Self::upper_edges()
-            .iter()
-            .take_while(|edge| !edge.holds(fraction))
-            .count()]
+        Self::ALL[Self::upper_edges().iter().take_while(|edge| !edge.holds(fraction)).count()]
     }
 
     /// The cloud fractions that lie between neighbouring amounts: `edges()[k]` separates k from
@@ -61,18 +45,9 @@ impl Okta {
 
     fn upper_edges() -> [Edge; 8] {
         std::array::from_fn(|k| match k {
-            0 => Edge {
-                at: EDGE_EPSILON,
-                inclusive: true,
-            },
-            7 => Edge {
-                at: 1.0 - EDGE_EPSILON,
-                inclusive: false,
-            },
-            _ => Edge {
-                at: (k as f64 + 0.5) / 8.0,
-                inclusive: false,
-            },
+            0 => Edge { at: EDGE_EPSILON, inclusive: true },
+            7 => Edge { at: 1.0 - EDGE_EPSILON, inclusive: false },
+            _ => Edge { at: (k as f64 + 0.5) / 8.0, inclusive: false },
         })
     }
 
@@ -174,11 +149,7 @@ mod tests {
             (2.0, 8),
         ];
         for (fraction, eighths) in cases {
-            assert_eq!(
-                Okta::from_fraction(fraction).eighths(),
-                eighths,
-                "fraction {fraction}"
-            );
+            assert_eq!(Okta::from_fraction(fraction).eighths(), eighths, "fraction {fraction}");
         }
     }
 

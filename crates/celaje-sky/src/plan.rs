@@ -35,11 +35,7 @@ impl Plan {
         stored: Vec<NaiveDateTime>,
         missed: Vec<(NaiveDateTime, MissReason)>,
     ) -> Self {
-        Self {
-            slots,
-            stored: stored.into_iter().peekable(),
-            missed: missed.into_iter().peekable(),
-        }
+        Self { slots, stored: stored.into_iter().peekable(), missed: missed.into_iter().peekable() }
     }
 }
 

@@ -108,15 +108,9 @@ impl Quality {
 /// The stored text `quality` with or without the flag `frozen`. Unknown names are kept, after the
 /// known ones.
 pub fn with_frozen(quality: &str, frozen: bool) -> String {
-    let names = || {
-        quality
-            .split(',')
-            .filter(|name| !matches!(*name, "" | "ok"))
-    };
+    let names = || quality.split(',').filter(|name| !matches!(*name, "" | "ok"));
     let mut flags = Quality::default();
-    names()
-        .filter_map(Flag::parse)
-        .for_each(|flag| flags.add(flag));
+    names().filter_map(Flag::parse).for_each(|flag| flags.add(flag));
     flags.0.retain(|flag| *flag != Flag::Frozen);
     if frozen {
         flags.add(Flag::Frozen);
@@ -127,11 +121,7 @@ pub fn with_frozen(quality: &str, frozen: bool) -> String {
 
 fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let text = names.collect::<Vec<_>>().join(",");
-    if text.is_empty() {
-        "ok".to_owned()
-    } else {
-        text
-    }
+    if text.is_empty() { "ok".to_owned() } else { text }
 }
 
 impl fmt::Display for Quality {

@@ -61,11 +61,7 @@ pub struct Restarts {
 impl Restarts {
     /// None yet.
     pub const fn new(budget: RestartBudget) -> Self {
-        Self {
-            budget,
-            owed: 0,
-            row: None,
-        }
+        Self { budget, owed: 0, row: None }
     }
 
     /// The actor was done with a message.
@@ -121,10 +117,7 @@ mod tests {
         let now = Instant::now();
         let mut restarts = Restarts::new(budget(4));
         let verdicts: Vec<_> = (0..5).map(|_| restarts.failed(now)).collect();
-        assert_eq!(
-            verdicts,
-            [rest(1), rest(2), rest(3), rest(3), Verdict::GiveUp]
-        );
+        assert_eq!(verdicts, [rest(1), rest(2), rest(3), rest(3), Verdict::GiveUp]);
     }
 
     #[test]
@@ -178,11 +171,7 @@ mod tests {
     fn a_picture_in_ten_for_ever_costs_a_short_rest_each() {
         let verdicts = over(100_000, |n| n % 10 == 0);
         let first = RestartBudget::default().first_pause;
-        assert!(
-            verdicts
-                .iter()
-                .all(|verdict| *verdict == Verdict::GoOn(first))
-        );
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::GoOn(first)));
     }
 
     #[test]

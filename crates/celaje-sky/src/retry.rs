@@ -98,18 +98,12 @@ mod tests {
         let now = Utc.with_ymd_and_hms(2024, 1, 1, 12, 0, 0).unwrap();
         let parse = |value| parse_retry_after(value, now);
         assert_eq!(parse("7"), Some(Duration::from_secs(7)));
-        assert_eq!(
-            parse("Mon, 01 Jan 2024 12:00:30 GMT"),
-            Some(Duration::from_secs(30))
-        );
+        assert_eq!(parse("Mon, 01 Jan 2024 12:00:30 GMT"), Some(Duration::from_secs(30)));
         for date in ["Monday, 01-Jan-24 12:00:30 GMT", "Mon Jan  1 12:00:30 2024"] {
             assert_eq!(parse(date), Some(Duration::from_secs(30)), "{date}");
         }
         assert_eq!(parse("Mon, 01 Jan 2024 11:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(
-            parse("99999999999999999999999"),
-            Some(Duration::from_secs(u64::MAX))
-        );
+        assert_eq!(parse("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
         assert_eq!(parse("soon"), None);
         assert_eq!(parse(""), None);
         assert_eq!(parse("-3"), None);
@@ -119,10 +113,7 @@ mod tests {
     fn a_server_that_asks_for_too_much_is_left_alone() {
         let policy = RetryPolicy::default();
         assert_eq!(policy.wait(1, 0.5, Some(Duration::from_secs(3600))), None);
-        assert_eq!(
-            policy.wait(1, 0.5, Some(Duration::from_secs(9))),
-            Some(Duration::from_secs(9))
-        );
+        assert_eq!(policy.wait(1, 0.5, Some(Duration::from_secs(9))), Some(Duration::from_secs(9)));
     }
 
     #[test]

@@ -99,11 +99,7 @@ impl Run {
     /// The next thing to do. Call it until it says [`Action::Wait`] or [`Action::Finish`].
     pub fn next_action(&mut self) -> Action {
         if self.draining {
-            return if self.in_flight.is_empty() {
-                Action::Finish
-            } else {
-                Action::Wait
-            };
+            return if self.in_flight.is_empty() { Action::Finish } else { Action::Wait };
         }
         loop {
             if self.in_flight.len() >= self.capacity {
@@ -135,11 +131,7 @@ impl Run {
 
     /// Books a returned credit. A slot that is not in flight (of an earlier run) is ignored.
     pub fn returned(&mut self, returned: Returned) {
-        let Returned {
-            slot,
-            attempt,
-            fate,
-        } = returned;
+        let Returned { slot, attempt, fate } = returned;
         let Some(state) = self.in_flight.remove(&slot) else {
             return;
         };
@@ -219,35 +211,18 @@ mod tests {
         let range = SlotRange::new(from, from + chrono::Duration::minutes(hours * 60 - 1)).unwrap();
         let slots = range.slots(&Minutes::default(), zone);
         let planned = slots.clone().count() as u64;
-        (
-            Run::new(Plan::new(slots, vec![], vec![]), planned, capacity),
-            planned,
-        )
+        (Run::new(Plan::new(slots, vec![], vec![]), planned, capacity), planned)
     }
 
     #[test]
     fn a_lost_slot_is_tried_again_then_booked_as_poison_then_ends_the_run() {
         let (mut run, _) = run(1, 1);
-        let Action::Fetch { slot, attempt: 1 } = run.next_action() else {
-            panic!()
-        };
-        run.returned(Returned {
-            slot,
-            attempt: 1,
-            fate: None,
-        });
+        let Action::Fetch { slot, attempt: 1 } = run.next_action() else { panic!() };
+        run.returned(Returned { slot, attempt: 1, fate: None });
         assert_eq!(run.next_action(), Action::Fetch { slot, attempt: 2 });
-        run.returned(Returned {
-            slot,
-            attempt: 2,
-            fate: None,
-        });
+        run.returned(Returned { slot, attempt: 2, fate: None });
         assert_eq!(run.next_action(), Action::CommitPoison { slot, attempt: 3 });
-        run.returned(Returned {
-            slot,
-            attempt: 3,
-            fate: None,
-        });
+        run.returned(Returned { slot, attempt: 3, fate: None });
         assert_eq!(run.next_action(), Action::Finish);
         assert_eq!(run.stuck(), Some(slot));
     }
@@ -255,34 +230,15 @@ mod tests {
     #[test]
     fn a_doubted_miss_is_fetched_again_wherever_it_is() {
         let (mut run, _) = run(1, 2);
-        let Action::Fetch { slot: a, .. } = run.next_action() else {
-            panic!()
-        };
-        let Action::Fetch { slot: b, .. } = run.next_action() else {
-            panic!()
-        };
-        let miss = |slot| Returned {
-            slot,
-            attempt: 1,
-            fate: Some(Fate::Missed(MissReason::NotFound)),
-        };
+        let Action::Fetch { slot: a, .. } = run.next_action() else { panic!() };
+        let Action::Fetch { slot: b, .. } = run.next_action() else { panic!() };
+        let miss =
+            |slot| Returned { slot, attempt: 1, fate: Some(Fate::Missed(MissReason::NotFound)) };
         run.returned(miss(a)); // booked, then doubted
         run.fetch_again([a, b]); // b is in flight still
         run.returned(miss(b));
-        assert_eq!(
-            run.next_action(),
-            Action::Fetch {
-                slot: a,
-                attempt: 1
-            }
-        );
-        assert_eq!(
-            run.next_action(),
-            Action::Fetch {
-                slot: b,
-                attempt: 1
-            }
-        );
+        assert_eq!(run.next_action(), Action::Fetch { slot: a, attempt: 1 });
+        assert_eq!(run.next_action(), Action::Fetch { slot: b, attempt: 1 });
         assert_eq!(run.progress().ledger.total(), 0);
     }
 
@@ -293,11 +249,7 @@ mod tests {
         while let Action::Fetch { slot, .. } = run.next_action() {
             flying.push(slot);
         }
-        let back = |slot, fate| Returned {
-            slot,
-            attempt: 1,
-            fate: Some(fate),
-        };
+        let back = |slot, fate| Returned { slot, attempt: 1, fate: Some(fate) };
         let kept = Fate::Kept(MissReason::NotFound);
         run.returned(back(flying[0], kept)); // booked, then doubted
         run.fetch_again([flying[0], flying[1]]); // the other is in flight still

@@ -27,10 +27,7 @@ impl Zone {
     pub fn instant(self, local: NaiveDateTime) -> Option<DateTime<Utc>> {
         match self {
             Self::Named(tz) => tz.from_local_datetime(&local).latest().map(|t| t.to_utc()),
-            Self::Fixed(offset) => offset
-                .from_local_datetime(&local)
-                .latest()
-                .map(|t| t.to_utc()),
+            Self::Fixed(offset) => offset.from_local_datetime(&local).latest().map(|t| t.to_utc()),
         }
     }
 
@@ -65,43 +62,28 @@ impl FromStr for Zone {
         if let Ok(tz) = text.parse::<chrono_tz::Tz>() {
             return Ok(Self::Named(tz));
         }
-        parse_offset(text)
-            .map(Self::Fixed)
-            .ok_or_else(|| UnknownZone(text.to_owned()))
+        parse_offset(text).map(Self::Fixed).ok_or_else(|| UnknownZone(text.to_owned()))
     }
 }
 
 /// Reads `+HH:MM`, `-H`, `UTC-3`, `GMT+5:30`, `Z`.
 fn parse_offset(text: &str) -> Option<FixedOffset> {
-    let rest = text
-        .strip_prefix("UTC")
-        .or_else(|| text.strip_prefix("GMT"))
-        .unwrap_or(text);
+    let rest = text.strip_prefix("UTC").or_else(|| text.strip_prefix("GMT")).unwrap_or(text);
     if rest.is_empty() || rest == "Z" {
-        return (!text.is_empty())
-            .then_some(())
-            .and_then(|()| FixedOffset::east_opt(0));
+        return (!text.is_empty()).then_some(()).and_then(|()| FixedOffset::east_opt(0));
     }
     // People copy the minus sign U+2212 from web pages.
     let (sign, digits) = if let Some(d) = rest.strip_prefix('+') {
         (1, d)
     } else {
-        (
-            -1,
-            rest.strip_prefix('-')
-                .or_else(|| rest.strip_prefix('\u{2212}'))?,
-        )
+        (-1, rest.strip_prefix('-').or_else(|| rest.strip_prefix('\u{2212}'))?)
     };
     let (hours, minutes) = match digits.split_once(':') {
         Some((h, m)) => (h, m),
         None if digits.len() == 4 && digits.is_ascii() => digits.split_at(2),
         None => (digits, "0"),
     };
-    let number = |s: &str| {
-        s.bytes()
-            .all(|b| b.is_ascii_digit())
-            .then(|| s.parse::<i32>().ok())?
-    };
+    let number = |s: &str| s.bytes().all(|b| b.is_ascii_digit()).then(|| s.parse::<i32>().ok())?;
     let (hours, minutes) = (number(hours)?, number(minutes)?);
     (hours <= 14 && minutes < 60)
         .then(|| FixedOffset::east_opt(sign * (hours * 3600 + minutes * 60)))?
@@ -124,10 +106,7 @@ impl Slot {
         if !YEARS.contains(&local.year()) {
             return None;
         }
-        Some(Self {
-            local,
-            utc: zone.instant(local)?,
-        })
+        Some(Self { local, utc: zone.instant(local)? })
     }
 
     /// Station local time.
@@ -144,10 +123,7 @@ impl Slot {
     pub fn earlier_in_hour(self, minute: u32) -> Option<Self> {
         let back = self.local.minute().checked_sub(minute).filter(|m| *m > 0)?;
         let back = chrono::Duration::minutes(i64::from(back));
-        Some(Self {
-            local: self.local - back,
-            utc: self.utc - back,
-        })
+        Some(Self { local: self.local - back, utc: self.utc - back })
     }
 
     /// The year that the file name and the folder carry.
@@ -165,20 +141,16 @@ impl Slot {
         let stem = name.strip_suffix(".jpg")?;
         let digits = stem.as_bytes();
         let shape = digits.len() == 13
-            && digits.iter().enumerate().all(|(i, b)| {
-                if i == 4 {
-                    *b == b'-'
-                } else {
-                    b.is_ascii_digit()
-                }
-            });
+            && digits.iter().enumerate().all(
+                |(i, b)| {
+                    if i == 4 { *b == b'-' } else { b.is_ascii_digit() }
+                },
+            );
         if !shape {
             return None;
         }
         let part = |from: usize, to: usize| stem.get(from..to)?.parse::<u32>().ok();
-        let year = i32::try_from(part(0, 4)?)
-            .ok()
-            .filter(|y| YEARS.contains(y))?;
+        let year = i32::try_from(part(0, 4)?).ok().filter(|y| YEARS.contains(y))?;
         NaiveDate::from_ymd_opt(year, part(5, 7)?, part(7, 9)?)?.and_hms_opt(
             part(9, 11)?,
             part(11, 13)?,
@@ -292,9 +264,7 @@ impl SlotRange {
 }
 
 fn to_minute(t: NaiveDateTime) -> NaiveDateTime {
-    t.with_second(0)
-        .and_then(|t| t.with_nanosecond(0))
-        .unwrap_or(t)
+    t.with_second(0).and_then(|t| t.with_nanosecond(0)).unwrap_or(t)
 }
 
 /// Iterator over the slots of a range; holds no list.

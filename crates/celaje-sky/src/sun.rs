@@ -106,26 +106,13 @@ mod tests {
         // Noon elevation = 90° − |latitude − declination| with a declination of ±23.44°.
         let highest = (0..1440)
             .map(|m| {
-                position(
-                    at(2024, 12, 21, 0, 0) + chrono::Duration::minutes(m),
-                    -53.79,
-                    -67.70,
-                )
+                position(at(2024, 12, 21, 0, 0) + chrono::Duration::minutes(m), -53.79, -67.70)
             })
             .map(|sun| sun.elevation)
             .fold(f64::MIN, f64::max);
-        assert!(
-            (highest - (90.0 - (53.79 - 23.44))).abs() < 0.05,
-            "{highest}"
-        );
+        assert!((highest - (90.0 - (53.79 - 23.44))).abs() < 0.05, "{highest}");
         let lowest = (0..1440)
-            .map(|m| {
-                position(
-                    at(2024, 6, 20, 0, 0) + chrono::Duration::minutes(m),
-                    -53.79,
-                    -67.70,
-                )
-            })
+            .map(|m| position(at(2024, 6, 20, 0, 0) + chrono::Duration::minutes(m), -53.79, -67.70))
             .map(|sun| sun.elevation)
             .fold(f64::MIN, f64::max);
         assert!((lowest - (90.0 - (53.79 + 23.44))).abs() < 0.05, "{lowest}");

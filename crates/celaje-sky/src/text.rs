@@ -26,11 +26,7 @@ impl Lang {
     ///
     /// Anything that is not Spanish reads English.
     pub fn from_locale(locale: &str) -> Self {
-        if locale.to_ascii_lowercase().starts_with("es") {
-            Self::Es
-        } else {
-            Self::En
-        }
+        if locale.to_ascii_lowercase().starts_with("es") { Self::Es } else { Self::En }
     }
 
     /// The language of the environment: `CELAJE_LANG`, `LC_ALL`, `LC_MESSAGES`, `LANG`, the first
@@ -94,10 +90,7 @@ pub struct BadValue(pub Text);
 #[macro_export]
 macro_rules! say {
     ($en:literal, $es:literal $(,)?) => {
-        $crate::text::Text {
-            en: format!($en),
-            es: format!($es),
-        }
+        $crate::text::Text { en: format!($en), es: format!($es) }
     };
 }
 

@@ -126,10 +126,7 @@ impl SlotSchedule {
         self.look_at_the_clock(newest, now);
         if let Some(newest) = newest.filter(|slot| slot.utc() > self.handled) {
             if let Some(late) = self.current {
-                return Turn::Try {
-                    slot: late.slot,
-                    last: true,
-                };
+                return Turn::Try { slot: late.slot, last: true };
             }
             let oldest = self.handled.max(now - self.policy.catch_up);
             let missed = self.due_between(oldest, newest.utc() - TimeDelta::seconds(1));
@@ -137,18 +134,11 @@ impl SlotSchedule {
                 self.owe(first.local(), last.local());
             }
             self.handled = newest.utc();
-            self.current = Some(Late {
-                slot: newest,
-                tries: 0,
-                next: now,
-            });
+            self.current = Some(Late { slot: newest, tries: 0, next: now });
         }
         let next_due = self.next_due(now);
         match self.current {
-            Some(late) if late.next <= now => Turn::Try {
-                slot: late.slot,
-                last: false,
-            },
+            Some(late) if late.next <= now => Turn::Try { slot: late.slot, last: false },
             Some(late) => Turn::Wait(late.next.min(next_due)),
             None => Turn::Wait(next_due),
         }
@@ -212,25 +202,19 @@ impl SlotSchedule {
 
     /// When the next slot is due.
     pub fn next_due(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        self.next_slot(now)
-            .map_or(now + TimeDelta::hours(1), |slot| {
-                slot.utc() + self.policy.delay
-            })
+        self.next_slot(now).map_or(now + TimeDelta::hours(1), |slot| slot.utc() + self.policy.delay)
     }
 
     /// The next slot that is not due yet.
     pub fn next_slot(&self, now: DateTime<Utc>) -> Option<Slot> {
         let edge = now - self.policy.delay;
-        self.around(edge, edge + REACH)
-            .find(|slot| slot.utc() > edge)
+        self.around(edge, edge + REACH).find(|slot| slot.utc() > edge)
     }
 
     /// The newest slot that is due.
     pub fn newest_due(&self, now: DateTime<Utc>) -> Option<Slot> {
         let edge = now - self.policy.delay;
-        self.around(edge - REACH, edge)
-            .take_while(|slot| slot.utc() <= edge)
-            .last()
+        self.around(edge - REACH, edge).take_while(|slot| slot.utc() <= edge).last()
     }
 
     fn owe(&mut self, from: NaiveDateTime, to: NaiveDateTime) {

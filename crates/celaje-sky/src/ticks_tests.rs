@@ -26,9 +26,7 @@ fn tried(clock: &mut SlotSchedule, now: &str) -> Option<(String, bool)> {
 }
 
 fn answer(clock: &mut SlotSchedule, now: &str, got: bool) {
-    let Turn::Try { slot, last } = clock.turn(at(now)) else {
-        panic!("nothing to try at {now}")
-    };
+    let Turn::Try { slot, last } = clock.turn(at(now)) else { panic!("nothing to try at {now}") };
     clock.tried(slot, last, got, at(now));
 }
 
@@ -41,10 +39,7 @@ fn a_slot_is_due_a_minute_after_its_own() {
         Some(("2024-03-01T11:52".to_owned(), false))
     );
     answer(&mut clock, "2024-03-01T15:02:59Z", true);
-    assert_eq!(
-        clock.turn(at("2024-03-01T15:02:59Z")),
-        Turn::Wait(at("2024-03-01T15:03:00Z"))
-    );
+    assert_eq!(clock.turn(at("2024-03-01T15:02:59Z")), Turn::Wait(at("2024-03-01T15:03:00Z")));
     assert_eq!(
         tried(&mut clock, "2024-03-01T15:03:00Z"),
         Some(("2024-03-01T12:02".to_owned(), false))
@@ -156,10 +151,7 @@ fn a_clock_that_is_set_back_puts_no_look_off() {
 
 #[test]
 fn without_anything_to_catch_up_nothing_is_looked_for() {
-    let policy = TickPolicy {
-        catch_up: TimeDelta::zero(),
-        ..TickPolicy::default()
-    };
+    let policy = TickPolicy { catch_up: TimeDelta::zero(), ..TickPolicy::default() };
     let begun = at("2024-03-01T15:03:00Z");
     let mut clock = SlotSchedule::new(Minutes::default(), zone("-03:00"), policy, begun);
     assert_eq!(clock.take_again(at("2024-03-02T15:03:00Z")), None);
@@ -186,9 +178,7 @@ fn a_pause_does_not_outlive_a_clock_that_is_set_back() {
     let mut clock = clockwork("-03:00", at("2024-03-01T15:11:00Z"));
     answer(&mut clock, "2024-03-01T15:11:00Z", false);
     // Nine minutes back, the slot is still due.
-    let Turn::Wait(until) = clock.turn(at("2024-03-01T15:03:00Z")) else {
-        panic!("too soon")
-    };
+    let Turn::Wait(until) = clock.turn(at("2024-03-01T15:03:00Z")) else { panic!("too soon") };
     assert!(until <= at("2024-03-01T15:05:00Z"), "{until}");
 }
 
@@ -196,10 +186,7 @@ fn a_pause_does_not_outlive_a_clock_that_is_set_back() {
 fn the_year_ends_like_any_hour() {
     let mut clock = clockwork("-03:00", at("2024-01-01T02:53:00Z"));
     answer(&mut clock, "2024-01-01T02:53:00Z", true);
-    assert_eq!(
-        clock.turn(at("2024-01-01T02:53:01Z")),
-        Turn::Wait(at("2024-01-01T03:03:00Z"))
-    );
+    assert_eq!(clock.turn(at("2024-01-01T02:53:01Z")), Turn::Wait(at("2024-01-01T03:03:00Z")));
     let next = tried(&mut clock, "2024-01-01T03:03:00Z");
     assert_eq!(next, Some(("2024-01-01T00:02".to_owned(), false)));
     assert_eq!(clock.take_owed(), None);
@@ -226,11 +213,7 @@ fn walk(clock: &mut SlotSchedule, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec
 fn summer_time_skips_an_hour_and_repeats_one() {
     // Chile: 2024-04-07 the clock went from 24:00 back to 23:00, 2024-09-08 from 0:00 to 1:00.
     let mut clock = clockwork("America/Santiago", at("2024-04-07T01:53:00Z"));
-    let slots = walk(
-        &mut clock,
-        at("2024-04-07T01:53:00Z"),
-        at("2024-04-07T04:13:00Z"),
-    );
+    let slots = walk(&mut clock, at("2024-04-07T01:53:00Z"), at("2024-04-07T04:13:00Z"));
     // 22:52, then 23:02 for the second time, an hour and ten minutes later.
     let expected = [
         "2024-04-06T22:52",
@@ -245,11 +228,7 @@ fn summer_time_skips_an_hour_and_repeats_one() {
     ];
     assert_eq!(slots, expected);
     let mut clock = clockwork("America/Santiago", at("2024-09-08T03:53:00Z"));
-    let slots = walk(
-        &mut clock,
-        at("2024-09-08T03:53:00Z"),
-        at("2024-09-08T04:13:00Z"),
-    );
+    let slots = walk(&mut clock, at("2024-09-08T03:53:00Z"), at("2024-09-08T04:13:00Z"));
     let expected = ["2024-09-07T23:52", "2024-09-08T01:02", "2024-09-08T01:12"];
     assert_eq!(slots, expected);
 }

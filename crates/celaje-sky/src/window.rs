@@ -74,11 +74,7 @@ impl Window {
     /// A window of `size` requests (at least 1), always.
     pub fn fixed(size: usize) -> Self {
         let size = size.max(1);
-        Self {
-            size: size as f64,
-            fixed: true,
-            ..Self::adaptive(size)
-        }
+        Self { size: size as f64, fixed: true, ..Self::adaptive(size) }
     }
 
     /// Requests that may be in flight now: at least 1.
@@ -103,11 +99,7 @@ impl Window {
                 if self.is_slow() {
                     self.shrink(SLOW, now);
                 } else if full {
-                    self.size += if self.starting {
-                        STARTING
-                    } else {
-                        1.0 / self.size
-                    };
+                    self.size += if self.starting { STARTING } else { 1.0 / self.size };
                     self.size = self.size.min(self.most);
                 }
             }

@@ -5,15 +5,8 @@ const SIDE: u32 = 64;
 
 /// Measures of a drawn picture of 64×64 pixels.
 fn stats(draw: impl Fn(u32, u32) -> [u8; 3]) -> PictureStats {
-    let rgb: Vec<u8> = (0..SIDE * SIDE)
-        .flat_map(|i| draw(i % SIDE, i / SIDE))
-        .collect();
-    let content = PixelRect {
-        left: 0,
-        top: 0,
-        width: SIDE,
-        height: SIDE,
-    };
+    let rgb: Vec<u8> = (0..SIDE * SIDE).flat_map(|i| draw(i % SIDE, i / SIDE)).collect();
+    let content = PixelRect { left: 0, top: 0, width: SIDE, height: SIDE };
     PictureStats::of(&rgb, SIDE, content)
 }
 
@@ -36,11 +29,7 @@ fn a_plain_sky_is_ok() {
     assert_eq!(flags(fisheye), "ok");
     // And behind the posts of a balcony, which are many edges before many colours.
     let posts = |x: u32, y: u32| {
-        if x % 16 < 3 {
-            [40; 3]
-        } else {
-            [(4 * y) as u8, (2 * x) as u8, 250 - (3 * y) as u8]
-        }
+        if x % 16 < 3 { [40; 3] } else { [(4 * y) as u8, (2 * x) as u8, 250 - (3 * y) as u8] }
     };
     assert!(stats(posts).bars >= PLACEHOLDER_BARS);
     assert_eq!(flags(posts), "ok");
@@ -95,11 +84,7 @@ fn a_quarter_of_what_is_lit_decides_on_overexposure() {
     assert_eq!(flags(sun), "ok");
     // In a ring the middle is seen; where it is burnt too, nothing is.
     assert!(!is_burnt(&stats(ring)));
-    assert!(is_burnt(&stats(|x, y| if y < 50 {
-        [254; 3]
-    } else {
-        blue(x, y)
-    })));
+    assert!(is_burnt(&stats(|x, y| if y < 50 { [254; 3] } else { blue(x, y) })));
 }
 
 #[test]
@@ -121,13 +106,8 @@ fn stars_are_light_and_a_date_is_none() {
     let noise = |x: u32, y: u32| ((x * 31 + y * 17) % 7) as u8;
     let closed = |x, y| [noise(x, y); 3];
     assert!(is_lightless(&stats(closed)));
-    let stars = |x: u32, y: u32| {
-        [if (x * 13 + y * 29).is_multiple_of(331) {
-            60
-        } else {
-            noise(x, y)
-        }; 3]
-    };
+    let stars =
+        |x: u32, y: u32| [if (x * 13 + y * 29).is_multiple_of(331) { 60 } else { noise(x, y) }; 3];
     assert!(!is_lightless(&stats(stars)));
     let date = |x: u32, y: u32| {
         let ink = (58..63).contains(&y) && x < 40 && x.is_multiple_of(3);

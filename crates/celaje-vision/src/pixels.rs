@@ -48,9 +48,7 @@ pub fn accuracy(mask: &Decoded, classes: &ClassMap, geometry: &Geometry) -> Opti
     // A row of the mask is a row of cells or none, a column a column of cells or none.
     let columns: Vec<Option<u32>> = (0..mask.width)
         .map(|x| {
-            let left = geometry
-                .to_input(unit(x, mask.width), middle(geometry).1)?
-                .0;
+            let left = geometry.to_input(unit(x, mask.width), middle(geometry).1)?.0;
             Some(cell(left, geometry.input.0, classes.width))
         })
         .collect();
@@ -111,24 +109,11 @@ mod tests {
     /// The left half sky, the right half cloud, on 4×4 cells.
     fn half() -> ClassMap {
         let cells = (0..16).map(|i| if i % 4 < 2 { Cell::Sky } else { Cell::Cloud });
-        ClassMap {
-            width: 4,
-            height: 4,
-            cells: cells.collect(),
-        }
+        ClassMap { width: 4, height: 4, cells: cells.collect() }
     }
 
     fn whole(content: PixelRect, input: (u32, u32)) -> Geometry {
-        Geometry {
-            input,
-            content,
-            crop: UnitRect {
-                left: 0.0,
-                top: 0.0,
-                width: 1.0,
-                height: 1.0,
-            },
-        }
+        Geometry { input, content, crop: UnitRect { left: 0.0, top: 0.0, width: 1.0, height: 1.0 } }
     }
 
     fn stretched() -> Geometry {
@@ -173,10 +158,7 @@ mod tests {
         let bars = whole(content((80, 60), (8, 8), Fit::Letterbox), (8, 8));
         assert_eq!(accuracy(&exact, &half(), &bars), Some(1.0));
         // The left quarter is cut off: cells are half sky and half cloud of what is left.
-        let margins = Margins {
-            left: 0.25,
-            ..Margins::default()
-        };
+        let margins = Margins { left: 0.25, ..Margins::default() };
         let taken = crop(80, 60, margins);
         let mut cut = stretched();
         cut.crop.left = f64::from(taken.left) / 80.0;

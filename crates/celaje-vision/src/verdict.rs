@@ -37,9 +37,7 @@ impl Verdict {
             Some(reading) if !hidden => {
                 let background = reading.middle_background;
                 if background.is_some_and(|share| share > OBSTRUCTED_SHARE)
-                    || reading
-                        .lens
-                        .is_some_and(|probability| probability > LENS_PROBABILITY)
+                    || reading.lens.is_some_and(|probability| probability > LENS_PROBABILITY)
                 {
                     quality.add(Flag::LensObstructed);
                 }
@@ -57,12 +55,7 @@ impl Verdict {
                 if reading.is_none() {
                     quality.add(Flag::NoSky);
                 }
-                Self {
-                    cover: Cover::Obscured,
-                    cloud_fraction: None,
-                    confidence: None,
-                    quality,
-                }
+                Self { cover: Cover::Obscured, cloud_fraction: None, confidence: None, quality }
             }
         }
     }
@@ -85,20 +78,12 @@ mod tests {
         plain: 0.05,
         colours: 40,
         bars: 0,
-        middle: Some(Evenness {
-            tint: 0.1,
-            light: 0.2,
-        }),
+        middle: Some(Evenness { tint: 0.1, light: 0.2 }),
     };
 
     /// Those of a picture without any light.
-    const DEAD: PictureStats = PictureStats {
-        bright: 0.0,
-        peak: 0.02,
-        lit_bands: 0,
-        dark: 1.0,
-        ..FINE
-    };
+    const DEAD: PictureStats =
+        PictureStats { bright: 0.0, peak: 0.02, lit_bands: 0, dark: 1.0, ..FINE };
 
     fn reading(confidence: f64) -> Reading {
         Reading {
@@ -124,17 +109,12 @@ mod tests {
     #[test]
     fn a_reading_of_a_good_picture_counts() {
         let sure = reading(0.9);
-        for (phase, quality) in [
-            (DayPhase::Day, "ok"),
-            (DayPhase::Twilight, "twilight"),
-            (DayPhase::Night, "night"),
-        ] {
+        for (phase, quality) in
+            [(DayPhase::Day, "ok"), (DayPhase::Twilight, "twilight"), (DayPhase::Night, "night")]
+        {
             assert_eq!(told(&FINE, Some(&sure), phase), (3, quality.to_owned()));
         }
-        let spoilt = Reading {
-            middle_background: Some(0.4),
-            ..reading(0.9)
-        };
+        let spoilt = Reading { middle_background: Some(0.4), ..reading(0.9) };
         let spoilt = told(&FINE, Some(&spoilt), DayPhase::Day);
         assert_eq!(spoilt, (3, "lens_obstructed".to_owned()));
         let unsure = told(&FINE, Some(&reading(0.4)), DayPhase::Night);
@@ -143,10 +123,7 @@ mod tests {
 
     #[test]
     fn what_lies_on_the_lens_is_told_and_the_amount_stays() {
-        let drops = |lens| Reading {
-            lens,
-            ..reading(0.9)
-        };
+        let drops = |lens| Reading { lens, ..reading(0.9) };
         let with = |lens| told(&FINE, Some(&drops(lens)), DayPhase::Day);
         for lens in [None, Some(0.0), Some(LENS_PROBABILITY)] {
             assert_eq!(with(lens), (3, "ok".to_owned()), "{lens:?}");
@@ -162,23 +139,9 @@ mod tests {
     #[test]
     fn what_is_not_seen_is_never_guessed() {
         let sure = reading(0.99);
-        let card = PictureStats {
-            bars: 7,
-            colours: 8,
-            ..FINE
-        };
-        let snow = PictureStats {
-            middle: Some(Evenness {
-                tint: 0.005,
-                light: 0.04,
-            }),
-            ..FINE
-        };
-        let burnt = PictureStats {
-            bright: 0.6,
-            bright_middle: 1.0,
-            ..FINE
-        };
+        let card = PictureStats { bars: 7, colours: 8, ..FINE };
+        let snow = PictureStats { middle: Some(Evenness { tint: 0.005, light: 0.04 }), ..FINE };
+        let burnt = PictureStats { bright: 0.6, bright_middle: 1.0, ..FINE };
         for (stats, phase, quality) in [
             (card, DayPhase::Day, "placeholder"),
             (DEAD, DayPhase::Day, "dark"),
@@ -195,13 +158,7 @@ mod tests {
 
     #[test]
     fn a_dark_night_with_stars_is_a_reading() {
-        let night = PictureStats {
-            peak: 0.03,
-            bright: 0.0,
-            lit_bands: 9,
-            dark: 0.97,
-            ..FINE
-        };
+        let night = PictureStats { peak: 0.03, bright: 0.0, lit_bands: 9, dark: 0.97, ..FINE };
         let told = told(&night, Some(&reading(0.6)), DayPhase::Night);
         assert_eq!(told, (3, "night,dark".to_owned()));
     }

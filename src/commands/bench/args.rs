@@ -32,12 +32,7 @@ pub struct BenchArgs {
     )]
     size: (u32, u32),
     /// What the camera of drawn pictures looks at
-    #[arg(
-        long,
-        value_name = "SCENE",
-        env = "CELAJE_SCENE",
-        default_value = "fisheye"
-    )]
+    #[arg(long, value_name = "SCENE", env = "CELAJE_SCENE", default_value = "fisheye")]
     scene: Scene,
     /// Pictures in a round
     #[arg(
@@ -91,45 +86,26 @@ pub struct BenchArgs {
 }
 
 pub(crate) const SPANISH: SpanishHelp = &[
-    (
-        "bench",
-        "Mide cada etapa y toda la cadena, y las compara con lo que la máquina puede dar",
-    ),
-    (
-        "dir",
-        "Carpeta de imágenes con que medir; se usan hasta 400 [por omisión: dibujadas]",
-    ),
+    ("bench", "Mide cada etapa y toda la cadena, y las compara con lo que la máquina puede dar"),
+    ("dir", "Carpeta de imágenes con que medir; se usan hasta 400 [por omisión: dibujadas]"),
     ("size", "Tamaño de las imágenes dibujadas"),
     ("scene", "Qué mira la cámara de las imágenes dibujadas"),
     ("count", "Imágenes de una ronda"),
     ("rounds", "Rondas; cuenta la mediana"),
-    (
-        "latency",
-        "Milisegundos antes de cada respuesta de la cámara",
-    ),
+    ("latency", "Milisegundos antes de cada respuesta de la cámara"),
     (
         "bandwidth",
         "Ancho de banda hasta la cámara, en megabits por segundo [por omisión: sin límite]",
     ),
-    (
-        "concurrency",
-        "Número fijo de pedidos simultáneos a la cámara [por omisión: se adapta]",
-    ),
-    (
-        "batch",
-        "Imágenes de un lote completo [por omisión: lo que halla una medición]",
-    ),
+    ("concurrency", "Número fijo de pedidos simultáneos a la cámara [por omisión: se adapta]"),
+    ("batch", "Imágenes de un lote completo [por omisión: lo que halla una medición]"),
     ("json", "Escribe un objeto JSON en vez de texto"),
     ("plot", "Dibuja las cifras en este archivo PNG"),
 ];
 
 impl BenchArgs {
     pub(crate) async fn run(self, config: Option<&Path>) -> Result<u8> {
-        let flags = Layer {
-            concurrency: self.concurrency,
-            batch: self.batch,
-            ..self.inference.0
-        };
+        let flags = Layer { concurrency: self.concurrency, batch: self.batch, ..self.inference.0 };
         let mut settings = Settings::read(flags, config)?;
         // The limits for a station's camera do not apply to the benchmark's own.
         settings.tuning.max_rps = None;

@@ -35,17 +35,9 @@ pub fn candidates(cores: usize, on_card: bool) -> Vec<Arrangement> {
         (false, _) => vec![(cores, 1), (cores / 2, 2), (1, cores)],
     };
     teams.dedup();
-    let batches: &[usize] = if on_card {
-        &[32, 64, 128]
-    } else {
-        &[1, 2, 4, 8]
-    };
+    let batches: &[usize] = if on_card { &[32, 64, 128] } else { &[1, 2, 4, 8] };
     let each = |&(sessions, threads): &(usize, usize)| {
-        batches.iter().map(move |&batch| Arrangement {
-            sessions,
-            threads,
-            batch,
-        })
+        batches.iter().map(move |&batch| Arrangement { sessions, threads, batch })
     };
     teams.iter().flat_map(each).collect()
 }
@@ -61,11 +53,7 @@ pub fn measure(
     frames: &[Frame],
     time: Duration,
 ) -> Result<Measured, BackendError> {
-    let Arrangement {
-        sessions,
-        threads,
-        batch,
-    } = arrangement;
+    let Arrangement { sessions, threads, batch } = arrangement;
     let run = |number: usize, ready: Sender<()>, go: Receiver<()>| -> Result<u64, BackendError> {
         let batch: Vec<&Frame> = frames.iter().cycle().skip(number).take(batch).collect();
         let (manifest, region) = (&model.manifest, Region::whole());

@@ -110,16 +110,7 @@ struct Bench {
 }
 
 async fn measure(options: BenchOptions) -> Result<Report> {
-    let BenchOptions {
-        mut settings,
-        dir,
-        size,
-        scene,
-        count,
-        rounds,
-        line,
-        ..
-    } = options;
+    let BenchOptions { mut settings, dir, size, scene, count, rounds, line, .. } = options;
     let tell = |text: celaje_sky::text::Text| {
         if !options.json {
             output::progress(&text);
@@ -188,19 +179,12 @@ async fn measure(options: BenchOptions) -> Result<Report> {
         frames,
         reading,
     };
-    let carried = line
-        .bytes_per_s
-        .map_or(f64::INFINITY, |rate| rate / subject.bytes);
+    let carried = line.bytes_per_s.map_or(f64::INFINITY, |rate| rate / subject.bytes);
     let mut slots = bench.slots();
-    bench
-        .whole(&slots.by_ref().take(WARM_UP).collect::<Vec<_>>())
-        .await?;
+    bench.whole(&slots.by_ref().take(WARM_UP).collect::<Vec<_>>()).await?;
     let mut done = Vec::new();
     for round in 1..=rounds {
-        tell(say!(
-            "round {round} of {rounds} …",
-            "ronda {round} de {rounds} …"
-        ));
+        tell(say!("round {round} of {rounds} …", "ronda {round} de {rounds} …"));
         let slots: Vec<Slot> = slots.by_ref().take(count).collect();
         let stages = bench.stages(&slots).await?;
         let whole = bench.whole(&slots).await?;
@@ -227,9 +211,7 @@ impl Bench {
             .and_time(chrono::NaiveTime::MIN);
         let range = SlotRange::new(from, from + TimeDelta::days(36_500)).ok();
         let station = Arc::clone(&self.station);
-        range
-            .into_iter()
-            .flat_map(move |range| range.slots(&station.minutes, station.zone))
+        range.into_iter().flat_map(move |range| range.slots(&station.minutes, station.zone))
     }
 
     async fn stages(&self, slots: &[Slot]) -> Result<Stages> {
@@ -243,26 +225,15 @@ impl Bench {
         let inference =
             blocking(move || stages::inference(engine.as_ref(), &model, arrangement, &frames))
                 .await?;
-        let (station, model, frames) = (
-            self.station.clone(),
-            self.model.clone(),
-            self.frames.clone(),
-        );
-        let (reading, rows, slots) = (
-            self.reading.clone(),
-            self.tuning.commit.rows,
-            slots.to_vec(),
-        );
+        let (station, model, frames) =
+            (self.station.clone(), self.model.clone(), self.frames.clone());
+        let (reading, rows, slots) =
+            (self.reading.clone(), self.tuning.commit.rows, slots.to_vec());
         let store = blocking(move || {
             stages::store(&station, &model, &frames[0], reading.as_ref(), &slots, rows)
         })
         .await?;
-        Ok(Stages {
-            fetch,
-            decode,
-            inference,
-            store,
-        })
+        Ok(Stages { fetch, decode, inference, store })
     }
 
     async fn whole(&self, slots: &[Slot]) -> Result<Whole> {
@@ -304,9 +275,7 @@ fn cores() -> usize {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(broken(&error)))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(broken(&error)))
 }
 
 /// The engine of the pipeline and, where it was left open which one, the others, in all
@@ -375,11 +344,7 @@ fn read(folder: &Path) -> Result<Vec<Bytes>> {
 
 /// Pictures of a day and a night.
 fn draw(size: (u32, u32), scene: Scene) -> Result<Vec<Bytes>> {
-    let options = SimulateOptions {
-        size,
-        scene,
-        ..SimulateOptions::default()
-    };
+    let options = SimulateOptions { size, scene, ..SimulateOptions::default() };
     let studio = Studio::new(options.spec());
     let moments: Vec<Slot> = (0..DRAWN)
         .filter_map(|k| {

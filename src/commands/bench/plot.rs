@@ -27,10 +27,7 @@ pub fn write(report: &Report, path: &Path) -> Result<()> {
     let mut parts: Vec<Bar> = median
         .stages
         .each()
-        .map(|(name, stage)| Bar {
-            name: name.to_string(),
-            value: stage.cpu_ms,
-        })
+        .map(|(name, stage)| Bar { name: name.to_string(), value: stage.cpu_ms })
         .into();
     let beyond = median.whole.cpu_ms - median.stages.cpu_ms();
     parts.push(Bar {

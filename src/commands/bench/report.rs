@@ -50,10 +50,7 @@ impl Stages {
 
     /// Pictures a second of the slowest one.
     pub fn slowest(&self) -> f64 {
-        self.each()
-            .iter()
-            .map(|(_, stage)| stage.pictures_per_s)
-            .fold(f64::INFINITY, f64::min)
+        self.each().iter().map(|(_, stage)| stage.pictures_per_s).fold(f64::INFINITY, f64::min)
     }
 }
 
@@ -96,11 +93,8 @@ impl Round {
     /// bound is the slowest stage; `line`: pictures a second that the camera's line carries.
     pub fn new(stages: Stages, whole: Whole, cores: usize, on_card: bool, line: f64) -> Self {
         let work = stages.cpu_ms() + whole.camera_cpu_ms;
-        let bound = if on_card || work <= 0.0 {
-            stages.slowest()
-        } else {
-            1000.0 * cores as f64 / work
-        };
+        let bound =
+            if on_card || work <= 0.0 { stages.slowest() } else { 1000.0 * cores as f64 / work };
         let bound = bound.min(line);
         Self {
             bound,
@@ -171,16 +165,12 @@ pub struct Report {
 pub fn median(rounds: &[Round]) -> Option<Round> {
     let mut sorted: Vec<&Round> = rounds.iter().collect();
     sorted.sort_by(|a, b| a.efficiency.total_cmp(&b.efficiency));
-    sorted
-        .get(sorted.len().saturating_sub(1) / 2)
-        .map(|round| (*round).clone())
+    sorted.get(sorted.len().saturating_sub(1) / 2).map(|round| (*round).clone())
 }
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            subject, median, ..
-        } = self;
+        let Self { subject, median, .. } = self;
         let Subject {
             cores,
             pictures,
@@ -190,12 +180,7 @@ impl Display for Report {
             latency_ms,
             model,
             engine,
-            arrangement:
-                Arrangement {
-                    sessions,
-                    threads,
-                    batch,
-                },
+            arrangement: Arrangement { sessions, threads, batch },
             bandwidth_mbit,
         } = subject;
         let rounds = self.rounds.len();
@@ -255,17 +240,8 @@ impl Report {
             )
         )?;
         for EngineFigures { engine, measured } in &self.engines {
-            for Measured {
-                arrangement,
-                pictures_per_s,
-                cpu_ms,
-            } in measured
-            {
-                let Arrangement {
-                    sessions,
-                    threads,
-                    batch,
-                } = arrangement;
+            for Measured { arrangement, pictures_per_s, cpu_ms } in measured {
+                let Arrangement { sessions, threads, batch } = arrangement;
                 let cpu = cpu_ms.unwrap_or(0.0);
                 writeln!(
                     f,
@@ -279,11 +255,7 @@ impl Report {
                 "This arrangement suits the machine: no quicker one was found.",
                 "Esta disposición conviene a la máquina: no se halló otra más rápida."
             ),
-            Some(Arrangement {
-                sessions,
-                threads,
-                batch,
-            }) => say!(
+            Some(Arrangement { sessions, threads, batch }) => say!(
                 "Recommended for celaje.toml:\nthreads = {sessions}\nsession_threads = {threads}\n\
                 batch = {batch}",
                 "Recomendado para celaje.toml:\nthreads = {sessions}\nsession_threads = {threads}\n\
@@ -309,22 +281,8 @@ impl Report {
     }
 
     fn whole(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Round {
-            whole,
-            bound,
-            efficiency,
-            overhead,
-            ..
-        } = &self.median;
-        let Whole {
-            pictures_per_s,
-            cpu_ms,
-            waits,
-            preemptions,
-            missed,
-            flow,
-            ..
-        } = whole;
+        let Round { whole, bound, efficiency, overhead, .. } = &self.median;
+        let Whole { pictures_per_s, cpu_ms, waits, preemptions, missed, flow, .. } = whole;
         let (percent, beyond) = (100.0 * efficiency, 100.0 * overhead);
         let peak = self.requests_peak;
         writeln!(
@@ -345,10 +303,7 @@ impl Report {
             writeln!(
                 f,
                 "{}",
-                say!(
-                    "{missed} pictures gave no reading",
-                    "{missed} imágenes no dieron lectura"
-                )
+                say!("{missed} pictures gave no reading", "{missed} imágenes no dieron lectura")
             )?;
         }
         write!(f, "\n{flow}")
@@ -361,17 +316,9 @@ mod tests {
     use celaje_sky::flow::Flow;
 
     fn round(cpu: [f64; 4], pictures_per_s: f64, line: f64, on_card: bool) -> Round {
-        let alone = |cpu_ms: f64| Alone {
-            cpu_ms,
-            pictures_per_s: 2000.0 / cpu_ms,
-        };
+        let alone = |cpu_ms: f64| Alone { cpu_ms, pictures_per_s: 2000.0 / cpu_ms };
         let [fetch, decode, inference, store] = cpu.map(alone);
-        let stages = Stages {
-            fetch,
-            decode,
-            inference,
-            store,
-        };
+        let stages = Stages { fetch, decode, inference, store };
         let whole = Whole {
             pictures_per_s,
             cpu_ms: 4.2,
@@ -405,11 +352,7 @@ mod tests {
 
     #[test]
     fn a_quicker_arrangement_is_recommended_and_noise_is_not() {
-        let arrangement = |sessions, threads, batch| Arrangement {
-            sessions,
-            threads,
-            batch,
-        };
+        let arrangement = |sessions, threads, batch| Arrangement { sessions, threads, batch };
         let (present, other) = (arrangement(2, 1, 4), arrangement(1, 2, 1));
         let report = |rate: f64| {
             let measured = |(arrangement, pictures_per_s)| Measured {
@@ -444,9 +387,6 @@ mod tests {
         assert_eq!(report(104.0).recommended(), None);
         assert_eq!(report(120.0).recommended(), Some(other));
         let told = report(120.0).to_string();
-        assert!(
-            told.contains("threads = 1\nsession_threads = 2\nbatch = 1\n"),
-            "{told}"
-        );
+        assert!(told.contains("threads = 1\nsession_threads = 2\nbatch = 1\n"), "{told}");
     }
 }

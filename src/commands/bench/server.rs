@@ -54,11 +54,8 @@ impl Camera {
         if let Some(rate) = line.bytes_per_s {
             command.arg(format!("--bandwidth={}", rate * 8.0 / 1e6));
         }
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(cannot)?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(cannot)?;
         let mut base = String::new();
         if let Some(out) = child.stdout.as_mut() {
             BufReader::new(out).read_line(&mut base).map_err(cannot)?;
@@ -122,11 +119,8 @@ pub async fn serve(folder: PathBuf, line: Line) -> Result<u8> {
     if pictures.is_empty() {
         return Err(cannot(folder.display().to_string()));
     }
-    let shared = web::Data::from(Arc::new(Shared {
-        pictures,
-        line,
-        free: Mutex::new(Instant::now()),
-    }));
+    let shared =
+        web::Data::from(Arc::new(Shared { pictures, line, free: Mutex::new(Instant::now()) }));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(shared.clone())

@@ -40,23 +40,15 @@ struct Watch {
 
 impl Watch {
     fn start() -> Self {
-        Self {
-            before: Usage::now(),
-            begun: Instant::now(),
-        }
+        Self { before: Usage::now(), begun: Instant::now() }
     }
 
     fn finish(self, pictures: usize) -> Alone {
         let elapsed = self.begun.elapsed().as_secs_f64();
-        let used = self
-            .before
-            .and_then(|before| Some(Usage::now()?.since(before)));
+        let used = self.before.and_then(|before| Some(Usage::now()?.since(before)));
         let cpu = used.map_or(0.0, |used| used.cpu.as_secs_f64());
         let pictures = pictures.max(1) as f64;
-        Alone {
-            cpu_ms: 1000.0 * cpu / pictures,
-            pictures_per_s: pictures / elapsed,
-        }
+        Alone { cpu_ms: 1000.0 * cpu / pictures, pictures_per_s: pictures / elapsed }
     }
 }
 
@@ -155,10 +147,7 @@ pub fn inference(
 ) -> Result<Alone> {
     let measured =
         measure(engine, model, arrangement, frames, INFERENCE).map_err(|error| broken(&error))?;
-    Ok(Alone {
-        cpu_ms: measured.cpu_ms.unwrap_or(0.0),
-        pictures_per_s: measured.pictures_per_s,
-    })
+    Ok(Alone { cpu_ms: measured.cpu_ms.unwrap_or(0.0), pictures_per_s: measured.pictures_per_s })
 }
 
 /// A reading of the first frame, for rows that are like real ones.
@@ -167,18 +156,10 @@ pub fn inference(
 /// When the network does not run.
 pub fn reading(engine: &dyn Engine, model: &Model, frame: &Frame) -> Result<Option<Reading>> {
     let mut session = engine.open(1).map_err(|error| broken(&error))?;
-    let readings = run_batch(
-        session.as_mut(),
-        &model.manifest,
-        &[frame],
-        &Region::whole(),
-        &mut Vec::new(),
-    );
+    let readings =
+        run_batch(session.as_mut(), &model.manifest, &[frame], &Region::whole(), &mut Vec::new());
     let readings = readings.map_err(|error| broken(&error))?;
-    Ok(readings
-        .into_iter()
-        .next()
-        .and_then(std::result::Result::ok))
+    Ok(readings.into_iter().next().and_then(std::result::Result::ok))
 }
 
 /// Rows for `slots` into a new record, in transactions of the pipeline's size.

@@ -51,33 +51,21 @@ pub(crate) const SPANISH: SpanishHelp = &[
          carpeta con carpetas …octa_0 a …octa_8",
     ),
     ("json", "Escribe un objeto JSON en vez de texto"),
-    (
-        "group",
-        "Solo este grupo de imágenes; se puede repetir, o llevar varios separados por comas",
-    ),
+    ("group", "Solo este grupo de imágenes; se puede repetir, o llevar varios separados por comas"),
     ("out", "Escribe en este archivo CSV una fila por imagen"),
-    (
-        "plot",
-        "Dibuja en esta carpeta la matriz de confusión y el diagrama de confiabilidad",
-    ),
+    ("plot", "Dibuja en esta carpeta la matriz de confusión y el diagrama de confiabilidad"),
     (
         "against",
         "Compara con las lecturas de este archivo CSV, imagen por imagen; estado 1 si difieren",
     ),
-    (
-        "station",
-        "Lee la región de interés de esta estación en vez de la imagen entera",
-    ),
+    ("station", "Lee la región de interés de esta estación en vez de la imagen entera"),
     ("quiet", "Sin progreso ni avisos"),
 ];
 
 impl EvaluateArgs {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<u8> {
         let of_station = self.station.is_some();
-        let flags = Layer {
-            station: self.station,
-            ..self.inference.0
-        };
+        let flags = Layer { station: self.station, ..self.inference.0 };
         let settings = Settings::read(flags, config)?;
         let (model, engine) = open_model(&settings, |notice| {
             if !self.quiet {

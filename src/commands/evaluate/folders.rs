@@ -139,11 +139,9 @@ mod tests {
         let told: Vec<_> = rows
             .iter()
             .map(|row| match row {
-                Ok(label) => (
-                    label.image.as_str(),
-                    label.okta.unwrap().eighths(),
-                    label.group.as_deref(),
-                ),
+                Ok(label) => {
+                    (label.image.as_str(), label.okta.unwrap().eighths(), label.group.as_deref())
+                }
                 Err(bad) => {
                     assert!(bad.text.en.contains("an okta of 12"), "{}", bad.text);
                     ("", 12, None)

@@ -93,11 +93,7 @@ pub fn run(options: &EvaluateOptions, manifest: &Manifest, engine: &Arc<dyn Engi
             let written = match &answer {
                 Ok((label, Ok(seen))) => {
                     let sample = seen.sample;
-                    tally.add(
-                        label.group.as_deref(),
-                        label.camera.as_deref(),
-                        Some(sample),
-                    );
+                    tally.add(label.group.as_deref(), label.camera.as_deref(), Some(sample));
                     if let Some(comparison) = &mut comparison {
                         let (okta, fraction) = (sample.okta_read, sample.fraction_read);
                         comparison.add(&label.image, Readout { okta, fraction });
@@ -128,9 +124,7 @@ pub fn run(options: &EvaluateOptions, manifest: &Manifest, engine: &Arc<dyn Engi
     out.finish()?;
     let (all, groups, cameras) = tally.parts();
     let report = EvaluationReport {
-        model: format!("{} {}", manifest.name, manifest.version)
-            .trim_end()
-            .to_owned(),
+        model: format!("{} {}", manifest.name, manifest.version).trim_end().to_owned(),
         engine: engine.describe(),
         labels: options.labels.to_string_lossy().into_owned(),
         station: options.region.as_ref().map(|(station, _)| station.clone()),
@@ -142,11 +136,7 @@ pub fn run(options: &EvaluateOptions, manifest: &Manifest, engine: &Arc<dyn Engi
     if let Some(folder) = &options.plot {
         plot(&report, folder)?;
     }
-    output::line(if options.json {
-        report.json()
-    } else {
-        table::text(&report, Lang::current())
-    })?;
+    output::line(if options.json { report.json() } else { table::text(&report, Lang::current()) })?;
     let agreed = report.against.as_ref().is_none_or(|found| found.holds());
     Ok(u8::from(report.all.failed > 0 || !agreed))
 }
@@ -208,11 +198,7 @@ fn chosen(rows: Vec<Row>, groups: &[String]) -> Result<Vec<Row>> {
 
 /// A bar on a terminal, and nothing elsewhere.
 fn bar(pictures: usize, quiet: bool) -> ProgressBar {
-    let target = if quiet {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    };
+    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(pictures as u64), target);
     let template = say!(
         "{{bar:32}} {{pos}}/{{len}} pictures · {{eta}} left",
@@ -227,15 +213,8 @@ fn bar(pictures: usize, quiet: bool) -> ProgressBar {
 /// Writes the confusion matrix and the reliability diagram, each as SVG and as PNG.
 fn plot(report: &EvaluationReport, folder: &Path) -> Result<()> {
     let lang = Lang::current();
-    let skill = skill::Skill {
-        lang,
-        subject: &report.model,
-        figures: &report.all,
-    };
-    for (name, svg) in [
-        ("confusion", skill.confusion()),
-        ("reliability", skill.reliability()),
-    ] {
+    let skill = skill::Skill { lang, subject: &report.model, figures: &report.all };
+    for (name, svg) in [("confusion", skill.confusion()), ("reliability", skill.reliability())] {
         let path = folder.join(name);
         let png = png::render(&svg, PLOT_SCALE).map_err(|error| no_plot(&path, &error))?;
         for (extension, bytes) in [("svg", svg.as_bytes()), ("png", &png)] {

@@ -37,9 +37,7 @@ impl Page {
     fn number(&self, value: f64, decimals: usize) -> String {
         let text = format!("{value:.decimals$}");
         // A zero has no sign.
-        let zero = text
-            .strip_prefix('-')
-            .filter(|rest| rest.parse() == Ok(0.0));
+        let zero = text.strip_prefix('-').filter(|rest| rest.parse() == Ok(0.0));
         let text = zero.unwrap_or(&text).to_owned();
         match self.lang {
             Lang::Es => text.replace('.', ","),
@@ -49,9 +47,7 @@ impl Page {
 
     /// A number that may be none, times `scale`.
     fn maybe(&self, value: Option<f64>, scale: f64, decimals: usize) -> String {
-        value.map_or("–".to_owned(), |value| {
-            self.number(value * scale, decimals)
-        })
+        value.map_or("–".to_owned(), |value| self.number(value * scale, decimals))
     }
 
     /// A number with its interval.
@@ -141,11 +137,7 @@ impl Page {
         if of.n == 0 {
             return String::new();
         }
-        let columns = if of.without_okta > 0 {
-            COLUMNS
-        } else {
-            COLUMNS - 1
-        };
+        let columns = if of.without_okta > 0 { COLUMNS } else { COLUMNS - 1 };
         let mut header = vec![String::new()];
         header.extend((0..9).map(|okta| okta.to_string()));
         if columns == COLUMNS {
@@ -191,13 +183,7 @@ impl Page {
     }
 
     fn agreement(&self, found: &Agreement) -> String {
-        let Agreement {
-            compared,
-            only_here,
-            only_there,
-            fraction_differs,
-            ..
-        } = found;
+        let Agreement { compared, only_here, only_there, fraction_differs, .. } = found;
         let differ = found.okta_differs.len();
         let tolerance = self.number(FRACTION_TOLERANCE, 3);
         let mut out = self.tell(say!(
@@ -299,10 +285,7 @@ mod tests {
                     };
                     12
                 ],
-                furthest: Some(Furthest {
-                    image: "a.jpg".to_owned(),
-                    difference: 0.25,
-                }),
+                furthest: Some(Furthest { image: "a.jpg".to_owned(), difference: 0.25 }),
                 ..Agreement::default()
             }),
         }
@@ -313,10 +296,7 @@ mod tests {
         let text = text(&report(), Lang::En);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "toy 1 on rten · labels.csv · whole pictures");
-        assert!(
-            lines[3].starts_with("día    2       0  50.0 (0.0–100.0)"),
-            "{text}"
-        );
+        assert!(lines[3].starts_with("día    2       0  50.0 (0.0–100.0)"), "{text}");
         assert!(lines[4].contains("–"), "{text}");
         let end = |line: &str| line.chars().count();
         assert_eq!(end(lines[2]), end(lines[3]), "{text}");
@@ -333,17 +313,11 @@ mod tests {
             name: name.to_owned(),
             figures: part.figures.clone(),
         };
-        report.cameras = vec![
-            rename(&report.groups[0], "c1"),
-            rename(&report.groups[1], "c2"),
-        ];
+        report.cameras = vec![rename(&report.groups[0], "c1"), rename(&report.groups[1], "c2")];
         assert!(!text(&report, Lang::En).contains("c1"));
         report.cameras.swap(0, 1);
         let lines = text(&report, Lang::En);
-        assert!(
-            lines.contains("\n\nc2 ") && lines.contains("\nc1 "),
-            "{lines}"
-        );
+        assert!(lines.contains("\n\nc2 ") && lines.contains("\nc1 "), "{lines}");
     }
 
     #[test]

@@ -72,11 +72,7 @@ impl Tally {
 
     /// The figures of all, of each group, and of each camera where there are several.
     pub(super) fn parts(&self) -> (Figures, Vec<LabelledGroup>, Vec<LabelledGroup>) {
-        (
-            Figures::of(&self.all, self.failed),
-            self.groups.figures(1),
-            self.cameras.figures(2),
-        )
+        (Figures::of(&self.all, self.failed), self.groups.figures(1), self.cameras.figures(2))
     }
 }
 

@@ -59,17 +59,12 @@ pub(super) fn see(
         confidence: None,
         pixel_accuracy: None,
     };
-    let judged = worker.judge(&label.path, |judged| {
-        Ok(compare(judged, mask.as_ref(), nothing))
-    });
+    let judged = worker.judge(&label.path, |judged| Ok(compare(judged, mask.as_ref(), nothing)));
     match judged {
         Ok(Some(seen)) => Ok(seen),
         Ok(None) => Err(bad_mask(
             label,
-            say!(
-                "is not of its picture's shape",
-                "no tiene la forma de su imagen"
-            ),
+            say!("is not of its picture's shape", "no tiene la forma de su imagen"),
         )),
         Err(trouble) => Err(unusable(label, &label.path, &trouble)),
     }
@@ -82,10 +77,7 @@ fn compare(judged: Judged<'_>, mask: Option<&Decoded>, nothing: Sample) -> Optio
         return None;
     }
     let verdict = judged.verdict;
-    let classes = judged
-        .reading
-        .as_ref()
-        .and_then(|reading| reading.classes.as_ref());
+    let classes = judged.reading.as_ref().and_then(|reading| reading.classes.as_ref());
     let pixel_accuracy = mask
         .zip(classes)
         .and_then(|(mask, classes)| pixels::accuracy(mask, classes, &frame.geometry));
@@ -105,20 +97,16 @@ fn bad_mask(label: &Label, why: Text) -> Text {
     let Text { en, es } = &label.place;
     let mask = label.mask.as_deref().unwrap_or(&label.path).display();
     let (why_en, why_es) = (why.en, why.es);
-    say!(
-        "{en}: the mask {mask} {why_en}",
-        "{es}: la máscara {mask} {why_es}"
-    )
+    say!("{en}: the mask {mask} {why_en}", "{es}: la máscara {mask} {why_es}")
 }
 
 fn unusable(label: &Label, path: &std::path::Path, trouble: &Trouble) -> Text {
     let (path, detail) = (path.display(), &trouble.detail);
     let Text { en, es } = &label.place;
     match trouble.reason {
-        MissReason::NotFound => say!(
-            "{en}: there is no file {path}",
-            "{es}: no existe el archivo {path}"
-        ),
+        MissReason::NotFound => {
+            say!("{en}: there is no file {path}", "{es}: no existe el archivo {path}")
+        }
         reason => {
             let reason = reason.as_str();
             say!(

@@ -35,33 +35,18 @@ pub struct PredictArgs {
 }
 
 pub(crate) const SPANISH: SpanishHelp = &[
-    (
-        "predict",
-        "Clasifica archivos de imagen; no toca ninguna base de datos",
-    ),
+    ("predict", "Clasifica archivos de imagen; no toca ninguna base de datos"),
     ("paths", "Archivos de imagen, o carpetas con ellos"),
     ("json", "Escribe un objeto JSON por imagen"),
-    (
-        "overlay",
-        "Escribe en esta carpeta las imágenes con la máscara de nubes encima",
-    ),
-    (
-        "frames",
-        "Escribe en esta carpeta, como PNG, lo que recibe la red: recortado y reducido",
-    ),
-    (
-        "station",
-        "Lee la región de interés de esta estación en vez de la imagen entera",
-    ),
+    ("overlay", "Escribe en esta carpeta las imágenes con la máscara de nubes encima"),
+    ("frames", "Escribe en esta carpeta, como PNG, lo que recibe la red: recortado y reducido"),
+    ("station", "Lee la región de interés de esta estación en vez de la imagen entera"),
 ];
 
 impl PredictArgs {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<u8> {
         let of_station = self.station.is_some();
-        let flags = Layer {
-            station: self.station,
-            ..self.inference.0
-        };
+        let flags = Layer { station: self.station, ..self.inference.0 };
         let settings = Settings::read(flags, config)?;
         let (model, engine) = open_model(&settings, |notice| output::note(notice))?;
         output::tell_engine(&model.label(), &engine.describe());

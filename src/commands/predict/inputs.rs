@@ -25,13 +25,7 @@ struct Entry {
 
 impl Pictures {
     pub(in crate::commands) fn new(inputs: &[PathBuf]) -> Self {
-        let pending = inputs
-            .iter()
-            .map(|path| Entry {
-                path: path.clone(),
-                named: true,
-            })
-            .collect();
+        let pending = inputs.iter().map(|path| Entry { path: path.clone(), named: true }).collect();
         Self { pending }
     }
 
@@ -72,12 +66,8 @@ impl Iterator for Pictures {
 }
 
 fn is_picture(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().to_lowercase());
-    let extension = path
-        .extension()
-        .map(|extension| extension.to_string_lossy().to_lowercase());
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
         && !name.is_some_and(|name| name.ends_with(OVERLAY_SUFFIX) || name.ends_with(FRAME_SUFFIX))
 }
@@ -92,36 +82,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         fs::create_dir_all(root.join("b/inner")).unwrap();
-        for name in [
-            "c.JPG",
-            "a.png",
-            "notes.txt",
-            "b/2.jpeg",
-            "b/inner/3.jpg",
-            "b/1.jpg",
-            "a.overlay.png",
-        ] {
+        for name in
+            ["c.JPG", "a.png", "notes.txt", "b/2.jpeg", "b/inner/3.jpg", "b/1.jpg", "a.overlay.png"]
+        {
             fs::write(root.join(name), "").unwrap();
         }
         let found: Vec<String> = Pictures::new(&[root.to_owned(), root.join("notes.txt")])
-            .map(|path| {
-                path.strip_prefix(root)
-                    .unwrap()
-                    .to_string_lossy()
-                    .replace('\\', "/")
-            })
+            .map(|path| path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/"))
             .collect();
-        assert_eq!(
-            found,
-            [
-                "a.png",
-                "b/1.jpg",
-                "b/2.jpeg",
-                "b/inner/3.jpg",
-                "c.JPG",
-                "notes.txt"
-            ]
-        );
+        assert_eq!(found, ["a.png", "b/1.jpg", "b/2.jpeg", "b/inner/3.jpg", "c.JPG", "notes.txt"]);
     }
 
     #[cfg(unix)]

@@ -55,11 +55,7 @@ impl Answer {
     pub(super) fn json(&self) -> String {
         let path = self.path.to_string_lossy();
         let line = match &self.result {
-            Ok(PictureReading {
-                verdict,
-                overlay,
-                frame,
-            }) => serde_json::to_string(&SeenLine {
+            Ok(PictureReading { verdict, overlay, frame }) => serde_json::to_string(&SeenLine {
                 path,
                 octas: verdict.cover.code(),
                 cloud_fraction: verdict.cloud_fraction.map(rounded),
@@ -69,11 +65,9 @@ impl Answer {
                 overlay: overlay.as_deref().map(Path::to_string_lossy),
                 frame: frame.as_deref().map(Path::to_string_lossy),
             }),
-            Err(Trouble { reason, detail }) => serde_json::to_string(&TroubleLine {
-                path,
-                error: reason.as_str(),
-                detail,
-            }),
+            Err(Trouble { reason, detail }) => {
+                serde_json::to_string(&TroubleLine { path, error: reason.as_str(), detail })
+            }
         };
         // Strings and finite numbers always have a JSON form.
         line.unwrap_or_default()
@@ -131,23 +125,13 @@ mod tests {
     }
 
     fn of(verdict: Verdict) -> Answer {
-        let seen = PictureReading {
-            verdict,
-            overlay: None,
-            frame: None,
-        };
-        Answer {
-            path: "a\tb.jpg".into(),
-            result: Ok(seen),
-        }
+        let seen = PictureReading { verdict, overlay: None, frame: None };
+        Answer { path: "a\tb.jpg".into(), result: Ok(seen) }
     }
 
     #[test]
     fn a_reading_is_one_line() {
-        assert_eq!(
-            answer(Some(0.381_25)).text(),
-            "a b.jpg\t3\t0.381\t0.877\tSCT\tok"
-        );
+        assert_eq!(answer(Some(0.381_25)).text(), "a b.jpg\t3\t0.381\t0.877\tSCT\tok");
         assert_eq!(answer(None).text(), "a b.jpg\t3\t-\t0.877\tSCT\tok");
         let object: Value = serde_json::from_str(&answer(Some(0.381_25)).json()).unwrap();
         assert_eq!(
@@ -161,12 +145,8 @@ mod tests {
     fn a_sky_that_cannot_be_seen_has_no_numbers() {
         let mut quality = Quality::default();
         quality.add(Flag::Placeholder);
-        let answer = of(Verdict {
-            cover: Cover::Obscured,
-            cloud_fraction: None,
-            confidence: None,
-            quality,
-        });
+        let answer =
+            of(Verdict { cover: Cover::Obscured, cloud_fraction: None, confidence: None, quality });
         assert_eq!(answer.text(), "a b.jpg\t9\t-\t-\tOBSC\tplaceholder");
         let object: Value = serde_json::from_str(&answer.json()).unwrap();
         assert_eq!(
@@ -178,19 +158,10 @@ mod tests {
 
     #[test]
     fn so_is_an_error() {
-        let trouble = Trouble {
-            reason: MissReason::Corrupt,
-            detail: "bad\nhuffman".to_owned(),
-        };
-        let answer = Answer {
-            path: "x.jpg".into(),
-            result: Err(trouble),
-        };
+        let trouble = Trouble { reason: MissReason::Corrupt, detail: "bad\nhuffman".to_owned() };
+        let answer = Answer { path: "x.jpg".into(), result: Err(trouble) };
         assert_eq!(answer.text(), "x.jpg\terror\tcorrupt\tbad huffman");
         let object: Value = serde_json::from_str(&answer.json()).unwrap();
-        assert_eq!(
-            object,
-            json!({"path": "x.jpg", "error": "corrupt", "detail": "bad\nhuffman"})
-        );
+        assert_eq!(object, json!({"path": "x.jpg", "error": "corrupt", "detail": "bad\nhuffman"}));
     }
 }

@@ -110,13 +110,7 @@ pub fn run(
     if let Some(folder) = &options.frames {
         make_folder(folder, "--frames")?;
     }
-    let workers = workers(
-        options.threads,
-        &options.region,
-        options.limits,
-        manifest,
-        engine,
-    )?;
+    let workers = workers(options.threads, &options.region, options.limits, manifest, engine)?;
     let mut names = Names::default();
     let jobs = Pictures::new(&options.inputs).map(|path| {
         let mut place = |folder: &Option<PathBuf>, suffix| {
@@ -139,11 +133,7 @@ pub fn run(
                 true => summary.read += 1,
                 false => summary.failed += 1,
             }
-            let line = if options.json {
-                answer.json()
-            } else {
-                answer.text()
-            };
+            let line = if options.json { answer.json() } else { answer.text() };
             match writeln!(out, "{line}") {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => ControlFlow::Break(error),
@@ -193,11 +183,7 @@ pub(super) fn workers<'a>(
 
 /// Reads a picture, and draws it where that is wanted.
 fn answer(worker: &mut Worker<'_>, job: Job) -> Answer {
-    let Job {
-        path,
-        overlay,
-        frame,
-    } = job;
+    let Job { path, overlay, frame } = job;
     let result = worker.judge(&path, |judged| {
         if let Some(target) = &frame {
             work::write_frame(judged.frame, target)?;
@@ -207,11 +193,7 @@ fn answer(worker: &mut Worker<'_>, job: Job) -> Answer {
         if let (Some(target), Some(reading)) = (&overlay, &judged.reading) {
             work::draw(&judged, reading, target)?;
         }
-        Ok(PictureReading {
-            verdict: judged.verdict,
-            overlay,
-            frame: frame.clone(),
-        })
+        Ok(PictureReading { verdict: judged.verdict, overlay, frame: frame.clone() })
     });
     Answer { path, result }
 }
@@ -247,10 +229,8 @@ fn check_inputs(inputs: &[PathBuf]) -> Result<()> {
         }
     }
     if Pictures::new(inputs).next().is_none() {
-        let named: Vec<String> = inputs
-            .iter()
-            .map(|path| format!("'{}'", path.display()))
-            .collect();
+        let named: Vec<String> =
+            inputs.iter().map(|path| format!("'{}'", path.display())).collect();
         let named = named.join(", ");
         return Err(Failure::usage(say!(
             "there is no picture in {named}; name a folder with files ending in jpg, jpeg or png, \
@@ -296,9 +276,7 @@ struct Names {
 impl Names {
     /// A name from that of the picture, with a number when it is taken.
     fn unique(&mut self, picture: &Path, suffix: &str) -> String {
-        let stem = picture
-            .file_stem()
-            .map_or("picture".into(), |stem| stem.to_string_lossy());
+        let stem = picture.file_stem().map_or("picture".into(), |stem| stem.to_string_lossy());
         let mut number = 1;
         loop {
             let name = match number {

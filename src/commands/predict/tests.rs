@@ -26,10 +26,7 @@ fn predicted(options: &PredictOptions) -> (PredictSummary, String) {
 }
 
 fn options(inputs: &[&Path]) -> PredictOptions {
-    PredictOptions {
-        inputs: inputs.iter().map(|&p| p.to_owned()).collect(),
-        ..Default::default()
-    }
+    PredictOptions { inputs: inputs.iter().map(|&p| p.to_owned()).collect(), ..Default::default() }
 }
 
 #[test]
@@ -41,32 +38,14 @@ fn many_pictures_come_out_in_order() {
         let picture = draw(side, side, |x, y| shaded(8 * x < side * (i % 9), y, side));
         fs::write(folder.path().join(format!("{i:03}.jpg")), jpeg(&picture)).unwrap();
     }
-    let options = PredictOptions {
-        json: true,
-        threads: 3,
-        ..options(&[folder.path()])
-    };
+    let options = PredictOptions { json: true, threads: 3, ..options(&[folder.path()]) };
     let (summary, lines) = predicted(&options);
-    assert_eq!(
-        summary,
-        PredictSummary {
-            read: 60,
-            failed: 0
-        }
-    );
+    assert_eq!(summary, PredictSummary { read: 60, failed: 0 });
     assert_eq!(summary.exit_status(), 0);
-    let objects: Vec<Value> = lines
-        .lines()
-        .map(|l| serde_json::from_str(l).unwrap())
-        .collect();
+    let objects: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(objects.len(), 60);
     for (i, object) in objects.iter().enumerate() {
-        assert!(
-            object["path"]
-                .as_str()
-                .unwrap()
-                .ends_with(&format!("{i:03}.jpg"))
-        );
+        assert!(object["path"].as_str().unwrap().ends_with(&format!("{i:03}.jpg")));
         assert_eq!(object["octas"], i % 9, "{object}");
         assert_eq!(object["quality"], "ok", "{object}");
     }
@@ -90,10 +69,8 @@ fn bad_pictures_are_lines_with_a_reason() {
     let (summary, lines) = predicted(&options(&[folder.path()]));
     assert_eq!(summary, PredictSummary { read: 2, failed: 4 });
     assert_eq!(summary.exit_status(), 1);
-    let second: Vec<_> = lines
-        .lines()
-        .map(|l| l.split('\t').skip(1).take(2).collect::<Vec<_>>())
-        .collect();
+    let second: Vec<_> =
+        lines.lines().map(|l| l.split('\t').skip(1).take(2).collect::<Vec<_>>()).collect();
     assert_eq!(
         second,
         [
@@ -120,23 +97,13 @@ fn a_sky_that_cannot_be_seen_is_a_nine_with_its_reason() {
     ] {
         fs::write(folder.path().join(name), png(&picture)).unwrap();
     }
-    let options = PredictOptions {
-        overlay: Some(overlays.clone()),
-        ..options(&[folder.path()])
-    };
+    let options = PredictOptions { overlay: Some(overlays.clone()), ..options(&[folder.path()]) };
     let (summary, lines) = predicted(&options);
     assert_eq!((summary.read, summary.exit_status()), (3, 0));
-    let told: Vec<_> = lines
-        .lines()
-        .map(|line| line.split_once('\t').unwrap().1)
-        .collect();
+    let told: Vec<_> = lines.lines().map(|line| line.split_once('\t').unwrap().1).collect();
     assert_eq!(
         told,
-        [
-            "9\t-\t-\tOBSC\tdark,no_sky",
-            "9\t-\t-\tOBSC\tplaceholder",
-            "9\t-\t-\tOBSC\tdark,no_sky"
-        ]
+        ["9\t-\t-\tOBSC\tdark,no_sky", "9\t-\t-\tOBSC\tplaceholder", "9\t-\t-\tOBSC\tdark,no_sky"]
     );
     // Where the network finds nothing there is nothing to mark.
     assert_eq!(fs::read_dir(overlays).unwrap().count(), 1);
@@ -149,15 +116,9 @@ fn a_named_file_is_tried_whatever_its_name() {
     fs::write(&path, png(&sky(8))).unwrap();
     fs::write(folder.path().join("clear.png"), png(&sky(0))).unwrap();
     let (summary, lines) = predicted(&options(&[folder.path()]));
-    assert!(
-        summary.read == 1 && !lines.contains("camera.dat"),
-        "{lines}"
-    );
+    assert!(summary.read == 1 && !lines.contains("camera.dat"), "{lines}");
     let (_, lines) = predicted(&options(&[&path]));
-    assert!(
-        lines.contains("\t8\t1.000\t") && lines.contains("\tOVC\t"),
-        "{lines}"
-    );
+    assert!(lines.contains("\t8\t1.000\t") && lines.contains("\tOVC\t"), "{lines}");
 }
 
 #[test]
@@ -165,14 +126,8 @@ fn the_region_is_what_counts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.png");
     fs::write(&path, png(&sky(4))).unwrap();
-    let margins = Margins {
-        right: 0.5,
-        ..Margins::default()
-    };
-    let options = PredictOptions {
-        region: Region::with_margins(margins),
-        ..options(&[&path])
-    };
+    let margins = Margins { right: 0.5, ..Margins::default() };
+    let options = PredictOptions { region: Region::with_margins(margins), ..options(&[&path]) };
     assert!(predicted(&options).1.contains("\t8\t1.000\t"));
 }
 
@@ -197,15 +152,9 @@ fn overlays_have_names_of_their_own() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(
-        names,
-        ["x-2.overlay.png", "x-3.overlay.png", "x.overlay.png"]
-    );
+    assert_eq!(names, ["x-2.overlay.png", "x-3.overlay.png", "x.overlay.png"]);
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
-    assert_eq!(
-        first["overlay"],
-        target.join("x.overlay.png").to_str().unwrap()
-    );
+    assert_eq!(first["overlay"], target.join("x.overlay.png").to_str().unwrap());
     let bytes = fs::read(target.join("x.overlay.png")).unwrap();
     let drawn = celaje_vision::picture::decode::decode(&bytes, &Limits::default()).unwrap();
     assert_eq!((drawn.width, drawn.height), (128, 128));
@@ -215,35 +164,18 @@ fn overlays_have_names_of_their_own() {
 #[test]
 fn a_panic_is_one_pictures_error() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, colour) in [
-        ("1.png", [60, 110, 200]),
-        ("2.png", [1, 2, 250]),
-        ("3.png", [210; 3]),
-    ] {
+    for (name, colour) in [("1.png", [60, 110, 200]), ("2.png", [1, 2, 250]), ("3.png", [210; 3])] {
         fs::write(folder.path().join(name), png(&draw(64, 64, |_, _| colour))).unwrap();
     }
-    let toy = Arc::new(Toy {
-        poison: Some([1, 2, 250]),
-        ..Toy::default()
-    });
+    let toy = Arc::new(Toy { poison: Some([1, 2, 250]), ..Toy::default() });
     let engine: Arc<dyn Engine> = Arc::clone(&toy) as _;
     let mut out = Vec::new();
-    let options = PredictOptions {
-        threads: 1,
-        ..options(&[folder.path()])
-    };
+    let options = PredictOptions { threads: 1, ..options(&[folder.path()]) };
     let summary = run(&options, &toy::manifest(), &engine, &mut out).unwrap();
     assert_eq!(summary, PredictSummary { read: 2, failed: 1 });
     let lines = String::from_utf8(out).unwrap();
-    assert!(
-        lines.lines().nth(1).unwrap().contains("\terror\tpoison\t"),
-        "{lines}"
-    );
-    assert_eq!(
-        toy.opened.load(Ordering::Relaxed),
-        2,
-        "the session is replaced"
-    );
+    assert!(lines.lines().nth(1).unwrap().contains("\terror\tpoison\t"), "{lines}");
+    assert_eq!(toy.opened.load(Ordering::Relaxed), 2, "the session is replaced");
 }
 
 #[test]
@@ -262,10 +194,7 @@ fn what_cannot_be_done_is_said_before_any_line() {
     fs::create_dir_all(bare.join("deeper")).unwrap();
     fs::write(bare.join("notes.txt"), "").unwrap();
     let overlay = folder.path().join("marked");
-    let nothing = PredictOptions {
-        overlay: Some(overlay.clone()),
-        ..options(&[&bare])
-    };
+    let nothing = PredictOptions { overlay: Some(overlay.clone()), ..options(&[&bare]) };
     let (status, text) = fails(&nothing, &toy::manifest(), Toy::default());
     assert!(status == 2 && text.contains("bare'"), "{text}");
     assert!(!overlay.exists(), "a folder was made for nothing");
@@ -273,23 +202,15 @@ fn what_cannot_be_done_is_said_before_any_line() {
     let (status, text) = fails(&options(&[&picture, &missing]), &manifest, Toy::default());
     assert!(status == 2 && text.contains("b.png"), "{text}");
     assert_eq!(fails(&options(&[]), &manifest, Toy::default()).0, 2);
-    let broken = Toy {
-        broken: true,
-        ..Toy::default()
-    };
+    let broken = Toy { broken: true, ..Toy::default() };
     let (status, text) = fails(&options(&[&picture]), &manifest, broken);
     assert!(status == 3 && text.contains("no such operator"), "{text}");
     let mut classifier = toy::manifest();
     classifier.kind = Kind::Classification;
-    let overlay = PredictOptions {
-        overlay: Some(folder.path().join("new")),
-        ..options(&[&picture])
-    };
+    let overlay =
+        PredictOptions { overlay: Some(folder.path().join("new")), ..options(&[&picture]) };
     assert_eq!(fails(&overlay, &classifier, Toy::default()).0, 2);
-    let overlay = PredictOptions {
-        overlay: Some(picture.join("new")),
-        ..options(&[&picture])
-    };
+    let overlay = PredictOptions { overlay: Some(picture.join("new")), ..options(&[&picture]) };
     assert_eq!(fails(&overlay, &manifest, Toy::default()).0, 3);
 }
 
@@ -314,10 +235,7 @@ fn a_closed_pipe_ends_quietly_and_a_full_disk_does_not() {
     for i in 0..40 {
         fs::write(folder.path().join(format!("{i}.png")), &bytes).unwrap();
     }
-    let options = PredictOptions {
-        threads: 2,
-        ..options(&[folder.path()])
-    };
+    let options = PredictOptions { threads: 2, ..options(&[folder.path()]) };
     let (manifest, engine) = (toy::manifest(), Toy::default().engine());
     let mut pipe = Pipe(300, io::ErrorKind::BrokenPipe);
     let summary = run(&options, &manifest, &engine, &mut pipe).unwrap();

@@ -52,14 +52,7 @@ impl<'a> Worker<'a> {
         manifest: &'a Manifest,
         engine: &'a Arc<dyn Engine>,
     ) -> Self {
-        Self {
-            backend,
-            buffer: Vec::new(),
-            region,
-            limits,
-            manifest,
-            engine,
-        }
+        Self { backend, buffer: Vec::new(), region, limits, manifest, engine }
     }
 
     /// What `then` makes of a picture once it is judged; a panic on the way is a trouble too.
@@ -75,10 +68,7 @@ impl<'a> Worker<'a> {
                 self.backend = backend;
             }
             let detail = "reading this picture made the program fail; please report it".to_owned();
-            Err(Trouble {
-                reason: MissReason::Poison,
-                detail,
-            })
+            Err(Trouble { reason: MissReason::Poison, detail })
         })
     }
 
@@ -94,30 +84,17 @@ impl<'a> Worker<'a> {
         drop(bytes);
         let frame = prepare_decoded(&picture, sha256, self.manifest, self.region)
             .map_err(|error| trouble(error.reason(), &error))?;
-        let reading = run_one(
-            self.backend.as_mut(),
-            self.manifest,
-            &frame,
-            self.region,
-            &mut self.buffer,
-        )
-        .map_err(|error| trouble(MissReason::Model, &error))?;
+        let reading =
+            run_one(self.backend.as_mut(), self.manifest, &frame, self.region, &mut self.buffer)
+                .map_err(|error| trouble(MissReason::Model, &error))?;
         let reading = if_sky(reading).map_err(|what| trouble(MissReason::Model, &what))?;
         let verdict = Verdict::of(&frame.stats, reading.as_ref(), None);
-        then(Judged {
-            picture: &picture,
-            frame: &frame,
-            reading,
-            verdict,
-        })
+        then(Judged { picture: &picture, frame: &frame, reading, verdict })
     }
 }
 
 fn trouble(reason: MissReason, error: &dyn std::fmt::Display) -> Trouble {
-    Trouble {
-        reason,
-        detail: error.to_string(),
-    }
+    Trouble { reason, detail: error.to_string() }
 }
 
 /// The bytes of a file, of any size up to [`MAX_BYTES`].
@@ -131,16 +108,11 @@ pub(in crate::commands) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
     let size = file.metadata().map_or(0, |metadata| metadata.len());
     let mut bytes = Vec::new();
     if size <= MAX_BYTES {
-        file.take(MAX_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     }
     if size > MAX_BYTES || bytes.len() as u64 > MAX_BYTES {
         let limit = MAX_BYTES / 1_000_000;
-        return Err(trouble(
-            MissReason::TooLarge,
-            &format!("more than {limit} MB"),
-        ));
+        return Err(trouble(MissReason::TooLarge, &format!("more than {limit} MB")));
     }
     Ok(bytes)
 }
@@ -148,10 +120,7 @@ pub(in crate::commands) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
 /// Writes what the network is fed as a PNG.
 pub(super) fn write_frame(frame: &Frame, target: &Path) -> Result<(), Trouble> {
     let failed = |error: &dyn std::fmt::Display| {
-        trouble(
-            MissReason::Unreadable,
-            &format!("{} cannot be written: {error}", target.display()),
-        )
+        trouble(MissReason::Unreadable, &format!("{} cannot be written: {error}", target.display()))
     };
     let (width, height) = frame.geometry.input;
     let png = overlay::encode(width, height, &frame.pixels).map_err(|error| failed(&error))?;
@@ -161,10 +130,7 @@ pub(super) fn write_frame(frame: &Frame, target: &Path) -> Result<(), Trouble> {
 /// Writes the picture with its classes over it as a PNG; of a classification there is none.
 pub(super) fn draw(judged: &Judged<'_>, reading: &Reading, target: &Path) -> Result<(), Trouble> {
     let failed = |error: &dyn std::fmt::Display| {
-        trouble(
-            MissReason::Unreadable,
-            &format!("{} cannot be written: {error}", target.display()),
-        )
+        trouble(MissReason::Unreadable, &format!("{} cannot be written: {error}", target.display()))
     };
     let Some(classes) = &reading.classes else {
         return Ok(());

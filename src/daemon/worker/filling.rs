@@ -71,17 +71,14 @@ impl StationWorker {
     pub(super) async fn leave_jobs(&mut self) {
         for job in [self.job.take(), self.aside.take()] {
             let Some(work) = job else { continue };
-            let again = (work.kind == RunKind::CatchUp)
-                .then_some(work.left)
-                .flatten();
+            let again = (work.kind == RunKind::CatchUp).then_some(work.left).flatten();
             let retries = work.policy.retry_missed;
             self.job = Some(work);
             let why = say!(
                 "the station's minutes or its time zone changed meanwhile; ask for the range again",
                 "los minutos de la estación o su huso cambiaron entretanto; pida el rango otra vez"
             );
-            self.end_job(JobStatus::Cancelled, Some(why.to_string()))
-                .await;
+            self.end_job(JobStatus::Cancelled, Some(why.to_string())).await;
             if let Some(range) = again {
                 self.catch_up(range, retries);
             }
@@ -94,13 +91,7 @@ impl StationWorker {
         let (Some(job), Some(pipeline)) = (job, &self.pipeline) else {
             return;
         };
-        let RangeJob {
-            state,
-            kind,
-            range,
-            policy,
-            ..
-        } = job;
+        let RangeJob { state, kind, range, policy, .. } = job;
         let begun = async {
             let planned = pipeline.count(range).await?;
             Ok((planned, pipeline.begin(kind, range, planned).await?))
@@ -139,9 +130,7 @@ impl StationWorker {
             }
             Err(failure) => {
                 let why = failure.to_string();
-                self.common
-                    .state
-                    .end_job(state.job, JobStatus::Failed, Some(why.clone()));
+                self.common.state.end_job(state.job, JobStatus::Failed, Some(why.clone()));
                 self.troubled(&why);
             }
         }
@@ -172,11 +161,7 @@ impl StationWorker {
         };
         let begun = Instant::now();
         let pass = Pass::of(part, run, policy);
-        let end = if work.in_vain < PAUSES {
-            PassEnd::Due(due)
-        } else {
-            PassEnd::Never
-        };
+        let end = if work.in_vain < PAUSES { PassEnd::Due(due) } else { PassEnd::Never };
         let bounds = PassBounds { end, job: Some(id) };
         let report = self.pass(pass, bounds).await;
         let took = begun.elapsed();
@@ -228,10 +213,7 @@ impl StationWorker {
         let Some(work) = &mut self.job else { return };
         if work.kind == RunKind::CatchUp {
             work.not_before = Some(Instant::now() + HOST_PAUSE);
-            tracing::info!(
-                station = self.factory.station.id,
-                "the host cannot be reached: later"
-            );
+            tracing::info!(station = self.factory.station.id, "the host cannot be reached: later");
             return;
         }
         let why = say!(
@@ -280,10 +262,7 @@ impl JobRun {
     }
 
     fn counts(&self) -> RunCounts {
-        RunCounts {
-            total: self.planned,
-            ..self.so_far().counts
-        }
+        RunCounts { total: self.planned, ..self.so_far().counts }
     }
 
     /// How far it is, with the ledger of its present part.

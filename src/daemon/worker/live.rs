@@ -42,10 +42,7 @@ impl StationWorker {
             range,
             run: live.run,
             // A picture that an earlier run missed may be there by now.
-            policy: RunPolicy {
-                retry_missed: true,
-                reprocess: false,
-            },
+            policy: RunPolicy { retry_missed: true, reprocess: false },
             holds_misses: !last,
         };
         let end = match last {
@@ -89,11 +86,7 @@ impl StationWorker {
         match begun {
             Ok(run) => {
                 let counts = RunCounts::default();
-                self.live = Some(LiveRun {
-                    run,
-                    counts,
-                    last: slot,
-                });
+                self.live = Some(LiveRun { run, counts, last: slot });
                 self.live
             }
             Err(failure) => {
@@ -113,17 +106,13 @@ impl StationWorker {
             .with_database(move |database| database.extend_run(run, last.local(), &counts))
             .await;
         if !matches!(written, Ok(Ok(()))) {
-            tracing::warn!(
-                station = self.id(),
-                "the live run's counts could not be written"
-            );
+            tracing::warn!(station = self.id(), "the live run's counts could not be written");
         }
     }
 
     pub(super) async fn end_live(&mut self) {
         if let Some(live) = self.live.take() {
-            self.finish(live.run, live.counts, RunStatus::Finished)
-                .await;
+            self.finish(live.run, live.counts, RunStatus::Finished).await;
         }
     }
 }

@@ -41,9 +41,7 @@ impl StationWorker {
             Ok(report) => match &report.end.failure {
                 None => {
                     self.failures = 0;
-                    self.common
-                        .state
-                        .set_trouble(self.factory.station.id.as_str(), None);
+                    self.common.state.set_trouble(self.factory.station.id.as_str(), None);
                     return Some(report);
                 }
                 Some(failure) => failure.clone(),
@@ -106,9 +104,7 @@ impl StationWorker {
             PassEnd::At(time) => time <= clock::now(),
             PassEnd::Never => false,
         };
-        let cancelled = bounds
-            .job
-            .is_some_and(|job| self.common.state.is_cancelled(job));
+        let cancelled = bounds.job.is_some_and(|job| self.common.state.is_cancelled(job));
         late || cancelled || !self.renewals.is_empty()
     }
 }

@@ -160,9 +160,7 @@ impl HourTally {
             .or_else(|| Minutes::new(self.minutes.iter().copied().collect()).ok());
         let mut judged = [(0_u64, 0_u64); 12];
         for (evening, night) in &self.nights {
-            let slots = minutes
-                .as_ref()
-                .map_or(0, |minutes| night_slots(*evening, minutes, rule));
+            let slots = minutes.as_ref().map_or(0, |minutes| night_slots(*evening, minutes, rule));
             if slots == 0 || (night.readings as f64) < NIGHT_COVERED * slots as f64 {
                 continue;
             }
@@ -174,25 +172,20 @@ impl HourTally {
         }
         let number = |index: usize| index as u32 + 1;
         let hours = self.hours.iter().enumerate().flat_map(|(month, hours)| {
-            hours
-                .iter()
-                .enumerate()
-                .map(move |(hour, cell)| HourOfMonth {
-                    month: number(month),
-                    hour: hour as u32,
-                    n: cell.n,
-                    mean_okta: cell.mean(),
-                    obscured: cell.obscured,
-                })
+            hours.iter().enumerate().map(move |(hour, cell)| HourOfMonth {
+                month: number(month),
+                hour: hour as u32,
+                n: cell.n,
+                mean_okta: cell.mean(),
+                obscured: cell.obscured,
+            })
         });
         let months = (0..12).map(|month| {
-            let all = self.hours[month]
-                .iter()
-                .fold(Cell::default(), |sum, cell| Cell {
-                    n: sum.n + cell.n,
-                    sum: sum.sum + cell.sum,
-                    obscured: sum.obscured + cell.obscured,
-                });
+            let all = self.hours[month].iter().fold(Cell::default(), |sum, cell| Cell {
+                n: sum.n + cell.n,
+                sum: sum.sum + cell.sum,
+                obscured: sum.obscured + cell.obscured,
+            });
             let mut categories: BTreeMap<&'static str, u64> =
                 CATEGORIES.iter().map(|name| (*name, 0)).collect();
             for (okta, n) in self.oktas[month].iter().enumerate() {

@@ -103,10 +103,7 @@ pub struct LegacyPlace {
 impl LegacyPlace {
     /// The first row whose `fecha_captura` is not before `from`.
     pub fn at(from: &str) -> Self {
-        Self {
-            from: from.to_owned(),
-            told: 0,
-        }
+        Self { from: from.to_owned(), told: 0 }
     }
 
     /// The place behind these rows, which begin at this one.
@@ -118,10 +115,7 @@ impl LegacyPlace {
             .take_while(|row| row.fecha_captura.as_deref() == Some(from.as_str()))
             .count();
         let before = if from == self.from { self.told } else { 0 };
-        Some(Self {
-            from,
-            told: before + same,
-        })
+        Some(Self { from, told: before + same })
     }
 }
 
@@ -180,10 +174,7 @@ mod tests {
         }
         // No row that was told is read again, but for those of the same moment.
         let (rows, next) = reader.legacy_rows(&begin, "2024-01-02", 2).unwrap();
-        assert_eq!(
-            rows[1].fecha_captura.as_deref(),
-            Some("2024-01-01 00:12:00")
-        );
+        assert_eq!(rows[1].fecha_captura.as_deref(), Some("2024-01-01 00:12:00"));
         let next = next.unwrap();
         assert_eq!((next.from.as_str(), next.told), ("2024-01-01 00:12:00", 1));
     }

@@ -49,10 +49,8 @@ impl Reader {
             for (id, name, latitude, longitude, time_zone, is_home) in rows {
                 let own = observations::table.filter(observations::station.eq(&id));
                 let edges = (
-                    own.select(min(observations::slot_local))
-                        .first(connection)?,
-                    own.select(max(observations::slot_local))
-                        .first(connection)?,
+                    own.select(min(observations::slot_local)).first(connection)?,
+                    own.select(max(observations::slot_local)).first(connection)?,
                 );
                 let counts = (
                     own.select(count_star()).first(connection)?,
@@ -85,10 +83,7 @@ impl Reader {
     /// When SQLite fails.
     pub fn station_ids(&mut self) -> Result<Vec<String>, StoreError> {
         self.ask(|connection| {
-            stations::table
-                .select(stations::id)
-                .order(stations::id.asc())
-                .load(connection)
+            stations::table.select(stations::id).order(stations::id.asc()).load(connection)
         })
     }
 
@@ -98,10 +93,8 @@ impl Reader {
     /// When SQLite fails.
     pub fn has_station(&mut self, id: &str) -> Result<bool, StoreError> {
         self.ask(|connection| {
-            diesel::select(diesel::dsl::exists(
-                stations::table.filter(stations::id.eq(id)),
-            ))
-            .get_result(connection)
+            diesel::select(diesel::dsl::exists(stations::table.filter(stations::id.eq(id))))
+                .get_result(connection)
         })
     }
 

@@ -44,10 +44,7 @@ impl Reader {
     /// to date ([`Fault::Outdated`]).
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = connection::connect_to_read(path).map_err(|fault| fault.at(path))?;
-        Ok(Self {
-            connection,
-            path: path.to_owned(),
-        })
+        Ok(Self { connection, path: path.to_owned() })
     }
 
     /// A number that differs from the last one given when another connection has changed the file

@@ -65,9 +65,7 @@ impl Reader {
                 ))
                 .order(max(observations::slot_local).desc());
             match station {
-                Some(station) => counted
-                    .filter(observations::station.eq(station))
-                    .load(connection),
+                Some(station) => counted.filter(observations::station.eq(station)).load(connection),
                 None => counted.load(connection),
             }
         })

@@ -89,11 +89,7 @@ impl Reader {
     /// When SQLite fails.
     pub fn run(&mut self, id: i64) -> Result<Option<RunItem>, StoreError> {
         self.ask(|connection| {
-            runs::table
-                .find(id)
-                .select(RunItem::as_select())
-                .first(connection)
-                .optional()
+            runs::table.find(id).select(RunItem::as_select()).first(connection).optional()
         })
     }
 

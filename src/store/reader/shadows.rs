@@ -81,10 +81,7 @@ impl Reader {
                 .select(COLUMNS)
                 .filter(shadow_observations::station.eq(station))
                 .filter(shadow_observations::slot_local.eq(slot))
-                .order((
-                    shadow_observations::created_at.desc(),
-                    shadow_observations::model.desc(),
-                ))
+                .order((shadow_observations::created_at.desc(), shadow_observations::model.desc()))
                 .first(connection)
                 .optional()
         })

@@ -12,9 +12,7 @@ fn an_observation_is_stored_whole() {
     let place = Place::new();
     let mut database = place.open();
     let run = begin(&mut database);
-    database
-        .commit(run, CommitMode::Insert, &[seen(at("2024-07-01T12:02"), 3)])
-        .unwrap();
+    database.commit(run, CommitMode::Insert, &[seen(at("2024-07-01T12:02"), 3)]).unwrap();
     let row = texts(
         &mut database.connection,
         "SELECT concat_ws('|', station, slot_local, slot_utc, file_name, url, okta, \
@@ -24,18 +22,13 @@ fn an_observation_is_stored_whole() {
     );
     assert_eq!(
         row,
-        [
-            "rio-grande|2024-07-01T12:02|2024-07-01T15:02:00Z|2024-07011202.jpg|\
+        ["rio-grande|2024-07-01T12:02|2024-07-01T15:02:00Z|2024-07011202.jpg|\
           http://camera/2024/2024-07011202.jpg|3|0.375|0.75|SCT|Nubes dispersas|ok|sky 1|64|12.5|\
-          day|480|450|64|2024-07-01T12:02|celaje|1"
-        ]
+          day|480|450|64|2024-07-01T12:02|celaje|1"]
     );
     let shape = "____-__-__ __:__:__";
     assert_eq!(
-        count(
-            &mut database.connection,
-            &format!("observations WHERE created_at LIKE '{shape}'")
-        ),
+        count(&mut database.connection, &format!("observations WHERE created_at LIKE '{shape}'")),
         1
     );
     let old = texts(
@@ -45,10 +38,8 @@ fn an_observation_is_stored_whole() {
     );
     assert_eq!(
         old,
-        [
-            "2024-07011202.jpg|http://camera/2024/2024-07011202.jpg|2024-07-01T12:02|3|0.75|SCT|\
-          Nubes dispersas|sky 1"
-        ]
+        ["2024-07011202.jpg|http://camera/2024/2024-07011202.jpg|2024-07-01T12:02|3|0.75|SCT|\
+          Nubes dispersas|sky 1"]
     );
 }
 
@@ -57,11 +48,7 @@ fn inserting_keeps_and_replacing_replaces() {
     let place = Place::new();
     let mut database = place.open();
     let run = begin(&mut database);
-    let first = [
-        seen(nth(0), 3),
-        missed(nth(1), MissReason::NotFound, 1),
-        seen(nth(0), 4),
-    ];
+    let first = [seen(nth(0), 3), missed(nth(1), MissReason::NotFound, 1), seen(nth(0), 4)];
     let done = database.commit(run, CommitMode::Insert, &first).unwrap();
     // What the run itself has stored is new still when it comes again, and counts once.
     assert_eq!(done, [Committed::New, Committed::Missed, Committed::New]);
@@ -72,12 +59,8 @@ fn inserting_keeps_and_replacing_replaces() {
     let second = [seen(nth(0), 5), seen(nth(1), 6)];
     let done = database.commit(run, CommitMode::Replace, &second).unwrap();
     assert_eq!(done, [Committed::Replaced, Committed::New]);
-    let oktas: Vec<u8> = database
-        .day_readings(whole())
-        .unwrap()
-        .iter()
-        .map(|r| r.cover.code())
-        .collect();
+    let oktas: Vec<u8> =
+        database.day_readings(whole()).unwrap().iter().map(|r| r.cover.code()).collect();
     assert_eq!(oktas, [5, 6]);
     let counted = "runs WHERE new = 2 AND duplicates = 0 AND missed = 0";
     assert_eq!(count(&mut place.other(), counted), 1);
@@ -91,38 +74,23 @@ fn misses_add_up_until_the_slot_is_seen() {
     let mut database = place.open();
     let run = begin(&mut database);
     let later = begin(&mut database);
-    let mut commit = |run, outcome| {
-        database
-            .commit(run, CommitMode::Insert, &[outcome])
-            .unwrap()
-    };
+    let mut commit = |run, outcome| database.commit(run, CommitMode::Insert, &[outcome]).unwrap();
     commit(run, missed(nth(0), MissReason::Timeout, 3));
     commit(run, missed(nth(0), MissReason::NotFound, 1));
     commit(run, seen(nth(1), 2));
     // A stored slot has no miss, whatever a later run met.
-    assert_eq!(
-        commit(later, missed(nth(1), MissReason::Reset, 3)),
-        [Committed::Duplicate]
-    );
+    assert_eq!(commit(later, missed(nth(1), MissReason::Reset, 3)), [Committed::Duplicate]);
     let rows = texts(
         &mut database.connection,
         "SELECT concat_ws('|', slot_local, slot_utc, reason, http_status, attempts, detail) FROM \
         misses",
     );
-    assert_eq!(
-        rows,
-        ["2024-01-01T00:02|2024-01-01T03:02:00Z|not_found|404|4|said the camera"]
-    );
+    assert_eq!(rows, ["2024-01-01T00:02|2024-01-01T03:02:00Z|not_found|404|4|said the camera"]);
     let known = database.known_misses(whole(), &asked()).unwrap();
     assert_eq!(known.len(), 1);
-    assert_eq!(
-        (known[0].slot, known[0].reason),
-        (nth(0), MissReason::NotFound)
-    );
+    assert_eq!((known[0].slot, known[0].reason), (nth(0), MissReason::NotFound));
     assert!((chrono::Utc::now() - known[0].last_tried).num_seconds() < 60);
-    database
-        .commit(run, CommitMode::Insert, &[seen(nth(0), 1)])
-        .unwrap();
+    database.commit(run, CommitMode::Insert, &[seen(nth(0), 1)]).unwrap();
     assert_eq!(database.known_misses(whole(), &asked()).unwrap(), []);
     assert_eq!(database.stored_slots(whole()).unwrap(), [nth(0), nth(1)]);
 }
@@ -135,14 +103,8 @@ fn a_miss_speaks_for_what_was_asked_alone() {
     let first = [0, 1].map(|n| missed(nth(n), MissReason::NotFound, 1));
     database.commit(run, CommitMode::Insert, &first).unwrap();
     let other = [
-        Asked {
-            source: "http://other/".to_owned(),
-            ..asked()
-        },
-        Asked {
-            layout: LayoutChoice::Root,
-            ..asked()
-        },
+        Asked { source: "http://other/".to_owned(), ..asked() },
+        Asked { layout: LayoutChoice::Root, ..asked() },
     ];
     assert_eq!(database.known_misses(whole(), &asked()).unwrap().len(), 2);
     for other in &other {
@@ -159,9 +121,7 @@ fn a_miss_speaks_for_what_was_asked_alone() {
             model: "sky 1".to_owned(),
         })
         .unwrap();
-    database
-        .commit(again, CommitMode::Insert, &first[..1])
-        .unwrap();
+    database.commit(again, CommitMode::Insert, &first[..1]).unwrap();
     let slots = |database: &mut Database, asked: &Asked| -> Vec<_> {
         let known = database.known_misses(whole(), asked).unwrap();
         known.into_iter().map(|miss| miss.slot).collect()
@@ -175,10 +135,7 @@ fn only_the_doubts_of_a_run_end_with_it() {
     let place = Place::new();
     let mut database = place.open();
     let doubted = |n| match missed(nth(n), MissReason::NotFound, 1) {
-        Outcome::Missed(miss) => Outcome::Missed(Miss {
-            unasked: Some(Layout::Year),
-            ..miss
-        }),
+        Outcome::Missed(miss) => Outcome::Missed(Miss { unasked: Some(Layout::Year), ..miss }),
         seen => seen,
     };
     let run = begin(&mut database);
@@ -186,9 +143,7 @@ fn only_the_doubts_of_a_run_end_with_it() {
     database.commit(run, CommitMode::Insert, &outcomes).unwrap();
     let later = begin(&mut database);
     let outcomes = [doubted(2), doubted(3), seen(nth(4), 1)];
-    database
-        .commit(later, CommitMode::Insert, &outcomes)
-        .unwrap();
+    database.commit(later, CommitMode::Insert, &outcomes).unwrap();
     let sure = [0, 2, 4].map(|n| slot(nth(n)));
     database.end_doubts(later, &sure).unwrap();
     let known = database.known_misses(whole(), &asked()).unwrap();
@@ -202,22 +157,15 @@ fn a_slice_is_written_whole_or_not_at_all() {
     let place = Place::new();
     let mut database = place.open();
     let run = begin(&mut database);
-    let Outcome::Observed(mut bad) = seen(nth(1), 2) else {
-        unreachable!()
-    };
+    let Outcome::Observed(mut bad) = seen(nth(1), 2) else { unreachable!() };
     bad.confidence = Some(f64::NAN);
     let outcomes = [seen(nth(0), 1), Outcome::Observed(bad)];
     for mode in [CommitMode::Insert, CommitMode::Replace] {
         let error = database.commit(run, mode, &outcomes).unwrap_err();
-        assert!(
-            error.to_string().contains("celaje_rows_are_whole"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("celaje_rows_are_whole"), "{error}");
     }
     assert_eq!(database.stored_slots(whole()).unwrap(), []);
-    let error = database
-        .commit(RunId(99), CommitMode::Insert, &[seen(nth(0), 1)])
-        .unwrap_err();
+    let error = database.commit(RunId(99), CommitMode::Insert, &[seen(nth(0), 1)]).unwrap_err();
     assert!(matches!(error.fault, Fault::Sql(_)), "{error}");
     assert_eq!(count(&mut database.connection, "observations"), 0);
 }
@@ -226,11 +174,7 @@ fn a_slice_is_written_whole_or_not_at_all() {
 fn layouts_are_remembered_by_year() {
     let place = Place::new();
     let mut database = place.open();
-    for (year, layout) in [
-        (2025, Layout::Root),
-        (2024, Layout::Year),
-        (2025, Layout::Year),
-    ] {
+    for (year, layout) in [(2025, Layout::Root), (2024, Layout::Year), (2025, Layout::Year)] {
         database.remember_layout(year, layout).unwrap();
     }
     drop(database);
@@ -248,21 +192,13 @@ fn a_sky_that_is_not_seen_is_stored_without_numbers() {
     assert_eq!(done, [Committed::New, Committed::New]);
     let row = "SELECT concat_ws('|', okta, ifnull(cloud_fraction, '-'), ifnull(confidence, '-'), \
                category, description, quality) FROM observations ORDER BY slot_local";
-    assert_eq!(
-        texts(&mut database.connection, row)[0],
-        "9|-|-|OBSC|Cielo no visible|placeholder"
-    );
+    assert_eq!(texts(&mut database.connection, row)[0], "9|-|-|OBSC|Cielo no visible|placeholder");
     // Asked for no more, and no part of a mean of what can be seen.
     assert_eq!(database.stored_slots(whole()).unwrap(), [nth(0), nth(1)]);
     let mean = "SELECT format('%.2f %.2f', avg(cloud_fraction), avg(confidence)) FROM observations";
     assert_eq!(texts(&mut database.connection, mean), ["0.50 0.75"]);
     // A guess beside a nine is refused, and a nine from elsewhere too.
-    for change in [
-        "confidence = 0.5",
-        "cloud_fraction = 1",
-        "category = 'OVC'",
-        "okta = 10",
-    ] {
+    for change in ["confidence = 0.5", "cloud_fraction = 1", "category = 'OVC'", "okta = 10"] {
         let sql = format!("UPDATE observations SET {change} WHERE okta = 9");
         assert!(database.connection.batch_execute(&sql).is_err(), "{change}");
     }
@@ -287,15 +223,9 @@ fn a_camera_that_stands_still_is_frozen_from_its_second_picture_on() {
         seen_as(nth(33), 4, &same),
     ];
     database.commit(run, CommitMode::Insert, &later).unwrap();
-    assert_eq!(
-        frozen(&mut database),
-        (1..30).chain([31]).collect::<Vec<_>>()
-    );
+    assert_eq!(frozen(&mut database), (1..30).chain([31]).collect::<Vec<_>>());
     let quality = "SELECT quality FROM observations WHERE okta = 9";
-    assert_eq!(
-        texts(&mut database.connection, quality),
-        ["placeholder,frozen"]
-    );
+    assert_eq!(texts(&mut database.connection, quality), ["placeholder,frozen"]);
     // A picture that takes another's place is settled anew, and the one after it too.
     let again = [seen(nth(10), 4), seen_as(nth(32), 4, &same)];
     database.commit(run, CommitMode::Replace, &again).unwrap();
@@ -303,10 +233,7 @@ fn a_camera_that_stands_still_is_frozen_from_its_second_picture_on() {
     assert_eq!(frozen(&mut database), wanted);
     // Another station's pictures are its own affair.
     drop(database);
-    let other = Station {
-        id: "north".to_owned(),
-        ..station()
-    };
+    let other = Station { id: "north".to_owned(), ..station() };
     let mut north = Database::open(&place.db, &other).unwrap().database;
     let run = begin(&mut north);
     let outcomes = [seen_as(nth(5), 4, &same)];

@@ -13,9 +13,7 @@ fn allow(database: &mut Database, pages: i64) {
 }
 
 fn pages(database: &mut Database) -> i64 {
-    sql::<BigInt>("PRAGMA page_count")
-        .get_result(&mut database.connection)
-        .unwrap()
+    sql::<BigInt>("PRAGMA page_count").get_result(&mut database.connection).unwrap()
 }
 
 #[test]
@@ -23,10 +21,7 @@ fn a_full_disk_is_told_and_what_was_committed_stays() {
     let place = Place::new();
     let mut database = place.open();
     let run = begin(&mut database);
-    let counts = RunCounts {
-        total: 100_000,
-        ..RunCounts::default()
-    };
+    let counts = RunCounts { total: 100_000, ..RunCounts::default() };
     database.update_run(run, &counts).unwrap();
     let room = pages(&mut database) + 12;
     allow(&mut database, room);

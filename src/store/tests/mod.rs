@@ -90,9 +90,7 @@ fn run_sql(connection: &mut SqliteConnection, statement: &str) {
 }
 
 fn count(connection: &mut SqliteConnection, from: &str) -> i64 {
-    sql::<BigInt>(&format!("SELECT count(*) FROM {from}"))
-        .get_result(connection)
-        .unwrap()
+    sql::<BigInt>(&format!("SELECT count(*) FROM {from}")).get_result(connection).unwrap()
 }
 
 /// One column of every row.
@@ -118,10 +116,7 @@ fn at(text: &str) -> NaiveDateTime {
 
 /// The n-th slot from 2024-01-01T00:02 on, ten minutes apart.
 fn nth(n: u32) -> NaiveDateTime {
-    NaiveDate::from_ymd_opt(2024, 1, 1)
-        .unwrap()
-        .and_hms_opt(0, 2, 0)
-        .unwrap()
+    NaiveDate::from_ymd_opt(2024, 1, 1).unwrap().and_hms_opt(0, 2, 0).unwrap()
         + chrono::Duration::minutes(10 * i64::from(n))
 }
 
@@ -176,10 +171,7 @@ fn missed(local: NaiveDateTime, reason: MissReason, attempts: u32) -> Outcome {
 }
 
 fn asked() -> Asked {
-    Asked {
-        source: "http://camera/".to_owned(),
-        layout: LayoutChoice::Auto,
-    }
+    Asked { source: "http://camera/".to_owned(), layout: LayoutChoice::Auto }
 }
 
 fn begin(database: &mut Database) -> RunId {

@@ -20,30 +20,14 @@ fn a_new_file_is_made_and_closed_cleanly() {
     let mut database = opened.database;
     let mode = texts(&mut database.connection, "PRAGMA journal_mode");
     assert_eq!(mode, ["wal"]);
-    assert_eq!(
-        column::<BigInt, i64>(&mut database.connection, "PRAGMA busy_timeout"),
-        [5000]
-    );
-    assert_eq!(
-        column::<BigInt, i64>(&mut database.connection, "PRAGMA synchronous"),
-        [1]
-    );
-    assert_eq!(
-        column::<BigInt, i64>(&mut database.connection, "PRAGMA foreign_keys"),
-        [1]
-    );
+    assert_eq!(column::<BigInt, i64>(&mut database.connection, "PRAGMA busy_timeout"), [5000]);
+    assert_eq!(column::<BigInt, i64>(&mut database.connection, "PRAGMA synchronous"), [1]);
+    assert_eq!(column::<BigInt, i64>(&mut database.connection, "PRAGMA foreign_keys"), [1]);
     let run = begin(&mut database);
-    database
-        .commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)])
-        .unwrap();
+    database.commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)]).unwrap();
     assert!(place.files().contains(&"cielo.db-wal".to_owned()));
     assert!(database.checkpoint().unwrap());
-    assert_eq!(
-        std::fs::metadata(place.folder.path().join("cielo.db-wal"))
-            .unwrap()
-            .len(),
-        0
-    );
+    assert_eq!(std::fs::metadata(place.folder.path().join("cielo.db-wal")).unwrap().len(), 0);
     drop(database);
     assert_eq!(place.files(), ["cielo.db", "cielo.db.lock"]);
     assert_eq!(Database::examine(&place.db).unwrap(), FileState::Current);
@@ -59,29 +43,17 @@ fn an_empty_file_is_a_new_database() {
 #[test]
 fn what_is_no_database_is_refused_and_left_alone() {
     let place = Place::new();
-    std::fs::write(
-        &place.db,
-        b"<html>this is a page, and a long one at that</html>".repeat(40),
-    )
-    .unwrap();
+    std::fs::write(&place.db, b"<html>this is a page, and a long one at that</html>".repeat(40))
+        .unwrap();
     let before = std::fs::read(&place.db).unwrap();
     let error = refusal(&place.db);
     assert!(matches!(error.fault, Fault::NotADatabase), "{error}");
     assert_eq!(std::fs::read(&place.db).unwrap(), before);
     assert_eq!(place.files(), ["cielo.db"]);
 
-    assert!(matches!(
-        refusal(place.folder.path()).fault,
-        Fault::NotAFile
-    ));
-    assert!(matches!(
-        refusal(&place.folder.path().join("none/a.db")).fault,
-        Fault::NoFolder
-    ));
-    assert!(matches!(
-        refusal(&place.db.join("a.db")).fault,
-        Fault::NoFolder
-    ));
+    assert!(matches!(refusal(place.folder.path()).fault, Fault::NotAFile));
+    assert!(matches!(refusal(&place.folder.path().join("none/a.db")).fault, Fault::NoFolder));
+    assert!(matches!(refusal(&place.db.join("a.db")).fault, Fault::NoFolder));
     let failure = Failure::from(error);
     assert_eq!(failure.class.exit_status(), 3);
     assert!(failure.text.en.contains("cielo.db"), "{}", failure.text.en);
@@ -90,10 +62,7 @@ fn what_is_no_database_is_refused_and_left_alone() {
 #[test]
 fn another_programs_database_is_refused_and_left_alone() {
     let place = Place::new();
-    run_sql(
-        &mut place.other(),
-        "CREATE TABLE songs (x); CREATE TABLE singers (x);",
-    );
+    run_sql(&mut place.other(), "CREATE TABLE songs (x); CREATE TABLE singers (x);");
     let before = std::fs::read(&place.db).unwrap();
     match refusal(&place.db).fault {
         Fault::Foreign(tables) => assert_eq!(tables, "songs, singers"),
@@ -107,16 +76,10 @@ fn another_programs_database_is_refused_and_left_alone() {
 fn a_newer_schema_is_refused() {
     let place = Place::new();
     drop(place.open());
-    run_sql(
-        &mut place.other(),
-        "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')",
-    );
+    run_sql(&mut place.other(), "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
     assert!(matches!(refusal(&place.db).fault, Fault::Newer(version) if version == "9999"));
     assert!(matches!(
-        Database::open_read_only(&place.db, &station())
-            .map(drop)
-            .unwrap_err()
-            .fault,
+        Database::open_read_only(&place.db, &station()).map(drop).unwrap_err().fault,
         Fault::Newer(_)
     ));
 }
@@ -134,16 +97,12 @@ fn a_second_writer_is_refused_and_readers_are_not() {
     // A reader in the middle of a read stops no commit, and sees it afterwards.
     run_sql(&mut reader.connection, "BEGIN");
     assert_eq!(reader.summary().unwrap().observations, 0);
-    writer
-        .commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)])
-        .unwrap();
+    writer.commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)]).unwrap();
     assert_eq!(reader.summary().unwrap().observations, 0);
     run_sql(&mut reader.connection, "COMMIT");
     assert_eq!(reader.summary().unwrap().observations, 1);
     // Nor does it write.
-    let error = reader
-        .remember_layout(2024, celaje_sky::layout::Layout::Year)
-        .unwrap_err();
+    let error = reader.remember_layout(2024, celaje_sky::layout::Layout::Year).unwrap_err();
     assert!(matches!(error.fault, Fault::ReadOnly), "{error}");
     drop(writer);
     drop(place.open());
@@ -152,21 +111,13 @@ fn a_second_writer_is_refused_and_readers_are_not() {
 #[test]
 fn reading_neither_makes_nor_changes_a_file() {
     let place = Place::new();
-    let read = || {
-        Database::open_read_only(&place.db, &station())
-            .map(drop)
-            .unwrap_err()
-            .fault
-    };
+    let read = || Database::open_read_only(&place.db, &station()).map(drop).unwrap_err().fault;
     assert!(matches!(read(), Fault::Missing));
     assert!(place.files().is_empty());
     run_sql(&mut place.other(), REPLACED);
     let before = std::fs::read(&place.db).unwrap();
     assert!(matches!(read(), Fault::Outdated));
-    assert_eq!(
-        Database::examine(&place.db).unwrap(),
-        FileState::Replaced { rows: 0 }
-    );
+    assert_eq!(Database::examine(&place.db).unwrap(), FileState::Replaced { rows: 0 });
     assert_eq!(std::fs::read(&place.db).unwrap(), before);
     assert_eq!(place.files(), ["cielo.db"]);
 }
@@ -179,14 +130,11 @@ fn a_file_that_another_program_writes_to_is_busy() {
     let mut python = place.other();
     run_sql(&mut python, "BEGIN IMMEDIATE");
     run_sql(&mut database.connection, "PRAGMA busy_timeout = 1");
-    let error = database
-        .commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)])
-        .unwrap_err();
+    let error =
+        database.commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)]).unwrap_err();
     assert!(matches!(error.fault, Fault::Busy), "{error}");
     run_sql(&mut python, "COMMIT");
-    database
-        .commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)])
-        .unwrap();
+    database.commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)]).unwrap();
     assert_eq!(database.summary().unwrap().observations, 1);
 }
 
@@ -195,43 +143,21 @@ fn runs_that_died_are_marked_at_the_next_open() {
     let place = Place::new();
     let mut database = place.open();
     let ended = begin(&mut database);
-    let counts = RunCounts {
-        total: 3,
-        new: 1,
-        duplicates: 1,
-        missed: 1,
-    };
-    database
-        .finish_run(ended, &counts, RunStatus::Finished)
-        .unwrap();
+    let counts = RunCounts { total: 3, new: 1, duplicates: 1, missed: 1 };
+    database.finish_run(ended, &counts, RunStatus::Finished).unwrap();
     let died = begin(&mut database);
     database
-        .update_run(
-            died,
-            &RunCounts {
-                total: 9,
-                duplicates: 4,
-                ..Default::default()
-            },
-        )
+        .update_run(died, &RunCounts { total: 9, duplicates: 4, ..Default::default() })
         .unwrap();
-    let outcomes = [
-        seen(nth(0), 3),
-        seen(nth(0), 3),
-        missed(nth(1), MissReason::Empty, 1),
-    ];
-    database
-        .commit(died, crate::store::CommitMode::Insert, &outcomes)
-        .unwrap();
+    let outcomes = [seen(nth(0), 3), seen(nth(0), 3), missed(nth(1), MissReason::Empty, 1)];
+    database.commit(died, crate::store::CommitMode::Insert, &outcomes).unwrap();
     drop(database);
     let opened = Database::open(&place.db, &station()).unwrap();
     // What is told of the run that died is what it committed.
     let [cut_off] = opened.cut_off.as_slice() else {
         panic!("{:?}", opened.cut_off);
     };
-    let RunCounts {
-        total, new, missed, ..
-    } = cut_off.counts;
+    let RunCounts { total, new, missed, .. } = cut_off.counts;
     assert_eq!((cut_off.run, total, new, missed), (died, 9, 1, 1));
     let mut database = opened.database;
     let rows = texts(
@@ -247,24 +173,11 @@ fn what_a_run_wrote_unheard_is_new_and_no_duplicate() {
     let place = Place::new();
     let mut database = place.open();
     let run = begin(&mut database);
-    let outcomes = [
-        seen(nth(0), 3),
-        seen(nth(1), 3),
-        missed(nth(2), MissReason::Empty, 1),
-    ];
-    database
-        .commit(run, crate::store::CommitMode::Insert, &outcomes)
-        .unwrap();
+    let outcomes = [seen(nth(0), 3), seen(nth(1), 3), missed(nth(2), MissReason::Empty, 1)];
+    database.commit(run, crate::store::CommitMode::Insert, &outcomes).unwrap();
     // Its actors failed then; when it went on, it found two slots stored, and a third from before.
-    let counts = RunCounts {
-        total: 4,
-        new: 0,
-        duplicates: 3,
-        missed: 1,
-    };
-    database
-        .finish_run(run, &counts, RunStatus::Finished)
-        .unwrap();
+    let counts = RunCounts { total: 4, new: 0, duplicates: 3, missed: 1 };
+    database.finish_run(run, &counts, RunStatus::Finished).unwrap();
     let rows = texts(
         &mut database.connection,
         "SELECT status || ' ' || total || ' ' || new || ' ' || duplicates || ' ' || missed FROM \
@@ -277,20 +190,12 @@ fn what_a_run_wrote_unheard_is_new_and_no_duplicate() {
 fn a_station_is_described_anew_and_the_first_stays_home() {
     let place = Place::new();
     drop(place.open());
-    let second = Station {
-        id: "other".to_owned(),
-        ..station()
-    };
+    let second = Station { id: "other".to_owned(), ..station() };
     let mut database = Database::open(&place.db, &second).unwrap().database;
     let run = begin(&mut database);
-    database
-        .commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)])
-        .unwrap();
+    database.commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)]).unwrap();
     drop(database);
-    let moved = Station {
-        latitude: -53.5,
-        ..station()
-    };
+    let moved = Station { latitude: -53.5, ..station() };
     let mut database = Database::open(&place.db, &moved).unwrap().database;
     let rows = texts(
         &mut database.connection,
@@ -312,11 +217,7 @@ fn a_read_only_file_is_refused() {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
     allow(&place.db, 0o444);
-    if std::fs::OpenOptions::new()
-        .append(true)
-        .open(&place.db)
-        .is_ok()
-    {
+    if std::fs::OpenOptions::new().append(true).open(&place.db).is_ok() {
         println!("skipped: this user writes to any file");
         return;
     }

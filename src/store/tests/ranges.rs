@@ -40,14 +40,9 @@ fn plan(connection: &mut SqliteConnection, query: &str) -> String {
         #[diesel(sql_type = Text)]
         detail: String,
     }
-    let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}"))
-        .load(connection)
-        .unwrap();
-    steps
-        .into_iter()
-        .map(|step| step.detail)
-        .collect::<Vec<_>>()
-        .join("; ")
+    let steps: Vec<Step> =
+        diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}")).load(connection).unwrap();
+    steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("; ")
 }
 
 #[test]
@@ -58,10 +53,7 @@ fn what_is_stored_is_answered_by_an_index_alone() {
     let stored = database.stored_slots(whole()).unwrap();
     assert_eq!(stored.len(), 100_000);
     assert!(stored.is_sorted());
-    assert_eq!(
-        database.known_misses(whole(), &asked()).unwrap().len(),
-        100_000
-    );
+    assert_eq!(database.known_misses(whole(), &asked()).unwrap().len(), 100_000);
     let day = SlotRange::new(stored[144], stored[287]).unwrap();
     assert_eq!(database.stored_slots(day).unwrap(), stored[144..=287]);
 
@@ -71,10 +63,7 @@ fn what_is_stored_is_answered_by_an_index_alone() {
     for before in ["", "ANALYZE"] {
         run_sql(&mut database.connection, before);
         let plan = plan(&mut database.connection, &query);
-        assert!(
-            plan.starts_with("SEARCH observations USING COVERING INDEX"),
-            "{plan}"
-        );
+        assert!(plan.starts_with("SEARCH observations USING COVERING INDEX"), "{plan}");
         assert!(plan.contains("slot_local>? AND slot_local<?"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }
@@ -95,10 +84,7 @@ fn the_view_uses_the_indices() {
             "SELECT * FROM registro_historico WHERE filename = '2024-01010002.jpg'",
         ] {
             let plan = plan(&mut database.connection, query);
-            assert!(
-                plan.contains("SEARCH observations USING INDEX"),
-                "{query}: {plan}"
-            );
+            assert!(plan.contains("SEARCH observations USING INDEX"), "{query}: {plan}");
             assert!(!plan.contains("SCAN observations"), "{query}: {plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{query}: {plan}");
         }
@@ -110,21 +96,12 @@ fn a_summary_says_what_is_there() {
     let place = Place::new();
     let mut database = place.open();
     let empty = database.summary().unwrap();
-    assert_eq!(
-        (empty.observations, empty.first, empty.last),
-        (0, None, None)
-    );
+    assert_eq!((empty.observations, empty.first, empty.last), (0, None, None));
     fill(&mut database.connection, 1_000);
     let full = database.summary().unwrap();
-    assert_eq!(
-        (full.observations, full.misses, full.legacy_rows),
-        (1_000, 1_000, 0)
-    );
+    assert_eq!((full.observations, full.misses, full.legacy_rows), (1_000, 1_000, 0));
     assert_eq!(full.first, Some(at("2020-01-07T22:42")));
-    assert_eq!(
-        full.last,
-        database.stored_slots(whole()).unwrap().last().copied()
-    );
+    assert_eq!(full.last, database.stored_slots(whole()).unwrap().last().copied());
     assert_eq!(full.schema_version, "0003");
     assert_eq!(database.quick_check().unwrap(), Vec::<String>::new());
 }

@@ -19,22 +19,13 @@ fn rows(connection: &mut SqliteConnection) -> Vec<String> {
     ]
     .map(|name| format!("typeof({name}) || ':' || quote({name})"))
     .join(" || ' ' || ");
-    texts(
-        connection,
-        &format!("SELECT {columns} AS line FROM registro_historico ORDER BY line"),
-    )
+    texts(connection, &format!("SELECT {columns} AS line FROM registro_historico ORDER BY line"))
 }
 
 fn adopt(place: &Place) -> (Database, i64, i64, i64, PathBuf) {
     let opened = Database::open(&place.db, &station()).unwrap();
     let adopted = opened.adopted.expect("taken over");
-    (
-        opened.database,
-        adopted.rows,
-        adopted.placed,
-        adopted.kept_verbatim,
-        adopted.copy,
-    )
+    (opened.database, adopted.rows, adopted.placed, adopted.kept_verbatim, adopted.copy)
 }
 
 const ROWS: &str = "INSERT INTO registro_historico VALUES
@@ -64,23 +55,15 @@ fn every_row_shows_as_it_was() {
     assert_eq!(rows(&mut database.connection), before);
     // The statements of a connection that was open all along go on working.
     assert_eq!(rows(old), before);
-    assert_eq!(
-        database.stored_slots(whole()).unwrap(),
-        [nth(0), nth(1), nth(2), nth(3)]
-    );
-    let utc = texts(
-        &mut database.connection,
-        "SELECT slot_utc || day_phase FROM observations LIMIT 1",
-    );
+    assert_eq!(database.stored_slots(whole()).unwrap(), [nth(0), nth(1), nth(2), nth(3)]);
+    let utc =
+        texts(&mut database.connection, "SELECT slot_utc || day_phase FROM observations LIMIT 1");
     assert_eq!(utc, ["2024-01-01T03:02:00Ztwilight"]);
     // The copy is the old file.
     assert_eq!(copy, place.folder.path().join("cielo.db.before-celaje.bak"));
     let kept_file = &mut other(&copy);
     assert_eq!(rows(kept_file), before);
-    assert_eq!(
-        Database::examine(&copy).unwrap(),
-        FileState::Replaced { rows: 7 }
-    );
+    assert_eq!(Database::examine(&copy).unwrap(), FileState::Replaced { rows: 7 });
     assert_ne!(std::fs::read(&place.db).unwrap(), bytes);
     drop(database);
     let again = Database::open(&place.db, &station()).unwrap();
@@ -100,13 +83,7 @@ fn the_record_goes_on_from_there() {
     assert_eq!(done, [Duplicate, New, New]);
     // Seven rows, one slot more; the row with nine oktas gave way to a reading.
     assert_eq!(count(&mut database.connection, "registro_historico"), 8);
-    assert_eq!(
-        count(
-            &mut database.connection,
-            "registro_historico WHERE octas_predichas = 9"
-        ),
-        0
-    );
+    assert_eq!(count(&mut database.connection, "registro_historico WHERE octas_predichas = 9"), 0);
     assert_eq!(database.summary().unwrap().legacy_rows, 3);
     let old = &mut place.other();
     run_sql(
@@ -118,10 +95,7 @@ fn the_record_goes_on_from_there() {
         ),
     );
     assert_eq!(count(old, "registro_historico"), 9);
-    assert_eq!(
-        count(old, "registro_historico WHERE modelo_version = 'v2'"),
-        1
-    );
+    assert_eq!(count(old, "registro_historico WHERE modelo_version = 'v2'"), 1);
 }
 
 #[test]
@@ -154,10 +128,7 @@ fn a_lax_table_loses_nothing_either() {
          ifnull(confidence, '-')) FROM observations \
          ORDER BY slot_local",
     );
-    assert_eq!(
-        placed,
-        ["2024-01-01T00:02|3|-|0.5", "2024-01-01T00:12|5|c|-"]
-    );
+    assert_eq!(placed, ["2024-01-01T00:02|3|-|0.5", "2024-01-01T00:12|5|c|-"]);
     let copies = "legacy_rows WHERE filename = '2024-01010002.jpg' AND octas_predichas = 4";
     assert_eq!(count(&mut database.connection, copies), 1);
     // Reading such rows does not fail.
@@ -230,10 +201,7 @@ fn ten_thousand_rows_arrive() {
     let before = rows(old);
     let (mut database, all, placed, kept, _) = adopt(&place);
     assert_eq!((all, placed, kept), (10_000, 10_000, 0));
-    assert!(
-        rows(&mut database.connection) == before,
-        "a row has changed"
-    );
+    assert!(rows(&mut database.connection) == before, "a row has changed");
 }
 
 #[test]
@@ -243,20 +211,14 @@ fn a_takeover_that_fails_leaves_the_file_as_it_was() {
     run_sql(old, REPLACED);
     run_sql(old, ROWS);
     // A name that the migrations need, met in the middle of the transaction.
-    run_sql(
-        old,
-        "CREATE TABLE theirs (x); CREATE INDEX legacy_rows_by_capture ON theirs (x);",
-    );
+    run_sql(old, "CREATE TABLE theirs (x); CREATE INDEX legacy_rows_by_capture ON theirs (x);");
     let before = std::fs::read(&place.db).unwrap();
     let error = Database::open(&place.db, &station()).map(drop).unwrap_err();
     assert!(matches!(error.fault, Fault::Migration(_)), "{error}");
     assert_eq!(std::fs::read(&place.db).unwrap(), before);
     assert_eq!(place.files(), ["cielo.db", "cielo.db.lock"]);
     // With the obstacle gone it succeeds, and the other table is left alone.
-    run_sql(
-        old,
-        "DROP INDEX legacy_rows_by_capture; INSERT INTO theirs VALUES (1);",
-    );
+    run_sql(old, "DROP INDEX legacy_rows_by_capture; INSERT INTO theirs VALUES (1);");
     assert_eq!(adopt(&place).1, 7);
     assert_eq!(count(old, "theirs"), 1);
 }
@@ -277,11 +239,8 @@ fn a_takeover_that_is_cut_off_leaves_the_file_as_it_was() {
         assert_eq!(count(connection, "observations"), 4);
         // What a kill at this point would leave on the disk.
         for name in place.files() {
-            std::fs::copy(
-                place.folder.path().join(&name),
-                crashed.folder.path().join(&name),
-            )
-            .unwrap();
+            std::fs::copy(place.folder.path().join(&name), crashed.folder.path().join(&name))
+                .unwrap();
         }
         Err::<(), Fault>(Fault::Full)
     });
@@ -289,10 +248,7 @@ fn a_takeover_that_is_cut_off_leaves_the_file_as_it_was() {
     assert_eq!(crashed.files(), ["cielo.db", "cielo.db-journal"]);
     assert_ne!(std::fs::read(&crashed.db).unwrap(), untouched);
     for file in [&place, &crashed] {
-        assert_eq!(
-            Database::examine(&file.db).unwrap(),
-            FileState::Replaced { rows: 7 }
-        );
+        assert_eq!(Database::examine(&file.db).unwrap(), FileState::Replaced { rows: 7 });
         assert_eq!(rows(&mut file.other()), before);
         let (mut database, all, ..) = adopt(file);
         assert_eq!((all, rows(&mut database.connection)), (7, before.clone()));
@@ -303,16 +259,8 @@ fn a_takeover_that_is_cut_off_leaves_the_file_as_it_was() {
 fn what_cannot_be_taken_over_is_refused() {
     let place = Place::new();
     let old = &mut place.other();
-    run_sql(
-        old,
-        "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY)",
-    );
-    let fault = || {
-        Database::open(&place.db, &station())
-            .map(drop)
-            .unwrap_err()
-            .fault
-    };
+    run_sql(old, "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY)");
+    let fault = || Database::open(&place.db, &station()).map(drop).unwrap_err().fault;
     assert!(matches!(fault(), Fault::OddTable("octas_predichas")));
     run_sql(old, "DROP TABLE registro_historico");
     run_sql(old, REPLACED);
@@ -327,26 +275,13 @@ fn an_older_copy_is_never_written_over() {
     run_sql(&mut place.other(), REPLACED);
     let bak = place.folder.path().join("cielo.db.before-celaje.bak");
     std::fs::write(&bak, b"precious").unwrap();
-    std::fs::write(
-        place
-            .folder
-            .path()
-            .join("cielo.db.before-celaje-2.bak.part"),
-        b"cut off",
-    )
-    .unwrap();
+    std::fs::write(place.folder.path().join("cielo.db.before-celaje-2.bak.part"), b"cut off")
+        .unwrap();
     let (.., copy) = adopt(&place);
-    assert_eq!(
-        copy,
-        place.folder.path().join("cielo.db.before-celaje-2.bak")
-    );
+    assert_eq!(copy, place.folder.path().join("cielo.db.before-celaje-2.bak"));
     assert_eq!(std::fs::read(&bak).unwrap(), b"precious");
     assert_eq!(
-        place
-            .files()
-            .into_iter()
-            .filter(|name| name.contains("before"))
-            .collect::<Vec<_>>(),
+        place.files().into_iter().filter(|name| name.contains("before")).collect::<Vec<_>>(),
         ["cielo.db.before-celaje-2.bak", "cielo.db.before-celaje.bak"]
     );
 }

@@ -40,23 +40,13 @@ const CARRIED: &[(&str, &str, &str)] = carried! {
 };
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
-    let drawn = [
-        ("chart.css", CSS, chart_colours()),
-        ("okta.svg", SVG, glyph::sprite()),
-    ];
-    let carried = CARRIED
-        .iter()
-        .map(|(name, media, text)| (*name, *media, (*text).to_owned()));
+    let drawn = [("chart.css", CSS, chart_colours()), ("okta.svg", SVG, glyph::sprite())];
+    let carried = CARRIED.iter().map(|(name, media, text)| (*name, *media, (*text).to_owned()));
     carried
         .chain(drawn)
         .map(|(name, media, text)| {
             let version = Version::of_text(&text);
-            Asset {
-                name,
-                media,
-                text,
-                version,
-            }
+            Asset { name, media, text, version }
         })
         .collect()
 });
@@ -107,10 +97,7 @@ pub async fn asset(name: web::Path<String>, request: HttpRequest) -> Result<Http
 }
 
 fn answer(name: &str, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let asset = ASSETS
-        .iter()
-        .find(|asset| asset.name == name)
-        .ok_or_else(Problem::no_such_path)?;
+    let asset = ASSETS.iter().find(|asset| asset.name == name).ok_or_else(Problem::no_such_path)?;
     let unchanged = asset.version.unchanged(request);
     Ok(unchanged.unwrap_or_else(|| {
         let mut response = asset.version.ok();
@@ -140,10 +127,7 @@ mod tests {
 
     /// The `{name}`s of a text.
     fn holes(text: &str) -> BTreeSet<&str> {
-        text.split('{')
-            .skip(1)
-            .filter_map(|part| part.split('}').next())
-            .collect()
+        text.split('{').skip(1).filter_map(|part| part.split('}').next()).collect()
     }
 
     #[test]
@@ -161,12 +145,8 @@ mod tests {
     #[test]
     fn every_flag_and_reason_has_its_words() {
         let words = words();
-        let flags = Flag::ALL
-            .iter()
-            .map(|flag| format!("flag.{}", flag.as_str()));
-        let reasons = MissReason::ALL
-            .iter()
-            .map(|reason| format!("reason.{}", reason.as_str()));
+        let flags = Flag::ALL.iter().map(|flag| format!("flag.{}", flag.as_str()));
+        let reasons = MissReason::ALL.iter().map(|reason| format!("reason.{}", reason.as_str()));
         for key in flags.chain(reasons) {
             assert!(words["es"].contains_key(&key), "{key}");
         }
@@ -197,10 +177,7 @@ mod tests {
         for (name, _, text) in CARRIED.iter().filter(|(_, media, _)| *media == SCRIPT) {
             for part in text.split("from \"./").skip(1) {
                 let other = part.split('"').next().unwrap();
-                assert!(
-                    CARRIED.iter().any(|(known, ..)| *known == other),
-                    "{name}: {other}"
-                );
+                assert!(CARRIED.iter().any(|(known, ..)| *known == other), "{name}: {other}");
             }
         }
     }
@@ -212,10 +189,7 @@ mod tests {
         assert!(!page.contains("onclick") && page.matches("<script src=").count() == 1);
         for (name, _, text) in CARRIED {
             let plain = text.replace("http://www.w3.org/2000/svg", "");
-            assert!(
-                !plain.contains("http:") && !plain.contains("https:"),
-                "{name}"
-            );
+            assert!(!plain.contains("http:") && !plain.contains("https:"), "{name}");
             assert!(!plain.contains("innerHTML"), "{name}");
         }
     }

@@ -65,15 +65,9 @@ impl ChartQuery {
             .unwrap_or_else(|| language(request.headers()));
         let theme = query.choice("theme", &[("light", Theme::Light), ("dark", Theme::Dark)])?;
         let width = query.number("width", NARROWEST as usize..=WIDEST as usize)?;
-        let bare = query
-            .choice("bare", &[("0", false), ("1", true)])?
-            .unwrap_or(false);
+        let bare = query.choice("bare", &[("0", false), ("1", true)])?.unwrap_or(false);
         let alone = Look::alone(lang);
-        let look = Look {
-            width: width.map_or(alone.width, |width| width as f64),
-            bare,
-            lang,
-        };
+        let look = Look { width: width.map_or(alone.width, |width| width as f64), bare, lang };
         Ok(Self {
             kind,
             as_png,
@@ -97,17 +91,12 @@ impl ChartQuery {
             None => stations.into_iter().max_by_key(|station| station.is_home),
         };
         let Some(found) = found else {
-            return Err(UndrawnChart::Station(
-                self.station.clone().unwrap_or_default(),
-            ));
+            return Err(UndrawnChart::Station(self.station.clone().unwrap_or_default()));
         };
         let settings = state.station(&found.id);
         let zone = match &settings {
             Some(station) => station.zone,
-            None => found
-                .time_zone
-                .parse::<Zone>()
-                .map_err(|_| UndrawnChart::Zone)?,
+            None => found.time_zone.parse::<Zone>().map_err(|_| UndrawnChart::Zone)?,
         };
         let place = Place {
             id: found.id,
@@ -123,15 +112,12 @@ impl ChartQuery {
     /// What is to be drawn; open ends are filled in by what suits the kind of chart.
     fn order(&self, place: Place, last: Option<NaiveDateTime>) -> Order {
         let now = place.zone.local(Utc::now());
-        let to = self.to.unwrap_or_else(|| {
-            last.unwrap_or(now)
-                .max(self.from.unwrap_or(NaiveDateTime::MIN))
-        });
+        let to = self
+            .to
+            .unwrap_or_else(|| last.unwrap_or(now).max(self.from.unwrap_or(NaiveDateTime::MIN)));
         let back = |days| {
             let midnight = to.date().and_time(NaiveTime::MIN);
-            midnight
-                .checked_sub_signed(TimeDelta::days(days))
-                .unwrap_or(midnight)
+            midnight.checked_sub_signed(TimeDelta::days(days)).unwrap_or(midnight)
         };
         let from = self.from.unwrap_or_else(|| match self.kind {
             Kind::Timeline | Kind::Keogram => back(0),
@@ -141,12 +127,7 @@ impl ChartQuery {
                 crate::web::query::Range::default().closed().0
             }
         });
-        Order {
-            place,
-            range: (from, to),
-            now,
-            look: self.look,
-        }
+        Order { place, range: (from, to), now, look: self.look }
     }
 }
 

@@ -102,43 +102,17 @@ impl ChartData {
         let (look, station) = (order.look, order.place.name.as_str());
         Some(match self {
             Self::Blank => String::new(),
-            Self::Timeline {
-                range,
-                items,
-                misses,
-            } => timeline(order, *range, items, misses),
-            Self::Means {
-                unit,
-                buckets,
-                confidence,
-            } => {
-                let means = Means {
-                    look,
-                    station,
-                    range: order.range,
-                    unit: *unit,
-                    buckets,
-                };
-                if *confidence {
-                    means.confidence()
-                } else {
-                    means.history()
-                }
+            Self::Timeline { range, items, misses } => timeline(order, *range, items, misses),
+            Self::Means { unit, buckets, confidence } => {
+                let means = Means { look, station, range: order.range, unit: *unit, buckets };
+                if *confidence { means.confidence() } else { means.history() }
             }
-            Self::Distribution(readings) => Distribution {
-                look,
-                place: &place_and_time(order),
-                readings,
+            Self::Distribution(readings) => {
+                Distribution { look, place: &place_and_time(order), readings }.svg()
             }
-            .svg(),
-            Self::Calendar { year, days } => Calendar {
-                look,
-                station,
-                year: *year,
-                today: order.now.date(),
-                days,
+            Self::Calendar { year, days } => {
+                Calendar { look, station, year: *year, today: order.now.date(), days }.svg()
             }
-            .svg(),
             Self::Climatology(found) => climatology(order, found),
             Self::Nights(found) => nights(order, found),
             Self::Keogram { .. } => return None,
@@ -153,10 +127,7 @@ fn timeline(
     misses: &[NaiveDateTime],
 ) -> String {
     let (place, look) = (&order.place, order.look);
-    let readings: Vec<Reading> = items
-        .iter()
-        .filter_map(|item| reading(order, item))
-        .collect();
+    let readings: Vec<Reading> = items.iter().filter_map(|item| reading(order, item)).collect();
     let title = say!("Cloud amount", "Nubosidad").get(look.lang).to_owned();
     let end = range.to() + TimeDelta::minutes(1);
     let (latitude, longitude) = (place.latitude, place.longitude);
@@ -240,12 +211,8 @@ fn climatology(order: &Order, found: &Usual) -> String {
             };
         }
     }
-    Climatology {
-        look: order.look,
-        place: &place_and_years(order, &found.years),
-        cells: &cells,
-    }
-    .svg()
+    Climatology { look: order.look, place: &place_and_years(order, &found.years), cells: &cells }
+        .svg()
 }
 
 fn nights(order: &Order, found: &Usual) -> String {
@@ -256,12 +223,8 @@ fn nights(order: &Order, found: &Usual) -> String {
             *nights = NightCount { judged, clear };
         }
     }
-    ClearNights {
-        look: order.look,
-        place: &place_and_years(order, &found.years),
-        months: &months,
-    }
-    .svg()
+    ClearNights { look: order.look, place: &place_and_years(order, &found.years), months: &months }
+        .svg()
 }
 
 fn place_and_years(order: &Order, years: &[i32]) -> String {

@@ -54,13 +54,7 @@ pub struct Order {
 impl Order {
     fn wanted(&self, (from, to): (NaiveDateTime, NaiveDateTime)) -> Wanted {
         let station = self.place.id.clone();
-        Wanted {
-            station,
-            from,
-            to,
-            quality: Vec::new(),
-            phase: None,
-        }
+        Wanted { station, from, to, quality: Vec::new(), phase: None }
     }
 
     /// The slots of a range that are past.
@@ -76,11 +70,7 @@ impl Order {
             Kind::Timeline => return self.timeline(reader),
             Kind::History | Kind::Confidence => {
                 let (unit, buckets) = self.buckets(reader)?;
-                ChartData::Means {
-                    unit,
-                    buckets,
-                    confidence: kind == Kind::Confidence,
-                }
+                ChartData::Means { unit, buckets, confidence: kind == Kind::Confidence }
             }
             Kind::Distribution => ChartData::Distribution(self.all_in_one(reader)?),
             Kind::Calendar => {
@@ -109,11 +99,7 @@ impl Order {
         reader.misses(&self.place.id, (from, to), None, MOST_ROWS, |item| {
             misses.extend(parse_slot(&item.slot));
         })?;
-        Ok(ChartData::Timeline {
-            range,
-            items,
-            misses,
-        })
+        Ok(ChartData::Timeline { range, items, misses })
     }
 
     /// The buckets of the range: hours, days or months.
@@ -128,11 +114,7 @@ impl Order {
 
     fn buckets(&self, reader: &mut Reader) -> Result<(Unit, Vec<Bucket>), StoreError> {
         let unit = self.unit();
-        let width = if unit == Unit::Hour {
-            Width::Hour
-        } else {
-            Width::Day
-        };
+        let width = if unit == Unit::Hour { Width::Hour } else { Width::Day };
         let rows = reader.buckets(&self.wanted(self.range), width, usize::MAX)?;
         let known = rows.iter().filter_map(counted);
         let known = match unit {
@@ -207,10 +189,7 @@ fn joined(days: impl Iterator<Item = Bucket>) -> Vec<Bucket> {
     let mut months: HashMap<NaiveDateTime, Bucket> = HashMap::new();
     for day in days {
         let from = Unit::Month.floor(day.from);
-        add(
-            months.entry(from).or_insert_with(|| Bucket::empty(from)),
-            &day,
-        );
+        add(months.entry(from).or_insert_with(|| Bucket::empty(from)), &day);
     }
     months.into_values().collect()
 }
@@ -220,9 +199,7 @@ mod tests {
     use super::*;
 
     fn day(month: u32, day: u32, code: u8, n: u32, confidence: f64) -> Bucket {
-        let from = NaiveDate::from_ymd_opt(2026, month, day)
-            .unwrap()
-            .and_time(NaiveTime::MIN);
+        let from = NaiveDate::from_ymd_opt(2026, month, day).unwrap().and_time(NaiveTime::MIN);
         let mut bucket = Bucket::empty(from);
         bucket.count(code, n);
         bucket.confidence = Some(confidence);
@@ -231,17 +208,10 @@ mod tests {
 
     #[test]
     fn days_are_put_together_by_the_number_of_their_readings() {
-        let days = [
-            day(3, 1, 0, 10, 0.5),
-            day(3, 31, 8, 30, 0.9),
-            day(4, 1, 2, 1, 1.0),
-        ];
+        let days = [day(3, 1, 0, 10, 0.5), day(3, 31, 8, 30, 0.9), day(4, 1, 2, 1, 1.0)];
         let mut months = joined(days.into_iter());
         months.sort_by_key(|month| month.from);
-        let told: Vec<_> = months
-            .iter()
-            .map(|m| (m.from.month(), m.read(), m.mean()))
-            .collect();
+        let told: Vec<_> = months.iter().map(|m| (m.from.month(), m.read(), m.mean())).collect();
         assert_eq!(told, [(3, 40, Some(6.0)), (4, 1, Some(2.0))]);
         assert!((months[0].confidence.unwrap() - 0.8).abs() < 1e-9);
     }

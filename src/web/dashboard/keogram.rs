@@ -48,10 +48,7 @@ pub(crate) struct KeogramCache {
 
 impl Default for KeogramCache {
     fn default() -> Self {
-        Self {
-            days: Cache::new(MOST_DAYS),
-            filling: Limiter::new(AT_ONCE, 0, Duration::ZERO),
-        }
+        Self { days: Cache::new(MOST_DAYS), filling: Limiter::new(AT_ONCE, 0, Duration::ZERO) }
     }
 }
 
@@ -105,10 +102,7 @@ impl KeogramCache {
             let failed = day.failed.get(slot);
             failed.is_none_or(|failed| failed.elapsed() > AGAIN)
         };
-        let open = stored
-            .keys()
-            .copied()
-            .filter(|slot| !day.strips.contains_key(slot));
+        let open = stored.keys().copied().filter(|slot| !day.strips.contains_key(slot));
         // The settings must name the station for its pictures to be found.
         let waiting: Vec<_> = open.filter(|slot| known.is_some() && late(slot)).collect();
         if let Some(known) = known
@@ -117,18 +111,12 @@ impl KeogramCache {
             && let Some(permit) = self.filling.try_permit()
         {
             day.filling = true;
-            let filling = Filling {
-                day: Arc::clone(&shared),
-                _permit: permit,
-            };
+            let filling = Filling { day: Arc::clone(&shared), _permit: permit };
             let wanted = |slot: &NaiveDateTime| (*slot, stored.get(slot).cloned().flatten());
             let todo = waiting.iter().map(wanted).collect();
             tokio::spawn(fill(state.clone(), filling, known, todo));
         }
-        KnownStrips {
-            strips: day.strips.clone(),
-            waiting,
-        }
+        KnownStrips { strips: day.strips.clone(), waiting }
     }
 }
 
@@ -148,10 +136,7 @@ async fn fill(
             _ => None,
         };
         let strip = match shot {
-            Some(shot) => web::block(move || cut(&shot.bytes, top, bottom))
-                .await
-                .ok()
-                .flatten(),
+            Some(shot) => web::block(move || cut(&shot.bytes, top, bottom)).await.ok().flatten(),
             None => None,
         };
         failures = if strip.is_some() { 0 } else { failures + 1 };
@@ -248,10 +233,8 @@ mod tests {
         let cache = KeogramCache::default();
         let day = cache.day("a", day(0));
         lock(&day).filling = true;
-        let filling = Filling {
-            day: Arc::clone(&day),
-            _permit: cache.filling.try_permit().unwrap(),
-        };
+        let filling =
+            Filling { day: Arc::clone(&day), _permit: cache.filling.try_permit().unwrap() };
         assert!(lock(&day).filling);
         drop(filling);
         assert!(!lock(&day).filling);

@@ -38,11 +38,7 @@ impl Disk {
             let blocks = u128::from(volume.blocks_available());
             u64::try_from(blocks * u128::from(volume.fragment_size())).ok()
         });
-        Self {
-            database: size(db),
-            log: size(Path::new(&log)).unwrap_or(0),
-            free,
-        }
+        Self { database: size(db), log: size(Path::new(&log)).unwrap_or(0), free }
     }
 }
 
@@ -58,11 +54,7 @@ pub async fn get(
         .ask(move |reader| {
             let misses = reader.missed_by_reason(station.as_deref())?;
             let models = reader.models(station.as_deref())?;
-            Ok(OperationsView {
-                misses,
-                models,
-                disk: Disk::of(reader.path()),
-            })
+            Ok(OperationsView { misses, models, disk: Disk::of(reader.path()) })
         })
         .await?;
     live(&told)

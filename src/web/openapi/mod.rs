@@ -12,36 +12,20 @@ const DESCRIPTION: &str = include_str!("openapi.json");
 
 /// Its paths.
 pub fn configure(config: &mut web::ServiceConfig) {
-    reads(
-        config,
-        &["/api/openapi.json"],
-        async |request: HttpRequest| fixed(&request, "application/json", description()),
-    );
+    reads(config, &["/api/openapi.json"], async |request: HttpRequest| {
+        fixed(&request, "application/json", description())
+    });
     reads(config, &["/api"], async || {
-        HttpResponse::PermanentRedirect()
-            .insert_header((header::LOCATION, "/api/"))
-            .finish()
+        HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/api/")).finish()
     });
     reads(config, &["/api/"], async |request: HttpRequest| {
-        fixed(
-            &request,
-            "text/html; charset=utf-8",
-            include_str!("page.html").to_owned(),
-        )
+        fixed(&request, "text/html; charset=utf-8", include_str!("page.html").to_owned())
     });
     reads(config, &["/api/page.css"], async |request: HttpRequest| {
-        fixed(
-            &request,
-            "text/css; charset=utf-8",
-            include_str!("page.css").to_owned(),
-        )
+        fixed(&request, "text/css; charset=utf-8", include_str!("page.css").to_owned())
     });
     reads(config, &["/api/page.js"], async |request: HttpRequest| {
-        fixed(
-            &request,
-            "text/javascript; charset=utf-8",
-            include_str!("page.js").to_owned(),
-        )
+        fixed(&request, "text/javascript; charset=utf-8", include_str!("page.js").to_owned())
     });
 }
 

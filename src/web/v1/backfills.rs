@@ -51,10 +51,7 @@ pub(super) async fn start(
     if let Some(station) = state.station(&station) {
         check_range(range, &station).map_err(|failure| refused(Refused::BadRange(failure.text)))?;
     }
-    let job = state
-        .operator
-        .start_backfill(&station, range)
-        .map_err(refused)?;
+    let job = state.operator.start_backfill(&station, range).map_err(refused)?;
     let JobId(number) = job;
     tracing::info!(job = number, station = %*station, "a backfill was asked for through the API");
     let body = serde_json::to_vec(&Accepted { job }).map_err(|_| Problem::internal())?;
@@ -84,9 +81,7 @@ pub(super) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
-    live(&BackfillList {
-        items: state.operator.state().jobs,
-    })
+    live(&BackfillList { items: state.operator.state().jobs })
 }
 
 /// `/api/v1/backfills/{job}`.
@@ -125,10 +120,7 @@ async fn order(request: &HttpRequest, payload: web::Payload) -> Result<BackfillO
     if !json {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            say!(
-                "send the order as application/json",
-                "envíe la orden como application/json"
-            ),
+            say!("send the order as application/json", "envíe la orden como application/json"),
         )
         .of("Content-Type"));
     }
@@ -148,10 +140,7 @@ async fn order(request: &HttpRequest, payload: web::Payload) -> Result<BackfillO
         Err(_) => {
             return Err(Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
-                say!(
-                    "the body did not come in time",
-                    "el cuerpo no llegó a tiempo"
-                ),
+                say!("the body did not come in time", "el cuerpo no llegó a tiempo"),
             ));
         }
     };
@@ -173,10 +162,8 @@ fn bad_order(why: &str) -> Problem {
 }
 
 fn range(order: &BackfillOrder) -> Result<SlotRange, Problem> {
-    let (from, to) = Range::ordered(
-        query::moment("from", &order.from)?,
-        query::moment("to", &order.to)?,
-    )?;
+    let (from, to) =
+        Range::ordered(query::moment("from", &order.from)?, query::moment("to", &order.to)?)?;
     SlotRange::new(from, to).map_err(|_| Problem::internal())
 }
 

@@ -39,24 +39,12 @@ pub(super) async fn get(
     let rule = NightRule {
         latitude: station.latitude,
         longitude: station.longitude,
-        zone: station
-            .time_zone
-            .parse::<Zone>()
-            .map_err(|_| Problem::internal())?,
+        zone: station.time_zone.parse::<Zone>().map_err(|_| Problem::internal())?,
         minutes: state.station(&id).map(|station| station.minutes.clone()),
     };
     let (from, to) = range.closed();
-    let wanted = Wanted {
-        station: id.clone(),
-        from,
-        to,
-        quality: Vec::new(),
-        phase: None,
-    };
-    let climatology = state
-        .pool
-        .ask(move |reader| reader.climatology(&wanted, &rule))
-        .await?;
+    let wanted = Wanted { station: id.clone(), from, to, quality: Vec::new(), phase: None };
+    let climatology = state.pool.ask(move |reader| reader.climatology(&wanted, &rule)).await?;
     Ok(tagged.ok().json(ClimatologyView {
         station: id,
         from: range.from.map(slot_text),

@@ -65,24 +65,11 @@ impl List {
         + Sync
         + 'static,
     ) -> Result<HttpResponse, Problem> {
-        let Self {
-            from,
-            to,
-            limit,
-            format,
-            head,
-        } = self;
-        let first = ListPlace {
-            from,
-            left: limit,
-            begun: false,
-        };
+        let Self { from, to, limit, format, head } = self;
+        let first = ListPlace { from, left: limit, begun: false };
         stream::answer(pool, tagged.ok(), first, move |reader, place: ListPlace| {
-            let mut rows = if place.begun {
-                Rows::go_on(format)
-            } else {
-                Rows::begin(format, &head)
-            };
+            let mut rows =
+                if place.begun { Rows::go_on(format) } else { Rows::begin(format, &head) };
             let told = if place.from <= to {
                 tell(reader, place.from, place.left.min(PART), &mut rows)?
             } else {
@@ -100,10 +87,7 @@ impl List {
                         begun: true,
                     }),
                 },
-                None => StreamPart {
-                    bytes: rows.end(&tail(last.as_deref())),
-                    next: None,
-                },
+                None => StreamPart { bytes: rows.end(&tail(last.as_deref())), next: None },
             })
         })
         .await

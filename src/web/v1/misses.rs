@@ -36,17 +36,11 @@ pub(super) async fn list(
     let reason = query.reason;
     list.answer(&state.pool, &tagged, move |reader, from, most, rows| {
         let mut items = Vec::new();
-        reader.misses(&station, (from, to), reason, most + 1, |item| {
-            items.push(item)
-        })?;
+        reader.misses(&station, (from, to), reason, most + 1, |item| items.push(item))?;
         let more = items.len() > most;
         items.truncate(most);
         items.iter().for_each(|item| rows.push(item));
-        Ok(ListPart {
-            n: items.len(),
-            last: items.last().map(|item| item.slot.clone()),
-            more,
-        })
+        Ok(ListPart { n: items.len(), last: items.last().map(|item| item.slot.clone()), more })
     })
     .await
 }

@@ -18,60 +18,23 @@ use crate::web::reads;
 /// The endings of a list's path, each another form of it.
 macro_rules! forms {
     ($path:literal) => {
-        &[
-            $path,
-            concat!($path, ".json"),
-            concat!($path, ".csv"),
-            concat!($path, ".jsonl"),
-        ]
+        &[$path, concat!($path, ".json"), concat!($path, ".csv"), concat!($path, ".jsonl")]
     };
 }
 
 /// Its paths.
 pub fn configure(config: &mut web::ServiceConfig) {
     reads(config, &["/api/v1/stations"], stations::all);
-    reads(
-        config,
-        forms!("/api/v1/stations/{station}/observations"),
-        observations::list,
-    );
-    reads(
-        config,
-        &["/api/v1/stations/{station}/latest"],
-        observations::latest,
-    );
-    reads(
-        config,
-        forms!("/api/v1/stations/{station}/misses"),
-        misses::list,
-    );
-    reads(
-        config,
-        forms!("/api/v1/stations/{station}/runs"),
-        runs::of_station,
-    );
+    reads(config, forms!("/api/v1/stations/{station}/observations"), observations::list);
+    reads(config, &["/api/v1/stations/{station}/latest"], observations::latest);
+    reads(config, forms!("/api/v1/stations/{station}/misses"), misses::list);
+    reads(config, forms!("/api/v1/stations/{station}/runs"), runs::of_station);
     reads(config, forms!("/api/v1/runs"), runs::all);
     reads(config, &["/api/v1/runs/{run}"], runs::one);
-    reads(
-        config,
-        &["/api/v1/stations/{station}/runs/{run}"],
-        runs::one_of_station,
-    );
-    reads(
-        config,
-        &["/api/v1/stations/{station}/climatology"],
-        climatology::get,
-    );
-    reads(
-        config,
-        &["/api/v1/stations/{station}/slots/{slot}/picture"],
-        pictures::picture,
-    );
-    reads(
-        config,
-        &["/api/v1/stations/{station}/slots/{slot}/overlay"],
-        pictures::overlay,
-    );
+    reads(config, &["/api/v1/stations/{station}/runs/{run}"], runs::one_of_station);
+    reads(config, &["/api/v1/stations/{station}/climatology"], climatology::get);
+    reads(config, &["/api/v1/stations/{station}/slots/{slot}/picture"], pictures::picture);
+    reads(config, &["/api/v1/stations/{station}/slots/{slot}/overlay"], pictures::overlay);
     config
         .service(
             web::resource("/api/v1/stations/{station}/backfills")

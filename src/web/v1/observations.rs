@@ -68,18 +68,9 @@ async fn raw(
     limit: usize,
     head: String,
 ) -> Result<HttpResponse, Problem> {
-    let list = List {
-        from: wanted.from,
-        to: wanted.to,
-        limit,
-        format,
-        head,
-    };
+    let list = List { from: wanted.from, to: wanted.to, limit, format, head };
     list.answer(&state.pool, tagged, move |reader, from, most, rows| {
-        let wanted = Wanted {
-            from,
-            ..wanted.clone()
-        };
+        let wanted = Wanted { from, ..wanted.clone() };
         let mut items = Vec::with_capacity(most.min(PART) + 1);
         reader.observations(&wanted, most + 1, |item| items.push(item))?;
         let more = items.len() > most;
@@ -97,11 +88,7 @@ async fn raw(
             rows.push_with(item, "shadow", own);
             beside = rest;
         }
-        Ok(ListPart {
-            n: items.len(),
-            last: Some(last.slot.clone()),
-            more,
-        })
+        Ok(ListPart { n: items.len(), last: Some(last.slot.clone()), more })
     })
     .await
 }
@@ -168,11 +155,7 @@ pub(super) async fn latest(
     }
     let id = station.into_inner();
     let wanted = id.clone();
-    match state
-        .pool
-        .ask(move |reader| reader.latest_reading(&wanted))
-        .await?
-    {
+    match state.pool.ask(move |reader| reader.latest_reading(&wanted)).await? {
         Some(item) => Ok(tagged.ok().json(item)),
         None => {
             let id = problem_id(&id);

@@ -42,10 +42,7 @@ pub(super) async fn overlay(
 ) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
     let (shot, station) = shot(&state, &place).await?;
-    let png = state
-        .overlays()
-        .overlay(shot.bytes.clone(), station.region.clone())
-        .await?;
+    let png = state.overlays().overlay(shot.bytes.clone(), station.region.clone()).await?;
     Ok(HttpResponse::Ok()
         .content_type("image/png")
         .insert_header((header::CACHE_CONTROL, KEPT))
@@ -76,10 +73,7 @@ async fn shot(state: &WebState, place: &Place) -> Result<(Arc<Shot>, Arc<Station
     };
     // Only what was read before: nobody is to have the camera searched through.
     let wanted = id.clone();
-    let item = state
-        .pool
-        .ask(move |reader| reader.observation(&wanted, local))
-        .await?;
+    let item = state.pool.ask(move |reader| reader.observation(&wanted, local)).await?;
     let (Some(slot), Some(item)) = (Slot::at(local, station.zone), item) else {
         let text = shortened(text);
         return Err(Problem::not_found(say!(

@@ -128,10 +128,8 @@ async fn tell(state: &WebState, run: &str, station: Option<&str>) -> Result<Http
 /// How far a run is by what the record says of it.
 fn recorded(run: &RunItem, missed: Vec<ReasonCount>) -> JobProgress {
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
-    let missed: BTreeMap<String, u64> = missed
-        .into_iter()
-        .map(|count| (count.reason, number(count.n)))
-        .collect();
+    let missed: BTreeMap<String, u64> =
+        missed.into_iter().map(|count| (count.reason, number(count.n))).collect();
     let done = number(run.new) + number(run.duplicates) + number(run.missed);
     let planned = number(run.total);
     let end = run.finished_at.as_deref().and_then(parse_timestamp);

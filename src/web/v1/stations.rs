@@ -19,9 +19,7 @@ pub(super) async fn all(
     }
     let mut items = state.pool.ask(|reader| reader.stations()).await?;
     for item in &mut items {
-        item.minutes = state
-            .station(&item.id)
-            .map(|station| station.minutes.as_slice().to_vec());
+        item.minutes = state.station(&item.id).map(|station| station.minutes.as_slice().to_vec());
     }
     Ok(tagged.ok().json(items))
 }
@@ -32,13 +30,6 @@ pub(super) async fn all(
 /// When it has not.
 pub(super) async fn known(state: &WebState, id: &str) -> Result<(), Problem> {
     let wanted = id.to_owned();
-    let found = state
-        .pool
-        .ask(move |reader| reader.has_station(&wanted))
-        .await?;
-    if found {
-        Ok(())
-    } else {
-        Err(Problem::no_such_station(id))
-    }
+    let found = state.pool.ask(move |reader| reader.has_station(&wanted)).await?;
+    if found { Ok(()) } else { Err(Problem::no_such_station(id)) }
 }

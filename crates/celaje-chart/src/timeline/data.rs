@@ -93,9 +93,7 @@ impl<'a> TimelineData<'a> {
             to,
             end: end_of_day(to),
             cut: from > timeline.range.from(),
-            misses: misses
-                .filter(|t| within(t) && !readings.contains_key(t))
-                .collect(),
+            misses: misses.filter(|t| within(t) && !readings.contains_key(t)).collect(),
             phases: phases(timeline.sun),
             spacing: spacing(slots.iter().chain(readings.keys()).copied().collect()),
             slots,
@@ -106,25 +104,19 @@ impl<'a> TimelineData<'a> {
     /// How many slots of `from..=to` have a reading.
     pub fn read(&self, from: NaiveDateTime, to: NaiveDateTime) -> usize {
         let slots = self.slots.range(from..=to);
-        slots
-            .filter(|slot| self.readings.contains_key(slot))
-            .count()
+        slots.filter(|slot| self.readings.contains_key(slot)).count()
     }
 
     /// How many readings say that the sky is hidden.
     pub fn hidden(&self) -> usize {
         let readings = self.readings.values();
-        readings
-            .filter(|reading| reading.cover.okta().is_none())
-            .count()
+        readings.filter(|reading| reading.cover.okta().is_none()).count()
     }
 
     /// The median amount (the lower one of two).
     pub fn median(&self) -> Option<Okta> {
         let readings = self.readings.values();
-        let mut oktas: Vec<Okta> = readings
-            .filter_map(|reading| reading.cover.okta())
-            .collect();
+        let mut oktas: Vec<Okta> = readings.filter_map(|reading| reading.cover.okta()).collect();
         oktas.sort_unstable();
         oktas.get(oktas.len().checked_sub(1)? / 2).copied()
     }

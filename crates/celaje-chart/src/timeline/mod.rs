@@ -59,21 +59,13 @@ fn layout(data: &TimelineData<'_>) -> Layout {
     let lang = data.look.lang;
     let mut when = range(lang, data.from, data.to);
     if data.cut {
-        when += &tell!(
-            lang,
-            " (last {MAX_DAYS} days)",
-            " (últimos {MAX_DAYS} días)"
-        );
+        when += &tell!(lang, " (last {MAX_DAYS} days)", " (últimos {MAX_DAYS} días)");
     }
     let tail = tell!(lang, " · {when} · local time", " · {when} · hora local");
     let station = fit(data.station, 14.0, 780.0 - text_width(&tail, 14.0));
     let (read, slots) = (data.read(data.from, data.to), data.slots.len());
     let count = if slots > 0 {
-        tell!(
-            lang,
-            "{read} of {slots} slots read",
-            "{read} de {slots} turnos leídos"
-        )
+        tell!(lang, "{read} of {slots} slots read", "{read} de {slots} turnos leídos")
     } else {
         let read = data.readings.len();
         tell!(lang, "{read} readings", "{read} lecturas")
@@ -83,19 +75,11 @@ fn layout(data: &TimelineData<'_>) -> Layout {
         let median = oktas(lang, median);
         rest.push(tell!(lang, "median {median}", "mediana {median}"));
     }
-    rest.extend(hidden_in(
-        lang,
-        u32::try_from(data.hidden()).unwrap_or(u32::MAX),
-    ));
+    rest.extend(hidden_in(lang, u32::try_from(data.hidden()).unwrap_or(u32::MAX)));
     Layout {
         counts: vec![count, rest.join(" · ")],
         legend: &LEGEND,
-        ..Layout::new(
-            data.look,
-            data.title.to_owned(),
-            &format!("{station}{tail}"),
-            "",
-        )
+        ..Layout::new(data.look, data.title.to_owned(), &format!("{station}{tail}"), "")
     }
 }
 
@@ -209,11 +193,7 @@ fn midnight_after(day: NaiveDate) -> NaiveDateTime {
 
 /// The last second of a day counts as midnight.
 fn round_up(t: NaiveDateTime) -> NaiveDateTime {
-    if t == last_second(t.date()) {
-        midnight_after(t.date())
-    } else {
-        t
-    }
+    if t == last_second(t.date()) { midnight_after(t.date()) } else { t }
 }
 
 fn last_second(day: NaiveDate) -> NaiveDateTime {

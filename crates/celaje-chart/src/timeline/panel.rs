@@ -39,21 +39,10 @@ impl Panel {
         (from, to): (NaiveDateTime, NaiveDateTime),
         (top, bottom): (f64, f64),
     ) -> Self {
-        plot.frame = Frame {
-            left: axis.x(from) - SIDE,
-            right: axis.x(to) + SIDE,
-            top,
-            bottom,
-        };
+        plot.frame = Frame { left: axis.x(from) - SIDE, right: axis.x(to) + SIDE, top, bottom };
         let cap = ((bottom - top) / 60.0).clamp(1.6, 4.0);
         let amounts = plot.frame.value_axis(1.5 * cap, 8.0, 2.0 * cap);
-        Self {
-            axis,
-            from,
-            to,
-            amounts,
-            cap,
-        }
+        Self { axis, from, to, amounts, cap }
     }
 
     /// Draws everything but the labels; `grid` draws what lies between shades and marks.
@@ -102,10 +91,7 @@ impl Panel {
         let x = self.axis.x(reading.local) - width / 2.0;
         let (title, okta) = (reading_title(plot.lang, reading), reading.cover.okta());
         let (colour, opacity) = match okta {
-            Some(okta) => (
-                okta_colour(okta),
-                opacity(reading.confidence.unwrap_or(0.0)),
-            ),
+            Some(okta) => (okta_colour(okta), opacity(reading.confidence.unwrap_or(0.0))),
             None => (VEIL, 1.0),
         };
         plot.open(
@@ -175,11 +161,7 @@ fn reading_title(lang: Lang, reading: &Reading) -> String {
     let when = reading.local.format("%Y-%m-%d %H:%M");
     let (cover, light) = (reading.cover, phase(lang, reading.phase));
     let Some(okta) = cover.okta() else {
-        return format!(
-            "{when} · {cover} {} ({}) · {light}",
-            cover.category(),
-            hidden(lang)
-        );
+        return format!("{when} · {cover} {} ({}) · {light}", cover.category(), hidden(lang));
     };
     let group = okta.category();
     let (code, meaning) = (group.as_str(), category(lang, group));
@@ -190,11 +172,7 @@ fn reading_title(lang: Lang, reading: &Reading) -> String {
     }
     if let Some(confidence) = reading.confidence {
         let confidence = percent(confidence);
-        text += &tell!(
-            lang,
-            " · confidence {confidence}",
-            " · confianza {confidence}"
-        );
+        text += &tell!(lang, " · confidence {confidence}", " · confianza {confidence}");
     }
     text
 }
@@ -203,8 +181,5 @@ fn reading_title(lang: Lang, reading: &Reading) -> String {
 pub fn at_least_an_hour(from: NaiveDateTime, to: NaiveDateTime) -> (NaiveDateTime, NaiveDateTime) {
     let missing = (60.0 - minutes(to - from)).max(0.0);
     let half = TimeDelta::seconds((missing * 30.0) as i64);
-    (
-        from.checked_sub_signed(half).unwrap_or(from),
-        to.checked_add_signed(half).unwrap_or(to),
-    )
+    (from.checked_sub_signed(half).unwrap_or(from), to.checked_add_signed(half).unwrap_or(to))
 }

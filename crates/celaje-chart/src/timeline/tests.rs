@@ -79,9 +79,7 @@ impl Input {
 #[test]
 fn a_gap_is_hatched_and_never_a_mark() {
     let gap = at(11, 21, 10, 0)..at(11, 21, 12, 0);
-    let svg = Input::day()
-        .read(|t| (!gap.contains(&t)).then_some(0))
-        .svg();
+    let svg = Input::day().read(|t| (!gap.contains(&t)).then_some(0)).svg();
     assert_eq!((count(&svg, "reading"), count(&svg, "gap")), (132, 1));
     let width = numbers(&svg, "class=\"gap\"", "width")[0];
     assert!((width - 120.0 * MINUTE).abs() < 0.1, "{width}");
@@ -100,18 +98,11 @@ fn a_clear_sky_shows_in_the_picture() {
 
 #[test]
 fn a_hidden_sky_is_a_crossed_mark_and_no_amount() {
-    let (day, gap) = (
-        |hour| at(11, 21, hour, 0),
-        at(11, 21, 10, 0)..at(11, 21, 12, 0),
-    );
+    let (day, gap) = (|hour| at(11, 21, hour, 0), at(11, 21, 10, 0)..at(11, 21, 12, 0));
     let hidden = |t| (day(2)..day(3)).contains(&t) || t == at(11, 21, 20, 2);
     let code = |t| if hidden(t) { 9 } else { 8 };
     let mut input = Input::day().read(|t| (!gap.contains(&t)).then_some(code(t)));
-    for reading in input
-        .readings
-        .iter_mut()
-        .filter(|r| r.cover.okta().is_none())
-    {
+    for reading in input.readings.iter_mut().filter(|r| r.cover.okta().is_none()) {
         (reading.cloud_fraction, reading.confidence) = (None, None);
     }
     let svg = input.svg();
@@ -133,10 +124,7 @@ fn a_hidden_sky_is_a_crossed_mark_and_no_amount() {
     assert!(en.contains("median 8 oktas · sky not visible in 7<"));
     assert!(en.contains(">sky not visible</text>"));
     let picture = pixels(&svg);
-    let veiled = picture
-        .pixels()
-        .filter(|p| p.0 == [0xd9, 0xc9, 0xa8])
-        .count();
+    let veiled = picture.pixels().filter(|p| p.0 == [0xd9, 0xc9, 0xa8]).count();
     assert!(veiled > 5_000, "{veiled}");
 }
 
@@ -156,10 +144,7 @@ fn night_and_twilight_are_shaded_without_any_reading() {
     let svg = Input::day().svg();
     assert!(count(&svg, "twilight") >= 2, "{svg}");
     let winter = Input::over(at(6, 21, 0, 0), at(6, 21, 23, 59)).svg();
-    assert_eq!(
-        (count(&winter, "night"), count(&winter, "twilight")),
-        (2, 2)
-    );
+    assert_eq!((count(&winter, "night"), count(&winter, "twilight")), (2, 2));
     assert!(winter.contains("salida del sol 09:5") && winter.contains("puesta del sol 17:1"));
 }
 
@@ -171,10 +156,7 @@ fn a_timeline_without_readings_says_so_in_both_languages() {
         let slots = input.slots.len();
         let es = input.svg();
         assert!(es.contains("Sin lecturas en este intervalo"), "{days}");
-        assert!(
-            es.contains(&format!("{slots} turnos esperados, 1 fallido<")),
-            "{days}"
-        );
+        assert!(es.contains(&format!("{slots} turnos esperados, 1 fallido<")), "{days}");
         let en = input.svg_with(Lang::En, "Cloud cover", "Río Grande");
         assert!(en.contains("No readings in this range"), "{days}");
         assert_eq!(count(&en, "reading"), 0);
@@ -200,9 +182,7 @@ fn a_slot_at_midnight_is_drawn_once() {
 #[test]
 fn a_long_range_draws_its_last_days() {
     let (from, to) = (at(11, 1, 0, 0), at(11, 30, 23, 59));
-    let svg = Input::over(from, to + TimeDelta::days(30))
-        .read(|_| Some(2))
-        .svg();
+    let svg = Input::over(from, to + TimeDelta::days(30)).read(|_| Some(2)).svg();
     assert_eq!(count(&svg, "reading"), 31 * 144);
     assert!(svg.contains("(últimos 31 días)"));
     assert_eq!(count(&Input::over(from, to).svg(), "gap"), 30);
@@ -274,10 +254,7 @@ proptest! {
 fn the_sun_s_times_stand_beside_the_unit() {
     let svg = Input::over(at(11, 24, 21, 12), at(11, 25, 20, 32)).svg();
     let x = |label: &str| {
-        let texts: String = svg
-            .split("<text")
-            .filter(|text| text.contains(label))
-            .collect();
+        let texts: String = svg.split("<text").filter(|text| text.contains(label)).collect();
         numbers(&texts, label, "x")[0]
     };
     let sunset = x(">puesta del sol 21:");

@@ -141,12 +141,7 @@ impl Comparison {
             others.0.values().any(|readout| readout.okta.is_some()),
             others.0.values().any(|readout| readout.fraction.is_some()),
         );
-        Self {
-            others,
-            seen: BTreeSet::new(),
-            has,
-            agreement: Agreement::default(),
-        }
+        Self { others, seen: BTreeSet::new(), has, agreement: Agreement::default() }
     }
 
     /// Compares what was read of `image`.
@@ -173,10 +168,7 @@ impl Comparison {
                 agreement.fraction_differs += usize::from(difference > FRACTION_TOLERANCE + 1e-9);
                 let most = agreement.furthest.as_ref().map(|f| f.difference);
                 if most.is_none_or(|most| difference > most) {
-                    agreement.furthest = Some(Furthest {
-                        image: image.to_owned(),
-                        difference,
-                    });
+                    agreement.furthest = Some(Furthest { image: image.to_owned(), difference });
                 }
             }
             (None, None) => {}
@@ -186,10 +178,7 @@ impl Comparison {
 
     /// What was found.
     pub fn finish(self) -> Agreement {
-        Agreement {
-            only_there: self.others.0.len() - self.seen.len(),
-            ..self.agreement
-        }
+        Agreement { only_there: self.others.0.len() - self.seen.len(), ..self.agreement }
     }
 }
 
@@ -216,10 +205,7 @@ mod tests {
             ("f.jpg", Some(1), Some(0.1)),
         ];
         let found = compare(text, &here);
-        assert_eq!(
-            (found.compared, found.only_here, found.only_there),
-            (3, 1, 1)
-        );
+        assert_eq!((found.compared, found.only_here, found.only_there), (3, 1, 1));
         assert!(found.holds(), "{found:?}");
         let furthest = found.furthest.unwrap();
         assert_eq!(furthest.image, "a/b.jpg");
@@ -229,20 +215,10 @@ mod tests {
     #[test]
     fn another_okta_and_a_fraction_too_far_do_not() {
         let text = "image,okta_true,okta_read,fraction_read\na.jpg,3,4,0.5\nb.jpg,1,1,0.1\n";
-        let found = compare(
-            text,
-            &[
-                ("a.jpg", Some(3), Some(0.5)),
-                ("b.jpg", Some(1), Some(0.11)),
-            ],
-        );
+        let found = compare(text, &[("a.jpg", Some(3), Some(0.5)), ("b.jpg", Some(1), Some(0.11))]);
         assert_eq!(
             found.okta_differs,
-            [Disagreement {
-                image: "a.jpg".to_owned(),
-                here: Some(3),
-                there: Some(4),
-            }]
+            [Disagreement { image: "a.jpg".to_owned(), here: Some(3), there: Some(4) }]
         );
         assert_eq!(found.fraction_differs, 1);
         assert!(!found.holds());
@@ -254,10 +230,7 @@ mod tests {
     fn what_the_others_do_not_give_is_not_compared() {
         let found = compare("image,okta\na.jpg,3\n", &[("a.jpg", Some(3), Some(0.4))]);
         assert!(found.holds() && found.furthest.is_none());
-        let found = compare(
-            "image,cloud_fraction\na.jpg,0.4\n",
-            &[("a.jpg", Some(3), Some(0.4))],
-        );
+        let found = compare("image,cloud_fraction\na.jpg,0.4\n", &[("a.jpg", Some(3), Some(0.4))]);
         assert!(found.holds());
         assert!(!compare("image,okta\nz.jpg,3\n", &[("a.jpg", Some(3), None)]).holds());
     }

@@ -24,9 +24,8 @@ pub fn mean_interval(values: &[f64]) -> Option<(f64, f64)> {
     let mut rng = Rng::new(SEED);
     // The high half of the product of two 64-bit numbers: evenly in 0..n.
     let mut draw = || values[((u128::from(rng.bits()) * u128::from(n)) >> 64) as usize];
-    let mut means: Vec<f64> = (0..RESAMPLES)
-        .map(|_| (0..n).map(|_| draw()).sum::<f64>() / n as f64)
-        .collect();
+    let mut means: Vec<f64> =
+        (0..RESAMPLES).map(|_| (0..n).map(|_| draw()).sum::<f64>() / n as f64).collect();
     means.sort_unstable_by(f64::total_cmp);
     Some((quantile(&means, TAIL), quantile(&means, 1.0 - TAIL)))
 }
@@ -57,9 +56,7 @@ mod tests {
     /// By the normal approximation: 0.8 ± 1.96 · √(0.8 · 0.2 / 400).
     #[test]
     fn a_shares_interval_is_about_as_wide_as_theory_says() {
-        let values: Vec<f64> = (0..400)
-            .map(|i| if i % 5 == 0 { 0.0 } else { 1.0 })
-            .collect();
+        let values: Vec<f64> = (0..400).map(|i| if i % 5 == 0 { 0.0 } else { 1.0 }).collect();
         let (low, high) = mean_interval(&values).unwrap();
         assert!((low - 0.7608).abs() < 0.006, "{low}");
         assert!((high - 0.8392).abs() < 0.006, "{high}");

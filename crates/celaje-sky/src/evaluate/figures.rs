@@ -114,9 +114,7 @@ impl Figures {
         let known: Vec<f64> = off.iter().flatten().copied().collect();
         let near = |most: f64| -> Vec<f64> {
             let hit = |off: &Option<f64>| off.is_some_and(|off| off.abs() <= most);
-            off.iter()
-                .map(|off| f64::from(u8::from(hit(off))))
-                .collect()
+            off.iter().map(|off| f64::from(u8::from(hit(off)))).collect()
         };
         let fractions: Vec<f64> = samples
             .iter()
@@ -173,10 +171,7 @@ fn reliability(calls: &[(f64, bool)]) -> Vec<Bin> {
     let bin = |i: usize| {
         let inside: Vec<_> = calls.iter().filter(|call| place(call.0) == i).collect();
         let confidences: Vec<f64> = inside.iter().map(|call| call.0).collect();
-        let rights: Vec<f64> = inside
-            .iter()
-            .map(|call| f64::from(u8::from(call.1)))
-            .collect();
+        let rights: Vec<f64> = inside.iter().map(|call| f64::from(u8::from(call.1))).collect();
         Bin {
             from: i as f64 / BINS as f64,
             to: (i + 1) as f64 / BINS as f64,
@@ -191,9 +186,7 @@ fn reliability(calls: &[(f64, bool)]) -> Vec<Bin> {
 fn confusion(samples: &[Sample]) -> [[usize; COLUMNS]; 9] {
     let mut counts = [[0; COLUMNS]; 9];
     for sample in samples {
-        let column = sample
-            .okta_read
-            .map_or(COLUMNS - 1, |okta| usize::from(okta.eighths()));
+        let column = sample.okta_read.map_or(COLUMNS - 1, |okta| usize::from(okta.eighths()));
         counts[usize::from(sample.okta_true.eighths())][column] += 1;
     }
     counts

@@ -57,10 +57,7 @@ fn five_pictures() {
 fn nothing_gives_no_figures() {
     let got = Figures::of(&[], 3);
     assert_eq!((got.n, got.failed), (0, 3));
-    assert_eq!(
-        (got.exact, got.okta_error, got.confidence),
-        (None, None, None)
-    );
+    assert_eq!((got.exact, got.okta_error, got.confidence), (None, None, None));
     assert_eq!(got.calibration_error, None);
     assert!(got.confusion.iter().flatten().all(|&n| n == 0));
 }

@@ -94,9 +94,7 @@ pub fn read(bytes: &[u8], name: &str, folder: &Path) -> Result<Vec<Row>> {
         )));
     }
     let rows = table.rows.into_iter();
-    Ok(rows
-        .map(|(line, fields)| columns.row(line, fields, folder))
-        .collect())
+    Ok(rows.map(|(line, fields)| columns.row(line, fields, folder)).collect())
 }
 
 struct Columns {
@@ -118,11 +116,7 @@ impl Columns {
                 camera = fields.text(self.camera).map(str::to_owned);
                 self.label(&place, &fields, folder)
             })
-            .map(|label| Label {
-                group: group.clone(),
-                camera: camera.clone(),
-                ..label
-            })
+            .map(|label| Label { group: group.clone(), camera: camera.clone(), ..label })
             .map_err(|why| BadRow {
                 text: Text {
                     en: format!("{}: {}", place.en, why.en),

@@ -67,18 +67,13 @@ impl Table {
 
     /// The place of the first of `names` that is a column.
     pub(super) fn column(&self, names: &[&str]) -> Option<usize> {
-        names
-            .iter()
-            .find_map(|&name| self.columns.get(name))
-            .copied()
+        names.iter().find_map(|&name| self.columns.get(name)).copied()
     }
 }
 
 fn unreadable(error: &csv::Error) -> Text {
     match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => say!(
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => say!(
             "it has {len} fields and the header {expected_len}",
             "tiene {len} campos y el encabezado {expected_len}"
         ),
@@ -99,11 +94,7 @@ impl Fields {
         let Some(text) = self.text(column) else {
             return Ok(None);
         };
-        let plain = if self.comma {
-            text.replace(',', ".")
-        } else {
-            text.to_owned()
-        };
+        let plain = if self.comma { text.replace(',', ".") } else { text.to_owned() };
         match plain.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Some(number)),
             _ => Err(say!("'{text}' is no number", "'{text}' no es un número")),
@@ -126,9 +117,7 @@ impl Fields {
         let Some(number) = self.number(column)? else {
             return Ok(None);
         };
-        let okta = Okta::ALL
-            .into_iter()
-            .find(|okta| f64::from(okta.eighths()) == number);
+        let okta = Okta::ALL.into_iter().find(|okta| f64::from(okta.eighths()) == number);
         okta.map(Some).ok_or_else(|| {
             say!(
                 "an okta of {number} is none of 0 to 8",

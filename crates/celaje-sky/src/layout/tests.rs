@@ -8,10 +8,7 @@ fn slots(days: u64) -> Vec<Slot> {
     let zone: Zone = "UTC".parse().unwrap();
     let from = Slot::parse_file_name("2024-03010000.jpg").unwrap();
     let to = from + chrono::Duration::days(days as i64) - chrono::Duration::minutes(1);
-    SlotRange::new(from, to)
-        .unwrap()
-        .slots(&Minutes::default(), zone)
-        .collect()
+    SlotRange::new(from, to).unwrap().slots(&Minutes::default(), zone).collect()
 }
 
 /// What the record holds of a range after some runs.
@@ -26,10 +23,7 @@ struct Record {
 impl Record {
     fn remembering(layout: Option<Layout>) -> Self {
         let remembered = layout;
-        Self {
-            remembered,
-            ..Self::default()
-        }
+        Self { remembered, ..Self::default() }
     }
 
     fn book(&self, current_year: i32) -> LayoutBook {
@@ -99,11 +93,8 @@ fn walk(
             continue;
         }
         let flying = queue.split_off(queue.len().saturating_sub(width));
-        let flying: Vec<(Slot, Layout)> = flying
-            .into_iter()
-            .rev()
-            .map(|slot| (slot, book.first(slot)))
-            .collect();
+        let flying: Vec<(Slot, Layout)> =
+            flying.into_iter().rev().map(|slot| (slot, book.first(slot))).collect();
         for (slot, first) in flying.into_iter().rev() {
             asked += 1;
             requests += 1;
@@ -171,10 +162,7 @@ fn a_whole_year_costs_one_extra_request_at_most() {
 fn a_remembered_year_costs_none() {
     let slots = slots(2);
     let mut book = LayoutBook::new(LayoutChoice::Auto, 2024, [(2024, Layout::Year)]);
-    assert_eq!(
-        once(&mut book, &slots, |_| Some(Layout::Year)),
-        (slots.len(), vec![])
-    );
+    assert_eq!(once(&mut book, &slots, |_| Some(Layout::Year)), (slots.len(), vec![]));
     assert!(!book.wants_scout(2024));
 }
 
@@ -183,20 +171,14 @@ fn scattered_misses_cost_nothing_and_long_outages_little() {
     let slots = slots(30);
     let scattered = |i: usize| (i % 50 != 7).then_some(Layout::Year);
     let (requests, missed) = once(&mut book(), &slots, scattered);
-    assert_eq!(
-        missed.len(),
-        (0..slots.len()).filter(|i| i % 50 == 7).count()
-    );
+    assert_eq!(missed.len(), (0..slots.len()).filter(|i| i % 50 == 7).count());
     assert!(requests <= slots.len() + 2, "{requests}");
 
     let outage = |i: usize| (!(500..3000).contains(&i)).then_some(Layout::Year);
     let (requests, missed) = once(&mut book(), &slots, outage);
     assert_eq!(missed.len(), 2500);
     let extra = requests - slots.len();
-    assert!(
-        extra <= 1 + CONFIRMED as usize + 2500 / SAMPLED as usize + 2,
-        "{extra}"
-    );
+    assert!(extra <= 1 + CONFIRMED as usize + 2500 / SAMPLED as usize + 2, "{extra}");
 }
 
 #[test]
@@ -204,9 +186,8 @@ fn the_last_misses_are_confirmed_before_the_end() {
     let slots = slots(1);
     let last = slots.len() - 2;
     let remembered = || LayoutBook::new(LayoutChoice::Auto, 2024, [(2024, Layout::Root)]);
-    let (requests, missed) = once(&mut remembered(), &slots, |i| {
-        (i < last).then_some(Layout::Root)
-    });
+    let (requests, missed) =
+        once(&mut remembered(), &slots, |i| (i < last).then_some(Layout::Root));
     assert_eq!((requests, missed.len()), (slots.len() + 4, 2));
     // Moved before the last two: no later picture tells.
     let (_, missed) = once(&mut remembered(), &slots, |i| {
@@ -214,9 +195,7 @@ fn the_last_misses_are_confirmed_before_the_end() {
     });
     assert_eq!(missed, []);
     // An outage at the end costs a sample more, not a second question for each.
-    let (requests, missed) = once(&mut remembered(), &slots, |i| {
-        (i < 20).then_some(Layout::Root)
-    });
+    let (requests, missed) = once(&mut remembered(), &slots, |i| (i < 20).then_some(Layout::Root));
     assert_eq!(missed.len(), slots.len() - 20);
     let most = (CONFIRMED + 2 * SAMPLED) as usize + slots.len() / SAMPLED as usize;
     assert!(requests <= slots.len() + most, "{requests}");
@@ -248,10 +227,7 @@ fn an_answer_that_was_long_on_its_way_overrules_nothing() {
     ask(&mut book, 1);
     for &slot in &slots[2..4] {
         let first = book.first(slot);
-        assert_eq!(
-            book.ask_other(slot, first),
-            Other::Leave(Some(Layout::Year))
-        );
+        assert_eq!(book.ask_other(slot, first), Other::Leave(Some(Layout::Year)));
     }
     assert_eq!(book.found(slots[1], Layout::Root), Lesson::Nothing);
     // It tells nothing of the two that were missing meanwhile.
@@ -277,12 +253,9 @@ fn bound(missing: usize, width: usize) -> usize {
 #[test]
 fn a_range_without_any_picture_costs_a_small_share_more() {
     for (days, width) in [(1, 1), (2, 1), (2, 20), (30, 20)] {
-        for (current, remembered) in [
-            (2024, None),
-            (2025, None),
-            (2025, Some(Layout::Year)),
-            (2024, Some(Layout::Root)),
-        ] {
+        for (current, remembered) in
+            [(2024, None), (2025, None), (2025, Some(Layout::Year)), (2024, Some(Layout::Root))]
+        {
             let slots = slots(days);
             let mut record = Record::remembering(remembered);
             let mut doubts = slots.len();
@@ -324,13 +297,7 @@ fn what_the_sample_passes_by_is_found_later() {
 
         let many = |i: usize| (i >= 300).then_some(there);
         let mut record = Record::default();
-        walk(
-            &mut record.book(current),
-            &mut record,
-            &slots,
-            (1, None),
-            many,
-        );
+        walk(&mut record.book(current), &mut record, &slots, (1, None), many);
         assert_eq!(record.found.len(), slots.len() - 300);
     }
 }
@@ -340,10 +307,7 @@ fn what_the_sample_passes_by_is_found_later() {
 fn a_year_that_moves_between_two_runs_is_not_lost() {
     let slots = slots(2);
     let mut record = Record::default();
-    for (run, there) in [Layout::Root, Layout::Year, Layout::Year]
-        .into_iter()
-        .enumerate()
-    {
+    for (run, there) in [Layout::Root, Layout::Year, Layout::Year].into_iter().enumerate() {
         let few = |i: usize| (i == 100).then_some(there);
         walk(&mut record.book(2025), &mut record, &slots, (1, None), few);
         assert_eq!(record.found.len(), run / 2);
@@ -366,18 +330,8 @@ fn a_run_that_is_stopped_settles_nothing_that_it_did_not_look_for() {
             let mut record = Record::default();
             let early = (1, Some((after, stop)));
             walk(&mut record.book(2024), &mut record, &slots, early, place);
-            walk(
-                &mut record.book(2024),
-                &mut record,
-                &slots,
-                (1, None),
-                place,
-            );
-            assert_eq!(
-                record.lost(&slots, |i| place(i).is_some()),
-                [],
-                "{after} {stop:?}"
-            );
+            walk(&mut record.book(2024), &mut record, &slots, (1, None), place);
+            assert_eq!(record.lost(&slots, |i| place(i).is_some()), [], "{after} {stop:?}");
         }
     }
 }
@@ -388,9 +342,7 @@ fn stretches() -> impl Strategy<Value = Vec<bool>> {
     let any = proptest::collection::vec((any::<bool>(), stretch), 1..24);
     let few = proptest::collection::vec((20usize..90, 1usize..4), 1..5).prop_map(|pairs| {
         let pairs = pairs.into_iter();
-        pairs
-            .flat_map(|(gap, n)| [(false, gap), (true, n)])
-            .collect()
+        pairs.flat_map(|(gap, n)| [(false, gap), (true, n)]).collect()
     });
     prop_oneof![any, few].prop_map(|stretches: Vec<(bool, usize)>| {
         let all = stretches.into_iter();

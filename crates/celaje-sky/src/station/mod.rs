@@ -20,11 +20,8 @@ pub enum LayoutChoice {
 
 impl LayoutChoice {
     /// Each value with the name under which it is written.
-    pub const NAMES: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Auto),
-        ("year", Self::Year),
-        ("root", Self::Root),
-    ];
+    pub const NAMES: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("year", Self::Year), ("root", Self::Root)];
 
     /// The name under which it is written and stored.
     pub const fn as_str(self) -> &'static str {
@@ -71,10 +68,7 @@ impl Station {
             url_base: "http://201.251.63.225/meteorologia/cielo/image/".to_owned(),
             layout: LayoutChoice::Auto,
             minutes: Minutes::default(),
-            region: Region::with_margins(region::Margins {
-                bottom: 0.2,
-                ..Default::default()
-            }),
+            region: Region::with_margins(region::Margins { bottom: 0.2, ..Default::default() }),
         }
     }
 }

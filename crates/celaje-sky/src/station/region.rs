@@ -57,10 +57,7 @@ impl Mask {
                 "no es un PNG; guárdela como tal"
             )));
         }
-        let grey = reader
-            .decode()
-            .map_err(|e| BadMask(say!("{e}", "{e}")))?
-            .into_luma8();
+        let grey = reader.decode().map_err(|e| BadMask(say!("{e}", "{e}")))?.into_luma8();
         let (width, height) = grey.dimensions();
         let inside: Vec<bool> = grey.into_raw().into_iter().map(|v| v > 127).collect();
         Self::new(width, height, inside).ok_or_else(|| {
@@ -75,11 +72,7 @@ impl Mask {
     /// inside.
     pub fn new(width: u32, height: u32, inside: Vec<bool>) -> Option<Self> {
         let cells = usize::try_from(u64::from(width) * u64::from(height)).ok()?;
-        (inside.len() == cells && inside.contains(&true)).then_some(Self {
-            width,
-            height,
-            inside,
-        })
+        (inside.len() == cells && inside.contains(&true)).then_some(Self { width, height, inside })
     }
 
     /// Whether the place (`x`, `y`), fractions of the picture's width and height, is inside.
@@ -127,9 +120,6 @@ impl Region {
 
     /// All but the margins.
     pub fn with_margins(margins: Margins) -> Self {
-        Self {
-            margins,
-            mask: None,
-        }
+        Self { margins, mask: None }
     }
 }

@@ -17,17 +17,12 @@ pub(super) fn in_pieces(
     let picture = a * b * c;
     if n == 0 || picture == 0 || input.data.len() != n * picture {
         let (shape, numbers) = (input.shape, input.data.len());
-        return Err(BackendError::Run(format!(
-            "{numbers} numbers do not fill a batch {shape:?}"
-        )));
+        return Err(BackendError::Run(format!("{numbers} numbers do not fill a batch {shape:?}")));
     }
     let Some(fixed) = fixed.filter(|&fixed| fixed != n) else {
         return checked(run(input)?, n);
     };
-    let mut whole = OutputBatch {
-        data: Vec::new(),
-        shape: Vec::new(),
-    };
+    let mut whole = OutputBatch { data: Vec::new(), shape: Vec::new() };
     let mut padded = Vec::new();
     for piece in input.data.chunks(fixed * picture) {
         let pictures = piece.len() / picture;
@@ -38,17 +33,9 @@ pub(super) fn in_pieces(
             padded.resize(fixed * picture, 0.0);
             padded.as_slice()
         };
-        let output = checked(
-            run(InputBatch {
-                data,
-                shape: [fixed, a, b, c],
-            })?,
-            fixed,
-        )?;
+        let output = checked(run(InputBatch { data, shape: [fixed, a, b, c] })?, fixed)?;
         let each = output.data.len() / fixed;
-        whole
-            .data
-            .extend_from_slice(&output.data[..each * pictures]);
+        whole.data.extend_from_slice(&output.data[..each * pictures]);
         whole.shape = output.shape;
     }
     if let Some(first) = whole.shape.first_mut() {
@@ -78,15 +65,8 @@ mod tests {
     fn sums(fixed: Option<usize>, input: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
         let [n, a, b, c] = input.shape;
         assert!(fixed.is_none_or(|fixed| fixed == n));
-        let data = input
-            .data
-            .chunks(a * b * c)
-            .map(|picture| picture.iter().sum())
-            .collect();
-        Ok(OutputBatch {
-            data,
-            shape: vec![n, 1],
-        })
+        let data = input.data.chunks(a * b * c).map(|picture| picture.iter().sum()).collect();
+        Ok(OutputBatch { data, shape: vec![n, 1] })
     }
 
     proptest! {
@@ -105,24 +85,12 @@ mod tests {
 
     #[test]
     fn wrong_shapes_are_errors() {
-        let input = InputBatch {
-            data: &[0.0; 5],
-            shape: [1, 3, 1, 2],
-        };
+        let input = InputBatch { data: &[0.0; 5], shape: [1, 3, 1, 2] };
         assert!(in_pieces(None, input, |piece| sums(None, piece)).is_err());
-        let input = InputBatch {
-            data: &[0.0; 6],
-            shape: [1, 3, 1, 2],
-        };
-        let two = OutputBatch {
-            data: vec![0.0; 2],
-            shape: vec![2, 1],
-        };
+        let input = InputBatch { data: &[0.0; 6], shape: [1, 3, 1, 2] };
+        let two = OutputBatch { data: vec![0.0; 2], shape: vec![2, 1] };
         assert!(in_pieces(None, input, |_| Ok(two.clone())).is_err());
-        let short = OutputBatch {
-            data: vec![],
-            shape: vec![1, 9],
-        };
+        let short = OutputBatch { data: vec![], shape: vec![1, 9] };
         assert!(in_pieces(None, input, |_| Ok(short.clone())).is_err());
     }
 }

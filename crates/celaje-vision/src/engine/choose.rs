@@ -29,11 +29,8 @@ pub enum EngineChoice {
 
 impl EngineChoice {
     /// Each value with the name under which it is written.
-    pub const NAMES: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Auto),
-        ("onnxruntime", Self::OnnxRuntime),
-        ("rten", Self::Rten),
-    ];
+    pub const NAMES: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("onnxruntime", Self::OnnxRuntime), ("rten", Self::Rten)];
 }
 
 /// The device that the user asks for.
@@ -51,11 +48,8 @@ pub enum Device {
 
 impl Device {
     /// Each value with the name under which it is written.
-    pub const NAMES: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Auto),
-        ("cpu", Self::Cpu),
-        ("cuda", Self::Cuda),
-    ];
+    pub const NAMES: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("cpu", Self::Cpu), ("cuda", Self::Cuda)];
 }
 
 /// Chooses an engine for `model`, opens a session on it and runs one empty picture through it.
@@ -219,18 +213,14 @@ enum Trial {
 /// Runs one empty picture, so that what cannot work fails here and not in every slot.
 fn tried(engine: Box<dyn Engine>, model: &Model) -> Result<Tried, Trial> {
     let mut first = engine.open(1).map_err(Trial::Failed)?;
-    let (height, width) = (
-        model.manifest.input.height as usize,
-        model.manifest.input.width as usize,
-    );
+    let (height, width) =
+        (model.manifest.input.height as usize, model.manifest.input.width as usize);
     let shape = match model.manifest.input.layout {
         TensorLayout::Nchw => [1, 3, height, width],
         TensorLayout::Nhwc => [1, height, width, 3],
     };
     let data = vec![0.0; 3 * height * width];
-    let output = first
-        .run(InputBatch { data: &data, shape })
-        .map_err(Trial::Failed)?;
+    let output = first.run(InputBatch { data: &data, shape }).map_err(Trial::Failed)?;
     let classes = model.manifest.output.classes.len();
     let agrees = match (model.manifest.kind, output.shape.as_slice()) {
         (Kind::Classification, [1, rest @ ..]) => rest.iter().product::<usize>() == classes,
@@ -249,10 +239,7 @@ fn tried(engine: Box<dyn Engine>, model: &Model) -> Result<Tried, Trial> {
             con las {classes} clases de su manifiesto; corrija el manifiesto"
         ))));
     }
-    Ok(Tried {
-        engine,
-        first: Mutex::new(Some(first)),
-    })
+    Ok(Tried { engine, first: Mutex::new(Some(first)) })
 }
 
 #[cfg(test)]

@@ -22,9 +22,7 @@ fn library() -> Option<Search> {
 }
 
 fn shared(name: &str) -> Option<Model> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/models")
-        .join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models").join(name);
     if !path.exists() {
         // Not `eprintln!`: the harness keeps that back.
         let _ = writeln!(std::io::stderr(), "skipped: {} is missing", path.display());
@@ -65,18 +63,11 @@ fn noise(n: usize) -> Vec<f32> {
 }
 
 fn outputs(engine: &dyn Engine, model: &Model, n: usize) -> Vec<f32> {
-    let (height, width) = (
-        model.manifest.input.height as usize,
-        model.manifest.input.width as usize,
-    );
+    let (height, width) =
+        (model.manifest.input.height as usize, model.manifest.input.width as usize);
     let data = noise(n * 3 * height * width);
     let mut session = engine.open(1).unwrap();
-    let output = session
-        .run(InputBatch {
-            data: &data,
-            shape: [n, 3, height, width],
-        })
-        .unwrap();
+    let output = session.run(InputBatch { data: &data, shape: [n, 3, height, width] }).unwrap();
     assert!(output.is_batch_of(n));
     output.data
 }
@@ -94,20 +85,11 @@ fn engines_agree(model: &Model) {
     let Some((fast, slow)) = both_outputs(model) else {
         return;
     };
-    let worst = fast
-        .iter()
-        .zip(&slow)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max);
+    let worst = fast.iter().zip(&slow).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-3, "the engines differ by {worst}");
     // An untrained network gives small numbers: they have to agree as closely for their size.
-    let largest = fast
-        .iter()
-        .fold(0.0_f32, |largest, value| largest.max(value.abs()));
-    assert!(
-        largest > 0.0 && worst < largest * 1e-2,
-        "{worst} beside {largest}"
-    );
+    let largest = fast.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    assert!(largest > 0.0 && worst < largest * 1e-2, "{worst} beside {largest}");
 }
 
 #[test]
@@ -142,11 +124,7 @@ fn both_engines_run_a_quantised_model() {
     };
     for choice in [EngineChoice::OnnxRuntime, EngineChoice::Rten] {
         let engine = on(choice, &search, &model).unwrap();
-        assert!(
-            outputs(&*engine, &model, 1)
-                .iter()
-                .all(|value| value.is_finite())
-        );
+        assert!(outputs(&*engine, &model, 1).iter().all(|value| value.is_finite()));
     }
 }
 
@@ -155,11 +133,7 @@ fn a_batch_gives_what_single_pictures_give() {
     let model = Model::bundled().unwrap();
     let engine = on(EngineChoice::Rten, &Search::default(), &model).unwrap();
     let (one, three) = (outputs(&*engine, &model, 1), outputs(&*engine, &model, 3));
-    let worst = one
-        .iter()
-        .zip(&three)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max);
+    let worst = one.iter().zip(&three).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-4, "{worst}");
 }
 
@@ -185,15 +159,9 @@ fn a_session_survives_a_batch_that_fails() {
     for engine in engines {
         let mut session = engine.open(1).unwrap();
         let data = vec![0.5; 3 * 192 * 192];
-        let wrong = InputBatch {
-            data: &data,
-            shape: [1, 192, 192, 3],
-        };
+        let wrong = InputBatch { data: &data, shape: [1, 192, 192, 3] };
         assert!(matches!(session.run(wrong), Err(BackendError::Run(_))));
-        let right = InputBatch {
-            data: &data,
-            shape: [1, 3, 192, 192],
-        };
+        let right = InputBatch { data: &data, shape: [1, 3, 192, 192] };
         assert!(session.run(right).is_ok());
     }
 }
@@ -206,9 +174,7 @@ fn without_a_library_the_built_in_engine_is_used_and_says_so() {
         engine_from(EngineChoice::Auto, Device::Auto, &Search::default(), &model).unwrap();
     if engine.describe().starts_with("rten") {
         assert!(notices[0].en.contains("celaje runtime install"));
-        let failure = on(EngineChoice::OnnxRuntime, &Search::default(), &model)
-            .err()
-            .unwrap();
+        let failure = on(EngineChoice::OnnxRuntime, &Search::default(), &model).err().unwrap();
         assert_eq!(failure.class, Class::Environment);
         assert!(failure.text.es.contains("--ort-lib"));
     } else {
@@ -228,9 +194,7 @@ fn rten_on_a_graphics_card_is_a_mistake_of_usage() {
 fn a_program_without_cuda_says_how_to_build_it() {
     let Some(search) = library() else { return };
     let model = Model::bundled().unwrap();
-    let failure = engine_from(EngineChoice::Auto, Device::Cuda, &search, &model)
-        .err()
-        .unwrap();
+    let failure = engine_from(EngineChoice::Auto, Device::Cuda, &search, &model).err().unwrap();
     assert_eq!(failure.class, Class::Environment);
     assert!(failure.text.en.contains("--features cuda"));
 }
@@ -239,14 +203,9 @@ fn a_program_without_cuda_says_how_to_build_it() {
 fn an_output_that_contradicts_the_manifest_is_found_before_the_first_picture() {
     // Declares nine classes and gives its input back.
     let model = tiny(&[0, 3, 224, 224], &[0, 9]);
-    let failure = on(EngineChoice::Rten, &Search::default(), &model)
-        .err()
-        .unwrap();
+    let failure = on(EngineChoice::Rten, &Search::default(), &model).err().unwrap();
     assert_eq!(failure.class, Class::Environment);
-    assert!(
-        failure.text.en.contains("octas") || failure.text.en.contains("tiny"),
-        "{failure}"
-    );
+    assert!(failure.text.en.contains("octas") || failure.text.en.contains("tiny"), "{failure}");
     if let Some(search) = library() {
         assert!(on(EngineChoice::Auto, &search, &model).is_err());
     }

@@ -30,13 +30,8 @@ pub enum Act {
 impl Act {
     /// The logits of a classification that is sure of `okta`.
     pub fn okta(okta: usize) -> Self {
-        let data = (0..9)
-            .map(|class| if class == okta { 20.0 } else { 0.0 })
-            .collect();
-        Self::Give {
-            data,
-            shape: vec![9],
-        }
+        let data = (0..9).map(|class| if class == okta { 20.0 } else { 0.0 }).collect();
+        Self::Give { data, shape: vec![9] }
     }
 
     /// The logits of a segmentation (background, sky, cloud; `side`×`side`) whose first
@@ -48,10 +43,7 @@ impl Act {
             let class = if pixel < cloud { 2 } else { 1 };
             data[class * pixels + pixel] = 20.0;
         }
-        Self::Give {
-            data,
-            shape: vec![3, side, side],
-        }
+        Self::Give { data, shape: vec![3, side, side] }
     }
 }
 
@@ -154,12 +146,7 @@ struct FakeSession(FakeEngine);
 impl Backend for FakeSession {
     #[allow(clippy::panic, reason = "a test asked for it")]
     fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
-        let FakeEngine {
-            script,
-            delay,
-            counters,
-            ..
-        } = &self.0;
+        let FakeEngine { script, delay, counters, .. } = &self.0;
         let n = input.shape[0];
         let number = counters.runs.fetch_add(1, Ordering::SeqCst);
         counters.pictures.fetch_add(n, Ordering::SeqCst);
@@ -188,34 +175,22 @@ mod tests {
     #[test]
     fn sessions_follow_the_script_and_are_counted() {
         let engine = FakeEngine::scripted(|call| {
-            if call.number == 0 {
-                Act::Fail("once".into())
-            } else {
-                Act::okta(3)
-            }
+            if call.number == 0 { Act::Fail("once".into()) } else { Act::okta(3) }
         });
         let mut session = engine.open(1).unwrap();
         let data = [0.0; 24];
-        let input = InputBatch {
-            data: &data,
-            shape: [2, 3, 2, 2],
-        };
+        let input = InputBatch { data: &data, shape: [2, 3, 2, 2] };
         assert_eq!(session.run(input), Err(BackendError::Run("once".into())));
         let output = session.run(input).unwrap();
         assert!(output.is_batch_of(2));
         assert_eq!(output.data[9 + 3], 20.0);
-        assert_eq!(
-            (engine.sessions(), engine.runs(), engine.pictures()),
-            (1, 2, 4)
-        );
+        assert_eq!((engine.sessions(), engine.runs(), engine.pictures()), (1, 2, 4));
         assert_eq!(engine.largest_batch(), 2);
     }
 
     #[test]
     fn cloud_pixels_are_cloud() {
-        let Act::Give { data, shape } = Act::cloud_pixels(2, 1) else {
-            panic!("gives")
-        };
+        let Act::Give { data, shape } = Act::cloud_pixels(2, 1) else { panic!("gives") };
         assert_eq!(shape, [3, 2, 2]);
         assert_eq!(data[4..], [0.0, 20.0, 20.0, 20.0, 20.0, 0.0, 0.0, 0.0]);
     }

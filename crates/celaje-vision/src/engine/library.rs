@@ -104,11 +104,7 @@ fn try_load(path: &Path) -> Result<Library, String> {
         .map_err(|error| first_line(&error.to_string()))?;
     environment.set_log_level(LogLevel::Warning);
     let version = version_of(&path);
-    Ok(Library {
-        path,
-        version,
-        environment,
-    })
+    Ok(Library { path, version, environment })
 }
 
 /// What matters of ONNX Runtime's log comes back as errors: the rest is for those who debug.
@@ -122,11 +118,7 @@ fn log(level: LogLevel, _category: &str, _id: &str, location: &str, message: &st
 
 /// The first line of a message of a foreign library, of bounded length and without a full stop.
 pub(super) fn first_line(message: &str) -> String {
-    let line = message
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(['.', ' ']);
+    let line = message.lines().next().unwrap_or_default().trim_end_matches(['.', ' ']);
     line.chars().take(300).collect()
 }
 
@@ -135,22 +127,13 @@ pub fn version_of(path: &Path) -> String {
     let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let around = file.ancestors().nth(3).map(sorted).unwrap_or_default();
-    let folder = file
-        .parent()
-        .and_then(Path::file_name)
-        .and_then(OsStr::to_str);
+    let folder = file.parent().and_then(Path::file_name).and_then(OsStr::to_str);
     version_in(name.trim_end_matches(".dylib"))
         .or_else(|| folder.and_then(|folder| version_in(folder.strip_prefix("onnxruntime-")?)))
         .or_else(|| {
-            around
-                .iter()
-                .filter_map(|path| path.file_name()?.to_str())
-                .find_map(|name| {
-                    version_in(
-                        name.strip_prefix("onnxruntime")?
-                            .strip_suffix(".dist-info")?,
-                    )
-                })
+            around.iter().filter_map(|path| path.file_name()?.to_str()).find_map(|name| {
+                version_in(name.strip_prefix("onnxruntime")?.strip_suffix(".dist-info")?)
+            })
         })
         .or_else(|| symbol_version(&fs::read(&file).ok()?))
         .unwrap_or_else(|| "unknown".to_owned())
@@ -158,9 +141,7 @@ pub fn version_of(path: &Path) -> String {
 
 /// The trailing `1.23.2` of a name.
 fn version_in(name: &str) -> Option<String> {
-    let start = name
-        .rfind(|c: char| c != '.' && !c.is_ascii_digit())
-        .map_or(0, |at| at + 1);
+    let start = name.rfind(|c: char| c != '.' && !c.is_ascii_digit()).map_or(0, |at| at + 1);
     let version = name.get(start..)?.trim_matches('.');
     (version.split('.').count() == 3).then(|| version.to_owned())
 }
@@ -168,10 +149,7 @@ fn version_in(name: &str) -> Option<String> {
 /// The version in the name of an ELF library's symbols (`VERS_1.23.2`).
 fn symbol_version(bytes: &[u8]) -> Option<String> {
     let mark = b"VERS_";
-    let at = bytes
-        .windows(mark.len())
-        .position(|window| window == mark)?
-        + mark.len();
+    let at = bytes.windows(mark.len()).position(|window| window == mark)? + mark.len();
     let end = bytes[at..].iter().position(|byte| *byte == 0)?;
     version_in(std::str::from_utf8(&bytes[at..at + end.min(20)]).ok()?)
 }

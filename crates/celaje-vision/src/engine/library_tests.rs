@@ -18,20 +18,11 @@ fn named(version: &str) -> String {
 
 #[test]
 fn versions_are_read_from_names_and_symbols() {
-    assert_eq!(
-        version_in("libonnxruntime.so.1.23.2").as_deref(),
-        Some("1.23.2")
-    );
-    assert_eq!(
-        version_in("libonnxruntime.1.23.2").as_deref(),
-        Some("1.23.2")
-    );
+    assert_eq!(version_in("libonnxruntime.so.1.23.2").as_deref(), Some("1.23.2"));
+    assert_eq!(version_in("libonnxruntime.1.23.2").as_deref(), Some("1.23.2"));
     assert_eq!(version_in("libonnxruntime.so"), None);
     assert_eq!(version_in("libonnxruntime.so.1"), None);
-    assert_eq!(
-        symbol_version(b"..VERS_1.20.1\0..").as_deref(),
-        Some("1.20.1")
-    );
+    assert_eq!(symbol_version(b"..VERS_1.20.1\0..").as_deref(), Some("1.20.1"));
     assert_eq!(symbol_version(b"..VERS_"), None);
     assert_eq!(symbol_version(b"nothing"), None);
 
@@ -42,10 +33,7 @@ fn versions_are_read_from_names_and_symbols() {
     assert_eq!(version_of(&plain), "unknown");
     fs::create_dir_all(packages.join("onnxruntime_gpu-1.22.0.dist-info")).unwrap();
     assert_eq!(version_of(&plain), "1.22.0");
-    let cached = root
-        .path()
-        .join("onnxruntime-1.23.2")
-        .join("onnxruntime.dll");
+    let cached = root.path().join("onnxruntime-1.23.2").join("onnxruntime.dll");
     touch(&cached);
     assert_eq!(version_of(&cached), "1.23.2");
 }
@@ -56,10 +44,7 @@ fn an_explicit_path_that_does_not_load_is_named() {
     let path = root.path().join("broken.so");
     touch(&path);
     for path in [path, root.path().join("missing.so"), root.path().to_owned()] {
-        let search = Search {
-            explicit: Some(path.clone()),
-            ..Search::default()
-        };
+        let search = Search { explicit: Some(path.clone()), ..Search::default() };
         let text = load(&search).unwrap_err().text.en;
         assert!(text.contains(&path.display().to_string()), "{text}");
     }
@@ -69,10 +54,7 @@ fn an_explicit_path_that_does_not_load_is_named() {
 fn candidates_that_do_not_load_are_passed_over() {
     let root = tempfile::tempdir().unwrap();
     touch(&root.path().join(named("1.23.2")));
-    let search = Search {
-        program: Some(root.path().to_owned()),
-        ..Search::default()
-    };
+    let search = Search { program: Some(root.path().to_owned()), ..Search::default() };
     assert_eq!(search.candidates().len(), 1);
     assert!(try_load(&search.candidates()[0].path).is_err());
 }

@@ -104,10 +104,7 @@ impl OnnxRuntime {
 /// Registers CUDA on the first card, or says why it does not register.
 #[cfg(feature = "cuda")]
 fn with_cuda(builder: SessionBuilder) -> ort::Result<SessionBuilder> {
-    let provider = ort::ep::CUDA::default()
-        .with_device_id(0)
-        .build()
-        .error_on_failure();
+    let provider = ort::ep::CUDA::default().with_device_id(0).build().error_on_failure();
     Ok(builder.with_execution_providers([provider])?)
 }
 
@@ -122,17 +119,11 @@ fn brief(error: &ort::Error) -> String {
 
 impl Engine for OnnxRuntime {
     fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
-        let session = self
-            .session(threads)
-            .map_err(|error| BackendError::Load(brief(&error)))?;
+        let session = self.session(threads).map_err(|error| BackendError::Load(brief(&error)))?;
         Ok(Box::new(OnnxSession {
             session,
             fixed_batch: self.fixed_batch,
-            memory: if self.cuda {
-                Memory::Unknown
-            } else {
-                Memory::Plain
-            },
+            memory: if self.cuda { Memory::Unknown } else { Memory::Plain },
         }))
     }
 
@@ -190,11 +181,7 @@ impl OnnxSession {
 
 impl Backend for OnnxSession {
     fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
-        let Self {
-            session,
-            fixed_batch,
-            memory,
-        } = self;
+        let Self { session, fixed_batch, memory } = self;
         in_pieces(*fixed_batch, input, |piece| {
             Self::run_piece(session, memory, piece)
                 .map_err(|error| BackendError::Run(brief(&error)))
@@ -210,12 +197,6 @@ fn run(session: &mut Session, input: InputBatch<'_>) -> ort::Result<OutputBatch>
 /// What a run gave, copied out of the engine's memory.
 pub(super) fn first_output(outputs: &SessionOutputs<'_>) -> ort::Result<OutputBatch> {
     let (shape, data) = outputs[0].try_extract_tensor::<f32>()?;
-    let shape = shape
-        .iter()
-        .map(|&dim| usize::try_from(dim).unwrap_or(0))
-        .collect();
-    Ok(OutputBatch {
-        data: data.to_vec(),
-        shape,
-    })
+    let shape = shape.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).collect();
+    Ok(OutputBatch { data: data.to_vec(), shape })
 }

@@ -22,14 +22,8 @@ impl Pinned {
     /// # Errors
     /// When the provider has no such memory.
     pub(super) fn new(session: &Session, shape: [usize; 4]) -> ort::Result<Self> {
-        let memory = |kind| {
-            MemoryInfo::new(
-                AllocationDevice::CUDA_PINNED,
-                0,
-                AllocatorType::Device,
-                kind,
-            )
-        };
+        let memory =
+            |kind| MemoryInfo::new(AllocationDevice::CUDA_PINNED, 0, AllocatorType::Device, kind);
         let allocator = Allocator::new(session, memory(MemoryType::CPUInput)?)?;
         let input = Tensor::<f32>::new(&allocator, shape)?;
         let mut binding = session.create_binding()?;
@@ -39,13 +33,7 @@ impl Pinned {
         let names = (from.name().to_owned(), to.name().to_owned());
         // The shape of the output is the network's to say.
         binding.bind_output_to_device(&names.1, &memory(MemoryType::CPUOutput)?)?;
-        Ok(Self {
-            allocator,
-            input,
-            shape,
-            binding,
-            names,
-        })
+        Ok(Self { allocator, input, shape, binding, names })
     }
 
     /// Runs one batch.

@@ -29,16 +29,11 @@ impl Rten {
         let bytes = model.bytes.to_vec();
         // A damaged file can make the parser ask for more memory than there is address space.
         let loaded = catch_unwind(AssertUnwindSafe(|| {
-            ModelOptions::with_all_ops()
-                .prepack_weights(true)
-                .load(bytes)
+            ModelOptions::with_all_ops().prepack_weights(true).load(bytes)
         }))
         .map_err(|_| BackendError::Load("the file is damaged".to_owned()))?
         .map_err(|error| BackendError::Load(first_line(&error.to_string())))?;
-        Ok(Self {
-            model: Arc::new(loaded),
-            fixed_batch: model.header.fixed_batch(),
-        })
+        Ok(Self { model: Arc::new(loaded), fixed_batch: model.header.fixed_batch() })
     }
 }
 
@@ -48,11 +43,7 @@ impl Engine for Rten {
         let pool = Arc::new(ThreadPool::with_num_threads(threads.max(1)));
         let options = RunOptions::default().with_thread_pool(Some(pool));
         let model = self.model.clone();
-        Ok(Box::new(RtenSession {
-            model,
-            options,
-            fixed_batch: self.fixed_batch,
-        }))
+        Ok(Box::new(RtenSession { model, options, fixed_batch: self.fixed_batch }))
     }
 
     fn describe(&self) -> String {
@@ -85,10 +76,7 @@ impl RtenSession {
             .map_err(failed)?
             .into_tensor::<f32>()
             .ok_or_else(|| BackendError::Run("the output is not of floats".to_owned()))?;
-        Ok(OutputBatch {
-            shape: value.shape().to_vec(),
-            data: value.into_data(),
-        })
+        Ok(OutputBatch { shape: value.shape().to_vec(), data: value.into_data() })
     }
 }
 

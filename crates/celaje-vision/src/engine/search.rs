@@ -58,9 +58,7 @@ impl Search {
     /// layer of theirs.
     pub fn from_environment(explicit: Option<&Path>) -> Self {
         let variable = |name: &str| {
-            std::env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
+            std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
         };
         Self {
             explicit: explicit.map(Path::to_owned),
@@ -77,10 +75,7 @@ impl Search {
     /// The files to try, best first. With an explicit path there is nothing else.
     pub fn candidates(&self) -> Vec<Candidate> {
         if let Some(path) = &self.explicit {
-            return vec![Candidate {
-                path: path.clone(),
-                origin: Origin::Explicit,
-            }];
+            return vec![Candidate { path: path.clone(), origin: Origin::Explicit }];
         }
         let mut found = Vec::new();
         let mut look = |folder: &Path, origin| {
@@ -115,9 +110,7 @@ pub fn cache_folder() -> Option<PathBuf> {
 /// Whether ONNX Runtime's CUDA provider lies beside a library.
 fn has_cuda(library: &Path) -> bool {
     let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    library
-        .with_file_name(format!("{prefix}onnxruntime_providers_cuda{suffix}"))
-        .is_file()
+    library.with_file_name(format!("{prefix}onnxruntime_providers_cuda{suffix}")).is_file()
 }
 
 /// Files in `folder` whose name is that of ONNX Runtime's library, the plain name first.
@@ -154,10 +147,7 @@ fn cached_versions(cache: &Path) -> Vec<PathBuf> {
         .filter_map(|entry| {
             let name = entry.file_name();
             let version = name.to_str()?.strip_prefix("onnxruntime-")?;
-            let numbers = version
-                .split('.')
-                .map(|part| part.parse().unwrap_or(0))
-                .collect();
+            let numbers = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
             Some((version == install::VERSION, numbers, entry.path()))
         })
         .collect();
@@ -168,10 +158,7 @@ fn cached_versions(cache: &Path) -> Vec<PathBuf> {
 /// `site-packages` folders: the active virtual environment, the user's, the system's.
 fn python_folders(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
     let mut folders = Vec::new();
-    for prefix in ["VIRTUAL_ENV", "CONDA_PREFIX"]
-        .iter()
-        .filter_map(|name| variable(name))
-    {
+    for prefix in ["VIRTUAL_ENV", "CONDA_PREFIX"].iter().filter_map(|name| variable(name)) {
         folders.push(prefix.join("Lib").join("site-packages"));
         folders.extend(versions_of_python(&prefix.join("lib")));
     }
@@ -186,21 +173,12 @@ fn python_folders(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
     if cfg!(windows) {
         let roaming = variable("APPDATA").map(|folder| folder.join("Python"));
         let local = variable("LOCALAPPDATA").map(|folder| folder.join("Programs").join("Python"));
-        for version in roaming
-            .iter()
-            .chain(&local)
-            .flat_map(|folder| sorted(folder))
-        {
+        for version in roaming.iter().chain(&local).flat_map(|folder| sorted(folder)) {
             folders.push(version.join("site-packages"));
             folders.push(version.join("Lib").join("site-packages"));
         }
     } else {
-        for prefix in [
-            "/usr/local/lib",
-            "/opt/homebrew/lib",
-            "/usr/lib",
-            "/usr/lib64",
-        ] {
+        for prefix in ["/usr/local/lib", "/opt/homebrew/lib", "/usr/lib", "/usr/lib64"] {
             folders.extend(versions_of_python(Path::new(prefix)));
         }
     }
@@ -211,9 +189,7 @@ fn python_folders(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
 /// `python3.*/site-packages` and `dist-packages` in `lib`, the newest Python first.
 fn versions_of_python(lib: &Path) -> Vec<PathBuf> {
     let is_python = |path: &PathBuf| {
-        path.file_name()
-            .and_then(OsStr::to_str)
-            .is_some_and(|n| n.starts_with("python3"))
+        path.file_name().and_then(OsStr::to_str).is_some_and(|n| n.starts_with("python3"))
     };
     sorted(lib)
         .into_iter()
@@ -236,17 +212,11 @@ fn system_folders() -> Vec<PathBuf> {
         return Vec::new();
     }
     let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-    [
-        "/usr/local/lib",
-        "/opt/homebrew/lib",
-        &multiarch,
-        "/usr/lib64",
-        "/usr/lib",
-    ]
-    .into_iter()
-    .map(PathBuf::from)
-    .filter(|folder| folder.is_dir())
-    .collect()
+    ["/usr/local/lib", "/opt/homebrew/lib", &multiarch, "/usr/lib64", "/usr/lib"]
+        .into_iter()
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_dir())
+        .collect()
 }
 
 #[cfg(test)]

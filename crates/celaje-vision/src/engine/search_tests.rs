@@ -44,13 +44,7 @@ fn the_order_is_program_cache_python_system() {
         .candidates()
         .iter()
         .map(|candidate| {
-            candidate
-                .path
-                .parent()
-                .unwrap()
-                .strip_prefix(root.path())
-                .unwrap()
-                .to_owned()
+            candidate.path.parent().unwrap().strip_prefix(root.path()).unwrap().to_owned()
         })
         .collect();
     let wanted = [
@@ -71,10 +65,7 @@ fn the_order_is_program_cache_python_system() {
     assert_eq!(search.candidates()[1].origin, Origin::Program);
 
     search.explicit = Some("mine.so".into());
-    let only = Candidate {
-        path: "mine.so".into(),
-        origin: Origin::Explicit,
-    };
+    let only = Candidate { path: "mine.so".into(), origin: Origin::Explicit };
     assert_eq!(search.candidates(), [only]);
 }
 
@@ -103,11 +94,7 @@ fn the_active_environment_is_searched() {
 #[cfg(target_os = "linux")]
 #[test]
 fn names_of_the_library_are_told_from_its_companions() {
-    for name in [
-        "libonnxruntime.so",
-        "libonnxruntime.so.1",
-        "libonnxruntime.so.1.23.2",
-    ] {
+    for name in ["libonnxruntime.so", "libonnxruntime.so.1", "libonnxruntime.so.1.23.2"] {
         assert!(is_library_name(name), "{name}");
     }
     for name in [

@@ -46,9 +46,7 @@ impl Engine for Toy {
         if self.broken {
             return Err(BackendError::Load("no such operator".to_owned()));
         }
-        Ok(Box::new(ToySession {
-            poison: self.poison,
-        }))
+        Ok(Box::new(ToySession { poison: self.poison }))
     }
 
     fn describe(&self) -> String {
@@ -85,9 +83,6 @@ impl Backend for ToySession {
                 }
             }
         }
-        Ok(OutputBatch {
-            data,
-            shape: vec![n, 3, rows, columns],
-        })
+        Ok(OutputBatch { data, shape: vec![n, 3, rows, columns] })
     }
 }

@@ -84,22 +84,12 @@ impl Header {
             }
         }
         inputs.retain(|input: &TensorInfo| !weights.contains(&input.name));
-        Ok(Self {
-            inputs,
-            outputs,
-            external_weights,
-        })
+        Ok(Self { inputs, outputs, external_weights })
     }
 
     /// The number of pictures that the network insists on in a batch, when it does.
     pub fn fixed_batch(&self) -> Option<usize> {
-        self.inputs
-            .first()?
-            .shape
-            .as_ref()?
-            .first()
-            .copied()
-            .flatten()
+        self.inputs.first()?.shape.as_ref()?.first().copied().flatten()
     }
 }
 
@@ -161,10 +151,7 @@ fn dimension(dim: &[u8]) -> Result<Option<usize>, HeaderError> {
     let mut length = None;
     for field in Fields(dim) {
         if let (1, Value::Varint(v)) = field? {
-            length = i64::try_from(v)
-                .ok()
-                .and_then(|v| usize::try_from(v).ok())
-                .filter(|&v| v > 0);
+            length = i64::try_from(v).ok().and_then(|v| usize::try_from(v).ok()).filter(|&v| v > 0);
         }
     }
     Ok(length)
@@ -216,11 +203,7 @@ impl<'a> Fields<'a> {
             5 => self.take(4).map(|_| Value::Fixed)?,
             _ => return Err(HeaderError::Foreign),
         };
-        if tag >> 3 == 0 {
-            Err(HeaderError::Foreign)
-        } else {
-            Ok((tag >> 3, value))
-        }
+        if tag >> 3 == 0 { Err(HeaderError::Foreign) } else { Ok((tag >> 3, value)) }
     }
 }
 
@@ -298,10 +281,7 @@ pub(crate) mod tests {
         assert_eq!(header.inputs.len(), 1);
         assert_eq!(header.inputs[0].name, "in");
         assert_eq!(header.inputs[0].element, FLOAT);
-        assert_eq!(
-            header.inputs[0].shape,
-            Some(vec![None, Some(3), Some(224), Some(224)])
-        );
+        assert_eq!(header.inputs[0].shape, Some(vec![None, Some(3), Some(224), Some(224)]));
         assert_eq!(header.outputs[0].shape, Some(vec![None, Some(9)]));
         assert_eq!(header.fixed_batch(), None);
         assert!(!header.external_weights);
@@ -320,10 +300,7 @@ pub(crate) mod tests {
         assert!(Header::read(b"\x89HDF\r\n\x1a\n").is_err());
         assert!(Header::read(b"PK\x03\x04").is_err());
         let whole = tiny_onnx(&[0, 3, 224, 224], &[0, 9]);
-        assert_eq!(
-            Header::read(&whole[..whole.len() / 2]),
-            Err(HeaderError::CutOff)
-        );
+        assert_eq!(Header::read(&whole[..whole.len() / 2]), Err(HeaderError::CutOff));
     }
 
     proptest! {

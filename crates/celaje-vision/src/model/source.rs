@@ -68,10 +68,7 @@ pub struct Model {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Model")
-            .field("label", &self.label())
-            .field("path", &self.path)
-            .finish()
+        f.debug_struct("Model").field("label", &self.label()).field("path", &self.path).finish()
     }
 }
 
@@ -107,13 +104,7 @@ impl Model {
 
     fn inside(model: &Bundled) -> Result<Self> {
         let manifest_name = format!("{}.toml", model.name);
-        Self::assemble(
-            model.onnx.into(),
-            Some(model.manifest),
-            &manifest_name,
-            model.name,
-            None,
-        )
+        Self::assemble(model.onnx.into(), Some(model.manifest), &manifest_name, model.name, None)
     }
 
     /// The model in the ONNX file `path`, with its manifest beside it.
@@ -122,10 +113,7 @@ impl Model {
     /// As [`Self::resolve`].
     pub fn open(path: &Path) -> Result<Self> {
         // Whoever names the manifest means the model beside it.
-        let path = &if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
+        let path = &if path.extension().is_some_and(|extension| extension == "toml") {
             path.with_extension("onnx")
         } else {
             path.to_owned()
@@ -139,13 +127,7 @@ impl Model {
         };
         let manifest_name = manifest_path.display().to_string();
         let file = path.display().to_string();
-        Self::assemble(
-            bytes.into(),
-            manifest.as_deref(),
-            &manifest_name,
-            &file,
-            Some(path),
-        )
+        Self::assemble(bytes.into(), manifest.as_deref(), &manifest_name, &file, Some(path))
     }
 
     /// Name and version, such as `celaje-4 4`.
@@ -192,34 +174,22 @@ impl Model {
             )));
         }
         agree(&header, &manifest, file)?;
-        Ok(Self {
-            manifest,
-            bytes,
-            sha256,
-            header,
-            notice,
-            path: path.map(Path::to_owned),
-        })
+        Ok(Self { manifest, bytes, sha256, header, notice, path: path.map(Path::to_owned) })
     }
 }
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     let path = path.display();
-    Failure::environment(say!(
-        "{path} cannot be read: {error}",
-        "no se puede leer {path}: {error}"
-    ))
+    Failure::environment(say!("{path} cannot be read: {error}", "no se puede leer {path}: {error}"))
 }
 
 /// Reads a model file whole, or says why it cannot be one.
@@ -295,10 +265,9 @@ fn without_manifest(header: &Header, name: &str) -> Option<Manifest> {
     let [input] = header.inputs.as_slice() else {
         return None;
     };
-    let ([_, Some(3), Some(224), Some(224)], [_, Some(9)]) = (
-        input.shape.as_deref()?,
-        header.outputs.first()?.shape.as_deref()?,
-    ) else {
+    let ([_, Some(3), Some(224), Some(224)], [_, Some(9)]) =
+        (input.shape.as_deref()?, header.outputs.first()?.shape.as_deref()?)
+    else {
         return None;
     };
     Some(Manifest {
@@ -358,10 +327,7 @@ fn agree(header: &Header, manifest: &Manifest, file: &str) -> Result<()> {
             )));
         }
     }
-    let (height, width) = (
-        manifest.input.height as usize,
-        manifest.input.width as usize,
-    );
+    let (height, width) = (manifest.input.height as usize, manifest.input.width as usize);
     let image = match manifest.input.layout {
         TensorLayout::Nchw => [3, height, width],
         TensorLayout::Nhwc => [height, width, 3],
@@ -383,10 +349,7 @@ fn agree(header: &Header, manifest: &Manifest, file: &str) -> Result<()> {
     let Some((tensor, wanted)) = complaint else {
         return Ok(());
     };
-    let (name, found) = (
-        &tensor.name,
-        display(tensor.shape.as_deref().unwrap_or_default()),
-    );
+    let (name, found) = (&tensor.name, display(tensor.shape.as_deref().unwrap_or_default()));
     Err(Failure::environment(say!(
         "{file} does not agree with its manifest: \"{name}\" is {found} and the manifest says \
         {wanted}; correct the manifest",
@@ -399,19 +362,14 @@ fn agree(header: &Header, manifest: &Manifest, file: &str) -> Result<()> {
 fn fits(tensor: &TensorInfo, wanted: &[Option<usize>]) -> bool {
     tensor.shape.as_ref().is_none_or(|shape| {
         shape.len() == wanted.len()
-            && shape
-                .iter()
-                .zip(wanted)
-                .all(|pair| !matches!(pair, (Some(a), Some(b)) if a != b))
+            && shape.iter().zip(wanted).all(|pair| !matches!(pair, (Some(a), Some(b)) if a != b))
     })
 }
 
 /// `Nx3x224x224`.
 fn display(shape: &[Option<usize>]) -> String {
-    let dims: Vec<String> = shape
-        .iter()
-        .map(|dim| dim.map_or("N".to_owned(), |dim| dim.to_string()))
-        .collect();
+    let dims: Vec<String> =
+        shape.iter().map(|dim| dim.map_or("N".to_owned(), |dim| dim.to_string())).collect();
     dims.join("x")
 }
 

@@ -22,10 +22,7 @@ fn the_bundled_models_are_whole() {
         assert_eq!(model.manifest.name, bundled.name);
         // Hash and shapes are checked when it is opened.
         assert!(model.manifest.sha256.is_some());
-        assert_eq!(
-            model.header.inputs[0].shape,
-            Some(vec![None, Some(3), Some(192), Some(192)])
-        );
+        assert_eq!(model.header.inputs[0].shape, Some(vec![None, Some(3), Some(192), Some(192)]));
         assert!(model.notice.is_none() && model.path.is_none());
         assert_eq!(model.sha256 == default.sha256, bundled.name == "celaje-4");
     }
@@ -59,10 +56,7 @@ fn another_form_without_manifest_is_told_what_to_write() {
     let path = folder.path().join("other.onnx");
     std::fs::write(&path, tiny_onnx(&[0, 3, 192, 192], &[0, 3, 96, 96])).unwrap();
     let text = refused(&path);
-    assert!(
-        text.contains("other.toml") && text.contains("[input]"),
-        "{text}"
-    );
+    assert!(text.contains("other.toml") && text.contains("[input]"), "{text}");
     // The example in the message is itself a manifest that is accepted.
     let example = text.split_once(":\n").unwrap().1;
     std::fs::write(path.with_extension("toml"), example).unwrap();
@@ -96,10 +90,7 @@ fn a_network_that_contradicts_its_manifest_is_refused() {
     std::fs::write(path.with_extension("toml"), CLASSIFIER).unwrap();
     std::fs::write(&path, tiny_onnx(&[0, 3, 192, 192], &[0, 9])).unwrap();
     let text = refused(&path);
-    assert!(
-        text.contains("Nx3x192x192") && text.contains("Nx3x224x224"),
-        "{text}"
-    );
+    assert!(text.contains("Nx3x192x192") && text.contains("Nx3x224x224"), "{text}");
     std::fs::write(&path, tiny_onnx(&[0, 3, 224, 224], &[0, 10])).unwrap();
     let text = refused(&path);
     assert!(text.contains("Nx10") && text.contains("Nx9"), "{text}");
@@ -113,10 +104,7 @@ fn what_is_no_model_gets_one_clear_sentence() {
     assert!(refused(folder.path()).contains("is not a file"));
     for (bytes, part) in [
         (b"".as_slice(), "is empty"),
-        (
-            b"version https://git-lfs.github.com/spec/v1\n",
-            "git lfs pull",
-        ),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"<html>Not found</html>", "not an ONNX model"),
         (b"\x89HDF\r\n\x1a\n", "not an ONNX model"),
         (&BUNDLED[0].onnx[..100_000], "ends too early"),

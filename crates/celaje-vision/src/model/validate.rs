@@ -36,11 +36,7 @@ pub fn parse(text: &str, file: &str) -> Result<Manifest> {
 
 /// The line (from 1) of the byte `offset`.
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes()
-        .take(offset)
-        .filter(|&byte| byte == b'\n')
-        .count()
-        + 1
+    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
 /// The first thing that is wrong with a manifest.
@@ -72,11 +68,7 @@ fn complaint(manifest: &Manifest) -> Option<Text> {
             "input.mean contiene {value}; escriba números finitos"
         ));
     }
-    if let Some(value) = input
-        .std
-        .iter()
-        .find(|value| !value.is_finite() || **value <= 0.0)
-    {
+    if let Some(value) = input.std.iter().find(|value| !value.is_finite() || **value <= 0.0) {
         return Some(say!(
             "input.std has {value}; write numbers above zero",
             "input.std contiene {value}; escriba números mayores que cero"
@@ -100,11 +92,9 @@ fn bad_calibration(calibration: &Calibration) -> Option<Text> {
         half_colour,
         colour_power,
     } = *calibration;
-    for (key, value) in [
-        ("temperature", temperature),
-        ("light_power", light_power),
-        ("colour_power", colour_power),
-    ] {
+    for (key, value) in
+        [("temperature", temperature), ("light_power", light_power), ("colour_power", colour_power)]
+    {
         if !value.is_finite() || value <= 0.0 {
             return Some(say!(
                 "calibration.{key} = {value} must be a finite number above zero",
@@ -138,10 +128,7 @@ fn classes_complaint(kind: Kind, classes: &[String]) -> Option<Text> {
     match kind {
         Kind::Segmentation => {
             let known = ["background", "sky", "cloud", OBSTRUCTED];
-            if let Some(class) = classes
-                .iter()
-                .find(|class| !known.contains(&class.as_str()))
-            {
+            if let Some(class) = classes.iter().find(|class| !known.contains(&class.as_str())) {
                 return Some(say!(
                     "output.classes has \"{class}\"; a segmentation knows background, sky, cloud \
                     and obstructed",
@@ -165,10 +152,7 @@ fn classes_complaint(kind: Kind, classes: &[String]) -> Option<Text> {
             })
         }
         Kind::Classification => {
-            let oktas = classes
-                .iter()
-                .enumerate()
-                .all(|(okta, class)| *class == okta.to_string());
+            let oktas = classes.iter().enumerate().all(|(okta, class)| *class == okta.to_string());
             (classes.len() != 9 || !oktas).then(|| {
                 let found = classes.len();
                 say!(
@@ -198,10 +182,7 @@ classes = ["background", "sky", "cloud"]
 
     fn refused(from: &str, to: &str) -> String {
         assert!(GOOD.contains(from));
-        parse(&GOOD.replace(from, to), "m.toml")
-            .unwrap_err()
-            .text
-            .en
+        parse(&GOOD.replace(from, to), "m.toml").unwrap_err().text.en
     }
 
     #[test]
@@ -213,22 +194,15 @@ classes = ["background", "sky", "cloud"]
 
     #[test]
     fn obstructed_may_stand_once_anywhere() {
-        for classes in [
-            r#""background", "sky", "cloud", "obstructed""#,
-            r#""obstructed", "cloud", "sky""#,
-        ] {
+        for classes in
+            [r#""background", "sky", "cloud", "obstructed""#, r#""obstructed", "cloud", "sky""#]
+        {
             for activation in ["logits", "probabilities"] {
                 let classes = format!("{classes}]\nactivation = \"{activation}\"");
                 let good = GOOD.replace("\"background\", \"sky\", \"cloud\"]", &classes);
                 assert_ne!(good, GOOD);
                 let manifest = parse(&good, "m.toml").unwrap();
-                assert!(
-                    manifest
-                        .output
-                        .classes
-                        .iter()
-                        .any(|class| class == OBSTRUCTED)
-                );
+                assert!(manifest.output.classes.iter().any(|class| class == OBSTRUCTED));
             }
         }
     }
@@ -241,10 +215,7 @@ classes = ["background", "sky", "cloud"]
             "{text}"
         );
         let text = refused("kind = \"segmentation\"", "kind = \"detection\"");
-        assert!(
-            text.contains("line 3") && text.contains("detection"),
-            "{text}"
-        );
+        assert!(text.contains("line 3") && text.contains("detection"), "{text}");
         assert!(refused("width = 192", "width = ").contains("line 5"));
     }
 
@@ -253,35 +224,15 @@ classes = ["background", "sky", "cloud"]
         for (from, to, part) in [
             ("width = 192", "width = 8", "input.width = 8"),
             ("height = 192", "height = 5000", "input.height = 5000"),
-            (
-                "height = 192",
-                "height = 192\nstd = [1.0, 0.0, 1.0]",
-                "input.std has 0",
-            ),
-            (
-                "height = 192",
-                "height = 192\nstd = [1.0, nan, 1.0]",
-                "input.std has NaN",
-            ),
-            (
-                "height = 192",
-                "height = 192\nmean = [inf, 0.0, 1.0]",
-                "input.mean has inf",
-            ),
+            ("height = 192", "height = 192\nstd = [1.0, 0.0, 1.0]", "input.std has 0"),
+            ("height = 192", "height = 192\nstd = [1.0, nan, 1.0]", "input.std has NaN"),
+            ("height = 192", "height = 192\nmean = [inf, 0.0, 1.0]", "input.mean has inf"),
             ("name = \"m\"", "name = \" \"", "name is empty"),
-            (
-                "name = \"m\"",
-                "name = \"m\"\nsha256 = \"12\"",
-                "no SHA-256",
-            ),
+            ("name = \"m\"", "name = \"m\"\nsha256 = \"12\"", "no SHA-256"),
             ("\"sky\", ", "", "sky and cloud once each"),
             ("\"background\"", "\"tree\"", "tree"),
             ("\"background\"", "\"sky\"", "sky and cloud once each"),
-            (
-                "\"background\"",
-                "\"obstructed\", \"obstructed\"",
-                "obstructed more than once",
-            ),
+            ("\"background\"", "\"obstructed\", \"obstructed\"", "obstructed more than once"),
             ("\"cloud\"", "\"obstructed\"", "sky and cloud once each"),
             ("segmentation", "classification", "it has 3 names"),
         ] {
@@ -311,10 +262,7 @@ classes = ["background", "sky", "cloud"]
         }
         for value in ["-0.1", "1.1", "nan"] {
             let text = with(&format!("doubt = {value}")).unwrap_err().text.en;
-            assert!(
-                text.contains("calibration.doubt") && text.contains("0 and 1"),
-                "{text}"
-            );
+            assert!(text.contains("calibration.doubt") && text.contains("0 and 1"), "{text}");
         }
         assert!(with("doubt = 0.0").is_ok() && with("doubt = 1.0").is_ok());
     }

@@ -48,9 +48,7 @@ impl Container {
         };
         let ContainerInfo { width, height, .. } = info;
         if width == 0 || height == 0 {
-            return Err(PictureError::Corrupt(format!(
-                "its size is {width}×{height} pixels"
-            )));
+            return Err(PictureError::Corrupt(format!("its size is {width}×{height} pixels")));
         }
         Ok(info)
     }
@@ -88,16 +86,10 @@ impl ContainerInfo {
     /// The file with its height in the frame header, where decoders look for it; none when it is
     /// there already.
     pub(super) fn with_height_in_header(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let LateHeight {
-            header,
-            marker,
-            behind,
-        } = self.late_height?;
+        let LateHeight { header, marker, behind } = self.late_height?;
         let height = u16::try_from(self.height).ok()?;
         let mut whole = [bytes.get(..marker)?, bytes.get(behind..)?].concat();
-        whole
-            .get_mut(header..header + 2)?
-            .copy_from_slice(&height.to_be_bytes());
+        whole.get_mut(header..header + 2)?.copy_from_slice(&height.to_be_bytes());
         Some(whole)
     }
 }
@@ -115,11 +107,7 @@ fn describe_foreign(bytes: &[u8]) -> String {
     if let Some((_, what)) = known.iter().find(|(sign, _)| start.starts_with(sign)) {
         return (*what).to_owned();
     }
-    let hex: Vec<String> = bytes
-        .iter()
-        .take(QUOTED)
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let hex: Vec<String> = bytes.iter().take(QUOTED).map(|b| format!("{b:02x}")).collect();
     format!("the first bytes are {}", hex.join(" "))
 }
 
@@ -163,9 +151,7 @@ fn end_of_scan(bytes: &[u8], mut at: usize) -> Result<(u8, usize), PictureError>
         }
         // Restarts are numbered round and round; a number left out is a piece lost.
         if code != restart {
-            return Err(PictureError::Corrupt(
-                "a piece is missing between restarts".to_owned(),
-            ));
+            return Err(PictureError::Corrupt("a piece is missing between restarts".to_owned()));
         }
         restart = if code == 0xD7 { 0xD0 } else { code + 1 };
         at = next;
@@ -198,9 +184,7 @@ fn walk_jpeg(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
             // applications, comments.
             0xC4 | 0xCC | 0xDA..=0xDD | 0xE0..=0xEF | 0xFE => {}
             _ if data > 0 => {
-                return Err(corrupt(format!(
-                    "marker {code:02x} in the middle of its data"
-                )));
+                return Err(corrupt(format!("marker {code:02x} in the middle of its data")));
             }
             _ => {}
         }
@@ -222,24 +206,14 @@ fn walk_jpeg(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
             (code, &mut frame, u16_at(segment, 2))
         {
             *height = u32::from(lines);
-            late_height = Some(LateHeight {
-                header: height_at,
-                marker: at - segment.len() - 2,
-                behind: at,
-            });
+            late_height =
+                Some(LateHeight { header: height_at, marker: at - segment.len() - 2, behind: at });
         }
         in_scan = code == 0xDA;
     };
     let (width, height, progressive) =
         frame.ok_or_else(|| corrupt("it says no size".to_owned()))?;
-    Ok(ContainerInfo {
-        width,
-        height,
-        progressive,
-        end,
-        data,
-        late_height,
-    })
+    Ok(ContainerInfo { width, height, progressive, end, data, late_height })
 }
 
 fn walk_png(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
@@ -251,15 +225,10 @@ fn walk_png(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
         let length = u32_at(bytes, at).ok_or_else(cut)? as usize;
         let kind = bytes.get(at + 4..at + 8).ok_or_else(cut)?;
         if size.is_none() && kind != b"IHDR" {
-            return Err(PictureError::Corrupt(
-                "it does not begin with IHDR".to_owned(),
-            ));
+            return Err(PictureError::Corrupt("it does not begin with IHDR".to_owned()));
         }
         // Length, kind and checksum take twelve bytes.
-        let end = at
-            .checked_add(12)
-            .and_then(|n| n.checked_add(length))
-            .ok_or_else(cut)?;
+        let end = at.checked_add(12).and_then(|n| n.checked_add(length)).ok_or_else(cut)?;
         if end > bytes.len() {
             return Err(cut());
         }
@@ -273,12 +242,5 @@ fn walk_png(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
     }
     let (width, height) =
         size.ok_or_else(|| PictureError::Corrupt("it says no size".to_owned()))?;
-    Ok(ContainerInfo {
-        width,
-        height,
-        progressive: false,
-        end: at,
-        data,
-        late_height: None,
-    })
+    Ok(ContainerInfo { width, height, progressive: false, end: at, data, late_height: None })
 }

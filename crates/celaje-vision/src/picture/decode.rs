@@ -30,9 +30,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_pixels: 40_000_000,
-        }
+        Self { max_pixels: 40_000_000 }
     }
 }
 
@@ -140,11 +138,7 @@ pub(super) fn decode_shrunk(
         Container::Jpeg => {
             enough_data(info)?;
             // A progressive one may hold more scans than are worth anybody's time.
-            let shrink = if info.progressive {
-                1
-            } else {
-                shrink(width, height)
-            };
+            let shrink = if info.progressive { 1 } else { shrink(width, height) };
             match quickly(bytes, of, shrink, room) {
                 Ok(pixels) => return Ok(Shrunk { pixels, of }),
                 Err(room) => decode_jpeg(bytes, info, room)?,
@@ -153,9 +147,7 @@ pub(super) fn decode_shrunk(
         Container::Png => decode_png(bytes, limits)?,
     };
     if (pixels.width, pixels.height) != of {
-        return Err(PictureError::Corrupt(
-            "it says two different sizes".to_owned(),
-        ));
+        return Err(PictureError::Corrupt("it says two different sizes".to_owned()));
     }
     Ok(Shrunk { pixels, of })
 }
@@ -177,11 +169,7 @@ fn quickly(_: &[u8], _: (u32, u32), _: u32, room: Vec<u8>) -> Result<Decoded, Ve
 
 fn check_size(width: u32, height: u32, limits: &Limits) -> Result<(), PictureError> {
     if u64::from(width) * u64::from(height) > limits.max_pixels {
-        return Err(PictureError::TooManyPixels {
-            width,
-            height,
-            limit: limits.max_pixels,
-        });
+        return Err(PictureError::TooManyPixels { width, height, limit: limits.max_pixels });
     }
     if width < LEAST_SIDE || height < LEAST_SIDE {
         return Err(PictureError::Corrupt(format!(
@@ -274,11 +262,9 @@ fn without_alpha(mut pixels: Vec<u8>) -> Vec<u8> {
 
 fn finished(width: u64, height: u64, rgb: Vec<u8>) -> Result<Decoded, PictureError> {
     match (u32::try_from(width), u32::try_from(height)) {
-        (Ok(w), Ok(h)) if width * height * 3 == rgb.len() as u64 => Ok(Decoded {
-            width: w,
-            height: h,
-            rgb,
-        }),
+        (Ok(w), Ok(h)) if width * height * 3 == rgb.len() as u64 => {
+            Ok(Decoded { width: w, height: h, rgb })
+        }
         _ => Err(PictureError::Corrupt(format!(
             "{} bytes of pixels for {width}×{height}",
             rgb.len()

@@ -40,20 +40,11 @@ fn grey_pictures_get_three_equal_channels() {
         [light.round() as u8; 3]
     });
     let grey: Vec<u8> = grey.collect();
-    for (name, most) in [
-        ("grey.png", 0.6),
-        ("grey-alpha.png", 0.6),
-        ("sixteen.png", 0.6),
-        ("grey.jpg", 4.0),
-    ] {
+    for (name, most) in
+        [("grey.png", 0.6), ("grey-alpha.png", 0.6), ("sixteen.png", 0.6), ("grey.jpg", 4.0)]
+    {
         let picture = decoded(&fixture(name));
-        assert!(
-            picture
-                .rgb
-                .chunks_exact(3)
-                .all(|p| p[0] == p[1] && p[1] == p[2]),
-            "{name}"
-        );
+        assert!(picture.rgb.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]), "{name}");
         let off = mean_difference(&picture.rgb, &grey);
         assert!(off <= most, "{name} is off by {off}");
     }
@@ -61,10 +52,7 @@ fn grey_pictures_get_three_equal_channels() {
 
 #[test]
 fn an_orientation_is_not_applied() {
-    assert_eq!(
-        decoded(&fixture("turned.jpg")).rgb,
-        decoded(&fixture("baseline.jpg")).rgb
-    );
+    assert_eq!(decoded(&fixture("turned.jpg")).rgb, decoded(&fixture("baseline.jpg")).rgb);
 }
 
 #[test]
@@ -86,9 +74,8 @@ fn what_is_no_picture_is_told() {
 #[test]
 fn the_extension_of_a_picture_is_its_bytes() {
     // Noise with a good start is a damaged picture, not a foreign file.
-    let noise: Vec<u8> = (0..4000u32)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
-        .collect();
+    let noise: Vec<u8> =
+        (0..4000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     for start in [&b"\xff\xd8\xff\xe0"[..], b"\x89PNG\r\n\x1a\n"] {
         let (reason, text) = refused(&[start, &noise].concat());
         assert!(["truncated", "corrupt"].contains(&reason), "{text}");
@@ -114,13 +101,9 @@ fn bombs_are_refused_by_their_header() {
         assert_eq!(reason, "too_many_pixels");
         assert!(text.contains("65000×65000"), "{text}");
     }
-    let limits = Limits {
-        max_pixels: 64 * 48,
-    };
+    let limits = Limits { max_pixels: 64 * 48 };
     assert!(decode(&fixture("baseline.jpg"), &limits).is_ok());
-    let limits = Limits {
-        max_pixels: 64 * 48 - 1,
-    };
+    let limits = Limits { max_pixels: 64 * 48 - 1 };
     assert!(decode(&fixture("baseline.jpg"), &limits).is_err());
 }
 
@@ -140,11 +123,7 @@ fn a_long_compressed_text_is_never_unpacked() {
         let mut encoder = ::png::Encoder::new(&mut packed, 1024, 1024);
         encoder.set_color(::png::ColorType::Grayscale);
         encoder.set_compression(::png::Compression::High);
-        encoder
-            .write_header()
-            .unwrap()
-            .write_image_data(&zeros)
-            .unwrap();
+        encoder.write_header().unwrap().write_image_data(&zeros).unwrap();
     }
     let idat = packed.windows(4).position(|w| w == b"IDAT").unwrap();
     let length = u32::from_be_bytes(packed[idat - 4..idat].try_into().unwrap()) as usize;
@@ -164,13 +143,12 @@ fn a_long_compressed_text_is_never_unpacked() {
 /// The checksum of a PNG's chunk.
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |c, _| {
-            if c & 1 == 1 {
-                (c >> 1) ^ 0xEDB8_8320
-            } else {
-                c >> 1
-            }
-        })
+        (0..8).fold(
+            crc ^ u32::from(byte),
+            |c, _| {
+                if c & 1 == 1 { (c >> 1) ^ 0xEDB8_8320 } else { c >> 1 }
+            },
+        )
     })
 }
 
@@ -180,10 +158,7 @@ fn a_speck_is_no_sky() {
         let speck = draw(width, height, |_, _| [90; 3]);
         for bytes in [jpeg(&speck), png(&speck)] {
             let (reason, text) = refused(&bytes);
-            assert!(
-                reason == "corrupt" && text.contains("show no sky"),
-                "{text}"
-            );
+            assert!(reason == "corrupt" && text.contains("show no sky"), "{text}");
         }
     }
     let least = draw(16, 16, |_, _| [90; 3]);
@@ -304,12 +279,7 @@ proptest! {
 #[test]
 fn real_pictures_are_whole() {
     let Some(data) = shared_data() else { return };
-    for group in [
-        "allsky-day",
-        "allsky-clear",
-        "perspective-day",
-        "allsky-night",
-    ] {
+    for group in ["allsky-day", "allsky-clear", "perspective-day", "allsky-night"] {
         let mut files: Vec<_> = std::fs::read_dir(data.join(group).join("images"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -330,16 +300,10 @@ fn real_pictures_are_whole() {
 #[test]
 fn a_height_behind_the_first_scan_is_read() {
     let bytes = jpeg(&sky(64, 48));
-    let header = bytes
-        .windows(2)
-        .position(|pair| pair == [0xFF, 0xC0])
-        .unwrap();
+    let header = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
     let (mut late, end) = (bytes.clone(), bytes.len() - 2);
     late[header + 5..header + 7].fill(0);
-    assert!(matches!(
-        decode(&late, &Limits::default()),
-        Err(PictureError::Corrupt(_))
-    ));
+    assert!(matches!(decode(&late, &Limits::default()), Err(PictureError::Corrupt(_))));
     late.splice(end..end, [0xFF, 0xDC, 0, 4, 0, 48]);
     let decoded = decode(&late, &Limits::default()).unwrap();
     assert_eq!(decoded, decode(&bytes, &Limits::default()).unwrap());

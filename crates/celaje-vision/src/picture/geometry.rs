@@ -51,17 +51,13 @@ impl Geometry {
     /// [`Self::to_picture`] of a whole column: `x` alone, whatever the row.
     pub fn across(&self, x: f64) -> Option<f64> {
         let u = (x - f64::from(self.content.left)) / f64::from(self.content.width);
-        (0.0..1.0)
-            .contains(&u)
-            .then_some(self.crop.left + u * self.crop.width)
+        (0.0..1.0).contains(&u).then_some(self.crop.left + u * self.crop.width)
     }
 
     /// [`Self::to_picture`] of a whole row: `y` alone, whatever the column.
     pub fn down(&self, y: f64) -> Option<f64> {
         let v = (y - f64::from(self.content.top)) / f64::from(self.content.height);
-        (0.0..1.0)
-            .contains(&v)
-            .then_some(self.crop.top + v * self.crop.height)
+        (0.0..1.0).contains(&v).then_some(self.crop.top + v * self.crop.height)
     }
 
     /// The inverse of [`Self::to_picture`]; none outside the part that was taken.
@@ -79,12 +75,7 @@ impl Geometry {
 pub fn crop(width: u32, height: u32, margins: Margins) -> PixelRect {
     let (left, width) = span(width, margins.left, margins.right);
     let (top, height) = span(height, margins.top, margins.bottom);
-    PixelRect {
-        left,
-        top,
-        width,
-        height,
-    }
+    PixelRect { left, top, width, height }
 }
 
 fn span(side: u32, before: f64, after: f64) -> (u32, u32) {
@@ -122,55 +113,19 @@ mod tests {
 
     #[test]
     fn margins_cut_pixels_before_anything_else() {
-        let margins = Margins {
-            bottom: 0.2,
-            left: 0.1,
-            ..Margins::default()
-        };
+        let margins = Margins { bottom: 0.2, left: 0.1, ..Margins::default() };
         let rect = crop(480, 450, margins);
-        assert_eq!(
-            rect,
-            PixelRect {
-                left: 48,
-                top: 0,
-                width: 432,
-                height: 360
-            }
-        );
+        assert_eq!(rect, PixelRect { left: 48, top: 0, width: 432, height: 360 });
     }
 
     #[test]
     fn a_letterbox_is_centred_and_keeps_the_shape() {
         let wide = content((640, 320), (192, 192), Fit::Letterbox);
-        assert_eq!(
-            wide,
-            PixelRect {
-                left: 0,
-                top: 48,
-                width: 192,
-                height: 96
-            }
-        );
+        assert_eq!(wide, PixelRect { left: 0, top: 48, width: 192, height: 96 });
         let tall = content((100, 400), (192, 192), Fit::Letterbox);
-        assert_eq!(
-            tall,
-            PixelRect {
-                left: 72,
-                top: 0,
-                width: 48,
-                height: 192
-            }
-        );
+        assert_eq!(tall, PixelRect { left: 72, top: 0, width: 48, height: 192 });
         let all = content((640, 320), (224, 192), Fit::Stretch);
-        assert_eq!(
-            all,
-            PixelRect {
-                left: 0,
-                top: 0,
-                width: 224,
-                height: 192
-            }
-        );
+        assert_eq!(all, PixelRect { left: 0, top: 0, width: 224, height: 192 });
     }
 
     proptest! {

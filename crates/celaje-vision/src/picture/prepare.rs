@@ -80,14 +80,8 @@ impl Frame {
 /// The part of a picture that `manifest`'s network judges at a station with `region`: the region
 /// itself or, by default for a classification, the whole picture.
 pub fn judged_region<'a>(manifest: &Manifest, region: &'a Region) -> Cow<'a, Region> {
-    let used = manifest
-        .use_region
-        .unwrap_or(manifest.kind == Kind::Segmentation);
-    if used {
-        Cow::Borrowed(region)
-    } else {
-        Cow::Owned(Region::whole())
-    }
+    let used = manifest.use_region.unwrap_or(manifest.kind == Kind::Segmentation);
+    if used { Cow::Borrowed(region) } else { Cow::Owned(Region::whole()) }
 }
 
 /// Decodes a picture, cuts the region's margins away and resizes what is left to the network's
@@ -191,10 +185,7 @@ fn lay(
 
 /// SHA-256 of a picture's bytes, lower-case hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 thread_local! {
@@ -214,12 +205,7 @@ fn resize(
     let source = ImageRef::new(picture.width, picture.height, &picture.rgb, PixelType::U8x3)?;
     let source = CroppedImage::new(&source, taken.left, taken.top, taken.width, taken.height)?;
     let mut target = Image::new(size.0, size.1, PixelType::U8x3);
-    let PixelRect {
-        left,
-        top,
-        width,
-        height,
-    } = content;
+    let PixelRect { left, top, width, height } = content;
     let mut part = CroppedImageMut::new(&mut target, left, top, width, height)?;
     let algorithm = match filter {
         Filter::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),

@@ -21,17 +21,12 @@ fn frame(picture: &Decoded, manifest: &Manifest, region: &Region) -> Frame {
 }
 
 fn bottom(fraction: f64) -> Region {
-    Region::with_margins(Margins {
-        bottom: fraction,
-        ..Margins::default()
-    })
+    Region::with_margins(Margins { bottom: fraction, ..Margins::default() })
 }
 
 /// The pixels of a fixture.
 fn expected(name: &str) -> Vec<u8> {
-    crate::picture::decode::decode(&fixture(name), &Limits::default())
-        .unwrap()
-        .rgb
+    crate::picture::decode::decode(&fixture(name), &Limits::default()).unwrap().rgb
 }
 
 #[test]
@@ -51,33 +46,18 @@ fn margins_are_cut_before_the_resize() {
     let off = mean_difference(&frame.pixels, &expected("sky-192-cut.png"));
     assert!(off < 0.3, "{off}");
     let crop = frame.geometry.crop;
-    assert_eq!(
-        (crop.left, crop.top, crop.width, crop.height),
-        (0.0, 0.0, 1.0, 0.8)
-    );
+    assert_eq!((crop.left, crop.top, crop.width, crop.height), (0.0, 0.0, 1.0, 0.8));
 }
 
 #[test]
 fn nothing_from_beyond_the_margin_gets_in() {
     // White under the margin must not bleed into the last row.
-    let picture = draw(
-        300,
-        200,
-        |_, y| if y < 160 { [10, 20, 30] } else { [255; 3] },
-    );
-    for filter in [
-        Filter::Bilinear,
-        Filter::Bicubic,
-        Filter::Lanczos,
-        Filter::Nearest,
-    ] {
+    let picture = draw(300, 200, |_, y| if y < 160 { [10, 20, 30] } else { [255; 3] });
+    for filter in [Filter::Bilinear, Filter::Bicubic, Filter::Lanczos, Filter::Nearest] {
         let mut manifest = manifest("segmentation", 64, 64);
         manifest.input.filter = filter;
         let frame = frame(&picture, &manifest, &bottom(0.2));
-        assert!(
-            frame.pixels.chunks_exact(3).all(|p| p == [10, 20, 30]),
-            "{filter:?}"
-        );
+        assert!(frame.pixels.chunks_exact(3).all(|p| p == [10, 20, 30]), "{filter:?}");
     }
 }
 
@@ -85,37 +65,13 @@ fn nothing_from_beyond_the_margin_gets_in() {
 fn a_classification_sees_the_whole_picture_unless_told_otherwise() {
     let picture = sky(320, 240);
     let mut manifest = manifest("classification", 64, 64);
-    assert_eq!(
-        frame(&picture, &manifest, &bottom(0.5))
-            .geometry
-            .crop
-            .height,
-        1.0
-    );
+    assert_eq!(frame(&picture, &manifest, &bottom(0.5)).geometry.crop.height, 1.0);
     manifest.use_region = Some(true);
-    assert_eq!(
-        frame(&picture, &manifest, &bottom(0.5))
-            .geometry
-            .crop
-            .height,
-        0.5
-    );
+    assert_eq!(frame(&picture, &manifest, &bottom(0.5)).geometry.crop.height, 0.5);
     let mut manifest = self::manifest("segmentation", 64, 64);
-    assert_eq!(
-        frame(&picture, &manifest, &bottom(0.5))
-            .geometry
-            .crop
-            .height,
-        0.5
-    );
+    assert_eq!(frame(&picture, &manifest, &bottom(0.5)).geometry.crop.height, 0.5);
     manifest.use_region = Some(false);
-    assert_eq!(
-        frame(&picture, &manifest, &bottom(0.5))
-            .geometry
-            .crop
-            .height,
-        1.0
-    );
+    assert_eq!(frame(&picture, &manifest, &bottom(0.5)).geometry.crop.height, 1.0);
 }
 
 #[test]
@@ -141,10 +97,7 @@ fn a_frame_remembers_the_original() {
     assert_eq!((frame.width, frame.height), (320, 240));
     assert_eq!(frame.pixels.len(), 64 * 48 * 3);
     // SHA-256 of nothing, from FIPS 180-2's examples of it.
-    assert_eq!(
-        sha256(b""),
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    );
+    assert_eq!(sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     assert_eq!(frame.sha256, sha256(&bytes));
 }
 
@@ -159,11 +112,7 @@ fn tensors_are_normalised_in_both_layouts() {
     frame.write_tensor(&manifest.input, &mut planes);
     let (x, y) = (3, 7);
     let at = y * 16 + x;
-    let truth = [
-        (48.0 / 255.0 - 0.5) / 0.5,
-        (112.0 / 255.0 - 0.25) / 0.5,
-        (0.2f32 - 0.1) / 0.2,
-    ];
+    let truth = [(48.0 / 255.0 - 0.5) / 0.5, (112.0 / 255.0 - 0.25) / 0.5, (0.2f32 - 0.1) / 0.2];
     for c in 0..3 {
         assert!((planes[c * 256 + at] - truth[c]).abs() < 1e-6);
     }
@@ -190,12 +139,7 @@ fn real_pictures_agree_with_pillow() {
     let Some(data) = shared_data() else { return };
     let python = std::env::var("CELAJE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut files = Vec::new();
-    for group in [
-        "allsky-day",
-        "allsky-clear",
-        "perspective-day",
-        "allsky-night",
-    ] {
+    for group in ["allsky-day", "allsky-clear", "perspective-day", "allsky-night"] {
         let mut names: Vec<_> = std::fs::read_dir(data.join(group).join("images"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -204,10 +148,8 @@ fn real_pictures_agree_with_pillow() {
         files.extend(names.into_iter().step_by(7).take(6));
     }
     for (side, kind) in [(192usize, "segmentation"), (224, "classification")] {
-        let output = Command::new(&python)
-            .args(["-c", SCRIPT, &side.to_string()])
-            .args(&files)
-            .output();
+        let output =
+            Command::new(&python).args(["-c", SCRIPT, &side.to_string()]).args(&files).output();
         let pillow = match output {
             Ok(output) if output.status.success() => output.stdout,
             _ => return eprintln!("skipped: {python} has no Pillow (CELAJE_PYTHON names another)"),
@@ -252,21 +194,14 @@ fn the_picture_before_leaves_no_trace() {
         let off = mean_difference(&at_once.pixels, &plain.pixels);
         // A picture that is shrunk while it is decoded (feature turbojpeg) is not the same to the
         // bit.
-        let allowed = if cfg!(feature = "turbojpeg") {
-            1.0
-        } else {
-            0.0
-        };
+        let allowed = if cfg!(feature = "turbojpeg") { 1.0 } else { 0.0 };
         assert!(off <= allowed, "{n}: {off}");
     }
 }
 
 #[test]
 fn as_much_is_left_as_the_filter_needs() {
-    let input = |side| Input {
-        fit: Fit::Letterbox,
-        ..manifest("segmentation", side, side).input
-    };
+    let input = |side| Input { fit: Fit::Letterbox, ..manifest("segmentation", side, side).input };
     let none = Margins::default();
     for (size, side, shrink) in [
         ((480, 450), 192, 1),
@@ -278,11 +213,7 @@ fn as_much_is_left_as_the_filter_needs() {
         ((4000, 3000), 192, 8),
         ((20, 4000), 192, 8),
     ] {
-        assert_eq!(
-            shrinkage(size.0, size.1, none, &input(side)),
-            shrink,
-            "{size:?}"
-        );
+        assert_eq!(shrinkage(size.0, size.1, none, &input(side)), shrink, "{size:?}");
     }
     let cut = Margins { left: 0.5, ..none };
     assert_eq!(shrinkage(1280, 960, cut, &input(192)), 2);

@@ -101,18 +101,12 @@ impl PictureStats {
         let histogram = plane.histogram();
         let n = plane.levels.len() as f64;
         let count = |from: u8, to: u8| -> f64 {
-            let levels = histogram
-                .iter()
-                .take(usize::from(to))
-                .skip(usize::from(from));
+            let levels = histogram.iter().take(usize::from(to)).skip(usize::from(from));
             f64::from(levels.sum::<u32>())
         };
         let moment = |power: i32| -> f64 {
             let levels = histogram.iter().enumerate();
-            levels
-                .map(|(level, &c)| (level as f64).powi(power) * f64::from(c))
-                .sum::<f64>()
-                / n
+            levels.map(|(level, &c)| (level as f64).powi(power) * f64::from(c)).sum::<f64>() / n
         };
         let mean = moment(1);
         let (dark, bright) = (count(0, DARK), n - count(0, BRIGHT));
@@ -121,9 +115,8 @@ impl PictureStats {
             below += f64::from(c);
             below >= 0.95 * n
         });
-        let plain = (LIGHT + 1..BRIGHT - 1)
-            .map(|level| count(level - 1, level + 2))
-            .fold(0.0, f64::max);
+        let plain =
+            (LIGHT + 1..BRIGHT - 1).map(|level| count(level - 1, level + 2)).fold(0.0, f64::max);
         Self {
             spread: (moment(2) - mean * mean).max(0.0).sqrt() / 255.0,
             dark: dark / n,
@@ -151,10 +144,7 @@ impl Plane {
         for row in rows(rgb, width, content) {
             levels.extend(row.as_chunks().0.iter().map(|pixel| level(*pixel)));
         }
-        Self {
-            levels,
-            width: content.width as usize,
-        }
+        Self { levels, width: content.width as usize }
     }
 
     fn histogram(&self) -> [u32; 256] {
@@ -178,10 +168,7 @@ impl Plane {
         self.levels
             .chunks(band.max(1))
             .filter(|band| {
-                let lit = band
-                    .iter()
-                    .map(|level| u32::from(*level >= LIGHT))
-                    .sum::<u32>();
+                let lit = band.iter().map(|level| u32::from(*level >= LIGHT)).sum::<u32>();
                 f64::from(lit) > LIT * band.len() as f64
             })
             .count()
@@ -193,10 +180,7 @@ impl Plane {
         let middle = self.levels.chunks_exact(self.width.max(1));
         for row in middle.skip(rows / 4).take(rows.div_ceil(2)) {
             let row = &row[self.width / 4..][..self.width.div_ceil(2)];
-            bright += row
-                .iter()
-                .map(|level| u32::from(*level >= BRIGHT))
-                .sum::<u32>();
+            bright += row.iter().map(|level| u32::from(*level >= BRIGHT)).sum::<u32>();
             all += row.len() as u32;
         }
         f64::from(bright) / f64::from(all.max(1))
@@ -231,10 +215,7 @@ impl Plane {
 
 /// The rows of `content`.
 fn rows(rgb: &[u8], width: usize, content: PixelRect) -> impl Iterator<Item = &[u8]> {
-    let (left, right) = (
-        3 * content.left as usize,
-        3 * (content.left + content.width) as usize,
-    );
+    let (left, right) = (3 * content.left as usize, 3 * (content.left + content.width) as usize);
     rgb.chunks_exact((3 * width).max(1))
         .skip(content.top as usize)
         .take(content.height as usize)
@@ -265,10 +246,7 @@ fn evenness(rgb: &[u8], width: usize, content: PixelRect) -> Option<Evenness> {
         }
     }
     let seen = light.count > 0.5 * asked && grey < light.count;
-    seen.then(|| Evenness {
-        tint: tint.spread(),
-        light: light.spread() / light.mean(),
-    })
+    seen.then(|| Evenness { tint: tint.spread(), light: light.spread() / light.mean() })
 }
 
 /// Sums of numbers and of their squares.

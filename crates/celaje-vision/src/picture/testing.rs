@@ -28,22 +28,13 @@ pub fn sky(width: u32, height: u32) -> Decoded {
 /// A picture of which each pixel is `at(x, y)`.
 pub fn draw(width: u32, height: u32, at: impl Fn(u32, u32) -> [u8; 3]) -> Decoded {
     let rgb = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-    Decoded {
-        width,
-        height,
-        rgb: rgb.flat_map(|(x, y)| at(x, y)).collect(),
-    }
+    Decoded { width, height, rgb: rgb.flat_map(|(x, y)| at(x, y)).collect() }
 }
 
 pub fn jpeg(picture: &Decoded) -> Vec<u8> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, 85)
-        .write_image(
-            &picture.rgb,
-            picture.width,
-            picture.height,
-            ExtendedColorType::Rgb8,
-        )
+        .write_image(&picture.rgb, picture.width, picture.height, ExtendedColorType::Rgb8)
         .unwrap();
     bytes
 }
@@ -51,12 +42,7 @@ pub fn jpeg(picture: &Decoded) -> Vec<u8> {
 pub fn png(picture: &Decoded) -> Vec<u8> {
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes)
-        .write_image(
-            &picture.rgb,
-            picture.width,
-            picture.height,
-            ExtendedColorType::Rgb8,
-        )
+        .write_image(&picture.rgb, picture.width, picture.height, ExtendedColorType::Rgb8)
         .unwrap();
     bytes
 }
@@ -81,10 +67,6 @@ pub fn shared_data() -> Option<PathBuf> {
 /// Mean absolute difference of two runs of bytes, 0 to 255.
 pub fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
     assert_eq!(a.len(), b.len());
-    let sum: u64 = a
-        .iter()
-        .zip(b)
-        .map(|(&a, &b)| u64::from(a.abs_diff(b)))
-        .sum();
+    let sum: u64 = a.iter().zip(b).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum();
     sum as f64 / a.len() as f64
 }

@@ -104,10 +104,7 @@ impl Middle {
         let y = self.rows.get(row).map_or(0, |(_, y)| *y);
         let start = span.start;
         let columns = self.columns.get(span).unwrap_or_default();
-        columns
-            .iter()
-            .enumerate()
-            .map(move |(at, (_, x))| (start + at, (*x, y)))
+        columns.iter().enumerate().map(move |(at, (_, x))| (start + at, (*x, y)))
     }
 }
 

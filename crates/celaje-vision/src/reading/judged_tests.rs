@@ -9,21 +9,13 @@ const INPUT: (u32, u32) = (48, 32);
 
 /// A picture of this size, without its left tenth, in the input.
 fn geometry(picture: (u32, u32), fit: Fit) -> Geometry {
-    let margins = Margins {
-        left: 0.1,
-        ..Margins::default()
-    };
+    let margins = Margins { left: 0.1, ..Margins::default() };
     let taken = crop(picture.0, picture.1, margins);
     let left = f64::from(taken.left) / f64::from(picture.0);
     Geometry {
         input: INPUT,
         content: content((taken.width, taken.height), INPUT, fit),
-        crop: UnitRect {
-            left,
-            top: 0.0,
-            width: 1.0 - left,
-            height: 1.0,
-        },
+        crop: UnitRect { left, top: 0.0, width: 1.0 - left, height: 1.0 },
     }
 }
 

@@ -29,9 +29,7 @@ pub(super) fn look(frame: &Frame, classes: &ClassMap) -> (f64, f64) {
     let cell = |at: u32, side: u32, cells: u32| {
         (u64::from(at) * u64::from(cells) / u64::from(side.max(1))) as u32
     };
-    let columns: Vec<usize> = (0..width)
-        .map(|x| cell(x, width, classes.width) as usize)
-        .collect();
+    let columns: Vec<usize> = (0..width).map(|x| cell(x, width, classes.width) as usize).collect();
     let mut sums = Sums::default();
     // 1 for each pixel of a row that counts, 0 for the others.
     let mut counts = vec![0u8; width as usize];

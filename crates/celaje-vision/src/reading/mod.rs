@@ -146,10 +146,7 @@ pub fn read(
         )));
     }
     // Without an early end, so that many are looked at at once.
-    if !output
-        .iter()
-        .fold(true, |all, number| all & number.is_finite())
-    {
+    if !output.iter().fold(true, |all, number| all & number.is_finite()) {
         let number = output.iter().find(|number| !number.is_finite());
         let number = number.copied().unwrap_or(f32::NAN);
         return Err(ReadingError::Model(format!("the network gave {number}")));
@@ -159,22 +156,14 @@ pub fn read(
         Kind::Classification => classify(output, manifest, &calibration),
         Kind::Segmentation => {
             let logits = Logits::of(output, shape, manifest)?;
-            segment(
-                &logits,
-                frame,
-                &judged_region(manifest, region),
-                &calibration,
-                keep_classes,
-            )
+            segment(&logits, frame, &judged_region(manifest, region), &calibration, keep_classes)
         }
     }
 }
 
 /// How many numbers an output of this shape has; none when no machine could hold them.
 fn numbers_in(shape: &[usize]) -> Option<usize> {
-    shape
-        .iter()
-        .try_fold(1usize, |n, side| n.checked_mul(*side))
+    shape.iter().try_fold(1usize, |n, side| n.checked_mul(*side))
 }
 
 /// A network's number as a logit divided by the temperature.
@@ -195,14 +184,10 @@ fn classify(
 ) -> Result<Reading, ReadingError> {
     let numbers = output.len();
     if numbers != Okta::ALL.len() || manifest.output.classes.len() != numbers {
-        return Err(ReadingError::Model(format!(
-            "{numbers} numbers are not those of nine oktas"
-        )));
+        return Err(ReadingError::Model(format!("{numbers} numbers are not those of nine oktas")));
     }
-    let logits: Vec<f64> = output
-        .iter()
-        .map(|&v| logit(v, manifest.output.activation, calibration))
-        .collect();
+    let logits: Vec<f64> =
+        output.iter().map(|&v| logit(v, manifest.output.activation, calibration)).collect();
     let mut best = 0;
     for (k, logit) in logits.iter().enumerate() {
         if *logit > logits[best] {
@@ -210,10 +195,7 @@ fn classify(
         }
     }
     // Relative to the greatest, so that no exponential overflows.
-    let sum: f64 = logits
-        .iter()
-        .map(|logit| (logit - logits[best]).exp())
-        .sum();
+    let sum: f64 = logits.iter().map(|logit| (logit - logits[best]).exp()).sum();
     Ok(Reading {
         okta: Okta::ALL[best],
         cloud_fraction: None,
@@ -262,14 +244,7 @@ pub fn run_one(
     buffer: &mut Vec<f32>,
 ) -> Result<Result<Reading, ReadingError>, BackendError> {
     let output = run_frames(backend, &manifest.input, &[frame], buffer)?;
-    Ok(read(
-        &output.data,
-        output.shape.get(1..).unwrap_or_default(),
-        manifest,
-        frame,
-        region,
-        true,
-    ))
+    Ok(read(&output.data, output.shape.get(1..).unwrap_or_default(), manifest, frame, region, true))
 }
 
 /// Fills the tensor, runs the network, and checks that the output is of as many pictures.
@@ -280,20 +255,12 @@ fn run_frames(
     buffer: &mut Vec<f32>,
 ) -> Result<OutputBatch, BackendError> {
     let n = frames.len();
-    if frames
-        .iter()
-        .any(|frame| frame.geometry.input != (input.width, input.height))
-    {
-        return Err(BackendError::Run(
-            "a frame was made for an input of another size".to_owned(),
-        ));
+    if frames.iter().any(|frame| frame.geometry.input != (input.width, input.height)) {
+        return Err(BackendError::Run("a frame was made for an input of another size".to_owned()));
     }
     let (width, height) = (input.width as usize, input.height as usize);
     buffer.resize(n * 3 * height * width, 0.0);
-    for (frame, tensor) in frames
-        .iter()
-        .zip(buffer.chunks_mut((3 * height * width).max(1)))
-    {
+    for (frame, tensor) in frames.iter().zip(buffer.chunks_mut((3 * height * width).max(1))) {
         frame.write_tensor(input, tensor);
     }
     let shape = match input.layout {
@@ -301,15 +268,9 @@ fn run_frames(
         TensorLayout::Nhwc => [n, height, width, 3],
     };
     if n == 0 {
-        return Ok(OutputBatch {
-            data: Vec::new(),
-            shape: vec![0],
-        });
+        return Ok(OutputBatch { data: Vec::new(), shape: vec![0] });
     }
-    let output = backend.run(InputBatch {
-        data: buffer,
-        shape,
-    })?;
+    let output = backend.run(InputBatch { data: buffer, shape })?;
     let numbers = output.data.len();
     if output.shape.first() != Some(&n) || numbers_in(&output.shape) != Some(numbers) {
         let shape = output.shape;

@@ -39,8 +39,7 @@ pub fn draw(picture: &Decoded, classes: &ClassMap, geometry: &Geometry) -> Vec<u
         for (x, pixel) in pixels.enumerate() {
             let cell = rows[0][x];
             let edge = is_edge(cell, rows[thick][x])
-                || x.checked_sub(thick)
-                    .is_some_and(|left| is_edge(cell, rows[0][left]));
+                || x.checked_sub(thick).is_some_and(|left| is_edge(cell, rows[0][left]));
             paint(pixel, cell, edge);
         }
     }
@@ -71,10 +70,7 @@ fn seen_at(
     (x, y): (usize, usize),
     (width, height): (usize, usize),
 ) -> Cell {
-    let place = (
-        (x as f64 + 0.5) / width as f64,
-        (y as f64 + 0.5) / height as f64,
-    );
+    let place = ((x as f64 + 0.5) / width as f64, (y as f64 + 0.5) / height as f64);
     let Some((ix, iy)) = geometry.to_input(place.0, place.1) else {
         return Cell::Outside;
     };
@@ -87,11 +83,7 @@ fn seen_at(
         (classes.at(right, below), u * v),
     ];
     let weight = |cell: Cell| -> f64 {
-        corners
-            .iter()
-            .filter(|(other, _)| *other == cell)
-            .map(|(_, weight)| weight)
-            .sum()
+        corners.iter().filter(|(other, _)| *other == cell).map(|(_, weight)| weight).sum()
     };
     let mut best = (corners[0].0, weight(corners[0].0));
     for (cell, _) in corners {
@@ -120,11 +112,7 @@ pub fn png(
     classes: &ClassMap,
     geometry: &Geometry,
 ) -> Result<Vec<u8>, png::EncodingError> {
-    encode(
-        picture.width,
-        picture.height,
-        &draw(picture, classes, geometry),
-    )
+    encode(picture.width, picture.height, &draw(picture, classes, geometry))
 }
 
 /// RGB pixels as a PNG.

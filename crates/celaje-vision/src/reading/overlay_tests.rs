@@ -12,33 +12,15 @@ fn classes() -> ClassMap {
         (0..4, _) => Cell::Sky,
         _ => Cell::Cloud,
     };
-    ClassMap {
-        width: 8,
-        height: 8,
-        cells: (0..64).map(cell).collect(),
-    }
+    ClassMap { width: 8, height: 8, cells: (0..64).map(cell).collect() }
 }
 
 fn geometry(crop: UnitRect, content: PixelRect) -> Geometry {
-    Geometry {
-        input: (16, 16),
-        content,
-        crop,
-    }
+    Geometry { input: (16, 16), content, crop }
 }
 
-const WHOLE: UnitRect = UnitRect {
-    left: 0.0,
-    top: 0.0,
-    width: 1.0,
-    height: 1.0,
-};
-const ALL: PixelRect = PixelRect {
-    left: 0,
-    top: 0,
-    width: 16,
-    height: 16,
-};
+const WHOLE: UnitRect = UnitRect { left: 0.0, top: 0.0, width: 1.0, height: 1.0 };
+const ALL: PixelRect = PixelRect { left: 0, top: 0, width: 16, height: 16 };
 
 fn at(rgb: &[u8], width: u32, x: u32, y: u32) -> [i32; 3] {
     let at = 3 * (y * width + x) as usize;
@@ -56,21 +38,15 @@ fn cloud_is_warm_sky_is_cool_the_rest_dark() {
     let [r, g, b] = at(&rgb, 160, 80, 158);
     assert!(r < 60 && g < 60 && b < 60, "background");
     // A line where they meet, and nowhere else.
-    let line = (0..160)
-        .filter(|&x| at(&rgb, 160, x, 60).iter().min() > Some(&190))
-        .collect::<Vec<_>>();
+    let line =
+        (0..160).filter(|&x| at(&rgb, 160, x, 60).iter().min() > Some(&190)).collect::<Vec<_>>();
     assert_eq!(line, [80]);
 }
 
 #[test]
 fn what_was_cut_away_is_dark() {
     let picture = drawn(100, 100, |_, _| GREY);
-    let crop = UnitRect {
-        left: 0.2,
-        top: 0.0,
-        width: 0.8,
-        height: 0.5,
-    };
+    let crop = UnitRect { left: 0.2, top: 0.0, width: 0.8, height: 0.5 };
     let rgb = draw(&picture, &classes(), &geometry(crop, ALL));
     assert_eq!(at(&rgb, 100, 10, 20), [42; 3]);
     assert_eq!(at(&rgb, 100, 60, 70), [42; 3]);
@@ -83,12 +59,7 @@ fn what_was_cut_away_is_dark() {
 #[test]
 fn letterbox_cells_are_not_drawn() {
     // Content is the middle half of the input's rows: cells 2 to 5.
-    let content = PixelRect {
-        left: 0,
-        top: 4,
-        width: 16,
-        height: 8,
-    };
+    let content = PixelRect { left: 0, top: 4, width: 16, height: 8 };
     let picture = drawn(160, 80, |_, _| GREY);
     let rgb = draw(&picture, &classes(), &geometry(WHOLE, content));
     assert_ne!(at(&rgb, 160, 30, 79), [42; 3]);

@@ -47,9 +47,7 @@ impl<'a> Logits<'a> {
         let names = &manifest.output.classes;
         let place = |name: &str| names.iter().position(|class| class == name);
         let (Some(sky), Some(cloud)) = (place("sky"), place("cloud")) else {
-            return Err(ReadingError::Model(
-                "the manifest names no sky or no cloud".to_owned(),
-            ));
+            return Err(ReadingError::Model("the manifest names no sky or no cloud".to_owned()));
         };
         let classes = names.len();
         let last = manifest.input.layout == TensorLayout::Nhwc;
@@ -100,11 +98,7 @@ impl<'a> Logits<'a> {
                 scratch[class * columns + column] = *value;
             }
         }
-        Row {
-            data: scratch,
-            step: columns,
-            columns,
-        }
+        Row { data: scratch, step: columns, columns }
     }
 
     /// The class that is most probable in each cell of a row, the first one of several, as the
@@ -136,11 +130,7 @@ impl<'a> Logits<'a> {
                 for (error, (&sky, &cloud)) in errors.iter_mut().zip(sky.iter().zip(cloud)) {
                     let [sky, cloud] = [sky, cloud].map(|p| f64::from(p).max(LEAST_PROBABILITY));
                     let ratio = sky.min(cloud) / sky.max(cloud);
-                    let odds = if sharpness == 1.0 {
-                        ratio
-                    } else {
-                        ratio.powf(sharpness)
-                    };
+                    let odds = if sharpness == 1.0 { ratio } else { ratio.powf(sharpness) };
                     *error = (odds / (1.0 + odds)) as f32;
                 }
             }
@@ -159,9 +149,7 @@ struct Row<'a> {
 impl Row<'_> {
     fn channel(&self, at: usize) -> &[f32] {
         let start = at * self.step;
-        self.data
-            .get(start..start + self.columns)
-            .unwrap_or_default()
+        self.data.get(start..start + self.columns).unwrap_or_default()
     }
 }
 
@@ -243,11 +231,7 @@ pub(super) fn segment(
         return Err(ReadingError::NoSky);
     }
     let fraction = tally.cloud as f64 / seen as f64;
-    let classes = ClassMap {
-        width: size.0 as u32,
-        height: size.1 as u32,
-        cells,
-    };
+    let classes = ClassMap { width: size.0 as u32, height: size.1 as u32, cells };
     let (light, colour) = look(frame, &classes);
     let evidence = Evidence {
         fraction,

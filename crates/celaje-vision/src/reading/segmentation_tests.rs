@@ -20,21 +20,13 @@ const FOUR: [&str; 4] = ["background", "sky", "cloud", OBSTRUCTED];
 
 fn frame(manifest: &Manifest) -> Frame {
     let picture = draw(80, 50, |x, y| [(3 * x) as u8, (4 * y) as u8, (x + y) as u8]);
-    prepare(
-        &png(&picture),
-        manifest,
-        &Region::whole(),
-        &Limits::default(),
-    )
-    .unwrap()
+    prepare(&png(&picture), manifest, &Region::whole(), &Limits::default()).unwrap()
 }
 
 /// The numbers cell by cell in place of channel by channel.
 fn interleaved(numbers: &[f32], classes: usize) -> Vec<f32> {
     let cells = numbers.len() / classes;
-    (0..numbers.len())
-        .map(|at| numbers[at % classes * cells + at / classes])
-        .collect()
+    (0..numbers.len()).map(|at| numbers[at % classes * cells + at / classes]).collect()
 }
 
 /// The same as [`read`], a cell and a pixel at a time, by the formulas as they are written down.
@@ -53,11 +45,7 @@ fn plainly(
     let probabilities = manifest.output.activation == Activation::Probabilities;
     let logit = |class: usize, at: usize| {
         let value = f64::from(value(class, at));
-        let logit = if probabilities {
-            value.max(1e-12).ln()
-        } else {
-            value
-        };
+        let logit = if probabilities { value.max(1e-12).ln() } else { value };
         logit / calibration.temperature
     };
     let (width, height) = frame.geometry.input;
@@ -101,10 +89,8 @@ fn plainly(
     }
     let (mut light, mut colour, mut pixels) = (0.0, 0.0, 0.0);
     for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-        let (row, column) = (
-            y as usize * rows / height as usize,
-            x as usize * columns / width as usize,
-        );
+        let (row, column) =
+            (y as usize * rows / height as usize, x as usize * columns / width as usize);
         if matches!(cells[row * columns + column], Cell::Sky | Cell::Cloud) {
             light += luminance(frame.pixel(x, y));
             colour += f64::from(colourfulness(frame.pixel(x, y))) / 255.0;
@@ -133,22 +119,14 @@ fn plainly(
         colour: colour / f64::max(pixels, 1.0),
     };
     let mean = lens / f64::from(inside);
-    let lens = if probabilities {
-        mean
-    } else {
-        1.0 / (1.0 + (-mean).exp())
-    };
+    let lens = if probabilities { mean } else { 1.0 / (1.0 + (-mean).exp()) };
     Some(Reading {
         okta,
         cloud_fraction: Some(fraction),
         confidence: confidence::probability(okta, &evidence, &calibration),
         middle_background: (lit > 0.0).then(|| background / lit),
         lens: place(OBSTRUCTED).map(|_| lens),
-        classes: Some(ClassMap {
-            width: columns as u32,
-            height: rows as u32,
-            cells,
-        }),
+        classes: Some(ClassMap { width: columns as u32, height: rows as u32, cells }),
     })
 }
 
@@ -160,15 +138,7 @@ fn obstructed_competes_with_no_class() {
     let classes = [0., 0., 9., 0., 1., 9., 0., 9., 9., 0., 0., 0.];
     let with = |lens: [f32; 4]| {
         let numbers = [&classes[..], &lens].concat();
-        read(
-            &numbers,
-            &[4, 1, 4],
-            &manifest,
-            &frame,
-            &Region::whole(),
-            true,
-        )
-        .unwrap()
+        read(&numbers, &[4, 1, 4], &manifest, &frame, &Region::whole(), true).unwrap()
     };
     let much = with([90., 80., 95., 99.]);
     let cells = [Cell::Cloud, Cell::Sky, Cell::Background, Cell::Sky];
@@ -178,10 +148,7 @@ fn obstructed_competes_with_no_class() {
     // Nothing but the lens hangs on it.
     let none = with([-9.; 4]);
     assert!(none.lens.unwrap() < 2e-4);
-    assert_eq!(
-        Reading { lens: None, ..none },
-        Reading { lens: None, ..much }
-    );
+    assert_eq!(Reading { lens: None, ..none }, Reading { lens: None, ..much });
     // The mean is put through the logistic function, not the other way round; background counts.
     let some = with([8., -2., 2., -4.]);
     assert!((some.lens.unwrap() - 1.0 / (1.0 + (-1f64).exp())).abs() < 1e-12);
@@ -193,9 +160,7 @@ fn where_it_stands_and_what_it_is_does_not_matter() {
     let mut manifest = manifest(&order);
     let frame = frame(&manifest);
     let region = Region::whole();
-    let numbers = [
-        0.9, 0.5, 0.1, 0.7, 0.8, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1, 0.2, 0.1, 0.8, 0.8, 0.6,
-    ];
+    let numbers = [0.9, 0.5, 0.1, 0.7, 0.8, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1, 0.2, 0.1, 0.8, 0.8, 0.6];
     manifest.output.activation = Activation::Probabilities;
     let planes = read(&numbers, &[4, 1, 4], &manifest, &frame, &region, true).unwrap();
     // Probabilities have a mean as they are.
@@ -216,14 +181,7 @@ fn a_network_without_it_says_nothing_of_the_lens() {
     let manifest = manifest(&FOUR[..3]);
     let frame = frame(&manifest);
     let numbers = [0., 9., 0.];
-    let reading = read(
-        &numbers,
-        &[3, 1, 1],
-        &manifest,
-        &frame,
-        &Region::whole(),
-        false,
-    );
+    let reading = read(&numbers, &[3, 1, 1], &manifest, &frame, &Region::whole(), false);
     assert_eq!(reading.unwrap().lens, None);
 }
 
@@ -233,10 +191,7 @@ fn bars_and_what_is_masked_out_say_nothing_of_the_lens() {
     manifest.input.fit = Fit::Letterbox;
     let picture = draw(128, 64, |_, _| [60, 110, 200]);
     let mask = Mask::new(2, 1, vec![false, true]).unwrap();
-    let region = Region {
-        mask: Some(Arc::new(mask)),
-        ..Region::whole()
-    };
+    let region = Region { mask: Some(Arc::new(mask)), ..Region::whole() };
     let frame = prepare_decoded(&picture, String::new(), &manifest, &region).unwrap();
     let mut numbers = vec![0.0; 4 * 64];
     for cell in 0..64 {
@@ -262,10 +217,7 @@ fn no_number_and_no_shape_makes_it_panic() {
         let mut bad = numbers.clone();
         bad[63] = number;
         let error = read(&bad, &[4, 4, 4], &manifest, &frame, &region, true).unwrap_err();
-        assert_eq!(
-            error,
-            ReadingError::Model(format!("the network gave {number}"))
-        );
+        assert_eq!(error, ReadingError::Model(format!("the network gave {number}")));
     }
     let half = 1 << (usize::BITS - 1);
     for shape in [
@@ -295,11 +247,7 @@ fn any_output() -> impl Strategy<Value = (Vec<f32>, (usize, usize), Manifest, Re
         &["cloud", "sky"],
     ]);
     let size = (1usize..70, 1usize..70);
-    let calibration = (
-        0.5..3.0f64,
-        prop::sample::select(vec![0.0, 0.0008, 0.01]),
-        0.1..0.6f64,
-    );
+    let calibration = (0.5..3.0f64, prop::sample::select(vec![0.0, 0.0008, 0.01]), 0.1..0.6f64);
     let mask = prop::option::of(prop::collection::vec(any::<bool>(), 12));
     let flags = (any::<bool>(), any::<bool>());
     (orders, size, calibration, mask, flags, 0.1..30.0f32).prop_flat_map(
@@ -324,9 +272,7 @@ fn any_output() -> impl Strategy<Value = (Vec<f32>, (usize, usize), Manifest, Re
                 manifest.input.fit = Fit::Letterbox;
             }
             let region = Region {
-                mask: mask
-                    .and_then(|inside| Mask::new(4, 3, inside))
-                    .map(Arc::new),
+                mask: mask.and_then(|inside| Mask::new(4, 3, inside)).map(Arc::new),
                 ..Region::whole()
             };
             let n = order.len() * size.0 * size.1;

@@ -49,9 +49,7 @@ pub fn installed_path() -> Option<PathBuf> {
 }
 
 fn target(cache: &Path, pinned: &PinnedLibrary) -> PathBuf {
-    cache
-        .join(format!("onnxruntime-{}", pinned.version))
-        .join(pinned.library)
+    cache.join(format!("onnxruntime-{}", pinned.version)).join(pinned.library)
 }
 
 /// Installs the pinned ONNX Runtime. Blocks for as long as the download takes.
@@ -91,11 +89,7 @@ pub fn install_into(
     let path = target(cache, pinned);
     let version = pinned.version;
     if !options.force && is_whole(&path, pinned) {
-        return Ok(Installed {
-            path,
-            version,
-            fresh: false,
-        });
+        return Ok(Installed { path, version, fresh: false });
     }
     match &options.from {
         Some(file) => from_file(file, pinned, &path)?,
@@ -106,11 +100,7 @@ pub fn install_into(
             from_file(&wheel, pinned, &path)?;
         }
     }
-    Ok(Installed {
-        path,
-        version,
-        fresh: true,
-    })
+    Ok(Installed { path, version, fresh: true })
 }
 
 /// Whether the library is there and is the pinned one.
@@ -176,10 +166,8 @@ fn place(library: &mut dyn Read, pinned: &PinnedLibrary, target: &Path) -> Resul
     let folder = target.parent().unwrap_or(target);
     let failed = |error: io::Error| unwritable(folder, &error);
     fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".install-")
-        .tempfile_in(folder)
-        .map_err(failed)?;
+    let mut file =
+        tempfile::Builder::new().prefix(".install-").tempfile_in(folder).map_err(failed)?;
     let mut hash = Sha256::new();
     let mut left = pinned.library_bytes;
     let mut buffer = vec![0; 1 << 16];
@@ -188,9 +176,7 @@ fn place(library: &mut dyn Read, pinned: &PinnedLibrary, target: &Path) -> Resul
         if n == 0 {
             break;
         }
-        left = left
-            .checked_sub(n as u64)
-            .ok_or_else(|| not_the_library(pinned))?;
+        left = left.checked_sub(n as u64).ok_or_else(|| not_the_library(pinned))?;
         hash.update(&buffer[..n]);
         file.write_all(&buffer[..n]).map_err(failed)?;
     }
@@ -201,9 +187,7 @@ fn place(library: &mut dyn Read, pinned: &PinnedLibrary, target: &Path) -> Resul
     file.as_file().sync_all().map_err(failed)?;
     file.persist(target).map_err(|error| failed(error.error))?;
     if cfg!(unix) {
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     }
     Ok(())
 }

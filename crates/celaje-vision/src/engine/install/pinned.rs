@@ -98,18 +98,9 @@ mod tests {
 
     #[test]
     fn every_pin_is_complete() {
-        for pin in [
-            LINUX_X86_64,
-            LINUX_AARCH64,
-            MACOS_ARM64,
-            MACOS_X86_64,
-            WINDOWS_X86_64,
-        ] {
+        for pin in [LINUX_X86_64, LINUX_AARCH64, MACOS_ARM64, MACOS_X86_64, WINDOWS_X86_64] {
             for hash in [pin.wheel_sha256, pin.library_sha256] {
-                assert!(
-                    hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()),
-                    "{hash}"
-                );
+                assert!(hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()), "{hash}");
             }
             assert_eq!(pin.version, VERSION);
             assert!(pin.wheel.contains(pin.platform) && pin.wheel.contains(VERSION));

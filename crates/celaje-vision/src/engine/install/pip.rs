@@ -22,24 +22,12 @@ pub struct Pip {
 impl Default for Pip {
     fn default() -> Self {
         let commands: &[&[&str]] = if cfg!(windows) {
-            &[
-                &["py", "-3", "-m", "pip"],
-                &["python", "-m", "pip"],
-                &["pip"],
-            ]
+            &[&["py", "-3", "-m", "pip"], &["python", "-m", "pip"], &["pip"]]
         } else {
-            &[
-                &["python3", "-m", "pip"],
-                &["python", "-m", "pip"],
-                &["pip3"],
-                &["pip"],
-            ]
+            &[&["python3", "-m", "pip"], &["python", "-m", "pip"], &["pip3"], &["pip"]]
         };
         Self {
-            commands: commands
-                .iter()
-                .map(|c| c.iter().map(|&s| s.to_owned()).collect())
-                .collect(),
+            commands: commands.iter().map(|c| c.iter().map(|&s| s.to_owned()).collect()).collect(),
             timeout: Duration::from_secs(10 * 60),
         }
     }
@@ -70,22 +58,17 @@ impl Pip {
             };
             tracing::debug!(?command, "fetching ONNX Runtime");
             let shown = command.join(" ");
-            let attempt = self
-                .attempt(program, arguments, pinned, folder)
-                .map_err(|error| {
-                    failed(&say!(
-                        "{shown} cannot be run: {error}",
-                        "no se puede ejecutar {shown}: {error}"
-                    ))
-                })?;
+            let attempt = self.attempt(program, arguments, pinned, folder).map_err(|error| {
+                failed(&say!(
+                    "{shown} cannot be run: {error}",
+                    "no se puede ejecutar {shown}: {error}"
+                ))
+            })?;
             match attempt {
                 Attempt::Absent => {}
                 Attempt::Done => {
                     return wheel_in(folder, pinned).ok_or_else(|| {
-                        failed(&say!(
-                            "{shown} left no wheel",
-                            "{shown} no dejó ningún paquete"
-                        ))
+                        failed(&say!("{shown} left no wheel", "{shown} no dejó ningún paquete"))
                     });
                 }
                 Attempt::Failed(output) => {
@@ -103,10 +86,7 @@ impl Pip {
                 }
             }
         }
-        Err(failed(&say!(
-            "Python's pip was not found",
-            "no se encontró pip de Python"
-        )))
+        Err(failed(&say!("Python's pip was not found", "no se encontró pip de Python")))
     }
 
     fn attempt(
@@ -120,12 +100,7 @@ impl Pip {
         let mut output = tempfile::tempfile()?;
         let child = Command::new(program)
             .args(arguments)
-            .args([
-                "download",
-                "--quiet",
-                "--no-input",
-                "--disable-pip-version-check",
-            ])
+            .args(["download", "--quiet", "--no-input", "--disable-pip-version-check"])
             .args(["--no-deps", "--only-binary=:all:", "--implementation", "cp"])
             .args(["--python-version", "3.12", "--abi", "cp312"])
             .args(["--platform", pinned.platform, "--dest"])
@@ -151,11 +126,7 @@ impl Pip {
         let output = tail(&mut output)?;
         // 127 is what a shell and a shim say of a command that does not exist.
         let absent = output.contains("No module named pip") || status.code() == Some(127);
-        Ok(if absent {
-            Attempt::Absent
-        } else {
-            Attempt::Failed(last_lines(&output))
-        })
+        Ok(if absent { Attempt::Absent } else { Attempt::Failed(last_lines(&output)) })
     }
 }
 
@@ -188,19 +159,10 @@ fn tail(output: &mut File) -> io::Result<String> {
 
 /// What is shown of the output: its last lines, without credentials.
 fn last_lines(output: &str) -> String {
-    let lines: Vec<&str> = output
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&str> = output.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(SHOWN_LINES)..]
         .iter()
-        .map(|line| {
-            mask(line)
-                .chars()
-                .take(SHOWN_CHARACTERS)
-                .collect::<String>()
-        })
+        .map(|line| mask(line).chars().take(SHOWN_CHARACTERS).collect::<String>())
         .collect::<Vec<_>>()
         .join(" / ")
 }
@@ -241,13 +203,8 @@ fn wheel_in(folder: &Path, pinned: &PinnedLibrary) -> Option<PathBuf> {
     if exact.is_file() {
         return Some(exact);
     }
-    let entries = std::fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path());
-    entries
-        .into_iter()
-        .find(|path| path.extension().is_some_and(|e| e == "whl"))
+    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    entries.into_iter().find(|path| path.extension().is_some_and(|e| e == "whl"))
 }
 
 fn failed(what: &celaje_sky::text::Text) -> Failure {
@@ -273,14 +230,8 @@ mod tests {
                 "Looking in indexes: https://me:secret@host/simple",
                 "Looking in indexes: https://***@host/simple",
             ),
-            (
-                "a http://u:p/w@x@host b https://t@h/ c",
-                "a http://***@host b https://***@h/ c",
-            ),
-            (
-                "('https://host/f.whl?token=abc', 3)",
-                "('https://host/f.whl?***', 3)",
-            ),
+            ("a http://u:p/w@x@host b https://t@h/ c", "a http://***@host b https://***@h/ c"),
+            ("('https://host/f.whl?token=abc', 3)", "('https://host/f.whl?***', 3)"),
             ("no address @ all", "no address @ all"),
             ("ends with ://", "ends with ://"),
         ] {

@@ -23,12 +23,7 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        Self::with_member(
-            &(0..200_000_u32)
-                .map(|i| (i % 251) as u8)
-                .collect::<Vec<u8>>(),
-            None,
-        )
+        Self::with_member(&(0..200_000_u32).map(|i| (i % 251) as u8).collect::<Vec<u8>>(), None)
     }
 
     /// The member may hold other bytes than the pin says.
@@ -36,13 +31,9 @@ impl Fixture {
         let root = tempfile::tempdir().unwrap();
         let wheel = root.path().join("w-1.2.3.whl");
         let mut archive = zip::ZipWriter::new(File::create(&wheel).unwrap());
-        for (name, bytes) in [
-            ("../../evil", b"x".as_slice()),
-            (MEMBER, member.unwrap_or(library)),
-        ] {
-            archive
-                .start_file(name, SimpleFileOptions::default())
-                .unwrap();
+        for (name, bytes) in [("../../evil", b"x".as_slice()), (MEMBER, member.unwrap_or(library))]
+        {
+            archive.start_file(name, SimpleFileOptions::default()).unwrap();
             archive.write_all(bytes).unwrap();
         }
         archive.finish().unwrap();
@@ -56,12 +47,7 @@ impl Fixture {
             library_sha256: sha(library),
             library_bytes: library.len() as u64,
         };
-        Self {
-            root,
-            wheel,
-            library: library.to_vec(),
-            pinned,
-        }
+        Self { root, wheel, library: library.to_vec(), pinned }
     }
 
     fn cache(&self) -> PathBuf {
@@ -69,18 +55,12 @@ impl Fixture {
     }
 
     fn install(&self, options: &Install) -> Result<Installed> {
-        let none = Pip {
-            commands: Vec::new(),
-            timeout: Duration::from_secs(1),
-        };
+        let none = Pip { commands: Vec::new(), timeout: Duration::from_secs(1) };
         install_into(&self.cache(), &self.pinned, options, &none)
     }
 
     fn from(&self, file: &Path) -> Result<Installed> {
-        self.install(&Install {
-            from: Some(file.to_owned()),
-            force: false,
-        })
+        self.install(&Install { from: Some(file.to_owned()), force: false })
     }
 
     /// Everything in the cache, relative to it.
@@ -96,24 +76,14 @@ fn a_wheel_is_checked_unpacked_and_left_alone_the_second_time() {
     let fixture = Fixture::new();
     let first = fixture.from(&fixture.wheel).unwrap();
     assert!(first.fresh);
-    assert_eq!(
-        first.path,
-        fixture.cache().join("onnxruntime-1.2.3/lib.so.1.2.3")
-    );
+    assert_eq!(first.path, fixture.cache().join("onnxruntime-1.2.3/lib.so.1.2.3"));
     assert_eq!(fs::read(&first.path).unwrap(), fixture.library);
     assert_eq!(fixture.files(), [PathBuf::from("lib.so.1.2.3")]);
     // Nothing needs to be fetched any more, and nothing is.
     let second = fixture.install(&Install::default()).unwrap();
     assert!(!second.fresh);
     // With --force it is, and there is no pip here.
-    assert!(
-        fixture
-            .install(&Install {
-                from: None,
-                force: true
-            })
-            .is_err()
-    );
+    assert!(fixture.install(&Install { from: None, force: true }).is_err());
 }
 
 #[test]
@@ -142,10 +112,7 @@ fn another_file_installs_nothing() {
     fs::write(&file, bytes).unwrap();
     let failure = fixture.from(&file).unwrap_err();
     assert_eq!(failure.class, Class::Environment);
-    assert!(
-        failure.text.en.contains("nothing was installed"),
-        "{failure}"
-    );
+    assert!(failure.text.en.contains("nothing was installed"), "{failure}");
     assert!(fixture.from(&fixture.root.path().join("missing")).is_err());
     assert!(fixture.files().is_empty());
 }
@@ -155,10 +122,7 @@ fn a_member_that_is_not_the_library_leaves_nothing_behind() {
     for member in [vec![1; 10], vec![1; 1_000_000]] {
         let fixture = Fixture::with_member(&[7; 1000], Some(&member));
         let failure = fixture.from(&fixture.wheel).unwrap_err();
-        assert!(
-            failure.text.en.contains("not the pinned library"),
-            "{failure}"
-        );
+        assert!(failure.text.en.contains("not the pinned library"), "{failure}");
         assert!(fixture.files().is_empty());
     }
 }
@@ -169,10 +133,7 @@ fn installations_at_once_do_not_disturb_each_other() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let options = Install {
-                    from: Some(fixture.wheel.clone()),
-                    force: true,
-                };
+                let options = Install { from: Some(fixture.wheel.clone()), force: true };
                 let path = fixture.install(&options).unwrap().path;
                 assert_eq!(fs::read(path).unwrap(), fixture.library);
             });
@@ -188,12 +149,7 @@ mod with_pip {
     /// A command that runs this script; `$dest` is the folder to download into.
     fn command(script: &str) -> Vec<String> {
         let find = "while [ $# -gt 0 ]; do [ \"$1\" = --dest ] && dest=$2; last=$1; shift; done";
-        vec![
-            "sh".into(),
-            "-c".into(),
-            format!("{find}; {script}"),
-            "pip".into(),
-        ]
+        vec!["sh".into(), "-c".into(), format!("{find}; {script}"), "pip".into()]
     }
 
     fn install(
@@ -215,9 +171,7 @@ mod with_pip {
             vec!["celaje-test-no-such-program".into()],
             command("echo 'No module named pip' >&2; exit 1"),
             command("exit 127"),
-            command(&format!(
-                "[ $last = onnxruntime==1.2.3 ] && cp '{wheel}' $dest"
-            )),
+            command(&format!("[ $last = onnxruntime==1.2.3 ] && cp '{wheel}' $dest")),
             command("touch $dest/never"),
         ];
         let installed = install(&fixture, commands, LONG).unwrap();
@@ -242,14 +196,8 @@ mod with_pip {
         let failure = install(&fixture, vec![command(script)], LONG).unwrap_err();
         assert_eq!(failure.class, Class::Environment);
         for text in [&failure.text.en, &failure.text.es] {
-            assert!(
-                text.contains("https://***@host/simple") && !text.contains("secret"),
-                "{text}"
-            );
-            assert!(
-                text.contains("--from") && text.contains("--ort-lib"),
-                "{text}"
-            );
+            assert!(text.contains("https://***@host/simple") && !text.contains("secret"), "{text}");
+            assert!(text.contains("--from") && text.contains("--ort-lib"), "{text}");
         }
     }
 
@@ -264,12 +212,8 @@ mod with_pip {
     #[test]
     fn without_any_pip_the_ways_out_are_named() {
         let fixture = Fixture::new();
-        let failure = install(
-            &fixture,
-            vec![vec!["celaje-test-no-such-program".into()]],
-            LONG,
-        )
-        .unwrap_err();
+        let failure =
+            install(&fixture, vec![vec!["celaje-test-no-such-program".into()]], LONG).unwrap_err();
         assert!(failure.text.en.contains("pip was not found"), "{failure}");
         assert!(failure.text.en.contains("--engine rten"), "{failure}");
     }

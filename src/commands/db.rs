@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::commands::{output, range};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
+use crate::store::reader::Reader;
 use crate::store::{Backup, Database, Sizes};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::moment::Moment;
@@ -147,7 +148,7 @@ impl DbArgs {
 }
 
 fn backup(db: &Path, file: &Path, force: bool) -> Result<u8> {
-    let Backup { observations, misses, bytes } = Database::backup(db, file, force)?;
+    let Backup { observations, misses, bytes } = Reader::open(db)?.backup(file, force)?;
     let shown = file.display();
     output::line(say!(
         "'{shown}': sound, {observations} observations, {misses} misses, {bytes} bytes",
@@ -157,7 +158,7 @@ fn backup(db: &Path, file: &Path, force: bool) -> Result<u8> {
 }
 
 fn check(db: &Path, json: bool) -> Result<u8> {
-    let findings = Database::check(db)?;
+    let findings = Reader::open(db)?.check()?;
     let ok = findings.iter().all(|finding| finding.result.is_ok());
     if json {
         let checks: Vec<_> = findings
@@ -194,8 +195,9 @@ fn vacuum(db: &Path) -> Result<u8> {
 
 fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
     let range = open_range(args.from, args.to)?;
+    let mut reader = Reader::open(db)?;
     if let Some(id) = &args.station {
-        let known = Database::stations(db)?;
+        let known = reader.station_ids()?;
         if !known.contains(id) {
             let (db, known) = (db.display(), known.join(", "));
             return Err(Failure::usage(say!(
@@ -211,12 +213,12 @@ fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
     let written = match file {
         None => {
             let mut out = BufWriter::new(io::stdout().lock());
-            write(db, station, range, lines, &mut out)?
+            write(&mut reader, station, range, lines, &mut out)?
         }
         Some(file) => {
             // Collected in memory, so that the file is replaced atomically; a miss is a short line.
             let mut bytes = Vec::new();
-            write(db, station, range, lines, &mut bytes)?
+            write(&mut reader, station, range, lines, &mut bytes)?
                 .and_then(|n| output::replace_file(file, &bytes).map(|()| n))
         }
     };
@@ -252,7 +254,7 @@ fn open_range(from: Option<Moment>, to: Option<Moment>) -> Result<Option<SlotRan
 
 /// Writes the misses as a table, or as JSON `lines`; gives their number.
 fn write(
-    db: &Path,
+    reader: &mut Reader,
     station: Option<&str>,
     range: Option<SlotRange>,
     lines: bool,
@@ -260,7 +262,7 @@ fn write(
 ) -> Result<io::Result<u64>> {
     let mut n = 0;
     if lines {
-        let written = Database::misses(db, station, range, |row| {
+        let written = reader.export_misses(station, range, |row| {
             n += 1;
             serde_json::to_writer(&mut *out, &row)?;
             out.write_all(b"\n")
@@ -268,7 +270,7 @@ fn write(
         return Ok(written.and_then(|()| out.flush()).map(|()| n));
     }
     let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(out);
-    let written = Database::misses(db, station, range, |row| {
+    let written = reader.export_misses(station, range, |row| {
         // The heading is written with the first row: none when the record cannot be read.
         if n == 0 {
             table.write_record(COLUMNS)?;

@@ -16,6 +16,7 @@ use crate::service::request::picture_source;
 use crate::settings::Settings;
 use crate::settings::layer::{Flags, SpanishHelp, WorkGroup};
 use crate::store::error::StoreError;
+use crate::store::reader::Reader;
 use crate::store::{Database, FileState};
 use crate::version::VERSION;
 use celaje_sky::error::Failure;
@@ -160,13 +161,16 @@ fn database(settings: &Settings) -> Result<Text, Text> {
         Err(error) => return Err(refused(error)),
     }
     let describe = || {
-        let mut database = Database::open_read_only(&settings.db, &settings.station)?;
-        let faults = database.quick_check()?;
+        let mut reader = Reader::open(&settings.db)?;
+        let faults = reader.quick_check()?;
         // Counting rows of a damaged file may fail; the faults say more.
-        Ok::<_, StoreError>(match faults.is_empty() {
-            true => Ok(database.summary()?),
-            false => Err(faults),
-        })
+        if !faults.is_empty() {
+            return Ok(Err(faults));
+        }
+        let stations = reader.stations()?;
+        let own = stations.iter().find(|station| station.id == settings.station.id);
+        let counts = own.map_or((0, 0), |station| (station.observations, station.misses));
+        Ok::<_, StoreError>(Ok((counts, reader.schema_version()?)))
     };
     match describe() {
         Ok(Err(faults)) => {
@@ -178,14 +182,10 @@ fn database(settings: &Settings) -> Result<Text, Text> {
                  {shown} .recover`"
             ))
         }
-        Ok(Ok(summary)) => {
-            let (rows, misses, schema) =
-                (summary.observations, summary.misses, summary.schema_version);
-            Ok(say!(
-                "'{shown}': sound, {rows} rows, {misses} misses, schema {schema}",
-                "'{shown}': sana, {rows} filas, {misses} fallidos, esquema {schema}"
-            ))
-        }
+        Ok(Ok(((rows, misses), schema))) => Ok(say!(
+            "'{shown}': sound, {rows} rows, {misses} misses, schema {schema}",
+            "'{shown}': sana, {rows} filas, {misses} fallidos, esquema {schema}"
+        )),
         Err(error) => Err(refused(error)),
     }
 }

@@ -41,6 +41,10 @@ pub enum FileState {
 pub(super) enum Access {
     /// Reads an existing file.
     Read,
+    /// Reads an existing file that nobody changes; its log, if any, is not read.
+    Immutable,
+    /// Reads an existing file that nobody changes, and the log beside it.
+    ImmutableWithLog,
     /// Writes, and makes the file where there is none.
     Write,
 }
@@ -71,7 +75,11 @@ pub(super) fn exists(path: &Path) -> Result<bool, Fault> {
 pub(super) fn connect(path: &Path, access: Access) -> Result<SqliteConnection, Fault> {
     let mut connection = SqliteConnection::establish(&uri(path, access)?)?;
     connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"))?;
-    if access == Access::Read {
+    if access == Access::ImmutableWithLog {
+        // Keeps the index of the log in memory instead of in a -shm file.
+        connection.batch_execute("PRAGMA locking_mode = EXCLUSIVE")?;
+    }
+    if access != Access::Write {
         // Not mode=ro: such a connection cannot remove the -wal and -shm files that it made.
         connection.batch_execute("PRAGMA query_only = ON")?;
     }
@@ -90,28 +98,13 @@ pub(super) fn explain(path: &Path, fault: Fault) -> Fault {
     }
 }
 
-/// Connects to an existing, up-to-date file for reading; it is neither made nor changed.
-pub(super) fn connect_to_read(path: &Path) -> Result<SqliteConnection, Fault> {
-    if !exists(path)? {
-        return Err(Fault::Missing);
-    }
-    let look = || {
-        let mut connection = connect(path, Access::Read)?;
-        let state = examine(&mut connection)?;
-        Ok((connection, state))
-    };
-    let (connection, state) = look().map_err(|fault| explain(path, fault))?;
-    match state {
-        FileState::Current => Ok(connection),
-        FileState::New | FileState::Replaced { .. } | FileState::Outdated => Err(Fault::Outdated),
-    }
-}
-
 /// The `file:` URI of `path`; SQLite reads it as percent-encoded bytes.
 fn uri(path: &Path, access: Access) -> Result<String, Fault> {
     let mut uri = file_uri(path)?;
     uri.push_str(match access {
         Access::Read => "?mode=rw",
+        Access::Immutable => "?mode=rw&immutable=1",
+        Access::ImmutableWithLog => "?mode=rw&vfs=unix-none",
         Access::Write => "?mode=rwc",
     });
     Ok(uri)

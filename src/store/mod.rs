@@ -13,7 +13,7 @@
 //!
 //! The columns are described in `migrations/`, the rules of the view there too. Everything here is
 //! synchronous. One process at a time opens a file for writing ([`Database::open`]); readers
-//! ([`Database::open_read_only`], or any other tool) never wait for it, nor it for them.
+//! ([`reader::Reader`], or any other tool) never wait for it, nor it for them.
 
 mod commit;
 mod completion;
@@ -32,6 +32,7 @@ mod shared;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod unwritable;
 mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,18 +47,19 @@ use crate::store::connection::Access;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::WriterLock;
 use crate::store::schema::stations;
+use crate::store::unwritable::ReadConnection;
 use celaje_sky::station::Station;
 
 pub use commit::{CommitMode, Committed};
 pub use connection::FileState;
-pub use queries::{KnownMiss, StoredReading, Summary};
+pub use queries::{KnownMiss, StoredReading};
 pub use runs::{Asked, CutOff, RunCounts, RunId, RunKind, RunStart, RunStatus};
 pub use shadow::{Agreement, ShadowReading};
 pub use shared::SharedDatabase;
 pub use takeover::{Adopted, LeftBehind};
 pub use upkeep::{Backup, Finding, MissedSlot, Sizes};
 
-/// An open database, seen from one station.
+/// A database that is open for writing, seen from one station.
 ///
 /// Dropping it closes it; with the last connection SQLite also folds the log into the file and
 /// removes `-wal` and `-shm`.
@@ -70,7 +72,7 @@ pub struct Database {
     asked: BTreeMap<String, Asked>,
     /// Slots that a run which replaces rows has added, and did not find.
     added: BTreeSet<(RunId, NaiveDateTime)>,
-    lock: Option<WriterLock>,
+    _lock: WriterLock,
 }
 
 /// A database that was opened for writing.
@@ -115,23 +117,6 @@ impl Database {
             Ok(())
         };
         remove().map_err(|fault| fault.at(path))
-    }
-
-    /// Opens an existing, up-to-date file for reading; it is neither made nor changed.
-    ///
-    /// # Errors
-    /// When there is none, it is not this program's, or it has first to be taken over or brought up
-    /// to date ([`Fault::Outdated`]).
-    pub fn open_read_only(path: &Path, station: &Station) -> Result<Self, StoreError> {
-        let connection = connection::connect_to_read(path).map_err(|fault| fault.at(path))?;
-        Ok(Self {
-            connection,
-            path: path.to_owned(),
-            station: station.id.clone(),
-            asked: BTreeMap::new(),
-            added: BTreeSet::new(),
-            lock: None,
-        })
     }
 
     /// The process that has the file at `path` open for writing, its id where it is known; none
@@ -192,11 +177,6 @@ impl Database {
         &self.path
     }
 
-    /// Whether it was opened for writing.
-    pub const fn is_writable(&self) -> bool {
-        self.lock.is_some()
-    }
-
     /// Makes the connection usable again after a panic: what was begun is rolled back, by a new
     /// connection where the old one cannot. Nothing to do is fine.
     ///
@@ -205,15 +185,8 @@ impl Database {
     pub fn recover(&mut self) -> Result<(), StoreError> {
         connection::roll_back(&mut self.connection)
             .or_else(|_| {
-                let access = match self.lock {
-                    Some(_) => Access::Write,
-                    None => Access::Read,
-                };
-                self.connection = connection::connect(&self.path, access)?;
-                match access {
-                    Access::Write => connection::settle(&mut self.connection),
-                    Access::Read => Ok(()),
-                }
+                self.connection = connection::connect(&self.path, Access::Write)?;
+                connection::settle(&mut self.connection)
             })
             .map_err(|fault| fault.at(&self.path))
     }
@@ -234,9 +207,7 @@ fn examine(path: &Path) -> Result<FileState, Fault> {
     if !connection::exists(path)? {
         return Ok(FileState::New);
     }
-    connection::connect(path, Access::Read)
-        .and_then(|mut connection| connection::examine(&mut connection))
-        .map_err(|fault| connection::explain(path, fault))
+    ReadConnection::open(path).map(|read| read.state)
 }
 
 fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
@@ -262,7 +233,7 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
         station: station.id.clone(),
         asked: BTreeMap::new(),
         added: BTreeSet::new(),
-        lock: Some(lock),
+        _lock: lock,
     };
     Ok(Opened { database, adopted, cut_off })
 }

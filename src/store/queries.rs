@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::connection::DefaultLoadingMode;
-use diesel::dsl::{auto_type, count_star, max, min, sql};
+use diesel::dsl::auto_type;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
 
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
@@ -31,23 +30,6 @@ pub struct StoredReading {
     pub confidence: Option<f64>,
     /// None until a row that another tool wrote has been completed.
     pub day_phase: Option<DayPhase>,
-}
-
-/// The record in a few numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// Observations of the station.
-    pub observations: i64,
-    /// Misses of the station.
-    pub misses: i64,
-    /// Rows of the replaced system that are no reading, of the whole file.
-    pub legacy_rows: i64,
-    /// First observation, station local time.
-    pub first: Option<NaiveDateTime>,
-    /// Last observation, station local time.
-    pub last: Option<NaiveDateTime>,
-    /// Version of the schema.
-    pub schema_version: String,
 }
 
 /// A miss, as the plan of a run needs it.
@@ -184,43 +166,6 @@ impl Database {
                 .load_iter::<Row, DefaultLoadingMode>(connection)?
                 .filter_map(|row| row.map(reading).transpose())
                 .collect()
-        })
-    }
-
-    /// The record in a few numbers.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn summary(&mut self) -> Result<Summary, StoreError> {
-        let station = self.station.clone();
-        self.ask(|connection| {
-            let own = observations::table.filter(observations::station.eq(&station));
-            let edge = |slot: Option<String>| slot.as_deref().and_then(parse_slot);
-            Ok(Summary {
-                observations: own.select(count_star()).first(connection)?,
-                misses: misses::table
-                    .filter(misses::station.eq(&station))
-                    .select(count_star())
-                    .first(connection)?,
-                legacy_rows: sql::<BigInt>("SELECT count(*) FROM legacy_rows")
-                    .get_result(connection)?,
-                first: edge(own.select(min(observations::slot_local)).first(connection)?),
-                last: edge(own.select(max(observations::slot_local)).first(connection)?),
-                schema_version: sql::<Text>("SELECT max(version) FROM __diesel_schema_migrations")
-                    .get_result(connection)?,
-            })
-        })
-    }
-
-    /// What SQLite's `quick_check` finds wrong with the file; empty when it is sound.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn quick_check(&mut self) -> Result<Vec<String>, StoreError> {
-        self.ask(|connection| {
-            let mut found: Vec<String> = sql::<Text>("PRAGMA quick_check").load(connection)?;
-            found.retain(|line| line != "ok");
-            Ok(found)
         })
     }
 

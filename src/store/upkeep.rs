@@ -13,8 +13,10 @@ use crate::store::connection::{self, Access, connect};
 use crate::store::copy;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::{WriterLock, with_suffix};
+use crate::store::reader::Reader;
 use crate::store::rows::slot_text;
 use crate::store::schema::misses;
+use crate::store::unwritable::ReadConnection;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::text;
@@ -79,60 +81,39 @@ pub struct MissedSlot {
     pub unasked: Option<String>,
 }
 
-impl Database {
-    /// Copies the database at `path` to the file `to`, also while another process writes to it, and
-    /// verifies the copy. What stands there is replaced if `replace` says so.
+impl Reader {
+    /// Copies the record to the file `to`, also while another process writes to it, and verifies
+    /// the copy. What stands there is replaced if `replace` says so.
     ///
     /// # Errors
-    /// When `path` is no up-to-date record, a file stands in the way ([`Fault::Taken`]), or the
-    /// copy cannot be made or is not right ([`Fault::Backup`]); then nothing is left of it.
-    pub fn backup(path: &Path, to: &Path, replace: bool) -> Result<Backup, StoreError> {
-        backup(path, to, replace).map_err(|fault| fault.at(path))
+    /// When a file stands in the way ([`Fault::Taken`]), or the copy cannot be made or is not right
+    /// ([`Fault::Backup`]); then nothing is left of it.
+    pub fn backup(&mut self, to: &Path, replace: bool) -> Result<Backup, StoreError> {
+        let path = self.path().to_owned();
+        self.with(|connection| backup((connection, &path), to, replace))
     }
 
-    /// Looks at all that must hold of the record at `path`; nothing is changed. In the order of the
+    /// Looks at all that must hold of the record; nothing is changed. In the order of the
     /// importance; what cannot be looked at any more is not.
     ///
     /// # Errors
-    /// When `path` is no up-to-date record.
-    pub fn check(path: &Path) -> Result<Vec<Finding>, StoreError> {
-        let check = || Ok(findings(&mut connection::connect_to_read(path)?, path));
-        check().map_err(|fault: Fault| fault.at(path))
-    }
-
-    /// Packs the file and gives back what is free in it; needs as much room as the file meanwhile.
-    ///
-    /// # Errors
-    /// When `path` is no up-to-date record, another Celaje writes to it, or SQLite fails: the
-    /// record is then as it was.
-    pub fn vacuum(path: &Path) -> Result<Sizes, StoreError> {
-        let vacuum = || {
-            drop(connection::connect_to_read(path)?);
-            let _lock = WriterLock::take(path)?;
-            let before = size(path);
-            let mut connection = connect(path, Access::Write)?;
-            connection::settle(&mut connection)?;
-            connection.batch_execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
-            drop(connection);
-            let after = size(path);
-            Ok(Sizes { before, after })
-        };
-        vacuum().map_err(|fault: Fault| fault.at(path))
+    /// When the file was changed meanwhile where SQLite could not notice it.
+    pub fn check(&mut self) -> Result<Vec<Finding>, StoreError> {
+        let path = self.path().to_owned();
+        self.with(|connection| Ok(findings(connection, &path)))
     }
 
     /// Hands the misses of `station`, or of all, to `take`, those of `range` or all, ascending.
     ///
     /// # Errors
-    /// When `path` is no up-to-date record, has no such station, or SQLite fails; what `take` says
-    /// is wrong ends it.
-    pub fn misses<E>(
-        path: &Path,
+    /// When SQLite fails; what `take` says is wrong ends it.
+    pub fn export_misses<E>(
+        &mut self,
         station: Option<&str>,
         range: Option<SlotRange>,
         mut take: impl FnMut(MissedSlot) -> Result<(), E>,
     ) -> Result<Result<(), E>, StoreError> {
-        let mut each = || {
-            let mut connection = connection::connect_to_read(path)?;
+        self.with(|connection| {
             let mut rows = misses::table
                 .select(MissedSlot::as_select())
                 .order((misses::station.asc(), misses::slot_local.asc()))
@@ -144,31 +125,43 @@ impl Database {
                 let (from, to) = (slot_text(range.from()), slot_text(range.to()));
                 rows = rows.filter(misses::slot_local.between(from, to));
             }
-            for row in rows.load_iter::<MissedSlot, DefaultLoadingMode>(&mut connection)? {
+            for row in rows.load_iter::<MissedSlot, DefaultLoadingMode>(connection)? {
                 if let Err(error) = take(row?) {
                     return Ok(Err(error));
                 }
             }
             Ok(Ok(()))
-        };
-        each().map_err(|fault: Fault| fault.at(path))
-    }
-
-    /// The ids of the stations of the record at `path`.
-    ///
-    /// # Errors
-    /// When `path` is no up-to-date record.
-    pub fn stations(path: &Path) -> Result<Vec<String>, StoreError> {
-        let stations = || {
-            Ok(sql::<Text>("SELECT id FROM stations ORDER BY is_home DESC, id")
-                .load(&mut connection::connect_to_read(path)?)?)
-        };
-        stations().map_err(|fault: Fault| fault.at(path))
+        })
     }
 }
 
-fn backup(path: &Path, to: &Path, replace: bool) -> Result<Backup, Fault> {
-    let mut connection = connection::connect_to_read(path)?;
+impl Database {
+    /// Packs the file and gives back what is free in it; needs as much room as the file meanwhile.
+    ///
+    /// # Errors
+    /// When `path` is no up-to-date record, another Celaje writes to it, or SQLite fails: the
+    /// record is then as it was.
+    pub fn vacuum(path: &Path) -> Result<Sizes, StoreError> {
+        let vacuum = || {
+            drop(ReadConnection::open_current(path)?);
+            let _lock = WriterLock::take(path)?;
+            let before = size(path);
+            let mut connection = connect(path, Access::Write)?;
+            connection::settle(&mut connection)?;
+            connection.batch_execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
+            drop(connection);
+            let after = size(path);
+            Ok(Sizes { before, after })
+        };
+        vacuum().map_err(|fault: Fault| fault.at(path))
+    }
+}
+
+fn backup(
+    (connection, path): (&mut SqliteConnection, &Path),
+    to: &Path,
+    replace: bool,
+) -> Result<Backup, Fault> {
     if !replace && to.exists() {
         return Err(Fault::Taken(to.to_owned()));
     }
@@ -182,10 +175,10 @@ fn backup(path: &Path, to: &Path, replace: bool) -> Result<Backup, Fault> {
     // It is the copy that is written to.
     connection.batch_execute("PRAGMA query_only = OFF")?;
     let rows = |connection: &mut SqliteConnection| count(connection, "observations");
-    let before = rows(&mut connection)?;
+    let before = rows(connection)?;
     let part = with_suffix(to, &format!(".{}.part", std::process::id()));
     let mut made = None;
-    let copied = copy::copy((&mut connection, path), (&part, to), replace, |copied| {
+    let copied = copy::copy((connection, path), (&part, to), replace, |copied| {
         let observations = rows(copied).map_err(|e| e.to_string())?;
         let misses = count(copied, "misses").map_err(|e| e.to_string())?;
         let wrong = record(copied).into_iter().find_map(|f| f.result.err());
@@ -198,6 +191,7 @@ fn backup(path: &Path, to: &Path, replace: bool) -> Result<Backup, Fault> {
         made = Some((observations, misses));
         Ok(())
     });
+    connection.batch_execute("PRAGMA query_only = ON")?;
     match (copied, made) {
         (Ok(()), Some((observations, misses))) => {
             Ok(Backup { observations, misses, bytes: size(to) })

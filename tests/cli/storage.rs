@@ -1,6 +1,5 @@
 //! A disk that is full or may not be written, a file that is damaged, other programs at the record.
 
-#[cfg(target_os = "linux")]
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -159,6 +158,98 @@ fn a_record_that_was_cut_is_refused_and_left_alone() {
         assert!(!told.err.contains("panicked"), "{length}: {told:?}");
     }
     assert_eq!(server.requests(), Vec::<String>::new());
+}
+
+/// On a medium that may not be written a record is read whole: also one whose last rows are in a
+/// log that nobody has folded into the file.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_record_that_may_not_be_written_is_read() {
+    let home = Home::new();
+    let server = camera_with(|index| (index % 10 == 3).then(Reply::not_found));
+    let told = run(&mut home.celaje(days(&server, "cielo.db")));
+    assert_eq!(told.status, 0, "{told:?}");
+    std::fs::copy(home.path("cielo.db"), home.path("closed.db")).unwrap();
+    // As a program that was killed leaves it, and copied without its -shm.
+    let mut writer = home.record("cielo.db");
+    writer.execute("PRAGMA wal_autocheckpoint = 0; UPDATE misses SET detail = 'in the log'");
+    for (from, to) in [("cielo.db", "logged.db"), ("cielo.db-wal", "logged.db-wal")] {
+        std::fs::copy(home.path(from), home.path(to)).unwrap();
+    }
+    drop(writer);
+    let script = "cp closed.db logged.db* disk/; mount -o remount,ro disk; cd disk; \
+         for db in closed logged; do \
+             $CELAJE status --db $db.db; \
+             $CELAJE db check --db $db.db; \
+             echo $db $($CELAJE db export-misses --db $db.db | grep -c 'in the log'); \
+             $CELAJE db backup ../$db-copy.db --db $db.db; \
+         done; ls";
+    let Some(told) = on_disk(&home, "8m", script) else {
+        return;
+    };
+    assert_eq!(told.matches("648 observations, 72 misses, the last of").count(), 2, "{told}");
+    assert_eq!(told.matches("no run that died is marked as running").count(), 2, "{told}");
+    assert!(told.contains("closed 0\n") && told.contains("logged 72\n"), "{told}");
+    assert_eq!(told.matches("sound, 648 observations, 72 misses").count(), 2, "{told}");
+    assert!(!told.contains('✘') && !told.contains("-shm"), "{told}");
+    let mut copy = home.record("logged-copy.db");
+    assert_eq!(copy.count("misses WHERE detail = 'in the log'"), 72);
+}
+
+/// The answer to a GET of `path`.
+#[cfg(unix)]
+fn get(address: &str, path: &str) -> String {
+    use std::io::Read as _;
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// A record in a folder of another user, who alone may write there, is served, and the rows that
+/// come are seen.
+#[cfg(unix)]
+#[test]
+fn a_record_of_another_user_is_served() {
+    use std::io::{BufRead as _, BufReader};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    let home = Home::new();
+    let server = camera();
+    let day = |to| run(&mut home.backfill(&server.base(), "2024-03-01T00:02", to));
+    assert_eq!(day("2024-03-01T01:52").status, 0);
+    let allow = |name: &str, mode| {
+        std::fs::set_permissions(home.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow("cielo.db", 0o444);
+    allow(".", 0o555);
+    let mut command = Command::new(program());
+    command.env_clear().env("HOME", home.path(".")).env("LANG", "C").current_dir(home.path("."));
+    command.args(["serve", "--read-only", "--listen", "127.0.0.1:0", "--db", "cielo.db"]);
+    if std::fs::metadata(home.path(".")).unwrap().uid() == 0 {
+        // Permissions say nothing to root.
+        command.uid(65534).gid(65534);
+    }
+    let Ok(mut child) = command.stdout(Stdio::piped()).spawn() else {
+        let _ = writeln!(std::io::stderr(), "skipped: another user may not run the program here");
+        return;
+    };
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let stations = || get(&address, "/api/v1/stations");
+    assert!(stations().contains("\"observations\":12,"), "{}", stations());
+    allow(".", 0o755);
+    allow("cielo.db", 0o644);
+    assert_eq!(day("2024-03-01T03:52").status, 0);
+    allow("cielo.db", 0o444);
+    allow(".", 0o555);
+    assert!(stations().contains("\"observations\":24,"), "{}", stations());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    allow(".", 0o755);
 }
 
 /// Runs `script` with a disk of its own at `disk`, of `size`; the program is `$CELAJE`. None, and a

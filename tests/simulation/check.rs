@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use celaje::service::RunReport;
 use celaje::store::Database;
+use celaje::store::reader::Reader;
 use celaje_sky::restarts::RestartBudget;
 
 use crate::faults::Perils;
@@ -228,7 +229,7 @@ impl Story {
         assert_eq!(counted, rows, "{:?}", record.runs());
         assert_eq!(record.texts("PRAGMA integrity_check"), ["ok"]);
         // What `celaje db check` says, but for a run that was killed.
-        for finding in Database::check(db).unwrap() {
+        for finding in Reader::open(db).unwrap().check().unwrap() {
             let killed = finding.name == "running";
             assert!(killed || finding.result.is_ok(), "{finding:?}");
         }

@@ -18,8 +18,8 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use crate::store::connection;
 use crate::store::error::{Fault, StoreError};
+use crate::store::unwritable::ReadConnection;
 
 pub use aggregate::{Bucket, Width};
 pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
@@ -32,19 +32,22 @@ pub use shadows::{LatestReading, ShadowItem};
 
 /// A connection that reads.
 pub struct Reader {
-    connection: SqliteConnection,
+    pub(super) read: ReadConnection,
     path: PathBuf,
+    /// Connections before this one; see [`ReadConnection::is_stale`].
+    before: i64,
 }
 
 impl Reader {
-    /// Opens an existing, up-to-date file; it is neither made nor changed.
+    /// Opens an existing, up-to-date file; it is neither made nor changed, and may lie where
+    /// nothing can be written.
     ///
     /// # Errors
     /// When there is none, it is not this program's, or it has first to be taken over or brought up
     /// to date ([`Fault::Outdated`]).
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = connection::connect_to_read(path).map_err(|fault| fault.at(path))?;
-        Ok(Self { connection, path: path.to_owned() })
+        let read = ReadConnection::open_current(path).map_err(|fault| fault.at(path))?;
+        Ok(Self { read, path: path.to_owned(), before: 0 })
     }
 
     /// A number that differs from the last one given when another connection has changed the file
@@ -53,7 +56,10 @@ impl Reader {
     /// # Errors
     /// When SQLite fails.
     pub fn data_version(&mut self) -> Result<i64, StoreError> {
-        self.ask(|connection| sql::<BigInt>("PRAGMA data_version").get_result(connection))
+        let version = self
+            .ask(|connection| sql::<BigInt>("PRAGMA data_version").get_result::<i64>(connection))?;
+        // SQLite counts in 32 bits, for each connection anew.
+        Ok(version | (self.before << 32))
     }
 
     /// Runs `question`, and pairs its error with the database's path.
@@ -61,6 +67,20 @@ impl Reader {
         &mut self,
         question: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        question(&mut self.connection).map_err(|error| Fault::from(error).at(&self.path))
+        self.with(|connection| Ok(question(connection)?))
+    }
+
+    /// The same of a question with faults of its own.
+    pub(super) fn with<T>(
+        &mut self,
+        question: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        if self.read.is_stale(&self.path) {
+            self.read = Self::open(&self.path)?.read;
+            self.before += 1;
+        }
+        let answer = question(&mut self.read.connection);
+        let answer = if self.read.is_stale(&self.path) { Err(Fault::Busy) } else { answer };
+        answer.map_err(|fault| fault.at(&self.path))
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use diesel::dsl::{count_star, max, min};
+use diesel::dsl::{count_star, max, min, sql};
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
@@ -27,6 +28,29 @@ impl Reader {
     /// Where the record is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Version of the schema.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn schema_version(&mut self) -> Result<String, StoreError> {
+        self.ask(|connection| {
+            sql::<Text>("SELECT max(version) FROM __diesel_schema_migrations")
+                .get_result(connection)
+        })
+    }
+
+    /// What SQLite's `quick_check` finds wrong with the file; empty when it is sound.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn quick_check(&mut self) -> Result<Vec<String>, StoreError> {
+        self.ask(|connection| {
+            let mut found: Vec<String> = sql::<Text>("PRAGMA quick_check").load(connection)?;
+            found.retain(|line| line != "ok");
+            Ok(found)
+        })
     }
 
     /// Misses by reason, the most usual first; of one station where it is given.

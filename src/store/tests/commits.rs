@@ -323,7 +323,7 @@ proptest! {
         prop_assert_eq!(attempts, misses.values().copied().collect::<Vec<_>>());
         let both = "observations JOIN misses USING (station, slot_local)";
         prop_assert_eq!(count(&mut database.connection, both), 0);
-        prop_assert_eq!(database.quick_check().unwrap(), Vec::<String>::new());
+        prop_assert_eq!(place.reader().quick_check().unwrap(), Vec::<String>::new());
     }
 
     /// Which pictures are frozen does not depend on the order in which they come.

@@ -1,8 +1,9 @@
 //! No room left, met by a limit on the file's pages, which any user can set.
 
 use super::*;
-use crate::store::error::Fault;
-use crate::store::{CommitMode, RunCounts};
+use crate::store::error::{Fault, StoreError};
+use crate::store::reader::Reader;
+use crate::store::{Backup, CommitMode, RunCounts};
 
 /// Pages that the file may have from now on.
 fn allow(database: &mut Database, pages: i64) {
@@ -10,6 +11,10 @@ fn allow(database: &mut Database, pages: i64) {
     let set = format!("PRAGMA max_page_count = {pages}");
     let got: i64 = sql::<BigInt>(&set).get_result(connection).unwrap();
     assert_eq!(got, pages);
+}
+
+fn backup(place: &Place, to: &Path, replace: bool) -> Result<Backup, StoreError> {
+    Reader::open(&place.db).unwrap().backup(to, replace)
 }
 
 fn pages(database: &mut Database) -> i64 {
@@ -48,7 +53,7 @@ fn a_full_disk_is_told_and_what_was_committed_stays() {
     database.commit(run, CommitMode::Insert, &outcomes).unwrap();
     assert_eq!(rows(&mut database), stored + 8);
     drop(database);
-    let found = Database::check(&place.db).unwrap();
+    let found = Reader::open(&place.db).unwrap().check().unwrap();
     let wrong: Vec<_> = found
         .iter()
         .filter(|finding| finding.result.is_err())
@@ -64,18 +69,18 @@ fn a_backup_keeps_what_stands_in_its_place_when_it_fails() {
     drop(place.open());
     let to = place.folder.path().join("copy.db");
     std::fs::write(&to, b"precious").unwrap();
-    let taken = Database::backup(&place.db, &to, false).unwrap_err();
+    let taken = backup(&place, &to, false).unwrap_err();
     assert!(matches!(taken.fault, Fault::Taken(_)), "{taken}");
     // A rule that the copy breaks.
     let home = "UPDATE stations SET is_home = 0";
     run_sql(&mut place.other(), home);
-    let wrong = Database::backup(&place.db, &to, true).unwrap_err();
+    let wrong = backup(&place, &to, true).unwrap_err();
     assert!(matches!(wrong.fault, Fault::Backup { .. }), "{wrong}");
     assert_eq!(std::fs::read(&to).unwrap(), b"precious");
     assert_eq!(place.files(), ["cielo.db", "cielo.db.lock", "copy.db"]);
     run_sql(&mut place.other(), "UPDATE stations SET is_home = 1");
-    let made = Database::backup(&place.db, &to, true).unwrap();
+    let made = backup(&place, &to, true).unwrap();
     assert_eq!(made.observations, 0);
     assert_eq!(std::fs::metadata(&to).unwrap().len(), made.bytes);
-    assert!(Database::open_read_only(&to, &station()).is_ok());
+    assert!(Reader::open(&to).is_ok());
 }

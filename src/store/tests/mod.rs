@@ -18,6 +18,7 @@ use diesel::query_dsl::methods::LoadQuery;
 use diesel::sql_types::{BigInt, SingleValue, Text};
 use tempfile::TempDir;
 
+use crate::store::reader::{Reader, StationItem};
 use crate::store::{Asked, Database, RunId, RunKind, RunStart};
 use celaje_sky::cover::Cover;
 use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
@@ -64,6 +65,15 @@ impl Place {
 
     fn open(&self) -> Database {
         Database::open(&self.db, &station()).unwrap().database
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::open(&self.db).unwrap()
+    }
+
+    /// The home station, with its counts.
+    fn counts(&self) -> StationItem {
+        self.reader().stations().unwrap().into_iter().find(|station| station.is_home).unwrap()
     }
 
     /// Another program's connection.

@@ -37,7 +37,8 @@ fn a_new_file_is_made_and_closed_cleanly() {
 fn an_empty_file_is_a_new_database() {
     let place = Place::new();
     std::fs::write(&place.db, b"").unwrap();
-    assert_eq!(place.open().summary().unwrap().observations, 0);
+    drop(place.open());
+    assert_eq!(place.counts().observations, 0);
 }
 
 #[test]
@@ -78,10 +79,7 @@ fn a_newer_schema_is_refused() {
     drop(place.open());
     run_sql(&mut place.other(), "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
     assert!(matches!(refusal(&place.db).fault, Fault::Newer(version) if version == "9999"));
-    assert!(matches!(
-        Database::open_read_only(&place.db, &station()).map(drop).unwrap_err().fault,
-        Fault::Newer(_)
-    ));
+    assert!(matches!(Reader::open(&place.db).map(drop).unwrap_err().fault, Fault::Newer(_)));
 }
 
 #[test]
@@ -92,17 +90,20 @@ fn a_second_writer_is_refused_and_readers_are_not() {
     let fault = refusal(&place.db).fault;
     assert!(matches!(fault, Fault::SecondWriter(Some(pid)) if pid == own));
     let run = begin(&mut writer);
-    let mut reader = Database::open_read_only(&place.db, &station()).unwrap();
-    assert!(!reader.is_writable() && writer.is_writable());
+    let mut reader = place.reader();
+    let stored = |reader: &mut Reader| reader.stations().unwrap()[0].observations;
+    let say = |reader: &mut Reader, statement: &str| {
+        reader.with(|connection| Ok(connection.batch_execute(statement)?))
+    };
     // A reader in the middle of a read stops no commit, and sees it afterwards.
-    run_sql(&mut reader.connection, "BEGIN");
-    assert_eq!(reader.summary().unwrap().observations, 0);
+    say(&mut reader, "BEGIN").unwrap();
+    assert_eq!(stored(&mut reader), 0);
     writer.commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)]).unwrap();
-    assert_eq!(reader.summary().unwrap().observations, 0);
-    run_sql(&mut reader.connection, "COMMIT");
-    assert_eq!(reader.summary().unwrap().observations, 1);
+    assert_eq!(stored(&mut reader), 0);
+    say(&mut reader, "COMMIT").unwrap();
+    assert_eq!(stored(&mut reader), 1);
     // Nor does it write.
-    let error = reader.remember_layout(2024, celaje_sky::layout::Layout::Year).unwrap_err();
+    let error = say(&mut reader, "DELETE FROM observations").unwrap_err();
     assert!(matches!(error.fault, Fault::ReadOnly), "{error}");
     drop(writer);
     drop(place.open());
@@ -111,7 +112,7 @@ fn a_second_writer_is_refused_and_readers_are_not() {
 #[test]
 fn reading_neither_makes_nor_changes_a_file() {
     let place = Place::new();
-    let read = || Database::open_read_only(&place.db, &station()).map(drop).unwrap_err().fault;
+    let read = || Reader::open(&place.db).map(drop).unwrap_err().fault;
     assert!(matches!(read(), Fault::Missing));
     assert!(place.files().is_empty());
     run_sql(&mut place.other(), REPLACED);
@@ -135,7 +136,7 @@ fn a_file_that_another_program_writes_to_is_busy() {
     assert!(matches!(error.fault, Fault::Busy), "{error}");
     run_sql(&mut python, "COMMIT");
     database.commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)]).unwrap();
-    assert_eq!(database.summary().unwrap().observations, 1);
+    assert_eq!(place.counts().observations, 1);
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn a_station_is_described_anew_and_the_first_stays_home() {
         "SELECT id || ' ' || latitude || ' ' || is_home FROM stations ORDER BY is_home",
     );
     assert_eq!(rows, ["other -53.79 0", "rio-grande -53.5 1"]);
-    assert_eq!(database.summary().unwrap().observations, 0);
+    assert_eq!(place.counts().observations, 0);
     assert_eq!(count(&mut database.connection, "registro_historico"), 0);
     assert_eq!(count(&mut database.connection, "observations"), 1);
 }

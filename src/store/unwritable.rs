@@ -1,0 +1,184 @@
+//! Reading a record where nothing may be written: on a read-only medium, in another user's folder.
+//!
+//! To read a file in write-ahead logging SQLite makes a `-shm` file beside it. Where it may not and
+//! no writer has made one, the file is read as one that does not change: `immutable=1` where there
+//! is no log, and with the log's rows by way of SQLite's VFS without locks. SQLite then notices no
+//! change, so that [`FileStamp`] has to.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use diesel::SqliteConnection;
+
+use crate::store::connection::{Access, FileState, connect, examine, exists, explain};
+use crate::store::error::Fault;
+use crate::store::lock::with_suffix;
+
+/// Bytes and time of change of a database's file, its log and its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FileStamp([Option<(u64, Option<SystemTime>)>; 3]);
+
+impl FileStamp {
+    pub(super) fn of(path: &Path) -> Self {
+        Self(["", "-wal", "-journal"].map(|suffix| {
+            let found = std::fs::metadata(with_suffix(path, suffix)).ok()?;
+            Some((found.len(), found.modified().ok()))
+        }))
+    }
+}
+
+/// How the file may be read without anything beside it; none where a process may be writing (there
+/// is a `-shm`), or the file alone does not hold what was committed.
+fn access_alone(path: &Path) -> Option<Access> {
+    let bytes = |suffix| std::fs::metadata(with_suffix(path, suffix)).ok().map(|found| found.len());
+    match (bytes("-shm"), bytes("-journal").unwrap_or(0), bytes("-wal").unwrap_or(0)) {
+        (None, 0, 0) => Some(Access::Immutable),
+        (None, 0, _) if cfg!(unix) => Some(Access::ImmutableWithLog),
+        _ => None,
+    }
+}
+
+/// A connection that reads.
+pub(super) struct ReadConnection {
+    pub(super) connection: SqliteConnection,
+    pub(super) state: FileState,
+    /// What the file was when it was opened, where SQLite does not notice that it changes.
+    pub(super) stamp: Option<FileStamp>,
+}
+
+impl ReadConnection {
+    /// Connects to an existing file for reading; it is neither made nor changed.
+    ///
+    /// # Errors
+    /// When there is none, or it is none that this program reads.
+    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
+        if !exists(path)? {
+            return Err(Fault::Missing);
+        }
+        // Before the file is opened, so that no change between goes unseen.
+        let stamp = FileStamp::of(path);
+        let refused = match Self::with(path, Access::Read, None) {
+            Err(fault @ (Fault::ReadOnly | Fault::CannotOpen(_))) => fault,
+            read => return read,
+        };
+        let read = match access_alone(path) {
+            Some(access) => Self::with(path, access, Some(stamp)),
+            None => Err(refused),
+        };
+        read.map_err(|fault| explain(path, fault))
+    }
+
+    /// The same of an up-to-date record.
+    ///
+    /// # Errors
+    /// When the file has first to be taken over or brought up to date ([`Fault::Outdated`]).
+    pub(super) fn open_current(path: &Path) -> Result<Self, Fault> {
+        match Self::open(path)? {
+            read @ Self { state: FileState::Current, .. } => Ok(read),
+            _ => Err(Fault::Outdated),
+        }
+    }
+
+    fn with(path: &Path, access: Access, stamp: Option<FileStamp>) -> Result<Self, Fault> {
+        let mut connection = connect(path, access)?;
+        let state = examine(&mut connection)?;
+        Ok(Self { connection, state, stamp })
+    }
+
+    /// Whether the file has changed in a way that the connection does not notice.
+    pub(super) fn is_stale(&self, path: &Path) -> bool {
+        self.stamp.as_ref().is_some_and(|stamp| *stamp != FileStamp::of(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Database;
+    use crate::store::reader::Reader;
+    use celaje_sky::station::Station;
+    use diesel::connection::SimpleConnection;
+    use diesel::dsl::sql;
+    use diesel::prelude::*;
+    use diesel::sql_types::BigInt;
+
+    /// A file in write-ahead logging whose second row is in its log alone, without a `-shm`.
+    fn logged(folder: &Path) -> std::path::PathBuf {
+        let (first, copy) = (folder.join("a.db"), folder.join("b.db"));
+        let mut writer = connect(&first, Access::Write).unwrap();
+        let rows = "PRAGMA journal_mode = WAL; CREATE TABLE registro_historico (x); \
+                    INSERT INTO registro_historico VALUES (1); \
+                    PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO registro_historico VALUES (2)";
+        writer.batch_execute(rows).unwrap();
+        for suffix in ["", "-wal"] {
+            std::fs::copy(with_suffix(&first, suffix), with_suffix(&copy, suffix)).unwrap();
+        }
+        copy
+    }
+
+    fn names(folder: &Path) -> usize {
+        std::fs::read_dir(folder).unwrap().count()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn rows_that_are_in_the_log_alone_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = logged(folder.path());
+        let before = names(folder.path());
+        assert_eq!(access_alone(&db), Some(Access::ImmutableWithLog));
+        let read = ReadConnection::with(&db, Access::ImmutableWithLog, None).unwrap();
+        assert_eq!(read.state, FileState::Replaced { rows: 2 });
+        assert_eq!(names(folder.path()), before, "nothing is made beside it");
+    }
+
+    #[test]
+    fn a_file_without_a_log_is_immutable_and_its_changes_are_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = logged(folder.path());
+        connect(&db, Access::Write).unwrap().batch_execute("PRAGMA wal_checkpoint").unwrap();
+        let stamp = FileStamp::of(&db);
+        assert_eq!(access_alone(&db), Some(Access::Immutable));
+        let mut read = ReadConnection::with(&db, Access::Immutable, Some(stamp)).unwrap();
+        let rows = sql::<BigInt>("SELECT count(*) FROM registro_historico");
+        assert_eq!(rows.get_result::<i64>(&mut read.connection).unwrap(), 2);
+        assert!(!read.is_stale(&db));
+        let mut writer = connect(&db, Access::Write).unwrap();
+        writer.batch_execute("INSERT INTO registro_historico VALUES (3)").unwrap();
+        assert!(read.is_stale(&db));
+        // There is a writer now: only SQLite's own way of reading is right.
+        assert_eq!(access_alone(&db), None);
+    }
+
+    #[test]
+    fn a_reader_opens_a_file_anew_that_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("a.db");
+        let mut cerro = Station::rio_grande();
+        drop(Database::open(&db, &cerro).unwrap());
+        let mut reader = Reader::open(&db).unwrap();
+        let stamp = FileStamp::of(&db);
+        reader.read = ReadConnection::with(&db, Access::Immutable, Some(stamp)).unwrap();
+        let before = reader.data_version().unwrap();
+        assert_eq!(reader.data_version().unwrap(), before);
+        assert_eq!(reader.stations().unwrap().len(), 1);
+        "cerro".clone_into(&mut cerro.id);
+        let writer = Database::open(&db, &cerro).unwrap();
+        assert_ne!(reader.data_version().unwrap(), before);
+        assert_eq!(reader.stations().unwrap().len(), 2);
+        assert!(reader.read.stamp.is_none(), "SQLite itself notices what a writer does");
+        drop(writer);
+    }
+
+    #[test]
+    fn what_a_journal_has_yet_to_undo_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("a.db");
+        std::fs::write(&db, b"").unwrap();
+        assert_eq!(access_alone(&db), Some(Access::Immutable));
+        std::fs::write(with_suffix(&db, "-journal"), b"").unwrap();
+        assert_eq!(access_alone(&db), Some(Access::Immutable));
+        std::fs::write(with_suffix(&db, "-journal"), b"half a page").unwrap();
+        assert_eq!(access_alone(&db), None);
+    }
+}

@@ -18,6 +18,7 @@ use crate::daemon::watcher::RecordWatcher;
 use crate::daemon::{Daemon, notify};
 use crate::settings::layer::SpanishHelp;
 use crate::settings::{Layer, Settings};
+use crate::web::base::BasePath;
 use crate::web::origins::{Origin, Origins};
 use crate::web::token::Token;
 use crate::web::{self, Running, WebOptions};
@@ -53,6 +54,21 @@ pub struct ServeArgs {
         value_parser = origin
     )]
     allow_origin: Vec<Origin>,
+    /// Also serves the replaced system's clients as they are: /octas, /historial and /imagen, to
+    /// pages of any server, on a port of their own [default: 8000, on the address of --listen]
+    #[arg(
+        long,
+        value_name = "PORT or ADDRESS:PORT",
+        env = "CELAJE_COMPAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "8000",
+        value_parser = compat
+    )]
+    compat: Option<CompatAddress>,
+    /// Path under which a proxy shows the server, where it passes the path on (`/celaje`)
+    #[arg(long, value_name = "PATH", env = "CELAJE_BASE_PATH", default_value = "", value_parser = base)]
+    base_path: BasePath,
     /// File with the token that may start and cancel backfills through the API [default:
     /// CELAJE_TOKEN; without a token nobody can]
     #[arg(long, value_name = "FILE", env = "CELAJE_TOKEN_FILE")]
@@ -84,6 +100,16 @@ pub(super) const SPANISH: SpanishHelp = &[
          o * para cualquiera; se puede repetir, o llevar varios separados por comas",
     ),
     (
+        "compat",
+        "Atiende además a los clientes del sistema reemplazado tal como son: /octas, /historial e \
+         /imagen, para páginas de cualquier servidor, en un puerto propio [por omisión: 8000, en \
+         la dirección de --listen]",
+    ),
+    (
+        "base_path",
+        "Ruta bajo la que un proxy muestra el servidor, si la deja en las peticiones (`/celaje`)",
+    ),
+    (
         "token_file",
         "Archivo con el token que puede iniciar y cancelar backfills por la API [por omisión: \
          CELAJE_TOKEN; sin token, nadie puede]",
@@ -113,6 +139,28 @@ pub(super) fn socket(text: &str) -> Result<SocketAddr, BadValue> {
             "write an IP address and a port such as 127.0.0.1:8080",
             "escriba una dirección IP y un puerto como 127.0.0.1:8080"
         ))
+    })
+}
+
+/// Where `--compat` listens.
+#[derive(Clone, Copy, Debug)]
+enum CompatAddress {
+    /// On this port of the address of `--listen`.
+    Port(u16),
+    At(SocketAddr),
+}
+
+fn compat(text: &str) -> Result<CompatAddress, BadValue> {
+    let text = text.trim();
+    // As the other switches are set in the environment.
+    let text = if matches!(text, "1" | "true" | "yes" | "on") { "8000" } else { text };
+    let port = text.parse().map(CompatAddress::Port);
+    port.or_else(|_| socket(text).map(CompatAddress::At))
+}
+
+fn base(text: &str) -> Result<BasePath, BadValue> {
+    text.trim().parse().map_err(|_| {
+        BadValue(say!("write a path such as /celaje", "escriba una ruta como /celaje"))
     })
 }
 
@@ -318,7 +366,12 @@ fn tell_renewed(renewed: Result<()>) {
 fn web_options(args: ServeArgs, settings: &Settings) -> Result<WebOptions> {
     Ok(WebOptions {
         hosts: args.host,
-        origins: Origins(args.allow_origin),
+        origins: Origins::new(args.allow_origin),
+        base: args.base_path,
+        compat: args.compat.map(|address| match address {
+            CompatAddress::Port(port) => SocketAddr::new(args.listen.ip(), port),
+            CompatAddress::At(address) => address,
+        }),
         token: token(args.token_file.as_deref())?,
         ..WebOptions::new(args.listen, settings)
     })
@@ -329,6 +382,13 @@ fn tell_address(running: &Running) -> Result<()> {
     output::line(say!(
         "Celaje on http://{addr}/ (Ctrl-C ends it)",
         "Celaje en http://{addr}/ (se termina con Ctrl-C)"
+    ))?;
+    let Some(compat) = running.compat else {
+        return Ok(());
+    };
+    output::line(say!(
+        "For the replaced system's clients: http://{compat}/",
+        "Para los clientes del sistema reemplazado: http://{compat}/"
     ))
 }
 

@@ -5,12 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
 use crate::web::WebState;
+use crate::web::base::{self, BasePath};
 use crate::web::home;
 use crate::web::legacy;
 use crate::web::origins::Origins;
@@ -69,15 +70,58 @@ fn without_port(host: &str) -> &str {
     }
 }
 
+/// What an address of the server answers to.
+pub struct Access {
+    /// Names that it is asked by; any where there are none.
+    pub hosts: Option<Hosts>,
+    /// Origins that may read the paths of the replaced system.
+    pub origins: Origins,
+    /// The path under which a proxy shows it.
+    pub base: BasePath,
+}
+
 /// The middleware: refuses requests for other hosts, and hardens every response.
 pub async fn guard(
     state: web::Data<WebState>,
+    access: web::Data<Access>,
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Some(mut led) = access.base.enter(&mut request) {
+        harden(&mut led);
+        return Ok(request.into_response(led));
+    }
+    let path = request.path().to_owned();
+    let mut response = answer(&state, &access, request, next).await?;
+    base::make_relative(&path, response.headers_mut());
+    Ok(response)
+}
+
+/// The outermost middleware: a client of HTTP/1.0 knows no chunks (RFC 9112, 6.1), the end of the
+/// connection is the end of its answer.
+pub async fn without_chunks<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let knows_chunks = request.version() >= Version::HTTP_11;
+    let mut response = next.call(request).await?;
+    if !knows_chunks {
+        let head = response.response_mut().head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
+}
+
+async fn answer(
+    state: &web::Data<WebState>,
+    access: &Access,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let lang = problem::language(request.headers());
-    let stopped = match check(&state.hosts, &request) {
-        Ok(()) => home::lead(&state, &mut request).await.err(),
+    let stopped = match check(access.hosts.as_ref(), &request) {
+        Ok(()) => home::lead(state, &mut request).await.err(),
         Err(problem) => Some(problem),
     };
     if let Some(problem) = stopped {
@@ -87,11 +131,12 @@ pub async fn guard(
     }
     let asked = request.headers().get(header::ORIGIN).cloned();
     let is_open = legacy::is_at(request.path());
-    if is_open && state.origins.answers(request.method(), request.headers()) {
+    let origins = &access.origins;
+    if is_open && origins.answers(request.method(), request.headers()) {
         let mut permitted = HttpResponse::NoContent().finish();
         harden(&mut permitted);
-        state.origins.open(asked.as_ref(), permitted.headers_mut());
-        Origins::permit(permitted.headers_mut());
+        origins.open(asked.as_ref(), permitted.headers_mut());
+        origins.permit(request.headers(), permitted.headers_mut());
         return Ok(request.into_response(permitted));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
@@ -101,12 +146,12 @@ pub async fn guard(
     harden(response.response_mut());
     if is_open {
         let headers = response.response_mut().headers_mut();
-        state.origins.open(asked.as_ref(), headers);
+        origins.open(asked.as_ref(), headers);
     }
     Ok(response)
 }
 
-fn check(hosts: &Hosts, request: &ServiceRequest) -> Result<(), Problem> {
+fn check(hosts: Option<&Hosts>, request: &ServiceRequest) -> Result<(), Problem> {
     let length = request.uri().path_and_query().map_or(0, |at| at.as_str().len());
     if length > LONGEST_ADDRESS {
         return Err(Problem::new(
@@ -117,6 +162,9 @@ fn check(hosts: &Hosts, request: &ServiceRequest) -> Result<(), Problem> {
             ),
         ));
     }
+    let Some(hosts) = hosts else {
+        return Ok(());
+    };
     let mut named = request.headers().get_all(header::HOST);
     let host = match (named.next(), named.next()) {
         (Some(host), None) => host.to_str().ok(),
@@ -131,8 +179,7 @@ fn check(hosts: &Hosts, request: &ServiceRequest) -> Result<(), Problem> {
                 StatusCode::MISDIRECTED_REQUEST,
                 say!(
                     "this server does not answer to the name '{host}'; start it with --host NAME \
-                    to \
-                     add it",
+                     to add it",
                     "este servidor no responde al nombre '{host}'; inícielo con --host NOMBRE para \
                      agregarlo"
                 ),

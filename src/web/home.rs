@@ -20,17 +20,22 @@ pub async fn lead(state: &WebState, request: &mut ServiceRequest) -> Result<(), 
     let Some(home) = state.pool.ask(|reader| reader.home_station()).await? else {
         return Ok(());
     };
-    let mut to = format!("{STATIONS}{home}/{rest}");
+    // A station id that is not valid in an address has no short path.
+    rewrite(request, &format!("{STATIONS}{home}/{rest}"));
+    Ok(())
+}
+
+/// Has the request be answered as one for `path`; leaves it alone where that is no path.
+pub fn rewrite(request: &mut ServiceRequest, path: &str) {
+    let mut to = path.to_owned();
     if let Some(query) = request.uri().query() {
         to.push('?');
         to.push_str(query);
     }
-    // A station id that is not valid in an address has no short path.
     if let Ok(uri) = to.parse::<Uri>() {
         request.match_info_mut().get_mut().update(&uri);
         request.head_mut().uri = uri;
     }
-    Ok(())
 }
 
 /// The part of a short path that follows the station in the long form.

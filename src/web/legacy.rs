@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{Datelike, Days, NaiveDate, Utc};
 use serde::Serialize;
 
-use crate::store::reader::{LegacyPlace, LegacyRow};
+use crate::store::reader::{AFTER_DAYS, FIRST_DAY, LegacyRow};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::camera::layout_of;
@@ -24,6 +24,8 @@ use celaje_sky::station::Station;
 
 /// Slots after the last reading that `/imagen` looks for before it shows that one.
 const NEWER: usize = 6;
+/// Weather and a satellite's picture: its back end bought them, and its front end does without.
+const BOUGHT: [&str; 2] = ["/clima", "/satellite"];
 
 /// Its paths; with a `/` at the end they are those of its framework, which led back from there.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -31,12 +33,22 @@ pub fn configure(config: &mut web::ServiceConfig) {
     reads(config, &["/historial"], history);
     reads(config, &["/imagen"], picture);
     reads(config, &["/octas/", "/historial/", "/imagen/"], bare);
+    reads(config, &BOUGHT, none);
+}
+
+/// Its paths on an address of their own.
+pub fn configure_alone(config: &mut web::ServiceConfig) {
+    configure(config);
+    reads(config, &["/"], async || {
+        HttpResponse::Ok().json(Detail { detail: "Celaje: /octas, /historial, /imagen" })
+    });
+    config.default_service(web::to(none));
 }
 
 /// Whether a path is one of them.
 pub fn is_at(path: &str) -> bool {
     let bare = path.strip_suffix('/').unwrap_or(path);
-    matches!(bare, "/octas" | "/historial" | "/imagen")
+    matches!(bare, "/octas" | "/historial" | "/imagen") || BOUGHT.contains(&bare)
 }
 
 /// To the same path without the `/` at its end.
@@ -46,6 +58,10 @@ async fn bare(request: HttpRequest) -> HttpResponse {
         place.push('?');
         place.push_str(query);
     }
+    led(&place)
+}
+
+fn led(place: &str) -> HttpResponse {
     HttpResponse::TemporaryRedirect()
         .insert_header((header::LOCATION, place))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -53,23 +69,18 @@ async fn bare(request: HttpRequest) -> HttpResponse {
 }
 
 #[derive(Serialize)]
-struct Detail<T: Serialize> {
-    detail: T,
+struct Detail {
+    detail: &'static str,
 }
 
-/// A parameter that is not there, as the replaced system's framework says it.
-#[derive(Serialize)]
-struct UnansweredRequest<'a> {
-    r#type: &'static str,
-    loc: [&'a str; 2],
-    msg: &'static str,
-    input: Option<()>,
-}
-
-fn error<T: Serialize>(status: StatusCode, detail: T) -> HttpResponse {
+fn error(status: StatusCode, detail: &'static str) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(Detail { detail })
+}
+
+async fn none() -> HttpResponse {
+    error(StatusCode::NOT_FOUND, "Not Found")
 }
 
 /// `/octas`: the latest row.
@@ -78,56 +89,53 @@ async fn latest(state: web::Data<WebState>, request: HttpRequest) -> Result<Http
     if let Some(same) = tagged.unchanged(&request) {
         return Ok(same);
     }
-    let row = state.pool.ask(|reader| reader.legacy_latest()).await?;
+    let (row, zone) =
+        state.pool.ask(|reader| Ok((reader.legacy_latest()?, reader.home_zone()?))).await?;
     Ok(match row {
-        Some(row) => tagged.ok().json(row),
+        Some(row) => tagged.ok().json(row.shown(zone)),
         None => error(StatusCode::NOT_FOUND, "No hay registros"),
     })
 }
 
-/// `/historial?desde=YYYY-MM-DD&hasta=YYYY-MM-DD`: the rows of those days, both included.
+/// `/historial?desde=YYYY-MM-DD&hasta=YYYY-MM-DD`: the rows of those days, both included, all
+/// where neither is there.
 async fn history(
     state: web::Data<WebState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (from, before) = match days(request.query_string()) {
+    let days = match WholeDays::read(request.query_string()) {
         Ok(days) => days,
-        Err(bad) => return Ok(bad.told()),
+        Err(bad) => return Ok(error(StatusCode::BAD_REQUEST, bad.detail())),
     };
     let tagged = Tagged::new(&state.pool.version().await?, Format::Json);
     if let Some(same) = tagged.unchanged(&request) {
         return Ok(same);
     }
-    let begin = LegacyPlace::at(&from);
-    let (first, first_before) = (begin.clone(), before.clone());
-    let (any, _) =
-        state.pool.ask(move |reader| reader.legacy_rows(&first, &first_before, 1)).await?;
-    if any.is_empty() {
-        return Ok(error(StatusCode::NOT_FOUND, "No hay registros en el rango indicado"));
-    }
-    let first = begin.clone();
-    stream::answer(&state.pool, tagged.ok(), first, move |reader, place| {
-        let mut rows = if place == begin {
-            Rows::<LegacyRow>::begin(Format::Json, "[")
+    let zone = state.pool.ask(|reader| reader.home_zone()).await?;
+    let (begin, before) = (days.begin(), days.before());
+    let mut head = serde_json::to_string(&days).map_err(|_| Problem::internal())?;
+    head.truncate(head.len() - 1);
+    head.push_str(",\"items\":[");
+    stream::answer(&state.pool, tagged.ok(), begin.clone(), move |reader, from| {
+        let mut rows = if from == begin {
+            Rows::<LegacyRow>::begin(Format::Json, &head)
         } else {
             Rows::<LegacyRow>::go_on(Format::Json)
         };
-        let (read, next) = reader.legacy_rows(&place, &before, PART)?;
-        read.iter().for_each(|row| rows.push(row));
+        let (read, next) = reader.legacy_rows(&from, &before, PART)?;
+        read.into_iter().for_each(|row| rows.push(&row.shown(zone)));
         let bytes = match next {
             Some(_) => rows.into_bytes(),
-            None => rows.end("]"),
+            None => rows.end("]}"),
         };
         Ok(StreamPart { bytes, next })
     })
     .await
 }
 
-/// Why the days of a query cannot be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a query names no days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadDays {
-    /// These parameters are not there.
-    UnansweredRequest(Vec<&'static str>),
     /// A date is none.
     Form,
     /// The last day lies before the first one.
@@ -135,98 +143,84 @@ pub enum BadDays {
 }
 
 impl BadDays {
-    fn told(&self) -> HttpResponse {
+    const fn detail(self) -> &'static str {
         match self {
-            Self::UnansweredRequest(names) => {
-                let missing = |name: &&'static str| UnansweredRequest {
-                    r#type: "missing",
-                    loc: ["query", name],
-                    msg: "Field required",
-                    input: None,
-                };
-                let missing: Vec<UnansweredRequest<'_>> = names.iter().map(missing).collect();
-                error(StatusCode::UNPROCESSABLE_ENTITY, missing)
-            }
-            Self::Form => {
-                error(StatusCode::BAD_REQUEST, "Formato de fecha inválido; use YYYY-MM-DD")
-            }
-            Self::Backward => {
-                error(StatusCode::BAD_REQUEST, "'hasta' no puede ser anterior a 'desde'")
-            }
+            Self::Form => "Formato de fecha inválido; use YYYY-MM-DD",
+            Self::Backward => "'hasta' no puede ser anterior a 'desde'",
         }
     }
 }
 
-/// The first day of a query, and the day after the last one, as `fecha_captura` begins. What else
-/// is in the query is left alone.
-///
-/// # Errors
-/// When it names no days.
-pub fn days(query: &str) -> Result<(String, String), BadDays> {
-    let (mut from, mut to) = (None, None);
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        match name.as_ref() {
-            "desde" => from = Some(value.into_owned()),
-            "hasta" => to = Some(value.into_owned()),
-            _ => {}
+/// The days of a query, both included; an end may be open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WholeDays {
+    desde: Option<NaiveDate>,
+    hasta: Option<NaiveDate>,
+}
+
+impl WholeDays {
+    /// Reads a query string; what else is in it is left alone.
+    ///
+    /// # Errors
+    /// When a date is none, or they are not in order.
+    pub fn read(query: &str) -> Result<Self, BadDays> {
+        let mut days = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "desde" => days.desde = Some(day(&value)?),
+                "hasta" => days.hasta = Some(day(&value)?),
+                _ => {}
+            }
+        }
+        match (days.desde, days.hasta) {
+            (Some(from), Some(to)) if to < from => Err(BadDays::Backward),
+            _ => Ok(days),
         }
     }
-    let missing: Vec<_> = [("desde", &from), ("hasta", &to)]
-        .into_iter()
-        .filter(|(_, value)| value.is_none())
-        .map(|(name, _)| name)
-        .collect();
-    let (Some(from), Some(to)) = (from, to) else {
-        return Err(BadDays::UnansweredRequest(missing));
-    };
-    let from = day(&from).ok_or(BadDays::Form)?;
-    let to = day(&to).ok_or(BadDays::Form)?;
-    if to < from {
-        return Err(BadDays::Backward);
+
+    /// As `fecha_captura` begins on the first day.
+    fn begin(&self) -> String {
+        self.desde.map_or_else(|| FIRST_DAY.to_owned(), |day| day.to_string())
     }
-    let before = to.checked_add_days(Days::new(1)).ok_or(BadDays::Form)?;
-    Ok((from.to_string(), before.to_string()))
+
+    /// As `fecha_captura` begins on the day after the last one.
+    fn before(&self) -> String {
+        let after = self.hasta.and_then(|day| day.checked_add_days(Days::new(1)));
+        let four_digits = after.filter(|day| day.year() <= 9999);
+        four_digits.map_or_else(|| AFTER_DAYS.to_owned(), |day| day.to_string())
+    }
 }
 
 /// Ten characters, `YYYY-MM-DD`.
-fn day(text: &str) -> Option<NaiveDate> {
+fn day(text: &str) -> Result<NaiveDate, BadDays> {
     let shape = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    shape.then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()
+    shape.then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten().ok_or(BadDays::Form)
 }
 
-/// `/imagen`: to the newest picture that the camera has.
+/// `/imagen`: to the newest picture: one after the last reading that the camera has, else that of
+/// the last reading.
 async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
-    let none = || error(StatusCode::NOT_FOUND, "No hay ninguna imagen disponible");
-    let stations = state.pool.ask(|reader| reader.stations()).await?;
-    let home = stations.iter().find(|station| station.is_home);
-    let Some(station) = home.and_then(|home| state.station(&home.id)) else {
-        return Ok(none());
-    };
-    let id = station.id.clone();
+    let home = state.pool.ask(|reader| reader.home_station()).await?.unwrap_or_default();
+    let id = home.clone();
     let last = state.pool.ask(move |reader| reader.latest(&id)).await?;
-    let last_slot = last.as_ref().and_then(|item| Slot::at(parse_slot(&item.slot)?, station.zone));
-    let recorded = last.and_then(|item| item.url);
-    let layout = recorded.as_deref().zip(last_slot).map(|(url, slot)| layout_of(url, slot));
-    let found = |url: &str| {
-        HttpResponse::Found()
-            .insert_header((header::LOCATION, url))
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .finish()
-    };
-    for slot in newer(&station, last_slot) {
-        match state.cameras.shot(&station, slot, layout).await {
-            Ok(shot) => return Ok(found(&shot.url)),
-            Err(problem) if problem.status() == StatusCode::NOT_FOUND => {}
-            // A camera that does not answer is not asked for one after the other.
-            Err(_) => break,
+    let recorded = last.as_ref().and_then(|item| item.url.as_deref());
+    if let Some(station) = state.station(&home) {
+        let slot = last.as_ref().and_then(|item| parse_slot(&item.slot));
+        let slot = slot.and_then(|local| Slot::at(local, station.zone));
+        let layout = recorded.zip(slot).map(|(url, slot)| layout_of(url, slot));
+        for slot in newer(&station, slot) {
+            match state.cameras.shot(&station, slot, layout).await {
+                Ok(shot) => return Ok(led(&shot.url)),
+                Err(problem) if problem.status() == StatusCode::NOT_FOUND => {}
+                // A camera that does not answer is not asked for one after the other.
+                Err(_) => break,
+            }
         }
     }
-    if let Some(slot) = last_slot
-        && let Ok(shot) = state.cameras.shot(&station, slot, layout).await
-    {
-        return Ok(found(&shot.url));
-    }
-    Ok(none())
+    Ok(match recorded.filter(|url| url.starts_with("http")) {
+        Some(url) => led(url),
+        None => error(StatusCode::NOT_FOUND, "No hay ninguna imagen disponible"),
+    })
 }
 
 /// The last slots that have begun and come after `last`, the newest first.
@@ -251,18 +245,27 @@ mod tests {
 
     #[test]
     fn days_are_told_up_to_the_one_after() {
-        let days_of = |query| days(query).unwrap();
-        let whole = ("2024-02-01".to_owned(), "2024-03-01".to_owned());
-        assert_eq!(days_of("desde=2024-02-01&hasta=2024-02-29&_=7"), whole);
+        let texts = |query| {
+            let days = WholeDays::read(query).unwrap();
+            (days.begin(), days.before())
+        };
+        for (query, begin, before) in [
+            ("desde=2024-02-01&hasta=2024-02-29&_=7", "2024-02-01", "2024-03-01"),
+            ("desde=2024-02-01", "2024-02-01", AFTER_DAYS),
+            ("hasta=2024-12-31", FIRST_DAY, "2025-01-01"),
+            ("hasta=9999-12-31", FIRST_DAY, AFTER_DAYS),
+            ("ts=1", FIRST_DAY, AFTER_DAYS),
+        ] {
+            assert_eq!(texts(query), (begin.to_owned(), before.to_owned()), "{query}");
+        }
         for (query, bad) in [
-            ("", BadDays::UnansweredRequest(vec!["desde", "hasta"])),
-            ("desde=2024-01-01", BadDays::UnansweredRequest(vec!["hasta"])),
             ("desde=2024-1-1&hasta=2024-01-01", BadDays::Form),
             ("desde=2024-02-30&hasta=2024-03-01", BadDays::Form),
+            ("hasta=ayer", BadDays::Form),
             ("desde=&hasta=2024-03-01", BadDays::Form),
             ("desde=2024-01-02&hasta=2024-01-01", BadDays::Backward),
         ] {
-            assert_eq!(days(query), Err(bad), "{query}");
+            assert_eq!(WholeDays::read(query), Err(bad), "{query}");
         }
     }
 
@@ -271,8 +274,8 @@ mod tests {
         fn no_query_panics(from in "[0-9-]{0,11}", to in any::<String>()) {
             let both = format!("desde={from}&hasta={to}");
             for query in [both, format!("desde={from}&hasta={from}"), to] {
-                if let Ok((from, before)) = days(&query) {
-                    prop_assert!(from < before);
+                if let Ok(days) = WholeDays::read(&query) {
+                    prop_assert!(days.begin() < days.before());
                 }
             }
         }

@@ -12,6 +12,7 @@
 //! takes orders. Every request goes through the [`guard`]; a `limiter` bounds what costs more
 //! than a moment.
 
+pub mod base;
 pub mod camera;
 pub mod dashboard;
 pub mod events;
@@ -39,17 +40,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, Handler, HttpServer, Responder, web};
 
 use crate::camera::http::HttpLimits;
 use crate::daemon::operator::Operator;
 use crate::settings::Settings;
+use crate::web::base::BasePath;
 use crate::web::camera::Cameras;
 use crate::web::dashboard::keogram::KeogramCache;
 use crate::web::events::Hub;
-use crate::web::guard::Hosts;
+use crate::web::guard::{Access, Hosts};
 use crate::web::limiter::Limiter;
 use crate::web::origins::Origins;
 use crate::web::overlays::OverlayRenderer;
@@ -88,6 +90,11 @@ pub struct WebOptions {
     pub token: Option<Token>,
     /// Origins that may read the paths of the replaced system.
     pub origins: Origins,
+    /// The path under which a proxy shows the server.
+    pub base: BasePath,
+    /// A further address, on which anybody may read the paths of the replaced system, and nothing
+    /// else is.
+    pub compat: Option<SocketAddr>,
 }
 
 impl WebOptions {
@@ -103,6 +110,8 @@ impl WebOptions {
             overlays: OverlayRenderer::new(settings.clone()),
             token: None,
             origins: Origins::default(),
+            base: BasePath::default(),
+            compat: None,
         }
     }
 }
@@ -117,14 +126,10 @@ pub struct WebState {
     pub operator: Arc<dyn Operator>,
     /// The stream of events.
     pub hub: Arc<Hub>,
-    /// The accepted host names.
-    pub hosts: Hosts,
     /// The sources of pictures.
     pub cameras: Arc<Cameras>,
     /// The token that orders need.
     pub token: Option<Token>,
-    /// Origins that may read the paths of the replaced system.
-    pub origins: Origins,
     /// Strips of the keograms that were looked at lately.
     pub(crate) keograms: Arc<KeogramCache>,
     /// Bounds the charts that are gathered and drawn at once.
@@ -157,8 +162,9 @@ struct StationSettings {
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
-    /// The server itself.
-    pub handle: ServerHandle,
+    /// Where the replaced system's clients find their paths.
+    pub compat: Option<SocketAddr>,
+    handles: Vec<ServerHandle>,
     state: web::Data<WebState>,
 }
 
@@ -180,7 +186,9 @@ impl Running {
     /// Closes the event streams, lets the other requests finish, then stops the server.
     pub async fn stop(&self) {
         self.state.hub.close();
-        self.handle.stop(true).await;
+        for handle in &self.handles {
+            handle.stop(true).await;
+        }
     }
 }
 
@@ -189,7 +197,6 @@ impl Running {
 /// # Errors
 /// When the address cannot be listened on, or the record cannot be read.
 pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running> {
-    let wanted = options.listen;
     let hub = Hub::start(operator.events());
     let state = web::Data::new(WebState {
         pool: Arc::new(ReaderPool::open(&options.db)?),
@@ -200,25 +207,54 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         }),
         operator,
         hub,
-        hosts: Hosts::new(wanted, &options.hosts),
         token: options.token,
-        origins: options.origins,
         keograms: Arc::default(),
         charts: dashboard::chart_limiter(),
     });
+    let access = Access {
+        hosts: Some(Hosts::new(options.listen, &options.hosts)),
+        origins: options.origins,
+        base: options.base,
+    };
+    let (addr, server) = listen(&state, access, options.listen, "--listen", routes)?;
+    let mut servers = vec![server];
+    let mut compat = None;
+    if let Some(wanted) = options.compat {
+        // What is for everybody is for whatever name it is asked by.
+        let access =
+            Access { hosts: None, origins: Origins::everybody(), base: BasePath::default() };
+        let (addr, server) = listen(&state, access, wanted, "--compat", legacy::configure_alone)?;
+        servers.push(server);
+        compat = Some(addr);
+    }
+    let handles = servers.iter().map(Server::handle).collect();
+    servers.into_iter().for_each(|server| drop(tokio::spawn(server)));
+    Ok(Running { addr, compat, handles, state })
+}
+
+/// A server that listens on the address that `flag` names, and answers once it is polled.
+fn listen(
+    state: &web::Data<WebState>,
+    access: Access,
+    wanted: SocketAddr,
+    flag: &'static str,
+    routes: fn(&mut web::ServiceConfig),
+) -> Result<(SocketAddr, Server)> {
     let cannot_listen = |e: std::io::Error| {
         Failure::environment(say!(
-            "the server cannot listen on {wanted} ({e}): choose another address with --listen",
-            "el servidor no puede escuchar en {wanted} ({e}): elija otra dirección con --listen"
+            "the server cannot listen on {wanted} ({e}): choose another address with {flag}",
+            "el servidor no puede escuchar en {wanted} ({e}): elija otra dirección con {flag}"
         ))
     };
-    let served = state.clone();
+    let (state, access) = (state.clone(), web::Data::new(access));
     let server = HttpServer::new(move || {
         App::new()
-            .app_data(served.clone())
+            .app_data(state.clone())
+            .app_data(access.clone())
             .app_data(web::PayloadConfig::new(LONGEST_BODY))
             .wrap(from_fn(guard::guard))
             .wrap(Compress::default())
+            .wrap(from_fn(guard::without_chunks))
             .configure(routes)
     })
     .workers(2)
@@ -232,10 +268,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     .bind(wanted)
     .map_err(cannot_listen)?;
     let addr = server.addrs().first().copied().unwrap_or(wanted);
-    let server = server.run();
-    let handle = server.handle();
-    tokio::spawn(server);
-    Ok(Running { addr, handle, state })
+    Ok((addr, server.run()))
 }
 
 /// All routes.

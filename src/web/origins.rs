@@ -1,7 +1,7 @@
 //! CORS for the paths of the replaced system, whose dashboard was a page of another server.
 //!
 //! By default, and always on other paths, no other origin may read. The data is public and never
-//! depends on who asks.
+//! depends on who asks, so that credentials, which no path of it looks at, may be let through.
 
 use std::str::FromStr;
 
@@ -51,18 +51,40 @@ impl FromStr for Origin {
 
 /// The allowed origins.
 #[derive(Clone, Debug, Default)]
-pub struct Origins(pub Vec<Origin>);
+pub struct Origins {
+    named: Vec<Origin>,
+    /// Whether their pages may send cookies, and any method and header.
+    credentials: bool,
+}
 
 impl Origins {
+    /// Pages of these may read.
+    pub const fn new(named: Vec<Origin>) -> Self {
+        Self { named, credentials: false }
+    }
+
+    /// Pages of any origin may read, with credentials, as the replaced system let them.
+    pub fn everybody() -> Self {
+        Self { named: vec![Origin::Any], credentials: true }
+    }
+
+    fn is_any(&self) -> bool {
+        self.named.contains(&Origin::Any)
+    }
+
     /// The value of `Access-Control-Allow-Origin` for `origin`; none if it is not allowed.
     fn allowed(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-        if self.0.contains(&Origin::Any) {
-            return Some(HeaderValue::from_static("*"));
+        match origin {
+            // To credentials a browser wants its own name.
+            Some(origin) if self.is_any() && self.credentials => Some(origin.clone()),
+            _ if self.is_any() => Some(HeaderValue::from_static("*")),
+            Some(origin) => {
+                let text = origin.to_str().ok()?;
+                let known = |known: &Origin| matches!(known, Origin::One(known) if known == text);
+                self.named.iter().any(known).then(|| origin.clone())
+            }
+            None => None,
         }
-        let origin = origin?;
-        let text = origin.to_str().ok()?;
-        let known = |known: &Origin| matches!(known, Origin::One(known) if known == text);
-        self.0.iter().any(known).then(|| origin.clone())
     }
 
     /// Whether the request is a preflight from an allowed origin.
@@ -74,7 +96,7 @@ impl Origins {
 
     /// Sets the CORS headers of a response.
     pub fn open(&self, asked: Option<&HeaderValue>, told: &mut HeaderMap) {
-        if self.0.is_empty() {
+        if self.named.is_empty() {
             return;
         }
         // An image request carries no Origin header.
@@ -82,23 +104,36 @@ impl Origins {
             HeaderName::from_static("cross-origin-resource-policy"),
             HeaderValue::from_static("cross-origin"),
         );
-        if !self.0.contains(&Origin::Any) {
+        if self.credentials || !self.is_any() {
             told.append(header::VARY, HeaderValue::from_static("Origin"));
         }
         let Some(allowed) = self.allowed(asked) else {
             return;
         };
         told.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        if self.credentials && asked.is_some() {
+            let yes = HeaderValue::from_static("true");
+            told.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+        }
     }
 
     /// Sets the headers that only a preflight's response has.
-    pub fn permit(told: &mut HeaderMap) {
+    pub fn permit(&self, asked: &HeaderMap, told: &mut HeaderMap) {
+        // To credentials `*` would be a name.
+        let headers = match asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+            Some(wanted) if self.credentials => wanted.clone(),
+            _ => HeaderValue::from_static("*"),
+        };
+        let methods = match self.credentials {
+            true => "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
+            false => "GET, HEAD",
+        };
         for (name, value) in [
-            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
-            (header::ACCESS_CONTROL_ALLOW_HEADERS, "*"),
-            (header::ACCESS_CONTROL_MAX_AGE, REMEMBERED),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods)),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, headers),
+            (header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(REMEMBERED)),
         ] {
-            told.insert(name, HeaderValue::from_static(value));
+            told.insert(name, value);
         }
     }
 }
@@ -136,7 +171,8 @@ mod tests {
     #[test]
     fn only_named_origins_are_allowed() {
         let told = |allowed: &[&str], asked: Option<&'static str>| {
-            let origins = Origins(allowed.iter().map(|text| text.parse().unwrap()).collect());
+            let named = allowed.iter().map(|text| text.parse().unwrap()).collect();
+            let origins = Origins::new(named);
             let mut told = HeaderMap::new();
             let asked = asked.map(HeaderValue::from_static);
             origins.open(asked.as_ref(), &mut told);

@@ -30,7 +30,26 @@ impl BadQuery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
 
+/// Names that pages put at the end of a picture's address so that no cache answers.
+const CACHE_BUSTERS: [&str; 3] = ["_", "t", "ts"];
+
+fn is_cache_buster(name: &str, value: &str) -> bool {
+    let number = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    CACHE_BUSTERS.contains(&name) || (number && value.is_empty())
+}
+
 impl Parameters {
+    /// Reads the query of a picture, leaving alone what pages add to have it fetched again.
+    ///
+    /// # Errors
+    /// When another parameter is none of `known`, or is there twice.
+    pub fn read_picture(query: &str, known: &[&str]) -> Result<Self, BadQuery> {
+        let parts = url::form_urlencoded::parse(query.as_bytes());
+        let told = parts.filter(|(name, value)| !is_cache_buster(name, value));
+        let rest = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(told).finish();
+        Self::read(&rest, known)
+    }
+
     /// Reads `query` (without its `?`).
     ///
     /// # Errors

@@ -185,6 +185,14 @@ pub fn nothing(query: &str) -> Result<(), BadQuery> {
     Parameters::read(query, &[]).map(drop)
 }
 
+/// Reads the query of a picture, which has no parameters.
+///
+/// # Errors
+/// When there is one.
+pub fn picture(query: &str) -> Result<(), BadQuery> {
+    Parameters::read_picture(query, &[]).map(drop)
+}
+
 #[cfg(test)]
 #[path = "query_tests.rs"]
 mod tests;

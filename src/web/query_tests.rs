@@ -53,6 +53,20 @@ fn a_bad_query_names_its_parameter() {
 }
 
 #[test]
+fn pictures_leave_alone_what_keeps_caches_off() {
+    for query in ["", "t=1704110400", "_=1&_=2", "ts=1&t=", "1704110400", "0.42371"] {
+        assert_eq!(picture(query), Ok(()), "{query}");
+    }
+    let known = Parameters::read_picture("lang=es&t=5&bare=1", &["lang", "bare"]).unwrap();
+    assert_eq!((known.get("lang"), known.get("t")), (Some("es"), None));
+    for (query, parameter) in [("x=1", "x"), ("7=1", "7"), ("t=1&width=2", "width")] {
+        assert_eq!(picture(query).unwrap_err().parameter, parameter, "{query}");
+    }
+    // Where nothing is a picture all that is unknown is said.
+    assert_eq!(nothing("t=1").unwrap_err().parameter, "t");
+}
+
+#[test]
 fn pages_go_on_behind_the_last_item() {
     let from = at("2024-01-01");
     assert_eq!(resumed(from, None), from);
@@ -95,6 +109,7 @@ proptest! {
             runs(&query).map(drop),
             climatology(&query).map(drop),
             nothing(&query),
+            picture(&query),
         ];
         for bad in outcomes.into_iter().filter_map(Result::err) {
             prop_assert!(!bad.reason.en.is_empty() && !bad.reason.es.is_empty());

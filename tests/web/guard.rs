@@ -173,3 +173,83 @@ async fn a_problem_tells_back_no_markup_and_no_line() {
     assert!(!detail.contains('\n') && !detail.contains('\r'), "{detail}");
     assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
 }
+
+/// An old proxy or a microcontroller takes the body as it is up to the end of the connection.
+#[actix::test]
+async fn a_client_of_http_1_0_gets_no_chunks() {
+    let site = Site::of("2024-01-01T00:00", "2024-02-15T23:59", "http://127.0.0.1:9/", |_| {});
+    let addr = site.addr();
+    for (path, headers) in [
+        ("/historial", ""),
+        ("/historial", "Connection: keep-alive\r\n"),
+        ("/api/v1/observations.csv", ""),
+        ("/api/v1/observations.jsonl", "Accept-Encoding: gzip\r\n"),
+        ("/api/v1/events", ""),
+        ("/", "Accept-Encoding: gzip\r\n"),
+    ] {
+        let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n");
+        let answer = tokio::task::spawn_blocking(move || first_and_last(addr, &request, path));
+        let reply = client::parse(&answer.await.unwrap());
+        assert_eq!((reply.status, reply.header("transfer-encoding")), (200, None), "{path}");
+        assert_eq!(reply.header("connection"), None, "{path}");
+        let whole = site.ask("GET", path, &[], b"");
+        if reply.header("content-encoding") == Some("gzip") {
+            let mut text = String::new();
+            flate2::read::GzDecoder::new(&*reply.body).read_to_string(&mut text).unwrap();
+            assert_eq!(text, whole.await.text(), "{path}");
+        } else if path == "/api/v1/events" {
+            assert!(reply.text().starts_with("retry: 5000\nid: "), "{}", reply.text());
+        } else {
+            assert!(reply.text() == whole.await.text(), "{path}: {:.200}", reply.text());
+        }
+    }
+}
+
+/// The answer up to its end; up to the first words of one that has none.
+fn first_and_last(addr: std::net::SocketAddr, request: &str, path: &str) -> Vec<u8> {
+    if path != "/api/v1/events" {
+        return client::exchange(addr, request.as_bytes());
+    }
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let (mut answer, mut some) = (Vec::new(), [0; 1024]);
+    while !answer.windows(8).any(|part| part == b": celaje") {
+        let n = stream.read(&mut some).unwrap();
+        assert_ne!(n, 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&some[..n]);
+    }
+    answer
+}
+
+/// A proxy that shows it under a path of its own takes that away, or leaves it in what it passes
+/// on; addresses hold either way.
+#[actix::test]
+async fn addresses_hold_under_a_path() {
+    let site = Site::of("2024-01-01T00:00", "2024-01-01T01:00", "http://127.0.0.1:9/", |options| {
+        options.base = "/sky/celaje".parse().unwrap();
+    });
+    for base in ["", "/sky/celaje"] {
+        let page = site.get(&format!("{base}/")).await;
+        assert!(page.text().contains("\"assets/main.js\""), "{base}");
+        assert!(!page.text().contains("=\"/"), "{}", page.text());
+        for path in ["/assets/main.js", "/charts/history.svg?width=400", "/api/v1/latest", "/octas"]
+        {
+            assert_eq!(site.get(&format!("{base}{path}")).await.status, 200, "{base}{path}");
+        }
+        let led = site.get(&format!("{base}/api")).await;
+        assert_eq!((led.status, led.header("location")), (308, Some("api/")), "{base}");
+        let token = format!("Bearer {}", crate::site::TOKEN);
+        let order = br#"{"from":"2024-01-01","to":"2024-01-01"}"#;
+        let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json")];
+        let path = format!("{base}/api/v1/stations/rio-grande/backfills");
+        let taken = site.ask("POST", &path, &headers, order).await;
+        let place = taken.header("location").unwrap();
+        assert!(place.starts_with("../../../../api/v1/backfills/"), "{place}");
+    }
+    let bare = site.get("/sky/celaje").await;
+    assert_eq!((bare.status, bare.header("location")), (308, Some("celaje/")));
+    for beside in ["/sky/celajes/", "/sky", "/celaje/"] {
+        assert_eq!(site.get(beside).await.status, 404, "{beside}");
+    }
+}

@@ -6,6 +6,7 @@ use celaje_simulate::server;
 use celaje_sky::station::Station;
 use serde_json::{Value, json};
 
+use crate::client;
 use crate::site::Site;
 
 #[actix::test]
@@ -33,11 +34,23 @@ async fn the_latest_row_has_the_old_columns() {
     assert_eq!(row["modelo_version"], "model 1");
 }
 
+/// The rows of a history, whose ends have to be told as they were asked for.
+async fn items(site: &Site, from: Option<&str>, to: Option<&str>) -> Vec<Value> {
+    let ends = [("desde", from), ("hasta", to)];
+    let query = ends.iter().filter_map(|(name, day)| Some(format!("{name}={}&", (*day)?)));
+    let reply = site.get(&format!("/historial?{}_=7", query.collect::<String>())).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let Value::Object(mut body) = reply.json() else { panic!("{}", reply.text()) };
+    let Some(Value::Array(items)) = body.remove("items") else { panic!("{body:?}") };
+    assert_eq!(Value::Object(body), json!({"desde": from, "hasta": to}));
+    items
+}
+
 #[actix::test]
 async fn the_history_is_of_whole_days_and_without_what_is_no_okta() {
     let site = Site::new();
-    let day = site.get("/historial?desde=2024-01-01&hasta=2024-01-01").await.json();
-    let rows = day.as_array().unwrap();
+    let (first, last) = (Some("2024-01-01"), Some("2024-01-02"));
+    let rows = items(&site, first, first).await;
     let all = site.get("/api/v1/stations/rio-grande/observations?to=2024-01-01").await.json();
     let seen: Vec<_> =
         all["items"].as_array().unwrap().iter().filter(|item| item["okta"] != 9).collect();
@@ -45,32 +58,71 @@ async fn the_history_is_of_whole_days_and_without_what_is_no_okta() {
     for (row, item) in rows.iter().zip(seen) {
         assert_eq!(row["fecha_captura"], item["slot"]);
         assert_eq!(row["octas_predichas"], item["okta"]);
+        let created = row["created_at"].as_str().unwrap();
+        let age =
+            chrono::Utc::now() - chrono::DateTime::parse_from_rfc3339(created).unwrap().to_utc();
+        assert!(created.ends_with("-03:00") && age.num_minutes().abs() < 5, "{created}");
     }
-    let both = site.get("/historial?desde=2024-01-01&hasta=2024-01-02&_=123").await.json();
-    assert!(both.as_array().unwrap().len() > rows.len());
+    // An end that is not named is open, and no rows are no error.
+    let both = items(&site, first, last).await;
+    assert!(
+        both.len() > rows.len() && both.is_sorted_by_key(|row| row["fecha_captura"].to_string())
+    );
+    for (from, to) in [(None, None), (first, None), (None, last)] {
+        assert_eq!(items(&site, from, to).await, both, "{from:?} {to:?}");
+    }
+    assert_eq!(items(&site, None, first).await, rows);
+    assert_eq!(items(&site, Some("2030-01-01"), None).await, [Value::Null; 0]);
+}
+
+/// Rows that it took over stand among its own, whatever form their moments have.
+#[actix::test]
+async fn a_long_history_is_sent_in_parts_and_in_the_order_of_time() {
+    let site = Site::of("2024-01-01T12:00", "2024-02-15T11:59", "http://127.0.0.1:9/", |_| {});
+    site.execute(
+        "INSERT INTO registro_historico (filename, url_imagen, fecha_captura, octas_predichas,
+             confianza, categoria, created_at)
+         VALUES ('2024-01011002.jpg', 'file:///a.jpg', '2024-01-01 10:02:00.000000', 3, 0.123456,
+                 'SCT', '2024-01-01 10:03:11.000000'),
+             ('2024-02152302.jpg', 'file:///b.jpg', '2024-02-15 23:02:00', 3, 87, 'SCT',
+                 '2024-02-15T23:03:11-03:00');",
+    );
+    let whole = site.get("/historial").await;
+    assert_eq!(whole.header("transfer-encoding"), Some("chunked"));
+    let rows = items(&site, None, None).await;
+    assert!(rows.len() > 5000, "{}", rows.len());
+    assert!(
+        rows.windows(2)
+            .all(|two| two[0]["fecha_captura"].as_str() < two[1]["fecha_captura"].as_str())
+    );
+    let (first, last) = (&rows[0], rows.last().unwrap());
+    assert_eq!(first["fecha_captura"], "2024-01-01T10:02");
+    assert_eq!((&first["confianza"], &last["confianza"]), (&json!(0.1235), &Value::Null));
+    assert_eq!(first["created_at"], "2024-01-01T10:03:11-03:00");
+    assert_eq!(last["fecha_captura"], "2024-02-15T23:02");
+    assert_eq!(site.get("/octas").await.json(), *last);
+    // Older in time than its own rows of that day, though its text comes after none of them.
+    site.execute("DELETE FROM registro_historico WHERE filename = '2024-02152302.jpg'");
+    assert_eq!(site.get("/octas").await.json()["fecha_captura"], "2024-02-15T11:52");
 }
 
 #[actix::test]
 async fn errors_are_details() {
     let site = Site::new();
-    for (query, status) in [
-        ("desde=01/02/2024&hasta=2024-01-02", 400),
-        ("desde=2024-02-30&hasta=2024-03-02", 400),
-        ("desde=2024-01-02&hasta=2024-01-01", 400),
-        ("desde=2030-01-01&hasta=2030-01-02", 404),
+    for (path, status) in [
+        ("/historial?desde=01/02/2024&hasta=2024-01-02", 400),
+        ("/historial?desde=2024-02-30", 400),
+        ("/historial?hasta=", 400),
+        ("/historial?desde=2024-01-02&hasta=2024-01-01", 400),
+        // What it bought elsewhere.
+        ("/clima", 404),
+        ("/satellite?z=1", 404),
     ] {
-        let reply = site.get(&format!("/historial?{query}")).await;
-        assert_eq!(reply.status, status, "{query}");
+        let reply = site.get(path).await;
+        assert_eq!(reply.status, status, "{path}");
         assert!(reply.json()["detail"].as_str().is_some_and(|text| !text.is_empty()));
         assert_eq!(reply.header("content-type"), Some("application/json"));
     }
-    let missing = site.get("/historial?desde=2024-01-01").await;
-    assert_eq!(missing.status, 422);
-    assert_eq!(
-        missing.json(),
-        json!({"detail": [{"type": "missing", "loc": ["query", "hasta"],
-               "msg": "Field required", "input": Value::Null}]})
-    );
 }
 
 #[actix::test]
@@ -83,16 +135,20 @@ async fn the_picture_is_the_newest_that_there_is() {
     })
     .unwrap();
     let site = Site::of("2024-01-01T00:00", "2024-01-01T01:00", &camera.base_url, |_| {});
-    let reply = site.get("/imagen").await;
-    assert_eq!(reply.status, 302, "{}", reply.text());
+    let reply = site.get("/imagen?ts=1704110400").await;
+    assert_eq!(reply.status, 307, "{}", reply.text());
     let newest = reply.header("location").unwrap();
     // Later than anything in the record: the camera has pictures up to now.
     assert!(newest.starts_with(&camera.base_url), "{newest}");
     let this_year = chrono::Utc::now().format("%Y").to_string();
     assert!(newest.contains(&this_year), "{newest}");
     camera.stop().await;
-    // Without a camera there is none to be had.
+    // Where no camera answers it is that of the last reading, if that is on a server.
     let site = Site::new();
+    let last = site.get("/imagen").await;
+    let place = "http://127.0.0.1:9/2024/2024-01022352.jpg";
+    assert_eq!((last.status, last.header("location")), (307, Some(place)));
+    site.execute("UPDATE observations SET url = 'file:///x.jpg'");
     let none = site.get("/imagen").await;
     assert_eq!(none.status, 404);
     assert!(none.json()["detail"].is_string());
@@ -112,9 +168,9 @@ async fn heads_and_slashes_are_taken_as_they_were() {
     let none = site.ask("HEAD", "/historial?desde=x&hasta=y", &[], b"").await;
     assert_eq!((none.status, none.body.len()), (400, 0));
     for (path, place) in [
-        ("/octas/", "/octas"),
-        ("/imagen/", "/imagen"),
-        ("/historial/?desde=2024-01-01&hasta=2024-01-02", history),
+        ("/octas/", "../octas"),
+        ("/imagen/", "../imagen"),
+        ("/historial/?desde=2024-01-01&hasta=2024-01-02", &format!("..{history}")),
     ] {
         let reply = site.get(path).await;
         assert_eq!((reply.status, reply.header("location")), (307, Some(place)), "{path}");
@@ -128,7 +184,7 @@ async fn heads_and_slashes_are_taken_as_they_were() {
 async fn pages_of_others_may_read_what_they_are_allowed() {
     let (here, there) = ("https://cielo.example", "https://evil.example");
     let open = |allowed: &str| {
-        let allowed = Origins(vec![allowed.parse().unwrap()]);
+        let allowed = Origins::new(vec![allowed.parse().unwrap()]);
         Site::of("2024-01-01T00:00", "2024-01-01T01:00", "http://127.0.0.1:9/", |options| {
             options.origins = allowed
         })
@@ -153,8 +209,8 @@ async fn pages_of_others_may_read_what_they_are_allowed() {
         ("/octas/", 307),
         ("/historial?desde=2024-01-01&hasta=2024-01-01", 200),
         ("/historial?desde=1&hasta=2", 400),
-        // Its camera is down.
-        ("/imagen", 404),
+        ("/imagen", 307),
+        ("/clima", 404),
     ] {
         assert_eq!(allowed(&site, "GET", path, here).await, (status, text(here)), "{path}");
         assert_eq!(allowed(&site, "GET", path, there).await, (status, None), "{path}");
@@ -175,4 +231,68 @@ async fn pages_of_others_may_read_what_they_are_allowed() {
     let reply = any.get("/octas").await;
     assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
     assert_eq!(reply.header("access-control-allow-credentials"), None);
+}
+
+/// With `--compat` its clients find their paths, and nothing else, where they look for them.
+#[actix::test]
+async fn an_address_of_their_own_is_open_to_everybody() {
+    let site = Site::of("2024-01-01T00:00", "2024-01-01T01:00", "http://127.0.0.1:9/", |options| {
+        options.compat = Some("127.0.0.1:0".parse().unwrap());
+    });
+    let addr = site.running.compat.unwrap();
+    let ask = async |method: &'static str,
+                     path: &'static str,
+                     headers: &[(&'static str, &'static str)]| {
+        let headers = headers.to_vec();
+        tokio::task::spawn_blocking(move || client::request(addr, method, path, &headers, b""))
+            .await
+            .unwrap()
+    };
+    let there = ("Origin", "https://anybody.example");
+    let wishes = [
+        there,
+        ("Access-Control-Request-Method", "PUT"),
+        ("Access-Control-Request-Headers", "x-own, authorization"),
+    ];
+    for (path, status) in [
+        ("/octas", 200),
+        ("/historial", 200),
+        ("/imagen?ts=1", 307),
+        ("/clima", 404),
+        ("/satellite", 404),
+    ] {
+        // By whatever name its machine is known.
+        let reply = ask("GET", path, &[there, ("Host", "old.example:8000")]).await;
+        assert_eq!(reply.status, status, "{path}");
+        let opened = ask("OPTIONS", path, &wishes).await;
+        assert_eq!(opened.status, 204, "{path}");
+        for reply in [reply, opened.clone()] {
+            for (name, value) in [
+                ("access-control-allow-origin", there.1),
+                ("access-control-allow-credentials", "true"),
+                ("cross-origin-resource-policy", "cross-origin"),
+                ("vary", "Origin"),
+            ] {
+                let told = reply
+                    .headers
+                    .iter()
+                    .any(|header| header == &(name.to_owned(), value.to_owned()));
+                assert!(told, "{path} {name}: {:?}", reply.headers);
+            }
+        }
+        assert_eq!(opened.header("access-control-allow-headers"), Some("x-own, authorization"));
+        assert!(opened.header("access-control-allow-methods").unwrap().contains("PUT"));
+    }
+    assert_eq!(ask("GET", "/historial", &[]).await.json(), site.get("/historial").await.json());
+    // Nothing else is there, and nothing else is open.
+    for path in ["/api/v1/stations", "/metrics", "/assets/main.js", "/octas/x"] {
+        let reply = ask("GET", path, &[there]).await;
+        assert_eq!((reply.status, reply.json()), (404, json!({"detail": "Not Found"})), "{path}");
+        assert_eq!(reply.header("access-control-allow-origin"), None, "{path}");
+    }
+    let own = site.ask("GET", "/octas", &[there], b"").await;
+    assert_eq!(own.header("access-control-allow-origin"), None);
+    assert_eq!(site.ask("GET", "/octas", &[("Host", "old.example")], b"").await.status, 421);
+    site.running.stop().await;
+    assert!(std::net::TcpStream::connect(addr).is_err());
 }

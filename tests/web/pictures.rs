@@ -31,7 +31,7 @@ async fn a_readings_picture_is_fetched_once_and_drawn_over() {
     assert_eq!(first.status, 200, "{first:?}");
     assert_eq!(first.header("content-type"), Some("image/jpeg"));
     assert!(first.body.starts_with(b"\xff\xd8"));
-    let again = site.get(&path("2024-01-01T11:02", "picture")).await;
+    let again = site.get(&path("2024-01-01T11:02", "picture?t=1704110400")).await;
     assert_eq!((again.body, camera.pictures()), (first.body, 1));
     let overlay = site.get(&path("2024-01-01T11:02", "overlay")).await;
     assert_eq!(overlay.status, 200, "{}", String::from_utf8_lossy(&overlay.body));

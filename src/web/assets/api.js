@@ -51,7 +51,7 @@ export const query = (values) => {
   return new URLSearchParams(list).toString();
 };
 
-export const of = (station, rest) => `/api/v1/stations/${encodeURIComponent(station)}${rest}`;
+export const of = (station, rest) => `api/v1/stations/${encodeURIComponent(station)}${rest}`;
 export const picture = (station, slot) => of(station, `/slots/${slot}/picture`);
 export const overlay = (station, slot) => of(station, `/slots/${slot}/overlay`);
 

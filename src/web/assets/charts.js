@@ -13,7 +13,7 @@ const tip = () => document.getElementById("tip");
  */
 export function chart({ kind, title, values, note, help, tells, csv, open, signal }) {
   const canvas = h("div", { class: "canvas" }, waiting(t("loading")));
-  const file = (ending) => `/charts/${kind}.${ending}?${query({ ...values, lang: lang() })}`;
+  const file = (ending) => `charts/${kind}.${ending}?${query({ ...values, lang: lang() })}`;
   const dark = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
   const name = [kind, values.from, values.to].filter(Boolean).join("-");
   const png = h("a", {
@@ -59,7 +59,7 @@ export function chart({ kind, title, values, note, help, tells, csv, open, signa
     canvas.classList.add("old");
     try {
       const svg = await text(
-        `/charts/${kind}.svg?${query({ ...values, lang: lang(), width: Math.max(width, 300), bare: 1 })}`,
+        `charts/${kind}.svg?${query({ ...values, lang: lang(), width: Math.max(width, 300), bare: 1 })}`,
         signal,
       );
       // A newer request replaces this one.

@@ -32,7 +32,7 @@ export function glyph(code, label) {
     label
       ? { class: "glyph", viewBox: "0 0 100 100", role: "img", "aria-label": label }
       : { class: "glyph", viewBox: "0 0 100 100", "aria-hidden": "true" },
-    known ? s("use", { href: `/assets/okta.svg#okta-${code}` }) : null,
+    known ? s("use", { href: `assets/okta.svg#okta-${code}` }) : null,
   );
 }
 

@@ -21,7 +21,7 @@ export const touches = (change, from, to) =>
 
 /** The stream that all pages of this browser share. */
 function shared(tell) {
-  const worker = new SharedWorker("/assets/stream.js", { name: "celaje", type: "module" });
+  const worker = new SharedWorker(new URL("stream.js", import.meta.url), { name: "celaje", type: "module" });
   let close = () => worker.port.postMessage("bye");
   // Without a worker the page opens a stream of its own.
   worker.addEventListener("error", () => {

@@ -155,7 +155,7 @@ function choose(id) {
 }
 
 async function loadStations() {
-  const answer = await json("/api/v1/stations");
+  const answer = await json("api/v1/stations");
   state.stations = Array.isArray(answer) ? answer : answer.items || [];
   choose(state.station ? state.station.id : kept("celaje.station"));
 }

@@ -206,7 +206,7 @@ const nothing = () =>
 
 /** The content while there is no reading; with a `station`, also its missed slots. */
 export async function empty(main, station, signal) {
-  const told = await json("/api/v1/state", signal).catch(() => ({ mode: "read-only" }));
+  const told = await json("api/v1/state", signal).catch(() => ({ mode: "read-only" }));
   let missed = [];
   if (station && station.misses) {
     const answer = await json(of(station.id, `/misses?${query({ limit: 1000 })}`), signal).catch(() => ({}));

@@ -185,10 +185,10 @@ export async function operations(main, { station, signal, onState }) {
   const load = async () => {
     const id = station ? station.id : undefined;
     const [state, runs, ops, stations] = await Promise.all([
-      json("/api/v1/state", signal),
-      json(`/api/v1/runs?${query({ limit: 12 })}`, signal),
-      json(`/dashboard/operations?${query({ station: id })}`, signal),
-      json("/api/v1/stations", signal),
+      json("api/v1/state", signal),
+      json(`api/v1/runs?${query({ limit: 12 })}`, signal),
+      json(`dashboard/operations?${query({ station: id })}`, signal),
+      json("api/v1/stations", signal),
     ]);
     const all = Array.isArray(stations) ? stations : stations.items || [];
     const fresh = all.find((item) => item.id === id) || station;

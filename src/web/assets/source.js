@@ -2,6 +2,8 @@
 
 /** Pause after a refused stream, milliseconds. */
 const REFUSED = 5000;
+// From here: a worker's own address is not the page's.
+const EVENTS = new URL("../api/v1/events", import.meta.url);
 const KINDS = ["observation", "miss", "run", "state"];
 
 /** Reports `open`, `error` and each event with its data; returns a function that ends the stream. */
@@ -9,7 +11,7 @@ export function follow(tell) {
   let stream;
   let again;
   const open = () => {
-    stream = new EventSource("/api/v1/events");
+    stream = new EventSource(EVENTS);
     stream.addEventListener("open", () => tell({ kind: "open" }));
     stream.addEventListener("error", () => {
       tell({ kind: "error" });

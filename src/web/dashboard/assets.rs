@@ -195,6 +195,18 @@ mod tests {
     }
 
     #[test]
+    fn no_address_begins_at_the_root() {
+        for (name, _, text) in CARRIED {
+            // What stands behind a station's address begins with a slash, too.
+            let text = text.replace("of(station.id, ", "of ").replace("of(station, ", "of ");
+            for root in ["=\"/", "(\"/", "(`/", ", \"/", "\"/api", "`/api", "`/charts", "`/assets"]
+            {
+                assert!(!text.contains(root), "{name}: {root}");
+            }
+        }
+    }
+
+    #[test]
     fn the_dark_colours_are_those_of_the_charts() {
         let css = chart_colours();
         assert!(css.contains("[data-theme=\"dark\"] .canvas [fill=\"#ffffff\"]{fill:#0f141c}"));

@@ -58,7 +58,7 @@ impl ChartQuery {
                 "no hay un gráfico '{file}'; hay {names}, cada uno como .svg y .png"
             )));
         };
-        let query = Parameters::read(request.query_string(), &PARAMETERS)?;
+        let query = Parameters::read_picture(request.query_string(), &PARAMETERS)?;
         let range = query.range()?;
         let lang = query
             .choice("lang", &[("es", Lang::Es), ("en", Lang::En)])?

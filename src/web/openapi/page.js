@@ -113,8 +113,9 @@ function form(description, path, method, operation) {
     }
     if (token && token.value) headers.Authorization = "Bearer " + token.value;
     if (body) headers["Content-Type"] = "application/json";
-    const address = target + (query.size ? "?" + query : "");
-    output.append(make("code", `${method.toUpperCase()} ${address}`));
+    // The page may be shown under a path: it lies beside what it describes.
+    const address = new URL(".." + target + (query.size ? "?" + query : ""), location.href);
+    output.append(make("code", `${method.toUpperCase()} ${address.pathname}${address.search}`));
     try {
       const response = await fetch(address, {
         method: method.toUpperCase(), headers, body: body ? body.value : undefined, signal: running.signal,

@@ -26,7 +26,7 @@ pub(super) async fn picture(
     place: Place,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    query::nothing(request.query_string())?;
+    query::picture(request.query_string())?;
     let (shot, _) = shot(&state, &place).await?;
     Ok(HttpResponse::Ok()
         .content_type(shot.media_type())
@@ -40,7 +40,7 @@ pub(super) async fn overlay(
     place: Place,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    query::nothing(request.query_string())?;
+    query::picture(request.query_string())?;
     let (shot, station) = shot(&state, &place).await?;
     let png = state.overlays().overlay(shot.bytes.clone(), station.region.clone()).await?;
     Ok(HttpResponse::Ok()

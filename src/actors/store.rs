@@ -1,6 +1,5 @@
 //! The store stage: the only writer of the database, on a thread of its own.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::WeakRecipient;
@@ -15,7 +14,7 @@ use celaje_sky::credit::{Credit, Fate};
 use celaje_sky::error::Failure;
 use celaje_sky::flow::{Flow, Stage as FlowStage};
 use celaje_sky::layout::Layout;
-use celaje_sky::outcome::{Miss, MissReason, Outcome};
+use celaje_sky::outcome::{MissReason, Outcome};
 use celaje_sky::slot::Slot;
 
 /// A slot's outcome with its credit.
@@ -59,6 +58,15 @@ pub enum StoreTask {
     Other(Box<dyn FnOnce(&mut Database) + Send>),
 }
 
+/// What the outcomes of a pass are booked to.
+#[derive(Clone, Copy, Debug)]
+pub struct Booking {
+    /// The run.
+    pub run: RunId,
+    /// Misses are booked but not written: their pictures may still come.
+    pub holds_misses: bool,
+}
+
 /// The database and what a commit needs to know; survives a restart of the actor.
 pub struct StoreShared {
     /// The stores of the stations of a file take turns at it.
@@ -67,16 +75,21 @@ pub struct StoreShared {
     pub station: String,
     /// What happens to a slot that has a row.
     pub mode: CommitMode,
-    /// The run that rows are booked to.
-    pub run: Mutex<Option<RunId>>,
-    /// Misses are booked but not written: their pictures may still come.
-    pub holds_misses: AtomicBool,
+    /// What outcomes are booked to; none outside a pass, so that nothing is added to a closed run.
+    pub booking: Mutex<Option<Booking>>,
     /// Counts transactions.
     pub flow: Arc<Flow>,
     /// Told when the database cannot be written; weak, since the scheduler holds the store.
     pub scheduler: WeakRecipient<Fail>,
     /// Keeps panics inside their messages.
     pub guard: Guard,
+}
+
+impl StoreShared {
+    /// Books outcomes to this from now on.
+    pub fn book_to(&self, booking: Option<Booking>) {
+        *self.booking.lock().unwrap_or_else(PoisonError::into_inner) = booking;
+    }
 }
 
 /// See the module.
@@ -89,8 +102,9 @@ impl StoreStage {
     }
 
     fn commit(&self, finished: Vec<Finished>) {
-        let Some(run) = *self.0.run.lock().unwrap_or_else(PoisonError::into_inner) else {
-            // Nothing is in flight outside a run; a late credit returns without a fate.
+        let booking = *self.0.booking.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Booking { run, holds_misses }) = booking else {
+            // Of an actor that hung until its run was over: its credits return without a fate.
             return tracing::warn!("outcomes came without a run");
         };
         let n = finished.len();
@@ -99,7 +113,8 @@ impl StoreStage {
         for Finished { outcome, mut credit } in finished {
             credit.taken_up_with(n);
             match &outcome {
-                Outcome::Missed(miss) if self.is_held(miss) => {
+                // A picture that crashes the program would crash it again: that miss is written.
+                Outcome::Missed(miss) if holds_misses && miss.reason != MissReason::Poison => {
                     credit.settle(Fate::Missed(miss.reason));
                 }
                 _ => {
@@ -132,12 +147,6 @@ impl StoreStage {
                 drop(credits);
             }
         }
-    }
-
-    /// Whether a miss is booked and not written. A picture that crashes the program would crash it
-    /// again: that miss is written.
-    fn is_held(&self, miss: &Miss) -> bool {
-        self.0.holds_misses.load(Ordering::Relaxed) && miss.reason != MissReason::Poison
     }
 
     fn with_database(&self, work: impl FnOnce(&mut Database)) {
@@ -251,8 +260,7 @@ mod tests {
             database: opened.unwrap().database.into(),
             station: Station::rio_grande().id,
             mode: CommitMode::Insert,
-            run: Mutex::new(None),
-            holds_misses: AtomicBool::new(false),
+            booking: Mutex::new(None),
             flow: Arc::default(),
             scheduler: Deaf.start().downgrade().recipient(),
             guard: Guard::alone(Part::Store),

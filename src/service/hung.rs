@@ -60,7 +60,12 @@ impl Pipeline {
             })
             .collect();
         let mut ledger = end.ledger.clone();
+        let shared = Arc::downgrade(&self.actors.store_shared);
         let written = self.with_database(move |database| {
+            // Behind the commits that the store was sent in time, before those of what wakes late.
+            if let Some(shared) = shared.upgrade() {
+                shared.book_to(None);
+            }
             for committed in database.commit(run, CommitMode::Insert, &misses)? {
                 if committed == Committed::Missed {
                     ledger.book(Fate::Missed(MissReason::Poison));

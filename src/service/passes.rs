@@ -1,11 +1,9 @@
 //! Runs, and the passes that they are made of.
 
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
-
 use tokio::sync::oneshot;
 
 use crate::actors::scheduler::StartRun;
+use crate::actors::store::Booking;
 use crate::clock;
 use crate::service::known::Known;
 use crate::service::report::{Pass, RunReport};
@@ -111,9 +109,8 @@ impl Pipeline {
         let before = self.with_database(move |database| database.new_rows_of(run)).await??;
         self.fetch.begin();
         self.fetch.remind(doubts);
-        let shared = &self.actors.store_shared;
-        shared.holds_misses.store(pass.holds_misses, Ordering::Relaxed);
-        *shared.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+        let booking = Booking { run, holds_misses: pass.holds_misses };
+        self.actors.store_shared.book_to(Some(booking));
 
         let (done, ended) = oneshot::channel();
         let audited = slots.clone();
@@ -124,6 +121,7 @@ impl Pipeline {
             end = ended => end.map_err(|_| store_is_gone())?,
             hung = self.given_up() => return Ok(self.end_hung(run, &hung, started).await),
         };
+        self.actors.store_shared.book_to(None);
         let elapsed = clock::now().saturating_duration_since(started);
         let sure = self.fetch.close();
         // A pass that asked for nothing has only read what the record holds.

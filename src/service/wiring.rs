@@ -1,6 +1,5 @@
 //! Which actor gets whose address, and on which thread it runs.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -214,8 +213,7 @@ impl Wiring<'_> {
             database: setup.database.clone(),
             station: setup.station.id.clone(),
             mode: if setup.policy.reprocess { CommitMode::Replace } else { CommitMode::Insert },
-            run: Mutex::new(None),
-            holds_misses: AtomicBool::new(false),
+            booking: Mutex::new(None),
             flow: Arc::clone(&self.flow),
             scheduler: self.scheduler.downgrade().recipient(),
             guard: self.guard(Part::Store),

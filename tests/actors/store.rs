@@ -1,6 +1,5 @@
 //! The store actor on a database of its own.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use actix::prelude::*;
@@ -12,7 +11,7 @@ use celaje::actors::health::Part;
 use celaje::actors::pool::Executor;
 use celaje::actors::scheduler::Fail;
 use celaje::actors::session::observation;
-use celaje::actors::store::{Commit, Finished, StoreShared, StoreStage, StoreTask};
+use celaje::actors::store::{Booking, Commit, Finished, StoreShared, StoreStage, StoreTask};
 use celaje::store::{Asked, CommitMode, Database, RunKind, RunStart};
 use celaje_sky::credit::{Credit, Fate, Home, Returned};
 use celaje_sky::flow::{Flow, Stage};
@@ -58,8 +57,7 @@ impl Scene {
             database: database.into(),
             station: station("http://host/").id,
             mode,
-            run: Mutex::new(Some(run.unwrap())),
-            holds_misses: AtomicBool::new(false),
+            booking: Mutex::new(Some(Booking { run: run.unwrap(), holds_misses: false })),
             flow: Arc::default(),
             scheduler: scheduler.downgrade().recipient(),
             guard: Guard::alone(Part::Store),
@@ -159,7 +157,7 @@ async fn a_reprocessing_store_replaces() {
     let station = scene.shared.station.clone();
     let begin = |database: &mut Database| database.begin_run(&backfill());
     let later = scene.shared.database.seen_from(&station, begin).unwrap();
-    *scene.shared.run.lock().unwrap() = Some(later.unwrap());
+    scene.shared.book_to(Some(Booking { run: later.unwrap(), holds_misses: false }));
     let batch = vec![scene.observed(0, 7), scene.observed(1, 2)];
     let fates = [Some(Fate::Replaced), Some(Fate::New)];
     assert_eq!(scene.commit(batch).await, fates);
@@ -193,7 +191,9 @@ async fn a_database_that_fails_is_told_before_the_credits_go_home() {
 #[actix::test]
 async fn a_held_miss_counts_as_done_by_the_store() {
     let mut scene = Scene::new(CommitMode::Insert);
-    scene.shared.holds_misses.store(true, Ordering::Relaxed);
+    if let Some(booking) = &mut *scene.shared.booking.lock().unwrap() {
+        booking.holds_misses = true;
+    }
     let flow = Arc::new(Flow::default());
     let home = Arc::clone(&scene.home);
     let Finished { outcome, .. } = scene.missed(0, MissReason::NotFound);
@@ -212,14 +212,10 @@ async fn a_held_miss_counts_as_done_by_the_store() {
 #[actix::test]
 async fn outside_a_run_nothing_is_written() {
     let mut scene = Scene::new(CommitMode::Insert);
-    *scene.shared.run.lock().unwrap() = None;
-    let batch = vec![scene.observed(0, 3)];
-    assert_eq!(scene.commit(batch).await, [None]);
+    scene.shared.book_to(None);
+    let batch = vec![scene.observed(0, 3), scene.missed(1, MissReason::NotFound)];
+    assert_eq!(scene.commit(batch).await, [None, None]);
     assert_eq!(scene.record().count("observations"), 0);
-    // Nor is a miss held for a run that there is not.
-    scene.shared.holds_misses.store(true, Ordering::Relaxed);
-    let batch = vec![scene.missed(1, MissReason::NotFound)];
-    assert_eq!(scene.commit(batch).await, [None]);
 }
 
 #[actix::test]

@@ -7,11 +7,12 @@ use celaje_sky::station::Station;
 use celaje_sky::station::region::Region;
 use celaje_vision::model::manifest::{Filter, Fit, Manifest, TensorLayout};
 use celaje_vision::model::source::Model;
-use celaje_vision::picture::decode::{Limits, PictureError};
+use celaje_vision::picture::decode::Limits;
+use celaje_vision::picture::error::PictureError;
 use celaje_vision::picture::prepare::{Frame, prepare};
 
 /// Small, so that a try takes no long time; the rule is the same for larger ones.
-const LIMITS: Limits = Limits { max_pixels: 2_000_000 };
+const LIMITS: Limits = Limits { max_pixels: 2_000_000, max_bytes: usize::MAX };
 
 /// The bundled model's manifest.
 pub(super) fn bundled() -> Option<&'static Manifest> {

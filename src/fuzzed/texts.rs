@@ -77,6 +77,7 @@ pub fn settings(bytes: &[u8]) -> Result<(), String> {
         && settings::BATCH.contains(&tuning.batch)
         && settings::THREADS.contains(&tuning.threads)
         && settings::MAX_BYTES.contains(&tuning.http.body_limit)
+        && (1_000_000..=200_000_000).contains(&tuning.picture.max_pixels)
         && tuning.max_rps.is_none_or(|rate| settings::MAX_RPS.contains(&rate))
         && settings::TIMEOUT.contains(&tuning.http.total_timeout.as_secs_f64());
     expect(bounded, || format!("{tuning:?}"))

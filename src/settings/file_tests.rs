@@ -180,7 +180,7 @@ fn a_mask_is_read_from_the_files_folder() {
     image::GrayImage::new(4, 2).save(&path).unwrap();
     let why = parse().unwrap_err();
     one_sentence(&why);
-    assert!(why.en.contains("black all over"), "{why}");
+    assert!(why.en.contains("black or transparent"), "{why}");
     // Lighter than middle grey is inside: the right half.
     image::GrayImage::from_fn(4, 2, |x, _| image::Luma([if x < 2 { 127 } else { 128 }]))
         .save(&path)
@@ -188,6 +188,15 @@ fn a_mask_is_read_from_the_files_folder() {
     let (_, stations) = parse().unwrap().into_parts();
     let mask = stations[0].region.mask.clone().unwrap();
     assert!(!mask.contains(0.49, 0.5) && mask.contains(0.51, 0.5));
+    // Transparent is outside, however light the colour beneath: the left half.
+    image::RgbaImage::from_fn(4, 2, |x, _| image::Rgba([255, 255, 255, if x < 2 { 0 } else { 255 }]))
+        .save(&path)
+        .unwrap();
+    let (_, stations) = parse().unwrap().into_parts();
+    let mask = stations[0].region.mask.clone().unwrap();
+    assert!(!mask.contains(0.49, 0.5) && mask.contains(0.51, 0.5));
+    image::RgbaImage::from_pixel(4, 2, image::Rgba([255, 255, 255, 0])).save(&path).unwrap();
+    assert!(parse().unwrap_err().es.contains("transparente"));
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub const TIMEOUT: RangeInclusive<f64> = 0.1..=3600.0;
 /// Bytes of a picture at most.
 pub const MAX_BYTES: RangeInclusive<usize> = 1..=1_000_000_000;
 
+/// Million pixels of a picture at most.
+pub const MAX_MEGAPIXELS: RangeInclusive<usize> = 1..=200;
+
 /// Help texts in Spanish: the name of a command or the id of a flag, and its text.
 pub type SpanishHelp = &'static [(&'static str, &'static str)];
 
@@ -120,6 +123,11 @@ layer! {
     /// Largest picture accepted, in bytes [default: 20000000]
     #[arg(long, value_name = "BYTES", env = "CELAJE_MAX_BYTES", value_parser = whole(MAX_BYTES))]
     max_bytes: usize,
+    /// Largest picture accepted, in million pixels, 1 to 200; a JPEG needs 3 to 11 MB of memory for
+    /// each [default: 64]
+    #[arg(long, value_name = "N", env = "CELAJE_MAX_MEGAPIXELS",
+        value_parser = whole(MAX_MEGAPIXELS))]
+    max_megapixels: usize,
     /// A second model that reads the same pictures, only to compare
     #[arg(long, value_name = "FILE", env = "CELAJE_SHADOW_MODEL")]
     shadow_model: PathBuf,
@@ -175,6 +183,11 @@ pub const SPANISH: SpanishHelp = &[
     ("batch", "Imágenes de un lote completo [por omisión: lo que conviene al motor]"),
     ("timeout", "Segundos que puede tardar una imagen entera [por omisión: 60]"),
     ("max_bytes", "Tamaño máximo de una imagen, en bytes [por omisión: 20000000]"),
+    (
+        "max_megapixels",
+        "Tamaño máximo de una imagen, en millones de píxeles, de 1 a 200; un JPEG necesita de 3 a \
+         11 MB de memoria por cada millón [por omisión: 64]",
+    ),
     ("shadow_model", "Un segundo modelo que lee las mismas imágenes, solo para comparar"),
     (
         "catch_up",
@@ -204,13 +217,23 @@ impl FlagGroup for WorkGroup {
     }
 }
 
-/// The model and what runs it.
+/// The model, what runs it, and the bounds of a picture.
 #[derive(Clone, Debug)]
 pub struct InferenceGroup;
 
 impl FlagGroup for InferenceGroup {
     fn has(id: &str) -> bool {
-        ["model", "ort_lib", "engine", "device", "threads", "session_threads"].contains(&id)
+        [
+            "model",
+            "ort_lib",
+            "engine",
+            "device",
+            "threads",
+            "session_threads",
+            "max_bytes",
+            "max_megapixels",
+        ]
+        .contains(&id)
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::camera::http::HttpLimits;
 use crate::settings::file::FileSettings;
 pub use crate::settings::layer::{
-    BATCH, CONCURRENCY, Layer, MAX_BYTES, MAX_CONCURRENCY, MAX_RPS, THREADS, TIMEOUT,
+    BATCH, CONCURRENCY, Layer, MAX_BYTES, MAX_CONCURRENCY, MAX_MEGAPIXELS, MAX_RPS, THREADS, TIMEOUT,
 };
 use crate::settings::span::Span;
 use crate::settings::tuning::{CommitPolicy, Tuning};
@@ -123,6 +123,10 @@ impl Settings {
         if let Some(bytes) = layer.max_bytes {
             http.body_limit = within("max-bytes", bytes, &MAX_BYTES)?;
         }
+        let mut picture = Limits { max_bytes: http.body_limit, ..Limits::default() };
+        if let Some(megapixels) = layer.max_megapixels {
+            picture = picture.with_megapixels(within("max-megapixels", megapixels, &MAX_MEGAPIXELS)?);
+        }
         if let Some(seconds) = layer.timeout {
             let seconds = within("timeout", seconds, &TIMEOUT)?;
             http.total_timeout = Duration::from_secs_f64(seconds);
@@ -153,7 +157,7 @@ impl Settings {
             shares_cores: true,
             commit: CommitPolicy::default(),
             http,
-            picture: Limits::default(),
+            picture,
             patience: Duration::from_secs(60),
         };
         Ok(Self {

@@ -70,13 +70,14 @@ fn everything(place: &str, n: usize) -> Layer {
         session_threads: Some(n + 7),
         timeout: Some(n as f64 + 3.0),
         max_bytes: Some(n + 4),
+        max_megapixels: Some(n + 8),
     }
 }
 
 const FILE: &str = "db = 'file.db'\nmodel = 'file.onnx'\nort_lib = 'file.so'\n\
     engine = 'onnxruntime'\ndevice = 'cuda'\nconcurrency = 21\nbatch = 22\nthreads = 23\n\
     max_concurrency = 26\nmax_rps = 27.0\nsession_threads = 28\n\
-    timeout = 24.0\nmax_bytes = 25\n";
+    timeout = 24.0\nmax_bytes = 25\nmax_megapixels = 29\n";
 
 const VARIABLES: [(&str, &str); 4] = [
     ("IMG_URL_BASE", "http://old/"),
@@ -105,7 +106,8 @@ fn flags_are_stronger_than_all_else() {
     assert_eq!((tuning.session_threads, tuning.decoders), (18, 13));
     assert!(settings.sessions_given);
     assert_eq!(tuning.http.total_timeout, Duration::from_secs(14));
-    assert_eq!(tuning.http.body_limit, 15);
+    assert_eq!((tuning.http.body_limit, tuning.picture.max_bytes), (15, 15));
+    assert_eq!(tuning.picture.max_pixels, 19_000_000);
     assert!(settings.batch_given);
 }
 
@@ -157,7 +159,8 @@ fn the_file_is_stronger_than_the_defaults() {
     assert_eq!((tuning.adaptive, tuning.max_rps), (false, Some(27.0)));
     assert_eq!(tuning.session_threads, 28);
     assert_eq!(tuning.http.total_timeout, Duration::from_secs(24));
-    assert_eq!(tuning.http.body_limit, 25);
+    assert_eq!((tuning.http.body_limit, tuning.picture.max_bytes), (25, 25));
+    assert_eq!(tuning.picture.max_pixels, 29_000_000);
     assert_eq!(tuning.http.keep_alive, 21);
     assert!(settings.batch_given);
 }
@@ -208,6 +211,8 @@ fn values_out_of_bounds_name_the_key_the_bounds_and_the_value() {
         ("max_rps = 0.0", ["max-rps", "0.01", "1000000", "not 0"]),
         ("session_threads = 0", ["session-threads", "1", "256", "not 0"]),
         ("max_bytes = 0", ["max-bytes", "1", "1000000000", "not 0"]),
+        ("max_megapixels = 0", ["max-megapixels", "1", "200", "not 0"]),
+        ("max_megapixels = 201", ["max-megapixels", "1", "200", "not 201"]),
         ("timeout = 0.0", ["timeout", "0.1", "3600", "not 0"]),
         ("timeout = nan", ["timeout", "0.1", "3600", "not NaN"]),
         ("timeout = 1e9", ["timeout", "0.1", "3600", "not 1000000000"]),

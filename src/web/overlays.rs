@@ -126,6 +126,11 @@ impl OverlayRenderer {
         }
     }
 
+    /// The bounds of a picture.
+    pub(crate) fn limits(&self) -> Limits {
+        self.settings.tuning.picture
+    }
+
     fn open(&self) -> Attempt {
         let opened = open_model(&self.settings, |notice| {
             tracing::info!(%notice, "the model of overlays");
@@ -142,8 +147,7 @@ impl OverlayRenderer {
 
     fn draw(&self, bytes: &[u8], region: &Region) -> Result<Vec<u8>, Problem> {
         self.with_model(|opened| {
-            let limits: &Limits = &self.settings.tuning.picture;
-            let picture = decode(bytes, limits).map_err(|error| broken(&error))?;
+            let picture = decode(bytes, &self.limits()).map_err(|error| broken(&error))?;
             let frame = prepare_decoded(&picture, sha256(bytes), &opened.manifest, region)
                 .map_err(|error| broken(&error))?;
             // Taken out, so that a session that fails is not used again.

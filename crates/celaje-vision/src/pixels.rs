@@ -4,7 +4,7 @@
 //! that it lies in. So the cells are laid over the mask without any smoothing, whatever the sizes
 //! of network, picture and mask.
 
-use crate::picture::decode::Decoded;
+use crate::picture::decode::DecodedPicture;
 use crate::picture::geometry::Geometry;
 use crate::reading::{Cell, ClassMap};
 
@@ -19,14 +19,14 @@ const SHAPE_TOLERANCE: f64 = 0.02;
 
 /// Whether a mask may be that of a picture of this size (width and height): the same shape at any
 /// scale.
-pub fn fits(mask: &Decoded, picture: (u32, u32)) -> bool {
+pub fn fits(mask: &DecodedPicture, picture: (u32, u32)) -> bool {
     let shape = |(width, height): (u32, u32)| f64::from(width) / f64::from(height.max(1));
     let ratio = shape((mask.width, mask.height)) / shape(picture);
     (ratio - 1.0).abs() <= SHAPE_TOLERANCE
 }
 
 /// The share of marked pixels that are cloud; none when nothing is marked.
-pub fn fraction(mask: &Decoded) -> Option<f64> {
+pub fn fraction(mask: &DecodedPicture) -> Option<f64> {
     let (mut sky, mut cloud) = (0u64, 0u64);
     for pixel in mask.rgb.chunks_exact(3) {
         match pixel[0] {
@@ -43,7 +43,7 @@ pub fn fraction(mask: &Decoded) -> Option<f64> {
 ///
 /// A marked pixel that was taken for background is wrong. Pixels that were not judged (outside the
 /// region, masked out) do not count.
-pub fn accuracy(mask: &Decoded, classes: &ClassMap, geometry: &Geometry) -> Option<f64> {
+pub fn accuracy(mask: &DecodedPicture, classes: &ClassMap, geometry: &Geometry) -> Option<f64> {
     let unit = |i: u32, of: u32| (f64::from(i) + 0.5) / f64::from(of.max(1));
     // A row of the mask is a row of cells or none, a column a column of cells or none.
     let columns: Vec<Option<u32>> = (0..mask.width)
@@ -102,7 +102,7 @@ mod tests {
     use celaje_sky::station::region::Margins;
     use proptest::prelude::*;
 
-    fn mask(width: u32, height: u32, at: impl Fn(u32, u32) -> u8) -> Decoded {
+    fn mask(width: u32, height: u32, at: impl Fn(u32, u32) -> u8) -> DecodedPicture {
         draw(width, height, |x, y| [at(x, y); 3])
     }
 

@@ -119,15 +119,16 @@ async fn measure(options: BenchOptions) -> Result<Report> {
     let (model, engine) = open_model(&settings, |notice| output::note(notice))?;
     let arrangement = Arrangement::settle(&mut settings, engine.as_ref());
     let tuning = settings.tuning.clone();
+    let limits = tuning.picture;
     tell(say!("pictures …", "imágenes …"));
     let jpegs = blocking(move || match dir {
-        Some(dir) => read(&dir),
+        Some(dir) => read(&dir, &limits),
         None => draw(size, scene),
     })
     .await?;
     let folder = lay_out(&jpegs)?;
     let jpegs: Arc<[Bytes]> = jpegs.into();
-    let first = decode(&jpegs[0], &Limits::default()).map_err(|error| broken(&error))?;
+    let first = decode(&jpegs[0], &limits).map_err(|error| broken(&error))?;
     let frames: Arc<[Frame]> = stages::frames(&jpegs, &model, &tuning)?.into();
     tell(say!("engines …", "motores …"));
     let engines = engines(&settings, &model, &engine, &frames).await?;
@@ -309,7 +310,7 @@ async fn engines(
 }
 
 /// The pictures of a folder, in the order of their names.
-fn read(folder: &Path) -> Result<Vec<Bytes>> {
+fn read(folder: &Path, limits: &Limits) -> Result<Vec<Bytes>> {
     let shown = folder.display();
     let cannot = |why: &dyn std::fmt::Display| {
         Failure::usage(say!(
@@ -330,7 +331,7 @@ fn read(folder: &Path) -> Result<Vec<Bytes>> {
     let mut pictures = Vec::new();
     for path in paths {
         let bytes = std::fs::read(&path).map_err(|error| cannot(&error))?;
-        if let Err(error) = decode(&bytes, &Limits::default()) {
+        if let Err(error) = decode(&bytes, limits) {
             let path = path.display();
             return Err(cannot(&format!("{path}: {error}")));
         }

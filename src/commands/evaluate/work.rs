@@ -8,7 +8,7 @@ use celaje_sky::outcome::MissReason;
 use celaje_sky::quality::Quality;
 use celaje_sky::say;
 use celaje_sky::text::Text;
-use celaje_vision::picture::decode::{Decoded, Limits, decode};
+use celaje_vision::picture::decode::{DecodedPicture, Limits, decode};
 use celaje_vision::pixels;
 
 /// What came of a label.
@@ -27,7 +27,7 @@ pub(super) fn see(
     limits: &Limits,
 ) -> Result<JudgedPicture, Text> {
     let mask = label.mask.as_deref().map(|path| {
-        let bytes = read(path).map_err(|trouble| unusable(label, path, &trouble))?;
+        let bytes = read(path, limits).map_err(|trouble| unusable(label, path, &trouble))?;
         decode(&bytes, limits).map_err(|error| {
             let (reason, detail) = (error.reason(), error.to_string());
             unusable(label, path, &Trouble { reason, detail })
@@ -71,7 +71,7 @@ pub(super) fn see(
 }
 
 /// None when the mask is another picture's.
-fn compare(judged: Judged<'_>, mask: Option<&Decoded>, nothing: Sample) -> Option<JudgedPicture> {
+fn compare(judged: Judged<'_>, mask: Option<&DecodedPicture>, nothing: Sample) -> Option<JudgedPicture> {
     let frame = judged.frame;
     if mask.is_some_and(|mask| !pixels::fits(mask, (frame.width, frame.height))) {
         return None;

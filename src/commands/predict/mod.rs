@@ -30,9 +30,6 @@ pub use inputs::{FRAME_SUFFIX, OVERLAY_SUFFIX};
 use line::{Answer, PictureReading};
 pub(super) use work::{Judged, Trouble, Worker, read};
 
-/// Files above this are refused unread (bytes), as the pipeline refuses them from a server.
-pub const MAX_BYTES: u64 = 20_000_000;
-
 /// What `celaje predict` is asked to do.
 #[derive(Clone, Debug)]
 pub struct PredictOptions {

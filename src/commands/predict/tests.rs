@@ -8,7 +8,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 /// A sky of which the first `eighths` eighths are cloud.
-fn sky(eighths: u32) -> celaje_vision::picture::decode::Decoded {
+fn sky(eighths: u32) -> celaje_vision::picture::decode::DecodedPicture {
     draw(128, 128, |x, y| shaded(x < 16 * eighths, y, 128))
 }
 
@@ -65,7 +65,7 @@ fn bad_pictures_are_lines_with_a_reason() {
         fs::write(folder.path().join(name), bytes).unwrap();
     }
     let big = fs::File::create(folder.path().join("f.jpg")).unwrap();
-    big.set_len(MAX_BYTES + 1).unwrap();
+    big.set_len(20_000_001).unwrap();
     let (summary, lines) = predicted(&options(&[folder.path()]));
     assert_eq!(summary, PredictSummary { read: 2, failed: 4 });
     assert_eq!(summary.exit_status(), 1);

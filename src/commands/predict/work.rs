@@ -7,12 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::commands::output;
-use crate::commands::predict::MAX_BYTES;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::station::region::Region;
 use celaje_vision::engine::backend::{Backend, Engine};
 use celaje_vision::model::manifest::Manifest;
-use celaje_vision::picture::decode::{Decoded, Limits, decode};
+use celaje_vision::picture::decode::{DecodedPicture, Limits, decode};
 use celaje_vision::picture::prepare::{Frame, prepare_decoded, sha256};
 use celaje_vision::reading::overlay;
 use celaje_vision::reading::{Reading, if_sky, run_one};
@@ -20,7 +19,7 @@ use celaje_vision::verdict::Verdict;
 
 /// A picture that was judged.
 pub(in crate::commands) struct Judged<'a> {
-    pub(in crate::commands) picture: &'a Decoded,
+    pub(in crate::commands) picture: &'a DecodedPicture,
     pub(in crate::commands) frame: &'a Frame,
     /// With its class map, from a segmentation; none where the network finds no sky.
     pub(in crate::commands) reading: Option<Reading>,
@@ -77,7 +76,7 @@ impl<'a> Worker<'a> {
         path: &Path,
         then: impl FnOnce(Judged<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
-        let bytes = read(path)?;
+        let bytes = read(path, &self.limits)?;
         let picture =
             decode(&bytes, &self.limits).map_err(|error| trouble(error.reason(), &error))?;
         let sha256 = sha256(&bytes);
@@ -97,22 +96,23 @@ fn trouble(reason: MissReason, error: &dyn std::fmt::Display) -> Trouble {
     Trouble { reason, detail: error.to_string() }
 }
 
-/// The bytes of a file, of any size up to [`MAX_BYTES`].
-pub(in crate::commands) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+/// The bytes of a file, if they are no more than `limits` allow.
+pub(in crate::commands) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Trouble> {
     let unreadable = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => trouble(MissReason::NotFound, &error),
         _ => trouble(MissReason::Unreadable, &error),
     };
+    let most = limits.max_bytes as u64;
     let file = File::open(path).map_err(unreadable)?;
-    // A pipe says no size, and a file may grow: one byte more than allowed tells.
+    // A pipe has no size and a file may grow: the byte beyond the limit tells.
     let size = file.metadata().map_or(0, |metadata| metadata.len());
     let mut bytes = Vec::new();
-    if size <= MAX_BYTES {
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if size <= most {
+        file.take(most + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     }
-    if size > MAX_BYTES || bytes.len() as u64 > MAX_BYTES {
-        let limit = MAX_BYTES / 1_000_000;
-        return Err(trouble(MissReason::TooLarge, &format!("more than {limit} MB")));
+    if size > most || bytes.len() as u64 > most {
+        let text = format!("more than the {most} bytes allowed (--max-bytes)");
+        return Err(trouble(MissReason::TooLarge, &text));
     }
     Ok(bytes)
 }

@@ -136,7 +136,11 @@ async fn fill(
             _ => None,
         };
         let strip = match shot {
-            Some(shot) => web::block(move || cut(&shot.bytes, top, bottom)).await.ok().flatten(),
+            Some(shot) => {
+                let limits = state.overlays().limits();
+                let cut = move || cut(&shot.bytes, &limits, top, bottom);
+                web::block(cut).await.ok().flatten()
+            }
             None => None,
         };
         failures = if strip.is_some() { 0 } else { failures + 1 };
@@ -164,8 +168,8 @@ async fn picture(
     state.cameras.shot(station, slot, layout).await.ok()
 }
 
-fn cut(bytes: &[u8], top: f64, bottom: f64) -> Option<Strip> {
-    let picture = decode(bytes, &Limits::default()).ok()?;
+fn cut(bytes: &[u8], limits: &Limits, top: f64, bottom: f64) -> Option<Strip> {
+    let picture = decode(bytes, limits).ok()?;
     let frame = image::RgbImage::from_raw(picture.width, picture.height, picture.rgb)?;
     Strip::cut(&frame, top, bottom)
 }
@@ -244,6 +248,6 @@ mod tests {
 
     #[test]
     fn broken_bytes_give_no_strip() {
-        assert_eq!(cut(b"nothing", 0.0, 1.0), None);
+        assert_eq!(cut(b"nothing", &Limits::default(), 0.0, 1.0), None);
     }
 }

@@ -33,7 +33,7 @@ impl Margins {
     }
 }
 
-/// A mask over the whole picture: where it is not black, the sky is judged.
+/// A mask over the whole picture: the sky is judged where the mask is bright and opaque.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mask {
     width: u32,
@@ -42,10 +42,11 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// Reads a PNG (any size; it is stretched over the picture).
+    /// Reads a PNG of any size, which is stretched over the picture. A pixel is inside if it is
+    /// brighter than middle grey and more opaque than transparent.
     ///
     /// # Errors
-    /// When the file cannot be read, is no PNG, or is black all over.
+    /// If the file cannot be read, is not a PNG, or has no pixel inside.
     pub fn read(path: &Path) -> Result<Self, BadMask> {
         let reader = ::image::ImageReader::open(path)
             .and_then(::image::ImageReader::with_guessed_format)
@@ -57,13 +58,14 @@ impl Mask {
                 "no es un PNG; guárdela como tal"
             )));
         }
-        let grey = reader.decode().map_err(|e| BadMask(say!("{e}", "{e}")))?.into_luma8();
+        let grey = reader.decode().map_err(|e| BadMask(say!("{e}", "{e}")))?.into_luma_alpha8();
         let (width, height) = grey.dimensions();
-        let inside: Vec<bool> = grey.into_raw().into_iter().map(|v| v > 127).collect();
+        let inside = grey.pixels().map(|pixel| pixel.0.iter().all(|value| *value > 127));
+        let inside: Vec<bool> = inside.collect();
         Self::new(width, height, inside).ok_or_else(|| {
             BadMask(say!(
-                "it is black all over; paint white what is to be judged",
-                "es toda negra; pinte de blanco lo que se ha de juzgar"
+                "all of it is black or transparent; paint white what is to be judged",
+                "es toda negra o transparente; pinte de blanco lo que se debe juzgar"
             ))
         })
     }

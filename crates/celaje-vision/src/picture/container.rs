@@ -1,11 +1,12 @@
-//! The structure of a JPEG or PNG file, info before anything of it is decoded.
+//! The structure of a JPEG or PNG file, examined before anything of it is decoded.
 //!
-//! Decoders are made to show as much of a damaged file as they can; a record of the sky wants the
-//! opposite. The walk finds the picture's size before a buffer is allocated, and tells a file that
-//! ends too early from one that is damaged. Sources: ITU-T T.81, annex B (JPEG); W3C, Portable
-//! Network Graphics (PNG), section 5.
+//! Decoders show as much of a damaged file as they can; a record of the sky needs the opposite. The
+//! walk finds the picture's size before a buffer is allocated, and tells a file that ends too early
+//! from a damaged one. Sources: ITU-T T.81, annex B (JPEG); W3C, Portable Network Graphics (PNG),
+//! section 5.
 
-use crate::picture::decode::PictureError;
+use crate::picture::error::PictureError;
+use crate::picture::huffman::STANDARD_TABLES;
 
 /// A kind of picture file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub(super) enum Container {
 const JPEG_SIGNATURE: &[u8] = &[0xFF, 0xD8, 0xFF];
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Longest part of a text's start that an error quotes, in bytes.
+/// Bytes that an error quotes of a file of an unknown kind.
 const QUOTED: usize = 4;
 
 impl Container {
@@ -31,16 +32,14 @@ impl Container {
                 return Ok(container);
             }
             if signature.starts_with(bytes) {
-                return Err(PictureError::Truncated(format!(
-                    "{} bytes of a signature are all there is",
-                    bytes.len()
-                )));
+                let length = bytes.len();
+                return Err(PictureError::Truncated(format!("it ends after {length} bytes")));
             }
         }
         Err(PictureError::NotAnImage(describe_foreign(bytes)))
     }
 
-    /// Walks the whole file.
+    /// Reads the structure of the whole file.
     pub(super) fn walk(self, bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
         let info = match self {
             Self::Jpeg => walk_jpeg(bytes)?,
@@ -48,7 +47,7 @@ impl Container {
         };
         let ContainerInfo { width, height, .. } = info;
         if width == 0 || height == 0 {
-            return Err(PictureError::Corrupt(format!("its size is {width}×{height} pixels")));
+            return Err(corrupt(&format!("its size is {width}×{height} pixels")));
         }
         Ok(info)
     }
@@ -61,40 +60,50 @@ pub(super) struct ContainerInfo {
     pub(super) width: u32,
     /// Pixels.
     pub(super) height: u32,
-    /// A progressive JPEG.
+    /// Whether the file is a progressive JPEG.
     pub(super) progressive: bool,
     /// Bytes before the end marker.
     pub(super) end: usize,
     /// Bytes of compressed picture.
     pub(super) data: u64,
-    /// A JPEG whose height stands behind its first scan.
-    late_height: Option<LateHeight>,
+    /// The DNL segment of a JPEG that has one.
+    dnl: Option<DnlSegment>,
+    /// Whether a sequential JPEG leaves the Huffman tables out.
+    without_tables: bool,
 }
 
-/// Where a JPEG says its height when the frame header says 0 (T.81, B.2.5): in a DNL segment.
+/// A segment behind a JPEG's first scan that defines the number of lines (T.81, B.2.5). The frame
+/// header then says 0 or a number that no longer holds.
 #[derive(Clone, Copy, Debug)]
-struct LateHeight {
-    /// Place of the height in the frame header.
-    header: usize,
-    /// Place of the DNL marker.
-    marker: usize,
-    /// Place behind the DNL segment.
-    behind: usize,
+struct DnlSegment {
+    /// Offset of the height in the frame header.
+    height_at: usize,
+    /// Offset of the DNL marker.
+    start: usize,
+    /// Offset behind the segment.
+    end: usize,
 }
 
 impl ContainerInfo {
-    /// The file with its height in the frame header, where decoders look for it; none when it is
-    /// there already.
-    pub(super) fn with_height_in_header(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let LateHeight { header, marker, behind } = self.late_height?;
-        let height = u16::try_from(self.height).ok()?;
-        let mut whole = [bytes.get(..marker)?, bytes.get(behind..)?].concat();
-        whole.get_mut(header..header + 2)?.copy_from_slice(&height.to_be_bytes());
-        Some(whole)
+    /// The file as decoders expect it: with the height in its frame header and with Huffman tables.
+    /// None if it is so already.
+    pub(super) fn completed(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut whole = None;
+        if let Some(DnlSegment { height_at, start, end }) = self.dnl {
+            let height = u16::try_from(self.height).ok()?;
+            let mut file = [bytes.get(..start)?, bytes.get(end..)?].concat();
+            file.get_mut(height_at..height_at + 2)?.copy_from_slice(&height.to_be_bytes());
+            whole = Some(file);
+        }
+        if self.without_tables {
+            let (start, rest) = whole.as_deref().unwrap_or(bytes).split_at_checked(2)?;
+            whole = Some([start, &STANDARD_TABLES, rest].concat());
+        }
+        whole
     }
 }
 
-/// What bytes that are no JPEG or PNG look like.
+/// What bytes that are neither a JPEG nor a PNG look like.
 fn describe_foreign(bytes: &[u8]) -> String {
     let start = bytes.trim_ascii_start();
     let known: [(&[u8], &str); 5] = [
@@ -112,7 +121,7 @@ fn describe_foreign(bytes: &[u8]) -> String {
 }
 
 fn truncated(at: &str, total: usize) -> PictureError {
-    PictureError::Truncated(format!("{total} bytes, and the file ends in {at}"))
+    PictureError::Truncated(format!("the file ends after {total} bytes, in {at}"))
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -123,8 +132,8 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// The marker code at or after `at`, and the place behind it; fill bytes and, before the first
-/// scan, stray bytes are passed over.
+/// The marker code at or after `at`, and the offset behind it. Fill bytes and stray bytes are
+/// passed over.
 fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
     loop {
         at += bytes.get(at..)?.iter().position(|&b| b == 0xFF)?;
@@ -139,8 +148,8 @@ fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
     }
 }
 
-/// Passes over the entropy-coded data at `at`: gives the marker that ends it and the place behind
-/// that.
+/// Passes over the entropy-coded data at `at`. Gives the marker that ends it and the offset behind
+/// that marker.
 fn end_of_scan(bytes: &[u8], mut at: usize) -> Result<(u8, usize), PictureError> {
     let mut restart = 0xD0;
     loop {
@@ -149,20 +158,67 @@ fn end_of_scan(bytes: &[u8], mut at: usize) -> Result<(u8, usize), PictureError>
         if !(0xD0..=0xD7).contains(&code) {
             return Ok((code, next));
         }
-        // Restarts are numbered round and round; a number left out is a piece lost.
+        // Restarts count from 0 to 7 and begin again; a number left out means lost data.
         if code != restart {
-            return Err(PictureError::Corrupt("a piece is missing between restarts".to_owned()));
+            return Err(corrupt("a piece is missing between restarts"));
         }
         restart = if code == 0xD7 { 0xD0 } else { code + 1 };
         at = next;
     }
 }
 
+/// What a walk through a JPEG has found so far.
+#[derive(Default)]
+struct JpegWalk {
+    /// Code of the frame header's marker, and offset of the height in it.
+    frame: Option<(u8, usize)>,
+    width: u32,
+    height: u32,
+    dnl: Option<DnlSegment>,
+    has_tables: bool,
+}
+
+impl JpegWalk {
+    /// Takes note of a segment; `start` is the offset of its length.
+    fn note(&mut self, code: u8, start: usize, segment: &[u8]) -> Result<(), PictureError> {
+        match code {
+            0xC4 => self.has_tables = true,
+            0xC8 | 0xCC => {}
+            0xC0..=0xCF => {
+                let size = u16_at(segment, 5).zip(u16_at(segment, 3));
+                let (width, height) =
+                    size.ok_or_else(|| corrupt("the frame header has no size"))?;
+                (self.width, self.height) = (u32::from(width), u32::from(height));
+                self.frame = Some((code, start + 3));
+            }
+            0xDC => {
+                if let (Some((_, height_at)), Some(lines)) = (self.frame, u16_at(segment, 2)) {
+                    self.height = u32::from(lines);
+                    let (start, end) = (start - 2, start + segment.len());
+                    self.dnl = Some(DnlSegment { height_at, start, end });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self, end: usize, data: u64) -> Result<ContainerInfo, PictureError> {
+        let Self { frame, width, height, dnl, has_tables } = self;
+        let (code, _) = frame.ok_or_else(|| corrupt("it has no frame header"))?;
+        // Baseline and extended sequential frames; T.81 has standard tables for no other kind.
+        let without_tables = !has_tables && matches!(code, 0xC0 | 0xC1);
+        let progressive = code == 0xC2;
+        Ok(ContainerInfo { width, height, progressive, end, data, dnl, without_tables })
+    }
+}
+
+fn corrupt(what: &str) -> PictureError {
+    PictureError::Corrupt(what.to_owned())
+}
+
 fn walk_jpeg(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
-    let corrupt = |what: String| PictureError::Corrupt(what);
-    let mut frame: Option<(u32, u32, bool)> = None;
-    let mut height_at = 0;
-    let mut late_height = None;
+    let mut walk = JpegWalk::default();
     let mut data = 0;
     let mut at = 2;
     let mut in_scan = false;
@@ -177,43 +233,29 @@ fn walk_jpeg(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
         at = behind;
         match code {
             0xD9 if data > 0 => break at - 2,
-            0xD9 => return Err(corrupt("it ends without any picture data".to_owned())),
-            // Standing alone: start of image, TEM, restarts.
+            0xD9 => return Err(corrupt("it ends without any picture data")),
+            // Markers without a segment: start of image, TEM, restarts.
             0xD8 | 0x01 | 0xD0..=0xD7 if data == 0 => continue,
             // Between scans: tables, arithmetic conditioning, a scan, DNL, restart interval,
             // applications, comments.
             0xC4 | 0xCC | 0xDA..=0xDD | 0xE0..=0xEF | 0xFE => {}
             _ if data > 0 => {
-                return Err(corrupt(format!("marker {code:02x} in the middle of its data")));
+                return Err(corrupt(&format!("marker {code:02x} in the middle of its data")));
             }
             _ => {}
         }
         let length = u16_at(bytes, at).ok_or_else(|| truncated("a segment", bytes.len()))?;
         if length < 2 {
-            return Err(corrupt(format!("segment {code:02x} has no length")));
+            return Err(corrupt(&format!("segment {code:02x} has no length")));
         }
         let segment = bytes
             .get(at..at + usize::from(length))
             .ok_or_else(|| truncated("a segment", bytes.len()))?;
+        walk.note(code, at, segment)?;
         at += segment.len();
-        if matches!(code, 0xC0..=0xCF) && !matches!(code, 0xC4 | 0xC8 | 0xCC) {
-            let size = u16_at(segment, 5).zip(u16_at(segment, 3));
-            let (width, height) = size.ok_or_else(|| corrupt("a frame without size".to_owned()))?;
-            frame = Some((u32::from(width), u32::from(height), code == 0xC2));
-            height_at = at - segment.len() + 3;
-        }
-        if let (0xDC, Some((_, height @ 0, _)), Some(lines)) =
-            (code, &mut frame, u16_at(segment, 2))
-        {
-            *height = u32::from(lines);
-            late_height =
-                Some(LateHeight { header: height_at, marker: at - segment.len() - 2, behind: at });
-        }
         in_scan = code == 0xDA;
     };
-    let (width, height, progressive) =
-        frame.ok_or_else(|| corrupt("it says no size".to_owned()))?;
-    Ok(ContainerInfo { width, height, progressive, end, data, late_height })
+    walk.finish(end, data)
 }
 
 fn walk_png(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
@@ -225,7 +267,7 @@ fn walk_png(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
         let length = u32_at(bytes, at).ok_or_else(cut)? as usize;
         let kind = bytes.get(at + 4..at + 8).ok_or_else(cut)?;
         if size.is_none() && kind != b"IHDR" {
-            return Err(PictureError::Corrupt("it does not begin with IHDR".to_owned()));
+            return Err(corrupt("it does not begin with IHDR"));
         }
         // Length, kind and checksum take twelve bytes.
         let end = at.checked_add(12).and_then(|n| n.checked_add(length)).ok_or_else(cut)?;
@@ -240,7 +282,7 @@ fn walk_png(bytes: &[u8]) -> Result<ContainerInfo, PictureError> {
         }
         at = end;
     }
-    let (width, height) =
-        size.ok_or_else(|| PictureError::Corrupt("it says no size".to_owned()))?;
-    Ok(ContainerInfo { width, height, progressive: false, end: at, data, late_height: None })
+    let (width, height) = size.ok_or_else(|| corrupt("its IHDR has no size"))?;
+    let (progressive, without_tables) = (false, false);
+    Ok(ContainerInfo { width, height, progressive, end: at, data, dnl: None, without_tables })
 }

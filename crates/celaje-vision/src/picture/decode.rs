@@ -1,7 +1,8 @@
-//! Bytes to pixels: JPEG and PNG, whole and undamaged, or the reason why not.
+//! Decodes a JPEG or PNG to pixels, if it is whole and undamaged.
 
 use std::fmt;
 use std::io::Cursor;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -9,74 +10,52 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::picture::container::{Container, ContainerInfo};
-use celaje_sky::outcome::MissReason;
+use crate::picture::error::PictureError;
 
 /// Fewer pixels than this along a side show no sky.
 const LEAST_SIDE: u32 = 16;
 
-/// Scans of a progressive JPEG; encoders write about ten, a hostile file as many as fit.
+/// Most scans of a progressive JPEG. Encoders write about ten, a hostile file as many as fit.
 const MOST_SCANS: usize = 40;
 
-/// Bytes that the JPEG decoder may read ahead of what it decodes.
+/// Bytes that the JPEG decoder may read beyond those that it decodes.
 const READ_AHEAD: usize = 16;
+
+/// Pictures with more pixels than this are decoded one at a time, so that memory does not grow with
+/// the number of threads.
+const LARGE: u64 = 24_000_000;
+
+/// Held while a picture above [`LARGE`] is decoded.
+static LARGE_PICTURE: Mutex<()> = Mutex::new(());
 
 /// What a single picture may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Width × height. A JPEG needs up to nine bytes of memory a pixel while it is decoded, a PNG
-    /// four.
+    /// Width × height. While it is decoded, a JPEG needs three bytes of memory a pixel, a
+    /// progressive one up to eleven, a PNG up to five.
     pub max_pixels: u64,
+    /// Bytes of the file; whoever reads the file checks them.
+    pub max_bytes: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_pixels: 40_000_000 }
+impl Limits {
+    /// The same with another number of million pixels.
+    #[must_use]
+    pub const fn with_megapixels(self, most: usize) -> Self {
+        Self { max_pixels: most as u64 * 1_000_000, ..self }
     }
 }
 
-/// Why bytes are no picture that can be used; each kind is one [`MissReason`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PictureError {
-    /// No bytes at all.
-    #[error("no bytes at all")]
-    Empty,
-    /// Not a JPEG or PNG.
-    #[error("not a JPEG or PNG: {0}")]
-    NotAnImage(String),
-    /// A picture that ends too early.
-    #[error("incomplete: {0}")]
-    Truncated(String),
-    /// A picture that does not decode, or is too small to show any sky.
-    #[error("damaged: {0}")]
-    Corrupt(String),
-    /// More pixels than [`Limits`] allow.
-    #[error("{width}×{height} pixels are more than the {limit} allowed")]
-    TooManyPixels {
-        /// Pixels, as the file's header says.
-        width: u32,
-        /// Pixels, as the file's header says.
-        height: u32,
-        /// The limit.
-        limit: u64,
-    },
-}
-
-impl PictureError {
-    /// The reason under which a slot with such bytes is missed.
-    pub const fn reason(&self) -> MissReason {
-        match self {
-            Self::Empty => MissReason::Empty,
-            Self::NotAnImage(_) => MissReason::NotAnImage,
-            Self::Truncated(_) => MissReason::Truncated,
-            Self::Corrupt(_) => MissReason::Corrupt,
-            Self::TooManyPixels { .. } => MissReason::TooManyPixels,
-        }
+impl Default for Limits {
+    /// 64 million pixels, which the largest sensors of sky cameras have (9152×6944), in 20 MB.
+    fn default() -> Self {
+        Self { max_pixels: 64_000_000, max_bytes: 20_000_000 }
     }
 }
 
 /// A decoded picture.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Decoded {
+pub struct DecodedPicture {
     /// Pixels.
     pub width: u32,
     /// Pixels.
@@ -85,86 +64,105 @@ pub struct Decoded {
     pub rgb: Vec<u8>,
 }
 
-impl fmt::Debug for Decoded {
+impl fmt::Debug for DecodedPicture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Decoded({}×{})", self.width, self.height)
+        write!(f, "DecodedPicture({}×{})", self.width, self.height)
     }
 }
 
-/// Decodes a JPEG or PNG; which of them is found out from the bytes.
+/// Decodes a JPEG or PNG; the bytes tell which of them it is.
 ///
-/// The size is read and checked before anything is allocated. Grey, CMYK, palette and 16-bit
-/// pictures become 8-bit RGB; transparency is dropped, as Pillow's `convert("RGB")` does. An
-/// orientation noted in the metadata is not applied: a sky camera is fixed, its region of interest
-/// refers to the pixels as they are stored.
+/// The size is checked before anything is allocated. Grey, CMYK, palette and 16-bit pictures become
+/// 8-bit RGB. Transparency is dropped, as Pillow's `convert("RGB")` does. An orientation in the
+/// metadata is not applied: a sky camera does not turn, and its region of interest refers to the
+/// pixels as they are stored.
 ///
 /// # Errors
-/// When the bytes are not a whole, undamaged picture of a usable size.
-pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, PictureError> {
-    decode_shrunk(bytes, limits, Vec::new(), |_, _| 1).map(|shrunk| shrunk.pixels)
+/// If the bytes are not a whole, undamaged picture of a usable size.
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<DecodedPicture, PictureError> {
+    decode_scaled(bytes, limits, Vec::new(), |_, _| 1).map(|scaled| scaled.pixels)
 }
 
-/// A picture that may have been decoded at a part of its size.
-pub(super) struct Shrunk {
-    /// What was decoded.
-    pub(super) pixels: Decoded,
-    /// Width and height of the picture itself.
-    pub(super) of: (u32, u32),
+/// A picture that may have been decoded at a fraction of its size.
+pub(super) struct ScaledPicture {
+    /// The decoded pixels.
+    pub(super) pixels: DecodedPicture,
+    /// Width and height of the original in pixels.
+    pub(super) original: (u32, u32),
+    /// Keeps other large pictures waiting as long as this one is in memory.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
-/// As [`decode`], into the memory of `room`. A JPEG may be decoded at a part of its width and
-/// height: one in `shrink(width, height)`, a power of two up to 8, which the feature `turbojpeg`
-/// makes use of.
+/// As [`decode`], into the memory of `buffer`. With the feature `turbojpeg`, a JPEG is decoded at
+/// 1 / `divisor(width, height)` of its width and height; the divisor is 1, 2, 4 or 8.
 ///
 /// # Errors
 /// As [`decode`].
-pub(super) fn decode_shrunk(
+pub(super) fn decode_scaled(
     bytes: &[u8],
     limits: &Limits,
-    room: Vec<u8>,
-    shrink: impl Fn(u32, u32) -> u32,
-) -> Result<Shrunk, PictureError> {
+    buffer: Vec<u8>,
+    divisor: impl Fn(u32, u32) -> u32,
+) -> Result<ScaledPicture, PictureError> {
     let container = Container::identify(bytes)?;
     let mut info = container.walk(bytes)?;
-    let whole = info.with_height_in_header(bytes);
-    let bytes = whole.as_deref().unwrap_or(bytes);
-    if whole.is_some() {
+    let completed = info.completed(bytes);
+    let bytes = completed.as_deref().unwrap_or(bytes);
+    if completed.is_some() {
         info = container.walk(bytes)?;
     }
     let ContainerInfo { width, height, .. } = info;
     check_size(width, height, limits)?;
-    let of = (width, height);
+    let original = (width, height);
+    let turn = turn_of(u64::from(width) * u64::from(height));
+    let scaled = |pixels| ScaledPicture { pixels, original, _turn: turn };
     let pixels = match container {
         Container::Jpeg => {
             enough_data(info)?;
-            // A progressive one may hold more scans than are worth anybody's time.
-            let shrink = if info.progressive { 1 } else { shrink(width, height) };
-            match quickly(bytes, of, shrink, room) {
-                Ok(pixels) => return Ok(Shrunk { pixels, of }),
-                Err(room) => decode_jpeg(bytes, info, room)?,
+            // A progressive JPEG may hold many scans, which only the strict decoder bounds.
+            let divisor = if info.progressive { 1 } else { divisor(width, height) };
+            match decode_fraction(bytes, original, divisor, buffer) {
+                Ok(pixels) => return Ok(scaled(pixels)),
+                Err(buffer) => decode_jpeg(bytes, info, buffer)?,
             }
         }
         Container::Png => decode_png(bytes, limits)?,
     };
-    if (pixels.width, pixels.height) != of {
+    if (pixels.width, pixels.height) != original {
         return Err(PictureError::Corrupt("it says two different sizes".to_owned()));
     }
-    Ok(Shrunk { pixels, of })
+    Ok(scaled(pixels))
 }
 
-/// Decodes a JPEG at one in `shrink` of its size, where that is built in; otherwise, or where
-/// anything about the picture is doubtful, hands the memory back, and the strict decoder decides.
+/// Waits until no other large picture is being decoded, if this one is large.
+fn turn_of(pixels: u64) -> Option<MutexGuard<'static, ()>> {
+    (pixels > LARGE).then(|| LARGE_PICTURE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Decodes a JPEG at 1 / `divisor` of its size. Gives the memory back without the feature
+/// `turbojpeg`, and wherever the library objects: the strict decoder then decides.
 #[cfg(feature = "turbojpeg")]
-fn quickly(bytes: &[u8], of: (u32, u32), shrink: u32, room: Vec<u8>) -> Result<Decoded, Vec<u8>> {
-    match shrink {
-        2 | 4 | 8 => super::turbo::decode(bytes, of, shrink, room),
-        _ => Err(room),
+fn decode_fraction(
+    bytes: &[u8],
+    original: (u32, u32),
+    divisor: u32,
+    buffer: Vec<u8>,
+) -> Result<DecodedPicture, Vec<u8>> {
+    let mut rgb = buffer;
+    match super::turbo::decode(bytes, original, divisor, &mut rgb) {
+        Some((width, height)) => Ok(DecodedPicture { width, height, rgb }),
+        None => Err(rgb),
     }
 }
 
 #[cfg(not(feature = "turbojpeg"))]
-fn quickly(_: &[u8], _: (u32, u32), _: u32, room: Vec<u8>) -> Result<Decoded, Vec<u8>> {
-    Err(room)
+fn decode_fraction(
+    _: &[u8],
+    _: (u32, u32),
+    _: u32,
+    buffer: Vec<u8>,
+) -> Result<DecodedPicture, Vec<u8>> {
+    Err(buffer)
 }
 
 fn check_size(width: u32, height: u32, limits: &Limits) -> Result<(), PictureError> {
@@ -191,11 +189,11 @@ fn enough_data(info: ContainerInfo) -> Result<(), PictureError> {
     Ok(())
 }
 
-fn decode_jpeg(bytes: &[u8], info: ContainerInfo, room: Vec<u8>) -> Result<Decoded, PictureError> {
+fn decode_jpeg(bytes: &[u8], info: ContainerInfo, buffer: Vec<u8>) -> Result<DecodedPicture, PictureError> {
     let corrupt = |error: zune_jpeg::errors::DecodeErrors| PictureError::Corrupt(error.to_string());
-    // At the end marker the decoder would make up what is missing; at the end of the bytes it says
-    // so. The zeros are what it reads ahead of a picture's last blocks. (A progressive picture is
-    // only whole with its marker; a piece that is lost in one of its scans goes unseen.)
+    // At the end marker the decoder invents what is missing; at the end of the bytes it fails. It
+    // reads the zeros beyond a picture's last blocks. A progressive picture needs its end marker, so
+    // data lost from one of its scans go unnoticed.
     let baseline = (!info.progressive).then(|| {
         let mut data = Vec::with_capacity(info.end + READ_AHEAD);
         data.extend_from_slice(&bytes[..info.end]);
@@ -208,8 +206,8 @@ fn decode_jpeg(bytes: &[u8], info: ContainerInfo, room: Vec<u8>) -> Result<Decod
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_max_scans(MOST_SCANS)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
-    // Headers may be as sloppy as cameras write them; but of the picture itself nothing may be
-    // missing, or grey patches would be read as cloud.
+    // Headers may be as careless as cameras write them. The picture itself must be complete: grey
+    // patches would be read as cloud.
     let mut decoder =
         JpegDecoder::new_with_options(ZCursor::new(bytes), options.set_strict_mode(false));
     decoder.decode_headers().map_err(corrupt)?;
@@ -218,14 +216,14 @@ fn decode_jpeg(bytes: &[u8], info: ContainerInfo, room: Vec<u8>) -> Result<Decod
     let size = decoder
         .output_buffer_size()
         .ok_or_else(|| PictureError::Corrupt("its size overflows".to_owned()))?;
-    let mut rgb = room;
-    // What is left in it of another picture is written over.
+    let mut rgb = buffer;
+    // The decoder overwrites all of it.
     rgb.resize(size, 0);
     decoder.decode_into(&mut rgb).map_err(corrupt)?;
-    finished(width as u64, height as u64, rgb)
+    picture_of(width as u64, height as u64, rgb)
 }
 
-fn decode_png(bytes: &[u8], limits: &Limits) -> Result<Decoded, PictureError> {
+fn decode_png(bytes: &[u8], limits: &Limits) -> Result<DecodedPicture, PictureError> {
     let corrupt = |error: png::DecodingError| PictureError::Corrupt(error.to_string());
     let memory = usize::try_from(limits.max_pixels.saturating_mul(8)).unwrap_or(usize::MAX);
     let mut decoder =
@@ -247,7 +245,7 @@ fn decode_png(bytes: &[u8], limits: &Limits) -> Result<Decoded, PictureError> {
         2 => pixels.chunks_exact(2).flat_map(|p| [p[0]; 3]).collect(),
         _ => without_alpha(pixels),
     };
-    finished(u64::from(frame.width), u64::from(frame.height), rgb)
+    picture_of(u64::from(frame.width), u64::from(frame.height), rgb)
 }
 
 /// RGBA to RGB in place.
@@ -260,10 +258,10 @@ fn without_alpha(mut pixels: Vec<u8>) -> Vec<u8> {
     pixels
 }
 
-fn finished(width: u64, height: u64, rgb: Vec<u8>) -> Result<Decoded, PictureError> {
+fn picture_of(width: u64, height: u64, rgb: Vec<u8>) -> Result<DecodedPicture, PictureError> {
     match (u32::try_from(width), u32::try_from(height)) {
         (Ok(w), Ok(h)) if width * height * 3 == rgb.len() as u64 => {
-            Ok(Decoded { width: w, height: h, rgb })
+            Ok(DecodedPicture { width: w, height: h, rgb })
         }
         _ => Err(PictureError::Corrupt(format!(
             "{} bytes of pixels for {width}×{height}",
@@ -272,7 +270,7 @@ fn finished(width: u64, height: u64, rgb: Vec<u8>) -> Result<Decoded, PictureErr
     }
 }
 
-/// Whether the bytes begin as a JPEG or a PNG does; they need not decode.
+/// Whether the bytes begin as a JPEG or a PNG does; whether they decode is not checked.
 pub fn is_picture(bytes: &[u8]) -> bool {
     Container::identify(bytes).is_ok()
 }

@@ -2,8 +2,12 @@ use super::*;
 use crate::picture::testing::{draw, fixture, jpeg, mean_difference, png, shared_data, sky};
 use proptest::prelude::*;
 
-fn decoded(bytes: &[u8]) -> Decoded {
+fn decoded(bytes: &[u8]) -> DecodedPicture {
     decode(bytes, &Limits::default()).unwrap()
+}
+
+fn limits(max_pixels: u64) -> Limits {
+    Limits { max_pixels, ..Limits::default() }
 }
 
 fn refused(bytes: &[u8]) -> (&'static str, String) {
@@ -101,10 +105,8 @@ fn bombs_are_refused_by_their_header() {
         assert_eq!(reason, "too_many_pixels");
         assert!(text.contains("65000×65000"), "{text}");
     }
-    let limits = Limits { max_pixels: 64 * 48 };
-    assert!(decode(&fixture("baseline.jpg"), &limits).is_ok());
-    let limits = Limits { max_pixels: 64 * 48 - 1 };
-    assert!(decode(&fixture("baseline.jpg"), &limits).is_err());
+    assert!(decode(&fixture("baseline.jpg"), &limits(64 * 48)).is_ok());
+    assert!(decode(&fixture("baseline.jpg"), &limits(64 * 48 - 1)).is_err());
 }
 
 #[test]
@@ -247,8 +249,7 @@ proptest! {
             bytes[at] = value;
         }
         // A changed size may be a large one: keep the test quick.
-        let limits = Limits { max_pixels: 1_000_000 };
-        if let Ok(picture) = decode(&bytes, &limits) {
+        if let Ok(picture) = decode(&bytes, &limits(1_000_000)) {
             prop_assert_eq!(
                 picture.rgb.len() as u64,
                 u64::from(picture.width) * u64::from(picture.height) * 3
@@ -266,7 +267,7 @@ proptest! {
         let at = at.index(bytes.len());
         let end = (at + removed).min(bytes.len());
         bytes.splice(at..end, inserted);
-        let _ = decode(&bytes, &Limits { max_pixels: 1_000_000 });
+        let _ = decode(&bytes, &limits(1_000_000));
     }
 
     #[test]
@@ -295,16 +296,50 @@ fn real_pictures_are_whole() {
     }
 }
 
-/// ITU-T T.81, B.2.5: the frame header may say 0 lines, and a DNL segment behind the first scan the
-/// number.
+/// ITU-T T.81, B.2.5: a DNL segment behind the first scan defines the number of lines, whether the
+/// frame header says 0 or another one.
 #[test]
 fn a_height_behind_the_first_scan_is_read() {
     let bytes = jpeg(&sky(64, 48));
     let header = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
-    let (mut late, end) = (bytes.clone(), bytes.len() - 2);
-    late[header + 5..header + 7].fill(0);
-    assert!(matches!(decode(&late, &Limits::default()), Err(PictureError::Corrupt(_))));
-    late.splice(end..end, [0xFF, 0xDC, 0, 4, 0, 48]);
-    let decoded = decode(&late, &Limits::default()).unwrap();
-    assert_eq!(decoded, decode(&bytes, &Limits::default()).unwrap());
+    for before in [0u16, 400] {
+        let (mut late, end) = (bytes.clone(), bytes.len() - 2);
+        late[header + 5..header + 7].copy_from_slice(&before.to_be_bytes());
+        assert_eq!(refused(&late).0, "corrupt");
+        late.splice(end..end, [0xFF, 0xDC, 0, 4, 0, 48]);
+        assert_eq!(decoded(&late), decoded(&bytes));
+    }
+}
+
+/// A JPEG as a motion-JPEG camera sends it: without its Huffman tables.
+fn without_tables(jpeg: &[u8]) -> Vec<u8> {
+    let mut bytes = jpeg.to_vec();
+    while let Some(at) = bytes.windows(2).position(|pair| pair == [0xFF, 0xC4]) {
+        let length = usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
+        bytes.drain(at..at + 2 + length);
+    }
+    bytes
+}
+
+#[test]
+fn motion_jpeg_frames_use_the_standard_huffman_tables() {
+    // The encoder uses the standard tables too.
+    for picture in [sky(64, 48), sky(480, 450)] {
+        let whole = jpeg(&picture);
+        let frame = without_tables(&whole);
+        assert!(frame.len() + 400 < whole.len());
+        assert_eq!(decoded(&frame), decoded(&whole));
+        assert_eq!(refused(&frame[..frame.len() / 2]).0, "truncated");
+    }
+    // A progressive picture has tables of its own, for which there is no standard.
+    assert_eq!(refused(&without_tables(&fixture("progressive.jpg"))).0, "corrupt");
+}
+
+#[test]
+fn large_pictures_wait_for_each_other_and_others_do_not() {
+    let held = turn_of(LARGE + 1).unwrap();
+    assert!(turn_of(LARGE).is_none());
+    assert!(LARGE_PICTURE.try_lock().is_err());
+    drop(held);
+    assert!(turn_of(LARGE + 1).is_some());
 }

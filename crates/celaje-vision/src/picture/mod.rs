@@ -5,7 +5,9 @@
 
 mod container;
 pub mod decode;
+pub mod error;
 pub mod geometry;
+mod huffman;
 pub mod prepare;
 pub mod stats;
 #[cfg(any(test, feature = "testing"))]

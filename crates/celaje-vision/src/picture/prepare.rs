@@ -8,7 +8,8 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use sha2::{Digest, Sha256};
 
 use crate::model::manifest::{Filter, Input, Kind, Manifest, TensorLayout};
-use crate::picture::decode::{Decoded, Limits, PictureError, Shrunk, decode_shrunk};
+use crate::picture::decode::{DecodedPicture, Limits, decode_scaled};
+use crate::picture::error::PictureError;
 use crate::picture::geometry::{self, Geometry, PixelRect, UnitRect};
 use crate::picture::stats::PictureStats;
 use celaje_sky::station::region::{Margins, Region};
@@ -97,34 +98,33 @@ pub fn prepare(
 ) -> Result<Frame, PictureError> {
     let margins = judged_region(manifest, region).margins;
     let input = &manifest.input;
-    let shrink = |width, height| shrinkage(width, height, margins, input);
-    let Shrunk { pixels, of } = decode_shrunk(bytes, limits, ROOM.take(), shrink)?;
-    let frame = lay(&pixels, of, sha256(bytes), manifest, region);
-    if pixels.rgb.len() <= ROOM_KEPT {
-        ROOM.set(pixels.rgb);
+    let divisor = |width, height| divisor(width, height, margins, input);
+    let scaled = decode_scaled(bytes, limits, BUFFER.take(), divisor)?;
+    let frame = lay(&scaled.pixels, scaled.original, sha256(bytes), manifest, region);
+    if scaled.pixels.rgb.len() <= MOST_KEPT {
+        BUFFER.set(scaled.pixels.rgb);
     }
     frame
 }
 
-/// The memory of a picture that a thread keeps for the next one, at most: that of 2592×1944 pixels.
-const ROOM_KEPT: usize = 3 * 2592 * 1944;
+/// Most bytes of pixels that a thread keeps for the next picture: those of 2592×1944 pixels.
+const MOST_KEPT: usize = 3 * 2592 * 1944;
 
 thread_local! {
-    /// The memory of the picture before.
-    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The memory of the thread's last picture.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// By how much a picture may be shrunk while it is decoded: what is taken of it stays twice as
-/// large as the network's input, so that the filter has something to work on.
-fn shrinkage(width: u32, height: u32, margins: Margins, input: &Input) -> u32 {
+/// The divisor of a picture's size while it is decoded. The crop stays at least twice as large as
+/// the network's input, so that the resize filter still averages.
+fn divisor(width: u32, height: u32, margins: Margins, input: &Input) -> u32 {
     if input.filter == Filter::Nearest {
         return 1;
     }
     let taken = geometry::crop(width, height, margins);
     let size = (input.width, input.height);
     let content = geometry::content((taken.width, taken.height), size, input.fit);
-    let room = (taken.width / (2 * content.width)).min(taken.height / (2 * content.height));
-    match room {
+    match (taken.width / (2 * content.width)).min(taken.height / (2 * content.height)) {
         8.. => 8,
         4..8 => 4,
         2..4 => 2,
@@ -137,7 +137,7 @@ fn shrinkage(width: u32, height: u32, margins: Margins, input: &Input) -> u32 {
 /// # Errors
 /// When the pixels do not fill the size.
 pub fn prepare_decoded(
-    picture: &Decoded,
+    picture: &DecodedPicture,
     sha256: String,
     manifest: &Manifest,
     region: &Region,
@@ -148,7 +148,7 @@ pub fn prepare_decoded(
 
 /// Lays `picture`, which was `width` × `height` pixels large before it was shrunk, into the input.
 fn lay(
-    picture: &Decoded,
+    picture: &DecodedPicture,
     (width, height): (u32, u32),
     sha256: String,
     manifest: &Manifest,
@@ -196,7 +196,7 @@ thread_local! {
 /// The rectangle `taken` of `picture`, resized into the rectangle `content` of an otherwise black
 /// input of the size `size`. Nothing outside `taken` has any influence.
 fn resize(
-    picture: &Decoded,
+    picture: &DecodedPicture,
     taken: PixelRect,
     size: (u32, u32),
     content: PixelRect,

@@ -16,7 +16,7 @@ fn manifest(kind: &str, width: u32, height: u32) -> Manifest {
     .unwrap()
 }
 
-fn frame(picture: &Decoded, manifest: &Manifest, region: &Region) -> Frame {
+fn frame(picture: &DecodedPicture, manifest: &Manifest, region: &Region) -> Frame {
     prepare(&png(picture), manifest, region, &Limits::default()).unwrap()
 }
 
@@ -203,7 +203,7 @@ fn the_picture_before_leaves_no_trace() {
 fn as_much_is_left_as_the_filter_needs() {
     let input = |side| Input { fit: Fit::Letterbox, ..manifest("segmentation", side, side).input };
     let none = Margins::default();
-    for (size, side, shrink) in [
+    for (size, side, wanted) in [
         ((480, 450), 192, 1),
         ((767, 575), 192, 1),
         ((768, 576), 192, 2),
@@ -213,9 +213,9 @@ fn as_much_is_left_as_the_filter_needs() {
         ((4000, 3000), 192, 8),
         ((20, 4000), 192, 8),
     ] {
-        assert_eq!(shrinkage(size.0, size.1, none, &input(side)), shrink, "{size:?}");
+        assert_eq!(divisor(size.0, size.1, none, &input(side)), wanted, "{size:?}");
     }
     let cut = Margins { left: 0.5, ..none };
-    assert_eq!(shrinkage(1280, 960, cut, &input(192)), 2);
-    assert_eq!(shrinkage(1280, 640, cut, &input(192)), 1);
+    assert_eq!(divisor(1280, 960, cut, &input(192)), 2);
+    assert_eq!(divisor(1280, 640, cut, &input(192)), 1);
 }

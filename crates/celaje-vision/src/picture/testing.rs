@@ -8,10 +8,10 @@ use ::image::codecs::jpeg::JpegEncoder;
 use ::image::codecs::png::PngEncoder;
 use ::image::{ExtendedColorType, ImageEncoder};
 
-use crate::picture::decode::Decoded;
+use crate::picture::decode::DecodedPicture;
 
 /// The drawn sky of `tests/fixtures/make_pictures.py`: the same formula, in whole numbers.
-pub fn sky(width: u32, height: u32) -> Decoded {
+pub fn sky(width: u32, height: u32) -> DecodedPicture {
     draw(width, height, |x, y| {
         let light = 60 * y / height;
         if (x * 7 / width + y * 5 / height).is_multiple_of(3) {
@@ -26,12 +26,12 @@ pub fn sky(width: u32, height: u32) -> Decoded {
 }
 
 /// A picture of which each pixel is `at(x, y)`.
-pub fn draw(width: u32, height: u32, at: impl Fn(u32, u32) -> [u8; 3]) -> Decoded {
+pub fn draw(width: u32, height: u32, at: impl Fn(u32, u32) -> [u8; 3]) -> DecodedPicture {
     let rgb = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-    Decoded { width, height, rgb: rgb.flat_map(|(x, y)| at(x, y)).collect() }
+    DecodedPicture { width, height, rgb: rgb.flat_map(|(x, y)| at(x, y)).collect() }
 }
 
-pub fn jpeg(picture: &Decoded) -> Vec<u8> {
+pub fn jpeg(picture: &DecodedPicture) -> Vec<u8> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, 85)
         .write_image(&picture.rgb, picture.width, picture.height, ExtendedColorType::Rgb8)
@@ -39,7 +39,7 @@ pub fn jpeg(picture: &Decoded) -> Vec<u8> {
     bytes
 }
 
-pub fn png(picture: &Decoded) -> Vec<u8> {
+pub fn png(picture: &DecodedPicture) -> Vec<u8> {
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes)
         .write_image(&picture.rgb, picture.width, picture.height, ExtendedColorType::Rgb8)

@@ -1,43 +1,34 @@
-//! JPEG through libjpeg-turbo, at a part of its size: what is left out is never computed.
+//! Decodes a JPEG at a fraction of its size with libjpeg-turbo, which never computes the rest.
 //!
-//! The library mends what it can and warns; a warning counts as a refusal here, and the strict
-//! decoder decides. Only a code that stands for nothing, within data that otherwise fit, is taken
-//! without a warning where the strict decoder refuses the picture.
+//! The library repairs what it can and warns. A warning counts as a refusal here, and the strict
+//! decoder decides. One defect passes: the library does not warn of an undefined code in data that
+//! are otherwise complete, which the strict decoder refuses.
 
 use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor};
 
-use crate::picture::decode::Decoded;
-
-/// Decodes a JPEG of `of` pixels at one in `shrink` of its width and height, into the memory of
-/// `room`.
-///
-/// # Errors
-/// The memory, where the library objects to anything: also to what it could have mended.
+/// Decodes a JPEG of `original` pixels at 1 / `divisor` (2, 4 or 8) of its width and height. Gives
+/// the decoded width and height; none for any other divisor and where the library objects to
+/// anything.
 pub(super) fn decode(
     bytes: &[u8],
-    of: (u32, u32),
-    shrink: u32,
-    room: Vec<u8>,
-) -> Result<Decoded, Vec<u8>> {
-    let mut rgb = room;
-    match scaled(bytes, of, shrink, &mut rgb) {
-        Some((width, height)) => Ok(Decoded { width, height, rgb }),
-        None => Err(rgb),
+    original: (u32, u32),
+    divisor: u32,
+    rgb: &mut Vec<u8>,
+) -> Option<(u32, u32)> {
+    if !matches!(divisor, 2 | 4 | 8) {
+        return None;
     }
-}
-
-fn scaled(bytes: &[u8], of: (u32, u32), shrink: u32, rgb: &mut Vec<u8>) -> Option<(u32, u32)> {
     let mut decompressor = Decompressor::new().ok()?;
     let header = decompressor.read_header(bytes).ok()?;
     let size = |n: usize| u32::try_from(n).ok();
-    if (size(header.width)?, size(header.height)?) != of {
+    if (size(header.width)?, size(header.height)?) != original {
         return None;
     }
-    let factor = ScalingFactor::new(1, usize::try_from(shrink).ok()?);
+    let factor = ScalingFactor::new(1, usize::try_from(divisor).ok()?);
     decompressor.set_scaling_factor(factor).ok()?;
     let scaled = header.scaled(factor);
     let pitch = 3 * scaled.width;
-    // What is left in it of another picture is written over.
+    // The library overwrites all of it.
     rgb.resize(pitch * scaled.height, 0);
     let image = Image {
         pixels: rgb.as_mut_slice(),

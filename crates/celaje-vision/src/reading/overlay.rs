@@ -1,6 +1,6 @@
 //! A picture with what the network saw laid over it.
 
-use crate::picture::decode::Decoded;
+use crate::picture::decode::DecodedPicture;
 use crate::picture::geometry::Geometry;
 use crate::reading::{Cell, ClassMap};
 
@@ -24,7 +24,7 @@ const SIDE_A_LINE: u32 = 450;
 ///
 /// Between the centres of cells the classes are interpolated, so that edges are smooth although
 /// the network's cells are coarse.
-pub fn draw(picture: &Decoded, classes: &ClassMap, geometry: &Geometry) -> Vec<u8> {
+pub fn draw(picture: &DecodedPicture, classes: &ClassMap, geometry: &Geometry) -> Vec<u8> {
     let (width, height) = (picture.width as usize, picture.height as usize);
     let mut rgb = picture.rgb.clone();
     let thick = (picture.width.min(picture.height) / SIDE_A_LINE).max(1) as usize;
@@ -108,7 +108,7 @@ fn neighbours(at: f64, side: u32, cells: u32) -> (u32, u32, f64) {
 /// # Errors
 /// When the picture's pixels do not fill its size.
 pub fn png(
-    picture: &Decoded,
+    picture: &DecodedPicture,
     classes: &ClassMap,
     geometry: &Geometry,
 ) -> Result<Vec<u8>, png::EncodingError> {

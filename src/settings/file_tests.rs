@@ -189,9 +189,11 @@ fn a_mask_is_read_from_the_files_folder() {
     let mask = stations[0].region.mask.clone().unwrap();
     assert!(!mask.contains(0.49, 0.5) && mask.contains(0.51, 0.5));
     // Transparent is outside, however light the colour beneath: the left half.
-    image::RgbaImage::from_fn(4, 2, |x, _| image::Rgba([255, 255, 255, if x < 2 { 0 } else { 255 }]))
-        .save(&path)
-        .unwrap();
+    image::RgbaImage::from_fn(4, 2, |x, _| {
+        image::Rgba([255, 255, 255, if x < 2 { 0 } else { 255 }])
+    })
+    .save(&path)
+    .unwrap();
     let (_, stations) = parse().unwrap().into_parts();
     let mask = stations[0].region.mask.clone().unwrap();
     assert!(!mask.contains(0.49, 0.5) && mask.contains(0.51, 0.5));

@@ -18,7 +18,8 @@ use std::time::Duration;
 use crate::camera::http::HttpLimits;
 use crate::settings::file::FileSettings;
 pub use crate::settings::layer::{
-    BATCH, CONCURRENCY, Layer, MAX_BYTES, MAX_CONCURRENCY, MAX_MEGAPIXELS, MAX_RPS, THREADS, TIMEOUT,
+    BATCH, CONCURRENCY, Layer, MAX_BYTES, MAX_CONCURRENCY, MAX_MEGAPIXELS, MAX_RPS, THREADS,
+    TIMEOUT,
 };
 use crate::settings::span::Span;
 use crate::settings::tuning::{CommitPolicy, Tuning};
@@ -125,7 +126,8 @@ impl Settings {
         }
         let mut picture = Limits { max_bytes: http.body_limit, ..Limits::default() };
         if let Some(megapixels) = layer.max_megapixels {
-            picture = picture.with_megapixels(within("max-megapixels", megapixels, &MAX_MEGAPIXELS)?);
+            picture =
+                picture.with_megapixels(within("max-megapixels", megapixels, &MAX_MEGAPIXELS)?);
         }
         if let Some(seconds) = layer.timeout {
             let seconds = within("timeout", seconds, &TIMEOUT)?;

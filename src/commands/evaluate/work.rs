@@ -71,7 +71,11 @@ pub(super) fn see(
 }
 
 /// None when the mask is another picture's.
-fn compare(judged: Judged<'_>, mask: Option<&DecodedPicture>, nothing: Sample) -> Option<JudgedPicture> {
+fn compare(
+    judged: Judged<'_>,
+    mask: Option<&DecodedPicture>,
+    nothing: Sample,
+) -> Option<JudgedPicture> {
     let frame = judged.frame;
     if mask.is_some_and(|mask| !pixels::fits(mask, (frame.width, frame.height))) {
         return None;

@@ -189,7 +189,11 @@ fn enough_data(info: ContainerInfo) -> Result<(), PictureError> {
     Ok(())
 }
 
-fn decode_jpeg(bytes: &[u8], info: ContainerInfo, buffer: Vec<u8>) -> Result<DecodedPicture, PictureError> {
+fn decode_jpeg(
+    bytes: &[u8],
+    info: ContainerInfo,
+    buffer: Vec<u8>,
+) -> Result<DecodedPicture, PictureError> {
     let corrupt = |error: zune_jpeg::errors::DecodeErrors| PictureError::Corrupt(error.to_string());
     // At the end marker the decoder invents what is missing; at the end of the bytes it fails. It
     // reads the zeros beyond a picture's last blocks. A progressive picture needs its end marker, so

@@ -133,7 +133,8 @@ def oktas(folder):
     samples = []
     for path in sorted(folder.rglob("*")):
         found = re.search(r"o[ck]ta_?([0-8])$", path.parent.name)
-        if found and path.suffix.lower() in IMAGES:
+        # A hidden file (`._x.jpg` of macOS) is no picture.
+        if found and path.suffix.lower() in IMAGES and not path.name.startswith("."):
             low, high = interval(int(found.group(1)))
             samples.append(
                 Sample(str(path), "", folder.name, "", "", low, high, float("nan"), -1.0)

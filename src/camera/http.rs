@@ -27,6 +27,8 @@ use celaje_sky::window::Answer;
 
 /// What a request in flight may still take when the run drains.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
+/// Lines of a response's head.
+const MAX_HEADERS: usize = 1000;
 /// Redirects followed for one picture.
 const REDIRECTS: usize = 4;
 
@@ -308,7 +310,12 @@ fn builder(source: &Source, limits: &HttpLimits) -> ClientBuilder {
         .read_timeout(limits.read_timeout)
         .timeout(limits.total_timeout)
         .pool_max_idle_per_host(limits.keep_alive)
-        .redirect(Policy::custom(follow_within_host));
+        .redirect(Policy::custom(follow_within_host))
+        // What curl, browsers and Python take of the small servers in cameras.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(MAX_HEADERS);
     match source {
         Source::Http(base) if is_loopback(base) => builder.no_proxy(),
         _ => builder,

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod camera;
 mod decode;
 mod fetch;
 mod gather;

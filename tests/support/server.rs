@@ -27,6 +27,8 @@ pub enum Reply {
     Drip,
     /// Sends without end.
     Endless,
+    /// These bytes in place of an answer, and the end of the connection.
+    Raw(Vec<u8>),
     /// Says nothing.
     Hang,
     /// Ends every connection and refuses new ones for this long.
@@ -301,6 +303,10 @@ async fn answer(stream: &mut TcpStream, reply: Reply) -> std::io::Result<bool> {
             loop {
                 stream.write_all(&[0xff; 4096]).await?;
             }
+        }
+        Reply::Raw(bytes) => {
+            stream.write_all(&bytes).await?;
+            Ok(false)
         }
         Reply::Hang => std::future::pending().await,
         Reply::Reset | Reply::Die(_) | Reply::Late(..) => Ok(false),

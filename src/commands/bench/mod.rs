@@ -19,6 +19,7 @@ use bytes::Bytes;
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::camera::Source;
+use crate::camera::folder::has_a_pictures_name;
 use crate::commands::bench::report::{
     EngineFigures, Report, Round, Stages, Subject, Whole, median,
 };
@@ -321,10 +322,7 @@ fn read(folder: &Path, limits: &Limits) -> Result<Vec<Bytes>> {
     let entries = std::fs::read_dir(folder).map_err(|error| cannot(&error))?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-            ["jpg", "jpeg", "png"].iter().any(|known| ending == *known)
-        })
+        .filter(|path| has_a_pictures_name(path))
         .collect();
     paths.sort();
     paths.truncate(MOST_PICTURES);

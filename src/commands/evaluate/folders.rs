@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::camera::folder::is_of_a_system;
 use crate::commands::predict::Pictures;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::evaluate::labels::{BadRow, Label, Row};
@@ -52,7 +53,9 @@ fn visit(root: &Path, folder: &Path, labelled: &mut usize, rows: &mut Vec<Row>) 
         .flatten()
         .map(|entry| entry.path())
         // A link to a folder is not followed: no circles.
-        .filter(|path| path.symlink_metadata().is_ok_and(|entry| entry.is_dir()))
+        .filter(|path| {
+            !is_of_a_system(path) && path.symlink_metadata().is_ok_and(|entry| entry.is_dir())
+        })
         .collect();
     inner.sort_unstable();
     for path in inner {
@@ -129,6 +132,8 @@ mod tests {
             "2024/noche-okta_8/d.jpg",
             "octa_12/e.jpg",
             "octa_/f.jpg",
+            "dia_octa_3/._a.jpg",
+            "__MACOSX/octa_3/a.jpg",
             "other/g.jpg",
         ] {
             let path = root.path().join(file);

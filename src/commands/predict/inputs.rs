@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use crate::camera::folder::{has_a_pictures_name, is_of_a_system};
+
 /// How the names of overlays end; a walk leaves such files out.
 pub const OVERLAY_SUFFIX: &str = ".overlay.png";
 /// How the names of frames end; a walk leaves such files out too.
 pub const FRAME_SUFFIX: &str = ".frame.png";
-
-/// Extensions of pictures, in lower case.
-const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 
 /// Files and folders, walked one folder at a time.
 pub(in crate::commands) struct Pictures {
@@ -32,7 +31,8 @@ impl Pictures {
     /// Puts what `folder` holds in front, in the order of the names.
     fn enter(&mut self, folder: &Path) -> std::io::Result<()> {
         let entries = std::fs::read_dir(folder)?;
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        let paths = entries.flatten().map(|entry| entry.path());
+        let mut paths: Vec<PathBuf> = paths.filter(|path| !is_of_a_system(path)).collect();
         paths.sort_unstable();
         for path in paths.into_iter().rev() {
             self.pending.push_front(Entry { path, named: false });
@@ -65,11 +65,10 @@ impl Iterator for Pictures {
     }
 }
 
+/// Whether it is a picture by its name, and not one that this program drew.
 fn is_picture(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
-        && !name.is_some_and(|name| name.ends_with(OVERLAY_SUFFIX) || name.ends_with(FRAME_SUFFIX))
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    has_a_pictures_name(path) && !name.ends_with(OVERLAY_SUFFIX) && !name.ends_with(FRAME_SUFFIX)
 }
 
 #[cfg(test)]
@@ -81,10 +80,10 @@ mod tests {
     fn folders_are_walked_by_name_and_extension() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
-        fs::create_dir_all(root.join("b/inner")).unwrap();
-        for name in
-            ["c.JPG", "a.png", "notes.txt", "b/2.jpeg", "b/inner/3.jpg", "b/1.jpg", "a.overlay.png"]
-        {
+        let pictures = ["c.JPG", "a.png", "b/2.jpeg", "b/inner/3.jpg", "b/1.jpg"];
+        let others = ["notes.txt", "a.overlay.png", "b/._1.jpg", "Thumbs.db", "b/@eaDir/1.jpg"];
+        for name in pictures.into_iter().chain(others) {
+            fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
             fs::write(root.join(name), "").unwrap();
         }
         let found: Vec<String> = Pictures::new(&[root.to_owned(), root.join("notes.txt")])

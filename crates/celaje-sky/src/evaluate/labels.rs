@@ -196,6 +196,51 @@ mod tests {
         assert_eq!((label.okta, label.fraction), (Okta::new(2), Some(0.25)));
     }
 
+    /// The lines of the bad rows of `text`, as a text editor counts them.
+    fn bad_lines(text: &str) -> Vec<String> {
+        let bad = rows(text).into_iter().filter_map(Result::err);
+        bad.map(|bad| bad.text.en.split(':').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_line_is_that_of_the_file_however_lines_end() {
+        let wanted = ["line 3", "line 6", "line 9"];
+        let unix = "image,okta\na.jpg,6\nb.jpg,9\n\n \nc.jpg,x\n\"d\n.jpg\",1\nf.jpg,3,4\n";
+        assert_eq!(bad_lines(unix), wanted);
+        assert_eq!(bad_lines(&unix.replace('\n', "\r\n")), wanted);
+        assert_eq!(bad_lines(&unix.replace('\n', "\r")), wanted);
+        assert_eq!(bad_lines(&format!("\u{feff}{unix}")), wanted);
+        let later = ["line 4", "line 7", "line 10"];
+        assert_eq!(bad_lines(&format!("\n{unix}")), later);
+        assert_eq!(bad_lines(&format!("sep=,\r\n{unix}")), later);
+        assert_eq!(rows(&format!("sep=,\r\n{unix}")).len(), 5);
+    }
+
+    #[test]
+    fn what_separates_fields_is_found_or_said() {
+        let label = |text: &str| {
+            let rows = rows(text);
+            let label = rows[0].as_ref().unwrap_or_else(|bad| panic!("{text:?}: {}", bad.text));
+            (label.image.clone(), label.fraction, label.place.en.clone())
+        };
+        let wanted = |line: &str| ("a, b.jpg".to_owned(), Some(0.25), line.to_owned());
+        for separator in [";", "\t"] {
+            let table = "image|cloud_fraction|\"n, o, p\"\r\na, b.jpg|0,25|\r\n";
+            let table = table.replace('|', separator);
+            assert_eq!(label(&table), wanted("line 2"));
+        }
+        for sep in ["sep=;", "\u{feff}SEP=;", "\"sep=;\""] {
+            let table = format!("{sep}\r\nimage;cloud_fraction\r\na, b.jpg;0,25\r\n;;\r\n");
+            assert_eq!(label(&table), wanted("line 3"));
+        }
+        assert_eq!(label("sep=|\nimage|cloud_fraction\na, b.jpg|0,25\n"), wanted("line 3"));
+        // Excel's "Unicode text".
+        let utf16 = "\u{feff}image\tcloud_fraction\r\ncañón.jpg\t0,25\r\n".encode_utf16();
+        let bytes: Vec<u8> = utf16.flat_map(u16::to_le_bytes).collect();
+        let rows = read(&bytes, "labels.txt", Path::new("")).unwrap();
+        assert_eq!(rows[0].as_ref().unwrap().image, "cañón.jpg");
+    }
+
     #[test]
     fn a_bad_row_is_one_sentence_with_its_line() {
         let bytes =

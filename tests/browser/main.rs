@@ -13,6 +13,8 @@ mod driver;
 mod export;
 mod follows;
 mod paths;
+mod proxied;
+mod replaced;
 mod scene;
 mod states;
 

@@ -16,6 +16,8 @@ use crate::support::server::{Reply, Server};
 /// The program, which has said where it serves; ends when dropped.
 pub struct Program {
     pub url: String,
+    /// Where the replaced system's clients are served, if they are.
+    pub compat: Option<String>,
     child: Child,
 }
 
@@ -31,15 +33,17 @@ impl Program {
         command.current_dir(folder).args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let url = lines.find_map(|line| {
+        let mut said = lines.by_ref().filter_map(|line| {
             let line = line.unwrap();
             let from = line.find("http://")?;
             let url = line[from..].split(' ').next()?;
             Some(url.trim_end_matches('/').to_owned())
         });
-        let url = url.unwrap_or_else(|| panic!("{arguments:?} says no address"));
+        let url = said.next().unwrap_or_else(|| panic!("{arguments:?} says no address"));
+        let is_compat = arguments.iter().any(|argument| argument.starts_with("--compat"));
+        let compat = is_compat.then(|| said.next().unwrap());
         std::thread::spawn(move || lines.for_each(drop));
-        Self { url, child }
+        Self { url, compat, child }
     }
 
     /// The port that it listens on.
@@ -64,7 +68,7 @@ impl Drop for Program {
 pub struct Scene {
     pub url: String,
     folder: TempDir,
-    _camera: Server,
+    camera: Server,
     program: Program,
 }
 
@@ -79,11 +83,23 @@ pub struct Reading {
 impl Scene {
     /// An empty record, before a camera that has a picture for every slot.
     pub fn new() -> Self {
-        Self::before(|_, _| Reply::Body(pictures::jpeg(0.4)))
+        Self::with(&[])
+    }
+
+    /// The same with these further flags.
+    pub fn with(flags: &[&str]) -> Self {
+        Self::serving(flags, |_, _| Reply::Body(pictures::jpeg(0.4)))
     }
 
     /// An empty record before a camera that does as `script` says.
     pub fn before(script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::serving(&[], script)
+    }
+
+    fn serving(
+        flags: &[&str],
+        script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let camera = Server::start(script);
         let db = folder.path().join("a.db");
@@ -91,8 +107,18 @@ impl Scene {
         let base = format!("http://{}/sky/", camera.address);
         let serve = ["serve", "--read-only", "--listen", "127.0.0.1:0", "--engine", "rten"];
         let of = ["--url-base", &base, "--db", "a.db"];
-        let program = Program::start(folder.path(), &[serve.as_slice(), &of].concat());
-        Self { url: program.url.clone(), folder, _camera: camera, program }
+        let program = Program::start(folder.path(), &[serve.as_slice(), &of, flags].concat());
+        Self { url: program.url.clone(), folder, camera, program }
+    }
+
+    /// Where the replaced system's clients are served.
+    pub fn compat(&self) -> &str {
+        self.program.compat.as_deref().unwrap()
+    }
+
+    /// The camera's address.
+    pub fn camera(&self) -> String {
+        self.camera.base()
     }
 
     /// The address of a view.

@@ -141,9 +141,10 @@ impl Nginx {
         let mut command = Command::new(program);
         command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
         let child = command.stdout(Stdio::null()).spawn().unwrap();
+        let nginx = Self { child, address, _folder: folder };
         for _ in 0..200 {
             if TcpStream::connect(address).is_ok() {
-                return Some(Self { child, address, _folder: folder });
+                return Some(nginx);
             }
             std::thread::sleep(Duration::from_millis(25));
         }

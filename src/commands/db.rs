@@ -261,8 +261,9 @@ fn write(
     out: &mut impl Write,
 ) -> Result<io::Result<u64>> {
     let mut n = 0;
+    let edges = range.map(|range| (range.from(), range.to()));
     if lines {
-        let written = reader.export_misses(station, range, |row| {
+        let written = reader.export_misses(station, edges, |row| {
             n += 1;
             serde_json::to_writer(&mut *out, &row)?;
             out.write_all(b"\n")
@@ -270,7 +271,7 @@ fn write(
         return Ok(written.and_then(|()| out.flush()).map(|()| n));
     }
     let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(out);
-    let written = reader.export_misses(station, range, |row| {
+    let written = reader.export_misses(station, edges, |row| {
         // The heading is written with the first row: none when the record cannot be read.
         if n == 0 {
             table.write_record(COLUMNS)?;

@@ -22,6 +22,7 @@ use crate::settings::tuning::Tuning;
 use crate::settings::values::whole;
 use crate::store::Database;
 use crate::store::error::Fault;
+use crate::store::reader::{ObservationItem, Reader, Wanted};
 use crate::web::{self, Running, WebOptions};
 use celaje_chart::look::Look;
 use celaje_chart::timeline::{Reading, Timeline};
@@ -139,12 +140,12 @@ async fn run(
         return Ok(signal.exit_status());
     }
     // Kept open, and so locked, until the end: a second demo cannot remove the files.
-    let mut database = match recorded.database.take() {
+    let database = match recorded.database.take() {
         Some(database) => database,
         None => Database::open(&db, &station)?.database,
     };
     let drawing = Drawing {
-        readings: database.day_readings(range)?,
+        readings: stored_readings(&db, &station, range)?,
         station,
         range,
         studio,
@@ -268,7 +269,7 @@ fn last_days(station: &Station, days: u32) -> Result<SlotRange> {
 
 /// The work after recording, some seconds of a core: the plot and the comparison.
 struct Drawing {
-    readings: Vec<crate::store::StoredReading>,
+    readings: Vec<Reading>,
     station: Station,
     range: SlotRange,
     studio: Studio,
@@ -285,16 +286,10 @@ impl Drawing {
     }
 }
 
-fn draw_plot(
-    station: &Station,
-    range: SlotRange,
-    readings: &[crate::store::StoredReading],
-    path: &Path,
-) -> Result<()> {
+fn draw_plot(station: &Station, range: SlotRange, readings: &[Reading], path: &Path) -> Result<()> {
     let slots: Vec<NaiveDateTime> =
         range.slots(&station.minutes, station.zone).map(Slot::local).collect();
-    let stored: HashSet<NaiveDateTime> = readings.iter().map(|reading| reading.slot).collect();
-    let readings: Vec<Reading> = readings.iter().filter_map(chart_reading).collect();
+    let stored: HashSet<NaiveDateTime> = readings.iter().map(|reading| reading.local).collect();
     let misses: Vec<NaiveDateTime> =
         slots.iter().copied().filter(|slot| !stored.contains(slot)).collect();
     let end = range.to() + TimeDelta::minutes(1);
@@ -304,7 +299,7 @@ fn draw_plot(
         station: &station.name,
         range,
         slots: &slots,
-        readings: &readings,
+        readings,
         misses: &misses,
         sun: &sun::track(range.from(), end, station.zone, station.latitude, station.longitude),
     }
@@ -320,14 +315,22 @@ fn draw_plot(
     output::replace_file(path, &png).map_err(|e| cannot(e.to_string()))
 }
 
-/// None when the reading has no phase of the day.
-fn chart_reading(reading: &crate::store::StoredReading) -> Option<Reading> {
+fn stored_readings(db: &Path, station: &Station, range: SlotRange) -> Result<Vec<Reading>> {
+    let wanted = Wanted::all(&station.id, (range.from(), range.to()));
+    let mut readings = Vec::new();
+    Reader::open(db)?.observations(&wanted, usize::MAX, |item| {
+        readings.extend(chart_reading(&item));
+    })?;
+    Ok(readings)
+}
+
+fn chart_reading(item: &ObservationItem) -> Option<Reading> {
     Some(Reading {
-        local: reading.slot,
-        cover: reading.cover,
-        cloud_fraction: reading.cloud_fraction,
-        confidence: reading.confidence,
-        phase: reading.day_phase?,
+        local: item.time()?,
+        cover: item.cover()?,
+        cloud_fraction: item.cloud_fraction,
+        confidence: item.confidence,
+        phase: item.phase()?,
     })
 }
 
@@ -335,12 +338,12 @@ fn chart_reading(reading: &crate::store::StoredReading) -> Option<Reading> {
 fn tell(
     station: &Station,
     range: SlotRange,
-    readings: &[crate::store::StoredReading],
+    readings: &[Reading],
     studio: &Studio,
     given_up: &AtomicBool,
 ) -> String {
     let by_slot: HashMap<NaiveDateTime, Cover> =
-        readings.iter().map(|reading| (reading.slot, reading.cover)).collect();
+        readings.iter().map(|reading| (reading.local, reading.cover)).collect();
     let mut values = Vec::new();
     let mut scores = [Score::default(), Score::default()];
     let slots = range.slots(&station.minutes, station.zone);

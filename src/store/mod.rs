@@ -52,12 +52,12 @@ use celaje_sky::station::Station;
 
 pub use commit::{CommitMode, Committed};
 pub use connection::FileState;
-pub use queries::{KnownMiss, StoredReading};
+pub use queries::KnownMiss;
 pub use runs::{Asked, CutOff, RunCounts, RunId, RunKind, RunStart, RunStatus};
 pub use shadow::{Agreement, ShadowReading};
 pub use shared::SharedDatabase;
 pub use takeover::{Adopted, LeftBehind};
-pub use upkeep::{Backup, Finding, MissedSlot, Sizes};
+pub use upkeep::{Backup, Finding, Sizes};
 
 /// A database that is open for writing, seen from one station.
 ///
@@ -158,9 +158,6 @@ impl Database {
     }
 
     /// Writes a further station of the file as it is described now.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn add_station(&mut self, station: &Station) -> Result<(), StoreError> {
         register_station(&mut self.connection, station).map_err(|fault| fault.at(&self.path))
     }
@@ -192,9 +189,6 @@ impl Database {
     }
 
     /// Folds the log into the file and empties it; false when a reader still needs some of it.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn checkpoint(&mut self) -> Result<bool, StoreError> {
         sql::<(Integer, Integer, Integer)>("PRAGMA wal_checkpoint(TRUNCATE)")
             .get_result::<(i32, i32, i32)>(&mut self.connection)

@@ -1,4 +1,4 @@
-//! Reading the record.
+//! What a run reads of the record before it begins, and what it remembers for the next one.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::connection::DefaultLoadingMode;
@@ -10,27 +10,9 @@ use crate::store::error::{Fault, StoreError};
 use crate::store::rows::{parse_slot, parse_timestamp, slot_text, timestamp};
 use crate::store::runs::Asked;
 use crate::store::schema::{misses, observations, year_layouts};
-use celaje_sky::cover::Cover;
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::SlotRange;
-use celaje_sky::sun::DayPhase;
-
-/// An observation as plots need it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StoredReading {
-    /// Station local time.
-    pub slot: NaiveDateTime,
-    /// Cloud amount, or that the sky could not be seen.
-    pub cover: Cover,
-    /// Cloud fraction, 0 to 1; none when the model only classified.
-    pub cloud_fraction: Option<f64>,
-    /// Probability that the amount is right, 0 to 1; none when another tool did not say, and where
-    /// the sky could not be seen.
-    pub confidence: Option<f64>,
-    /// None until a row that another tool wrote has been completed.
-    pub day_phase: Option<DayPhase>,
-}
 
 /// A miss, as the plan of a run needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +27,30 @@ pub struct KnownMiss {
     pub unasked: Option<Layout>,
 }
 
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = misses)]
+struct KnownMissRow {
+    slot_local: String,
+    reason: String,
+    last_tried: String,
+    unasked: Option<String>,
+}
+
+impl KnownMissRow {
+    /// None where this program does not know the reason or the place.
+    fn known(self) -> Option<KnownMiss> {
+        Some(KnownMiss {
+            slot: parse_slot(&self.slot_local)?,
+            reason: MissReason::parse(&self.reason)?,
+            last_tried: parse_timestamp(&self.last_tried)?,
+            unasked: match self.unasked {
+                Some(name) => Some(Layout::parse(&name)?),
+                None => None,
+            },
+        })
+    }
+}
+
 /// The slots of a range that are stored: answered by the key's index alone.
 #[auto_type(no_type_alias)]
 pub(super) fn stored_in<'a>(station: &'a str, from: &'a str, to: &'a str) -> _ {
@@ -55,16 +61,21 @@ pub(super) fn stored_in<'a>(station: &'a str, from: &'a str, to: &'a str) -> _ {
         .order(observations::slot_local.asc())
 }
 
+/// Those that have a miss.
+#[auto_type(no_type_alias)]
+fn missed_in<'a>(station: &'a str, from: &'a str, to: &'a str) -> _ {
+    misses::table
+        .filter(misses::station.eq(station))
+        .filter(misses::slot_local.between(from, to))
+        .order(misses::slot_local.asc())
+}
+
 impl Database {
     /// The slots of the range that have an observation, ascending; one query.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn stored_slots(&mut self, range: SlotRange) -> Result<Vec<NaiveDateTime>, StoreError> {
-        let (from, to) = (slot_text(range.from()), slot_text(range.to()));
-        let station = self.station.clone();
-        self.ask(|connection| {
-            stored_in(&station, &from, &to)
+        self.ask(|connection, station| {
+            let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+            stored_in(station, &from, &to)
                 .load_iter::<String, DefaultLoadingMode>(connection)?
                 .filter_map(|slot| slot.map(|slot| parse_slot(&slot)).transpose())
                 .collect()
@@ -72,18 +83,14 @@ impl Database {
     }
 
     /// The slots of the range that have a miss, whatever was asked, ascending; one query.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn missed_slots(&mut self, range: SlotRange) -> Result<Vec<NaiveDateTime>, StoreError> {
-        let (from, to) = (slot_text(range.from()), slot_text(range.to()));
-        let station = self.station.clone();
-        self.ask(|connection| {
-            misses::table
+    pub(super) fn missed_slots(
+        &mut self,
+        range: SlotRange,
+    ) -> Result<Vec<NaiveDateTime>, StoreError> {
+        self.ask(|connection, station| {
+            let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+            missed_in(station, &from, &to)
                 .select(misses::slot_local)
-                .filter(misses::station.eq(&station))
-                .filter(misses::slot_local.between(&from, &to))
-                .order(misses::slot_local.asc())
                 .load_iter::<String, DefaultLoadingMode>(connection)?
                 .filter_map(|slot| slot.map(|slot| parse_slot(&slot)).transpose())
                 .collect()
@@ -94,124 +101,57 @@ impl Database {
     ///
     /// A reason or a place that this program does not know is left out: the slot is then asked for
     /// again.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn known_misses(
+    pub(crate) fn known_misses(
         &mut self,
         range: SlotRange,
         asked: &Asked,
     ) -> Result<Vec<KnownMiss>, StoreError> {
-        type Row = (String, String, String, Option<String>);
-        let (from, to) = (slot_text(range.from()), slot_text(range.to()));
-        let station = self.station.clone();
-        let known = |(slot, reason, last_tried, unasked): Row| {
-            Some(KnownMiss {
-                slot: parse_slot(&slot)?,
-                reason: MissReason::parse(&reason)?,
-                last_tried: parse_timestamp(&last_tried)?,
-                unasked: match unasked {
-                    Some(name) => Some(Layout::parse(&name)?),
-                    None => None,
-                },
-            })
-        };
-        self.ask(|connection| {
-            misses::table
-                .select((misses::slot_local, misses::reason, misses::last_tried, misses::unasked))
-                .filter(misses::station.eq(&station))
-                .filter(misses::slot_local.between(&from, &to))
+        self.ask(|connection, station| {
+            let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+            missed_in(station, &from, &to)
                 .filter(misses::source.eq(&asked.source))
                 .filter(misses::layout.eq(asked.layout.as_str()))
-                .order(misses::slot_local.asc())
-                .load_iter::<Row, DefaultLoadingMode>(connection)?
-                .filter_map(|row| row.map(known).transpose())
-                .collect()
-        })
-    }
-
-    /// The observations of the range, ascending.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn day_readings(&mut self, range: SlotRange) -> Result<Vec<StoredReading>, StoreError> {
-        type Row = (String, i32, Option<f64>, Option<f64>, Option<String>);
-        let (from, to) = (slot_text(range.from()), slot_text(range.to()));
-        let station = self.station.clone();
-        self.ask(|connection| {
-            let reading = |(slot, okta, cloud_fraction, confidence, phase): Row| {
-                Some(StoredReading {
-                    slot: parse_slot(&slot)?,
-                    cover: u8::try_from(okta).ok().and_then(Cover::from_code)?,
-                    cloud_fraction,
-                    confidence,
-                    day_phase: phase.and_then(|name| {
-                        [DayPhase::Day, DayPhase::Twilight, DayPhase::Night]
-                            .into_iter()
-                            .find(|phase| phase.as_str() == name)
-                    }),
-                })
-            };
-            observations::table
-                .select((
-                    observations::slot_local,
-                    observations::okta,
-                    observations::cloud_fraction,
-                    observations::confidence,
-                    observations::day_phase,
-                ))
-                .filter(observations::station.eq(&station))
-                .filter(observations::slot_local.between(&from, &to))
-                .order(observations::slot_local.asc())
-                .load_iter::<Row, DefaultLoadingMode>(connection)?
-                .filter_map(|row| row.map(reading).transpose())
+                .select(KnownMissRow::as_select())
+                .load_iter::<KnownMissRow, DefaultLoadingMode>(connection)?
+                .filter_map(|row| row.map(KnownMissRow::known).transpose())
                 .collect()
         })
     }
 
     /// Where the server kept each year's pictures when last looked, by year.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn remembered_layouts(&mut self) -> Result<Vec<(i32, Layout)>, StoreError> {
-        let station = self.station.clone();
-        let rows: Vec<(i32, String)> = self.ask(|connection| {
+        let rows: Vec<(i32, String)> = self.ask(|connection, station| {
             year_layouts::table
                 .select((year_layouts::year, year_layouts::layout))
-                .filter(year_layouts::station.eq(&station))
+                .filter(year_layouts::station.eq(station))
                 .order(year_layouts::year.asc())
                 .load(connection)
         })?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|(year, name)| Some((year, Layout::parse(&name)?)))
-            .collect())
+        let known = |(year, name): (i32, String)| Some((year, Layout::parse(&name)?));
+        Ok(rows.into_iter().filter_map(known).collect())
     }
 
     /// Remembers where the server keeps a year's pictures.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn remember_layout(&mut self, year: i32, layout: Layout) -> Result<(), StoreError> {
-        let station = self.station.clone();
-        self.ask(|connection| {
+        self.ask(|connection, station| {
             diesel::replace_into(year_layouts::table)
                 .values((
-                    year_layouts::station.eq(&station),
+                    year_layouts::station.eq(station),
                     year_layouts::year.eq(year),
                     year_layouts::layout.eq(layout.as_str()),
                     year_layouts::seen_at.eq(timestamp(Utc::now())),
                 ))
                 .execute(connection)
+                .map(drop)
         })
-        .map(drop)
     }
 
-    /// Runs `question`, and pairs its error with the database's path.
-    fn ask<T>(
+    /// Runs `question` about the database's station, and pairs its error with the path.
+    pub(super) fn ask<T>(
         &mut self,
-        question: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
+        question: impl FnOnce(&mut SqliteConnection, &str) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        question(&mut self.connection).map_err(|error| Fault::from(error).at(&self.path))
+        question(&mut self.connection, &self.station)
+            .map_err(|error| Fault::from(error).at(&self.path))
     }
 }

@@ -117,9 +117,6 @@ impl Database {
     }
 
     /// Writes that a run begins; its status is `running`.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn begin_run(&mut self, start: &RunStart) -> Result<RunId, StoreError> {
         let station = self.station.clone();
         self.asked.insert(station.clone(), start.asked.clone());
@@ -146,9 +143,6 @@ impl Database {
 
     /// Sets a running run's counts: after planning the range, when its total and the slots stored
     /// already are known. [`commit`](Self::commit) adds to them.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn update_run(&mut self, run: RunId, counts: &RunCounts) -> Result<(), StoreError> {
         self.connection
             .immediate_transaction(|connection| raise(connection, run, counts))
@@ -156,9 +150,6 @@ impl Database {
     }
 
     /// Sets a live run's counts, and the slot that its range has grown to.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn extend_run(
         &mut self,
         run: RunId,
@@ -176,9 +167,6 @@ impl Database {
     }
 
     /// The new rows that a run's transactions have counted so far.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn new_rows_of(&mut self, run: RunId) -> Result<u64, StoreError> {
         let new: i64 = runs::table
             .find(run.0)
@@ -211,9 +199,6 @@ impl Database {
     /// Writes that a run ended, how, and with which counts; those of new rows stay as
     /// [`commit`](Self::commit) counted them. Rows that it wrote without its caller hearing of it,
     /// since its actors failed, are new, and not the duplicates as which they came again.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn finish_run(
         &mut self,
         run: RunId,

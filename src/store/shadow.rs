@@ -56,9 +56,6 @@ struct ShadowRow {
 impl Database {
     /// Keeps a shadow model's reading of the database's station; a later one of the same model
     /// takes its place.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn keep_shadow(&mut self, reading: &ShadowReading) -> Result<(), StoreError> {
         diesel::replace_into(shadow_observations::table)
             .values((
@@ -77,9 +74,6 @@ impl Database {
     }
 
     /// How the readings of a shadow `model` (name and version) compare with the record.
-    ///
-    /// # Errors
-    /// When SQLite fails.
     pub fn shadow_agreement(&mut self, model: &str) -> Result<Agreement, StoreError> {
         let row: ShadowRow = diesel::sql_query(
             "SELECT count(*) AS compared, \

@@ -1,12 +1,11 @@
-//! Looking after a file: backups, a check of all that must hold, packing, and the misses as a list.
+//! Looking after a file: backups, a check of all that must hold, packing.
 
 use std::path::Path;
 
-use diesel::connection::{DefaultLoadingMode, SimpleConnection};
+use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use serde::Serialize;
 
 use crate::store::Database;
 use crate::store::connection::{self, Access, connect};
@@ -14,11 +13,8 @@ use crate::store::copy;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::{WriterLock, with_suffix};
 use crate::store::reader::Reader;
-use crate::store::rows::slot_text;
-use crate::store::schema::misses;
 use crate::store::unwritable::ReadConnection;
 use celaje_sky::say;
-use celaje_sky::slot::SlotRange;
 use celaje_sky::text;
 
 /// A backup that was made.
@@ -51,36 +47,6 @@ pub struct Finding {
     pub result: Result<text::Text, text::Text>,
 }
 
-/// A miss, with the columns of its table.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Serialize)]
-#[diesel(table_name = misses)]
-pub struct MissedSlot {
-    /// Station.
-    pub station: String,
-    /// Station local time, `YYYY-MM-DDTHH:MM`.
-    pub slot_local: String,
-    /// The same in UTC.
-    pub slot_utc: String,
-    /// Why there is no reading.
-    pub reason: String,
-    /// The server's last status.
-    pub http_status: Option<i32>,
-    /// Requests of all runs together.
-    pub attempts: i64,
-    /// For a person.
-    pub detail: String,
-    /// When it was last asked for, UTC.
-    pub last_tried: String,
-    /// The run that asked last.
-    pub run_id: Option<i64>,
-    /// What was asked.
-    pub source: String,
-    /// Where it was looked for there.
-    pub layout: String,
-    /// The place where it was not looked for.
-    pub unasked: Option<String>,
-}
-
 impl Reader {
     /// Copies the record to the file `to`, also while another process writes to it, and verifies
     /// the copy. What stands there is replaced if `replace` says so.
@@ -101,37 +67,6 @@ impl Reader {
     pub fn check(&mut self) -> Result<Vec<Finding>, StoreError> {
         let path = self.path().to_owned();
         self.with(|connection| Ok(findings(connection, &path)))
-    }
-
-    /// Hands the misses of `station`, or of all, to `take`, those of `range` or all, ascending.
-    ///
-    /// # Errors
-    /// When SQLite fails; what `take` says is wrong ends it.
-    pub fn export_misses<E>(
-        &mut self,
-        station: Option<&str>,
-        range: Option<SlotRange>,
-        mut take: impl FnMut(MissedSlot) -> Result<(), E>,
-    ) -> Result<Result<(), E>, StoreError> {
-        self.with(|connection| {
-            let mut rows = misses::table
-                .select(MissedSlot::as_select())
-                .order((misses::station.asc(), misses::slot_local.asc()))
-                .into_boxed();
-            if let Some(station) = station {
-                rows = rows.filter(misses::station.eq(station.to_owned()));
-            }
-            if let Some(range) = range {
-                let (from, to) = (slot_text(range.from()), slot_text(range.to()));
-                rows = rows.filter(misses::slot_local.between(from, to));
-            }
-            for row in rows.load_iter::<MissedSlot, DefaultLoadingMode>(connection)? {
-                if let Err(error) = take(row?) {
-                    return Ok(Err(error));
-                }
-            }
-            Ok(Ok(()))
-        })
     }
 }
 

@@ -14,6 +14,9 @@ pub enum DayPhase {
 }
 
 impl DayPhase {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Day, Self::Twilight, Self::Night];
+
     /// The phase for a solar elevation in degrees (geometric centre of the sun).
     ///
     /// Day begins at −0.833°: 34′ of refraction and 16′ of the sun's radius, as almanacs use.

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
+use crate::store::reader::items::{Confidence, confidence};
 use crate::store::reader::{Reader, Wanted};
 use crate::store::rows::{parse_slot, slot_text};
 use crate::store::schema::observations;
@@ -22,7 +23,7 @@ pub enum Width {
 
 impl Width {
     /// Where the stretch of `time` begins.
-    pub fn start(self, time: NaiveDateTime) -> NaiveDateTime {
+    pub(crate) fn start(self, time: NaiveDateTime) -> NaiveDateTime {
         let hour = match self {
             Self::Hour => time.hour(),
             Self::Day => 0,
@@ -32,7 +33,7 @@ impl Width {
     }
 
     /// Its last minute; `start` is its first one.
-    pub fn last_minute(self, start: NaiveDateTime) -> NaiveDateTime {
+    pub(crate) fn last_minute(self, start: NaiveDateTime) -> NaiveDateTime {
         let minutes = match self {
             Self::Hour => 59,
             Self::Day => 24 * 60 - 1,
@@ -70,6 +71,18 @@ pub struct Bucket {
     pub clear: u64,
     /// Readings of 7 and 8 oktas.
     pub cloudy: u64,
+}
+
+/// What a sum needs of a row.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = observations)]
+struct SummedReading {
+    slot_local: String,
+    okta: i32,
+    cloud_fraction: Option<f64>,
+    #[diesel(select_expression = confidence(), select_expression_type = Confidence)]
+    confidence: Option<f64>,
+    quality: Option<String>,
 }
 
 #[derive(Default)]
@@ -111,17 +124,17 @@ pub(super) fn rounded(value: f64) -> f64 {
 }
 
 impl Sum {
-    fn add(&mut self, okta: i32, fraction: Option<f64>, confidence: Option<f64>, frozen: bool) {
-        if frozen {
+    fn add(&mut self, row: &SummedReading) {
+        if is_frozen(row.quality.as_deref()) {
             self.bucket.frozen += 1;
             return;
         }
-        let place = usize::try_from(okta).ok();
+        let place = usize::try_from(row.okta).ok();
         match place.and_then(|okta| self.bucket.distribution.get_mut(okta)) {
             Some(count) => {
                 *count += 1;
-                self.fraction.add(fraction);
-                self.confidence.add(confidence);
+                self.fraction.add(row.cloud_fraction);
+                self.confidence.add(row.confidence);
             }
             None => self.bucket.obscured += 1,
         }
@@ -144,33 +157,23 @@ impl Sum {
 impl Reader {
     /// The readings summed up by `width`, ascending; stretches without any row are left out. At
     /// most `most` of them; `slots` is left to be filled in.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn buckets(
+    pub(crate) fn buckets(
         &mut self,
         wanted: &Wanted,
         width: Width,
         most: usize,
     ) -> Result<Vec<Bucket>, StoreError> {
-        type Row = (String, i32, Option<f64>, Option<f64>, Option<String>);
         self.ask(|connection| {
             let rows = observations::table
-                .select((
-                    observations::slot_local,
-                    observations::okta,
-                    observations::cloud_fraction,
-                    observations::confidence,
-                    observations::quality,
-                ))
+                .select(SummedReading::as_select())
                 .filter(wanted.condition())
                 .order(observations::slot_local.asc())
-                .load_iter::<Row, DefaultLoadingMode>(connection)?;
+                .load_iter::<SummedReading, DefaultLoadingMode>(connection)?;
             let mut buckets = Vec::new();
             let mut open: Option<(NaiveDateTime, Sum)> = None;
             for row in rows {
-                let (slot, okta, fraction, confidence, quality) = row?;
-                let Some(time) = parse_slot(&slot) else {
+                let row = row?;
+                let Some(time) = parse_slot(&row.slot_local) else {
                     continue;
                 };
                 let start = width.start(time);
@@ -184,7 +187,7 @@ impl Reader {
                     open = Some((start, sum));
                 }
                 if let Some((_, sum)) = &mut open {
-                    sum.add(okta, fraction, confidence, is_frozen(quality.as_deref()));
+                    sum.add(&row);
                 }
             }
             buckets.extend(open.map(|(_, sum)| sum.close()));

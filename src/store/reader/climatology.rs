@@ -82,6 +82,16 @@ pub struct Climatology {
     pub years: Vec<i32>,
 }
 
+/// What the tally needs of a row.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = observations)]
+struct TalliedReading {
+    slot_local: String,
+    okta: i32,
+    day_phase: Option<String>,
+    quality: Option<String>,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Cell {
     n: u64,
@@ -233,35 +243,26 @@ fn night_slots(evening: NaiveDate, minutes: &Minutes, rule: &NightRule) -> u64 {
 
 impl Reader {
     /// What the sky is usually like, by the readings that are wanted.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn climatology(
+    pub(crate) fn climatology(
         &mut self,
         wanted: &Wanted,
         rule: &NightRule,
     ) -> Result<Climatology, StoreError> {
-        type Row = (String, i32, Option<String>, Option<String>);
         self.ask(|connection| {
             let rows = observations::table
-                .select((
-                    observations::slot_local,
-                    observations::okta,
-                    observations::day_phase,
-                    observations::quality,
-                ))
+                .select(TalliedReading::as_select())
                 .filter(wanted.condition())
                 .order(observations::slot_local.asc())
-                .load_iter::<Row, DefaultLoadingMode>(connection)?;
+                .load_iter::<TalliedReading, DefaultLoadingMode>(connection)?;
             let mut tally = HourTally::new();
             for row in rows {
-                let (slot, okta, phase, quality) = row?;
+                let row = row?;
                 // A picture of another slot tells nothing of this one.
-                if is_frozen(quality.as_deref()) {
+                if is_frozen(row.quality.as_deref()) {
                     continue;
                 }
-                if let Some(slot) = parse_slot(&slot) {
-                    tally.add(slot, okta, phase.as_deref() == Some("night"));
+                if let Some(slot) = parse_slot(&row.slot_local) {
+                    tally.add(slot, row.okta, row.day_phase.as_deref() == Some("night"));
                 }
             }
             Ok(tally.close(rule))

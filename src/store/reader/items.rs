@@ -2,17 +2,18 @@
 
 use chrono::NaiveDateTime;
 use diesel::connection::DefaultLoadingMode;
-use diesel::dsl::{auto_type, sql};
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable};
+use diesel::sql_types::{BigInt, Bool, Double, Nullable};
 use diesel::sqlite::Sqlite;
 use serde::{Serialize, Serializer};
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
-use crate::store::rows::slot_text;
-use crate::store::schema::{misses, observations};
-use celaje_sky::outcome::MissReason;
+use crate::store::rows::{parse_slot, slot_text};
+use crate::store::schema::observations;
+use celaje_sky::cover::Cover;
 use celaje_sky::quality::Flag;
 use celaje_sky::sun::DayPhase;
 
@@ -41,9 +42,11 @@ pub struct Wanted {
 }
 
 /// A row of `observations`, as it is told.
-#[derive(Clone, Debug, PartialEq, Serialize, Queryable)]
+#[derive(Clone, Debug, PartialEq, Serialize, Queryable, Selectable)]
+#[diesel(table_name = observations)]
 pub struct ObservationItem {
     /// Station local time.
+    #[diesel(column_name = slot_local)]
     pub slot: String,
     /// The same instant.
     pub slot_utc: Option<String>,
@@ -52,6 +55,7 @@ pub struct ObservationItem {
     /// 0 to 1.
     pub cloud_fraction: Option<f64>,
     /// 0 to 1.
+    #[diesel(select_expression = confidence(), select_expression_type = Confidence)]
     pub confidence: Option<f64>,
     /// `SKC` to `OVC`, `OBSC`.
     pub category: Option<String>,
@@ -70,6 +74,24 @@ pub struct ObservationItem {
     pub url: Option<String>,
 }
 
+impl ObservationItem {
+    /// Station local time; none where another tool wrote no time.
+    pub(crate) fn time(&self) -> Option<NaiveDateTime> {
+        parse_slot(&self.slot)
+    }
+
+    /// The amount, or that the sky cannot be seen.
+    pub(crate) fn cover(&self) -> Option<Cover> {
+        u8::try_from(self.okta).ok().and_then(Cover::from_code)
+    }
+
+    /// None until a row that another tool wrote has been completed.
+    pub(crate) fn phase(&self) -> Option<DayPhase> {
+        let name = self.day_phase.as_deref()?;
+        DayPhase::ALL.into_iter().find(|phase| phase.as_str() == name)
+    }
+}
+
 fn as_list<S: Serializer>(quality: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
     match quality.as_deref() {
         None => to.serialize_none(),
@@ -77,41 +99,36 @@ fn as_list<S: Serializer>(quality: &Option<String>, to: S) -> Result<S::Ok, S::E
     }
 }
 
-/// A row of `misses`, as it is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Queryable)]
-pub struct MissItem {
-    /// Station local time.
-    pub slot: String,
-    /// The same instant.
-    pub slot_utc: String,
-    /// Why there is no observation.
-    pub reason: String,
-    /// The server's last status.
-    pub http_status: Option<i32>,
-    /// Requests of all runs together.
-    pub attempts: i64,
-    /// For a person.
-    pub detail: String,
-    /// UTC, `YYYY-MM-DD HH:MM:SS`.
-    pub last_tried: String,
-    /// The last run that tried.
-    pub run: Option<i64>,
-}
-
 /// A reading that has come since one last looked.
-#[derive(Clone, Debug, PartialEq, Queryable)]
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = observations)]
 pub struct NewObservation {
     /// Grows with each row written.
+    #[diesel(select_expression = sql("rowid"), select_expression_type = SqlLiteral<BigInt>)]
     pub rowid: i64,
     /// Station, by its id.
     pub station: String,
     /// The row.
+    #[diesel(embed)]
     pub item: ObservationItem,
+}
+
+pub(super) type Confidence = SqlLiteral<Nullable<Double>>;
+
+/// The confidence of a row of `observations`; none where another tool wrote what is no probability
+/// (a percentage, an infinity, a text), which the row keeps.
+pub(super) fn confidence() -> Confidence {
+    sql("CASE WHEN confidence BETWEEN 0 AND 1 THEN confidence END")
 }
 
 type Condition = Box<dyn BoxableExpression<observations::table, Sqlite, SqlType = Nullable<Bool>>>;
 
 impl Wanted {
+    /// All readings of a station from one minute to another.
+    pub(crate) fn all(station: &str, (from, to): (NaiveDateTime, NaiveDateTime)) -> Self {
+        Self { station: station.to_owned(), from, to, quality: Vec::new(), phase: None }
+    }
+
     pub(super) fn condition(&self) -> Condition {
         let mut all: Condition = Box::new(
             observations::station
@@ -145,31 +162,9 @@ impl Wanted {
     }
 }
 
-/// The columns of an [`ObservationItem`], in its order.
-#[auto_type(no_type_alias)]
-fn told() -> _ {
-    (
-        observations::slot_local,
-        observations::slot_utc,
-        observations::okta,
-        observations::cloud_fraction,
-        observations::confidence,
-        observations::category,
-        observations::description,
-        observations::quality,
-        observations::model,
-        observations::solar_elevation,
-        observations::day_phase,
-        observations::url,
-    )
-}
-
 impl Reader {
     /// Hands the readings to `take`, ascending, `most` of them at most.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn observations(
+    pub(crate) fn observations(
         &mut self,
         wanted: &Wanted,
         most: usize,
@@ -178,7 +173,7 @@ impl Reader {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         self.ask(|connection| {
             observations::table
-                .select(told())
+                .select(ObservationItem::as_select())
                 .filter(wanted.condition())
                 .order(observations::slot_local.asc())
                 .limit(most)
@@ -188,13 +183,10 @@ impl Reader {
     }
 
     /// The last reading of a station.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn latest(&mut self, station: &str) -> Result<Option<ObservationItem>, StoreError> {
+    pub(crate) fn latest(&mut self, station: &str) -> Result<Option<ObservationItem>, StoreError> {
         self.ask(|connection| {
             observations::table
-                .select(told())
+                .select(ObservationItem::as_select())
                 .filter(observations::station.eq(station))
                 .order(observations::slot_local.desc())
                 .first(connection)
@@ -203,17 +195,14 @@ impl Reader {
     }
 
     /// The reading of a slot.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn observation(
+    pub(crate) fn observation(
         &mut self,
         station: &str,
         slot: NaiveDateTime,
     ) -> Result<Option<ObservationItem>, StoreError> {
         self.ask(|connection| {
             observations::table
-                .select(told())
+                .select(ObservationItem::as_select())
                 .filter(observations::station.eq(station))
                 .filter(observations::slot_local.eq(slot_text(slot)))
                 .first(connection)
@@ -222,10 +211,7 @@ impl Reader {
     }
 
     /// The rows written after `rowid`, of all stations, in the order in which they were written.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn written_after(
+    pub(crate) fn written_after(
         &mut self,
         rowid: i64,
         most: usize,
@@ -233,7 +219,7 @@ impl Reader {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         self.ask(|connection| {
             observations::table
-                .select((sql::<BigInt>("rowid"), observations::station, told()))
+                .select(NewObservation::as_select())
                 .filter(sql::<Bool>("rowid > ").bind::<BigInt, _>(rowid))
                 .order(sql::<BigInt>("rowid"))
                 .limit(most)
@@ -242,86 +228,9 @@ impl Reader {
     }
 
     /// The greatest `rowid` of the readings; 0 when there is none.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn last_rowid(&mut self) -> Result<i64, StoreError> {
+    pub(crate) fn last_rowid(&mut self) -> Result<i64, StoreError> {
         self.ask(|connection| {
             sql::<BigInt>("SELECT coalesce(max(rowid), 0) FROM observations").get_result(connection)
         })
     }
-
-    /// The misses of a range, ascending, `most` of them at most; of one `reason` where it is given.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn misses(
-        &mut self,
-        station: &str,
-        (from, to): (NaiveDateTime, NaiveDateTime),
-        reason: Option<MissReason>,
-        most: usize,
-        mut take: impl FnMut(MissItem),
-    ) -> Result<(), StoreError> {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.ask(|connection| {
-            let mut query = misses::table
-                .select(MISS)
-                .filter(misses::station.eq(station))
-                .filter(misses::slot_local.between(slot_text(from), slot_text(to)))
-                .order(misses::slot_local.asc())
-                .limit(most)
-                .into_boxed();
-            if let Some(reason) = reason {
-                query = query.filter(misses::reason.eq(reason.as_str()));
-            }
-            query
-                .load_iter::<MissItem, DefaultLoadingMode>(connection)?
-                .try_for_each(|row| row.map(&mut take))
-        })
-    }
-
-    /// The misses of all stations that were tried at `since` (UTC, as they are stored) or later,
-    /// with their stations, in the order in which they were tried.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn missed_since(
-        &mut self,
-        since: &str,
-        most: usize,
-    ) -> Result<Vec<(String, MissItem)>, StoreError> {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.ask(|connection| {
-            misses::table
-                .select((misses::station, MISS))
-                .filter(misses::last_tried.ge(since))
-                .order((misses::last_tried.asc(), misses::slot_local.asc()))
-                .limit(most)
-                .load(connection)
-        })
-    }
 }
-
-type MissColumns = (
-    misses::slot_local,
-    misses::slot_utc,
-    misses::reason,
-    misses::http_status,
-    misses::attempts,
-    misses::detail,
-    misses::last_tried,
-    misses::run_id,
-);
-
-/// The columns of a [`MissItem`], in its order.
-const MISS: MissColumns = (
-    misses::slot_local,
-    misses::slot_utc,
-    misses::reason,
-    misses::http_status,
-    misses::attempts,
-    misses::detail,
-    misses::last_tried,
-    misses::run_id,
-);

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
+use crate::store::reader::aggregate::rounded;
 use crate::store::rows::parse_slot;
 use crate::store::schema::stations;
 use celaje_sky::slot::Zone;
@@ -50,14 +51,17 @@ type Columns = (
     Bool,
 );
 
-/// The rows of the view, and who wrote each, which the view does not tell.
+/// The rows of the view, without confidences that are no probability, and who wrote each, which the
+/// view does not tell.
 const ROWS: &str = "SELECT * FROM (
-    SELECT file_name AS filename, url, captured_at AS fecha_captura, okta, confidence, category,
-        description, model, created_at, origin = 'celaje'
+    SELECT file_name AS filename, url, captured_at AS fecha_captura, okta,
+        CASE WHEN confidence BETWEEN 0 AND 1 THEN confidence END, category, description, model,
+        created_at, origin = 'celaje'
     FROM observations
     WHERE station = (SELECT id FROM stations WHERE is_home = 1) AND okta <> 9
     UNION ALL
-    SELECT filename, url_imagen, fecha_captura, octas_predichas, confianza, categoria, descripcion,
+    SELECT filename, url_imagen, fecha_captura, octas_predichas,
+        CASE WHEN confianza BETWEEN 0 AND 1 THEN confianza END, categoria, descripcion,
         modelo_version, created_at, 0
     FROM legacy_rows
     WHERE copy > 0 OR NOT EXISTS (
@@ -76,12 +80,9 @@ impl LegacyRow {
     /// The row as the replaced system showed it: `fecha_captura` to the minute, `confianza` with
     /// four decimals, `created_at` on the clock of `zone` with its offset.
     #[must_use]
-    pub fn shown(mut self, zone: Zone) -> Self {
+    pub(crate) fn shown(mut self, zone: Zone) -> Self {
         self.fecha_captura = self.fecha_captura.map(|text| minute(&text).unwrap_or(text));
-        self.confianza = self
-            .confianza
-            .filter(|value| (0.0..=1.0).contains(value))
-            .map(|value| (value * 1e4).round() / 1e4);
+        self.confianza = self.confianza.map(rounded);
         let is_utc = self.is_own;
         self.created_at =
             self.created_at.map(|text| with_offset(&text, is_utc, zone).unwrap_or(text));
@@ -119,10 +120,7 @@ fn with_offset(text: &str, is_utc: bool, zone: Zone) -> Option<String> {
 
 impl Reader {
     /// The clock of the rows; UTC where there are none.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn home_zone(&mut self) -> Result<Zone, StoreError> {
+    pub(crate) fn home_zone(&mut self) -> Result<Zone, StoreError> {
         let zone: Option<String> = self.ask(|connection| {
             stations::table
                 .filter(stations::is_home.eq(true))
@@ -134,10 +132,7 @@ impl Reader {
     }
 
     /// The row with the last `fecha_captura`.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn legacy_latest(&mut self) -> Result<Option<LegacyRow>, StoreError> {
+    pub(crate) fn legacy_latest(&mut self) -> Result<Option<LegacyRow>, StoreError> {
         let last: Option<LegacyRow> = self.ask(|connection| {
             sql::<Columns>(ROWS)
                 .sql("WHERE fecha_captura < ")
@@ -159,10 +154,7 @@ impl Reader {
     ///
     /// Moments are written with a space or a `T` before the hour, so that texts of one day are not
     /// in the order of time: a day is read whole, and put in order here.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn legacy_rows(
+    pub(crate) fn legacy_rows(
         &mut self,
         from: &str,
         before: &str,
@@ -299,10 +291,8 @@ mod tests {
             let expected = (minute.to_owned(), created.to_owned(), Some(0.8765));
             assert_eq!(shown(captured, written, 0.876_543_2, is_own), expected, "{captured}");
         }
-        // What is no moment stays as it is; what is no probability is not told.
-        for confidence in [f64::NAN, f64::INFINITY, -0.1, 87.5] {
-            let expected = ("ayer".to_owned(), String::new(), None);
-            assert_eq!(shown("ayer", "", confidence, false), expected);
-        }
+        // What is no moment stays as it is.
+        let expected = ("ayer".to_owned(), String::new(), Some(0.5));
+        assert_eq!(shown("ayer", "", 0.5, false), expected);
     }
 }

@@ -1,12 +1,15 @@
 //! The stations of a record, with what it has of each.
 
-use diesel::dsl::{count_star, max, min};
-use diesel::prelude::*;
+use diesel::deserialize::{self, QueryableByName};
+use diesel::prelude::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::row::NamedRow;
+use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text};
+use diesel::sqlite::Sqlite;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
-use crate::store::schema::{misses, observations, stations};
+use crate::store::schema::stations;
 
 /// A station, and how much of it there is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,62 +39,48 @@ pub struct StationItem {
     pub misses: i64,
 }
 
+impl QueryableByName<Sqlite> for StationItem {
+    fn build<'a>(row: &impl NamedRow<'a, Sqlite>) -> deserialize::Result<Self> {
+        Ok(Self {
+            id: NamedRow::get::<Text, _>(row, "id")?,
+            name: NamedRow::get::<Text, _>(row, "name")?,
+            latitude: NamedRow::get::<Double, _>(row, "latitude")?,
+            longitude: NamedRow::get::<Double, _>(row, "longitude")?,
+            time_zone: NamedRow::get::<Text, _>(row, "time_zone")?,
+            is_home: NamedRow::get::<Bool, _>(row, "is_home")?,
+            minutes: None,
+            first: NamedRow::get::<Nullable<Text>, _>(row, "first")?,
+            last: NamedRow::get::<Nullable<Text>, _>(row, "last")?,
+            observations: NamedRow::get::<BigInt, _>(row, "observations")?,
+            misses: NamedRow::get::<BigInt, _>(row, "misses")?,
+        })
+    }
+}
+
 impl Reader {
     /// The stations, by id; `minutes` is left to be filled in.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn stations(&mut self) -> Result<Vec<StationItem>, StoreError> {
-        type Row = (String, String, f64, f64, String, bool);
+    pub(crate) fn stations(&mut self) -> Result<Vec<StationItem>, StoreError> {
         self.ask(|connection| {
-            let rows: Vec<Row> = stations::table.order(stations::id.asc()).load(connection)?;
-            let mut items = Vec::with_capacity(rows.len());
-            for (id, name, latitude, longitude, time_zone, is_home) in rows {
-                let own = observations::table.filter(observations::station.eq(&id));
-                let edges = (
-                    own.select(min(observations::slot_local)).first(connection)?,
-                    own.select(max(observations::slot_local)).first(connection)?,
-                );
-                let counts = (
-                    own.select(count_star()).first(connection)?,
-                    misses::table
-                        .filter(misses::station.eq(&id))
-                        .select(count_star())
-                        .first(connection)?,
-                );
-                items.push(StationItem {
-                    id,
-                    name,
-                    latitude,
-                    longitude,
-                    time_zone,
-                    is_home,
-                    minutes: None,
-                    first: edges.0,
-                    last: edges.1,
-                    observations: counts.0,
-                    misses: counts.1,
-                });
-            }
-            Ok(items)
+            diesel::sql_query(
+                "SELECT *, (SELECT min(slot_local) FROM observations WHERE station = id) AS first, \
+                     (SELECT max(slot_local) FROM observations WHERE station = id) AS last, \
+                     (SELECT count(*) FROM observations WHERE station = id) AS observations, \
+                     (SELECT count(*) FROM misses WHERE station = id) AS misses \
+                 FROM stations ORDER BY id",
+            )
+            .load(connection)
         })
     }
 
     /// The ids of the stations.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn station_ids(&mut self) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn station_ids(&mut self) -> Result<Vec<String>, StoreError> {
         self.ask(|connection| {
             stations::table.select(stations::id).order(stations::id.asc()).load(connection)
         })
     }
 
     /// Whether the record has this station.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn has_station(&mut self, id: &str) -> Result<bool, StoreError> {
+    pub(crate) fn has_station(&mut self, id: &str) -> Result<bool, StoreError> {
         self.ask(|connection| {
             diesel::select(diesel::dsl::exists(stations::table.filter(stations::id.eq(id))))
                 .get_result(connection)
@@ -99,10 +88,7 @@ impl Reader {
     }
 
     /// The station that the record itself is of: of a replaced system's file that of its rows.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn home_station(&mut self) -> Result<Option<String>, StoreError> {
+    pub(crate) fn home_station(&mut self) -> Result<Option<String>, StoreError> {
         self.ask(|connection| {
             stations::table
                 .filter(stations::is_home.eq(true))

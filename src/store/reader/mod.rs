@@ -8,6 +8,7 @@ mod climatology;
 mod items;
 mod legacy;
 mod listings;
+mod misses;
 mod operations;
 mod runs;
 mod shadows;
@@ -23,9 +24,10 @@ use crate::store::unwritable::ReadConnection;
 
 pub use aggregate::{Bucket, Width};
 pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
-pub use items::{MissItem, NewObservation, ObservationItem, Wanted, WantedQuality};
+pub use items::{NewObservation, ObservationItem, Wanted, WantedQuality};
 pub use legacy::{AFTER_DAYS, FIRST_DAY, LegacyRow};
 pub use listings::StationItem;
+pub use misses::{MissItem, MissedSlot};
 pub use operations::ModelCount;
 pub use runs::{ReasonCount, RunItem};
 pub use shadows::{LatestReading, ShadowItem};
@@ -52,10 +54,7 @@ impl Reader {
 
     /// A number that differs from the last one given when another connection has changed the file
     /// since.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn data_version(&mut self) -> Result<i64, StoreError> {
+    pub(crate) fn data_version(&mut self) -> Result<i64, StoreError> {
         let version = self
             .ask(|connection| sql::<BigInt>("PRAGMA data_version").get_result::<i64>(connection))?;
         // SQLite counts in 32 bits, for each connection anew.

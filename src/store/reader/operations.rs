@@ -26,15 +26,12 @@ pub struct ModelCount {
 
 impl Reader {
     /// Where the record is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Version of the schema.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn schema_version(&mut self) -> Result<String, StoreError> {
+    pub(crate) fn schema_version(&mut self) -> Result<String, StoreError> {
         self.ask(|connection| {
             sql::<Text>("SELECT max(version) FROM __diesel_schema_migrations")
                 .get_result(connection)
@@ -42,10 +39,7 @@ impl Reader {
     }
 
     /// What SQLite's `quick_check` finds wrong with the file; empty when it is sound.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn quick_check(&mut self) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn quick_check(&mut self) -> Result<Vec<String>, StoreError> {
         self.ask(|connection| {
             let mut found: Vec<String> = sql::<Text>("PRAGMA quick_check").load(connection)?;
             found.retain(|line| line != "ok");
@@ -54,10 +48,7 @@ impl Reader {
     }
 
     /// Misses by reason, the most usual first; of one station where it is given.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn missed_by_reason(
+    pub(crate) fn missed_by_reason(
         &mut self,
         station: Option<&str>,
     ) -> Result<Vec<ReasonCount>, StoreError> {
@@ -74,10 +65,7 @@ impl Reader {
     }
 
     /// Readings by model, the latest first; of one station where it is given.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn models(&mut self, station: Option<&str>) -> Result<Vec<ModelCount>, StoreError> {
+    pub(crate) fn models(&mut self, station: Option<&str>) -> Result<Vec<ModelCount>, StoreError> {
         self.ask(|connection| {
             let counted = observations::table
                 .group_by(observations::model)

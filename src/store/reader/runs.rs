@@ -57,10 +57,7 @@ pub struct ReasonCount {
 
 impl Reader {
     /// The last runs, latest first; of one station where it is given, of all otherwise.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn runs(
+    pub(crate) fn runs(
         &mut self,
         station: Option<&str>,
         before: Option<i64>,
@@ -84,20 +81,14 @@ impl Reader {
     }
 
     /// A run.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn run(&mut self, id: i64) -> Result<Option<RunItem>, StoreError> {
+    pub(crate) fn run(&mut self, id: i64) -> Result<Option<RunItem>, StoreError> {
         self.ask(|connection| {
             runs::table.find(id).select(RunItem::as_select()).first(connection).optional()
         })
     }
 
     /// The misses that a run was the last to try, by reason.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn missed_in(&mut self, run: i64) -> Result<Vec<ReasonCount>, StoreError> {
+    pub(crate) fn missed_in(&mut self, run: i64) -> Result<Vec<ReasonCount>, StoreError> {
         self.ask(|connection| {
             misses::table
                 .filter(misses::run_id.eq(run))

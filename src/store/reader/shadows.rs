@@ -8,10 +8,12 @@ use crate::store::reader::{ObservationItem, Reader};
 use crate::store::schema::shadow_observations;
 
 /// What a second model made of a slot's picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Queryable)]
+#[derive(Clone, Debug, PartialEq, Serialize, Queryable, Selectable)]
+#[diesel(table_name = shadow_observations)]
 pub struct ShadowItem {
     /// Station local time.
     #[serde(skip)]
+    #[diesel(column_name = slot_local)]
     pub slot: String,
     /// Name and version.
     pub model: String,
@@ -33,29 +35,9 @@ pub struct LatestReading {
     pub shadow: Option<ShadowItem>,
 }
 
-type Columns = (
-    shadow_observations::slot_local,
-    shadow_observations::model,
-    shadow_observations::okta,
-    shadow_observations::cloud_fraction,
-    shadow_observations::confidence,
-);
-
-/// The columns of a [`ShadowItem`], in its order.
-const COLUMNS: Columns = (
-    shadow_observations::slot_local,
-    shadow_observations::model,
-    shadow_observations::okta,
-    shadow_observations::cloud_fraction,
-    shadow_observations::confidence,
-);
-
 impl Reader {
     /// What second models made of the slots from `from` to `to` (as they are stored), ascending.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn shadows(
+    pub(crate) fn shadows(
         &mut self,
         station: &str,
         from: &str,
@@ -63,7 +45,7 @@ impl Reader {
     ) -> Result<Vec<ShadowItem>, StoreError> {
         self.ask(|connection| {
             shadow_observations::table
-                .select(COLUMNS)
+                .select(ShadowItem::as_select())
                 .filter(shadow_observations::station.eq(station))
                 .filter(shadow_observations::slot_local.between(from, to))
                 .order(shadow_observations::slot_local.asc())
@@ -72,13 +54,14 @@ impl Reader {
     }
 
     /// What the last second model that judged a slot (as it is stored) made of it.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn shadow(&mut self, station: &str, slot: &str) -> Result<Option<ShadowItem>, StoreError> {
+    pub(crate) fn shadow(
+        &mut self,
+        station: &str,
+        slot: &str,
+    ) -> Result<Option<ShadowItem>, StoreError> {
         self.ask(|connection| {
             shadow_observations::table
-                .select(COLUMNS)
+                .select(ShadowItem::as_select())
                 .filter(shadow_observations::station.eq(station))
                 .filter(shadow_observations::slot_local.eq(slot))
                 .order((shadow_observations::created_at.desc(), shadow_observations::model.desc()))
@@ -88,10 +71,10 @@ impl Reader {
     }
 
     /// The last reading of a station, with what a second model made of it.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn latest_reading(&mut self, station: &str) -> Result<Option<LatestReading>, StoreError> {
+    pub(crate) fn latest_reading(
+        &mut self,
+        station: &str,
+    ) -> Result<Option<LatestReading>, StoreError> {
         let Some(item) = self.latest(station)? else {
             return Ok(None);
         };

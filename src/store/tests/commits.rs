@@ -59,8 +59,7 @@ fn inserting_keeps_and_replacing_replaces() {
     let second = [seen(nth(0), 5), seen(nth(1), 6)];
     let done = database.commit(run, CommitMode::Replace, &second).unwrap();
     assert_eq!(done, [Committed::Replaced, Committed::New]);
-    let oktas: Vec<u8> =
-        database.day_readings(whole()).unwrap().iter().map(|r| r.cover.code()).collect();
+    let oktas: Vec<i32> = place.readings().iter().map(|item| item.okta).collect();
     assert_eq!(oktas, [5, 6]);
     let counted = "runs WHERE new = 2 AND duplicates = 0 AND missed = 0";
     assert_eq!(count(&mut place.other(), counted), 1);
@@ -314,8 +313,11 @@ proptest! {
             let counted = format!("runs WHERE id = {} AND duplicates = {replaced}", run.0);
             prop_assert!(!replace || kept || count(&mut database.connection, &counted) == 1);
         }
-        let readings = database.day_readings(whole()).unwrap();
-        let read: Vec<_> = readings.iter().map(|r| (r.slot, r.cover.code())).collect();
+        let readings = place.readings();
+        let read: Vec<_> = readings
+            .iter()
+            .map(|item| (item.time().unwrap(), item.cover().unwrap().code()))
+            .collect();
         let wanted: Vec<_> = stored.iter().map(|(n, okta)| (nth(*n), *okta)).collect();
         prop_assert_eq!(read, wanted);
         let attempts = column::<BigInt, i64>(

@@ -1,6 +1,7 @@
 //! The record as its users see it: each test has a file of its own.
 
 mod commits;
+mod confidences;
 mod faults;
 mod opening;
 mod ranges;
@@ -18,7 +19,7 @@ use diesel::query_dsl::methods::LoadQuery;
 use diesel::sql_types::{BigInt, SingleValue, Text};
 use tempfile::TempDir;
 
-use crate::store::reader::{Reader, StationItem};
+use crate::store::reader::{ObservationItem, Reader, StationItem, Wanted};
 use crate::store::{Asked, Database, RunId, RunKind, RunStart};
 use celaje_sky::cover::Cover;
 use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
@@ -69,6 +70,14 @@ impl Place {
 
     fn reader(&self) -> Reader {
         Reader::open(&self.db).unwrap()
+    }
+
+    /// The home station's readings.
+    fn readings(&self) -> Vec<ObservationItem> {
+        let mut items = Vec::new();
+        let all = Wanted::all(&station().id, (whole().from(), whole().to()));
+        self.reader().observations(&all, usize::MAX, |item| items.push(item)).unwrap();
+        items
     }
 
     /// The home station, with its counts.

@@ -13,7 +13,6 @@ use celaje_chart::means::Means;
 use celaje_chart::nights::{ClearNights, NightCount};
 use celaje_chart::sun;
 use celaje_chart::timeline::{Reading, Timeline};
-use celaje_sky::cover::Cover;
 use celaje_sky::say;
 use celaje_sky::slot::{Minutes, Slot, SlotRange};
 use celaje_sky::sun::{DayPhase, position};
@@ -171,11 +170,7 @@ fn seen_slots(
 
 /// None where the row is no reading that can be drawn.
 fn reading(order: &Order, item: &ObservationItem) -> Option<Reading> {
-    let local = parse_slot(&item.slot)?;
-    let cover = u8::try_from(item.okta).ok().and_then(Cover::from_code)?;
-    let named = [DayPhase::Day, DayPhase::Twilight, DayPhase::Night]
-        .into_iter()
-        .find(|phase| item.day_phase.as_deref() == Some(phase.as_str()));
+    let local = item.time()?;
     let place = &order.place;
     let computed = || {
         let instant = place.zone.instant(local)?;
@@ -184,10 +179,10 @@ fn reading(order: &Order, item: &ObservationItem) -> Option<Reading> {
     };
     Some(Reading {
         local,
-        cover,
+        cover: item.cover()?,
         cloud_fraction: item.cloud_fraction,
         confidence: item.confidence,
-        phase: named.or_else(computed)?,
+        phase: item.phase().or_else(computed)?,
     })
 }
 

@@ -52,9 +52,8 @@ pub struct Order {
 }
 
 impl Order {
-    fn wanted(&self, (from, to): (NaiveDateTime, NaiveDateTime)) -> Wanted {
-        let station = self.place.id.clone();
-        Wanted { station, from, to, quality: Vec::new(), phase: None }
+    fn wanted(&self, edges: (NaiveDateTime, NaiveDateTime)) -> Wanted {
+        Wanted::all(&self.place.id, edges)
     }
 
     /// The slots of a range that are past.

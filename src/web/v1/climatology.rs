@@ -43,7 +43,7 @@ pub(super) async fn get(
         minutes: state.station(&id).map(|station| station.minutes.clone()),
     };
     let (from, to) = range.closed();
-    let wanted = Wanted { station: id.clone(), from, to, quality: Vec::new(), phase: None };
+    let wanted = Wanted::all(&id, (from, to));
     let climatology = state.pool.ask(move |reader| reader.climatology(&wanted, &rule)).await?;
     Ok(tagged.ok().json(ClimatologyView {
         station: id,

@@ -143,7 +143,7 @@ pub(super) fn socket(text: &str) -> Result<SocketAddr, BadValue> {
 }
 
 /// Where `--compat` listens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CompatAddress {
     /// On this port of the address of `--listen`.
     Port(u16),
@@ -403,5 +403,25 @@ pub fn token(file: Option<&Path>) -> Result<Option<Token>> {
     match std::env::var("CELAJE_TOKEN") {
         Ok(text) if !text.is_empty() => Token::new(&text).map(Some),
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_old_clients_port_is_a_switch_a_port_or_an_address() {
+        for (text, address) in [
+            ("1", CompatAddress::Port(8000)),
+            ("true", CompatAddress::Port(8000)),
+            ("8001", CompatAddress::Port(8001)),
+            ("0.0.0.0:8000", CompatAddress::At("0.0.0.0:8000".parse().unwrap())),
+        ] {
+            assert_eq!(compat(text).unwrap(), address, "{text}");
+        }
+        for bad in ["", "no", "70000", "localhost:8000"] {
+            assert!(compat(bad).is_err(), "{bad}");
+        }
     }
 }

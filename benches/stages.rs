@@ -26,8 +26,8 @@ use std::sync::Arc;
 
 use celaje_sky::okta::Okta;
 use celaje_sky::station::region::Region;
-use celaje_vision::engine::backend::{Engine, InputBatch};
-use celaje_vision::engine::choose::{self, Device, EngineChoice};
+use celaje_vision::engine::backend::{Device, Engine, InputBatch};
+use celaje_vision::engine::choose::{self, EngineChoice};
 use celaje_vision::model::source::Model;
 use celaje_vision::picture::decode::{Limits, decode};
 use celaje_vision::picture::prepare::{Frame, prepare, prepare_decoded};

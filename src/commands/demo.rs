@@ -39,7 +39,8 @@ use celaje_sky::station::Station;
 use celaje_sky::sun::DayPhase;
 use celaje_sky::text::Lang;
 use celaje_vision::engine::choose::EngineChoice;
-use celaje_vision::engine::install;
+use celaje_vision::engine::install::{VERSION, install};
+use celaje_vision::engine::library;
 use celaje_vision::engine::search::Search;
 
 /// Time limit of a request: drawing a picture is slow on a busy machine.
@@ -219,15 +220,14 @@ async fn provide_engine(settings: &Settings) {
     if settings.engine == EngineChoice::Rten || settings.ort_lib.is_some() {
         return;
     }
-    if !Search::from_environment(None).candidates().is_empty() {
+    if !matches!(library::load(&Search::from_environment(None)), Ok(None)) {
         return;
     }
-    let version = install::VERSION;
     output::note(say!(
-        "Fetching ONNX Runtime {version} (once, into your cache folder)…",
-        "Descargando ONNX Runtime {version} (una vez, a su carpeta de caché)…"
+        "Fetching ONNX Runtime {VERSION} (once, into your cache folder)…",
+        "Descargando ONNX Runtime {VERSION} (una vez, a su carpeta de caché)…"
     ));
-    let installed = tokio::task::spawn_blocking(|| install::install(&install::Install::default()));
+    let installed = tokio::task::spawn_blocking(|| install(None, false));
     if let Ok(Err(failure)) = installed.await {
         output::note(failure);
     }

@@ -11,9 +11,9 @@ use crate::settings::{Layer, Settings};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::text::Text;
-use celaje_vision::engine::install::{self, Install, Installed};
-use celaje_vision::engine::library::{self, Library, version_of};
-use celaje_vision::engine::search::{Candidate, Search};
+use celaje_vision::engine::install::{InstalledLibrary, VERSION, install};
+use celaje_vision::engine::library::{self, is_cut_short, same_file, version_of};
+use celaje_vision::engine::search::Search;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RuntimeArgs {
@@ -54,16 +54,15 @@ pub(super) const SPANISH: SpanishHelp = &[
 impl RuntimeArgs {
     pub(super) fn run(self, config: Option<&Path>) -> Result<u8> {
         let named = Settings::read(Layer::default(), config)?.ort_lib;
+        let search = Search::from_environment(named.as_deref());
         match self.action {
             RuntimeAction::Install { source, force } => {
-                output::line(install(&Install { from: source, force })?)?;
+                output::line(installed(source.as_deref(), force)?)?;
             }
-            RuntimeAction::Path => output::line(path(named.as_deref())?.display())?,
+            RuntimeAction::Path => output::line(path(&search)?.display())?,
             RuntimeAction::List => {
-                for found in list(named.as_deref())? {
-                    let mark = if found.used { "*" } else { " " };
-                    let path = found.candidate.path.display();
-                    output::line(format!("{mark} {} {path}", found.version))?;
+                for line in list(&search)? {
+                    output::line(line)?;
                 }
             }
         }
@@ -71,61 +70,44 @@ impl RuntimeArgs {
     }
 }
 
-/// Installs the pinned ONNX Runtime and makes sure that it loads. Blocks for minutes at worst:
-/// call it outside an async runtime.
-pub fn install(options: &Install) -> Result<Text> {
-    let Installed { path, version, fresh } = install::install(options)?;
-    let search = Search { explicit: Some(path.clone()), ..Search::default() };
-    library::load(&search)?;
+/// Installs the pinned ONNX Runtime and makes sure that it loads.
+fn installed(source: Option<&Path>, force: bool) -> Result<Text> {
+    let InstalledLibrary { path, fresh } = install(source, force)?;
+    library::load(&Search { explicit: Some(path.clone()), ..Search::default() })?;
     let path = path.display();
     Ok(if fresh {
-        say!("ONNX Runtime {version} installed: {path}", "ONNX Runtime {version} instalado: {path}")
+        say!("ONNX Runtime {VERSION} installed: {path}", "ONNX Runtime {VERSION} instalado: {path}")
     } else {
         say!(
-            "ONNX Runtime {version} is installed already: {path}",
-            "ONNX Runtime {version} ya está instalado: {path}"
+            "ONNX Runtime {VERSION} is installed already: {path}",
+            "ONNX Runtime {VERSION} ya está instalado: {path}"
         )
     })
 }
 
-/// The library that inference uses; `explicit` is `--ort-lib`.
-pub fn path(explicit: Option<&Path>) -> Result<PathBuf> {
-    library::load(&Search::from_environment(explicit))?.map(|library| library.path).ok_or_else(
-        || {
-            Failure::environment(say!(
-                "ONNX Runtime was not found; run `celaje runtime install`",
-                "no se encontró ONNX Runtime; ejecute `celaje runtime install`"
-            ))
-        },
-    )
+fn path(search: &Search) -> Result<PathBuf> {
+    library::load(search)?.map(|library| library.path).ok_or_else(|| {
+        let Text { en, es } = library::why_none(search);
+        Failure::environment(say!(
+            "{en}; run `celaje runtime install`",
+            "{es}; ejecute `celaje runtime install`"
+        ))
+    })
 }
 
-/// One library of this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundLibrary {
-    /// The file and where it was found.
-    pub candidate: Candidate,
-    /// Its version as far as file names tell.
-    pub version: String,
-    /// Whether it is the one that inference uses.
-    pub used: bool,
-}
-
-/// All libraries of this machine, in the order in which they are tried.
-pub fn list(explicit: Option<&Path>) -> Result<Vec<FoundLibrary>> {
-    let search = Search::from_environment(explicit);
-    let used = library::load(&search)?;
-    Ok(found(&search, used.as_ref()))
-}
-
-fn found(search: &Search, used: Option<&Library>) -> Vec<FoundLibrary> {
-    let mut rows = Vec::new();
-    for candidate in search.candidates() {
-        let version = version_of(&candidate.path);
-        let used = used.is_some_and(|library| library::same_file(&library.path, &candidate.path));
-        rows.push(FoundLibrary { candidate, version, used });
-    }
-    rows
+/// A line for each library, in the order in which they are tried.
+fn list(search: &Search) -> Result<Vec<String>> {
+    let used = library::load(search)?;
+    let line = |path: PathBuf| {
+        let is_used = used.as_ref().is_some_and(|library| same_file(&library.path, &path));
+        let mark = if is_used { "*" } else { " " };
+        let remark = match is_cut_short(&path) {
+            true => say!(" (cut short)", " (incompleta)").to_string(),
+            false => String::new(),
+        };
+        format!("{mark} {} {}{remark}", version_of(&path), path.display())
+    };
+    Ok(search.candidates().into_iter().map(|candidate| line(candidate.path)).collect())
 }
 
 #[cfg(test)]
@@ -133,14 +115,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_machine_lists_nothing() {
-        assert!(found(&Search::default(), None).is_empty());
-    }
-
-    #[test]
-    fn an_explicit_path_that_does_not_load_is_an_error() {
-        let missing = Path::new("celaje-no-such-folder/libonnxruntime.so");
-        assert!(path(Some(missing)).is_err());
-        assert!(list(Some(missing)).is_err());
+    fn a_path_that_does_not_load_is_an_error() {
+        let explicit = Some("celaje-no-such-folder/libonnxruntime.so".into());
+        let search = Search { explicit, ..Search::default() };
+        assert!(path(&search).is_err() && list(&search).is_err());
     }
 }

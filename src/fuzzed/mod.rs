@@ -6,15 +6,15 @@
 //! `cargo test`.
 
 mod names;
-mod network;
 mod picture;
 mod query;
+mod reading;
 mod texts;
 
 pub use names::names;
-pub use network::{network, reading};
 pub use picture::picture;
 pub use query::query;
+pub use reading::reading;
 pub use texts::{manifest, settings};
 
 /// A target: what did not hold of the bytes, if anything.
@@ -26,7 +26,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("names", names),
     ("manifest", manifest),
     ("settings", settings),
-    ("network", network),
     ("reading", reading),
     ("query", query),
 ];

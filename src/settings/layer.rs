@@ -12,7 +12,8 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use crate::settings::span::Span;
 use crate::settings::values::{name_of, number, whole};
 use celaje_sky::station::LayoutChoice;
-use celaje_vision::engine::choose::{Device, EngineChoice};
+use celaje_vision::engine::backend::Device;
+use celaje_vision::engine::choose::EngineChoice;
 
 /// Requests in flight that can be asked for.
 pub const CONCURRENCY: RangeInclusive<usize> = 1..=1024;

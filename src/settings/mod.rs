@@ -26,8 +26,8 @@ use crate::settings::tuning::{CommitPolicy, Tuning};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::station::Station;
-use celaje_vision::engine::backend::USUAL_BATCH;
-use celaje_vision::engine::choose::{Device, EngineChoice};
+use celaje_vision::engine::backend::{Device, USUAL_BATCH};
+use celaje_vision::engine::choose::EngineChoice;
 use celaje_vision::picture::decode::Limits;
 
 /// The file name that the replaced system used.

@@ -36,7 +36,7 @@ fn models_that_cannot_be_used() {
     for (model, parts) in [
         ("none.onnx", &["none.onnx", "--model"][..]),
         ("text.onnx", &["text.onnx", "not an ONNX model"]),
-        ("cut.onnx", &["cut.onnx", "ends too early"]),
+        ("cut.onnx", &["cut.onnx", "cannot be used", "fetch it again"]),
         ("empty.onnx", &["empty.onnx", "empty"]),
         (".", &["not a file"]),
         // Of another form than the replaced system's: the sentence says what to write.

@@ -4,6 +4,25 @@
 /// in a hundred; `celaje bench` measures it.
 pub const USUAL_BATCH: usize = 4;
 
+/// The device that the user asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// CUDA when it is built in and works, else the processor.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// An NVIDIA graphics card.
+    Cuda,
+}
+
+impl Device {
+    /// Each value with the name under which it is written.
+    pub const NAMES: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("cpu", Self::Cpu), ("cuda", Self::Cuda)];
+}
+
 /// A batch of tensors, `[n, channels, height, width]` or `[n, height, width, channels]` as the
 /// manifest says, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +49,33 @@ impl OutputBatch {
     }
 }
 
+/// An input or output as the network declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredTensor {
+    /// Name in the graph.
+    pub name: String,
+    /// Whether the elements are 32-bit floats; none if no type is declared.
+    pub float: Option<bool>,
+    /// Dimensions, none for a free one; none if no shape is declared.
+    pub shape: Option<Vec<Option<usize>>>,
+}
+
+/// Inputs and outputs of a network as it declares them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Inputs that must be fed; weights are not among them.
+    pub inputs: Vec<DeclaredTensor>,
+    /// Outputs in their order.
+    pub outputs: Vec<DeclaredTensor>,
+}
+
+impl Signature {
+    /// The number of pictures that every batch must have, if it is fixed.
+    pub(super) fn fixed_batch(&self) -> Option<usize> {
+        self.inputs.first()?.shape.as_ref()?.first().copied().flatten()
+    }
+}
+
 /// A network that failed to load or to run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BackendError {
@@ -48,6 +94,11 @@ pub trait Backend: Send {
     /// # Errors
     /// When the engine fails. The session can be used again afterwards.
     fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError>;
+
+    /// What the network declares; none if the engine does not know.
+    fn signature(&self) -> Option<&Signature> {
+        None
+    }
 }
 
 /// Opens sessions of one model on one engine; shared by all threads.

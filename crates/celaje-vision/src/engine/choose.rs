@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::engine::backend::{Backend, BackendError, Engine, InputBatch};
+use crate::engine::agreement::{check_declared, check_output};
+use crate::engine::backend::{Backend, BackendError, Device, Engine, InputBatch};
 use crate::engine::library::{self, Library};
 use crate::engine::onnxruntime::OnnxRuntime;
 use crate::engine::rten::Rten;
 use crate::engine::search::Search;
-use crate::model::manifest::{Kind, TensorLayout};
 use crate::model::source::Model;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -31,25 +31,6 @@ impl EngineChoice {
     /// Each value with the name under which it is written.
     pub const NAMES: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("onnxruntime", Self::OnnxRuntime), ("rten", Self::Rten)];
-}
-
-/// The device that the user asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Device {
-    /// CUDA when it is built in and works, else the processor.
-    #[default]
-    Auto,
-    /// The processor.
-    Cpu,
-    /// An NVIDIA graphics card.
-    Cuda,
-}
-
-impl Device {
-    /// Each value with the name under which it is written.
-    pub const NAMES: &'static [(&'static str, Self)] =
-        &[("auto", Self::Auto), ("cpu", Self::Cpu), ("cuda", Self::Cuda)];
 }
 
 /// Chooses an engine for `model`, opens a session on it and runs one empty picture through it.
@@ -99,9 +80,9 @@ pub fn engine_from(
     }
     let Some(library) = library::load(search)? else {
         return if rten_allowed {
-            Ok((on_rten(model)?, vec![slower()]))
+            Ok((on_rten(model)?, vec![slower(search)]))
         } else {
-            Err(no_library())
+            Err(no_library(search))
         };
     };
     match on_onnxruntime(library, model, device)? {
@@ -150,39 +131,50 @@ fn on_rten(model: &Model) -> Result<Arc<dyn Engine>> {
     }
 }
 
-fn slower() -> Text {
+fn slower(search: &Search) -> Text {
+    let Text { en, es } = library::why_none(search);
     say!(
-        "ONNX Runtime was not found: the built-in engine rten is used, about three times slower; \
-        `celaje runtime install` mends that",
-        "no se encontró ONNX Runtime: se usa el motor incluido rten, unas tres veces más lento; \
-        `celaje runtime install` lo remedia"
+        "{en}: the built-in engine rten is used, about three times slower; `celaje runtime \
+         install` mends that",
+        "{es}: se usa el motor incluido rten, unas tres veces más lento; `celaje runtime install` \
+         lo remedia"
     )
 }
 
-fn no_library() -> Failure {
+fn no_library(search: &Search) -> Failure {
+    let Text { en, es } = library::why_none(search);
     Failure::environment(say!(
-        "ONNX Runtime was not found; run `celaje runtime install`, name its library with \
-        --ort-lib, or use --engine rten",
-        "no se encontró ONNX Runtime; ejecute `celaje runtime install`, indique su biblioteca con \
-        --ort-lib, o use --engine rten"
+        "{en}; run `celaje runtime install`, name its library with --ort-lib, or use --engine rten",
+        "{es}; ejecute `celaje runtime install`, indique su biblioteca con --ort-lib, o use \
+         --engine rten"
     ))
 }
 
 fn refused(error: &BackendError, model: &Model) -> Failure {
-    let label = model.label();
+    let file = model.file();
+    // ONNX's `StringStringEntryProto` with the key `location`: the name of a file with weights.
+    const EXTERNAL: &[u8] = b"\x0a\x08location\x12";
+    if model.bytes.windows(EXTERNAL.len()).any(|window| window == EXTERNAL) {
+        return Failure::environment(say!(
+            "{file} keeps its weights in another file; save the model as one file",
+            "{file} guarda sus pesos en otro archivo; guarde el modelo en un solo archivo"
+        ));
+    }
     Failure::environment(say!(
-        "the model {label} cannot be used: {error}; try another --engine or another --model",
-        "no se puede usar el modelo {label}: {error}; pruebe otro --engine u otro --model"
+        "the model {file} cannot be used: {error}; fetch it again, or try another --engine or \
+         another --model",
+        "no se puede usar el modelo {file}: {error}; vuelva a obtenerlo, o pruebe otro --engine u \
+         otro --model"
     ))
 }
 
 /// An engine whose first session has been opened and run already.
-struct Tried {
+struct TriedEngine {
     engine: Box<dyn Engine>,
     first: Mutex<Option<Box<dyn Backend>>>,
 }
 
-impl Engine for Tried {
+impl Engine for TriedEngine {
     fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
         let first = (threads == 1)
             .then(|| self.first.lock().unwrap_or_else(PoisonError::into_inner))
@@ -210,36 +202,18 @@ enum Trial {
     Contradiction(Failure),
 }
 
-/// Runs one empty picture, so that what cannot work fails here and not in every slot.
-fn tried(engine: Box<dyn Engine>, model: &Model) -> Result<Tried, Trial> {
+/// Checks what the network declares and runs one empty picture, so that what cannot work fails here
+/// and not in every slot.
+fn tried(engine: Box<dyn Engine>, model: &Model) -> Result<TriedEngine, Trial> {
     let mut first = engine.open(1).map_err(Trial::Failed)?;
-    let (height, width) =
-        (model.manifest.input.height as usize, model.manifest.input.width as usize);
-    let shape = match model.manifest.input.layout {
-        TensorLayout::Nchw => [1, 3, height, width],
-        TensorLayout::Nhwc => [1, height, width, 3],
-    };
-    let data = vec![0.0; 3 * height * width];
-    let output = first.run(InputBatch { data: &data, shape }).map_err(Trial::Failed)?;
-    let classes = model.manifest.output.classes.len();
-    let agrees = match (model.manifest.kind, output.shape.as_slice()) {
-        (Kind::Classification, [1, rest @ ..]) => rest.iter().product::<usize>() == classes,
-        (Kind::Segmentation, &[1, first, _, last]) => match model.manifest.input.layout {
-            TensorLayout::Nchw => first == classes,
-            TensorLayout::Nhwc => last == classes,
-        },
-        _ => false,
-    };
-    if !agrees {
-        let (label, shape) = (model.label(), output.shape);
-        return Err(Trial::Contradiction(Failure::environment(say!(
-            "the model {label} gives an output of shape {shape:?} for one picture, which does not \
-            fit the {classes} classes of its manifest; correct the manifest",
-            "el modelo {label} da una salida de forma {shape:?} para una imagen, que no concuerda \
-            con las {classes} clases de su manifiesto; corrija el manifiesto"
-        ))));
+    if let Some(signature) = first.signature() {
+        check_declared(signature, model).map_err(Trial::Contradiction)?;
     }
-    Ok(Tried { engine, first: Mutex::new(Some(first)) })
+    let shape = model.manifest.input.shape(1);
+    let data = vec![0.0; shape.iter().product()];
+    let output = first.run(InputBatch { data: &data, shape }).map_err(Trial::Failed)?;
+    check_output(&output.shape, model).map_err(Trial::Contradiction)?;
+    Ok(TriedEngine { engine, first: Mutex::new(Some(first)) })
 }
 
 #[cfg(test)]

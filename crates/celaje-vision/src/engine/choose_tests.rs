@@ -1,5 +1,4 @@
 use super::*;
-use crate::model::header::tests::tiny_onnx;
 use celaje_sky::error::Class;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -38,13 +37,6 @@ fn shared(name: &str) -> Option<Model> {
         std::fs::write(copy.with_extension("toml"), manifest).unwrap();
     }
     Some(Model::open(&copy).unwrap())
-}
-
-fn tiny(input: &[u8], output: &[u8]) -> Model {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tiny.onnx");
-    std::fs::write(&path, tiny_onnx(input, output)).unwrap();
-    Model::open(&path).unwrap()
 }
 
 fn on(choice: EngineChoice, search: &Search, model: &Model) -> Result<Arc<dyn Engine>> {
@@ -152,11 +144,7 @@ fn sessions_run_beside_each_other() {
 #[test]
 fn a_session_survives_a_batch_that_fails() {
     let model = Model::bundled().unwrap();
-    let mut engines = vec![on(EngineChoice::Rten, &Search::default(), &model).unwrap()];
-    if let Some(search) = library() {
-        engines.push(on(EngineChoice::OnnxRuntime, &search, &model).unwrap());
-    }
-    for engine in engines {
+    for engine in engines(&model) {
         let mut session = engine.open(1).unwrap();
         let data = vec![0.5; 3 * 192 * 192];
         let wrong = InputBatch { data: &data, shape: [1, 192, 192, 3] };
@@ -199,14 +187,51 @@ fn a_program_without_cuda_says_how_to_build_it() {
     assert!(failure.text.en.contains("--features cuda"));
 }
 
-#[test]
-fn an_output_that_contradicts_the_manifest_is_found_before_the_first_picture() {
-    // Declares nine classes and gives its input back.
-    let model = tiny(&[0, 3, 224, 224], &[0, 9]);
-    let failure = on(EngineChoice::Rten, &Search::default(), &model).err().unwrap();
-    assert_eq!(failure.class, Class::Environment);
-    assert!(failure.text.en.contains("octas") || failure.text.en.contains("tiny"), "{failure}");
+/// The engines of this machine: always rten.
+fn engines(model: &Model) -> Vec<Arc<dyn Engine>> {
+    let mut engines = vec![on(EngineChoice::Rten, &Search::default(), model).unwrap()];
     if let Some(search) = library() {
-        assert!(on(EngineChoice::Auto, &search, &model).is_err());
+        engines.push(on(EngineChoice::OnnxRuntime, &search, model).unwrap());
     }
+    engines
+}
+
+#[test]
+fn both_engines_say_what_the_network_declares() {
+    let model = Model::bundled().unwrap();
+    for engine in engines(&model) {
+        let session = engine.open(1).unwrap();
+        let signature = session.signature().unwrap();
+        let ([input], [output]) = (&signature.inputs[..], &signature.outputs[..]) else {
+            panic!("{signature:?}");
+        };
+        assert!(!input.name.is_empty() && !output.name.is_empty());
+        assert_eq!(input.float, Some(true));
+        assert_eq!(input.shape, Some(vec![None, Some(3), Some(192), Some(192)]));
+        assert_eq!(output.shape.as_ref().map(|shape| shape[1]), Some(Some(4)));
+    }
+}
+
+#[test]
+fn a_network_that_contradicts_its_manifest_is_found_before_the_first_picture() {
+    let mut model = Model::bundled().unwrap();
+    model.manifest.output.classes.pop();
+    let searches = [Some((EngineChoice::Rten, Search::default()))].into_iter();
+    for (choice, search) in searches.chain([library().map(|it| (EngineChoice::Auto, it))]).flatten()
+    {
+        let failure = on(choice, &search, &model).err().unwrap();
+        assert_eq!(failure.class, Class::Environment);
+        assert!(failure.text.en.contains("correct the manifest"), "{failure}");
+    }
+}
+
+#[test]
+fn a_damaged_network_is_refused_with_its_name() {
+    let mut model = Model::bundled().unwrap();
+    model.bytes = model.bytes[..100_000].into();
+    let failure = on(EngineChoice::Rten, &Search::default(), &model).err().unwrap();
+    assert!(failure.text.en.contains("celaje-4") && failure.text.en.contains("fetch it again"));
+    model.bytes = [&model.bytes[..], b"\x0a\x08location\x12\x09m.weights"].concat().into();
+    let failure = on(EngineChoice::Rten, &Search::default(), &model).err().unwrap();
+    assert!(failure.text.en.contains("weights in another file"), "{failure}");
 }

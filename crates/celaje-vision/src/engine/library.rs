@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +14,7 @@ use ort::logging::LogLevel;
 use crate::engine::search::{Candidate, Origin, Search, sorted};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
+use celaje_sky::text::Text;
 
 /// The library that this process uses.
 #[derive(Clone, Debug)]
@@ -71,6 +73,58 @@ pub fn load(search: &Search) -> Result<Option<Library>> {
     Ok(None)
 }
 
+/// Why no library is used, as the beginning of a sentence.
+pub fn why_none(search: &Search) -> Text {
+    let mut paths = search.candidates().into_iter().map(|candidate| candidate.path);
+    paths.find(|path| is_cut_short(path)).map_or_else(
+        || say!("ONNX Runtime was not found", "no se encontró ONNX Runtime"),
+        |path| {
+            let path = path.display();
+            say!("ONNX Runtime is cut short ({path})", "ONNX Runtime está incompleto ({path})")
+        },
+    )
+}
+
+/// Whether an ELF library is shorter than its headers say. The loader would map such a file, read
+/// beyond its end, and so end the process with SIGBUS. Loaders of other formats refuse it.
+pub fn is_cut_short(path: &Path) -> bool {
+    let ends = || {
+        let mut file = fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok::<_, io::Error>((length, elf_length(&mut file)?))
+    };
+    ends().is_ok_and(|(length, wanted)| wanted.is_some_and(|wanted| length < wanted))
+}
+
+/// Bytes that a 64-bit little-endian ELF file needs for its segments and its two header tables;
+/// none of any other file. Source: System V ABI, chapter 4, "ELF Header" and "Program Header".
+fn elf_length(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
+    let mut header = [0; 64];
+    file.read_exact(&mut header)?;
+    if !header.starts_with(b"\x7fELF\x02\x01") {
+        return Ok(None);
+    }
+    let [segments_at, sections_at] = [32, 40].map(|at| number(&header, at, 8));
+    let [segment_size, segments, section_size, sections] =
+        [54, 56, 58, 60].map(|at| number(&header, at, 2));
+    let mut wanted = sections_at.saturating_add(section_size * sections);
+    for segment in 0..segments {
+        let mut entry = [0; 56];
+        file.seek(SeekFrom::Start(segments_at.saturating_add(segment * segment_size)))?;
+        if file.read_exact(&mut entry).is_err() {
+            return Ok(Some(u64::MAX));
+        }
+        let end = number(&entry, 8, 8).saturating_add(number(&entry, 32, 8));
+        wanted = wanted.max(end);
+    }
+    Ok(Some(wanted))
+}
+
+/// The little-endian number of `size` bytes at `at`.
+fn number(bytes: &[u8], at: usize, size: usize) -> u64 {
+    bytes[at..at + size].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 /// Whether two paths lead to the same file.
 pub fn same_file(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
@@ -94,6 +148,9 @@ fn try_load(path: &Path) -> Result<Library, String> {
         } else {
             "there is no such file".into()
         });
+    }
+    if is_cut_short(&path) {
+        return Err("it is cut short; fetch it again".into());
     }
     let environment = ort::init_from(&path)
         .map_err(|error| first_line(&error.to_string()))?

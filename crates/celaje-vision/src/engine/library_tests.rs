@@ -58,3 +58,31 @@ fn candidates_that_do_not_load_are_passed_over() {
     assert_eq!(search.candidates().len(), 1);
     assert!(try_load(&search.candidates()[0].path).is_err());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_library_that_is_cut_short_is_not_loaded() {
+    // This test's own program is an ELF file too.
+    let whole = std::env::current_exe().unwrap();
+    assert!(!is_cut_short(&whole));
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("libonnxruntime.so.1.23.2");
+    let length = fs::metadata(&whole).unwrap().len();
+    let mut file = fs::File::create(&path).unwrap();
+    io::copy(&mut fs::File::open(&whole).unwrap().take(length - 1), &mut file).unwrap();
+    for length in [length - 1, length / 2, 4096, 100, 64] {
+        file.set_len(length).unwrap();
+        assert!(is_cut_short(&path), "{length}");
+        assert!(try_load(&path).unwrap_err().contains("cut short"));
+    }
+    let search = Search { program: Some(root.path().to_owned()), ..Search::default() };
+    let text = why_none(&search);
+    assert!(text.en.contains("cut short") && text.es.contains("incompleto"), "{text}");
+    // Files too short for a header, and those of other kinds, are left to the system's loader.
+    for length in [63, 0] {
+        file.set_len(length).unwrap();
+        assert!(!is_cut_short(&path), "{length}");
+    }
+    assert!(!is_cut_short(Path::new("Cargo.toml")) && !is_cut_short(root.path()));
+    assert!(why_none(&Search::default()).en.contains("was not found"));
+}

@@ -3,6 +3,7 @@
 //! A [`backend::Engine`] opens [`backend::Backend`]s, sessions of a model: [`choose::engine`] takes
 //! ONNX Runtime when its [`library`] is there, else the built-in [`rten`].
 
+mod agreement;
 pub mod backend;
 mod batch;
 pub mod choose;
@@ -11,7 +12,7 @@ pub mod fake;
 pub mod install;
 pub mod library;
 pub mod onnxruntime;
-mod pinned;
+mod page_locked;
 pub mod rten;
 pub mod search;
 #[cfg(any(test, feature = "testing"))]

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionOutputs};
-use ort::value::TensorRef;
+use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
-use crate::engine::backend::{Backend, BackendError, Engine, InputBatch, OutputBatch, USUAL_BATCH};
+use crate::engine::backend::{
+    Backend, BackendError, DeclaredTensor, Device, Engine, InputBatch, OutputBatch, Signature,
+    USUAL_BATCH,
+};
 use crate::engine::batch::in_pieces;
-use crate::engine::choose::Device;
 use crate::engine::library::{Library, first_line};
-use crate::engine::pinned::Pinned;
+use crate::engine::page_locked::PageLockedBatch;
 use crate::model::source::Model;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -19,24 +21,16 @@ use celaje_sky::say;
 pub struct OnnxRuntime {
     library: Library,
     bytes: Arc<[u8]>,
-    fixed_batch: Option<usize>,
     cuda: bool,
 }
 
 impl OnnxRuntime {
     /// Prepares `model` for sessions on `device`.
     ///
-    /// `Auto` takes CUDA when the program was built for it and it registers, else the processor.
-    ///
     /// # Errors
-    /// When CUDA is asked for and the program was built without it or it does not register.
+    /// If `device` is CUDA and the program was built without it or it does not register.
     pub fn new(library: Library, model: &Model, device: Device) -> Result<Self> {
-        let mut engine = Self {
-            library,
-            bytes: model.bytes.clone(),
-            fixed_batch: model.header.fixed_batch(),
-            cuda: false,
-        };
+        let mut engine = Self { library, bytes: model.bytes.clone(), cuda: false };
         match device {
             Device::Cpu => {}
             Device::Cuda if !cfg!(feature = "cuda") => {
@@ -80,14 +74,14 @@ impl OnnxRuntime {
         self.cuda
     }
 
-    /// Whether CUDA registers. Only registration tells: the provider may claim to be available
-    /// and fail for want of a library.
+    /// Tries to register CUDA. The provider may claim to be available and then fail to register
+    /// because a library is missing.
     fn register_cuda(&self) -> ort::Result<()> {
         with_cuda(Session::builder(&self.library.environment)?).map(drop)
     }
 
     fn session(&self, threads: usize) -> ort::Result<Session> {
-        // Spinning threads would take the processor from everybody else.
+        // Spinning threads would take processor time from the decoders and other sessions.
         let mut builder = Session::builder(&self.library.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(threads.max(1))?
@@ -120,11 +114,11 @@ fn brief(error: &ort::Error) -> String {
 impl Engine for OnnxRuntime {
     fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
         let session = self.session(threads).map_err(|error| BackendError::Load(brief(&error)))?;
-        Ok(Box::new(OnnxSession {
-            session,
-            fixed_batch: self.fixed_batch,
-            memory: if self.cuda { Memory::Unknown } else { Memory::Plain },
-        }))
+        let tensors = |outlets: &[Outlet]| outlets.iter().map(declared).collect();
+        let signature =
+            Signature { inputs: tensors(session.inputs()), outputs: tensors(session.outputs()) };
+        let memory = if self.cuda { BatchMemory::Untried } else { BatchMemory::Plain };
+        Ok(Box::new(OnnxSession { session, signature, memory }))
     }
 
     fn describe(&self) -> String {
@@ -141,61 +135,78 @@ impl Engine for OnnxRuntime {
     }
 }
 
-struct OnnxSession {
-    session: Session,
-    fixed_batch: Option<usize>,
-    memory: Memory,
+fn declared(outlet: &Outlet) -> DeclaredTensor {
+    let name = outlet.name().to_owned();
+    let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
+        return DeclaredTensor { name, float: Some(false), shape: None };
+    };
+    // A free side is -1. Without a declared shape there are no sides.
+    let side = |side: &i64| usize::try_from(*side).ok().filter(|side| *side > 0);
+    let shape: Vec<_> = shape.iter().map(side).collect();
+    DeclaredTensor {
+        name,
+        float: Some(*ty == TensorElementType::Float32),
+        shape: (!shape.is_empty()).then_some(shape),
+    }
 }
 
-/// Where the numbers of a batch lie.
-enum Memory {
-    /// In the program's own.
+struct OnnxSession {
+    session: Session,
+    signature: Signature,
+    memory: BatchMemory,
+}
+
+/// The memory that holds the numbers of a batch.
+enum BatchMemory {
+    /// The program's own.
     Plain,
-    /// On a card's doorstep, once a first batch has shown that there is such a place.
-    Unknown,
-    /// There.
-    Pinned(Box<Pinned>),
+    /// Page-locked if the first batch shows that the provider has such memory.
+    Untried,
+    /// Page-locked.
+    PageLocked(Box<PageLockedBatch>),
 }
 
 impl OnnxSession {
     fn run_piece(
         session: &mut Session,
-        memory: &mut Memory,
+        memory: &mut BatchMemory,
         piece: InputBatch<'_>,
     ) -> ort::Result<OutputBatch> {
-        if let Memory::Unknown = memory {
-            *memory = match Pinned::new(session, piece.shape) {
-                Ok(pinned) => Memory::Pinned(Box::new(pinned)),
+        if let BatchMemory::Untried = memory {
+            *memory = match PageLockedBatch::new(session, piece.shape) {
+                Ok(batch) => BatchMemory::PageLocked(Box::new(batch)),
                 Err(error) => {
                     tracing::debug!(%error, "no page-locked memory: batches are copied twice");
-                    Memory::Plain
+                    BatchMemory::Plain
                 }
             };
         }
         match memory {
-            Memory::Pinned(pinned) => pinned.run(session, piece),
-            _ => run(session, piece),
+            BatchMemory::PageLocked(batch) => first_output(&batch.run(session, piece)?),
+            BatchMemory::Plain | BatchMemory::Untried => {
+                let tensor = TensorRef::from_array_view((piece.shape, piece.data))?;
+                first_output(&session.run(ort::inputs![tensor])?)
+            }
         }
     }
 }
 
 impl Backend for OnnxSession {
     fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
-        let Self { session, fixed_batch, memory } = self;
-        in_pieces(*fixed_batch, input, |piece| {
+        let Self { session, signature, memory } = self;
+        in_pieces(signature.fixed_batch(), input, |piece| {
             Self::run_piece(session, memory, piece)
                 .map_err(|error| BackendError::Run(brief(&error)))
         })
     }
+
+    fn signature(&self) -> Option<&Signature> {
+        Some(&self.signature)
+    }
 }
 
-fn run(session: &mut Session, input: InputBatch<'_>) -> ort::Result<OutputBatch> {
-    let tensor = TensorRef::from_array_view((input.shape, input.data))?;
-    first_output(&session.run(ort::inputs![tensor])?)
-}
-
-/// What a run gave, copied out of the engine's memory.
-pub(super) fn first_output(outputs: &SessionOutputs<'_>) -> ort::Result<OutputBatch> {
+/// The first output of a run, copied out of the engine's memory.
+fn first_output(outputs: &SessionOutputs<'_>) -> ort::Result<OutputBatch> {
     let (shape, data) = outputs[0].try_extract_tensor::<f32>()?;
     let shape = shape.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).collect();
     Ok(OutputBatch { data: data.to_vec(), shape })

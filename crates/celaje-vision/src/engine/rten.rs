@@ -3,10 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use rten::{ModelOptions, RunOptions, ThreadPool, ValueView};
+use rten::{
+    DataType, Dimension, ModelOptions, NodeId, RunOptions, ThreadPool, ValueType, ValueView,
+};
 use rten_tensor::prelude::*;
 
-use crate::engine::backend::{Backend, BackendError, Engine, InputBatch, OutputBatch};
+use crate::engine::backend::{
+    Backend, BackendError, DeclaredTensor, Engine, InputBatch, OutputBatch, Signature,
+};
 use crate::engine::batch::in_pieces;
 use crate::engine::library::first_line;
 use crate::model::source::Model;
@@ -17,7 +21,7 @@ pub const VERSION: &str = "0.27.0";
 /// One model on `rten`; its sessions share the weights.
 pub struct Rten {
     model: Arc<rten::Model>,
-    fixed_batch: Option<usize>,
+    signature: Signature,
 }
 
 impl Rten {
@@ -33,7 +37,28 @@ impl Rten {
         }))
         .map_err(|_| BackendError::Load("the file is damaged".to_owned()))?
         .map_err(|error| BackendError::Load(first_line(&error.to_string())))?;
-        Ok(Self { model: Arc::new(loaded), fixed_batch: model.header.fixed_batch() })
+        let tensors = |ids: &[NodeId]| ids.iter().map(|id| declared(&loaded, *id)).collect();
+        let signature = Signature {
+            inputs: tensors(loaded.input_ids()),
+            outputs: tensors(loaded.output_ids()),
+        };
+        Ok(Self { model: Arc::new(loaded), signature })
+    }
+}
+
+fn declared(model: &rten::Model, id: NodeId) -> DeclaredTensor {
+    let node = model.node_info(id);
+    let side = |side| match side {
+        Dimension::Fixed(side) => Some(side).filter(|side| *side > 0),
+        Dimension::Symbolic(_) => None,
+    };
+    let shape = node.as_ref().and_then(|node| node.shape());
+    DeclaredTensor {
+        name: node.as_ref().and_then(|node| node.name()).unwrap_or_default().to_owned(),
+        float: node
+            .and_then(|node| node.dtype())
+            .map(|of| of == ValueType::Tensor(DataType::Float)),
+        shape: shape.map(|shape| shape.into_iter().map(side).collect()),
     }
 }
 
@@ -43,7 +68,8 @@ impl Engine for Rten {
         let pool = Arc::new(ThreadPool::with_num_threads(threads.max(1)));
         let options = RunOptions::default().with_thread_pool(Some(pool));
         let model = self.model.clone();
-        Ok(Box::new(RtenSession { model, options, fixed_batch: self.fixed_batch }))
+        let signature = self.signature.clone();
+        Ok(Box::new(RtenSession { model, options, signature }))
     }
 
     fn describe(&self) -> String {
@@ -54,16 +80,20 @@ impl Engine for Rten {
 struct RtenSession {
     model: Arc<rten::Model>,
     options: RunOptions,
-    fixed_batch: Option<usize>,
+    signature: Signature,
 }
 
 impl Backend for RtenSession {
     fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
-        in_pieces(self.fixed_batch, input, |piece| {
+        in_pieces(self.signature.fixed_batch(), input, |piece| {
             // The network is not changed by a run: after a panic of an operator it is as it was.
             catch_unwind(AssertUnwindSafe(|| self.run_piece(piece)))
                 .unwrap_or_else(|_| Err(BackendError::Run("an operator panicked".to_owned())))
         })
+    }
+
+    fn signature(&self) -> Option<&Signature> {
+        Some(&self.signature)
     }
 }
 

@@ -8,9 +8,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy;
-
-use crate::engine::install;
+use crate::engine::install::{VERSION, cache_folder};
 
 /// Where a library was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,12 +99,6 @@ impl Search {
     }
 }
 
-/// Celaje's folder inside the user's cache folder, when the user has a home.
-pub fn cache_folder() -> Option<PathBuf> {
-    let strategy = etcetera::choose_base_strategy().ok()?;
-    Some(strategy.cache_dir().join("celaje"))
-}
-
 /// Whether ONNX Runtime's CUDA provider lies beside a library.
 fn has_cuda(library: &Path) -> bool {
     let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
@@ -148,7 +140,7 @@ fn cached_versions(cache: &Path) -> Vec<PathBuf> {
             let name = entry.file_name();
             let version = name.to_str()?.strip_prefix("onnxruntime-")?;
             let numbers = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
-            Some((version == install::VERSION, numbers, entry.path()))
+            Some((version == VERSION, numbers, entry.path()))
         })
         .collect();
     folders.sort();

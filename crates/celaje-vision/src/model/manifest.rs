@@ -65,6 +65,17 @@ pub struct Input {
     pub std: [f32; 3],
 }
 
+impl Input {
+    /// The shape of a tensor of `n` pictures.
+    pub const fn shape(&self, n: usize) -> [usize; 4] {
+        let (height, width) = (self.height as usize, self.width as usize);
+        match self.layout {
+            TensorLayout::Nchw => [n, 3, height, width],
+            TensorLayout::Nhwc => [n, height, width, 3],
+        }
+    }
+}
+
 const fn ones() -> [f32; 3] {
     [1.0; 3]
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::header::{FLOAT, Header, HeaderError, TensorInfo};
 use crate::model::manifest::{
     Activation, Filter, Fit, Input, Kind, Manifest, Output, TensorLayout,
 };
@@ -17,20 +16,20 @@ use celaje_sky::say;
 use celaje_sky::text::Text;
 
 /// A network inside the program.
-struct Bundled {
+struct BundledModel {
     name: &'static str,
     onnx: &'static [u8],
     manifest: &'static str,
 }
 
 /// The networks inside the program; the first one is used where none is named.
-static BUNDLED: [Bundled; 2] = [
-    Bundled {
+static BUNDLED: [BundledModel; 2] = [
+    BundledModel {
         name: "celaje-4",
         onnx: include_bytes!("../../../../models/celaje-4/celaje-4.onnx"),
         manifest: include_str!("../../../../models/celaje-4/celaje-4.toml"),
     },
-    Bundled {
+    BundledModel {
         name: "celaje-4-fp32",
         onnx: include_bytes!("../../../../models/celaje-4/celaje-4-fp32.onnx"),
         manifest: include_str!("../../../../models/celaje-4/celaje-4-fp32.toml"),
@@ -38,7 +37,7 @@ static BUNDLED: [Bundled; 2] = [
 ];
 
 /// The model inside the program that has this name; a file so named is written `./name`.
-fn bundled(name: &Path) -> Option<&'static Bundled> {
+fn bundled(name: &Path) -> Option<&'static BundledModel> {
     BUNDLED.iter().find(|model| name.as_os_str() == model.name)
 }
 
@@ -58,9 +57,7 @@ pub struct Model {
     pub bytes: Arc<[u8]>,
     /// SHA-256 of the ONNX file, hexadecimal.
     pub sha256: String,
-    /// Inputs and outputs as the ONNX file declares them.
-    pub header: Header,
-    /// Something that the user should know, such as a missing manifest.
+    /// A notice for the user if there is no manifest and the replaced system's form is assumed.
     pub notice: Option<Text>,
     /// Where the model was read from; `None` for the one inside the program.
     pub path: Option<PathBuf>,
@@ -90,8 +87,8 @@ impl Model {
     /// the ONNX file `path` with its manifest beside it.
     ///
     /// # Errors
-    /// One sentence when the file is missing, is no ONNX model, does not agree with its manifest,
-    /// or has no manifest and another form than the replaced system's.
+    /// If the file is missing or not an ONNX model, or its manifest has a mistake or another hash.
+    /// Whether network and manifest agree is checked with the engine.
     pub fn resolve(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else {
             return Self::bundled();
@@ -102,7 +99,7 @@ impl Model {
         }
     }
 
-    fn inside(model: &Bundled) -> Result<Self> {
+    fn inside(model: &BundledModel) -> Result<Self> {
         let manifest_name = format!("{}.toml", model.name);
         Self::assemble(model.onnx.into(), Some(model.manifest), &manifest_name, model.name, None)
     }
@@ -136,6 +133,21 @@ impl Model {
         format!("{name} {version}").trim().to_owned()
     }
 
+    /// The name of the ONNX file, for messages.
+    pub(crate) fn file(&self) -> String {
+        self.path.as_ref().map_or_else(|| self.label(), |path| path.display().to_string())
+    }
+
+    /// The name of the manifest, for messages.
+    pub(crate) fn manifest_file(&self) -> String {
+        Path::new(&self.file()).with_extension("toml").display().to_string()
+    }
+
+    /// Whether there is no manifest and the replaced system's form is assumed.
+    pub(crate) fn has_assumed_manifest(&self) -> bool {
+        self.notice.is_some()
+    }
+
     fn assemble(
         bytes: Arc<[u8]>,
         manifest: Option<&str>,
@@ -143,7 +155,6 @@ impl Model {
         file: &str,
         path: Option<&Path>,
     ) -> Result<Self> {
-        let header = header(&bytes, file)?;
         let sha256 = hex(&Sha256::digest(&bytes));
         let (manifest, notice) = match manifest {
             Some(text) => (validate::parse(text, manifest_name)?, None),
@@ -151,16 +162,14 @@ impl Model {
                 let name = path
                     .and_then(Path::file_stem)
                     .map_or("model".into(), |stem| stem.to_string_lossy());
-                let manifest = without_manifest(&header, &name)
-                    .ok_or_else(|| manifest_needed(file, manifest_name))?;
                 let notice = say!(
                     "{file} has no manifest: taken for the replaced system's form (224x224, \
-                    ImageNet normalisation, nine oktas); {manifest_name} would say it for certain",
+                     ImageNet normalisation, nine oktas); {manifest_name} would say it for certain",
                     "{file} no tiene manifiesto: se toma por la forma del sistema anterior \
-                    (224x224, normalización de ImageNet, nueve octas); {manifest_name} lo diría \
-                    con certeza"
+                     (224x224, normalización de ImageNet, nueve octas); {manifest_name} lo diría \
+                     con certeza"
                 );
-                (manifest, Some(notice))
+                (replaced_form(&name), Some(notice))
             }
         };
         if let Some(wanted) = &manifest.sha256
@@ -168,13 +177,12 @@ impl Model {
         {
             return Err(Failure::environment(say!(
                 "{file} is not the file that {manifest_name} describes: its SHA-256 is {sha256}; \
-                fetch the model again, or correct or remove sha256 in the manifest",
+                 fetch the model again, or correct or remove sha256 in the manifest",
                 "{file} no es el archivo que describe {manifest_name}: su SHA-256 es {sha256}; \
-                vuelva a obtener el modelo, o corrija o quite sha256 del manifiesto"
+                 vuelva a obtener el modelo, o corrija o quite sha256 del manifiesto"
             )));
         }
-        agree(&header, &manifest, file)?;
-        Ok(Self { manifest, bytes, sha256, header, notice, path: path.map(Path::to_owned) })
+        Ok(Self { manifest, bytes, sha256, notice, path: path.map(Path::to_owned) })
     }
 }
 
@@ -235,42 +243,19 @@ fn read(path: &Path) -> Result<Vec<u8>> {
             repositorio"
         )));
     }
+    // The first field of an ONNX file is the number `ir_version`.
+    if bytes.first() != Some(&0x08) {
+        return Err(Failure::environment(say!(
+            "{file} is not an ONNX model; export the network to ONNX and name that file",
+            "{file} no es un modelo ONNX; exporte la red a ONNX e indique ese archivo"
+        )));
+    }
     Ok(bytes)
 }
 
-fn header(bytes: &[u8], file: &str) -> Result<Header> {
-    let header = Header::read(bytes).map_err(|error| {
-        Failure::environment(match error {
-            HeaderError::Foreign => say!(
-                "{file} is not an ONNX model; export the network to ONNX and name that file",
-                "{file} no es un modelo ONNX; exporte la red a ONNX e indique ese archivo"
-            ),
-            HeaderError::CutOff => say!(
-                "{file} is not a whole ONNX model: it ends too early; fetch it again",
-                "{file} no es un modelo ONNX completo: termina antes de tiempo; vuelva a obtenerlo"
-            ),
-        })
-    })?;
-    if header.external_weights {
-        return Err(Failure::environment(say!(
-            "{file} keeps its weights in another file; save the model as one file",
-            "{file} guarda sus pesos en otro archivo; guarde el modelo en un solo archivo"
-        )));
-    }
-    Ok(header)
-}
-
-/// The manifest of the replaced system's form, when the header has it.
-fn without_manifest(header: &Header, name: &str) -> Option<Manifest> {
-    let [input] = header.inputs.as_slice() else {
-        return None;
-    };
-    let ([_, Some(3), Some(224), Some(224)], [_, Some(9)]) =
-        (input.shape.as_deref()?, header.outputs.first()?.shape.as_deref()?)
-    else {
-        return None;
-    };
-    Some(Manifest {
+/// The manifest of the replaced system's form.
+fn replaced_form(name: &str) -> Manifest {
+    Manifest {
         name: name.to_owned(),
         version: String::new(),
         kind: Kind::Classification,
@@ -290,87 +275,7 @@ fn without_manifest(header: &Header, name: &str) -> Option<Manifest> {
         },
         use_region: None,
         calibration: None,
-    })
-}
-
-fn manifest_needed(file: &str, manifest_name: &str) -> Failure {
-    let example = "name = \"my-model\"\nkind = \"segmentation\"  # or \
-        \"classification\"\n\n[input]\nwidth = 192\nheight = 192\n\n[output]\nclasses = \
-        [\"background\", \"sky\", \"cloud\"]  # or the nine oktas \"0\" to \"8\"";
-    Failure::environment(say!(
-        "{file} has no manifest and is not of the form Nx3x224x224 to Nx9; write {manifest_name}, \
-        for example:\n{example}",
-        "{file} no tiene manifiesto ni la forma Nx3x224x224 a Nx9; escriba {manifest_name}, por \
-        ejemplo:\n{example}"
-    ))
-}
-
-/// Checks the declared inputs and outputs against the manifest, as far as they are declared.
-fn agree(header: &Header, manifest: &Manifest, file: &str) -> Result<()> {
-    let ([input], Some(output)) = (header.inputs.as_slice(), header.outputs.first()) else {
-        let (inputs, outputs) = (header.inputs.len(), header.outputs.len());
-        return Err(Failure::environment(say!(
-            "{file} has {inputs} inputs and {outputs} outputs; a network with one input and an \
-            output is needed",
-            "{file} tiene {inputs} entradas y {outputs} salidas; se necesita una red con una \
-            entrada y una salida"
-        )));
-    };
-    for tensor in [input, output] {
-        if tensor.element != FLOAT && tensor.element != 0 {
-            let name = &tensor.name;
-            return Err(Failure::environment(say!(
-                "{file} does not use 32-bit floats for \"{name}\"; export it with float32 input \
-                and output",
-                "{file} no usa números de 32 bits en coma flotante para \"{name}\"; expórtelo con \
-                entrada y salida float32"
-            )));
-        }
     }
-    let (height, width) = (manifest.input.height as usize, manifest.input.width as usize);
-    let image = match manifest.input.layout {
-        TensorLayout::Nchw => [3, height, width],
-        TensorLayout::Nhwc => [height, width, 3],
-    };
-    let wanted_input = [None, Some(image[0]), Some(image[1]), Some(image[2])];
-    let classes = manifest.output.classes.len();
-    let wanted_output = match (manifest.kind, manifest.input.layout) {
-        (Kind::Classification, _) => vec![None, Some(classes)],
-        (Kind::Segmentation, TensorLayout::Nchw) => vec![None, Some(classes), None, None],
-        (Kind::Segmentation, TensorLayout::Nhwc) => vec![None, None, None, Some(classes)],
-    };
-    let complaint = if !fits(input, &wanted_input) {
-        Some((input, display(&wanted_input)))
-    } else if !fits(output, &wanted_output) {
-        Some((output, display(&wanted_output)))
-    } else {
-        None
-    };
-    let Some((tensor, wanted)) = complaint else {
-        return Ok(());
-    };
-    let (name, found) = (&tensor.name, display(tensor.shape.as_deref().unwrap_or_default()));
-    Err(Failure::environment(say!(
-        "{file} does not agree with its manifest: \"{name}\" is {found} and the manifest says \
-        {wanted}; correct the manifest",
-        "{file} no concuerda con su manifiesto: \"{name}\" es {found} y el manifiesto dice \
-        {wanted}; corrija el manifiesto"
-    )))
-}
-
-/// Whether a declared shape allows the wanted one; what is not declared is allowed.
-fn fits(tensor: &TensorInfo, wanted: &[Option<usize>]) -> bool {
-    tensor.shape.as_ref().is_none_or(|shape| {
-        shape.len() == wanted.len()
-            && shape.iter().zip(wanted).all(|pair| !matches!(pair, (Some(a), Some(b)) if a != b))
-    })
-}
-
-/// `Nx3x224x224`.
-fn display(shape: &[Option<usize>]) -> String {
-    let dims: Vec<String> =
-        shape.iter().map(|dim| dim.map_or("N".to_owned(), |dim| dim.to_string())).collect();
-    dims.join("x")
 }
 
 #[cfg(test)]

@@ -196,8 +196,8 @@ fn decode_jpeg(
 ) -> Result<DecodedPicture, PictureError> {
     let corrupt = |error: zune_jpeg::errors::DecodeErrors| PictureError::Corrupt(error.to_string());
     // At the end marker the decoder invents what is missing; at the end of the bytes it fails. It
-    // reads the zeros beyond a picture's last blocks. A progressive picture needs its end marker, so
-    // data lost from one of its scans go unnoticed.
+    // reads the zeros beyond a picture's last blocks. A progressive picture needs its end marker,
+    // so that data lost from one of its scans go unnoticed.
     let baseline = (!info.progressive).then(|| {
         let mut data = Vec::with_capacity(info.end + READ_AHEAD);
         data.extend_from_slice(&bytes[..info.end]);

@@ -7,7 +7,7 @@ pub mod overlay;
 mod segmentation;
 
 use crate::engine::backend::{Backend, BackendError, InputBatch, OutputBatch};
-use crate::model::manifest::{Activation, Input, Kind, Manifest, TensorLayout};
+use crate::model::manifest::{Activation, Input, Kind, Manifest};
 use crate::picture::prepare::{Frame, judged_region};
 use crate::reading::segmentation::{Logits, segment};
 use celaje_sky::confidence::Calibration;
@@ -258,19 +258,15 @@ fn run_frames(
     if frames.iter().any(|frame| frame.geometry.input != (input.width, input.height)) {
         return Err(BackendError::Run("a frame was made for an input of another size".to_owned()));
     }
-    let (width, height) = (input.width as usize, input.height as usize);
-    buffer.resize(n * 3 * height * width, 0.0);
-    for (frame, tensor) in frames.iter().zip(buffer.chunks_mut((3 * height * width).max(1))) {
+    let each = input.shape(1).iter().product::<usize>();
+    buffer.resize(n * each, 0.0);
+    for (frame, tensor) in frames.iter().zip(buffer.chunks_mut(each.max(1))) {
         frame.write_tensor(input, tensor);
     }
-    let shape = match input.layout {
-        TensorLayout::Nchw => [n, 3, height, width],
-        TensorLayout::Nhwc => [n, height, width, 3],
-    };
     if n == 0 {
         return Ok(OutputBatch { data: Vec::new(), shape: vec![0] });
     }
-    let output = backend.run(InputBatch { data: buffer, shape })?;
+    let output = backend.run(InputBatch { data: buffer, shape: input.shape(n) })?;
     let numbers = output.data.len();
     if output.shape.first() != Some(&n) || numbers_in(&output.shape) != Some(numbers) {
         let shape = output.shape;

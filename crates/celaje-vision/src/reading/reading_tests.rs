@@ -134,7 +134,7 @@ fn numbers_that_are_none_are_a_models_fault() {
 #[test]
 fn classes_may_come_last_and_in_another_order() {
     let mut manifest = toy::manifest();
-    manifest.input.layout = TensorLayout::Nhwc;
+    manifest.input.layout = crate::model::manifest::TensorLayout::Nhwc;
     manifest.output.classes = ["cloud", "background", "sky"].map(str::to_owned).to_vec();
     let frame = frame(&manifest, &Region::whole(), |_, _| BLUE);
     // 1×4 cells: cloud, sky, background, sky.

@@ -1,30 +1,13 @@
-//! What a model's file declares, and what a network gives.
+//! What a network gives.
 
 use crate::fuzzed::expect;
 use crate::fuzzed::picture::bundled;
 use celaje_sky::station::Station;
-use celaje_vision::model::header::Header;
 use celaje_vision::model::manifest::{Activation, Kind, OBSTRUCTED};
 use celaje_vision::picture::geometry::{Geometry, PixelRect, UnitRect};
 use celaje_vision::picture::prepare::Frame;
 use celaje_vision::picture::stats::PictureStats;
 use celaje_vision::reading::{ReadingError, read};
-
-/// An ONNX file, as far as it is read without an engine.
-///
-/// # Errors
-/// What did not hold.
-pub fn network(bytes: &[u8]) -> Result<(), String> {
-    let Ok(header) = Header::read(bytes) else {
-        return Ok(());
-    };
-    let _ = header.fixed_batch();
-    let tensors = header.inputs.iter().chain(&header.outputs);
-    let told: usize =
-        tensors.map(|tensor| tensor.name.len() + tensor.shape.as_ref().map_or(0, Vec::len)).sum();
-    // A byte that is no UTF-8 becomes a sign of three.
-    expect(told <= 3 * bytes.len(), || format!("{told} items of {} bytes", bytes.len()))
-}
 
 /// What a network gave for a picture: three bytes for the shape and the kind, then the numbers.
 ///

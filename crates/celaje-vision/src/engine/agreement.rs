@@ -33,21 +33,21 @@ pub(super) fn check_declared(signature: &Signature, model: &Model) -> Result<()>
         )));
     }
     let wanted = [wanted_input(&model.manifest), wanted_output(&model.manifest)];
-    let pairs = [input, output].into_iter().zip(&wanted);
-    for (tensor, wanted) in pairs.filter(|(tensor, wanted)| !allows(tensor, wanted)) {
-        if model.has_assumed_manifest() {
-            return Err(manifest_needed(model));
-        }
-        let (name, wanted) = (&tensor.name, shape_text(wanted));
-        let declared = shape_text(tensor.shape.as_deref().unwrap_or_default());
-        return Err(Failure::environment(say!(
-            "{file} does not agree with its manifest: \"{name}\" is {declared} and the manifest \
-             says {wanted}; correct the manifest",
-            "{file} no concuerda con su manifiesto: \"{name}\" es {declared} y el manifiesto dice \
-             {wanted}; corrija el manifiesto"
-        )));
+    let mut pairs = [input, output].into_iter().zip(&wanted);
+    let Some((tensor, wanted)) = pairs.find(|(tensor, wanted)| !allows(tensor, wanted)) else {
+        return Ok(());
+    };
+    if model.has_assumed_manifest() {
+        return Err(manifest_needed(model));
     }
-    Ok(())
+    let (name, wanted) = (&tensor.name, shape_text(wanted));
+    let declared = shape_text(tensor.shape.as_deref().unwrap_or_default());
+    Err(Failure::environment(say!(
+        "{file} does not agree with its manifest: \"{name}\" is {declared} and the manifest says \
+         {wanted}; correct the manifest",
+        "{file} no concuerda con su manifiesto: \"{name}\" es {declared} y el manifiesto dice \
+         {wanted}; corrija el manifiesto"
+    )))
 }
 
 /// Checks the shape of the output for one picture.

@@ -17,7 +17,7 @@ use crate::camera::gate::Gate;
 use crate::camera::health::{Advice, HostHealth};
 use crate::camera::http::HttpClient;
 use crate::camera::{Found, Source, look_for};
-use crate::clock;
+use crate::clock::Clock;
 use crate::draining::Draining;
 use celaje_sky::credit::{Credit, Fate};
 use celaje_sky::flow::Stage;
@@ -218,7 +218,7 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
         let found = look_for(&shared.source, client, &shared.book, slot).await;
         match &found {
             Found::Miss(miss) if miss.reason == MissReason::Unreachable => {
-                let (mut health, now) = (lock(&shared.health), clock::now());
+                let (mut health, now) = (lock(&shared.health), Clock::instant());
                 health.unreachable(now);
                 if health.is_waited_for(now) && !shared.drain.is_on() {
                     // It was asked for while nobody knew yet; it waits with the others.
@@ -236,7 +236,7 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
 /// Waits while the host is down; false when it is given up (or the run drains).
 async fn host_is_up(shared: &FetchShared) -> bool {
     loop {
-        let advice = lock(&shared.health).advise(clock::now());
+        let advice = lock(&shared.health).advise(Clock::instant());
         match advice {
             Advice::Ask => return true,
             Advice::GiveUp => return false,

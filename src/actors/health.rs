@@ -10,7 +10,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::actors::work::Work;
-use crate::clock;
+use crate::clock::Clock;
 use celaje_sky::error::Failure;
 use celaje_sky::restarts::{RestartBudget, Restarts, Verdict};
 use celaje_sky::say;
@@ -181,7 +181,7 @@ impl ActorHealth {
             return;
         };
         state.restarts += 1;
-        let verdict = state.lately.failed(clock::now());
+        let verdict = state.lately.failed(Clock::instant());
         if let Verdict::GoOn(rest) = verdict {
             state.rest = rest;
         }

@@ -8,7 +8,7 @@ use crate::actors::failpoint::Point;
 use crate::actors::guard::{Guard, Guarded};
 use crate::actors::health::Part;
 use crate::actors::session::RunBatch;
-use crate::clock;
+use crate::clock::Clock;
 use celaje_sky::batching::{BatchPolicy, BatchQueue, Decision};
 use celaje_sky::credit::Credit;
 use celaje_sky::flow::{Flow, Stage};
@@ -109,7 +109,7 @@ impl Inference {
                 }
                 continue;
             }
-            match self.queue.decide(clock::now(), idle, self.spare()) {
+            match self.queue.decide(Clock::instant(), idle, self.spare()) {
                 Decision::Run(batch) => self.run(batch, ctx),
                 Decision::Wait(time) => {
                     self.timer = Some(ctx.run_later(time, |me, ctx| {
@@ -175,7 +175,7 @@ impl Handler<Infer> for Inference {
         self.guarded(ctx, |me, ctx| {
             me.guard.pass(Point::Queue, None);
             let suspect = infer.credit.attempt() > 1;
-            me.queue.push(infer, clock::now(), suspect);
+            me.queue.push(infer, Clock::instant(), suspect);
             me.pump(ctx);
         });
     }

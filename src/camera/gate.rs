@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::clock;
+use crate::clock::Clock;
 use celaje_sky::window::{Answer, Pace, Window};
 
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Gate {
 
     /// Waits until a request may begin, should there be a limit on how many do in a second.
     pub async fn turn(&self) {
-        let wait = self.state().pace.turn(clock::now());
+        let wait = self.state().pace.turn(Clock::instant());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -80,7 +80,7 @@ impl Gate {
         let mut state = self.state();
         let before = state.window.size();
         let full = state.asking >= before;
-        state.window.answered(answer, clock::now(), full);
+        state.window.answered(answer, Clock::instant(), full);
         let now = state.window.size();
         if now > before {
             let more = now - before;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, header};
 use url::{Host, Url};
@@ -17,11 +18,11 @@ use crate::camera::gate::Gate;
 use crate::camera::growing::Growing;
 use crate::camera::health::HostHold;
 use crate::camera::{Body, Refusal, Source};
-use crate::clock;
+use crate::clock::Clock;
 use crate::draining::Draining;
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::MissReason;
-use celaje_sky::retry::{RetryPolicy, is_retried, parse_retry_after};
+use celaje_sky::retry::{RetryPolicy, is_retried, parse_date, parse_retry_after};
 use celaje_sky::slot::Slot;
 use celaje_sky::window::Answer;
 
@@ -29,6 +30,8 @@ use celaje_sky::window::Answer;
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
 /// Lines of a response's head.
 const MAX_HEADERS: usize = 1000;
+/// How long the head of an answer is waited for that is asked for its date alone.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// Redirects followed for one picture.
 const REDIRECTS: usize = 4;
 
@@ -180,7 +183,7 @@ impl HttpClient {
         loop {
             self.out_of_hold().await?;
             self.wait_for_turn().await?;
-            if self.hold.left(clock::now()).is_some() {
+            if self.hold.left(Clock::instant()).is_some() {
                 // It was asked for while this request waited for its turn.
                 continue;
             }
@@ -205,7 +208,7 @@ impl HttpClient {
                 failed.status.and_then(|status| self.limits.retry.hold(status, failed.retry_after));
             if let Some(asked) = asked {
                 tracing::debug!(?asked, detail = failed.detail, "the host is left alone");
-                self.hold.hold(clock::now() + asked);
+                self.hold.hold(Clock::instant() + asked);
             }
             let wait = failed
                 .again
@@ -227,12 +230,23 @@ impl HttpClient {
         }
     }
 
+    /// What the host's clock shows, from the head of whatever it answers at `url`; none when it
+    /// says nothing of it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn host_time(&self, url: Url) -> Result<Option<DateTime<Utc>>, reqwest::Error> {
+        let response = self.client.get(url).timeout(HEAD_PATIENCE).send().await?;
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        Ok(header(header::DATE).and_then(|date| parse_date(date, header(header::AGE))))
+    }
+
     /// Until no client is asked to leave the host alone any more.
     ///
     /// # Errors
     /// When the run drains before.
     async fn out_of_hold(&self) -> Result<(), Option<Refusal>> {
-        while let Some(left) = self.hold.left(clock::now()) {
+        while let Some(left) = self.hold.left(Clock::instant()) {
             tokio::select! {
                 () = self.drain.begun() => return Err(None),
                 () = tokio::time::sleep(left) => {}
@@ -279,7 +293,7 @@ impl HttpClient {
                 Said::Broken(reason) => Err(Failed::broken(reason, "scripted".to_owned())),
             };
         }
-        let begun = clock::now();
+        let begun = Clock::instant();
         let response = self.client.get(url).send().await.map_err(Failed::from_error)?;
         if response.status() != StatusCode::OK {
             return Err(Failed::from_status(&response));

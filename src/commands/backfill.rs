@@ -10,12 +10,13 @@ use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
 use crate::camera::gate::Gate;
+use crate::clock::Clock;
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
 use crate::commands::{output, range};
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
-use crate::service::request::{check_range, picture_source};
+use crate::service::request::{check_clock, check_range, picture_source};
 use crate::service::supervision::Supervision;
 use crate::service::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::settings::Settings;
@@ -207,6 +208,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     // What a server did not have says nothing about a folder.
     policy.retry_missed |= dir.is_some();
     let source = picture_source(dir, &settings.station.url_base)?;
+    check_clock(Clock::SYSTEM, &source)?;
     let (model, engine) = open_model(&settings, notice)?;
     let opened = Database::open(&settings.db, &settings.station)?;
     notices::opened(&opened).iter().for_each(notice);
@@ -226,6 +228,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         policy,
         shadow: None,
         flow: Arc::default(),
+        clock: Clock::SYSTEM,
     };
     let pipeline = Pipeline::start_with(setup, Supervision::of_program())?;
     let mut signals = Signals::listen();
@@ -298,7 +301,7 @@ struct BackfillSummary<'a> {
     missed_by_reason: BTreeMap<&'static str, u64>,
     /// Of the duplicates, those classified again.
     reprocessed: u64,
-    /// Slots of the range that an interrupted run did not come to.
+    /// Slots of the range that an interrupted run did not come to, and those that were not due.
     pending: u64,
     interrupted: bool,
     elapsed_s: f64,
@@ -343,7 +346,7 @@ impl<'a> BackfillSummary<'a> {
                 .map(|(reason, n)| (reason.as_str(), *n))
                 .collect(),
             reprocessed: ledger.reprocessed(),
-            pending: report.pending(),
+            pending: report.pending() + report.not_due,
             interrupted: signal.is_some(),
             elapsed_s: rounded(elapsed_s),
             images_per_s: rounded(if elapsed_s > 0.0 { classified / elapsed_s } else { 0.0 }),

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{Days, NaiveDateTime, TimeDelta, Utc};
+use chrono::{Days, NaiveDateTime, TimeDelta};
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
+use crate::clock::Clock;
 use crate::commands::backfill::{BackfillOptions, record};
 use crate::commands::output;
 use crate::daemon::watcher::RecordWatcher;
@@ -201,7 +202,7 @@ const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8
 
 /// Serves the recorded days, as `celaje serve --read-only` does.
 fn show(settings: &Settings) -> Result<Running> {
-    let operator = Arc::new(RecordWatcher::start(&settings.db)?);
+    let operator = Arc::new(RecordWatcher::start(&settings.db, Clock::SYSTEM)?);
     let any = SocketAddr::new(DASHBOARD.ip(), 0);
     let shown = web::start(WebOptions::new(DASHBOARD, settings), Arc::clone(&operator) as _);
     shown.or_else(|_| web::start(WebOptions::new(any, settings), operator))
@@ -258,7 +259,7 @@ fn fresh_database(out: &Path) -> Result<PathBuf> {
 
 /// The whole days before today, by the station's clock.
 fn last_days(station: &Station, days: u32) -> Result<SlotRange> {
-    let today = station.zone.local(Utc::now()).date();
+    let today = station.zone.local(Clock::SYSTEM.now()).date();
     let from = today - Days::new(u64::from(days));
     let range = SlotRange::new(
         from.and_time(chrono::NaiveTime::MIN),

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::output;
 use crate::commands::signals::{Reloads, Signals};
-use crate::daemon::clock::Clock;
+use crate::clock::Clock;
 use crate::daemon::watcher::RecordWatcher;
 use crate::daemon::{Daemon, notify};
 use crate::settings::layer::SpanishHelp;
@@ -177,7 +177,7 @@ fn origin(text: &str) -> Result<Origin, BadValue> {
 /// Shows a record that others write.
 async fn show(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let settings = Settings::read(args.settings.clone(), config)?;
-    let operator = Arc::new(RecordWatcher::start(&settings.db)?);
+    let operator = Arc::new(RecordWatcher::start(&settings.db, Clock::SYSTEM)?);
     let mut signals = Signals::listen();
     let mut reloads = Reloads::listen();
     let flags = args.settings.clone();

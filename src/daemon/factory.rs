@@ -3,9 +3,14 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::actors::health::ActorHealth;
 use crate::actors::shadow::ShadowCounts;
 use crate::camera::Source;
+use crate::camera::http::HttpClient;
+use crate::clock::Clock;
+use crate::draining::Draining;
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::request::picture_source;
 use crate::service::supervision::Supervision;
@@ -19,6 +24,7 @@ use celaje_sky::flow::Flow;
 use celaje_sky::say;
 use celaje_sky::station::Station;
 use celaje_sky::text::Text;
+use celaje_sky::ticks::{SlotSchedule, TickPolicy};
 use celaje_vision::engine::backend::Engine;
 use celaje_vision::model::source::Model;
 
@@ -91,12 +97,29 @@ impl PipelineFactories {
 }
 
 impl PipelineFactory {
+    /// The station's slots from `now` on.
+    pub fn schedule(&self, now: DateTime<Utc>) -> SlotSchedule {
+        let policy = TickPolicy { catch_up: self.catch_up.length(), ..TickPolicy::default() };
+        SlotSchedule::new(self.station.minutes.clone(), self.station.zone, policy, now)
+    }
+
+    /// What the clock of the camera's host shows, if it says; none when it does not answer.
+    pub async fn host_time(&self) -> Option<Option<DateTime<Utc>>> {
+        let Source::Http(base) = &self.source else {
+            return Some(None);
+        };
+        let limits = self.tuning.http.clone();
+        let client = HttpClient::new(&self.source, limits, Draining::default()).ok()?;
+        client.host_time(base.clone()).await.ok()
+    }
+
     /// Starts the actors; their failures are counted in `health`.
     pub fn start(
         &self,
         database: &SharedDatabase,
         flow: &Arc<Flow>,
         health: &Arc<ActorHealth>,
+        clock: Clock,
     ) -> Result<Pipeline> {
         let setup = Setup {
             station: Arc::clone(&self.station),
@@ -108,6 +131,7 @@ impl PipelineFactory {
             policy: RunPolicy::default(),
             shadow: self.shadow.clone(),
             flow: Arc::clone(flow),
+            clock,
         };
         let supervision =
             Supervision { health: Some(Arc::clone(health)), ..Supervision::of_program() };

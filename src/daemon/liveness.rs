@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::clock;
+use crate::clock::Clock;
 
 /// How long a worker may be silent: it looks at the clock every twenty seconds. Whatever may keep
 /// it longer (ending a pipeline, a query) has bounds of its own.
@@ -18,7 +18,7 @@ pub struct Liveness(Mutex<Instant>);
 
 impl Default for Liveness {
     fn default() -> Self {
-        Self(Mutex::new(clock::now()))
+        Self(Mutex::new(Clock::instant()))
     }
 }
 
@@ -29,12 +29,12 @@ impl Liveness {
 
     /// Notes that the worker lives, and may be silent for `rest` from now on.
     pub fn beat(&self, rest: Duration) {
-        *self.expected() = clock::now() + rest;
+        *self.expected() = Clock::instant() + rest;
     }
 
     /// Whether the worker gave a sign of life in time.
     pub fn is_alive(&self) -> bool {
-        clock::now().saturating_duration_since(*self.expected()) <= SILENCE
+        Clock::instant().saturating_duration_since(*self.expected()) <= SILENCE
     }
 }
 

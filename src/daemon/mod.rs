@@ -3,9 +3,8 @@
 //! Each station has a [`worker`] with a pipeline of its own; all write through one connection. A
 //! worker asks its clockwork ([`pipeline::ticks`](celaje_sky::ticks)) what is due, and has ranges
 //! that wait ([`jobs`]) filled in [`parts`] between the slots. The [`state`] is what they and the
-//! web share. The [`clock`] is the machine's, or one for trials; [`notify`] speaks to systemd.
+//! web share. [`notify`] speaks to systemd.
 
-pub mod clock;
 pub mod factory;
 pub mod jobs;
 pub mod liveness;
@@ -23,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::daemon::clock::Clock;
+use crate::clock::Clock;
 use crate::daemon::factory::{PipelineFactories, PipelineFactory};
 use crate::daemon::liveness::Liveness;
 use crate::daemon::state::DaemonState;
@@ -63,16 +62,17 @@ impl Daemon {
         let db = settings.db.clone();
         let stations = settings.stations.clone();
         let factories = PipelineFactories::make(settings, &tell).await?;
-        let database = open(&db, &stations, &tell)?;
+        let clock = clock.begin();
+        let database = open(&db, &stations, clock, &tell)?;
         let flow = Arc::new(Flow::default());
-        let state = DaemonState::new(RecordWatcher::start(&db)?, Arc::clone(&flow));
+        let state = DaemonState::new(RecordWatcher::start(&db, clock)?, Arc::clone(&flow), clock);
         state.set_models(&factories.model, &factories.engine, factories.shadow);
         let daemon = Self {
             common: WorkerContext {
                 database,
                 flow,
                 state,
-                clock: clock.begin(),
+                clock,
                 turns: Arc::new(Semaphore::new(1)),
             },
             stations: Mutex::default(),
@@ -252,7 +252,12 @@ fn check(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn open(db: &Path, stations: &[Station], tell: impl Fn(&Text)) -> Result<SharedDatabase> {
+fn open(
+    db: &Path,
+    stations: &[Station],
+    clock: Clock,
+    tell: impl Fn(&Text),
+) -> Result<SharedDatabase> {
     let Some((first, others)) = stations.split_first() else {
         return Err(Failure::usage(say!(
             "the settings name no station",
@@ -261,6 +266,7 @@ fn open(db: &Path, stations: &[Station], tell: impl Fn(&Text)) -> Result<SharedD
     };
     let mut opened = Database::open(db, first)?;
     notices::opened(&opened).iter().for_each(tell);
+    opened.database.keep_time(clock);
     for station in others {
         opened.database.add_station(station)?;
     }

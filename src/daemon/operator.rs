@@ -203,8 +203,10 @@ pub struct JobState {
 /// How far a job is.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct JobProgress {
-    /// Slots of the range.
+    /// Slots of the range that were due when it began.
     pub planned: u64,
+    /// Slots of the range that were not: their pictures were not out yet.
+    pub pending: u64,
     /// Observations written.
     pub new: u64,
     /// Slots that were stored already.

@@ -1,6 +1,6 @@
 //! The state of the daemon: workers write it, and whoever holds the [`Operator`] reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,13 +10,14 @@ use tokio::sync::{Notify, broadcast};
 use crate::actors::guard::Oversight;
 use crate::actors::health::ActorReport;
 use crate::actors::shadow::ShadowCounts;
+use crate::clock::Clock;
 use crate::daemon::jobs::JobQueue;
 use crate::daemon::operator::{
     ActorState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused,
     ShadowState, StationState,
 };
 use crate::daemon::watcher::RecordWatcher;
-use crate::service::request::check_range;
+use crate::service::request::{check_due, check_range};
 use crate::store::Agreement;
 use crate::version::VERSION;
 use celaje_sky::flow::Flow;
@@ -30,6 +31,7 @@ const EVENTS: usize = 1024;
 /// See the module.
 pub struct DaemonState {
     started_at: DateTime<Utc>,
+    clock: Clock,
     /// Sees what is committed, as any reader does.
     watcher: RecordWatcher,
     events: broadcast::Sender<Event>,
@@ -59,6 +61,11 @@ struct StationEntry {
     bell: Arc<Notify>,
 }
 
+/// What a station's doubt of the clock is kept under: no station has such an id.
+fn clock_of(station: &str) -> String {
+    format!("{station} clock")
+}
+
 impl StationEntry {
     fn actors(&self, alone: bool) -> Vec<ActorState> {
         let reports = self.oversight.as_ref().map(Oversight::report);
@@ -81,7 +88,7 @@ impl StationEntry {
 
 impl DaemonState {
     /// Forwards the events of `watcher`. To be called inside a tokio runtime.
-    pub fn new(watcher: RecordWatcher, flow: Arc<Flow>) -> Arc<Self> {
+    pub fn new(watcher: RecordWatcher, flow: Arc<Flow>, clock: Clock) -> Arc<Self> {
         let events = broadcast::channel(EVENTS).0;
         let (mut seen, sender) = (watcher.events(), events.clone());
         tokio::spawn(async move {
@@ -98,7 +105,8 @@ impl DaemonState {
             }
         });
         Arc::new(Self {
-            started_at: Utc::now(),
+            started_at: clock.now(),
+            clock,
             watcher,
             events,
             flow,
@@ -161,8 +169,9 @@ impl DaemonState {
         let mut inner = self.inner();
         inner.stations.retain(|known| known.station.id != id);
         inner.trouble.remove(id);
+        inner.trouble.remove(&clock_of(id));
         inner.agreement.remove(id);
-        inner.jobs.leave(id, &why.to_string(), Utc::now());
+        inner.jobs.leave(id, &why.to_string(), self.clock.now());
         drop(inner);
         self.changed();
     }
@@ -208,6 +217,11 @@ impl DaemonState {
         if before != after {
             self.changed();
         }
+    }
+
+    /// Sets why the clock looks wrong to a station; none when it looks right again.
+    pub fn set_clock_doubt(&self, station: &str, why: Option<String>) {
+        self.set_trouble(&clock_of(station), why);
     }
 
     /// Sets how the shadow's readings of a station compare with the record.
@@ -269,8 +283,11 @@ impl Operator for DaemonState {
             return Err(Refused::UnknownStation(station.to_owned()));
         };
         let (place, bell) = (Arc::clone(&known.station), Arc::clone(&known.bell));
-        check_range(range, &place).map_err(|failure| Refused::BadRange(failure.text))?;
-        let job = inner.jobs.ask(station, range, Utc::now())?;
+        let now = self.clock.now();
+        check_range(range, &place)
+            .and_then(|()| check_due(range, &place, now))
+            .map_err(|failure| Refused::BadRange(failure.text))?;
+        let job = inner.jobs.ask(station, range, now)?;
         drop(inner);
         bell.notify_one();
         self.changed();
@@ -279,7 +296,7 @@ impl Operator for DaemonState {
 
     fn cancel(&self, job: JobId) -> Result<(), Refused> {
         let mut inner = self.inner();
-        inner.jobs.cancel(job, Utc::now())?;
+        inner.jobs.cancel(job, self.clock.now())?;
         let station = inner.jobs.find(job).map(|job| job.state.station.clone());
         let mut stations = inner.stations.iter();
         let of_it = stations.find(|known| Some(&known.station.id) == station.as_ref());
@@ -294,7 +311,9 @@ impl Operator for DaemonState {
     fn state(&self) -> ProgramState {
         let inner = self.inner();
         let jobs: Vec<JobState> = inner.jobs.states();
-        let trouble: Vec<String> = inner.trouble.values().cloned().collect();
+        // The stations of one machine may have one trouble.
+        let trouble: BTreeSet<&str> = inner.trouble.values().map(String::as_str).collect();
+        let trouble: Vec<&str> = trouble.into_iter().collect();
         ProgramState {
             version: VERSION.to_owned(),
             started_at: self.started_at,
@@ -329,7 +348,7 @@ impl DaemonState {
 
     /// Closes a job.
     pub fn end_job(&self, job: JobId, status: JobStatus, error: Option<String>) {
-        self.jobs(|jobs| jobs.end(job, status, error, Utc::now()));
+        self.jobs(|jobs| jobs.end(job, status, error, self.clock.now()));
         self.changed();
     }
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::clock::Clock;
 use crate::daemon::operator::{Event, JobId, Mode, Operator, ProgramState, Refused};
 use crate::store::error::StoreError;
 use crate::store::reader::{LatestReading, ObservationItem, Reader, RunItem};
@@ -50,6 +51,7 @@ struct RecordPoller {
 /// What the last look that succeeded has seen.
 #[derive(Clone)]
 struct Position {
+    clock: Clock,
     version: i64,
     rowid: i64,
     /// The reading at `rowid`: a reading that replaces the newest one takes over its rowid.
@@ -71,8 +73,8 @@ struct AwaitedReading {
 
 impl RecordWatcher {
     /// Watches the record at `path` from now on. To be called inside a tokio runtime.
-    pub fn start(path: &Path) -> Result<Self, StoreError> {
-        let mut poller = RecordPoller::new(path)?;
+    pub fn start(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let mut poller = RecordPoller::new(path, clock)?;
         let (events, totals) =
             (broadcast::channel(KEPT).0, Arc::new(Mutex::new(WatchCounts::default())));
         let end = CancellationToken::new();
@@ -108,7 +110,7 @@ impl RecordWatcher {
                 }
             }
         });
-        Ok(Self { started_at: Utc::now(), events, totals, _ends: end.drop_guard() })
+        Ok(Self { started_at: clock.now(), events, totals, _ends: end.drop_guard() })
     }
 }
 
@@ -124,9 +126,9 @@ impl WatchCounts {
 }
 
 impl RecordPoller {
-    fn new(path: &Path) -> Result<Self, StoreError> {
+    fn new(path: &Path, clock: Clock) -> Result<Self, StoreError> {
         let mut reader = Reader::open(path)?;
-        let position = Position::now(&mut reader)?;
+        let position = Position::now(&mut reader, clock)?;
         Ok(Self { reader, position })
     }
 
@@ -150,14 +152,15 @@ impl RecordPoller {
 }
 
 impl Position {
-    fn now(reader: &mut Reader) -> Result<Self, StoreError> {
+    fn now(reader: &mut Reader, clock: Clock) -> Result<Self, StoreError> {
         let version = reader.data_version()?;
         let rowid = reader.last_rowid()?;
         let newest = reader.written_after(rowid - 1, 1)?.pop();
-        let tried = timestamp(Utc::now());
+        let tried = timestamp(clock.now());
         let known = reader.missed_since(&tried, MOST)?;
         let runs = reader.runs(None, None, RUNS)?;
         Ok(Self {
+            clock,
             version,
             rowid,
             newest: newest.map(|row| (row.station, row.item)),
@@ -224,6 +227,13 @@ impl Position {
 
     /// New misses; whether these are all of them.
     fn misses(&mut self, reader: &mut Reader, events: &mut Vec<Event>) -> Result<bool, StoreError> {
+        // The clock was set back: what is tried from now on is new all the same.
+        let now = timestamp(self.clock.now());
+        if now < self.tried {
+            let known = reader.missed_since(&now, MOST)?;
+            self.tried = now;
+            self.known = known.into_iter().map(|(station, item)| (station, item.slot)).collect();
+        }
         // A moment has a resolution of a second: those of the last one are asked for again.
         let missed = reader.missed_since(&self.tried, MOST)?;
         let full = missed.len() == MOST;
@@ -241,9 +251,8 @@ impl Position {
         }
         if full && events.len() == before {
             // More misses in one second than are reported: the rest is skipped.
-            let next =
-                parse_timestamp(&self.tried).unwrap_or_else(Utc::now) + TimeDelta::seconds(1);
-            self.tried = timestamp(next);
+            let tried = parse_timestamp(&self.tried).unwrap_or_else(|| self.clock.now());
+            self.tried = timestamp(tried + TimeDelta::seconds(1));
             self.known.clear();
         }
         Ok(!full)

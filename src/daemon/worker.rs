@@ -1,24 +1,26 @@
 //! A station's worker: due slots first (`live`), waiting ranges in parts between them (`filling`);
 //! both are passes of the pipeline (`passes`).
 
+mod doubt;
 mod filling;
 mod live;
 mod passes;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::health::ActorHealth;
-use crate::daemon::clock::Clock;
+use crate::clock::Clock;
 use crate::daemon::factory::PipelineFactory;
 use crate::daemon::liveness::Liveness;
 use crate::daemon::operator::JobStatus;
 use crate::daemon::parts::Parts;
 use crate::daemon::state::DaemonState;
+use crate::daemon::worker::doubt::HostClock;
 use crate::daemon::worker::filling::JobRun;
 use crate::daemon::worker::live::LiveRun;
 use crate::service::Pipeline;
@@ -27,7 +29,7 @@ use celaje_sky::backoff;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::slot::SlotRange;
-use celaje_sky::ticks::{SlotSchedule, TickPolicy, Turn};
+use celaje_sky::ticks::{SlotSchedule, Turn};
 
 /// First pause before a failed pipeline is started again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -56,6 +58,11 @@ pub struct StationWorker {
     liveness: Arc<Liveness>,
     pipeline: Option<Pipeline>,
     clockwork: SlotSchedule,
+    host_clock: HostClock,
+    /// The clock looks wrong.
+    in_doubt: bool,
+    /// The schedule was begun by a clock that looked right.
+    has_begun: bool,
     /// Health of the actors, kept across pipelines: a new pipeline has no fresh restart budget.
     health: Arc<ActorHealth>,
     live: Option<LiveRun>,
@@ -77,10 +84,11 @@ impl StationWorker {
         liveness: Arc<Liveness>,
     ) -> Self {
         let bell = common.state.add_station(&factory.station);
-        let policy = TickPolicy { catch_up: factory.catch_up.length(), ..TickPolicy::default() };
-        let (minutes, zone) = (factory.station.minutes.clone(), factory.station.zone);
         Self {
-            clockwork: SlotSchedule::new(minutes, zone, policy, common.clock.now()),
+            clockwork: factory.schedule(common.clock.now()),
+            host_clock: HostClock::default(),
+            in_doubt: false,
+            has_begun: false,
             common,
             factory,
             renewals,
@@ -97,14 +105,9 @@ impl StationWorker {
         }
     }
 
-    /// Starts the pipeline, and queues the missing slots.
+    /// Starts the pipeline.
     pub async fn begin(&mut self) -> Result<()> {
         self.start()?;
-        let now = self.common.clock.now();
-        // Not only after the last row: a run that was cut off may have left gaps before it.
-        if let Some(range) = self.clockwork.behind(now) {
-            self.look_for_missing(range).await?;
-        }
         self.look_at_the_shadow().await;
         Ok(())
     }
@@ -136,14 +139,14 @@ impl StationWorker {
     }
 
     fn catch_up(&self, range: SlotRange, again: bool) {
-        let now = Utc::now();
+        let now = self.common.clock.now();
         self.common.state.jobs(|jobs| jobs.catch_up(self.id(), range, again, now));
         self.common.state.changed();
     }
 
     fn start(&mut self) -> Result<()> {
-        let WorkerContext { database, flow, .. } = &self.common;
-        let pipeline = self.factory.start(database, flow, &self.health)?;
+        let WorkerContext { database, flow, clock, .. } = &self.common;
+        let pipeline = self.factory.start(database, flow, &self.health, *clock)?;
         self.common.state.set_oversight(self.id(), pipeline.oversight());
         self.pipeline = Some(pipeline);
         Ok(())
@@ -162,6 +165,11 @@ impl StationWorker {
             if let Ok(factory) = self.renewals.try_recv() {
                 self.renew(factory).await;
             }
+            if let Some(doubt) = self.clock_doubt().await {
+                self.wait_for_the_clock(&doubt).await;
+                continue;
+            }
+            self.trust_the_clock().await;
             if self.pipeline.is_none() {
                 self.liveness.beat(self.pause());
                 self.mend().await;
@@ -196,7 +204,7 @@ impl StationWorker {
             return self.end_job(JobStatus::Cancelled, None).await;
         }
         let wake = self.common.clock.sleep_until(until);
-        let now = Instant::now();
+        let now = Clock::instant();
         let ready = |job: &JobRun| job.not_before.is_none_or(|time| time <= now);
         if self.job.as_ref().is_some_and(ready) {
             let turns = Arc::clone(&self.common.turns);
@@ -303,6 +311,7 @@ impl StationWorker {
         self.end_pipeline().await;
         self.clockwork.set_station(minutes, zone, factory.catch_up.length());
         self.factory = factory;
+        self.host_clock = HostClock::default();
         if let Err(failure) = self.start() {
             self.troubled(&failure.to_string());
         }

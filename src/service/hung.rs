@@ -12,7 +12,7 @@ use crate::actors::scheduler::RunEnd;
 use crate::actors::store::StoreTask;
 use crate::actors::watchdog::{HangHandler, Watchdog};
 use crate::actors::work::Work;
-use crate::clock;
+use crate::clock::Clock;
 use crate::service::report::RunReport;
 use crate::service::supervision::Supervision;
 use crate::service::wiring::PipelineActors;
@@ -77,8 +77,8 @@ impl Pipeline {
         if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(self.patience.grace, written).await {
             end.ledger = ledger;
         }
-        let elapsed = clock::now().saturating_duration_since(started);
-        RunReport { end, elapsed }
+        let elapsed = Clock::instant().saturating_duration_since(started);
+        RunReport { end, elapsed, not_due: 0 }
     }
 
     /// Does `work` on the store's thread.

@@ -45,7 +45,7 @@ impl Pipeline {
                 Ok::<_, Failure>((stored, missed))
             })
             .await??;
-        let now = Utc::now();
+        let now = self.about.clock.now();
         let (mut settled, mut doubts) = (Vec::new(), Vec::new());
         for miss in missed {
             match standing(&miss, now, |local| Slot::at(local, zone)) {

@@ -24,6 +24,7 @@ use crate::actors::watchdog::{Patience, Watchdog};
 use crate::actors::work::Work;
 use crate::camera::Source;
 use crate::camera::gate::Gate;
+use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::service::supervision::Supervision;
 use crate::store::{Asked, Database};
@@ -67,6 +68,8 @@ struct About {
     model: String,
     credits: usize,
     policy: RunPolicy,
+    is_folder: bool,
+    clock: Clock,
 }
 
 impl Pipeline {
@@ -115,6 +118,8 @@ impl Pipeline {
             model: setup.model.label(),
             credits: setup.tuning.credits(),
             policy: setup.policy,
+            is_folder: matches!(setup.source, Source::Folder(_)),
+            clock: setup.clock,
         };
         let (parts, started) = std::sync::mpsc::channel();
         let draining = drain.clone();

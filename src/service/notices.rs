@@ -19,7 +19,13 @@ pub fn opened(opened: &Opened) -> Vec<Text> {
 
 /// Notices about a run that has ended; its pictures came from `folder`, or else from `address`.
 pub fn ended(report: &RunReport, folder: Option<&Path>, address: &str) -> Vec<Text> {
-    let all = [misses(report), kept(report), pending(report), no_picture(report, folder, address)];
+    let all = [
+        misses(report),
+        kept(report),
+        pending(report),
+        not_due(report),
+        no_picture(report, folder, address),
+    ];
     all.into_iter().flatten().collect()
 }
 
@@ -116,6 +122,17 @@ fn pending(report: &RunReport) -> Option<Text> {
         say!(
             "{pending} slots of the range are left; the same command goes on with them",
             "quedan {pending} turnos del rango; la misma orden sigue con ellos"
+        )
+    })
+}
+
+/// Slots whose pictures are not out yet.
+fn not_due(report: &RunReport) -> Option<Text> {
+    let pending = report.not_due;
+    (pending > 0).then(|| {
+        say!(
+            "pending: {pending} slots of the range are not due yet",
+            "pendientes: {pending} turnos del rango todavía no están disponibles"
         )
     })
 }

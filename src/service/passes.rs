@@ -1,10 +1,13 @@
 //! Runs, and the passes that they are made of.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use crate::actors::scheduler::StartRun;
 use crate::actors::store::Booking;
-use crate::clock;
+use crate::clock::Clock;
 use crate::service::known::Known;
 use crate::service::report::{Pass, RunReport};
 use crate::service::{Pipeline, store_is_gone};
@@ -16,17 +19,23 @@ use celaje_sky::plan::Plan;
 use celaje_sky::run::Run;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
+use celaje_sky::ticks::{DuePart, TickPolicy};
 
 impl Pipeline {
-    /// Fetches, classifies and stores the slots of `range` that are not stored yet, as a run of its
-    /// own.
+    /// Fetches, classifies and stores the due slots of `range` that are not stored yet, as a run of
+    /// its own.
     ///
     /// # Errors
     /// When the record cannot be read before the run. What goes wrong in the run is in the report.
     pub async fn run(&self, range: SlotRange) -> Result<RunReport> {
+        let DuePart { range, pending } = self.due(range).await?;
+        let Some(range) = range else {
+            return Ok(RunReport::of_none_due(pending));
+        };
         let planned = self.count(range).await?;
         let run = self.begin(RunKind::Backfill, range, planned).await?;
         let mut report = self.pass(Pass::of(range, run, self.about.policy)).await?;
+        report.not_due = pending;
         let end = &report.end;
         let status = if end.failure.is_some() {
             RunStatus::Failed
@@ -48,6 +57,26 @@ impl Pipeline {
             report.end.failure = Some(error);
         }
         Ok(report)
+    }
+
+    /// What is due of `range`. A folder holds what it holds, of any date: all of it is due.
+    ///
+    /// # Errors
+    /// When this process cannot do it.
+    pub async fn due(&self, range: SlotRange) -> Result<DuePart> {
+        if self.about.is_folder {
+            return Ok(DuePart { range: Some(range), pending: 0 });
+        }
+        let (station, now) = (Arc::clone(&self.about.station), self.now());
+        let work =
+            move || TickPolicy::default().due(range, &station.minutes, station.zone, now);
+        // A range of centuries takes its time.
+        tokio::task::spawn_blocking(work).await.map_err(|_| store_is_gone())
+    }
+
+    /// The time, by the clock that it was given.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.about.clock.now()
     }
 
     /// The slots of `range`.
@@ -101,7 +130,7 @@ impl Pipeline {
     /// # Errors
     /// When the record cannot be read before. What goes wrong later is in the report.
     pub async fn pass(&self, pass: Pass) -> Result<RunReport> {
-        let started = clock::now();
+        let started = Clock::instant();
         let Pass { range, run, policy, .. } = pass;
         let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
         let planned = self.count(range).await?;
@@ -122,7 +151,7 @@ impl Pipeline {
             hung = self.given_up() => return Ok(self.end_hung(run, &hung, started).await),
         };
         self.actors.store_shared.book_to(None);
-        let elapsed = clock::now().saturating_duration_since(started);
+        let elapsed = Clock::instant().saturating_duration_since(started);
         let sure = self.fetch.close();
         // A pass that asked for nothing has only read what the record holds.
         let idle = end.ledger.new_rows() == 0
@@ -141,7 +170,7 @@ impl Pipeline {
                 }
             })
             .await?;
-        let mut report = RunReport { end, elapsed };
+        let mut report = RunReport { end, elapsed, not_due: 0 };
         let failure = match closed {
             Err(error) => Some(error.into()),
             Ok(Err(imbalance)) => Some(out_of_balance(&imbalance)),

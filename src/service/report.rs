@@ -1,9 +1,11 @@
 //! What a run is asked to do, and how it went.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::actors::scheduler::RunEnd;
 use crate::store::{RunCounts, RunId};
+use celaje_sky::ledger::Ledger;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::SlotRange;
 
@@ -23,6 +25,8 @@ pub struct RunReport {
     pub end: RunEnd,
     /// From the start of the run to its last commit.
     pub elapsed: Duration,
+    /// Slots of the range that were not due yet: they are not of the run.
+    pub not_due: u64,
 }
 
 /// A part of a run.
@@ -56,7 +60,18 @@ impl RunReport {
         }
     }
 
-    /// Slots of the range that the run did not come to.
+    /// A run that had nothing to do: none of the slots asked for is due yet.
+    pub(super) fn of_none_due(not_due: u64) -> Self {
+        let end = RunEnd {
+            ledger: Ledger::default(),
+            planned: 0,
+            skipped: BTreeMap::new(),
+            failure: None,
+        };
+        Self { end, elapsed: Duration::ZERO, not_due }
+    }
+
+    /// Due slots that the run did not come to.
     pub fn pending(&self) -> u64 {
         self.end.planned.saturating_sub(self.end.ledger.total())
     }

@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use chrono::Months;
+use chrono::{DateTime, Months, Utc};
 
 use crate::camera::Source;
+use crate::clock::Clock;
+use celaje_sky::clock::ClockEvidence;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::station::Station;
+use celaje_sky::ticks::TickPolicy;
 
 /// Years that a range may span: counting the slots of more would take minutes.
 const MAX_YEARS: u32 = 50;
@@ -36,6 +39,35 @@ pub fn check_range(range: SlotRange, station: &Station) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Refuses a range of which no slot is due at `now`.
+pub fn check_due(range: SlotRange, station: &Station, now: DateTime<Utc>) -> Result<()> {
+    let due = TickPolicy::default().due(range, &station.minutes, station.zone, now);
+    due.range.map(drop).ok_or_else(|| none_due(range, now))
+}
+
+/// A range lies wholly in the future.
+pub fn none_due(range: SlotRange, now: DateTime<Utc>) -> Failure {
+    let form = "%Y-%m-%dT%H:%M";
+    let (from, to) = (range.from().format(form), range.to().format(form));
+    let now = now.format("%Y-%m-%dT%H:%MZ");
+    Failure::usage(say!(
+        "no slot from {from} to {to} is due yet: the clock of this machine shows {now}; \
+         ask for the range later",
+        "ningún turno de {from} a {to} está disponible todavía: el reloj de esta máquina marca \
+         {now}; pida el rango más tarde"
+    ))
+}
+
+/// Refuses to ask a camera while the clock of this machine cannot be right: what is due would not
+/// be known. A folder needs no clock.
+pub fn check_clock(clock: Clock, source: &Source) -> Result<()> {
+    let evidence = ClockEvidence { earliest: clock.earliest(), host: None, newest: None };
+    match (evidence.doubt(clock.now()), source) {
+        (Some(doubt), Source::Http(_)) => Err(Failure::environment(doubt.text())),
+        _ => Ok(()),
+    }
 }
 
 /// The folder, if one is given, else the camera at `url_base`.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
-use chrono::{Datelike, Utc};
+use chrono::Datelike;
 
 use crate::actors::cores::{Cores, Turn};
 use crate::actors::decode::{Decode, DecodeShared, DecodeStage};
@@ -22,7 +22,7 @@ use crate::camera::Source;
 use crate::camera::gate::Gate;
 use crate::camera::health::{HostHealth, HostHold};
 use crate::camera::http::HttpClient;
-use crate::clock;
+use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::service::RunPolicy;
 use crate::service::supervision::Supervision;
@@ -63,6 +63,8 @@ pub struct Setup {
     pub shadow: Option<Shadow>,
     /// Books what flows through it.
     pub flow: Arc<Flow>,
+    /// What is due is decided by it.
+    pub clock: Clock,
 }
 
 /// A model that judges beside the first one.
@@ -99,7 +101,7 @@ pub(super) fn fetch_shared(
     gate: Arc<Gate>,
     drain: Draining,
 ) -> Arc<FetchShared> {
-    let year = setup.station.zone.local(Utc::now()).year();
+    let year = setup.station.zone.local(setup.clock.now()).year();
     let layout = match setup.source {
         Source::Http(_) => setup.station.layout,
         // A folder is looked through in both ways each time; nothing is learned from it.
@@ -351,7 +353,7 @@ impl PipelineActors {
             arbiter.stop();
         }
         drop((outcomes, store));
-        let deadline = clock::now() + END_DEADLINE;
+        let deadline = Clock::instant() + END_DEADLINE;
         loop {
             let sessions_ended = sessions.strong_count() == 0;
             match Arc::try_unwrap(store_shared) {
@@ -364,7 +366,7 @@ impl PipelineActors {
                 Ok(shared) => store_shared = Arc::new(shared),
                 Err(shared) => store_shared = shared,
             }
-            if clock::now() >= deadline {
+            if Clock::instant() >= deadline {
                 let store_ended = Arc::strong_count(&store_shared) == 1;
                 tracing::warn!(sessions_ended, store_ended, "an actor did not end in time");
                 return None;

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use chrono::Utc;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
 use crate::store::frozen;
-use crate::store::rows::{MissRow, ObservationRow, slot_text, timestamp};
+use crate::store::rows::{MissRow, ObservationRow, slot_text};
 use crate::store::runs::{self, Asked, RunId};
 use crate::store::schema::{misses, observations};
 use celaje_sky::outcome::{Miss, Observation, Outcome};
@@ -60,7 +59,7 @@ impl Database {
         if outcomes.is_empty() {
             return Ok(Vec::new());
         }
-        let now = timestamp(Utc::now());
+        let now = self.dated();
         let nothing = Asked::default();
         let station = self.station.as_str();
         let asked = self.asked.get(station).unwrap_or(&nothing);

@@ -43,9 +43,11 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
 
+use crate::clock::Clock;
 use crate::store::connection::Access;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::WriterLock;
+use crate::store::rows::timestamp;
 use crate::store::schema::stations;
 use crate::store::unwritable::ReadConnection;
 use celaje_sky::station::Station;
@@ -73,6 +75,8 @@ pub struct Database {
     /// Slots that a run which replaces rows has added, and did not find.
     added: BTreeSet<(RunId, NaiveDateTime)>,
     _lock: WriterLock,
+    /// What is written is dated by it.
+    clock: Clock,
 }
 
 /// A database that was opened for writing.
@@ -95,6 +99,16 @@ impl Database {
     /// fails. A file that is refused is left as it is.
     pub fn open(path: &Path, station: &Station) -> Result<Opened, StoreError> {
         open(path, station).map_err(|fault| fault.at(path))
+    }
+
+    /// Dates by `clock` what is written from now on.
+    pub(crate) fn keep_time(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    /// What is written now is dated so.
+    fn dated(&self) -> String {
+        timestamp(self.clock.now())
     }
 
     /// Removes the database at `path`, as long as nobody writes to it; none there is fine. Its lock
@@ -228,6 +242,7 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
         asked: BTreeMap::new(),
         added: BTreeSet::new(),
         _lock: lock,
+        clock: Clock::SYSTEM,
     };
     Ok(Opened { database, adopted, cut_off })
 }

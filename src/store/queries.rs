@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::connection::DefaultLoadingMode;
-use diesel::dsl::auto_type;
+use diesel::dsl::{auto_type, max};
 use diesel::prelude::*;
 
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
-use crate::store::rows::{parse_slot, parse_timestamp, slot_text, timestamp};
+use crate::store::rows::{parse_slot, parse_timestamp, slot_text};
 use crate::store::runs::Asked;
 use crate::store::schema::{misses, observations, year_layouts};
 use celaje_sky::layout::Layout;
@@ -118,6 +118,15 @@ impl Database {
         })
     }
 
+    /// The newest slot of the database's station that has a reading.
+    pub(crate) fn newest_slot(&mut self) -> Result<Option<NaiveDateTime>, StoreError> {
+        let newest: Option<String> = self.ask(|connection, station| {
+            let own = observations::table.filter(observations::station.eq(station));
+            own.select(max(observations::slot_local)).first(connection)
+        })?;
+        Ok(newest.as_deref().and_then(parse_slot))
+    }
+
     /// Where the server kept each year's pictures when last looked, by year.
     pub fn remembered_layouts(&mut self) -> Result<Vec<(i32, Layout)>, StoreError> {
         let rows: Vec<(i32, String)> = self.ask(|connection, station| {
@@ -133,13 +142,14 @@ impl Database {
 
     /// Remembers where the server keeps a year's pictures.
     pub fn remember_layout(&mut self, year: i32, layout: Layout) -> Result<(), StoreError> {
+        let now = self.dated();
         self.ask(|connection, station| {
             diesel::replace_into(year_layouts::table)
                 .values((
                     year_layouts::station.eq(station),
                     year_layouts::year.eq(year),
                     year_layouts::layout.eq(layout.as_str()),
-                    year_layouts::seen_at.eq(timestamp(Utc::now())),
+                    year_layouts::seen_at.eq(&now),
                 ))
                 .execute(connection)
                 .map(drop)

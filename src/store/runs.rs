@@ -1,10 +1,11 @@
 //! What the program did: one row for each time it was asked to fill a range.
 
-use chrono::{NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
+use crate::clock::Clock;
 use crate::store::Database;
 use crate::store::commit::Committed;
 use crate::store::error::{Fault, StoreError};
@@ -118,7 +119,7 @@ impl Database {
 
     /// Writes that a run begins; its status is `running`.
     pub fn begin_run(&mut self, start: &RunStart) -> Result<RunId, StoreError> {
-        let station = self.station.clone();
+        let (station, now) = (self.station.clone(), self.dated());
         self.asked.insert(station.clone(), start.asked.clone());
         self.connection
             .immediate_transaction(|connection| {
@@ -128,7 +129,7 @@ impl Database {
                         runs::kind.eq(start.kind.as_str()),
                         runs::range_from.eq(slot_text(start.range.from())),
                         runs::range_to.eq(slot_text(start.range.to())),
-                        runs::started_at.eq(timestamp(Utc::now())),
+                        runs::started_at.eq(&now),
                         runs::version.eq(&start.version),
                         runs::engine.eq(&start.engine),
                         runs::model.eq(&start.model),
@@ -206,6 +207,7 @@ impl Database {
         end: RunStatus,
     ) -> Result<(), StoreError> {
         self.added.retain(|(other, _)| *other != run);
+        let now = self.dated();
         self.connection
             .immediate_transaction(|connection| {
                 let committed: i64 = runs::table.find(run.0).select(runs::new).first(connection)?;
@@ -222,7 +224,7 @@ impl Database {
                 diesel::update(runs::table.find(run.0))
                     .set((
                         runs::status.eq(end.as_str()),
-                        runs::finished_at.eq(timestamp(Utc::now())),
+                        runs::finished_at.eq(&now),
                     ))
                     .execute(connection)?;
                 if end == RunStatus::Finished {
@@ -326,7 +328,7 @@ pub(super) fn interrupt_dead(connection: &mut SqliteConnection) -> Result<Vec<Cu
     diesel::update(runs::table.filter(runs::status.eq("running")))
         .set((
             runs::status.eq(RunStatus::Interrupted.as_str()),
-            runs::finished_at.eq(timestamp(Utc::now())),
+            runs::finished_at.eq(timestamp(Clock::SYSTEM.now())),
         ))
         .execute(connection)?;
     let number = |n: i64| u64::try_from(n).unwrap_or(0);

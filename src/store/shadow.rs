@@ -1,12 +1,11 @@
 //! What a second model says of the same pictures.
 
-use chrono::Utc;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
-use crate::store::rows::{slot_text, timestamp};
+use crate::store::rows::{slot_text};
 use crate::store::schema::shadow_observations;
 use celaje_sky::cover::Cover;
 use celaje_sky::slot::Slot;
@@ -66,7 +65,7 @@ impl Database {
                 shadow_observations::okta.eq(i32::from(reading.cover.code())),
                 shadow_observations::cloud_fraction.eq(reading.cloud_fraction),
                 shadow_observations::confidence.eq(reading.confidence),
-                shadow_observations::created_at.eq(timestamp(Utc::now())),
+                shadow_observations::created_at.eq(self.dated()),
             ))
             .execute(&mut self.connection)
             .map(drop)

@@ -1,7 +1,7 @@
 //! `celaje backfill`, from the first picture to the last line.
 
-use crate::support::server::{Reply, closed};
-use crate::support::{first, pictures, slots};
+use crate::support::server::{Reply, Server, closed};
+use crate::support::{asked, first, pictures, slots};
 use crate::{Home, camera, camera_with, okta, picture, run};
 
 const HOUR: (&str, &str) = ("2024-03-01T00:00", "2024-03-01T00:59");
@@ -70,6 +70,52 @@ fn ends_of_the_range_are_included_to_the_minute() {
         // Without a word of it, the database is the replaced system's.
         assert_eq!(home.record("registros-octas.db").count("observations"), slots);
     }
+}
+
+#[test]
+fn slots_that_are_not_due_are_pending() {
+    let home = Home::new();
+    let server = Server::start(|path, _| {
+        asked(path).map_or(Reply::not_found(), |_| Reply::Body(picture(0)))
+    });
+    // Whole hours around now, by the station's clock: three hours behind UTC.
+    let hour = |hours: i64| {
+        let time = chrono::Utc::now() + chrono::TimeDelta::hours(hours - 3);
+        time.format("%Y-%m-%dT%H:00").to_string()
+    };
+    let told = run(home.backfill(&server.base(), &hour(-1), &hour(30)).arg("--json"));
+    assert_eq!(told.status, 0, "{told:?}");
+    let summary = told.json();
+    let number = |field: &str| summary[field].as_u64().unwrap();
+    let pending = number("pending");
+    assert!((174..=180).contains(&pending), "{summary}");
+    assert_eq!((number("total") + pending, number("missed")), (186, 0));
+    assert_eq!(number("new"), number("total"));
+    assert_eq!(told.err, format!("pending: {pending} slots of the range are not due yet\n"));
+    let mut record = home.record("cielo.db");
+    assert_eq!(record.count("misses"), 0);
+    assert_eq!(record.number("SELECT total FROM runs"), summary["total"].as_i64().unwrap());
+
+    // Wholly ahead: nothing is asked for, nothing is written.
+    server.forget_requests();
+    let ahead = || home.backfill(&server.base(), &hour(48), &hour(49));
+    let told = run(ahead().args(["--lang", "es"]));
+    assert_eq!(
+        (told.status, told.out.as_str(), told.err.as_str()),
+        (
+            0,
+            "📊 Backfill → total=0 | nuevos=0 | duplicados=0 | fallidos=0\n",
+            "pendientes: 6 turnos del rango todavía no están disponibles\n"
+        )
+    );
+    assert_eq!(server.requests(), Vec::<String>::new());
+    assert_eq!(home.record("cielo.db").count("runs"), 1);
+
+    // A folder holds what it holds.
+    let slot = hour(48).replace(":00", ":02").replace(['-', 'T', ':'], "");
+    home.write(&format!("sky/{}-{}.jpg", &slot[..4], &slot[4..]), picture(0));
+    let told = run(ahead().args(["--dir", "sky", "--json", "--quiet"]));
+    assert_eq!((&told.json()["new"], &told.json()["pending"]), (&1.into(), &0.into()), "{told:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod support;
 
 mod busy;
+mod clocks;
 mod manager;
 mod reload;
 mod stations;

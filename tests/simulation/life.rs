@@ -8,6 +8,7 @@ use celaje::actors::failpoint::Failpoints;
 use celaje::actors::health::ActorReport;
 use celaje::actors::pool::Executor;
 use celaje::camera::Source;
+use celaje::clock::Clock;
 use celaje::service::supervision::Supervision;
 use celaje::service::{Pipeline, RunPolicy, RunReport, Setup};
 use celaje::settings::tuning::Tuning;
@@ -104,6 +105,7 @@ impl Life {
             database: opened.database.into(),
             shadow: None,
             flow: Arc::default(),
+            clock: Clock::SYSTEM,
             tuning,
             policy: RunPolicy { retry_missed: self.retry_missed, reprocess: self.reprocess },
         };

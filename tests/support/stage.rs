@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use celaje::camera::Source;
 use celaje::camera::http::HttpLimits;
+use celaje::clock::Clock;
 use celaje::service::supervision::Supervision;
 use celaje::service::{Pipeline, RunPolicy, RunReport, Setup, Shadow};
 use celaje::settings::tuning::CommitPolicy;
@@ -122,6 +123,7 @@ impl Stage {
             database,
             shadow: self.shadow.clone(),
             flow: Arc::default(),
+            clock: Clock::SYSTEM,
             tuning: self.tuning.clone(),
             policy: self.policy,
         };

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use celaje::clock::Clock;
 use celaje::daemon::operator::{Event, Operator};
 use celaje::daemon::watcher::RecordWatcher;
 use celaje::store::reader::LatestReading;
@@ -145,7 +146,7 @@ async fn a_server_that_stops_ends_what_would_go_on() {
 #[actix::test]
 async fn a_watcher_notices_what_others_write() {
     let site = Site::new();
-    let watcher = RecordWatcher::start(&site.db).unwrap();
+    let watcher = RecordWatcher::start(&site.db, Clock::SYSTEM).unwrap();
     let mut events = watcher.events();
     let mut database = site.database();
     fill(
@@ -180,7 +181,7 @@ async fn a_watcher_notices_what_others_write() {
 #[actix::test]
 async fn a_reading_that_replaces_the_newest_one_is_an_event() {
     let site = Site::new();
-    let watcher = RecordWatcher::start(&site.db).unwrap();
+    let watcher = RecordWatcher::start(&site.db, Clock::SYSTEM).unwrap();
     let mut events = watcher.events();
     let mut database = site.database();
     let newest = slot(&site, "2024-01-02T23:52");
@@ -205,7 +206,7 @@ async fn a_reading_that_replaces_the_newest_one_is_an_event() {
 #[actix::test]
 async fn readings_wait_for_a_second_model_through_a_read_error() {
     let site = Site::new();
-    let watcher = RecordWatcher::start(&site.db).unwrap();
+    let watcher = RecordWatcher::start(&site.db, Clock::SYSTEM).unwrap();
     let mut events = watcher.events();
     let mut database = site.database();
     let (from, to) = ("2024-01-03T00:00", "2024-01-03T00:05");
@@ -243,7 +244,7 @@ async fn readings_wait_for_a_second_model_through_a_read_error() {
 #[actix::test]
 async fn a_second_models_reading_sends_the_event_again() {
     let site = Site::new();
-    let watcher = RecordWatcher::start(&site.db).unwrap();
+    let watcher = RecordWatcher::start(&site.db, Clock::SYSTEM).unwrap();
     let mut events = watcher.events();
     let mut database = site.database();
     let (from, to) = ("2024-01-03T00:00", "2024-01-03T00:05");

@@ -29,6 +29,7 @@
 pub mod audit;
 pub mod backoff;
 pub mod batching;
+pub mod clock;
 pub mod confidence;
 pub mod cover;
 pub mod credit;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::backoff;
 
@@ -77,6 +77,14 @@ pub fn parse_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     Some((date - now).to_std().unwrap_or(Duration::ZERO))
 }
 
+/// When an answer was made: its `Date` header, and for one from a cache its `Age` header too, in
+/// seconds (RFC 9110, section 6.6.1; RFC 9111, section 5.1).
+pub fn parse_date(date: &str, age: Option<&str>) -> Option<DateTime<Utc>> {
+    let date = DateTime::<Utc>::from(httpdate::parse_http_date(date.trim()).ok()?);
+    let age = age.and_then(|age| age.trim().parse().ok()).and_then(TimeDelta::try_seconds);
+    date.checked_add_signed(age.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +115,17 @@ mod tests {
         assert_eq!(parse("soon"), None);
         assert_eq!(parse(""), None);
         assert_eq!(parse("-3"), None);
+    }
+
+    #[test]
+    fn an_answer_of_a_cache_is_older_than_its_host() {
+        let noon = Utc.with_ymd_and_hms(2024, 1, 1, 12, 0, 0).unwrap();
+        for date in ["Mon, 01 Jan 2024 12:00:00 GMT", "Monday, 01-Jan-24 12:00:00 GMT"] {
+            assert_eq!(parse_date(date, None), Some(noon), "{date}");
+            assert_eq!(parse_date(date, Some("60")), Some(noon + TimeDelta::minutes(1)));
+            assert_eq!(parse_date(date, Some("old")), Some(noon));
+        }
+        assert_eq!(parse_date("noon", Some("60")), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset};
-use chrono::{TimeZone, Timelike, Utc};
+use chrono::{TimeDelta, TimeZone, Timelike, Utc};
 
 /// The years that a file name can carry in four digits.
 pub const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
@@ -88,6 +88,10 @@ fn parse_offset(text: &str) -> Option<FixedOffset> {
     (hours <= 14 && minutes < 60)
         .then(|| FixedOffset::east_opt(sign * (hours * 3600 + minutes * 60)))?
 }
+
+/// Longer than any jump of a civil clock: what lies so far before an instant by the station's
+/// clock lies before it in UTC too.
+pub(crate) const CLOCK_JUMP: TimeDelta = TimeDelta::hours(26);
 
 /// One picture's moment.
 ///
@@ -248,6 +252,23 @@ impl SlotRange {
     /// Last minute of the range.
     pub const fn to(self) -> NaiveDateTime {
         self.to
+    }
+
+    /// The part of the range whose slots are not later than `instant`: the range itself when all
+    /// are, none when no slot is.
+    pub fn until(self, instant: DateTime<Utc>, minutes: &Minutes, zone: Zone) -> Option<Self> {
+        let sure = zone.local(instant) - CLOCK_JUMP;
+        if self.to < sure {
+            return Some(self);
+        }
+        let mut last = None;
+        for slot in (Self { from: self.from.max(sure), ..self }).slots(minutes, zone) {
+            if slot.utc() > instant {
+                return last.map(|to| Self { to, ..self });
+            }
+            last = Some(slot.local());
+        }
+        Some(self)
     }
 
     /// The slots of the range in ascending order, made one at a time.

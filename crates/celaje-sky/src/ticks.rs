@@ -15,10 +15,7 @@
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::backoff;
-use crate::slot::{Minutes, Slot, SlotRange, Zone};
-
-/// How far around an instant slots are looked for: longer than any jump of a civil clock.
-const REACH: TimeDelta = TimeDelta::hours(26);
+use crate::slot::{CLOCK_JUMP, Minutes, Slot, SlotRange, Zone};
 
 /// Times between tries, and how far back slots are owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +44,35 @@ impl Default for TickPolicy {
     }
 }
 
+/// The part of a range that is due, and the number of its slots that are not: their pictures are
+/// not out yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DuePart {
+    /// None when no slot is due.
+    pub range: Option<SlotRange>,
+    /// Slots of the rest.
+    pub pending: u64,
+}
+
 impl TickPolicy {
+    /// What is due of a range at `now`.
+    pub fn due(
+        &self,
+        range: SlotRange,
+        minutes: &Minutes,
+        zone: Zone,
+        now: DateTime<Utc>,
+    ) -> DuePart {
+        let due = range.until(now - self.delay, minutes, zone);
+        if due == Some(range) {
+            return DuePart { range: due, pending: 0 };
+        }
+        let after = due.map_or(range.from(), |due| due.to() + TimeDelta::minutes(1));
+        let rest = SlotRange::new(after, range.to());
+        let pending = rest.map_or(0, |rest| rest.slots(minutes, zone).count() as u64);
+        DuePart { range: due, pending }
+    }
+
     /// The pause after try number `tries`, from 1.
     fn after(&self, tries: u32) -> TimeDelta {
         let std = |time: TimeDelta| time.to_std().unwrap_or_default();
@@ -208,13 +233,13 @@ impl SlotSchedule {
     /// The next slot that is not due yet.
     pub fn next_slot(&self, now: DateTime<Utc>) -> Option<Slot> {
         let edge = now - self.policy.delay;
-        self.around(edge, edge + REACH).find(|slot| slot.utc() > edge)
+        self.around(edge, edge + CLOCK_JUMP).find(|slot| slot.utc() > edge)
     }
 
     /// The newest slot that is due.
     pub fn newest_due(&self, now: DateTime<Utc>) -> Option<Slot> {
         let edge = now - self.policy.delay;
-        self.around(edge - REACH, edge).take_while(|slot| slot.utc() <= edge).last()
+        self.around(edge - CLOCK_JUMP, edge).take_while(|slot| slot.utc() <= edge).last()
     }
 
     fn owe(&mut self, from: NaiveDateTime, to: NaiveDateTime) {
@@ -245,7 +270,7 @@ impl SlotSchedule {
 
     /// All slots between two instants and some on either side, ascending.
     fn around(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> impl Iterator<Item = Slot> {
-        let (from, to) = (self.zone.local(from - REACH), self.zone.local(to + REACH));
+        let (from, to) = (self.zone.local(from - CLOCK_JUMP), self.zone.local(to + CLOCK_JUMP));
         SlotRange::new(from, to)
             .ok()
             .into_iter()

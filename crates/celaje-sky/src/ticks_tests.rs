@@ -192,6 +192,25 @@ fn the_year_ends_like_any_hour() {
     assert_eq!(clock.take_owed(), None);
 }
 
+#[test]
+fn the_part_of_a_range_that_is_due_ends_with_the_newest_due_slot() {
+    let (minutes, zone) = (Minutes::default(), zone("-03:00"));
+    let local = |text| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").unwrap();
+    let day = SlotRange::new(local("2024-03-01T00:00"), local("2024-03-01T23:59")).unwrap();
+    let due = |now| TickPolicy::default().due(day, &minutes, zone, at(now));
+    let ends = |due: DuePart| (due.range.map(|range| range.to().to_string()), due.pending);
+    // 12:02 is due at 12:03.
+    let before = ends(due("2024-03-01T15:02:59Z"));
+    assert_eq!(before, (Some("2024-03-01 11:52:00".to_owned()), 72));
+    let then = ends(due("2024-03-01T15:03:00Z"));
+    assert_eq!(then, (Some("2024-03-01 12:02:00".to_owned()), 71));
+    assert_eq!(due("2024-03-02T02:53:00Z"), DuePart { range: Some(day), pending: 0 });
+    assert_eq!(due("2030-01-01T00:00:00Z"), DuePart { range: Some(day), pending: 0 });
+    for early in ["2024-03-01T03:02:59Z", "1970-01-01T00:00:00Z"] {
+        assert_eq!(due(early), DuePart { range: None, pending: 144 });
+    }
+}
+
 /// Tries every slot that becomes due, at once and with success.
 fn walk(clock: &mut SlotSchedule, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<String> {
     let (mut now, mut slots) = (from, Vec::new());
@@ -281,6 +300,29 @@ proptest! {
         for slot in range.slots(&Minutes::default(), zone(zones[zone_of])) {
             prop_assert!(seen.contains(&slot), "{slot} was lost");
         }
+    }
+
+    /// Whatever the zone and the hour: each slot of a range is due or pending, and by the same rule
+    /// as those that the daemon asks for.
+    #[test]
+    fn each_slot_is_due_or_pending(
+        zone_of in 0usize..4,
+        start in 0i64..400 * 86_400,
+        length in 1i64..200,
+        ahead in -100i64..300,
+    ) {
+        let zones = ["-03:00", "America/Santiago", "Europe/Madrid", "Australia/Lord_Howe"];
+        let (minutes, zone) = (Minutes::default(), zone(zones[zone_of]));
+        let begin = at("2023-12-31T12:00:00Z") + TimeDelta::seconds(start);
+        let now = begin + TimeDelta::minutes(ahead * 30);
+        let from = zone.local(begin);
+        let range = SlotRange::new(from, from + TimeDelta::minutes(30 * length)).unwrap();
+        let all: Vec<Slot> = range.slots(&minutes, zone).collect();
+        let part = TickPolicy::default().due(range, &minutes, zone, now);
+        let due = part.range.map_or(0, |part| part.slots(&minutes, zone).count());
+        prop_assert_eq!(due as u64 + part.pending, all.len() as u64);
+        let newest = clockwork(zones[zone_of], now).newest_due(now).unwrap();
+        prop_assert_eq!(due, all.iter().filter(|slot| slot.utc() <= newest.utc()).count());
     }
 
     /// A clock that is set at random, both ways, never leaves the station waiting past the next

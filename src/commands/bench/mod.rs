@@ -20,6 +20,7 @@ use chrono::{NaiveDate, TimeDelta};
 
 use crate::camera::Source;
 use crate::camera::folder::has_a_pictures_name;
+use crate::clock::Clock;
 use crate::commands::bench::report::{
     EngineFigures, Report, Round, Stages, Subject, Whole, median,
 };
@@ -155,6 +156,7 @@ async fn measure(options: BenchOptions) -> Result<Report> {
         policy: RunPolicy::default(),
         shadow: None,
         flow: Arc::default(),
+        clock: Clock::SYSTEM,
     })?;
     let subject = Subject {
         cores: cores(),

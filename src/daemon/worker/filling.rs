@@ -4,17 +4,20 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
+use crate::clock::Clock;
 use crate::daemon::jobs::RangeJob;
 use crate::daemon::operator::{JobId, JobProgress, JobStatus};
 use crate::daemon::parts::{PartTotals, Parts, after};
 use crate::daemon::worker::StationWorker;
 use crate::daemon::worker::passes::{PassBounds, PassEnd};
-use crate::service::{Pass, RunPolicy};
+use crate::service::request::none_due;
+use crate::service::{Pass, Pipeline, RunPolicy};
 use crate::store::{RunCounts, RunId, RunKind, RunStatus};
 use celaje_sky::error::Result;
 use celaje_sky::ledger::Ledger;
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::ticks::DuePart;
 
 /// Pause of a catch-up whose host cannot be reached.
 const HOST_PAUSE: Duration = Duration::from_secs(60);
@@ -28,7 +31,9 @@ pub(super) struct JobRun {
     kind: RunKind,
     policy: RunPolicy,
     run: RunId,
+    /// Slots of its range that were due when it began, and those that were not: it leaves these.
     planned: u64,
+    pending: u64,
     /// The rest of its range.
     left: Option<SlotRange>,
     done: PartTotals,
@@ -86,19 +91,14 @@ impl StationWorker {
     }
 
     async fn take_up_a_job(&mut self) {
-        let now = Utc::now();
+        let now = self.common.clock.now();
         let job = self.common.state.jobs(|jobs| jobs.begin(self.id(), now));
         let (Some(job), Some(pipeline)) = (job, &self.pipeline) else {
             return;
         };
         let RangeJob { state, kind, range, policy, .. } = job;
-        let begun = async {
-            let planned = pipeline.count(range).await?;
-            Ok((planned, pipeline.begin(kind, range, planned).await?))
-        };
-        let begun: Result<(u64, RunId)> = begun.await;
-        match begun {
-            Ok((planned, run)) => {
+        match begin_job(pipeline, kind, range).await {
+            Ok(BegunJob { range, planned, pending, run }) => {
                 tracing::info!(
                     station = self.id(),
                     from = %state.from,
@@ -112,6 +112,7 @@ impl StationWorker {
                     policy,
                     run,
                     planned,
+                    pending,
                     left: Some(range),
                     done: PartTotals::default(),
                     part: PartTotals::default(),
@@ -123,7 +124,7 @@ impl StationWorker {
                 self.common.state.jobs(|jobs| {
                     if let Some(job) = jobs.find(work.id) {
                         job.state.run = Some(run.number());
-                        job.state.progress.planned = planned;
+                        job.state.progress = work.progress(&Ledger::default(), 0);
                     }
                 });
                 self.job = Some(work);
@@ -159,12 +160,12 @@ impl StationWorker {
         let Ok(part) = SlotRange::new(left.from(), last) else {
             return self.end_job(JobStatus::Finished, None).await;
         };
-        let begun = Instant::now();
+        let begun = Clock::instant();
         let pass = Pass::of(part, run, policy);
         let end = if work.in_vain < PAUSES { PassEnd::Due(due) } else { PassEnd::Never };
         let bounds = PassBounds { end, job: Some(id) };
         let report = self.pass(pass, bounds).await;
-        let took = begun.elapsed();
+        let took = Clock::instant().saturating_duration_since(begun);
         let Some(work) = &mut self.job else { return };
         work.worked += took;
         let Some(report) = report else {
@@ -212,7 +213,7 @@ impl StationWorker {
     async fn put_off(&mut self) {
         let Some(work) = &mut self.job else { return };
         if work.kind == RunKind::CatchUp {
-            work.not_before = Some(Instant::now() + HOST_PAUSE);
+            work.not_before = Some(Clock::instant() + HOST_PAUSE);
             tracing::info!(station = self.factory.station.id, "the host cannot be reached: later");
             return;
         }
@@ -245,6 +246,24 @@ impl StationWorker {
     }
 }
 
+/// A job whose run is begun.
+struct BegunJob {
+    /// What is due of its range, and how many slots that is.
+    range: SlotRange,
+    planned: u64,
+    pending: u64,
+    run: RunId,
+}
+
+async fn begin_job(pipeline: &Pipeline, kind: RunKind, range: SlotRange) -> Result<BegunJob> {
+    let DuePart { range: due, pending } = pipeline.due(range).await?;
+    // The clock was set back since it was asked for.
+    let due = due.ok_or_else(|| none_due(range, pipeline.now()))?;
+    let planned = pipeline.count(due).await?;
+    let run = pipeline.begin(kind, due, planned).await?;
+    Ok(BegunJob { range: due, planned, pending, run })
+}
+
 impl JobRun {
     /// The sums of all parts, the present one included.
     fn so_far(&self) -> PartTotals {
@@ -275,6 +294,7 @@ impl JobRun {
         let left = self.planned.saturating_sub(slots);
         JobProgress {
             planned: self.planned,
+            pending: self.pending,
             new: done.counts.new,
             duplicates: done.counts.duplicates,
             missed: done.missed,

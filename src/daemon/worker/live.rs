@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock;
+use crate::clock::Clock;
 use crate::daemon::worker::StationWorker;
 use crate::daemon::worker::passes::{PassBounds, PassEnd};
 use crate::service::{Pass, RunPolicy};
@@ -46,7 +46,7 @@ impl StationWorker {
             holds_misses: !last,
         };
         let end = match last {
-            true => PassEnd::At(clock::now() + LAST_TRY),
+            true => PassEnd::At(Clock::instant() + LAST_TRY),
             false => PassEnd::Due(self.clockwork.next_due(time.now())),
         };
         let report = self.pass(pass, PassBounds { end, job: None }).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::clock;
+use crate::clock::Clock;
 use crate::daemon::operator::JobId;
 use crate::daemon::worker::StationWorker;
 use crate::service::supervision::Supervision;
@@ -101,7 +101,7 @@ impl StationWorker {
     fn is_over(&self, bounds: PassBounds) -> bool {
         let late = match bounds.end {
             PassEnd::Due(time) => time <= self.common.clock.now(),
-            PassEnd::At(time) => time <= clock::now(),
+            PassEnd::At(time) => time <= Clock::instant(),
             PassEnd::Never => false,
         };
         let cancelled = bounds.job.is_some_and(|job| self.common.state.is_cancelled(job));

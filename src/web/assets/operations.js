@@ -34,7 +34,7 @@ function table(label, heads, rows) {
 }
 
 function job(item) {
-  const { planned, new: fresh, duplicates, missed, in_flight: flight, rate, eta_s: left } = item.progress;
+  const { planned, pending, new: fresh, duplicates, missed, in_flight: flight, rate, eta_s: left } = item.progress;
   const lost = Object.values(missed || {}).reduce((sum, n) => sum + n, 0);
   const done = fresh + duplicates + lost;
   const kind = item.status === "failed" ? "no" : item.status === "finished" ? "ok" : "";
@@ -55,6 +55,7 @@ function job(item) {
       // The number of slots is unknown before the job begins.
       planned > 0 ? h("span", { text: t("ops.of", { done: number(done), all: number(planned) }) }) : null,
       h("span", { text: t("ops.counts", { new: number(fresh), duplicates: number(duplicates), missed: number(lost) }) }),
+      pending > 0 ? h("span", { text: t("ops.pending", { n: number(pending) }) }) : null,
       item.status === "running" && flight ? h("span", { text: t("ops.flight", { n: flight }) }) : null,
       Number.isFinite(rate) ? h("span", { text: t("ops.rate", { n: number(rate, 1) }) }) : null,
       Number.isFinite(left) && item.status === "running" ? h("span", { text: t("ops.left", { span: span(left) }) }) : null,

@@ -140,6 +140,8 @@ fn recorded(run: &RunItem, missed: Vec<ReasonCount>) -> JobProgress {
     let rate = seconds.map(|seconds| done as f64 / seconds);
     JobProgress {
         planned,
+        // A run is of what was due.
+        pending: 0,
         new: number(run.new),
         duplicates: number(run.duplicates),
         missed,

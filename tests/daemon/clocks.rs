@@ -1,0 +1,122 @@
+//! A clock that is wrong, and one that is set while the program works.
+
+use super::*;
+
+/// A camera with a picture for every slot whose clock shows `date`.
+fn camera_at(date: &'static str) -> Server {
+    Server::start(move |path, _| match asked(path) {
+        Some(asked) => Reply::Body(picture(asked)),
+        None => Reply::Status(404, vec![("date", date.to_owned())]),
+    })
+}
+
+/// The pictures that were asked for, by their names' years.
+fn years(server: &Server) -> Vec<String> {
+    let requests = server.requests();
+    let names = requests.iter().filter(|path| path.ends_with(".jpg"));
+    let mut years: Vec<String> =
+        names.filter_map(|path| Some(path.rsplit('/').next()?.get(..4)?.to_owned())).collect();
+    years.dedup();
+    years
+}
+
+fn ready(running: &Running) -> (u16, String) {
+    running.ask("GET", "/readyz", "", "")
+}
+
+#[test]
+fn a_clock_in_1970_is_waited_for_and_work_begins_when_it_is_set() {
+    let home = Home::new();
+    let server = camera_at("Fri, 01 Mar 2024 15:02:30 GMT");
+    home.write("clock", "1970-01-01T00:03:50Z@60");
+    home.write("token", "0123456789abcdef0123456789abcdef\n");
+    let args = ["--url-base", &server.base(), "--model", "red.onnx", "--token-file", "token"];
+    let running = Running::start(home.serve(&args).args(["--catch-up", "2h", "--clock", "@clock"]));
+    until("it says so", || ready(&running).0 == 503);
+    let (_, told) = ready(&running);
+    assert!(told.contains("clock") && told.contains("1970-01-01T00:0"), "{told}");
+    assert!(running.state()["trouble"].as_str().unwrap().contains("looks wrong"));
+    // What is due is not known: nothing is.
+    let bearer = "Authorization: Bearer 0123456789abcdef0123456789abcdef\r\n";
+    let day = r#"{"from": "2024-02-01", "to": "2024-02-01"}"#;
+    let path = "/api/v1/stations/rio-grande/backfills";
+    let (status, told) = running.ask("POST", path, bearer, day);
+    assert_eq!((status, told.contains("1970-01-01")), (400, true), "{told}");
+    assert_eq!(server.requests(), Vec::<String>::new());
+
+    home.write("clock", "2024-03-01T15:02:30Z@60");
+    until("the newest slot is taken", || stored(&home, "2024-03-01T12:02"));
+    until("what was missed is caught up", || {
+        home.record().count("observations WHERE slot_local < '2024-03-01T11:50'") == 11
+    });
+    assert_eq!(ready(&running).0, 200);
+    let (status, told) = running.end("TERM");
+    assert_eq!(status, 0);
+    assert!(told.iter().any(|line| line.contains("looks wrong")), "{told:?}");
+    assert_eq!(years(&server), ["2024"]);
+    let mut record = home.record();
+    assert_eq!(record.count("misses"), 0);
+    assert_eq!(record.count("runs WHERE range_from < '2024-03-01T10:00'"), 0);
+}
+
+#[test]
+fn a_clock_a_year_ahead_of_the_cameras_is_waited_for() {
+    let home = Home::new();
+    let server = camera_at("Fri, 01 Mar 2024 15:02:30 GMT");
+    home.write("clock", "2025-03-01T15:02:30Z@600");
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", "@clock"]));
+    until("it says so", || ready(&running).0 == 503);
+    let (_, told) = ready(&running);
+    assert!(told.contains("2025-03-01T1") && told.contains("2024-03-01T15:02Z"), "{told}");
+    home.write("clock", "2024-03-01T15:02:30Z@600");
+    until("it goes on", || stored(&home, "2024-03-01T12:12"));
+    // It is set ahead while the program works: what the camera's host said before is remembered.
+    home.write("clock", "2025-03-01T15:02:30Z@600");
+    until("it says so again", || ready(&running).0 == 503);
+    // And back, by an hour more than before.
+    home.write("clock", "2024-03-01T14:02:30Z@600");
+    until("it is right again", || ready(&running).0 == 200);
+    home.write("clock", "2024-03-01T15:42:30Z@600");
+    until("nothing between is lost", || {
+        let slots = "observations WHERE slot_local BETWEEN '2024-03-01T11:12' AND \
+                     '2024-03-01T12:42'";
+        home.record().count(slots) == 10
+    });
+    assert_eq!(running.end("TERM").0, 0);
+    assert_eq!(years(&server), ["2024"]);
+    assert_eq!(home.record().count("misses"), 0);
+}
+
+#[test]
+fn a_backfill_does_what_is_due_and_refuses_what_lies_ahead() {
+    let home = Home::new();
+    let server = camera(|_, _| None);
+    home.write("token", "0123456789abcdef0123456789abcdef\n");
+    let args = ["--url-base", &server.base(), "--model", "red.onnx", "--token-file", "token"];
+    let clock = "2024-03-01T15:03:00Z@1";
+    let running = Running::start(home.serve(&args).args(["--catch-up", "0", "--clock", clock]));
+    let bearer = "Authorization: Bearer 0123456789abcdef0123456789abcdef\r\n";
+    let order = |range: &str| {
+        running.ask("POST", "/api/v1/stations/rio-grande/backfills", bearer, range)
+    };
+    for ahead in [
+        r#"{"from": "2024-03-02", "to": "2024-03-02"}"#,
+        r#"{"from": "2024-03-01T12:32", "to": "2024-03-01T18:00"}"#,
+    ] {
+        let (status, told) = order(ahead);
+        assert_eq!(status, 400, "{told}");
+        assert!(told.contains("2024-03-01T15:0"), "the clock is told: {told}");
+    }
+    assert_eq!(order(r#"{"from": "2024-03-01", "to": "2024-03-01"}"#).0, 202);
+    let job = || running.state()["jobs"][0].clone();
+    until("it ends", || job()["status"] == "finished");
+    let progress = job()["progress"].clone();
+    // 12:02 is due, 12:12 is not, unless this machine is ten minutes slow.
+    assert_eq!((&progress["planned"], &progress["pending"]), (&73.into(), &71.into()));
+    assert_eq!(running.end("TERM").0, 0);
+    let mut record = home.record();
+    assert_eq!((record.count("observations"), record.count("misses")), (73, 0));
+    let run = "SELECT range_to || ' ' || total FROM runs WHERE kind = 'backfill'";
+    assert_eq!(record.texts(run), ["2024-03-01T12:02 73"]);
+}

@@ -1,5 +1,6 @@
 //! The program's clock: what time it is, and how waits are measured. Whoever needs the time is
-//! handed a [`Clock`]; only a benchmark's stopwatch is the standard library's `Instant`.
+//! handed a [`Clock`]. Stopwatches (a benchmark's, that of a credit in its stage) are the standard
+//! library's `Instant`.
 
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,11 @@ impl Clock {
     /// no time of day, and no setting of the clock moves it.
     pub fn instant() -> Instant {
         tokio::time::Instant::now().into_std()
+    }
+
+    /// How long an instant of [`Self::instant`] is past.
+    pub fn since(instant: Instant) -> Duration {
+        Self::instant().saturating_duration_since(instant)
     }
 
     /// Waits until it is `time`, or for twenty seconds: whoever waits looks at the clock again.

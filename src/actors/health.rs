@@ -130,6 +130,8 @@ pub fn hang_failure(work: &Work, limit: Duration) -> Failure {
 pub struct ActorHealth {
     states: BTreeMap<Part, Mutex<PartHealth>>,
     alarm: Mutex<Option<Alarm>>,
+    /// When an error was is told by it.
+    clock: Clock,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -138,13 +140,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Default for ActorHealth {
     fn default() -> Self {
-        Self::new(RestartBudget::default())
+        Self::new(RestartBudget::default(), Clock::SYSTEM)
     }
 }
 
 impl ActorHealth {
     /// Healthy actors, each with this budget of failures.
-    pub fn new(budget: RestartBudget) -> Self {
+    pub fn new(budget: RestartBudget, clock: Clock) -> Self {
         let fresh = || PartHealth {
             restarts: 0,
             hangs: 0,
@@ -155,6 +157,7 @@ impl ActorHealth {
         Self {
             states: Part::ALL.into_iter().map(|part| (part, Mutex::new(fresh()))).collect(),
             alarm: Mutex::new(None),
+            clock,
         }
     }
 
@@ -170,7 +173,7 @@ impl ActorHealth {
     /// Notes an error of `part`, which goes on.
     pub fn erred(&self, part: Part, what: &str) {
         if let Some(mut state) = self.state(part) {
-            state.last_error = Some((Utc::now(), what.to_owned()));
+            state.last_error = Some((self.clock.now(), what.to_owned()));
         }
     }
 
@@ -211,7 +214,7 @@ impl ActorHealth {
         let failure = hang_failure(work, limit);
         if let Some(mut state) = self.state(work.part) {
             state.hangs += 1;
-            state.last_error = Some((Utc::now(), failure.text.en.clone()));
+            state.last_error = Some((self.clock.now(), failure.text.en.clone()));
         }
         self.raise(failure);
     }
@@ -255,7 +258,8 @@ mod tests {
 
     #[test]
     fn past_the_budget_the_alarm_is_raised_with_what_was_last() {
-        let health = ActorHealth::new(RestartBudget { failures: 2, ..RestartBudget::default() });
+        let budget = RestartBudget { failures: 2, ..RestartBudget::default() };
+        let health = ActorHealth::new(budget, Clock::SYSTEM);
         let raised = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&raised);
         health.on_alarm(move |failure| heard.lock().unwrap().push(failure.text.en));

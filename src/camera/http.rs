@@ -352,10 +352,12 @@ impl Failed {
     }
 
     fn from_status(response: &Response) -> Self {
-        let retry_after = response
-            .headers()
-            .get(header::RETRY_AFTER)
-            .and_then(|value| parse_retry_after(value.to_str().ok()?, chrono::Utc::now()));
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        // A date is one of the host's clock, whatever this machine's shows.
+        let now = header(header::DATE).and_then(|date| parse_date(date, None));
+        let now = now.unwrap_or_else(|| Clock::SYSTEM.now());
+        let retry_after =
+            header(header::RETRY_AFTER).and_then(|value| parse_retry_after(value, now));
         Self {
             retry_after,
             detail: format!("HTTP {}", response.status()),

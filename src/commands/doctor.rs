@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::camera::Source;
 use crate::camera::http::{HttpClient, picture_url};
+use crate::clock::Clock;
 use crate::commands::output;
 use crate::service::request::picture_source;
 use crate::settings::Settings;
@@ -245,7 +246,7 @@ async fn camera(settings: &Settings) -> Result<Text, Text> {
 
 /// The newest slot whose picture should exist: the camera is triggered a minute after a slot.
 fn newest_slot(station: &Station) -> Option<Slot> {
-    let now = station.zone.local(Utc::now() - TimeDelta::minutes(1));
+    let now = station.zone.local(Clock::SYSTEM.now() - TimeDelta::minutes(1));
     let range = SlotRange::new(now - TimeDelta::days(2), now).ok()?;
     range.slots(&station.minutes, station.zone).last()
 }

@@ -211,6 +211,7 @@ async fn watch(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let options = web_options(args.clone(), &settings)?;
     let clock = args.clock();
     let daemon = Daemon::start(settings, clock, |notice| output::note(notice)).await?;
+    let options = WebOptions { clock: daemon.clock(), ..options };
     let running = match web::start(options, daemon.state()) {
         Ok(running) => running,
         Err(failure) => {

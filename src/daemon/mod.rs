@@ -89,6 +89,11 @@ impl Daemon {
         Arc::clone(&self.common.state)
     }
 
+    /// What its workers take for now.
+    pub fn clock(&self) -> Clock {
+        self.common.clock
+    }
+
     fn stations(&self) -> MutexGuard<'_, BTreeMap<String, StationHandle>> {
         self.stations.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -28,6 +28,7 @@ use crate::store::{RunCounts, RunId, RunStatus, SharedDatabase};
 use celaje_sky::backoff;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
+use celaje_sky::restarts::RestartBudget;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::ticks::{SlotSchedule, Turn};
 
@@ -89,6 +90,7 @@ impl StationWorker {
             host_clock: HostClock::default(),
             in_doubt: false,
             has_begun: false,
+            health: Arc::new(ActorHealth::new(RestartBudget::default(), common.clock)),
             common,
             factory,
             renewals,
@@ -96,7 +98,6 @@ impl StationWorker {
             bell,
             liveness,
             pipeline: None,
-            health: Arc::default(),
             live: None,
             job: None,
             aside: None,

@@ -77,7 +77,7 @@ impl Pipeline {
         if let Ok(Ok(Ok(ledger))) = tokio::time::timeout(self.patience.grace, written).await {
             end.ledger = ledger;
         }
-        let elapsed = Clock::instant().saturating_duration_since(started);
+        let elapsed = Clock::since(started);
         RunReport { end, elapsed, not_due: 0 }
     }
 

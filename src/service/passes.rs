@@ -151,7 +151,7 @@ impl Pipeline {
             hung = self.given_up() => return Ok(self.end_hung(run, &hung, started).await),
         };
         self.actors.store_shared.book_to(None);
-        let elapsed = Clock::instant().saturating_duration_since(started);
+        let elapsed = Clock::since(started);
         let sure = self.fetch.close();
         // A pass that asked for nothing has only read what the record holds.
         let idle = end.ledger.new_rows() == 0

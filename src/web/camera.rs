@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 use bytes::Bytes;
-use chrono::{Datelike, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::camera::http::{HttpClient, HttpLimits};
 use crate::camera::{Found, Source, look_for};
+use crate::clock::Clock;
 use crate::service::request::picture_source;
 use crate::web::limiter::{Limiter, Permit};
 use crate::web::problem::Problem;
@@ -90,6 +91,7 @@ pub struct Cameras {
     queues: Mutex<CameraQueues>,
     kept: Cache<PictureKey, Arc<Shot>, PictureWeight>,
     missing: Cache<PictureKey, (Instant, Problem)>,
+    clock: Clock,
 }
 
 #[derive(Default)]
@@ -102,11 +104,12 @@ struct CameraQueues {
 impl Cameras {
     /// Asks the cameras of `stations` from the thread that this is called on, within `limits`. To
     /// be called inside a tokio runtime.
-    pub fn start(stations: &[Arc<Station>], limits: HttpLimits) -> Arc<Self> {
+    pub fn start(stations: &[Arc<Station>], limits: HttpLimits, clock: Clock) -> Arc<Self> {
         let new = Arc::new(Self {
             queues: Mutex::default(),
             kept: Cache::with_weighter(EXPECTED, KEPT, PictureWeight),
             missing: Cache::new(MISSING),
+            clock,
         });
         new.renew(stations, limits);
         new
@@ -126,7 +129,7 @@ impl Cameras {
                 Some(place) => before.swap_remove(place),
                 None => {
                     queues.last += 1;
-                    CameraQueue::open(queues.last, station, &limits)
+                    CameraQueue::open(queues.last, station, &limits, self.clock)
                 }
             };
             queues.all.push(queue);
@@ -160,11 +163,11 @@ impl Cameras {
             return Ok(shot);
         }
         if let Some((since, problem)) = self.missing.get(&key)
-            && since.elapsed() < MISSING_FOR
+            && Clock::since(since) < MISSING_FOR
         {
             return Err(problem);
         }
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let deadline = tokio::time::Instant::from_std(Clock::instant() + PATIENCE);
         let permit = limiter.permit().await?;
         let (answer, answered) = oneshot::channel();
         let request = PictureRequest { slot, layout, answer, permit };
@@ -182,17 +185,17 @@ impl Cameras {
         };
         match &shot {
             Ok(shot) => self.kept.insert(key, Arc::clone(shot)),
-            Err(problem) => self.missing.insert(key, (Instant::now(), problem.clone())),
+            Err(problem) => self.missing.insert(key, (Clock::instant(), problem.clone())),
         }
         shot
     }
 }
 
 impl CameraQueue {
-    fn open(number: u64, station: &Arc<Station>, limits: &HttpLimits) -> Self {
+    fn open(number: u64, station: &Arc<Station>, limits: &HttpLimits, clock: Clock) -> Self {
         let (requests, received) = mpsc::channel(AT_ONCE + WAITING);
         let (station, limits) = (Arc::clone(station), limits.clone());
-        tokio::spawn(answer(Arc::clone(&station), limits, received));
+        tokio::spawn(answer(Arc::clone(&station), limits, clock, received));
         Self {
             number,
             station,
@@ -206,6 +209,7 @@ impl CameraQueue {
 async fn answer(
     station: Arc<Station>,
     limits: HttpLimits,
+    clock: Clock,
     mut requests: mpsc::Receiver<PictureRequest>,
 ) {
     // Made when it is first needed. A client must not be shared between runtimes: it stays here.
@@ -225,7 +229,7 @@ async fn answer(
             let shot = tokio::select! {
                 biased;
                 () = answer.closed() => return,
-                shot = fetch(&source, &client, &station, slot, layout) => shot,
+                shot = fetch(&source, &client, &station, slot, layout, clock.now()) => shot,
             };
             let _ = answer.send(shot);
         });
@@ -261,8 +265,9 @@ async fn fetch(
     station: &Station,
     slot: Slot,
     layout: Option<Layout>,
+    now: DateTime<Utc>,
 ) -> Result<Arc<Shot>, Problem> {
-    let year = station.zone.local(Utc::now()).year();
+    let year = station.zone.local(now).year();
     let remembered = layout.map(|layout| (slot.year(), layout));
     let book = Mutex::new(LayoutBook::new(station.layout, year, remembered));
     match look_for(source, client, &book, slot).await {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{Datelike, Days, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use serde::Serialize;
 
 use crate::store::reader::{AFTER_DAYS, FIRST_DAY, LegacyRow};
@@ -208,7 +208,7 @@ async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
         let slot = last.as_ref().and_then(|item| parse_slot(&item.slot));
         let slot = slot.and_then(|local| Slot::at(local, station.zone));
         let layout = recorded.zip(slot).map(|(url, slot)| layout_of(url, slot));
-        for slot in newer(&station, slot) {
+        for slot in newer(&station, slot, state.clock.now()) {
             match state.cameras.shot(&station, slot, layout).await {
                 Ok(shot) => return Ok(led(&shot.url)),
                 Err(problem) if problem.status() == StatusCode::NOT_FOUND => {}
@@ -224,8 +224,8 @@ async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
 }
 
 /// The last slots that have begun and come after `last`, the newest first.
-fn newer(station: &Arc<Station>, last: Option<Slot>) -> Vec<Slot> {
-    let now = station.zone.local(Utc::now());
+fn newer(station: &Arc<Station>, last: Option<Slot>, now: DateTime<Utc>) -> Vec<Slot> {
+    let now = station.zone.local(now);
     let hour_ago = now - chrono::TimeDelta::hours(1);
     let from =
         last.map_or(hour_ago, |slot| (slot.local() + chrono::TimeDelta::minutes(1)).max(hour_ago));

@@ -28,7 +28,7 @@ async fn get(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
         })
         .await;
     let body =
-        written(&state.operator.state(), last.as_deref().ok(), state.hub.listeners(), Utc::now());
+        written(&state.operator.state(), last.as_deref().ok(), state.hub.listeners(), state.clock.now());
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(body))
 }
 

@@ -45,6 +45,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, Handler, HttpServer, Responder, web};
 
 use crate::camera::http::HttpLimits;
+use crate::clock::Clock;
 use crate::daemon::operator::Operator;
 use crate::settings::Settings;
 use crate::web::base::BasePath;
@@ -95,6 +96,8 @@ pub struct WebOptions {
     /// A further address, on which anybody may read the paths of the replaced system, and nothing
     /// else is.
     pub compat: Option<SocketAddr>,
+    /// What pages and pictures take for now.
+    pub clock: Clock,
 }
 
 impl WebOptions {
@@ -112,6 +115,7 @@ impl WebOptions {
             origins: Origins::default(),
             base: BasePath::default(),
             compat: None,
+            clock: Clock::SYSTEM,
         }
     }
 }
@@ -134,6 +138,7 @@ pub struct WebState {
     pub(crate) keograms: Arc<KeogramCache>,
     /// Bounds the charts that are gathered and drawn at once.
     pub(crate) charts: Limiter,
+    pub(crate) clock: Clock,
 }
 
 impl WebState {
@@ -200,7 +205,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     let hub = Hub::start(operator.events());
     let state = web::Data::new(WebState {
         pool: Arc::new(ReaderPool::open(&options.db)?),
-        cameras: Cameras::start(&options.stations, options.http),
+        cameras: Cameras::start(&options.stations, options.http, options.clock),
         from_settings: RwLock::new(StationSettings {
             stations: options.stations,
             overlays: options.overlays,
@@ -210,6 +215,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         token: options.token,
         keograms: Arc::default(),
         charts: dashboard::chart_limiter(),
+        clock: options.clock,
     });
     let access = Access {
         hosts: Some(Hosts::new(options.listen, &options.hosts)),

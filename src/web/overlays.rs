@@ -9,6 +9,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use crate::clock::Clock;
 use crate::service::inference::open_model;
 use crate::settings::Settings;
 use crate::web::limiter::Limiter;
@@ -111,7 +112,7 @@ impl OverlayRenderer {
         let mut attempt = self.attempt();
         let is_old = |failed: &Attempt| match failed {
             Attempt::Opened(_) => false,
-            Attempt::Failed(_, at) => at.elapsed() >= self.again,
+            Attempt::Failed(_, at) => Clock::since(*at) >= self.again,
         };
         if attempt.as_ref().is_none_or(is_old) {
             *attempt = Some(self.open());
@@ -141,7 +142,7 @@ impl OverlayRenderer {
                 engine,
                 backend: None,
             }),
-            Err(failure) => Attempt::Failed(failure.text, Instant::now()),
+            Err(failure) => Attempt::Failed(failure.text, Clock::instant()),
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::ResponseError;
 use celaje::camera::http::HttpLimits;
+use celaje::clock::Clock;
 use celaje::web::camera::Cameras;
 use celaje::web::problem::Problem;
 use celaje_simulate::options::SimulateOptions;
@@ -151,7 +152,7 @@ async fn a_camera_that_hangs_keeps_only_its_own_pictures_waiting() {
     // What it takes at a time, and no more.
     let (hung, well) = (station("hung", &reluctant(4)), station("well", &camera.base_url));
     let stations = [Arc::clone(&hung), Arc::clone(&well)];
-    let cameras = Cameras::start(&stations, HttpLimits::default());
+    let cameras = Cameras::start(&stations, HttpLimits::default(), Clock::SYSTEM);
     let ask = |station: &Arc<Station>, n: i64| {
         let (cameras, station) = (Arc::clone(&cameras), Arc::clone(station));
         actix::spawn(async move { cameras.shot(&station, slot(n), None).await })
@@ -179,7 +180,7 @@ async fn other_settings_have_other_cameras_asked() {
     .unwrap();
     let (moved, stays) = (station("moved", &reluctant(0)), station("stays", &camera.base_url));
     let limits = HttpLimits::default();
-    let cameras = Cameras::start(&[Arc::clone(&moved), Arc::clone(&stays)], limits.clone());
+    let cameras = Cameras::start(&[Arc::clone(&moved), Arc::clone(&stays)], limits.clone(), Clock::SYSTEM);
     let status = |problem: Problem| problem.status_code().as_u16();
     let shot = cameras.shot(&moved, slot(1), None).await;
     assert_eq!(status(shot.unwrap_err()), 404);

@@ -37,7 +37,7 @@ impl HostClock {
         let HostTime::Shown(time, at) = self.time else {
             return None;
         };
-        let passed = Clock::instant().saturating_duration_since(at);
+        let passed = Clock::since(at);
         TimeDelta::from_std(passed).ok().and_then(|passed| time.checked_add_signed(passed))
     }
 
@@ -46,7 +46,7 @@ impl HostClock {
     fn is_to_be_asked(self, differs: bool) -> bool {
         let rested = self
             .asked
-            .is_none_or(|asked| Clock::instant().saturating_duration_since(asked) >= ASKS_EVERY);
+            .is_none_or(|asked| Clock::since(asked) >= ASKS_EVERY);
         rested
             && match self.time {
                 HostTime::Unknown => true,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use super::data::{ChartData, KINDS, Kind};
 use super::gather::{Order, Place};
@@ -110,8 +110,8 @@ impl ChartQuery {
     }
 
     /// What is to be drawn; open ends are filled in by what suits the kind of chart.
-    fn order(&self, place: Place, last: Option<NaiveDateTime>) -> Order {
-        let now = place.zone.local(Utc::now());
+    fn order(&self, place: Place, last: Option<NaiveDateTime>, now: DateTime<Utc>) -> Order {
+        let now = place.zone.local(now);
         let to = self
             .to
             .unwrap_or_else(|| last.unwrap_or(now).max(self.from.unwrap_or(NaiveDateTime::MIN)));
@@ -155,7 +155,7 @@ pub async fn get(
         return draw_keogram(&state, asked).await;
     }
     // Days to come and slots that are expected change with the hour.
-    let hour = Utc::now().timestamp() / 600;
+    let hour = state.clock.now().timestamp() / 600;
     let lang = match asked.look.lang {
         Lang::Es => "es",
         Lang::En => "en",
@@ -189,7 +189,7 @@ async fn gather(
                 Err(UndrawnChart::Store(error)) => return Err(error),
                 Err(other) => return Ok(Err(other)),
             };
-            let order = asked.order(place, last);
+            let order = asked.order(place, last, shared.clock.now());
             let data = order.gather(asked.kind, reader)?;
             Ok(Ok((order, data)))
         })

@@ -10,6 +10,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use quick_cache::sync::Cache;
 
 use super::gather::Order;
+use crate::clock::Clock;
 use crate::store::error::StoreError;
 use crate::store::reader::{Reader, Wanted};
 use crate::web::WebState;
@@ -99,7 +100,7 @@ impl KeogramCache {
         let mut day = lock(&shared);
         let late = |slot: &NaiveDateTime| {
             let failed = day.failed.get(slot);
-            failed.is_none_or(|failed| failed.elapsed() > AGAIN)
+            failed.is_none_or(|failed| Clock::since(*failed) > AGAIN)
         };
         let open = stored.keys().copied().filter(|slot| !day.strips.contains_key(slot));
         // The settings must name the station for its pictures to be found.
@@ -150,7 +151,7 @@ async fn fill(
                 day.strips.insert(local, strip);
             }
             None => {
-                day.failed.insert(local, Instant::now());
+                day.failed.insert(local, Clock::instant());
             }
         }
     }

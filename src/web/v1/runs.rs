@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::daemon::operator::JobProgress;
@@ -116,17 +116,16 @@ async fn tell(state: &WebState, run: &str, station: Option<&str>) -> Result<Http
         ))
         .of("run"));
     };
-    let state = state.operator.state();
-    let live_job = state.jobs.into_iter().find(|job| job.run == Some(run.id));
+    let live_job = state.operator.state().jobs.into_iter().find(|job| job.run == Some(run.id));
     let progress = match live_job {
         Some(job) if run.status == "running" => job.progress,
-        _ => recorded(&run, missed),
+        _ => recorded(&run, missed, state.clock.now()),
     };
     live(&RunView { run, progress })
 }
 
 /// How far a run is by what the record says of it.
-fn recorded(run: &RunItem, missed: Vec<ReasonCount>) -> JobProgress {
+fn recorded(run: &RunItem, missed: Vec<ReasonCount>, now: DateTime<Utc>) -> JobProgress {
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
     let missed: BTreeMap<String, u64> =
         missed.into_iter().map(|count| (count.reason, number(count.n))).collect();
@@ -135,7 +134,7 @@ fn recorded(run: &RunItem, missed: Vec<ReasonCount>) -> JobProgress {
     let end = run.finished_at.as_deref().and_then(parse_timestamp);
     let running = run.status == "running";
     let seconds = parse_timestamp(&run.started_at)
-        .map(|start| (end.unwrap_or_else(Utc::now) - start).num_milliseconds() as f64 / 1000.0)
+        .map(|start| (end.unwrap_or(now) - start).num_milliseconds() as f64 / 1000.0)
         .filter(|seconds| *seconds > 0.0);
     let rate = seconds.map(|seconds| done as f64 / seconds);
     JobProgress {

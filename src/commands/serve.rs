@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::commands::output;
 use crate::commands::signals::{Reloads, Signals};
-use crate::clock::Clock;
 use crate::daemon::watcher::RecordWatcher;
 use crate::daemon::{Daemon, notify};
 use crate::settings::layer::SpanishHelp;

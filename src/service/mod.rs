@@ -99,7 +99,8 @@ impl Pipeline {
         let clients = clients(&setup, &gate, &drain, &supervision)?;
         let health = supervision.health.clone();
         let oversight = Oversight {
-            health: health.unwrap_or_else(|| Arc::new(ActorHealth::new(supervision.budget, setup.clock))),
+            health: health
+                .unwrap_or_else(|| Arc::new(ActorHealth::new(supervision.budget, setup.clock))),
             work: Arc::default(),
             failpoints: supervision.failpoints.clone(),
         };

@@ -68,8 +68,7 @@ impl Pipeline {
             return Ok(DuePart { range: Some(range), pending: 0 });
         }
         let (station, now) = (Arc::clone(&self.about.station), self.now());
-        let work =
-            move || TickPolicy::default().due(range, &station.minutes, station.zone, now);
+        let work = move || TickPolicy::default().due(range, &station.minutes, station.zone, now);
         // A range of centuries takes its time.
         tokio::task::spawn_blocking(work).await.map_err(|_| store_is_gone())
     }

@@ -222,10 +222,7 @@ impl Database {
                 };
                 raise(connection, run, &counts)?;
                 diesel::update(runs::table.find(run.0))
-                    .set((
-                        runs::status.eq(end.as_str()),
-                        runs::finished_at.eq(&now),
-                    ))
+                    .set((runs::status.eq(end.as_str()), runs::finished_at.eq(&now)))
                     .execute(connection)?;
                 if end == RunStatus::Finished {
                     // A row that was kept twice is one slot of a whole run.

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Double, Nullable, Text};
 
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
-use crate::store::rows::{slot_text};
+use crate::store::rows::slot_text;
 use crate::store::schema::shadow_observations;
 use celaje_sky::cover::Cover;
 use celaje_sky::slot::Slot;

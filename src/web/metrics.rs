@@ -27,8 +27,12 @@ async fn get(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
             Ok(last)
         })
         .await;
-    let body =
-        written(&state.operator.state(), last.as_deref().ok(), state.hub.listeners(), state.clock.now());
+    let body = written(
+        &state.operator.state(),
+        last.as_deref().ok(),
+        state.hub.listeners(),
+        state.clock.now(),
+    );
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(body))
 }
 

@@ -97,9 +97,8 @@ fn a_backfill_does_what_is_due_and_refuses_what_lies_ahead() {
     let clock = "2024-03-01T15:03:00Z@1";
     let running = Running::start(home.serve(&args).args(["--catch-up", "0", "--clock", clock]));
     let bearer = "Authorization: Bearer 0123456789abcdef0123456789abcdef\r\n";
-    let order = |range: &str| {
-        running.ask("POST", "/api/v1/stations/rio-grande/backfills", bearer, range)
-    };
+    let order =
+        |range: &str| running.ask("POST", "/api/v1/stations/rio-grande/backfills", bearer, range);
     for ahead in [
         r#"{"from": "2024-03-02", "to": "2024-03-02"}"#,
         r#"{"from": "2024-03-01T12:32", "to": "2024-03-01T18:00"}"#,

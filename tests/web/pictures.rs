@@ -180,7 +180,8 @@ async fn other_settings_have_other_cameras_asked() {
     .unwrap();
     let (moved, stays) = (station("moved", &reluctant(0)), station("stays", &camera.base_url));
     let limits = HttpLimits::default();
-    let cameras = Cameras::start(&[Arc::clone(&moved), Arc::clone(&stays)], limits.clone(), Clock::SYSTEM);
+    let cameras =
+        Cameras::start(&[Arc::clone(&moved), Arc::clone(&stays)], limits.clone(), Clock::SYSTEM);
     let status = |problem: Problem| problem.status_code().as_u16();
     let shot = cameras.shot(&moved, slot(1), None).await;
     assert_eq!(status(shot.unwrap_err()), 404);

@@ -51,7 +51,8 @@ impl ClockEvidence {
         }
         let is_near = |time: &DateTime<Utc>| (*time - now).abs() <= LONGEST_DIFFERENCE;
         let host = self.host.filter(|host| *host >= self.earliest && !is_near(host))?;
-        (!self.newest.as_ref().is_some_and(is_near)).then_some(ClockDoubt::HostDiffers { now, host })
+        (!self.newest.as_ref().is_some_and(is_near))
+            .then_some(ClockDoubt::HostDiffers { now, host })
     }
 }
 

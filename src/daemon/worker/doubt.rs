@@ -44,9 +44,7 @@ impl HostClock {
     /// Whether the host is to be asked: it has not answered yet, or what it said `differs`, which a
     /// machine that slept sees as well.
     fn is_to_be_asked(self, differs: bool) -> bool {
-        let rested = self
-            .asked
-            .is_none_or(|asked| Clock::since(asked) >= ASKS_EVERY);
+        let rested = self.asked.is_none_or(|asked| Clock::since(asked) >= ASKS_EVERY);
         rested
             && match self.time {
                 HostTime::Unknown => true,
@@ -69,11 +67,8 @@ impl StationWorker {
     /// Why the clock looks wrong now; the host is asked for its time where that helps.
     pub(super) async fn clock_doubt(&mut self) -> Option<ClockDoubt> {
         let clock = self.common.clock;
-        let mut evidence = ClockEvidence {
-            earliest: clock.earliest(),
-            host: self.host_clock.now(),
-            newest: None,
-        };
+        let mut evidence =
+            ClockEvidence { earliest: clock.earliest(), host: self.host_clock.now(), newest: None };
         let doubt = evidence.doubt(clock.now());
         if matches!(doubt, Some(ClockDoubt::TooEarly(_))) {
             return doubt;

@@ -1,6 +1,6 @@
 //! The record alone: commits, and the plan of a range that is stored already.
 
-use celaje::store::{Asked, CommitMode, Database, RunId, RunKind, RunStart};
+use celaje::store::{CommitMode, Database, PictureSource, RunId, RunKind, RunStart};
 use celaje_sky::okta::Okta;
 use celaje_sky::outcome::{Observation, Outcome};
 use celaje_sky::plan::Plan;
@@ -63,7 +63,7 @@ fn record(station: &Station) -> (tempfile::TempDir, Database, RunId) {
         .begin_run(&RunStart {
             kind: RunKind::Backfill,
             range: year(),
-            asked: Asked::default(),
+            source: PictureSource::default(),
             version: "bench".to_owned(),
             engine: "bench".to_owned(),
             model: "bench".to_owned(),

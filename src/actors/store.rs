@@ -9,7 +9,7 @@ use crate::actors::failpoint::Point;
 use crate::actors::guard::Guard;
 use crate::actors::pool::Stage;
 use crate::actors::scheduler::Fail;
-use crate::store::{CommitMode, Committed, Database, RunId, ShadowReading, SharedDatabase};
+use crate::store::{CommitEffect, CommitMode, Database, RunId, ShadowReading, SharedDatabase};
 use celaje_sky::credit::{Credit, Fate};
 use celaje_sky::error::Failure;
 use celaje_sky::flow::{Flow, Stage as FlowStage};
@@ -183,14 +183,14 @@ impl StoreStage {
     }
 }
 
-fn fate(committed: Committed, outcome: &Outcome) -> Fate {
+fn fate(committed: CommitEffect, outcome: &Outcome) -> Fate {
     match (committed, outcome) {
-        (Committed::New, _) => Fate::New,
-        (Committed::Duplicate, Outcome::Missed(miss)) => Fate::Kept(miss.reason),
-        (Committed::Duplicate, Outcome::Observed(_)) => Fate::Duplicate,
-        (Committed::Replaced, _) => Fate::Replaced,
-        (Committed::Missed, Outcome::Missed(miss)) => Fate::Missed(miss.reason),
-        (Committed::Missed, Outcome::Observed(_)) => Fate::Duplicate,
+        (CommitEffect::New, _) => Fate::New,
+        (CommitEffect::Duplicate, Outcome::Missed(miss)) => Fate::Kept(miss.reason),
+        (CommitEffect::Duplicate, Outcome::Observed(_)) => Fate::Duplicate,
+        (CommitEffect::Replaced, _) => Fate::Replaced,
+        (CommitEffect::Missed, Outcome::Missed(miss)) => Fate::Missed(miss.reason),
+        (CommitEffect::Missed, Outcome::Observed(_)) => Fate::Duplicate,
     }
 }
 
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use crate::actors::health::Part;
     use crate::actors::pool::Executor;
-    use crate::store::{Asked, RunKind, RunStart};
+    use crate::store::{PictureSource, RunKind, RunStart};
     use celaje_sky::slot::SlotRange;
     use celaje_sky::station::Station;
     use tokio::sync::oneshot;
@@ -278,7 +278,7 @@ mod tests {
         let start = RunStart {
             kind: RunKind::Backfill,
             range: SlotRange::new(noon, noon).unwrap(),
-            asked: Asked::default(),
+            source: PictureSource::default(),
             version: "0".to_owned(),
             engine: "none".to_owned(),
             model: "none".to_owned(),

@@ -12,7 +12,7 @@ use crate::commands::{output, range};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
 use crate::store::reader::Reader;
-use crate::store::{Backup, Database, Sizes};
+use crate::store::{Backup, Database, VacuumSizes};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::moment::Moment;
 use celaje_sky::say;
@@ -184,7 +184,7 @@ fn check(db: &Path, json: bool) -> Result<u8> {
 }
 
 fn vacuum(db: &Path) -> Result<u8> {
-    let Sizes { before, after } = Database::vacuum(db)?;
+    let VacuumSizes { before, after } = Database::vacuum(db)?;
     let shown = db.display();
     output::line(say!(
         "'{shown}': {before} bytes before, {after} now",

@@ -17,7 +17,7 @@ use crate::service::report::RunReport;
 use crate::service::supervision::Supervision;
 use crate::service::wiring::PipelineActors;
 use crate::service::{Pipeline, store_is_gone};
-use crate::store::{CommitMode, Committed, Database, RunId};
+use crate::store::{CommitEffect, CommitMode, Database, RunId};
 use celaje_sky::credit::Fate;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
@@ -67,7 +67,7 @@ impl Pipeline {
                 shared.book_to(None);
             }
             for committed in database.commit(run, CommitMode::Insert, &misses)? {
-                if committed == Committed::Missed {
+                if committed == CommitEffect::Missed {
                     ledger.book(Fate::Missed(MissReason::Poison));
                 }
             }

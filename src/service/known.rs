@@ -30,17 +30,17 @@ pub(super) struct Known {
 impl Pipeline {
     /// What the record knows of a range.
     pub(super) async fn known(&self, range: SlotRange, policy: RunPolicy) -> Result<Known> {
-        let asked = self.about.asked.clone();
+        let source = self.about.source.clone();
         let zone = self.about.station.zone;
         let (stored, missed) = self
             .with_database(move |database| {
-                database.asks(&asked);
+                database.set_source(&source);
                 let stored =
                     if policy.reprocess { Vec::new() } else { database.stored_slots(range)? };
                 let missed = if policy.retry_missed {
                     Vec::new()
                 } else {
-                    database.known_misses(range, &asked)?
+                    database.known_misses(range, &source)?
                 };
                 Ok::<_, Failure>((stored, missed))
             })

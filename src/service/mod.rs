@@ -27,7 +27,7 @@ use crate::camera::gate::Gate;
 use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::service::supervision::Supervision;
-use crate::store::{Asked, Database};
+use crate::store::{Database, PictureSource};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::run::Progress;
@@ -63,7 +63,7 @@ pub struct Pipeline {
 /// What a run writes about itself.
 struct About {
     station: Arc<Station>,
-    asked: Asked,
+    source: PictureSource,
     engine: String,
     model: String,
     credits: usize,
@@ -107,8 +107,8 @@ impl Pipeline {
         let shared = fetch_shared(&setup, remembered, Arc::clone(&gate), drain.clone());
         let about = About {
             station: Arc::clone(&setup.station),
-            asked: Asked {
-                source: setup.source.address(),
+            source: PictureSource {
+                address: setup.source.address(),
                 layout: match setup.source {
                     Source::Http(_) => setup.station.layout,
                     // A folder is looked through in both layouts, whatever a server's is.

@@ -96,7 +96,7 @@ impl Pipeline {
         let start = RunStart {
             kind,
             range,
-            asked: self.about.asked.clone(),
+            source: self.about.source.clone(),
             version: VERSION.to_owned(),
             engine: self.about.engine.clone(),
             model: self.about.model.clone(),

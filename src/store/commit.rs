@@ -9,7 +9,7 @@ use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
 use crate::store::frozen;
 use crate::store::rows::{MissRow, ObservationRow, slot_text};
-use crate::store::runs::{self, Asked, RunId};
+use crate::store::runs::{self, PictureSource, RunId};
 use crate::store::schema::{misses, observations};
 use celaje_sky::outcome::{Miss, Observation, Outcome};
 use celaje_sky::slot::Slot;
@@ -25,7 +25,7 @@ pub enum CommitMode {
 
 /// What the record made of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Committed {
+pub enum CommitEffect {
     /// An observation of a slot that had none before this run: one that an actor lost after its
     /// commit and that comes again is still new.
     New,
@@ -55,14 +55,14 @@ impl Database {
         run: RunId,
         mode: CommitMode,
         outcomes: &[Outcome],
-    ) -> Result<Vec<Committed>, StoreError> {
+    ) -> Result<Vec<CommitEffect>, StoreError> {
         if outcomes.is_empty() {
             return Ok(Vec::new());
         }
         let now = self.dated();
-        let nothing = Asked::default();
+        let nothing = PictureSource::default();
         let station = self.station.as_str();
-        let asked = self.asked.get(station).unwrap_or(&nothing);
+        let source = self.sources.get(station).unwrap_or(&nothing);
         let added_before = &self.added;
         let (done, added) = self
             .connection
@@ -73,7 +73,7 @@ impl Database {
                 let mut missed_before = 0;
                 for outcome in outcomes {
                     let slot = slot_text(outcome.slot().local());
-                    let to = Target { station, slot: &slot, now: &now, run, asked };
+                    let to = Target { station, slot: &slot, now: &now, run, source };
                     missed_before += i64::from(to.was_missed(connection)?);
                     // Of what is there already, this run may have written it, and counted it.
                     let replaces = mode == CommitMode::Replace;
@@ -85,20 +85,20 @@ impl Database {
                         Outcome::Missed(miss) => to.miss(connection, miss)?,
                     };
                     let key = (run, outcome.slot().local());
-                    if replaces && committed == Committed::New {
+                    if replaces && committed == CommitEffect::New {
                         added.insert(key);
                     }
                     let (ours, is_new) = match committed {
                         _ if replaces => {
                             (was_ours, added.contains(&key) || added_before.contains(&key))
                         }
-                        Committed::Duplicate => (to.is_ours(connection)?, true),
+                        CommitEffect::Duplicate => (to.is_ours(connection)?, true),
                         _ => (false, false),
                     };
                     if !ours {
                         counted.push(committed);
                     }
-                    done.push(if ours && is_new { Committed::New } else { committed });
+                    done.push(if ours && is_new { CommitEffect::New } else { committed });
                 }
                 runs::add(connection, run, &counted, missed_before)?;
                 Ok((done, added))
@@ -138,7 +138,7 @@ struct Target<'a> {
     slot: &'a str,
     now: &'a str,
     run: RunId,
-    asked: &'a Asked,
+    source: &'a PictureSource,
 }
 
 impl Target<'_> {
@@ -169,12 +169,12 @@ impl Target<'_> {
         connection: &mut SqliteConnection,
         mode: CommitMode,
         observation: &Observation,
-    ) -> Result<Committed, Fault> {
-        let mut answer = Committed::New;
+    ) -> Result<CommitEffect, Fault> {
+        let mut answer = CommitEffect::New;
         if mode == CommitMode::Replace {
             let stored = observations::table.find((self.station, self.slot));
             if diesel::delete(stored).execute(connection)? > 0 {
-                answer = Committed::Replaced;
+                answer = CommitEffect::Replaced;
             }
         }
         let bytes = &observation.image_sha256;
@@ -187,14 +187,14 @@ impl Target<'_> {
             .do_nothing()
             .execute(connection)?;
         if written == 0 {
-            return Ok(Committed::Duplicate);
+            return Ok(CommitEffect::Duplicate);
         }
         frozen::settle_the_one_after(connection, self.station, self.slot, bytes)?;
         Ok(answer)
     }
 
-    fn miss(&self, connection: &mut SqliteConnection, miss: &Miss) -> Result<Committed, Fault> {
-        let row = MissRow::new(self.station, self.slot, miss, self.now, self.run.0, self.asked);
+    fn miss(&self, connection: &mut SqliteConnection, miss: &Miss) -> Result<CommitEffect, Fault> {
+        let row = MissRow::new(self.station, self.slot, miss, self.now, self.run.0, self.source);
         // The trigger stored_slot_is_no_miss drops the row of a slot that is stored.
         diesel::insert_into(misses::table)
             .values(row)
@@ -213,8 +213,8 @@ impl Target<'_> {
             ))
             .execute(connection)
             .map(|rows| match rows {
-                0 => Committed::Duplicate,
-                _ => Committed::Missed,
+                0 => CommitEffect::Duplicate,
+                _ => CommitEffect::Missed,
             })
             .map_err(Fault::from)
     }

@@ -52,14 +52,14 @@ use crate::store::schema::stations;
 use crate::store::unwritable::ReadConnection;
 use celaje_sky::station::Station;
 
-pub use commit::{CommitMode, Committed};
+pub use commit::{CommitEffect, CommitMode};
 pub use connection::FileState;
 pub use queries::KnownMiss;
-pub use runs::{Asked, CutOff, RunCounts, RunId, RunKind, RunStart, RunStatus};
+pub use runs::{CutOff, PictureSource, RunCounts, RunId, RunKind, RunStart, RunStatus};
 pub use shadow::{Agreement, ShadowReading};
 pub use shared::SharedDatabase;
 pub use takeover::{Adopted, LeftBehind};
-pub use upkeep::{Backup, Finding, Sizes};
+pub use upkeep::{Backup, Finding, VacuumSizes};
 
 /// A database that is open for writing, seen from one station.
 ///
@@ -70,8 +70,8 @@ pub struct Database {
     connection: SqliteConnection,
     path: PathBuf,
     station: String,
-    /// What misses are told of, by station: what the run asks that began last.
-    asked: BTreeMap<String, Asked>,
+    /// Whose misses are written, by station: the source of the run that began last.
+    sources: BTreeMap<String, PictureSource>,
     /// Slots that a run which replaces rows has added, and did not find.
     added: BTreeSet<(RunId, NaiveDateTime)>,
     _lock: WriterLock,
@@ -239,7 +239,7 @@ fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
         connection,
         path: path.to_owned(),
         station: station.id.clone(),
-        asked: BTreeMap::new(),
+        sources: BTreeMap::new(),
         added: BTreeSet::new(),
         _lock: lock,
         clock: Clock::SYSTEM,

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
 use crate::store::rows::{parse_slot, parse_timestamp, slot_text};
-use crate::store::runs::Asked;
+use crate::store::runs::PictureSource;
 use crate::store::schema::{misses, observations, year_layouts};
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::MissReason;
@@ -82,7 +82,7 @@ impl Database {
         })
     }
 
-    /// The slots of the range that have a miss, whatever was asked, ascending; one query.
+    /// The slots of the range that have a miss of any source, ascending; one query.
     pub(super) fn missed_slots(
         &mut self,
         range: SlotRange,
@@ -97,20 +97,20 @@ impl Database {
         })
     }
 
-    /// The slots of the range that have a miss of what is `asked` now, ascending; one query.
+    /// The misses of `source` in the range, ascending; one query.
     ///
     /// A reason or a place that this program does not know is left out: the slot is then asked for
     /// again.
     pub(crate) fn known_misses(
         &mut self,
         range: SlotRange,
-        asked: &Asked,
+        source: &PictureSource,
     ) -> Result<Vec<KnownMiss>, StoreError> {
         self.ask(|connection, station| {
             let (from, to) = (slot_text(range.from()), slot_text(range.to()));
             missed_in(station, &from, &to)
-                .filter(misses::source.eq(&asked.source))
-                .filter(misses::layout.eq(asked.layout.as_str()))
+                .filter(misses::source.eq(&source.address))
+                .filter(misses::layout.eq(source.layout.as_str()))
                 .select(KnownMissRow::as_select())
                 .load_iter::<KnownMissRow, DefaultLoadingMode>(connection)?
                 .filter_map(|row| row.map(KnownMissRow::known).transpose())

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use crate::store::runs::Asked;
+use crate::store::runs::PictureSource;
 use crate::store::schema::{misses, observations, stations};
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::{Miss, Observation};
@@ -171,7 +171,7 @@ impl<'a> MissRow<'a> {
         miss: &'a Miss,
         now: &'a str,
         run_id: i64,
-        asked: &'a Asked,
+        source: &'a PictureSource,
     ) -> Self {
         Self {
             station,
@@ -183,8 +183,8 @@ impl<'a> MissRow<'a> {
             detail: &miss.detail,
             last_tried: now,
             run_id,
-            source: &asked.source,
-            layout: asked.layout.as_str(),
+            source: &source.address,
+            layout: source.layout.as_str(),
             unasked: miss.unasked.map(Layout::as_str),
         }
     }

@@ -7,7 +7,7 @@ use diesel::sql_types::BigInt;
 
 use crate::clock::Clock;
 use crate::store::Database;
-use crate::store::commit::Committed;
+use crate::store::commit::CommitEffect;
 use crate::store::error::{Fault, StoreError};
 use crate::store::rows::{slot_text, timestamp};
 use crate::store::schema::runs;
@@ -27,12 +27,12 @@ impl RunId {
     }
 }
 
-/// What a run asks for pictures: its misses say nothing about any other source or layout.
+/// Where a run looks for pictures: its misses say nothing about any other address or layout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct PictureSource {
     /// [`Source::address`](crate::camera::Source::address).
-    pub source: String,
-    /// Where it looks there.
+    pub address: String,
+    /// Where they are below it.
     pub layout: LayoutChoice,
 }
 
@@ -66,8 +66,8 @@ pub struct RunStart {
     pub kind: RunKind,
     /// What it was asked to fill.
     pub range: SlotRange,
-    /// What it asks.
-    pub asked: Asked,
+    /// Where it looks for pictures.
+    pub source: PictureSource,
     /// Version of the program.
     pub version: String,
     /// Inference engine, its version and device.
@@ -112,15 +112,15 @@ impl RunStatus {
 }
 
 impl Database {
-    /// From now on the station's misses are told of what is `asked`.
-    pub(crate) fn asks(&mut self, asked: &Asked) {
-        self.asked.insert(self.station.clone(), asked.clone());
+    /// From now on the station's misses are those of `source`.
+    pub(crate) fn set_source(&mut self, source: &PictureSource) {
+        self.sources.insert(self.station.clone(), source.clone());
     }
 
     /// Writes that a run begins; its status is `running`.
     pub fn begin_run(&mut self, start: &RunStart) -> Result<RunId, StoreError> {
         let (station, now) = (self.station.clone(), self.dated());
-        self.asked.insert(station.clone(), start.asked.clone());
+        self.sources.insert(station.clone(), start.source.clone());
         self.connection
             .immediate_transaction(|connection| {
                 diesel::insert_into(runs::table)
@@ -270,17 +270,17 @@ fn at_least_what_it_did(connection: &mut SqliteConnection, run: RunId) -> Result
 pub(super) fn add(
     connection: &mut SqliteConnection,
     run: RunId,
-    done: &[Committed],
+    done: &[CommitEffect],
     missed_before: i64,
 ) -> Result<(), Fault> {
     let count =
-        |wanted: &[Committed]| done.iter().filter(|one| wanted.contains(one)).count() as i64;
+        |wanted: &[CommitEffect]| done.iter().filter(|one| wanted.contains(one)).count() as i64;
     diesel::update(runs::table.find(run.0))
         .set((
-            runs::new.eq(runs::new + count(&[Committed::New])),
+            runs::new.eq(runs::new + count(&[CommitEffect::New])),
             runs::duplicates
-                .eq(runs::duplicates + count(&[Committed::Duplicate, Committed::Replaced])),
-            runs::missed.eq(runs::missed + count(&[Committed::Missed]) - missed_before),
+                .eq(runs::duplicates + count(&[CommitEffect::Duplicate, CommitEffect::Replaced])),
+            runs::missed.eq(runs::missed + count(&[CommitEffect::Missed]) - missed_before),
         ))
         .execute(connection)?;
     at_least_what_it_did(connection, run)

@@ -30,7 +30,7 @@ pub struct Backup {
 
 /// A file before and after it was packed, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
+pub struct VacuumSizes {
     /// Before.
     pub before: u64,
     /// After.
@@ -76,7 +76,7 @@ impl Database {
     /// # Errors
     /// When `path` is no up-to-date record, another Celaje writes to it, or SQLite fails: the
     /// record is then as it was.
-    pub fn vacuum(path: &Path) -> Result<Sizes, StoreError> {
+    pub fn vacuum(path: &Path) -> Result<VacuumSizes, StoreError> {
         let vacuum = || {
             drop(ReadConnection::open_current(path)?);
             let _lock = WriterLock::take(path)?;
@@ -86,7 +86,7 @@ impl Database {
             connection.batch_execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
             drop(connection);
             let after = size(path);
-            Ok(Sizes { before, after })
+            Ok(VacuumSizes { before, after })
         };
         vacuum().map_err(|fault: Fault| fault.at(path))
     }

@@ -71,7 +71,7 @@ fn without_port(host: &str) -> &str {
 }
 
 /// What an address of the server answers to.
-pub struct Access {
+pub struct AccessRules {
     /// Names that it is asked by; any where there are none.
     pub hosts: Option<Hosts>,
     /// Origins that may read the paths of the replaced system.
@@ -83,7 +83,7 @@ pub struct Access {
 /// The middleware: refuses requests for other hosts, and hardens every response.
 pub async fn guard(
     state: web::Data<WebState>,
-    access: web::Data<Access>,
+    access: web::Data<AccessRules>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -115,7 +115,7 @@ pub async fn without_chunks<B: MessageBody + 'static>(
 
 async fn answer(
     state: &web::Data<WebState>,
-    access: &Access,
+    access: &AccessRules,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {

@@ -52,7 +52,7 @@ use crate::web::base::BasePath;
 use crate::web::camera::Cameras;
 use crate::web::dashboard::keogram::KeogramCache;
 use crate::web::events::Hub;
-use crate::web::guard::{Access, Hosts};
+use crate::web::guard::{AccessRules, Hosts};
 use crate::web::limiter::Limiter;
 use crate::web::origins::Origins;
 use crate::web::overlays::OverlayRenderer;
@@ -217,7 +217,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         charts: dashboard::chart_limiter(),
         clock: options.clock,
     });
-    let access = Access {
+    let access = AccessRules {
         hosts: Some(Hosts::new(options.listen, &options.hosts)),
         origins: options.origins,
         base: options.base,
@@ -228,7 +228,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     if let Some(wanted) = options.compat {
         // What is for everybody is for whatever name it is asked by.
         let access =
-            Access { hosts: None, origins: Origins::everybody(), base: BasePath::default() };
+            AccessRules { hosts: None, origins: Origins::everybody(), base: BasePath::default() };
         let (addr, server) = listen(&state, access, wanted, "--compat", legacy::configure_alone)?;
         servers.push(server);
         compat = Some(addr);
@@ -241,7 +241,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
 /// A server that listens on the address that `flag` names, and answers once it is polled.
 fn listen(
     state: &web::Data<WebState>,
-    access: Access,
+    access: AccessRules,
     wanted: SocketAddr,
     flag: &'static str,
     routes: fn(&mut web::ServiceConfig),

@@ -12,7 +12,7 @@ use celaje::actors::pool::Executor;
 use celaje::actors::scheduler::Fail;
 use celaje::actors::session::observation;
 use celaje::actors::store::{Booking, Commit, Finished, StoreShared, StoreStage, StoreTask};
-use celaje::store::{Asked, CommitMode, Database, RunKind, RunStart};
+use celaje::store::{CommitMode, Database, PictureSource, RunKind, RunStart};
 use celaje_sky::credit::{Credit, Fate, Home, Returned};
 use celaje_sky::flow::{Flow, Stage};
 use celaje_sky::layout::Layout;
@@ -39,7 +39,7 @@ fn backfill() -> RunStart {
     RunStart {
         kind: RunKind::Backfill,
         range: first(9),
-        asked: Asked::default(),
+        source: PictureSource::default(),
         version: "0".to_owned(),
         engine: "none".to_owned(),
         model: "none".to_owned(),

@@ -11,7 +11,7 @@ use celaje::daemon::operator::{
 };
 use celaje::settings::{Layer, Settings};
 use celaje::store::reader::ObservationItem;
-use celaje::store::{Asked, CommitMode, Database, RunId, RunStart};
+use celaje::store::{CommitMode, Database, PictureSource, RunId, RunStart};
 use celaje::web::token::Token;
 use celaje::web::{self, Running, WebOptions};
 use celaje_sky::cover::Cover;
@@ -161,7 +161,7 @@ pub fn miss(slot: Slot) -> Outcome {
 pub fn begin(database: &mut Database, range: SlotRange) -> RunId {
     let start = RunStart {
         range,
-        asked: Asked::default(),
+        source: PictureSource::default(),
         kind: celaje::store::RunKind::Backfill,
         version: "1".to_owned(),
         engine: "fake".to_owned(),

@@ -15,7 +15,7 @@ use crate::commands::bench::arrange::measure;
 use crate::commands::bench::report::Alone;
 use crate::service::inference::Arrangement;
 use crate::settings::tuning::Tuning;
-use crate::store::{Asked, CommitMode, Database, RunKind, RunStart};
+use crate::store::{CommitMode, Database, PictureSource, RunKind, RunStart};
 use crate::usage::Usage;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::layout::LayoutBook;
@@ -183,7 +183,7 @@ pub fn store(
     let run = database.begin_run(&RunStart {
         kind: RunKind::Backfill,
         range,
-        asked: Asked::default(),
+        source: PictureSource::default(),
         version: crate::version::VERSION.to_owned(),
         engine: String::new(),
         model: model.label(),

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::error::Fault;
-use crate::store::{CommitMode, Committed};
+use crate::store::{CommitEffect, CommitMode};
 use celaje_sky::layout::Layout;
 
 #[test]
@@ -51,19 +51,19 @@ fn inserting_keeps_and_replacing_replaces() {
     let first = [seen(nth(0), 3), missed(nth(1), MissReason::NotFound, 1), seen(nth(0), 4)];
     let done = database.commit(run, CommitMode::Insert, &first).unwrap();
     // What the run itself has stored is new still when it comes again, and counts once.
-    assert_eq!(done, [Committed::New, Committed::Missed, Committed::New]);
+    assert_eq!(done, [CommitEffect::New, CommitEffect::Missed, CommitEffect::New]);
     let later = begin(&mut database);
     let again = [seen(nth(0), 4)];
     let done = database.commit(later, CommitMode::Insert, &again).unwrap();
-    assert_eq!(done, [Committed::Duplicate]);
+    assert_eq!(done, [CommitEffect::Duplicate]);
     let second = [seen(nth(0), 5), seen(nth(1), 6)];
     let done = database.commit(run, CommitMode::Replace, &second).unwrap();
-    assert_eq!(done, [Committed::Replaced, Committed::New]);
+    assert_eq!(done, [CommitEffect::Replaced, CommitEffect::New]);
     let oktas: Vec<i32> = place.readings().iter().map(|item| item.okta).collect();
     assert_eq!(oktas, [5, 6]);
     let counted = "runs WHERE new = 2 AND duplicates = 0 AND missed = 0";
     assert_eq!(count(&mut place.other(), counted), 1);
-    assert_eq!(database.known_misses(whole(), &asked()).unwrap(), []);
+    assert_eq!(database.known_misses(whole(), &source()).unwrap(), []);
     assert_eq!(database.commit(run, CommitMode::Insert, &[]).unwrap(), []);
 }
 
@@ -78,19 +78,19 @@ fn misses_add_up_until_the_slot_is_seen() {
     commit(run, missed(nth(0), MissReason::NotFound, 1));
     commit(run, seen(nth(1), 2));
     // A stored slot has no miss, whatever a later run met.
-    assert_eq!(commit(later, missed(nth(1), MissReason::Reset, 3)), [Committed::Duplicate]);
+    assert_eq!(commit(later, missed(nth(1), MissReason::Reset, 3)), [CommitEffect::Duplicate]);
     let rows = texts(
         &mut database.connection,
         "SELECT concat_ws('|', slot_local, slot_utc, reason, http_status, attempts, detail) FROM \
         misses",
     );
     assert_eq!(rows, ["2024-01-01T00:02|2024-01-01T03:02:00Z|not_found|404|4|said the camera"]);
-    let known = database.known_misses(whole(), &asked()).unwrap();
+    let known = database.known_misses(whole(), &source()).unwrap();
     assert_eq!(known.len(), 1);
     assert_eq!((known[0].slot, known[0].reason), (nth(0), MissReason::NotFound));
     assert!((chrono::Utc::now() - known[0].last_tried).num_seconds() < 60);
     database.commit(run, CommitMode::Insert, &[seen(nth(0), 1)]).unwrap();
-    assert_eq!(database.known_misses(whole(), &asked()).unwrap(), []);
+    assert_eq!(database.known_misses(whole(), &source()).unwrap(), []);
     assert_eq!(database.stored_slots(whole()).unwrap(), [nth(0), nth(1)]);
 }
 
@@ -102,10 +102,10 @@ fn a_miss_speaks_for_what_was_asked_alone() {
     let first = [0, 1].map(|n| missed(nth(n), MissReason::NotFound, 1));
     database.commit(run, CommitMode::Insert, &first).unwrap();
     let other = [
-        Asked { source: "http://other/".to_owned(), ..asked() },
-        Asked { layout: LayoutChoice::Root, ..asked() },
+        PictureSource { address: "http://other/".to_owned(), ..source() },
+        PictureSource { layout: LayoutChoice::Root, ..source() },
     ];
-    assert_eq!(database.known_misses(whole(), &asked()).unwrap().len(), 2);
+    assert_eq!(database.known_misses(whole(), &source()).unwrap().len(), 2);
     for other in &other {
         assert_eq!(database.known_misses(whole(), other).unwrap(), []);
     }
@@ -114,18 +114,18 @@ fn a_miss_speaks_for_what_was_asked_alone() {
         .begin_run(&RunStart {
             kind: RunKind::Backfill,
             range: SlotRange::new(nth(0), nth(0)).unwrap(),
-            asked: other[0].clone(),
+            source: other[0].clone(),
             version: "0.1.0".to_owned(),
             engine: "fake".to_owned(),
             model: "sky 1".to_owned(),
         })
         .unwrap();
     database.commit(again, CommitMode::Insert, &first[..1]).unwrap();
-    let slots = |database: &mut Database, asked: &Asked| -> Vec<_> {
-        let known = database.known_misses(whole(), asked).unwrap();
+    let slots = |database: &mut Database, source: &PictureSource| -> Vec<_> {
+        let known = database.known_misses(whole(), source).unwrap();
         known.into_iter().map(|miss| miss.slot).collect()
     };
-    assert_eq!(slots(&mut database, &asked()), [nth(1)]);
+    assert_eq!(slots(&mut database, &source()), [nth(1)]);
     assert_eq!(slots(&mut database, &other[0]), [nth(0)]);
 }
 
@@ -145,7 +145,7 @@ fn only_the_doubts_of_a_run_end_with_it() {
     database.commit(later, CommitMode::Insert, &outcomes).unwrap();
     let sure = [0, 2, 4].map(|n| slot(nth(n)));
     database.end_doubts(later, &sure).unwrap();
-    let known = database.known_misses(whole(), &asked()).unwrap();
+    let known = database.known_misses(whole(), &source()).unwrap();
     let left: Vec<_> = known.into_iter().map(|miss| miss.unasked).collect();
     let year = Some(Layout::Year);
     assert_eq!(left, [year, year, None, year]);
@@ -188,7 +188,7 @@ fn a_sky_that_is_not_seen_is_stored_without_numbers() {
     let run = begin(&mut database);
     let outcomes = [seen(nth(0), 9), seen(nth(1), 4)];
     let done = database.commit(run, CommitMode::Insert, &outcomes).unwrap();
-    assert_eq!(done, [Committed::New, Committed::New]);
+    assert_eq!(done, [CommitEffect::New, CommitEffect::New]);
     let row = "SELECT concat_ws('|', okta, ifnull(cloud_fraction, '-'), ifnull(confidence, '-'), \
                category, description, quality) FROM observations ORDER BY slot_local";
     assert_eq!(texts(&mut database.connection, row)[0], "9|-|-|OBSC|Cielo no visible|placeholder");
@@ -282,23 +282,23 @@ proptest! {
                     None => missed(nth(*n), MissReason::Timeout, 2),
                 })
                 .collect();
-            let expected: Vec<Committed> = slice
+            let expected: Vec<CommitEffect> = slice
                 .iter()
                 .map(|(n, okta)| match (okta, stored.contains_key(n)) {
-                    (_, true) if !replace && ours.contains_key(n) => Committed::New,
-                    (None, true) if ours.get(n) == Some(&Committed::New) => Committed::New,
-                    (None, true) => Committed::Duplicate,
+                    (_, true) if !replace && ours.contains_key(n) => CommitEffect::New,
+                    (None, true) if ours.get(n) == Some(&CommitEffect::New) => CommitEffect::New,
+                    (None, true) => CommitEffect::Duplicate,
                     (None, false) => {
                         *misses.entry(*n).or_default() += 2;
-                        Committed::Missed
+                        CommitEffect::Missed
                     }
-                    (Some(_), true) if !replace => Committed::Duplicate,
+                    (Some(_), true) if !replace => CommitEffect::Duplicate,
                     (Some(okta), was_stored) => {
                         stored.insert(*n, *okta);
                         misses.remove(n);
                         // What it has added is new, and what it has replaced is that, however
                         // often.
-                        let first = if was_stored { Committed::Replaced } else { Committed::New };
+                        let first = if was_stored { CommitEffect::Replaced } else { CommitEffect::New };
                         *ours.entry(*n).or_insert(first)
                     }
                 })
@@ -308,7 +308,7 @@ proptest! {
             let new = format!("runs WHERE id = {} AND new = {}", run.0, stored.len() - before);
             prop_assert_eq!(count(&mut database.connection, &new), 1);
             // And of the rows that it replaced, each once, where it misses none.
-            let replaced = ours.values().filter(|one| **one == Committed::Replaced).count();
+            let replaced = ours.values().filter(|one| **one == CommitEffect::Replaced).count();
             let kept = slice.iter().any(|(_, okta)| okta.is_none());
             let counted = format!("runs WHERE id = {} AND duplicates = {replaced}", run.0);
             prop_assert!(!replace || kept || count(&mut database.connection, &counted) == 1);

@@ -20,7 +20,7 @@ use diesel::sql_types::{BigInt, SingleValue, Text};
 use tempfile::TempDir;
 
 use crate::store::reader::{ObservationItem, Reader, StationItem, Wanted};
-use crate::store::{Asked, Database, RunId, RunKind, RunStart};
+use crate::store::{Database, PictureSource, RunId, RunKind, RunStart};
 use celaje_sky::cover::Cover;
 use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
 use celaje_sky::quality::{Flag, Quality};
@@ -189,8 +189,8 @@ fn missed(local: NaiveDateTime, reason: MissReason, attempts: u32) -> Outcome {
     })
 }
 
-fn asked() -> Asked {
-    Asked { source: "http://camera/".to_owned(), layout: LayoutChoice::Auto }
+fn source() -> PictureSource {
+    PictureSource { address: "http://camera/".to_owned(), layout: LayoutChoice::Auto }
 }
 
 fn begin(database: &mut Database) -> RunId {
@@ -198,7 +198,7 @@ fn begin(database: &mut Database) -> RunId {
         .begin_run(&RunStart {
             kind: RunKind::Backfill,
             range: SlotRange::new(nth(0), nth(143)).unwrap(),
-            asked: asked(),
+            source: source(),
             version: "0.1.0".to_owned(),
             engine: "fake".to_owned(),
             model: "sky 1".to_owned(),

@@ -53,7 +53,7 @@ fn what_is_stored_is_answered_by_an_index_alone() {
     let stored = database.stored_slots(whole()).unwrap();
     assert_eq!(stored.len(), 100_000);
     assert!(stored.is_sorted());
-    assert_eq!(database.known_misses(whole(), &asked()).unwrap().len(), 100_000);
+    assert_eq!(database.known_misses(whole(), &source()).unwrap().len(), 100_000);
     let day = SlotRange::new(stored[144], stored[287]).unwrap();
     assert_eq!(database.stored_slots(day).unwrap(), stored[144..=287]);
 

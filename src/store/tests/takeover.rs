@@ -79,7 +79,7 @@ fn the_record_goes_on_from_there() {
     let run = begin(&mut database);
     let outcomes = [seen(nth(0), 1), seen(nth(4), 2), seen(nth(5), 6)];
     let done = database.commit(run, CommitMode::Insert, &outcomes).unwrap();
-    use crate::store::Committed::{Duplicate, New};
+    use crate::store::CommitEffect::{Duplicate, New};
     assert_eq!(done, [Duplicate, New, New]);
     // Seven rows, one slot more; the row with nine oktas gave way to a reading.
     assert_eq!(count(&mut database.connection, "registro_historico"), 8);

@@ -113,7 +113,7 @@ fn inserting_ends_the_miss() {
     let run = begin(&mut database);
     database.commit(run, CommitMode::Insert, &[missed(nth(0), MissReason::Empty, 1)]).unwrap();
     put(&mut place.other(), "INSERT OR IGNORE", READING, "3").unwrap();
-    assert_eq!(database.known_misses(whole(), &asked()).unwrap(), []);
+    assert_eq!(database.known_misses(whole(), &source()).unwrap(), []);
     assert_eq!(database.stored_slots(whole()).unwrap(), [nth(0)]);
 }
 

@@ -210,7 +210,9 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     let source = picture_source(dir, &settings.station.url_base)?;
     check_clock(Clock::SYSTEM, &source)?;
     let (model, engine) = open_model(&settings, notice)?;
-    let opened = Database::open(&settings.db, &settings.station)?;
+    let opened = Database::open_telling(&settings.db, &settings.station, |plan| {
+        notice(&notices::takeover(&settings.db, plan, true));
+    })?;
     notices::opened(&opened).iter().for_each(notice);
     let database = opened.database;
     let (engine_name, model_name) = (engine.describe(), model.label());

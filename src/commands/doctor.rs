@@ -13,6 +13,7 @@ use crate::camera::Source;
 use crate::camera::http::{HttpClient, picture_url};
 use crate::clock::Clock;
 use crate::commands::output;
+use crate::service::notices;
 use crate::service::request::picture_source;
 use crate::settings::Settings;
 use crate::settings::layer::{Flags, SpanishHelp, WorkGroup};
@@ -132,13 +133,8 @@ fn database(settings: &Settings) -> Result<Text, Text> {
     let refused = |error: StoreError| Failure::from(error).text;
     Database::check_writable(&settings.db).map_err(refused)?;
     match Database::examine(&settings.db) {
-        Ok(FileState::Replaced { rows }) => {
-            return Ok(say!(
-                "'{shown}' is the replaced system's, with {rows} rows; the first backfill takes \
-                 them over and keeps a copy of the file",
-                "'{shown}' es del sistema anterior, con {rows} filas; el primer backfill las \
-                 incorpora y guarda una copia del archivo"
-            ));
+        Ok(FileState::Replaced(plan)) => {
+            return Ok(notices::takeover(&settings.db, &plan, false));
         }
         Ok(FileState::Outdated) => {
             return Ok(say!(

@@ -269,7 +269,8 @@ fn open(
             "los ajustes no nombran ninguna estación"
         )));
     };
-    let mut opened = Database::open(db, first)?;
+    let mut opened =
+        Database::open_telling(db, first, |plan| tell(&notices::takeover(db, plan, true)))?;
     notices::opened(&opened).iter().for_each(tell);
     opened.database.keep_time(clock);
     for station in others {

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::camera::http::without_secrets;
 use crate::service::RunReport;
 use crate::service::request::public_part;
-use crate::store::{Adopted, CutOff, LeftBehind, Opened};
+use crate::store::{Adopted, CutOff, Opened, TakeoverPlan};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::say;
 use celaje_sky::text::{Lang, Text};
@@ -29,16 +29,97 @@ pub fn ended(report: &RunReport, folder: Option<&Path>, address: &str) -> Vec<Te
     all.into_iter().flatten().collect()
 }
 
+/// What the takeover of the file `db` does to it, before it does. `now`: it is about to.
+pub fn takeover(db: &Path, plan: &TakeoverPlan, now: bool) -> Text {
+    let (db, rows) = (db.display(), plan.rows);
+    let Text { en, es } = match now {
+        true => say!("they are taken over now", "se incorporan ahora"),
+        false => say!("the first backfill takes them over", "el primer backfill las incorpora"),
+    };
+    let parts = [old_table(plan), foreign_keys(plan), broken(plan)];
+    let all = |lang| parts.each_ref().map(|part| part.get(lang)).concat();
+    let (more, resto) = (all(Lang::En), all(Lang::Es));
+    say!(
+        "'{db}' is the replaced system's, with {rows} rows; {en}, and a copy of the file is \
+        kept{more}",
+        "'{db}' es del sistema anterior, con {rows} filas; {es}, y se guarda una copia del \
+        archivo{resto}"
+    )
+}
+
+/// What becomes of the replaced system's table; empty where the record has all of it.
+fn old_table(plan: &TakeoverPlan) -> Text {
+    let parts = [
+        (&plan.columns, say!("columns", "columnas")),
+        (&plan.indices, say!("indices", "índices")),
+        (&plan.triggers, say!("triggers", "disparadores")),
+        (&plan.foreign_keys, say!("foreign keys with", "claves foráneas con")),
+    ];
+    let list = |lang| {
+        let named = parts.iter().filter(|(names, _)| !names.is_empty());
+        let named = named.map(|(names, what)| format!("{} {}", what.get(lang), names.join(", ")));
+        named.collect::<Vec<_>>().join("; ")
+    };
+    let (en, es) = (list(Lang::En), list(Lang::Es));
+    match &plan.stays_as {
+        Some(name) if en.is_empty() => say!(
+            ". Its table stays in the file as {name}",
+            ". Su tabla queda en el archivo como {name}"
+        ),
+        Some(name) => say!(
+            ". Its table stays in the file as {name}, with what the view registro_historico has \
+            not: {en}",
+            ". Su tabla queda en el archivo como {name}, con lo que la vista registro_historico \
+            no tiene: {es}"
+        ),
+        None if en.is_empty() => say!("", ""),
+        None => say!(
+            ", and only there are these of the old table: {en}",
+            ", y solo allí queda esto de la tabla anterior: {es}"
+        ),
+    }
+}
+
+/// What becomes of the user's foreign keys.
+fn foreign_keys(plan: &TakeoverPlan) -> Text {
+    match &plan.stays_as {
+        Some(name) if !plan.foreign_keys.is_empty() => say!(
+            ". No row is touched: these keys point to {name} and its rows of today from then on, \
+            and with PRAGMA foreign_keys = ON SQLite refuses one that names a newer reading; make \
+            such a table anew without REFERENCES (docs/record.md)",
+            ". No se toca ninguna fila: desde entonces esas claves apuntan a {name} y sus filas \
+            de hoy, y con PRAGMA foreign_keys = ON SQLite rechaza la que nombre una lectura más \
+            nueva; rehaga esa tabla sin REFERENCES (docs/es/registro.md)"
+        ),
+        _ => say!("", ""),
+    }
+}
+
+/// The user's views and triggers that fail after a takeover, and what to do.
+fn broken(plan: &TakeoverPlan) -> Text {
+    let list: Vec<_> =
+        plan.broken.iter().map(|it| format!("{} ({})", it.name, it.reason)).collect();
+    let (list, name) = (list.join(", "), plan.stays_as.as_deref().unwrap_or_default());
+    if list.is_empty() {
+        return say!("", "");
+    }
+    say!(
+        ". THESE VIEWS AND TRIGGERS FAIL from then on: {list}; make them anew with the columns of \
+        registro_historico, or with {name} (docs/record.md)",
+        ". ESTAS VISTAS Y DISPARADORES FALLAN desde entonces: {list}; rehágalos con las columnas \
+        de registro_historico, o con {name} (docs/es/registro.md)"
+    )
+}
+
 /// The rows that were taken over from the replaced system.
 fn adopted_text(adopted: &Adopted) -> Text {
-    let Adopted { rows, placed, kept_verbatim, left, copy } = adopted;
+    let Adopted { rows, placed, kept_verbatim, copy } = adopted;
     let copy = copy.display();
-    let Text { en, es } = left_text(left);
     say!(
         "the replaced system's {rows} rows were taken over ({placed} as observations, \
-         {kept_verbatim} kept as they were); a copy of the file is '{copy}'{en}",
+         {kept_verbatim} kept as they were); a copy of the file is '{copy}'",
         "se tomaron las {rows} filas del sistema anterior ({placed} como observaciones, \
-         {kept_verbatim} tal como estaban); hay una copia del archivo en '{copy}'{es}"
+         {kept_verbatim} tal como estaban); hay una copia del archivo en '{copy}'"
     )
 }
 
@@ -52,28 +133,6 @@ fn cut_off_text(cut_off: &CutOff) -> Text {
         "el proceso de una corrida anterior de la estación '{station}' de {from} a {to} murió: \
          de sus {total} turnos había guardado {new} y perdido {missed}; \
          la misma orden hace el resto"
-    )
-}
-
-/// Parts of the replaced system's table that only the copy has; empty where there are none.
-fn left_text(left: &LeftBehind) -> Text {
-    let parts = [
-        (&left.columns, say!("columns", "columnas")),
-        (&left.indices, say!("indices", "índices")),
-        (&left.triggers, say!("triggers", "disparadores")),
-    ];
-    let list = |lang| {
-        let named = parts.iter().filter(|(names, _)| !names.is_empty());
-        let named = named.map(|(names, what)| format!("{} {}", what.get(lang), names.join(", ")));
-        named.collect::<Vec<_>>().join("; ")
-    };
-    if left.is_empty() {
-        return say!("", "");
-    }
-    let (en, es) = (list(Lang::En), list(Lang::Es));
-    say!(
-        ", and only there are these of the old table: {en}",
-        ", y solo allí queda esto de la tabla anterior: {es}"
     )
 }
 

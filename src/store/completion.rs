@@ -3,7 +3,7 @@
 //! Rows taken over, and rows that other tools write through `registro_historico`, have the local
 //! time only. Functions that SQL can call on this program's connection fill in the rest.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
@@ -18,6 +18,7 @@ extern "SQL" {
     fn celaje_slot_utc(slot_local: Text) -> Nullable<Text>;
     fn celaje_solar_elevation(slot_local: Text) -> Nullable<Double>;
     fn celaje_day_phase(slot_local: Text) -> Nullable<Text>;
+    fn celaje_offset(slot_local: Text) -> Nullable<Text>;
 }
 
 /// Where and in which time zone the slots of a station happen.
@@ -32,6 +33,13 @@ impl StationPlace {
     /// The instant of a `slot_local`; none when the station's clock never showed it.
     fn instant(self, slot_local: &str) -> Option<DateTime<Utc>> {
         self.zone.instant(parse_slot(slot_local)?)
+    }
+
+    /// `-03:00`: what the station's clock is ahead of UTC at a `slot_local`.
+    fn offset(self, slot_local: &str) -> Option<String> {
+        let ahead = parse_slot(slot_local)? - self.instant(slot_local)?.naive_utc();
+        let seconds = i32::try_from(ahead.num_seconds()).ok()?;
+        Some(FixedOffset::east_opt(seconds)?.to_string())
     }
 
     fn elevation(self, slot_local: &str) -> Option<f64> {
@@ -54,6 +62,7 @@ pub(super) fn register(
     celaje_day_phase_utils::register_impl(connection, move |slot: String| {
         place.elevation(&slot).map(|degrees| DayPhase::from_elevation(degrees).as_str())
     })?;
+    celaje_offset_utils::register_impl(connection, move |slot: String| place.offset(&slot))?;
     Ok(())
 }
 

@@ -17,19 +17,27 @@ use crate::store::lock::{folder_of, refusal};
 /// The schema's history, in the binary.
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
+/// The tables of the record.
+pub(super) const OWN_TABLES: [&str; 7] = [
+    "stations",
+    "runs",
+    "observations",
+    "misses",
+    "year_layouts",
+    "legacy_rows",
+    "shadow_observations",
+];
+
 /// How long to wait for a lock that another program holds.
 const BUSY_TIMEOUT_MS: u32 = 5_000;
 
-/// What a file is to this program.
+/// Whose a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileState {
+pub(super) enum FileKind {
     /// Not there, or without any table.
     New,
-    /// The replaced system's, with this many rows.
-    Replaced {
-        /// Rows of its `registro_historico`.
-        rows: i64,
-    },
+    /// The replaced system's.
+    Replaced,
     /// This program's, with migrations to come.
     Outdated,
     /// This program's.
@@ -128,15 +136,15 @@ pub(super) fn file_uri(path: &Path) -> Result<String, Fault> {
     Ok(uri)
 }
 
-/// Finds out what the file is. Writes nothing.
+/// Finds out whose the file is. Writes nothing.
 ///
 /// # Errors
 /// When it is no database, one of another program, or one of a newer Celaje.
-pub(super) fn examine(connection: &mut SqliteConnection) -> Result<FileState, Fault> {
+pub(super) fn kind(connection: &mut SqliteConnection) -> Result<FileKind, Fault> {
     let objects = objects(connection)?;
     let has = |kind: &str, name: &str| objects.iter().any(|(k, n)| k == kind && n == name);
     if objects.is_empty() {
-        return Ok(FileState::New);
+        return Ok(FileKind::New);
     }
     if has("table", "__diesel_schema_migrations")
         && has("table", "observations")
@@ -145,9 +153,7 @@ pub(super) fn examine(connection: &mut SqliteConnection) -> Result<FileState, Fa
         return migration_state(connection);
     }
     if has("table", "registro_historico") {
-        let rows = sql::<diesel::sql_types::BigInt>("SELECT count(*) FROM registro_historico")
-            .get_result(connection)?;
-        return Ok(FileState::Replaced { rows });
+        return Ok(FileKind::Replaced);
     }
     let mut names: Vec<&str> = objects.iter().map(|(_, name)| name.as_str()).take(3).collect();
     if objects.len() > names.len() {
@@ -165,7 +171,7 @@ pub(super) fn objects(connection: &mut SqliteConnection) -> Result<Vec<(String, 
     .load(connection)?)
 }
 
-fn migration_state(connection: &mut SqliteConnection) -> Result<FileState, Fault> {
+fn migration_state(connection: &mut SqliteConnection) -> Result<FileKind, Fault> {
     let applied: Vec<String> =
         sql::<Text>("SELECT version FROM __diesel_schema_migrations ORDER BY version")
             .load(connection)?;
@@ -173,7 +179,7 @@ fn migration_state(connection: &mut SqliteConnection) -> Result<FileState, Fault
     if let Some(newer) = applied.iter().find(|version| !known.contains(version)) {
         return Err(Fault::Newer(newer.clone()));
     }
-    Ok(if applied.len() < known.len() { FileState::Outdated } else { FileState::Current })
+    Ok(if applied.len() < known.len() { FileKind::Outdated } else { FileKind::Current })
 }
 
 fn known_versions() -> Result<Vec<String>, Fault> {
@@ -208,6 +214,23 @@ pub(super) fn roll_back(connection: &mut SqliteConnection) -> Result<(), Fault> 
         Manager::rollback_transaction(connection)?;
     }
     Ok(())
+}
+
+/// What SQLite finds wrong with the file; empty when it is sound. `quickly`: without comparing
+/// indices with their tables.
+///
+/// A row that breaks a rule of its owner's own table is no damage of the file.
+pub(super) fn damage(connection: &mut SqliteConnection, quickly: bool) -> QueryResult<Vec<String>> {
+    let check = if quickly { "quick_check" } else { "integrity_check" };
+    let mut found: Vec<String> = sql::<Text>(&format!("PRAGMA {check}(10000)")).load(connection)?;
+    found.retain(|line| {
+        let rules = ["CHECK constraint failed in ", "NULL value in "];
+        let table = rules.iter().find_map(|rule| line.strip_prefix(rule));
+        let own = |table: &str| OWN_TABLES.contains(&table.split('.').next().unwrap_or_default());
+        line != "ok" && table.is_none_or(own)
+    });
+    found.truncate(5);
+    Ok(found)
 }
 
 /// Runs the migrations that are to come, all or none.
@@ -256,6 +279,6 @@ mod tests {
         let left: Vec<_> = objects(&mut connection).unwrap();
         assert_eq!(left, [("table".to_owned(), "__diesel_schema_migrations".to_owned())]);
         connection.run_pending_migrations(MIGRATIONS).unwrap();
-        assert_eq!(examine(&mut connection).unwrap(), FileState::Current);
+        assert_eq!(kind(&mut connection).unwrap(), FileKind::Current);
     }
 }

@@ -3,11 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use crate::store::connection::{Access, connect, file_uri};
+use crate::store::connection::{Access, connect, damage, file_uri};
 use crate::store::lock::folder_of;
 
 /// Writes what `connection` sees now of the file `from` to the file `to`, by way of `part` in the
@@ -36,10 +35,8 @@ pub(super) fn copy(
             .execute(connection)
             .map_err(|e| e.to_string())?;
         let mut copied = connect(part, Access::Read).map_err(|e| e.to_string())?;
-        let found: Vec<String> = sql::<Text>("PRAGMA integrity_check(3)")
-            .load(&mut copied)
-            .map_err(|e| e.to_string())?;
-        if found != ["ok"] {
+        let found = damage(&mut copied, false).map_err(|e| e.to_string())?;
+        if !found.is_empty() {
             return Err(found.join("; "));
         }
         right(&mut copied)?;

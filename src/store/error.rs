@@ -42,6 +42,14 @@ pub enum Fault {
     /// The replaced system's table beside a table of this name, which the record needs.
     #[error("it has a table or view {0} of its own")]
     Clash(String),
+    /// Something of the replaced system's file that this SQLite cannot make, and why.
+    #[error("its {name} cannot be taken over: {reason}")]
+    Obstacle {
+        /// Kind and name.
+        name: String,
+        /// What SQLite says.
+        reason: String,
+    },
     /// File, folder or file system do not let themselves be written.
     #[error("read-only")]
     ReadOnly,
@@ -192,6 +200,12 @@ impl From<StoreError> for Failure {
                 rename it or give another path with --db",
                 "'{db}' ya tiene un objeto '{name}', nombre que celaje necesita; nada cambió, \
                 cámbielo o indique otra ruta con --db"
+            ),
+            Fault::Obstacle { name, reason } => say!(
+                "the database '{db}' cannot be taken over because of its {name} ({reason}); \
+                nothing was changed, make it anew without that or give another path with --db",
+                "no se puede incorporar la base de datos '{db}' por su {name} ({reason}); nada \
+                cambió, rehágala sin eso o indique otra ruta con --db"
             ),
             Fault::ReadOnly => say!(
                 "the database '{db}' is read-only; make the file and its folder writable or give \

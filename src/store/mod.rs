@@ -20,6 +20,7 @@ mod completion;
 mod connection;
 mod copy;
 pub mod error;
+mod examination;
 mod frozen;
 mod lock;
 mod queries;
@@ -49,16 +50,15 @@ use crate::store::error::{Fault, StoreError};
 use crate::store::lock::WriterLock;
 use crate::store::rows::timestamp;
 use crate::store::schema::stations;
-use crate::store::unwritable::ReadConnection;
 use celaje_sky::station::Station;
 
 pub use commit::{CommitEffect, CommitMode};
-pub use connection::FileState;
+pub use examination::FileState;
 pub use queries::KnownMiss;
 pub use runs::{CutOff, PictureSource, RunCounts, RunId, RunKind, RunStart, RunStatus};
 pub use shadow::{Agreement, ShadowReading};
 pub use shared::SharedDatabase;
-pub use takeover::{Adopted, LeftBehind};
+pub use takeover::{Adopted, BrokenObject, TakeoverPlan};
 pub use upkeep::{Backup, Finding, VacuumSizes};
 
 /// A database that is open for writing, seen from one station.
@@ -98,7 +98,19 @@ impl Database {
     /// When the path names no file that this program may use, another program holds it, or SQLite
     /// fails. A file that is refused is left as it is.
     pub fn open(path: &Path, station: &Station) -> Result<Opened, StoreError> {
-        open(path, station).map_err(|fault| fault.at(path))
+        Self::open_telling(path, station, |_| ())
+    }
+
+    /// As [`open`](Self::open), and tells of a takeover before anything is changed.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_telling(
+        path: &Path,
+        station: &Station,
+        tell: impl FnOnce(&TakeoverPlan),
+    ) -> Result<Opened, StoreError> {
+        open(path, station, tell).map_err(|fault| fault.at(path))
     }
 
     /// Dates by `clock` what is written from now on.
@@ -139,12 +151,13 @@ impl Database {
         WriterLock::holder(path)
     }
 
-    /// What the file at `path` is to this program. Nothing is made or changed.
+    /// What the file at `path` is to this program, and what opening it for writing does to it.
+    /// Nothing is made or changed.
     ///
     /// # Errors
     /// When [`open`](Self::open) would refuse the file for what it is.
     pub fn examine(path: &Path) -> Result<FileState, StoreError> {
-        examine(path).map_err(|fault| fault.at(path))
+        examination::examine(path).map_err(|fault| fault.at(path))
     }
 
     /// Whether the file at `path`, there or not, and its folder let themselves be written. A file
@@ -211,21 +224,17 @@ impl Database {
     }
 }
 
-fn examine(path: &Path) -> Result<FileState, Fault> {
-    if !connection::exists(path)? {
-        return Ok(FileState::New);
-    }
-    ReadConnection::open(path).map(|read| read.state)
-}
-
-fn open(path: &Path, station: &Station) -> Result<Opened, Fault> {
+fn open(path: &Path, station: &Station, tell: impl FnOnce(&TakeoverPlan)) -> Result<Opened, Fault> {
     // Before anything is written beside the file, be it the lock.
-    examine(path)?;
+    examination::examine(path)?;
     let lock = WriterLock::take(path)?;
     let mut connection = connection::connect(path, Access::Write)?;
     // Once more: the former writer may have changed it.
-    let adopted = match connection::examine(&mut connection)? {
-        FileState::Replaced { .. } => Some(takeover::take_over(&mut connection, path, station)?),
+    let adopted = match examination::state(&mut connection)? {
+        FileState::Replaced(plan) => {
+            tell(&plan);
+            Some(takeover::take_over(&mut connection, path, station, &plan)?)
+        }
         FileState::New | FileState::Outdated | FileState::Current => None,
     };
     connection::settle(&mut connection)?;

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use diesel::SqliteConnection;
 
-use crate::store::connection::{Access, FileState, connect, examine, exists, explain};
+use crate::store::connection::{Access, FileKind, connect, exists, explain, kind};
 use crate::store::error::Fault;
 use crate::store::lock::with_suffix;
 
@@ -41,7 +41,7 @@ fn access_alone(path: &Path) -> Option<Access> {
 /// A connection that reads.
 pub(super) struct ReadConnection {
     pub(super) connection: SqliteConnection,
-    pub(super) state: FileState,
+    pub(super) kind: FileKind,
     /// What the file was when it was opened, where SQLite does not notice that it changes.
     pub(super) stamp: Option<FileStamp>,
 }
@@ -74,15 +74,15 @@ impl ReadConnection {
     /// When the file has first to be taken over or brought up to date ([`Fault::Outdated`]).
     pub(super) fn open_current(path: &Path) -> Result<Self, Fault> {
         match Self::open(path)? {
-            read @ Self { state: FileState::Current, .. } => Ok(read),
+            read @ Self { kind: FileKind::Current, .. } => Ok(read),
             _ => Err(Fault::Outdated),
         }
     }
 
     fn with(path: &Path, access: Access, stamp: Option<FileStamp>) -> Result<Self, Fault> {
         let mut connection = connect(path, access)?;
-        let state = examine(&mut connection)?;
-        Ok(Self { connection, state, stamp })
+        let kind = kind(&mut connection)?;
+        Ok(Self { connection, kind, stamp })
     }
 
     /// Whether the file has changed in a way that the connection does not notice.
@@ -127,8 +127,10 @@ mod tests {
         let db = logged(folder.path());
         let before = names(folder.path());
         assert_eq!(access_alone(&db), Some(Access::ImmutableWithLog));
-        let read = ReadConnection::with(&db, Access::ImmutableWithLog, None).unwrap();
-        assert_eq!(read.state, FileState::Replaced { rows: 2 });
+        let mut read = ReadConnection::with(&db, Access::ImmutableWithLog, None).unwrap();
+        assert_eq!(read.kind, FileKind::Replaced);
+        let rows = sql::<BigInt>("SELECT count(*) FROM registro_historico");
+        assert_eq!(rows.get_result::<i64>(&mut read.connection).unwrap(), 2);
         assert_eq!(names(folder.path()), before, "nothing is made beside it");
     }
 

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde::Serialize;
 
+use crate::store::connection::damage;
 use crate::store::error::StoreError;
 use crate::store::reader::{Reader, ReasonCount};
 use crate::store::schema::{misses, observations};
@@ -40,11 +41,7 @@ impl Reader {
 
     /// What SQLite's `quick_check` finds wrong with the file; empty when it is sound.
     pub(crate) fn quick_check(&mut self) -> Result<Vec<String>, StoreError> {
-        self.ask(|connection| {
-            let mut found: Vec<String> = sql::<Text>("PRAGMA quick_check").load(connection)?;
-            found.retain(|line| line != "ok");
-            Ok(found)
-        })
+        self.ask(|connection| damage(connection, true))
     }
 
     /// Misses by reason, the most usual first; of one station where it is given.

@@ -3,6 +3,8 @@
 mod commits;
 mod confidences;
 mod faults;
+mod objects;
+mod older;
 mod opening;
 mod ranges;
 mod takeover;
@@ -20,7 +22,7 @@ use diesel::sql_types::{BigInt, SingleValue, Text};
 use tempfile::TempDir;
 
 use crate::store::reader::{ObservationItem, Reader, StationItem, Wanted};
-use crate::store::{Database, PictureSource, RunId, RunKind, RunStart};
+use crate::store::{Database, FileState, PictureSource, RunId, RunKind, RunStart, TakeoverPlan};
 use celaje_sky::cover::Cover;
 use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
 use celaje_sky::quality::{Flag, Quality};
@@ -102,6 +104,14 @@ impl Place {
 
 fn other(path: &Path) -> SqliteConnection {
     SqliteConnection::establish(path.to_str().unwrap()).unwrap()
+}
+
+/// The takeover that a file waits for.
+fn planned(path: &Path) -> TakeoverPlan {
+    match Database::examine(path).unwrap() {
+        FileState::Replaced(plan) => plan,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn run_sql(connection: &mut SqliteConnection, statement: &str) {

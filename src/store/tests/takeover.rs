@@ -1,8 +1,8 @@
 use super::*;
+use crate::store::CommitMode;
 use crate::store::connection::{Access, connect};
 use crate::store::error::Fault;
 use crate::store::takeover::{take_over, take_over_within};
-use crate::store::{CommitMode, FileState};
 
 /// All nine columns of every row, with their types, in the order of the file names.
 fn rows(connection: &mut SqliteConnection) -> Vec<String> {
@@ -63,7 +63,7 @@ fn every_row_shows_as_it_was() {
     assert_eq!(copy, place.folder.path().join("cielo.db.before-celaje.bak"));
     let kept_file = &mut other(&copy);
     assert_eq!(rows(kept_file), before);
-    assert_eq!(Database::examine(&copy).unwrap(), FileState::Replaced { rows: 7 });
+    assert_eq!(planned(&copy).rows, 7);
     assert_ne!(std::fs::read(&place.db).unwrap(), bytes);
     drop(database);
     let again = Database::open(&place.db, &station()).unwrap();
@@ -136,31 +136,6 @@ fn a_lax_table_loses_nothing_either() {
 }
 
 #[test]
-fn what_only_the_copy_has_is_named() {
-    let place = Place::new();
-    let old = &mut place.other();
-    run_sql(old, REPLACED);
-    let adopted = |place: &Place| Database::open(&place.db, &station()).unwrap().adopted;
-    // Its own index has a successor.
-    assert!(adopted(&place).unwrap().left.is_empty());
-    let place = Place::new();
-    let old = &mut place.other();
-    run_sql(old, REPLACED);
-    run_sql(
-        old,
-        "ALTER TABLE registro_historico ADD COLUMN Nota TEXT;
-         CREATE INDEX by_okta ON registro_historico (octas_predichas, filename);
-         CREATE INDEX by_year ON registro_historico (substr(filename, 1, 4));
-         CREATE UNIQUE INDEX by_name ON registro_historico (filename);
-         CREATE TRIGGER count_up AFTER INSERT ON registro_historico BEGIN SELECT 1; END;",
-    );
-    let left = adopted(&place).unwrap().left;
-    assert_eq!(left.columns, ["Nota"]);
-    assert_eq!(left.indices, ["by_okta", "by_year"]);
-    assert_eq!(left.triggers, ["count_up"]);
-}
-
-#[test]
 fn a_date_that_was_null_stays_null() {
     let place = Place::new();
     run_sql(
@@ -205,18 +180,18 @@ fn ten_thousand_rows_arrive() {
 }
 
 #[test]
-fn a_takeover_that_fails_leaves_the_file_as_it_was() {
+fn a_takeover_that_is_refused_leaves_the_file_as_it_was() {
     let place = Place::new();
     let old = &mut place.other();
     run_sql(old, REPLACED);
     run_sql(old, ROWS);
-    // A name that the migrations need, met in the middle of the transaction.
+    // A name that the record needs.
     run_sql(old, "CREATE TABLE theirs (x); CREATE INDEX legacy_rows_by_capture ON theirs (x);");
     let before = std::fs::read(&place.db).unwrap();
     let error = Database::open(&place.db, &station()).map(drop).unwrap_err();
-    assert!(matches!(error.fault, Fault::Migration(_)), "{error}");
+    assert!(matches!(error.fault, Fault::Clash(_)), "{error}");
     assert_eq!(std::fs::read(&place.db).unwrap(), before);
-    assert_eq!(place.files(), ["cielo.db", "cielo.db.lock"]);
+    assert_eq!(place.files(), ["cielo.db"]);
     // With the obstacle gone it succeeds, and the other table is left alone.
     run_sql(old, "DROP INDEX legacy_rows_by_capture; INSERT INTO theirs VALUES (1);");
     assert_eq!(adopt(&place).1, 7);
@@ -235,7 +210,7 @@ fn a_takeover_that_is_cut_off_leaves_the_file_as_it_was() {
     run_sql(&mut connection, "PRAGMA cache_size = 2");
     let untouched = std::fs::read(&place.db).unwrap();
     let cut_off = connection.immediate_transaction(|connection| {
-        take_over_within(connection, &station())?;
+        take_over_within(connection, &station(), None)?;
         assert_eq!(count(connection, "observations"), 4);
         // What a kill at this point would leave on the disk.
         for name in place.files() {
@@ -248,7 +223,7 @@ fn a_takeover_that_is_cut_off_leaves_the_file_as_it_was() {
     assert_eq!(crashed.files(), ["cielo.db", "cielo.db-journal"]);
     assert_ne!(std::fs::read(&crashed.db).unwrap(), untouched);
     for file in [&place, &crashed] {
-        assert_eq!(Database::examine(&file.db).unwrap(), FileState::Replaced { rows: 7 });
+        assert_eq!(planned(&file.db).rows, 7);
         assert_eq!(rows(&mut file.other()), before);
         let (mut database, all, ..) = adopt(file);
         assert_eq!((all, rows(&mut database.connection)), (7, before.clone()));
@@ -265,8 +240,8 @@ fn what_cannot_be_taken_over_is_refused() {
     run_sql(old, "DROP TABLE registro_historico");
     run_sql(old, REPLACED);
     run_sql(old, "CREATE TABLE Runs (x)");
-    assert!(matches!(fault(), Fault::Clash(name) if name == "runs"));
-    assert_eq!(place.files(), ["cielo.db", "cielo.db.lock"]);
+    assert!(matches!(fault(), Fault::Clash(name) if name == "Runs"));
+    assert_eq!(place.files(), ["cielo.db"]);
 }
 
 #[test]
@@ -291,10 +266,11 @@ fn a_locked_file_is_not_taken_over() {
     let place = Place::new();
     let old = &mut place.other();
     run_sql(old, REPLACED);
+    let plan = planned(&place.db);
     run_sql(old, "BEGIN IMMEDIATE");
     let mut connection = connect(&place.db, Access::Write).unwrap();
     run_sql(&mut connection, "PRAGMA busy_timeout = 1");
-    let fault = take_over(&mut connection, &place.db, &station()).unwrap_err();
+    let fault = take_over(&mut connection, &place.db, &station(), &plan).unwrap_err();
     assert!(matches!(fault, Fault::Busy), "{fault}");
     assert_eq!(place.files(), ["cielo.db"]);
 }

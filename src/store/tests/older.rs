@@ -1,0 +1,110 @@
+//! A takeover of the replaced system's older form, which has no file name.
+
+use super::*;
+
+const OLDER: &str = "CREATE TABLE registro_historico (fecha_hora_prediccion TEXT PRIMARY KEY, \
+     octas_predichas INTEGER, confianza REAL, categoria TEXT, descripcion TEXT, url_imagen TEXT);
+     CREATE UNIQUE INDEX ux_registro_historico_fecha
+         ON registro_historico (fecha_hora_prediccion);";
+
+/// All nine columns of every row.
+fn rows(connection: &mut SqliteConnection) -> Vec<String> {
+    texts(
+        connection,
+        "SELECT concat_ws('|', ifnull(filename, '-'), ifnull(url_imagen, '-'), \
+             ifnull(fecha_captura, '-'), ifnull(octas_predichas, '-'), ifnull(confianza, '-'), \
+             ifnull(categoria, '-'), ifnull(descripcion, '-'), ifnull(modelo_version, '-'), \
+             created_at) FROM registro_historico ORDER BY created_at",
+    )
+}
+
+fn take_over(place: &Place) -> (Database, i64, i64) {
+    let plan = planned(&place.db);
+    assert_eq!((&plan.stays_as, plan.columns.len(), plan.indices.len()), (&None, 0, 0));
+    let opened = Database::open(&place.db, &station()).unwrap();
+    let adopted = opened.adopted.unwrap();
+    assert_eq!(adopted.placed + adopted.kept_verbatim, adopted.rows);
+    (opened.database, adopted.placed, adopted.kept_verbatim)
+}
+
+#[test]
+fn its_slot_is_in_the_address_and_its_moment_is_created_at() {
+    let place = Place::new();
+    run_sql(&mut place.other(), OLDER);
+    run_sql(
+        &mut place.other(),
+        "INSERT INTO registro_historico VALUES
+             ('2025-10-27T13:40:00', 7, 0.8731, 'BKN', 'Muy nublado',
+              'http://h/allsky/2025-10271342.jpg'),
+             ('2025-10-27 13:50:01', 0, 1, 'SKC', NULL, 'http://h/2025-10271352.jpg?ts=17'),
+             ('2025-10-27T14:00:00.25', 8, NULL, NULL, NULL, 'file:///fotos/a b/2025-10271402.JPG'),
+             ('2025-10-27T14:10:00-03:00', 3, 0.5, 'SCT', NULL, 'C:\\fotos\\2025-10271412.png'),
+             ('2025-10-27T14:20:00', NULL, 0.5, 'SCT', NULL, 'http://h/2025-10271422.jpg'),
+             ('2025-10-27T14:30:00', 3, 0.5, 'SCT', NULL, 'http://h/latest.jpg'),
+             ('2025-10-27T14:40:00', 3, 0.5, 'SCT', NULL, 'http://h/2025-13991442.jpg'),
+             ('2025-10-27T14:50:00', 3, 0.5, 'SCT', NULL, NULL),
+             ('2025-10-27T14:55:00', 4, 0.5, 'SCT', NULL, 'http://h/2025-10271342.jpg'),
+             ('hace poco', 3, 0.5, 'SCT', NULL, 'http://h/2025-10271502.jpeg')",
+    );
+    let (mut database, placed, kept) = take_over(&place);
+    assert_eq!((placed, kept), (5, 5));
+    let rows = rows(&mut database.connection);
+    let expected = [
+        "2025-10271352.jpg|http://h/2025-10271352.jpg?ts=17|2025-10-27T13:52|0|1.0|SKC|-|-|\
+         2025-10-27 13:50:01-03:00",
+        "2025-10271342.jpg|http://h/allsky/2025-10271342.jpg|2025-10-27T13:42|7|0.8731|BKN|\
+         Muy nublado|-|2025-10-27T13:40:00-03:00",
+        "2025-10271402.jpg|file:///fotos/a b/2025-10271402.JPG|2025-10-27T14:02|8|-|-|-|-|\
+         2025-10-27T14:00:00.25-03:00",
+        "2025-10271412.jpg|C:\\fotos\\2025-10271412.png|2025-10-27T14:12|3|0.5|SCT|-|-|\
+         2025-10-27T14:10:00-03:00",
+        "2025-10271422.jpg|http://h/2025-10271422.jpg|2025-10-27T14:22|-|0.5|SCT|-|-|\
+         2025-10-27T14:20:00-03:00",
+        "latest.jpg|http://h/latest.jpg|-|3|0.5|SCT|-|-|2025-10-27T14:30:00-03:00",
+        "2025-13991442.jpg|http://h/2025-13991442.jpg|-|3|0.5|SCT|-|-|2025-10-27T14:40:00-03:00",
+        "-|-|-|3|0.5|SCT|-|-|2025-10-27T14:50:00-03:00",
+        "2025-10271342.jpg|http://h/2025-10271342.jpg|2025-10-27T13:42|4|0.5|SCT|-|-|\
+         2025-10-27T14:55:00-03:00",
+        "2025-10271502.jpg|http://h/2025-10271502.jpeg|2025-10-27T15:02|3|0.5|SCT|-|-|hace poco",
+    ];
+    assert_eq!(rows, expected);
+    let names = "SELECT name FROM pragma_table_info('registro_historico')";
+    assert_eq!(texts(&mut database.connection, names).len(), 9);
+    let utc = texts(&mut database.connection, "SELECT slot_utc FROM observations LIMIT 1");
+    assert_eq!(utc, ["2025-10-27T16:42:00Z"]);
+}
+
+#[test]
+fn the_users_objects_on_it_are_theirs() {
+    let place = Place::new();
+    let old = &mut place.other();
+    run_sql(old, OLDER);
+    run_sql(
+        old,
+        "INSERT INTO registro_historico VALUES
+             ('2025-10-27T13:40:00', 7, 0.8, 'BKN', 'x', 'http://h/2025-10271342.jpg');
+         CREATE TABLE notas (cuando TEXT REFERENCES registro_historico ON DELETE CASCADE);
+         INSERT INTO notas VALUES ('2025-10-27T13:40:00');
+         CREATE VIEW horas AS SELECT substr(fecha_hora_prediccion, 12, 2) AS h
+             FROM registro_historico;
+         CREATE VIEW octas AS SELECT octas_predichas || '' AS o FROM registro_historico;",
+    );
+    let plan = planned(&place.db);
+    assert_eq!(plan.foreign_keys, ["notas"]);
+    assert_eq!(plan.broken.len(), 1);
+    assert!(plan.broken[0].name == "horas" && plan.broken[0].reason.contains("fecha_hora"));
+    let opened = Database::open(&place.db, &station()).unwrap();
+    assert_eq!(opened.adopted.unwrap().placed, 1);
+    assert_eq!(count(old, "notas"), 1);
+    assert_eq!(texts(old, "SELECT o FROM octas"), ["7"]);
+    assert_eq!(count(old, "registro_historico_anterior"), 1);
+}
+
+#[test]
+fn an_empty_one_is_taken_over_too() {
+    let place = Place::new();
+    run_sql(&mut place.other(), OLDER);
+    let (mut database, placed, kept) = take_over(&place);
+    assert_eq!((placed, kept), (0, 0));
+    assert_eq!(count(&mut database.connection, "registro_historico"), 0);
+}

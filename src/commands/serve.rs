@@ -67,7 +67,13 @@ pub struct ServeArgs {
     )]
     compat: Option<CompatAddress>,
     /// Path under which a proxy shows the server, where it passes the path on (`/celaje`)
-    #[arg(long, value_name = "PATH", env = "CELAJE_BASE_PATH", default_value = "", value_parser = base)]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "CELAJE_BASE_PATH",
+        default_value = "",
+        value_parser = base
+    )]
     base_path: BasePath,
     /// File with the token that may start and cancel backfills through the API [default:
     /// CELAJE_TOKEN; without a token nobody can]

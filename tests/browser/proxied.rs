@@ -18,7 +18,8 @@ async fn visit(browser: &Browser, base: &str, views: &[&str]) {
     for view in views {
         browser.visit(&format!("{base}#/{view}")).await;
         browser.until("document.querySelector('.link.live')").await;
-        let script = "return [...document.querySelectorAll('a[href], img[src], use[href]')].map(e => \
+        let script = "const links = document.querySelectorAll('a[href], img[src], use[href]');\
+            return [...links].map(e => \
             new URL(e.getAttribute('href') || e.src, location.href).href).concat(\
             performance.getEntriesByType('resource').map(e => e.name))";
         let names = browser.run(script).await;

@@ -17,11 +17,12 @@ const shown = (src) => new Promise((told) => {
   document.body.append(picture);
 });
 const day = (text) => text.slice(0, 10);
-const later = (text, days) => new Date(Date.parse(text) + days * 864e5).toISOString().slice(0, 10);
+const later = (text, days) => day(new Date(Date.parse(text) + days * 864e5).toISOString());
 (async () => {
   const pairs = {};
   const all = (await get("/historial")).items;
-  const count = (from, to) => all.filter((row) => day(row.fecha_captura) >= from && day(row.fecha_captura) <= to).length;
+  const days = all.map((row) => day(row.fecha_captura));
+  const count = (from, to) => days.filter((of) => of >= from && of <= to).length;
   pairs.all = [all.length, 6000];
   pairs.day = [(await between(today, today)).length, count(today, today)];
   const week = later(today, -6);
@@ -34,8 +35,8 @@ const later = (text, days) => new Date(Date.parse(text) + days * 864e5).toISOStr
   pairs.range = [(await between(from, to)).length, 11 * 144];
   pairs.none = [(await between("2001-01-01", "2001-01-02")).length, 0];
   // A header of its own, and cookies: the browser asks beforehand.
-  const asked = { credentials: "include", headers: { "Content-Type": "application/json", "X-Own": "1" } };
-  const last = await get("/octas", asked);
+  const headers = { "Content-Type": "application/json", "X-Own": "1" };
+  const last = await get("/octas", { credentials: "include", headers });
   pairs.last = [JSON.stringify(last), JSON.stringify(all[all.length - 1])];
   pairs.minute = [/^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(last.fecha_captura), true];
   pairs.card = [await shown(last.url_imagen), true];
@@ -70,7 +71,7 @@ async fn the_old_front_end_is_served_as_it_is() {
     for (name, pair) in pairs {
         assert_eq!(pair[0], pair[1], "{name}");
     }
-    assert!(pairs["month"][0].as_u64().unwrap() > 3000, "{seen}");
+    assert!(pairs["month"][0].as_u64().unwrap() > 2000, "{seen}");
     // The dashboard's own address is not open to such a page.
     let own = format!("fetch('{}/octas').then(() => 'read', () => 'refused')", scene.url);
     let own = browser.run_async(&format!("{own}.then(arguments[0])")).await;

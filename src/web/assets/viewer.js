@@ -113,6 +113,18 @@ export function fading(station, item, when) {
   );
 }
 
+/** Gives the focus back to `opener` when the viewer closes, or to what has been drawn in its place since. */
+function giveBack(dialog, opener) {
+  const name = opener.getAttribute("aria-label");
+  const back = () => {
+    if (!name || opener.isConnected) return;
+    const marks = [...document.querySelectorAll("main [aria-label]")];
+    const again = marks.find((mark) => mark.getAttribute("aria-label") === name);
+    if (again) again.focus();
+  };
+  dialog.addEventListener("close", back, { once: true });
+}
+
 /** Opens the slot 'YYYY-MM-DDTHH:MM' of `station`; `stepped`: the viewer's own button that did, if any. */
 export async function openSlot(station, slot, stepped) {
   const dialog = document.getElementById("viewer");
@@ -132,7 +144,10 @@ export async function openSlot(station, slot, stepped) {
     });
   const bar = h("div", { class: "bar" }, title, h("button", { type: "button", text: t("close"), onclick: close }));
   dialog.replaceChildren(bar, body);
-  if (!dialog.open) dialog.showModal();
+  if (!dialog.open) {
+    giveBack(dialog, document.activeElement);
+    dialog.showModal();
+  }
   // The readings from the day before to the day after.
   let items = [];
   try {

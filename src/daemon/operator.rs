@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
@@ -13,7 +14,9 @@ use celaje_sky::slot::SlotRange;
 use celaje_sky::text::Text;
 
 /// The number of a backfill that was asked for; counts from 1 in a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(transparent)]
 pub struct JobId(pub u64);
 
@@ -80,7 +83,7 @@ pub trait Operator: Send + Sync {
 }
 
 /// What the program is started for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// It shows a record that others write.
@@ -90,7 +93,8 @@ pub enum Mode {
 }
 
 /// How everything stands.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "State")]
 pub struct ProgramState {
     /// Version and commit.
     pub version: String,
@@ -122,7 +126,7 @@ pub struct ProgramState {
 }
 
 /// How a second model fares beside the first.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ShadowState {
     /// Name and version.
     pub model: String,
@@ -145,7 +149,7 @@ pub struct ShadowState {
 }
 
 /// How it stands with a station.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StationState {
     /// Its id.
     pub id: String,
@@ -158,7 +162,7 @@ pub struct StationState {
 }
 
 /// Where a job is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobStatus {
     /// Waits for its turn.
@@ -174,7 +178,8 @@ pub enum JobStatus {
 }
 
 /// A backfill.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Job")]
 pub struct JobState {
     /// Its number.
     pub job: JobId,
@@ -201,7 +206,8 @@ pub struct JobState {
 }
 
 /// How far a job is.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "Progress")]
 pub struct JobProgress {
     /// Slots of the range that were due when it began.
     pub planned: u64,
@@ -222,7 +228,7 @@ pub struct JobProgress {
 }
 
 /// How an actor is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ActorState {
     /// Its name.
     pub name: String,

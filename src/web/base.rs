@@ -7,9 +7,8 @@ use std::str::FromStr;
 
 use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-
-use crate::web::home::rewrite;
 
 /// The path that every request may begin with: empty, or `/celaje`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +38,10 @@ impl FromStr for BasePath {
 }
 
 impl BasePath {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Takes the path off a request that begins with it; the answer to one for the path alone,
     /// whose relative addresses would lead beside it.
     pub fn enter(&self, request: &mut ServiceRequest) -> Option<HttpResponse> {
@@ -52,6 +55,19 @@ impl BasePath {
             rewrite(request, &rest);
         }
         None
+    }
+}
+
+/// Has the request answered as one for `path`; leaves it alone where that is no path.
+fn rewrite(request: &mut ServiceRequest, path: &str) {
+    let mut to = path.to_owned();
+    if let Some(query) = request.uri().query() {
+        to.push('?');
+        to.push_str(query);
+    }
+    if let Ok(uri) = to.parse::<Uri>() {
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
     }
 }
 

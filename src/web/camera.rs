@@ -6,7 +6,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_web::http::StatusCode;
 use bytes::Bytes;
 use chrono::{DateTime, Datelike, Utc};
 use quick_cache::Weighter;
@@ -19,7 +18,7 @@ use crate::camera::{Found, Source, look_for};
 use crate::clock::Clock;
 use crate::service::request::picture_source;
 use crate::web::limiter::{Limiter, Permit};
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, ProblemCode};
 use celaje_sky::layout::{Layout, LayoutBook};
 use celaje_sky::outcome::{Miss, MissReason};
 use celaje_sky::say;
@@ -176,7 +175,7 @@ impl Cameras {
             Ok(Ok(shot)) => shot,
             Ok(Err(_)) => Err(Problem::internal()),
             Err(_) => Err(Problem::new(
-                StatusCode::GATEWAY_TIMEOUT,
+                ProblemCode::CameraTimeout,
                 say!(
                     "the camera does not answer; try again later",
                     "la cámara no responde; vuelva a intentar más tarde"
@@ -292,14 +291,14 @@ fn problem(miss: &Miss) -> Problem {
     match miss.reason {
         MissReason::NotFound => gone(miss.slot),
         MissReason::Timeout => Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
+            ProblemCode::CameraTimeout,
             say!(
                 "the camera does not answer in time; try again later",
                 "la cámara no responde a tiempo; vuelva a intentar más tarde"
             ),
         ),
         _ => Problem::new(
-            StatusCode::BAD_GATEWAY,
+            ProblemCode::CameraFailed,
             say!(
                 "the camera gave no picture ({reason}); try again later",
                 "la cámara no dio una imagen ({reason}); vuelva a intentar más tarde"

@@ -24,8 +24,10 @@ use tokio_util::sync::CancellationToken;
 use crate::daemon::operator::Event;
 use crate::store::reader::{LatestReading, MissItem, RunItem};
 use crate::web::WebState;
-use crate::web::problem::Problem;
-use crate::web::query;
+use crate::web::openapi::operation::{Operation, Tag};
+use crate::web::problem::{Problem, ProblemCode};
+use crate::web::query::{self, NONE, Parameter, Values};
+use crate::web::routes::Routes;
 
 /// Most listeners at once.
 pub const LISTENERS: usize = 256;
@@ -216,11 +218,23 @@ struct Listener {
     receiver: broadcast::Receiver<Frame>,
 }
 
-/// `/api/v1/events`.
-pub async fn listen(
-    state: web::Data<WebState>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+const LAST_EVENT_ID: Parameter =
+    Parameter::new("Last-Event-ID", Values::Text, "id of the last event that the client received");
+
+pub(crate) fn configure(routes: &mut Routes<'_>) {
+    let operation = Operation::new(Tag::Program, "Events as they happen")
+        .details(
+            "Server-sent events: `observation`, `miss`, `run`, `state`. A client that comes back \
+             with Last-Event-ID receives what it missed of the last 256.",
+        )
+        .query(NONE)
+        .header(LAST_EVENT_ID)
+        .fails(&[ProblemCode::Busy])
+        .media(&["text/event-stream"], "A stream without an end");
+    routes.read(&["/api/v1/events"], operation, listen);
+}
+
+async fn listen(state: web::Data<WebState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
     let seat = Seat::take(&state.hub)?;
     let seen = request.headers().get("last-event-id");

@@ -6,16 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, StatusCode, Version};
+use actix_web::http::{ConnectionType, Version};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
-use crate::web::WebState;
 use crate::web::base::{self, BasePath};
-use crate::web::home;
 use crate::web::legacy;
 use crate::web::origins::Origins;
-use crate::web::problem::{self, Problem, shortened};
+use crate::web::problem::{self, Problem, ProblemCode, shortened};
 use celaje_sky::say;
 use celaje_sky::text::Lang;
 
@@ -82,7 +80,6 @@ pub struct AccessRules {
 
 /// The middleware: refuses requests for other hosts, and hardens every response.
 pub async fn guard(
-    state: web::Data<WebState>,
     access: web::Data<AccessRules>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -92,7 +89,7 @@ pub async fn guard(
         return Ok(request.into_response(led));
     }
     let path = request.path().to_owned();
-    let mut response = answer(&state, &access, request, next).await?;
+    let mut response = answer(&access, request, next).await?;
     base::make_relative(&path, response.headers_mut());
     Ok(response)
 }
@@ -114,17 +111,12 @@ pub async fn without_chunks<B: MessageBody + 'static>(
 }
 
 async fn answer(
-    state: &web::Data<WebState>,
     access: &AccessRules,
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let lang = problem::language(request.headers());
-    let stopped = match check(access.hosts.as_ref(), &request) {
-        Ok(()) => home::lead(state, &mut request).await.err(),
-        Err(problem) => Some(problem),
-    };
-    if let Some(problem) = stopped {
+    if let Err(problem) = check(access.hosts.as_ref(), &request) {
         let mut response = problem.render(lang);
         harden(&mut response);
         return Ok(request.into_response(response));
@@ -155,7 +147,7 @@ fn check(hosts: Option<&Hosts>, request: &ServiceRequest) -> Result<(), Problem>
     let length = request.uri().path_and_query().map_or(0, |at| at.as_str().len());
     if length > LONGEST_ADDRESS {
         return Err(Problem::new(
-            StatusCode::URI_TOO_LONG,
+            ProblemCode::AddressTooLong,
             say!(
                 "the address has {length} bytes; no more than {LONGEST_ADDRESS} are read",
                 "la dirección tiene {length} bytes; no se leen más de {LONGEST_ADDRESS}"
@@ -176,7 +168,7 @@ fn check(hosts: Option<&Hosts>, request: &ServiceRequest) -> Result<(), Problem>
         host => {
             let host = shortened(host.unwrap_or_default());
             Err(Problem::new(
-                StatusCode::MISDIRECTED_REQUEST,
+                ProblemCode::WrongHost,
                 say!(
                     "this server does not answer to the name '{host}'; start it with --host NAME \
                      to add it",
@@ -197,26 +189,10 @@ fn retold(response: &ServiceResponse<BoxBody>, lang: Lang) -> Option<HttpRespons
         if let Some(problem) = error.as_error::<Problem>() {
             return Some(problem.render(lang));
         }
-        return Some(plain_problem(status, &error.to_string()).render(lang));
+        return Some(Problem::of_framework(status, &error.to_string()).render(lang));
     }
     (status.is_client_error() && response.headers().get(header::CONTENT_TYPE).is_none())
-        .then(|| plain_problem(status, "").render(lang))
-}
-
-/// An error of the web framework itself (a body too long, a broken header).
-fn plain_problem(status: StatusCode, detail: &str) -> Problem {
-    let reason = match detail {
-        "" => status.canonical_reason().unwrap_or("?").to_owned(),
-        detail => shortened(detail),
-    };
-    if status.is_server_error() {
-        tracing::error!(%status, reason, "a request failed");
-        return Problem::internal();
-    }
-    Problem::new(
-        status,
-        say!("the request cannot be read: {reason}", "no se puede leer la petición: {reason}"),
-    )
+        .then(|| Problem::of_framework(status, "").render(lang))
 }
 
 fn harden<B>(response: &mut HttpResponse<B>) {

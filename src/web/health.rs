@@ -3,13 +3,21 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
+use crate::web::WebState;
+use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
-use crate::web::{WebState, reads};
+use crate::web::routes::Routes;
 
-/// Its paths.
-pub fn configure(config: &mut web::ServiceConfig) {
-    reads(config, &["/livez"], live);
-    reads(config, &["/readyz"], ready);
+pub(crate) fn configure(routes: &mut Routes<'_>) {
+    const TEXT: &[&str] = &["text/plain"];
+    let alive =
+        Operation::new(Tag::Monitoring, "Whether the program is alive").media(TEXT, "It is");
+    routes.read(&["/livez"], alive, live);
+    let is_ready = Operation::new(Tag::Monitoring, "Whether the program can do its work")
+        .record()
+        .media(TEXT, "It can")
+        .media_at(503, TEXT, "It cannot; the text says why");
+    routes.read(&["/readyz"], is_ready, ready);
 }
 
 async fn live() -> HttpResponse {

@@ -8,15 +8,18 @@ use std::sync::Arc;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::reader::{AFTER_DAYS, FIRST_DAY, LegacyRow};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::camera::layout_of;
+use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
-use crate::web::reads;
+use crate::web::query::{Parameter, Values};
 use crate::web::reply::{Format, Tagged};
+use crate::web::routes::Routes;
 use crate::web::rows::Rows;
 use crate::web::stream::{self, PART, StreamPart};
 use celaje_sky::slot::{Slot, SlotRange};
@@ -28,22 +31,51 @@ const NEWER: usize = 6;
 const BOUGHT: [&str; 2] = ["/clima", "/satellite"];
 
 /// Its paths; with a `/` at the end they are those of its framework, which led back from there.
-pub fn configure(config: &mut web::ServiceConfig) {
-    reads(config, &["/octas"], latest);
-    reads(config, &["/historial"], history);
-    reads(config, &["/imagen"], picture);
-    reads(config, &["/octas/", "/historial/", "/imagen/"], bare);
-    reads(config, &BOUGHT, none);
+pub(crate) fn configure(routes: &mut Routes<'_>) {
+    let operation = |summary| Operation::new(Tag::ReplacedSystem, summary);
+    let row = operation("The latest row")
+        .record()
+        .json::<LegacyRow>("The row")
+        .tagged()
+        .json_at::<Detail>(404, "The record has no row");
+    routes.read(&["/octas"], row, latest);
+    let rows = operation("The rows of some days, or all")
+        .record()
+        .lenient_query(DAYS)
+        .json::<HistoryPage>("The rows")
+        .tagged()
+        .json_at::<Detail>(400, "A day is wrong");
+    routes.read(&["/historial"], rows, history);
+    let newest = operation("To the newest picture of the camera")
+        .record()
+        .empty(307, "Location is the picture")
+        .json_at::<Detail>(404, "There is no picture");
+    routes.read(&["/imagen"], newest, picture);
+    for path in ["/octas/", "/historial/", "/imagen/"] {
+        let back = operation("To the path without the slash").empty(307, "Location is the path");
+        routes.read(&[path], back, bare);
+    }
+    for path in BOUGHT {
+        let missing = operation("Never there").json_at::<Detail>(404, "It is not there");
+        routes.read(&[path], missing, none);
+    }
 }
 
 /// Its paths on an address of their own.
-pub fn configure_alone(config: &mut web::ServiceConfig) {
-    configure(config);
-    reads(config, &["/"], async || {
+pub(crate) fn configure_alone(config: &mut web::ServiceConfig) {
+    let mut routes = Routes::of_server(config);
+    configure(&mut routes);
+    let root = Operation::new(Tag::ReplacedSystem, "The paths").json::<Detail>("Their names");
+    routes.read(&["/"], root, async || {
         HttpResponse::Ok().json(Detail { detail: "Celaje: /octas, /historial, /imagen" })
     });
     config.default_service(web::to(none));
 }
+
+const DAYS: &[Parameter] = &[
+    Parameter::new("desde", Values::Text, "first day, YYYY-MM-DD").like("2024-01-01"),
+    Parameter::new("hasta", Values::Text, "last day, included").like("2024-01-31"),
+];
 
 /// Whether a path is one of them.
 pub fn is_at(path: &str) -> bool {
@@ -68,7 +100,7 @@ fn led(place: &str) -> HttpResponse {
         .finish()
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Detail {
     detail: &'static str,
 }
@@ -113,9 +145,9 @@ async fn history(
     }
     let zone = state.pool.ask(|reader| reader.home_zone()).await?;
     let (begin, before) = (days.begin(), days.before());
-    let mut head = serde_json::to_string(&days).map_err(|_| Problem::internal())?;
-    head.truncate(head.len() - 1);
-    head.push_str(",\"items\":[");
+    let page = HistoryPage { days, items: Vec::new() };
+    let mut head = serde_json::to_string(&page).map_err(|_| Problem::internal())?;
+    head.truncate(head.len() - "]}".len());
     stream::answer(&state.pool, tagged.ok(), begin.clone(), move |reader, from| {
         let mut rows = if from == begin {
             Rows::<LegacyRow>::begin(Format::Json, &head)
@@ -131,6 +163,15 @@ async fn history(
         Ok(StreamPart { bytes, next })
     })
     .await
+}
+
+/// An answer of `/historial`; its rows are written one by one.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct HistoryPage {
+    #[serde(flatten)]
+    days: WholeDays,
+    items: Vec<LegacyRow>,
 }
 
 /// Why a query names no days.
@@ -152,7 +193,8 @@ impl BadDays {
 }
 
 /// The days of a query, both included; an end may be open.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub struct WholeDays {
     desde: Option<NaiveDate>,
     hasta: Option<NaiveDate>,

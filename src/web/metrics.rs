@@ -7,12 +7,16 @@ use chrono::{DateTime, Utc};
 
 use crate::daemon::operator::{JobStatus, ProgramState};
 use crate::store::reader::ObservationItem;
+use crate::web::WebState;
+use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
-use crate::web::{WebState, reads};
+use crate::web::routes::Routes;
 
-/// Its path.
-pub fn configure(config: &mut web::ServiceConfig) {
-    reads(config, &["/metrics"], get);
+pub(crate) fn configure(routes: &mut Routes<'_>) {
+    let operation = Operation::new(Tag::Monitoring, "The program in numbers, for Prometheus")
+        .record()
+        .media(&["text/plain"], "Prometheus' text format");
+    routes.read(&["/metrics"], operation, get);
 }
 
 async fn get(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {

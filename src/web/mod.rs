@@ -18,18 +18,17 @@ pub mod dashboard;
 pub mod events;
 pub mod guard;
 pub mod health;
-mod home;
 pub mod legacy;
 mod limiter;
 pub mod metrics;
 pub mod openapi;
 pub mod origins;
 pub mod overlays;
-mod parameters;
 mod pool;
 pub mod problem;
 pub mod query;
 pub mod reply;
+mod routes;
 pub mod rows;
 mod stream;
 pub mod token;
@@ -42,7 +41,7 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, Handler, HttpServer, Responder, web};
+use actix_web::{App, HttpServer, web};
 
 use crate::camera::http::HttpLimits;
 use crate::clock::Clock;
@@ -58,6 +57,7 @@ use crate::web::origins::Origins;
 use crate::web::overlays::OverlayRenderer;
 use crate::web::pool::ReaderPool;
 use crate::web::problem::Problem;
+use crate::web::routes::Routes;
 use crate::web::token::Token;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -222,7 +222,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         origins: options.origins,
         base: options.base,
     };
-    let (addr, server) = listen(&state, access, options.listen, "--listen", routes)?;
+    let (addr, server) = listen(&state, access, options.listen, "--listen", configure)?;
     let mut servers = vec![server];
     let mut compat = None;
     if let Some(wanted) = options.compat {
@@ -244,7 +244,7 @@ fn listen(
     access: AccessRules,
     wanted: SocketAddr,
     flag: &'static str,
-    routes: fn(&mut web::ServiceConfig),
+    configure: fn(&mut web::ServiceConfig),
 ) -> Result<(SocketAddr, Server)> {
     let cannot_listen = |e: std::io::Error| {
         Failure::environment(say!(
@@ -261,7 +261,7 @@ fn listen(
             .wrap(from_fn(guard::guard))
             .wrap(Compress::default())
             .wrap(from_fn(guard::without_chunks))
-            .configure(routes)
+            .configure(configure)
     })
     .workers(2)
     .worker_max_blocking_threads(2 * pool::CONNECTIONS + 2)
@@ -277,30 +277,17 @@ fn listen(
     Ok((addr, server.run()))
 }
 
-/// All routes.
-fn routes(config: &mut web::ServiceConfig) {
-    v1::configure(config);
-    openapi::configure(config);
-    legacy::configure(config);
-    health::configure(config);
-    metrics::configure(config);
-    dashboard::configure(config);
-    config.default_service(web::to(async || Err::<&'static str, _>(Problem::no_such_path())));
+/// Adds all routes.
+fn add_routes(routes: &mut Routes<'_>) {
+    v1::configure(routes);
+    openapi::configure(routes);
+    legacy::configure(routes);
+    health::configure(routes);
+    metrics::configure(routes);
+    dashboard::configure(routes);
 }
 
-/// Routes GET and HEAD at `paths` to `handler`; other methods get 405.
-pub fn reads<F, Args>(config: &mut web::ServiceConfig, paths: &[&str], handler: F)
-where
-    F: Handler<Args>,
-    Args: actix_web::FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    config.service(
-        web::resource(paths.to_vec())
-            .route(web::get().to(handler.clone()))
-            .route(web::head().to(handler))
-            .default_service(web::to(async || {
-                Err::<&'static str, _>(Problem::not_allowed("GET, HEAD"))
-            })),
-    );
+fn configure(config: &mut web::ServiceConfig) {
+    add_routes(&mut Routes::of_server(config));
+    config.default_service(web::to(async || Err::<&'static str, _>(Problem::no_such_path())));
 }

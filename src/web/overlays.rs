@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_web::http::StatusCode;
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -13,7 +12,7 @@ use crate::clock::Clock;
 use crate::service::inference::open_model;
 use crate::settings::Settings;
 use crate::web::limiter::Limiter;
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, ProblemCode};
 use celaje_sky::say;
 use celaje_sky::station::region::Region;
 use celaje_sky::text::Text;
@@ -121,7 +120,7 @@ impl OverlayRenderer {
             Some(Attempt::Opened(opened)) => work(opened),
             Some(Attempt::Failed(text, _)) => {
                 let after = u32::try_from(self.again.as_secs()).unwrap_or(u32::MAX);
-                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, text.clone()).after(after))
+                Err(Problem::new(ProblemCode::Unavailable, text.clone()).after(after))
             }
             None => Err(Problem::internal()),
         }
@@ -178,7 +177,7 @@ fn no_overlay() -> Problem {
 
 fn broken(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(
-        StatusCode::BAD_GATEWAY,
+        ProblemCode::CameraFailed,
         say!(
             "the camera's picture does not decode ({error})",
             "la imagen de la cámara no se puede decodificar ({error})"

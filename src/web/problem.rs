@@ -1,8 +1,9 @@
-//! What is wrong with a request, as `application/problem+json` (RFC 9457).
+//! Errors of the API: one table of them, sent as `application/problem+json` (RFC 9457).
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::error::{Fault, StoreError};
@@ -13,45 +14,224 @@ use celaje_sky::text::{Lang, Text};
 /// The media type of problems.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
+/// What can be wrong with a request. Clients tell problems apart by the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemCode {
+    BadParameter,
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    BodyTooLong,
+    AddressTooLong,
+    UnsupportedMediaType,
+    WrongHost,
+    Internal,
+    CameraFailed,
+    Busy,
+    Unavailable,
+    CameraTimeout,
+}
+
+impl ProblemCode {
+    pub const ALL: [Self; 16] = [
+        Self::BadParameter,
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::BodyTooLong,
+        Self::AddressTooLong,
+        Self::UnsupportedMediaType,
+        Self::WrongHost,
+        Self::Internal,
+        Self::CameraFailed,
+        Self::Busy,
+        Self::Unavailable,
+        Self::CameraTimeout,
+    ];
+
+    /// The table of errors: the status, the code and the meaning of each.
+    pub fn row(self) -> (StatusCode, &'static str, Text) {
+        use StatusCode as S;
+        let row = |status, code, meaning| (status, code, meaning);
+        match self {
+            Self::BadParameter => row(
+                S::BAD_REQUEST,
+                "bad_parameter",
+                say!(
+                    "a parameter, a part of the path or a part of the body is wrong; `parameter` \
+                 names it",
+                    "un parámetro, una parte de la ruta o del cuerpo está mal; `parameter` lo nombra"
+                ),
+            ),
+            Self::BadRequest => row(
+                S::BAD_REQUEST,
+                "bad_request",
+                say!("the request is no valid HTTP", "el pedido no es HTTP válido"),
+            ),
+            Self::Unauthorized => row(
+                S::UNAUTHORIZED,
+                "unauthorized",
+                say!("the token is missing or wrong", "el token falta o no es correcto"),
+            ),
+            Self::Forbidden => row(
+                S::FORBIDDEN,
+                "forbidden",
+                say!(
+                    "the server takes no orders: it has no token, or only shows a record",
+                    "el servidor no recibe órdenes: no tiene token, o solo muestra un registro"
+                ),
+            ),
+            Self::NotFound => row(
+                S::NOT_FOUND,
+                "not_found",
+                say!(
+                    "there is no such address, station, slot, run, backfill or picture",
+                    "no existe esa dirección, estación, turno, ejecución, backfill o imagen"
+                ),
+            ),
+            Self::MethodNotAllowed => row(
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                say!(
+                    "the address has other methods; `Allow` lists them",
+                    "la dirección admite otros métodos; `Allow` los enumera"
+                ),
+            ),
+            Self::RequestTimeout => row(
+                S::REQUEST_TIMEOUT,
+                "request_timeout",
+                say!(
+                    "the body did not arrive within ten seconds",
+                    "el cuerpo no llegó en diez segundos"
+                ),
+            ),
+            Self::BodyTooLong => row(
+                S::PAYLOAD_TOO_LARGE,
+                "body_too_long",
+                say!("the body is longer than 64 KiB", "el cuerpo supera los 64 KiB"),
+            ),
+            Self::AddressTooLong => row(
+                S::URI_TOO_LONG,
+                "address_too_long",
+                say!("the address is longer than 8 KiB", "la dirección supera los 8 KiB"),
+            ),
+            Self::UnsupportedMediaType => row(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                say!("the body is no application/json", "el cuerpo no es application/json"),
+            ),
+            Self::WrongHost => row(
+                S::MISDIRECTED_REQUEST,
+                "wrong_host",
+                say!(
+                    "the server has no such name; `--host` adds one",
+                    "el servidor no tiene ese nombre; `--host` agrega uno"
+                ),
+            ),
+            Self::Internal => row(
+                S::INTERNAL_SERVER_ERROR,
+                "internal",
+                say!(
+                    "the program failed; its log says why",
+                    "el programa falló; su log dice por qué"
+                ),
+            ),
+            Self::CameraFailed => row(
+                S::BAD_GATEWAY,
+                "camera_failed",
+                say!(
+                    "the camera gave no picture, or one that cannot be read",
+                    "la cámara no dio una imagen, o dio una ilegible"
+                ),
+            ),
+            Self::Busy => row(
+                S::SERVICE_UNAVAILABLE,
+                "busy",
+                say!(
+                    "too many requests wait; `Retry-After` says when to try again",
+                    "hay demasiados pedidos en espera; `Retry-After` dice cuándo reintentar"
+                ),
+            ),
+            Self::Unavailable => row(
+                S::SERVICE_UNAVAILABLE,
+                "unavailable",
+                say!(
+                    "the record or the model cannot be opened now, or the program is stopping",
+                    "ahora no se puede abrir el registro o el modelo, o el programa se está deteniendo"
+                ),
+            ),
+            Self::CameraTimeout => row(
+                S::GATEWAY_TIMEOUT,
+                "camera_timeout",
+                say!("the camera does not answer in time", "la cámara no responde a tiempo"),
+            ),
+        }
+    }
+
+    /// The code of an error of the web framework.
+    fn of(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
+            StatusCode::REQUEST_TIMEOUT => Self::RequestTimeout,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLong,
+            StatusCode::URI_TOO_LONG => Self::AddressTooLong,
+            status if status.is_server_error() => Self::Internal,
+            _ => Self::BadRequest,
+        }
+    }
+}
+
 /// A request that is not answered as asked.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{} {}", status.as_u16(), detail.en)]
+#[error("{code:?} {}", detail.en)]
 pub struct Problem {
-    status: StatusCode,
+    code: ProblemCode,
     parameter: Option<String>,
     detail: Text,
     retry_after: Option<u32>,
-    allow: Option<&'static str>,
-    challenge: bool,
+    allow: Option<String>,
 }
 
-#[derive(Serialize)]
-struct ProblemBody<'a> {
+/// A problem as it is sent.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ProblemBody<'a> {
     r#type: &'static str,
+    /// The name of the status.
     title: &'a str,
     status: u16,
+    code: ProblemCode,
+    /// The part of the request that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<&'a str>,
+    /// What is wrong, in a sentence.
     detail: &'a str,
 }
 
 impl Problem {
+    /// `detail` is one sentence.
+    pub const fn new(code: ProblemCode, detail: Text) -> Self {
+        Self { code, parameter: None, detail, retry_after: None, allow: None }
+    }
+
     /// The answer's status.
-    pub const fn status(&self) -> StatusCode {
-        self.status
+    pub fn status(&self) -> StatusCode {
+        self.code.row().0
     }
 
-    /// A problem with this status; `detail` is one sentence.
-    pub const fn new(status: StatusCode, detail: Text) -> Self {
-        Self { status, parameter: None, detail, retry_after: None, allow: None, challenge: false }
-    }
-
-    /// There is nothing at this address.
+    /// What is asked for does not exist.
     pub fn not_found(detail: Text) -> Self {
-        Self::new(StatusCode::NOT_FOUND, detail)
+        Self::new(ProblemCode::NotFound, detail)
     }
 
-    /// No such path.
     pub fn no_such_path() -> Self {
         Self::not_found(say!(
             "there is nothing at this address; /api/ describes what there is",
@@ -59,82 +239,86 @@ impl Problem {
         ))
     }
 
-    /// No such station.
     pub fn no_such_station(id: &str) -> Self {
         let id = shortened(id);
-        let mut problem = Self::not_found(say!(
+        Self::not_found(say!(
             "the record has no station '{id}'; /api/v1/stations lists them",
             "el registro no tiene una estación '{id}'; /api/v1/stations las enumera"
-        ));
-        problem.parameter = Some("station".to_owned());
-        problem
+        ))
+        .of("station")
     }
 
-    /// The path is there, but not for this method.
-    pub fn not_allowed(allow: &'static str) -> Self {
-        let mut problem = Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            say!("this address answers {allow} only", "esta dirección solo responde a {allow}"),
-        );
-        problem.allow = Some(allow);
-        problem
+    /// The address answers the methods in `allow` only.
+    pub fn not_allowed(allow: &str) -> Self {
+        let detail =
+            say!("this address answers {allow} only", "esta dirección solo responde a {allow}");
+        Self { allow: Some(allow.to_owned()), ..Self::new(ProblemCode::MethodNotAllowed, detail) }
     }
 
-    /// Too much is asked at once.
+    /// Too many requests at once.
     pub fn busy() -> Self {
-        let mut problem = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
+        Self::new(
+            ProblemCode::Busy,
             say!(
                 "too many requests wait; try again in a moment",
-                "esperan demasiadas peticiones; vuelva a intentar en un momento"
+                "hay demasiados pedidos en espera; vuelva a intentarlo en un momento"
             ),
-        );
-        problem.retry_after = Some(1);
-        problem
+        )
+        .after(1)
     }
 
     /// A bug.
     pub fn internal() -> Self {
         Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
+            ProblemCode::Internal,
             say!(
-                "the program failed at this request; its log says more",
-                "el programa falló en esta petición; su registro dice más"
+                "the program failed to answer this request; its log says why",
+                "el programa falló al responder este pedido; su log dice por qué"
             ),
+        )
+    }
+
+    /// An error of the web framework; `reason` is its own.
+    pub fn of_framework(status: StatusCode, reason: &str) -> Self {
+        let code = ProblemCode::of(status);
+        if code == ProblemCode::Internal {
+            tracing::error!(%status, reason, "a request failed");
+            return Self::internal();
+        }
+        let reason = match reason {
+            "" => status.canonical_reason().unwrap_or("?").to_owned(),
+            reason => shortened(reason),
+        };
+        Self::new(
+            code,
+            say!("the request cannot be read: {reason}", "no se puede leer el pedido: {reason}"),
         )
     }
 
     /// Names the parameter, or the part of the path, that is wrong.
     #[must_use]
-    pub fn of(mut self, parameter: &str) -> Self {
-        self.parameter = Some(shortened(parameter));
-        self
+    pub fn of(self, parameter: &str) -> Self {
+        Self { parameter: Some(shortened(parameter)), ..self }
     }
 
-    /// Says that a token is asked for.
+    /// Another try may succeed after so many seconds.
     #[must_use]
-    pub const fn challenging(mut self) -> Self {
-        self.challenge = true;
-        self
-    }
-
-    /// Says after how many seconds another try may do.
-    #[must_use]
-    pub const fn after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
-        self
+    pub fn after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// The answer in `lang`.
     pub fn render(&self, lang: Lang) -> HttpResponse {
+        let (status, ..) = self.code.row();
         let body = ProblemBody {
             r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code: self.code,
             parameter: self.parameter.as_deref(),
             detail: self.detail.get(lang),
         };
-        let mut response = HttpResponseBuilder::new(self.status);
+        let mut response = HttpResponseBuilder::new(status);
         response
             .content_type(MEDIA_TYPE)
             .insert_header((header::CONTENT_LANGUAGE, code(lang)))
@@ -142,10 +326,10 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if let Some(allow) = self.allow {
-            response.insert_header((header::ALLOW, allow));
+        if let Some(allow) = &self.allow {
+            response.insert_header((header::ALLOW, allow.as_str()));
         }
-        if self.challenge {
+        if self.code == ProblemCode::Unauthorized {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"celaje\""));
         }
         response.body(serde_json::to_vec(&body).unwrap_or_default())
@@ -154,7 +338,7 @@ impl Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.status()
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -164,7 +348,7 @@ impl ResponseError for Problem {
 
 impl From<BadQuery> for Problem {
     fn from(bad: BadQuery) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, bad.reason).of(&bad.parameter)
+        Self::new(ProblemCode::BadParameter, bad.reason).of(&bad.parameter)
     }
 }
 
@@ -174,11 +358,10 @@ impl From<StoreError> for Problem {
         match error.fault {
             Fault::Busy => Self::busy(),
             Fault::Missing | Fault::NoFolder | Fault::CannotOpen(_) | Fault::Outdated => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
+                ProblemCode::Unavailable,
                 say!(
                     "the record cannot be read now; the program's log says why",
-                    "el registro no se puede leer ahora; el registro de mensajes del programa dice \
-                    por qué"
+                    "el registro no se puede leer ahora; el log del programa dice por qué"
                 ),
             )
             .after(10),
@@ -195,7 +378,7 @@ pub const fn code(lang: Lang) -> &'static str {
     }
 }
 
-/// What was sent, no longer than a sentence can bear.
+/// What a client sent, made fit for a sentence: at most 80 characters, on one line.
 pub fn shortened(text: &str) -> String {
     const MOST: usize = 80;
     let mut short: String =
@@ -206,7 +389,7 @@ pub fn shortened(text: &str) -> String {
     short
 }
 
-/// The language that `Accept-Language` likes best; that of the process when it names neither.
+/// The language that `Accept-Language` prefers; that of the process when it names neither.
 pub fn language(headers: &HeaderMap) -> Lang {
     let wanted = headers
         .get(header::ACCEPT_LANGUAGE)
@@ -240,7 +423,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_weightiest_language_that_is_spoken_wins() {
+    fn the_known_language_of_the_greatest_weight_is_chosen() {
         for (wanted, lang) in [
             ("es-AR,es;q=0.9,en;q=0.8", Some(Lang::Es)),
             ("en;q=0.3, es;q=0.7", Some(Lang::Es)),
@@ -256,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_back_is_short_and_on_one_line() {
+    fn what_a_client_sent_is_shortened_to_one_line() {
         assert_eq!(shortened("a\nb"), "a\u{fffd}b");
         assert_eq!(shortened(&"x".repeat(500)).chars().count(), 81);
     }

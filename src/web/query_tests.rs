@@ -57,8 +57,8 @@ fn pictures_leave_alone_what_keeps_caches_off() {
     for query in ["", "t=1704110400", "_=1&_=2", "ts=1&t=", "1704110400", "0.42371"] {
         assert_eq!(picture(query), Ok(()), "{query}");
     }
-    let known = Parameters::read_picture("lang=es&t=5&bare=1", &["lang", "bare"]).unwrap();
-    assert_eq!((known.get("lang"), known.get("t")), (Some("es"), None));
+    let known = Parameters::read_picture("from=2024-01-01&t=5&to=2024-01-02", CLIMATOLOGY).unwrap();
+    assert_eq!((known.get("from"), known.get("t")), (Some("2024-01-01"), None));
     for (query, parameter) in [("x=1", "x"), ("7=1", "7"), ("t=1&width=2", "width")] {
         assert_eq!(picture(query).unwrap_err().parameter, parameter, "{query}");
     }

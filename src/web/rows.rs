@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use serde::Serialize;
 
-use crate::store::reader::{Bucket, LegacyRow, MissItem, ObservationItem, RunItem};
+use crate::store::reader::{Bucket, HourOfMonth, LegacyRow, MissItem, ObservationItem, RunItem};
 use crate::web::reply::Format;
 
 /// A row that can be told as JSON and as CSV.
@@ -76,6 +76,7 @@ impl Row for Bucket {
         "okta_8",
         "clear",
         "cloudy",
+        "frozen",
     ];
 
     fn fields(&self, field: &mut dyn FnMut(&str)) {
@@ -91,6 +92,19 @@ impl Row for Bucket {
         }
         field(&self.clear.to_string());
         field(&self.cloudy.to_string());
+        field(&self.frozen.to_string());
+    }
+}
+
+impl Row for HourOfMonth {
+    const COLUMNS: &'static [&'static str] = &["month", "hour", "n", "mean_okta", "obscured"];
+
+    fn fields(&self, field: &mut dyn FnMut(&str)) {
+        field(&self.month.to_string());
+        field(&self.hour.to_string());
+        field(&self.n.to_string());
+        field(&float(self.mean_okta));
+        field(&self.obscured.to_string());
     }
 }
 
@@ -210,25 +224,6 @@ impl<T: Row> Rows<T> {
             }
         }
         self.first = false;
-    }
-
-    /// Writes a row with what is told beside it under `name`; CSV has no place for that.
-    pub fn push_with(&mut self, row: &T, name: &str, beside: &[impl Serialize]) {
-        self.push(row);
-        if beside.is_empty() || self.format == Format::Csv {
-            return;
-        }
-        // Before the brace (and the line's end) that the row ends with.
-        let end = match self.format {
-            Format::Lines => "}\n",
-            _ => "}",
-        };
-        self.bytes.truncate(self.bytes.len() - end.len());
-        self.bytes.extend_from_slice(b",\"");
-        self.bytes.extend_from_slice(name.as_bytes());
-        self.bytes.extend_from_slice(b"\":");
-        let _ = serde_json::to_writer(&mut self.bytes, beside);
-        self.bytes.extend_from_slice(end.as_bytes());
     }
 
     /// The bytes so far.

@@ -5,12 +5,11 @@ use std::io::Read;
 use std::path::Path;
 
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::http::header;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, ProblemCode};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 
@@ -83,7 +82,7 @@ fn hash(text: &str) -> [u8; 32] {
 pub fn demand(token: Option<&Token>, request: &HttpRequest) -> std::result::Result<(), Problem> {
     let Some(token) = token else {
         return Err(Problem::new(
-            StatusCode::FORBIDDEN,
+            ProblemCode::Forbidden,
             say!(
                 "this server takes no orders: it was started without a token (--token-file)",
                 "este servidor no recibe órdenes: se inició sin token (--token-file)"
@@ -100,13 +99,12 @@ pub fn demand(token: Option<&Token>, request: &HttpRequest) -> std::result::Resu
     match borne {
         Some(borne) if token.is(borne) => Ok(()),
         _ => Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
+            ProblemCode::Unauthorized,
             say!(
                 "this needs the server's token: Authorization: Bearer TOKEN",
                 "esto requiere el token del servidor: Authorization: Bearer TOKEN"
             ),
-        )
-        .challenging()),
+        )),
     }
 }
 

@@ -1,8 +1,74 @@
 //! The description of the API against the API.
 
-use serde_json::Value;
+use std::sync::LazyLock;
 
+use serde_json::{Map, Value, json};
+
+use crate::client::Reply;
+use crate::schema;
 use crate::site::Site;
+
+static DESCRIPTION: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(celaje::web::openapi::description()).unwrap());
+
+fn paths() -> &'static Map<String, Value> {
+    DESCRIPTION["paths"].as_object().unwrap()
+}
+
+/// Whether `path` is one of a description's path.
+fn fits(described: &str, path: &str) -> bool {
+    let (mut parts, mut others) = (described.split('/'), path.split('/'));
+    loop {
+        match (parts.next(), others.next()) {
+            (None, None) => return true,
+            (Some(part), Some(other)) if part == other => {}
+            (Some(part), Some(other)) if part.starts_with('{') && !other.is_empty() => {}
+            _ => return false,
+        }
+    }
+}
+
+/// The operation that a request is for; none where there is no such path or method.
+fn operation(method: &str, target: &str) -> Option<&'static Value> {
+    let path = target.split('?').next().unwrap();
+    // A path without parts comes before one that has some.
+    let exact = paths().get(path);
+    let methods =
+        exact.or_else(|| paths().iter().find(|(known, _)| fits(known, path)).map(|(_, m)| m))?;
+    methods.get(method.replace("HEAD", "GET").to_lowercase())
+}
+
+/// Checks an answer against the description: its status, its media type and its members. Every
+/// answer that a test of the web side gets passes through here.
+pub fn check(method: &str, target: &str, reply: &Reply) {
+    let Some(operation) = operation(method, target) else {
+        let is_told = [404, 405, 414, 421].contains(&reply.status) || method == "OPTIONS";
+        assert!(is_told, "{method} {target} is not described, but gives {}", reply.status);
+        return;
+    };
+    let mut answer = &operation["responses"][reply.status.to_string()];
+    assert!(!answer.is_null(), "{method} {target}: {} is not described", reply.status);
+    if let Some(reference) = answer["$ref"].as_str() {
+        answer = DESCRIPTION.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+    }
+    let media = reply.header("content-type").and_then(|media| media.split(';').next());
+    let content = media.map(|media| &answer["content"][media]);
+    match content {
+        None => assert!(answer["content"].is_null() || reply.body.is_empty(), "{method} {target}"),
+        Some(content) => {
+            assert!(!content.is_null(), "{method} {target}: {media:?} is not described");
+            let packed = reply.header("content-encoding") == Some("gzip");
+            if let Some(schema) = content.get("schema")
+                && !(reply.body.is_empty() || packed)
+                // A year of rows would take too long.
+                && reply.body.len() < 4_000_000
+            {
+                schema::check(&DESCRIPTION, schema, &reply.json())
+                    .unwrap_or_else(|why| panic!("{method} {target}: {why}"));
+            }
+        }
+    }
+}
 
 /// A path of the description with values for its parts.
 fn filled(path: &str) -> String {
@@ -10,17 +76,18 @@ fn filled(path: &str) -> String {
         .replace("{slot}", "2024-01-01T00:02")
         .replace("{run}", "1")
         .replace("{job}", "7")
+        .replace("{file}", "history.svg")
+        .replace("{name}", "app.css")
 }
 
 #[actix::test]
-async fn every_operation_that_is_described_is_there() {
+async fn every_operation_that_is_described_is_answered() {
     let site = Site::new();
-    let description = site.get("/api/openapi.json").await.json();
-    assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
-    let paths = description["paths"].as_object().unwrap();
-    assert!(paths.len() > 20);
-    for (path, methods) in paths {
-        for (method, operation) in methods.as_object().unwrap() {
+    assert_eq!(site.get("/api/openapi.json").await.json(), *DESCRIPTION);
+    assert_eq!(DESCRIPTION["info"]["version"], env!("CARGO_PKG_VERSION"));
+    for (path, methods) in paths() {
+        assert!(!filled(path).contains('{'), "{path}");
+        for method in methods.as_object().unwrap().keys() {
             if path == "/api/v1/events" {
                 continue;
             }
@@ -28,43 +95,78 @@ async fn every_operation_that_is_described_is_there() {
             assert_ne!(reply.status, 405, "{method} {path}");
             let told = String::from_utf8_lossy(&reply.body);
             assert!(!told.contains("there is nothing at this address"), "{path}");
-            let described = &operation["responses"][reply.status.to_string()];
-            assert!(!described.is_null(), "{method} {path}: {} is not described", reply.status);
         }
     }
 }
 
 #[actix::test]
-async fn what_is_answered_has_the_members_that_are_described() {
+async fn the_parameters_of_an_operation_are_those_that_it_takes() {
     let site = Site::new();
-    let description = site.get("/api/openapi.json").await.json();
-    let members = |schema: &str| {
-        let schema = &description["components"]["schemas"][schema]["required"];
-        let names = schema.as_array().unwrap().iter();
-        let mut names: Vec<_> = names.map(|name| name.as_str().unwrap().to_owned()).collect();
-        names.sort_unstable();
-        names
-    };
+    let mut refused = 0;
+    for (path, methods) in paths() {
+        let Some(operation) = methods.get("get").filter(|_| path != "/api/v1/events") else {
+            continue;
+        };
+        let reply = site.get(&format!("{}?colour=red", filled(path))).await;
+        if reply.status != 400 || reply.header("content-type") == Some("application/json") {
+            continue;
+        }
+        refused += 1;
+        let (named, detail) = reply.problem(400);
+        assert_eq!(named.as_deref(), Some("colour"), "{path}");
+        let all = operation["parameters"].as_array().unwrap().iter();
+        let names: Vec<_> = all
+            .filter(|parameter| parameter["in"] == "query")
+            .map(|parameter| parameter["name"].as_str().unwrap())
+            .collect();
+        assert!(detail.ends_with(&names.join(", ")), "{path}: {detail}");
+    }
+    assert!(refused > 40, "{refused}");
+}
+
+#[actix::test]
+async fn every_kind_of_answer_has_the_members_that_are_described() {
+    let site = Site::new();
     let base = "/api/v1/stations/rio-grande";
-    for (path, place, schema) in [
-        ("/api/v1/stations".to_owned(), "/0", "Station"),
-        (format!("{base}/observations"), "/items/0", "Observation"),
-        (format!("{base}/observations?by=hour"), "/items/0", "Bucket"),
-        (format!("{base}/latest"), "", "Latest"),
-        (format!("{base}/misses"), "/items/0", "Miss"),
-        (format!("{base}/runs"), "/items/0", "Run"),
-        (format!("{base}/climatology"), "", "Climatology"),
-        ("/api/v1/state".to_owned(), "", "State"),
-        ("/api/v1/backfills".to_owned(), "/items/0", "Job"),
-        ("/api/v1/runs/1".to_owned(), "/progress", "Progress"),
-        ("/octas".to_owned(), "", "LegacyRow"),
+    // What is asked for is checked as it comes; here there is to be something to be checked.
+    for (path, place) in [
+        ("/api/v1/stations".to_owned(), "/0/id"),
+        (format!("{base}/observations?limit=20"), "/items/0/okta"),
+        (format!("{base}/observations?by=hour"), "/items/0/distribution"),
+        (format!("{base}/latest"), "/quality"),
+        (format!("{base}/misses"), "/items/0/reason"),
+        (format!("{base}/runs"), "/items/0/kind"),
+        (format!("{base}/climatology"), "/hours/0/month"),
+        ("/api/v1/state".to_owned(), "/flow/stages/0/stage"),
+        ("/api/v1/backfills".to_owned(), "/items/0/progress/planned"),
+        ("/api/v1/runs/1".to_owned(), "/progress/planned"),
+        ("/dashboard/operations".to_owned(), "/disk/log"),
+        ("/octas".to_owned(), "/octas_predichas"),
     ] {
         let body = site.get(&path).await.json();
-        let value = body.pointer(place).unwrap_or_else(|| panic!("{path}"));
-        let mut names: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
-        names.sort_unstable();
-        assert_eq!(names, members(schema), "{path}");
+        assert!(body.pointer(place).is_some(), "{path}: {body}");
     }
+}
+
+#[actix::test]
+async fn a_wrong_answer_would_be_found() {
+    let site = Site::new();
+    let target = "/api/v1/stations/rio-grande/latest";
+    let reply = site.get(target).await;
+    let changed = |change: fn(&mut Reply)| {
+        let mut reply = reply.clone();
+        change(&mut reply);
+        std::panic::catch_unwind(|| check("GET", target, &reply)).is_err()
+    };
+    assert!(!changed(|_| {}));
+    assert!(changed(|reply| reply.status = 418));
+    assert!(changed(|reply| reply.body = b"{}".to_vec()));
+    assert!(changed(|reply| reply.headers = vec![("content-type".into(), "text/csv".into())]));
+    assert!(changed(|reply| {
+        let mut body = reply.json();
+        body["colour"] = json!("red");
+        reply.body = body.to_string().into_bytes();
+    }));
 }
 
 fn references(value: &Value, found: &mut Vec<String>) {
@@ -82,16 +184,14 @@ fn references(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-#[actix::test]
-async fn every_reference_leads_somewhere() {
-    let site = Site::new();
-    let description = site.get("/api/openapi.json").await.json();
+#[test]
+fn every_reference_leads_somewhere() {
     let mut found = Vec::new();
-    references(&description, &mut found);
+    references(&DESCRIPTION, &mut found);
     assert!(found.len() > 50);
     for reference in found {
         let place = reference.strip_prefix('#').unwrap();
-        assert!(description.pointer(place).is_some(), "{reference}");
+        assert!(DESCRIPTION.pointer(place).is_some(), "{reference}");
     }
 }
 

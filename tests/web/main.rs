@@ -9,6 +9,7 @@ mod events;
 mod guard;
 mod legacy;
 mod pictures;
+mod schema;
 mod site;
 mod watching;
 mod year;

@@ -25,6 +25,7 @@ use tempfile::TempDir;
 use tokio::sync::broadcast;
 
 use crate::client::{self, Reply};
+use crate::described;
 
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -108,6 +109,8 @@ pub struct Site {
     pub running: Running,
     pub operator: Arc<Pretender>,
     pub station: Station,
+    /// The path under which a proxy shows it.
+    base: String,
 }
 
 pub fn at(text: &str) -> NaiveDateTime {
@@ -224,8 +227,9 @@ impl Site {
             ..WebOptions::new("127.0.0.1:0".parse().unwrap(), &settings)
         };
         change(&mut options);
+        let base = options.base.as_str().to_owned();
         let running = web::start(options, Arc::clone(&operator) as Arc<dyn Operator>).unwrap();
-        Self { folder, db, running, operator, station }
+        Self { folder, db, running, operator, station, base }
     }
 
     pub fn addr(&self) -> SocketAddr {
@@ -239,17 +243,21 @@ impl Site {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Reply {
-        let (addr, method, target) = (self.addr(), method.to_owned(), target.to_owned());
+        let (addr, sent, wanted) = (self.addr(), method.to_owned(), target.to_owned());
         let headers: Vec<(String, String)> =
             headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let body = body.to_vec();
-        tokio::task::spawn_blocking(move || {
+        let reply = tokio::task::spawn_blocking(move || {
             let headers: Vec<_> =
                 headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            client::request(addr, &method, &target, &headers, &body)
-        })
-        .await
-        .unwrap()
+            client::request(addr, &sent, &wanted, &headers, &body)
+        });
+        let reply = reply.await.unwrap();
+        let path = target.strip_prefix(&self.base).filter(|path| path.starts_with('/'));
+        if target != self.base {
+            described::check(method, path.unwrap_or(target), &reply);
+        }
+        reply
     }
 
     pub async fn get(&self, target: &str) -> Reply {

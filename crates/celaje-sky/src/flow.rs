@@ -7,13 +7,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::say;
 use crate::text::Text;
 
 /// A part of the pipeline that slots queue for; the actor of the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Asked of the camera: waits for leave to ask, works while the requests run.
@@ -155,7 +156,7 @@ impl Flow {
 }
 
 /// A stage's counts since its pipeline was started.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct StageReport {
     /// Which one.
     pub stage: Stage,
@@ -192,7 +193,7 @@ fn each(seconds: f64, n: u64) -> f64 {
 }
 
 /// What flowed through a pipeline since it was started.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct FlowReport {
     /// By stage, in the order in which a slot goes through them.
     pub stages: [StageReport; 5],

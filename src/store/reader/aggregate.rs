@@ -3,6 +3,7 @@
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
@@ -45,7 +46,7 @@ impl Width {
 }
 
 /// The readings of an hour or a day.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Bucket {
     /// Its first minute, station local time.
     pub from: String,

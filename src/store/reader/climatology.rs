@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
@@ -35,7 +36,7 @@ pub struct NightRule {
 }
 
 /// Readings of one hour of the clock in one month of the year, over all years.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct HourOfMonth {
     /// 1 to 12.
     pub month: u32,
@@ -50,7 +51,7 @@ pub struct HourOfMonth {
 }
 
 /// One month of the year, over all years.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct MonthOfYear {
     /// 1 to 12.
     pub month: u32,
@@ -72,7 +73,7 @@ pub struct MonthOfYear {
 }
 
 /// What the sky of a station is usually like.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Climatology {
     /// The 288 pairs of month and hour, in this order.
     pub hours: Vec<HourOfMonth>,

@@ -7,6 +7,7 @@ use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Double, Nullable};
 use diesel::sqlite::Sqlite;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::store::error::StoreError;
@@ -42,8 +43,9 @@ pub struct Wanted {
 }
 
 /// A row of `observations`, as it is told.
-#[derive(Clone, Debug, PartialEq, Serialize, Queryable, Selectable)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, Queryable, Selectable)]
 #[diesel(table_name = observations)]
+#[schemars(rename = "ObservationColumns")]
 pub struct ObservationItem {
     /// Station local time.
     #[diesel(column_name = slot_local)]
@@ -61,8 +63,9 @@ pub struct ObservationItem {
     pub category: Option<String>,
     /// The same in Spanish words.
     pub description: Option<String>,
-    /// Flags with commas between them, told as a list; `ok` is the empty list.
+    /// Flags; none of a reading by day without a defect. Stored with commas between them.
     #[serde(serialize_with = "as_list")]
+    #[schemars(with = "Option<Vec<String>>")]
     pub quality: Option<String>,
     /// Name and version.
     pub model: Option<String>,

@@ -4,6 +4,7 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime, SecondsFormat};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Double, Integer, Nullable, Text};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
@@ -14,7 +15,7 @@ use crate::store::schema::stations;
 use celaje_sky::slot::Zone;
 
 /// A row of `registro_historico`.
-#[derive(Clone, Debug, PartialEq, Serialize, Queryable)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, Queryable)]
 pub struct LegacyRow {
     /// The picture's file name.
     pub filename: Option<String>,

@@ -5,6 +5,7 @@ use diesel::prelude::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDs
 use diesel::row::NamedRow;
 use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text};
 use diesel::sqlite::Sqlite;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
@@ -12,7 +13,8 @@ use crate::store::reader::Reader;
 use crate::store::schema::stations;
 
 /// A station, and how much of it there is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Station")]
 pub struct StationItem {
     /// The key of its rows.
     pub id: String,

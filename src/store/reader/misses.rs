@@ -4,6 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
@@ -13,8 +14,9 @@ use crate::store::schema::misses;
 use celaje_sky::outcome::MissReason;
 
 /// A row of `misses`, as it is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Queryable, Selectable)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Queryable, Selectable)]
 #[diesel(table_name = misses)]
+#[schemars(rename = "Miss")]
 pub struct MissItem {
     /// Station local time.
     #[diesel(column_name = slot_local)]

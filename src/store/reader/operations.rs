@@ -5,6 +5,7 @@ use std::path::Path;
 use diesel::dsl::{count_star, max, min, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::connection::damage;
@@ -13,7 +14,7 @@ use crate::store::reader::{Reader, ReasonCount};
 use crate::store::schema::{misses, observations};
 
 /// The readings of one model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Queryable)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Queryable)]
 pub struct ModelCount {
     /// Its name and version; none where another tool did not say.
     pub model: Option<String>,

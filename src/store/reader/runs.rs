@@ -2,6 +2,7 @@
 
 use diesel::dsl::count_star;
 use diesel::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
@@ -9,8 +10,9 @@ use crate::store::reader::Reader;
 use crate::store::schema::{misses, runs};
 
 /// A row of `runs`, as it is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Queryable, Selectable)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Queryable, Selectable)]
 #[diesel(table_name = runs)]
+#[schemars(rename = "Run")]
 pub struct RunItem {
     /// Its key.
     pub id: i64,
@@ -47,7 +49,7 @@ pub struct RunItem {
 }
 
 /// Misses of one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Queryable)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Queryable)]
 pub struct ReasonCount {
     /// The reason's stored name.
     pub reason: String,

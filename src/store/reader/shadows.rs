@@ -1,6 +1,7 @@
 //! What second models said of the same pictures.
 
 use diesel::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
@@ -8,8 +9,9 @@ use crate::store::reader::{ObservationItem, Reader};
 use crate::store::schema::shadow_observations;
 
 /// What a second model made of a slot's picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Queryable, Selectable)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, Queryable, Selectable)]
 #[diesel(table_name = shadow_observations)]
+#[schemars(rename = "Shadow")]
 pub struct ShadowItem {
     /// Station local time.
     #[serde(skip)]
@@ -26,7 +28,8 @@ pub struct ShadowItem {
 }
 
 /// A reading, and what a second model made of its picture.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Latest")]
 pub struct LatestReading {
     /// The row.
     #[serde(flatten)]

@@ -14,8 +14,9 @@ use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
+use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::{Problem, language, shortened};
-use crate::web::query::Parameters;
+use crate::web::query::{FROM, Parameter, Parameters, STATION, TO, Values, names};
 use crate::web::reply::Version;
 use celaje_chart::look::{Look, NARROWEST, WIDEST};
 use celaje_chart::png;
@@ -27,7 +28,38 @@ use celaje_sky::text::Lang;
 /// Pixels a unit of a PNG.
 const PNG_SCALE: f32 = 2.0;
 
-const PARAMETERS: [&str; 7] = ["station", "from", "to", "lang", "theme", "width", "bare"];
+const LANGS: &[(&str, Lang)] = &[("es", Lang::Es), ("en", Lang::En)];
+const THEMES: &[(&str, Theme)] = &[("light", Theme::Light), ("dark", Theme::Dark)];
+const SWITCH: &[(&str, bool)] = &[("0", false), ("1", true)];
+
+const WIDTH: Parameter = Parameter::new(
+    "width",
+    Values::Number { least: NARROWEST as usize, most: WIDEST as usize, usual: None },
+    "width in pixels of the SVG; a PNG has twice as many",
+);
+const PARAMETERS: &[Parameter] = &[
+    STATION,
+    FROM,
+    TO,
+    Parameter::new("lang", Values::Choice(|| names(LANGS)), "else that of Accept-Language"),
+    Parameter::new("theme", Values::Choice(|| names(THEMES)), "colours; light if left out"),
+    WIDTH,
+    Parameter::new("bare", Values::Choice(|| names(SWITCH)), "1: without a title"),
+];
+
+fn files() -> Vec<String> {
+    KINDS.iter().flat_map(|(kind, _)| ["svg", "png"].map(|form| format!("{kind}.{form}"))).collect()
+}
+
+pub(super) fn operation() -> Operation {
+    Operation::new(Tag::Charts, "A chart, as the dashboard shows it")
+        .part(Parameter::new("file", Values::Choice(files), "kind and form of the chart"))
+        .query(PARAMETERS)
+        .record()
+        .named()
+        .media(&["image/svg+xml", "image/png"], "The chart")
+        .tagged()
+}
 
 /// A chart that is asked for.
 struct ChartQuery {
@@ -51,21 +83,18 @@ impl ChartQuery {
             }
         });
         let Some((kind, as_png)) = known else {
-            let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-            let (names, file) = (names.join(", "), shortened(file));
+            let (names, file) = (names(&KINDS).join(", "), shortened(file));
             return Err(Problem::not_found(say!(
                 "there is no chart '{file}'; there are {names}, each as .svg and .png",
                 "no hay un gráfico '{file}'; hay {names}, cada uno como .svg y .png"
             )));
         };
-        let query = Parameters::read_picture(request.query_string(), &PARAMETERS)?;
+        let query = Parameters::read_picture(request.query_string(), PARAMETERS)?;
         let range = query.range()?;
-        let lang = query
-            .choice("lang", &[("es", Lang::Es), ("en", Lang::En)])?
-            .unwrap_or_else(|| language(request.headers()));
-        let theme = query.choice("theme", &[("light", Theme::Light), ("dark", Theme::Dark)])?;
-        let width = query.number("width", NARROWEST as usize..=WIDEST as usize)?;
-        let bare = query.choice("bare", &[("0", false), ("1", true)])?.unwrap_or(false);
+        let lang = query.choice("lang", LANGS)?.unwrap_or_else(|| language(request.headers()));
+        let theme = query.choice("theme", THEMES)?;
+        let width = query.number(&WIDTH)?;
+        let bare = query.choice("bare", SWITCH)?.unwrap_or(false);
         let alone = Look::alone(lang);
         let look = Look { width: width.map_or(alone.width, |width| width as f64), bare, lang };
         Ok(Self {

@@ -20,10 +20,10 @@ pub mod operations;
 
 use std::time::Duration;
 
-use actix_web::web;
-
 use crate::web::limiter::Limiter;
-use crate::web::reads;
+use crate::web::openapi::operation::{Operation, Tag};
+use crate::web::query::{NONE, Parameter, Values};
+use crate::web::routes::Routes;
 
 /// Charts that are gathered and drawn at the same time: fewer than the pool has connections, so
 /// that one is left for other queries however many charts are asked for.
@@ -38,11 +38,19 @@ pub(super) fn chart_limiter() -> Limiter {
     Limiter::new(CHARTS_AT_ONCE, CHARTS_WAITING, CHART_PATIENCE)
 }
 
-/// Its paths.
-pub fn configure(config: &mut web::ServiceConfig) {
-    reads(config, &["/"], assets::page);
-    reads(config, &["/assets/{name}"], assets::asset);
-    reads(config, &["/favicon.ico"], assets::icon);
-    reads(config, &["/charts/{file}"], charts::get);
-    reads(config, &["/dashboard/operations"], operations::get);
+pub(crate) fn configure(routes: &mut Routes<'_>) {
+    let file = |summary| Operation::new(Tag::Page, summary).tagged();
+    let page = file("The dashboard").media(&["text/html"], "The page");
+    routes.read(&["/"], page, assets::page);
+    let media = &["text/html", "text/css", "text/javascript", "image/svg+xml"];
+    let asset = file("A file of the dashboard")
+        .part(Parameter::new("name", Values::Text, "name of the file").like("app.css"))
+        .query(NONE)
+        .named()
+        .media(media, "The file");
+    routes.read(&["/assets/{name}"], asset, assets::asset);
+    let icon = file("The icon").media(&["image/svg+xml"], "The icon");
+    routes.read(&["/favicon.ico"], icon, assets::icon);
+    routes.read(&["/charts/{file}"], charts::operation(), charts::get);
+    routes.read(&["/dashboard/operations"], operations::operation(), operations::get);
 }

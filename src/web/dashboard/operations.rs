@@ -3,15 +3,18 @@
 use std::path::Path;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::reader::{ModelCount, ReasonCount};
 use crate::web::WebState;
+use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
-use crate::web::query::Parameters;
+use crate::web::query::{Parameter, Parameters, STATION};
 use crate::web::reply::live;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct OperationsView {
     misses: Vec<ReasonCount>,
     models: Vec<ModelCount>,
@@ -19,7 +22,7 @@ struct OperationsView {
 }
 
 /// Disk space, in bytes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Disk {
     database: Option<u64>,
     log: u64,
@@ -42,12 +45,22 @@ impl Disk {
     }
 }
 
+const PARAMETERS: &[Parameter] = &[STATION];
+
+pub(super) fn operation() -> Operation {
+    Operation::new(Tag::Page, "Misses by reason, readings by model, disk space")
+        .details("Of all stations where none is named.")
+        .query(PARAMETERS)
+        .record()
+        .json::<OperationsView>("The counts")
+}
+
 /// `/dashboard/operations`.
 pub async fn get(
     state: web::Data<WebState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = Parameters::read(request.query_string(), &["station"])?;
+    let query = Parameters::read(request.query_string(), PARAMETERS)?;
     let station = query.get("station").map(str::to_owned);
     let told = state
         .pool

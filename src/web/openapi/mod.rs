@@ -1,36 +1,55 @@
-//! The description of the API, and a page to read it and to try it out, which needs nothing from
-//! elsewhere.
+//! The description of the API (OpenAPI 3.1), made from the routes and the types that they answer
+//! with, and a page to read it and to try it out, which needs nothing from elsewhere.
+
+mod document;
+pub(crate) mod operation;
+
+use std::sync::LazyLock;
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
-use crate::web::reads;
+use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::reply::fixed;
+use crate::web::routes::Routes;
 
-/// OpenAPI 3.1, in JSON; the version of the program is put in.
-const DESCRIPTION: &str = include_str!("openapi.json");
+static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
+    let mut routes = Routes::default();
+    crate::web::add_routes(&mut routes);
+    document::of(&routes.described).to_string()
+});
 
-/// Its paths.
-pub fn configure(config: &mut web::ServiceConfig) {
-    reads(config, &["/api/openapi.json"], async |request: HttpRequest| {
-        fixed(&request, "application/json", description())
+/// The files of the page, by their paths.
+const FILES: [(&str, &str, &str); 3] = [
+    ("/api/", "text/html; charset=utf-8", include_str!("page.html")),
+    ("/api/page.css", "text/css; charset=utf-8", include_str!("page.css")),
+    ("/api/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
+];
+
+pub(crate) fn configure(routes: &mut Routes<'_>) {
+    let operation = Operation::new(Tag::Page, "This description")
+        .media(&["application/json"], "OpenAPI 3.1")
+        .tagged();
+    routes.read(&["/api/openapi.json"], operation, async |request: HttpRequest| {
+        fixed(&request, "application/json", description().to_owned())
     });
-    reads(config, &["/api"], async || {
+    let operation = Operation::new(Tag::Page, "To the page of this description")
+        .empty(308, "Location is /api/");
+    routes.read(&["/api"], operation, async || {
         HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/api/")).finish()
     });
-    reads(config, &["/api/"], async |request: HttpRequest| {
-        fixed(&request, "text/html; charset=utf-8", include_str!("page.html").to_owned())
-    });
-    reads(config, &["/api/page.css"], async |request: HttpRequest| {
-        fixed(&request, "text/css; charset=utf-8", include_str!("page.css").to_owned())
-    });
-    reads(config, &["/api/page.js"], async |request: HttpRequest| {
-        fixed(&request, "text/javascript; charset=utf-8", include_str!("page.js").to_owned())
-    });
+    for (path, media, text) in FILES {
+        let bare = media.split(';').next().unwrap_or(media);
+        let operation = Operation::new(Tag::Page, "A file of the page of this description")
+            .media(&[bare], "The file")
+            .tagged();
+        routes.read(&[path], operation, async move |request: HttpRequest| {
+            fixed(&request, media, text.to_owned())
+        });
+    }
 }
 
-/// The description with the version of this program.
-pub fn description() -> String {
-    let version = concat!("\"version\": \"", env!("CARGO_PKG_VERSION"), "\"");
-    DESCRIPTION.replacen("\"version\": \"0\"", version, 1)
+/// The description, as JSON.
+pub fn description() -> &'static str {
+    &DESCRIPTION
 }

@@ -2,44 +2,69 @@
 
 use std::time::Duration;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::daemon::operator::{JobId, JobState, Refused};
 use crate::service::request::check_range;
-use crate::web::problem::{Problem, shortened};
-use crate::web::query::{self, Range};
+use crate::web::openapi::operation::{Operation, Tag};
+use crate::web::problem::{Problem, ProblemCode, shortened};
+use crate::web::query::{self, NONE, Range};
 use crate::web::reply::live;
-use crate::web::v1::stations;
+use crate::web::routes::Routes;
+use crate::web::v1::stations::{self, StationId};
 use crate::web::{LONGEST_BODY, WebState, token};
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 
-/// How long a body may take to come.
+/// Time for a body to arrive.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BackfillOrder {
+    /// First minute, station local time: YYYY-MM-DD or YYYY-MM-DDTHH:MM.
     from: String,
+    /// Last minute, included.
     to: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct Accepted {
     job: JobId,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct BackfillList {
     items: Vec<JobState>,
 }
 
-/// `POST /api/v1/stations/{station}/backfills`.
-pub(super) async fn start(
+pub(super) fn configure(routes: &mut Routes<'_>) {
+    let operation = |summary| Operation::new(Tag::Program, summary).query(NONE);
+    let order = operation("Have a range filled")
+        .record()
+        .named()
+        .token()
+        .body::<BackfillOrder>(r#"{"from": "2024-01-01", "to": "2024-01-31"}"#)
+        .json_at::<Accepted>(202, "The backfill waits for its turn; Location is its path");
+    routes.at(&["/api/v1/stations/{station}/backfills"], |methods| {
+        methods.post(order.clone(), start)
+    });
+    let all = operation("Backfills of this process that wait, run or ended lately")
+        .json::<BackfillList>("The backfills");
+    routes.at(&["/api/v1/backfills"], |methods| methods.get(all, list).post(order, start));
+    let job = operation("A backfill").named().json::<JobState>("The backfill");
+    let end = operation("Cancel a backfill").named().token().empty(204, "It is cancelled");
+    routes.at(&["/api/v1/backfills/{job}"], |methods| methods.get(job, one).delete(end, cancel));
+}
+
+async fn start(
     state: web::Data<WebState>,
-    station: web::Path<String>,
+    station: StationId,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
@@ -61,8 +86,7 @@ pub(super) async fn start(
         .body(body))
 }
 
-/// `DELETE /api/v1/backfills/{job}`.
-pub(super) async fn cancel(
+async fn cancel(
     state: web::Data<WebState>,
     job: web::Path<String>,
     request: HttpRequest,
@@ -75,17 +99,12 @@ pub(super) async fn cancel(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `/api/v1/backfills`.
-pub(super) async fn list(
-    state: web::Data<WebState>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+async fn list(state: web::Data<WebState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
     live(&BackfillList { items: state.operator.state().jobs })
 }
 
-/// `/api/v1/backfills/{job}`.
-pub(super) async fn one(
+async fn one(
     state: web::Data<WebState>,
     job: web::Path<String>,
     request: HttpRequest,
@@ -119,7 +138,7 @@ async fn order(request: &HttpRequest, payload: web::Payload) -> Result<BackfillO
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
     if !json {
         return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ProblemCode::UnsupportedMediaType,
             say!("send the order as application/json", "envíe la orden como application/json"),
         )
         .of("Content-Type"));
@@ -130,7 +149,7 @@ async fn order(request: &HttpRequest, payload: web::Payload) -> Result<BackfillO
         Ok(Ok(Err(_))) => return Err(bad_order("?")),
         Ok(Err(_)) => {
             return Err(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
+                ProblemCode::BodyTooLong,
                 say!(
                     "the body has more than {LONGEST_BODY} bytes",
                     "el cuerpo tiene más de {LONGEST_BODY} bytes"
@@ -139,7 +158,7 @@ async fn order(request: &HttpRequest, payload: web::Payload) -> Result<BackfillO
         }
         Err(_) => {
             return Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
+                ProblemCode::RequestTimeout,
                 say!("the body did not come in time", "el cuerpo no llegó a tiempo"),
             ));
         }
@@ -150,7 +169,7 @@ async fn order(request: &HttpRequest, payload: web::Payload) -> Result<BackfillO
 fn bad_order(why: &str) -> Problem {
     let why = shortened(why);
     Problem::new(
-        StatusCode::BAD_REQUEST,
+        ProblemCode::BadParameter,
         say!(
             "the order cannot be read ({why}); write \
             {{\"from\":\"2024-01-01\",\"to\":\"2024-01-31\"}}",
@@ -170,11 +189,11 @@ fn range(order: &BackfillOrder) -> Result<SlotRange, Problem> {
 fn refused(refused: Refused) -> Problem {
     let text = refused.text();
     match refused {
-        Refused::ReadOnly => Problem::new(StatusCode::FORBIDDEN, text),
+        Refused::ReadOnly => Problem::new(ProblemCode::Forbidden, text),
         Refused::UnknownStation(_) => Problem::not_found(text).of("station"),
         Refused::UnknownJob(_) => Problem::not_found(text).of("job"),
-        Refused::BadRange(_) => Problem::new(StatusCode::BAD_REQUEST, text).of("from"),
-        Refused::Full(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, text).after(60),
-        Refused::Stopping => Problem::new(StatusCode::SERVICE_UNAVAILABLE, text).after(10),
+        Refused::BadRange(_) => Problem::new(ProblemCode::BadParameter, text).of("from"),
+        Refused::Full(_) => Problem::new(ProblemCode::Busy, text).after(60),
+        Refused::Stopping => Problem::new(ProblemCode::Unavailable, text).after(10),
     }
 }

@@ -1,33 +1,56 @@
 //! What the sky of a station is usually like.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::store::reader::{Climatology, NightRule, Wanted};
-use crate::store::rows::slot_text;
+use crate::store::reader::{Climatology, HourOfMonth, NightRule, Wanted};
 use crate::web::WebState;
+use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
-use crate::web::query;
+use crate::web::query::{self, CLIMATOLOGY};
 use crate::web::reply::{Format, Tagged};
+use crate::web::routes::Routes;
+use crate::web::rows::Rows;
+use crate::web::v1::list::SlotsHead;
+use crate::web::v1::stations::StationId;
+use crate::web::v1::{forms, of_station};
 use celaje_sky::slot::Zone;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct ClimatologyView {
-    station: String,
-    from: Option<String>,
-    to: Option<String>,
+    #[serde(flatten)]
+    slots: SlotsHead,
     #[serde(flatten)]
     climatology: Climatology,
 }
 
-/// `/api/v1/stations/{station}/climatology`.
-pub(super) async fn get(
+pub(super) fn configure(routes: &mut Routes<'_>) {
+    let operation =
+        Operation::new(Tag::Record, "The usual sky by month and hour, and clear nights")
+            .details(
+                "A night goes from noon to noon and belongs to the month in which it begins. It is \
+             judged when at least half of its slots with the sun more than 18 degrees below the \
+             horizon have a reading, and clear when at least 80 of 100 of those readings are 0 or \
+             1 okta. CSV and JSON lines hold `hours` only.",
+            )
+            .query(CLIMATOLOGY)
+            .record()
+            .named()
+            .list::<ClimatologyView>("The climatology")
+            .tagged();
+    routes.read(&forms(&of_station("climatology")), operation, get);
+}
+
+async fn get(
     state: web::Data<WebState>,
-    station: web::Path<String>,
+    station: StationId,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let range = query::climatology(request.query_string())?;
-    let tagged = Tagged::new(&state.pool.version().await?, Format::Json);
+    let format = Format::of(&request);
+    let tagged = Tagged::new(&state.pool.version().await?, format);
     let id = station.into_inner();
     let stations = state.pool.ask(|reader| reader.stations()).await?;
     let Some(station) = stations.into_iter().find(|station| station.id == id) else {
@@ -45,10 +68,11 @@ pub(super) async fn get(
     let (from, to) = range.closed();
     let wanted = Wanted::all(&id, (from, to));
     let climatology = state.pool.ask(move |reader| reader.climatology(&wanted, &rule)).await?;
-    Ok(tagged.ok().json(ClimatologyView {
-        station: id,
-        from: range.from.map(slot_text),
-        to: range.to.map(slot_text),
-        climatology,
-    }))
+    if format == Format::Json {
+        let slots = SlotsHead::new(&id, range);
+        return Ok(tagged.ok().json(ClimatologyView { slots, climatology }));
+    }
+    let mut rows = Rows::<HourOfMonth>::begin(format, "");
+    climatology.hours.iter().for_each(|hour| rows.push(hour));
+    Ok(tagged.ok().body(rows.into_bytes()))
 }

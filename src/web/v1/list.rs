@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use chrono::NaiveDateTime;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
-use crate::store::rows::parse_slot;
+use crate::store::rows::{parse_slot, slot_text};
 use crate::web::pool::ReaderPool;
 use crate::web::problem::Problem;
-use crate::web::query::resumed;
+use crate::web::query::{Range, resumed};
 use crate::web::reply::{Format, Tagged};
 use crate::web::rows::{Row, Rows};
 use crate::web::stream::{self, PART, StreamPart};
@@ -46,12 +48,48 @@ struct ListPlace {
     begun: bool,
 }
 
-/// What stands behind the items in JSON.
-pub(super) fn tail(next: Option<&str>) -> String {
-    match next {
-        None => "],\"next\":null}".to_owned(),
-        Some(next) => format!("],\"next\":\"{next}\"}}"),
+/// A page as JSON. Its items are written one by one, between [`head`] and [`tail`].
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Page<H, T> {
+    #[serde(flatten)]
+    pub(super) head: H,
+    pub(super) items: Vec<T>,
+    /// `cursor` of the next page; null after the last one.
+    pub(super) next: Option<String>,
+}
+
+/// What every list of slots says first.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct SlotsHead {
+    pub(super) station: String,
+    /// First minute that was asked for, station local time; null where the range is open.
+    pub(super) from: Option<String>,
+    /// Last minute, included.
+    pub(super) to: Option<String>,
+}
+
+impl SlotsHead {
+    pub(super) fn new(station: &str, range: Range) -> Self {
+        Self {
+            station: station.to_owned(),
+            from: range.from.map(slot_text),
+            to: range.to.map(slot_text),
+        }
     }
+}
+
+/// The JSON of a page before its items.
+pub(super) fn head(head: impl Serialize) -> String {
+    let page = Page::<_, ()> { head, items: Vec::new(), next: None };
+    let text = serde_json::to_string(&page).unwrap_or_default();
+    text.strip_suffix(&tail(None)).unwrap_or_default().to_owned()
+}
+
+/// The JSON of a page after its items.
+pub(super) fn tail(next: Option<&str>) -> String {
+    format!("],\"next\":{}}}", serde_json::Value::from(next))
 }
 
 impl List {

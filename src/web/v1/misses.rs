@@ -1,20 +1,31 @@
 //! Slots without a reading.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::NaiveDateTime;
 
-use crate::store::rows::slot_text;
+use crate::store::reader::MissItem;
 use crate::web::WebState;
+use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
-use crate::web::query::{self, Range, resumed};
+use crate::web::query::{self, MISSES, resumed};
 use crate::web::reply::{Format, Tagged};
-use crate::web::v1::list::{List, ListPart};
-use crate::web::v1::stations;
+use crate::web::routes::Routes;
+use crate::web::v1::list::{List, ListPart, Page, SlotsHead, head};
+use crate::web::v1::stations::{self, StationId};
+use crate::web::v1::{forms, of_station};
 
-/// `/api/v1/stations/{station}/misses`.
-pub(super) async fn list(
+pub(super) fn configure(routes: &mut Routes<'_>) {
+    let operation = Operation::new(Tag::Record, "Slots without a reading, and why")
+        .query(MISSES)
+        .record()
+        .named()
+        .list::<Page<SlotsHead, MissItem>>("A page of misses")
+        .tagged();
+    routes.read(&forms(&of_station("misses")), operation, list);
+}
+
+async fn list(
     state: web::Data<WebState>,
-    station: web::Path<String>,
+    station: StationId,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query = query::misses(request.query_string())?;
@@ -31,7 +42,7 @@ pub(super) async fn list(
         to,
         limit: query.limit,
         format,
-        head: head(&station, query.range),
+        head: head(SlotsHead::new(&station, query.range)),
     };
     let reason = query.reason;
     list.answer(&state.pool, &tagged, move |reader, from, most, rows| {
@@ -43,17 +54,4 @@ pub(super) async fn list(
         Ok(ListPart { n: items.len(), last: items.last().map(|item| item.slot.clone()), more })
     })
     .await
-}
-
-fn head(station: &str, range: Range) -> String {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let edge = |edge: Option<NaiveDateTime>| {
-        edge.map_or("null".to_owned(), |edge| quoted(&slot_text(edge)))
-    };
-    format!(
-        "{{\"station\":{},\"from\":{},\"to\":{},\"items\":[",
-        quoted(station),
-        edge(range.from),
-        edge(range.to)
-    )
 }

@@ -2,25 +2,85 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDateTime;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::store::reader::{Bucket, Wanted, Width};
-use crate::store::rows::{parse_slot, slot_text};
+use crate::store::reader::{Bucket, LatestReading, ObservationItem, ShadowItem, Wanted, Width};
+use crate::store::rows::parse_slot;
 use crate::web::WebState;
-use crate::web::problem::Problem;
-use crate::web::query::{self, By, ObservationsQuery, Range, resumed};
+use crate::web::openapi::operation::{Operation, Tag};
+use crate::web::problem::{Problem, shortened};
+use crate::web::query::{self, By, NONE, OBSERVATIONS, ObservationsQuery, resumed};
 use crate::web::reply::{Format, Tagged};
-use crate::web::rows::Rows;
+use crate::web::routes::Routes;
+use crate::web::rows::{Row, Rows};
 use crate::web::stream::PART;
-use crate::web::v1::list::{List, ListPart, tail};
-use crate::web::v1::stations;
+use crate::web::v1::list::{List, ListPart, Page, SlotsHead, head, tail};
+use crate::web::v1::stations::{self, StationId};
+use crate::web::v1::{forms, of_station};
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::station::Station;
 
-/// `/api/v1/stations/{station}/observations`.
-pub(super) async fn list(
+/// What a list of readings says first.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct ReadingsHead {
+    #[serde(flatten)]
+    slots: SlotsHead,
+    /// `raw`, `hour` or `day`.
+    by: &'static str,
+}
+
+/// A page of readings, or of sums.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[expect(dead_code, reason = "it is the schema of what is written row by row")]
+enum ReadingsPage {
+    Raw(Page<ReadingsHead, ReadingItem>),
+    Summed(Page<ReadingsHead, Bucket>),
+}
+
+/// A reading in a list.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Observation")]
+struct ReadingItem {
+    #[serde(flatten)]
+    item: ObservationItem,
+    /// What second models say of the same picture.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shadow: Vec<ShadowItem>,
+}
+
+impl Row for ReadingItem {
+    const COLUMNS: &'static [&'static str] = ObservationItem::COLUMNS;
+
+    fn fields(&self, field: &mut dyn FnMut(&str)) {
+        self.item.fields(field);
+    }
+}
+
+pub(super) fn configure(routes: &mut Routes<'_>) {
+    let operation = Operation::new(Tag::Record, "Readings one by one, or sums of an hour or a day")
+        .details("A year of raw rows is one page. Hours and days without any row are left out.")
+        .query(OBSERVATIONS)
+        .record()
+        .named()
+        .list::<ReadingsPage>("A page of readings")
+        .tagged();
+    routes.read(&forms(&of_station("observations")), operation, list);
+    let operation = Operation::new(Tag::Record, "The last reading")
+        .query(NONE)
+        .record()
+        .named()
+        .json::<LatestReading>("The reading")
+        .tagged();
+    routes.read(&of_station("latest"), operation, latest);
+}
+
+async fn list(
     state: web::Data<WebState>,
-    station: web::Path<String>,
+    station: StationId,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query = query::observations(request.query_string())?;
@@ -38,26 +98,12 @@ pub(super) async fn list(
         quality: query.quality.clone(),
         phase: query.phase,
     };
-    let head = head(&wanted.station, query.by, query.range);
+    let slots = SlotsHead::new(&wanted.station, query.range);
+    let head = head(ReadingsHead { slots, by: query.by.as_str() });
     match query.by {
         By::Raw => raw(&state, &tagged, format, wanted, query.limit, head).await,
         By::Sum(width) => summed(&state, &tagged, format, wanted, &query, width, &head).await,
     }
-}
-
-/// What stands before the list in JSON.
-fn head(station: &str, by: By, range: Range) -> String {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let edge = |edge: Option<NaiveDateTime>| {
-        edge.map_or("null".to_owned(), |edge| quoted(&slot_text(edge)))
-    };
-    format!(
-        "{{\"station\":{},\"by\":\"{}\",\"from\":{},\"to\":{},\"items\":[",
-        quoted(station),
-        by.as_str(),
-        edge(range.from),
-        edge(range.to)
-    )
 }
 
 async fn raw(
@@ -80,15 +126,16 @@ async fn raw(
         };
         let shadows = reader.shadows(&wanted.station, &first.slot, &last.slot)?;
         let mut beside = shadows.as_slice();
-        for item in &items {
+        let part = ListPart { n: items.len(), last: Some(last.slot.clone()), more };
+        for item in items {
             let before = beside.partition_point(|shadow| shadow.slot < item.slot);
             let (_, rest) = beside.split_at(before);
             let own = rest.partition_point(|shadow| shadow.slot == item.slot);
             let (own, rest) = rest.split_at(own);
-            rows.push_with(item, "shadow", own);
+            rows.push(&ReadingItem { item, shadow: own.to_vec() });
             beside = rest;
         }
-        Ok(ListPart { n: items.len(), last: Some(last.slot.clone()), more })
+        Ok(part)
     })
     .await
 }
@@ -141,10 +188,9 @@ fn slots(
     Some(range.slots(&station.minutes, station.zone).count() as u64)
 }
 
-/// `/api/v1/stations/{station}/latest`.
-pub(super) async fn latest(
+async fn latest(
     state: web::Data<WebState>,
-    station: web::Path<String>,
+    station: StationId,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
@@ -158,15 +204,11 @@ pub(super) async fn latest(
     match state.pool.ask(move |reader| reader.latest_reading(&wanted)).await? {
         Some(item) => Ok(tagged.ok().json(item)),
         None => {
-            let id = problem_id(&id);
+            let id = shortened(&id);
             Err(Problem::not_found(say!(
                 "the station '{id}' has no readings yet",
                 "la estación '{id}' aún no tiene lecturas"
             )))
         }
     }
-}
-
-fn problem_id(id: &str) -> String {
-    crate::web::problem::shortened(id)
 }

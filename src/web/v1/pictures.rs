@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
 
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::camera::{Shot, layout_of};
-use crate::web::problem::{Problem, shortened};
-use crate::web::query;
-use crate::web::v1::stations;
+use crate::web::openapi::operation::{Operation, Tag};
+use crate::web::problem::{Problem, ProblemCode, shortened};
+use crate::web::query::{self, NONE};
+use crate::web::routes::Routes;
+use crate::web::v1::of_station;
+use crate::web::v1::stations::{self, StationId};
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
 use celaje_sky::station::Station;
@@ -18,30 +22,52 @@ use celaje_sky::station::Station;
 /// How long a browser may keep a picture: a slot's does not change once it has been read.
 const KEPT: &str = "private, max-age=3600";
 
-type Place = web::Path<(String, String)>;
+/// The last part but one of a picture's path.
+#[derive(Deserialize)]
+struct SlotPart {
+    slot: String,
+}
 
-/// `/api/v1/stations/{station}/slots/{slot}/picture`.
-pub(super) async fn picture(
+pub(super) fn configure(routes: &mut Routes<'_>) {
+    let operation = |summary| {
+        Operation::new(Tag::Pictures, summary)
+            .query(NONE)
+            .record()
+            .named()
+            .fails(&[ProblemCode::CameraFailed, ProblemCode::CameraTimeout])
+    };
+    let plain = operation("The picture of a reading, from the camera")
+        .media(&["image/jpeg", "image/png"], "The picture");
+    routes.read(&of_station("slots/{slot}/picture"), plain, picture);
+    let masked = operation("The picture of a reading with the model's mask over it").media(
+        &["image/png"],
+        "The picture: cloud amber, sky bluish, dark where the model does not judge",
+    );
+    routes.read(&of_station("slots/{slot}/overlay"), masked, overlay);
+}
+
+async fn picture(
     state: web::Data<WebState>,
-    place: Place,
+    station: StationId,
+    place: web::Path<SlotPart>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     query::picture(request.query_string())?;
-    let (shot, _) = shot(&state, &place).await?;
+    let (shot, _) = shot(&state, &station, &place.slot).await?;
     Ok(HttpResponse::Ok()
         .content_type(shot.media_type())
         .insert_header((header::CACHE_CONTROL, KEPT))
         .body(shot.bytes.clone()))
 }
 
-/// `/api/v1/stations/{station}/slots/{slot}/overlay`.
-pub(super) async fn overlay(
+async fn overlay(
     state: web::Data<WebState>,
-    place: Place,
+    station: StationId,
+    place: web::Path<SlotPart>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     query::picture(request.query_string())?;
-    let (shot, station) = shot(&state, &place).await?;
+    let (shot, station) = shot(&state, &station, &place.slot).await?;
     let png = state.overlays().overlay(shot.bytes.clone(), station.region.clone()).await?;
     Ok(HttpResponse::Ok()
         .content_type("image/png")
@@ -49,12 +75,15 @@ pub(super) async fn overlay(
         .body(png))
 }
 
-async fn shot(state: &WebState, place: &Place) -> Result<(Arc<Shot>, Arc<Station>), Problem> {
-    let (id, text) = (&place.0, &place.1);
+async fn shot(
+    state: &WebState,
+    id: &str,
+    text: &str,
+) -> Result<(Arc<Shot>, Arc<Station>), Problem> {
     let Some(local) = parse_slot(text) else {
         let text = shortened(text);
         return Err(Problem::new(
-            actix_web::http::StatusCode::BAD_REQUEST,
+            ProblemCode::BadParameter,
             say!(
                 "'{text}' is no slot; write it as 2024-01-31T08:02, station local time",
                 "'{text}' no es un turno; escríbalo como 2024-01-31T08:02, hora local de la \
@@ -72,7 +101,7 @@ async fn shot(state: &WebState, place: &Place) -> Result<(Arc<Shot>, Arc<Station
         )));
     };
     // Only what was read before: nobody is to have the camera searched through.
-    let wanted = id.clone();
+    let wanted = id.to_owned();
     let item = state.pool.ask(move |reader| reader.observation(&wanted, local)).await?;
     let (Some(slot), Some(item)) = (Slot::at(local, station.zone), item) else {
         let text = shortened(text);

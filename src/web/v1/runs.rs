@@ -4,29 +4,51 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::daemon::operator::JobProgress;
 use crate::store::reader::{ReasonCount, RunItem};
 use crate::store::rows::parse_timestamp;
 use crate::web::WebState;
+use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::{Problem, shortened};
-use crate::web::query;
+use crate::web::query::{self, NONE, RUNS};
 use crate::web::reply::{Format, Tagged, live};
+use crate::web::routes::Routes;
 use crate::web::rows::Rows;
+use crate::web::v1::forms;
+use crate::web::v1::list::{Page, head, tail};
 use crate::web::v1::stations;
 use celaje_sky::say;
 
-/// `/api/v1/runs`.
-pub(super) async fn all(
-    state: web::Data<WebState>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) fn configure(routes: &mut Routes<'_>) {
+    let operation = |summary| Operation::new(Tag::Program, summary).record();
+    let list = |summary| {
+        operation(summary)
+            .query(RUNS)
+            .list::<Page<NoHead, RunItem>>("A page of runs, the latest first")
+            .tagged()
+    };
+    routes.read(&forms(&["/api/v1/runs"]), list("Runs of the program"), all);
+    let own = list("Runs of the program for a station").named();
+    routes.read(&forms(&["/api/v1/stations/{station}/runs"]), own, of_station);
+    let run = |summary| operation(summary).query(NONE).named().json::<RunView>("The run");
+    routes.read(&["/api/v1/runs/{run}"], run("A run and its progress"), one);
+    let own = run("A run of a station and its progress");
+    routes.read(&["/api/v1/stations/{station}/runs/{run}"], own, one_of_station);
+}
+
+/// The head of a list that says nothing but its items.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct NoHead {}
+
+async fn all(state: web::Data<WebState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     list(&state, None, &request).await
 }
 
-/// `/api/v1/stations/{station}/runs`.
-pub(super) async fn of_station(
+async fn of_station(
     state: web::Data<WebState>,
     station: web::Path<String>,
     request: HttpRequest,
@@ -52,26 +74,22 @@ async fn list(
         .await?;
     let more = items.len() > query.limit;
     items.truncate(query.limit);
-    let mut rows = Rows::<RunItem>::begin(format, "{\"items\":[");
+    let mut rows = Rows::<RunItem>::begin(format, &head(NoHead {}));
     items.iter().for_each(|item| rows.push(item));
-    let next = items.last().filter(|_| more).map(|item| item.id);
-    let tail = match next {
-        Some(id) => format!("],\"next\":\"{id}\"}}"),
-        None => "],\"next\":null}".to_owned(),
-    };
-    Ok(tagged.ok().body(rows.end(&tail)))
+    let next = items.last().filter(|_| more).map(|item| item.id.to_string());
+    Ok(tagged.ok().body(rows.end(&tail(next.as_deref()))))
 }
 
 /// A run and how far it is.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RunProgress")]
 struct RunView {
     #[serde(flatten)]
     run: RunItem,
     progress: JobProgress,
 }
 
-/// `/api/v1/runs/{run}`.
-pub(super) async fn one(
+async fn one(
     state: web::Data<WebState>,
     run: web::Path<String>,
     request: HttpRequest,
@@ -80,8 +98,7 @@ pub(super) async fn one(
     tell(&state, &run, None).await
 }
 
-/// `/api/v1/stations/{station}/runs/{run}`.
-pub(super) async fn one_of_station(
+async fn one_of_station(
     state: web::Data<WebState>,
     path: web::Path<(String, String)>,
     request: HttpRequest,

@@ -1,17 +1,30 @@
-//! The stations of the record.
+//! The stations of the record, and the station that a path means.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use std::ops::Deref;
 
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use futures_util::future::LocalBoxFuture;
+use serde::Deserialize;
+
+use crate::store::reader::StationItem;
 use crate::web::WebState;
+use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
-use crate::web::query;
+use crate::web::query::{self, NONE};
 use crate::web::reply::{Format, Tagged};
+use crate::web::routes::Routes;
 
-/// `/api/v1/stations`.
-pub(super) async fn all(
-    state: web::Data<WebState>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) fn configure(routes: &mut Routes<'_>) {
+    let operation = Operation::new(Tag::Record, "The stations of the record")
+        .query(NONE)
+        .record()
+        .json::<Vec<StationItem>>("The stations")
+        .tagged();
+    routes.read(&["/api/v1/stations"], operation, all);
+}
+
+async fn all(state: web::Data<WebState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
     let tagged = Tagged::new(&state.pool.version().await?, Format::Json);
     if let Some(same) = tagged.unchanged(&request) {
@@ -24,10 +37,52 @@ pub(super) async fn all(
     Ok(tagged.ok().json(items))
 }
 
-/// The station that a path names, when the record has it.
+/// The id of the station in a request's path, known or not; the record's own where the path names
+/// none.
+pub(super) struct StationId(String);
+
+#[derive(Deserialize)]
+struct StationPart {
+    station: Option<String>,
+}
+
+impl StationId {
+    pub(super) fn into_inner(self) -> String {
+        self.0
+    }
+}
+
+impl Deref for StationId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromRequest for StationId {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let state = request.app_data::<web::Data<WebState>>().cloned();
+        let part = web::Path::<StationPart>::from_request(request, payload).into_inner();
+        Box::pin(async move {
+            let named = part.map_err(|_| Problem::no_such_path())?.into_inner().station;
+            if let Some(named) = named {
+                return Ok(Self(named));
+            }
+            let state = state.ok_or_else(Problem::internal)?;
+            let home = state.pool.ask(|reader| reader.home_station()).await?;
+            home.map(Self).ok_or_else(Problem::no_such_path)
+        })
+    }
+}
+
+/// Whether the record has this station.
 ///
 /// # Errors
-/// When it has not.
+/// If it has not.
 pub(super) async fn known(state: &WebState, id: &str) -> Result<(), Problem> {
     let wanted = id.to_owned();
     let found = state.pool.ask(move |reader| reader.has_station(&wanted)).await?;

@@ -235,17 +235,38 @@ fn the_spanish_readme_has_every_section_of_the_english_one() {
 fn every_path_of_the_api_is_explained() {
     let description: serde_json::Value =
         serde_json::from_str(&celaje::web::openapi::description()).unwrap();
-    let paths = description["paths"].as_object().unwrap();
+    let mut paths: Vec<_> = description["paths"].as_object().unwrap().iter().collect();
+    // Neither other forms of a path nor the files of the pages.
+    paths.retain(|(_, methods)| {
+        let get = &methods["get"];
+        get["x-form-of"].is_null() && get["tags"] != serde_json::json!(["dashboard"])
+    });
     assert!(paths.len() > 20);
     for document in APIS.map(text) {
-        for path in paths.keys() {
+        for (path, _) in &paths {
             // The document says a list of one station's runs as the list of all.
             let path = path.replace("{station}", "{id}");
             let said = path.strip_suffix("/{run}").unwrap_or(&path);
-            assert!(document.contains(said), "{path}");
+            assert!(document.contains(said.trim_end_matches('/')), "{path}");
         }
         for metric in ["celaje_info", "celaje_pictures_total", "celaje_record_up"] {
             assert!(document.contains(&format!("`{metric}`")), "{metric}");
         }
+    }
+}
+
+#[test]
+fn every_error_of_the_api_is_explained() {
+    use celaje_sky::text::Lang;
+    for (document, lang) in APIS.map(text).iter().zip([Lang::En, Lang::Es]) {
+        for code in celaje::web::problem::ProblemCode::ALL {
+            let (status, code, meaning) = code.row();
+            let row = format!("| {} | `{code}` | {} |", status.as_u16(), meaning.get(lang));
+            assert!(document.contains(&row), "{row}");
+        }
+        let codes = document.lines().filter(|line| {
+            line.split('|').nth(1).is_some_and(|cell| cell.trim().parse::<u16>().is_ok())
+        });
+        assert_eq!(codes.count(), celaje::web::problem::ProblemCode::ALL.len());
     }
 }

@@ -14,167 +14,80 @@ use celaje_sky::text::{Lang, Text};
 /// The media type of problems.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// What can be wrong with a request. Clients tell problems apart by the code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ProblemCode {
-    BadParameter,
-    BadRequest,
-    Unauthorized,
-    Forbidden,
-    NotFound,
-    MethodNotAllowed,
-    RequestTimeout,
-    BodyTooLong,
-    AddressTooLong,
-    UnsupportedMediaType,
-    WrongHost,
-    Internal,
-    CameraFailed,
-    Busy,
-    Unavailable,
-    CameraTimeout,
+/// The table of errors: a variant, its status, its code and what it means.
+macro_rules! error_table {
+    ($($variant:ident $status:ident $code:literal, $en:literal, $es:literal;)+) => {
+        /// What can be wrong with a request.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+        pub enum ProblemCode {
+            $(#[serde(rename = $code)] $variant,)+
+        }
+
+        impl ProblemCode {
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Its status, its code and what it means.
+            pub fn row(self) -> (StatusCode, &'static str, Text) {
+                match self {
+                    $(Self::$variant => (StatusCode::$status, $code, say!($en, $es)),)+
+                }
+            }
+        }
+    };
+}
+
+error_table! {
+    BadParameter BAD_REQUEST "bad_parameter",
+        "a parameter, a part of the path or a part of the body is wrong; `parameter` names it",
+        "un parámetro, una parte de la ruta o una parte del cuerpo está mal; `parameter` la nombra";
+    BadRequest BAD_REQUEST "bad_request",
+        "the request is no valid HTTP",
+        "el pedido no es HTTP válido";
+    Unauthorized UNAUTHORIZED "unauthorized",
+        "the token is missing or wrong",
+        "el token falta o no es correcto";
+    Forbidden FORBIDDEN "forbidden",
+        "the server takes no orders: it has no token, or only shows a record",
+        "el servidor no recibe órdenes: no tiene token, o solo muestra un registro";
+    NotFound NOT_FOUND "not_found",
+        "there is no such address, station, slot, run, backfill or picture",
+        "no existe esa dirección, estación, turno, ejecución, backfill o imagen";
+    MethodNotAllowed METHOD_NOT_ALLOWED "method_not_allowed",
+        "the address has other methods; `Allow` lists them",
+        "la dirección admite otros métodos; `Allow` los enumera";
+    RequestTimeout REQUEST_TIMEOUT "request_timeout",
+        "the body did not arrive within ten seconds",
+        "el cuerpo no llegó en diez segundos";
+    BodyTooLong PAYLOAD_TOO_LARGE "body_too_long",
+        "the body is longer than 64 KiB",
+        "el cuerpo supera los 64 KiB";
+    AddressTooLong URI_TOO_LONG "address_too_long",
+        "the address is longer than 8 KiB",
+        "la dirección supera los 8 KiB";
+    UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported_media_type",
+        "the body is not `application/json`",
+        "el cuerpo no es `application/json`";
+    WrongHost MISDIRECTED_REQUEST "wrong_host",
+        "the server has no such name; `--host` adds one",
+        "el servidor no tiene ese nombre; `--host` agrega uno";
+    Internal INTERNAL_SERVER_ERROR "internal",
+        "the program failed; its log says why",
+        "el programa falló; su log dice por qué";
+    CameraFailed BAD_GATEWAY "camera_failed",
+        "the camera gave no picture, or one that cannot be read",
+        "la cámara no dio una imagen, o dio una ilegible";
+    Busy SERVICE_UNAVAILABLE "busy",
+        "too many requests wait; `Retry-After` says when to try again",
+        "hay demasiados pedidos en espera; `Retry-After` dice cuándo reintentar";
+    Unavailable SERVICE_UNAVAILABLE "unavailable",
+        "the record or the model cannot be opened now, or the program is stopping",
+        "ahora no se puede abrir el registro o el modelo, o el programa se está deteniendo";
+    CameraTimeout GATEWAY_TIMEOUT "camera_timeout",
+        "the camera does not answer in time",
+        "la cámara no responde a tiempo";
 }
 
 impl ProblemCode {
-    pub const ALL: [Self; 16] = [
-        Self::BadParameter,
-        Self::BadRequest,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::RequestTimeout,
-        Self::BodyTooLong,
-        Self::AddressTooLong,
-        Self::UnsupportedMediaType,
-        Self::WrongHost,
-        Self::Internal,
-        Self::CameraFailed,
-        Self::Busy,
-        Self::Unavailable,
-        Self::CameraTimeout,
-    ];
-
-    /// The table of errors: the status, the code and the meaning of each.
-    pub fn row(self) -> (StatusCode, &'static str, Text) {
-        use StatusCode as S;
-        let row = |status, code, meaning| (status, code, meaning);
-        match self {
-            Self::BadParameter => row(
-                S::BAD_REQUEST,
-                "bad_parameter",
-                say!(
-                    "a parameter, a part of the path or a part of the body is wrong; `parameter` \
-                 names it",
-                    "un parámetro, una parte de la ruta o del cuerpo está mal; `parameter` lo nombra"
-                ),
-            ),
-            Self::BadRequest => row(
-                S::BAD_REQUEST,
-                "bad_request",
-                say!("the request is no valid HTTP", "el pedido no es HTTP válido"),
-            ),
-            Self::Unauthorized => row(
-                S::UNAUTHORIZED,
-                "unauthorized",
-                say!("the token is missing or wrong", "el token falta o no es correcto"),
-            ),
-            Self::Forbidden => row(
-                S::FORBIDDEN,
-                "forbidden",
-                say!(
-                    "the server takes no orders: it has no token, or only shows a record",
-                    "el servidor no recibe órdenes: no tiene token, o solo muestra un registro"
-                ),
-            ),
-            Self::NotFound => row(
-                S::NOT_FOUND,
-                "not_found",
-                say!(
-                    "there is no such address, station, slot, run, backfill or picture",
-                    "no existe esa dirección, estación, turno, ejecución, backfill o imagen"
-                ),
-            ),
-            Self::MethodNotAllowed => row(
-                S::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                say!(
-                    "the address has other methods; `Allow` lists them",
-                    "la dirección admite otros métodos; `Allow` los enumera"
-                ),
-            ),
-            Self::RequestTimeout => row(
-                S::REQUEST_TIMEOUT,
-                "request_timeout",
-                say!(
-                    "the body did not arrive within ten seconds",
-                    "el cuerpo no llegó en diez segundos"
-                ),
-            ),
-            Self::BodyTooLong => row(
-                S::PAYLOAD_TOO_LARGE,
-                "body_too_long",
-                say!("the body is longer than 64 KiB", "el cuerpo supera los 64 KiB"),
-            ),
-            Self::AddressTooLong => row(
-                S::URI_TOO_LONG,
-                "address_too_long",
-                say!("the address is longer than 8 KiB", "la dirección supera los 8 KiB"),
-            ),
-            Self::UnsupportedMediaType => row(
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                say!("the body is no application/json", "el cuerpo no es application/json"),
-            ),
-            Self::WrongHost => row(
-                S::MISDIRECTED_REQUEST,
-                "wrong_host",
-                say!(
-                    "the server has no such name; `--host` adds one",
-                    "el servidor no tiene ese nombre; `--host` agrega uno"
-                ),
-            ),
-            Self::Internal => row(
-                S::INTERNAL_SERVER_ERROR,
-                "internal",
-                say!(
-                    "the program failed; its log says why",
-                    "el programa falló; su log dice por qué"
-                ),
-            ),
-            Self::CameraFailed => row(
-                S::BAD_GATEWAY,
-                "camera_failed",
-                say!(
-                    "the camera gave no picture, or one that cannot be read",
-                    "la cámara no dio una imagen, o dio una ilegible"
-                ),
-            ),
-            Self::Busy => row(
-                S::SERVICE_UNAVAILABLE,
-                "busy",
-                say!(
-                    "too many requests wait; `Retry-After` says when to try again",
-                    "hay demasiados pedidos en espera; `Retry-After` dice cuándo reintentar"
-                ),
-            ),
-            Self::Unavailable => row(
-                S::SERVICE_UNAVAILABLE,
-                "unavailable",
-                say!(
-                    "the record or the model cannot be opened now, or the program is stopping",
-                    "ahora no se puede abrir el registro o el modelo, o el programa se está deteniendo"
-                ),
-            ),
-            Self::CameraTimeout => row(
-                S::GATEWAY_TIMEOUT,
-                "camera_timeout",
-                say!("the camera does not answer in time", "la cámara no responde a tiempo"),
-            ),
-        }
-    }
-
     /// The code of an error of the web framework.
     fn of(status: StatusCode) -> Self {
         match status {

@@ -6,7 +6,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::web::openapi::operation::{Answer, Operation, Tag};
+use crate::web::openapi::operation::{DescribedAnswer, Operation, Tag};
 use crate::web::problem::{MEDIA_TYPE, ProblemBody, ProblemCode};
 use crate::web::query::{Parameter, Values};
 use crate::web::routes::DescribedRoute;
@@ -147,7 +147,7 @@ fn responses(path: &str, operation: &Operation, schemas: &mut SchemaGenerator) -
     Value::Object(responses)
 }
 
-fn response(path: &str, answer: &Answer, schemas: &mut SchemaGenerator) -> Value {
+fn response(path: &str, answer: &DescribedAnswer, schemas: &mut SchemaGenerator) -> Value {
     let mut contents = Map::new();
     for (media, schema) in &answer.contents {
         if !is_of_ending(path, media) {

@@ -58,7 +58,7 @@ impl Tag {
 
 /// An answer that is no problem.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct DescribedAnswer {
     pub(crate) status: u16,
     pub(crate) meaning: &'static str,
     /// Media types, with the schema of those that are JSON.
@@ -78,7 +78,7 @@ pub(crate) struct Operation {
     /// The schema and an example of a JSON body.
     pub(crate) body: Option<(SchemaOf, &'static str)>,
     pub(crate) needs_token: bool,
-    pub(crate) answers: Vec<Answer>,
+    pub(crate) answers: Vec<DescribedAnswer>,
     pub(crate) problems: Vec<ProblemCode>,
 }
 
@@ -208,7 +208,7 @@ impl Operation {
         meaning: &'static str,
         contents: Vec<(&'static str, Option<SchemaOf>)>,
     ) -> Self {
-        self.answers.push(Answer { status, meaning, contents });
+        self.answers.push(DescribedAnswer { status, meaning, contents });
         self
     }
 }

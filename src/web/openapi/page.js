@@ -3,8 +3,8 @@
 // outside is put in as text, never as markup.
 const spanish = (navigator.language || "").toLowerCase().startsWith("es");
 const words = spanish
-  ? { send: "Enviar", stop: "Detener", body: "Cuerpo", token: "Token", none: "sin parámetros", needed: "obligatorio", failed: "no hubo respuesta", more: "… (hay más)" }
-  : { send: "Send", stop: "Stop", body: "Body", token: "Token", none: "no parameters", needed: "needed", failed: "no answer", more: "… (there is more)" };
+  ? { send: "Enviar", stop: "Detener", body: "Cuerpo", token: "Token", none: "sin parámetros", needed: "obligatorio", failed: "no hubo respuesta", more: "… (hay más)", also: "También" }
+  : { send: "Send", stop: "Stop", body: "Body", token: "Token", none: "no parameters", needed: "needed", failed: "no answer", more: "… (there is more)", also: "Also" };
 const MOST = 20000;
 
 function make(name, text, attributes) {
@@ -129,6 +129,9 @@ function form(description, path, method, operation) {
   });
   const box = make("div", null, { class: "body" });
   if (operation.description) box.append(make("p", operation.description));
+  const isForm = ([, methods]) => methods[method] && methods[method]["x-form-of"] === path;
+  const forms = Object.entries(description.paths).filter(isForm).map(([other]) => other);
+  if (forms.length) box.append(make("p", `${words.also}: ${forms.join(", ")}`));
   box.append(element, output);
   return box;
 }
@@ -144,7 +147,7 @@ async function begin() {
     main.append(make("h2", tag.description));
     for (const [path, methods] of Object.entries(description.paths)) {
       for (const [method, operation] of Object.entries(methods)) {
-        if (!operation.tags.includes(tag.name)) continue;
+        if (!operation.tags.includes(tag.name) || operation["x-form-of"]) continue;
         const details = make("details");
         const summary = make("summary");
         summary.append(make("span", method.toUpperCase(), { class: "method" }), make("code", path), make("span", " — " + operation.summary));

@@ -51,7 +51,7 @@ struct ListPlace {
 /// A page as JSON. Its items are written one by one, between [`head`] and [`tail`].
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
-pub(super) struct Page<H, T> {
+pub(super) struct ListPage<H, T> {
     #[serde(flatten)]
     pub(super) head: H,
     pub(super) items: Vec<T>,
@@ -82,7 +82,7 @@ impl SlotsHead {
 
 /// The JSON of a page before its items.
 pub(super) fn head(head: impl Serialize) -> String {
-    let page = Page::<_, ()> { head, items: Vec::new(), next: None };
+    let page = ListPage::<_, ()> { head, items: Vec::new(), next: None };
     let text = serde_json::to_string(&page).unwrap_or_default();
     text.strip_suffix(&tail(None)).unwrap_or_default().to_owned()
 }

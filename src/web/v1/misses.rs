@@ -9,7 +9,7 @@ use crate::web::problem::Problem;
 use crate::web::query::{self, MISSES, resumed};
 use crate::web::reply::{Format, Tagged};
 use crate::web::routes::Routes;
-use crate::web::v1::list::{List, ListPart, Page, SlotsHead, head};
+use crate::web::v1::list::{List, ListPage, ListPart, SlotsHead, head};
 use crate::web::v1::stations::{self, StationId};
 use crate::web::v1::{forms, of_station};
 
@@ -18,7 +18,7 @@ pub(super) fn configure(routes: &mut Routes<'_>) {
         .query(MISSES)
         .record()
         .named()
-        .list::<Page<SlotsHead, MissItem>>("A page of misses")
+        .list::<ListPage<SlotsHead, MissItem>>("A page of misses")
         .tagged();
     routes.read(&forms(&of_station("misses")), operation, list);
 }

@@ -15,7 +15,7 @@ use crate::web::reply::{Format, Tagged};
 use crate::web::routes::Routes;
 use crate::web::rows::{Row, Rows};
 use crate::web::stream::PART;
-use crate::web::v1::list::{List, ListPart, Page, SlotsHead, head, tail};
+use crate::web::v1::list::{List, ListPage, ListPart, SlotsHead, head, tail};
 use crate::web::v1::stations::{self, StationId};
 use crate::web::v1::{forms, of_station};
 use celaje_sky::say;
@@ -37,8 +37,8 @@ struct ReadingsHead {
 #[schemars(untagged, inline)]
 #[expect(dead_code, reason = "it is the schema of what is written row by row")]
 enum ReadingsPage {
-    Raw(Page<ReadingsHead, ReadingItem>),
-    Summed(Page<ReadingsHead, Bucket>),
+    Raw(ListPage<ReadingsHead, ReadingItem>),
+    Summed(ListPage<ReadingsHead, Bucket>),
 }
 
 /// A reading in a list.

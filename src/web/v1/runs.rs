@@ -18,7 +18,7 @@ use crate::web::reply::{Format, Tagged, live};
 use crate::web::routes::Routes;
 use crate::web::rows::Rows;
 use crate::web::v1::forms;
-use crate::web::v1::list::{Page, head, tail};
+use crate::web::v1::list::{ListPage, head, tail};
 use crate::web::v1::stations;
 use celaje_sky::say;
 
@@ -27,7 +27,7 @@ pub(super) fn configure(routes: &mut Routes<'_>) {
     let list = |summary| {
         operation(summary)
             .query(RUNS)
-            .list::<Page<NoHead, RunItem>>("A page of runs, the latest first")
+            .list::<ListPage<NoHead, RunItem>>("A page of runs, the latest first")
             .tagged()
     };
     routes.read(&forms(&["/api/v1/runs"]), list("Runs of the program"), all);

@@ -234,7 +234,7 @@ fn the_spanish_readme_has_every_section_of_the_english_one() {
 #[test]
 fn every_path_of_the_api_is_explained() {
     let description: serde_json::Value =
-        serde_json::from_str(&celaje::web::openapi::description()).unwrap();
+        serde_json::from_str(celaje::web::openapi::description()).unwrap();
     let mut paths: Vec<_> = description["paths"].as_object().unwrap().iter().collect();
     // Neither other forms of a path nor the files of the pages.
     paths.retain(|(_, methods)| {

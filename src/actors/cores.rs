@@ -1,26 +1,25 @@
-//! The cores that decoders and sessions share: no more of them compute at a time than they are
-//! told.
+//! The cores that decoders and sessions share: a bound on the threads that compute at a time.
 //!
-//! Many more threads than cores would take one another's cores and caches away. What is farther on
-//! its way goes first: a picture that was decoded is judged while it is still in the cache, and no
-//! more are decoded than are needed.
+//! Many more busy threads than cores would evict one another from cores and caches. Sessions go
+//! before decoders: a decoded picture is read while it is still in the cache, and no more are
+//! decoded than are needed.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Who wants a core.
+/// Who goes first when several wait for a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Before the others.
-    First,
-    /// When nobody else waits.
-    Last,
+pub enum Priority {
+    /// Before all that have the other priority.
+    High,
+    /// Only while nobody with high priority waits.
+    Low,
 }
 
 #[derive(Debug)]
 struct CoreState {
     free: usize,
-    /// Cores that those who go first wait for.
-    first: usize,
+    /// Cores that callers with high priority wait for.
+    wanted_first: usize,
 }
 
 /// Gives cores to threads.
@@ -31,7 +30,7 @@ pub struct Cores {
     freed: Condvar,
 }
 
-/// Some cores; dropped, others have them.
+/// Cores that are in use until this is dropped.
 #[derive(Debug)]
 pub struct Held<'a> {
     cores: &'a Cores,
@@ -42,32 +41,36 @@ impl Cores {
     /// `n` cores, at least 1.
     pub fn new(n: usize) -> Self {
         let all = n.max(1);
-        Self { all, state: Mutex::new(CoreState { free: all, first: 0 }), freed: Condvar::new() }
+        Self {
+            all,
+            state: Mutex::new(CoreState { free: all, wanted_first: 0 }),
+            freed: Condvar::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, CoreState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for `n` cores (of no more than there are). To be called on a thread that may block.
-    pub fn take(&self, n: usize, turn: Turn) -> Held<'_> {
+    /// Blocks the thread until `n` cores (at most all) are free, and takes them.
+    pub fn take(&self, n: usize, priority: Priority) -> Held<'_> {
         let n = n.clamp(1, self.all);
         let mut state = self.state();
-        if turn == Turn::First {
-            state.first += n;
+        if priority == Priority::High {
+            state.wanted_first += n;
         }
         loop {
-            let others = if turn == Turn::First { 0 } else { state.first };
+            let others = if priority == Priority::High { 0 } else { state.wanted_first };
             if state.free >= n && others == 0 {
                 break;
             }
             state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.free -= n;
-        if turn == Turn::First {
-            state.first -= n;
-            if state.first == 0 && state.free > 0 {
-                // Those who go last have waited for this.
+        if priority == Priority::High {
+            state.wanted_first -= n;
+            if state.wanted_first == 0 && state.free > 0 {
+                // Callers with low priority have waited for this.
                 self.freed.notify_all();
             }
         }
@@ -98,8 +101,8 @@ mod tests {
                 scope.spawn(move || {
                     for _ in 0..50 {
                         let n = 1 + k % 2;
-                        let turn = if k < 4 { Turn::First } else { Turn::Last };
-                        let held = cores.take(n, turn);
+                        let priority = if k < 4 { Priority::High } else { Priority::Low };
+                        let held = cores.take(n, priority);
                         most.fetch_max(now.fetch_add(n, Ordering::SeqCst) + n, Ordering::SeqCst);
                         std::thread::sleep(Duration::from_micros(20));
                         now.fetch_sub(n, Ordering::SeqCst);
@@ -118,18 +121,18 @@ mod tests {
         let cores = Cores::new(1);
         let order = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
-            let held = cores.take(1, Turn::Last);
-            for turn in [Turn::Last, Turn::First] {
+            let held = cores.take(1, Priority::Low);
+            for priority in [Priority::Low, Priority::High] {
                 let (cores, order) = (&cores, &order);
                 scope.spawn(move || {
-                    let _held = cores.take(1, turn);
-                    order.lock().unwrap().push(turn);
+                    let _held = cores.take(1, priority);
+                    order.lock().unwrap().push(priority);
                 });
                 // Until it waits.
                 std::thread::sleep(Duration::from_millis(30));
             }
             drop(held);
         });
-        assert_eq!(order.into_inner().unwrap(), [Turn::First, Turn::Last]);
+        assert_eq!(order.into_inner().unwrap(), [Priority::High, Priority::Low]);
     }
 }

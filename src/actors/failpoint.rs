@@ -1,42 +1,43 @@
 //! Named places where a test makes the pipeline fail.
 //!
-//! Each is passed by every message that comes there. Without a hook, which is how the program runs,
-//! passing one is a comparison with nothing.
+//! Every message passes the failpoints on its way. Only builds with the feature `testing` can put a
+//! hook there; in all others passing one does nothing.
 
-use std::fmt;
+#[cfg(feature = "testing")]
 use std::sync::Arc;
 
 use celaje_sky::slot::Slot;
 
-/// A place on a slot's way.
+/// A place on a slot's way through the actors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Point {
-    /// The scheduler is about to ask its run what is next.
+    /// Before the scheduler asks its run what is next.
     Schedule,
-    /// A credit has come home and is not booked yet.
+    /// Before a returned credit is booked.
     Returned,
-    /// A request is about to be made.
+    /// Before a request is made.
     Fetch,
-    /// A picture is about to be decoded.
+    /// Before a picture is decoded.
     Decode,
-    /// A frame is about to be queued for its batch.
+    /// Before a decoded picture is queued for its batch.
     Queue,
-    /// A batch is about to run.
+    /// Before a batch runs.
     Session,
-    /// A batch has run; nothing of it is sent on yet.
+    /// After a batch ran, before its results are sent on.
     Judged,
-    /// Outcomes are about to be gathered for their transaction.
+    /// Before outcomes are gathered for their transaction.
     Gather,
-    /// A transaction is about to begin.
+    /// Before a transaction begins.
     BeforeCommit,
-    /// It is committed; no credit has gone home yet.
+    /// After a commit, before its credits are returned.
     AfterCommit,
-    /// Other work on the database is about to be done.
+    /// Before other work on the database.
     Database,
 }
 
+#[cfg(feature = "testing")]
 impl Point {
-    /// All of them, in the order in which a slot passes them.
+    /// All places, in the order in which a slot passes them.
     pub const ALL: [Self; 11] = [
         Self::Schedule,
         Self::Fetch,
@@ -52,30 +53,33 @@ impl Point {
     ];
 }
 
-/// What happens at a place, to a message about a slot where it is about one; it may panic, as what
-/// it stands for would.
+/// Runs at a place, with the message's slot if it has one. It may panic, as the code there could.
+#[cfg(feature = "testing")]
 type Hook = dyn Fn(Point, Option<Slot>) + Send + Sync;
 
-/// What happens at the places of a pipeline.
+/// The hook of a pipeline's failpoints, if a test set one.
 #[derive(Clone, Default)]
-pub struct Failpoints(Option<Arc<Hook>>);
+pub struct Failpoints {
+    #[cfg(feature = "testing")]
+    hook: Option<Arc<Hook>>,
+}
 
 impl Failpoints {
     /// Calls `hook` at every place.
+    #[cfg(feature = "testing")]
     pub fn calling(hook: impl Fn(Point, Option<Slot>) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(hook)))
+        Self { hook: Some(Arc::new(hook)) }
     }
 
-    /// A message has come to `point`; `slot` is the one that it is about, if it is about one.
-    pub fn pass(&self, point: Point, slot: Option<Slot>) {
-        if let Some(hook) = &self.0 {
+    /// Tells the hook that a message about `slot` has come to `point`.
+    #[cfg(feature = "testing")]
+    pub(crate) fn pass(&self, point: Point, slot: Option<Slot>) {
+        if let Some(hook) = &self.hook {
             hook(point, slot);
         }
     }
-}
 
-impl fmt::Debug for Failpoints {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Failpoints").field(&self.0.is_some()).finish()
-    }
+    /// Does nothing: only tests have hooks.
+    #[cfg(not(feature = "testing"))]
+    pub(crate) fn pass(&self, _: Point, _: Option<Slot>) {}
 }

@@ -119,7 +119,7 @@ impl Fetch {
         Self { shared, client, outlets, guard: Guard::alone(Part::Fetch) }
     }
 
-    /// Shares what is known of all actors.
+    /// Takes part in the pipeline's supervision.
     #[must_use]
     pub fn with_guard(mut self, guard: Guard) -> Self {
         self.guard = guard;

@@ -8,7 +8,7 @@ use crate::actors::health::Part;
 use crate::actors::store::{Commit, Finished, StoreTask};
 use crate::settings::tuning::CommitPolicy;
 
-/// See the module. What it holds when it dies goes home with its credits.
+/// See the module. When it panics, the credits of what it holds return without a fate.
 pub struct Gather {
     policy: CommitPolicy,
     store: Recipient<StoreTask>,
@@ -23,7 +23,7 @@ impl Gather {
         Self { policy, store, held: Vec::new(), timer: None, guard: Guard::alone(Part::Gather) }
     }
 
-    /// Shares what is known of all actors.
+    /// Takes part in the pipeline's supervision.
     #[must_use]
     pub fn with_guard(mut self, guard: Guard) -> Self {
         self.guard = guard;

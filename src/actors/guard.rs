@@ -1,4 +1,4 @@
-//! What keeps a panic inside one message.
+//! Keeps a panic inside the message that caused it.
 //!
 //! A supervisor does not catch panics: an actor that panics dies, and its address with it. So every
 //! handler runs its work in a [`Guard`]. After a panic the actor stops itself and is restarted in
@@ -21,12 +21,12 @@ use celaje_sky::slot::Slot;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panicked;
 
-/// What the actors of one pipeline share about themselves.
+/// The supervision that the actors of one pipeline share.
 #[derive(Clone, Default)]
 pub struct Oversight {
     /// Restarts, hangs and errors; a station's pipelines share one.
     pub health: Arc<ActorHealth>,
-    /// What is being done in this pipeline.
+    /// The work under way in this pipeline.
     pub work: Arc<WorkRegistry>,
     /// Where a test makes the actors fail.
     pub failpoints: Failpoints,
@@ -38,7 +38,7 @@ impl Oversight {
         Guard { part, shared: self.clone() }
     }
 
-    /// How all actors are.
+    /// The health of all actors.
     pub fn report(&self) -> Vec<ActorReport> {
         self.health.report(|part| self.work.count(part))
     }
@@ -52,14 +52,9 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// The guard of an actor without others beside it.
+    /// A guard with an [`Oversight`] of its own.
     pub fn alone(part: Part) -> Self {
         Oversight::default().guard(part)
-    }
-
-    /// What the actors of the pipeline share.
-    pub const fn oversight(&self) -> &Oversight {
-        &self.shared
     }
 
     /// Does the `work` of a message; a panic in it is logged and counted, and ends here.
@@ -103,17 +98,17 @@ impl Guard {
         self.shared.health.erred(self.part, what);
     }
 
-    /// Enters work that waits for nobody in the registry: if it never ends, the actor hangs.
+    /// Enters work in the registry that waits for nobody: if it never ends, the actor hangs.
     pub fn at_work(&self, slots: Vec<Slot>) -> AtWork {
         self.shared.work.begin(Work { slots, ..Work::of(self.part) })
     }
 
-    /// How long the actor rests before it goes on; zero unless it has failed.
+    /// The rest that the actor owes before it goes on; zero unless it has failed.
     pub fn take_rest(&self) -> Duration {
         self.shared.health.take_rest(self.part)
     }
 
-    /// Passes a failpoint with a message about `slot`, if it is about one.
+    /// Passes a failpoint with a message about `slot`, if it has one.
     pub fn pass(&self, point: Point, slot: impl Into<Option<Slot>>) {
         self.shared.failpoints.pass(point, slot.into());
     }
@@ -165,12 +160,13 @@ mod tests {
 
     #[actix::test]
     async fn a_panic_ends_in_the_guard() {
-        let guard = Guard::alone(Part::Decode);
+        let oversight = Oversight::default();
+        let guard = oversight.guard(Part::Decode);
         assert_eq!(guard.run(|| 3), Ok(3));
         assert_eq!(guard.run(|| panic!("no")), Err::<(), _>(Panicked));
         let later = guard.run_async(async { panic!("later") });
         assert_eq!(later.await, Err::<(), _>(Panicked));
-        let report = guard.oversight().report();
+        let report = oversight.report();
         let decode = report.iter().find(|one| one.actor == Part::Decode).unwrap();
         assert_eq!(decode.restarts, 2);
         assert_eq!(decode.last_error.as_deref(), Some("later"));

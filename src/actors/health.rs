@@ -15,7 +15,6 @@ use celaje_sky::error::Failure;
 use celaje_sky::restarts::{RestartBudget, Restarts, Verdict};
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
-use celaje_sky::text::Text;
 
 /// An actor, or a pool of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,7 +24,7 @@ pub enum Part {
     Scheduler,
     /// Asks the camera.
     Fetch,
-    /// Makes frames of pictures.
+    /// Decodes pictures into frames.
     Decode,
     /// Queues frames for their batches.
     Inference,
@@ -35,7 +34,7 @@ pub enum Part {
     Gather,
     /// Writes the record.
     Store,
-    /// Judges with a second model. Its failures do not count: it is in no report.
+    /// Reads with a second model. Its failures do not count, and it is in no report.
     Shadow,
 }
 
@@ -62,20 +61,6 @@ impl Part {
             Self::Gather => "gather",
             Self::Store => "store",
             Self::Shadow => "shadow",
-        }
-    }
-
-    /// Its name for people.
-    pub fn name(self) -> Text {
-        match self {
-            Self::Scheduler => say!("scheduler", "planificador"),
-            Self::Fetch => say!("fetch", "descarga"),
-            Self::Decode => say!("decode", "decodificación"),
-            Self::Inference => say!("inference", "inferencia"),
-            Self::Session => say!("session", "sesión"),
-            Self::Gather => say!("gather", "reunión"),
-            Self::Store => say!("store", "almacén"),
-            Self::Shadow => say!("shadow", "sombra"),
         }
     }
 }

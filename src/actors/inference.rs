@@ -32,15 +32,14 @@ pub struct Inference {
     policy: BatchPolicy,
     sessions: Recipient<RunBatch>,
     threads: usize,
-    /// Batches that sessions have or that lie ready for them.
+    /// Batches that sessions run or that lie ready for them.
     outstanding: usize,
     /// Batches that may lie ready.
     ahead: usize,
     flow: Arc<Flow>,
     /// Threads that a session computes with.
     session_threads: usize,
-    /// Cores that decoders and sessions share; none when a batch waits for its deadline whatever
-    /// they do.
+    /// Cores that decoders and sessions share; without them a batch always waits for its deadline.
     cores: Option<usize>,
     timer: Option<SpawnHandle>,
     guard: Guard,
@@ -64,7 +63,7 @@ impl Inference {
         }
     }
 
-    /// Shares what is known of all actors.
+    /// Takes part in the pipeline's supervision.
     #[must_use]
     pub fn with_guard(mut self, guard: Guard) -> Self {
         self.guard = guard;
@@ -72,8 +71,8 @@ impl Inference {
     }
 
     /// Books its batches in `flow`; with `cores` that decoders and sessions share, no batch waits
-    /// while one of them has nothing to do. A full batch lies ready for each session, so that it
-    /// goes on at once.
+    /// while one of them is idle. A full batch lies ready for each session, so that it goes on at
+    /// once.
     #[must_use]
     pub fn with_flow(
         mut self,
@@ -87,7 +86,7 @@ impl Inference {
         self
     }
 
-    /// Whether a core has nothing to do.
+    /// Whether a core is idle.
     fn spare(&self) -> bool {
         let decoding = usize::try_from(self.flow.working(Stage::Decode)).unwrap_or(usize::MAX);
         let running = self.outstanding.min(self.threads);
@@ -136,7 +135,7 @@ impl Inference {
         ctx.spawn(run.into_actor(self).map(|ended, me, ctx| {
             me.guarded(ctx, |me, ctx| {
                 // An error means that the session's thread restarts; it is idle all the same, and
-                // the batch's credits have gone home.
+                // the batch's credits have returned.
                 if let Err(error) = ended {
                     tracing::warn!(%error, "a batch was lost");
                 }
@@ -158,7 +157,7 @@ impl Guarded for Inference {
 }
 
 impl Supervised for Inference {
-    /// What was queued is dropped: its credits go home and its slots are fetched again.
+    /// The queue is dropped: its credits return and its slots are fetched again.
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         self.queue = BatchQueue::new(self.policy);
         self.outstanding = 0;

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A slot's [`Credit`](celaje_sky::credit::Credit) travels in every one of these messages and
-//! goes home from the store; mailboxes bound nothing, credits do. Each message is declared in its
-//! receiver's file. Decisions are made in [`pipeline`](celaje_sky), not here.
+//! returns from the store; mailboxes bound nothing, credits do. Each message is declared in its
+//! receiver's file. Decisions are made by [`celaje_sky`], not here.
 
 pub mod cores;
 pub mod decode;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use crate::actors::cores::{Cores, Turn};
+use crate::actors::cores::{Cores, Priority};
 use crate::actors::guard::{Guard, Panicked};
 use celaje_sky::slot::Slot;
 
@@ -40,8 +40,8 @@ pub struct CoreNeed {
     pub cores: Arc<Cores>,
     /// How many of them a message takes.
     pub n: usize,
-    /// Who goes first.
-    pub turn: Turn,
+    /// Who goes first when several wait.
+    pub priority: Priority,
 }
 
 /// Where the stages of a pipeline run.
@@ -76,7 +76,7 @@ impl Executor {
     }
 }
 
-/// A stage with what contains it.
+/// A stage with its guard and its need of cores.
 struct Instance<S> {
     stage: S,
     guard: Guard,
@@ -86,14 +86,14 @@ struct Instance<S> {
 impl<S: Stage> Instance<S> {
     fn begin(&mut self) {
         let _at_work = self.guard.at_work(Vec::new());
-        // What is wrong shows again with the first message.
+        // A panic here comes again with the first message.
         let _ = self.guard.run_aside(|| self.stage.begin());
     }
 
     fn work(&mut self, input: S::In) -> Result<(), Panicked> {
         // Waiting for a core is not work: a stage that waits does not hang.
         let need = self.cores.as_ref();
-        let _cores = need.map(|need| need.cores.take(need.n, need.turn));
+        let _cores = need.map(|need| need.cores.take(need.n, need.priority));
         let _at_work = self.guard.at_work(S::slots(&input));
         let is_duty = S::is_duty(&input);
         let work = || self.stage.work(input);

@@ -27,14 +27,14 @@ use celaje_sky::slot::Slot;
 pub struct StartRun {
     /// What is to be done.
     pub run: Run,
-    /// Told once, when nothing is in flight any more.
+    /// Gets the end of the run, once nothing is in flight any more.
     pub done: oneshot::Sender<RunEnd>,
 }
 
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct RunEnd {
-    /// What was booked.
+    /// The counts of the run.
     pub ledger: Ledger,
     /// Slots of the range.
     pub planned: u64,
@@ -67,23 +67,23 @@ impl RunEnd {
     }
 }
 
-/// A credit came home.
+/// A credit has returned.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct CreditReturned(pub Returned);
 
-/// These slots were believed missing too soon.
+/// Fetches slots again that were believed missing too soon.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct FetchAgain(pub Vec<Slot>);
 
-/// No new slot from here on; what is in flight is finished and committed.
+/// Starts no new slot from here on; slots in flight are finished and committed.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Drain;
 
-/// The present run ends as if by [`Drain`], but another one may follow. Without a run, nothing
-/// happens.
+/// Ends the present run as [`Drain`] does, but another one may follow. Without a run, does
+/// nothing.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Pause;
@@ -114,13 +114,13 @@ pub struct Scheduler {
     capacity: Option<Box<dyn Fn() -> usize>>,
     flow: Arc<Flow>,
     guard: Guard,
-    /// Came home and are not booked yet: a failure on the way to the ledger loses none.
+    /// Returned credits that are not booked yet: a panic on the way to the ledger loses none.
     unbooked: Vec<Returned>,
 }
 
 impl Scheduler {
-    /// A scheduler that hands slots to `fetchers` in turn, publishes where it stands through
-    /// `progress`, and begins `drain` when it drains.
+    /// A scheduler that hands slots to `fetchers` in turn, publishes its progress, and begins
+    /// `drain` when it drains.
     pub fn new(
         fetchers: Vec<Recipient<FetchItem>>,
         store: Recipient<Commit>,
@@ -146,7 +146,7 @@ impl Scheduler {
         }
     }
 
-    /// Shares what is known of all actors.
+    /// Takes part in the pipeline's supervision.
     #[must_use]
     pub fn with_guard(mut self, guard: Guard) -> Self {
         self.guard = guard;
@@ -169,7 +169,7 @@ impl Scheduler {
         self
     }
 
-    /// Books the way of its credits in `flow`.
+    /// Has its credits book themselves in `flow`.
     #[must_use]
     pub fn with_flow(mut self, flow: Arc<Flow>) -> Self {
         self.flow = flow;
@@ -185,7 +185,7 @@ impl Scheduler {
         Arc::new(move |returned| me.do_send(CreditReturned(returned)))
     }
 
-    /// Tells the run of all that came home.
+    /// Books all returned credits.
     fn book(&mut self) {
         while let Some(returned) = self.unbooked.last().copied() {
             self.guard.pass(Point::Returned, None);
@@ -214,7 +214,7 @@ impl Scheduler {
                 Action::Fetch { slot, attempt } => {
                     let mut credit = self.credit(ctx, slot, attempt);
                     credit.goes_to(Stage::Fetch);
-                    // Without a fetcher the credit goes home, and the slot is lost twice.
+                    // Without a fetcher the credit returns, and the slot is lost twice.
                     self.next_fetcher = (self.next_fetcher + 1) % self.fetchers.len().max(1);
                     if let Some(fetcher) = self.fetchers.get(self.next_fetcher) {
                         fetcher.do_send(FetchItem { credit });
@@ -308,7 +308,7 @@ impl Supervised for Scheduler {
                 self.book();
                 self.pump(ctx);
             };
-            // No message: that it goes on is no sign that the next one will do it no harm.
+            // Success here does not count as a message done: the next one may fail again.
             guard.run_aside(work).is_ok()
         });
         self.rest(ctx);

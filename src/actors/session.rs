@@ -24,7 +24,7 @@ use celaje_vision::picture::prepare::Frame;
 use celaje_vision::reading::{Reading, ReadingError, if_sky, run_batch};
 use celaje_vision::verdict::Verdict;
 
-/// Runs frames together; answered when their outcomes are on the way to the store.
+/// Runs frames in one batch; answered when their outcomes are on the way to the store.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RunBatch(pub Vec<Infer>);
@@ -85,7 +85,7 @@ impl SessionStage {
                 return;
             }
             Err(error @ BackendError::Run(_)) => {
-                // Dropped credits go home: each frame is tried once more, alone.
+                // Dropped credits return: each frame is tried once more, alone.
                 let (again, failed): (Vec<_>, Vec<_>) =
                     batch.into_iter().partition(|infer| infer.credit.attempt() == 1);
                 tracing::warn!(%error, frames = again.len() + failed.len(), "a batch failed");

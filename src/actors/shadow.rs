@@ -1,7 +1,7 @@
 //! The shadow: a second model that judges the same pictures, for comparison alone.
 //!
-//! It has sessions of its own on threads of its own, and nothing waits for it: what it has no room
-//! for it skips, and what goes wrong in it is counted and told, and harms no reading.
+//! It has sessions and threads of its own, and nothing waits for it. It skips pictures that it has
+//! no room for; its failures are counted and shown, and harm no reading of the first model.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,12 +26,12 @@ use celaje_vision::picture::decode::Limits;
 use celaje_vision::picture::prepare::{Frame, judged_region, prepare};
 use celaje_vision::reading::{if_sky, run_batch};
 
-/// What the shadow is to judge.
+/// A picture for the shadow.
 #[derive(Clone, Debug)]
 pub enum Sight {
-    /// The frame that the first model is fed.
+    /// The first model's frame, which suits the shadow too.
     Frame(Box<Frame>),
-    /// The picture, where the shadow is fed otherwise.
+    /// The encoded picture, where the shadow needs another frame.
     Picture(Bytes),
 }
 
@@ -70,7 +70,7 @@ impl ShadowCounts {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// What it failed of last.
+    /// The error of its last failure.
     pub fn last_error(&self) -> Option<String> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -91,10 +91,10 @@ impl ShadowCounts {
     }
 }
 
-/// The way to the shadow, as the decoders have it.
+/// The decoders' address of the shadow.
 #[derive(Clone)]
 pub struct ToShadow {
-    /// What it is fed.
+    /// The manifest of the shadow's model.
     pub manifest: Arc<Manifest>,
     /// Takes pictures, a few at a time.
     pub shadow: Recipient<JudgeAgain>,
@@ -103,7 +103,7 @@ pub struct ToShadow {
 }
 
 impl ToShadow {
-    /// Hands a picture on, if there is room; `frame` is what the network of `first` is fed.
+    /// Hands a picture on, if there is room; `frame` was prepared for the manifest `first`.
     pub fn hand_on(
         &self,
         slot: Slot,
@@ -184,7 +184,7 @@ impl ShadowStage {
         );
         let reading = readings.map_err(|e| e.to_string())?.into_iter().next();
         let reading = if_sky(reading.ok_or("no reading of a picture")?)?;
-        // By the same rules as the record: what the picture shows counts for both.
+        // The same rules as for the record.
         let judged = observation(station, model, slot, String::new(), &frame, reading.as_ref());
         Ok(ShadowReading {
             slot,
@@ -204,7 +204,7 @@ impl Stage for ShadowStage {
         vec![input.slot]
     }
 
-    /// Contains its own panics: they are no failures of the actors that fill the record.
+    /// Contains its own panics: they do not count as failures of the pipeline's actors.
     fn work(&mut self, JudgeAgain { slot, sight }: JudgeAgain) {
         let counts = Arc::clone(&self.shared.counts);
         match catch_unwind(AssertUnwindSafe(|| self.judge(slot, sight))) {

@@ -104,7 +104,7 @@ impl StoreStage {
     fn commit(&self, finished: Vec<Finished>) {
         let booking = *self.0.booking.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Booking { run, holds_misses }) = booking else {
-            // Of an actor that hung until its run was over: its credits return without a fate.
+            // From an actor that hung until its run was over. Their credits return without a fate.
             return tracing::warn!("outcomes came without a run");
         };
         let n = finished.len();

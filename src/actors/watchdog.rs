@@ -2,8 +2,8 @@
 //!
 //! It has a thread of its own, since the actors' threads are what may hang. At each look it reads
 //! the registry of work, and probes every arbiter (a thread that several actors share). Waiting is
-//! not hanging: while a slot waits for a core, a session, a place in the window or the host, it is
-//! in a queue or a timer, and no actor works on it.
+//! not hanging: a slot that waits for a core, a session, a place in the window or the host is in a
+//! queue or a timer, and in no actor's work.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -24,8 +24,8 @@ pub struct Patience {
     pub every: Duration,
     /// How long one message may take.
     pub limit: Duration,
-    /// Time that healthy actors get to finish after a hang is detected, and that the store gets to
-    /// write it down.
+    /// Time that healthy actors get to finish after a hang is detected, and the store to write it
+    /// down.
     pub grace: Duration,
     /// Time that the program gets to end after a hang is detected.
     pub end: Duration,

@@ -25,8 +25,8 @@ impl Work {
     }
 }
 
-/// What is being done in one pipeline. Work that an earlier pipeline of the station left behind on
-/// a hung thread is in that pipeline's registry, and so is not found again.
+/// The work under way in one pipeline. Work on a hung thread of an earlier pipeline stays in that
+/// pipeline's registry, and so is not found again.
 #[derive(Debug, Default)]
 pub struct WorkRegistry {
     entries: Mutex<HashMap<u64, Work>>,

@@ -208,16 +208,6 @@ impl Pipeline {
         move || scheduler.do_send(Pause)
     }
 
-    /// Name and version of the model.
-    pub fn model(&self) -> &str {
-        &self.about.model
-    }
-
-    /// The engine, in words.
-    pub fn engine(&self) -> &str {
-        &self.about.engine
-    }
-
     /// Ends the actors and hands the database back, when nothing is in flight any more and no other
     /// pipeline shares it.
     ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use chrono::Datelike;
 
-use crate::actors::cores::{Cores, Turn};
+use crate::actors::cores::{Cores, Priority};
 use crate::actors::decode::{Decode, DecodeShared, DecodeStage};
 use crate::actors::fetch::{Fetch, FetchItem, FetchOutlets, FetchShared};
 use crate::actors::gather::Gather;
@@ -200,7 +200,7 @@ fn core_count() -> usize {
 
 type SharedCores = Option<Arc<Cores>>;
 
-fn need(cores: &SharedCores, n: usize, turn: Turn) -> Option<CoreNeed> {
+fn need(cores: &SharedCores, n: usize, priority: Priority) -> Option<CoreNeed> {
     let cores = cores.clone()?;
     Some(CoreNeed { cores, n, turn })
 }
@@ -249,7 +249,7 @@ impl Wiring<'_> {
             guard: self.guard(Part::Session),
         });
         let alive = Arc::downgrade(&shared);
-        let need = need(cores, tuning.session_threads, Turn::First);
+        let need = need(cores, tuning.session_threads, Priority::High);
         let make = move || SessionStage::new(Arc::clone(&shared));
         let guard = self.guard(Part::Session);
         (self.executor.pool(tuning.threads, guard, need, make), alive)
@@ -283,7 +283,7 @@ impl Wiring<'_> {
             counts: Arc::clone(&shadow.counts),
         });
         let make = move || ShadowStage::new(Arc::clone(&shared));
-        let (guard, need) = (self.guard(Part::Shadow), need(cores, 1, Turn::Last));
+        let (guard, need) = (self.guard(Part::Shadow), need(cores, 1, Priority::Low));
         Some(ToShadow {
             manifest: Arc::new(shadow.model.manifest.clone()),
             shadow: Executor::Threads.pool(1, guard, need, make),
@@ -309,7 +309,7 @@ impl Wiring<'_> {
             guard: self.guard(Part::Decode),
         });
         let make = move || DecodeStage::new(Arc::clone(&shared));
-        let (guard, need) = (self.guard(Part::Decode), need(cores, 1, Turn::Last));
+        let (guard, need) = (self.guard(Part::Decode), need(cores, 1, Priority::Low));
         self.executor.pool(setup.tuning.decoders, guard, need, make)
     }
 

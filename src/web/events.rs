@@ -3,7 +3,7 @@
 //! One task takes the program's events, numbers them and hands them on. Each listener has a place
 //! in a bounded ring: one that falls behind is told how many it missed, and nobody waits for it.
 //!
-//! An id is an epoch, which differs each time the program starts ([`Hub::epoch`]), and a number. A
+//! An id is an epoch, which differs each time the program starts, and a number. A
 //! listener that reconnects with an id of another epoch has lost an unknown number of events.
 
 use std::collections::VecDeque;
@@ -124,11 +124,6 @@ impl Hub {
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The prefix of the event ids since the program started.
-    pub const fn epoch(&self) -> u64 {
-        self.epoch
     }
 
     /// The id of the event with this number.
@@ -309,7 +304,7 @@ mod tests {
         let told = format!("id: {}\nevent: state\ndata: {{\"missed\":7}}\n\n", name(10));
         assert_eq!(more[1], told);
         // Of another life of the program, or of the future.
-        let other = format!("{:x}-{}", hub.epoch() ^ 1, 5);
+        let other = format!("{:x}-{}", hub.epoch ^ 1, 5);
         let future = name(last + 1);
         for stranger in ["5", "", "x-y", "-", &other, &future] {
             let told = greeting(&hub, Some(stranger));

@@ -9,7 +9,6 @@
 //! glare the truth stays that of a clear view ([`conditions`]).
 
 mod blur;
-pub mod cache;
 mod camera;
 mod canvas;
 mod caption;

@@ -13,13 +13,17 @@ use actix_web::http::header::{ETAG, EntityTag, HttpDate, IfNoneMatch, LAST_MODIF
 use actix_web::{App, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use chrono::{NaiveDateTime, Timelike, Utc};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
-use super::cache::Cache;
 use super::options::{Layout, SimulateOptions};
 use super::{DrawError, Studio, Truth};
 use celaje_sky::error::Failure;
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
+
+/// Bytes of a picture at the default size, by which the cache reckons how many it will keep.
+const TYPICAL_PICTURE: usize = 40_000;
 
 /// What was asked of a server so far.
 #[derive(Debug, Default)]
@@ -59,8 +63,8 @@ impl Running {
     }
 
     /// Bytes of pictures kept at present.
-    pub fn cached_bytes(&self) -> usize {
-        self.shared.cache.bytes()
+    pub fn cached_bytes(&self) -> u64 {
+        self.shared.cache.weight()
     }
 
     /// Lets the requests in hand finish, then stops the server.
@@ -75,10 +79,20 @@ struct Picture {
     truth: Truth,
 }
 
+/// A kept picture weighs its bytes and about what the entry takes.
+#[derive(Clone)]
+struct PictureWeight;
+
+impl Weighter<Slot, Arc<Picture>> for PictureWeight {
+    fn weight(&self, _: &Slot, picture: &Arc<Picture>) -> u64 {
+        (picture.jpeg.len() + size_of::<Picture>() + 256) as u64
+    }
+}
+
 struct Shared {
     studio: Studio,
     options: SimulateOptions,
-    cache: Cache<Slot, Picture>,
+    cache: Cache<Slot, Arc<Picture>, PictureWeight>,
     counters: Arc<Counters>,
 }
 
@@ -102,7 +116,11 @@ pub fn start(options: SimulateOptions) -> celaje_sky::error::Result<Running> {
     let counters = Arc::new(Counters::default());
     let shared = Arc::new(Shared {
         studio: Studio::new(options.spec()),
-        cache: Cache::new(options.cache_bytes),
+        cache: Cache::with_weighter(
+            options.cache_bytes / TYPICAL_PICTURE,
+            options.cache_bytes as u64,
+            PictureWeight,
+        ),
         counters: Arc::clone(&counters),
         options,
     });
@@ -283,16 +301,15 @@ impl Shared {
 
     /// The picture, drawn when it is not kept.
     async fn picture(self: &Arc<Self>, slot: Slot) -> Result<Arc<Picture>, DrawError> {
-        if let Some(kept) = self.cache.get(slot) {
+        if let Some(kept) = self.cache.get(&slot) {
             return Ok(kept);
         }
         let shared = Arc::clone(self);
         let drawn = web::block(move || shared.studio.draw(slot)).await;
         let drawn = drawn.map_err(|e| DrawError::Interrupted(e.to_string()))??;
         self.counters.drawn.fetch_add(1, Ordering::Relaxed);
-        let bytes = drawn.jpeg.len() + size_of::<Picture>() + 256;
         let picture = Arc::new(Picture { jpeg: Bytes::from(drawn.jpeg), truth: drawn.truth });
-        self.cache.put(slot, Arc::clone(&picture), bytes);
+        self.cache.insert(slot, Arc::clone(&picture));
         Ok(picture)
     }
 }

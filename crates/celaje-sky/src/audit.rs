@@ -22,15 +22,15 @@ pub struct Audit {
 /// A difference between a ledger and the record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Imbalance {
-    /// Slots that were booked have neither row nor miss.
+    /// Booked slots have neither row nor miss.
     #[error(
         "{open} slots are neither stored nor missed, where {pending} were left; the first is \
         {first}"
     )]
     Lost {
-        /// Slots with neither.
+        /// Slots with neither row nor miss.
         open: u64,
-        /// Slots that the run says it left.
+        /// Slots that the run left to a later one.
         pending: u64,
         /// The first of them.
         first: String,
@@ -43,20 +43,20 @@ pub enum Imbalance {
         /// Rows of the record.
         stored: u64,
     },
-    /// More slots are booked than there are.
+    /// More slots are booked than the range has.
     #[error("{booked} slots were booked of {planned}")]
     Planned {
-        /// Of the ledger.
+        /// Slots booked in the ledger.
         booked: u64,
-        /// Of the range.
+        /// Slots of the range.
         planned: u64,
     },
-    /// The transactions of the run wrote another number of rows than its ledger says.
+    /// The ledger's new rows are not as many as the run's transactions wrote.
     #[error("{booked} new rows were booked, {committed} were committed")]
     Committed {
-        /// Of the ledger.
+        /// Slots booked in the ledger.
         booked: u64,
-        /// As the transactions counted them.
+        /// Rows that the transactions counted.
         committed: u64,
     },
 }

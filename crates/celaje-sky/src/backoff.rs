@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The pause after a failure that `before` others came before in a row: `first`, doubled with each
-/// of these, `longest` at most.
+/// The pause after a failure that follows `before` others in a row: `first`, doubled `before`
+/// times, at most `longest`.
 pub fn pause(first: Duration, before: u32, longest: Duration) -> Duration {
     let factor = 2u32.checked_pow(before).unwrap_or(u32::MAX);
     first.saturating_mul(factor).min(longest)

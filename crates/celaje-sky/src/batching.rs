@@ -1,4 +1,4 @@
-//! When to run which pictures together: the batch queue, without clock or thread.
+//! The batch queue: which pictures run together, and when. It has neither clock nor thread.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -31,9 +31,9 @@ pub struct BatchQueue<T> {
 pub enum Decision<T> {
     /// Run these together.
     Run(Vec<T>),
-    /// Look again after this long, or when a picture or a session comes.
+    /// Decide again after this time, or when a picture comes or a session is free.
     Wait(Duration),
-    /// Nothing to do until a picture or a session comes.
+    /// Nothing to do until a picture comes or a session is free.
     Rest,
 }
 
@@ -54,15 +54,14 @@ impl<T> BatchQueue<T> {
         self.queue.is_empty()
     }
 
-    /// Adds a picture; one that made a batch fail before runs `alone`, so that it cannot spoil
-    /// others.
+    /// Adds a picture. One whose batch failed before runs `alone`, so that it spoils no other.
     pub fn push(&mut self, item: T, now: Instant, alone: bool) {
         self.queue.push_back(Waiting { item, since: now, alone });
     }
 
     /// What to do with `idle` sessions at `now`: a full batch runs at once, a smaller one when its
-    /// oldest picture has waited for the deadline, or when a core has nothing better to do
-    /// (`spare`). Order is kept.
+    /// oldest picture has waited until the deadline, or at once while a core is idle (`spare`).
+    /// Pictures keep their order.
     pub fn decide(&mut self, now: Instant, idle: usize, spare: bool) -> Decision<T> {
         let Some(oldest) = self.queue.front() else {
             return Decision::Rest;
@@ -78,14 +77,14 @@ impl<T> BatchQueue<T> {
         Decision::Wait(self.policy.deadline - waited)
     }
 
-    /// The next batch, if nothing can join it any more: what may lie ready for a session that is
-    /// still at work.
+    /// Takes the next batch if no picture can join it any more, to lie ready for a session that
+    /// is still busy.
     pub fn take_full(&mut self) -> Option<Vec<T>> {
         let (together, complete) = self.next();
         complete.then(|| self.take(together))
     }
 
-    /// How many pictures are in the next batch, and whether nothing can join it any more.
+    /// The number of pictures in the next batch, and whether no other can join it.
     fn next(&self) -> (usize, bool) {
         if self.queue.front().is_some_and(|oldest| oldest.alone) {
             return (1, true);

@@ -1,8 +1,7 @@
 //! How probable it is that the okta read from a picture is right.
 //!
-//! **The spread.** A network's cloud fraction f is off by what it misjudges. Around f the true
-//! fraction is taken to follow a logistic distribution (much like the normal one, with heavier
-//! tails and a closed form) of the scale
+//! **The spread.** Around a network's cloud fraction f, the true fraction is modelled by a logistic
+//! distribution (like the normal one, with heavier tails and a closed form) of the scale
 //!
 //! > s = `scale_base` + `scale_slope` · e
 //!
@@ -13,7 +12,7 @@
 //! beyond those of 0 and 8.
 //!
 //! **The trust.** A network that has learnt day pictures by colour is certain and wrong in the
-//! dark and in a monochrome picture. There its word counts less, and a [`PRIOR`] more:
+//! dark and in a monochrome picture. There its reading weighs less, and a [`PRIOR`] more:
 //!
 //! > t = (1 − `doubt`) / (1 + (`half_light` / light)^`light_power`)
 //! >     / (1 + (`half_colour` / colour)^`colour_power`)
@@ -26,9 +25,9 @@
 
 use crate::okta::Okta;
 
-/// What is believed of a sky that nothing is known of: clear and overcast a quarter each, the rest
-/// in equal parts. Records of cloud amount are mostly U-shaped in this way; the figures are round
-/// ones, not of any station.
+/// Probabilities of the oktas of an unknown sky: clear and overcast a quarter each, the rest in
+/// equal parts. Records of cloud amount are mostly U-shaped like this; the figures are round ones,
+/// of no station.
 pub const PRIOR: [f64; 9] = {
     const END: f64 = 0.25;
     const MIDDLE: f64 = 0.5 / 7.0;
@@ -37,9 +36,8 @@ pub const PRIOR: [f64; 9] = {
 
 /// Parameters of the confidence; fitted on labelled pictures. Each may be left out.
 ///
-/// What they mean is said in the [module](self); a classification uses the temperature
-/// alone. Without a manifest's word a segmentation's confidence is modest, and neither darkness nor
-/// want of colour is held against it.
+/// The [module](self) explains them; a classification uses the temperature alone. The defaults
+/// give a segmentation a modest confidence, whatever its light and colour.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Calibration {
@@ -47,7 +45,7 @@ pub struct Calibration {
     pub temperature: f64,
     /// Least scale of the error of the cloud fraction.
     pub scale_base: f64,
-    /// What the scale grows by with the expected share of misjudged cells.
+    /// Growth of the scale per expected share of misjudged cells.
     pub scale_slope: f64,
     /// Weight of the prior even for the clearest picture, 0 to 1.
     pub doubt: f64,
@@ -78,7 +76,7 @@ impl Default for Calibration {
     }
 }
 
-/// What a network and a picture say about the sky.
+/// What the confidence is computed from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence {
     /// Cloud fraction, 0 to 1.

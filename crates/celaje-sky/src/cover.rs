@@ -14,7 +14,7 @@ pub const OBSCURED: u8 = 9;
 /// A code figure of WMO table 2700.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cover {
-    /// So much of the sky is cloud: 0 to 8.
+    /// Eighths of the sky that are cloud: 0 to 8.
     Seen(Okta),
     /// The picture does not show the sky: 9.
     Obscured,

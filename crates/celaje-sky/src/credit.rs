@@ -1,10 +1,9 @@
-//! Credits: what bounds everything in flight.
+//! Credits bound the number of slots in flight.
 //!
 //! A slot takes a credit before anything is done for it. The credit travels in every message about
-//! the slot and goes home when the slot's row or miss is committed, and not before: that is
+//! the slot and returns when the slot's row or miss is committed, and not before: that is
 //! backpressure and acknowledgement in one. A credit that is dropped on the way (an actor died, a
-//! message was lost) goes home too, without a fate, and so tells that its slot has to be fetched
-//! again.
+//! message was lost) returns without a fate, and its slot is fetched again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,32 +24,32 @@ pub enum Fate {
     Replaced,
     /// A miss is committed.
     Missed(MissReason),
-    /// No reading came of it now, but the row of an earlier run stays: a duplicate.
+    /// There is no new reading; the row of an earlier run stays. Counts as a duplicate.
     Kept(MissReason),
     /// Given up because the run is draining; nothing is committed.
     Cancelled,
 }
 
-/// A credit that came home.
+/// A credit that has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Returned {
-    /// The slot it stood for.
+    /// Its slot.
     pub slot: Slot,
     /// Which try of the slot this was, from 1.
     pub attempt: u32,
-    /// None when it was lost on the way.
+    /// How the slot ended; none when the credit was dropped on the way.
     pub fate: Option<Fate>,
 }
 
-/// Where credits go home to.
+/// Takes returned credits.
 pub type Home = Arc<dyn Fn(Returned) + Send + Sync>;
 
-/// Where a credit is; times are for the figures alone, nothing is decided by them.
+/// The stage that a credit is in. The times serve figures only; nothing is decided by them.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Scheduler,
     Queue(Stage, Instant),
-    /// With how many others the work is shared.
+    /// Slots that share the work.
     Work(Stage, Instant, u32),
 }
 
@@ -71,20 +70,20 @@ impl Credit {
         Self { slot, attempt, fate: None, home, flow, place: Place::Scheduler }
     }
 
-    /// It leaves the stage where it is and is sent to `stage`; the message follows at once.
+    /// Books that the slot leaves its stage for `stage`. Call it just before sending the message.
     pub fn goes_to(&mut self, stage: Stage) {
         self.leaves();
         self.flow.sent(stage);
         self.place = Place::Queue(stage, Instant::now());
     }
 
-    /// Its stage takes it up.
+    /// Books that the stage begins to work on the slot.
     pub fn taken_up(&mut self) {
         self.taken_up_with(1);
     }
 
-    /// Its stage takes it up, one of `n` slots that are worked on together: each counts for its
-    /// part of the time.
+    /// [`taken_up`](Self::taken_up) for one of `n` slots that are worked on together: each is
+    /// charged its share of the time.
     pub fn taken_up_with(&mut self, n: usize) {
         if let Place::Queue(stage, since) = self.place {
             let now = Instant::now();
@@ -104,7 +103,7 @@ impl Credit {
         }
     }
 
-    /// The slot it stands for.
+    /// Its slot.
     pub const fn slot(&self) -> Slot {
         self.slot
     }
@@ -114,7 +113,7 @@ impl Credit {
         self.attempt
     }
 
-    /// Sends the credit home with the slot's fate.
+    /// Returns the credit with the slot's fate.
     pub fn settle(mut self, fate: Fate) {
         self.fate = Some(fate);
     }

@@ -6,8 +6,8 @@
 //!   value, what to do) and a [`Class`] that fixes the exit status.
 //! * A slot that yields no observation is no error: it is a
 //!   [`Miss`](crate::outcome::Miss) with a reason, and is recorded.
-//! * What may be a mistake but need not be one (a run that found no picture) is a notice on stderr:
-//!   silent with `--quiet`, and no matter of the exit status.
+//! * What may be a mistake (a run that found no picture) is a notice on stderr. `--quiet` silences
+//!   it, and it does not change the exit status.
 //! * A bug (a panic in an actor) is caught at the actor's edge, logged, and its work is retried
 //!   once.
 
@@ -25,7 +25,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// The exit status that stands for this class.
+    /// The exit status of this class.
     pub const fn exit_status(self) -> u8 {
         match self {
             Self::Usage => 2,

@@ -1,7 +1,7 @@
 //! Where slots are in the pipeline, and how long they wait and are worked on there.
 //!
-//! Each credit books itself here as it travels, so that nothing is forgotten: a credit that is lost
-//! leaves the stage that it was in. Counting takes no lock.
+//! Each credit books itself here as it travels; one that is lost leaves its stage too. Counting
+//! takes no lock.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,19 +13,19 @@ use serde::Serialize;
 use crate::say;
 use crate::text::Text;
 
-/// A part of the pipeline that slots queue for; the actor of the same name.
+/// A stage of the pipeline that slots queue for: the actor of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Asked of the camera: waits for leave to ask, works while the requests run.
+    /// Requests to the camera: a slot waits for its turn to ask, and is worked on while they run.
     Fetch,
-    /// From bytes to a frame.
+    /// Decoding: from bytes to a frame.
     Decode,
-    /// The batch queue: works while a picture waits for its batch to fill and for an idle session.
+    /// The batch queue: a picture is worked on until its batch is sent to a session.
     Batch,
-    /// In the network; a picture's part of its batch's time.
+    /// The network; a picture is charged its share of the batch's time.
     Session,
-    /// Waits for the commit, works while it is written; a slot's part of its transaction's time.
+    /// The store; a slot is charged its share of the transaction's time.
     Store,
 }
 
@@ -48,7 +48,7 @@ impl Stage {
 #[derive(Debug, Default)]
 struct Counters {
     sent: AtomicU64,
-    /// Sent, not yet taken up, lost on the way.
+    /// Leaves the queue of a stage that never took it up: it was lost on the way.
     dropped: AtomicU64,
     taken: AtomicU64,
     left: AtomicU64,
@@ -56,7 +56,7 @@ struct Counters {
     worked_ns: AtomicU64,
 }
 
-/// What flows through a pipeline; shared by its actors.
+/// Counts of what flows through a pipeline; its actors share it.
 #[derive(Debug, Default)]
 pub struct Flow {
     stages: [Counters; 5],
@@ -105,19 +105,19 @@ impl Flow {
         add(&self.stages[stage as usize].dropped, 1);
     }
 
-    /// A batch of `n` pictures goes to a session.
+    /// Counts a batch of `n` pictures.
     pub fn batch(&self, n: usize) {
         add(&self.batches, 1);
         add(&self.batched, n as u64);
     }
 
-    /// A transaction for `n` slots is begun.
+    /// Counts a transaction for `n` slots.
     pub fn commit(&self, n: usize) {
         add(&self.commits, 1);
         add(&self.committed, n as u64);
     }
 
-    /// Slots that are worked on in `stage` now.
+    /// Slots that `stage` is working on.
     pub fn working(&self, stage: Stage) -> u64 {
         let counters = &self.stages[stage as usize];
         // Read in this order, so that nobody is counted who has left.
@@ -125,7 +125,7 @@ impl Flow {
         counters.taken.load(Ordering::Relaxed).saturating_sub(left)
     }
 
-    /// How everything stands.
+    /// The counts now.
     pub fn report(&self) -> FlowReport {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let stages = Stage::ALL.map(|stage| {
@@ -158,21 +158,21 @@ impl Flow {
 /// A stage's counts since its pipeline was started.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct StageReport {
-    /// Which one.
+    /// The stage.
     pub stage: Stage,
     /// Slots sent to it.
     pub received: u64,
-    /// Of those, taken up.
+    /// Slots that it has begun to work on.
     pub taken: u64,
-    /// Of those, done with: handed on, committed, or lost.
+    /// Slots that have left it: handed on, committed, or lost.
     pub done: u64,
-    /// In its queue now.
+    /// Slots in its queue now.
     pub waiting: u64,
-    /// Worked on now.
+    /// Slots that it works on now.
     pub working: u64,
-    /// Seconds that slots waited in its queue, all together.
+    /// Seconds that slots waited in its queue, summed.
     pub waited_s: f64,
-    /// Seconds that it worked on slots, all together.
+    /// Seconds of work on slots, summed.
     pub worked_s: f64,
 }
 
@@ -212,7 +212,7 @@ pub struct FlowReport {
 }
 
 impl FlowReport {
-    /// What flowed since `earlier`; what waits and is worked on stays that of now.
+    /// The counts since `earlier`; `waiting` and `working` stay those of now.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut since = *self;
@@ -232,7 +232,7 @@ impl FlowReport {
         since
     }
 
-    /// Slots on the way now.
+    /// Slots in flight now.
     pub const fn in_flight(&self) -> u64 {
         self.credits_given.saturating_sub(self.credits_home)
     }

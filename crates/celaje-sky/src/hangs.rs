@@ -1,7 +1,7 @@
-//! Who has been at the same work for too long. Pure.
+//! Finds work that has gone on for too long. Pure.
 //!
-//! Time is counted in looks, not by a clock: a process that was stopped for an hour and goes on has
-//! hung for one look, and so has one whose clock was set.
+//! Time is counted in looks, not by a clock: an hour in which the process was stopped, or by which
+//! the clock was set, counts as one look.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,13 @@ pub struct Hangs {
 }
 
 impl Hangs {
-    /// What `looks` looks in a row (at least 1) find again has hung.
+    /// Work that is found by `looks` looks in a row (at least 1) hangs.
     pub fn new(looks: u32) -> Self {
         Self { looks: looks.max(1), seen: HashMap::new() }
     }
 
-    /// One look: `at_work` are the numbers of the pieces of work that are being done, each with a
-    /// number of its own. Gives those that have hung with this look, each once.
+    /// One look. `at_work` are the numbers of all work under way, unique for ever. Gives the work
+    /// that is found to hang by this look; each piece is given once.
     pub fn look(&mut self, at_work: &[u64]) -> Vec<u64> {
         let mut before = std::mem::take(&mut self.seen);
         let mut hung = Vec::new();

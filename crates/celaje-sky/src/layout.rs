@@ -32,12 +32,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::slot::Slot;
 use crate::station::LayoutChoice;
 
-/// Missing pictures in a row that are believed without asking the other place.
+/// Missing pictures in a row that are believed without a look in the other place.
 pub const BELIEVED: u32 = 2;
-/// Questions to the other place in a row, all in vain, until only a sample is asked.
+/// Vain looks in the other place in a row, after which only a sample is looked for there.
 pub const CONFIRMED: u32 = 24;
-/// Of the missing pictures after that, the share that is asked for: one in so many. A prime, so
-/// that in an outage of days no time of the day is left out.
+/// One missing picture in this many is then looked for in the other place. A prime, so that an
+/// outage of days leaves out no time of the day.
 pub const SAMPLED: u32 = 13;
 /// First slots of an unknown year that are fetched one by one, so that not every request in flight
 /// asks twice.
@@ -99,24 +99,24 @@ struct Year {
     preferred: Layout,
     /// A picture was found under `preferred` in an earlier run or in this one.
     known: bool,
-    /// In this one.
+    /// A picture was found under `preferred` in this run.
     seen: bool,
-    /// Slots looked for while unknown.
+    /// Slots looked for while the year's place is unknown.
     scouted: u32,
     /// Missing pictures since the last one found.
     missing: u32,
-    /// Vain questions to the other place since the last picture found.
+    /// Vain looks in the other place since the last picture found.
     vain: u32,
     /// Believed missing after one question only, in the order of the answers.
     unconfirmed: Vec<Doubt>,
     /// A picture asked for at this time was found under `preferred`: what was missing there before
     /// is missing.
     confirmed: u64,
-    /// Doubts older than this are not handed back for want of anything else to do.
+    /// Doubts older than this are not handed back when the run has nothing else to do.
     offered: u64,
     /// When `preferred` was learned.
     learned: u64,
-    /// To be looked for in both places whatever else is known.
+    /// Both places are looked in, whatever else is known.
     doubted: BTreeSet<Slot>,
 }
 

@@ -35,12 +35,12 @@ impl Ledger {
         }
     }
 
-    /// Removes a miss whose slot is tried once more.
+    /// Removes a miss, because its slot is fetched again.
     pub fn reopen(&mut self, reason: MissReason) {
         take_out(&mut self.missed, reason);
     }
 
-    /// Removes a duplicate that kept its row without a new picture; its slot is tried once more.
+    /// Removes a duplicate without a new picture, because its slot is fetched again.
     pub fn reopen_kept(&mut self, reason: MissReason) {
         if take_out(&mut self.kept, reason) {
             self.duplicates = self.duplicates.saturating_sub(1);
@@ -62,7 +62,7 @@ impl Ledger {
         self.reprocessed
     }
 
-    /// Duplicates that kept their rows because no new picture could be had, by reason.
+    /// Duplicates that kept their rows because no new picture could be read, by reason.
     pub const fn kept_by_reason(&self) -> &BTreeMap<MissReason, u64> {
         &self.kept
     }
@@ -72,7 +72,7 @@ impl Ledger {
         self.missed.values().sum()
     }
 
-    /// The same by reason; no zeros.
+    /// Misses by reason; no zeros.
     pub const fn missed_by_reason(&self) -> &BTreeMap<MissReason, u64> {
         &self.missed
     }

@@ -19,7 +19,7 @@ impl Moment {
     /// Reads a moment.
     ///
     /// # Errors
-    /// How to write it.
+    /// The forms that are understood.
     pub fn parse(text: &str) -> Result<Self, BadValue> {
         let text = text.trim();
         if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {

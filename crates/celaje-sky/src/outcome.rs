@@ -52,15 +52,15 @@ pub enum MissReason {
     Unreachable,
     /// The connection broke off in the middle.
     Reset,
-    /// More bytes than the limit allows.
+    /// The body has more bytes than the limit allows.
     TooLarge,
     /// A redirect to another host, or too many of them.
     RedirectRefused,
     /// The file could not be read from the folder.
     Unreadable,
-    /// No bytes at all.
+    /// The body is empty.
     Empty,
-    /// Not a JPEG or PNG: a page of HTML, noise.
+    /// Neither JPEG nor PNG: a page of HTML, noise.
     NotAnImage,
     /// A picture that ends too early.
     Truncated,
@@ -68,7 +68,7 @@ pub enum MissReason {
     Corrupt,
     /// More pixels than the limit allows: a decompression bomb.
     TooManyPixels,
-    /// The model failed, or gave numbers that are none.
+    /// The model failed, or its output has numbers that are not finite.
     Model,
     /// The slot made an actor fail twice.
     Poison,
@@ -122,8 +122,8 @@ impl MissReason {
 
     /// Whether another request is unlikely to change anything.
     ///
-    /// Only `--retry-missed` asks again for a settled miss. Every run that covers another miss (of
-    /// the network, the server, the machine, a page in a picture's place) asks again for it.
+    /// Only `--retry-missed` asks again for a settled miss. Any other miss (of the network, the
+    /// server, the machine, a page in a picture's place) is asked for again by every run.
     pub const fn is_settled(self) -> bool {
         !matches!(
             self,
@@ -139,7 +139,7 @@ impl MissReason {
         )
     }
 
-    /// Whether no picture came at all, good or bad.
+    /// Whether no picture came at all, readable or not.
     pub const fn is_without_picture(self) -> bool {
         matches!(
             self,
@@ -161,7 +161,7 @@ impl MissReason {
 pub struct Miss {
     /// The picture's moment.
     pub slot: Slot,
-    /// Why.
+    /// The reason.
     pub reason: MissReason,
     /// The server's last status, where there was an answer.
     pub http_status: Option<u16>,
@@ -169,7 +169,7 @@ pub struct Miss {
     pub attempts: u32,
     /// What happened, for a person to read; holds no secret, no credentials of a URL.
     pub detail: String,
-    /// The place that was not asked, where the picture may be; such a miss is not settled.
+    /// The place that was not looked in, where the picture may be; such a miss is not settled.
     pub unasked: Option<Layout>,
 }
 
@@ -183,7 +183,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The slot that this is about.
+    /// The outcome's slot.
     pub fn slot(&self) -> Slot {
         match self {
             Self::Observed(observation) => observation.slot,

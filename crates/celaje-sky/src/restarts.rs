@@ -1,29 +1,27 @@
 //! How often an actor may fail, and how long it rests before it goes on. Pure.
 //!
-//! A picture that crashes a decoder is a fault of the picture: beside it others are decoded. A
-//! decoder that crashes at whatever it is given is broken. So failures are held against the work
-//! that is done in between, not against the clock: an actor may fail at one message in ten for
-//! ever.
+//! A picture that crashes a decoder is at fault itself while others are decoded. A decoder that
+//! crashes at every picture is broken. So failures are compared with the messages that succeed, not
+//! with the clock: an actor may fail at one message in ten for ever.
 
 use std::time::{Duration, Instant};
 
 use crate::backoff;
 
-/// How many failures are borne, and what each of them costs.
+/// How many failures are tolerated, and how long the actor rests after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestartBudget {
-    /// By how many the failures of an actor may outnumber the messages that it was done with,
-    /// counted from the last time when they did not.
+    /// The most by which failures may outnumber successful messages, counted since they last did
+    /// not.
     pub failures: usize,
-    /// Failures with no message done between them, at least so many over at least
-    /// [`so_long`](Self::so_long), are too many whatever else is borne: an actor that has little to
-    /// do and fails at all of it is seen to be broken all the same.
+    /// This many failures in a row, over at least [`in_a_row_for`](Self::in_a_row_for), are too many
+    /// in any case: an actor with little to do that fails at all of it is broken too.
     pub in_a_row: usize,
     /// See [`in_a_row`](Self::in_a_row).
-    pub so_long: Duration,
-    /// Rest after a failure; doubled with each further one that no message done lies before.
+    pub in_a_row_for: Duration,
+    /// Rest after a failure; doubled with each further failure in a row.
     pub first_pause: Duration,
-    /// Rest at most.
+    /// The longest rest.
     pub longest_pause: Duration,
 }
 
@@ -32,7 +30,7 @@ impl Default for RestartBudget {
         Self {
             failures: 64,
             in_a_row: 8,
-            so_long: Duration::from_secs(30 * 60),
+            in_a_row_for: Duration::from_secs(30 * 60),
             first_pause: Duration::from_millis(5),
             longest_pause: Duration::from_millis(250),
         }
@@ -48,35 +46,35 @@ pub enum Verdict {
     GiveUp,
 }
 
-/// The failures of one actor, or of a pool of them, lately.
+/// The recent failures of one actor or pool.
 #[derive(Clone, Debug)]
 pub struct Restarts {
     budget: RestartBudget,
-    /// Failures less messages done, never below none.
+    /// Failures less successful messages, at least 0.
     owed: usize,
-    /// Failures since a message was done, and when the first of them was.
+    /// Failures since the last success, and the moment of the first of them.
     row: Option<(usize, Instant)>,
 }
 
 impl Restarts {
-    /// None yet.
+    /// No failure yet.
     pub const fn new(budget: RestartBudget) -> Self {
         Self { budget, owed: 0, row: None }
     }
 
-    /// The actor was done with a message.
+    /// Notes that the actor has done a message.
     pub const fn worked(&mut self) {
         self.owed = self.owed.saturating_sub(1);
         self.row = None;
     }
 
-    /// The actor failed at `now`. Who goes on after [`Verdict::GiveUp`], with another pipeline, has
-    /// half of the budget to show that it works.
+    /// Notes that the actor failed at `now`. After [`Verdict::GiveUp`] half of the budget is free
+    /// again, for the pipeline that comes next.
     pub fn failed(&mut self, now: Instant) -> Verdict {
         let (before, first) = self.row.unwrap_or((0, now));
         let in_a_row = before.saturating_add(1);
         self.row = Some((in_a_row, first));
-        let lasting = now.saturating_duration_since(first) >= self.budget.so_long;
+        let lasting = now.saturating_duration_since(first) >= self.budget.in_a_row_for;
         if self.owed >= self.budget.failures {
             self.owed = self.budget.failures / 2;
             return Verdict::GiveUp;
@@ -102,7 +100,7 @@ mod tests {
         RestartBudget {
             failures,
             in_a_row: 4,
-            so_long: 60 * SECOND,
+            in_a_row_for: 60 * SECOND,
             first_pause: SECOND,
             longest_pause: 3 * SECOND,
         }
@@ -183,9 +181,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens: an actor that is done with at least as much as it fails at is never
-        /// given up as long as no stretch of failures uses the budget up; one is never borne longer
-        /// than its budget; and no rest is longer than the longest.
+        /// An actor that succeeds at least as often as it fails is never given up while no series
+        /// of failures exceeds the budget. No actor exceeds its budget, no rest the longest one.
         #[test]
         fn failures_never_outnumber_the_work_done_by_more_than_the_budget(
             failures in 0usize..6,

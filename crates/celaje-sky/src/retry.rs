@@ -16,9 +16,9 @@ pub struct RetryPolicy {
     pub retries: u32,
     /// Wait before the first retry; doubled before each further one.
     pub base: Duration,
-    /// No wait of our own is longer.
+    /// The longest wait that the server did not ask for.
     pub longest: Duration,
-    /// A server that asks for more patience than this is not asked again.
+    /// A `Retry-After` beyond this ends the tries.
     pub longest_asked: Duration,
 }
 
@@ -52,8 +52,8 @@ impl RetryPolicy {
         }
     }
 
-    /// How long the whole host is left alone after `status` with a `Retry-After`: 429 and 503 speak
-    /// of the server, not of one picture. Beyond `longest_asked` nobody waits.
+    /// How long no request goes to the host after `status` with a `Retry-After`: 429 and 503 are
+    /// about the server, not about one picture. None beyond `longest_asked`.
     pub fn hold(&self, status: u16, retry_after: Option<Duration>) -> Option<Duration> {
         retry_after.filter(|asked| {
             matches!(status, 429 | 503) && !asked.is_zero() && *asked <= self.longest_asked

@@ -135,7 +135,7 @@ impl Slot {
         self.local.year()
     }
 
-    /// `<YYYY>-<MMDDHHmm>.jpg`.
+    /// The picture's file name, `<YYYY>-<MMDDHHmm>.jpg`.
     pub fn file_name(self) -> String {
         format!("{}", self.local.format("%Y-%m%d%H%M.jpg"))
     }
@@ -209,7 +209,7 @@ impl TryFrom<Vec<u32>> for Minutes {
     }
 }
 
-/// A list of minutes that names no slot, or one past 59.
+/// A list of minutes that is empty or names one past 59.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("valid minutes must be one or more numbers from 0 to 59, not {0:?}")]
 pub struct BadMinutes(Vec<u32>);

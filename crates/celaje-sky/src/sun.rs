@@ -14,7 +14,7 @@ pub enum DayPhase {
 }
 
 impl DayPhase {
-    /// All of them.
+    /// All phases.
     pub const ALL: [Self; 3] = [Self::Day, Self::Twilight, Self::Night];
 
     /// The phase for a solar elevation in degrees (geometric centre of the sun).

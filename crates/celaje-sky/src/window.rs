@@ -1,27 +1,26 @@
-//! How many requests may be in flight: found out by trying, without clock or network.
+//! The number of requests that may be in flight, found by trying; without clock or network.
 //!
-//! Additive increase, multiplicative decrease (Chiu and Jain 1989), as TCP does it: the window
-//! trebles with each round of answers until the host shows that it has enough, then grows by one a
-//! round. It shrinks when answers fail and when they get slow, and it only grows while it is used
-//! to the full: with a host that answers quickly a few requests keep the rest of the pipeline busy,
-//! and more would be of no use to anybody.
+//! Additive increase, multiplicative decrease (Chiu and Jain 1989), as in TCP: the window trebles
+//! with each round of answers until the host shows that it has enough, then grows by one a round.
+//! It shrinks when answers fail or get slow. It grows only while it is full: where a host answers
+//! quickly, a few requests keep the pipeline busy, and more would be of no use.
 
 use std::time::{Duration, Instant};
 
 /// Requests in flight at the start: few, so that the quickest answers are those of a host at rest.
 const START: f64 = 4.0;
-/// By how many an answer widens the window until the host shows that it has enough.
+/// Requests that an answer adds to the window until the host shows that it has enough.
 const STARTING: f64 = 2.0;
-/// What a window is multiplied by when an answer failed.
+/// Factor of the window when an answer failed.
 const FAILED: f64 = 0.5;
-/// What it is multiplied by when answers have become slow.
+/// Factor of the window when answers have become slow.
 const SLOW: f64 = 0.8;
-/// Answers are slow when they take so many times as long as the quickest ones, …
+/// Answers are slow when their mean latency is this many times that of the quickest answer, …
 const SLOWER: u32 = 2;
-/// … and so much longer than that: what a busy machine or a large picture may well take.
+/// … and longer than it by this: a busy machine or a large picture may take as long.
 const SLACK: Duration = Duration::from_millis(100);
-/// How long the quickest answer is remembered. Then it is found out again, with as few requests as
-/// at the start, since a host that is asked by the whole window shows its own queue.
+/// How long the quickest answer counts. Then it is measured again, with as few requests as at the
+/// start: under a whole window of requests the host's own queue would be measured.
 const REMEMBERED: Duration = Duration::from_secs(600);
 /// Weight of an answer in the running mean of the latency.
 const WEIGHT: f64 = 0.1;
@@ -29,29 +28,29 @@ const WEIGHT: f64 = 0.1;
 /// What an answer says of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It began to send a picture after this long.
+    /// A picture began to come after this time.
     Good(Duration),
-    /// It said that it has none, which it does quicker or slower than it sends one.
+    /// There is no picture. How long that took says nothing about pictures.
     Other,
-    /// It failed, refused for being busy, or did not answer in time.
+    /// The host failed, was busy, or did not answer in time.
     Bad,
 }
 
-/// How many requests may be in flight.
+/// The number of requests that may be in flight.
 #[derive(Debug)]
 pub struct Window {
     size: f64,
     most: f64,
-    /// A window of one size, whatever comes.
+    /// Whether the size never changes.
     fixed: bool,
-    /// Trebling still.
+    /// Whether the window still trebles with each round.
     starting: bool,
-    /// Mean latency of late, seconds.
+    /// Running mean of the latency, seconds.
     mean: Option<f64>,
     /// The quickest answer since it was last forgotten.
     quickest: Option<Duration>,
     forgotten: Option<Instant>,
-    /// Until then nothing is concluded from answers: they were asked for by a larger window.
+    /// Answers before this moment change nothing: their requests belong to a larger window.
     calm_until: Option<Instant>,
 }
 
@@ -82,8 +81,8 @@ impl Window {
         self.size as usize
     }
 
-    /// Takes note of an answer that came at `now`; `full`: all that the window allows was in
-    /// flight.
+    /// Takes note of an answer that came at `now`; `full` says whether as many requests as the
+    /// window allows were in flight.
     pub fn answered(&mut self, answer: Answer, now: Instant, full: bool) {
         if self.fixed {
             return;
@@ -140,14 +139,14 @@ impl Window {
         self.wait_a_round(now);
     }
 
-    /// The next round of answers was asked for already.
+    /// Ignores the answers to the requests that are in flight already.
     fn wait_a_round(&mut self, now: Instant) {
         let round = self.mean.unwrap_or_default().max(0.01);
         self.calm_until = Some(now + Duration::from_secs_f64(round.min(60.0)));
     }
 }
 
-/// The moments at which requests may begin, so many a second at most.
+/// Spaces the starts of requests, so that no more than a given number begin each second.
 #[derive(Debug)]
 pub struct Pace {
     every: Option<Duration>,
@@ -155,13 +154,13 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// At most `rate` requests a second; without one, as many as come.
+    /// At most `rate` requests a second; no limit without one.
     pub fn new(rate: Option<f64>) -> Self {
         let every = rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
         Self { every, next: None }
     }
 
-    /// How long a request that is ready at `now` waits for its turn, which is taken by this.
+    /// Takes the next turn for a request that is ready at `now`, and gives the wait until then.
     pub fn turn(&mut self, now: Instant) -> Duration {
         let Some(every) = self.every else {
             return Duration::ZERO;
@@ -238,7 +237,7 @@ mod tests {
         assert_eq!(window.size(), 16);
     }
 
-    /// A far host: pictures come after 150 ms, and that there is none is said at once.
+    /// A far host: pictures come after 150 ms, the answer that there is none at once.
     #[test]
     fn pictures_are_not_slow_because_refusals_are_quick() {
         let mut window = Window::adaptive(256);

@@ -9,13 +9,13 @@ use crate::evaluate::table::Table;
 use crate::okta::Okta;
 use crate::say;
 
-/// Two cloud fractions that are further apart than this are not the same reading.
+/// Cloud fractions further apart than this are different readings.
 pub const FRACTION_TOLERANCE: f64 = 0.005;
 
-/// The okta and the cloud fraction that were read, as far as they were.
+/// The okta and the cloud fraction of a reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Readout {
-    /// None where no okta came of the picture.
+    /// None where the picture has no okta.
     pub okta: Option<Okta>,
     /// None where the model gives none.
     pub fraction: Option<f64>,
@@ -79,14 +79,14 @@ fn normal(image: &str) -> String {
     image.strip_prefix("./").unwrap_or(&image).to_owned()
 }
 
-/// A picture whose okta is another there.
+/// A picture with two different oktas.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Disagreement {
     /// The picture.
     pub image: String,
-    /// What was read here.
+    /// The reading of this program.
     pub here: Option<u8>,
-    /// What was read there.
+    /// The reading of the table.
     pub there: Option<u8>,
 }
 
@@ -95,30 +95,30 @@ pub struct Disagreement {
 pub struct Furthest {
     /// The picture.
     pub image: String,
-    /// How far.
+    /// The difference, 0 to 1.
     pub difference: f64,
 }
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Agreement {
-    /// Pictures that were read here and there.
+    /// Pictures with a reading on both sides.
     pub compared: usize,
-    /// Pictures that were read here alone.
+    /// Pictures that only this program read.
     pub only_here: usize,
-    /// Pictures that were read there alone.
+    /// Pictures that only the table has.
     pub only_there: usize,
-    /// Pictures with another okta.
+    /// Pictures with two different oktas.
     pub okta_differs: Vec<Disagreement>,
     /// Pictures whose fractions are further apart than [`FRACTION_TOLERANCE`], or of which only one
     /// is known.
     pub fraction_differs: usize,
-    /// Where they are furthest apart.
+    /// The greatest difference of fractions.
     pub furthest: Option<Furthest>,
 }
 
 impl Agreement {
-    /// Whether both gave the same of every picture that both read; of none, they did not.
+    /// Whether all pictures with two readings agree; false when there are none.
     pub fn holds(&self) -> bool {
         self.compared > 0 && self.okta_differs.is_empty() && self.fraction_differs == 0
     }
@@ -129,13 +129,13 @@ impl Agreement {
 pub struct Comparison {
     others: Others,
     seen: BTreeSet<String>,
-    /// Whether the others have oktas and fractions at all.
+    /// Whether the table has oktas, and fractions.
     has: (bool, bool),
     agreement: Agreement,
 }
 
 impl Comparison {
-    /// With nothing compared yet.
+    /// A comparison of no picture yet.
     pub fn new(others: Others) -> Self {
         let has = (
             others.0.values().any(|readout| readout.okta.is_some()),
@@ -144,7 +144,7 @@ impl Comparison {
         Self { others, seen: BTreeSet::new(), has, agreement: Agreement::default() }
     }
 
-    /// Compares what was read of `image`.
+    /// Compares the reading of `image`.
     pub fn add(&mut self, image: &str, here: Readout) {
         let name = normal(image);
         let Some(&there) = self.others.0.get(&name) else {

@@ -1,8 +1,8 @@
 //! Percentile bootstrap intervals (Efron & Tibshirani, *An Introduction to the Bootstrap*, 1993,
 //! chapter 13).
 //!
-//! The samples are taken for independent. Pictures of a camera that follow each other are not: of
-//! those the intervals are too narrow.
+//! The samples count as independent. Successive pictures of one camera are not: their intervals
+//! come out too narrow.
 
 use crate::random::Rng;
 
@@ -15,7 +15,7 @@ const SEED: u64 = 20_240_131;
 /// Share of the resampled means that lies below the interval, and above it.
 const TAIL: f64 = 0.025;
 
-/// A 95 % interval of the mean of `values`, from low to high; none of no values.
+/// The 95 % interval of the mean of `values`, from low to high; none without values.
 pub fn mean_interval(values: &[f64]) -> Option<(f64, f64)> {
     if values.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! Samples to figures.
+//! The figures of labelled and read pictures.
 
 use serde::Serialize;
 
@@ -11,12 +11,12 @@ pub const BINS: usize = 10;
 /// Columns of the confusion matrix: the nine oktas as read, and pictures without an okta.
 pub const COLUMNS: usize = 10;
 
-/// What one picture was, and what it was read as.
+/// One picture's label and reading.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     /// The okta that it is labelled with.
     pub okta_true: Okta,
-    /// The okta that was read; none when the picture was judged and no okta came of it.
+    /// The okta that was read; none when the picture was judged to show no sky.
     pub okta_read: Option<Okta>,
     /// The cloud fraction that it is labelled with, 0 to 1.
     pub fraction_true: Option<f64>,
@@ -50,26 +50,26 @@ impl Estimate {
 /// A row of the reliability table.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bin {
-    /// Lower end of the bin; it belongs to it.
+    /// Lower end of the bin, included.
     pub from: f64,
-    /// Upper end; it belongs to the next bin, but for the last one.
+    /// Upper end, excluded but in the last bin.
     pub to: f64,
     /// Readings whose confidence lies in it.
     pub n: usize,
     /// Their mean confidence.
     pub confidence: Option<f64>,
-    /// The share of them whose okta is right.
+    /// Share of them whose okta is right.
     pub right: Option<f64>,
 }
 
-/// All figures of a set of samples. What rests on nothing is none.
+/// All figures of a set of samples; a figure of no samples is none.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
     /// Pictures that were judged.
     pub n: usize,
     /// Pictures that could not be read, or whose label could not.
     pub failed: usize,
-    /// Of the `n`, those of which no okta came; they count as wrong.
+    /// Of the `n`, those without an okta; they count as wrong.
     pub without_okta: usize,
     /// Share of the `n` whose okta is that of the label.
     pub exact: Option<Estimate>,
@@ -81,7 +81,7 @@ pub struct Figures {
     pub okta_error: Option<f64>,
     /// Mean difference of the oktas, read less true: positive where too much cloud is seen.
     pub okta_bias: Option<f64>,
-    /// Pictures of which the true fraction is known and one was read.
+    /// Pictures with a true and a read fraction.
     pub fractions: usize,
     /// Mean absolute difference of the cloud fractions.
     pub fraction_error: Option<Estimate>,
@@ -102,7 +102,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// The figures of `samples`; `failed` pictures beside them yielded none.
+    /// The figures of `samples`; `failed` other pictures yielded no sample.
     pub fn of(samples: &[Sample], failed: usize) -> Self {
         let off: Vec<Option<f64>> = samples
             .iter()
@@ -157,7 +157,7 @@ fn place(confidence: f64) -> usize {
     ((confidence * BINS as f64) as usize).min(BINS - 1)
 }
 
-/// Expected calibration error of confidences and whether each was right; none of none.
+/// Expected calibration error of `(confidence, right)` pairs; none of no pairs.
 pub fn calibration_error(calls: &[(f64, bool)]) -> Option<f64> {
     let mut gaps = [0.0f64; BINS];
     for &(confidence, right) in calls {

@@ -11,13 +11,13 @@ use crate::text::Text;
 /// A picture and what people saw in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Label {
-    /// Where it is labelled, for messages: `line 7`.
+    /// The label's place for messages: `line 7`.
     pub place: Text,
-    /// The picture, as the label names it.
+    /// The picture's name in the label.
     pub image: String,
     /// The picture's file.
     pub path: PathBuf,
-    /// What it is counted with.
+    /// The group that it is counted in.
     pub group: Option<String>,
     /// The camera that took it.
     pub camera: Option<String>,
@@ -34,9 +34,9 @@ pub struct Label {
 pub struct BadRow {
     /// One sentence: where, what.
     pub text: Text,
-    /// What it would be counted with, as far as it says.
+    /// The group that it would be counted in, if it names one.
     pub group: Option<String>,
-    /// The camera, as far as it says.
+    /// The camera, if it names one.
     pub camera: Option<String>,
 }
 
@@ -44,7 +44,7 @@ pub struct BadRow {
 pub type Row = std::result::Result<Label, BadRow>;
 
 impl BadRow {
-    /// The group, whatever became of the row.
+    /// The row's group, whether it is a label or not.
     pub fn group_of(row: &Row) -> Option<&str> {
         match row {
             Ok(label) => label.group.as_deref(),

@@ -12,7 +12,7 @@ use crate::text::Text;
 /// A table that was read whole.
 pub(super) struct Table {
     columns: HashMap<String, usize>,
-    /// Each row with its line in the file, or why it is none.
+    /// Each row with its line in the file, or the reason why it cannot be read.
     pub(super) rows: Vec<(u64, Result<Fields, Text>)>,
 }
 
@@ -159,13 +159,13 @@ fn unreadable(error: &csv::Error) -> Text {
 }
 
 impl Fields {
-    /// What stands in a column; none where it is empty.
+    /// A column's text; none where it is empty.
     pub(super) fn text(&self, column: Option<usize>) -> Option<&str> {
         let text = self.record.get(column?)?;
         (!text.is_empty()).then_some(text)
     }
 
-    /// A number; none where there is nothing.
+    /// A column's number; none where it is empty.
     pub(super) fn number(&self, column: Option<usize>) -> Result<Option<f64>, Text> {
         let Some(text) = self.text(column) else {
             return Ok(None);

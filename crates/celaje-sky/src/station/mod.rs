@@ -9,7 +9,7 @@ use crate::station::region::Region;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LayoutChoice {
-    /// Found out for each year.
+    /// Found out for each year, by looking in both places.
     #[default]
     Auto,
     /// `<base>/<YYYY>/<name>`.
@@ -48,9 +48,9 @@ pub struct Station {
     pub zone: Zone,
     /// Where the pictures are.
     pub url_base: String,
-    /// How they are arranged there.
+    /// Their arrangement there.
     pub layout: LayoutChoice,
-    /// Minutes of an hour at which there is one.
+    /// Minutes of an hour at which there is a picture.
     pub minutes: Minutes,
     /// The part of a picture that is judged.
     pub region: Region,

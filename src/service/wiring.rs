@@ -202,7 +202,7 @@ type SharedCores = Option<Arc<Cores>>;
 
 fn need(cores: &SharedCores, n: usize, priority: Priority) -> Option<CoreNeed> {
     let cores = cores.clone()?;
-    Some(CoreNeed { cores, n, turn })
+    Some(CoreNeed { cores, n, priority })
 }
 
 impl Wiring<'_> {

@@ -23,7 +23,7 @@ use crate::settings::tuning::Tuning;
 use crate::settings::values::whole;
 use crate::store::Database;
 use crate::store::error::Fault;
-use crate::store::reader::{ObservationItem, Reader, Wanted};
+use crate::store::reader::{ObservationItem, Reader, ReadingFilter};
 use crate::web::{self, Running, WebOptions};
 use celaje_chart::look::Look;
 use celaje_chart::timeline::{Reading, Timeline};
@@ -317,9 +317,9 @@ fn draw_plot(station: &Station, range: SlotRange, readings: &[Reading], path: &P
 }
 
 fn stored_readings(db: &Path, station: &Station, range: SlotRange) -> Result<Vec<Reading>> {
-    let wanted = Wanted::all(&station.id, (range.from(), range.to()));
+    let filter = ReadingFilter::all(&station.id, (range.from(), range.to()));
     let mut readings = Vec::new();
-    Reader::open(db)?.observations(&wanted, usize::MAX, |item| {
+    Reader::open(db)?.observations(&filter, usize::MAX, |item| {
         readings.extend(chart_reading(&item));
     })?;
     Ok(readings)

@@ -3,7 +3,7 @@
 
 use chrono::{Datelike, NaiveDateTime, TimeDelta};
 
-use crate::store::reader::{WantedQuality, Width};
+use crate::store::reader::{QualityFilter, Width};
 use crate::web::problem::shortened;
 use celaje_sky::moment::Moment;
 use celaje_sky::outcome::MissReason;
@@ -370,9 +370,9 @@ const WAYS: &[(&str, By)] =
 const PHASES: &[(&str, DayPhase)] =
     &[("day", DayPhase::Day), ("twilight", DayPhase::Twilight), ("night", DayPhase::Night)];
 
-fn qualities() -> Vec<(&'static str, WantedQuality)> {
-    std::iter::once(("ok", WantedQuality::Faultless))
-        .chain(Flag::ALL.map(|flag| (flag.as_str(), WantedQuality::With(flag))))
+fn qualities() -> Vec<(&'static str, QualityFilter)> {
+    std::iter::once(("ok", QualityFilter::Faultless))
+        .chain(Flag::ALL.map(|flag| (flag.as_str(), QualityFilter::With(flag))))
         .collect()
 }
 
@@ -388,7 +388,7 @@ pub struct ObservationsQuery {
     /// One by one, or sums.
     pub by: By,
     /// Any of these qualities; all readings where there is none.
-    pub quality: Vec<WantedQuality>,
+    pub quality: Vec<QualityFilter>,
     /// Only readings of this phase of the day.
     pub phase: Option<DayPhase>,
     /// Most items of the page.

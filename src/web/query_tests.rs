@@ -14,7 +14,7 @@ fn a_query_says_what_it_wants() {
     assert_eq!(query.range.from, Some(at("2024-01-31")));
     assert_eq!(query.range.to, Some(at("2024-02-01T08:02")));
     assert_eq!(query.by, By::Sum(Width::Hour));
-    assert_eq!(query.quality, [WantedQuality::Faultless, WantedQuality::With(Flag::Frozen)]);
+    assert_eq!(query.quality, [QualityFilter::Faultless, QualityFilter::With(Flag::Frozen)]);
     assert_eq!((query.phase, query.limit), (Some(DayPhase::Night), 7));
     let open = observations("").unwrap();
     assert_eq!(

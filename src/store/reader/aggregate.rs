@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::store::error::StoreError;
 use crate::store::reader::items::{Confidence, confidence};
-use crate::store::reader::{Reader, Wanted};
+use crate::store::reader::{Reader, ReadingFilter};
 use crate::store::rows::{parse_slot, slot_text};
 use crate::store::schema::observations;
 use celaje_sky::quality::Flag;
@@ -160,14 +160,14 @@ impl Reader {
     /// most `most` of them; `slots` is left to be filled in.
     pub(crate) fn buckets(
         &mut self,
-        wanted: &Wanted,
+        filter: &ReadingFilter,
         width: Width,
         most: usize,
     ) -> Result<Vec<Bucket>, StoreError> {
         self.ask(|connection| {
             let rows = observations::table
                 .select(SummedReading::as_select())
-                .filter(wanted.condition())
+                .filter(filter.condition())
                 .order(observations::slot_local.asc())
                 .load_iter::<SummedReading, DefaultLoadingMode>(connection)?;
             let mut buckets = Vec::new();

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::store::error::StoreError;
 use crate::store::reader::aggregate::{is_frozen, rounded};
-use crate::store::reader::{Reader, Wanted};
+use crate::store::reader::{Reader, ReadingFilter};
 use crate::store::rows::parse_slot;
 use crate::store::schema::observations;
 use celaje_sky::slot::{Minutes, SlotRange, Zone};
@@ -243,16 +243,16 @@ fn night_slots(evening: NaiveDate, minutes: &Minutes, rule: &NightRule) -> u64 {
 }
 
 impl Reader {
-    /// What the sky is usually like, by the readings that are wanted.
+    /// What the sky is usually like, by the readings that the filter lets through.
     pub(crate) fn climatology(
         &mut self,
-        wanted: &Wanted,
+        filter: &ReadingFilter,
         rule: &NightRule,
     ) -> Result<Climatology, StoreError> {
         self.ask(|connection| {
             let rows = observations::table
                 .select(TalliedReading::as_select())
-                .filter(wanted.condition())
+                .filter(filter.condition())
                 .order(observations::slot_local.asc())
                 .load_iter::<TalliedReading, DefaultLoadingMode>(connection)?;
             let mut tally = HourTally::new();

@@ -20,7 +20,7 @@ use celaje_sky::sun::DayPhase;
 
 /// A condition on the quality of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WantedQuality {
+pub enum QualityFilter {
     /// Nothing speaks against it, by day or by night.
     Faultless,
     /// It has this flag.
@@ -29,7 +29,7 @@ pub enum WantedQuality {
 
 /// Which readings are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ReadingFilter {
     /// Station, by its id.
     pub station: String,
     /// First minute, station local time.
@@ -37,7 +37,7 @@ pub struct Wanted {
     /// Last minute, included.
     pub to: NaiveDateTime,
     /// Any of these; all readings where there is none.
-    pub quality: Vec<WantedQuality>,
+    pub quality: Vec<QualityFilter>,
     /// Only of this phase of the day.
     pub phase: Option<DayPhase>,
 }
@@ -126,7 +126,7 @@ pub(super) fn confidence() -> Confidence {
 
 type Condition = Box<dyn BoxableExpression<observations::table, Sqlite, SqlType = Nullable<Bool>>>;
 
-impl Wanted {
+impl ReadingFilter {
     /// All readings of a station from one minute to another.
     pub(crate) fn all(station: &str, (from, to): (NaiveDateTime, NaiveDateTime)) -> Self {
         Self { station: station.to_owned(), from, to, quality: Vec::new(), phase: None }
@@ -145,11 +145,11 @@ impl Wanted {
         let mut any: Option<Condition> = None;
         for quality in &self.quality {
             let one: Condition = match quality {
-                WantedQuality::Faultless => {
+                QualityFilter::Faultless => {
                     Box::new(observations::quality.eq_any(["ok", "twilight", "night"]))
                 }
                 // No flag's name is a part of another's.
-                WantedQuality::With(flag) => {
+                QualityFilter::With(flag) => {
                     Box::new(observations::quality.like(format!("%{}%", flag.as_str())))
                 }
             };
@@ -169,7 +169,7 @@ impl Reader {
     /// Hands the readings to `take`, ascending, `most` of them at most.
     pub(crate) fn observations(
         &mut self,
-        wanted: &Wanted,
+        filter: &ReadingFilter,
         most: usize,
         mut take: impl FnMut(ObservationItem),
     ) -> Result<(), StoreError> {
@@ -177,7 +177,7 @@ impl Reader {
         self.ask(|connection| {
             observations::table
                 .select(ObservationItem::as_select())
-                .filter(wanted.condition())
+                .filter(filter.condition())
                 .order(observations::slot_local.asc())
                 .limit(most)
                 .load_iter::<ObservationItem, DefaultLoadingMode>(connection)?

@@ -24,7 +24,7 @@ use crate::store::unwritable::ReadConnection;
 
 pub use aggregate::{Bucket, Width};
 pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
-pub use items::{NewObservation, ObservationItem, Wanted, WantedQuality};
+pub use items::{NewObservation, ObservationItem, QualityFilter, ReadingFilter};
 pub use legacy::{AFTER_DAYS, FIRST_DAY, LegacyRow};
 pub use listings::StationItem;
 pub use misses::{MissItem, MissedSlot};

@@ -35,7 +35,7 @@ fn what_is_no_probability_is_kept_and_neither_told_nor_averaged() {
     let latest = place.reader().latest(&station().id).unwrap().unwrap();
     assert_eq!(latest.confidence, Some(1.0));
 
-    let all = Wanted::all(&station().id, (whole().from(), whole().to()));
+    let all = ReadingFilter::all(&station().id, (whole().from(), whole().to()));
     let buckets = place.reader().buckets(&all, Width::Day, 9).unwrap();
     assert_eq!(buckets.len(), 1);
     assert_eq!((buckets[0].n, buckets[0].mean_confidence), (8, Some(0.75)));

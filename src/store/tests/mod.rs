@@ -21,7 +21,7 @@ use diesel::query_dsl::methods::LoadQuery;
 use diesel::sql_types::{BigInt, SingleValue, Text};
 use tempfile::TempDir;
 
-use crate::store::reader::{ObservationItem, Reader, StationItem, Wanted};
+use crate::store::reader::{ObservationItem, Reader, StationItem, ReadingFilter};
 use crate::store::{Database, FileState, PictureSource, RunId, RunKind, RunStart, TakeoverPlan};
 use celaje_sky::cover::Cover;
 use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
@@ -77,7 +77,7 @@ impl Place {
     /// The home station's readings.
     fn readings(&self) -> Vec<ObservationItem> {
         let mut items = Vec::new();
-        let all = Wanted::all(&station().id, (whole().from(), whole().to()));
+        let all = ReadingFilter::all(&station().id, (whole().from(), whole().to()));
         self.reader().observations(&all, usize::MAX, |item| items.push(item)).unwrap();
         items
     }

@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use super::data::{ChartData, Kind};
 use super::keogram;
 use crate::store::error::StoreError;
-use crate::store::reader::{Climatology as Usual, NightRule, Reader, Wanted, Width};
+use crate::store::reader::{Climatology as Usual, NightRule, Reader, ReadingFilter, Width};
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit, regular};
 use celaje_chart::look::Look;
@@ -52,8 +52,8 @@ pub struct Order {
 }
 
 impl Order {
-    fn wanted(&self, edges: (NaiveDateTime, NaiveDateTime)) -> Wanted {
-        Wanted::all(&self.place.id, edges)
+    fn filter(&self, edges: (NaiveDateTime, NaiveDateTime)) -> ReadingFilter {
+        ReadingFilter::all(&self.place.id, edges)
     }
 
     /// The slots of a range that are past.
@@ -93,7 +93,7 @@ impl Order {
             return Ok(ChartData::Blank);
         };
         let mut items = Vec::new();
-        reader.observations(&self.wanted((from, to)), MOST_ROWS, |item| items.push(item))?;
+        reader.observations(&self.filter((from, to)), MOST_ROWS, |item| items.push(item))?;
         let mut misses = Vec::new();
         reader.misses(&self.place.id, (from, to), None, MOST_ROWS, |item| {
             misses.extend(parse_slot(&item.slot));
@@ -114,7 +114,7 @@ impl Order {
     fn buckets(&self, reader: &mut Reader) -> Result<(Unit, Vec<Bucket>), StoreError> {
         let unit = self.unit();
         let width = if unit == Unit::Hour { Width::Hour } else { Width::Day };
-        let rows = reader.buckets(&self.wanted(self.range), width, usize::MAX)?;
+        let rows = reader.buckets(&self.filter(self.range), width, usize::MAX)?;
         let known = rows.iter().filter_map(counted);
         let known = match unit {
             Unit::Month => joined(known),
@@ -125,7 +125,7 @@ impl Order {
     }
 
     fn all_in_one(&self, reader: &mut Reader) -> Result<Bucket, StoreError> {
-        let rows = reader.buckets(&self.wanted(self.range), Width::Day, usize::MAX)?;
+        let rows = reader.buckets(&self.filter(self.range), Width::Day, usize::MAX)?;
         let mut all = Bucket::empty(self.range.0);
         for bucket in rows.iter().filter_map(counted) {
             add(&mut all, &bucket);
@@ -139,7 +139,7 @@ impl Order {
         let edge = |month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default();
         let from = edge(1, 1).and_time(NaiveTime::MIN);
         let to = edge(12, 31).and_time(NaiveTime::MIN) + TimeDelta::minutes(24 * 60 - 1);
-        let rows = reader.buckets(&self.wanted((from, to)), Width::Day, usize::MAX)?;
+        let rows = reader.buckets(&self.filter((from, to)), Width::Day, usize::MAX)?;
         Ok((year, rows.iter().filter_map(counted).collect()))
     }
 
@@ -150,7 +150,7 @@ impl Order {
             zone: self.place.zone,
             minutes: self.place.minutes.clone(),
         };
-        reader.climatology(&self.wanted(self.range), &rule)
+        reader.climatology(&self.filter(self.range), &rule)
     }
 }
 

@@ -12,7 +12,7 @@ use quick_cache::sync::Cache;
 use super::gather::Order;
 use crate::clock::Clock;
 use crate::store::error::StoreError;
-use crate::store::reader::{Reader, Wanted};
+use crate::store::reader::{Reader, ReadingFilter};
 use crate::web::WebState;
 use crate::web::camera::{Shot, layout_of};
 use crate::web::limiter::{Limiter, Permit};
@@ -180,9 +180,9 @@ fn cut(bytes: &[u8], limits: &Limits, top: f64, bottom: f64) -> Option<Strip> {
 /// When the record cannot be read.
 pub fn stored(reader: &mut Reader, station: &str, day: NaiveDate) -> Result<Stored, StoreError> {
     let from = day.and_time(NaiveTime::MIN);
-    let wanted = Wanted::all(station, (from, from + TimeDelta::minutes(24 * 60 - 1)));
+    let filter = ReadingFilter::all(station, (from, from + TimeDelta::minutes(24 * 60 - 1)));
     let mut slots = Stored::new();
-    reader.observations(&wanted, MOST_SLOTS, |item| {
+    reader.observations(&filter, MOST_SLOTS, |item| {
         slots.extend(item.time().map(|slot| (slot, item.url)))
     })?;
     Ok(slots)

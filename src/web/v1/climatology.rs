@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::store::reader::{Climatology, HourOfMonth, NightRule, Wanted};
+use crate::store::reader::{Climatology, HourOfMonth, NightRule, ReadingFilter};
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
@@ -66,7 +66,7 @@ async fn get(
         minutes: state.station(&id).map(|station| station.minutes.clone()),
     };
     let (from, to) = range.closed();
-    let wanted = Wanted::all(&id, (from, to));
+    let wanted = ReadingFilter::all(&id, (from, to));
     let climatology = state.pool.ask(move |reader| reader.climatology(&wanted, &rule)).await?;
     if format == Format::Json {
         let slots = SlotsHead::new(&id, range);

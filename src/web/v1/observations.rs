@@ -5,7 +5,7 @@ use chrono::NaiveDateTime;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::store::reader::{Bucket, LatestReading, ObservationItem, ShadowItem, Wanted, Width};
+use crate::store::reader::{Bucket, LatestReading, ObservationItem, ShadowItem, ReadingFilter, Width};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
@@ -91,7 +91,7 @@ async fn list(
         return Ok(same);
     }
     let (from, to) = query.range.closed();
-    let wanted = Wanted {
+    let filter = ReadingFilter {
         station: station.into_inner(),
         from: resumed(from, query.after),
         to,
@@ -101,8 +101,8 @@ async fn list(
     let slots = SlotsHead::new(&wanted.station, query.range);
     let head = head(ReadingsHead { slots, by: query.by.as_str() });
     match query.by {
-        By::Raw => raw(&state, &tagged, format, wanted, query.limit, head).await,
-        By::Sum(width) => summed(&state, &tagged, format, wanted, &query, width, &head).await,
+        By::Raw => raw(&state, &tagged, format, filter, query.limit, head).await,
+        By::Sum(width) => summed(&state, &tagged, format, filter, &query, width, &head).await,
     }
 }
 
@@ -110,21 +110,21 @@ async fn raw(
     state: &WebState,
     tagged: &Tagged,
     format: Format,
-    wanted: Wanted,
+    filter: ReadingFilter,
     limit: usize,
     head: String,
 ) -> Result<HttpResponse, Problem> {
-    let list = List { from: wanted.from, to: wanted.to, limit, format, head };
+    let list = List { from: filter.from, to: filter.to, limit, format, head };
     list.answer(&state.pool, tagged, move |reader, from, most, rows| {
-        let wanted = Wanted { from, ..wanted.clone() };
+        let filter = ReadingFilter { from, ..filter.clone() };
         let mut items = Vec::with_capacity(most.min(PART) + 1);
-        reader.observations(&wanted, most + 1, |item| items.push(item))?;
+        reader.observations(&filter, most + 1, |item| items.push(item))?;
         let more = items.len() > most;
         items.truncate(most);
         let (Some(first), Some(last)) = (items.first(), items.last()) else {
             return Ok(ListPart::default());
         };
-        let shadows = reader.shadows(&wanted.station, &first.slot, &last.slot)?;
+        let shadows = reader.shadows(&filter.station, &first.slot, &last.slot)?;
         let mut beside = shadows.as_slice();
         let part = ListPart { n: items.len(), last: Some(last.slot.clone()), more };
         for item in items {
@@ -144,19 +144,19 @@ async fn summed(
     state: &WebState,
     tagged: &Tagged,
     format: Format,
-    wanted: Wanted,
+    filter: ReadingFilter,
     query: &ObservationsQuery,
     width: Width,
     head: &str,
 ) -> Result<HttpResponse, Problem> {
     let limit = query.limit;
-    let configured = state.station(&wanted.station);
+    let configured = state.station(&filter.station);
     let range = query.range.closed();
-    let mut buckets = if wanted.from <= wanted.to {
+    let mut buckets = if filter.from <= filter.to {
         state
             .pool
             .ask(move |reader| {
-                let mut buckets = reader.buckets(&wanted, width, limit + 1)?;
+                let mut buckets = reader.buckets(&filter, width, limit + 1)?;
                 if let Some(station) = configured {
                     for bucket in &mut buckets {
                         bucket.slots = slots(bucket, width, range, &station);

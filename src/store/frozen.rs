@@ -1,11 +1,10 @@
-//! Which pictures are the same bytes as the one before.
+//! The flag `frozen`: a picture has the same bytes as the one before.
 //!
-//! A camera that has stopped goes on giving its last picture. A row is flagged `frozen` when the
-//! row before it in time, of the same station, has the same SHA-256; how far apart they are does
-//! not matter, since two pictures of a sky are never the same to the last bit. Rows come in any
-//! order, and one that comes between two others separates them or not: so each commit settles the
-//! flag of its own row by the row before, and that of the row after by its own, in its own
-//! transaction. What the record says is then a function of its rows, whatever their order.
+//! A camera that has stopped goes on serving its last picture. A row has the flag when the row
+//! before it in time, of the same station, has the same SHA-256, however far apart they are: two
+//! pictures of a sky never agree to the last bit. Rows come in any order, and a new row can come
+//! between two others, so each commit sets the flag of its own row and of the row after it. The
+//! flags then depend on the rows alone, not on the order in which they came.
 
 use diesel::prelude::*;
 
@@ -29,7 +28,7 @@ pub(super) fn repeats_the_one_before(
     Ok(before.flatten().as_deref() == Some(sha256))
 }
 
-/// Settles the flag of the row after `slot`, whose own bytes are `sha256`.
+/// Sets the flag of the row after `slot`; `sha256` is that of the row at `slot`.
 pub(super) fn settle_the_one_after(
     connection: &mut SqliteConnection,
     station: &str,
@@ -44,7 +43,7 @@ pub(super) fn settle_the_one_after(
         .order(observations::slot_local.asc())
         .first(connection)
         .optional()?;
-    // What another tool wrote says nothing of its bytes.
+    // A row of another tool has no SHA-256.
     let Some((next, Some(quality), Some(bytes))) = after else {
         return Ok(());
     };

@@ -32,7 +32,7 @@ pub fn parse_timestamp(text: &str) -> Option<DateTime<Utc>> {
 
 /// Reads [`slot_text`]; none when it is no such text.
 ///
-/// By hand, since a range of ten years has half a million of them.
+/// By hand, for speed: ten years have half a million slots.
 pub fn parse_slot(text: &str) -> Option<NaiveDateTime> {
     let bytes = text.as_bytes();
     let shape = bytes.len() == 16
@@ -56,7 +56,7 @@ pub fn parse_slot(text: &str) -> Option<NaiveDateTime> {
     )
 }
 
-/// A row of `stations`, written.
+/// A row of `stations` to be written.
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = stations)]
 pub(super) struct StationRow<'a> {
@@ -79,7 +79,7 @@ impl<'a> StationRow<'a> {
     }
 }
 
-/// A row of `observations`, written by this program.
+/// A row of `observations` to be written.
 #[derive(Insertable)]
 #[diesel(table_name = observations)]
 pub(super) struct ObservationRow<'a> {
@@ -145,7 +145,7 @@ impl<'a> ObservationRow<'a> {
     }
 }
 
-/// A row of `misses`, written.
+/// A row of `misses` to be written.
 #[derive(Insertable)]
 #[diesel(table_name = misses)]
 pub(super) struct MissRow<'a> {

@@ -1,6 +1,6 @@
 //! The tables, as the migrations make them.
 //!
-//! `legacy_rows` and the view `registro_historico` are touched by plain SQL alone and are not here.
+//! `legacy_rows` and the view `registro_historico` are not here: only plain SQL uses them.
 
 diesel::table! {
     stations (id) {

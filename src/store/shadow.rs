@@ -1,4 +1,4 @@
-//! What a second model says of the same pictures.
+//! Readings of a second model of the same pictures, kept for comparison.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
@@ -30,7 +30,7 @@ pub struct ShadowReading {
 /// How a shadow model's amounts compare with those of the record, where both see the sky.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Agreement {
-    /// Slots that both judged and both see the sky in.
+    /// Slots in which both models see the sky.
     pub compared: u64,
     /// Of these, those with the same okta.
     pub exact: u64,
@@ -53,8 +53,8 @@ struct ShadowRow {
 }
 
 impl Database {
-    /// Keeps a shadow model's reading of the database's station; a later one of the same model
-    /// takes its place.
+    /// Writes a shadow model's reading of the database's station, in place of an earlier one of the
+    /// same model.
     pub fn keep_shadow(&mut self, reading: &ShadowReading) -> Result<(), StoreError> {
         diesel::replace_into(shadow_observations::table)
             .values((

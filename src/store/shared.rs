@@ -7,8 +7,7 @@ use crate::store::error::StoreError;
 
 /// A database that the stores of several stations write to in turn. Clones share it.
 ///
-/// A file has one writing connection in a process, as it has one writing process: SQLite would let
-/// two of them wait for each other.
+/// A process has one writing connection to a file: two would wait for each other's locks.
 #[derive(Clone)]
 pub struct SharedDatabase(Arc<Mutex<Database>>);
 
@@ -19,8 +18,7 @@ impl From<Database> for SharedDatabase {
 }
 
 impl SharedDatabase {
-    /// Does `work` on the database, seen from `station`. Blocks while another station's work is
-    /// done.
+    /// Does `work` on the database, seen from `station`. Blocks during another station's work.
     ///
     /// # Errors
     /// When earlier work panicked and the file cannot be opened again.
@@ -32,7 +30,7 @@ impl SharedDatabase {
         let mut database = match self.0.lock() {
             Ok(database) => database,
             Err(poisoned) => {
-                // It may still be inside a transaction, and would refuse the next.
+                // It may still be inside a transaction.
                 let mut database = poisoned.into_inner();
                 database.recover()?;
                 self.0.clear_poison();

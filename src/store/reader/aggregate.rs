@@ -13,7 +13,7 @@ use crate::store::rows::{parse_slot, slot_text};
 use crate::store::schema::observations;
 use celaje_sky::quality::Flag;
 
-/// How much time is summed up.
+/// The length of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
     /// An hour of the station's clock.
@@ -23,7 +23,7 @@ pub enum Width {
 }
 
 impl Width {
-    /// Where the stretch of `time` begins.
+    /// The first minute of the bucket that holds `time`.
     pub(crate) fn start(self, time: NaiveDateTime) -> NaiveDateTime {
         let hour = match self {
             Self::Hour => time.hour(),
@@ -33,7 +33,7 @@ impl Width {
         time.date().and_time(start)
     }
 
-    /// Its last minute; `start` is its first one.
+    /// The last minute of the bucket that begins at `start`.
     pub(crate) fn last_minute(self, start: NaiveDateTime) -> NaiveDateTime {
         let minutes = match self {
             Self::Hour => 59,
@@ -52,10 +52,10 @@ pub struct Bucket {
     pub from: String,
     /// Readings with an okta from 0 to 8.
     pub n: u64,
-    /// Slots that the station's camera has in it, as far as they lie in the range that was asked
-    /// for; none where the settings do not name the station.
+    /// Slots of the station's camera in the bucket and in the range of the query; none where the
+    /// settings do not name the station.
     pub slots: Option<u64>,
-    /// Mean of the oktas; none without any, as the other means.
+    /// Mean of the oktas; none without a reading, like the other means.
     pub mean_okta: Option<f64>,
     /// Mean of the cloud fractions, 0 to 1.
     pub mean_fraction: Option<f64>,
@@ -63,8 +63,8 @@ pub struct Bucket {
     pub mean_confidence: Option<f64>,
     /// Pictures in which the sky cannot be seen (okta 9); not in `n`.
     pub obscured: u64,
-    /// Pictures that are those of a slot before, to the last byte: they tell nothing of theirs and
-    /// are counted here alone.
+    /// Pictures with the same bytes as the one before: they say nothing of their slot, and only this
+    /// field counts them.
     pub frozen: u64,
     /// Readings of each okta, 0 to 8.
     pub distribution: [u64; 9],
@@ -107,13 +107,13 @@ impl Mean {
         }
     }
 
-    /// Rounded to what the readings bear.
+    /// Rounded to four places; none without a value.
     fn get(&self) -> Option<f64> {
         (self.n > 0).then(|| rounded(self.sum / self.n as f64))
     }
 }
 
-/// Whether the stored `quality` of a row says that its picture is that of the slot before.
+/// Whether the `quality` of a row has the flag `frozen`.
 pub(super) fn is_frozen(quality: Option<&str>) -> bool {
     let mut flags = quality.unwrap_or_default().split(',');
     flags.any(|flag| flag == Flag::Frozen.as_str())
@@ -156,8 +156,8 @@ impl Sum {
 }
 
 impl Reader {
-    /// The readings summed up by `width`, ascending; stretches without any row are left out. At
-    /// most `most` of them; `slots` is left to be filled in.
+    /// The readings summed up by `width`, ascending, at most `most` buckets. Buckets without a row
+    /// are left out. The caller fills in `slots`.
     pub(crate) fn buckets(
         &mut self,
         filter: &ReadingFilter,

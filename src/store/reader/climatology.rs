@@ -1,4 +1,4 @@
-//! What the sky of a station is usually like: by month and hour, and how many nights are clear.
+//! Mean cloud amounts of a station by month and hour, and the share of clear nights.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub const NIGHT_COVERED: f64 = 0.5;
 /// Of a night's readings, the share that must be 0 or 1 okta for the night to be clear.
 pub const NIGHT_CLEAR: f64 = 0.8;
 
-/// What nights are measured by: where the station stands and when it looks.
+/// What the nights of a station are computed from.
 #[derive(Clone, Debug)]
 pub struct NightRule {
     /// Degrees, north positive.
@@ -30,8 +30,7 @@ pub struct NightRule {
     pub longitude: f64,
     /// The station's clock.
     pub zone: Zone,
-    /// Minutes of an hour at which there is a picture; those that the record shows where none are
-    /// known.
+    /// Minutes of an hour at which there is a picture; where they are not known, those of the rows.
     pub minutes: Option<Minutes>,
 }
 
@@ -72,7 +71,7 @@ pub struct MonthOfYear {
     pub categories: BTreeMap<&'static str, u64>,
 }
 
-/// What the sky of a station is usually like.
+/// The climatology of a station.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Climatology {
     /// The 288 pairs of month and hour, in this order.
@@ -112,7 +111,7 @@ struct Night {
     clear: u64,
 }
 
-/// What is kept while the rows go by.
+/// The sums of the rows so far.
 struct HourTally {
     hours: [[Cell; 24]; 12],
     oktas: [[u64; 9]; 12],
@@ -123,7 +122,7 @@ struct HourTally {
 
 const CATEGORIES: [&str; 5] = ["SKC", "FEW", "SCT", "BKN", "OVC"];
 
-/// The category's place for an okta.
+/// The index in [`CATEGORIES`] of an okta's category.
 const fn category_of(okta: usize) -> usize {
     match okta {
         0 => 0,
@@ -243,7 +242,7 @@ fn night_slots(evening: NaiveDate, minutes: &Minutes, rule: &NightRule) -> u64 {
 }
 
 impl Reader {
-    /// What the sky is usually like, by the readings that the filter lets through.
+    /// The climatology of the readings that the filter lets through.
     pub(crate) fn climatology(
         &mut self,
         filter: &ReadingFilter,
@@ -258,7 +257,7 @@ impl Reader {
             let mut tally = HourTally::new();
             for row in rows {
                 let row = row?;
-                // A picture of another slot tells nothing of this one.
+                // A picture of an earlier slot says nothing of this one.
                 if is_frozen(row.quality.as_deref()) {
                     continue;
                 }

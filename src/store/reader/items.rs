@@ -1,4 +1,4 @@
-//! Observations and misses, row by row.
+//! Observations, row by row.
 
 use chrono::NaiveDateTime;
 use diesel::connection::DefaultLoadingMode;
@@ -21,13 +21,13 @@ use celaje_sky::sun::DayPhase;
 /// A condition on the quality of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QualityFilter {
-    /// Nothing speaks against it, by day or by night.
+    /// It has no flag that marks a defect.
     Faultless,
     /// It has this flag.
     With(Flag),
 }
 
-/// Which readings are asked for.
+/// Which readings a query gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadingFilter {
     /// Station, by its id.
@@ -36,13 +36,13 @@ pub struct ReadingFilter {
     pub from: NaiveDateTime,
     /// Last minute, included.
     pub to: NaiveDateTime,
-    /// Any of these; all readings where there is none.
+    /// Any of these; an empty list lets all through.
     pub quality: Vec<QualityFilter>,
     /// Only of this phase of the day.
     pub phase: Option<DayPhase>,
 }
 
-/// A row of `observations`, as it is told.
+/// A row of `observations`, as the API gives it.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, Queryable, Selectable)]
 #[diesel(table_name = observations)]
 #[schemars(rename = "ObservationColumns")]
@@ -102,7 +102,7 @@ fn as_list<S: Serializer>(quality: &Option<String>, to: S) -> Result<S::Ok, S::E
     }
 }
 
-/// A reading that has come since one last looked.
+/// A row that was written since the last look.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = observations)]
 pub struct NewObservation {
@@ -148,7 +148,7 @@ impl ReadingFilter {
                 QualityFilter::Faultless => {
                     Box::new(observations::quality.eq_any(["ok", "twilight", "night"]))
                 }
-                // No flag's name is a part of another's.
+                // No flag's name is part of another's.
                 QualityFilter::With(flag) => {
                     Box::new(observations::quality.like(format!("%{}%", flag.as_str())))
                 }

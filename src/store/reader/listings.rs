@@ -1,4 +1,4 @@
-//! The stations of a record, with what it has of each.
+//! The stations of a record, with their counts.
 
 use diesel::deserialize::{self, QueryableByName};
 use diesel::prelude::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
@@ -12,7 +12,7 @@ use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::schema::stations;
 
-/// A station, and how much of it there is.
+/// A station with its counts.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "Station")]
 pub struct StationItem {
@@ -89,7 +89,7 @@ impl Reader {
         })
     }
 
-    /// The station that the record itself is of: of a replaced system's file that of its rows.
+    /// The station that `registro_historico` shows.
     pub(crate) fn home_station(&mut self) -> Result<Option<String>, StoreError> {
         self.ask(|connection| {
             stations::table

@@ -13,7 +13,7 @@ use crate::store::rows::slot_text;
 use crate::store::schema::misses;
 use celaje_sky::outcome::MissReason;
 
-/// A row of `misses`, as it is told.
+/// A row of `misses`, as the API gives it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Queryable, Selectable)]
 #[diesel(table_name = misses)]
 #[schemars(rename = "Miss")]
@@ -38,7 +38,7 @@ pub struct MissItem {
     pub run: Option<i64>,
 }
 
-/// A miss, with the columns of its table.
+/// A row of `misses` with all columns, as the export gives it.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Serialize)]
 #[diesel(table_name = misses)]
 pub struct MissedSlot {
@@ -60,11 +60,11 @@ pub struct MissedSlot {
     pub last_tried: String,
     /// The run that asked last.
     pub run_id: Option<i64>,
-    /// What was asked.
+    /// Base address or folder.
     pub source: String,
-    /// Where it was looked for there.
+    /// Layout that the run was told to look in.
     pub layout: String,
-    /// The place where it was not looked for.
+    /// The place that was not looked in.
     pub unasked: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The record as others ask for it: by any station, in pages, in sums; never written.
+//! Queries of the record: rows in pages, sums, lists, of any station.
 //!
 //! A [`Reader`] is one connection. It reads in short transactions, so that the writer can fold its
 //! log into the file at any time.
@@ -61,7 +61,7 @@ impl Reader {
         Ok(version | (self.before << 32))
     }
 
-    /// Runs `question`, and pairs its error with the database's path.
+    /// Runs a query, and pairs its error with the database's path.
     fn ask<T>(
         &mut self,
         question: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
@@ -69,7 +69,7 @@ impl Reader {
         self.with(|connection| Ok(question(connection)?))
     }
 
-    /// The same of a question with faults of its own.
+    /// The same of a query with faults of its own.
     pub(super) fn with<T>(
         &mut self,
         question: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault>,

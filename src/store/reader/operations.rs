@@ -1,4 +1,4 @@
-//! What there is of misses and models, counted.
+//! The file itself, and counts of misses and models.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Runs, as they are told.
+//! Runs, row by row.
 
 use diesel::dsl::count_star;
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::schema::{misses, runs};
 
-/// A row of `runs`, as it is told.
+/// A row of `runs`, as the API gives it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Queryable, Selectable)]
 #[diesel(table_name = runs)]
 #[schemars(rename = "Run")]
@@ -58,7 +58,7 @@ pub struct ReasonCount {
 }
 
 impl Reader {
-    /// The last runs, latest first; of one station where it is given, of all otherwise.
+    /// The last runs, latest first; of one station or of all.
     pub(crate) fn runs(
         &mut self,
         station: Option<&str>,
@@ -89,7 +89,7 @@ impl Reader {
         })
     }
 
-    /// The misses that a run was the last to try, by reason.
+    /// The misses of which the run was the last to try, by reason.
     pub(crate) fn missed_in(&mut self, run: i64) -> Result<Vec<ReasonCount>, StoreError> {
         self.ask(|connection| {
             misses::table

@@ -1,4 +1,4 @@
-//! What second models said of the same pictures.
+//! Readings of second models.
 
 use diesel::prelude::*;
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader};
 use crate::store::schema::shadow_observations;
 
-/// What a second model made of a slot's picture.
+/// A second model's reading of a slot.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, Queryable, Selectable)]
 #[diesel(table_name = shadow_observations)]
 #[schemars(rename = "Shadow")]
@@ -27,19 +27,19 @@ pub struct ShadowItem {
     pub confidence: Option<f64>,
 }
 
-/// A reading, and what a second model made of its picture.
+/// A reading, with that of a second model.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "Latest")]
 pub struct LatestReading {
     /// The row.
     #[serde(flatten)]
     pub item: ObservationItem,
-    /// The last that was said; none while no second model has judged it.
+    /// The latest of them; none until a second model has judged the picture.
     pub shadow: Option<ShadowItem>,
 }
 
 impl Reader {
-    /// What second models made of the slots from `from` to `to` (as they are stored), ascending.
+    /// Readings of second models of the slots from `from` to `to` (as they are stored), ascending.
     pub(crate) fn shadows(
         &mut self,
         station: &str,
@@ -56,7 +56,7 @@ impl Reader {
         })
     }
 
-    /// What the last second model that judged a slot (as it is stored) made of it.
+    /// The latest reading of a second model of a slot (as it is stored).
     pub(crate) fn shadow(
         &mut self,
         station: &str,
@@ -73,7 +73,7 @@ impl Reader {
         })
     }
 
-    /// The last reading of a station, with what a second model made of it.
+    /// The last reading of a station, with that of a second model.
     pub(crate) fn latest_reading(
         &mut self,
         station: &str,

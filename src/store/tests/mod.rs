@@ -21,7 +21,7 @@ use diesel::query_dsl::methods::LoadQuery;
 use diesel::sql_types::{BigInt, SingleValue, Text};
 use tempfile::TempDir;
 
-use crate::store::reader::{ObservationItem, Reader, StationItem, ReadingFilter};
+use crate::store::reader::{ObservationItem, Reader, ReadingFilter, StationItem};
 use crate::store::{Database, FileState, PictureSource, RunId, RunKind, RunStart, TakeoverPlan};
 use celaje_sky::cover::Cover;
 use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};

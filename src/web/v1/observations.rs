@@ -5,7 +5,9 @@ use chrono::NaiveDateTime;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::store::reader::{Bucket, LatestReading, ObservationItem, ShadowItem, ReadingFilter, Width};
+use crate::store::reader::{
+    Bucket, LatestReading, ObservationItem, ReadingFilter, ShadowItem, Width,
+};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
@@ -98,7 +100,7 @@ async fn list(
         quality: query.quality.clone(),
         phase: query.phase,
     };
-    let slots = SlotsHead::new(&wanted.station, query.range);
+    let slots = SlotsHead::new(&filter.station, query.range);
     let head = head(ReadingsHead { slots, by: query.by.as_str() });
     match query.by {
         By::Raw => raw(&state, &tagged, format, filter, query.limit, head).await,

@@ -1,4 +1,4 @@
-//! From a picture's bytes to a reading of its sky.
+//! Turns a picture's bytes into a reading of its sky.
 //!
 //! | module | does |
 //! | --- | --- |
@@ -6,15 +6,15 @@
 //! | [`model`] | reads an ONNX file and its manifest |
 //! | [`engine`] | runs a model on ONNX Runtime or on the built-in engine |
 //! | [`reading`] | turns a network's numbers into a cloud fraction and an okta |
-//! | [`flags`] | says what speaks against a picture |
-//! | [`verdict`] | joins reading and measures into what is recorded |
-//! | [`pixels`] | compares a reading's cells with a mask that a person drew |
+//! | [`flags`] | finds defects of a picture |
+//! | [`verdict`] | combines reading and measures into what is recorded |
+//! | [`drawn_mask`] | compares a reading's cells with a mask that a person drew |
 #![warn(missing_docs)]
 
+pub mod drawn_mask;
 pub mod engine;
 pub mod flags;
 pub mod model;
 pub mod picture;
-pub mod pixels;
 pub mod reading;
 pub mod verdict;

@@ -1,4 +1,4 @@
-//! What is recorded of a picture, from what the network reads and what the picture itself shows.
+//! Combines a network's reading and a picture's measures into what is recorded.
 
 use crate::flags::{LENS_PROBABILITY, OBSTRUCTED_SHARE, is_burnt, is_lightless, picture_flags};
 use crate::picture::stats::PictureStats;
@@ -10,26 +10,25 @@ use celaje_sky::sun::DayPhase;
 /// What is recorded of a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// The amount of cloud, or that the sky cannot be seen.
+    /// The amount of cloud, or `Obscured` if the sky cannot be seen.
     pub cover: Cover,
-    /// Cloud / (cloud + sky), 0 to 1; none from a classification, and where the sky cannot be seen.
+    /// Cloud / (cloud + sky), 0 to 1; none from a classification, and if the sky cannot be seen.
     pub cloud_fraction: Option<f64>,
-    /// Probability that the amount is right, 0 to 1; none where the sky cannot be seen.
+    /// Probability that the amount is right, 0 to 1; none if the sky cannot be seen.
     pub confidence: Option<f64>,
-    /// What is to be known before it is believed.
+    /// Flags that qualify the amount.
     pub quality: Quality,
 }
 
 impl Verdict {
-    /// The verdict on a picture with these measures. `reading` is none where the network finds no
-    /// sky in it, `phase` where the picture's moment is not known.
+    /// The verdict on a picture with these measures. `reading` is none if the network finds no sky,
+    /// `phase` if the picture's moment is unknown.
     ///
-    /// An amount is given only where something of the sky is seen: never of a test card, of a
-    /// picture without light or burnt out, or where the network finds neither sky nor cloud. A flag
-    /// says which of them it was. An even picture may be a covered lens or an even overcast: what
-    /// the network reads in it counts, and the flag says the doubt. So it is with what the network
-    /// takes for drops, dew or snow on the lens: as long as it sees sky or cloud there, the amount
-    /// counts.
+    /// There is no amount for a placeholder, a picture without light, a burnt-out sky, or if the
+    /// network finds neither sky nor cloud; a flag says which of them it was. An even picture may
+    /// show a covered lens or an even overcast, so the amount stays and a flag marks the doubt.
+    /// Likewise for drops, dew or snow on the lens: the amount stays as long as the network finds
+    /// sky or cloud.
     pub fn of(stats: &PictureStats, reading: Option<&Reading>, phase: Option<DayPhase>) -> Self {
         let mut quality = picture_flags(stats, phase);
         let hidden = quality.has(Flag::Placeholder) || is_lightless(stats) || is_burnt(stats);
@@ -67,7 +66,7 @@ mod tests {
     use crate::picture::stats::Evenness;
     use celaje_sky::okta::Okta;
 
-    /// Measures that nothing speaks against.
+    /// Measures of a picture without flags.
     const FINE: PictureStats = PictureStats {
         spread: 0.2,
         dark: 0.1,

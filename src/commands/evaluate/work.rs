@@ -8,8 +8,8 @@ use celaje_sky::outcome::MissReason;
 use celaje_sky::quality::Quality;
 use celaje_sky::say;
 use celaje_sky::text::Text;
+use celaje_vision::drawn_mask;
 use celaje_vision::picture::decode::{DecodedPicture, Limits, decode};
-use celaje_vision::pixels;
 
 /// What came of a label.
 pub(super) struct JudgedPicture {
@@ -35,7 +35,7 @@ pub(super) fn see(
     });
     let mask = mask.transpose()?;
     let fraction = mask.as_ref().map(|mask| {
-        pixels::fraction(mask).ok_or_else(|| {
+        drawn_mask::fraction(mask).ok_or_else(|| {
             bad_mask(
                 label,
                 say!(
@@ -77,14 +77,14 @@ fn compare(
     nothing: Sample,
 ) -> Option<JudgedPicture> {
     let frame = judged.frame;
-    if mask.is_some_and(|mask| !pixels::fits(mask, (frame.width, frame.height))) {
+    if mask.is_some_and(|mask| !drawn_mask::fits(mask, (frame.width, frame.height))) {
         return None;
     }
     let verdict = judged.verdict;
     let classes = judged.reading.as_ref().and_then(|reading| reading.classes.as_ref());
     let pixel_accuracy = mask
         .zip(classes)
-        .and_then(|(mask, classes)| pixels::accuracy(mask, classes, &frame.geometry));
+        .and_then(|(mask, classes)| drawn_mask::accuracy(mask, classes, &frame.geometry));
     Some(JudgedPicture {
         sample: Sample {
             okta_read: verdict.cover.okta(),

@@ -1,14 +1,14 @@
-//! The seam between Celaje and an inference engine: thin, synchronous, one session an owner.
+//! The interface of an inference engine. It is synchronous; each session has one owner.
 
-/// Pictures in a batch on a processor. Which batch is best depends on the processor, by some parts
-/// in a hundred; `celaje bench` measures it.
+/// Pictures in a batch on a processor. The best size differs between processors and gains a few
+/// per cent; `celaje bench` measures it.
 pub const USUAL_BATCH: usize = 4;
 
 /// The device that the user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
-    /// CUDA when it is built in and works, else the processor.
+    /// CUDA if it is built in and works, else the processor.
     #[default]
     Auto,
     /// The processor.
@@ -33,7 +33,7 @@ pub struct InputBatch<'a> {
     pub shape: [usize; 4],
 }
 
-/// What a network gave for a batch: its first output, row-major.
+/// The first output of a network for a batch, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputBatch {
     /// `shape.iter().product()` numbers.
@@ -92,7 +92,7 @@ pub trait Backend: Send {
     /// Runs the network on one batch of any size from 1.
     ///
     /// # Errors
-    /// When the engine fails. The session can be used again afterwards.
+    /// If the engine fails. The session can be used again afterwards.
     fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError>;
 
     /// What the network declares; none if the engine does not know.
@@ -103,14 +103,14 @@ pub trait Backend: Send {
 
 /// Opens sessions of one model on one engine; shared by all threads.
 pub trait Engine: Send + Sync {
-    /// Opens a session of its own that computes with `threads` threads (slow: parses and optimises
-    /// the network).
+    /// Opens a session that computes with `threads` threads. Slow: it parses and optimises the
+    /// network.
     ///
     /// # Errors
-    /// When the engine does not accept the model.
+    /// If the engine does not accept the model.
     fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError>;
 
-    /// What the engine is, for people and for the runs table, such as `onnxruntime 1.23.2 (cpu)`.
+    /// Name, version and device, such as `onnxruntime 1.23.2 (cpu)`.
     fn describe(&self) -> String;
 
     /// Whether sessions run on a graphics card rather than on the processor's cores.
@@ -118,7 +118,7 @@ pub trait Engine: Send + Sync {
         false
     }
 
-    /// Pictures in a batch that suits the engine when nobody asks for another number.
+    /// Pictures in a batch, unless the user asks for another number.
     fn usual_batch(&self) -> usize {
         USUAL_BATCH
     }

@@ -1,13 +1,13 @@
-//! Batches for networks that insist on a fixed number of pictures.
+//! Splits batches for networks with a fixed batch size.
 
 use crate::engine::backend::{BackendError, InputBatch, OutputBatch};
 
-/// Runs `input` through a network that takes exactly `fixed` pictures at a time (any number when
-/// `None`): in pieces, the last one filled up with zeros whose results are dropped.
+/// Runs `input` through a network that takes exactly `fixed` pictures at a time (any number if
+/// `None`). The last piece is filled up with zeros, whose results are dropped.
 ///
 /// # Errors
-/// When the numbers do not fill the shape, when `run` fails, or when it gives another number of
-/// results than it was fed pictures.
+/// If the numbers do not fill the shape, `run` fails, or the number of results is not that of the
+/// pictures.
 pub(super) fn in_pieces(
     fixed: Option<usize>,
     input: InputBatch<'_>,
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Gives the sum of each picture, and insists on `fixed` pictures.
+    /// Gives the sum of each picture; takes `fixed` pictures alone.
     fn sums(fixed: Option<usize>, input: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
         let [n, a, b, c] = input.shape;
         assert!(fixed.is_none_or(|fixed| fixed == n));

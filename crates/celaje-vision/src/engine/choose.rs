@@ -1,4 +1,4 @@
-//! Chooses the engine that runs a model, and tries it before it is needed.
+//! Chooses the engine that runs a model, and tries it with one picture.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use celaje_sky::text::Text;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineChoice {
-    /// ONNX Runtime when its library is found and takes the model, else `rten`.
+    /// ONNX Runtime if its library is found and takes the model, else `rten`.
     #[default]
     Auto,
     /// ONNX Runtime.
@@ -35,12 +35,12 @@ impl EngineChoice {
 
 /// Chooses an engine for `model`, opens a session on it and runs one empty picture through it.
 ///
-/// `library` is the path of the command line or the settings, if any. Gives the engine and what
-/// the user should be told. Loads a library and a network: some tenths of a second.
+/// `library` is the path that the user names, if any. Gives the engine and notices for the user.
+/// Takes some tenths of a second.
 ///
 /// # Errors
-/// When no engine that was allowed can run the model on that device; when an explicit library does
-/// not load; when the network's output contradicts the manifest.
+/// If no allowed engine runs the model on that device, a named library does not load, or the
+/// network contradicts its manifest.
 pub fn engine(
     choice: EngineChoice,
     device: Device,
@@ -58,11 +58,8 @@ pub fn engine(
     )
 }
 
-/// As [`engine`], with the folders of the library given.
-///
-/// # Errors
-/// As [`engine`].
-pub fn engine_from(
+/// [`engine`], with the folders of the library given.
+fn engine_from(
     choice: EngineChoice,
     device: Device,
     search: &Search,
@@ -103,7 +100,7 @@ pub fn engine_from(
     }
 }
 
-/// ONNX Runtime for `model`; the inner error is that of a network that it does not run.
+/// ONNX Runtime for `model`; the inner error means that it does not run the network.
 fn on_onnxruntime(
     library: Library,
     model: &Model,
@@ -168,7 +165,7 @@ fn refused(error: &BackendError, model: &Model) -> Failure {
     ))
 }
 
-/// An engine whose first session has been opened and run already.
+/// An engine that has run its first session already, and hands it out at the first request.
 struct TriedEngine {
     engine: Box<dyn Engine>,
     first: Mutex<Option<Box<dyn Backend>>>,
@@ -198,7 +195,7 @@ impl Engine for TriedEngine {
 enum Trial {
     /// The engine does not load or run the network.
     Failed(BackendError),
-    /// The network runs, and its output is not what the manifest says.
+    /// The network contradicts its manifest.
     Contradiction(Failure),
 }
 

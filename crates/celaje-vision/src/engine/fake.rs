@@ -1,4 +1,4 @@
-//! An engine for tests: it does what it is told.
+//! An engine for tests that follows a script.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::engine::backend::{Backend, BackendError, Engine, InputBatch, OutputBatch};
 
-/// What one run of a [`FakeEngine`] does.
+/// The outcome of one run of a [`FakeEngine`].
 #[derive(Clone, Debug)]
 pub enum Act {
     /// Gives each picture this output (of this shape, without the batch).
@@ -19,7 +19,7 @@ pub enum Act {
     },
     /// Gives one result too few.
     Short,
-    /// Gives numbers that are none, nine a picture.
+    /// Gives NaN, nine times a picture.
     NotANumber,
     /// Fails with this message.
     Fail(String),
@@ -47,7 +47,7 @@ impl Act {
     }
 }
 
-/// What a run sees of its input, and says what to do.
+/// Decides the outcome of a run.
 pub type Script = dyn Fn(Call<'_>) -> Act + Send + Sync;
 
 /// One run.
@@ -55,7 +55,7 @@ pub type Script = dyn Fn(Call<'_>) -> Act + Send + Sync;
 pub struct Call<'a> {
     /// Number of this run over all sessions, from 0.
     pub number: usize,
-    /// What the run was fed.
+    /// The input of the run.
     pub input: InputBatch<'a>,
 }
 
@@ -77,7 +77,7 @@ struct Counters {
 }
 
 impl FakeEngine {
-    /// An engine that always does the same.
+    /// An engine whose runs all have this outcome.
     pub fn always(act: Act) -> Self {
         Self::scripted(move |_| act.clone())
     }

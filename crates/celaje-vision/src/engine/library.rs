@@ -28,10 +28,10 @@ pub struct Library {
 
 static LOADED: Mutex<Option<Library>> = Mutex::new(None);
 
-/// Loads ONNX Runtime, or finds that there is none (`None`).
+/// Loads ONNX Runtime; `None` if there is none.
 ///
 /// # Errors
-/// When the path that the user gave does not load, or another library is loaded already.
+/// If the path that the user named does not load, or another library is loaded already.
 pub fn load(search: &Search) -> Result<Option<Library>> {
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(library) = loaded.as_ref() {
@@ -134,8 +134,8 @@ pub fn same_file(a: &Path, b: &Path) -> bool {
 }
 
 fn try_load(path: &Path) -> Result<Library, String> {
-    // A bare name that is no file here is left to the system's loader; all else is made absolute,
-    // because `ort` would look for relative paths beside the program.
+    // A bare name that is not a file is left to the system's loader. Other paths are made absolute,
+    // because `ort` looks for relative ones beside the program.
     let bare = path.components().count() == 1 && !path.exists();
     let path = if bare {
         path.to_owned()
@@ -164,7 +164,7 @@ fn try_load(path: &Path) -> Result<Library, String> {
     Ok(Library { path, version, environment })
 }
 
-/// What matters of ONNX Runtime's log comes back as errors: the rest is for those who debug.
+/// ONNX Runtime's log goes to the debug level: its errors also come back as results.
 fn log(level: LogLevel, _category: &str, _id: &str, location: &str, message: &str) {
     match level {
         LogLevel::Fatal => tracing::error!(location, "onnxruntime: {message}"),
@@ -173,13 +173,14 @@ fn log(level: LogLevel, _category: &str, _id: &str, location: &str, message: &st
     }
 }
 
-/// The first line of a message of a foreign library, of bounded length and without a full stop.
+/// The first line of a library's message, at most 300 characters, without a full stop.
 pub(super) fn first_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default().trim_end_matches(['.', ' ']);
     line.chars().take(300).collect()
 }
 
-/// The version of a library file, from its name, the names around it, or its symbol versions.
+/// The version of a library file, from its name, its folder, the Python package around it, or its
+/// symbol versions; `unknown` if none of them has it.
 pub fn version_of(path: &Path) -> String {
     let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Inference engines behind one trait.
 //!
-//! A [`backend::Engine`] opens [`backend::Backend`]s, sessions of a model: [`choose::engine`] takes
-//! ONNX Runtime when its [`library`] is there, else the built-in [`rten`].
+//! A [`backend::Engine`] opens sessions of a model, [`backend::Backend`]s. [`choose::engine`] takes
+//! ONNX Runtime if its [`library`] is there, else the built-in [`rten`].
 
 mod agreement;
 pub mod backend;
@@ -11,7 +11,7 @@ pub mod choose;
 pub mod fake;
 pub mod install;
 pub mod library;
-pub mod onnxruntime;
+mod onnxruntime;
 mod page_locked;
 pub mod rten;
 pub mod search;

@@ -1,4 +1,4 @@
-//! The fast engine: ONNX Runtime through `ort`.
+//! The engine ONNX Runtime, through `ort`.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 
 /// One model on ONNX Runtime.
-pub struct OnnxRuntime {
+pub(super) struct OnnxRuntime {
     library: Library,
     bytes: Arc<[u8]>,
     cuda: bool,
@@ -29,7 +29,7 @@ impl OnnxRuntime {
     ///
     /// # Errors
     /// If `device` is CUDA and the program was built without it or it does not register.
-    pub fn new(library: Library, model: &Model, device: Device) -> Result<Self> {
+    pub(super) fn new(library: Library, model: &Model, device: Device) -> Result<Self> {
         let mut engine = Self { library, bytes: model.bytes.clone(), cuda: false };
         match device {
             Device::Cpu => {}
@@ -70,7 +70,7 @@ impl OnnxRuntime {
     }
 
     /// Whether sessions run on CUDA.
-    pub fn on_cuda(&self) -> bool {
+    pub(super) fn on_cuda(&self) -> bool {
         self.cuda
     }
 
@@ -95,7 +95,7 @@ impl OnnxRuntime {
     }
 }
 
-/// Registers CUDA on the first card, or says why it does not register.
+/// Registers CUDA on the first card.
 #[cfg(feature = "cuda")]
 fn with_cuda(builder: SessionBuilder) -> ort::Result<SessionBuilder> {
     let provider = ort::ep::CUDA::default().with_device_id(0).build().error_on_failure();

@@ -1,4 +1,4 @@
-//! The fallback engine: `rten`, pure Rust, for machines without ONNX Runtime.
+//! The engine `rten`, in pure Rust, for machines without ONNX Runtime.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::engine::batch::in_pieces;
 use crate::engine::library::first_line;
 use crate::model::source::Model;
 
-/// The version of `rten` that is built in; kept equal to `Cargo.lock` by a test.
+/// The version of `rten`; a test compares it with `Cargo.lock`.
 pub const VERSION: &str = "0.27.0";
 
 /// One model on `rten`; its sessions share the weights.
@@ -28,10 +28,10 @@ impl Rten {
     /// Loads `model`.
     ///
     /// # Errors
-    /// When `rten` does not know an operator of the network, or the file is damaged.
+    /// If `rten` does not know an operator of the network, or the file is damaged.
     pub fn new(model: &Model) -> Result<Self, BackendError> {
         let bytes = model.bytes.to_vec();
-        // A damaged file can make the parser ask for more memory than there is address space.
+        // A damaged file can make the parser panic: it asks for more memory than fits.
         let loaded = catch_unwind(AssertUnwindSafe(|| {
             ModelOptions::with_all_ops().prepack_weights(true).load(bytes)
         }))
@@ -64,7 +64,7 @@ fn declared(model: &rten::Model, id: NodeId) -> DeclaredTensor {
 
 impl Engine for Rten {
     fn open(&self, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
-        // A pool of its own for each session: the default pool would take every core for each.
+        // Each session has a pool: the default pool takes all cores.
         let pool = Arc::new(ThreadPool::with_num_threads(threads.max(1)));
         let options = RunOptions::default().with_thread_pool(Some(pool));
         let model = self.model.clone();
@@ -86,7 +86,7 @@ struct RtenSession {
 impl Backend for RtenSession {
     fn run(&mut self, input: InputBatch<'_>) -> Result<OutputBatch, BackendError> {
         in_pieces(self.signature.fixed_batch(), input, |piece| {
-            // The network is not changed by a run: after a panic of an operator it is as it was.
+            // A run does not change the network, so it is intact after an operator's panic.
             catch_unwind(AssertUnwindSafe(|| self.run_piece(piece)))
                 .unwrap_or_else(|_| Err(BackendError::Run("an operator panicked".to_owned())))
         })

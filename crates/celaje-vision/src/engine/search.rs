@@ -1,8 +1,8 @@
 //! Where the shared library of ONNX Runtime may lie.
 //!
-//! Order: the path that the user gave, beside the program, the user's cache folder (where
+//! Order: the path that the user names, the program's folder, the user's cache folder (where
 //! `celaje runtime install` puts it), the `site-packages` folders of Python, the system's library
-//! folders. The working folder is never searched.
+//! folders. The working folder is not searched.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -37,7 +37,7 @@ pub struct Candidate {
 /// Folders in which the library is looked for; see [`Search::from_environment`].
 #[derive(Clone, Debug, Default)]
 pub struct Search {
-    /// The path that the user gave.
+    /// The path that the user names.
     pub explicit: Option<PathBuf>,
     /// The program's folder.
     pub program: Option<PathBuf>,
@@ -52,8 +52,7 @@ pub struct Search {
 }
 
 impl Search {
-    /// The folders of this machine. `explicit` is the path that the settings name, in whatever
-    /// layer of theirs.
+    /// The folders of this machine. `explicit` is the path that the user names.
     pub fn from_environment(explicit: Option<&Path>) -> Self {
         let variable = |name: &str| {
             std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
@@ -70,7 +69,7 @@ impl Search {
         }
     }
 
-    /// The files to try, best first. With an explicit path there is nothing else.
+    /// The files to try, in order; only `explicit` if there is one.
     pub fn candidates(&self) -> Vec<Candidate> {
         if let Some(path) = &self.explicit {
             return vec![Candidate { path: path.clone(), origin: Origin::Explicit }];

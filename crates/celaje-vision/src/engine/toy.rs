@@ -1,4 +1,4 @@
-//! A network for tests that needs no engine: blue is sky, other light is cloud, black is neither.
+//! An engine for tests: blue is sky, other light is cloud, black is background.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;

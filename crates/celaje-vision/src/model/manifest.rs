@@ -1,4 +1,4 @@
-//! `<model>.toml` beside `<model>.onnx`: what the network expects and what its numbers mean.
+//! The manifest of a model, `<model>.toml` beside `<model>.onnx`.
 
 use celaje_sky::confidence::Calibration;
 use serde::Deserialize;
@@ -12,35 +12,35 @@ pub struct Manifest {
     /// Version of the model; stored with each row beside the name.
     #[serde(default)]
     pub version: String,
-    /// What the network does.
+    /// The kind of network.
     pub kind: Kind,
-    /// SHA-256 of the ONNX file, hexadecimal; checked when given.
+    /// SHA-256 of the ONNX file, hexadecimal; checked if given.
     #[serde(default)]
     pub sha256: Option<String>,
-    /// What the network is fed.
+    /// The network's input.
     pub input: Input,
-    /// What it gives.
+    /// The network's output.
     pub output: Output,
-    /// Whether the station's region of interest is applied; by default it is for segmentation, and
-    /// is not for classification (the replaced system judged whole pictures).
+    /// Whether the station's region of interest applies. By default it does for a segmentation, and
+    /// does not for a classification, because the replaced system judged whole pictures.
     #[serde(default)]
     pub use_region: Option<bool>,
-    /// How probable it is that the reported okta is right.
+    /// Parameters of the probability that the okta is right.
     #[serde(default)]
     pub calibration: Option<Calibration>,
 }
 
-/// What a network does.
+/// The kind of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Per-pixel background, sky, cloud.
+    /// Background, sky or cloud in each cell.
     Segmentation,
-    /// One of nine oktas a picture.
+    /// One of nine oktas for the picture.
     Classification,
 }
 
-/// What a network is fed.
+/// The input of a network.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
@@ -51,16 +51,16 @@ pub struct Input {
     /// Order of the dimensions.
     #[serde(default)]
     pub layout: TensorLayout,
-    /// How a picture of another shape is made to fit.
+    /// How a picture of another aspect ratio is fitted.
     #[serde(default)]
     pub fit: Fit,
-    /// Resize filter (each antialiased when shrinking).
+    /// Resize filter; all but `Nearest` antialias when they shrink.
     #[serde(default)]
     pub filter: Filter,
-    /// Subtracted from each channel (RGB, values 0 to 1).
+    /// Subtracted from the values of each channel (RGB, 0 to 1).
     #[serde(default)]
     pub mean: [f32; 3],
-    /// What each channel is divided by after that.
+    /// Divisor of each channel, after the subtraction.
     #[serde(default = "ones")]
     pub std: [f32; 3],
 }
@@ -91,18 +91,18 @@ pub enum TensorLayout {
     Nhwc,
 }
 
-/// How a picture of another shape is made to fit the network's input.
+/// How a picture of another aspect ratio is fitted to the network's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
-    /// Each side is scaled on its own.
+    /// Width and height are scaled independently.
     #[default]
     Stretch,
-    /// The shape is kept; black bars fill the rest and are not judged.
+    /// The aspect ratio is kept. Black bars fill the rest and are not judged.
     Letterbox,
 }
 
-/// Resize filter.
+/// Resize filter; all but `Nearest` antialias when they shrink.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Filter {
@@ -113,31 +113,30 @@ pub enum Filter {
     Bicubic,
     /// Lanczos with three lobes.
     Lanczos,
-    /// Nearest neighbour, not antialiased.
+    /// Nearest neighbour.
     Nearest,
 }
 
-/// The channel of a segmentation that says of a cell how probable it is that something lies on the
-/// lens (drops, dew, snow), whatever else the cell shows: it competes with no class, and the
-/// temperature does not touch it.
+/// The class of a segmentation for something on the lens (drops, dew, snow). It competes with no
+/// other class, and the temperature does not apply to it.
 ///
-/// Of logits the mean over the judged cells, put through the logistic function, is the probability
-/// for the picture; of probabilities it is their mean.
+/// The picture's probability is the mean over the judged cells: of probabilities directly, of
+/// logits put through the logistic function.
 pub const OBSTRUCTED: &str = "obstructed";
 
-/// What a network gives.
+/// The output of a network.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
     /// Class names in the order of the channels: a segmentation has `sky` and `cloud`, any number
     /// of `background`, and [`OBSTRUCTED`] or not; a classification has nine, the oktas 0 to 8.
     pub classes: Vec<String>,
-    /// What the numbers are.
+    /// The meaning of the numbers.
     #[serde(default)]
     pub activation: Activation,
 }
 
-/// What a network's numbers are.
+/// The meaning of a network's numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {

@@ -1,4 +1,4 @@
-//! A model: an ONNX file with the manifest that says what it expects and what its numbers mean.
+//! A model: an ONNX file and its manifest, which describes input and output.
 
 pub mod manifest;
 pub mod source;

@@ -1,4 +1,4 @@
-//! Where a model comes from: the one inside the program, or a file.
+//! Opens a model: one inside the program, or a file.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -22,7 +22,7 @@ struct BundledModel {
     manifest: &'static str,
 }
 
-/// The networks inside the program; the first one is used where none is named.
+/// The networks inside the program; the first is the default.
 static BUNDLED: [BundledModel; 2] = [
     BundledModel {
         name: "celaje-4",
@@ -36,22 +36,22 @@ static BUNDLED: [BundledModel; 2] = [
     },
 ];
 
-/// The model inside the program that has this name; a file so named is written `./name`.
+/// The model inside the program with this name. A file of that name is written `./name`.
 fn bundled(name: &Path) -> Option<&'static BundledModel> {
     BUNDLED.iter().find(|model| name.as_os_str() == model.name)
 }
 
-/// Files above this are no networks for pictures of the sky (bytes).
+/// Most bytes of a model file.
 const LARGEST: u64 = 1 << 30;
 
-/// Mean and standard deviation of ImageNet's channels, as the replaced system used them (Keras
-/// and torchvision document them with their pretrained networks).
+/// Mean and standard deviation of ImageNet's channels, which the replaced system used. Source:
+/// the documentation of torchvision's pretrained networks.
 const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 
-/// A network and what is known about it; cheap to clone.
+/// A network and its manifest; cheap to clone.
 #[derive(Clone)]
 pub struct Model {
-    /// What the network expects and what its numbers mean; has been checked.
+    /// The checked manifest.
     pub manifest: Manifest,
     /// The ONNX file.
     pub bytes: Arc<[u8]>,
@@ -70,7 +70,7 @@ impl fmt::Debug for Model {
 }
 
 impl Model {
-    /// The model inside the program that is used where none is named.
+    /// The default model inside the program.
     ///
     /// # Errors
     /// Only if the program was built from damaged files.
@@ -83,8 +83,8 @@ impl Model {
         bundled(name).is_some()
     }
 
-    /// The bundled model without a path; with one, the bundled model of that name, or the one in
-    /// the ONNX file `path` with its manifest beside it.
+    /// The default model without a path; with one, the bundled model of that name, or the ONNX file
+    /// `path` with its manifest beside it.
     ///
     /// # Errors
     /// If the file is missing or not an ONNX model, or its manifest has a mistake or another hash.
@@ -109,7 +109,7 @@ impl Model {
     /// # Errors
     /// As [`Self::resolve`].
     pub fn open(path: &Path) -> Result<Self> {
-        // Whoever names the manifest means the model beside it.
+        // A manifest stands for the model beside it.
         let path = &if path.extension().is_some_and(|extension| extension == "toml") {
             path.with_extension("onnx")
         } else {
@@ -200,7 +200,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::environment(say!("{path} cannot be read: {error}", "no se puede leer {path}: {error}"))
 }
 
-/// Reads a model file whole, or says why it cannot be one.
+/// Reads a model file, and refuses what cannot be one.
 fn read(path: &Path) -> Result<Vec<u8>> {
     let file = path.display();
     let metadata = match std::fs::metadata(path) {

@@ -1,4 +1,4 @@
-//! Reads a manifest and refuses what makes no sense, before any network is loaded.
+//! Parses and checks a manifest.
 
 use crate::model::manifest::{Kind, Manifest, OBSTRUCTED};
 use celaje_sky::confidence::Calibration;
@@ -6,13 +6,13 @@ use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::text::Text;
 
-/// Least and greatest side of a network's input, in pixels.
+/// Allowed sides of a network's input, in pixels.
 const SIDES: std::ops::RangeInclusive<u32> = 16..=4096;
 
 /// Parses the text of the manifest `file` and checks it.
 ///
 /// # Errors
-/// A failure that names the file, and the line or the key, and says what is allowed.
+/// A failure that names the file, the line or key, and what is allowed.
 pub fn parse(text: &str, file: &str) -> Result<Manifest> {
     let manifest: Manifest = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| line_of(text, span.start));
@@ -39,7 +39,7 @@ fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
-/// The first thing that is wrong with a manifest.
+/// The first mistake in a manifest.
 fn complaint(manifest: &Manifest) -> Option<Text> {
     if manifest.name.trim().is_empty() {
         return Some(say!("name is empty", "name está vacío"));
@@ -80,7 +80,7 @@ fn complaint(manifest: &Manifest) -> Option<Text> {
     classes_complaint(manifest.kind, &manifest.output.classes)
 }
 
-/// The first value for which the formulas of [`celaje_sky::confidence`] make no sense.
+/// The first value outside the domain of the formulas of [`celaje_sky::confidence`].
 fn bad_calibration(calibration: &Calibration) -> Option<Text> {
     let Calibration {
         temperature,

@@ -17,7 +17,7 @@ pub enum PictureError {
     /// The picture does not decode, or is too small to show any sky.
     #[error("damaged: {0}")]
     Corrupt(String),
-    /// The picture has more pixels than [`Limits`](crate::picture::decode::Limits) allow.
+    /// The picture has more pixels than the limits allow.
     #[error("{width}×{height} pixels are more than the {limit} allowed (--max-megapixels)")]
     TooManyPixels {
         /// Pixels, as the file's header says.

@@ -1,4 +1,4 @@
-//! Which part of a picture lies where in a network's input.
+//! Where the parts of a picture lie in a network's input.
 
 use crate::model::manifest::Fit;
 use celaje_sky::station::region::Margins;
@@ -29,38 +29,37 @@ pub struct UnitRect {
     pub height: f64,
 }
 
-/// How a picture was laid into a network's input.
+/// The place of a picture in a network's input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Geometry {
     /// Width and height of the network's input, in pixels.
     pub input: (u32, u32),
-    /// The part of the network's input that holds picture; the rest are letterbox bars.
+    /// The part of the network's input that holds the picture; the rest is letterbox bars.
     pub content: PixelRect,
-    /// The part of the original picture that was taken.
+    /// The part of the original picture that is in the input.
     pub crop: UnitRect,
 }
 
 impl Geometry {
-    /// The place in the original picture (fractions of its width and height) that lies at (`x`,
-    /// `y`) of the network's input (pixels, counted from the upper left corner of the first one);
-    /// none on a letterbox bar.
+    /// The place in the original picture, in fractions of its width and height, of the point (`x`,
+    /// `y`) of the network's input, in pixels from its upper left corner; none on a letterbox bar.
     pub fn to_picture(&self, x: f64, y: f64) -> Option<(f64, f64)> {
         Some((self.across(x)?, self.down(y)?))
     }
 
-    /// [`Self::to_picture`] of a whole column: `x` alone, whatever the row.
+    /// `x` of [`Self::to_picture`], which does not depend on `y`.
     pub fn across(&self, x: f64) -> Option<f64> {
         let u = (x - f64::from(self.content.left)) / f64::from(self.content.width);
         (0.0..1.0).contains(&u).then_some(self.crop.left + u * self.crop.width)
     }
 
-    /// [`Self::to_picture`] of a whole row: `y` alone, whatever the column.
+    /// `y` of [`Self::to_picture`], which does not depend on `x`.
     pub fn down(&self, y: f64) -> Option<f64> {
         let v = (y - f64::from(self.content.top)) / f64::from(self.content.height);
         (0.0..1.0).contains(&v).then_some(self.crop.top + v * self.crop.height)
     }
 
-    /// The inverse of [`Self::to_picture`]; none outside the part that was taken.
+    /// The inverse of [`Self::to_picture`]; none outside the crop.
     pub fn to_input(&self, x: f64, y: f64) -> Option<(f64, f64)> {
         let u = (x - self.crop.left) / self.crop.width;
         let v = (y - self.crop.top) / self.crop.height;
@@ -71,7 +70,7 @@ impl Geometry {
     }
 }
 
-/// The pixels of a `width`×`height` picture that `margins` leave; at least one each way.
+/// The pixels that `margins` leave of a `width`×`height` picture; at least one each way.
 pub fn crop(width: u32, height: u32, margins: Margins) -> PixelRect {
     let (left, width) = span(width, margins.left, margins.right);
     let (top, height) = span(height, margins.top, margins.bottom);
@@ -85,8 +84,8 @@ fn span(side: u32, before: f64, after: f64) -> (u32, u32) {
     (start, end - start)
 }
 
-/// Where a picture of the size `of` goes in an input of the size `input`, both width and height in
-/// pixels.
+/// The place of a picture of the size `of` in an input of the size `input`; sizes are width and
+/// height in pixels.
 pub fn content(of: (u32, u32), input: (u32, u32), fit: Fit) -> PixelRect {
     let (width, height) = match fit {
         Fit::Stretch => input,

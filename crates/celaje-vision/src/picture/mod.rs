@@ -1,7 +1,6 @@
-//! From a picture's bytes to what a network is fed.
+//! Turns a picture's bytes into the input of a network.
 //!
-//! [`decode`] turns bytes into pixels or says what is wrong with them; [`prepare`] cuts, resizes
-//! and measures.
+//! [`decode`] turns bytes into pixels, [`prepare`] cuts, resizes and measures the picture.
 
 mod container;
 pub mod decode;

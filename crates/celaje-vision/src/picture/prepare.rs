@@ -1,4 +1,4 @@
-//! A picture's bytes to what a network is fed.
+//! Turns a picture's bytes into a frame: the input of a network, with measures.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -19,7 +19,7 @@ use celaje_sky::station::region::{Margins, Region};
 pub struct Frame {
     /// Input height × input width × 3 numbers, RGB, row by row; black on letterbox bars.
     pub pixels: Vec<u8>,
-    /// Which part of the original lies where.
+    /// The place of the original in the input.
     pub geometry: Geometry,
     /// Width of the original in pixels.
     pub width: u32,
@@ -27,12 +27,12 @@ pub struct Frame {
     pub height: u32,
     /// SHA-256 of the original's bytes, lower-case hexadecimal.
     pub sha256: String,
-    /// Measures of the picture's part of the pixels.
+    /// Measures of the pixels without letterbox bars.
     pub stats: PictureStats,
 }
 
 impl Frame {
-    /// The three channels of the input's pixel in column `x` of row `y`; black outside.
+    /// The RGB pixel in column `x` of row `y` of the input; black outside.
     pub fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
         let at = 3 * (y as usize * self.geometry.input.0 as usize + x as usize);
         match self.pixels.get(at..at + 3) {
@@ -41,7 +41,7 @@ impl Frame {
         }
     }
 
-    /// The pixels of the input's row `y`; fewer, or none, where there are no more.
+    /// The pixels of row `y` of the input; empty beyond the last.
     pub fn row(&self, y: u32) -> &[[u8; 3]] {
         let width = self.geometry.input.0 as usize;
         let start = y as usize * width;
@@ -50,9 +50,9 @@ impl Frame {
         pixels.get(start..end).unwrap_or_default()
     }
 
-    /// Writes the pixels as the network wants them, (value / 255 − mean) / std, into `out`: 3 ×
-    /// height × width numbers in the order of `input.layout`. Of a longer or shorter `out` what
-    /// both have is written.
+    /// Writes the normalised pixels, (value / 255 − mean) / std, into `out`: 3 × height × width
+    /// numbers in the order of `input.layout`. If `out` has another length, only what both have is
+    /// written.
     pub fn write_tensor(&self, input: &Input, out: &mut [f32]) {
         let table: [[f32; 256]; 3] = std::array::from_fn(|c| {
             std::array::from_fn(|v| (v as f32 / 255.0 - input.mean[c]) / input.std[c])
@@ -78,18 +78,18 @@ impl Frame {
     }
 }
 
-/// The part of a picture that `manifest`'s network judges at a station with `region`: the region
-/// itself or, by default for a classification, the whole picture.
+/// The part of a picture that the network judges: the station's `region`, or the whole picture if
+/// the manifest says so (the default of a classification).
 pub fn judged_region<'a>(manifest: &Manifest, region: &'a Region) -> Cow<'a, Region> {
     let used = manifest.use_region.unwrap_or(manifest.kind == Kind::Segmentation);
     if used { Cow::Borrowed(region) } else { Cow::Owned(Region::whole()) }
 }
 
-/// Decodes a picture, cuts the region's margins away and resizes what is left to the network's
-/// input. Whether the region counts at all is [`judged_region`]'s to say.
+/// Decodes a picture, cuts away the margins of the [`judged_region`] and resizes the rest to the
+/// network's input.
 ///
 /// # Errors
-/// When the bytes are no picture that can be used.
+/// If the bytes are not a usable picture.
 pub fn prepare(
     bytes: &[u8],
     manifest: &Manifest,
@@ -132,10 +132,10 @@ fn divisor(width: u32, height: u32, margins: Margins, input: &Input) -> u32 {
     }
 }
 
-/// As [`prepare`], for a picture that has been decoded; `sha256` is that of its bytes.
+/// [`prepare`] for a decoded picture; `sha256` is that of its bytes.
 ///
 /// # Errors
-/// When the pixels do not fill the size.
+/// If the pixels do not fill the size.
 pub fn prepare_decoded(
     picture: &DecodedPicture,
     sha256: String,
@@ -146,7 +146,7 @@ pub fn prepare_decoded(
     lay(picture, of, sha256, manifest, region)
 }
 
-/// Lays `picture`, which was `width` × `height` pixels large before it was shrunk, into the input.
+/// Makes a frame of `picture`, whose original has `width` × `height` pixels.
 fn lay(
     picture: &DecodedPicture,
     (width, height): (u32, u32),
@@ -189,12 +189,12 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 thread_local! {
-    /// Keeps its buffers from picture to picture.
+    /// The resizer keeps its buffers from picture to picture.
     static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
 }
 
-/// The rectangle `taken` of `picture`, resized into the rectangle `content` of an otherwise black
-/// input of the size `size`. Nothing outside `taken` has any influence.
+/// Resizes the rectangle `taken` of `picture` into the rectangle `content` of a black input of the
+/// size `size`. Pixels outside `taken` have no influence.
 fn resize(
     picture: &DecodedPicture,
     taken: PixelRect,

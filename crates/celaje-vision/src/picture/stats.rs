@@ -1,30 +1,29 @@
-//! What can be said about a picture without any network.
+//! Measures of a picture that need no network.
 //!
 //! Luminance is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), each channel 0 to 255 as stored, not
-//! linearised. The measures are taken of the picture as the network gets it, cut and resized,
-//! letterbox bars left out; sizes in pixels mean pixels of that small picture.
+//! linearised. The measures are those of the picture as the network gets it: cut and resized,
+//! without letterbox bars. Sizes in pixels refer to that small picture.
 
 use crate::picture::geometry::PixelRect;
 
 /// Below this luminance a pixel counts as dark, such as the corners of a fisheye picture.
-pub const DARK: u8 = 16;
-/// From this luminance a pixel counts as at the sensor's upper end.
-pub const BRIGHT: u8 = 250;
-/// From this luminance a pixel counts as a light in the dark: a star, the glow of a town. The
-/// noise of a covered sensor, averaged over the pixels that the small picture makes one of, stays
-/// below.
-pub const LIGHT: u8 = 24;
+pub(crate) const DARK: u8 = 16;
+/// From this luminance a pixel counts as at the upper end of the scale.
+pub(crate) const BRIGHT: u8 = 250;
+/// From this luminance a pixel counts as a light in the dark: a star or the glow of a town. After
+/// resizing, the noise of a covered sensor is below it.
+pub(crate) const LIGHT: u8 = 24;
 /// Bands of rows in which lights are looked for.
 const BANDS: usize = 12;
-/// Share of a band's pixels that makes it a lit one: a handful of stars.
+/// Share of light pixels that makes a band count as lit: a handful of stars.
 const LIT: f64 = 0.004;
-/// A step of luminance from one column to the next but one that is as hard as a drawn edge.
+/// Least step of luminance, over two columns, of a drawn edge.
 const HARD_STEP: u8 = 12;
-/// A hard edge that runs through this share of a column is no thing of the sky.
+/// Least share of a column's rows that a drawn edge runs through.
 const THROUGH: f64 = 0.6;
-/// Of every so many pixels of every so many rows one is asked for its colour.
+/// Every second pixel of every second row is sampled for its colour.
 const SAMPLE: usize = 2;
-/// Share of the sampled pixels whose colours are counted.
+/// Share of the sampled pixels that the counted colours hold.
 const MOST: f64 = 0.9;
 
 /// Measures of a picture.
@@ -36,24 +35,24 @@ pub struct PictureStats {
     pub dark: f64,
     /// Share of the pixels from [`BRIGHT`].
     pub bright: f64,
-    /// Luminance (0 to 1) that 95 of 100 pixels stay below; unlike the mean, dark surroundings
-    /// leave it as it is.
+    /// Luminance (0 to 1) that 95 of 100 pixels are below. Dark surroundings do not change it as
+    /// they do the mean.
     pub peak: f64,
-    /// Of twelve bands of rows, those with more than a few pixels from [`LIGHT`]. Stars and the
-    /// glow of a town are in many, a line of text is in one or two, a hot pixel is alone.
+    /// How many of twelve bands of rows have more than a few pixels from [`LIGHT`]. Stars and the
+    /// glow of a town are in many bands, a line of text in one or two; a hot pixel lights none.
     pub lit_bands: usize,
-    /// Share of the middle's pixels (half the width, half the height) from [`BRIGHT`]. The dark
-    /// corners of a fisheye picture are no part of it, nor the stray light in them.
+    /// Share of the pixels from [`BRIGHT`] in the middle (half the width, half the height), which
+    /// leaves out the corners of a fisheye picture and the stray light in them.
     pub bright_middle: f64,
-    /// Share of the pixels within one level of the most frequent luminance, looked for between
-    /// [`LIGHT`] and [`BRIGHT`]: black surroundings, a black night and a burnt sky are plain too.
+    /// Share of the pixels within one level of the most frequent luminance between [`LIGHT`] and
+    /// [`BRIGHT`]. The bounds leave out black surroundings, a black night and a burnt-out sky.
     pub plain: f64,
     /// How many colours (of nine levels a channel) hold nine tenths of the pixels that are not
     /// dark.
     pub colours: usize,
     /// Hard vertical edges that run through more than half of the height.
     pub bars: usize,
-    /// How even the middle of the picture is; none where it is dark, and of a monochrome picture.
+    /// How even the middle of the picture is; none if it is dark or the picture is monochrome.
     pub middle: Option<Evenness>,
 }
 
@@ -66,22 +65,22 @@ pub struct Evenness {
     pub light: f64,
 }
 
-/// Half the width and height of the ellipse whose evenness is measured, in widths and heights.
-pub const MIDDLE: f64 = 0.32;
+/// Half the width and height of the measured ellipse, as fractions of the picture's.
+pub(crate) const MIDDLE: f64 = 0.32;
 
 /// Luminance of an 8-bit RGB pixel, 0 to 1.
 pub fn luminance(rgb: [u8; 3]) -> f64 {
     luminance_of(rgb.map(f64::from))
 }
 
-/// The same of channels that are no whole numbers, or sums over many pixels.
-pub fn luminance_of([r, g, b]: [f64; 3]) -> f64 {
+/// [`luminance`] of fractional channels, or of sums over many pixels.
+pub(crate) fn luminance_of([r, g, b]: [f64; 3]) -> f64 {
     (0.299 * r + 0.587 * g + 0.114 * b) / 255.0
 }
 
-/// The same in whole levels, 0 to 255.
+/// [`luminance`] in whole levels, 0 to 255.
 pub const fn level([r, g, b]: [u8; 3]) -> u8 {
-    // 77 + 150 + 29 = 256, so that white is 255 and no sum leaves 16 bits.
+    // 77 + 150 + 29 = 256: white is 255, and no sum exceeds 16 bits.
     ((77 * r as u16 + 150 * g as u16 + 29 * b as u16) >> 8) as u8
 }
 
@@ -91,10 +90,10 @@ pub fn colourfulness([r, g, b]: [u8; 3]) -> u8 {
 }
 
 impl PictureStats {
-    /// Measures the part `content` of a picture `width` pixels wide, RGB row by row; all zero when
-    /// there are no pixels.
+    /// Measures the part `content` of an RGB picture that is `width` pixels wide; all zero without
+    /// pixels.
     pub fn of(rgb: &[u8], width: u32, content: PixelRect) -> Self {
-        let plane = Plane::of(rgb, width as usize, content);
+        let plane = LuminancePlane::of(rgb, width as usize, content);
         if plane.levels.is_empty() {
             return Self::default();
         }
@@ -133,12 +132,12 @@ impl PictureStats {
 }
 
 /// The luminance of a picture's pixels, row by row.
-struct Plane {
+struct LuminancePlane {
     levels: Vec<u8>,
     width: usize,
 }
 
-impl Plane {
+impl LuminancePlane {
     fn of(rgb: &[u8], width: usize, content: PixelRect) -> Self {
         let mut levels = Vec::with_capacity(content.width as usize * content.height as usize);
         for row in rows(rgb, width, content) {
@@ -148,7 +147,7 @@ impl Plane {
     }
 
     fn histogram(&self) -> [u32; 256] {
-        // Four at a time: neighbours are often equal, and one counter would wait for itself.
+        // Four histograms: neighbours are often equal, and would wait for the same counter.
         let mut parts = [[0u32; 256]; 4];
         let (fours, rest) = self.levels.as_chunks::<4>();
         for four in fours {
@@ -199,10 +198,10 @@ impl Plane {
                 *down += u16::from(left.saturating_sub(*right) >= HARD_STEP);
             }
         }
-        // The steps of an edge go one way, those of noise both.
+        // The steps of an edge have one sign, those of noise both.
         let least = THROUGH * f64::from(rows.max(1));
         let hard = brighter.iter().zip(&darker).map(|(up, down)| *up.max(down));
-        // An edge is hard in the columns on either side of it too: neighbours are one.
+        // An edge is hard in neighbouring columns too: adjacent ones count once.
         let (mut bars, mut before) = (0, false);
         for count in hard {
             let now = f64::from(count) >= least;
@@ -222,7 +221,7 @@ fn rows(rgb: &[u8], width: usize, content: PixelRect) -> impl Iterator<Item = &[
         .filter_map(move |row| row.get(left..right))
 }
 
-/// How even the middle is.
+/// Evenness of the middle.
 fn evenness(rgb: &[u8], width: usize, content: PixelRect) -> Option<Evenness> {
     let (rows_of, columns) = (f64::from(content.height), f64::from(content.width));
     let (mut tint, mut light) = (Moments::default(), Moments::default());
@@ -281,7 +280,7 @@ fn colours(rgb: &[u8], width: usize, content: PixelRect) -> usize {
     for row in rows(rgb, width, content).step_by(SAMPLE) {
         for pixel in row.as_chunks().0.iter().step_by(SAMPLE) {
             if level(*pixel) >= DARK {
-                // Rounded, so that three quarters of full, as on test cards, is no border.
+                // Rounded, so that 75 % of full scale, as on test cards, is not between two levels.
                 let [r, g, b] = pixel.map(|c| (usize::from(c) + 16) >> 5);
                 counts[r << 8 | g << 4 | b] += 1;
                 lit += 1;

@@ -1,4 +1,4 @@
-//! DrawnPicture pictures for tests.
+//! Drawn pictures for tests.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::Write as _;

@@ -2,22 +2,27 @@
 
 use std::f64::consts::{LN_2, LOG2_E};
 
+/// Least probability whose logarithm is taken.
+pub(super) const LEAST_PROBABILITY: f64 = 1e-12;
+/// Least temperature that logits are divided by.
+pub(super) const LEAST_TEMPERATURE: f64 = 1e-6;
+
 /// The probability of the log odds `x`; 0 and 1 at the infinite ones.
 pub(super) fn probability(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Numbers that are worked on at a time.
+/// Numbers that are computed together.
 const BLOCK: usize = 64;
-/// Farther apart than so many powers of two, the lesser probability is as good as nothing.
+/// Odds of 2^-120 are as good as none; larger distances are cut to this.
 const FARTHEST: f64 = 120.0;
-/// Added and taken away again, it rounds a number below 2^51 to a whole one.
+/// Adding and subtracting it rounds a number below 2^51 to a whole one.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
-/// The same for 32 bits and numbers below 2^22; the whole one stands in the last bits of the sum.
+/// The same for 32 bits and numbers below 2^22. The last bits of the sum hold the whole number.
 const ROUNDER_32: f32 = 12_582_912.0;
 
-/// Taylor's series of 2^r, of which the rest is less than (ln 2 / 2)^7 / 7!, 1.2·10^−7, for
-/// |r| ≤ 1/2.
+/// Coefficients of the Taylor series of 2^r. For |r| ≤ 1/2 the remainder is less than
+/// (ln 2 / 2)^7 / 7! = 1.2·10^−7.
 const SERIES: [f32; 7] = {
     let mut series = [1.0; 7];
     let (mut k, mut term) = (1, 1.0);
@@ -29,13 +34,12 @@ const SERIES: [f32; 7] = {
     series
 };
 
-/// For each pair of logits the lesser of the two probabilities, given that it is one of them:
-/// 1 / (1 + e^(|a − b| · `sharpness`)). Of slices of several lengths what all have is written.
+/// For each pair of logits, the lesser of the two classes' probabilities if it must be one of them:
+/// 1 / (1 + e^(|a − b| · `sharpness`)). Writes as many numbers as the shortest slice has.
 ///
-/// It is off by less than a part in 10^6, and gives next to nothing (10^−36) for what is so far
-/// apart that the truth is even less. Loops without a call or a branch work on several numbers at a
-/// time; what decides the precision, the difference and its nearest power of two, is done in 64
-/// bits.
+/// The relative error is below 10^−6; results below 10^−36 become 10^−36. The loops have neither a
+/// call nor a branch, so that the compiler vectorises them. The difference and its nearest power of
+/// two decide the precision, and are computed in 64 bits.
 pub(super) fn lesser(a: &[f32], b: &[f32], sharpness: f64, out: &mut [f32]) {
     let powers = sharpness * LOG2_E;
     let n = a.len().min(b.len()).min(out.len());

@@ -1,116 +1,30 @@
-//! A network's numbers to an okta.
+//! Turns a network's numbers into an okta.
 
-mod judged;
+mod appearance;
+mod cells;
+mod class_map;
 mod logistic;
-mod look;
+mod outcome;
 pub mod overlay;
 mod segmentation;
 
 use crate::engine::backend::{Backend, BackendError, InputBatch, OutputBatch};
 use crate::model::manifest::{Activation, Input, Kind, Manifest};
 use crate::picture::prepare::{Frame, judged_region};
+use crate::reading::logistic::{LEAST_PROBABILITY, LEAST_TEMPERATURE};
 use crate::reading::segmentation::{Logits, segment};
 use celaje_sky::confidence::Calibration;
 use celaje_sky::okta::Okta;
 use celaje_sky::station::region::Region;
 
-/// With less than this share of the region taken for sky or cloud, there is nothing to judge.
-pub const LEAST_SKY: f64 = 0.01;
+pub use crate::reading::class_map::{Cell, ClassMap};
+pub use crate::reading::outcome::{Reading, ReadingError};
 
-/// What is taken for the logarithm of a probability is not below that of this.
-pub(super) const LEAST_PROBABILITY: f64 = 1e-12;
-/// What logits are divided by is not below this.
-pub(super) const LEAST_TEMPERATURE: f64 = 1e-6;
-
-/// What a picture shows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
-    /// Cloud amount.
-    pub okta: Okta,
-    /// Cloud / (cloud + sky), 0 to 1; none from a classification.
-    pub cloud_fraction: Option<f64>,
-    /// Probability that `okta` is right, 0 to 1.
-    pub confidence: f64,
-    /// Of the cells in the middle of the picture that are not dark, the share that was taken for
-    /// neither sky nor cloud; none from a classification, and where all of it is dark.
-    pub middle_background: Option<f64>,
-    /// Probability that something lies on the lens (drops, dew, snow), 0 to 1; none from a network
-    /// without the class `obstructed`.
-    pub lens: Option<f64>,
-    /// What each cell was taken for, when asked for; none from a classification.
-    pub classes: Option<ClassMap>,
-}
-
-/// What a cell of a network's output was taken for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cell {
-    /// Not judged: on a letterbox bar, or masked out.
-    Outside,
-    /// Neither sky nor cloud.
-    Background,
-    /// Clear sky.
-    Sky,
-    /// Cloud.
-    Cloud,
-}
-
-impl Cell {
-    /// The cell whose number (`as u8`) this is; outside for any other.
-    pub(super) const fn numbered(number: u8) -> Self {
-        match number {
-            1 => Self::Background,
-            2 => Self::Sky,
-            3 => Self::Cloud,
-            _ => Self::Outside,
-        }
-    }
-}
-
-/// The cells of a network's output; they cover the whole of its input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClassMap {
-    /// Cells in a row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// Row by row from the top, `width` × `height`.
-    pub cells: Vec<Cell>,
-}
-
-impl ClassMap {
-    /// The cell in column `x` of row `y`; outside beyond the last.
-    pub fn at(&self, x: u32, y: u32) -> Cell {
-        if x >= self.width {
-            return Cell::Outside;
-        }
-        let at = y as usize * self.width as usize + x as usize;
-        self.cells.get(at).copied().unwrap_or(Cell::Outside)
-    }
-
-    /// The cells of row `y`; none below the last.
-    pub fn row(&self, y: u32) -> &[Cell] {
-        let start = y as usize * self.width as usize;
-        let cells = self.cells.get(start..start + self.width as usize);
-        cells.unwrap_or_default()
-    }
-}
-
-/// A picture that was run through a network and yields no okta.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadingError {
-    /// Hardly a cell was taken for sky or cloud.
-    #[error("the model finds neither sky nor cloud in the region of interest")]
-    NoSky,
-    /// The numbers are none, or not as many as the manifest says.
-    #[error("{0}")]
-    Model(String),
-}
-
-/// The reading, or none where the network finds no sky: that is no failure, but says something
-/// about the picture ([`verdict`](crate::verdict)).
+/// The reading; none if the network finds no sky, which is a finding about the picture and no
+/// failure.
 ///
 /// # Errors
-/// What is wrong with the network's numbers.
+/// The text of [`ReadingError::Model`].
 pub fn if_sky(result: Result<Reading, ReadingError>) -> Result<Option<Reading>, String> {
     match result {
         Ok(reading) => Ok(Some(reading)),
@@ -121,16 +35,17 @@ pub fn if_sky(result: Result<Reading, ReadingError>) -> Result<Option<Reading>, 
 
 /// Reads the output for one picture.
 ///
-/// `shape` is the output's without the batch: `[classes, rows, columns]` of a segmentation (the
-/// classes last where `input.layout` is `nhwc`, or where only that fits), `[classes]` of a
-/// classification. A segmentation's cells, at any stride, count for the class that is most probable
-/// there; cells on letterbox bars and outside the region's mask do not count, background does not
-/// either. The class `obstructed` is none of a cell's: its mean over all cells that are judged,
-/// background too, says whether something lies on the lens. The class map is made when
-/// `keep_classes` says so.
+/// `shape` is that of the output without the batch. For a segmentation it is `[classes, rows,
+/// columns]`, or `[rows, columns, classes]` if `input.layout` is `nhwc` or only that fits; for a
+/// classification it is `[classes]`.
+///
+/// Each cell of a segmentation has the class that is most probable in it. Cells on letterbox bars,
+/// outside the region's mask and of background do not count. The class `obstructed` competes with
+/// no other: its mean over all judged cells, background included, says whether something lies on
+/// the lens. The reading has a class map if `keep_classes` is set.
 ///
 /// # Errors
-/// When there is no sky to be seen, or the output is not what the manifest says.
+/// If there is no sky, or the output contradicts the manifest.
 pub fn read(
     output: &[f32],
     shape: &[usize],
@@ -145,7 +60,7 @@ pub fn read(
             output.len()
         )));
     }
-    // Without an early end, so that many are looked at at once.
+    // Without an early return the compiler checks several numbers at once.
     if !output.iter().fold(true, |all, number| all & number.is_finite()) {
         let number = output.iter().find(|number| !number.is_finite());
         let number = number.copied().unwrap_or(f32::NAN);
@@ -161,7 +76,7 @@ pub fn read(
     }
 }
 
-/// How many numbers an output of this shape has; none when no machine could hold them.
+/// How many numbers an output of this shape has; none if the product overflows.
 fn numbers_in(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |n, side| n.checked_mul(*side))
 }
@@ -171,7 +86,7 @@ fn logit(value: f32, activation: Activation, calibration: &Calibration) -> f64 {
     let value = f64::from(value);
     let logit = match activation {
         Activation::Logits => value,
-        // Softmax of logarithms gives the probabilities back.
+        // The softmax of logarithms gives the probabilities back.
         Activation::Probabilities => value.max(LEAST_PROBABILITY).ln(),
     };
     logit / calibration.temperature.max(LEAST_TEMPERATURE)
@@ -206,13 +121,13 @@ fn classify(
     })
 }
 
-/// Runs a batch and reads each picture of it; the answers are in the order of `frames`.
+/// Runs a batch and reads each picture; the results are in the order of `frames`.
 ///
-/// `buffer` holds the tensor; handing the same one in again saves its allocation.
+/// `buffer` holds the tensor; reusing it saves an allocation.
 ///
 /// # Errors
-/// When the engine fails on the batch, or its output is not one of so many pictures. A picture
-/// that alone yields nothing is an error in its own place.
+/// If the engine fails on the batch, or gives another number of results. A picture that yields no
+/// reading has an error in its own place.
 pub fn run_batch(
     backend: &mut dyn Backend,
     manifest: &Manifest,
@@ -223,7 +138,7 @@ pub fn run_batch(
     let output = run_frames(backend, &manifest.input, frames, buffer)?;
     let each = output.data.len() / frames.len().max(1);
     let shape = output.shape.get(1..).unwrap_or_default();
-    // By place and not by chunks: of pictures without any number each has an answer too.
+    // Slices by index, not by chunks: pictures without any number have a result too.
     let readings = frames.iter().enumerate().map(|(n, frame)| {
         let piece = output.data.get(n * each..(n + 1) * each);
         let piece = piece.unwrap_or_default();
@@ -232,10 +147,10 @@ pub fn run_batch(
     Ok(readings.collect())
 }
 
-/// As [`run_batch`] for a single picture, with its class map.
+/// Runs and reads a single picture, with its class map.
 ///
 /// # Errors
-/// The outer one when the engine fails, the inner one when the picture yields nothing.
+/// The outer one if the engine fails, the inner one if the picture yields no reading.
 pub fn run_one(
     backend: &mut dyn Backend,
     manifest: &Manifest,
@@ -247,7 +162,7 @@ pub fn run_one(
     Ok(read(&output.data, output.shape.get(1..).unwrap_or_default(), manifest, frame, region, true))
 }
 
-/// Fills the tensor, runs the network, and checks that the output is of as many pictures.
+/// Fills the tensor, runs the network, and checks that it gives a result for each picture.
 fn run_frames(
     backend: &mut dyn Backend,
     input: &Input,

@@ -1,8 +1,8 @@
-//! A picture with what the network saw laid over it.
+//! Draws the classes of a network's cells over the picture.
 
 use crate::picture::decode::DecodedPicture;
 use crate::picture::geometry::Geometry;
-use crate::reading::{Cell, ClassMap};
+use crate::reading::class_map::{Cell, ClassMap};
 
 /// Tint of cloud: amber, which no sky has.
 const CLOUD: [f32; 3] = [255.0, 166.0, 43.0];
@@ -10,30 +10,29 @@ const CLOUD: [f32; 3] = [255.0, 166.0, 43.0];
 const SKY: [f32; 3] = [46.0, 134.0, 255.0];
 /// The line along the edge of clouds.
 const EDGE: [f32; 3] = [255.0, 250.0, 220.0];
-/// How much of the tint is mixed in.
+/// Share of the tint in the mixture.
 const CLOUD_SHARE: f32 = 0.38;
 const SKY_SHARE: f32 = 0.16;
 const EDGE_SHARE: f32 = 0.85;
-/// What is left of the light where nothing was judged.
+/// Share of the light that is left of pixels that were not judged.
 const UNJUDGED_LIGHT: f32 = 0.35;
-/// The edge is a pixel thick for each so many pixels of the picture's lesser side.
+/// Pixels of the picture's shorter side for each pixel of the edge's thickness.
 const SIDE_A_LINE: u32 = 450;
 
-/// Draws the mask over the picture: cloud amber with a light line around it, sky bluish, what was
-/// not judged darkened. Gives `height` × `width` × 3 numbers, RGB.
+/// Draws the classes over the picture: cloud is amber with a light edge, sky bluish, and all else
+/// darker. Gives `height` × `width` × 3 numbers, RGB.
 ///
-/// Between the centres of cells the classes are interpolated, so that edges are smooth although
-/// the network's cells are coarse.
+/// Classes are interpolated between the centres of cells, so that edges are smooth.
 pub fn draw(picture: &DecodedPicture, classes: &ClassMap, geometry: &Geometry) -> Vec<u8> {
     let (width, height) = (picture.width as usize, picture.height as usize);
     let mut rgb = picture.rgb.clone();
     let thick = (picture.width.min(picture.height) / SIDE_A_LINE).max(1) as usize;
-    // The seen classes of the last `thick` rows and this one, for the line.
+    // The classes of this row and of `thick` rows above it, for the edge.
     let mut rows: Vec<Vec<Cell>> = vec![vec![Cell::Outside; width]; thick + 1];
     for y in 0..height {
         rows.rotate_right(1);
         for (x, cell) in rows[0].iter_mut().enumerate() {
-            *cell = seen_at(classes, geometry, (x, y), (width, height));
+            *cell = class_at(classes, geometry, (x, y), (width, height));
         }
         let pixels = rgb.chunks_exact_mut(3).skip(y * width).take(width);
         for (x, pixel) in pixels.enumerate() {
@@ -46,7 +45,7 @@ pub fn draw(picture: &DecodedPicture, classes: &ClassMap, geometry: &Geometry) -
     rgb
 }
 
-/// Whether cloud meets sky.
+/// Whether one is cloud and the other sky.
 const fn is_edge(a: Cell, b: Cell) -> bool {
     matches!((a, b), (Cell::Cloud, Cell::Sky) | (Cell::Sky, Cell::Cloud))
 }
@@ -63,8 +62,8 @@ fn paint(pixel: &mut [u8], cell: Cell, edge: bool) {
     }
 }
 
-/// The class that weighs most around a pixel, by bilinear interpolation between cells.
-fn seen_at(
+/// The class with the greatest weight at a pixel, by bilinear interpolation between cells.
+fn class_at(
     classes: &ClassMap,
     geometry: &Geometry,
     (x, y): (usize, usize),
@@ -95,7 +94,7 @@ fn seen_at(
     best.0
 }
 
-/// The cells on both sides of a place in the input, and how far it is towards the second one.
+/// The cells on both sides of a place in the input, and its distance from the first, 0 to 1.
 fn neighbours(at: f64, side: u32, cells: u32) -> (u32, u32, f64) {
     let last = cells.saturating_sub(1);
     let place = (at * f64::from(cells) / f64::from(side.max(1)) - 0.5).clamp(0.0, f64::from(last));
@@ -106,7 +105,7 @@ fn neighbours(at: f64, side: u32, cells: u32) -> (u32, u32, f64) {
 /// [`draw`], as the bytes of a PNG.
 ///
 /// # Errors
-/// When the picture's pixels do not fill its size.
+/// If the picture's pixels do not fill its size.
 pub fn png(
     picture: &DecodedPicture,
     classes: &ClassMap,
@@ -118,7 +117,7 @@ pub fn png(
 /// RGB pixels as a PNG.
 ///
 /// # Errors
-/// When they do not fill the size.
+/// If they do not fill the size.
 pub fn encode(width: u32, height: u32, rgb: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);

@@ -1,26 +1,28 @@
-//! A segmentation's cells to a cloud fraction.
+//! Turns a segmentation's cells into a cloud fraction.
 
 use crate::model::manifest::{Activation, Manifest, OBSTRUCTED, TensorLayout};
 use crate::picture::prepare::Frame;
-use crate::reading::judged::Judged;
-use crate::reading::logistic::{lesser, probability};
-use crate::reading::look::{look, middle_background};
-use crate::reading::{
-    Cell, ClassMap, LEAST_PROBABILITY, LEAST_SKY, LEAST_TEMPERATURE, Reading, ReadingError,
-};
+use crate::reading::appearance::{light_and_colour, middle_background};
+use crate::reading::cells::JudgedCells;
+use crate::reading::class_map::{Cell, ClassMap};
+use crate::reading::logistic::{LEAST_PROBABILITY, LEAST_TEMPERATURE, lesser, probability};
+use crate::reading::outcome::{Reading, ReadingError};
 use celaje_sky::confidence::Calibration;
 use celaje_sky::confidence::{self, Evidence};
 use celaje_sky::okta::Okta;
 use celaje_sky::station::region::Region;
 
-/// A segmentation's output, whatever its order of dimensions.
+/// Least share of the judged cells that must be sky or cloud for a reading.
+const LEAST_SKY: f64 = 0.01;
+
+/// A segmentation's output in either order of dimensions.
 pub(super) struct Logits<'a> {
     data: &'a [f32],
     columns: usize,
     rows: usize,
-    /// Whether the numbers of a cell lie side by side.
+    /// Whether the classes are the last dimension.
     interleaved: bool,
-    /// What each channel stands for.
+    /// The meaning of each channel.
     channels: Vec<Channel>,
     sky: usize,
     cloud: usize,
@@ -28,17 +30,17 @@ pub(super) struct Logits<'a> {
     activation: Activation,
 }
 
-/// What a channel of the output stands for.
+/// The meaning of a channel of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Channel {
-    /// One of the classes of which each cell has one.
+    /// One of the classes that compete in each cell.
     Class(Cell),
-    /// Something on the lens, whatever the cell shows.
+    /// Something lies on the lens, whatever the cell's class.
     Lens,
 }
 
 impl<'a> Logits<'a> {
-    /// `data` has as many numbers as `shape` says.
+    /// `data` has `shape.iter().product()` numbers.
     pub(super) fn of(
         data: &'a [f32],
         shape: &[usize],
@@ -81,7 +83,8 @@ impl<'a> Logits<'a> {
         })
     }
 
-    /// The numbers of a row of cells, channel by channel; `scratch` may be used to hold them.
+    /// The numbers of a row of cells, channel by channel. `scratch` holds them if they have to be
+    /// rearranged.
     fn row<'s>(&'s self, row: usize, scratch: &'s mut Vec<f32>) -> Row<'s> {
         let (columns, classes) = (self.columns, self.channels.len());
         if !self.interleaved {
@@ -101,8 +104,8 @@ impl<'a> Logits<'a> {
         Row { data: scratch, step: columns, columns }
     }
 
-    /// The class that is most probable in each cell of a row, the first one of several, as the
-    /// number of its [`Cell`].
+    /// The most probable class of each cell of a row, as the discriminant of its [`Cell`]; of equal
+    /// ones the first.
     fn classes(&self, row: &Row<'_>, best: &mut [f32], classes: &mut [u8]) {
         best.fill(f32::NEG_INFINITY);
         for (at, channel) in self.channels.iter().enumerate() {
@@ -111,7 +114,7 @@ impl<'a> Logits<'a> {
             };
             let values = row.channel(at);
             for ((best, class), &value) in best.iter_mut().zip(classes.iter_mut()).zip(values) {
-                // All ones where it is better; a choice between two would become a branch.
+                // All ones if it is better: a mask instead of a branch.
                 let better = u8::from(value > *best).wrapping_neg();
                 *best = best.max(value);
                 *class = (*class & !better) | (cell as u8 & better);
@@ -119,8 +122,8 @@ impl<'a> Logits<'a> {
         }
     }
 
-    /// For each cell of a row the lesser of the probabilities of sky and cloud, given that it is
-    /// one of them.
+    /// For each cell of a row, the lesser of the probabilities of sky and cloud, if it must be one
+    /// of them.
     fn expected_errors(&self, row: &Row<'_>, temperature: f64, errors: &mut [f32]) {
         let (sky, cloud) = (row.channel(self.sky), row.channel(self.cloud));
         let sharpness = 1.0 / temperature.max(LEAST_TEMPERATURE);
@@ -153,20 +156,25 @@ impl Row<'_> {
     }
 }
 
-/// What is counted over the judged cells.
+/// Counts and sums over the judged cells.
 struct Tally {
     inside: u64,
     sky: u64,
     cloud: u64,
-    /// By column: sums of the expected errors of cells of sky or cloud.
+    /// By column: sums of the expected errors of the cells of sky or cloud.
     errors: Vec<f64>,
-    /// By column: sums of the numbers of `obstructed`.
+    /// By column: sums of the channel `obstructed`.
     lens: Vec<f64>,
 }
 
 impl Tally {
-    /// Goes through all cells; `cells` gets their classes, row by row.
-    fn of(logits: &Logits<'_>, judged: &Judged<'_>, temperature: f64, cells: &mut [Cell]) -> Self {
+    /// Counts all cells and writes their classes to `cells`, row by row.
+    fn of(
+        logits: &Logits<'_>,
+        judged: &JudgedCells<'_>,
+        temperature: f64,
+        cells: &mut [Cell],
+    ) -> Self {
         let columns = logits.columns;
         let mut tally = Self {
             inside: 0,
@@ -205,16 +213,16 @@ impl Tally {
     }
 }
 
-/// Adds to each of `sums` its value where `counts` says so.
+/// Adds to each of `sums` its value if its element of `counts` is true.
 fn add_where(sums: &mut [f64], values: &[f32], counts: impl Iterator<Item = bool>) {
     for ((sum, value), counts) in sums.iter_mut().zip(values).zip(counts) {
-        // The value's bits or none of them, 0.0: no branch.
+        // The value's bits, or none of them (0.0): a mask instead of a branch.
         let kept = value.to_bits() & u32::from(counts).wrapping_neg();
         *sum += f64::from(f32::from_bits(kept));
     }
 }
 
-/// Counts cells, and weighs what they say.
+/// Reads the cells of a segmentation.
 pub(super) fn segment(
     logits: &Logits<'_>,
     frame: &Frame,
@@ -223,7 +231,7 @@ pub(super) fn segment(
     keep_classes: bool,
 ) -> Result<Reading, ReadingError> {
     let size = (logits.columns, logits.rows);
-    let judged = Judged::of(&frame.geometry, region, size);
+    let judged = JudgedCells::of(&frame.geometry, region, size);
     let mut cells = vec![Cell::Outside; size.0 * size.1];
     let tally = Tally::of(logits, &judged, calibration.temperature, &mut cells);
     let seen = tally.sky + tally.cloud;
@@ -232,7 +240,7 @@ pub(super) fn segment(
     }
     let fraction = tally.cloud as f64 / seen as f64;
     let classes = ClassMap { width: size.0 as u32, height: size.1 as u32, cells };
-    let (light, colour) = look(frame, &classes);
+    let (light, colour) = light_and_colour(frame, &classes);
     let evidence = Evidence {
         fraction,
         expected_error: tally.errors.iter().sum::<f64>() / seen as f64,

@@ -1,25 +1,25 @@
 //! Which of a network's cells are judged, and which of them lie in the middle of the picture.
 //!
-//! A place's column in the picture hangs on its column in the network's input alone, its row on the
-//! row: both are looked up once for each column and row of cells.
+//! The column of a cell alone decides its column in the picture, and the row its row. So both are
+//! computed once for each column and row.
 
 use std::ops::Range;
 
 use crate::picture::geometry::Geometry;
 use celaje_sky::station::region::{Mask, Region};
 
-/// Which cells of a map lie in the picture and in the region's mask.
-pub(super) struct Judged<'a> {
-    /// For each column of cells, whether its centre lies in the picture.
+/// The cells that lie in the picture and in the region's mask.
+pub(super) struct JudgedCells<'a> {
+    /// Of each column of cells: whether its centre lies in the picture.
     columns: Vec<bool>,
-    /// For each row of cells, where its centre lies in the picture.
+    /// Of each row of cells: the place of its centre, a fraction of the picture's height.
     rows: Vec<Option<f64>>,
-    /// The mask, and which of its columns each column of cells looks at.
+    /// The mask, and for each column of cells the mask's column.
     mask: Option<(&'a Mask, Vec<usize>)>,
 }
 
-impl<'a> Judged<'a> {
-    /// For a map of `size` columns and rows.
+impl<'a> JudgedCells<'a> {
+    /// The cells of a map of `size` columns and rows.
     pub(super) fn of(geometry: &Geometry, region: &'a Region, size: (usize, usize)) -> Self {
         let (width, height) = geometry.input;
         let centres = |side: u32, cells: usize| {
@@ -38,7 +38,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// Says for each cell of the row `row` whether it is judged.
+    /// Writes for each cell of the row `row` whether it is judged.
     pub(super) fn mark(&self, row: usize, judged: &mut [bool]) {
         let Some(y) = self.rows.get(row).copied().flatten() else {
             judged.fill(false);
@@ -57,19 +57,19 @@ impl<'a> Judged<'a> {
     }
 }
 
-/// Radius of the middle of a picture, in widths and heights of it.
+/// Radius of the middle of a picture, as a fraction of its width and height.
 const RADIUS: f64 = 0.25;
 
 /// The cells in the middle of a picture, row by row, with the pixels at their centres.
-pub(super) struct Middle {
-    /// Of each column of cells: how far from the middle, in widths, and the pixel's column.
+pub(super) struct MiddleCells {
+    /// Of each column of cells: its distance from the middle in widths, and the pixel's column.
     columns: Vec<(f64, u32)>,
-    /// Of each row of cells: how far from the middle, in heights, and the pixel's row.
+    /// Of each row of cells: its distance from the middle in heights, and the pixel's row.
     rows: Vec<(f64, u32)>,
 }
 
-impl Middle {
-    /// For a map of `size` columns and rows.
+impl MiddleCells {
+    /// The cells of a map of `size` columns and rows.
     pub(super) fn of(geometry: &Geometry, size: (u32, u32)) -> Self {
         let places = |cells: u32, side: u32, from: u32, length: u32| {
             let place = |cell: u32| {
@@ -91,14 +91,14 @@ impl Middle {
         let Some(&(v, _)) = self.rows.get(row).filter(|(v, _)| v.abs() <= RADIUS) else {
             return 0..0;
         };
-        // Columns go from left to right, so what is near enough is in one piece.
+        // Columns go from left to right, so the near ones are contiguous.
         let near = |u: f64| u.hypot(v) <= RADIUS;
         let start = self.columns.partition_point(|&(u, _)| u < 0.0 && !near(u));
         let end = self.columns.partition_point(|&(u, _)| u < 0.0 || near(u));
         start..end
     }
 
-    /// The column and the pixel's place (x, y) of each cell of row `row` in the middle.
+    /// The column and the pixel (x, y) of each cell of row `row` that lies in the middle.
     pub(super) fn cells(&self, row: usize) -> impl Iterator<Item = (usize, (u32, u32))> {
         let span = self.span(row);
         let y = self.rows.get(row).map_or(0, |(_, y)| *y);
@@ -109,5 +109,5 @@ impl Middle {
 }
 
 #[cfg(test)]
-#[path = "judged_tests.rs"]
+#[path = "cells_tests.rs"]
 mod tests;

@@ -1,31 +1,28 @@
-//! A network's cells against a mask that a person drew.
+//! Compares a network's cells with a mask that a person drew.
 //!
-//! The mask decides: each of its pixels that is marked counts once, and is compared with the cell
-//! that it lies in. So the cells are laid over the mask without any smoothing, whatever the sizes
-//! of network, picture and mask.
+//! Each marked pixel of the mask counts once and is compared with the cell that it lies in. Sizes
+//! of network, picture and mask may differ; cells are not interpolated.
 
 use crate::picture::decode::DecodedPicture;
 use crate::picture::geometry::Geometry;
 use crate::reading::{Cell, ClassMap};
 
 /// A mask's value for cloud.
-pub const CLOUD: u8 = 255;
-/// A mask's value for clear sky; any other value is undefined and counts nowhere.
-pub const SKY: u8 = 100;
+const CLOUD: u8 = 255;
+/// A mask's value for clear sky. Pixels of any other value are not marked.
+const SKY: u8 = 100;
 
-/// How much a mask's width to height may differ from its picture's before it is another picture's
-/// mask.
+/// Greatest relative difference between the aspect ratios of a mask and its picture.
 const SHAPE_TOLERANCE: f64 = 0.02;
 
-/// Whether a mask may be that of a picture of this size (width and height): the same shape at any
-/// scale.
+/// Whether a mask has the aspect ratio of a picture of this width and height.
 pub fn fits(mask: &DecodedPicture, picture: (u32, u32)) -> bool {
     let shape = |(width, height): (u32, u32)| f64::from(width) / f64::from(height.max(1));
     let ratio = shape((mask.width, mask.height)) / shape(picture);
     (ratio - 1.0).abs() <= SHAPE_TOLERANCE
 }
 
-/// The share of marked pixels that are cloud; none when nothing is marked.
+/// Share of cloud among the marked pixels; none if no pixel is marked.
 pub fn fraction(mask: &DecodedPicture) -> Option<f64> {
     let (mut sky, mut cloud) = (0u64, 0u64);
     for pixel in mask.rgb.chunks_exact(3) {
@@ -38,14 +35,13 @@ pub fn fraction(mask: &DecodedPicture) -> Option<f64> {
     (sky + cloud > 0).then(|| cloud as f64 / (sky + cloud) as f64)
 }
 
-/// The share of marked pixels that the network saw as what they are; none when it judged none of
-/// them.
+/// Share of the marked pixels whose cell has the right class; none if no marked pixel was judged.
 ///
-/// A marked pixel that was taken for background is wrong. Pixels that were not judged (outside the
-/// region, masked out) do not count.
+/// A cell of background is wrong. Pixels that were not judged (outside the region or its mask) do
+/// not count.
 pub fn accuracy(mask: &DecodedPicture, classes: &ClassMap, geometry: &Geometry) -> Option<f64> {
     let unit = |i: u32, of: u32| (f64::from(i) + 0.5) / f64::from(of.max(1));
-    // A row of the mask is a row of cells or none, a column a column of cells or none.
+    // All pixels of a column of the mask lie in one column of cells, or in none; so with rows.
     let columns: Vec<Option<u32>> = (0..mask.width)
         .map(|x| {
             let left = geometry.to_input(unit(x, mask.width), middle(geometry).1)?.0;
@@ -81,13 +77,13 @@ pub fn accuracy(mask: &DecodedPicture, classes: &ClassMap, geometry: &Geometry) 
     (judged > 0).then(|| right as f64 / judged as f64)
 }
 
-/// A place of the picture that surely was taken.
+/// The middle of the crop.
 fn middle(geometry: &Geometry) -> (f64, f64) {
     let crop = geometry.crop;
     (crop.left + crop.width / 2.0, crop.top + crop.height / 2.0)
 }
 
-/// The cell that lies `at` so many pixels of an input side of `side`.
+/// The index of the cell at `at` pixels of an input that is `side` pixels long.
 fn cell(at: f64, side: u32, cells: u32) -> u32 {
     let place = (at * f64::from(cells) / f64::from(side.max(1))) as u32;
     place.min(cells.saturating_sub(1))

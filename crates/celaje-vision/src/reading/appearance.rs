@@ -1,14 +1,13 @@
-//! What the picture shows where a network's cells are: how light and colourful the judged sky is,
-//! and how much of the middle is no sky.
+//! Light and colour of the judged sky, and how much of the picture's middle is background.
 
 use crate::picture::prepare::Frame;
 use crate::picture::stats::{LIGHT, colourfulness, level, luminance_of};
-use crate::reading::judged::Middle;
-use crate::reading::{Cell, ClassMap};
+use crate::reading::cells::MiddleCells;
+use crate::reading::class_map::{Cell, ClassMap};
 
-/// Of the lit cells in the middle of the picture, the share that is background.
+/// Share of background among the lit cells in the middle of the picture; none if no cell is lit.
 pub(super) fn middle_background(frame: &Frame, classes: &ClassMap) -> Option<f64> {
-    let middle = Middle::of(&frame.geometry, (classes.width, classes.height));
+    let middle = MiddleCells::of(&frame.geometry, (classes.width, classes.height));
     let (mut background, mut lit) = (0u32, 0u32);
     for row in 0..classes.height {
         let cells = classes.row(row);
@@ -23,14 +22,14 @@ pub(super) fn middle_background(frame: &Frame, classes: &ClassMap) -> Option<f64
     (lit > 0).then(|| f64::from(background) / f64::from(lit))
 }
 
-/// Mean luminance and colourfulness of the pixels under cells of sky or cloud.
-pub(super) fn look(frame: &Frame, classes: &ClassMap) -> (f64, f64) {
+/// Mean luminance and colourfulness, 0 to 1 each, of the pixels under cells of sky or cloud.
+pub(super) fn light_and_colour(frame: &Frame, classes: &ClassMap) -> (f64, f64) {
     let (width, height) = frame.geometry.input;
     let cell = |at: u32, side: u32, cells: u32| {
         (u64::from(at) * u64::from(cells) / u64::from(side.max(1))) as u32
     };
     let columns: Vec<usize> = (0..width).map(|x| cell(x, width, classes.width) as usize).collect();
-    let mut sums = Sums::default();
+    let mut sums = PixelSums::default();
     // 1 for each pixel of a row that counts, 0 for the others.
     let mut counts = vec![0u8; width as usize];
     let mut counted = None;
@@ -53,19 +52,19 @@ pub(super) fn look(frame: &Frame, classes: &ClassMap) -> (f64, f64) {
 
 /// Sums over pixels, in whole levels.
 #[derive(Default)]
-struct Sums {
+struct PixelSums {
     rgb: [u64; 3],
     colour: u64,
     count: u64,
 }
 
-impl Sums {
-    /// Adds the pixels of a row that `counts` has a 1 for; those that are not there are black.
+impl PixelSums {
+    /// Adds the pixels of a row whose element of `counts` is 1; missing pixels are black.
     fn add(&mut self, pixels: &[[u8; 3]], counts: &[u8]) {
         // A row has no more than 2^24 pixels, so that 32 bits hold its sums.
         let [mut r, mut g, mut b, mut colour] = [0u32; 4];
         for (pixel, &one) in pixels.iter().zip(counts) {
-            // All ones, or none.
+            // All bits or none of them.
             let kept = pixel.map(|value| value & one.wrapping_neg());
             r += u32::from(kept[0]);
             g += u32::from(kept[1]);

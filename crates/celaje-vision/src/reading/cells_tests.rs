@@ -23,14 +23,14 @@ fn geometry(picture: (u32, u32), fit: Fit) -> Geometry {
 fn a_row_that_is_not_there_has_no_cells() {
     let geometry = geometry((40, 40), Fit::Letterbox);
     let region = Region::whole();
-    let judged = Judged::of(&geometry, &region, (6, 4));
+    let judged = JudgedCells::of(&geometry, &region, (6, 4));
     let mut row = [true; 6];
     judged.mark(4, &mut row);
     assert_eq!(row, [false; 6]);
     judged.mark(0, &mut row);
     // 36 × 40 pixels stand in the middle 29 of 48 columns: the outer cells are bars.
     assert_eq!(row, [false, true, true, true, true, false]);
-    let middle = Middle::of(&geometry, (6, 4));
+    let middle = MiddleCells::of(&geometry, (6, 4));
     assert_eq!(middle.cells(4).count(), 0);
 }
 
@@ -45,8 +45,8 @@ proptest! {
         let geometry = geometry(picture, fit);
         let mask = Mask::new(7, 5, inside).filter(|_| masked).map(Arc::new);
         let region = Region { mask, ..Region::whole() };
-        let judged = Judged::of(&geometry, &region, size);
-        let middle = Middle::of(&geometry, (size.0 as u32, size.1 as u32));
+        let judged = JudgedCells::of(&geometry, &region, size);
+        let middle = MiddleCells::of(&geometry, (size.0 as u32, size.1 as u32));
         let at = |cell: usize, side: u32, cells: usize| {
             (cell as f64 + 0.5) * (f64::from(side) / cells as f64)
         };

@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::commands::output;
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
-use crate::store::Database;
 use crate::store::error::Fault;
 use crate::store::reader::{Reader, RunItem, StationItem};
+use crate::store::{Database, WriterProcess};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::text::Text;
@@ -63,6 +63,8 @@ enum Life {
 /// Gives the exit status: 0, or 3 where the last writer died.
 fn show(db: &Path, station: Option<&str>, as_json: bool) -> Result<u8> {
     let shown = db.display();
+    // The lock before the runs: a writer that ends in between has closed its own.
+    let writer = Database::writer(db);
     let mut reader = match Reader::open(db) {
         Ok(reader) => reader,
         Err(error) if matches!(error.fault, Fault::Missing) => {
@@ -77,8 +79,6 @@ fn show(db: &Path, station: Option<&str>, as_json: bool) -> Result<u8> {
         }
         Err(error) => return Err(error.into()),
     };
-    // The lock before the runs: a writer that ends in between has closed its own.
-    let writer = Database::writer(db);
     let stations = stations(&mut reader, station)?;
     let (runs, is_open) = runs(&mut reader, station)?;
     let life = match &writer {
@@ -86,10 +86,13 @@ fn show(db: &Path, station: Option<&str>, as_json: bool) -> Result<u8> {
         None if is_open => Life::Died,
         None => Life::Ended,
     };
+    let process = writer.flatten();
     if as_json {
         output::line(json!({
             "life": life,
-            "pid": writer.flatten(),
+            "pid": process.as_ref().map(|process| process.pid),
+            "host": process.as_ref().map(|process| &process.host),
+            "command": process.as_ref().map(|process| &process.command),
             "observations": stations.iter().map(|station| station.observations).sum::<i64>(),
             "misses": stations.iter().map(|station| station.misses).sum::<i64>(),
             "last": stations.iter().filter_map(|station| station.last.as_ref()).max(),
@@ -101,7 +104,7 @@ fn show(db: &Path, station: Option<&str>, as_json: bool) -> Result<u8> {
         for station in &stations {
             output::line(station_text(station))?;
         }
-        output::line(life_text(life, writer.flatten()))?;
+        output::line(life_text(life, process.as_ref()))?;
         for run in &runs {
             output::line(run_text(run, life))?;
         }
@@ -151,10 +154,11 @@ fn station_text(station: &StationItem) -> Text {
     )
 }
 
-fn life_text(life: Life, pid: Option<u32>) -> Text {
-    match (life, pid) {
-        (Life::Running, Some(pid)) => {
-            say!("process {pid} is writing it", "el proceso {pid} lo está escribiendo")
+fn life_text(life: Life, process: Option<&WriterProcess>) -> Text {
+    match (life, process) {
+        (Life::Running, Some(process)) => {
+            let Text { en, es } = process.text();
+            say!("{en}, is writing it", "{es}, lo está escribiendo")
         }
         (Life::Running, None) => {
             say!("another process is writing it", "otro proceso lo está escribiendo")

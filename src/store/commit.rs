@@ -64,9 +64,12 @@ impl Database {
         let station = self.station.as_str();
         let source = self.sources.get(station).unwrap_or(&nothing);
         let added_before = &self.added;
+        if !self.begun.contains(&run) {
+            return Err(Fault::Renewed.at(&self.path));
+        }
         let (done, added) = self
-            .connection
-            .immediate_transaction(|connection| {
+            .ownership
+            .transaction(&mut self.connection, |connection| {
                 let mut done = Vec::with_capacity(outcomes.len());
                 let mut added = BTreeSet::new();
                 let mut counted = Vec::with_capacity(outcomes.len());
@@ -116,8 +119,8 @@ impl Database {
     /// When SQLite fails: all doubts then stay.
     pub fn end_doubts(&mut self, run: RunId, slots: &[Slot]) -> Result<(), StoreError> {
         let station = self.station.as_str();
-        self.connection
-            .immediate_transaction(|connection| {
+        self.ownership
+            .transaction(&mut self.connection, |connection| {
                 for slot in slots {
                     let row = misses::table
                         .find((station, slot_text(slot.local())))

@@ -7,7 +7,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::dsl::sql;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Integer, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -198,6 +198,18 @@ pub(super) fn settle(connection: &mut SqliteConnection) -> Result<(), Fault> {
     let _mode: String = sql::<Text>("PRAGMA journal_mode = WAL").get_result(connection)?;
     connection.batch_execute("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")?;
     Ok(())
+}
+
+/// Folds as much of the log into the file as no reader still needs; waits for nobody.
+pub(super) fn checkpoint_now(connection: &mut SqliteConnection) -> Result<(), Fault> {
+    Ok(connection.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")?)
+}
+
+/// Folds the log into the file and empties it; false when a reader still needs some of it.
+pub(super) fn checkpoint(connection: &mut SqliteConnection) -> Result<bool, Fault> {
+    let (busy, _, _) = sql::<(Integer, Integer, Integer)>("PRAGMA wal_checkpoint(TRUNCATE)")
+        .get_result::<(i32, i32, i32)>(connection)?;
+    Ok(busy == 0)
 }
 
 /// Rolls back every transaction that is open, as a panic inside one leaves it.

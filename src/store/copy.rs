@@ -8,6 +8,7 @@ use diesel::sql_types::Text;
 
 use crate::store::connection::{Access, connect, damage, file_uri};
 use crate::store::lock::folder_of;
+use crate::store::owner;
 
 /// Writes what `connection` sees now of the file `from` to the file `to`, by way of `part` in the
 /// same folder, and looks whether it is sound and what `right` asks for before it gets its name.
@@ -35,6 +36,7 @@ pub(super) fn copy(
             .execute(connection)
             .map_err(|e| e.to_string())?;
         let mut copied = connect(part, Access::Read).map_err(|e| e.to_string())?;
+        owner::clear(&mut copied).map_err(|e| e.to_string())?;
         let found = damage(&mut copied, false).map_err(|e| e.to_string())?;
         if !found.is_empty() {
             return Err(found.join("; "));
@@ -56,9 +58,12 @@ fn make_like(from: &Path, part: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(from)?.permissions().mode();
-        // It is written to, whatever the other one is.
-        file.set_permissions(std::fs::Permissions::from_mode(mode | 0o200))?;
+        // A file that is copied because it was deleted says nothing any more.
+        if let Ok(found) = std::fs::metadata(from) {
+            // It is written to, whatever the other one is.
+            let mode = found.permissions().mode() | 0o200;
+            file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+        }
     }
     #[cfg(not(unix))]
     let _ = (from, file);

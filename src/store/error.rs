@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as SqlError};
 
+use crate::store::owner::WriterProcess;
+use crate::store::ownership::Loss;
 use celaje_sky::error::Failure;
 use celaje_sky::say;
+use celaje_sky::text::Text;
 
 /// A database that cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -56,12 +59,18 @@ pub enum Fault {
     /// Another program kept it locked for longer than the time allowed.
     #[error("locked by another program")]
     Busy,
-    /// Another Celaje, with this process id where it is known, has it open for writing.
+    /// Another Celaje, where it is known which, has it open for writing.
     #[error(
         "already open for writing by another celaje{}",
-        .0.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+        .0.as_ref().map(|writer| format!(" (process {})", writer.pid)).unwrap_or_default()
     )]
-    SecondWriter(Option<u32>),
+    SecondWriter(Option<Box<WriterProcess>>),
+    /// It was moved, deleted or replaced while it was open for writing.
+    #[error("moved, deleted or replaced while it was open")]
+    Displaced(Box<Loss>),
+    /// It was opened anew after the run began.
+    #[error("opened anew meanwhile")]
+    Renewed,
     /// Its schema has this version, which this program does not know.
     #[error("its schema has version {0}, newer than this program")]
     Newer(String),
@@ -219,17 +228,26 @@ impl From<StoreError> for Failure {
                 "otro programa tiene bloqueada la base de datos '{db}'; ciérrelo o espere, y \
                 vuelva a intentar"
             ),
-            Fault::SecondWriter(Some(pid)) => say!(
-                "another celaje (process {pid}) is already writing to the database '{db}'; wait \
-                for it or stop it, then try again",
-                "otro celaje (proceso {pid}) ya está escribiendo en la base de datos '{db}'; \
-                espere o deténgalo, y vuelva a intentar"
-            ),
+            Fault::SecondWriter(Some(writer)) => {
+                let Text { en, es } = writer.text();
+                say!(
+                    "another celaje ({en}) is already writing to the database '{db}'; wait for it \
+                    or stop it, then try again",
+                    "otro celaje ({es}) ya está escribiendo en la base de datos '{db}'; espere o \
+                    deténgalo, y vuelva a intentar"
+                )
+            }
             Fault::SecondWriter(None) => say!(
                 "another celaje is already writing to the database '{db}'; wait for it or stop it, \
                 then try again",
                 "otro celaje ya está escribiendo en la base de datos '{db}'; espere o deténgalo, y \
                 vuelva a intentar"
+            ),
+            Fault::Displaced(loss) => loss.text(&error.path),
+            Fault::Renewed => say!(
+                "the database '{db}' was opened anew meanwhile; what was under way begins again",
+                "la base de datos '{db}' se abrió de nuevo entretanto; lo que estaba en curso \
+                vuelve a empezar"
             ),
             Fault::Newer(version) => say!(
                 "the database '{db}' was made by a newer celaje (schema {version}); update this \
@@ -338,7 +356,7 @@ mod tests {
             Fault::NotAFile,
             Fault::ReadOnly,
             Fault::Busy,
-            Fault::SecondWriter(Some(7)),
+            Fault::SecondWriter(Some(Box::default())),
             Fault::Newer("0099".to_owned()),
         ] {
             let failure = Failure::from(fault.at(Path::new("cielo.db")));

@@ -1,76 +1,245 @@
 //! One writing Celaje a database, across processes.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::store::error::Fault;
+use crate::store::owner::{self, WriterProcess};
+
+/// How often a writer renews the file's time of change: the sign of life that machines see which do
+/// not see each other's locks.
+const BEAT: Duration = Duration::from_secs(20);
 
 /// Held while a database is open for writing; released when dropped, or by the operating system
 /// when the process ends in whatever way.
 ///
-/// An advisory lock on `<database>.lock`, a file beside it that stays there, empty: were it
-/// removed, a process that has just opened it could hold a lock that nobody else sees. It is no
-/// lock on the database itself: closing that file once more would drop SQLite's own locks (POSIX
-/// releases all locks of a process on a file when it closes any descriptor of it). Readers, and
-/// writers other than Celaje, never look at it.
+/// A lock on one byte of the database file itself, beyond those that SQLite locks, so that it is
+/// the same for every name and every mount of the file. It belongs to an open file description:
+/// unlike SQLite's own (POSIX) locks it is no process's, and stays when another descriptor of the
+/// file is closed. The reverse does not hold: closing `file` drops SQLite's locks of this process,
+/// so it is opened before the connection and closed after it. Readers never look at it.
 #[derive(Debug)]
 pub(super) struct WriterLock {
-    file: File,
+    file: Arc<File>,
+    /// A second handle, which saw that the lock holds; closed as late as the first.
+    witness: Option<File>,
+    beats: Option<Heartbeat>,
 }
 
 impl WriterLock {
-    /// Takes the lock for the database at `path`, which need not exist yet.
+    /// Takes the lock for the database at `path`; an empty file is made where there is none.
     ///
     /// # Errors
     /// [`Fault::SecondWriter`] when another process, or this one, holds it; [`Fault::ReadOnly`] or
-    /// [`Fault::CannotOpen`] when the lock file cannot be made.
+    /// [`Fault::CannotOpen`] when the file cannot be opened.
     pub(super) fn take(path: &Path) -> Result<Self, Fault> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(lock_path(path))
-            .map_err(|error| refusal(&error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                // Where locks are mandatory the text cannot be read; the sentence does without.
-                let _ = file.read_to_string(&mut text);
-                return Err(Fault::SecondWriter(text.trim().parse().ok()));
-            }
-            // A file system without locks: SQLite's own are then all there is.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(refusal(&error)),
+        if let Some(pid) = older::holder(path) {
+            return Err(Fault::SecondWriter(pid.map(|pid| Box::new(WriterProcess::older(pid)))));
         }
-        // The process id is for the sentence that a second writer prints; the lock holds without.
-        let _ = file.set_len(0);
-        let _ = write!(file, "{}", std::process::id());
-        Ok(Self { file })
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+        let file = options.open(path).map_err(|error| refusal(&error))?;
+        let witness = match byte::lock(&file) {
+            byte::Answer::Taken => File::open(path).ok().filter(byte::is_held),
+            byte::Answer::Held => {
+                return Err(Fault::SecondWriter(owner::read_beside(path).map(Box::new)));
+            }
+            byte::Answer::NoLocks => None,
+        };
+        older::remove(path);
+        Ok(Self { file: Arc::new(file), witness, beats: None })
     }
 
-    /// The process that holds the lock for the database at `path` now, its id where it can be
-    /// read; none when nobody holds it. Nothing is made.
+    /// Whether another process of this machine that asks for the lock is refused; not so on file
+    /// systems without locks.
+    pub(super) const fn works(&self) -> bool {
+        self.witness.is_some()
+    }
+
+    /// The file, under whatever name it now has.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Renews the file's time of change from now on, until the lock is dropped.
+    pub(super) fn beat(&mut self) {
+        self.beats = Heartbeat::start(Arc::clone(&self.file));
+    }
+
+    /// The process that has the database at `path` open for writing now, where it can be told
+    /// which; none when nobody has. Nothing is made.
+    ///
+    /// To be asked while this process has the database nowhere open: it closes the file.
+    pub(super) fn holder(path: &Path) -> Option<Option<WriterProcess>> {
+        if let Some(pid) = older::holder(path) {
+            return Some(pid.map(WriterProcess::older));
+        }
+        let is_held = File::open(path).ok().is_some_and(|file| byte::is_held(&file));
+        let writer = owner::read_beside(path);
+        match writer {
+            writer if is_held => Some(writer),
+            Some(writer) if writer.seems_alive(path, BEAT * 3) => Some(Some(writer)),
+            _ => None,
+        }
+    }
+}
+
+/// A thread that renews a file's time of change.
+#[derive(Debug)]
+struct Heartbeat {
+    end: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Heartbeat {
+    fn start(file: Arc<File>) -> Option<Self> {
+        let (end, ended) = mpsc::channel();
+        let work = move || {
+            while ended.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
+                // The sign fails with the file, which the next commit finds out.
+                let _ = touch(&file);
+            }
+        };
+        let thread = std::thread::Builder::new().name("celaje-writer".to_owned()).spawn(work);
+        let thread = thread.inspect_err(|error| tracing::warn!(%error, "no sign of life")).ok()?;
+        Some(Self { end: Some(end), thread: Some(thread) })
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        // It holds the file, which must not be closed any later than the lock.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Sets the file's time of change to now.
+#[cfg(unix)]
+pub(super) fn touch(file: &File) -> io::Result<()> {
+    use nix::sys::{stat::futimens, time::TimeSpec};
+    // Both to now: who may write may do that, and need not own the file.
+    Ok(futimens(file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW)?)
+}
+
+#[cfg(not(unix))]
+pub(super) fn touch(file: &File) -> io::Result<()> {
+    file.set_modified(std::time::SystemTime::now())
+}
+
+/// The lock on a byte of the file.
+mod byte {
+    use std::fs::File;
+
+    /// What came of asking for it.
+    pub(super) enum Answer {
+        Taken,
+        Held,
+        NoLocks,
+    }
+
+    #[cfg(target_os = "linux")]
+    mod os {
+        use std::fs::File;
+
+        use nix::errno::Errno;
+        use nix::fcntl::{FcntlArg, fcntl};
+        use nix::libc;
+
+        use super::Answer;
+
+        /// SQLite locks the 512 bytes from 0x40000000 on.
+        const PLACE: libc::off_t = 0x4000_0400;
+
+        fn writing() -> libc::flock {
+            libc::flock {
+                l_type: libc::F_WRLCK as libc::c_short,
+                l_whence: libc::SEEK_SET as libc::c_short,
+                l_start: PLACE,
+                l_len: 1,
+                l_pid: 0,
+            }
+        }
+
+        pub(in super::super) fn lock(file: &File) -> Answer {
+            match fcntl(file, FcntlArg::F_OFD_SETLK(&writing())) {
+                Ok(_) => Answer::Taken,
+                Err(Errno::EAGAIN | Errno::EACCES) => Answer::Held,
+                Err(_) => Answer::NoLocks,
+            }
+        }
+
+        pub(in super::super) fn is_held(file: &File) -> bool {
+            let mut found = writing();
+            fcntl(file, FcntlArg::F_OFD_GETLK(&mut found)).is_ok()
+                && found.l_type != libc::F_UNLCK as libc::c_short
+        }
+    }
+
+    /// Other systems have only locks that would stand in SQLite's own way.
+    #[cfg(not(target_os = "linux"))]
+    mod os {
+        use std::fs::File;
+
+        use super::Answer;
+
+        pub(in super::super) fn lock(_: &File) -> Answer {
+            Answer::NoLocks
+        }
+
+        pub(in super::super) fn is_held(_: &File) -> bool {
+            false
+        }
+    }
+
+    /// Takes the lock, to be held until the last handle of this opening of the file is closed.
+    pub(super) fn lock(file: &File) -> Answer {
+        os::lock(file)
+    }
+
+    /// Whether somebody holds the lock by another opening of the file.
+    pub(super) fn is_held(file: &File) -> bool {
+        os::is_held(file)
+    }
+}
+
+/// The lock of versions before this one: a file beside the database.
+mod older {
+    use super::{File, Path, PathBuf, Read, with_suffix};
+
+    fn lock_file(path: &Path) -> PathBuf {
+        let real = std::fs::canonicalize(path);
+        with_suffix(&real.unwrap_or_else(|_| path.to_owned()), ".lock")
+    }
+
+    /// The older Celaje that writes now, its process id where it can be read.
     pub(super) fn holder(path: &Path) -> Option<Option<u32>> {
-        let opened = OpenOptions::new().read(true).open(lock_path(path));
-        let mut file = opened.ok()?;
-        // Shared, so that two who ask do not see each other.
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| {
+        let mut file = File::open(lock_file(path)).ok()?;
+        let held = matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock));
+        held.then(|| {
             let mut text = String::new();
             let _ = file.read_to_string(&mut text);
             text.trim().parse().ok()
         })
     }
-}
 
-impl Drop for WriterLock {
-    fn drop(&mut self) {
-        let _ = self.file.set_len(0);
-        let _ = self.file.rewind();
-        let _ = self.file.unlock();
+    /// Removes the file, which nobody needs any more, unless it is somebody else's.
+    pub(super) fn remove(path: &Path) {
+        let file = lock_file(path);
+        let is_its = |text: String| text.trim().bytes().all(|byte| byte.is_ascii_digit());
+        if std::fs::read_to_string(&file).is_ok_and(is_its) {
+            let _ = std::fs::remove_file(&file);
+        }
     }
 }
 
@@ -80,15 +249,6 @@ pub(super) fn refusal(error: &io::Error) -> Fault {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Fault::ReadOnly,
         _ => Fault::CannotOpen(error.to_string()),
     }
-}
-
-/// `<database>.lock`, the same for every name of one file (links, relative paths).
-fn lock_path(path: &Path) -> PathBuf {
-    let real = std::fs::canonicalize(path).ok().or_else(|| {
-        let folder = folder_of(path);
-        Some(std::fs::canonicalize(folder).ok()?.join(path.file_name()?))
-    });
-    with_suffix(&real.unwrap_or_else(|| path.to_owned()), ".lock")
 }
 
 /// The folder that holds `path`.
@@ -103,33 +263,44 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_second_writer_is_told_who_holds_the_lock() {
+    fn every_name_of_a_file_is_the_same_database() {
         let folder = tempfile::tempdir().unwrap();
         let db = folder.path().join("a.db");
         let first = WriterLock::take(&db).unwrap();
-        match WriterLock::take(&db) {
-            Err(Fault::SecondWriter(pid)) => assert_eq!(pid, Some(std::process::id())),
-            other => panic!("{other:?}"),
+        assert!(first.works());
+        let (soft, hard) = (folder.path().join("b.db"), folder.path().join("c.db"));
+        std::os::unix::fs::symlink(&db, &soft).unwrap();
+        std::fs::hard_link(&db, &hard).unwrap();
+        for name in [&db, &soft, &hard] {
+            assert!(matches!(WriterLock::take(name), Err(Fault::SecondWriter(None))));
+            assert!(WriterLock::holder(name).is_some());
         }
         drop(first);
-        drop(WriterLock::take(&db).unwrap());
-        assert_eq!(std::fs::read(folder.path().join("a.db.lock")).unwrap(), b"");
+        assert_eq!(WriterLock::holder(&hard), None);
+        drop(WriterLock::take(&hard).unwrap());
     }
 
-    #[cfg(unix)]
     #[test]
-    fn a_link_is_the_same_database() {
+    fn an_older_celaje_that_runs_is_refused_and_its_lock_file_goes() {
         let folder = tempfile::tempdir().unwrap();
-        let (db, link) = (folder.path().join("a.db"), folder.path().join("b.db"));
-        std::fs::write(&db, b"").unwrap();
-        std::os::unix::fs::symlink(&db, &link).unwrap();
-        let _first = WriterLock::take(&db).unwrap();
-        assert!(matches!(WriterLock::take(&link), Err(Fault::SecondWriter(_))));
+        let (db, lock) = (folder.path().join("a.db"), folder.path().join("a.db.lock"));
+        std::fs::write(&lock, "77").unwrap();
+        let held = File::open(&lock).unwrap();
+        held.lock().unwrap();
+        match WriterLock::take(&db) {
+            Err(Fault::SecondWriter(Some(older))) => assert_eq!(older.pid, 77),
+            other => panic!("{other:?}"),
+        }
+        assert!(!db.exists());
+        std::fs::write(&lock, "").unwrap();
+        drop(held);
+        drop(WriterLock::take(&db).unwrap());
+        assert!(!lock.exists());
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub mod error;
 mod examination;
 mod frozen;
 mod lock;
+mod owner;
+mod ownership;
+mod place;
 mod queries;
 pub mod reader;
 pub mod rows;
@@ -38,22 +41,25 @@ mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::NaiveDateTime;
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Text};
+use diesel::sql_types::Text;
 
 use crate::clock::Clock;
 use crate::store::connection::Access;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::WriterLock;
+use crate::store::ownership::{Candidacy, Ownership, leave_open};
 use crate::store::rows::timestamp;
 use crate::store::schema::stations;
 use celaje_sky::station::Station;
 
 pub use commit::{CommitEffect, CommitMode};
 pub use examination::FileState;
+pub use owner::WriterProcess;
+pub use ownership::{Loss, LossKind};
 pub use queries::KnownMiss;
 pub use runs::{CutOff, PictureSource, RunCounts, RunId, RunKind, RunStart, RunStatus};
 pub use shadow::{Agreement, ShadowReading};
@@ -64,7 +70,7 @@ pub use upkeep::{Backup, Finding, VacuumSizes};
 /// A database that is open for writing, seen from one station.
 ///
 /// Dropping it closes it; with the last connection SQLite also folds the log into the file and
-/// removes `-wal` and `-shm`.
+/// removes `-wal` and `-shm`. A file that is not at its path any more is left open instead.
 pub struct Database {
     // Dropped in this order: the lock goes last.
     connection: SqliteConnection,
@@ -74,9 +80,20 @@ pub struct Database {
     sources: BTreeMap<String, PictureSource>,
     /// Slots that a run which replaces rows has added, and did not find.
     added: BTreeSet<(RunId, NaiveDateTime)>,
-    _lock: WriterLock,
+    /// The runs that began since the file was opened.
+    begun: BTreeSet<RunId>,
     /// What is written is dated by it.
     clock: Clock,
+    ownership: Ownership,
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.ownership.end(&mut self.connection);
+        if self.ownership.place().is_left() {
+            leave_open(&mut self.connection);
+        }
+    }
 }
 
 /// A database that was opened for writing.
@@ -110,7 +127,7 @@ impl Database {
         station: &Station,
         tell: impl FnOnce(&TakeoverPlan),
     ) -> Result<Opened, StoreError> {
-        open(path, station, tell).map_err(|fault| fault.at(path))
+        open(path, station, owner::STANDS_STILL, tell).map_err(|fault| fault.at(path))
     }
 
     /// Dates by `clock` what is written from now on.
@@ -123,14 +140,16 @@ impl Database {
         timestamp(self.clock.now())
     }
 
-    /// Removes the database at `path`, as long as nobody writes to it; none there is fine. Its lock
-    /// file stays.
+    /// Removes the database at `path`, as long as nobody writes to it; none there is fine.
     ///
     /// # Errors
     /// [`Fault::SecondWriter`] when another Celaje has it open for writing: nothing is removed
     /// then.
     pub fn remove(path: &Path) -> Result<(), StoreError> {
         let remove = || {
+            if !connection::exists(path)? {
+                return Ok(());
+            }
             let _lock = WriterLock::take(path)?;
             for suffix in ["-wal", "-shm", ""] {
                 match std::fs::remove_file(lock::with_suffix(path, suffix)) {
@@ -145,10 +164,56 @@ impl Database {
         remove().map_err(|fault| fault.at(path))
     }
 
-    /// The process that has the file at `path` open for writing, its id where it is known; none
+    /// The process that has the file at `path` open for writing, where it is known which; none
     /// when nobody has.
-    pub fn writer(path: &Path) -> Option<Option<u32>> {
+    ///
+    /// To be asked while this process has the database nowhere open: closing the file once more
+    /// would drop SQLite's own locks.
+    pub fn writer(path: &Path) -> Option<Option<WriterProcess>> {
         WriterLock::holder(path)
+    }
+
+    /// Whether the file was moved, deleted, replaced or taken by another process while it was open
+    /// for writing.
+    pub fn is_lost(&self) -> bool {
+        self.ownership.is_lost()
+    }
+
+    /// # Errors
+    /// [`Fault::Displaced`] when the file is not at its path any more.
+    fn check(&mut self) -> Result<(), StoreError> {
+        self.ownership.check(&mut self.connection).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Whether the run began since the file was opened, and may be written to.
+    pub fn knows(&self, run: RunId) -> bool {
+        self.begun.contains(&run)
+    }
+
+    /// Opens a lost file anew, once there is one at its path. One that was deleted is put back
+    /// where that can be done; none is made. Nothing to do is fine.
+    ///
+    /// # Errors
+    /// When there is no file at the path, or it cannot be opened for writing.
+    pub fn renew(&mut self, station: &Station) -> Result<(), StoreError> {
+        let ownership = &mut self.ownership;
+        if !ownership.is_lost() || ownership.is_back() {
+            return self.add_station(station);
+        }
+        let fault = |reason: String| Fault::CannotOpen(reason).at(&self.path);
+        if ownership.has_lost_its_log() {
+            ownership.replace_by_copy(&mut self.connection).map_err(fault)?;
+        }
+        // Saves what was lost, unless that is done.
+        let _ = ownership.check(&mut self.connection);
+        ownership.save_again(&mut self.connection);
+        if !connection::exists(&self.path).map_err(|fault| fault.at(&self.path))? {
+            return ownership.check(&mut self.connection).map_err(|fault| fault.at(&self.path));
+        }
+        let clock = self.clock;
+        *self = Self::open(&self.path, station)?.database;
+        self.keep_time(clock);
+        Ok(())
     }
 
     /// What the file at `path` is to this program, and what opening it for writing does to it.
@@ -186,7 +251,10 @@ impl Database {
 
     /// Writes a further station of the file as it is described now.
     pub fn add_station(&mut self, station: &Station) -> Result<(), StoreError> {
-        register_station(&mut self.connection, station).map_err(|fault| fault.at(&self.path))
+        let register = |connection: &mut SqliteConnection| register_station(connection, station);
+        self.ownership
+            .transaction(&mut self.connection, register)
+            .map_err(|fault| fault.at(&self.path))
     }
 
     /// From now on the database is seen from this station, which is one of the file's.
@@ -217,20 +285,26 @@ impl Database {
 
     /// Folds the log into the file and empties it; false when a reader still needs some of it.
     pub fn checkpoint(&mut self) -> Result<bool, StoreError> {
-        sql::<(Integer, Integer, Integer)>("PRAGMA wal_checkpoint(TRUNCATE)")
-            .get_result::<(i32, i32, i32)>(&mut self.connection)
-            .map(|(busy, _, _)| busy == 0)
-            .map_err(|error| Fault::from(error).at(&self.path))
+        self.check()?;
+        connection::checkpoint(&mut self.connection).map_err(|fault| fault.at(&self.path))
     }
 }
 
-fn open(path: &Path, station: &Station, tell: impl FnOnce(&TakeoverPlan)) -> Result<Opened, Fault> {
-    // Before anything is written beside the file, be it the lock.
-    examination::examine(path)?;
+fn open(
+    path: &Path,
+    station: &Station,
+    patience: Duration,
+    tell: impl FnOnce(&TakeoverPlan),
+) -> Result<Opened, Fault> {
+    connection::exists(path)?;
+    // Before SQLite opens the file, which would put a log of its own beside this name of it.
     let lock = WriterLock::take(path)?;
+    examination::examine(path)?;
     let mut connection = connection::connect(path, Access::Write)?;
     // Once more: the former writer may have changed it.
-    let adopted = match examination::state(&mut connection)? {
+    let state = examination::state(&mut connection)?;
+    let candidacy = Candidacy::begin(&mut connection, path, lock, patience)?;
+    let adopted = match state {
         FileState::Replaced(plan) => {
             tell(&plan);
             Some(takeover::take_over(&mut connection, path, station, &plan)?)
@@ -239,19 +313,21 @@ fn open(path: &Path, station: &Station, tell: impl FnOnce(&TakeoverPlan)) -> Res
     };
     connection::settle(&mut connection)?;
     connection::migrate(&mut connection)?;
-    let cut_off = connection.immediate_transaction(|connection| {
+    let first = |connection: &mut SqliteConnection| {
         register_station(connection, station)?;
         completion::complete(connection)?;
         runs::interrupt_dead(connection)
-    })?;
+    };
+    let (ownership, cut_off) = candidacy.complete(&mut connection, path, first)?;
     let database = Database {
         connection,
         path: path.to_owned(),
         station: station.id.clone(),
         sources: BTreeMap::new(),
         added: BTreeSet::new(),
-        _lock: lock,
+        begun: BTreeSet::new(),
         clock: Clock::SYSTEM,
+        ownership,
     };
     Ok(Opened { database, adopted, cut_off })
 }

@@ -70,31 +70,37 @@ fn missed_in<'a>(station: &'a str, from: &'a str, to: &'a str) -> _ {
         .order(misses::slot_local.asc())
 }
 
+/// The slots of the range that have an observation, ascending; one query.
+pub(super) fn stored_slots(
+    connection: &mut SqliteConnection,
+    station: &str,
+    range: SlotRange,
+) -> QueryResult<Vec<NaiveDateTime>> {
+    let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+    stored_in(station, &from, &to)
+        .load_iter::<String, DefaultLoadingMode>(connection)?
+        .filter_map(|slot| slot.map(|slot| parse_slot(&slot)).transpose())
+        .collect()
+}
+
+/// The slots of the range that have a miss, whatever was asked, ascending; one query.
+pub(super) fn missed_slots(
+    connection: &mut SqliteConnection,
+    station: &str,
+    range: SlotRange,
+) -> QueryResult<Vec<NaiveDateTime>> {
+    let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+    missed_in(station, &from, &to)
+        .select(misses::slot_local)
+        .load_iter::<String, DefaultLoadingMode>(connection)?
+        .filter_map(|slot| slot.map(|slot| parse_slot(&slot)).transpose())
+        .collect()
+}
+
 impl Database {
     /// The slots of the range that have an observation, ascending; one query.
     pub fn stored_slots(&mut self, range: SlotRange) -> Result<Vec<NaiveDateTime>, StoreError> {
-        self.ask(|connection, station| {
-            let (from, to) = (slot_text(range.from()), slot_text(range.to()));
-            stored_in(station, &from, &to)
-                .load_iter::<String, DefaultLoadingMode>(connection)?
-                .filter_map(|slot| slot.map(|slot| parse_slot(&slot)).transpose())
-                .collect()
-        })
-    }
-
-    /// The slots of the range that have a miss of any source, ascending; one query.
-    pub(super) fn missed_slots(
-        &mut self,
-        range: SlotRange,
-    ) -> Result<Vec<NaiveDateTime>, StoreError> {
-        self.ask(|connection, station| {
-            let (from, to) = (slot_text(range.from()), slot_text(range.to()));
-            missed_in(station, &from, &to)
-                .select(misses::slot_local)
-                .load_iter::<String, DefaultLoadingMode>(connection)?
-                .filter_map(|slot| slot.map(|slot| parse_slot(&slot)).transpose())
-                .collect()
-        })
+        self.ask(|connection, station| stored_slots(connection, station, range))
     }
 
     /// The misses of `source` in the range, ascending; one query.

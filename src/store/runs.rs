@@ -9,8 +9,10 @@ use crate::clock::Clock;
 use crate::store::Database;
 use crate::store::commit::CommitEffect;
 use crate::store::error::{Fault, StoreError};
+use crate::store::queries;
 use crate::store::rows::{slot_text, timestamp};
 use crate::store::schema::runs;
+use crate::store::unwritable::ReadConnection;
 use celaje_sky::audit::{Audit, Imbalance};
 use celaje_sky::ledger::Ledger;
 use celaje_sky::slot::{SlotRange, Slots};
@@ -121,8 +123,8 @@ impl Database {
     pub fn begin_run(&mut self, start: &RunStart) -> Result<RunId, StoreError> {
         let (station, now) = (self.station.clone(), self.dated());
         self.sources.insert(station.clone(), start.source.clone());
-        self.connection
-            .immediate_transaction(|connection| {
+        self.ownership
+            .transaction(&mut self.connection, |connection| {
                 diesel::insert_into(runs::table)
                     .values((
                         runs::station.eq(&station),
@@ -139,14 +141,18 @@ impl Database {
                     diesel::select(sql::<BigInt>("last_insert_rowid()")).get_result(connection)?;
                 Ok(RunId(id))
             })
+            .inspect(|run| {
+                self.begun.insert(*run);
+            })
             .map_err(|fault: Fault| fault.at(&self.path))
     }
 
     /// Sets a running run's counts: after planning the range, when its total and the slots stored
     /// already are known. [`commit`](Self::commit) adds to them.
     pub fn update_run(&mut self, run: RunId, counts: &RunCounts) -> Result<(), StoreError> {
-        self.connection
-            .immediate_transaction(|connection| raise(connection, run, counts))
+        let raise = |connection: &mut SqliteConnection| raise(connection, run, counts);
+        self.ownership
+            .transaction(&mut self.connection, raise)
             .map_err(|fault: Fault| fault.at(&self.path))
     }
 
@@ -157,8 +163,8 @@ impl Database {
         to: NaiveDateTime,
         counts: &RunCounts,
     ) -> Result<(), StoreError> {
-        self.connection
-            .immediate_transaction(|connection| {
+        self.ownership
+            .transaction(&mut self.connection, |connection| {
                 diesel::update(runs::table.find(run.0))
                     .set(runs::range_to.eq(slot_text(to)))
                     .execute(connection)?;
@@ -169,17 +175,12 @@ impl Database {
 
     /// The new rows that a run's transactions have counted so far.
     pub fn new_rows_of(&mut self, run: RunId) -> Result<u64, StoreError> {
-        let new: i64 = runs::table
-            .find(run.0)
-            .select(runs::new)
-            .first(&mut self.connection)
-            .map_err(|error| Fault::from(error).at(&self.path))?;
-        Ok(u64::try_from(new).unwrap_or(0))
+        new_rows_of(&mut self.connection, run).map_err(|fault| fault.at(&self.path))
     }
 
-    /// Holds the `ledger` of a run over `slots`, those of `range`, against what is stored and what
-    /// the run's transactions counted; they had counted `before` new rows when the slots were
-    /// begun. `held`: its misses are not written yet.
+    /// Holds the `ledger` of a run over `slots`, those of `range`, against what is stored in the
+    /// file at the database's path, and what the run's transactions counted; they had counted
+    /// `before` new rows when the slots were begun. `held`: its misses are not written yet.
     ///
     /// # Errors
     /// When SQLite fails. What does not agree is the answer.
@@ -192,8 +193,17 @@ impl Database {
         before: u64,
         held: bool,
     ) -> Result<Result<(), Imbalance>, StoreError> {
-        let (stored, missed) = (self.stored_slots(range)?, self.missed_slots(range)?);
-        let committed = self.new_rows_of(run)?.saturating_sub(before);
+        self.check()?;
+        // A connection of its own sees what whoever opens the file next will see.
+        let fault = |fault: Fault| fault.at(&self.path);
+        let connection = &mut ReadConnection::open_current(&self.path).map_err(fault)?.connection;
+        let read = |connection: &mut SqliteConnection| {
+            let stored = queries::stored_slots(connection, &self.station, range)?;
+            let missed = queries::missed_slots(connection, &self.station, range)?;
+            Ok((stored, missed, new_rows_of(connection, run)?))
+        };
+        let (stored, missed, committed) = read(connection).map_err(fault)?;
+        let committed = committed.saturating_sub(before);
         Ok(Audit::of(slots, &stored, &missed).check(ledger, committed, held))
     }
 
@@ -208,8 +218,8 @@ impl Database {
     ) -> Result<(), StoreError> {
         self.added.retain(|(other, _)| *other != run);
         let now = self.dated();
-        self.connection
-            .immediate_transaction(|connection| {
+        self.ownership
+            .transaction(&mut self.connection, |connection| {
                 let committed: i64 = runs::table.find(run.0).select(runs::new).first(connection)?;
                 let unheard = u64::try_from(committed)
                     .unwrap_or(0)
@@ -237,6 +247,11 @@ impl Database {
             })
             .map_err(|fault: Fault| fault.at(&self.path))
     }
+}
+
+fn new_rows_of(connection: &mut SqliteConnection, run: RunId) -> Result<u64, Fault> {
+    let new: i64 = runs::table.find(run.0).select(runs::new).first(connection)?;
+    Ok(u64::try_from(new).unwrap_or(0))
 }
 
 fn number(n: u64) -> i64 {

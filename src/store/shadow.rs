@@ -56,20 +56,18 @@ impl Database {
     /// Writes a shadow model's reading of the database's station, in place of an earlier one of the
     /// same model.
     pub fn keep_shadow(&mut self, reading: &ShadowReading) -> Result<(), StoreError> {
-        diesel::replace_into(shadow_observations::table)
-            .values((
-                shadow_observations::station.eq(&self.station),
-                shadow_observations::slot_local.eq(slot_text(reading.slot.local())),
-                shadow_observations::model.eq(&reading.model),
-                shadow_observations::model_sha256.eq(&reading.model_sha256),
-                shadow_observations::okta.eq(i32::from(reading.cover.code())),
-                shadow_observations::cloud_fraction.eq(reading.cloud_fraction),
-                shadow_observations::confidence.eq(reading.confidence),
-                shadow_observations::created_at.eq(self.dated()),
-            ))
-            .execute(&mut self.connection)
-            .map(drop)
-            .map_err(|error| Fault::from(error).at(&self.path))
+        let row = diesel::replace_into(shadow_observations::table).values((
+            shadow_observations::station.eq(&self.station),
+            shadow_observations::slot_local.eq(slot_text(reading.slot.local())),
+            shadow_observations::model.eq(&reading.model),
+            shadow_observations::model_sha256.eq(&reading.model_sha256),
+            shadow_observations::okta.eq(i32::from(reading.cover.code())),
+            shadow_observations::cloud_fraction.eq(reading.cloud_fraction),
+            shadow_observations::confidence.eq(reading.confidence),
+            shadow_observations::created_at.eq(self.dated()),
+        ));
+        let keep = |connection: &mut SqliteConnection| Ok(row.execute(connection).map(drop)?);
+        self.ownership.transaction(&mut self.connection, keep).map_err(|fault| fault.at(&self.path))
     }
 
     /// How the readings of a shadow `model` (name and version) compare with the record.

@@ -13,6 +13,8 @@ use diesel::SqliteConnection;
 use crate::store::connection::{Access, FileKind, connect, exists, explain, kind};
 use crate::store::error::Fault;
 use crate::store::lock::with_suffix;
+use crate::store::ownership::leave_open;
+use crate::store::place::FilePlace;
 
 /// Bytes and time of change of a database's file, its log and its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,15 @@ pub(super) struct ReadConnection {
     pub(super) kind: FileKind,
     /// What the file was when it was opened, where SQLite does not notice that it changes.
     pub(super) stamp: Option<FileStamp>,
+    place: Option<FilePlace>,
+}
+
+impl Drop for ReadConnection {
+    fn drop(&mut self) {
+        if self.place.as_ref().is_some_and(FilePlace::is_left) {
+            leave_open(&mut self.connection);
+        }
+    }
 }
 
 impl ReadConnection {
@@ -82,12 +93,26 @@ impl ReadConnection {
     fn with(path: &Path, access: Access, stamp: Option<FileStamp>) -> Result<Self, Fault> {
         let mut connection = connect(path, access)?;
         let kind = kind(&mut connection)?;
-        Ok(Self { connection, kind, stamp })
+        Ok(Self { connection, kind, stamp, place: FilePlace::of(path).ok() })
     }
 
     /// Whether the file has changed in a way that the connection does not notice.
     pub(super) fn is_stale(&self, path: &Path) -> bool {
-        self.stamp.as_ref().is_some_and(|stamp| *stamp != FileStamp::of(path))
+        let place = self.place.as_ref();
+        place.is_none_or(|place| place.look().is_some())
+            || self.stamp.as_ref().is_some_and(|stamp| *stamp != FileStamp::of(path))
+    }
+
+    /// The connection that takes the place of a stale one.
+    ///
+    /// # Errors
+    /// As [`open_current`](Self::open_current); [`Fault::Busy`] as long as the log of the file that
+    /// was there is beside the one that is there now, for the writer to remove.
+    pub(super) fn renewed(&self, path: &Path) -> Result<Self, Fault> {
+        if self.place.as_ref().is_some_and(FilePlace::leaves_its_log) && exists(path)? {
+            return Err(Fault::Busy);
+        }
+        Self::open_current(path)
     }
 }
 

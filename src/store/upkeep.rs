@@ -12,6 +12,8 @@ use crate::store::connection::{self, Access, connect};
 use crate::store::copy;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::{WriterLock, with_suffix};
+use crate::store::owner;
+use crate::store::ownership::Candidacy;
 use crate::store::reader::Reader;
 use crate::store::unwritable::ReadConnection;
 use celaje_sky::say;
@@ -64,9 +66,18 @@ impl Reader {
     ///
     /// # Errors
     /// When the file was changed meanwhile where SQLite could not notice it.
-    pub fn check(&mut self) -> Result<Vec<Finding>, StoreError> {
+    pub fn check(mut self) -> Result<Vec<Finding>, StoreError> {
         let path = self.path().to_owned();
-        self.with(|connection| Ok(findings(connection, &path)))
+        let (mut all, runs) = self.with(|connection| {
+            let runs = count(connection, "runs WHERE status = 'running'");
+            Ok((findings(connection), runs))
+        })?;
+        // To look for a writer opens the file, which must not be open then.
+        drop(self);
+        if all.first().is_some_and(|integrity| integrity.result.is_ok()) {
+            all.push(running(runs, &path));
+        }
+        Ok(all)
     }
 }
 
@@ -78,10 +89,14 @@ impl Database {
     /// record is then as it was.
     pub fn vacuum(path: &Path) -> Result<VacuumSizes, StoreError> {
         let vacuum = || {
+            if !connection::exists(path)? {
+                return Err(Fault::Missing);
+            }
+            let lock = WriterLock::take(path)?;
             drop(ReadConnection::open_current(path)?);
-            let _lock = WriterLock::take(path)?;
             let before = size(path);
             let mut connection = connect(path, Access::Write)?;
+            let _seen = Candidacy::begin(&mut connection, path, lock, owner::STANDS_STILL)?;
             connection::settle(&mut connection)?;
             connection.batch_execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
             drop(connection);
@@ -140,8 +155,8 @@ fn count(connection: &mut SqliteConnection, from: &str) -> Result<i64, Fault> {
     Ok(sql::<BigInt>(&format!("SELECT count(*) FROM {from}")).get_result(connection)?)
 }
 
-/// All that must hold of the file at `path`.
-fn findings(connection: &mut SqliteConnection, path: &Path) -> Vec<Finding> {
+/// What must hold of the file and its rows.
+fn findings(connection: &mut SqliteConnection) -> Vec<Finding> {
     let integrity = finding("integrity", || {
         let found = connection::damage(connection, false)?;
         if found.is_empty() {
@@ -161,7 +176,6 @@ fn findings(connection: &mut SqliteConnection, path: &Path) -> Vec<Finding> {
     let mut all = vec![integrity];
     if sound {
         all.extend(record(connection));
-        all.push(running(connection, path));
     }
     all
 }
@@ -264,9 +278,9 @@ fn record(connection: &mut SqliteConnection) -> Vec<Finding> {
 }
 
 /// Whether a run is marked as running while nobody writes to the file.
-fn running(connection: &mut SqliteConnection, path: &Path) -> Finding {
+fn running(runs: Result<i64, Fault>, path: &Path) -> Finding {
     finding("running", || {
-        let runs = count(connection, "runs WHERE status = 'running'")?;
+        let runs = runs?;
         let holds =
             say!("no run that died is marked as running", "ninguna corrida muerta figura en curso");
         let allowed = match runs {

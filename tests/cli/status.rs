@@ -91,8 +91,10 @@ fn a_writer_is_named_while_it_lives_and_its_death_is_known_at_once() {
     assert!(still, "it ended before it was looked at");
     let pid = child.id();
     assert_eq!(alive.status, 0, "{alive:?}");
-    let line = format!("process {pid} is writing it");
-    assert!(alive.out.contains(&line), "{alive:?}");
+    for part in [&format!("process {pid} on '"), ": celaje backfill, since "] {
+        assert!(alive.out.contains(part), "{part}: {alive:?}");
+    }
+    assert_eq!(json["command"], "celaje backfill");
     assert!(alive.out.contains("720 slots"), "{alive:?}");
     assert_eq!((&json["life"], &json["pid"]), (&"running".into(), &pid.into()));
     assert_eq!(dead.status, 3, "{dead:?}");

@@ -75,7 +75,7 @@ impl Reader {
         question: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         if self.read.is_stale(&self.path) {
-            self.read = Self::open(&self.path)?.read;
+            self.read = self.read.renewed(&self.path).map_err(|fault| fault.at(&self.path))?;
             self.before += 1;
         }
         let answer = question(&mut self.read.connection);

@@ -165,7 +165,7 @@ fn a_slice_is_written_whole_or_not_at_all() {
     }
     assert_eq!(database.stored_slots(whole()).unwrap(), []);
     let error = database.commit(RunId(99), CommitMode::Insert, &[seen(nth(0), 1)]).unwrap_err();
-    assert!(matches!(error.fault, Fault::Sql(_)), "{error}");
+    assert!(matches!(error.fault, Fault::Renewed), "{error}");
     assert_eq!(count(&mut database.connection, "observations"), 0);
 }
 

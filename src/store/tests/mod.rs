@@ -2,6 +2,8 @@
 
 mod commits;
 mod confidences;
+#[cfg(target_os = "linux")]
+mod displaced;
 mod faults;
 mod objects;
 mod older;

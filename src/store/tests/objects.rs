@@ -39,9 +39,9 @@ fn taken(place: &Place) -> (Database, TakeoverPlan) {
 
 /// The file is sound to `db check`, and `db backup` copies it.
 fn is_looked_after(place: &Place) {
-    let mut reader = Reader::open(&place.db).unwrap();
-    let findings = reader.check().unwrap();
+    let findings = Reader::open(&place.db).unwrap().check().unwrap();
     assert!(findings.iter().all(|finding| finding.result.is_ok()), "{findings:?}");
+    let mut reader = Reader::open(&place.db).unwrap();
     reader.backup(&place.folder.path().join("copy.db"), true).unwrap();
 }
 

@@ -29,7 +29,7 @@ fn a_new_file_is_made_and_closed_cleanly() {
     assert!(database.checkpoint().unwrap());
     assert_eq!(std::fs::metadata(place.folder.path().join("cielo.db-wal")).unwrap().len(), 0);
     drop(database);
-    assert_eq!(place.files(), ["cielo.db", "cielo.db.lock"]);
+    assert_eq!(place.files(), ["cielo.db"]);
     assert_eq!(Database::examine(&place.db).unwrap(), FileState::Current);
 }
 
@@ -88,7 +88,7 @@ fn a_second_writer_is_refused_and_readers_are_not() {
     let mut writer = place.open();
     let own = std::process::id();
     let fault = refusal(&place.db).fault;
-    assert!(matches!(fault, Fault::SecondWriter(Some(pid)) if pid == own));
+    assert!(matches!(fault, Fault::SecondWriter(Some(writer)) if writer.pid == own));
     let run = begin(&mut writer);
     let mut reader = place.reader();
     let stored = |reader: &mut Reader| reader.stations().unwrap()[0].observations;
@@ -224,8 +224,7 @@ fn a_read_only_file_is_refused() {
     }
     let error = refusal(&place.db);
     assert!(matches!(error.fault, Fault::ReadOnly), "{error}");
-    // Nor may the folder take the lock.
-    std::fs::remove_file(place.folder.path().join("cielo.db.lock")).unwrap();
+    // Nor may the folder take a log.
     allow(place.folder.path(), 0o555);
     let error = refusal(&place.db);
     allow(place.folder.path(), 0o755);

@@ -1,0 +1,1 @@
+DROP TABLE celaje_writer;

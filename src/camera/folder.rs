@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::camera::picture_folder::PictureFolder;
 use crate::camera::{Found, Picture, Refusal};
 use celaje_sky::layout::{Layout, Lesson};
 use celaje_sky::outcome::MissReason;
@@ -42,13 +43,20 @@ pub fn address(path: &Path) -> String {
         .map_or_else(|| path.display().to_string(), String::from)
 }
 
-/// Looks for a slot's picture below `root` in both layouts. A disk that does not answer for
+/// Looks for a slot's picture where it was when the folder was listed, else in both layouts: it may
+/// have come since. A disk that does not answer for
 /// `patience` (one behind a network that is gone) is a host that cannot be reached.
-pub async fn look_for(root: &Path, slot: Slot, limit: usize, patience: Duration) -> Found {
+pub async fn look_for(
+    folder: &PictureFolder,
+    slot: Slot,
+    limit: usize,
+    patience: Duration,
+) -> Found {
     let mut attempts = 0;
     let mut layout = Layout::Root;
     loop {
-        let path = root.join(layout.path(slot));
+        let listed = (layout == Layout::Root).then(|| folder.picture(slot)).flatten();
+        let path = listed.unwrap_or_else(|| folder.root().join(layout.path(slot)));
         let url = address(&path);
         match read(path, limit, patience).await {
             Ok(bytes) => {

@@ -5,13 +5,14 @@ pub mod gate;
 pub mod growing;
 pub mod health;
 pub mod http;
+pub mod picture_folder;
 
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
 use crate::camera::http::HttpClient;
+use crate::camera::picture_folder::PictureFolder;
 use celaje_sky::layout::{Layout, LayoutBook, Lesson, Other};
 use celaje_sky::outcome::{Miss, MissReason};
 use celaje_sky::retry::is_retried;
@@ -23,8 +24,8 @@ use celaje_vision::picture::decode::is_picture;
 pub enum Source {
     /// A web server, by its base URL (with a `/` at its end).
     Http(url::Url),
-    /// A folder that holds `<name>` or `<YYYY>/<name>`.
-    Folder(PathBuf),
+    /// A folder, with pictures at any depth.
+    Folder(PictureFolder),
 }
 
 impl Source {
@@ -32,7 +33,7 @@ impl Source {
     pub fn address(&self) -> String {
         let mut address = match self {
             Self::Http(base) => http::without_secrets(base),
-            Self::Folder(root) => folder::address(root),
+            Self::Folder(folder) => folder::address(folder.root()),
         };
         address.truncate(address.trim_end_matches('/').len());
         address.push('/');
@@ -110,9 +111,9 @@ pub async fn look_for(
 ) -> Found {
     let base = match source {
         Source::Http(base) => base,
-        Source::Folder(root) => {
+        Source::Folder(folder) => {
             let limits = client.limits();
-            return folder::look_for(root, slot, limits.body_limit, limits.total_timeout).await;
+            return folder::look_for(folder, slot, limits.body_limit, limits.total_timeout).await;
         }
     };
     let book = || book.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,13 +10,15 @@ use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
 use crate::camera::gate::Gate;
+use crate::camera::picture_folder::PictureFolder;
 use crate::clock::Clock;
+use crate::commands::old_script::OldScriptArgs;
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
 use crate::commands::{output, range};
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
-use crate::service::request::{check_clock, check_range, picture_source};
+use crate::service::request::{check_clock, check_range, picture_folder, picture_source, range_of};
 use crate::service::supervision::Supervision;
 use crate::service::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::settings::Settings;
@@ -27,6 +29,7 @@ use celaje_sky::flow::{Flow, FlowReport};
 use celaje_sky::moment::Moment;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
+use celaje_sky::station::Station;
 use celaje_sky::text::Text;
 
 #[derive(Clone, Debug, Args)]
@@ -37,23 +40,28 @@ pub(super) struct BackfillArgs {
         alias = "from",
         value_name = "TIME",
         env = "CELAJE_DESDE",
-        value_parser = Moment::parse
+        value_parser = Moment::parse,
+        required_unless_present = "dir"
     )]
-    desde: Moment,
+    desde: Option<Moment>,
     /// Last minute, included: YYYY-MM-DDTHH:MM, or a date for its last minute
     #[arg(
         long,
         alias = "to",
         value_name = "TIME",
         env = "CELAJE_HASTA",
-        value_parser = Moment::parse
+        value_parser = Moment::parse,
+        required_unless_present = "dir"
     )]
-    hasta: Moment,
-    /// Take the pictures from this folder instead of the camera
-    #[arg(long, value_name = "FOLDER", env = "CELAJE_DIR")]
+    hasta: Option<Moment>,
+    /// Take the pictures from this folder, at any depth, instead of the camera; from its first
+    /// picture to its last, unless --desde and --hasta say otherwise
+    #[arg(long, alias = "base-dir", value_name = "FOLDER", env = "CELAJE_DIR")]
     dir: Option<PathBuf>,
     #[command(flatten)]
     work: Flags<WorkGroup>,
+    #[command(flatten)]
+    old: OldScriptArgs,
     /// Ask again for pictures that an earlier run found missing or unreadable
     #[arg(long, env = "CELAJE_RETRY_MISSED", value_parser = FalseyValueParser::new())]
     retry_missed: bool,
@@ -79,7 +87,13 @@ pub(super) const SPANISH: SpanishHelp = &[
          minuto",
     ),
     ("hasta", "Último minuto, incluido: AAAA-MM-DDTHH:MM, o una fecha por su último minuto"),
-    ("dir", "Toma las imágenes de esta carpeta en vez de la cámara"),
+    (
+        "dir",
+        "Toma las imágenes de esta carpeta, a cualquier profundidad, en vez de la cámara; de la \
+         primera a la última, salvo lo que digan --desde y --hasta",
+    ),
+    ("modo", "De los guiones del sistema anterior: forzar es --reprocess, respetar_hora lo normal"),
+    ("step_min", "De los guiones del sistema anterior: minutos entre turnos, los de la estación"),
     (
         "retry_missed",
         "Pide de nuevo las imágenes que una corrida anterior no encontró o no pudo leer",
@@ -96,20 +110,47 @@ pub(super) const SPANISH: SpanishHelp = &[
 
 impl BackfillArgs {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<u8> {
-        let range = range::between(self.desde, self.hasta, "--desde", "--hasta")?;
+        let folder = self.dir.as_deref().map(picture_folder).transpose()?;
         let settings = Settings::read(self.work.0, config)?;
+        let range = asked_range(self.desde, self.hasta, folder.as_ref(), &settings.station)?;
         check_range(range, &settings.station)?;
+        self.old.check_step(&settings.station)?;
+        let reprocess = self.reprocess || self.old.reprocess();
         run(BackfillOptions {
             settings,
             range,
-            dir: self.dir,
-            policy: RunPolicy { retry_missed: self.retry_missed, reprocess: self.reprocess },
+            folder,
+            policy: RunPolicy { retry_missed: self.retry_missed, reprocess },
             stats: self.stats,
             json: self.json,
             quiet: self.quiet,
         })
         .await
     }
+}
+
+/// The range between the flags; what one of them leaves open is that of the folder.
+fn asked_range(
+    from: Option<Moment>,
+    to: Option<Moment>,
+    folder: Option<&PictureFolder>,
+    station: &Station,
+) -> Result<SlotRange> {
+    let (from, to) = match (from, to, folder) {
+        (Some(from), Some(to), _) => (Some(from), Some(to)),
+        (from, to, Some(folder)) => {
+            let whole = range_of(folder, station)?;
+            (from.or(Some(Moment::Minute(whole.from()))), to.or(Some(Moment::Minute(whole.to()))))
+        }
+        open => (open.0, open.1),
+    };
+    let (Some(from), Some(to)) = (from, to) else {
+        return Err(Failure::usage(say!(
+            "write --desde and --hasta, or --dir",
+            "escriba --desde y --hasta, o --dir"
+        )));
+    };
+    range::between(from, to, "--desde", "--hasta")
 }
 
 /// What to record, and how to tell of it.
@@ -119,7 +160,7 @@ pub struct BackfillOptions {
     /// The range of slots.
     pub range: SlotRange,
     /// A folder to take the pictures from instead of the camera.
-    pub dir: Option<PathBuf>,
+    pub folder: Option<PictureFolder>,
     /// What happens to slots that the record knows.
     pub policy: RunPolicy,
     /// Tell what flowed through the actors.
@@ -162,7 +203,7 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     let stats = options.stats;
     let station = options.settings.station.id.clone();
     let address = options.settings.station.url_base.clone();
-    let folder = options.dir.clone();
+    let folder = options.folder.as_ref().map(|folder| folder.root().to_owned());
     let recorded = record(options).await?;
     if !quiet {
         let notices = notices::ended(&recorded.report, folder.as_deref(), &address);
@@ -199,15 +240,16 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
 /// # Errors
 /// What keeps the run from starting.
 pub async fn record(options: BackfillOptions) -> Result<Recorded> {
-    let BackfillOptions { mut settings, range, dir, mut policy, quiet, .. } = options;
+    let BackfillOptions { mut settings, range, folder, mut policy, quiet, .. } = options;
     let notice = |text: &Text| {
         if !quiet {
             output::note(text);
         }
     };
     // What a server did not have says nothing about a folder.
-    policy.retry_missed |= dir.is_some();
-    let source = picture_source(dir, &settings.station.url_base)?;
+    policy.retry_missed |= folder.is_some();
+    notices::off_minute(folder.as_ref(), &settings.station).iter().for_each(notice);
+    let source = picture_source(folder, &settings.station.url_base)?;
     check_clock(Clock::SYSTEM, &source)?;
     let (model, engine) = open_model(&settings, notice)?;
     let opened = Database::open_telling(&settings.db, &settings.station, |plan| {

@@ -126,7 +126,7 @@ async fn run(
     let mut recorded = record(BackfillOptions {
         settings,
         range,
-        dir: None,
+        folder: None,
         policy: RunPolicy::default(),
         stats: false,
         json: false,

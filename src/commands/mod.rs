@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 pub mod evaluate;
 mod explain;
+mod old_script;
 mod ordered;
 pub mod output;
 pub mod predict;

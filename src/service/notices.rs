@@ -3,18 +3,38 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use chrono::Timelike;
+
 use crate::camera::http::without_secrets;
+use crate::camera::picture_folder::PictureFolder;
 use crate::service::RunReport;
 use crate::service::request::public_part;
 use crate::store::{Adopted, CutOff, Opened, TakeoverPlan};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::say;
+use celaje_sky::station::Station;
 use celaje_sky::text::{Lang, Text};
 
 /// Notices about a record that was opened for writing.
 pub fn opened(opened: &Opened) -> Vec<Text> {
     let adopted = opened.adopted.iter().map(adopted_text);
     adopted.chain(opened.cut_off.iter().map(cut_off_text)).collect()
+}
+
+/// Pictures of a folder that are of no slot, since the station has none at their minute.
+pub fn off_minute(folder: Option<&PictureFolder>, station: &Station) -> Option<Text> {
+    let minutes = station.minutes.as_slice();
+    let left = folder?.moments().filter(|moment| !minutes.contains(&moment.minute())).count();
+    let minutes: Vec<_> = minutes.iter().map(u32::to_string).collect();
+    let minutes = minutes.join(", ");
+    (left > 0).then(|| {
+        say!(
+            "{left} pictures of the folder are left out: the station's are of the minutes \
+             {minutes}; set valid_minutes in celaje.toml to read them",
+            "{left} imágenes de la carpeta quedan afuera: las de la estación son de los minutos \
+             {minutes}; ponga valid_minutes en celaje.toml para leerlas"
+        )
+    })
 }
 
 /// Notices about a run that has ended; its pictures came from `folder`, or else from `address`.

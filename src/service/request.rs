@@ -1,10 +1,11 @@
 //! Checks what was asked for: the range, and where its pictures are.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use chrono::{DateTime, Months, Utc};
+use chrono::{DateTime, Months, Timelike, Utc};
 
 use crate::camera::Source;
+use crate::camera::picture_folder::PictureFolder;
 use crate::clock::Clock;
 use celaje_sky::clock::ClockEvidence;
 use celaje_sky::error::{Failure, Result};
@@ -70,17 +71,46 @@ pub fn check_clock(clock: Clock, source: &Source) -> Result<()> {
     }
 }
 
+/// The pictures below the folder `dir`.
+pub fn picture_folder(dir: &Path) -> Result<PictureFolder> {
+    if !dir.is_dir() {
+        let shown = dir.display();
+        return Err(Failure::usage(say!(
+            "there is no folder '{shown}' to take pictures from; check --dir",
+            "no hay una carpeta '{shown}' de donde tomar imágenes; revise --dir"
+        )));
+    }
+    PictureFolder::list(dir).map_err(|error| {
+        Failure::environment(say!(
+            "the folder {error} cannot be listed; see to its permissions",
+            "no se puede listar la carpeta {error}; revise sus permisos"
+        ))
+    })
+}
+
+/// The whole of what a folder holds of a station: from its first picture to its last.
+pub fn range_of(folder: &PictureFolder, station: &Station) -> Result<SlotRange> {
+    let minutes = station.minutes.as_slice();
+    let mut moments = folder.moments().filter(|moment| minutes.contains(&moment.minute()));
+    let first = moments.next();
+    let ends = first.map(|first| (first, moments.next_back().unwrap_or(first)));
+    ends.and_then(|(first, last)| SlotRange::new(first, last).ok()).ok_or_else(|| {
+        let shown = folder.root().display();
+        let minutes: Vec<_> = minutes.iter().map(u32::to_string).collect();
+        let minutes = minutes.join(", ");
+        Failure::usage(say!(
+            "no picture below the folder '{shown}' has a name like 2024-01310802.jpg, of the \
+             minutes {minutes}; check --dir",
+            "ninguna imagen bajo la carpeta '{shown}' tiene un nombre como 2024-01310802.jpg, \
+             de los minutos {minutes}; revise --dir"
+        ))
+    })
+}
+
 /// The folder, if one is given, else the camera at `url_base`.
-pub fn picture_source(dir: Option<PathBuf>, url_base: &str) -> Result<Source> {
-    if let Some(dir) = dir {
-        if !dir.is_dir() {
-            let shown = dir.display();
-            return Err(Failure::usage(say!(
-                "there is no folder '{shown}' to take pictures from; check --dir",
-                "no hay una carpeta '{shown}' de donde tomar imágenes; revise --dir"
-            )));
-        }
-        return Ok(Source::Folder(dir));
+pub fn picture_source(folder: Option<PictureFolder>, url_base: &str) -> Result<Source> {
+    if let Some(folder) = folder {
+        return Ok(Source::Folder(folder));
     }
     match url::Url::parse(url_base) {
         Ok(base) if matches!(base.scheme(), "http" | "https") && base.has_host() => {

@@ -285,6 +285,53 @@ fn pictures_from_a_folder_in_both_layouts() {
     }
 }
 
+/// The calls that stand in old scripts: a tree of labelled folders without a range, and the modes.
+#[test]
+fn the_replaced_systems_calls_are_understood() {
+    let home = Home::new();
+    let places = [
+        "a/imagenes_clara_octa_0/2024-03010002.jpg",
+        "a/b/c/2024-03010012.JPEG",
+        "2024-03010022.Png",
+        "a/2024-03010033.jpg",
+        "a/._2024-03010032.jpg",
+        "a/latest.jpg",
+    ];
+    for (index, place) in places.into_iter().enumerate() {
+        home.write(&format!("sky/{place}"), picture(index));
+    }
+    let call = |args: &[&str]| {
+        let mut command = home.celaje(["backfill", "--db", "cielo.db", "--threads", "1"]);
+        command.args(["--engine", "rten", "--model", "red.onnx", "--base-dir", "sky"]);
+        run(command.args(["--concurrency", "64"]).args(args))
+    };
+    let told = call(&[]);
+    assert_eq!(
+        (told.status, told.out.as_str()),
+        (0, "📊 Backfill → total=3 | nuevos=3 | duplicados=0 | fallidos=0\n"),
+        "{told:?}"
+    );
+    assert!(told.err.contains("1 pictures of the folder are left out"), "{}", told.err);
+    let mut record = home.record("cielo.db");
+    assert_eq!(record.oktas(), [0, 1, 2]);
+    let urls =
+        record.texts("SELECT url FROM observations WHERE url LIKE '%/b/c/2024-03010012.JPEG'");
+    assert_eq!(urls.len(), 1);
+    // The rows stay, or are replaced.
+    let stay = ["--modo", "respetar_hora", "--step-min", "10", "--json", "--hasta", "2024-03-01"];
+    let told = call(&stay);
+    assert_eq!((told.status, told.json()["reprocessed"].as_u64()), (0, Some(0)), "{told:?}");
+    assert_eq!(told.json()["total"], 144);
+    let told = call(&["--modo", "forzar", "--json"]);
+    assert_eq!((told.status, told.json()["reprocessed"].as_u64()), (0, Some(3)), "{told:?}");
+    call(&["--step-min", "5"]).refused(2, &["--step-min 5", "2, 12, 22, 32, 42, 52"]);
+    home.write("empty/latest.jpg", picture(0));
+    call(&["--dir", "empty"]).refused(2, &["--dir"]);
+    let mut command = home.celaje(["backfill", "--dir", "empty", "--db", "cielo.db"]);
+    run(&mut command).refused(2, &["'empty'", "2024-01310802.jpg"]);
+    run(&mut home.celaje(["backfill", "--desde", "2024-03-01"])).refused(2, &["--hasta"]);
+}
+
 /// The bundled model, as a new user runs it.
 #[test]
 fn the_bundled_model_needs_nothing() {

@@ -1,6 +1,7 @@
 //! Servers that do what they should.
 
 use celaje::camera::Source;
+use celaje::camera::picture_folder::PictureFolder;
 use celaje::service::RunPolicy;
 use celaje_sky::station::LayoutChoice;
 use celaje_vision::model::source::Model;
@@ -139,7 +140,7 @@ async fn pictures_come_from_a_folder_in_both_layouts() {
             std::fs::write(place.join(slot.file_name()), bytes).unwrap();
         }
         let mut stage = Stage::at("http://127.0.0.1:9/");
-        stage.source = Source::Folder(folder.path().to_owned());
+        stage.source = Source::Folder(PictureFolder::list(folder.path()).unwrap());
         let report = stage.run(first(30)).await;
         assert_eq!(report.end.ledger.new_rows(), 27);
         let reasons: Vec<String> = stage.record().reasons().into_keys().collect();

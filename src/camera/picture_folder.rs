@@ -1,0 +1,129 @@
+//! The pictures below a folder, at any depth, by the moment that their names name.
+
+use std::collections::BTreeMap;
+use std::io::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::NaiveDateTime;
+
+use crate::camera::folder::{has_a_pictures_name, is_of_a_system};
+use celaje_sky::slot::Slot;
+
+/// A folder of pictures, as it was listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PictureFolder {
+    root: PathBuf,
+    /// Paths below the root, by station local time.
+    pictures: Arc<BTreeMap<NaiveDateTime, PathBuf>>,
+}
+
+impl PictureFolder {
+    /// Lists the pictures below `root` whose names are of the form `<YYYY>-<MMDDHHmm>`, with any
+    /// extension of a picture. Of several of one moment the one nearest to the root counts, then
+    /// the first by its path.
+    ///
+    /// # Errors
+    /// When a folder cannot be listed; the error names it.
+    pub fn list(root: &Path) -> Result<Self> {
+        let mut pictures = BTreeMap::new();
+        let mut level = vec![PathBuf::new()];
+        while !level.is_empty() {
+            let mut deeper = Vec::new();
+            for folder in level {
+                let (folders, files) = entries(root, &folder)?;
+                deeper.extend(folders);
+                for file in files {
+                    if let Some(moment) = moment_of(&file) {
+                        pictures.entry(moment).or_insert(file);
+                    }
+                }
+            }
+            deeper.sort_unstable();
+            level = deeper;
+        }
+        Ok(Self { root: root.to_owned(), pictures: Arc::new(pictures) })
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The picture of a slot, if there was one when the folder was listed.
+    pub fn picture(&self, slot: Slot) -> Option<PathBuf> {
+        self.pictures.get(&slot.local()).map(|below| self.root.join(below))
+    }
+
+    /// The moments of the pictures, ascending.
+    pub fn moments(&self) -> impl DoubleEndedIterator<Item = NaiveDateTime> {
+        self.pictures.keys().copied()
+    }
+}
+
+/// The folders and the pictures in `folder`, below `root`, in the order of their names.
+fn entries(root: &Path, folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let here = root.join(folder);
+    let named = |error: Error| Error::new(error.kind(), format!("'{}': {error}", here.display()));
+    let (mut folders, mut files) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(&here).map_err(named)? {
+        let entry = entry.map_err(named)?;
+        let path = folder.join(entry.file_name());
+        // A link to a folder is not followed: no circles.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            folders.extend((!is_of_a_system(&path)).then_some(path));
+        } else if has_a_pictures_name(&path) {
+            files.push(path);
+        }
+    }
+    files.sort_unstable();
+    Ok((folders, files))
+}
+
+/// The moment that a picture's name names, whatever its extension.
+fn moment_of(path: &Path) -> Option<NaiveDateTime> {
+    Slot::parse_file_name(&format!("{}.jpg", path.file_stem()?.to_str()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use celaje_sky::slot::Zone;
+    use std::fs;
+
+    #[test]
+    fn a_tree_is_read_at_any_depth_and_whatever_the_extension() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "2024-03010002.jpg",
+            "2024/2024-03010002.jpg",
+            "a/b/c/d/2024-03010012.JPEG",
+            "a/b/2024-03010012.png",
+            "imagenes_clara_octa_3/2024-03010022.PNG",
+            "a/latest.jpg",
+            "a/2024-13990032.jpg",
+            "a/2024-03010032.txt",
+            "@eaDir/2024-03010042.jpg",
+            "a/._2024-03010042.jpg",
+        ] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("again")).unwrap();
+        let pictures = PictureFolder::list(folder.path()).unwrap();
+        let zone: Zone = "-03:00".parse().unwrap();
+        let found: Vec<_> = pictures
+            .moments()
+            .map(|moment| pictures.picture(Slot::at(moment, zone).unwrap()).unwrap())
+            .collect();
+        let expected = [
+            "2024-03010002.jpg",
+            "a/b/2024-03010012.png",
+            "imagenes_clara_octa_3/2024-03010022.PNG",
+        ];
+        assert_eq!(found, expected.map(|name| folder.path().join(name)));
+        assert!(PictureFolder::list(&folder.path().join("none")).is_err());
+    }
+}

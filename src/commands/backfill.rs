@@ -92,8 +92,6 @@ pub(super) const SPANISH: SpanishHelp = &[
         "Toma las imágenes de esta carpeta, a cualquier profundidad, en vez de la cámara; de la \
          primera a la última, salvo lo que digan --desde y --hasta",
     ),
-    ("modo", "De los guiones del sistema anterior: forzar es --reprocess, respetar_hora lo normal"),
-    ("step_min", "De los guiones del sistema anterior: minutos entre turnos, los de la estación"),
     (
         "retry_missed",
         "Pide de nuevo las imágenes que una corrida anterior no encontró o no pudo leer",

@@ -58,7 +58,6 @@ const VALUES: &[(&str, &str)] = &[
     ("FILE|DIR", "ARCHIVO|CARPETA"),
     ("LABELS.csv|DIR", "ETIQUETAS.csv|CARPETA"),
     ("NAME", "NOMBRE"),
-    ("MODE", "MODO"),
     ("LANG", "IDIOMA"),
     ("FILTER", "FILTRO"),
     ("LAYOUT", "DISPOSICIÓN"),

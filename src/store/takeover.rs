@@ -74,8 +74,8 @@ pub(super) fn take_over(
     }
 }
 
-/// The takeover proper, in the caller's transaction, after [`plan::prepare`]. The old table goes, or
-/// stays under another name. Gives the numbers of rows, placed and kept.
+/// The takeover proper, in the caller's transaction, after [`plan::prepare`]. The old table goes,
+/// or stays under another name. Gives the numbers of rows, placed and kept.
 pub(super) fn take_over_within(
     connection: &mut SqliteConnection,
     station: &Station,

@@ -12,7 +12,7 @@ use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::text::Text;
 use celaje_vision::engine::install::{InstalledLibrary, VERSION, install};
-use celaje_vision::engine::library::{self, is_cut_short, same_file, version_of};
+use celaje_vision::engine::library::{self, is_incomplete, same_file, version_of};
 use celaje_vision::engine::search::Search;
 
 #[derive(Clone, Debug, Args)]
@@ -101,8 +101,8 @@ fn list(search: &Search) -> Result<Vec<String>> {
     let line = |path: PathBuf| {
         let is_used = used.as_ref().is_some_and(|library| same_file(&library.path, &path));
         let mark = if is_used { "*" } else { " " };
-        let remark = match is_cut_short(&path) {
-            true => say!(" (cut short)", " (incompleta)").to_string(),
+        let remark = match is_incomplete(&path) {
+            true => say!(" (incomplete)", " (incompleta)").to_string(),
             false => String::new(),
         };
         format!("{mark} {} {}{remark}", version_of(&path), path.display())

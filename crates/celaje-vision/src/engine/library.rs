@@ -76,18 +76,19 @@ pub fn load(search: &Search) -> Result<Option<Library>> {
 /// Why no library is used, as the beginning of a sentence.
 pub fn why_none(search: &Search) -> Text {
     let mut paths = search.candidates().into_iter().map(|candidate| candidate.path);
-    paths.find(|path| is_cut_short(path)).map_or_else(
+    paths.find(|path| is_incomplete(path)).map_or_else(
         || say!("ONNX Runtime was not found", "no se encontró ONNX Runtime"),
         |path| {
             let path = path.display();
-            say!("ONNX Runtime is cut short ({path})", "ONNX Runtime está incompleto ({path})")
+            say!("ONNX Runtime is incomplete ({path})", "ONNX Runtime está incompleto ({path})")
         },
     )
 }
 
-/// Whether an ELF library is shorter than its headers say. The loader would map such a file, read
-/// beyond its end, and so end the process with SIGBUS. Loaders of other formats refuse it.
-pub fn is_cut_short(path: &Path) -> bool {
+/// Whether an ELF library is shorter than its headers say, or ends in zeros instead of its section
+/// headers. The loader would map such a file, read beyond its end or run the zeros, and so end the
+/// process by a signal. Loaders of other formats refuse it.
+pub fn is_incomplete(path: &Path) -> bool {
     let ends = || {
         let mut file = fs::File::open(path)?;
         let length = file.metadata()?.len();
@@ -96,8 +97,8 @@ pub fn is_cut_short(path: &Path) -> bool {
     ends().is_ok_and(|(length, wanted)| wanted.is_some_and(|wanted| length < wanted))
 }
 
-/// Bytes that a 64-bit little-endian ELF file needs for its segments and its two header tables;
-/// none of any other file. Source: System V ABI, chapter 4, "ELF Header" and "Program Header".
+/// Bytes that a 64-bit little-endian ELF file needs for its segments and its two header tables,
+/// `u64::MAX` if a table is not there; none of any other file. Source: System V ABI, chapter 4, "ELF Header" and "Program Header".
 fn elf_length(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
     let mut header = [0; 64];
     file.read_exact(&mut header)?;
@@ -108,6 +109,13 @@ fn elf_length(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
     let [segment_size, segments, section_size, sections] =
         [54, 56, 58, 60].map(|at| number(&header, at, 2));
     let mut wanted = sections_at.saturating_add(section_size * sections);
+    if let Some(last) = sections.checked_sub(1) {
+        let mut entry = [0; 64];
+        file.seek(SeekFrom::Start(sections_at.saturating_add(last * section_size)))?;
+        if file.read_exact(&mut entry).is_err() || entry == [0; 64] {
+            return Ok(Some(u64::MAX));
+        }
+    }
     for segment in 0..segments {
         let mut entry = [0; 56];
         file.seek(SeekFrom::Start(segments_at.saturating_add(segment * segment_size)))?;
@@ -149,8 +157,8 @@ fn try_load(path: &Path) -> Result<Library, String> {
             "there is no such file".into()
         });
     }
-    if is_cut_short(&path) {
-        return Err("it is cut short; fetch it again".into());
+    if is_incomplete(&path) {
+        return Err("it is incomplete; fetch it again".into());
     }
     let environment = ort::init_from(&path)
         .map_err(|error| first_line(&error.to_string()))?

@@ -7,12 +7,12 @@
 use crate::picture::geometry::PixelRect;
 
 /// Below this luminance a pixel counts as dark, such as the corners of a fisheye picture.
-pub(crate) const DARK: u8 = 16;
+pub const DARK: u8 = 16;
 /// From this luminance a pixel counts as at the upper end of the scale.
-pub(crate) const BRIGHT: u8 = 250;
+pub const BRIGHT: u8 = 250;
 /// From this luminance a pixel counts as a light in the dark: a star or the glow of a town. After
 /// resizing, the noise of a covered sensor is below it.
-pub(crate) const LIGHT: u8 = 24;
+pub const LIGHT: u8 = 24;
 /// Bands of rows in which lights are looked for.
 const BANDS: usize = 12;
 /// Share of light pixels that makes a band count as lit: a handful of stars.
@@ -66,7 +66,7 @@ pub struct Evenness {
 }
 
 /// Half the width and height of the measured ellipse, as fractions of the picture's.
-pub(crate) const MIDDLE: f64 = 0.32;
+pub const MIDDLE: f64 = 0.32;
 
 /// Luminance of an 8-bit RGB pixel, 0 to 1.
 pub fn luminance(rgb: [u8; 3]) -> f64 {

@@ -92,7 +92,7 @@ pub enum Mode {
     Daemon,
 }
 
-/// How everything stands.
+/// The state of the program.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "State")]
 pub struct ProgramState {
@@ -100,19 +100,19 @@ pub struct ProgramState {
     pub version: String,
     /// When the program was started.
     pub started_at: DateTime<Utc>,
-    /// What it is started for.
+    /// What it was started for.
     pub mode: Mode,
-    /// Whether it can do its work; why not where it cannot. The database is asked apart.
+    /// What keeps it from its work, unless that is the database; null if nothing does.
     pub trouble: Option<String>,
     /// Inference engine, its version and device.
     pub engine: Option<String>,
     /// Name and version of the model.
     pub model: Option<String>,
-    /// The model that judges beside it.
+    /// Name and version of the second model.
     pub shadow_model: Option<String>,
-    /// How that one fares.
+    /// The work of the second model.
     pub shadow: Option<ShadowState>,
-    /// The stations that it works for.
+    /// The stations that it watches.
     pub stations: Vec<StationState>,
     /// Backfills, of this process, that wait, run or ended lately; the oldest first.
     pub jobs: Vec<JobState>,
@@ -125,7 +125,7 @@ pub struct ProgramState {
     pub pictures: BTreeMap<String, u64>,
 }
 
-/// How a second model fares beside the first.
+/// The work of a second model, and its agreement with the first.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ShadowState {
     /// Name and version.
@@ -136,7 +136,7 @@ pub struct ShadowState {
     pub skipped: u64,
     /// Pictures that it failed on.
     pub failed: u64,
-    /// What it failed of last.
+    /// Its last error.
     pub last_error: Option<String>,
     /// Slots in which both models see the sky, of all times.
     pub compared: u64,
@@ -148,7 +148,7 @@ pub struct ShadowState {
     pub bias: Option<f64>,
 }
 
-/// How it stands with a station.
+/// A station that the program watches.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StationState {
     /// Its id.
@@ -161,7 +161,7 @@ pub struct StationState {
     pub last_tick: Option<DateTime<Utc>>,
 }
 
-/// Where a job is.
+/// The state of a backfill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobStatus {
@@ -169,11 +169,11 @@ pub enum JobStatus {
     Queued,
     /// Runs.
     Running,
-    /// Every slot was dealt with.
+    /// Every slot has an outcome.
     Finished,
     /// Cancelled, or interrupted by the end of the program.
     Cancelled,
-    /// Given up.
+    /// It ended with an error.
     Failed,
 }
 
@@ -189,7 +189,7 @@ pub struct JobState {
     pub from: String,
     /// Last minute.
     pub to: String,
-    /// Where it is.
+    /// Its state.
     pub status: JobStatus,
     /// Its run in the record, once it has one.
     pub run: Option<i64>,
@@ -199,19 +199,19 @@ pub struct JobState {
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// How far it is.
+    /// Its progress.
     pub progress: JobProgress,
-    /// Why it was given up.
+    /// Why it failed.
     pub error: Option<String>,
 }
 
-/// How far a job is.
+/// The progress of a backfill or run.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "Progress")]
 pub struct JobProgress {
     /// Slots of the range that were due when it began.
     pub planned: u64,
-    /// Slots of the range that were not: their pictures were not out yet.
+    /// Slots of the range that were not due when it began.
     pub pending: u64,
     /// Observations written.
     pub new: u64,
@@ -221,22 +221,22 @@ pub struct JobProgress {
     pub missed: BTreeMap<String, u64>,
     /// Slots on the way now.
     pub in_flight: u64,
-    /// Slots dealt with in a second, lately; none before it is known.
+    /// Slots a second, lately; null until it is known.
     pub rate: Option<f64>,
-    /// Seconds to go at that rate.
+    /// Seconds left at that rate.
     pub eta_s: Option<f64>,
 }
 
-/// How an actor is.
+/// An actor of the pipeline.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ActorState {
     /// Its name.
     pub name: String,
     /// How often it was restarted.
     pub restarts: u64,
-    /// What it failed of last.
+    /// Its last error.
     pub last_error: Option<String>,
-    /// When.
+    /// When that happened.
     pub last_error_at: Option<DateTime<Utc>>,
     /// Slots that it works on now.
     pub working: u64,

@@ -39,7 +39,6 @@ impl BadQuery {
 /// A parameter of a request, as it is read and as the API describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
-    /// Its name.
     pub name: &'static str,
     /// What it can be.
     pub values: Values,
@@ -62,11 +61,9 @@ pub enum Values {
     Choices(fn() -> Vec<String>),
     /// A whole number.
     Number {
-        /// The smallest one.
         least: usize,
-        /// The greatest one.
         most: usize,
-        /// The one that is taken where none is given.
+        /// The value of a query without the parameter.
         usual: Option<usize>,
     },
 }
@@ -316,9 +313,7 @@ pub fn moment(name: &str, value: &str) -> Result<Moment, BadQuery> {
 /// A range of station local time; both ends are included, either may be open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Range {
-    /// First minute.
     pub from: Option<NaiveDateTime>,
-    /// Last minute.
     pub to: Option<NaiveDateTime>,
 }
 
@@ -347,9 +342,7 @@ impl Range {
 /// Readings one by one, or sums of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// One by one.
     Raw,
-    /// Sums.
     Sum(Width),
 }
 
@@ -383,15 +376,12 @@ fn reasons() -> Vec<(&'static str, MissReason)> {
 /// The query of `/observations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservationsQuery {
-    /// The slots.
     pub range: Range,
-    /// One by one, or sums.
     pub by: By,
-    /// Any of these qualities; all readings where there is none.
+    /// Any of these; all readings where there is none.
     pub quality: Vec<QualityFilter>,
     /// Only readings of this phase of the day.
     pub phase: Option<DayPhase>,
-    /// Most items of the page.
     pub limit: usize,
     /// The page begins with the first minute after this one.
     pub after: Option<NaiveDateTime>,
@@ -445,11 +435,9 @@ pub fn resumed(from: NaiveDateTime, last: Option<NaiveDateTime>) -> NaiveDateTim
 /// The query of `/misses`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissesQuery {
-    /// The slots.
     pub range: Range,
     /// Only misses for this reason.
     pub reason: Option<MissReason>,
-    /// Most items of the page.
     pub limit: usize,
     /// The page begins with the first minute after this one.
     pub after: Option<NaiveDateTime>,
@@ -469,7 +457,6 @@ pub fn misses(query: &str) -> Result<MissesQuery, BadQuery> {
 /// The query of `/runs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunsQuery {
-    /// Most items of the page.
     pub limit: usize,
     /// The page begins with the last run before this one.
     pub before: Option<i64>,

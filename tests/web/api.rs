@@ -1,4 +1,4 @@
-//! `/api/v1`: what is told of the record, and in which form.
+//! `/api/v1`: what it answers from the record, and in which forms.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn items(body: &Value) -> &Vec<Value> {
 }
 
 #[actix::test]
-async fn stations_are_told_with_what_the_record_has_of_them() {
+async fn stations_come_with_their_first_and_last_slot_and_counts() {
     let site = Site::new();
     let reply = site.get("/api/v1/stations").await;
     assert_eq!(
@@ -28,7 +28,7 @@ async fn stations_are_told_with_what_the_record_has_of_them() {
 }
 
 #[actix::test]
-async fn a_path_without_a_station_is_the_records_own() {
+async fn a_path_without_a_station_means_the_home_station() {
     let site = Site::new();
     let long = "/api/v1/stations/rio-grande";
     for path in [
@@ -50,7 +50,7 @@ async fn a_path_without_a_station_is_the_records_own() {
 }
 
 #[actix::test]
-async fn raw_readings_are_told_column_by_column() {
+async fn raw_readings_have_the_columns_of_the_record() {
     let site = Site::new();
     let body =
         site.get(&format!("{OBSERVATIONS}?from=2024-01-01T03:02&to=2024-01-01T03:02")).await.json();
@@ -84,7 +84,7 @@ async fn filters_choose_by_phase_and_quality() {
 }
 
 #[actix::test]
-async fn pages_hang_together() {
+async fn pages_joined_are_the_whole_list() {
     let site = Site::new();
     for (query, key) in [("by=raw", "slot"), ("by=hour", "from"), ("by=day", "from")] {
         let whole = site.get(&format!("{OBSERVATIONS}?{query}")).await.json();
@@ -164,7 +164,31 @@ async fn lists_are_csv_and_lines_by_ending_and_by_accept() {
 }
 
 #[actix::test]
-async fn misses_say_why() {
+async fn csv_has_a_column_for_each_member() {
+    let site = Site::new();
+    for (list, query, place) in [
+        ("stations/rio-grande/observations", "", "/items/0"),
+        ("observations", "?by=day", "/items/0"),
+        ("misses", "", "/items/0"),
+        ("runs", "", "/items/0"),
+        ("climatology", "", "/hours/0"),
+    ] {
+        let json = site.get(&format!("/api/v1/{list}{query}")).await.json();
+        let csv = site.get(&format!("/api/v1/{list}.csv{query}")).await;
+        let header = csv.text().lines().next().unwrap();
+        let columns: Vec<_> = header.split(',').collect();
+        for member in json.pointer(place).unwrap().as_object().unwrap().keys() {
+            let column = if member == "distribution" { "okta_8" } else { member };
+            assert!(columns.contains(&column), "{list}{query}: {member} is not in {header}");
+        }
+        let lines = site.get(&format!("/api/v1/{list}.jsonl{query}")).await;
+        let first: Value = serde_json::from_str(lines.text().lines().next().unwrap()).unwrap();
+        assert_eq!(json.pointer(place), Some(&first), "{list}{query}");
+    }
+}
+
+#[actix::test]
+async fn misses_have_their_reasons() {
     let site = Site::new();
     let misses = "/api/v1/stations/rio-grande/misses";
     let body = site.get(misses).await.json();
@@ -190,17 +214,17 @@ async fn the_latest_reading_is_the_last_slots() {
 }
 
 #[actix::test]
-async fn runs_are_told_with_their_progress() {
+async fn runs_have_their_progress() {
     let site = Site::new();
     let list = site.get("/api/v1/runs").await.json();
     assert_eq!(items(&list)[0]["id"], 1);
     assert_eq!(site.get("/api/v1/stations/rio-grande/runs").await.json(), list);
-    // The run that the program works on is told as the program sees it.
+    // The program itself says the progress of the run at work,
     let run = site.get("/api/v1/runs/1").await.json();
     assert_eq!(run["status"], "running");
     assert_eq!(run["progress"]["planned"], 10);
     assert_eq!(run["progress"]["eta_s"], 3.0);
-    // Others, by the record.
+    // the record that of others.
     let mut database = site.database();
     crate::site::fill(
         &mut database,
@@ -237,7 +261,7 @@ async fn a_picture_that_came_twice_is_in_no_mean() {
     assert_eq!(after["distribution"][7], sevens - 1);
     assert_eq!(after["n"], before["n"].as_u64().unwrap() - 1);
     assert_eq!(january(site.get(usual).await.json()), all - 1);
-    // It is told of as what it is, all the same.
+    // The list of readings still has it, with its flag.
     let frozen = site.get(&format!("{OBSERVATIONS}?quality=frozen")).await.json();
     assert_eq!(items(&frozen).len(), 1);
 }
@@ -315,7 +339,7 @@ async fn an_answer_is_the_same_until_the_record_changes() {
 }
 
 #[actix::test]
-async fn answers_are_packed_for_those_who_unpack() {
+async fn answers_are_compressed_on_request() {
     let site = Site::new();
     let plain = site.get(OBSERVATIONS).await;
     assert_eq!(plain.header("content-encoding"), None);
@@ -329,7 +353,7 @@ async fn answers_are_packed_for_those_who_unpack() {
 }
 
 #[actix::test]
-async fn bad_queries_say_which_parameter_and_why_in_the_clients_language() {
+async fn bad_queries_name_parameter_and_reason_in_the_clients_language() {
     let site = Site::new();
     for (query, parameter) in [
         ("from=yesterday", "from"),
@@ -357,7 +381,7 @@ async fn bad_queries_say_which_parameter_and_why_in_the_clients_language() {
 }
 
 #[actix::test]
-async fn a_second_models_readings_are_told_beside() {
+async fn readings_of_second_models_are_listed_with_the_first() {
     use celaje::store::ShadowReading;
     use celaje_sky::cover::Cover;
     use celaje_sky::slot::Slot;

@@ -1,4 +1,4 @@
-//! Backfills through the API: who may, and what is passed on.
+//! Backfills through the API: who may start and cancel them, and what the program receives.
 
 use celaje::daemon::operator::Refused;
 
@@ -12,12 +12,12 @@ fn bearer(token: &str) -> String {
 }
 
 #[actix::test]
-async fn whoever_bears_the_token_may_start_and_cancel() {
+async fn the_token_allows_to_start_and_cancel() {
     may_start_and_cancel(START, "../../../../api/v1/backfills/1").await;
 }
 
 #[actix::test]
-async fn a_backfill_without_a_station_is_the_records_own() {
+async fn a_backfill_without_a_station_is_for_the_home_station() {
     may_start_and_cancel("/api/v1/backfills", "../../api/v1/backfills/1").await;
 }
 
@@ -32,8 +32,8 @@ async fn may_start_and_cancel(start: &str, place: &str) {
     let reply =
         site.ask("DELETE", "/api/v1/backfills/7", &[("Authorization", &bearing)], b"").await;
     assert_eq!((reply.status, reply.body.len()), (204, 0));
-    let told = site.operator.told.lock().unwrap().clone();
-    assert_eq!(told, ["start rio-grande 2024-01-05 00:00:00 2024-01-06 12:00:00", "cancel 7"]);
+    let orders = site.operator.orders.lock().unwrap().clone();
+    assert_eq!(orders, ["start rio-grande 2024-01-05 00:00:00 2024-01-06 12:00:00", "cancel 7"]);
     let list = site.get("/api/v1/backfills").await.json();
     assert_eq!(list["items"][0]["status"], "running");
     assert_eq!(site.get("/api/v1/backfills/7").await.json()["job"], 7);
@@ -41,7 +41,7 @@ async fn may_start_and_cancel(start: &str, place: &str) {
 }
 
 #[actix::test]
-async fn nobody_else_may() {
+async fn without_the_right_token_nothing_starts() {
     let site = Site::new();
     let order = br#"{"from":"2024-01-05","to":"2024-01-06"}"#;
     let wrong = bearer("0123456789abcdef0123456789abcdee");
@@ -59,10 +59,10 @@ async fn nobody_else_may() {
             assert!(reply.header("www-authenticate").unwrap().starts_with("Bearer"));
         }
     }
-    // In the query it is none: queries end up in logs.
+    // A token in the query does not count: queries end up in logs.
     let reply = site.ask("POST", &format!("{START}?token={TOKEN}"), &[JSON], order).await;
     reply.problem(401);
-    assert!(site.operator.told.lock().unwrap().is_empty());
+    assert!(site.operator.orders.lock().unwrap().is_empty());
 }
 
 #[actix::test]
@@ -75,7 +75,7 @@ async fn without_a_token_the_server_takes_no_orders() {
         site.ask("POST", START, &headers, b"{}").await.problem(403);
         site.ask("DELETE", "/api/v1/backfills/7", &headers, b"").await.problem(403);
     }
-    assert!(site.operator.told.lock().unwrap().is_empty());
+    assert!(site.operator.orders.lock().unwrap().is_empty());
 }
 
 #[actix::test]
@@ -96,6 +96,11 @@ async fn bad_orders_are_refused_and_say_why() {
         let (named, _) = site.ask("POST", START, &headers, order.as_bytes()).await.problem(status);
         assert_eq!(named.as_deref(), Some(parameter), "{order}");
     }
+    for (method, target) in [("POST", START), ("DELETE", "/api/v1/backfills/7")] {
+        let (named, _) =
+            site.ask(method, &format!("{target}?x=1"), &headers, b"").await.problem(400);
+        assert_eq!(named.as_deref(), Some("x"), "{method}");
+    }
     let plain = [("Content-Type", "text/plain"), headers[1]];
     site.ask("POST", START, &plain, b"{}").await.problem(415);
     site.ask(
@@ -108,11 +113,11 @@ async fn bad_orders_are_refused_and_say_why() {
     .problem(404);
     let long = format!("{{\"from\":\"{}\",\"to\":\"\"}}", "x".repeat(70_000));
     site.ask("POST", START, &headers, long.as_bytes()).await.problem(413);
-    assert!(site.operator.told.lock().unwrap().is_empty());
+    assert!(site.operator.orders.lock().unwrap().is_empty());
 }
 
 #[actix::test]
-async fn what_the_program_refuses_is_told() {
+async fn refusals_of_the_program_have_their_statuses() {
     let site = Site::new();
     let bearing = bearer(TOKEN);
     let headers = [JSON, ("Authorization", bearing.as_str())];

@@ -1,4 +1,4 @@
-//! A client that sends exactly what it is told to, and shows what comes back.
+//! A client that sends exactly what it is given, and keeps the whole answer.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -28,7 +28,7 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
-    /// That it is a problem with this status; gives its parameter and its sentence.
+    /// Asserts that this is a problem with `status`; returns its parameter and its detail.
     pub fn problem(&self, status: u16) -> (Option<String>, String) {
         assert_eq!(self.status, status, "{}", self.text());
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
@@ -43,7 +43,7 @@ impl Reply {
 pub fn exchange(addr: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    // A server that has seen enough may close while this is still being sent.
+    // The server may close before everything is sent.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);

@@ -15,7 +15,7 @@ fn paths() -> &'static Map<String, Value> {
     DESCRIPTION["paths"].as_object().unwrap()
 }
 
-/// Whether `path` is one of a description's path.
+/// Whether `path` has the form of `described`.
 fn fits(described: &str, path: &str) -> bool {
     let (mut parts, mut others) = (described.split('/'), path.split('/'));
     loop {
@@ -38,12 +38,12 @@ fn operation(method: &str, target: &str) -> Option<&'static Value> {
     methods.get(method.replace("HEAD", "GET").to_lowercase())
 }
 
-/// Checks an answer against the description: its status, its media type and its members. Every
-/// answer that a test of the web side gets passes through here.
+/// Checks an answer against the description: its status, its media type and its members. All
+/// answers that tests get from `Site::ask` pass through here.
 pub fn check(method: &str, target: &str, reply: &Reply) {
     let Some(operation) = operation(method, target) else {
-        let is_told = [404, 405, 414, 421].contains(&reply.status) || method == "OPTIONS";
-        assert!(is_told, "{method} {target} is not described, but gives {}", reply.status);
+        let is_general = [404, 405, 414, 421].contains(&reply.status) || method == "OPTIONS";
+        assert!(is_general, "{method} {target} is not described, but gives {}", reply.status);
         return;
     };
     let mut answer = &operation["responses"][reply.status.to_string()];
@@ -99,6 +99,25 @@ async fn every_operation_that_is_described_is_answered() {
     }
 }
 
+/// What is not added by `Routes` would not be described.
+#[test]
+fn routes_are_added_in_one_place() {
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("routes.rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let way = ["web::resource(", "web::scope(", ".service(", "web::route("];
+                let way = way.into_iter().find(|way| text.contains(way));
+                assert_eq!(way, None, "{}", path.display());
+            }
+        }
+    }
+}
+
 #[actix::test]
 async fn the_parameters_of_an_operation_are_those_that_it_takes() {
     let site = Site::new();
@@ -128,7 +147,7 @@ async fn the_parameters_of_an_operation_are_those_that_it_takes() {
 async fn every_kind_of_answer_has_the_members_that_are_described() {
     let site = Site::new();
     let base = "/api/v1/stations/rio-grande";
-    // What is asked for is checked as it comes; here there is to be something to be checked.
+    // `check` compares the members; here each list must have an item to compare.
     for (path, place) in [
         ("/api/v1/stations".to_owned(), "/0/id"),
         (format!("{base}/observations?limit=20"), "/items/0/okta"),

@@ -23,7 +23,7 @@ fn listen(addr: SocketAddr, headers: &str) -> BufReader<TcpStream> {
     BufReader::new(stream)
 }
 
-/// Reads on until a line begins with `start`; gives it.
+/// Reads until a line begins with `start`, and returns that line.
 fn until(reader: &mut BufReader<TcpStream>, start: &str) -> String {
     for _ in 0..100 {
         let mut line = String::new();
@@ -36,7 +36,7 @@ fn until(reader: &mut BufReader<TcpStream>, start: &str) -> String {
 }
 
 #[actix::test]
-async fn listeners_hear_what_happens_and_what_they_missed() {
+async fn listeners_receive_events_and_those_that_they_missed() {
     let site = Site::new();
     let addr = site.addr();
     let heard = tokio::task::spawn_blocking(move || {
@@ -69,12 +69,12 @@ async fn listeners_hear_what_happens_and_what_they_missed() {
         assert_eq!(data.get("shadow"), Some(&serde_json::Value::Null));
         let second = format!("{epoch}-2");
         assert_eq!(until(&mut reader, "id:"), second);
-        // Who comes back is told what there was meanwhile.
+        // A client that reconnects receives the events that it missed.
         let seen = first.strip_prefix("id: ").unwrap();
         let mut back = listen(addr, &format!("Last-Event-ID: {seen}\r\n"));
         assert_eq!(until(&mut back, "id:"), second);
         assert_eq!(until(&mut back, "event:"), "event: observation");
-        // One from another life of the program has missed nobody knows how many.
+        // After an id of an earlier process the number of missed events is unknown.
         let mut stranger = listen(addr, "Last-Event-ID: 1\r\n");
         assert_eq!(until(&mut stranger, "id:"), second);
         assert_eq!(until(&mut stranger, "event:"), "event: state");
@@ -85,7 +85,7 @@ async fn listeners_hear_what_happens_and_what_they_missed() {
 }
 
 #[actix::test]
-async fn there_are_so_many_places_and_they_are_given_back() {
+async fn listeners_are_limited_and_free_their_places() {
     let site = Site::new();
     let addr = site.addr();
     let sitting = tokio::task::spawn_blocking(move || {
@@ -100,12 +100,12 @@ async fn there_are_so_many_places_and_they_are_given_back() {
     let refused = site.get("/api/v1/events").await;
     refused.problem(503);
     assert!(refused.header("retry-after").is_some());
-    // Others are still answered.
+    // Other requests are still answered.
     assert_eq!(site.get("/api/v1/stations").await.status, 200);
     drop(sitting);
     let begun = Instant::now();
     loop {
-        // The server notices at the next thing it sends.
+        // The server notices when it sends the next event.
         let _ = site.operator.sender.send(Event::State);
         let reader = tokio::task::spawn_blocking(move || {
             let mut reader = listen(addr, "");
@@ -122,7 +122,7 @@ async fn there_are_so_many_places_and_they_are_given_back() {
 }
 
 #[actix::test]
-async fn a_server_that_stops_ends_what_would_go_on() {
+async fn a_stopping_server_ends_its_event_streams() {
     let site = Site::new();
     let addr = site.addr();
     let mut reader = tokio::task::spawn_blocking(move || {
@@ -144,7 +144,7 @@ async fn a_server_that_stops_ends_what_would_go_on() {
 }
 
 #[actix::test]
-async fn a_watcher_notices_what_others_write() {
+async fn a_watcher_notices_rows_of_other_writers() {
     let site = Site::new();
     let watcher = RecordWatcher::start(&site.db, Clock::SYSTEM).unwrap();
     let mut events = watcher.events();
@@ -276,7 +276,7 @@ async fn a_second_models_reading_sends_the_event_again() {
         }
     };
     assert_eq!((told.0.as_str(), told.1.item.slot.as_str()), ("rio-grande", "2024-01-03T00:02"));
-    // It is a picture that was counted already.
+    // The picture is not counted twice.
     assert_eq!(watcher.state().pictures["new"], 1);
     let latest = site.get("/api/v1/stations/rio-grande/latest").await.json();
     let shadow = serde_json::json!(

@@ -1,4 +1,4 @@
-//! Headers, hosts, sizes, paths that lead elsewhere.
+//! Security headers, host names, limits of size, paths that try to escape.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -21,7 +21,7 @@ const EVERYWHERE: [&str; 10] = [
 ];
 
 #[actix::test]
-async fn every_answer_tells_browsers_what_not_to_do() {
+async fn every_answer_has_the_security_headers() {
     let site = Site::new();
     for path in EVERYWHERE {
         let reply = site.get(path).await;
@@ -51,7 +51,7 @@ async fn a_head_is_a_get_without_its_body() {
 }
 
 #[actix::test]
-async fn other_names_are_not_answered() {
+async fn requests_for_other_host_names_are_refused() {
     let site = Site::of("2024-01-01T00:00", "2024-01-01T01:00", "http://127.0.0.1:9/", |options| {
         options.hosts = vec!["cielo.example".to_owned()];
     });
@@ -85,7 +85,7 @@ async fn other_names_are_not_answered() {
 }
 
 #[actix::test]
-async fn no_path_leads_out() {
+async fn no_path_escapes() {
     let site = Site::new();
     std::fs::write(site.folder.path().join("secret.txt"), "secret").unwrap();
     for path in [
@@ -111,7 +111,7 @@ async fn no_path_leads_out() {
 }
 
 #[actix::test]
-async fn too_much_is_refused() {
+async fn long_addresses_and_heads_are_refused() {
     let site = Site::new();
     let long = format!("/api/v1/stations?{}", "x".repeat(9000));
     site.get(&long).await.problem(414);
@@ -131,7 +131,7 @@ async fn too_much_is_refused() {
 }
 
 #[actix::test]
-async fn whoever_dawdles_is_let_go() {
+async fn a_slow_client_is_disconnected() {
     let site = Site::new();
     let addr = site.addr();
     let waited = tokio::task::spawn_blocking(move || {
@@ -149,7 +149,7 @@ async fn whoever_dawdles_is_let_go() {
 }
 
 #[actix::test]
-async fn other_methods_are_told_so() {
+async fn other_methods_get_405() {
     let site = Site::new();
     for (method, path, allow) in [
         ("POST", "/api/v1/stations", "GET, HEAD"),
@@ -165,7 +165,7 @@ async fn other_methods_are_told_so() {
 }
 
 #[actix::test]
-async fn a_problem_tells_back_no_markup_and_no_line() {
+async fn a_problem_repeats_no_markup_and_no_line_break() {
     let site = Site::new();
     let reply = site.get("/api/v1/stations/%3Cscript%3E%0d%0aX-Evil:%201/latest").await;
     assert_eq!(reply.header("x-evil"), None);
@@ -174,7 +174,7 @@ async fn a_problem_tells_back_no_markup_and_no_line() {
     assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
 }
 
-/// An old proxy or a microcontroller takes the body as it is up to the end of the connection.
+/// Old proxies and microcontrollers read the body until the connection ends.
 #[actix::test]
 async fn a_client_of_http_1_0_gets_no_chunks() {
     let site = Site::of("2024-01-01T00:00", "2024-02-15T23:59", "http://127.0.0.1:9/", |_| {});
@@ -205,7 +205,7 @@ async fn a_client_of_http_1_0_gets_no_chunks() {
     }
 }
 
-/// The answer up to its end; up to the first words of one that has none.
+/// The whole answer; of an endless one the first bytes.
 fn first_and_last(addr: std::net::SocketAddr, request: &str, path: &str) -> Vec<u8> {
     if path != "/api/v1/events" {
         return client::exchange(addr, request.as_bytes());
@@ -222,10 +222,10 @@ fn first_and_last(addr: std::net::SocketAddr, request: &str, path: &str) -> Vec<
     answer
 }
 
-/// A proxy that shows it under a path of its own takes that away, or leaves it in what it passes
-/// on; addresses hold either way.
+/// A proxy that shows the server under a path removes the path or leaves it in; addresses work
+/// either way.
 #[actix::test]
-async fn addresses_hold_under_a_path() {
+async fn addresses_work_under_a_path() {
     let site = Site::of("2024-01-01T00:00", "2024-01-01T01:00", "http://127.0.0.1:9/", |options| {
         options.base = "/sky/celaje".parse().unwrap();
     });

@@ -20,7 +20,7 @@ fn path(slot: &str, what: &str) -> String {
 }
 
 #[actix::test]
-async fn a_readings_picture_is_fetched_once_and_drawn_over() {
+async fn the_picture_of_a_reading_is_fetched_once() {
     let camera = server::start(SimulateOptions {
         port: 0,
         size: (160, 120),
@@ -39,7 +39,7 @@ async fn a_readings_picture_is_fetched_once_and_drawn_over() {
     assert_eq!(overlay.header("content-type"), Some("image/png"));
     assert!(overlay.body.starts_with(b"\x89PNG"));
     assert_eq!(camera.pictures(), 1);
-    // What the record has no reading of is not looked for.
+    // The camera is not asked for a slot without a reading.
     for slot in ["2024-01-01T12:02", "2024-05-01T00:02", "2024-01-01T11:03"] {
         let (named, _) = site.get(&path(slot, "picture")).await.problem(404);
         assert_eq!(named.as_deref(), Some("slot"), "{slot}");
@@ -49,7 +49,7 @@ async fn a_readings_picture_is_fetched_once_and_drawn_over() {
 }
 
 #[actix::test]
-async fn another_region_of_interest_gives_another_overlay() {
+async fn an_overlay_is_cached_by_its_region() {
     let camera = server::start(SimulateOptions {
         port: 0,
         size: (160, 120),
@@ -94,7 +94,7 @@ async fn a_picture_that_is_gone_is_no_failure_of_the_server() {
     let asked = camera.requests();
     assert_eq!(asked, 2, "both places of the year");
     site.get(&path("2024-01-01T00:02", "overlay")).await.problem(404);
-    assert_eq!(camera.requests(), asked, "what is missing is believed for a while");
+    assert_eq!(camera.requests(), asked, "a missing picture is remembered for a while");
     camera.stop().await;
     site.get(&path("2024-01-01T00:12", "picture")).await.problem(502);
     for slot in ["x", "2024-01-01", "2024-01-01T00:02:00", "..%2f..%2fetc%2fpasswd", "%00"] {
@@ -104,7 +104,7 @@ async fn a_picture_that_is_gone_is_no_failure_of_the_server() {
 }
 
 /// A camera that never answers the first `silent` connections, and has no picture for the others.
-fn reluctant(silent: usize) -> String {
+fn silent_camera(silent: usize) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -149,8 +149,8 @@ async fn a_camera_that_hangs_keeps_only_its_own_pictures_waiting() {
         ..SimulateOptions::for_station(&Station::rio_grande())
     })
     .unwrap();
-    // What it takes at a time, and no more.
-    let (hung, well) = (station("hung", &reluctant(4)), station("well", &camera.base_url));
+    // As many as are asked of a camera at once.
+    let (hung, well) = (station("hung", &silent_camera(4)), station("well", &camera.base_url));
     let stations = [Arc::clone(&hung), Arc::clone(&well)];
     let cameras = Cameras::start(&stations, HttpLimits::default(), Clock::SYSTEM);
     let ask = |station: &Arc<Station>, n: i64| {
@@ -163,7 +163,7 @@ async fn a_camera_that_hangs_keeps_only_its_own_pictures_waiting() {
         assert_eq!(shot.media_type(), "image/jpeg");
     }
     assert!(waiting.iter().all(|task| !task.is_finished()));
-    // Who goes leaves the camera to the others.
+    // A client that goes away frees its place.
     waiting.iter().for_each(|task| task.abort());
     let problem = ask(&hung, 40).await.unwrap().unwrap_err();
     assert_eq!(problem.status_code().as_u16(), 404);
@@ -171,14 +171,14 @@ async fn a_camera_that_hangs_keeps_only_its_own_pictures_waiting() {
 }
 
 #[actix::test]
-async fn other_settings_have_other_cameras_asked() {
+async fn other_settings_ask_other_cameras() {
     let camera = server::start(SimulateOptions {
         port: 0,
         size: (64, 64),
         ..SimulateOptions::for_station(&Station::rio_grande())
     })
     .unwrap();
-    let (moved, stays) = (station("moved", &reluctant(0)), station("stays", &camera.base_url));
+    let (moved, stays) = (station("moved", &silent_camera(0)), station("stays", &camera.base_url));
     let limits = HttpLimits::default();
     let cameras =
         Cameras::start(&[Arc::clone(&moved), Arc::clone(&stays)], limits.clone(), Clock::SYSTEM);
@@ -188,7 +188,7 @@ async fn other_settings_have_other_cameras_asked() {
     assert!(cameras.shot(&stays, slot(1), None).await.is_ok());
     let now = station("moved", &camera.base_url);
     cameras.renew(&[Arc::clone(&now), Arc::clone(&stays)], limits.clone());
-    // What was missing at the old address is looked for at the new one; what is known is kept.
+    // A picture missing at the old address is asked for at the new one; cached ones stay.
     assert!(cameras.shot(&now, slot(1), None).await.is_ok());
     assert!(cameras.shot(&stays, slot(1), None).await.is_ok());
     assert_eq!(camera.pictures(), 2);

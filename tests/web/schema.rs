@@ -2,22 +2,22 @@
 
 use serde_json::{Map, Value};
 
-/// Keywords that say nothing that a value could break.
+/// Keywords that no value can violate.
 const ANNOTATIONS: [&str; 4] = ["title", "description", "default", "format"];
 
-/// Whether `value` has the form of `schema`, a part of `document`; where it does not, why. Members
-/// that are not described are wrong.
+/// Checks `value` against `schema`, a part of `document`. Members that the schema does not have
+/// are wrong. The error says what differs.
 pub fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let Value::Object(keywords) = schema else {
         return Err(format!("{schema} is no schema"));
     };
     keywords
         .iter()
-        .try_for_each(|(keyword, wanted)| obeys(document, keywords, keyword, wanted, value))
+        .try_for_each(|(keyword, wanted)| check_keyword(document, keywords, keyword, wanted, value))
         .map_err(|why| if why.len() < 2000 { format!("{why} in {value}") } else { why })
 }
 
-fn obeys(
+fn check_keyword(
     document: &Value,
     schema: &Map<String, Value>,
     keyword: &str,
@@ -94,7 +94,7 @@ fn has_type(name: &Value, value: &Value) -> bool {
 }
 
 #[test]
-fn what_differs_from_a_schema_is_found() {
+fn differences_from_a_schema_are_found() {
     let document = serde_json::json!({"a": {
         "type": "object",
         "properties": {"n": {"type": ["integer", "null"], "minimum": 0}, "s": {"enum": ["x"]}},

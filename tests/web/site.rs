@@ -1,4 +1,4 @@
-//! A record, a server on it, and a program that only pretends to work.
+//! A record, a server on it, and an operator that only notes its orders.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,29 +29,29 @@ use crate::described;
 
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-/// An operator that keeps a list of what it was told.
-pub struct Pretender {
-    pub told: Mutex<Vec<String>>,
+/// Notes its orders, and says that a backfill runs.
+pub struct FakeOperator {
+    pub orders: Mutex<Vec<String>>,
     pub trouble: Mutex<Option<String>>,
     pub sender: broadcast::Sender<Event>,
     pub refuse: Mutex<Option<Refused>>,
 }
 
-impl Operator for Pretender {
+impl Operator for FakeOperator {
     fn start_backfill(&self, station: &str, range: SlotRange) -> Result<JobId, Refused> {
         if let Some(refused) = self.refuse.lock().unwrap().clone() {
             return Err(refused);
         }
-        let mut told = self.told.lock().unwrap();
-        told.push(format!("start {station} {} {}", range.from(), range.to()));
-        Ok(JobId(told.len() as u64))
+        let mut orders = self.orders.lock().unwrap();
+        orders.push(format!("start {station} {} {}", range.from(), range.to()));
+        Ok(JobId(orders.len() as u64))
     }
 
     fn cancel(&self, job: JobId) -> Result<(), Refused> {
         if job.0 != 7 {
             return Err(Refused::UnknownJob(job));
         }
-        self.told.lock().unwrap().push("cancel 7".to_owned());
+        self.orders.lock().unwrap().push("cancel 7".to_owned());
         Ok(())
     }
 
@@ -107,7 +107,7 @@ pub struct Site {
     pub folder: TempDir,
     pub db: PathBuf,
     pub running: Running,
-    pub operator: Arc<Pretender>,
+    pub operator: Arc<FakeOperator>,
     pub station: Station,
     /// The path under which a proxy shows it.
     base: String,
@@ -117,7 +117,7 @@ pub fn at(text: &str) -> NaiveDateTime {
     celaje::store::rows::parse_slot(text).unwrap()
 }
 
-/// A reading of the okta that its minute of the day says, 9 of the last ones.
+/// A reading whose okta, 0 to 9, follows from its slot.
 pub fn reading(station: &Station, slot: Slot, base: &str) -> Outcome {
     let code = (slot.local().and_utc().timestamp() / 600).rem_euclid(10) as u8;
     let cover = Cover::from_code(code).unwrap();
@@ -173,7 +173,7 @@ pub fn begin(database: &mut Database, range: SlotRange) -> RunId {
     database.begin_run(&start).unwrap()
 }
 
-/// Readings of the whole range, but for a miss at each full day's 12:02.
+/// Stores readings of the whole range, and a miss at 12:02 of each day.
 pub fn fill(database: &mut Database, station: &Station, from: &str, to: &str, base: &str) {
     let range = SlotRange::new(at(from), at(to)).unwrap();
     let run = begin(database, range);
@@ -216,8 +216,8 @@ impl Site {
             ..Layer::default()
         };
         let settings = Settings::resolve(flags, Some(&config), |_| None).unwrap();
-        let operator = Arc::new(Pretender {
-            told: Mutex::default(),
+        let operator = Arc::new(FakeOperator {
+            orders: Mutex::default(),
             trouble: Mutex::default(),
             sender: broadcast::channel(64).0,
             refuse: Mutex::default(),
@@ -264,7 +264,7 @@ impl Site {
         self.ask("GET", target, &[("Accept-Language", "en")], b"").await
     }
 
-    /// Has another program change the record.
+    /// Changes the record as another program would.
     pub fn execute(&self, statements: &str) {
         use diesel::connection::SimpleConnection;
         use diesel::{Connection, SqliteConnection};
@@ -273,7 +273,7 @@ impl Site {
         other.batch_execute(statements).unwrap();
     }
 
-    /// The record, to be written to.
+    /// The record, opened to write.
     pub fn database(&self) -> Database {
         Database::open(&self.db, &self.station).unwrap().database
     }

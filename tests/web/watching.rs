@@ -3,7 +3,7 @@
 use crate::site::Site;
 
 #[actix::test]
-async fn the_program_is_ready_until_it_is_in_trouble() {
+async fn readiness_ends_with_trouble() {
     let site = Site::new();
     for path in ["/livez", "/readyz"] {
         let reply = site.get(path).await;
@@ -42,7 +42,7 @@ async fn metrics_are_in_the_text_format() {
         .find_map(|line| line.strip_prefix("celaje_last_row_age_seconds{station=\"rio-grande\"} "))
         .unwrap();
     assert!(age.parse::<i64>().unwrap() > 0);
-    // Each sample belongs to a family that was announced, and each family is announced once.
+    // Each sample has a family, which is declared once.
     let mut families = Vec::new();
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {

@@ -1,4 +1,4 @@
-//! A year of raw rows: all of them, and nobody has to wait for the reader.
+//! A year of raw rows in one answer, which does not delay the writer.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::site::{Site, at, begin, reading};
 const YEAR: &str = "/api/v1/stations/rio-grande/observations?from=2023-01-01&to=2023-12-31";
 
 #[actix::test]
-async fn a_year_is_one_answer_and_the_writer_does_not_wait_for_it() {
+async fn a_year_is_one_answer_and_does_not_delay_the_writer() {
     let site = Site::of("2023-01-01T00:00", "2023-12-31T23:59", "http://127.0.0.1:9/", |_| {});
     let begun = Instant::now();
     let reply = site.get(YEAR).await;

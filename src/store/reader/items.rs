@@ -45,7 +45,6 @@ pub struct ReadingFilter {
 /// A row of `observations`, as the API gives it.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, Queryable, Selectable)]
 #[diesel(table_name = observations)]
-#[schemars(rename = "ObservationColumns")]
 pub struct ObservationItem {
     /// Station local time.
     #[diesel(column_name = slot_local)]

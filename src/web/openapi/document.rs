@@ -16,6 +16,9 @@ const ABOUT: &str = "The record of cloud cover of a sky camera, and the program 
     are JSON, CSV or JSON lines, by Accept or by the ending .json, .csv or .jsonl of the path. \
     Errors are application/problem+json (RFC 9457) in the language of Accept-Language (es, en).";
 
+/// A date, or a minute.
+const MOMENT: &str = r"^\d{4}-\d\d-\d\d(T\d\d:\d\d)?$";
+
 /// The parts of paths.
 const PARTS: &[Parameter] = &[
     Parameter::new("station", Values::Text, "id of a station").like("rio-grande"),
@@ -104,7 +107,8 @@ fn parameter(parameter: &Parameter, place: &str) -> Value {
         "required": place == "path",
         "description": parameter.meaning,
         "schema": match parameter.values {
-            Values::Text | Values::Moment => json!({"type": "string"}),
+            Values::Text => json!({"type": "string"}),
+            Values::Moment => json!({"type": "string", "pattern": MOMENT}),
             Values::Choice(names) => json!({"type": "string", "enum": names()}),
             Values::Choices(names) => {
                 json!({"type": "array", "items": {"type": "string", "enum": names()}})

@@ -1,4 +1,4 @@
-//! Backfills: started, cancelled and listed. What changes something needs the token.
+//! Backfills. To start and to cancel them needs the token.
 
 use std::time::Duration;
 
@@ -146,7 +146,7 @@ async fn order(request: &HttpRequest, payload: web::Payload) -> Result<BackfillO
     let body = tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(LONGEST_BODY)).await;
     let body = match body {
         Ok(Ok(Ok(body))) => body,
-        Ok(Ok(Err(_))) => return Err(bad_order("?")),
+        Ok(Ok(Err(error))) => return Err(bad_order(&error.to_string())),
         Ok(Err(_)) => {
             return Err(Problem::new(
                 ProblemCode::BodyTooLong,
@@ -159,7 +159,7 @@ async fn order(request: &HttpRequest, payload: web::Payload) -> Result<BackfillO
         Err(_) => {
             return Err(Problem::new(
                 ProblemCode::RequestTimeout,
-                say!("the body did not come in time", "el cuerpo no llegó a tiempo"),
+                say!("the body did not arrive in time", "el cuerpo no llegó a tiempo"),
             ));
         }
     };

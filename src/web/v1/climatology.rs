@@ -1,4 +1,4 @@
-//! What the sky of a station is usually like.
+//! The usual sky of a station, by month and hour.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use schemars::JsonSchema;

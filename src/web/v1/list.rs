@@ -1,4 +1,4 @@
-//! Lists by slot that go on from page to page, and from part to part of a page.
+//! Lists by slot, in pages; a page is sent in parts.
 
 use std::sync::Arc;
 
@@ -21,16 +21,16 @@ use crate::web::stream::{self, PART, StreamPart};
 pub(super) struct List {
     pub(super) from: NaiveDateTime,
     pub(super) to: NaiveDateTime,
-    /// Items of it at most.
+    /// Most items of the page.
     pub(super) limit: usize,
     pub(super) format: Format,
-    /// What stands before the items in JSON.
+    /// The JSON before the items.
     pub(super) head: String,
 }
 
 type PartResult = Result<ListPart, StoreError>;
 
-/// What a part has told.
+/// What a part contains.
 #[derive(Default)]
 pub(super) struct ListPart {
     /// Items.
@@ -59,7 +59,7 @@ pub(super) struct ListPage<H, T> {
     pub(super) next: Option<String>,
 }
 
-/// What every list of slots says first.
+/// What every list of slots has beside its items.
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
 pub(super) struct SlotsHead {
@@ -93,12 +93,12 @@ pub(super) fn tail(next: Option<&str>) -> String {
 }
 
 impl List {
-    /// Answers with what `tell` writes of the items from a minute on, so many of them at most.
+    /// Answers with the items that `write` writes: from a minute on, at most so many.
     pub(super) async fn answer<T: Row>(
         self,
         pool: &Arc<ReaderPool>,
         tagged: &Tagged,
-        tell: impl Fn(&mut Reader, NaiveDateTime, usize, &mut Rows<T>) -> PartResult
+        write: impl Fn(&mut Reader, NaiveDateTime, usize, &mut Rows<T>) -> PartResult
         + Send
         + Sync
         + 'static,
@@ -108,13 +108,13 @@ impl List {
         stream::answer(pool, tagged.ok(), first, move |reader, place: ListPlace| {
             let mut rows =
                 if place.begun { Rows::go_on(format) } else { Rows::begin(format, &head) };
-            let told = if place.from <= to {
-                tell(reader, place.from, place.left.min(PART), &mut rows)?
+            let part = if place.from <= to {
+                write(reader, place.from, place.left.min(PART), &mut rows)?
             } else {
                 ListPart::default()
             };
-            let left = place.left.saturating_sub(told.n);
-            let last = told.last.filter(|_| told.more);
+            let left = place.left.saturating_sub(part.n);
+            let last = part.last.filter(|_| part.more);
             let go_on = last.as_deref().filter(|_| left > 0).and_then(parse_slot);
             Ok(match go_on {
                 Some(slot) => StreamPart {

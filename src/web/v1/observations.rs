@@ -1,4 +1,4 @@
-//! Readings: each of them, or summed up.
+//! Readings one by one, and sums of them.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDateTime;
@@ -24,7 +24,7 @@ use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::station::Station;
 
-/// What a list of readings says first.
+/// What a list of readings has beside its items.
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
 struct ReadingsHead {
@@ -178,7 +178,7 @@ async fn summed(
     Ok(tagged.ok().body(rows.end(&tail(last.filter(|_| more)))))
 }
 
-/// The slots of the camera in a bucket, as far as they lie in `range`.
+/// The number of a bucket's slots that lie in `range`.
 fn slots(
     bucket: &Bucket,
     width: Width,

@@ -1,4 +1,4 @@
-//! The picture of a slot, and what the model sees in it.
+//! The picture of a slot, and the same with the model's mask.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use celaje_sky::say;
 use celaje_sky::slot::Slot;
 use celaje_sky::station::Station;
 
-/// How long a browser may keep a picture: a slot's does not change once it has been read.
+/// Browsers may cache a picture: it does not change once its slot has a reading.
 const KEPT: &str = "private, max-age=3600";
 
 /// The last part but one of a picture's path.
@@ -100,7 +100,7 @@ async fn shot(
             "los ajustes de este servidor no dicen dónde están las imágenes de '{id}'"
         )));
     };
-    // Only what was read before: nobody is to have the camera searched through.
+    // Only slots with a reading: a client must not make the server search the camera.
     let wanted = id.to_owned();
     let item = state.pool.ask(move |reader| reader.observation(&wanted, local)).await?;
     let (Some(slot), Some(item)) = (Slot::at(local, station.zone), item) else {

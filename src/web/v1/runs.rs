@@ -1,4 +1,4 @@
-//! What the program was asked to do, and how far it is.
+//! Runs and their progress.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ async fn list(
     Ok(tagged.ok().body(rows.end(&tail(next.as_deref()))))
 }
 
-/// A run and how far it is.
+/// A run and its progress.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "RunProgress")]
 struct RunView {
@@ -95,7 +95,7 @@ async fn one(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
-    tell(&state, &run, None).await
+    with_progress(&state, &run, None).await
 }
 
 async fn one_of_station(
@@ -105,10 +105,14 @@ async fn one_of_station(
 ) -> Result<HttpResponse, Problem> {
     query::nothing(request.query_string())?;
     let (station, run) = path.into_inner();
-    tell(&state, &run, Some(&station)).await
+    with_progress(&state, &run, Some(&station)).await
 }
 
-async fn tell(state: &WebState, run: &str, station: Option<&str>) -> Result<HttpResponse, Problem> {
+async fn with_progress(
+    state: &WebState,
+    run: &str,
+    station: Option<&str>,
+) -> Result<HttpResponse, Problem> {
     let id = run.parse::<i64>().ok();
     let found = match id {
         None => None,
@@ -141,7 +145,7 @@ async fn tell(state: &WebState, run: &str, station: Option<&str>) -> Result<Http
     live(&RunView { run, progress })
 }
 
-/// How far a run is by what the record says of it.
+/// The progress of a run as the record has it.
 fn recorded(run: &RunItem, missed: Vec<ReasonCount>, now: DateTime<Utc>) -> JobProgress {
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
     let missed: BTreeMap<String, u64> =
@@ -156,7 +160,7 @@ fn recorded(run: &RunItem, missed: Vec<ReasonCount>, now: DateTime<Utc>) -> JobP
     let rate = seconds.map(|seconds| done as f64 / seconds);
     JobProgress {
         planned,
-        // A run is of what was due.
+        // A run has only slots that were due.
         pending: 0,
         new: number(run.new),
         duplicates: number(run.duplicates),

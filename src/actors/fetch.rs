@@ -16,7 +16,7 @@ use crate::actors::store::{Commit, Finished, StoreTask};
 use crate::camera::gate::Gate;
 use crate::camera::health::{Advice, HostHealth};
 use crate::camera::http::HttpClient;
-use crate::camera::{Found, Source, look_for};
+use crate::camera::{SearchResult, Source, look_for};
 use crate::clock::Clock;
 use crate::draining::Draining;
 use celaje_sky::credit::{Credit, Fate};
@@ -160,7 +160,7 @@ async fn fetch(
 ) {
     let slot = credit.slot();
     match ask(shared, client, &mut credit).await {
-        Found::Picture(picture, lesson) => {
+        SearchResult::Picture(picture, lesson) => {
             if let Lesson::Learned(again) = lesson {
                 outlets.layouts.do_send(StoreTask::RememberLayout {
                     year: slot.year(),
@@ -174,15 +174,15 @@ async fn fetch(
             credit.goes_to(Stage::Decode);
             outlets.decode.do_send(Decode { picture, credit });
         }
-        Found::Miss(miss) => {
+        SearchResult::Miss(miss) => {
             let missed = Finished::new(Outcome::Missed(miss), credit);
             outlets.store.do_send(Commit(vec![missed]));
         }
-        Found::Cancelled => credit.settle(Fate::Cancelled),
+        SearchResult::Cancelled => credit.settle(Fate::Cancelled),
     }
 }
 
-async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> Found {
+async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> SearchResult {
     let slot = credit.slot();
     let scout = {
         let wanted = lock(&shared.book).wants_scout(slot.year());
@@ -196,16 +196,16 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
     let _turn = turn.filter(|_| lock(&shared.book).wants_scout(slot.year()));
     let _pass = tokio::select! {
         biased;
-        () = shared.drain.begun() => return Found::Cancelled,
+        () = shared.drain.begun() => return SearchResult::Cancelled,
         pass = shared.gate.enter() => pass,
     };
     credit.taken_up();
     loop {
         if !host_is_up(shared).await {
             return if shared.drain.is_on() {
-                Found::Cancelled
+                SearchResult::Cancelled
             } else {
-                Found::Miss(Miss {
+                SearchResult::Miss(Miss {
                     slot,
                     reason: MissReason::Unreachable,
                     http_status: None,
@@ -217,7 +217,7 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
         }
         let found = look_for(&shared.source, client, &shared.book, slot).await;
         match &found {
-            Found::Miss(miss) if miss.reason == MissReason::Unreachable => {
+            SearchResult::Miss(miss) if miss.reason == MissReason::Unreachable => {
                 let (mut health, now) = (lock(&shared.health), Clock::instant());
                 health.unreachable(now);
                 if health.is_waited_for(now) && !shared.drain.is_on() {
@@ -225,9 +225,9 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
                     continue;
                 }
             }
-            Found::Miss(miss) if miss.http_status.is_none() => {}
-            Found::Miss(_) | Found::Picture(..) => lock(&shared.health).answered(),
-            Found::Cancelled => {}
+            SearchResult::Miss(miss) if miss.http_status.is_none() => {}
+            SearchResult::Miss(_) | SearchResult::Picture(..) => lock(&shared.health).answered(),
+            SearchResult::Cancelled => {}
         }
         return found;
     }

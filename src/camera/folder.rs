@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::camera::picture::{Picture, Refusal, SearchResult};
 use crate::camera::picture_folder::PictureFolder;
-use crate::camera::{Found, Picture, Refusal};
 use celaje_sky::layout::{Layout, Lesson};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::Slot;
@@ -51,7 +51,7 @@ pub async fn look_for(
     slot: Slot,
     limit: usize,
     patience: Duration,
-) -> Found {
+) -> SearchResult {
     let mut attempts = 0;
     let mut layout = Layout::Root;
     loop {
@@ -61,13 +61,13 @@ pub async fn look_for(
         match read(path, limit, patience).await {
             Ok(bytes) => {
                 let picture = Picture { bytes, url, layout, attempts: attempts + 1 };
-                return Found::Picture(picture, Lesson::Nothing);
+                return SearchResult::Picture(picture, Lesson::Nothing);
             }
             Err(refusal) if refusal.reason == MissReason::NotFound && layout == Layout::Root => {
                 attempts += refusal.attempts;
                 layout = Layout::Year;
             }
-            Err(refusal) => return Found::Miss(refusal.into_miss(slot, attempts)),
+            Err(refusal) => return SearchResult::Miss(refusal.into_miss(slot, attempts)),
         }
     }
 }
@@ -77,7 +77,8 @@ pub async fn look_for(
 /// # Errors
 /// When there is no such file, it cannot be read, it is larger, or the disk does not answer.
 async fn read(path: PathBuf, limit: usize, patience: Duration) -> Result<Bytes, Refusal> {
-    let refusal = |reason, detail| Refusal { reason, http_status: None, attempts: 1, detail };
+    let refusal =
+        |reason, detail| Refusal { reason, http_status: None, attempts: 1, detail, fault: None };
     let read = off_the_thread(patience, move || {
         // A pipe of that name would be waited for for ever.
         if !std::fs::metadata(&path)?.is_file() {

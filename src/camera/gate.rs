@@ -1,9 +1,11 @@
 //! The gate before a host: how many requests are in flight, and how many begin in a second.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::camera::fault::AccessFault;
 use crate::clock::Clock;
 use celaje_sky::window::{Answer, Pace, Window};
 
@@ -15,6 +17,8 @@ struct GateState {
     asking: usize,
     /// The most that were there at once.
     peak: usize,
+    /// What a person has to mend, of this host's answers.
+    faults: BTreeSet<AccessFault>,
     /// Places that a window has lost while they were taken: they are not handed on.
     owed: usize,
 }
@@ -39,7 +43,14 @@ impl Gate {
     pub fn new(window: Window, pace: Pace) -> Self {
         Self {
             places: Semaphore::new(window.size()),
-            state: Mutex::new(GateState { window, pace, asking: 0, peak: 0, owed: 0 }),
+            state: Mutex::new(GateState {
+                window,
+                pace,
+                asking: 0,
+                peak: 0,
+                owed: 0,
+                faults: BTreeSet::new(),
+            }),
         }
     }
 
@@ -68,11 +79,11 @@ impl Gate {
     }
 
     /// A request goes to the host.
-    pub fn asks(&self) -> Asking<'_> {
+    pub fn asks(&self) -> RequestInFlight<'_> {
         let mut state = self.state();
         state.asking += 1;
         state.peak = state.peak.max(state.asking);
-        Asking(self)
+        RequestInFlight(self)
     }
 
     /// Takes note of how a request went.
@@ -105,6 +116,18 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// Takes note of what a person has to mend.
+    pub fn report(&self, fault: AccessFault) {
+        self.state().faults.insert(fault);
+    }
+
+    /// What was reported so far; it counts as told from now on.
+    pub fn take_faults(&self) -> BTreeSet<AccessFault> {
+        std::mem::take(&mut self.state().faults)
+    }
+}
+
 impl Drop for GatePass<'_> {
     fn drop(&mut self) {
         let mut state = self.gate.state();
@@ -119,16 +142,16 @@ impl Drop for GatePass<'_> {
 
 /// A request at the host; dropped, it is there no more.
 #[derive(Debug)]
-pub struct Asking<'a>(&'a Gate);
+pub struct RequestInFlight<'a>(&'a Gate);
 
-impl Asking<'_> {
+impl RequestInFlight<'_> {
     /// Takes note of how it went.
     pub fn answered(self, answer: Answer) {
         self.0.answered(answer);
     }
 }
 
-impl Drop for Asking<'_> {
+impl Drop for RequestInFlight<'_> {
     fn drop(&mut self) {
         self.0.state().asking -= 1;
     }

@@ -1,6 +1,6 @@
 //! `celaje backfill`: fetch, classify and store a range of time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
+use crate::camera::fault::AccessFault;
 use crate::camera::gate::Gate;
 use crate::camera::picture_folder::PictureFolder;
 use crate::clock::Clock;
@@ -189,6 +190,8 @@ pub struct Recorded {
     pub arrangement: Arrangement,
     /// The most requests that were in flight at once.
     pub requests_peak: usize,
+    /// What a person has to mend before the camera gives pictures.
+    pub faults: BTreeSet<AccessFault>,
 }
 
 /// Runs the command; gives its exit status.
@@ -203,9 +206,13 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     let address = options.settings.station.url_base.clone();
     let folder = options.folder.as_ref().map(|folder| folder.root().to_owned());
     let recorded = record(options).await?;
+    let faults = notices::faults(&recorded.faults, &recorded.report);
+    let unreachable = recorded.report.host_unreachable();
     if !quiet {
         let notices = notices::ended(&recorded.report, folder.as_deref(), &address);
-        notices.iter().for_each(output::note);
+        // Those of a host that was not reached are the error below.
+        let faults = faults.iter().filter(|_| !unreachable);
+        notices.iter().chain(faults).for_each(output::note);
     }
     if stats {
         output::note(recorded.flow);
@@ -222,9 +229,15 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     if let Some(signal) = recorded.signal {
         return Ok(signal.exit_status());
     }
-    if recorded.report.host_unreachable() {
+    if unreachable {
         let url = url::Url::parse(&address).ok();
         let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+        if let Some(fault) = faults.first() {
+            return Err(Failure::unreachable(say!(
+                "no request reached the host '{host}': {fault}",
+                "ninguna petición llegó al servidor '{host}': {fault}"
+            )));
+        }
         return Err(Failure::unreachable(say!(
             "no request reached the host '{host}'; check the network and --url-base",
             "ninguna petición llegó al servidor '{host}'; revise la red y --url-base"
@@ -246,6 +259,9 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     };
     // What a server did not have says nothing about a folder.
     policy.retry_missed |= folder.is_some();
+    if folder.is_none() {
+        notices::any_certificate(&settings.station).iter().for_each(notice);
+    }
     notices::off_minute(folder.as_ref(), &settings.station).iter().for_each(notice);
     let source = picture_source(folder, &settings.station.url_base)?;
     check_clock(Clock::SYSTEM, &source)?;
@@ -292,6 +308,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         flow: flow.report(),
         arrangement,
         requests_peak: gate.peak(),
+        faults: gate.take_faults(),
     })
 }
 

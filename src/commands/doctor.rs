@@ -1,20 +1,16 @@
 //! `celaje doctor`: what the program stands on, and what to do where it does not hold.
 
-use std::path::Path;
-use std::time::Duration;
+mod camera;
 
-use chrono::TimeDelta;
+use std::path::Path;
+
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
-use crate::camera::Source;
-use crate::camera::http::{HttpClient, picture_url};
-use crate::clock::Clock;
+use self::camera::WorkingCamera;
 use crate::commands::output;
 use crate::service::notices;
-use crate::service::request::picture_source;
 use crate::settings::Settings;
 use crate::settings::layer::{Flags, SpanishHelp, WorkGroup};
 use crate::store::error::StoreError;
@@ -22,12 +18,7 @@ use crate::store::reader::Reader;
 use crate::store::{Database, FileState};
 use crate::version::VERSION;
 use celaje_sky::error::Failure;
-use celaje_sky::layout::Layout;
-use celaje_sky::outcome::MissReason;
-use celaje_sky::retry::RetryPolicy;
 use celaje_sky::say;
-use celaje_sky::slot::{Slot, SlotRange};
-use celaje_sky::station::{LayoutChoice, Station};
 use celaje_sky::text::Text;
 use celaje_vision::engine::choose;
 use celaje_vision::model::source::Model;
@@ -57,13 +48,29 @@ impl DoctorArgs {
 struct Check {
     name: &'static str,
     ok: bool,
+    /// Whether it holds, but would be better otherwise.
+    warning: bool,
     detail: String,
 }
 
 impl Check {
     fn new(name: &'static str, result: Result<Text, Text>) -> Self {
         let ok = result.is_ok();
-        Self { name, ok, detail: result.unwrap_or_else(|e| e).to_string() }
+        Self { name, ok, warning: false, detail: result.unwrap_or_else(|e| e).to_string() }
+    }
+
+    fn of_camera(result: Result<WorkingCamera, Text>) -> Self {
+        let (text, warning) = match result {
+            Ok(WorkingCamera { text, warning }) => (Ok(text), warning),
+            Err(text) => (Err(text), None),
+        };
+        let check = Self::new("camera", text);
+        match warning {
+            Some(warning) => {
+                Self { warning: true, detail: format!("{}; {warning}", check.detail), ..check }
+            }
+            None => check,
+        }
     }
 }
 
@@ -97,7 +104,7 @@ async fn run(settings: Settings, json: bool) -> Result<u8, Failure> {
         Err(failure) => checks.push(Check::new("model", Err(failure.text))),
     }
     checks.push(Check::new("database", database(&settings)));
-    checks.push(Check::new("camera", camera(&settings).await));
+    checks.push(Check::of_camera(camera::check(&settings).await));
     let ok = checks.iter().all(|check| check.ok);
     if json {
         let report = serde_json::json!({
@@ -109,8 +116,12 @@ async fn run(settings: Settings, json: bool) -> Result<u8, Failure> {
         output::line(report)?;
     } else {
         output::line(format!("celaje {}", VERSION))?;
-        for Check { name, ok, detail } in &checks {
-            let mark = if *ok { "✔" } else { "✘" };
+        for Check { name, ok, warning, detail } in &checks {
+            let mark = match (ok, warning) {
+                (true, false) => "✔",
+                (true, true) => "⚠",
+                (false, _) => "✘",
+            };
             output::line(format!("{mark} {}: {}", title(name), detail.trim()))?;
         }
     }
@@ -185,64 +196,4 @@ fn database(settings: &Settings) -> Result<Text, Text> {
         )),
         Err(error) => Err(refused(error)),
     }
-}
-
-async fn camera(settings: &Settings) -> Result<Text, Text> {
-    let station = &settings.station;
-    let source = picture_source(None, &station.url_base).map_err(|failure| failure.text)?;
-    let Source::Http(base) = source.clone() else {
-        return Ok(say!("none", "ninguna"));
-    };
-    let mut limits = settings.tuning.http.clone();
-    limits.total_timeout = limits.total_timeout.min(Duration::from_secs(20));
-    limits.retry = RetryPolicy { retries: 0, ..limits.retry };
-    let client = HttpClient::new(&source, limits, CancellationToken::new()).map_err(|e| {
-        say!("{e}; check the certificates of this system", "{e}; revise los certificados")
-    })?;
-    let Some(slot) = newest_slot(station) else {
-        return Err(say!(
-            "there was no slot in the last two days",
-            "no hubo ningún turno en los últimos dos días"
-        ));
-    };
-    let places: &[Layout] = match station.layout {
-        LayoutChoice::Auto => &[Layout::Root, Layout::Year],
-        LayoutChoice::Year => &[Layout::Year],
-        LayoutChoice::Root => &[Layout::Root],
-    };
-    let host = base.host_str().unwrap_or_default().to_owned();
-    let mut last = None;
-    for layout in places {
-        match client.get(picture_url(&base, *layout, slot)).await {
-            Ok(body) => {
-                let (layout, size) = (layout.as_str(), body.bytes.len());
-                return Ok(say!(
-                    "{host} gave the picture of {slot} ({size} bytes, layout {layout})",
-                    "{host} dio la imagen de {slot} ({size} bytes, disposición {layout})"
-                ));
-            }
-            Err(refusal) => last = refusal,
-        }
-    }
-    let (reason, detail) = last
-        .map_or((MissReason::Timeout, String::new()), |refusal| (refusal.reason, refusal.detail));
-    Err(match reason {
-        MissReason::NotFound => say!(
-            "{host} answers but has no picture of {slot}; check that the camera works and that \
-             --url-base is right",
-            "{host} responde pero no tiene la imagen de {slot}; verifique que la cámara funcione y \
-             que --url-base sea correcta"
-        ),
-        _ => say!(
-            "{host} gave nothing ({detail}); check the network and --url-base",
-            "{host} no dio nada ({detail}); revise la red y --url-base"
-        ),
-    })
-}
-
-/// The newest slot whose picture should exist: the camera is triggered a minute after a slot.
-fn newest_slot(station: &Station) -> Option<Slot> {
-    let now = station.zone.local(Clock::SYSTEM.now() - TimeDelta::minutes(1));
-    let range = SlotRange::new(now - TimeDelta::days(2), now).ok()?;
-    range.slots(&station.minutes, station.zone).last()
 }

@@ -12,6 +12,7 @@ use crate::camera::http::HttpClient;
 use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::service::inference::{Arrangement, open_model};
+use crate::service::notices;
 use crate::service::request::picture_source;
 use crate::service::supervision::Supervision;
 use crate::service::{Pipeline, RunPolicy, Setup, Shadow};
@@ -71,7 +72,8 @@ impl PipelineFactories {
             Ok::<_, Failure>((settings, first, shadow, told))
         });
         let opened = opened.await.map_err(|_| broken())?;
-        let (mut settings, (model, engine), shadow, told) = opened?;
+        let (mut settings, (model, engine), shadow, mut told) = opened?;
+        told.extend(settings.stations.iter().filter_map(notices::any_certificate));
         told.iter().for_each(tell);
         Arrangement::settle(&mut settings, engine.as_ref());
         let shadow = shadow.map(|(model, engine)| Shadow { model, engine, counts: Arc::default() });
@@ -109,8 +111,10 @@ impl PipelineFactory {
             return Some(None);
         };
         let limits = self.tuning.http.clone();
-        let client = HttpClient::new(&self.source, limits, Draining::default()).ok()?;
-        client.host_time(base.clone()).await.ok()
+        let client =
+            HttpClient::new(&self.source, &self.station.trust, limits, Draining::default());
+        let client = client.ok()?;
+        client.host_time(base).await.ok()
     }
 
     /// Starts the actors; their failures are counted in `health`.

@@ -1,10 +1,11 @@
 //! What the user is told beside a result: of a record when it is opened, of a run when it ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::Timelike;
 
+use crate::camera::fault::AccessFault;
 use crate::camera::http::without_secrets;
 use crate::camera::picture_folder::PictureFolder;
 use crate::service::RunReport;
@@ -129,6 +130,28 @@ fn broken(plan: &TakeoverPlan) -> Text {
         ". ESTAS VISTAS Y DISPARADORES FALLAN desde entonces: {list}; rehágalos con las columnas \
         de registro_historico, o con {name} (docs/es/registro.md)"
     )
+}
+
+/// A station whose camera may show any certificate.
+pub fn any_certificate(station: &Station) -> Option<Text> {
+    let id = &station.id;
+    station.trust.anything.then(|| {
+        say!(
+            "insecure is on for station '{id}': its camera's certificate is not checked, and \
+             whoever is on the way can give false pictures; name the certificate as ca_file",
+            "insecure está activado para la estación '{id}': no se controla el certificado de su \
+             cámara, y quien esté en el camino puede dar imágenes falsas; indique el certificado \
+             como ca_file"
+        )
+    })
+}
+
+/// What a person has to mend before the camera gives pictures.
+pub fn faults(found: &BTreeSet<AccessFault>, report: &RunReport) -> Vec<Text> {
+    // Many servers answer 403 for a picture that they do not have.
+    let some = report.found_none().is_none();
+    let told = found.iter().filter(|fault| !(some && **fault == AccessFault::Forbidden));
+    told.map(|fault| fault.text()).collect()
 }
 
 /// The rows that were taken over from the replaced system.

@@ -7,7 +7,8 @@ use crate::actors::failpoint::Failpoints;
 use crate::actors::health::ActorHealth;
 use crate::actors::pool::Executor;
 use crate::actors::watchdog::Patience;
-use crate::camera::http::Scripted;
+#[cfg(feature = "testing")]
+use crate::camera::http::scripted::ScriptedCamera;
 use celaje_sky::error::Class;
 use celaje_sky::restarts::RestartBudget;
 use celaje_sky::say;
@@ -26,7 +27,8 @@ pub struct Supervision {
     /// Where the stages run.
     pub executor: Executor,
     /// Answers in place of the network.
-    pub script: Option<Arc<dyn Scripted>>,
+    #[cfg(feature = "testing")]
+    pub script: Option<Arc<dyn ScriptedCamera>>,
     /// Ends the program when it does not end itself: called by the watchdog, when the main thread
     /// hangs.
     pub last_resort: Arc<dyn Fn() + Send + Sync>,
@@ -59,6 +61,7 @@ impl Default for Supervision {
             patience: Patience::default(),
             failpoints: Failpoints::default(),
             executor: Executor::default(),
+            #[cfg(feature = "testing")]
             script: None,
             last_resort: Arc::new(|| {}),
         }

@@ -121,24 +121,27 @@ pub(super) fn clients(
     setup: &Setup,
     gate: &Arc<Gate>,
     drain: &Draining,
-    supervision: &Supervision,
+    #[cfg_attr(not(feature = "testing"), expect(unused_variables))] supervision: &Supervision,
 ) -> Result<Vec<HttpClient>> {
     let fetchers = setup.tuning.concurrency.clamp(1, FETCHERS);
     let hold = Arc::new(HostHold::default());
     (0..fetchers)
         .map(|_| {
             let (limits, drain) = (setup.tuning.http.clone(), drain.clone());
-            match &supervision.script {
-                Some(script) => HttpClient::scripted(Arc::clone(script), limits, drain),
-                None => HttpClient::new(&setup.source, limits, drain),
+            #[cfg(feature = "testing")]
+            if let Some(script) = &supervision.script {
+                let client = HttpClient::scripted(Arc::clone(script), limits, drain);
+                let client = client.map_err(|e| Failure::environment(say!("{e}", "{e}")))?;
+                return Ok(client.sharing(Arc::clone(&hold)).through(Arc::clone(gate)));
             }
-            .map(|client| client.sharing(Arc::clone(&hold)).through(Arc::clone(gate)))
-            .map_err(|e| {
+            let client = HttpClient::new(&setup.source, &setup.station.trust, limits, drain);
+            let client = client.map_err(|e| {
                 Failure::environment(say!(
                     "{e}; check the certificates of this system",
                     "{e}; revise los certificados de este sistema"
                 ))
-            })
+            })?;
+            Ok(client.sharing(Arc::clone(&hold)).through(Arc::clone(gate)))
         })
         .collect()
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::camera::trust::read_certificates;
 use crate::settings::layer::Layer;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::slot::{Minutes, Zone};
 use celaje_sky::station::region::{BadMask, Margins, Mask, Region};
-use celaje_sky::station::{LayoutChoice, Station};
+use celaje_sky::station::{LayoutChoice, Station, Trust};
 use celaje_vision::model::source::Model;
 
 /// The file's name where none is given.
@@ -47,6 +48,9 @@ struct RawStation {
     longitude: f64,
     time_zone: String,
     url_base: String,
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    insecure: bool,
     #[serde(default)]
     layout: LayoutChoice,
     #[serde(default)]
@@ -206,11 +210,30 @@ impl RawStation {
             longitude,
             zone,
             url_base: self.url_base,
+            trust: Trust {
+                certificates: match self.ca_file {
+                    Some(path) => certificates(&folder.join(path))?,
+                    None => Vec::new(),
+                },
+                anything: self.insecure,
+            },
             layout: self.layout,
             minutes: self.valid_minutes,
             region: Region { margins, mask },
         })
     }
+}
+
+/// The certificates of `path`.
+pub(super) fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, celaje_sky::text::Text> {
+    let shown = path.display();
+    read_certificates(path).map_err(|why| {
+        let (en, es) = (why.en, why.es);
+        say!(
+            "the certificates of '{shown}' cannot be used: {en}",
+            "no se pueden usar los certificados de '{shown}': {es}"
+        )
+    })
 }
 
 fn unknown_zone(id: &str, zone: &str) -> celaje_sky::text::Text {

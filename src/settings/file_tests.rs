@@ -19,6 +19,23 @@ fn refused(text: &str, parts: &[&str]) {
 }
 
 #[test]
+fn a_station_may_name_its_certificates() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls"));
+    let trust = |keys: &str| {
+        let settings = FileSettings::parse(&format!("{STATION}{keys}"), folder)?;
+        Ok::<_, Text>(settings.into_parts().1.remove(0).trust)
+    };
+    assert_eq!(trust("").unwrap(), Trust::default());
+    let named = trust("ca_file = \"camera.pem\"").unwrap();
+    assert_eq!((named.certificates.len(), named.anything), (1, false));
+    assert!(trust("insecure = true").unwrap().anything);
+    for (file, why) in [("camera.key", "no certificate"), ("none.pem", "none.pem")] {
+        let text = trust(&format!("ca_file = \"{file}\"")).unwrap_err().en;
+        assert!(text.contains(why), "{text}");
+    }
+}
+
+#[test]
 fn one_station_with_its_defaults() {
     let (_, stations) = parse(STATION).unwrap();
     let [station] = &stations[..] else { panic!() };

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::builder::Resettable;
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::builder::{FalseyValueParser, Resettable};
+use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 
 use crate::settings::span::Span;
@@ -76,6 +76,16 @@ layer! {
     #[arg(long, value_name = "URL", env = "CELAJE_URL_BASE", hide_env_values = true)]
     #[serde(skip)]
     url_base: String,
+    /// File with the certificate of the camera, or of the authority that signed it [default: the
+    /// system's authorities]
+    #[arg(long, value_name = "FILE", env = "CELAJE_CA_FILE")]
+    #[serde(skip)]
+    ca_file: PathBuf,
+    /// Take any certificate from the camera: whoever is on the way can then give false pictures
+    #[arg(long, env = "CELAJE_INSECURE", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    #[serde(skip)]
+    insecure: bool,
     /// Where a year's pictures are below the base [default: auto]
     #[arg(long, value_name = "LAYOUT", env = "CELAJE_LAYOUT",
         value_parser = name_of(LayoutChoice::NAMES))]
@@ -144,6 +154,16 @@ pub const SPANISH: SpanishHelp = &[
         "Estación, por su id en celaje.toml [por omisión: la primera que nombra, o rio-grande]",
     ),
     ("url_base", "Dirección base de las imágenes [por omisión: la de la estación]"),
+    (
+        "ca_file",
+        "Archivo con el certificado de la cámara, o de la autoridad que lo firmó [por omisión: las \
+         autoridades del sistema]",
+    ),
+    (
+        "insecure",
+        "Acepta cualquier certificado de la cámara: quien esté en el camino podrá dar imágenes \
+         falsas",
+    ),
     (
         "layout",
         "Dónde están las imágenes de un año bajo la base: auto lo averigua por año, year en \

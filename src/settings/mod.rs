@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::camera::http::HttpLimits;
-use crate::settings::file::FileSettings;
+use crate::settings::file::{FileSettings, certificates};
 pub use crate::settings::layer::{
     BATCH, CONCURRENCY, Layer, MAX_BYTES, MAX_CONCURRENCY, MAX_MEGAPIXELS, MAX_RPS, THREADS,
     TIMEOUT,
@@ -71,7 +71,7 @@ pub struct Settings {
     pub engine: EngineChoice,
     /// Where it runs.
     pub device: Device,
-    /// Whether an address or a layout was given for one station.
+    /// Whether an address, a layout or a certificate was given for one station.
     pub place_given: bool,
     /// Sizes and bounds; those of inference give way to what suits the engine unless asked for.
     pub tuning: Tuning,
@@ -106,14 +106,22 @@ impl Settings {
             Some(_) => Vec::new(),
         };
         let mut station = pick_station(stations, layer.station.as_deref())?;
-        let place_given = layer.url_base.is_some() || layer.layout.is_some();
+        let insecure = layer.insecure == Some(true);
+        let place_given = layer.url_base.is_some()
+            || layer.layout.is_some()
+            || layer.ca_file.is_some()
+            || insecure;
+        if let Some(path) = layer.ca_file {
+            station.trust.certificates = certificates(&path).map_err(Failure::usage)?;
+        }
+        station.trust.anything |= insecure;
         if let Some(base) = layer.url_base {
             station.url_base = base;
         }
         if let Some(layout) = layer.layout {
             station.layout = layout;
         }
-        // An address or a layout from a flag is for the one station.
+        // What a flag says of an address is for the one station.
         let stations = match all.len() {
             0 | 1 => vec![station.clone()],
             _ => all,

@@ -54,6 +54,8 @@ fn everything(place: &str, n: usize) -> Layer {
     Layer {
         station: Some("cerro".to_owned()),
         url_base: Some(base),
+        ca_file: Some("tests/fixtures/tls/camera.pem".into()),
+        insecure: Some(true),
         layout: Some(LayoutChoice::Year),
         db: Some(format!("{place}.db").into()),
         model: Some(format!("{place}.onnx").into()),
@@ -92,6 +94,8 @@ fn flags_are_stronger_than_all_else() {
     let settings = written.resolve(everything("flag", 11), &VARIABLES).unwrap();
     assert_eq!(settings.station.url_base, "http://flag/");
     assert_eq!(settings.station.layout, LayoutChoice::Year);
+    let trust = &settings.station.trust;
+    assert_eq!((trust.certificates.len(), trust.anything), (1, true));
     assert_eq!(settings.db, Path::new("flag.db"));
     assert_eq!(settings.model.as_deref(), Some(Path::new("flag.onnx")));
     let shadow = settings.shadow_model.as_deref();

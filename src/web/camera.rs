@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::camera::http::{HttpClient, HttpLimits};
-use crate::camera::{Found, Source, look_for};
+use crate::camera::{SearchResult, Source, look_for};
 use crate::clock::Clock;
 use crate::service::request::picture_source;
 use crate::web::limiter::{Limiter, Permit};
@@ -242,7 +242,7 @@ fn client(station: &Station, limits: &HttpLimits) -> Option<(Source, HttpClient)
     // A person waits, and can ask again.
     limits.retry.retries = 0;
     let made = picture_source(None, &station.url_base).map(|source| {
-        let client = HttpClient::new(&source, limits, CancellationToken::new());
+        let client = HttpClient::new(&source, &station.trust, limits, CancellationToken::new());
         (source, client)
     });
     match made {
@@ -270,12 +270,12 @@ async fn fetch(
     let remembered = layout.map(|layout| (slot.year(), layout));
     let book = Mutex::new(LayoutBook::new(station.layout, year, remembered));
     match look_for(source, client, &book, slot).await {
-        Found::Picture(picture, _) if is_picture(&picture.bytes) => {
+        SearchResult::Picture(picture, _) if is_picture(&picture.bytes) => {
             Ok(Arc::new(Shot { bytes: picture.bytes, url: picture.url }))
         }
-        Found::Picture(..) => Err(gone(slot)),
-        Found::Miss(miss) => Err(problem(&miss)),
-        Found::Cancelled => Err(Problem::busy()),
+        SearchResult::Picture(..) => Err(gone(slot)),
+        SearchResult::Miss(miss) => Err(problem(&miss)),
+        SearchResult::Cancelled => Err(Problem::busy()),
     }
 }
 

@@ -17,7 +17,7 @@ use celaje::camera::http::{HttpClient, HttpLimits};
 use celaje_sky::credit::{Fate, Home, Returned};
 use celaje_sky::layout::{Layout, LayoutBook};
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
-use celaje_sky::station::LayoutChoice;
+use celaje_sky::station::{LayoutChoice, Trust};
 
 use crate::support::server::{Reply, Server, closed};
 use crate::support::{asked, stage};
@@ -41,7 +41,7 @@ impl Scene {
         let source = Source::Http(base.parse().unwrap());
         let drain = CancellationToken::new();
         let limits = HttpLimits { ..stage::tuning().http };
-        let client = HttpClient::new(&source, limits, drain.clone()).unwrap();
+        let client = HttpClient::new(&source, &Trust::default(), limits, drain.clone()).unwrap();
         let book = LayoutBook::new(choice, 2024, []);
         let health = HostHealth::new(Duration::from_secs(60));
         let gate = Arc::new(Gate::of(concurrency));

@@ -99,3 +99,102 @@ fn it_changes_nothing() {
     assert!(!home.has("cielo.db"));
     assert_eq!(server.requests().len(), 2);
 }
+
+/// Answers with these bytes, whatever is asked.
+fn raw(answer: Vec<u8>) -> Server {
+    Server::start(move |_, _| Reply::Raw(answer.clone()))
+}
+
+fn page(kind: &str, body: &[u8]) -> Server {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n");
+    raw([head.as_bytes(), body].concat())
+}
+
+#[test]
+fn what_is_no_picture_is_named() {
+    let home = Home::new();
+    let cut = &picture(0)[..picture(0).len() / 2];
+    for (kind, body, what) in [
+        ("text/html", &b"<html>hello\n"[..], "gave a web page, such as one to log in,"),
+        ("image/jpeg", b"", "gave no bytes at all"),
+        ("multipart/x-mixed-replace; boundary=b", b"--b\r\n", "the address gives a video stream"),
+        ("image/jpeg", cut, "gave a damaged picture"),
+    ] {
+        let server = page(kind, body);
+        let told = doctor(&home, &server.base(), &["--layout", "root"]);
+        assert_eq!(told.status, 3, "{told:?}");
+        let line = told.out.lines().find(|line| line.contains("camera:")).unwrap();
+        assert!(line.starts_with("✘ camera: 127.0.0.1") && line.contains(what), "{line}");
+    }
+    let mut packed = Vec::new();
+    let whole = picture(0);
+    let mut packer = flate2::read::GzEncoder::new(&whole[..], flate2::Compression::fast());
+    std::io::Read::read_to_end(&mut packer, &mut packed).unwrap();
+    let told = doctor(&home, &page("image/jpeg", &packed).base(), &[]);
+    assert_eq!(told.status, 0, "{told:?}");
+    assert!(told.out.contains("⚠ camera: 127.0.0.1 gave the picture"), "{}", told.out);
+    assert!(told.out.contains("it came packed"), "{}", told.out);
+}
+
+/// Doctor and backfill say the same, and what to do.
+#[test]
+fn a_login_a_proxy_and_a_refusal_are_named() {
+    let home = Home::new();
+    let day = ["--desde", "2024-03-01T00:00", "--hasta", "2024-03-01T00:10"];
+    let proxy = format!("http://{}", closed());
+    for (answer, base, status, what) in [
+        ("401 X", None, 0, "the camera asks for a user and a password (401)"),
+        ("403 X", None, 0, "the camera refuses (403)"),
+        ("", Some("http://camera.example/"), 4, "the proxy cannot be reached"),
+    ] {
+        let server = raw(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").into_bytes());
+        let base = base.map_or_else(|| server.base(), str::to_owned);
+        let mut command = home.celaje(["doctor", "--engine", "rten", "--db", "cielo.db"]);
+        let told = run(command.args(["--url-base", &base]).env("http_proxy", &proxy));
+        assert!(told.out.contains(what), "{}", told.out);
+        let mut command = home.celaje(["backfill", "--engine", "rten", "--db", "cielo.db"]);
+        let told = run(command.args(["--url-base", &base]).args(day).env("http_proxy", &proxy));
+        assert_eq!(told.status, status, "{told:?}");
+        assert_eq!(told.err.matches(what).count(), 1, "{}", told.err);
+    }
+}
+
+/// A SOCKS5 proxy that connects to nobody, and answers itself.
+fn socks(answer: Vec<u8>) -> std::net::SocketAddr {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut block = [0; 2048];
+        for reply in [&[5, 0][..], &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], &answer] {
+            assert!(stream.read(&mut block).unwrap() > 0);
+            stream.write_all(reply).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_socks_proxy_is_used() {
+    let home = Home::new();
+    let picture = picture(0);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", picture.len());
+    let proxy = socks([head.as_bytes(), &picture].concat());
+    let mut command = home.celaje(["doctor", "--engine", "rten", "--db", "cielo.db"]);
+    command.args(["--url-base", "http://camera.example/", "--layout", "root"]);
+    let told = run(command.env("all_proxy", format!("socks5h://{proxy}")));
+    assert!(told.out.contains("✔ camera: camera.example gave the picture"), "{}", told.out);
+}
+
+#[test]
+fn a_camera_whose_certificate_is_not_checked_is_told_at_each_start() {
+    let home = Home::new();
+    let base = format!("https://{}/", closed());
+    let mut command = home.celaje(["backfill", "--engine", "rten", "--db", "cielo.db"]);
+    command.args(["--url-base", &base, "--insecure", "--desde", "2024-03-01", "--hasta"]);
+    let told = run(command.arg("2024-03-01"));
+    assert!(told.err.contains("insecure is on for station 'rio-grande'"), "{}", told.err);
+    let told = doctor(&home, &base, &["--ca-file", "cielo.db"]);
+    told.refused(2, &["cielo.db", "no certificate"]);
+}

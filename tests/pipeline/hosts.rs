@@ -8,7 +8,7 @@ use celaje::camera::health::HostHold;
 use celaje::camera::http::HttpClient;
 use celaje::service::{Pass, RunPolicy};
 use celaje::store::RunKind;
-use celaje_sky::station::LayoutChoice;
+use celaje_sky::station::{LayoutChoice, Trust};
 use tokio_util::sync::CancellationToken;
 
 use crate::camera;
@@ -125,7 +125,9 @@ async fn clients_leave_a_host_alone_together() {
     let drain = CancellationToken::new();
     let client = || {
         let source = Source::Http(base.clone());
-        HttpClient::new(&source, limits.clone(), drain.clone()).unwrap().sharing(Arc::clone(&hold))
+        HttpClient::new(&source, &Trust::default(), limits.clone(), drain.clone())
+            .unwrap()
+            .sharing(Arc::clone(&hold))
     };
     let (one, other) = (client(), client());
     let url = base.join("2024-03010002.jpg").unwrap();

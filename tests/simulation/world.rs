@@ -9,7 +9,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use url::Url;
 
-use celaje::camera::http::{Said, Scripted};
+use celaje::camera::http::scripted::{ScriptedAnswer, ScriptedCamera};
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::MissReason;
 
@@ -117,17 +117,17 @@ impl Camera {
         self.requests.lock().unwrap().clone()
     }
 
-    fn says(&self, url: &Url) -> Said {
+    fn says(&self, url: &Url) -> ScriptedAnswer {
         let Some(asked) = asked(url.path()) else {
             panic!("{url} was asked for");
         };
         self.requests.lock().unwrap().push((asked.index, asked.layout));
         let now = self.begun.elapsed();
         if self.outage.is_some_and(|(from, to)| (from..to).contains(&now)) {
-            return Said::Broken(MissReason::Unreachable);
+            return ScriptedAnswer::Broken(MissReason::Unreachable);
         }
         if asked.layout != self.world.layout {
-            return Said::Status(404);
+            return ScriptedAnswer::Status(404);
         }
         let nth = {
             let mut counts = self.asked.lock().unwrap();
@@ -138,27 +138,27 @@ impl Camera {
         let mark = (asked.index % 200) as u8;
         match self.world.scenes[asked.index] {
             Scene::Sky { failures, kind, .. } if nth < failures => match kind {
-                0 => Said::Status(503),
-                1 => Said::Status(408),
-                2 => Said::Broken(MissReason::Reset),
-                _ => Said::Broken(MissReason::Timeout),
+                0 => ScriptedAnswer::Status(503),
+                1 => ScriptedAnswer::Status(408),
+                2 => ScriptedAnswer::Broken(MissReason::Reset),
+                _ => ScriptedAnswer::Broken(MissReason::Timeout),
             },
-            Scene::Sky { okta, .. } => Said::Body(picture(okta, Trouble::None, mark)),
-            Scene::Missing => Said::Status(404),
-            Scene::Refused(status) => Said::Status(status),
-            Scene::Broken => Said::Broken(MissReason::Reset),
-            Scene::Page => Said::Body(b"<html>no picture</html>".as_slice().into()),
+            Scene::Sky { okta, .. } => ScriptedAnswer::Body(picture(okta, Trouble::None, mark)),
+            Scene::Missing => ScriptedAnswer::Status(404),
+            Scene::Refused(status) => ScriptedAnswer::Status(status),
+            Scene::Broken => ScriptedAnswer::Broken(MissReason::Reset),
+            Scene::Page => ScriptedAnswer::Body(b"<html>no picture</html>".as_slice().into()),
             Scene::Cut => {
                 let whole = picture(4, Trouble::None, mark);
-                Said::Body(whole.slice(..whole.len() / 2))
+                ScriptedAnswer::Body(whole.slice(..whole.len() / 2))
             }
-            Scene::Trouble(trouble) => Said::Body(picture(4, trouble, mark)),
+            Scene::Trouble(trouble) => ScriptedAnswer::Body(picture(4, trouble, mark)),
         }
     }
 }
 
-impl Scripted for Camera {
-    fn ask(&self, url: &Url) -> (Duration, Said) {
+impl ScriptedCamera for Camera {
+    fn ask(&self, url: &Url) -> (Duration, ScriptedAnswer) {
         (self.faults.delay(), self.says(url))
     }
 

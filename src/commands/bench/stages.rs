@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::session::observation;
 use crate::camera::http::HttpClient;
-use crate::camera::{Found, Source, look_for};
+use crate::camera::{SearchResult, Source, look_for};
 use crate::commands::bench::arrange::measure;
 use crate::commands::bench::report::Alone;
 use crate::service::inference::Arrangement;
@@ -23,7 +23,7 @@ use celaje_sky::outcome::Outcome;
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::region::Region;
-use celaje_sky::station::{LayoutChoice, Station};
+use celaje_sky::station::{LayoutChoice, Station, Trust};
 use celaje_vision::engine::backend::Engine;
 use celaje_vision::model::source::Model;
 use celaje_vision::picture::prepare::{Frame, prepare};
@@ -59,9 +59,10 @@ impl Watch {
 pub async fn fetch(base: &url::Url, tuning: &Tuning, slots: &[Slot]) -> Result<Alone> {
     let source = Source::Http(base.clone());
     let gate = Arc::new(tuning.gate());
-    let client = HttpClient::new(&source, tuning.http.clone(), CancellationToken::new())
-        .map_err(|error| broken(&error))?
-        .through(Arc::clone(&gate));
+    let client =
+        HttpClient::new(&source, &Trust::default(), tuning.http.clone(), CancellationToken::new())
+            .map_err(|error| broken(&error))?
+            .through(Arc::clone(&gate));
     let book = Mutex::new(LayoutBook::new(LayoutChoice::Year, 2000, []));
     let one = |slot: Slot| {
         let (source, client, book, gate) = (&source, &client, &book, &gate);
@@ -73,12 +74,12 @@ pub async fn fetch(base: &url::Url, tuning: &Tuning, slots: &[Slot]) -> Result<A
     // The window finds its size first.
     let (first, rest) = slots.split_at(slots.len() / 4);
     let ask = |slots: Vec<Slot>| {
-        futures_util::stream::iter(slots)
-            .map(one)
-            .buffer_unordered(tuning.concurrency)
-            .fold(0, |missed, found| async move {
-                missed + usize::from(!matches!(found, Found::Picture(..)))
-            })
+        futures_util::stream::iter(slots).map(one).buffer_unordered(tuning.concurrency).fold(
+            0,
+            |missed, found| async move {
+                missed + usize::from(!matches!(found, SearchResult::Picture(..)))
+            },
+        )
     };
     let missed = ask(first.to_vec()).await;
     let watch = Watch::start();

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::clock::Clock;
 use crate::daemon::operator::JobId;
 use crate::daemon::worker::StationWorker;
+use crate::service::notices;
 use crate::service::supervision::Supervision;
 use crate::service::{Pass, Pipeline, RunReport};
 use celaje_sky::error::Result;
@@ -36,7 +37,13 @@ const LOOKS_EVERY: Duration = Duration::from_millis(250);
 impl StationWorker {
     /// Does a pass within its bounds. None when the pipeline failed: it is ended then.
     pub(super) async fn pass(&mut self, pass: Pass, bounds: PassBounds) -> Option<RunReport> {
-        let report = self.watched(self.pipeline.as_ref()?, pass, bounds).await;
+        let pipeline = self.pipeline.as_ref()?;
+        let report = self.watched(pipeline, pass, bounds).await;
+        for fault in
+            report.iter().flat_map(|report| notices::faults(&pipeline.gate().take_faults(), report))
+        {
+            tracing::warn!(station = self.factory.station.id, "{fault}");
+        }
         let failure = match report {
             Ok(report) => match &report.end.failure {
                 None => {

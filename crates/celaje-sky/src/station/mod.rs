@@ -33,6 +33,15 @@ impl LayoutChoice {
     }
 }
 
+/// Whose certificates are taken from a camera, beside those that the system trusts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Certificates of authorities, or of the camera itself; DER.
+    pub certificates: Vec<Vec<u8>>,
+    /// Whether any certificate is taken: whoever is on the way can then give false pictures.
+    pub anything: bool,
+}
+
 /// A camera and its surroundings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Station {
@@ -48,6 +57,8 @@ pub struct Station {
     pub zone: Zone,
     /// Where the pictures are.
     pub url_base: String,
+    /// Which certificates its server may show.
+    pub trust: Trust,
     /// Their arrangement there.
     pub layout: LayoutChoice,
     /// Minutes of an hour at which there is a picture.
@@ -66,6 +77,7 @@ impl Station {
             longitude: -67.70,
             zone: Zone::Named(chrono_tz::America::Argentina::Ushuaia),
             url_base: "http://201.251.63.225/meteorologia/cielo/image/".to_owned(),
+            trust: Trust::default(),
             layout: LayoutChoice::Auto,
             minutes: Minutes::default(),
             region: Region::with_margins(region::Margins { bottom: 0.2, ..Default::default() }),

@@ -14,13 +14,13 @@ const BLOCK: usize = 64 << 10;
 /// 32 MiB of them (`M_MMAP_THRESHOLD` in mallopt(3)): after a few bodies of 20 MB the process has
 /// grown for good.
 #[derive(Debug, Default)]
-pub struct Growing {
+pub struct BodyBuffer {
     full: Vec<BytesMut>,
     last: BytesMut,
     received: usize,
 }
 
-impl Growing {
+impl BodyBuffer {
     /// None yet, of a body that is said to have `announced` bytes (0: nothing is said).
     pub fn of(announced: usize) -> Self {
         let first = if announced <= AT_ONCE { announced } else { BLOCK };
@@ -75,7 +75,7 @@ mod tests {
             announced in prop_oneof![Just(0), 1usize..200_000, Just(AT_ONCE + 1), Just(usize::MAX)],
             pieces in proptest::collection::vec(0usize..50_000, 0..12),
         ) {
-            let (mut body, mut sent) = (Growing::of(announced), Vec::new());
+            let (mut body, mut sent) = (BodyBuffer::of(announced), Vec::new());
             for (k, len) in pieces.into_iter().enumerate() {
                 let piece: Vec<u8> = (0..len).map(|byte| (byte * 7 + k) as u8).collect();
                 body.push(&piece);

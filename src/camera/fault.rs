@@ -1,0 +1,80 @@
+//! What stands between Celaje and a camera until a person mends it.
+
+use celaje_sky::say;
+use celaje_sky::text::Text;
+
+/// See the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AccessFault {
+    /// 401, and the address holds no user.
+    PasswordMissing,
+    /// 401, although user and password were given.
+    PasswordWrong,
+    /// 401 with schemes that are not known.
+    LoginUnknown,
+    /// 403.
+    Forbidden,
+    /// The camera's certificate is not trusted.
+    Certificate,
+    /// The proxy cannot be reached, or does not pass the request on.
+    Proxy,
+    /// 407.
+    ProxyPassword,
+    /// A video without end in place of a picture.
+    Stream,
+}
+
+impl AccessFault {
+    /// What it is and what to do, as a clause.
+    pub fn text(self) -> Text {
+        match self {
+            Self::PasswordMissing => say!(
+                "the camera asks for a user and a password (401); write them into the address, \
+                http://user:password@host/, with %40 for an @ in them",
+                "la cámara pide usuario y contraseña (401); escríbalos en la dirección, \
+                http://usuario:clave@servidor/, con %40 en lugar de una @ en ellos"
+            ),
+            Self::PasswordWrong => say!(
+                "the camera does not accept this user and password (401); check them in the \
+                address",
+                "la cámara no acepta este usuario y contraseña (401); revíselos en la dirección"
+            ),
+            Self::LoginUnknown => say!(
+                "the camera asks for a login of a kind that Celaje does not know (401); set Basic \
+                or Digest in the camera",
+                "la cámara pide un acceso de un tipo que Celaje no conoce (401); elija Basic o \
+                Digest en la cámara"
+            ),
+            Self::Forbidden => say!(
+                "the camera refuses (403); check that its user may see pictures, that it admits \
+                this machine, and the path of the address",
+                "la cámara se niega (403); revise que su usuario pueda ver imágenes, que admita a \
+                esta máquina, y la ruta de la dirección"
+            ),
+            Self::Certificate => say!(
+                "the camera's certificate is not trusted; name a file with it, or with that of \
+                its authority, as --ca-file (ca_file in celaje.toml), or do without the check \
+                with --insecure",
+                "el certificado de la cámara no es de confianza; indique un archivo con él, o con \
+                el de su autoridad, como --ca-file (ca_file en celaje.toml), o prescinda del \
+                control con --insecure"
+            ),
+            Self::Proxy => say!(
+                "the proxy cannot be reached or does not pass the request on; check http_proxy, \
+                https_proxy, all_proxy and no_proxy in the environment",
+                "no se llega al proxy, o no pasa el pedido; revise http_proxy, https_proxy, \
+                all_proxy y no_proxy en el entorno"
+            ),
+            Self::ProxyPassword => say!(
+                "the proxy asks for a user and a password (407); write them into http_proxy or \
+                https_proxy, http://user:password@proxy:port",
+                "el proxy pide usuario y contraseña (407); escríbalos en http_proxy o https_proxy, \
+                http://usuario:clave@proxy:puerto"
+            ),
+            Self::Stream => say!(
+                "the address gives a video stream; write that of a single picture",
+                "la dirección da un video continuo; escriba la de una sola imagen"
+            ),
+        }
+    }
+}

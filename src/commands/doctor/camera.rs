@@ -1,0 +1,203 @@
+//! The camera's part of `celaje doctor`: asks for the newest picture, decodes it, and says what
+//! else it was.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+
+use crate::camera::http::{HttpClient, picture_url};
+use crate::camera::{Body, Refusal, Source};
+use crate::clock::Clock;
+use crate::service::notices;
+use crate::service::request::picture_source;
+use crate::settings::Settings;
+use celaje_sky::layout::Layout;
+use celaje_sky::outcome::MissReason;
+use celaje_sky::retry::RetryPolicy;
+use celaje_sky::say;
+use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::station::{LayoutChoice, Station};
+use celaje_sky::text::Text;
+use celaje_vision::picture::decode::{Limits, decode, is_picture};
+
+/// A camera that gives pictures.
+pub(super) struct WorkingCamera {
+    /// What it gave.
+    pub(super) text: Text,
+    /// What would be better otherwise.
+    pub(super) warning: Option<Text>,
+}
+
+/// Asks for the newest picture, once in each place where it may be.
+pub(super) async fn check(settings: &Settings) -> Result<WorkingCamera, Text> {
+    let station = &settings.station;
+    let source = picture_source(None, &station.url_base).map_err(|failure| failure.text)?;
+    let Source::Http(base) = source.clone() else {
+        return Ok(WorkingCamera { text: say!("none", "ninguna"), warning: None });
+    };
+    let mut limits = settings.tuning.http.clone();
+    limits.total_timeout = limits.total_timeout.min(Duration::from_secs(20));
+    limits.retry = RetryPolicy { retries: 0, ..limits.retry };
+    let client = HttpClient::new(&source, &station.trust, limits, CancellationToken::new());
+    let client = client.map_err(|e| {
+        say!("{e}; check the certificates of this system", "{e}; revise los certificados")
+    })?;
+    let Some(slot) = newest_slot(station) else {
+        return Err(say!(
+            "there was no slot in the last two days",
+            "no hubo ningún turno en los últimos dos días"
+        ));
+    };
+    let places: &[Layout] = match station.layout {
+        LayoutChoice::Auto => &[Layout::Root, Layout::Year],
+        LayoutChoice::Year => &[Layout::Year],
+        LayoutChoice::Root => &[Layout::Root],
+    };
+    let host = base.host_str().unwrap_or_default().to_owned();
+    let mut fault = None;
+    for layout in places {
+        let body = match client.get(picture_url(&base, *layout, slot)).await {
+            Ok(body) => body,
+            Err(refusal) => {
+                // What stood in the first place says more than that the second one is empty.
+                fault = fault.or_else(|| refusal.map(|refusal| refused(&host, slot, refusal)));
+                continue;
+            }
+        };
+        match judge(&body.bytes, &settings.tuning.picture) {
+            Ok(what) => {
+                let layout = layout.as_str();
+                return Ok(WorkingCamera {
+                    text: say!(
+                        "{host} gave the picture of {slot} ({what}, layout {layout})",
+                        "{host} dio la imagen de {slot} ({what}, disposición {layout})"
+                    ),
+                    warning: warning(station, &body),
+                });
+            }
+            Err(what) => {
+                fault = Some(say!(
+                    "{host} gave {what} in place of the picture of {slot}; look at --url-base in \
+                    a browser",
+                    "{host} dio {what} en lugar de la imagen de {slot}; mire --url-base en un \
+                    navegador"
+                ));
+            }
+        }
+    }
+    Err(fault.unwrap_or_else(|| say!("{host} gave nothing", "{host} no dio nada")))
+}
+
+/// What a picture is, or what these bytes are in place of one.
+fn judge(bytes: &[u8], limits: &Limits) -> Result<Text, Text> {
+    let size = bytes.len();
+    match decode(bytes, limits) {
+        Ok(picture) => {
+            let (width, height) = (picture.width, picture.height);
+            Ok(say!("{width}×{height}, {size} bytes", "{width}×{height}, {size} bytes"))
+        }
+        Err(error) if is_picture(bytes) => Err(say!(
+            "a damaged picture of {size} bytes ({error})",
+            "una imagen dañada de {size} bytes ({error})"
+        )),
+        Err(error) => Err(other(bytes).unwrap_or_else(|| {
+            say!("{size} bytes that are no picture ({error})", "{size} bytes sin imagen ({error})")
+        })),
+    }
+}
+
+/// What is no JPEG and no PNG, as far as its first bytes tell.
+fn other(bytes: &[u8]) -> Option<Text> {
+    let start = &bytes[..bytes.len().min(1024)];
+    let text = String::from_utf8_lossy(start).trim_start_matches('\u{feff}').to_lowercase();
+    let text = text.trim_start();
+    let formats: [(&[u8], &str); 6] = [
+        (b"GIF8", "GIF"),
+        (b"RIFF", "WebP"),
+        (b"BM", "BMP"),
+        (b"II*\0", "TIFF"),
+        (b"MM\0*", "TIFF"),
+        (b"%PDF", "PDF"),
+    ];
+    let format = formats.iter().find(|(first, _)| start.starts_with(first));
+    Some(if bytes.is_empty() {
+        say!("no bytes at all", "ningún byte")
+    } else if text.contains("<html") || text.starts_with("<!doctype html") {
+        say!("a web page, such as one to log in,", "una página web, como la de inicio de sesión,")
+    } else if text.starts_with('{') || text.starts_with('[') || text.starts_with('<') {
+        say!("a message of a program (JSON or XML)", "un mensaje de un programa (JSON o XML)")
+    } else if let Some((_, format)) = format {
+        say!("a {format} (JPEG and PNG are read)", "un {format} (se leen JPEG y PNG)")
+    } else if bytes.get(4..8) == Some(b"ftyp") {
+        say!("a video, HEIC or AVIF", "un video, HEIC o AVIF")
+    } else if !text.is_empty() && !text.contains(|c: char| c == '\u{fffd}' || c == '\0') {
+        say!("text", "un texto")
+    } else {
+        return None;
+    })
+}
+
+/// Why the camera gave nothing.
+fn refused(host: &str, slot: Slot, refusal: Refusal) -> Text {
+    let Refusal { reason, detail, fault, .. } = refusal;
+    match (reason, fault) {
+        (_, Some(fault)) => {
+            let what = fault.text();
+            say!("{host}: {what} ({detail})", "{host}: {what} ({detail})")
+        }
+        (MissReason::NotFound, _) => say!(
+            "{host} answers but has no picture of {slot}; check that the camera works and that \
+             --url-base is right",
+            "{host} responde pero no tiene la imagen de {slot}; verifique que la cámara funcione y \
+             que --url-base sea correcta"
+        ),
+        _ => say!(
+            "{host} gave nothing ({detail}); check the network and --url-base",
+            "{host} no dio nada ({detail}); revise la red y --url-base"
+        ),
+    }
+}
+
+/// What would be better otherwise although pictures come.
+fn warning(station: &Station, body: &Body) -> Option<Text> {
+    let packed = body.was_packed.then(|| {
+        say!(
+            "it came packed (gzip or deflate) although nobody asked for that: it is unpacked; a \
+             JPEG gets no smaller, so switch that off in the server",
+            "llegó comprimida (gzip o deflate) sin que nadie lo pidiera: se descomprime; un JPEG \
+             no se achica, así que desactive eso en el servidor"
+        )
+    });
+    notices::any_certificate(station).or(packed)
+}
+
+/// The newest slot whose picture should exist: the camera is triggered a minute after a slot.
+fn newest_slot(station: &Station) -> Option<Slot> {
+    let now = station.zone.local(Clock::SYSTEM.now() - TimeDelta::minutes(1));
+    let range = SlotRange::new(now - TimeDelta::days(2), now).ok()?;
+    range.slots(&station.minutes, station.zone).last()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_picture_is_named() {
+        for (bytes, what) in [
+            (&b""[..], "no bytes at all"),
+            (b"\r\n<!DOCTYPE html>\n<title>Log in", "a web page"),
+            ("\u{feff}<!-- x --><HTML>".as_bytes(), "a web page"),
+            (b"{\"error\": 401}", "JSON"),
+            (b"GIF89a....", "a GIF"),
+            (b"\0\0\0\x20ftypheic", "HEIC"),
+            (b"404 no such file", "text"),
+            (b"\xff\xd8\xff\xe0 and noise", "a damaged picture of 14 bytes"),
+            (b"\x01\x02\x03\x80\xff", "5 bytes that are no picture"),
+        ] {
+            let judged = judge(bytes, &Limits::default()).unwrap_err().en;
+            assert!(judged.contains(what), "{what}: {judged}");
+        }
+    }
+}

@@ -22,7 +22,7 @@ const SYSTEM_FOLDERS: [&str; 6] =
 
 /// Whether what is found at `path` belongs to a system and not to the camera: hidden files and
 /// folders, such as `._x.jpg` that macOS puts beside `x.jpg` on disks of other systems.
-pub fn is_of_a_system(path: &Path) -> bool {
+pub fn is_system_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| {
         let name = name.to_string_lossy().to_lowercase();
         name.starts_with('.') || SYSTEM_FOLDERS.contains(&name.as_str())
@@ -30,9 +30,9 @@ pub fn is_of_a_system(path: &Path) -> bool {
 }
 
 /// Whether a file that is found at `path` is a picture, by its name.
-pub fn has_a_pictures_name(path: &Path) -> bool {
+pub fn is_picture_name(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    EXTENSIONS.iter().any(|known| extension == *known) && !is_of_a_system(path)
+    EXTENSIONS.iter().any(|known| extension == *known) && !is_system_file(path)
 }
 
 /// The address of a file or folder as it is stored: a `file:` URL of its absolute path.
@@ -131,15 +131,15 @@ mod tests {
     #[test]
     fn files_of_a_system_are_no_pictures() {
         for name in ["a.jpg", "a.JPEG", "b/c.Png", ".cache/a.jpg", "._a/x.jpg"] {
-            assert!(has_a_pictures_name(Path::new(name)), "{name}");
+            assert!(is_picture_name(Path::new(name)), "{name}");
         }
         for name in ["._a.jpg", "d/.a.png", ".jpg", "Thumbs.db", ".DS_Store", "desktop.ini", "a"] {
-            assert!(!has_a_pictures_name(Path::new(name)), "{name}");
+            assert!(!is_picture_name(Path::new(name)), "{name}");
         }
         for name in ["__MACOSX", "d/@eaDir", ".Trash-1000", ".thumbnails", "$RECYCLE.BIN"] {
-            assert!(is_of_a_system(Path::new(name)), "{name}");
+            assert!(is_system_file(Path::new(name)), "{name}");
         }
-        assert!(!is_of_a_system(Path::new("octa_3")) && !is_of_a_system(Path::new("..")));
+        assert!(!is_system_file(Path::new("octa_3")) && !is_system_file(Path::new("..")));
     }
 
     #[tokio::test]

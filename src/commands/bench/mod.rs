@@ -19,7 +19,7 @@ use bytes::Bytes;
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::camera::Source;
-use crate::camera::folder::has_a_pictures_name;
+use crate::camera::folder::is_picture_name;
 use crate::clock::Clock;
 use crate::commands::bench::report::{
     EngineFigures, Report, Round, Stages, Subject, Whole, median,
@@ -324,7 +324,7 @@ fn read(folder: &Path, limits: &Limits) -> Result<Vec<Bytes>> {
     let entries = std::fs::read_dir(folder).map_err(|error| cannot(&error))?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| has_a_pictures_name(path))
+        .filter(|path| is_picture_name(path))
         .collect();
     paths.sort();
     paths.truncate(MOST_PICTURES);

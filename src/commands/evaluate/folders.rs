@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::camera::folder::is_of_a_system;
+use crate::camera::folder::is_system_file;
 use crate::commands::predict::Pictures;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::evaluate::labels::{BadRow, Label, Row};
@@ -54,7 +54,7 @@ fn visit(root: &Path, folder: &Path, labelled: &mut usize, rows: &mut Vec<Row>) 
         .map(|entry| entry.path())
         // A link to a folder is not followed: no circles.
         .filter(|path| {
-            !is_of_a_system(path) && path.symlink_metadata().is_ok_and(|entry| entry.is_dir())
+            !is_system_file(path) && path.symlink_metadata().is_ok_and(|entry| entry.is_dir())
         })
         .collect();
     inner.sort_unstable();

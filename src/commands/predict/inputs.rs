@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use crate::camera::folder::{has_a_pictures_name, is_of_a_system};
+use crate::camera::folder::{is_picture_name, is_system_file};
 
 /// How the names of overlays end; a walk leaves such files out.
 pub const OVERLAY_SUFFIX: &str = ".overlay.png";
@@ -32,7 +32,7 @@ impl Pictures {
     fn enter(&mut self, folder: &Path) -> std::io::Result<()> {
         let entries = std::fs::read_dir(folder)?;
         let paths = entries.flatten().map(|entry| entry.path());
-        let mut paths: Vec<PathBuf> = paths.filter(|path| !is_of_a_system(path)).collect();
+        let mut paths: Vec<PathBuf> = paths.filter(|path| !is_system_file(path)).collect();
         paths.sort_unstable();
         for path in paths.into_iter().rev() {
             self.pending.push_front(Entry { path, named: false });
@@ -68,7 +68,7 @@ impl Iterator for Pictures {
 /// Whether it is a picture by its name, and not one that this program drew.
 fn is_picture(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    has_a_pictures_name(path) && !name.ends_with(OVERLAY_SUFFIX) && !name.ends_with(FRAME_SUFFIX)
+    is_picture_name(path) && !name.ends_with(OVERLAY_SUFFIX) && !name.ends_with(FRAME_SUFFIX)
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ fn other(bytes: &[u8]) -> Option<Text> {
         say!("a {format} (JPEG and PNG are read)", "un {format} (se leen JPEG y PNG)")
     } else if bytes.get(4..8) == Some(b"ftyp") {
         say!("a video, HEIC or AVIF", "un video, HEIC o AVIF")
-    } else if !text.is_empty() && !text.contains(|c: char| c == '\u{fffd}' || c == '\0') {
+    } else if !text.is_empty() && !text.contains(['\u{fffd}', '\0']) {
         say!("text", "un texto")
     } else {
         return None;

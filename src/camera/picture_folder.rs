@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 
-use crate::camera::folder::{has_a_pictures_name, is_of_a_system};
+use crate::camera::folder::{is_picture_name, is_system_file};
 use celaje_sky::slot::Slot;
 
 /// A folder of pictures, as it was listed.
@@ -71,8 +71,8 @@ fn entries(root: &Path, folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
         let path = folder.join(entry.file_name());
         // A link to a folder is not followed: no circles.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            folders.extend((!is_of_a_system(&path)).then_some(path));
-        } else if has_a_pictures_name(&path) {
+            folders.extend((!is_system_file(&path)).then_some(path));
+        } else if is_picture_name(&path) {
             files.push(path);
         }
     }

@@ -49,9 +49,9 @@ impl Pipeline {
         let (mut settled, mut doubts) = (Vec::new(), Vec::new());
         for miss in missed {
             match standing(&miss, now, |local| Slot::at(local, zone)) {
-                Standing::Settled => settled.push((miss.slot, miss.reason)),
-                Standing::Doubted(slot, unasked) => doubts.push((slot, unasked)),
-                Standing::Open => {}
+                MissState::Settled => settled.push((miss.slot, miss.reason)),
+                MissState::Doubted(slot, unasked) => doubts.push((slot, unasked)),
+                MissState::Open => {}
             }
         }
         Ok(Known { stored, settled, doubts })
@@ -74,7 +74,7 @@ impl Pipeline {
 
 /// What a miss of an earlier run means for this one.
 #[derive(Debug, PartialEq, Eq)]
-enum Standing {
+enum MissState {
     /// Asking again is of no use.
     Settled,
     /// It was looked for in one of its year's places; this is the other one.
@@ -92,13 +92,13 @@ fn standing(
     miss: &KnownMiss,
     now: DateTime<Utc>,
     slot: impl Fn(NaiveDateTime) -> Option<Slot>,
-) -> Standing {
+) -> MissState {
     let slot = slot(miss.slot)
         .filter(|slot| miss.last_tried - slot.utc() >= SETTLES_AFTER)
         .filter(|_| miss.last_tried - now <= CLOCKS_DIFFER);
     match (slot, miss.unasked) {
-        (Some(_), None) if miss.reason.is_settled() => Standing::Settled,
-        (Some(slot), Some(unasked)) => Standing::Doubted(slot, unasked),
-        _ => Standing::Open,
+        (Some(_), None) if miss.reason.is_settled() => MissState::Settled,
+        (Some(slot), Some(unasked)) => MissState::Doubted(slot, unasked),
+        _ => MissState::Open,
     }
 }

@@ -14,8 +14,8 @@ pub struct RestartBudget {
     /// The most by which failures may outnumber successful messages, counted since they last did
     /// not.
     pub failures: usize,
-    /// This many failures in a row, over at least [`in_a_row_for`](Self::in_a_row_for), are too many
-    /// in any case: an actor with little to do that fails at all of it is broken too.
+    /// This many failures in a row, over [`in_a_row_for`](Self::in_a_row_for) or longer, are too
+    /// many in any case: an actor with little to do that fails at all of it is broken too.
     pub in_a_row: usize,
     /// See [`in_a_row`](Self::in_a_row).
     pub in_a_row_for: Duration,

@@ -63,7 +63,7 @@ pub struct Bucket {
     pub mean_confidence: Option<f64>,
     /// Pictures in which the sky cannot be seen (okta 9); not in `n`.
     pub obscured: u64,
-    /// Pictures with the same bytes as the one before: they say nothing of their slot, and only this
+    /// Pictures with the same bytes as the one before. They say nothing of their slot; only this
     /// field counts them.
     pub frozen: u64,
     /// Readings of each okta, 0 to 8.

@@ -298,8 +298,10 @@ proptest! {
                         misses.remove(n);
                         // What it has added is new, and what it has replaced is that, however
                         // often.
-                        let first = if was_stored { CommitEffect::Replaced } else { CommitEffect::New };
-                        *ours.entry(*n).or_insert(first)
+                        *ours.entry(*n).or_insert(match was_stored {
+                            true => CommitEffect::Replaced,
+                            false => CommitEffect::New,
+                        })
                     }
                 })
                 .collect();

@@ -98,7 +98,8 @@ pub fn is_incomplete(path: &Path) -> bool {
 }
 
 /// Bytes that a 64-bit little-endian ELF file needs for its segments and its two header tables,
-/// `u64::MAX` if a table is not there; none of any other file. Source: System V ABI, chapter 4, "ELF Header" and "Program Header".
+/// `u64::MAX` if a table is not there; none of any other file. Source:
+/// System V ABI, chapter 4, "ELF Header" and "Program Header".
 fn elf_length(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
     let mut header = [0; 64];
     file.read_exact(&mut header)?;

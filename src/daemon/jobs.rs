@@ -158,6 +158,15 @@ impl JobQueue {
         Some(job.clone())
     }
 
+    /// Puts a running job back into the queue, from its beginning: what it stored was lost.
+    pub fn requeue(&mut self, id: JobId) {
+        if let Some(job) = self.find(id).filter(|job| job.state.status == JobStatus::Running) {
+            job.state.status = JobStatus::Queued;
+            (job.state.started_at, job.state.run) = (None, None);
+            job.state.progress = JobProgress::default();
+        }
+    }
+
     /// Whether a range that was found missing waits at this station.
     pub fn is_owed(&self, station: &str) -> bool {
         self.all.iter().any(|job| {

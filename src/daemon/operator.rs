@@ -123,6 +123,12 @@ pub struct ProgramState {
     /// Pictures since the program was started, by what came of them: `new`, or the
     /// reason of a miss.
     pub pictures: BTreeMap<String, u64>,
+    /// Whether the database that it writes is not in its place any more.
+    #[serde(skip)]
+    pub record_lost: bool,
+    /// How often that happened since the program was started.
+    #[serde(skip)]
+    pub record_losses: u64,
 }
 
 /// The work of a second model, and its agreement with the first.

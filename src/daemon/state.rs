@@ -1,7 +1,7 @@
 //! The state of the daemon: workers write it, and whoever holds the [`Operator`] reads it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -37,6 +37,9 @@ pub struct DaemonState {
     events: broadcast::Sender<Event>,
     flow: Arc<Flow>,
     stopping: AtomicBool,
+    /// The database is not in its place.
+    record_lost: AtomicBool,
+    record_losses: AtomicU64,
     inner: Mutex<Inner>,
 }
 
@@ -111,6 +114,8 @@ impl DaemonState {
             events,
             flow,
             stopping: AtomicBool::new(false),
+            record_lost: AtomicBool::new(false),
+            record_losses: AtomicU64::new(0),
             inner: Mutex::default(),
         })
     }
@@ -224,6 +229,14 @@ impl DaemonState {
         self.set_trouble(&clock_of(station), why);
     }
 
+    /// Sets whether the database is not in its place any more.
+    pub fn set_record_lost(&self, lost: bool) {
+        if lost && !self.record_lost.load(Ordering::Relaxed) {
+            self.record_losses.fetch_add(1, Ordering::Relaxed);
+        }
+        self.record_lost.store(lost, Ordering::Relaxed);
+    }
+
     /// Sets how the shadow's readings of a station compare with the record.
     pub fn set_agreement(&self, station: &str, agreement: Agreement) {
         self.inner().agreement.insert(station.to_owned(), agreement);
@@ -332,6 +345,8 @@ impl Operator for DaemonState {
                 .collect(),
             flow: Some(self.flow.report()),
             pictures: self.watcher.state().pictures,
+            record_lost: self.record_lost.load(Ordering::Relaxed),
+            record_losses: self.record_losses.load(Ordering::Relaxed),
         }
     }
 

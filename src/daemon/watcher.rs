@@ -46,6 +46,7 @@ struct WatchCounts {
 struct RecordPoller {
     reader: Reader,
     position: Position,
+    clock: Clock,
 }
 
 /// What the last look that succeeded has seen.
@@ -129,7 +130,7 @@ impl RecordPoller {
     fn new(path: &Path, clock: Clock) -> Result<Self, StoreError> {
         let mut reader = Reader::open(path)?;
         let position = Position::now(&mut reader, clock)?;
-        Ok(Self { reader, position })
+        Ok(Self { reader, position, clock })
     }
 
     /// The events since the last look. After an error the next look finds them again.
@@ -137,6 +138,11 @@ impl RecordPoller {
         let version = self.reader.data_version()?;
         if version == self.position.version {
             return Ok(Vec::new());
+        }
+        if self.reader.last_rowid()? < self.position.rowid {
+            // Another file, or this one packed anew: its rows have other numbers.
+            self.position = Position::now(&mut self.reader, self.clock)?;
+            return Ok(vec![Event::Missed(1)]);
         }
         let mut next = self.position.clone();
         let mut events = next.shadows(&mut self.reader)?;
@@ -295,6 +301,8 @@ impl Operator for RecordWatcher {
             actors: Vec::new(),
             flow: None,
             pictures: totals.pictures.clone(),
+            record_lost: false,
+            record_losses: 0,
         }
     }
 

@@ -24,11 +24,13 @@ use crate::daemon::worker::doubt::HostClock;
 use crate::daemon::worker::filling::JobRun;
 use crate::daemon::worker::live::LiveRun;
 use crate::service::Pipeline;
-use crate::store::{RunCounts, RunId, RunStatus, SharedDatabase};
+use crate::store::error::StoreError;
+use crate::store::{Database, RunCounts, RunId, RunStatus, SharedDatabase};
 use celaje_sky::backoff;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::restarts::RestartBudget;
+use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::ticks::{SlotSchedule, Turn};
 
@@ -36,6 +38,9 @@ use celaje_sky::ticks::{SlotSchedule, Turn};
 const PAUSE: Duration = Duration::from_secs(5);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// Pause before a database that was moved, deleted or replaced is looked for again.
+const LOST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What all workers share.
 #[derive(Clone)]
@@ -176,6 +181,11 @@ impl StationWorker {
                 self.mend().await;
                 continue;
             }
+            if let Err(failure) = self.look_at_the_record().await {
+                self.troubled(&failure.to_string());
+                self.end_pipeline().await;
+                continue;
+            }
             let now = self.common.clock.now();
             match self.clockwork.turn(now) {
                 Turn::Try { slot, last } => self.try_slot(slot, last).await,
@@ -241,7 +251,9 @@ impl StationWorker {
 
     /// Starts a new pipeline in place of a failed one, after a pause.
     async fn mend(&mut self) {
-        let pause = self.pause();
+        let lost = matches!(self.with_record(|database| database.is_lost()).await, Ok(true));
+        self.common.state.set_record_lost(lost);
+        let pause = if lost { LOST_PAUSE } else { self.pause() };
         tokio::select! {
             () = self.stop.cancelled() => return,
             factory = self.renewals.recv() => return match factory {
@@ -251,8 +263,10 @@ impl StationWorker {
             },
             () = tokio::time::sleep(pause) => {}
         }
-        self.failures = self.failures.saturating_add(1);
-        match self.start() {
+        if !lost {
+            self.failures = self.failures.saturating_add(1);
+        }
+        match self.renew_record(lost).await.and_then(|()| self.start()) {
             Ok(()) => {
                 tracing::info!(station = self.id(), "the station's actors run again");
                 // Slots that were due meanwhile.
@@ -261,6 +275,52 @@ impl StationWorker {
                 }
             }
             Err(failure) => self.troubled(&failure.to_string()),
+        }
+    }
+
+    async fn look_at_the_record(&self) -> Result<()> {
+        Ok(self.with_record(Database::check_place).await??)
+    }
+
+    /// Opens the record anew where it was `lost`. What began in the lost one begins again.
+    async fn renew_record(&mut self, lost: bool) -> Result<()> {
+        let station = Arc::clone(&self.factory.station);
+        let jobs = [&self.job, &self.aside].map(|job| job.as_ref().map(JobRun::run));
+        let live = self.live.as_ref().map(LiveRun::run);
+        let renewed = self.with_record(move |database| {
+            database.renew(&station)?;
+            let is_stale = |run: Option<RunId>| run.is_some_and(|run| !database.knows(run));
+            Ok::<_, StoreError>((jobs.map(is_stale), is_stale(live)))
+        });
+        let ([job, aside], live) = renewed.await??;
+        if live {
+            self.live = None;
+        }
+        for work in [self.job.take_if(|_| job), self.aside.take_if(|_| aside)].iter().flatten() {
+            self.common.state.jobs(|jobs| jobs.requeue(work.id()));
+        }
+        if lost {
+            tracing::info!(station = self.id(), "the record is in its place again");
+            self.common.state.set_record_lost(false);
+            self.common.state.set_trouble(self.id(), None);
+        }
+        Ok(())
+    }
+
+    /// Does `work` on the database, on a thread that may wait for it.
+    async fn with_record<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Database) -> T + Send + 'static,
+    ) -> Result<T> {
+        let (database, station) = (self.common.database.clone(), self.id().to_owned());
+        let done = tokio::task::spawn_blocking(move || database.seen_from(&station, work));
+        match done.await {
+            Ok(done) => Ok(done?),
+            Err(_) => Err(Failure::environment(say!(
+                "the record could not be asked after an error of this program; see the log",
+                "no se pudo consultar el registro por un error de este programa; vea el registro \
+                 de sucesos"
+            ))),
         }
     }
 
@@ -275,16 +335,8 @@ impl StationWorker {
         let finished = match &self.pipeline {
             Some(pipeline) => pipeline.finish(run, counts, end).await,
             None => {
-                let (database, station) = (self.common.database.clone(), self.id().to_owned());
-                let work = move || {
-                    database
-                        .seen_from(&station, |database| database.finish_run(run, &counts, end))
-                        .flatten()
-                };
-                match tokio::task::spawn_blocking(work).await {
-                    Ok(finished) => finished.map_err(Failure::from),
-                    Err(_) => Ok(()),
-                }
+                let finish = move |database: &mut Database| database.finish_run(run, &counts, end);
+                self.with_record(finish).await.and_then(|done| Ok(done?))
             }
         };
         if let Err(error) = finished {

@@ -64,9 +64,7 @@ impl Database {
         let station = self.station.as_str();
         let source = self.sources.get(station).unwrap_or(&nothing);
         let added_before = &self.added;
-        if !self.begun.contains(&run) {
-            return Err(Fault::Renewed.at(&self.path));
-        }
+        self.check_run(run)?;
         let (done, added) = self
             .ownership
             .transaction(&mut self.connection, |connection| {

@@ -179,15 +179,26 @@ impl Database {
         self.ownership.is_lost()
     }
 
+    /// Looks for the file at its path; what it holds is saved when it is not there any more.
+    ///
     /// # Errors
-    /// [`Fault::Displaced`] when the file is not at its path any more.
-    fn check(&mut self) -> Result<(), StoreError> {
+    /// [`Fault::Displaced`] when it is not.
+    pub(crate) fn check_place(&mut self) -> Result<(), StoreError> {
         self.ownership.check(&mut self.connection).map_err(|fault| fault.at(&self.path))
     }
 
     /// Whether the run began since the file was opened, and may be written to.
-    pub fn knows(&self, run: RunId) -> bool {
+    pub(crate) fn knows(&self, run: RunId) -> bool {
         self.begun.contains(&run)
+    }
+
+    /// # Errors
+    /// [`Fault::Renewed`] when the run is of the file that was open before this one.
+    fn check_run(&self, run: RunId) -> Result<(), StoreError> {
+        match self.knows(run) {
+            true => Ok(()),
+            false => Err(Fault::Renewed.at(&self.path)),
+        }
     }
 
     /// Opens a lost file anew, once there is one at its path. One that was deleted is put back
@@ -285,7 +296,7 @@ impl Database {
 
     /// Folds the log into the file and empties it; false when a reader still needs some of it.
     pub fn checkpoint(&mut self) -> Result<bool, StoreError> {
-        self.check()?;
+        self.check_place()?;
         connection::checkpoint(&mut self.connection).map_err(|fault| fault.at(&self.path))
     }
 }

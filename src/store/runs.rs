@@ -150,6 +150,7 @@ impl Database {
     /// Sets a running run's counts: after planning the range, when its total and the slots stored
     /// already are known. [`commit`](Self::commit) adds to them.
     pub fn update_run(&mut self, run: RunId, counts: &RunCounts) -> Result<(), StoreError> {
+        self.check_run(run)?;
         let raise = |connection: &mut SqliteConnection| raise(connection, run, counts);
         self.ownership
             .transaction(&mut self.connection, raise)
@@ -163,6 +164,7 @@ impl Database {
         to: NaiveDateTime,
         counts: &RunCounts,
     ) -> Result<(), StoreError> {
+        self.check_run(run)?;
         self.ownership
             .transaction(&mut self.connection, |connection| {
                 diesel::update(runs::table.find(run.0))
@@ -193,7 +195,7 @@ impl Database {
         before: u64,
         held: bool,
     ) -> Result<Result<(), Imbalance>, StoreError> {
-        self.check()?;
+        self.check_place()?;
         // A connection of its own sees what whoever opens the file next will see.
         let fault = |fault: Fault| fault.at(&self.path);
         let connection = &mut ReadConnection::open_current(&self.path).map_err(fault)?.connection;
@@ -216,6 +218,7 @@ impl Database {
         counts: &RunCounts,
         end: RunStatus,
     ) -> Result<(), StoreError> {
+        self.check_run(run)?;
         self.added.retain(|(other, _)| *other != run);
         let now = self.dated();
         self.ownership

@@ -107,8 +107,11 @@ fn written(
     text.family(name, "gauge", "Clients that listen to the events.");
     text.sample(name, &[], listeners);
     let name = "celaje_record_up";
-    text.family(name, "gauge", "Whether the record can be read.");
-    text.sample(name, &[], u8::from(last.is_some()));
+    text.family(name, "gauge", "Whether the record can be read, and is where it is written.");
+    text.sample(name, &[], u8::from(last.is_some() && !state.record_lost));
+    let name = "celaje_record_losses_total";
+    text.family(name, "counter", "Times that the database was moved, deleted or replaced.");
+    text.sample(name, &[], state.record_losses);
     rows(&mut text, last.unwrap_or_default(), now);
     text.0
 }

@@ -8,6 +8,8 @@ mod support;
 
 mod busy;
 mod clocks;
+#[cfg(target_os = "linux")]
+mod lost;
 mod manager;
 mod reload;
 mod stations;

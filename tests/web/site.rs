@@ -95,6 +95,8 @@ impl Operator for FakeOperator {
             }],
             flow: Some(celaje_sky::flow::Flow::default().report()),
             pictures: BTreeMap::from([("new".to_owned(), 3), ("not_found".to_owned(), 1)]),
+            record_lost: false,
+            record_losses: 0,
         }
     }
 

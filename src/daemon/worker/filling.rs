@@ -131,7 +131,13 @@ impl StationWorker {
             }
             Err(failure) => {
                 let why = failure.to_string();
-                self.common.state.end_job(state.job, JobStatus::Failed, Some(why.clone()));
+                if self.look_at_the_record().await.is_err() {
+                    self.common.state.jobs(|jobs| jobs.requeue(state.job));
+                    self.end_pipeline().await;
+                } else {
+                    let failed = JobStatus::Failed;
+                    self.common.state.end_job(state.job, failed, Some(why.clone()));
+                }
                 self.troubled(&why);
             }
         }
@@ -274,6 +280,10 @@ impl JobRun {
 
     pub(super) const fn id(&self) -> JobId {
         self.id
+    }
+
+    pub(super) const fn run(&self) -> RunId {
+        self.run
     }
 
     pub(super) fn is_catching_up(&self) -> bool {

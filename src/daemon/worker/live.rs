@@ -21,6 +21,12 @@ pub(super) struct LiveRun {
     last: Slot,
 }
 
+impl LiveRun {
+    pub(super) const fn run(&self) -> RunId {
+        self.run
+    }
+}
+
 impl StationWorker {
     /// Tries a due slot. An attempt that still runs when the next slot is due is cut short; a last
     /// attempt that is cut short is queued as missing.

@@ -1,0 +1,65 @@
+//! A database that is moved, deleted or replaced under the program.
+
+use celaje::store::Database;
+use celaje_sky::station::Station;
+
+use super::*;
+
+/// Ten minutes take a second.
+const CLOCK: &str = "2024-03-01T15:02:30Z@600";
+
+fn has(running: &Running, line: &str) -> bool {
+    running.ask("GET", "/metrics", "", "").1.lines().any(|told| told == line)
+}
+
+#[test]
+fn a_file_that_goes_is_waited_for_put_back_or_begun_anew() {
+    let home = Home::new();
+    let server = camera(|_, _| None);
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", CLOCK]));
+    let ready = || running.ask("GET", "/readyz", "", "").0 == 200;
+    let lost = |times: u32| has(&running, &format!("celaje_record_losses_total {times}"));
+    until("12:02 is stored", || stored(&home, "2024-03-01T12:02"));
+
+    // Moved, and back.
+    let (db, aside) = (home.path("cielo.db"), home.path("aside.db"));
+    std::fs::rename(&db, &aside).unwrap();
+    until("the loss is noticed", || lost(1));
+    assert!(has(&running, "celaje_record_up 0"));
+    assert!(!ready() && !db.exists());
+    let trouble = running.state()["trouble"].to_string();
+    assert!(trouble.contains("was moved") && trouble.contains("aside.db"), "{trouble}");
+    std::fs::rename(&aside, &db).unwrap();
+    until("it is ready again", || ready() && has(&running, "celaje_record_up 1"));
+
+    // Deleted: what is still open is put back.
+    for suffix in ["-wal", "-shm", ""] {
+        let _ = std::fs::remove_file(home.path(&format!("cielo.db{suffix}")));
+    }
+    until("the loss is noticed", || lost(2));
+    until("it is ready again", || ready() && db.exists());
+    assert!(stored(&home, "2024-03-01T12:02"));
+
+    // Replaced by a record without rows: what the other had is kept, and asked for again.
+    let other = home.path("other.db");
+    drop(Database::open(&other, &Station::rio_grande()).unwrap());
+    server.forget_requests();
+    std::fs::rename(&other, &db).unwrap();
+    until("the loss is noticed", || lost(3));
+    until("it is ready again", ready);
+    let kept = home.path("cielo.db.rescued.bak");
+    assert!(Record::open(&kept).count("observations") > 0);
+    until("slots of the last hour are stored again", || {
+        home.record().count(
+            "observations WHERE run_id IN (SELECT id FROM runs WHERE kind = \
+                             'catch-up')",
+        ) > 0
+    });
+    let (status, _) = running.end("TERM");
+    assert_eq!(status, 0);
+    let mut record = home.record();
+    assert_eq!(record.texts("PRAGMA integrity_check"), ["ok"]);
+    assert_eq!(record.count("runs WHERE status = 'running'"), 0);
+    assert_eq!(record.count("celaje_writer"), 0);
+}

@@ -10,14 +10,14 @@ use crate::camera::http::without_secrets;
 use crate::camera::picture_folder::PictureFolder;
 use crate::service::RunReport;
 use crate::service::request::public_part;
-use crate::store::{Adopted, CutOff, Opened, TakeoverPlan};
+use crate::store::{DatabaseOpening, InterruptedRun, TakeoverPlan, TakeoverReport};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::say;
 use celaje_sky::station::Station;
 use celaje_sky::text::{Lang, Text};
 
 /// Notices about a record that was opened for writing.
-pub fn opened(opened: &Opened) -> Vec<Text> {
+pub fn opened(opened: &DatabaseOpening) -> Vec<Text> {
     let adopted = opened.adopted.iter().map(adopted_text);
     adopted.chain(opened.cut_off.iter().map(cut_off_text)).collect()
 }
@@ -155,8 +155,8 @@ pub fn faults(found: &BTreeSet<AccessFault>, report: &RunReport) -> Vec<Text> {
 }
 
 /// The rows that were taken over from the replaced system.
-fn adopted_text(adopted: &Adopted) -> Text {
-    let Adopted { rows, placed, kept_verbatim, copy } = adopted;
+fn adopted_text(adopted: &TakeoverReport) -> Text {
+    let TakeoverReport { rows, placed, kept_verbatim, copy } = adopted;
     let copy = copy.display();
     say!(
         "the replaced system's {rows} rows were taken over ({placed} as observations, \
@@ -167,8 +167,8 @@ fn adopted_text(adopted: &Adopted) -> Text {
 }
 
 /// A run whose process died without closing it.
-fn cut_off_text(cut_off: &CutOff) -> Text {
-    let CutOff { from, to, counts, station, .. } = cut_off;
+fn cut_off_text(cut_off: &InterruptedRun) -> Text {
+    let InterruptedRun { from, to, counts, station, .. } = cut_off;
     let (new, missed, total) = (counts.new, counts.missed, counts.total);
     say!(
         "the process of an earlier run of station '{station}' from {from} to {to} died: of its \

@@ -1,4 +1,4 @@
-//! Writing what became of slots.
+//! Writes the outcomes of slots.
 
 use std::collections::BTreeSet;
 
@@ -23,33 +23,33 @@ pub enum CommitMode {
     Replace,
 }
 
-/// What the record made of an outcome.
+/// What the commit of an outcome did to the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitEffect {
-    /// An observation of a slot that had none before this run: one that an actor lost after its
-    /// commit and that comes again is still new.
+    /// An observation of a slot that had none before this run. It stays new if an actor fails after
+    /// the commit and the slot comes again.
     New,
     /// An observation of a stored slot; the stored one stayed.
     Duplicate,
     /// An observation that took the place of one that was stored before this run.
     Replaced,
-    /// A miss of a slot without an observation; one that has it keeps it, and is a duplicate.
+    /// A miss of a slot without an observation. (A miss of a stored slot is a duplicate.)
     Missed,
 }
 
 impl Database {
-    /// Writes outcomes of the database's station in one transaction, all or none; one answer for
+    /// Writes outcomes of the database's station in one transaction, all or none; one effect for
     /// each, in their order.
     ///
-    /// An observation ends the slot's miss. Whether it, or the one after it, is `frozen` is settled
-    /// with it. A further miss of a slot adds its attempts to the former ones and is one of the
-    /// source that the run of [`begin_run`](Self::begin_run) asks. The run's counts of new,
-    /// duplicate and missed slots grow with the same transaction (a replaced row counts as a
-    /// duplicate, as in the ledger), so that they are true for what is stored even after a crash.
+    /// An observation deletes the slot's miss, and sets the flag `frozen` of itself and of the
+    /// observation after it. A further miss of a slot adds its attempts to the former ones and
+    /// takes the source of the run ([`begin_run`](Self::begin_run)). The same transaction counts the
+    /// run's new, duplicate and missed slots (a replaced row counts as a duplicate, as in the
+    /// ledger), so that the counts agree with the rows even after a crash.
     ///
     /// # Errors
-    /// When SQLite fails, waits in vain for another program's lock, or an observation is none (a
-    /// confidence that is not in 0 to 1): nothing is then written.
+    /// When SQLite fails, another program keeps the file locked, or an observation breaks a rule of
+    /// its table (a confidence outside 0 to 1): nothing is written then.
     pub fn commit(
         &mut self,
         run: RunId,
@@ -76,7 +76,7 @@ impl Database {
                     let slot = slot_text(outcome.slot().local());
                     let to = Target { station, slot: &slot, now: &now, run, source };
                     missed_before += i64::from(to.was_missed(connection)?);
-                    // Of what is there already, this run may have written it, and counted it.
+                    // A row that this run wrote is counted already.
                     let replaces = mode == CommitMode::Replace;
                     let was_ours = replaces && to.is_ours(connection)?;
                     let committed = match outcome {
@@ -111,10 +111,10 @@ impl Database {
 }
 
 impl Database {
-    /// Ends the doubts of a run's misses: these slots need not be looked for anywhere else.
+    /// Settles misses of a run: their slots need not be looked for in another place.
     ///
     /// # Errors
-    /// When SQLite fails: all doubts then stay.
+    /// When SQLite fails: all of them stay in doubt then.
     pub fn end_doubts(&mut self, run: RunId, slots: &[Slot]) -> Result<(), StoreError> {
         let station = self.station.as_str();
         self.ownership
@@ -133,7 +133,7 @@ impl Database {
     }
 }
 
-/// Where and on whose behalf a row is written.
+/// The slot that a row is written for, and the run that writes it.
 struct Target<'a> {
     station: &'a str,
     slot: &'a str,

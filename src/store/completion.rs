@@ -1,7 +1,7 @@
-//! What SQL alone cannot know about a slot: the instant in UTC and where the sun then stood.
+//! Columns of a slot that SQL alone cannot compute: the instant in UTC and the sun's elevation.
 //!
-//! Rows taken over, and rows that other tools write through `registro_historico`, have the local
-//! time only. Functions that SQL can call on this program's connection fill in the rest.
+//! Rows of the replaced system, and rows that other tools write through `registro_historico`, have
+//! the local time only. This program's connection has SQL functions that compute the rest.
 
 use chrono::{DateTime, FixedOffset, Utc};
 use diesel::prelude::*;
@@ -21,7 +21,7 @@ extern "SQL" {
     fn celaje_offset(slot_local: Text) -> Nullable<Text>;
 }
 
-/// Where and in which time zone the slots of a station happen.
+/// A station's place on earth and its clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StationPlace {
     pub(super) zone: Zone,
@@ -76,7 +76,7 @@ pub(super) fn complete(connection: &mut SqliteConnection) -> Result<usize, Fault
     let Some((id, latitude, longitude, zone)) = home else {
         return Ok(0);
     };
-    // A zone that a newer time zone database named: its rows wait.
+    // A name that only a newer time zone database knows: the rows wait.
     let Ok(zone) = zone.parse::<Zone>() else {
         return Ok(0);
     };

@@ -10,15 +10,15 @@ use crate::store::connection::{Access, connect, damage, file_uri};
 use crate::store::lock::folder_of;
 use crate::store::owner;
 
-/// Writes what `connection` sees now of the file `from` to the file `to`, by way of `part` in the
-/// same folder, and looks whether it is sound and what `right` asks for before it gets its name.
+/// Copies the file `from`, as `connection` sees it now, to the file `to`. The copy is written to
+/// `part` in the same folder, checked for soundness and by `right`, and then renamed.
 ///
-/// It is one reading transaction, whoever writes meanwhile. The copy is packed as by `VACUUM`, and
-/// may be read by the same users. What stands in its place is replaced, or kept and the copy
-/// refused.
+/// One read transaction, whoever writes meanwhile. The copy is packed as by `VACUUM` and has the
+/// permissions of `from`. A file at `to` is replaced if `replace` is set; otherwise there is no
+/// copy.
 ///
 /// # Errors
-/// Why there is no copy; then nothing is left of it, and what stood in its place is as it was.
+/// Why there is no copy. `part` is removed then, and the file at `to` is as it was.
 pub(super) fn copy(
     (connection, from): (&mut SqliteConnection, &Path),
     (part, to): (&Path, &Path),
@@ -52,7 +52,7 @@ pub(super) fn copy(
     written
 }
 
-/// Makes the empty file `part`, which the same users may read as `from`.
+/// Makes the empty file `part` with the permissions of `from`.
 fn make_like(from: &Path, part: &Path) -> std::io::Result<()> {
     let file = File::create_new(part)?;
     #[cfg(unix)]
@@ -60,7 +60,7 @@ fn make_like(from: &Path, part: &Path) -> std::io::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         // A file that is copied because it was deleted says nothing any more.
         if let Ok(found) = std::fs::metadata(from) {
-            // It is written to, whatever the other one is.
+            // The copy is written even where `from` may only be read.
             let mode = found.permissions().mode() | 0o200;
             file.set_permissions(std::fs::Permissions::from_mode(mode))?;
         }
@@ -70,13 +70,13 @@ fn make_like(from: &Path, part: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Brings `part` onto the disk and gives it its name.
+/// Syncs `part` to the disk and renames it.
 fn finish(part: &Path, to: &Path, replace: bool) -> std::io::Result<()> {
     OpenOptions::new().write(true).open(part)?.sync_all()?;
     if replace {
         std::fs::rename(part, to)?;
     } else {
-        // A link, unlike a new name, never takes the place of another file.
+        // Unlike a rename, a link never replaces a file.
         match std::fs::hard_link(part, to) {
             Ok(()) => std::fs::remove_file(part)?,
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(error),
@@ -85,7 +85,7 @@ fn finish(part: &Path, to: &Path, replace: bool) -> std::io::Result<()> {
             Err(error) => return Err(error),
         }
     }
-    // The name too; where folders cannot be opened it is as safe as any.
+    // Syncs the name too, where the system lets a folder be opened.
     if let Ok(folder) = File::open(folder_of(to)) {
         let _ = folder.sync_all();
     }

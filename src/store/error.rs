@@ -169,125 +169,74 @@ impl From<ConnectionError> for Fault {
 }
 
 impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        let db = error.path.display();
-        Self::environment(match error.fault {
-            Fault::Missing => say!(
+    fn from(StoreError { path, fault }: StoreError) -> Self {
+        Self::environment(fault.text(&path))
+    }
+}
+
+impl Fault {
+    fn text(&self, path: &Path) -> Text {
+        let known = self.of_path(path).or_else(|| self.of_writer(path));
+        let known = known.or_else(|| self.of_schema(path)).or_else(|| self.of_takeover(path));
+        let db = path.display();
+        known.unwrap_or_else(|| {
+            say!(
+                "the database '{db}' failed: {self}; check it with \"sqlite3 '{db}' 'PRAGMA \
+                integrity_check'\"",
+                "la base de datos '{db}' falló: {self}; revísela con \"sqlite3 '{db}' 'PRAGMA \
+                integrity_check'\""
+            )
+        })
+    }
+
+    /// What is wrong with the path or its file system.
+    fn of_path(&self, path: &Path) -> Option<Text> {
+        let db = path.display();
+        Some(match self {
+            Self::Missing => say!(
                 "the database '{db}' does not exist; give the right path with --db",
                 "la base de datos '{db}' no existe; indique la ruta correcta con --db"
             ),
-            Fault::NotAFile => say!(
+            Self::NotAFile => say!(
                 "the database '{db}' is not a file; give the path of a file with --db",
                 "la base de datos '{db}' no es un archivo; indique la ruta de un archivo con --db"
             ),
-            Fault::NoFolder => say!(
+            Self::NoFolder => say!(
                 "the folder of the database '{db}' does not exist; create it or give another path \
                 with --db",
                 "la carpeta de la base de datos '{db}' no existe; créela o indique otra ruta con \
                 --db"
             ),
-            Fault::NotADatabase => say!(
+            Self::NotADatabase => say!(
                 "'{db}' is not an SQLite database; give the path of a database or of a new file \
                 with --db",
                 "'{db}' no es una base de datos SQLite; indique con --db una base de datos o un \
                 archivo nuevo"
             ),
-            Fault::Foreign(tables) => say!(
+            Self::Foreign(tables) => say!(
                 "'{db}' is a database of another program (it has {tables}) and was left as it is; \
                 give another path with --db",
                 "'{db}' es una base de datos de otro programa (tiene {tables}) y quedó como \
                 estaba; indique otra ruta con --db"
             ),
-            Fault::OddTable(column) => say!(
-                "the table registro_historico of '{db}' has no column '{column}', so its rows \
-                cannot be taken over; nothing was changed, give another path with --db",
-                "la tabla registro_historico de '{db}' no tiene la columna '{column}' y sus filas \
-                no se pueden incorporar; nada cambió, indique otra ruta con --db"
-            ),
-            Fault::Clash(name) => say!(
-                "'{db}' has a '{name}' of its own, a name that celaje needs; nothing was changed, \
-                rename it or give another path with --db",
-                "'{db}' ya tiene un objeto '{name}', nombre que celaje necesita; nada cambió, \
-                cámbielo o indique otra ruta con --db"
-            ),
-            Fault::Obstacle { name, reason } => say!(
-                "the database '{db}' cannot be taken over because of its {name} ({reason}); \
-                nothing was changed, make it anew without that or give another path with --db",
-                "no se puede incorporar la base de datos '{db}' por su {name} ({reason}); nada \
-                cambió, rehágala sin eso o indique otra ruta con --db"
-            ),
-            Fault::ReadOnly => say!(
+            Self::ReadOnly => say!(
                 "the database '{db}' is read-only; make the file and its folder writable or give \
                 another path with --db",
                 "la base de datos '{db}' es de solo lectura; permita escribir en el archivo y su \
                 carpeta o indique otra ruta con --db"
             ),
-            Fault::Busy => say!(
-                "the database '{db}' is locked by another program; close that program or wait, \
-                then try again",
-                "otro programa tiene bloqueada la base de datos '{db}'; ciérrelo o espere, y \
-                vuelva a intentar"
-            ),
-            Fault::SecondWriter(Some(writer)) => {
-                let Text { en, es } = writer.text();
-                say!(
-                    "another celaje ({en}) is already writing to the database '{db}'; wait for it \
-                    or stop it, then try again",
-                    "otro celaje ({es}) ya está escribiendo en la base de datos '{db}'; espere o \
-                    deténgalo, y vuelva a intentar"
-                )
-            }
-            Fault::SecondWriter(None) => say!(
-                "another celaje is already writing to the database '{db}'; wait for it or stop it, \
-                then try again",
-                "otro celaje ya está escribiendo en la base de datos '{db}'; espere o deténgalo, y \
-                vuelva a intentar"
-            ),
-            Fault::Displaced(loss) => loss.text(&error.path),
-            Fault::Renewed => say!(
-                "the database '{db}' was opened anew meanwhile; what was under way begins again",
-                "la base de datos '{db}' se abrió de nuevo entretanto; lo que estaba en curso \
-                vuelve a empezar"
-            ),
-            Fault::Newer(version) => say!(
-                "the database '{db}' was made by a newer celaje (schema {version}); update this \
-                program",
-                "la base de datos '{db}' es de un celaje más nuevo (esquema {version}); actualice \
-                este programa"
-            ),
-            Fault::Outdated => say!(
-                "the database '{db}' is of an older form; the next 'celaje backfill' on it brings \
-                it up to date",
-                "la base de datos '{db}' tiene una forma anterior; el próximo 'celaje backfill' la \
-                pondrá al día"
-            ),
-            Fault::CannotOpen(reason) => say!(
+            Self::CannotOpen(reason) => say!(
                 "the database '{db}' cannot be opened ({reason}); check the path and its \
                 permissions",
                 "no se puede abrir la base de datos '{db}' ({reason}); revise la ruta y sus \
                 permisos"
             ),
-            Fault::Damaged => say!(
-                "the database '{db}' is damaged; restore a backup or recover it with 'sqlite3 {db} \
-                .recover'",
-                "la base de datos '{db}' está dañada; restaure una copia o recupérela con 'sqlite3 \
-                {db} .recover'"
-            ),
-            Fault::Full => say!(
+            Self::Full => say!(
                 "there is no room left on the disk of the database '{db}'; free some and try again",
                 "no queda espacio en el disco de la base de datos '{db}'; libere algo y vuelva a \
                 intentar"
             ),
-            Fault::Copy { copy, reason } => {
-                let copy = copy.display();
-                say!(
-                    "the database '{db}' could not be copied to '{copy}' before its takeover \
-                    ({reason}); nothing was changed, make room there and try again",
-                    "no se pudo copiar la base de datos '{db}' a '{copy}' antes de incorporarla \
-                    ({reason}); nada cambió, haga lugar allí y vuelva a intentar"
-                )
-            }
-            Fault::Backup { copy, reason } => {
+            Self::Backup { copy, reason } => {
                 let copy = copy.display();
                 say!(
                     "no backup of the database '{db}' was made in '{copy}' ({reason}); see to \
@@ -296,7 +245,7 @@ impl From<StoreError> for Failure {
                     resuélvalo, o indique otro archivo, y vuelva a intentar"
                 )
             }
-            Fault::Taken(copy) => {
+            Self::Taken(copy) => {
                 let copy = copy.display();
                 say!(
                     "'{copy}' is there already and was left as it is; give another file, or \
@@ -305,24 +254,115 @@ impl From<StoreError> for Failure {
                     reemplazarlo"
                 )
             }
-            Fault::Lost { rows, taken } => say!(
-                "only {taken} of the {rows} rows of '{db}' could be taken over; nothing was \
-                changed, please report this",
-                "solo se pudieron incorporar {taken} de las {rows} filas de '{db}'; nada cambió, \
-                por favor repórtelo"
+            _ => return None,
+        })
+    }
+
+    /// What other programs do to the file.
+    fn of_writer(&self, path: &Path) -> Option<Text> {
+        let db = path.display();
+        Some(match self {
+            Self::Busy => say!(
+                "the database '{db}' is locked by another program; close that program or wait, \
+                then try again",
+                "otro programa tiene bloqueada la base de datos '{db}'; ciérrelo o espere, y \
+                vuelva a intentar"
             ),
-            Fault::Migration(reason) => say!(
+            Self::SecondWriter(Some(writer)) => {
+                let Text { en, es } = writer.text();
+                say!(
+                    "another celaje ({en}) is already writing to the database '{db}'; wait for it \
+                    or stop it, then try again",
+                    "otro celaje ({es}) ya está escribiendo en la base de datos '{db}'; espere o \
+                    deténgalo, y vuelva a intentar"
+                )
+            }
+            Self::SecondWriter(None) => say!(
+                "another celaje is already writing to the database '{db}'; wait for it or stop it, \
+                then try again",
+                "otro celaje ya está escribiendo en la base de datos '{db}'; espere o deténgalo, y \
+                vuelva a intentar"
+            ),
+            Self::Displaced(loss) => loss.text(path),
+            Self::Renewed => say!(
+                "the database '{db}' was opened anew meanwhile; what was under way begins again",
+                "la base de datos '{db}' se abrió de nuevo entretanto; lo que estaba en curso \
+                vuelve a empezar"
+            ),
+            _ => return None,
+        })
+    }
+
+    /// What is wrong with the schema or the contents.
+    fn of_schema(&self, path: &Path) -> Option<Text> {
+        let db = path.display();
+        Some(match self {
+            Self::Newer(version) => say!(
+                "the database '{db}' was made by a newer celaje (schema {version}); update this \
+                program",
+                "la base de datos '{db}' es de un celaje más nuevo (esquema {version}); actualice \
+                este programa"
+            ),
+            Self::Outdated => say!(
+                "the database '{db}' is of an older form; the next 'celaje backfill' on it brings \
+                it up to date",
+                "la base de datos '{db}' tiene una forma anterior; el próximo 'celaje backfill' la \
+                pondrá al día"
+            ),
+            Self::Damaged => say!(
+                "the database '{db}' is damaged; restore a backup or recover it with 'sqlite3 {db} \
+                .recover'",
+                "la base de datos '{db}' está dañada; restaure una copia o recupérela con 'sqlite3 \
+                {db} .recover'"
+            ),
+            Self::Migration(reason) => say!(
                 "the schema of the database '{db}' could not be brought up to date ({reason}); \
                 nothing was changed, please report this",
                 "no se pudo poner al día el esquema de la base de datos '{db}' ({reason}); nada \
                 cambió, por favor repórtelo"
             ),
-            Fault::Sql(error) => say!(
-                "the database '{db}' failed: {error}; check it with \"sqlite3 '{db}' 'PRAGMA \
-                integrity_check'\"",
-                "la base de datos '{db}' falló: {error}; revísela con \"sqlite3 '{db}' 'PRAGMA \
-                integrity_check'\""
+            _ => return None,
+        })
+    }
+
+    /// What keeps a file of the replaced system from being taken over.
+    fn of_takeover(&self, path: &Path) -> Option<Text> {
+        let db = path.display();
+        Some(match self {
+            Self::OddTable(column) => say!(
+                "the table registro_historico of '{db}' has no column '{column}', so its rows \
+                cannot be taken over; nothing was changed, give another path with --db",
+                "la tabla registro_historico de '{db}' no tiene la columna '{column}' y sus filas \
+                no se pueden incorporar; nada cambió, indique otra ruta con --db"
             ),
+            Self::Clash(name) => say!(
+                "'{db}' has a '{name}' of its own, a name that celaje needs; nothing was changed, \
+                rename it or give another path with --db",
+                "'{db}' ya tiene un objeto '{name}', nombre que celaje necesita; nada cambió, \
+                cámbielo o indique otra ruta con --db"
+            ),
+            Self::Obstacle { name, reason } => say!(
+                "the database '{db}' cannot be taken over because of its {name} ({reason}); \
+                nothing was changed, make it anew without that or give another path with --db",
+                "no se puede incorporar la base de datos '{db}' por su {name} ({reason}); nada \
+                cambió, rehágala sin eso o indique otra ruta con --db"
+            ),
+            Self::Copy { copy, reason } => {
+                let copy = copy.display();
+                say!(
+                    "the database '{db}' could not be copied to '{copy}' before its takeover \
+                    ({reason}); nothing was changed, make room there and try again",
+                    "no se pudo copiar la base de datos '{db}' a '{copy}' antes de incorporarla \
+                    ({reason}); nada cambió, haga lugar allí y vuelva a intentar"
+                )
+            }
+            Self::Lost { rows, taken } => say!(
+                "only {taken} of the {rows} rows of '{db}' could be taken over; nothing was \
+                changed, please report this",
+                "solo se pudieron incorporar {taken} de las {rows} filas de '{db}'; nada cambió, \
+                por favor repórtelo"
+            ),
+            _ => return None,
         })
     }
 }

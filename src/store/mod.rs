@@ -61,10 +61,10 @@ pub use examination::FileState;
 pub use owner::WriterProcess;
 pub use ownership::{Loss, LossKind};
 pub use queries::KnownMiss;
-pub use runs::{CutOff, PictureSource, RunCounts, RunId, RunKind, RunStart, RunStatus};
+pub use runs::{InterruptedRun, PictureSource, RunCounts, RunId, RunKind, RunStart, RunStatus};
 pub use shadow::{Agreement, ShadowReading};
 pub use shared::SharedDatabase;
-pub use takeover::{Adopted, BrokenObject, TakeoverPlan};
+pub use takeover::{BrokenObject, TakeoverPlan, TakeoverReport};
 pub use upkeep::{Backup, Finding, VacuumSizes};
 
 /// A database that is open for writing, seen from one station.
@@ -97,13 +97,13 @@ impl Drop for Database {
 }
 
 /// A database that was opened for writing.
-pub struct Opened {
+pub struct DatabaseOpening {
     /// The database.
     pub database: Database,
     /// What was taken over from the replaced system, when this was its file until now.
-    pub adopted: Option<Adopted>,
+    pub adopted: Option<TakeoverReport>,
     /// Runs that ended without a word, marked as interrupted now.
-    pub cut_off: Vec<CutOff>,
+    pub cut_off: Vec<InterruptedRun>,
 }
 
 impl Database {
@@ -114,7 +114,7 @@ impl Database {
     /// # Errors
     /// When the path names no file that this program may use, another program holds it, or SQLite
     /// fails. A file that is refused is left as it is.
-    pub fn open(path: &Path, station: &Station) -> Result<Opened, StoreError> {
+    pub fn open(path: &Path, station: &Station) -> Result<DatabaseOpening, StoreError> {
         Self::open_telling(path, station, |_| ())
     }
 
@@ -126,7 +126,7 @@ impl Database {
         path: &Path,
         station: &Station,
         tell: impl FnOnce(&TakeoverPlan),
-    ) -> Result<Opened, StoreError> {
+    ) -> Result<DatabaseOpening, StoreError> {
         open(path, station, owner::STANDS_STILL, tell).map_err(|fault| fault.at(path))
     }
 
@@ -306,7 +306,7 @@ fn open(
     station: &Station,
     patience: Duration,
     tell: impl FnOnce(&TakeoverPlan),
-) -> Result<Opened, Fault> {
+) -> Result<DatabaseOpening, Fault> {
     connection::exists(path)?;
     // Before SQLite opens the file, which would put a log of its own beside this name of it.
     let lock = WriterLock::take(path)?;
@@ -340,7 +340,7 @@ fn open(
         clock: Clock::SYSTEM,
         ownership,
     };
-    Ok(Opened { database, adopted, cut_off })
+    Ok(DatabaseOpening { database, adopted, cut_off })
 }
 
 /// Writes the station as it is described now; the first of a file becomes its home.

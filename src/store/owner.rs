@@ -50,7 +50,7 @@ pub struct WriterProcess {
 
 /// Whether a writer still lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum WriterLife {
     Alive,
     Dead,
     /// What this machine knows does not say.
@@ -93,33 +93,33 @@ impl WriterProcess {
     }
 
     /// What `me`, who holds the lock where there is one, knows of this writer.
-    fn standing(&self, me: &Self) -> Standing {
+    fn standing(&self, me: &Self) -> WriterLife {
         let is = |mine: &str, its: &str| !its.is_empty() && mine == its;
         if is(&me.boot, &self.boot) {
             // A copy of the file has the row of the original; and a lock that holds would have
             // stood in the way of `me`.
             if me.inode != self.inode || (self.locks && me.locks) {
-                return Standing::Dead;
+                return WriterLife::Dead;
             }
             return self.by_its_process();
         }
         // This machine, before it was started anew.
         if is(&me.machine, &self.machine) && is(&me.host, &self.host) {
-            return Standing::Dead;
+            return WriterLife::Dead;
         }
-        Standing::Unknown
+        WriterLife::Unknown
     }
 
     /// Whether the process lives, as far as this one sees processes.
-    fn by_its_process(&self) -> Standing {
+    fn by_its_process(&self) -> WriterLife {
         let namespace = |process: &str| process.split(' ').next().map(str::to_owned);
         let mine = namespace(&process(std::process::id())).filter(|name| !name.is_empty());
         if mine.is_none() || mine != namespace(&self.process) {
-            return Standing::Unknown;
+            return WriterLife::Unknown;
         }
         match process(self.pid) == self.process {
-            true => Standing::Alive,
-            false => Standing::Dead,
+            true => WriterLife::Alive,
+            false => WriterLife::Dead,
         }
     }
 
@@ -131,9 +131,9 @@ impl WriterProcess {
                 return false;
             }
             match self.by_its_process() {
-                Standing::Alive => return true,
-                Standing::Dead => return false,
-                Standing::Unknown => {}
+                WriterLife::Alive => return true,
+                WriterLife::Dead => return false,
+                WriterLife::Unknown => {}
             }
         }
         let age = changed(path).and_then(|time| SystemTime::now().duration_since(time).ok());
@@ -204,9 +204,9 @@ impl Claim {
             return Ok(Self { me, dead: None });
         };
         let is_dead = match writer.standing(&me) {
-            Standing::Alive => false,
-            Standing::Dead => true,
-            Standing::Unknown => stands_still(path, &writer, patience),
+            WriterLife::Alive => false,
+            WriterLife::Dead => true,
+            WriterLife::Unknown => stands_still(path, &writer, patience),
         };
         if !is_dead {
             return Err(Fault::SecondWriter(Some(Box::new(writer))));
@@ -369,23 +369,23 @@ mod tests {
             ..WriterProcess::default()
         };
         assert!(me.process.starts_with("pid:[") && !me.process.ends_with(' '), "{}", me.process);
-        assert_eq!(me.standing(&me), Standing::Alive);
+        assert_eq!(me.standing(&me), WriterLife::Alive);
         let with = |change: fn(&mut WriterProcess)| {
             let mut other = me.clone();
             change(&mut other);
             other.standing(&me)
         };
         // Its pid is another process's now, or nobody's.
-        assert_eq!(with(|other| other.process.push('0')), Standing::Dead);
-        assert_eq!(with(|other| other.pid = u32::MAX), Standing::Dead);
-        assert_eq!(with(|other| other.inode.push('0')), Standing::Dead);
-        assert_eq!(with(|other| other.process = "pid:[1] 5".to_owned()), Standing::Unknown);
-        assert_eq!(with(|other| other.boot = "yesterday".to_owned()), Standing::Dead);
+        assert_eq!(with(|other| other.process.push('0')), WriterLife::Dead);
+        assert_eq!(with(|other| other.pid = u32::MAX), WriterLife::Dead);
+        assert_eq!(with(|other| other.inode.push('0')), WriterLife::Dead);
+        assert_eq!(with(|other| other.process = "pid:[1] 5".to_owned()), WriterLife::Unknown);
+        assert_eq!(with(|other| other.boot = "yesterday".to_owned()), WriterLife::Dead);
         let elsewhere = |other: &mut WriterProcess| {
             (other.boot, other.machine) = ("theirs".to_owned(), "that".to_owned());
         };
-        assert_eq!(with(elsewhere), Standing::Unknown);
+        assert_eq!(with(elsewhere), WriterLife::Unknown);
         let locking = WriterProcess { locks: true, ..me.clone() };
-        assert_eq!(locking.standing(&locking), Standing::Dead);
+        assert_eq!(locking.standing(&locking), WriterLife::Dead);
     }
 }

@@ -1,4 +1,4 @@
-//! What the program did: one row for each time it was asked to fill a range.
+//! Runs: a row for each time that the program was asked to fill a range.
 
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
@@ -10,6 +10,7 @@ use crate::store::Database;
 use crate::store::commit::CommitEffect;
 use crate::store::error::{Fault, StoreError};
 use crate::store::queries;
+use crate::store::reader::RunItem;
 use crate::store::rows::{slot_text, timestamp};
 use crate::store::schema::runs;
 use crate::store::unwritable::ReadConnection;
@@ -23,7 +24,7 @@ use celaje_sky::station::LayoutChoice;
 pub struct RunId(pub(super) i64);
 
 impl RunId {
-    /// The number that it has in the table.
+    /// Its number in the table.
     pub const fn number(self) -> i64 {
         self.0
     }
@@ -38,15 +39,15 @@ pub struct PictureSource {
     pub layout: LayoutChoice,
 }
 
-/// What a run is for.
+/// Why a run was started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RunKind {
-    /// A range that somebody asked for.
+    /// Somebody asked for the range.
     #[default]
     Backfill,
-    /// The slots of a station as they come, in one life of the process; its range grows.
+    /// The daemon watches a station: the range grows until the process ends.
     Live,
-    /// What the process found missing.
+    /// The daemon fills slots that it found missing.
     CatchUp,
 }
 
@@ -61,12 +62,12 @@ impl RunKind {
     }
 }
 
-/// What is known when a run begins.
+/// A run at its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunStart {
-    /// What it is for.
+    /// Why it was started.
     pub kind: RunKind,
-    /// What it was asked to fill.
+    /// The range to fill.
     pub range: SlotRange,
     /// Where it looks for pictures.
     pub source: PictureSource,
@@ -94,11 +95,11 @@ pub struct RunCounts {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunStatus {
-    /// Every slot of the range was dealt with.
+    /// Every slot of the range has an outcome.
     Finished,
-    /// Stopped before, by a signal or a crash.
+    /// A signal or a crash stopped it before.
     Interrupted,
-    /// Given up.
+    /// It gave up after a failure.
     Failed,
 }
 
@@ -147,8 +148,8 @@ impl Database {
             .map_err(|fault: Fault| fault.at(&self.path))
     }
 
-    /// Sets a running run's counts: after planning the range, when its total and the slots stored
-    /// already are known. [`commit`](Self::commit) adds to them.
+    /// Sets the counts of a run in progress once its range is planned, when its total and the slots
+    /// stored before are known. [`commit`](Self::commit) adds to them.
     pub fn update_run(&mut self, run: RunId, counts: &RunCounts) -> Result<(), StoreError> {
         self.check_run(run)?;
         let raise = |connection: &mut SqliteConnection| raise(connection, run, counts);
@@ -157,7 +158,7 @@ impl Database {
             .map_err(|fault: Fault| fault.at(&self.path))
     }
 
-    /// Sets a live run's counts, and the slot that its range has grown to.
+    /// Sets the counts of a live run and the new end of its range.
     pub fn extend_run(
         &mut self,
         run: RunId,
@@ -209,9 +210,9 @@ impl Database {
         Ok(Audit::of(slots, &stored, &missed).check(ledger, committed, held))
     }
 
-    /// Writes that a run ended, how, and with which counts; those of new rows stay as
-    /// [`commit`](Self::commit) counted them. Rows that it wrote without its caller hearing of it,
-    /// since its actors failed, are new, and not the duplicates as which they came again.
+    /// Writes how a run ended and its counts. The count of new rows stays that of
+    /// [`commit`](Self::commit): where an actor failed after a commit, the slot came again and its
+    /// caller counts a duplicate, which is subtracted here.
     pub fn finish_run(
         &mut self,
         run: RunId,
@@ -238,7 +239,7 @@ impl Database {
                     .set((runs::status.eq(end.as_str()), runs::finished_at.eq(&now)))
                     .execute(connection)?;
                 if end == RunStatus::Finished {
-                    // A row that was kept twice is one slot of a whole run.
+                    // A slot that came twice counts once.
                     diesel::update(runs::table.find(run.0))
                         .set((
                             runs::duplicates.eq(number(counts.duplicates)),
@@ -261,8 +262,9 @@ fn number(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Sets a run's counts, none of them below what its transactions counted: what they wrote is there,
-/// also where a credit was lost or a part is done again. New rows are theirs to count alone.
+/// Raises a run's counts of duplicates and misses to `counts`, never below what its transactions
+/// counted: their rows are there even where a credit was lost or a part is repeated. Transactions
+/// alone count new rows.
 fn raise(connection: &mut SqliteConnection, run: RunId, counts: &RunCounts) -> Result<(), Fault> {
     diesel::sql_query(
         "UPDATE runs SET duplicates = max(duplicates, ?), missed = max(missed, ?), total = ? WHERE \
@@ -276,7 +278,7 @@ fn raise(connection: &mut SqliteConnection, run: RunId, counts: &RunCounts) -> R
     at_least_what_it_did(connection, run)
 }
 
-/// A run has as many slots as it has dealt with, at least.
+/// The total of a run is at least the number of its outcomes.
 fn at_least_what_it_did(connection: &mut SqliteConnection, run: RunId) -> Result<(), Fault> {
     diesel::sql_query("UPDATE runs SET total = max(total, new + duplicates + missed) WHERE id = ?")
         .bind::<BigInt, _>(run.0)
@@ -284,7 +286,7 @@ fn at_least_what_it_did(connection: &mut SqliteConnection, run: RunId) -> Result
     Ok(())
 }
 
-/// Adds what a commit did to its run; `missed_before` of its slots had a miss of this very run.
+/// Adds a commit to the counts of its run; `missed_before` of the slots had a miss of this run.
 pub(super) fn add(
     connection: &mut SqliteConnection,
     run: RunId,
@@ -304,9 +306,9 @@ pub(super) fn add(
     at_least_what_it_did(connection, run)
 }
 
-/// A run that ended without a word: its process was killed, or the machine went down.
+/// A run whose process died without closing it: it was killed, or the machine went down.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CutOff {
+pub struct InterruptedRun {
     /// Which run.
     pub run: RunId,
     /// Its station.
@@ -315,27 +317,19 @@ pub struct CutOff {
     pub from: String,
     /// Its end, included.
     pub to: String,
-    /// What it had committed; duplicates that were known beforehand were not counted yet.
+    /// What it committed. Slots stored before it are counted only if its range was planned.
     pub counts: RunCounts,
 }
 
-/// Marks the runs that ended without a word, and gives them: the one writer is this process, so
-/// none is running.
-pub(super) fn interrupt_dead(connection: &mut SqliteConnection) -> Result<Vec<CutOff>, Fault> {
-    type Row = (i64, String, String, String, i64, i64, i64, i64);
-    let dead: Vec<Row> = runs::table
+/// Marks the runs whose process died as interrupted, and gives them. The caller is the file's one
+/// writer, so that no open run is running.
+pub(super) fn interrupt_dead(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<InterruptedRun>, Fault> {
+    let dead: Vec<RunItem> = runs::table
         .filter(runs::status.eq("running"))
         .order(runs::id.asc())
-        .select((
-            runs::id,
-            runs::station,
-            runs::range_from,
-            runs::range_to,
-            runs::total,
-            runs::new,
-            runs::duplicates,
-            runs::missed,
-        ))
+        .select(RunItem::as_select())
         .load(connection)?;
     if dead.is_empty() {
         return Ok(Vec::new());
@@ -347,17 +341,17 @@ pub(super) fn interrupt_dead(connection: &mut SqliteConnection) -> Result<Vec<Cu
         ))
         .execute(connection)?;
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
-    let cut_off = |(id, station, from, to, total, new, duplicates, missed): Row| CutOff {
-        run: RunId(id),
-        station,
-        from,
-        to,
+    let interrupted = |run: RunItem| InterruptedRun {
+        run: RunId(run.id),
+        station: run.station,
+        from: run.range_from,
+        to: run.range_to,
         counts: RunCounts {
-            total: number(total),
-            new: number(new),
-            duplicates: number(duplicates),
-            missed: number(missed),
+            total: number(run.total),
+            new: number(run.new),
+            duplicates: number(run.duplicates),
+            missed: number(run.missed),
         },
     };
-    Ok(dead.into_iter().map(cut_off).collect())
+    Ok(dead.into_iter().map(interrupted).collect())
 }

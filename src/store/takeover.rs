@@ -36,7 +36,7 @@ pub use plan::{BrokenObject, TakeoverPlan};
 
 /// What was taken over from the replaced system.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Adopted {
+pub struct TakeoverReport {
     /// Rows that its table had; `placed + kept_verbatim`.
     pub rows: i64,
     /// Rows that are observations now.
@@ -56,7 +56,7 @@ pub(super) fn take_over(
     path: &Path,
     station: &Station,
     plan: &TakeoverPlan,
-) -> Result<Adopted, Fault> {
+) -> Result<TakeoverReport, Fault> {
     let copy = copy_of(connection, path)?;
     let stays_as = plan.stays_as.as_deref();
     let taken = plan::prepare(connection, stays_as.is_some()).and_then(|()| {
@@ -65,7 +65,9 @@ pub(super) fn take_over(
     });
     connection.batch_execute("PRAGMA legacy_alter_table = OFF")?;
     match taken {
-        Ok((rows, placed, kept_verbatim)) => Ok(Adopted { rows, placed, kept_verbatim, copy }),
+        Ok((rows, placed, kept_verbatim)) => {
+            Ok(TakeoverReport { rows, placed, kept_verbatim, copy })
+        }
         Err(fault) => {
             // Just made, of a file that has not changed since.
             let _ = std::fs::remove_file(&copy);

@@ -1,4 +1,4 @@
-//! Looking after a file: backups, a check of all that must hold, packing.
+//! Maintenance of a file: backups, a check of the rules of the record, packing.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use crate::store::unwritable::ReadConnection;
 use celaje_sky::say;
 use celaje_sky::text;
 
-/// A backup that was made.
+/// A verified backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backup {
     /// Observations in it.
@@ -39,19 +39,19 @@ pub struct VacuumSizes {
     pub after: u64,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// A short name: `integrity`, `references`, `both`, `home`, `ledger`, `ends`, `rows`,
     /// `running`.
     pub name: &'static str,
-    /// What must hold, or how it does not.
+    /// The rule that holds, or how it is broken.
     pub result: Result<text::Text, text::Text>,
 }
 
 impl Reader {
     /// Copies the record to the file `to`, also while another process writes to it, and verifies
-    /// the copy. What stands there is replaced if `replace` says so.
+    /// the copy. A file at `to` is replaced if `replace` is set.
     ///
     /// # Errors
     /// When a file stands in the way ([`Fault::Taken`]), or the copy cannot be made or is not right
@@ -61,11 +61,11 @@ impl Reader {
         self.with(|connection| backup((connection, &path), to, replace))
     }
 
-    /// Looks at all that must hold of the record; nothing is changed. In the order of the
-    /// importance; what cannot be looked at any more is not.
+    /// Checks the file and the rules of the record, the most important first. Of a damaged file
+    /// only the damage is reported.
     ///
     /// # Errors
-    /// When the file was changed meanwhile where SQLite could not notice it.
+    /// When another program changes a file meanwhile that is read without locks.
     pub fn check(mut self) -> Result<Vec<Finding>, StoreError> {
         let path = self.path().to_owned();
         let (mut all, runs) = self.with(|connection| {
@@ -122,7 +122,7 @@ fn backup(
             reason: "the database itself".to_owned(),
         });
     }
-    // It is the copy that is written to.
+    // Only the copy is written.
     connection.batch_execute("PRAGMA query_only = OFF")?;
     let rows = |connection: &mut SqliteConnection| count(connection, "observations");
     let before = rows(connection)?;
@@ -180,9 +180,9 @@ fn findings(connection: &mut SqliteConnection) -> Vec<Finding> {
     all
 }
 
-/// What must hold of the rows, whatever the file.
+/// The checks of the rows.
 fn record(connection: &mut SqliteConnection) -> Vec<Finding> {
-    // The name, what is counted as wrong, and what holds where there is none.
+    // The name, the rows that break the rule, and the texts where there are none and some.
     let rules: [(&str, &str, text::Text, text::Text); 6] = [
         (
             "references",
@@ -285,7 +285,7 @@ fn running(runs: Result<i64, Fault>, path: &Path) -> Finding {
             say!("no run that died is marked as running", "ninguna corrida muerta figura en curso");
         let allowed = match runs {
             0 => 0,
-            // Whoever writes has marked the dead ones when it began, and may have several at work.
+            // The writer marked the dead ones when it began; its own may be several.
             _ if WriterLock::holder(path).is_some() => runs,
             _ => 0,
         };
@@ -301,7 +301,7 @@ fn running(runs: Result<i64, Fault>, path: &Path) -> Finding {
     })
 }
 
-/// What came of looking; where SQLite fails, that.
+/// The finding of a check; SQLite's failure counts as a broken rule.
 fn finding(
     name: &'static str,
     look: impl FnOnce() -> Result<Result<text::Text, text::Text>, Fault>,

@@ -12,7 +12,7 @@ use celaje::clock::Clock;
 use celaje::service::supervision::Supervision;
 use celaje::service::{Pipeline, RunPolicy, RunReport, Setup};
 use celaje::settings::tuning::Tuning;
-use celaje::store::{CutOff, Database};
+use celaje::store::{Database, InterruptedRun};
 use celaje_sky::error::Failure;
 use celaje_sky::flow::FlowReport;
 use celaje_sky::layout::Layout;
@@ -42,7 +42,7 @@ pub struct Life {
 
 /// How it went.
 pub struct Lived {
-    pub cut_off: Vec<CutOff>,
+    pub cut_off: Vec<InterruptedRun>,
     pub ending: Ending,
     pub requests: Vec<(usize, Layout)>,
     pub passed: Vec<celaje::actors::failpoint::Point>,

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::version::RELEASE_YEAR;
 use celaje_sky::clock::year_begins;
 
+/// The year in which this version was made. A constant, so that whoever builds the same source
+/// again gets the same program; a release raises it.
+const RELEASE_YEAR: i32 = 2026;
 /// Longest sleep: after it a suspended machine, or a clock that was set, is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 
@@ -198,6 +200,11 @@ mod trial {
 mod tests {
     use super::*;
     use chrono::TimeDelta;
+
+    #[test]
+    fn the_machines_clock_looks_right() {
+        assert!(Clock::SYSTEM.now() >= Clock::SYSTEM.earliest());
+    }
 
     #[test]
     fn a_trial_clock_begins_and_goes_as_told() {

@@ -133,6 +133,26 @@ fn a_type_name_stands_for_one_type_of_its_crate() {
 }
 
 #[test]
+fn whoever_needs_the_time_asks_the_clock() {
+    let mut wrong = Vec::new();
+    for file in rust_files(&root().join("src")).into_iter().filter(|file| !is_test(file)) {
+        // A benchmark's stopwatch is the standard library's.
+        let is_apart = file.ends_with("src/clock.rs") || file.starts_with(bench());
+        let text = code(&file);
+        for now in ["Utc::now", "Local::now", "Instant::now", "SystemTime::now"] {
+            if !is_apart && text.contains(now) {
+                wrong.push(format!("{}: {now}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn bench() -> PathBuf {
+    root().join("src/commands/bench")
+}
+
+#[test]
 fn lines_fit() {
     let mut wide = Vec::new();
     for folder in ["src", "crates", "tests", "benches", "fuzz/targets"] {

@@ -63,7 +63,7 @@ impl Daemon {
         let stations = settings.stations.clone();
         let factories = PipelineFactories::make(settings, &tell).await?;
         let clock = clock.begin();
-        let database = open(&db, &stations, clock, &tell)?;
+        let database = open(&db, &stations, &tell)?;
         let flow = Arc::new(Flow::default());
         let state = DaemonState::new(RecordWatcher::start(&db, clock)?, Arc::clone(&flow), clock);
         state.set_models(&factories.model, &factories.engine, factories.shadow);
@@ -257,12 +257,7 @@ fn check(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn open(
-    db: &Path,
-    stations: &[Station],
-    clock: Clock,
-    tell: impl Fn(&Text),
-) -> Result<SharedDatabase> {
+fn open(db: &Path, stations: &[Station], tell: impl Fn(&Text)) -> Result<SharedDatabase> {
     let Some((first, others)) = stations.split_first() else {
         return Err(Failure::usage(say!(
             "the settings name no station",
@@ -272,7 +267,6 @@ fn open(
     let mut opened =
         Database::open_telling(db, first, |plan| tell(&notices::takeover(db, plan, true)))?;
     notices::opened(&opened).iter().for_each(tell);
-    opened.database.keep_time(clock);
     for station in others {
         opened.database.add_station(station)?;
     }

@@ -87,8 +87,10 @@ impl Pipeline {
     /// When no HTTP client can be set up, the record cannot be read, or the system gives no thread.
     pub fn start_with(setup: Setup, supervision: Supervision) -> Result<Self> {
         let station = setup.station.id.as_str();
-        let remembered =
-            setup.database.seen_from(station, |database| database.remembered_layouts())??;
+        let remembered = setup.database.seen_from(station, |database| {
+            database.keep_time(setup.clock);
+            database.remembered_layouts()
+        })??;
         let drain = Draining::default();
         let (progress_sender, progress) = watch::channel(Progress::default());
         let gate = Arc::new(match setup.source {

@@ -146,3 +146,19 @@ pub(super) fn public_part(text: &str) -> String {
         _ => format!("{scheme}{user}{place}…"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_is_not_asked_by_a_clock_that_cannot_be_right() {
+        let camera = picture_source(None, "http://127.0.0.1:9/").unwrap();
+        let early: Clock = "1970-01-01T00:03:50Z".parse().unwrap();
+        let refused = check_clock(early, &camera).unwrap_err();
+        assert!(refused.text.en.contains("1970-01-01T00:03Z"), "{refused}");
+        assert!(check_clock(early, &Source::Folder(".".into())).is_ok());
+        assert!(check_clock("2024-03-01T15:02:30Z".parse().unwrap(), &camera).is_ok());
+        assert!(check_clock(Clock::SYSTEM, &camera).is_ok());
+    }
+}

@@ -114,17 +114,26 @@ async fn another_source_or_layout_asks_again() {
     assert_eq!(sources, [right.base()]);
 }
 
-/// A picture that was asked for before it could be there is no settled miss.
+/// A picture that was asked for within an hour of its slot may be late: it is no settled miss. What
+/// is not due is not asked for.
 #[actix::test]
-async fn a_slot_of_the_future_is_asked_for_again() {
+async fn a_slot_that_has_just_been_is_asked_for_again_and_one_to_come_is_pending() {
     let server = Server::start(|_, _| Reply::not_found());
-    let stage = Stage::new(&server).with_layout(LayoutChoice::Root);
-    let future = crate::support::range("2099-01-01T00:00", "2099-01-01T00:59");
+    let mut stage = Stage::new(&server).with_layout(LayoutChoice::Root);
+    // Half past midnight at the station.
+    stage.clock = "2024-03-01T03:30:00Z".parse().unwrap();
+    let hour = crate::support::range("2024-03-01T00:00", "2024-03-01T00:59");
     for _ in 0..2 {
-        let report = stage.run(future).await;
-        assert_eq!(report.end.ledger.missed(), 6);
+        let report = stage.run(hour).await;
+        assert_eq!((report.end.ledger.missed(), report.not_due), (3, 3));
     }
-    assert_eq!(server.requests().len(), 12);
+    assert_eq!(server.requests().len(), 6);
+    stage.clock = "2024-03-01T05:30:00Z".parse().unwrap();
+    stage.run(hour).await;
+    stage.run(hour).await;
+    assert_eq!(server.requests().len(), 12, "those that were asked for late enough are settled");
+    let mut record = stage.record();
+    assert_eq!(record.count("misses WHERE last_tried LIKE '2024-03-01 05:3%'"), 6);
 }
 
 #[actix::test]

@@ -10,7 +10,7 @@ use crate::camera::http::{HttpClient, picture_url};
 use crate::camera::{Body, Refusal, Source};
 use crate::clock::Clock;
 use crate::service::notices;
-use crate::service::request::picture_source;
+use crate::service::request::{check_clock, picture_source};
 use crate::settings::Settings;
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::MissReason;
@@ -33,6 +33,7 @@ pub(super) struct WorkingCamera {
 pub(super) async fn check(settings: &Settings) -> Result<WorkingCamera, Text> {
     let station = &settings.station;
     let source = picture_source(None, &station.url_base).map_err(|failure| failure.text)?;
+    check_clock(Clock::SYSTEM, &source).map_err(|failure| failure.text)?;
     let Source::Http(base) = source.clone() else {
         return Ok(WorkingCamera { text: say!("none", "ninguna"), warning: None });
     };

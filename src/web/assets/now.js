@@ -166,7 +166,9 @@ export async function now(main, context) {
     const path = of(station.id, `/misses?${query({ from: item.slot, limit: 1000 })}`);
     try {
       const answer = await json(path, signal);
-      above.unread(answer.items || [], Boolean(answer.next));
+      // A clock that was ahead may have left misses of what is to come.
+      const past = (answer.items || []).filter((miss) => since(miss.slot_utc) >= 0);
+      above.unread(past, Boolean(answer.next));
     } catch {
       // Then only the age of the reading is shown.
     }

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
 use crate::store::error::Fault;
 use crate::store::reader::{Reader, RunItem, StationItem};
-use crate::store::{Database, WriterProcess};
+use crate::store::{Database, DatabaseWriter, WriterProcess};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::text::Text;
@@ -86,7 +86,7 @@ fn show(db: &Path, station: Option<&str>, as_json: bool) -> Result<u8> {
         None if is_open => Life::Died,
         None => Life::Ended,
     };
-    let process = writer.flatten();
+    let process = writer.and_then(DatabaseWriter::process);
     if as_json {
         output::line(json!({
             "life": life,

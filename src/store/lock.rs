@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::store::error::Fault;
-use crate::store::owner::{self, WriterProcess};
+use crate::store::owner::{self, DatabaseWriter, WriterProcess};
 
 /// How often a writer renews the file's time of change: the sign of life that machines see which do
 /// not see each other's locks.
@@ -78,15 +78,17 @@ impl WriterLock {
     /// which; none when nobody has. Nothing is made.
     ///
     /// To be asked while this process has the database nowhere open: it closes the file.
-    pub(super) fn holder(path: &Path) -> Option<Option<WriterProcess>> {
+    pub(super) fn holder(path: &Path) -> Option<DatabaseWriter> {
         if let Some(pid) = older::holder(path) {
-            return Some(pid.map(WriterProcess::older));
+            return Some(DatabaseWriter::of(pid.map(WriterProcess::older)));
         }
         let is_held = File::open(path).ok().is_some_and(|file| byte::is_held(&file));
         let writer = owner::read_beside(path);
         match writer {
-            writer if is_held => Some(writer),
-            Some(writer) if writer.seems_alive(path, BEAT * 3) => Some(Some(writer)),
+            writer if is_held => Some(DatabaseWriter::of(writer)),
+            Some(writer) if writer.seems_alive(path, BEAT * 3) => {
+                Some(DatabaseWriter::Known(writer))
+            }
             _ => None,
         }
     }

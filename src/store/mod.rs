@@ -58,7 +58,7 @@ use celaje_sky::station::Station;
 
 pub use commit::{CommitEffect, CommitMode};
 pub use examination::FileState;
-pub use owner::WriterProcess;
+pub use owner::{DatabaseWriter, WriterProcess};
 pub use ownership::{Loss, LossKind};
 pub use queries::KnownMiss;
 pub use runs::{InterruptedRun, PictureSource, RunCounts, RunId, RunKind, RunStart, RunStatus};
@@ -169,7 +169,7 @@ impl Database {
     ///
     /// To be asked while this process has the database nowhere open: closing the file once more
     /// would drop SQLite's own locks.
-    pub fn writer(path: &Path) -> Option<Option<WriterProcess>> {
+    pub fn writer(path: &Path) -> Option<DatabaseWriter> {
         WriterLock::holder(path)
     }
 

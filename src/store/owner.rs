@@ -29,6 +29,29 @@ pub(super) const STANDS_STILL: Duration = Duration::from_secs(60);
 /// How often the file is looked at meanwhile.
 const LOOKS_EVERY: Duration = Duration::from_millis(100);
 
+/// Who has a database open for writing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseWriter {
+    /// This process.
+    Known(WriterProcess),
+    /// A process that said nothing of itself.
+    Unknown,
+}
+
+impl DatabaseWriter {
+    pub(super) fn of(process: Option<WriterProcess>) -> Self {
+        process.map_or(Self::Unknown, Self::Known)
+    }
+
+    /// The process, where it is known.
+    pub(crate) fn process(self) -> Option<WriterProcess> {
+        match self {
+            Self::Known(process) => Some(process),
+            Self::Unknown => None,
+        }
+    }
+}
+
 /// A process that has a database open for writing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriterProcess {

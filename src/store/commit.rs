@@ -43,8 +43,8 @@ impl Database {
     ///
     /// An observation deletes the slot's miss, and sets the flag `frozen` of itself and of the
     /// observation after it. A further miss of a slot adds its attempts to the former ones and
-    /// takes the source of the run ([`begin_run`](Self::begin_run)). The same transaction counts the
-    /// run's new, duplicate and missed slots (a replaced row counts as a duplicate, as in the
+    /// takes the source of the run ([`begin_run`](Self::begin_run)). The same transaction counts
+    /// the run's new, duplicate and missed slots (a replaced row counts as a duplicate, as in the
     /// ledger), so that the counts agree with the rows even after a crash.
     ///
     /// # Errors

@@ -136,7 +136,7 @@ pub(super) fn touch(file: &File) -> io::Result<()> {
 
 #[cfg(not(unix))]
 pub(super) fn touch(file: &File) -> io::Result<()> {
-    file.set_modified(std::time::SystemTime::now())
+    file.set_modified(crate::clock::Clock::SYSTEM.now().into())
 }
 
 /// The lock on a byte of the file.

@@ -7,14 +7,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use chrono::Utc;
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{self, BigInt, Bool};
 
+use crate::clock::Clock;
 use crate::store::connection::file_uri;
 use crate::store::error::Fault;
 use crate::store::lock::WriterLock;
@@ -88,7 +88,7 @@ impl WriterProcess {
             pid,
             host: host(),
             command: command(std::env::args()),
-            opened_at: timestamp(Utc::now()),
+            opened_at: timestamp(Clock::SYSTEM.now()),
             token: format!("{:016x}", rand::random::<u64>()),
             boot: line_of("/proc/sys/kernel/random/boot_id"),
             machine: line_of("/etc/machine-id"),
@@ -159,7 +159,8 @@ impl WriterProcess {
                 WriterLife::Unknown => {}
             }
         }
-        let age = changed(path).and_then(|time| SystemTime::now().duration_since(time).ok());
+        let now = SystemTime::from(Clock::SYSTEM.now());
+        let age = changed(path).and_then(|time| now.duration_since(time).ok());
         age.is_some_and(|age| age < patience)
     }
 
@@ -307,14 +308,14 @@ pub(super) fn read_beside(path: &Path) -> Option<WriterProcess> {
 
 /// Waits until the file at `path` was changed or `patience` is over; whether it was not.
 fn stands_still(path: &Path, writer: &WriterProcess, patience: Duration) -> bool {
-    let (before, begun) = (changed(path), Instant::now());
+    let before = changed(path);
     let WriterProcess { pid, host, .. } = writer;
     tracing::warn!(
         pid,
         host,
         "another machine had the database open; waiting to see whether it lives"
     );
-    while begun.elapsed() < patience {
+    for _ in 0..patience.div_duration_f64(LOOKS_EVERY) as u64 {
         if changed(path) != before {
             return false;
         }

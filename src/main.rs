@@ -17,6 +17,11 @@ fn main() -> ExitCode {
     };
     // The filter was checked when the command line was parsed.
     let filter = EnvFilter::new(&cli.global.log);
+    // A certificate that is not trusted is told by this program, once and with what to do.
+    let filter = match "rustls_platform_verifier=off".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -53,6 +53,9 @@ pub enum Fault {
         /// What SQLite says.
         reason: String,
     },
+    /// Not there, or empty, but the log of a database is beside it.
+    #[error("the log of a moved or deleted database lies beside it")]
+    StrayLog,
     /// File, folder or file system do not let themselves be written.
     #[error("read-only")]
     ReadOnly,
@@ -218,6 +221,14 @@ impl Fault {
                 give another path with --db",
                 "'{db}' es una base de datos de otro programa (tiene {tables}) y quedó como \
                 estaba; indique otra ruta con --db"
+            ),
+            Self::StrayLog => say!(
+                "'{db}' was moved or deleted, and its log '{db}-wal' stayed behind; end the \
+                program that writes to it, if one does, then put the file back, or move '{db}-wal' \
+                and '{db}-shm' away to begin a new one",
+                "'{db}' se movió o se borró, y su diario '{db}-wal' quedó; cierre el programa que \
+                escribe en ella, si lo hay, y luego devuelva el archivo a su lugar, o aparte \
+                '{db}-wal' y '{db}-shm' para empezar uno nuevo"
             ),
             Self::ReadOnly => say!(
                 "the database '{db}' is read-only; make the file and its folder writable or give \

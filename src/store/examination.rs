@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use crate::store::connection::{self, FileKind};
 use crate::store::error::Fault;
+use crate::store::lock::with_suffix;
 use crate::store::takeover::{self, TakeoverPlan};
 use crate::store::unwritable::ReadConnection;
 
@@ -25,10 +26,22 @@ pub enum FileState {
 
 /// What the file at `path` is. Nothing is made or changed.
 pub(super) fn examine(path: &Path) -> Result<FileState, Fault> {
+    refuse_stray_log(path)?;
     if !connection::exists(path)? {
         return Ok(FileState::New);
     }
     state(&mut ReadConnection::open(path)?.connection)
+}
+
+/// Refuses to begin a database beside the log of one that was moved or deleted. SQLite would take
+/// the log for the new file's, and the process that has the old one open may still write to it.
+pub(super) fn refuse_stray_log(path: &Path) -> Result<(), Fault> {
+    let has_content = std::fs::metadata(path).is_ok_and(|found| found.len() > 0);
+    let is_there = |suffix| with_suffix(path, suffix).exists();
+    if !has_content && (is_there("-wal") || is_there("-shm")) {
+        return Err(Fault::StrayLog);
+    }
+    Ok(())
 }
 
 /// What the file of a connection is. Writes nothing.

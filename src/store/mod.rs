@@ -308,6 +308,8 @@ fn open(
     tell: impl FnOnce(&TakeoverPlan),
 ) -> Result<DatabaseOpening, Fault> {
     connection::exists(path)?;
+    // Before an empty file is made there.
+    examination::refuse_stray_log(path)?;
     // Before SQLite opens the file, which would put a log of its own beside this name of it.
     let lock = WriterLock::take(path)?;
     examination::examine(path)?;

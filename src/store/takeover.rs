@@ -50,7 +50,8 @@ pub struct TakeoverReport {
 /// Takes the file over as planned; the caller holds the writer's lock.
 ///
 /// # Errors
-/// When the copy cannot be made, or SQLite fails: the file is then as it was, and no copy is left.
+/// When the copy cannot be made, or SQLite fails. The file is then as it was, and no copy is left,
+/// unless SQLite could not roll back either.
 pub(super) fn take_over(
     connection: &mut SqliteConnection,
     path: &Path,
@@ -69,8 +70,10 @@ pub(super) fn take_over(
             Ok(TakeoverReport { rows, placed, kept_verbatim, copy })
         }
         Err(fault) => {
-            // Just made, of a file that has not changed since.
-            let _ = std::fs::remove_file(&copy);
+            // Of a file that is as it was, unless a journal is left that the next opening rolls back.
+            if !with_suffix(path, "-journal").exists() {
+                let _ = std::fs::remove_file(&copy);
+            }
             Err(fault)
         }
     }

@@ -160,6 +160,8 @@ fn check(hosts: Option<&Hosts>, request: &ServiceRequest) -> Result<(), Problem>
     let mut named = request.headers().get_all(header::HOST);
     let host = match (named.next(), named.next()) {
         (Some(host), None) => host.to_str().ok(),
+        // A browser always names one; clients of HTTP/1.0 need not.
+        (None, _) if request.version() < Version::HTTP_11 => return Ok(()),
         (None, _) => request.uri().authority().map(|authority| authority.as_str()),
         (Some(_), Some(_)) => None,
     };

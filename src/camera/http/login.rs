@@ -40,7 +40,8 @@ impl Login {
                     password: &self.password,
                     uri,
                     method: "GET",
-                    body: Some(&[]),
+                    // Of the two kinds of protection the crate then takes plain `auth`.
+                    body: None,
                 };
                 digest.respond(&params).ok()?
             }

@@ -115,7 +115,7 @@ pub(super) fn old_rows(connection: &mut SqliteConnection) -> Result<String, Faul
     ))
     .get_result::<i64>(connection)?;
     let named = format!(
-        "WITH named AS (SELECT {}, {place} AS place FROM registro_historico)",
+        "WITH named AS MATERIALIZED (SELECT {}, {place} AS place FROM registro_historico)",
         named.join(", ")
     );
     let (reads, slot) = (is_reading(), names_a_slot());

@@ -78,6 +78,27 @@ fn a_deleted_file_is_put_back_and_goes_on() {
     }
 }
 
+/// The log still belongs to the writer that has the deleted file open.
+#[test]
+fn no_new_file_is_made_beside_the_log_of_a_deleted_one() {
+    let place = Place::new();
+    let (mut database, run) = at_work(&place);
+    for empty in [false, true] {
+        let _ = std::fs::remove_file(&place.db);
+        if empty {
+            std::fs::write(&place.db, "").unwrap();
+        }
+        let refused = Database::open(&place.db, &station()).err().unwrap();
+        assert!(matches!(refused.fault, Fault::StrayLog), "{refused}");
+        let examined = Database::examine(&place.db).unwrap_err();
+        assert!(matches!(examined.fault, Fault::StrayLog), "{examined}");
+        assert_eq!(place.db.exists(), empty);
+    }
+    std::fs::remove_file(&place.db).unwrap();
+    assert_eq!(found(&mut database, run).kind, LossKind::Deleted);
+    assert_eq!(readings(&place.db), 2);
+}
+
 #[test]
 fn a_moved_file_has_all_rows_and_is_waited_for() {
     let place = Place::new();

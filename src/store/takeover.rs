@@ -70,7 +70,7 @@ pub(super) fn take_over(
             Ok(TakeoverReport { rows, placed, kept_verbatim, copy })
         }
         Err(fault) => {
-            // Of a file that is as it was, unless a journal is left that the next opening rolls back.
+            // The file is as it was, unless a journal is left for the next opening to roll back.
             if !with_suffix(path, "-journal").exists() {
                 let _ = std::fs::remove_file(&copy);
             }

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of `src`, from the ground up. A room uses those of lower floors and none of its own or
 /// of a higher one.
-const FLOORS: [&[&str]; 9] = [
-    &["draining", "usage", "version"],
-    &["clock"],
+const FLOORS: [&[&str]; 8] = [
+    &["clock", "draining", "usage", "version"],
     &["camera", "store"],
     &["settings"],
     &["actors"],

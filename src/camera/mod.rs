@@ -2,6 +2,7 @@
 
 pub mod body_buffer;
 pub mod fault;
+pub mod file_name;
 pub mod folder;
 pub mod gate;
 pub mod health;

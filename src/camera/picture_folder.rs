@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 
-use crate::camera::folder::{is_picture_name, is_system_file};
+use crate::camera::file_name::{is_picture_name, is_system_file};
 use celaje_sky::slot::Slot;
 
 /// A folder of pictures, as it was listed.

@@ -151,6 +151,8 @@ pub(super) fn socket(text: &str) -> Result<SocketAddr, BadValue> {
 /// Where `--compat` listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CompatAddress {
+    /// Nowhere.
+    Off,
     /// On this port of the address of `--listen`.
     Port(u16),
     At(SocketAddr),
@@ -159,9 +161,14 @@ enum CompatAddress {
 fn compat(text: &str) -> Result<CompatAddress, BadValue> {
     let text = text.trim();
     // As the other switches are set in the environment.
-    let text = if matches!(text, "1" | "true" | "yes" | "on") { "8000" } else { text };
-    let port = text.parse().map(CompatAddress::Port);
-    port.or_else(|_| socket(text).map(CompatAddress::At))
+    match text {
+        "0" | "false" | "no" | "off" => Ok(CompatAddress::Off),
+        "1" | "true" | "yes" | "on" => Ok(CompatAddress::Port(8000)),
+        text => {
+            let port = text.parse().map(CompatAddress::Port);
+            port.or_else(|_| socket(text).map(CompatAddress::At))
+        }
+    }
 }
 
 fn base(text: &str) -> Result<BasePath, BadValue> {
@@ -375,9 +382,10 @@ fn web_options(args: ServeArgs, settings: &Settings) -> Result<WebOptions> {
         hosts: args.host,
         origins: Origins::new(args.allow_origin),
         base: args.base_path,
-        compat: args.compat.map(|address| match address {
-            CompatAddress::Port(port) => SocketAddr::new(args.listen.ip(), port),
-            CompatAddress::At(address) => address,
+        compat: args.compat.and_then(|address| match address {
+            CompatAddress::Off => None,
+            CompatAddress::Port(port) => Some(SocketAddr::new(args.listen.ip(), port)),
+            CompatAddress::At(address) => Some(address),
         }),
         token: token(args.token_file.as_deref())?,
         ..WebOptions::new(args.listen, settings)
@@ -422,12 +430,14 @@ mod tests {
         for (text, address) in [
             ("1", CompatAddress::Port(8000)),
             ("true", CompatAddress::Port(8000)),
+            ("false", CompatAddress::Off),
+            ("0", CompatAddress::Off),
             ("8001", CompatAddress::Port(8001)),
             ("0.0.0.0:8000", CompatAddress::At("0.0.0.0:8000".parse().unwrap())),
         ] {
             assert_eq!(compat(text).unwrap(), address, "{text}");
         }
-        for bad in ["", "no", "70000", "localhost:8000"] {
+        for bad in ["", "maybe", "70000", "localhost:8000"] {
             assert!(compat(bad).is_err(), "{bad}");
         }
     }

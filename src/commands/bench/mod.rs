@@ -19,7 +19,7 @@ use bytes::Bytes;
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::camera::Source;
-use crate::camera::folder::is_picture_name;
+use crate::camera::file_name::is_picture_name;
 use crate::clock::Clock;
 use crate::commands::bench::report::{
     EngineFigures, Report, Round, Stages, Subject, Whole, median,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::camera::folder::is_system_file;
+use crate::camera::file_name::is_system_file;
 use crate::commands::predict::Pictures;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::evaluate::labels::{BadRow, Label, Row};

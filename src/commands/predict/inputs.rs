@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use crate::camera::folder::{is_picture_name, is_system_file};
+use crate::camera::file_name::{is_picture_name, is_system_file};
 
 /// How the names of overlays end; a walk leaves such files out.
 pub const OVERLAY_SUFFIX: &str = ".overlay.png";

@@ -63,18 +63,21 @@ async fn what_fails_now_and_then_goes_on_after_a_rest() {
         Some(Reply::Body(picture(4, trouble, asked.index as u8)))
     }));
     let mut stage = Stage::new(&server);
-    let rest = Duration::from_millis(30);
+    let rest = Duration::from_millis(20);
     stage.supervision.budget.first_pause = rest;
+    stage.tuning.threads = 1;
     let pipeline = stage.start();
     let (vitals, begun) = (pipeline.oversight(), std::time::Instant::now());
     let report = pipeline.run(first(40)).await.unwrap();
     assert!(pipeline.stop().await.is_some());
     stage.check(first(40), &report);
     let actors = vitals.report();
-    let session = actors.iter().find(|one| one.actor == Part::Session);
-    // Each of the four crashes it twice at least; two threads rest at the same time.
-    assert!(session.unwrap().restarts >= 8, "{actors:?}");
-    assert!(begun.elapsed() > 8 * rest / 2, "nobody rested");
+    let session = actors.iter().find(|one| one.actor == Part::Session).unwrap();
+    // The four may come in one batch; after it each crashes the session alone.
+    assert!((1 + 4..=2 * 4).contains(&session.restarts), "{actors:?}");
+    // The one thread rests after each crash before it comes to the next.
+    let rests = u32::try_from(session.restarts).unwrap() - 1;
+    assert!(begun.elapsed() >= rests * rest, "it did not rest: {actors:?}");
     assert_eq!(report.end.failure, None);
     let poisoned = report.end.ledger.missed_by_reason().get(&MissReason::Poison);
     assert_eq!((report.end.ledger.new_rows(), poisoned), (36, Some(&4)));

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use celaje::commands::{Cli, output};
 use celaje_sky::text::Lang;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let lang = wanted_language();
@@ -15,16 +14,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(status) => return status,
     };
-    // The filter was checked when the command line was parsed.
-    let filter = EnvFilter::new(&cli.global.log);
-    // A certificate that is not trusted is told by this program, once and with what to do.
-    let filter = match "rustls_platform_verifier=off".parse() {
-        Ok(quiet) => filter.add_directive(quiet),
-        Err(_) => filter,
-    };
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(cli.global.log_filter())
         .with_ansi(colour)
         .with_writer(std::io::stderr)
         .init();

@@ -1,4 +1,5 @@
-//! How the house is built: which room may use which, one name for one type, lines that fit.
+//! How the house is built: which room may use which, no files in a ring, one name for one type,
+//! lines that fit.
 //!
 //! The crates below `src` are kept apart by the compiler. What stays in `src` is one crate, so its
 //! floors are checked here, from the `crate::` paths in its files.
@@ -99,6 +100,112 @@ fn every_arrow_of_src_points_down() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Files that use each other by design. The actors send their messages round in a ring, and a
+/// message is declared in its receiver's file. The files of the store share their errors and locks.
+const RINGS: [&str; 2] = ["actors", "store"];
+
+/// The paths of `text` that begin with `crate::`, with the trees of `use` written out.
+fn paths_used(text: &str) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        if !text[..at].ends_with(|c: char| c == '$' || c == '_' || c.is_alphanumeric()) {
+            let mut rest = text[at + "crate::".len()..].chars().peekable();
+            branches(&mut rest, &[], &mut paths);
+        }
+    }
+    paths
+}
+
+/// Reads one branch of a tree of `use`, up to its end, a comma or a brace, into `paths`.
+fn branches(
+    text: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    trunk: &[String],
+    paths: &mut Vec<Vec<String>>,
+) {
+    let mut path = trunk.to_vec();
+    loop {
+        while text.next_if(|c| c.is_whitespace()).is_some() {}
+        let mut name = String::new();
+        while let Some(c) = text.next_if(|c| *c == '_' || c.is_alphanumeric()) {
+            name.push(c);
+        }
+        if name.is_empty() && text.next_if_eq(&'{').is_some() {
+            loop {
+                branches(text, &path, paths);
+                // What stands between a branch and the next one: ` as name`, a comma, white space.
+                while text.next_if(|c| !",}".contains(*c)).is_some() {}
+                if text.next() != Some(',') {
+                    return;
+                }
+            }
+        }
+        path.extend((!name.is_empty() && name != "self").then_some(name));
+        if text.next_if_eq(&':').is_none() || text.next_if_eq(&':').is_none() {
+            paths.push(path);
+            return;
+        }
+    }
+}
+
+/// The module that `file` holds, below `folder`.
+fn module_of(file: &Path, folder: &Path) -> Vec<String> {
+    let below = file.strip_prefix(folder).unwrap().with_extension("");
+    let mut names: Vec<String> =
+        below.iter().map(|name| name.to_str().unwrap().to_owned()).collect();
+    names.pop_if(|last| ["mod", "lib", "main"].contains(&last.as_str()));
+    names
+}
+
+/// Which files of a crate use which: by `crate::` paths, and by `super::` ones that lead to a
+/// sibling. A file may use those that it lies below, as a part of them.
+fn uses_of(folder: &Path) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
+    let files = rust_files(folder).into_iter().filter(|file| !is_test(file));
+    let texts: BTreeMap<Vec<String>, String> =
+        files.map(|file| (module_of(&file, folder), code(&file))).collect();
+    let uses = texts.iter().map(|(module, text)| {
+        let mut text = text.clone();
+        for up in (1..=module.len()).rev() {
+            let above = ["crate", &module[..module.len() - up].join("::")].join("::");
+            text = text.replace(&"super::".repeat(up), &format!("{above}::").replace("::::", "::"));
+        }
+        let used = paths_used(&text).into_iter().filter_map(|path| {
+            let known = (1..=path.len()).rev().map(|n| path[..n].to_vec());
+            known.into_iter().find(|path| texts.contains_key(path))
+        });
+        let used = used.filter(|used| !module.starts_with(used)).collect();
+        (module.clone(), used)
+    });
+    uses.collect()
+}
+
+#[test]
+fn no_file_uses_one_that_uses_it() {
+    let mut rings = Vec::new();
+    let crates = std::fs::read_dir(root().join("crates")).unwrap();
+    let folders = crates.map(|entry| entry.unwrap().path().join("src"));
+    for folder in folders.chain([root().join("src")]) {
+        let mut uses = uses_of(&folder);
+        uses.retain(|module, _| !module.first().is_some_and(|room| RINGS.contains(&room.as_str())));
+        // What uses nothing that is left is in no ring.
+        loop {
+            let left: BTreeSet<_> = uses.keys().cloned().collect();
+            uses.retain(|_, used| used.iter().any(|used| left.contains(used)));
+            if uses.len() == left.len() {
+                break;
+            }
+        }
+        rings.extend(uses);
+    }
+    assert!(rings.is_empty(), "these files use each other, or files that do: {rings:#?}");
+}
+
+#[test]
+fn a_tree_of_use_is_written_out() {
+    let text = "use crate::a::{self, b::C, d::{e as f, G}};\nlet x = crate::h::i(); $crate::no";
+    let told: Vec<String> = paths_used(text).iter().map(|path| path.join("::")).collect();
+    assert_eq!(told, ["a", "a::b::C", "a::d::e", "a::d::G", "h::i"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use celaje_sky::batching::{BatchPolicy, BatchQueue, Decision};
 use celaje_sky::credit::{Credit, Fate, Home};
-use celaje_sky::flow::{Flow, Stage};
+use celaje_sky::flow::{Flow, FlowStage};
 use celaje_sky::slot::{Slot, Zone};
 use celaje_sky::window::{Answer, Window};
 use criterion::{Criterion, Throughput};
@@ -24,7 +24,7 @@ pub fn credits(criterion: &mut Criterion) {
     group.bench_function("credit", |b| {
         b.iter(|| {
             let mut credit = Credit::new(slot, 1, Arc::clone(&home), Arc::clone(&flow));
-            for stage in Stage::ALL {
+            for stage in FlowStage::ALL {
                 credit.goes_to(stage);
                 credit.taken_up();
             }

@@ -12,7 +12,7 @@ use crate::actors::shadow::ToShadow;
 use crate::actors::store::{Commit, Finished};
 use crate::camera::Picture;
 use celaje_sky::credit::Credit;
-use celaje_sky::flow::Stage as FlowStage;
+use celaje_sky::flow::FlowStage;
 use celaje_sky::outcome::{Miss, Outcome};
 use celaje_sky::slot::Slot;
 use celaje_sky::station::region::Region;

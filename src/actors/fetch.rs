@@ -20,7 +20,7 @@ use crate::camera::{SearchResult, Source, look_for};
 use crate::clock::Clock;
 use crate::draining::Draining;
 use celaje_sky::credit::{Credit, Fate};
-use celaje_sky::flow::Stage;
+use celaje_sky::flow::FlowStage;
 use celaje_sky::layout::{Layout, LayoutBook, Lesson};
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
 use celaje_sky::slot::Slot;
@@ -171,7 +171,7 @@ async fn fetch(
                     scheduler.do_send(FetchAgain(again));
                 }
             }
-            credit.goes_to(Stage::Decode);
+            credit.goes_to(FlowStage::Decode);
             outlets.decode.do_send(Decode { picture, credit });
         }
         SearchResult::Miss(miss) => {

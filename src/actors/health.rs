@@ -9,12 +9,10 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::actors::work::Work;
 use crate::clock::Clock;
 use celaje_sky::error::Failure;
 use celaje_sky::restarts::{RestartBudget, Restarts, Verdict};
 use celaje_sky::say;
-use celaje_sky::slot::Slot;
 
 /// An actor, or a pool of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -93,23 +91,6 @@ struct PartHealth {
 }
 
 type Alarm = Box<dyn Fn(Failure) + Send + Sync>;
-
-/// The failure of a run in which `work` has gone on for `limit`.
-pub fn hang_failure(work: &Work, limit: Duration) -> Failure {
-    let (name, seconds) = (work.part.as_str(), limit.as_secs());
-    let slots: Vec<String> = work.slots.iter().map(Slot::to_string).collect();
-    let slots = slots.join(" ");
-    let (of, de) = match slots.as_str() {
-        "" => (String::new(), String::new()),
-        slots => (format!(" (slot {slots})"), format!(" (turno {slots})")),
-    };
-    Failure::environment(say!(
-        "the actor '{name}' hangs: it has been at one message for {seconds} s{of}; the run was \
-        ended, what is stored is safe: see the log and run the same command again",
-        "el actor '{name}' está colgado: lleva {seconds} s con un mensaje{de}; la corrida se \
-        terminó, lo guardado está a salvo: vea el registro y repita la orden"
-    ))
-}
 
 /// See the module.
 pub struct ActorHealth {
@@ -194,10 +175,9 @@ impl ActorHealth {
         }
     }
 
-    /// Notes that `work` has gone on for `limit`, and raises the alarm.
-    pub fn hangs(&self, work: &Work, limit: Duration) {
-        let failure = hang_failure(work, limit);
-        if let Some(mut state) = self.state(work.part) {
+    /// Notes that `part` hangs, and raises the alarm with `failure`.
+    pub fn hangs(&self, part: Part, failure: Failure) {
+        if let Some(mut state) = self.state(part) {
             state.hangs += 1;
             state.last_error = Some((self.clock.now(), failure.text.en.clone()));
         }

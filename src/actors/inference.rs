@@ -11,7 +11,7 @@ use crate::actors::session::RunBatch;
 use crate::clock::Clock;
 use celaje_sky::batching::{BatchPolicy, BatchQueue, Decision};
 use celaje_sky::credit::Credit;
-use celaje_sky::flow::{Flow, Stage};
+use celaje_sky::flow::{Flow, FlowStage};
 use celaje_vision::picture::prepare::Frame;
 
 /// Classifies a frame.
@@ -88,7 +88,7 @@ impl Inference {
 
     /// Whether a core is idle.
     fn spare(&self) -> bool {
-        let decoding = usize::try_from(self.flow.working(Stage::Decode)).unwrap_or(usize::MAX);
+        let decoding = usize::try_from(self.flow.working(FlowStage::Decode)).unwrap_or(usize::MAX);
         let running = self.outstanding.min(self.threads);
         self.cores
             .is_some_and(|cores| decoding.saturating_add(running * self.session_threads) < cores)
@@ -129,7 +129,7 @@ impl Inference {
         self.outstanding += 1;
         self.flow.batch(batch.len());
         for infer in &mut batch {
-            infer.credit.goes_to(Stage::Session);
+            infer.credit.goes_to(FlowStage::Session);
         }
         let run = self.sessions.send(RunBatch(batch));
         ctx.spawn(run.into_actor(self).map(|ended, me, ctx| {

@@ -14,7 +14,7 @@ use crate::actors::store::{Commit, Finished};
 use crate::draining::Draining;
 use celaje_sky::credit::{Credit, Home, Returned};
 use celaje_sky::error::Failure;
-use celaje_sky::flow::{Flow, Stage};
+use celaje_sky::flow::{Flow, FlowStage};
 use celaje_sky::ledger::Ledger;
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
 use celaje_sky::run::{Action, Progress, Run};
@@ -213,7 +213,7 @@ impl Scheduler {
             match run.next_action() {
                 Action::Fetch { slot, attempt } => {
                     let mut credit = self.credit(ctx, slot, attempt);
-                    credit.goes_to(Stage::Fetch);
+                    credit.goes_to(FlowStage::Fetch);
                     // Without a fetcher the credit returns, and the slot is lost twice.
                     self.next_fetcher = (self.next_fetcher + 1) % self.fetchers.len().max(1);
                     if let Some(fetcher) = self.fetchers.get(self.next_fetcher) {

@@ -12,7 +12,7 @@ use crate::actors::scheduler::Fail;
 use crate::store::{CommitEffect, CommitMode, Database, RunId, ShadowReading, SharedDatabase};
 use celaje_sky::credit::{Credit, Fate};
 use celaje_sky::error::Failure;
-use celaje_sky::flow::{Flow, Stage as FlowStage};
+use celaje_sky::flow::{Flow, FlowStage};
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::{MissReason, Outcome};
 use celaje_sky::slot::Slot;

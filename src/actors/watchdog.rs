@@ -14,7 +14,7 @@ use actix::ArbiterHandle;
 
 use crate::actors::guard::Oversight;
 use crate::actors::health::Part;
-use crate::actors::work::Work;
+use crate::actors::work::{Work, hang_failure};
 use celaje_sky::hangs::Hangs;
 
 /// How patient the watchdog is.
@@ -148,7 +148,8 @@ impl Rounds {
         }
         for work in hung {
             if work.part != Part::Shadow {
-                self.oversight.health.hangs(&work, self.patience.limit);
+                let failure = hang_failure(&work, self.patience.limit);
+                self.oversight.health.hangs(work.part, failure);
             }
             (self.handler.hung)(work);
         }

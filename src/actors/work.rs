@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::actors::health::Part;
+use celaje_sky::error::Failure;
+use celaje_sky::say;
 use celaje_sky::slot::Slot;
 
 /// A piece of work that an actor is doing.
@@ -23,6 +26,23 @@ impl Work {
     pub const fn of(part: Part) -> Self {
         Self { part, slots: Vec::new(), is_probe: false }
     }
+}
+
+/// The failure of a run in which `work` has gone on for `limit`.
+pub fn hang_failure(work: &Work, limit: Duration) -> Failure {
+    let (name, seconds) = (work.part.as_str(), limit.as_secs());
+    let slots: Vec<String> = work.slots.iter().map(Slot::to_string).collect();
+    let slots = slots.join(" ");
+    let (of, de) = match slots.as_str() {
+        "" => (String::new(), String::new()),
+        slots => (format!(" (slot {slots})"), format!(" (turno {slots})")),
+    };
+    Failure::environment(say!(
+        "the actor '{name}' hangs: it has been at one message for {seconds} s{of}; the run was \
+        ended, what is stored is safe: see the log and run the same command again",
+        "el actor '{name}' está colgado: lleva {seconds} s con un mensaje{de}; la corrida se \
+        terminó, lo guardado está a salvo: vea el registro y repita la orden"
+    ))
 }
 
 /// The work under way in one pipeline. Work on a hung thread of an earlier pipeline stays in that

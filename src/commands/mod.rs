@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use crate::settings::values::name_of;
 use celaje_sky::error::{Failure, Result};
@@ -78,9 +79,16 @@ pub struct GlobalArgs {
         value_name = "FILTER",
         env = "CELAJE_LOG",
         default_value = "warn",
-        value_parser = log_filter
+        value_parser = checked_log_filter
     )]
-    pub log: String,
+    log: String,
+}
+
+impl GlobalArgs {
+    /// The filter of the log, which was checked when the command line was parsed.
+    pub fn log_filter(&self) -> EnvFilter {
+        log_filter(&self.log)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -167,13 +175,44 @@ impl Cli {
     }
 }
 
+/// The user's filter of the log. The error about a certificate that is not trusted is this
+/// program's, with what to do; the verifier's own is logged only by a filter that names the
+/// verifier.
+fn log_filter(users: &str) -> EnvFilter {
+    match users.trim() {
+        "" => EnvFilter::new(""),
+        // Of two directives with one target, the later one counts.
+        users => EnvFilter::new(format!("rustls_platform_verifier=off,{users}")),
+    }
+}
+
 /// Checks a filter of the log.
-fn log_filter(text: &str) -> std::result::Result<String, BadValue> {
-    match text.parse::<tracing_subscriber::EnvFilter>() {
+fn checked_log_filter(text: &str) -> std::result::Result<String, BadValue> {
+    match text.parse::<EnvFilter>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(BadValue(say!(
             "write off, error, warn, info, debug, trace, or a filter such as celaje=debug",
             "escriba off, error, warn, info, debug, trace, o un filtro como celaje=debug"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_filter_of_the_log_wins() {
+        for (users, verifier) in [
+            ("warn", "rustls_platform_verifier=off"),
+            ("debug", "rustls_platform_verifier=off"),
+            ("warn,rustls_platform_verifier=info", "rustls_platform_verifier=info"),
+            ("rustls_platform_verifier=trace", "rustls_platform_verifier=trace"),
+        ] {
+            let filter = log_filter(users).to_string();
+            let about: Vec<_> = filter.split(',').filter(|d| d.starts_with("rustls")).collect();
+            assert_eq!(about, [verifier], "{users}");
+        }
+        assert_eq!(log_filter("").to_string(), "error");
     }
 }

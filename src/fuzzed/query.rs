@@ -6,7 +6,8 @@ use chrono::{Datelike, NaiveDateTime};
 
 use crate::fuzzed::expect;
 use crate::web::guard::Hosts;
-use crate::web::query::{self, BadQuery, Range};
+use crate::web::problem::BadQuery;
+use crate::web::query::{self, Range};
 use celaje_sky::slot::YEARS;
 
 /// A query, put to every list of the API, and a `Host` header in the second line.

@@ -7,11 +7,11 @@ use std::time::Instant;
 use tokio::sync::{oneshot, watch};
 
 use crate::actors::guard::Oversight;
-use crate::actors::health::{Part, hang_failure};
+use crate::actors::health::Part;
 use crate::actors::scheduler::RunEnd;
 use crate::actors::store::StoreTask;
 use crate::actors::watchdog::{HangHandler, Watchdog};
-use crate::actors::work::Work;
+use crate::actors::work::{Work, hang_failure};
 use crate::clock::Clock;
 use crate::service::report::RunReport;
 use crate::service::supervision::Supervision;

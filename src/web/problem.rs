@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::error::{Fault, StoreError};
-use crate::web::query::BadQuery;
 use celaje_sky::say;
 use celaje_sky::text::{Lang, Text};
 
@@ -256,6 +255,22 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         self.render(Lang::current())
+    }
+}
+
+/// A query that cannot be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadQuery {
+    /// The parameter that is wrong.
+    pub parameter: String,
+    /// What is wrong with it, in a sentence.
+    pub reason: Text,
+}
+
+impl BadQuery {
+    /// `reason` is wrong with `parameter`.
+    pub fn new(parameter: &str, reason: Text) -> Self {
+        Self { parameter: shortened(parameter), reason }
     }
 }
 

@@ -4,14 +4,13 @@
 use chrono::{Datelike, NaiveDateTime, TimeDelta};
 
 use crate::store::reader::{QualityFilter, Width};
-use crate::web::problem::shortened;
+use crate::web::problem::{BadQuery, shortened};
 use celaje_sky::moment::Moment;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::quality::Flag;
 use celaje_sky::say;
 use celaje_sky::slot::YEARS;
 use celaje_sky::sun::DayPhase;
-use celaje_sky::text::Text;
 
 /// Most rows of a page, and the rows of a page without `limit`.
 pub const MOST_ROWS: usize = 100_000;
@@ -19,22 +18,6 @@ pub const MOST_ROWS: usize = 100_000;
 pub const MOST_RUNS: usize = 1_000;
 /// Runs of a page without `limit`.
 pub const USUAL_RUNS: usize = 50;
-
-/// A query that cannot be answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadQuery {
-    /// The parameter that is wrong.
-    pub parameter: String,
-    /// What is wrong with it, in a sentence.
-    pub reason: Text,
-}
-
-impl BadQuery {
-    /// `reason` is wrong with `parameter`.
-    pub fn new(parameter: &str, reason: Text) -> Self {
-        Self { parameter: shortened(parameter), reason }
-    }
-}
 
 /// A parameter of a request, as it is read and as the API describes it.
 #[derive(Clone, Copy, Debug)]

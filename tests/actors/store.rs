@@ -14,7 +14,7 @@ use celaje::actors::session::observation;
 use celaje::actors::store::{Booking, Commit, Finished, StoreShared, StoreStage, StoreTask};
 use celaje::store::{CommitMode, Database, PictureSource, RunKind, RunStart};
 use celaje_sky::credit::{Credit, Fate, Home, Returned};
-use celaje_sky::flow::{Flow, Stage};
+use celaje_sky::flow::{Flow, FlowStage};
 use celaje_sky::layout::Layout;
 use celaje_sky::okta::Okta;
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
@@ -202,7 +202,7 @@ async fn a_held_miss_counts_as_done_by_the_store() {
     let fates = scene.commit(vec![Finished::new(outcome, late)]).await;
     assert_eq!(fates, [Some(Fate::Missed(MissReason::NotFound))]);
     assert_eq!(scene.record().count("misses"), 0);
-    let store = flow.report().stages[Stage::Store as usize];
+    let store = flow.report().stages[FlowStage::Store as usize];
     assert_eq!((store.taken, store.done), (1, 1));
     // Nothing was written: it is no slot of a transaction.
     let booked = scene.shared.flow.report();

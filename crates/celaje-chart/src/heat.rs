@@ -46,7 +46,7 @@ pub struct HeatCell {
 
 /// The mean amount of each hour in each month, over years.
 #[derive(Clone, Debug)]
-pub struct Climatology<'a> {
+pub struct ClimatologyChart<'a> {
     pub look: Look,
     /// Place and time for people.
     pub place: &'a str,
@@ -185,7 +185,7 @@ impl Calendar<'_> {
     }
 }
 
-impl Climatology<'_> {
+impl ClimatologyChart<'_> {
     /// The months by the hour: marks of the class `cell`, with `data-month` and `data-hour`.
     pub fn svg(&self) -> String {
         let (look, lang) = (self.look, self.look.lang);
@@ -303,7 +303,7 @@ mod tests {
         cells[5][3].obscured = 2;
         for look in looks() {
             let (place, cells) = ("R", &cells);
-            let svg = Climatology { look, place, cells }.svg();
+            let svg = ClimatologyChart { look, place, cells }.svg();
             parse(&svg);
             assert_eq!((count(&svg, "cell"), count(&svg, "gap")), (288, 286));
             let when = "data-hour=\"23\"><title>noviembre, 23:00–23:59";

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::flow::{Flow, Stage};
+use crate::flow::{Flow, FlowStage};
 use crate::outcome::MissReason;
 use crate::slot::Slot;
 
@@ -48,9 +48,9 @@ pub type Home = Arc<dyn Fn(Returned) + Send + Sync>;
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Scheduler,
-    Queue(Stage, Instant),
+    Queue(FlowStage, Instant),
     /// Slots that share the work.
-    Work(Stage, Instant, u32),
+    Work(FlowStage, Instant, u32),
 }
 
 /// The right to have one slot in flight.
@@ -71,7 +71,7 @@ impl Credit {
     }
 
     /// Books that the slot leaves its stage for `stage`. Call it just before sending the message.
-    pub fn goes_to(&mut self, stage: Stage) {
+    pub fn goes_to(&mut self, stage: FlowStage) {
         self.leaves();
         self.flow.sent(stage);
         self.place = Place::Queue(stage, Instant::now());

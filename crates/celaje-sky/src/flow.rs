@@ -16,7 +16,7 @@ use crate::text::Text;
 /// A stage of the pipeline that slots queue for: the actor of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub enum FlowStage {
     /// Requests to the camera: a slot waits for its turn to ask, and is worked on while they run.
     Fetch,
     /// Decoding: from bytes to a frame.
@@ -29,7 +29,7 @@ pub enum Stage {
     Store,
 }
 
-impl Stage {
+impl FlowStage {
     /// All of them, in the order in which a slot goes through them.
     pub const ALL: [Self; 5] = [Self::Fetch, Self::Decode, Self::Batch, Self::Session, Self::Store];
 
@@ -85,23 +85,23 @@ impl Flow {
         add(&self.home, 1);
     }
 
-    pub(super) fn sent(&self, stage: Stage) {
+    pub(super) fn sent(&self, stage: FlowStage) {
         add(&self.stages[stage as usize].sent, 1);
     }
 
-    pub(super) fn taken(&self, stage: Stage, waited: Duration) {
+    pub(super) fn taken(&self, stage: FlowStage, waited: Duration) {
         let counters = &self.stages[stage as usize];
         add(&counters.taken, 1);
         add_time(&counters.waited_ns, waited);
     }
 
-    pub(super) fn left(&self, stage: Stage, worked: Duration) {
+    pub(super) fn left(&self, stage: FlowStage, worked: Duration) {
         let counters = &self.stages[stage as usize];
         add(&counters.left, 1);
         add_time(&counters.worked_ns, worked);
     }
 
-    pub(super) fn dropped(&self, stage: Stage) {
+    pub(super) fn dropped(&self, stage: FlowStage) {
         add(&self.stages[stage as usize].dropped, 1);
     }
 
@@ -118,7 +118,7 @@ impl Flow {
     }
 
     /// Slots that `stage` is working on.
-    pub fn working(&self, stage: Stage) -> u64 {
+    pub fn working(&self, stage: FlowStage) -> u64 {
         let counters = &self.stages[stage as usize];
         // Read in this order, so that nobody is counted who has left.
         let left = counters.left.load(Ordering::Relaxed);
@@ -128,7 +128,7 @@ impl Flow {
     /// The counts now.
     pub fn report(&self) -> FlowReport {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let stages = Stage::ALL.map(|stage| {
+        let stages = FlowStage::ALL.map(|stage| {
             let counters = &self.stages[stage as usize];
             let (left, taken) = (read(&counters.left), read(&counters.taken));
             let sent = read(&counters.sent);
@@ -159,7 +159,7 @@ impl Flow {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct StageReport {
     /// The stage.
-    pub stage: Stage,
+    pub stage: FlowStage,
     /// Slots sent to it.
     pub received: u64,
     /// Slots that it has begun to work on.
@@ -298,26 +298,26 @@ mod tests {
         let slot = Slot::at(Slot::parse_file_name("2024-01010002.jpg").unwrap(), zone).unwrap();
         let (flow, home): (_, Home) = (Arc::new(Flow::default()), Arc::new(drop));
         let credit = || Credit::new(slot, 1, Arc::clone(&home), Arc::clone(&flow));
-        let place = |stage: Stage| {
+        let place = |stage: FlowStage| {
             let stage = flow.report().stages[stage as usize];
             (stage.received, stage.waiting, stage.working, stage.done)
         };
         let (mut one, mut lost) = (credit(), credit());
-        one.goes_to(Stage::Fetch);
-        lost.goes_to(Stage::Fetch);
-        assert_eq!(place(Stage::Fetch), (2, 2, 0, 0));
+        one.goes_to(FlowStage::Fetch);
+        lost.goes_to(FlowStage::Fetch);
+        assert_eq!(place(FlowStage::Fetch), (2, 2, 0, 0));
         one.taken_up();
-        assert_eq!(place(Stage::Fetch), (2, 1, 1, 0));
-        one.goes_to(Stage::Store);
-        assert_eq!(place(Stage::Fetch), (2, 1, 0, 1));
+        assert_eq!(place(FlowStage::Fetch), (2, 1, 1, 0));
+        one.goes_to(FlowStage::Store);
+        assert_eq!(place(FlowStage::Fetch), (2, 1, 0, 1));
         assert_eq!(flow.report().in_flight(), 2);
         // Lost in a queue, and settled at work.
         drop(lost);
         one.taken_up_with(2);
-        assert_eq!(flow.working(Stage::Store), 1);
+        assert_eq!(flow.working(FlowStage::Store), 1);
         one.settle(Fate::New);
-        assert_eq!(place(Stage::Fetch), (2, 0, 0, 1));
-        assert_eq!(place(Stage::Store), (1, 0, 0, 1));
+        assert_eq!(place(FlowStage::Fetch), (2, 0, 0, 1));
+        assert_eq!(place(FlowStage::Store), (1, 0, 0, 1));
         let report = flow.report();
         assert_eq!((report.credits_home, report.in_flight()), (2, 0));
         assert_eq!(report.since(&report).stages[0].received, 0);

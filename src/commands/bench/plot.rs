@@ -7,7 +7,7 @@ use crate::commands::output;
 use celaje_chart::png;
 use celaje_chart::throughput::{Bar, Throughput};
 use celaje_sky::error::{Failure, Result};
-use celaje_sky::flow::Stage;
+use celaje_sky::flow::FlowStage;
 use celaje_sky::say;
 use celaje_sky::text::Lang;
 
@@ -47,7 +47,7 @@ pub fn write(report: &Report, path: &Path) -> Result<()> {
             name: stage.stage.name().to_string(),
             // In the batch queue pictures only wait.
             value: match stage.stage {
-                Stage::Batch => stage.wait_ms() + stage.work_ms(),
+                FlowStage::Batch => stage.wait_ms() + stage.work_ms(),
                 _ => stage.wait_ms(),
             },
         })

@@ -7,8 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use super::data::{ChartData, KINDS, Kind};
-use super::gather::{Order, Place};
 use super::keogram;
+use super::order::{Order, Place};
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;

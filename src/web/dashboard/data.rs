@@ -2,13 +2,13 @@
 
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 
-use super::gather::{Order, saturated};
 use super::keogram::Stored;
-use crate::store::reader::{Climatology as Usual, ObservationItem};
+use super::order::{Order, saturated};
+use crate::store::reader::{Climatology, ObservationItem};
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit};
 use celaje_chart::distribution::Distribution;
-use celaje_chart::heat::{Calendar, Climatology, HeatCell};
+use celaje_chart::heat::{Calendar, ClimatologyChart, HeatCell};
 use celaje_chart::means::Means;
 use celaje_chart::nights::{ClearNights, NightCount};
 use celaje_chart::sun;
@@ -83,9 +83,9 @@ pub enum ChartData {
         days: Vec<Bucket>,
     },
     /// What the sky is usually like, for the months by the hour.
-    Climatology(Usual),
+    Climatology(Climatology),
     /// The same for the share of clear nights.
-    Nights(Usual),
+    Nights(Climatology),
     /// The slots of a day that had a picture.
     Keogram {
         /// Which day.
@@ -194,7 +194,7 @@ fn place_and_time(order: &Order) -> String {
     format!("{} · {from} – {to}", order.place.name)
 }
 
-fn climatology(order: &Order, found: &Usual) -> String {
+fn climatology(order: &Order, found: &Climatology) -> String {
     let mut cells = [[HeatCell::default(); 24]; 12];
     for hour in &found.hours {
         let row = cells.get_mut((hour.month as usize).wrapping_sub(1));
@@ -206,11 +206,11 @@ fn climatology(order: &Order, found: &Usual) -> String {
             };
         }
     }
-    Climatology { look: order.look, place: &place_and_years(order, &found.years), cells: &cells }
-        .svg()
+    let place = place_and_years(order, &found.years);
+    ClimatologyChart { look: order.look, place: &place, cells: &cells }.svg()
 }
 
-fn nights(order: &Order, found: &Usual) -> String {
+fn nights(order: &Order, found: &Climatology) -> String {
     let mut months = [NightCount::default(); 12];
     for month in &found.months {
         if let Some(nights) = months.get_mut((month.month as usize).wrapping_sub(1)) {

@@ -6,13 +6,13 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::data::{ChartData, Kind};
 use super::keogram;
+use super::order::{Order, saturated};
 use crate::store::error::StoreError;
-use crate::store::reader::{Climatology as Usual, NightRule, Reader, ReadingFilter, Width};
+use crate::store::reader::{Climatology, NightRule, Reader, ReadingFilter, Width};
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit, regular};
-use celaje_chart::look::Look;
 use celaje_chart::timeline::MAX_DAYS;
-use celaje_sky::slot::{Minutes, Slot, SlotRange, Zone};
+use celaje_sky::slot::SlotRange;
 
 /// Most rows of a chart: a month of one picture a minute.
 const MOST_ROWS: usize = 50_000;
@@ -21,46 +21,9 @@ const BY_HOUR: i64 = 14;
 /// of up to this many by the day, longer ones by the month.
 const BY_DAY: i64 = 800;
 
-/// The station of a chart.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// The key of its rows.
-    pub id: String,
-    /// Its name for people.
-    pub name: String,
-    /// Degrees, north positive.
-    pub latitude: f64,
-    /// Degrees, east positive.
-    pub longitude: f64,
-    /// Its clock.
-    pub zone: Zone,
-    /// Minutes of an hour at which there is a picture, where the settings say them.
-    pub minutes: Option<Minutes>,
-}
-
-/// The chart that is to be drawn.
-#[derive(Clone, Debug)]
-pub struct Order {
-    /// Of which station.
-    pub place: Place,
-    /// First and last minute, station local time.
-    pub range: (NaiveDateTime, NaiveDateTime),
-    /// The moment now on the station's clock: slots after it are not expected yet.
-    pub now: NaiveDateTime,
-    /// How.
-    pub look: Look,
-}
-
 impl Order {
     fn filter(&self, edges: (NaiveDateTime, NaiveDateTime)) -> ReadingFilter {
         ReadingFilter::all(&self.place.id, edges)
-    }
-
-    /// The slots of a range that are past.
-    pub(super) fn slots(&self, range: SlotRange) -> Vec<NaiveDateTime> {
-        let minutes = self.place.minutes.clone().unwrap_or_default();
-        let slots = range.slots(&minutes, self.place.zone).map(Slot::local);
-        slots.take_while(|slot| *slot <= self.now).collect()
     }
 
     /// Reads the data of a chart of `kind`. Drawing comes later, without a connection.
@@ -143,7 +106,7 @@ impl Order {
         Ok((year, rows.iter().filter_map(counted).collect()))
     }
 
-    fn usual(&self, reader: &mut Reader) -> Result<Usual, StoreError> {
+    fn usual(&self, reader: &mut Reader) -> Result<Climatology, StoreError> {
         let rule = NightRule {
             latitude: self.place.latitude,
             longitude: self.place.longitude,
@@ -152,10 +115,6 @@ impl Order {
         };
         reader.climatology(&self.filter(self.range), &rule)
     }
-}
-
-pub(super) fn saturated(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// The record's sums as a chart's bucket.

@@ -9,7 +9,7 @@ use actix_web::web;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use quick_cache::sync::Cache;
 
-use super::gather::Order;
+use super::order::Order;
 use crate::clock::Clock;
 use crate::store::error::StoreError;
 use crate::store::reader::{Reader, ReadingFilter};

@@ -17,6 +17,7 @@ mod data;
 mod gather;
 pub mod keogram;
 pub mod operations;
+mod order;
 
 use std::time::Duration;
 

@@ -40,6 +40,7 @@ pub mod hangs;
 pub mod layout;
 pub mod ledger;
 pub mod moment;
+pub mod naming;
 pub mod okta;
 pub mod outcome;
 pub mod plan;

@@ -103,10 +103,10 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The slot at `local` (seconds are dropped); none when the station's clock never shows that
-    /// time, or its year has not four digits.
+    /// The slot at `local` (to the second); none when the station's clock never shows that time, or
+    /// its year has not four digits.
     pub fn at(local: NaiveDateTime, zone: Zone) -> Option<Self> {
-        let local = local.with_second(0)?.with_nanosecond(0)?;
+        let local = local.with_nanosecond(0)?;
         if !YEARS.contains(&local.year()) {
             return None;
         }
@@ -135,9 +135,11 @@ impl Slot {
         self.local.year()
     }
 
-    /// The picture's file name, `<YYYY>-<MMDDHHmm>.jpg`.
+    /// The slot's file name, `<YYYY>-<MMDDHHmm>.jpg`; with the seconds behind the minute where the
+    /// slot is not a whole minute.
     pub fn file_name(self) -> String {
-        format!("{}", self.local.format("%Y-%m%d%H%M.jpg"))
+        let form = if self.local.second() == 0 { "%Y-%m%d%H%M.jpg" } else { "%Y-%m%d%H%M%S.jpg" };
+        self.local.format(form).to_string()
     }
 
     /// The local time that a file name stands for; none when it is no picture's name.
@@ -165,14 +167,30 @@ impl Slot {
 
 impl fmt::Display for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.local.format("%Y-%m-%dT%H:%M"))
+        write!(f, "{}", self.local.format(form_of(self.local)))
     }
 }
 
-/// The minutes of an hour at which there is a picture: not empty, ascending, each below 60.
+/// The form in which a local time is written: to the minute, to the second where it is no whole
+/// minute. Both forms sort as the times do.
+pub fn form_of(local: NaiveDateTime) -> &'static str {
+    if local.second() == 0 { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:%M:%S" }
+}
+
+/// Shortest time between two slots, in seconds.
+const SHORTEST: u32 = 15;
+/// Seconds of an hour.
+const HOUR: u32 = 3600;
+
+/// The moments of an hour at which there is a picture: not empty, ascending.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "Vec<u32>")]
-pub struct Minutes(Vec<u32>);
+pub struct Minutes {
+    /// The minutes, each below 60.
+    minutes: Vec<u32>,
+    /// The moments in seconds, each below 3600.
+    seconds: Vec<u32>,
+}
 
 impl Minutes {
     /// Sorts and checks `minutes`.
@@ -185,19 +203,107 @@ impl Minutes {
         if minutes.is_empty() || minutes.iter().any(|m| *m >= 60) {
             return Err(BadMinutes(minutes));
         }
-        Ok(Self(minutes))
+        let seconds = minutes.iter().map(|minute| minute * 60).collect();
+        Ok(Self { minutes, seconds })
     }
 
-    /// The minutes, ascending.
+    /// A picture every so many `seconds`, from the start of the hour.
+    ///
+    /// # Errors
+    /// When that is less than 15 s, or does not divide an hour.
+    pub fn every(seconds: u32) -> Result<Self, BadPeriod> {
+        if !(SHORTEST..=HOUR).contains(&seconds) || !HOUR.is_multiple_of(seconds) {
+            return Err(BadPeriod(seconds));
+        }
+        let seconds: Vec<u32> = (0..HOUR / seconds).map(|n| n * seconds).collect();
+        let mut minutes: Vec<u32> = seconds.iter().map(|second| second / 60).collect();
+        minutes.dedup();
+        Ok(Self { minutes, seconds })
+    }
+
+    /// The minutes in which there is a picture, ascending.
     pub fn as_slice(&self) -> &[u32] {
-        &self.0
+        &self.minutes
+    }
+
+    /// The moments, in seconds from the start of the hour, ascending.
+    pub fn seconds(&self) -> &[u32] {
+        &self.seconds
+    }
+
+    /// Whether there is a picture at `local`.
+    pub fn contains(&self, local: NaiveDateTime) -> bool {
+        let second = local.minute() * 60 + local.second();
+        self.seconds.binary_search(&second).is_ok()
+    }
+
+    /// Half of the time from `local`, one of the moments, to the one before and to the one after.
+    fn halves(&self, local: NaiveDateTime) -> (TimeDelta, TimeDelta) {
+        let second = local.minute() * 60 + local.second();
+        let at = self.seconds.partition_point(|known| *known < second);
+        let n = self.seconds.len();
+        let before = if at == 0 { self.seconds[n - 1] } else { self.seconds[at - 1] + HOUR };
+        let next = (at + 1).min(n);
+        let after = if next == n { self.seconds[0] + HOUR } else { self.seconds[next] };
+        let half = |seconds: u32| TimeDelta::milliseconds(i64::from(seconds) * 500);
+        (half(second + HOUR - before), half(after - second))
+    }
+
+    /// The instants whose pictures are those of `slot`: nearer to it than to another one, and no
+    /// further from it than `tolerance`. The first one included, the last one too: one in the middle
+    /// between two slots belongs to the earlier one.
+    pub fn window(&self, slot: Slot, tolerance: TimeDelta) -> SlotWindow {
+        let (before, after) = self.halves(slot.local);
+        // Just behind the middle, to the millisecond.
+        let from = (slot.utc - before + TimeDelta::milliseconds(1)).max(slot.utc - tolerance);
+        SlotWindow { slot, from, to: (slot.utc + after).min(slot.utc + tolerance) }
+    }
+}
+
+/// The instants whose pictures are a slot's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotWindow {
+    slot: Slot,
+    /// The first.
+    pub from: DateTime<Utc>,
+    /// The last.
+    pub to: DateTime<Utc>,
+}
+
+impl SlotWindow {
+    /// Whether a picture of this instant is the slot's.
+    pub fn contains(&self, instant: DateTime<Utc>) -> bool {
+        (self.from..=self.to).contains(&instant)
+    }
+
+    /// How far from the slot it is.
+    pub fn distance(&self, instant: DateTime<Utc>) -> TimeDelta {
+        (instant - self.slot.utc).abs()
+    }
+
+    /// Whether the picture of `taken` may count as the slot's nearest at `now`: one that is not
+    /// there yet would be further from the slot.
+    pub fn is_settled(&self, taken: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let until = self.slot.utc + self.distance(taken);
+        now >= until.min(self.to)
+    }
+
+    /// The nearest of the `pictures` that are the slot's, the earlier of two at one distance.
+    pub fn nearest<T>(
+        &self,
+        pictures: impl IntoIterator<Item = (DateTime<Utc>, T)>,
+    ) -> Option<(DateTime<Utc>, T)> {
+        let own = pictures.into_iter().filter(|(instant, _)| self.contains(*instant));
+        own.min_by_key(|(instant, _)| (self.distance(*instant), *instant))
     }
 }
 
 impl Default for Minutes {
     /// 2, 12, 22, 32, 42, 52: the first station's.
     fn default() -> Self {
-        Self(vec![2, 12, 22, 32, 42, 52])
+        let minutes = vec![2, 12, 22, 32, 42, 52];
+        let seconds = minutes.iter().map(|minute| minute * 60).collect();
+        Self { minutes, seconds }
     }
 }
 
@@ -214,11 +320,17 @@ impl TryFrom<Vec<u32>> for Minutes {
 #[error("valid minutes must be one or more numbers from 0 to 59, not {0:?}")]
 pub struct BadMinutes(Vec<u32>);
 
-/// A range of local time, both ends included to the minute.
+/// A number of seconds that is less than 15 or does not divide an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} s is less than 15 s, or does not divide an hour")]
+pub struct BadPeriod(u32);
+
+/// A range of local time, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotRange {
     from: NaiveDateTime,
-    to: NaiveDateTime,
+    /// The last second.
+    end: NaiveDateTime,
 }
 
 /// A range that ends before it begins.
@@ -232,41 +344,78 @@ pub struct BackwardRange {
 }
 
 impl SlotRange {
-    /// The range `from..=to`; seconds are dropped.
+    /// The range `from..=to` of whole minutes; seconds are dropped.
     ///
     /// # Errors
     /// When `to` lies before `from`.
     pub fn new(from: NaiveDateTime, to: NaiveDateTime) -> Result<Self, BackwardRange> {
         let (from, to) = (to_minute(from), to_minute(to));
-        if to < from {
-            return Err(BackwardRange { from, to });
-        }
-        Ok(Self { from, to })
+        Self::exact(from, to + LAST_SECOND).map_err(|_| BackwardRange { from, to })
     }
 
-    /// First minute of the range.
+    /// The range `from..=to`, to the second.
+    ///
+    /// # Errors
+    /// When `to` lies before `from`.
+    pub fn exact(from: NaiveDateTime, to: NaiveDateTime) -> Result<Self, BackwardRange> {
+        let whole = |t: NaiveDateTime| t.with_nanosecond(0).unwrap_or(t);
+        let (from, end) = (whole(from), whole(to));
+        if end < from {
+            return Err(BackwardRange { from, to: end });
+        }
+        Ok(Self { from, end })
+    }
+
+    /// The one slot.
+    pub const fn of(slot: Slot) -> Self {
+        Self { from: slot.local, end: slot.local }
+    }
+
+    /// First moment of the range.
     pub const fn from(self) -> NaiveDateTime {
         self.from
     }
 
-    /// Last minute of the range.
-    pub const fn to(self) -> NaiveDateTime {
-        self.to
+    /// Last minute of the range; the last second where it ends within a minute.
+    pub fn to(self) -> NaiveDateTime {
+        // No slot is at the last second of a minute, so that one stands for the whole of it.
+        if self.end.second() == 59 { to_minute(self.end) } else { self.end }
+    }
+
+    /// Last second of the range.
+    pub const fn end(self) -> NaiveDateTime {
+        self.end
+    }
+
+    /// The range from `slot` on; none when it ends before.
+    pub fn from_slot(self, slot: Slot) -> Option<Self> {
+        (slot.local <= self.end).then_some(Self { from: slot.local, ..self })
+    }
+
+    /// The range up to `slot`; none when it begins after.
+    pub fn to_slot(self, slot: Slot) -> Option<Self> {
+        (self.from <= slot.local).then_some(Self { end: slot.local, ..self })
+    }
+
+    /// What is left of the range after `slot`.
+    pub fn after(self, slot: Slot) -> Option<Self> {
+        let from = slot.local.checked_add_signed(TimeDelta::seconds(1))?;
+        (from <= self.end).then_some(Self { from, ..self })
     }
 
     /// The part of the range whose slots are not later than `instant`: the range itself when all
     /// are, none when no slot is.
     pub fn until(self, instant: DateTime<Utc>, minutes: &Minutes, zone: Zone) -> Option<Self> {
         let sure = zone.local(instant) - CLOCK_JUMP;
-        if self.to < sure {
+        if self.end < sure {
             return Some(self);
         }
         let mut last = None;
         for slot in (Self { from: self.from.max(sure), ..self }).slots(minutes, zone) {
             if slot.utc() > instant {
-                return last.map(|to| Self { to, ..self });
+                return last.and_then(|last| self.to_slot(last));
             }
-            last = Some(slot.local());
+            last = Some(slot);
         }
         Some(self)
     }
@@ -279,10 +428,13 @@ impl SlotRange {
             zone,
             day: Some(self.from.date()),
             hour: self.from.hour(),
-            next_minute: 0,
+            next: 0,
         }
     }
 }
+
+/// From the start of a minute to its last second.
+const LAST_SECOND: TimeDelta = TimeDelta::seconds(59);
 
 fn to_minute(t: NaiveDateTime) -> NaiveDateTime {
     t.with_second(0).and_then(|t| t.with_nanosecond(0)).unwrap_or(t)
@@ -296,18 +448,19 @@ pub struct Slots {
     zone: Zone,
     day: Option<NaiveDate>,
     hour: u32,
-    next_minute: usize,
+    /// Which of the moments of the hour.
+    next: usize,
 }
 
 impl Slots {
-    /// The next minute of the grid, in the range or not.
+    /// The next moment of the grid, in the range or not.
     fn step(&mut self) -> Option<NaiveDateTime> {
         let day = self.day?;
-        let minute = self.minutes.0[self.next_minute];
-        let time = NaiveTime::from_hms_opt(self.hour, minute, 0)?;
-        self.next_minute += 1;
-        if self.next_minute == self.minutes.0.len() {
-            self.next_minute = 0;
+        let second = *self.minutes.seconds.get(self.next)?;
+        let time = NaiveTime::from_hms_opt(self.hour, second / 60, second % 60)?;
+        self.next += 1;
+        if self.next == self.minutes.seconds.len() {
+            self.next = 0;
             self.hour += 1;
             if self.hour == 24 {
                 self.hour = 0;
@@ -324,7 +477,7 @@ impl Iterator for Slots {
     fn next(&mut self) -> Option<Slot> {
         loop {
             let local = self.step()?;
-            if local > self.range.to {
+            if local > self.range.end {
                 self.day = None;
                 return None;
             }

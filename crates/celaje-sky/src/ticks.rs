@@ -12,7 +12,7 @@
 //! After the clock was set back, slots that were tried too early become due again. Slots are
 //! compared in UTC, so summer time and the end of a year need no special care.
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Timelike, Utc};
 
 use crate::backoff;
 use crate::slot::{CLOCK_JUMP, Minutes, Slot, SlotRange, Zone};
@@ -67,8 +67,8 @@ impl TickPolicy {
         if due == Some(range) {
             return DuePart { range: due, pending: 0 };
         }
-        let after = due.map_or(range.from(), |due| due.to() + TimeDelta::minutes(1));
-        let rest = SlotRange::new(after, range.to());
+        let after = due.map_or(range.from(), |due| due.end() + TimeDelta::seconds(1));
+        let rest = SlotRange::exact(after, range.end());
         let pending = rest.map_or(0, |rest| rest.slots(minutes, zone).count() as u64);
         DuePart { range: due, pending }
     }
@@ -196,7 +196,7 @@ impl SlotSchedule {
     /// Takes the owed slots, as one range.
     pub fn take_owed(&mut self) -> Option<SlotRange> {
         let (from, to) = self.owed.take()?;
-        SlotRange::new(from, to).ok()
+        SlotRange::exact(from, to).ok()
     }
 
     /// The slots before the current one that are young enough to be caught up at `now`.
@@ -205,8 +205,9 @@ impl SlotSchedule {
             Some(late) => late.slot.utc() - TimeDelta::seconds(1),
             None => self.handled,
         };
-        let oldest = now - self.policy.catch_up;
-        SlotRange::new(self.zone.local(oldest), self.zone.local(last)).ok()
+        let oldest = self.zone.local(now - self.policy.catch_up);
+        let oldest = oldest.with_second(0).unwrap_or(oldest);
+        SlotRange::exact(oldest, self.zone.local(last)).ok()
     }
 
     /// The same range, when the time for another search has come.

@@ -158,3 +158,60 @@ proptest! {
         let _ = text.parse::<Zone>();
     }
 }
+
+#[test]
+fn a_grid_of_seconds_has_its_slots_at_them() {
+    let grid = Minutes::every(15).unwrap();
+    let (from, to) = (time("2024-01-01T23:59"), time("2024-01-02T00:00"));
+    let slots: Vec<Slot> =
+        SlotRange::new(from, to).unwrap().slots(&grid, zone("-03:00")).collect();
+    let shown: Vec<_> = slots.iter().map(Slot::to_string).collect();
+    assert_eq!(shown[..2], ["2024-01-01T23:59", "2024-01-01T23:59:15"]);
+    assert_eq!(shown.len(), 8);
+    assert!(shown.is_sorted());
+    assert_eq!(slots[1].file_name(), "2024-0101235915.jpg");
+    let one = SlotRange::of(slots[1]);
+    assert_eq!(one.slots(&grid, zone("-03:00")).collect::<Vec<_>>(), slots[1..2]);
+    let rest = SlotRange::new(from, to).unwrap().after(slots[5]).unwrap();
+    assert_eq!(rest.slots(&grid, zone("-03:00")).collect::<Vec<_>>(), slots[6..]);
+    assert_eq!(SlotRange::new(from, to).unwrap().to(), to);
+    assert_eq!(Minutes::every(600), Minutes::new(vec![0, 10, 20, 30, 40, 50]).map_err(|_| unreachable!()));
+    for bad in [0, 14, 17, 3601, 7200] {
+        assert!(Minutes::every(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_picture_is_the_nearest_slots_alone_and_the_earlier_one_counts() {
+    let grid = Minutes::default();
+    let slot = Slot::at(time("2024-01-01T00:12"), zone("-03:00")).unwrap();
+    let window = grid.window(slot, Duration::minutes(5));
+    let at = |seconds: i64| slot.utc() + Duration::seconds(seconds);
+    assert!(!window.contains(at(-300)) && window.contains(at(-299)));
+    assert!(window.contains(at(300)) && !window.contains(at(301)));
+    let pictures = [at(-40), at(40), at(120)].map(|instant| (instant, ()));
+    assert_eq!(window.nearest(pictures), Some((at(-40), ())));
+    assert_eq!(window.nearest([(at(400), ())]), None);
+    // Before 00:12:40 one that is nearer may still come.
+    assert!(!window.is_settled(at(-40), at(39)) && window.is_settled(at(-40), at(40)));
+    let narrow = grid.window(slot, Duration::seconds(30));
+    assert_eq!((narrow.from, narrow.to), (at(-30), at(30)));
+}
+
+proptest! {
+    /// No picture is of two slots, and with a tolerance that leaves no gap each is of one.
+    #[test]
+    fn every_picture_has_one_slot(seconds in 0i64..86_400, every in 0usize..6, narrow in 1i64..600) {
+        let grid = Minutes::every([15, 20, 60, 90, 600, 3600][every]).unwrap();
+        let zone = zone("-03:00");
+        let day = SlotRange::new(time("2024-01-01T00:00"), time("2024-01-02T12:00")).unwrap();
+        let taken = day.from() + Duration::hours(6) + Duration::seconds(seconds);
+        let taken = zone.instant(taken).unwrap();
+        let whose = |tolerance: Duration| {
+            let slots = day.slots(&grid, zone);
+            slots.filter(|slot| grid.window(*slot, tolerance).contains(taken)).count()
+        };
+        prop_assert_eq!(whose(Duration::hours(1)), 1);
+        prop_assert!(whose(Duration::seconds(narrow)) <= 1);
+    }
+}

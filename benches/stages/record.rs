@@ -46,6 +46,7 @@ fn outcome(slot: Slot) -> Outcome {
         quality: Quality::default(),
         model: "celaje-4 4".to_owned(),
         model_sha256: "0".repeat(64),
+        taken_at: None,
         solar_elevation: 12.5,
         day_phase: DayPhase::Day,
         width: 480,

@@ -68,7 +68,8 @@ impl DecodeStage {
                     shadow.hand_on(slot, bytes, &frame, &shared.manifest, &shared.region);
                 }
                 credit.goes_to(FlowStage::Batch);
-                shared.inference.do_send(Infer { frame, url: picture.url, credit });
+                let Picture { url, taken_at, .. } = picture;
+                shared.inference.do_send(Infer { frame, url, taken_at, credit });
             }
             Err(error) => {
                 let outcome = Outcome::Missed(Miss {

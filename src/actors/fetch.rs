@@ -46,6 +46,7 @@ pub struct FetchShared {
     /// One scout at a time for each year of which nothing is known.
     scouts: Mutex<HashMap<i32, Arc<tokio::sync::Mutex<()>>>>,
     drain: Draining,
+    clock: Clock,
 }
 
 impl FetchShared {
@@ -64,7 +65,20 @@ impl FetchShared {
             gate,
             scouts: Mutex::new(HashMap::new()),
             drain: drain.into(),
+            clock: Clock::SYSTEM,
         }
+    }
+
+    /// Takes the time from `clock`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Whether the camera has its latest picture alone.
+    pub fn has_only_the_latest(&self) -> bool {
+        self.source.has_only_the_latest()
     }
 
     /// What is to be fetched again before the run may end: see [`LayoutBook::settle`].
@@ -72,9 +86,11 @@ impl FetchShared {
         lock(&self.book).settle()
     }
 
-    /// Begins a run: what is known of the host is forgotten, and it is asked.
-    pub fn begin(&self) {
+    /// Begins a pass: what is known of the host is forgotten, and it is asked. `stored` is the
+    /// SHA-256 of the newest picture in the record.
+    pub fn begin(&self, stored: Option<String>) {
         lock(&self.health).forget();
+        self.source.begin(stored);
     }
 
     /// What an earlier run left in doubt: see [`LayoutBook::remind`].
@@ -215,7 +231,7 @@ async fn ask(shared: &FetchShared, client: &HttpClient, credit: &mut Credit) -> 
                 })
             };
         }
-        let found = look_for(&shared.source, client, &shared.book, slot).await;
+        let found = look_for(&shared.source, client, &shared.book, slot, shared.clock).await;
         match &found {
             SearchResult::Miss(miss) if miss.reason == MissReason::Unreachable => {
                 let (mut health, now) = (lock(&shared.health), Clock::instant());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
+use chrono::{DateTime, Utc};
 
 use crate::actors::failpoint::Point;
 use crate::actors::guard::{Guard, Guarded};
@@ -22,6 +23,8 @@ pub struct Infer {
     pub frame: Frame,
     /// Where it was found.
     pub url: String,
+    /// When it was taken, where that is known beside the slot.
+    pub taken_at: Option<DateTime<Utc>>,
     /// Whose slot it is.
     pub credit: Credit,
 }

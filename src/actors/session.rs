@@ -118,16 +118,11 @@ impl SessionStage {
         run_batch(backend.as_mut(), &shared.model.manifest, &frames, &shared.station.region, tensor)
     }
 
-    fn observed(&self, Infer { frame, url, credit }: Infer, reading: Option<&Reading>) -> Finished {
+    fn observed(&self, infer: Infer, reading: Option<&Reading>) -> Finished {
+        let Infer { frame, url, taken_at, credit } = infer;
         let SessionShared { station, model, .. } = self.shared.as_ref();
-        let outcome = Outcome::Observed(Box::new(observation(
-            station,
-            model,
-            credit.slot(),
-            url,
-            &frame,
-            reading,
-        )));
+        let of_slot = observation(station, model, credit.slot(), url, &frame, reading);
+        let outcome = Outcome::Observed(Box::new(Observation { taken_at, ..of_slot }));
         Finished::new(outcome, credit)
     }
 }
@@ -154,6 +149,7 @@ pub fn observation(
         quality,
         model: model.label(),
         model_sha256: model.sha256.clone(),
+        taken_at: None,
         solar_elevation: sun.elevation,
         day_phase,
         width: frame.width,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 
 use crate::camera::picture::{Picture, Refusal, SearchResult};
 use crate::camera::picture_folder::PictureFolder;
@@ -36,8 +37,9 @@ pub async fn look_for(
         let path = listed.unwrap_or_else(|| folder.root().join(layout.path(slot)));
         let url = address(&path);
         match read(path, limit, patience).await {
-            Ok(bytes) => {
-                let picture = Picture { bytes, url, layout, attempts: attempts + 1 };
+            Ok(FileContent { bytes, .. }) => {
+                let attempts = attempts + 1;
+                let picture = Picture { bytes, url, layout, attempts, taken_at: None };
                 return SearchResult::Picture(picture, Lesson::Nothing);
             }
             Err(refusal) if refusal.reason == MissReason::NotFound && layout == Layout::Root => {
@@ -49,11 +51,22 @@ pub async fn look_for(
     }
 }
 
+/// A file that was read.
+pub(super) struct FileContent {
+    pub(super) bytes: Bytes,
+    /// When it was last written to.
+    pub(super) modified: Option<DateTime<Utc>>,
+}
+
 /// Reads a picture of at most `limit` bytes, off the calling thread.
 ///
 /// # Errors
 /// When there is no such file, it cannot be read, it is larger, or the disk does not answer.
-async fn read(path: PathBuf, limit: usize, patience: Duration) -> Result<Bytes, Refusal> {
+pub(super) async fn read(
+    path: PathBuf,
+    limit: usize,
+    patience: Duration,
+) -> Result<FileContent, Refusal> {
     let refusal =
         |reason, detail| Refusal { reason, http_status: None, attempts: 1, detail, fault: None };
     let read = off_the_thread(patience, move || {
@@ -61,15 +74,18 @@ async fn read(path: PathBuf, limit: usize, patience: Duration) -> Result<Bytes, 
         if !std::fs::metadata(&path)?.is_file() {
             return Err(std::io::Error::other("not a file"));
         }
+        let file = std::fs::File::open(path)?;
+        // Of the file that is read: another one may have taken its place.
+        let modified = file.metadata()?.modified().ok().map(DateTime::from);
         let mut bytes = Vec::new();
-        std::fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
-        Ok::<_, std::io::Error>(bytes)
+        file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>((bytes, modified))
     });
     match read.await {
-        Ok(Ok(bytes)) if bytes.len() > limit => {
+        Ok(Ok((bytes, _))) if bytes.len() > limit => {
             Err(refusal(MissReason::TooLarge, format!("more than {limit} bytes")))
         }
-        Ok(Ok(bytes)) => Ok(Bytes::from(bytes)),
+        Ok(Ok((bytes, modified))) => Ok(FileContent { bytes: Bytes::from(bytes), modified }),
         Ok(Err(e)) if e.kind() == ErrorKind::NotFound => {
             Err(refusal(MissReason::NotFound, "no such file".to_owned()))
         }
@@ -89,7 +105,7 @@ async fn read(path: PathBuf, limit: usize, patience: Duration) -> Result<Bytes, 
 /// Does what may block, and waits for it no longer than `patience`; what blocks for ever keeps a
 /// thread, of which there are as many as slots are looked for at the same time, and those that are
 /// tried while the host counts as down.
-async fn off_the_thread<T: Send + 'static>(
+pub(super) async fn off_the_thread<T: Send + 'static>(
     patience: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, MissReason> {

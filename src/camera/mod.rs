@@ -9,6 +9,7 @@ pub mod health;
 pub mod http;
 mod picture;
 pub mod picture_folder;
+pub mod scheme;
 mod search;
 mod source;
 pub mod trust;

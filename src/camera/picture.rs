@@ -1,8 +1,10 @@
 //! What comes of looking for a picture.
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 
 use crate::camera::fault::AccessFault;
+use crate::camera::http::Validators;
 use celaje_sky::layout::{Layout, Lesson};
 use celaje_sky::outcome::{Miss, MissReason};
 use celaje_sky::slot::Slot;
@@ -18,6 +20,8 @@ pub struct Picture {
     pub layout: Layout,
     /// Requests made for it.
     pub attempts: u32,
+    /// When it was taken, where that is known beside the slot.
+    pub taken_at: Option<DateTime<Utc>>,
 }
 
 /// What one address gave.
@@ -29,6 +33,8 @@ pub struct Body {
     pub attempts: u32,
     /// Whether they came packed, by gzip or deflate, though nobody asked for that.
     pub was_packed: bool,
+    /// What the server says of their state.
+    pub validators: Validators,
 }
 
 /// Why one address gave no picture.

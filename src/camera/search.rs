@@ -6,19 +6,21 @@ use crate::camera::folder;
 use crate::camera::http::{self, HttpClient};
 use crate::camera::picture::{Body, Picture, SearchResult};
 use crate::camera::source::Source;
+use crate::clock::Clock;
 use celaje_sky::layout::{LayoutBook, Lesson, Other};
 use celaje_sky::outcome::{Miss, MissReason};
 use celaje_sky::retry::is_retried;
 use celaje_sky::slot::Slot;
 use celaje_vision::picture::decode::is_picture;
 
-/// Looks for a slot's picture where its year is kept, and in the other place when there is reason
-/// to (see [`LayoutBook`]).
+/// Looks for a slot's picture as the `source` has it: by its scheme, or where its year is kept, and
+/// in the other place when there is reason to (see [`LayoutBook`]).
 pub async fn look_for(
     source: &Source,
     client: &HttpClient,
     book: &Mutex<LayoutBook>,
     slot: Slot,
+    clock: Clock,
 ) -> SearchResult {
     let base = match source {
         Source::Http(base) => base,
@@ -26,6 +28,7 @@ pub async fn look_for(
             let limits = client.limits();
             return folder::look_for(folder, slot, limits.body_limit, limits.total_timeout).await;
         }
+        Source::Scheme(scheme) => return scheme.look_for(client, slot, clock).await,
     };
     let book = || book.lock().unwrap_or_else(PoisonError::into_inner);
     let first = book().first(slot);
@@ -41,7 +44,7 @@ pub async fn look_for(
             Ok(Body { bytes, attempts: made, .. }) => {
                 attempts += made;
                 let url = http::without_secrets(&url);
-                let picture = Picture { bytes, url, layout, attempts };
+                let picture = Picture { bytes, url, layout, attempts, taken_at: None };
                 if is_picture(&picture.bytes) {
                     let lesson = book().found(slot, layout);
                     return SearchResult::Picture(picture, lesson);

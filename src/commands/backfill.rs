@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::camera::fault::AccessFault;
 use crate::camera::gate::Gate;
+use crate::camera::Source;
 use crate::camera::picture_folder::PictureFolder;
 use crate::clock::Clock;
 use crate::commands::old_script::OldScriptArgs;
@@ -19,7 +20,10 @@ use crate::commands::signals::{Signal, Signals};
 use crate::commands::{output, range};
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
-use crate::service::request::{check_clock, check_range, picture_folder, picture_source, range_of};
+use crate::service::request::{
+    check_clock, check_folder, check_range, picture_folder, range_of, range_of_scheme,
+    refuse_the_latest, station_source,
+};
 use crate::service::supervision::Supervision;
 use crate::service::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::settings::Settings;
@@ -30,7 +34,7 @@ use celaje_sky::flow::{Flow, FlowReport};
 use celaje_sky::moment::Moment;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
-use celaje_sky::station::Station;
+use celaje_sky::station::PicturePlace;
 use celaje_sky::text::Text;
 
 #[derive(Clone, Debug, Args)]
@@ -109,9 +113,25 @@ pub(super) const SPANISH: SpanishHelp = &[
 
 impl BackfillArgs {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<u8> {
-        let folder = self.dir.as_deref().map(picture_folder).transpose()?;
-        let settings = Settings::read(self.work.0, config)?;
-        let range = asked_range(self.desde, self.hasta, folder.as_ref(), &settings.station)?;
+        let mut settings = Settings::read(self.work.0, config)?;
+        let folder = match (&self.dir, &mut settings.station.source) {
+            (None, _) => None,
+            (Some(dir), None) => Some(picture_folder(dir)?),
+            // Named as the station's are.
+            (Some(dir), Some(source)) => {
+                check_folder(dir)?;
+                source.place = PicturePlace::Folder(dir.clone());
+                source.is_archive = true;
+                None
+            }
+        };
+        refuse_the_latest(&settings.station)?;
+        let whole = match (&folder, &self.dir, self.desde, self.hasta) {
+            (_, _, Some(_), Some(_)) | (None, None, ..) => None,
+            (Some(folder), ..) => Some(range_of(folder, &settings.station)?),
+            (None, Some(_), ..) => Some(range_of_scheme(&settings).await?),
+        };
+        let range = asked_range(self.desde, self.hasta, whole)?;
         check_range(range, &settings.station)?;
         self.old.check_step(&settings.station)?;
         let reprocess = self.reprocess || self.old.reprocess();
@@ -128,21 +148,14 @@ impl BackfillArgs {
     }
 }
 
-/// The range between the flags; what one of them leaves open is that of the folder.
+/// The range between the flags; what one of them leaves open is that of the `whole` folder.
 fn asked_range(
     from: Option<Moment>,
     to: Option<Moment>,
-    folder: Option<&PictureFolder>,
-    station: &Station,
+    whole: Option<SlotRange>,
 ) -> Result<SlotRange> {
-    let (from, to) = match (from, to, folder) {
-        (Some(from), Some(to), _) => (Some(from), Some(to)),
-        (from, to, Some(folder)) => {
-            let whole = range_of(folder, station)?;
-            (from.or(Some(Moment::Minute(whole.from()))), to.or(Some(Moment::Minute(whole.to()))))
-        }
-        open => (open.0, open.1),
-    };
+    let from = from.or(whole.map(|whole| Moment::Minute(whole.from())));
+    let to = to.or(whole.map(|whole| Moment::Minute(whole.to())));
     let (Some(from), Some(to)) = (from, to) else {
         return Err(Failure::usage(say!(
             "write --desde and --hasta, or --dir",
@@ -205,6 +218,10 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     let station = options.settings.station.id.clone();
     let address = options.settings.station.url_base.clone();
     let folder = options.folder.as_ref().map(|folder| folder.root().to_owned());
+    let folder = folder.or_else(|| match &options.settings.station.source.as_ref()?.place {
+        PicturePlace::Folder(folder) => Some(folder.clone()),
+        PicturePlace::Address(_) => None,
+    });
     let recorded = record(options).await?;
     let faults = notices::faults(&recorded.faults, &recorded.report);
     let unreachable = recorded.report.host_unreachable();
@@ -263,7 +280,11 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         notices::any_certificate(&settings.station).iter().for_each(notice);
     }
     notices::off_minute(folder.as_ref(), &settings.station).iter().for_each(notice);
-    let source = picture_source(folder, &settings.station.url_base)?;
+    let station = Arc::new(settings.station.clone());
+    let source = match folder {
+        Some(folder) => Source::Folder(folder),
+        None => station_source(&station)?,
+    };
     check_clock(Clock::SYSTEM, &source)?;
     let (model, engine) = open_model(&settings, notice)?;
     let opened = Database::open_telling(&settings.db, &settings.station, |plan| {
@@ -277,7 +298,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     }
     let arrangement = Arrangement::settle(&mut settings, engine.as_ref());
     let setup = Setup {
-        station: Arc::new(settings.station),
+        station,
         source,
         model,
         engine,

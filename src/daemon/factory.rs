@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::actors::health::ActorHealth;
 use crate::actors::shadow::ShadowCounts;
@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
-use crate::service::request::picture_source;
+use crate::service::request::station_source;
 use crate::service::supervision::Supervision;
 use crate::service::{Pipeline, RunPolicy, Setup, Shadow};
 use crate::settings::Settings;
@@ -34,7 +34,7 @@ use celaje_vision::model::source::Model;
 pub struct PipelineFactory {
     pub station: Arc<Station>,
     /// How far back missing slots are filled.
-    pub catch_up: Span,
+    catch_up: Span,
     source: Source,
     model: Arc<Model>,
     engine: Arc<dyn Engine>,
@@ -78,10 +78,10 @@ impl PipelineFactories {
         Arrangement::settle(&mut settings, engine.as_ref());
         let shadow = shadow.map(|(model, engine)| Shadow { model, engine, counts: Arc::default() });
         let mut all = Vec::new();
-        for station in settings.stations {
+        for station in settings.stations.into_iter().map(Arc::new) {
             all.push(PipelineFactory {
-                source: picture_source(None, &station.url_base)?,
-                station: Arc::new(station),
+                source: station_source(&station)?,
+                station,
                 catch_up: settings.catch_up,
                 model: Arc::clone(&model),
                 engine: Arc::clone(&engine),
@@ -99,15 +99,20 @@ impl PipelineFactories {
 }
 
 impl PipelineFactory {
+    /// How far back missing slots are filled.
+    pub const fn catch_up(&self) -> TimeDelta {
+        self.catch_up.length()
+    }
+
     /// The station's slots from `now` on.
     pub fn schedule(&self, now: DateTime<Utc>) -> SlotSchedule {
-        let policy = TickPolicy { catch_up: self.catch_up.length(), ..TickPolicy::default() };
+        let policy = TickPolicy { catch_up: self.catch_up(), ..TickPolicy::of(&self.station) };
         SlotSchedule::new(self.station.minutes.clone(), self.station.zone, policy, now)
     }
 
     /// What the clock of the camera's host shows, if it says; none when it does not answer.
     pub async fn host_time(&self) -> Option<Option<DateTime<Utc>>> {
-        let Source::Http(base) = &self.source else {
+        let Some(base) = self.source.base() else {
             return Some(None);
         };
         let limits = self.tuning.http.clone();

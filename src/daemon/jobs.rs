@@ -65,10 +65,11 @@ impl JobQueue {
                 && !job.cancelled
         };
         if let Some(job) = self.all.iter_mut().find(waits) {
-            let (from, to) = (job.range.from().min(range.from()), job.range.to().max(range.to()));
-            job.range = SlotRange::new(from, to).unwrap_or(range);
+            let (from, to) = (job.range.from().min(range.from()), job.range.end().max(range.end()));
+            job.range = SlotRange::exact(from, to).unwrap_or(range);
             job.policy.retry_missed |= again;
-            (job.state.from, job.state.to) = (slot_text(from), slot_text(to));
+            job.state.from = slot_text(job.range.from());
+            job.state.to = slot_text(job.range.to());
             return;
         }
         let policy = RunPolicy { retry_missed: again, reprocess: false };

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{NaiveDateTime, TimeDelta};
-
 use crate::store::RunCounts;
 use celaje_sky::ledger::Ledger;
 
@@ -80,11 +78,6 @@ impl Parts {
         let most = self.slots.saturating_mul(2).min(Self::MOST);
         self.slots = (wanted as usize).clamp(1, most);
     }
-}
-
-/// The minute after the last one of a part.
-pub fn after(last: NaiveDateTime) -> NaiveDateTime {
-    last.checked_add_signed(TimeDelta::minutes(1)).unwrap_or(last)
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl StationWorker {
     async fn look_for_missing(&self, range: SlotRange) -> Result<()> {
         if let Some(pipeline) = &self.pipeline
             && let Some(first) = pipeline.first_missing(range).await?
-            && let Ok(range) = SlotRange::new(first.local(), range.to())
+            && let Some(range) = range.from_slot(first)
         {
             self.catch_up(range, false);
         }
@@ -131,6 +131,10 @@ impl StationWorker {
 
     /// Queues slots that were missed for a passing reason: they may be there by now.
     async fn look_again(&self, range: SlotRange) {
+        // There is nothing to go back to.
+        if self.factory.station.has_only_the_latest() {
+            return;
+        }
         // The range that is being filled is looked through when it is done.
         if self.job.as_ref().is_some_and(JobRun::is_catching_up) {
             return;
@@ -362,7 +366,7 @@ impl StationWorker {
             self.leave_jobs().await;
         }
         self.end_pipeline().await;
-        self.clockwork.set_station(minutes, zone, factory.catch_up.length());
+        self.clockwork.set_station(&factory.station, factory.catch_up());
         self.factory = factory;
         self.host_clock = HostClock::default();
         if let Err(failure) = self.start() {

@@ -68,7 +68,7 @@ struct About {
     model: String,
     credits: usize,
     policy: RunPolicy,
-    is_folder: bool,
+    is_archive: bool,
     clock: Clock,
 }
 
@@ -93,9 +93,9 @@ impl Pipeline {
         })??;
         let drain = Draining::default();
         let (progress_sender, progress) = watch::channel(Progress::default());
-        let gate = Arc::new(match setup.source {
-            Source::Http(_) => setup.tuning.gate(),
-            Source::Folder(_) => Gate::of(setup.tuning.concurrency.min(FOLDER_READS)),
+        let gate = Arc::new(match setup.source.base() {
+            Some(_) => setup.tuning.gate(),
+            None => Gate::of(setup.tuning.concurrency.min(FOLDER_READS)),
         });
         let flow = Arc::clone(&setup.flow);
         let clients = clients(&setup, &gate, &drain, &supervision)?;
@@ -115,13 +115,14 @@ impl Pipeline {
                     Source::Http(_) => setup.station.layout,
                     // A folder is looked through in both layouts, whatever a server's is.
                     Source::Folder(_) => LayoutChoice::Auto,
+                    Source::Scheme(_) => LayoutChoice::Root,
                 },
             },
             engine: setup.engine.describe(),
             model: setup.model.label(),
             credits: setup.tuning.credits(),
             policy: setup.policy,
-            is_folder: matches!(setup.source, Source::Folder(_)),
+            is_archive: setup.source.is_archive(),
             clock: setup.clock,
         };
         let (parts, started) = std::sync::mpsc::channel();

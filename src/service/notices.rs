@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use chrono::Timelike;
-
 use crate::camera::fault::AccessFault;
 use crate::camera::http::without_secrets;
 use crate::camera::picture_folder::PictureFolder;
@@ -25,7 +23,7 @@ pub fn opened(opened: &DatabaseOpening) -> Vec<Text> {
 /// Pictures of a folder that are of no slot, since the station has none at their minute.
 pub fn off_minute(folder: Option<&PictureFolder>, station: &Station) -> Option<Text> {
     let minutes = station.minutes.as_slice();
-    let left = folder?.moments().filter(|moment| !minutes.contains(&moment.minute())).count();
+    let left = folder?.moments().filter(|moment| !station.minutes.contains(*moment)).count();
     let minutes: Vec<_> = minutes.iter().map(u32::to_string).collect();
     let minutes = minutes.join(", ");
     (left > 0).then(|| {

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::service::known::Known;
 use crate::service::report::{Pass, RunReport};
 use crate::service::{Pipeline, store_is_gone};
-use crate::store::{RunCounts, RunId, RunKind, RunStart, RunStatus};
+use crate::store::{Database, RunCounts, RunId, RunKind, RunStart, RunStatus};
 use crate::version::VERSION;
 use celaje_sky::audit::Imbalance;
 use celaje_sky::error::{Failure, Result};
@@ -59,16 +59,17 @@ impl Pipeline {
         Ok(report)
     }
 
-    /// What is due of `range`. A folder holds what it holds, of any date: all of it is due.
+    /// What is due of `range`. What somebody collected holds what it holds, of any date: all of it
+    /// is due.
     ///
     /// # Errors
     /// When this process cannot do it.
     pub async fn due(&self, range: SlotRange) -> Result<DuePart> {
-        if self.about.is_folder {
+        if self.about.is_archive {
             return Ok(DuePart { range: Some(range), pending: 0 });
         }
         let (station, now) = (Arc::clone(&self.about.station), self.now());
-        let work = move || TickPolicy::default().due(range, &station.minutes, station.zone, now);
+        let work = move || TickPolicy::of(&station).due(range, &station.minutes, station.zone, now);
         // A range of centuries takes its time.
         tokio::task::spawn_blocking(work).await.map_err(|_| store_is_gone())
     }
@@ -134,8 +135,12 @@ impl Pipeline {
         let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
         let planned = self.count(range).await?;
         let Known { stored, settled, doubts } = self.known(range, policy).await?;
+        let newest = match self.fetch.has_only_the_latest() {
+            true => self.with_database(Database::newest_picture).await??,
+            false => None,
+        };
         let before = self.with_database(move |database| database.new_rows_of(run)).await??;
-        self.fetch.begin();
+        self.fetch.begin(newest);
         self.fetch.remind(doubts);
         let booking = Booking { run, holds_misses: pass.holds_misses };
         self.actors.store_shared.book_to(Some(booking));

@@ -1,17 +1,22 @@
 //! Checks what was asked for: the range, and where its pictures are.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use chrono::{DateTime, Months, Timelike, Utc};
+use chrono::{DateTime, Months, NaiveDateTime, TimeDelta, Timelike, Utc};
 
 use crate::camera::Source;
+use crate::camera::http::HttpClient;
 use crate::camera::picture_folder::PictureFolder;
+use crate::camera::scheme::{Place, Scheme};
 use crate::clock::Clock;
+use crate::draining::Draining;
+use crate::settings::Settings;
 use celaje_sky::clock::ClockEvidence;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
-use celaje_sky::station::Station;
+use celaje_sky::station::{PicturePlace, Station};
 use celaje_sky::ticks::TickPolicy;
 
 /// Years that a range may span: counting the slots of more would take minutes.
@@ -44,7 +49,7 @@ pub fn check_range(range: SlotRange, station: &Station) -> Result<()> {
 
 /// Refuses a range of which no slot is due at `now`.
 pub fn check_due(range: SlotRange, station: &Station, now: DateTime<Utc>) -> Result<()> {
-    let due = TickPolicy::default().due(range, &station.minutes, station.zone, now);
+    let due = TickPolicy::of(station).due(range, &station.minutes, station.zone, now);
     due.range.map(drop).ok_or_else(|| none_due(range, now))
 }
 
@@ -66,20 +71,40 @@ pub fn none_due(range: SlotRange, now: DateTime<Utc>) -> Failure {
 pub fn check_clock(clock: Clock, source: &Source) -> Result<()> {
     let evidence = ClockEvidence { earliest: clock.earliest(), host: None, newest: None };
     match (evidence.doubt(clock.now()), source) {
-        (Some(doubt), Source::Http(_)) => Err(Failure::environment(doubt.text())),
+        (Some(doubt), source) if !source.is_archive() => Err(Failure::environment(doubt.text())),
         _ => Ok(()),
     }
 }
 
+/// Refuses a folder that is not there.
+pub fn check_folder(dir: &Path) -> Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let shown = dir.display();
+    Err(Failure::usage(say!(
+        "there is no folder '{shown}' to take pictures from; check --dir",
+        "no hay una carpeta '{shown}' de donde tomar imágenes; revise --dir"
+    )))
+}
+
+/// Refuses to look back at a camera that has its latest picture alone.
+pub fn refuse_the_latest(station: &Station) -> Result<()> {
+    if !station.has_only_the_latest() {
+        return Ok(());
+    }
+    let id = &station.id;
+    Err(Failure::usage(say!(
+        "the camera of station '{id}' has its latest picture alone, so there is nothing to go back \
+         to; run `celaje serve`, which takes each picture as it comes",
+        "la cámara de la estación '{id}' solo tiene su última imagen, así que no hay nada que \
+         buscar hacia atrás; ejecute `celaje serve`, que toma cada imagen a medida que llega"
+    )))
+}
+
 /// The pictures below the folder `dir`.
 pub fn picture_folder(dir: &Path) -> Result<PictureFolder> {
-    if !dir.is_dir() {
-        let shown = dir.display();
-        return Err(Failure::usage(say!(
-            "there is no folder '{shown}' to take pictures from; check --dir",
-            "no hay una carpeta '{shown}' de donde tomar imágenes; revise --dir"
-        )));
-    }
+    check_folder(dir)?;
     PictureFolder::list(dir).map_err(|error| {
         Failure::environment(say!(
             "the folder {error} cannot be listed; see to its permissions",
@@ -91,7 +116,7 @@ pub fn picture_folder(dir: &Path) -> Result<PictureFolder> {
 /// The whole of what a folder holds of a station: from its first picture to its last.
 pub fn range_of(folder: &PictureFolder, station: &Station) -> Result<SlotRange> {
     let minutes = station.minutes.as_slice();
-    let mut moments = folder.moments().filter(|moment| minutes.contains(&moment.minute()));
+    let mut moments = folder.moments().filter(|moment| station.minutes.contains(*moment));
     let first = moments.next();
     let ends = first.map(|first| (first, moments.next_back().unwrap_or(first)));
     ends.and_then(|(first, last)| SlotRange::new(first, last).ok()).ok_or_else(|| {
@@ -105,6 +130,53 @@ pub fn range_of(folder: &PictureFolder, station: &Station) -> Result<SlotRange> 
              de los minutos {minutes}; revise --dir"
         ))
     })
+}
+
+/// The whole of what the folder of a station's source holds.
+pub async fn range_of_scheme(settings: &Settings) -> Result<SlotRange> {
+    let station = Arc::new(settings.station.clone());
+    let source = station_source(&station)?;
+    let limits = settings.tuning.http.clone();
+    let client = HttpClient::new(&source, &station.trust, limits, Draining::default());
+    let client = client.map_err(|error| Failure::environment(say!("{error}", "{error}")))?;
+    let Source::Scheme(scheme) = &source else {
+        return Err(no_picture_named(&source.address()));
+    };
+    let moments = scheme.moments(&client).await.map_err(|refusal| {
+        let detail = refusal.detail;
+        Failure::environment(say!("{detail}; check --dir", "{detail}; revise --dir"))
+    })?;
+    // A picture may be of a slot that is later than itself.
+    let hour = |moment: NaiveDateTime| moment.with_minute(0).unwrap_or(moment);
+    let ends = moments.first().zip(moments.last());
+    ends.and_then(|(first, last)| {
+        SlotRange::new(hour(*first), hour(*last) + TimeDelta::hours(1)).ok()
+    })
+    .ok_or_else(|| no_picture_named(&source.address()))
+}
+
+fn no_picture_named(address: &str) -> Failure {
+    Failure::usage(say!(
+        "no picture of {address} has a name as the station's source says; check path or preset in \
+         celaje.toml, and --dir",
+        "ninguna imagen de {address} tiene un nombre como dice la fuente de la estación; revise \
+         path o preset en celaje.toml, y --dir"
+    ))
+}
+
+/// Where the pictures of `station` are: as its source says, else at its `url_base`.
+pub fn station_source(station: &Arc<Station>) -> Result<Source> {
+    let Some(source) = &station.source else {
+        return picture_source(None, &station.url_base);
+    };
+    let place = match &source.place {
+        PicturePlace::Folder(folder) => Place::Folder(folder.clone()),
+        PicturePlace::Address(address) => match picture_source(None, address)? {
+            Source::Http(url) => Place::Http(url),
+            other => return Ok(other),
+        },
+    };
+    Ok(Source::Scheme(Arc::new(Scheme::new(Arc::clone(station), source, place))))
 }
 
 /// The folder, if one is given, else the camera at `url_base`.

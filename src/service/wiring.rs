@@ -104,13 +104,15 @@ pub(super) fn fetch_shared(
     let year = setup.station.zone.local(setup.clock.now()).year();
     let layout = match setup.source {
         Source::Http(_) => setup.station.layout,
-        // A folder is looked through in both ways each time; nothing is learned from it.
-        Source::Folder(_) => LayoutChoice::Root,
+        // A folder is looked through in both ways each time; nothing is learned from it. A scheme
+        // has one way.
+        Source::Folder(_) | Source::Scheme(_) => LayoutChoice::Root,
     };
     let book = LayoutBook::new(layout, year, remembered);
     let book = if setup.policy.retry_missed { book.always_ask_both() } else { book };
     let health = HostHealth::new(setup.tuning.patience);
-    Arc::new(FetchShared::new(setup.source.clone(), book, health, gate, drain))
+    let shared = FetchShared::new(setup.source.clone(), book, health, gate, drain);
+    Arc::new(shared.with_clock(setup.clock))
 }
 
 /// An HTTP client for each fetch actor; they leave the host alone together.

@@ -7,11 +7,12 @@ use serde::Deserialize;
 
 use crate::camera::trust::read_certificates;
 use crate::settings::layer::Layer;
+use crate::settings::source::RawSource;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::slot::{Minutes, Zone};
 use celaje_sky::station::region::{BadMask, Margins, Mask, Region};
-use celaje_sky::station::{LayoutChoice, Station, Trust};
+use celaje_sky::station::{LayoutChoice, PicturePlace, Station, StationSource, Trust};
 use celaje_vision::model::source::Model;
 
 /// The file's name where none is given.
@@ -47,14 +48,14 @@ struct RawStation {
     latitude: f64,
     longitude: f64,
     time_zone: String,
-    url_base: String,
+    url_base: Option<String>,
     ca_file: Option<PathBuf>,
     #[serde(default)]
     insecure: bool,
     #[serde(default)]
     layout: LayoutChoice,
-    #[serde(default)]
-    valid_minutes: Minutes,
+    valid_minutes: Option<Minutes>,
+    source: Option<RawSource>,
     #[serde(default)]
     region: RawRegion,
 }
@@ -203,13 +204,39 @@ impl RawStation {
                 Some(Arc::new(mask))
             }
         };
+        let checked = self.source.map(|source| {
+            source.check(&id, folder, self.valid_minutes.clone())
+        });
+        let (source, minutes) = match checked.transpose()? {
+            Some(checked) => (Some(checked.source), checked.minutes),
+            None => (None, self.valid_minutes.unwrap_or_default()),
+        };
+        let url_base = match (self.url_base, &source) {
+            (Some(base), None) => base,
+            (None, Some(StationSource { place: PicturePlace::Address(address), .. })) => {
+                address.clone()
+            }
+            (None, Some(_)) => String::new(),
+            (Some(_), Some(_)) => {
+                return Err(say!(
+                    "station '{id}' has both url_base and source; leave one out",
+                    "la estación '{id}' tiene url_base y también source; deje uno solo"
+                ));
+            }
+            (None, None) => {
+                return Err(say!(
+                    "station '{id}' says nothing of its pictures: write url_base, or                      [station.source]",
+                    "la estación '{id}' no dice dónde están sus imágenes: escriba url_base o                      [station.source]"
+                ));
+            }
+        };
         Ok(Station {
             name: self.name.unwrap_or_else(|| id.clone()),
             id,
             latitude,
             longitude,
             zone,
-            url_base: self.url_base,
+            url_base,
             trust: Trust {
                 certificates: match self.ca_file {
                     Some(path) => certificates(&folder.join(path))?,
@@ -218,7 +245,8 @@ impl RawStation {
                 anything: self.insecure,
             },
             layout: self.layout,
-            minutes: self.valid_minutes,
+            source,
+            minutes,
             region: Region { margins, mask },
         })
     }

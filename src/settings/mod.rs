@@ -7,6 +7,7 @@
 
 pub mod file;
 pub mod layer;
+pub(crate) mod source;
 pub mod span;
 pub mod tuning;
 pub mod values;
@@ -25,7 +26,7 @@ use crate::settings::span::Span;
 use crate::settings::tuning::{CommitPolicy, Tuning};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
-use celaje_sky::station::Station;
+use celaje_sky::station::{PicturePlace, Station};
 use celaje_vision::engine::backend::{Device, USUAL_BATCH};
 use celaje_vision::engine::choose::EngineChoice;
 use celaje_vision::picture::decode::Limits;
@@ -116,6 +117,9 @@ impl Settings {
         }
         station.trust.anything |= insecure;
         if let Some(base) = layer.url_base {
+            if let Some(source) = &mut station.source {
+                source.place = PicturePlace::Address(base.clone());
+            }
             station.url_base = base;
         }
         if let Some(layout) = layer.layout {

@@ -1,4 +1,4 @@
-//! A span of time as people write it: `7d`, `36h`, `90m`, `0`.
+//! A span of time as people write it: `7d`, `36h`, `90m`, `15s`, `0`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,8 +37,10 @@ impl FromStr for Span {
         let text = text.trim();
         let bad = || {
             BadValue(say!(
-                "write days, hours or minutes such as 7d, 36h or 90m, up to {LONGEST}d; 0 for none",
-                "escriba días, horas o minutos, p. ej. 7d, 36h o 90m, hasta {LONGEST}d; 0 para nada"
+                "write days, hours, minutes or seconds such as 7d, 36h, 90m or 15s, up to \
+                 {LONGEST}d; 0 for none",
+                "escriba días, horas, minutos o segundos, p. ej. 7d, 36h, 90m o 15s, hasta \
+                 {LONGEST}d; 0 para nada"
             ))
         };
         let unit = text.chars().last().filter(char::is_ascii_alphabetic);
@@ -49,6 +51,7 @@ impl FromStr for Span {
             Some('d') => TimeDelta::try_days(number),
             Some('h') => TimeDelta::try_hours(number),
             Some('m') => TimeDelta::try_minutes(number),
+            Some('s') => TimeDelta::try_seconds(number),
             None if number == 0 => Some(TimeDelta::zero()),
             _ => None,
         };
@@ -66,8 +69,9 @@ impl TryFrom<String> for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let minutes = self.0.num_minutes();
+        let (seconds, minutes) = (self.0.num_seconds(), self.0.num_minutes());
         match minutes {
+            _ if seconds % 60 != 0 => write!(f, "{seconds}s"),
             0 => f.write_str("0"),
             m if m % (24 * 60) == 0 => write!(f, "{}d", m / (24 * 60)),
             m if m % 60 == 0 => write!(f, "{}h", m / 60),
@@ -90,11 +94,13 @@ mod tests {
             ("0", 0, "0"),
             ("0h", 0, "0"),
             ("366d", 366 * 24 * 60, "366d"),
+            ("120s", 2, "2m"),
         ] {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.length(), TimeDelta::minutes(minutes), "{text}");
             assert_eq!(span.to_string(), shown);
         }
+        assert_eq!("15s".parse::<Span>().unwrap().to_string(), "15s");
         for bad in ["", "d", "7", "-1d", "1.5d", "367d", "7y", "99999999999999999999d", "7ñ"] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }

@@ -76,7 +76,7 @@ pub(super) fn stored_slots(
     station: &str,
     range: SlotRange,
 ) -> QueryResult<Vec<NaiveDateTime>> {
-    let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+    let (from, to) = (slot_text(range.from()), slot_text(range.end()));
     stored_in(station, &from, &to)
         .load_iter::<String, DefaultLoadingMode>(connection)?
         .filter_map(|slot| slot.map(|slot| parse_slot(&slot)).transpose())
@@ -89,7 +89,7 @@ pub(super) fn missed_slots(
     station: &str,
     range: SlotRange,
 ) -> QueryResult<Vec<NaiveDateTime>> {
-    let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+    let (from, to) = (slot_text(range.from()), slot_text(range.end()));
     missed_in(station, &from, &to)
         .select(misses::slot_local)
         .load_iter::<String, DefaultLoadingMode>(connection)?
@@ -113,7 +113,7 @@ impl Database {
         source: &PictureSource,
     ) -> Result<Vec<KnownMiss>, StoreError> {
         self.ask(|connection, station| {
-            let (from, to) = (slot_text(range.from()), slot_text(range.to()));
+            let (from, to) = (slot_text(range.from()), slot_text(range.end()));
             missed_in(station, &from, &to)
                 .filter(misses::source.eq(&source.address))
                 .filter(misses::layout.eq(source.layout.as_str()))
@@ -131,6 +131,16 @@ impl Database {
             own.select(max(observations::slot_local)).first(connection)
         })?;
         Ok(newest.as_deref().and_then(parse_slot))
+    }
+
+    /// The SHA-256 of the picture of the newest slot that has a reading.
+    pub(crate) fn newest_picture(&mut self) -> Result<Option<String>, StoreError> {
+        let newest: Option<Option<String>> = self.ask(|connection, station| {
+            let own = observations::table.filter(observations::station.eq(station));
+            let newest = own.order(observations::slot_local.desc());
+            newest.select(observations::image_sha256).first(connection).optional()
+        })?;
+        Ok(newest.flatten())
     }
 
     /// Where the server kept each year's pictures when last looked, by year.

@@ -2,17 +2,19 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
+use percent_encoding::percent_decode_str;
 
 use crate::store::runs::PictureSource;
 use crate::store::schema::{misses, observations, stations};
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::{Miss, Observation};
 use celaje_sky::quality::with_frozen;
+use celaje_sky::slot::form_of;
 use celaje_sky::station::Station;
 
-/// `YYYY-MM-DDTHH:MM`, the form of `slot_local`.
+/// `YYYY-MM-DDTHH:MM`, the form of `slot_local`; with `:SS` where it is no whole minute.
 pub fn slot_text(local: NaiveDateTime) -> String {
-    local.format("%Y-%m-%dT%H:%M").to_string()
+    local.format(form_of(local)).to_string()
 }
 
 /// `YYYY-MM-DDTHH:MM:SSZ`, the form of `slot_utc`.
@@ -35,11 +37,11 @@ pub fn parse_timestamp(text: &str) -> Option<DateTime<Utc>> {
 /// By hand, for speed: ten years have half a million slots.
 pub fn parse_slot(text: &str) -> Option<NaiveDateTime> {
     let bytes = text.as_bytes();
-    let shape = bytes.len() == 16
+    let shape = matches!(bytes.len(), 16 | 19)
         && bytes.iter().enumerate().all(|(i, b)| match i {
             4 | 7 => *b == b'-',
             10 => *b == b'T',
-            13 => *b == b':',
+            13 | 16 => *b == b':',
             _ => b.is_ascii_digit(),
         });
     if !shape {
@@ -49,10 +51,15 @@ pub fn parse_slot(text: &str) -> Option<NaiveDateTime> {
         bytes[from..to].iter().fold(0, |n, b| n * 10 + u32::from(b - b'0'))
     };
     let year = i32::try_from(part(0, 4)).ok()?;
+    let second = match bytes.len() {
+        16 => 0,
+        // A whole minute has one form.
+        _ => Some(part(17, 19)).filter(|second| *second > 0)?,
+    };
     NaiveDate::from_ymd_opt(year, part(5, 7), part(8, 10))?.and_hms_opt(
         part(11, 13),
         part(14, 16),
-        0,
+        second,
     )
 }
 
@@ -105,6 +112,8 @@ pub(super) struct ObservationRow<'a> {
     captured_at: &'a str,
     origin: &'static str,
     run_id: i64,
+    taken_at: Option<String>,
+    picture_name: Option<String>,
 }
 
 impl<'a> ObservationRow<'a> {
@@ -118,11 +127,11 @@ impl<'a> ObservationRow<'a> {
         now: &'a str,
         run_id: i64,
     ) -> Self {
+        let file_name = observation.slot.file_name();
         Self {
             station,
             slot_local,
             slot_utc: utc_text(observation.slot.utc()),
-            file_name: observation.slot.file_name(),
             url: &observation.url,
             okta: i32::from(observation.cover.code()),
             cloud_fraction: observation.cloud_fraction,
@@ -141,8 +150,18 @@ impl<'a> ObservationRow<'a> {
             captured_at: slot_local,
             origin: "celaje",
             run_id,
+            taken_at: observation.taken_at.map(utc_text),
+            picture_name: other_name(&observation.url, &file_name),
+            file_name,
         }
     }
+}
+
+/// The name of the file at `url`, where it is not `file_name`.
+fn other_name(url: &str, file_name: &str) -> Option<String> {
+    let path = url.split(['?', '#']).next()?;
+    let name = percent_decode_str(path.rsplit('/').next()?).decode_utf8_lossy();
+    (!name.is_empty() && name != file_name).then(|| name.into_owned())
 }
 
 /// A row of `misses` to be written.
@@ -206,10 +225,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn slot_texts_read_back(minute in 0..(8_000i64 * 365 * 1440)) {
+        fn slot_texts_read_back(quarter in 0..(8_000i64 * 365 * 1440 * 4)) {
             let local = NaiveDate::from_ymd_opt(1900, 1, 1).unwrap().and_hms_opt(0, 0, 0).unwrap()
-                + chrono::Duration::minutes(minute);
+                + chrono::Duration::seconds(15 * quarter);
             prop_assert_eq!(parse_slot(&slot_text(local)), Some(local));
+            let next = local + chrono::Duration::seconds(15);
+            prop_assert!(slot_text(local) < slot_text(next));
         }
     }
 }

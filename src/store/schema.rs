@@ -70,6 +70,8 @@ diesel::table! {
         captured_at -> Nullable<Text>,
         origin -> Text,
         run_id -> Nullable<BigInt>,
+        taken_at -> Nullable<Text>,
+        picture_name -> Nullable<Text>,
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chrono::{DateTime, Datelike, Utc};
+use chrono::Datelike;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tokio::sync::{mpsc, oneshot};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::camera::http::{HttpClient, HttpLimits};
 use crate::camera::{SearchResult, Source, look_for};
 use crate::clock::Clock;
-use crate::service::request::picture_source;
+use crate::service::request::station_source;
 use crate::web::limiter::{Limiter, Permit};
 use crate::web::problem::{Problem, ProblemCode};
 use celaje_sky::layout::{Layout, LayoutBook};
@@ -228,20 +228,20 @@ async fn answer(
             let shot = tokio::select! {
                 biased;
                 () = answer.closed() => return,
-                shot = fetch(&source, &client, &station, slot, layout, clock.now()) => shot,
+                shot = fetch(&source, &client, &station, slot, layout, clock) => shot,
             };
             let _ = answer.send(shot);
         });
     }
 }
 
-fn client(station: &Station, limits: &HttpLimits) -> Option<(Source, HttpClient)> {
+fn client(station: &Arc<Station>, limits: &HttpLimits) -> Option<(Source, HttpClient)> {
     let mut limits = limits.clone();
     limits.total_timeout = limits.total_timeout.min(PATIENCE);
     limits.keep_alive = AT_ONCE;
     // A person waits, and can ask again.
     limits.retry.retries = 0;
-    let made = picture_source(None, &station.url_base).map(|source| {
+    let made = station_source(station).map(|source| {
         let client = HttpClient::new(&source, &station.trust, limits, CancellationToken::new());
         (source, client)
     });
@@ -264,12 +264,18 @@ async fn fetch(
     station: &Station,
     slot: Slot,
     layout: Option<Layout>,
-    now: DateTime<Utc>,
+    clock: Clock,
 ) -> Result<Arc<Shot>, Problem> {
-    let year = station.zone.local(now).year();
+    // What it has now is another picture.
+    if source.has_only_the_latest() {
+        return Err(gone(slot));
+    }
+    let year = station.zone.local(clock.now()).year();
     let remembered = layout.map(|layout| (slot.year(), layout));
     let book = Mutex::new(LayoutBook::new(station.layout, year, remembered));
-    match look_for(source, client, &book, slot).await {
+    // Folders may have changed since the last look.
+    source.begin(None);
+    match look_for(source, client, &book, slot, clock).await {
         SearchResult::Picture(picture, _) if is_picture(&picture.bytes) => {
             Ok(Arc::new(Shot { bytes: picture.bytes, url: picture.url }))
         }

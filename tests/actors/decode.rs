@@ -64,6 +64,7 @@ impl Scene {
                 url: format!("http://host/{index}"),
                 layout: Layout::Root,
                 attempts: 3,
+                taken_at: Some(slot(index).utc()),
             },
             credit: credit(index, 1, &self.home),
         });
@@ -77,13 +78,14 @@ async fn a_picture_becomes_a_frame_and_goes_on_with_its_credit() {
         scene.decode(index, judge::picture(index as u8, Trouble::None, 0));
     }
     for index in 0..4 {
-        let Infer { frame, url, credit } = scene.frames.next().await;
+        let Infer { frame, url, taken_at, credit } = scene.frames.next().await;
         assert_eq!((frame.width, frame.height), (48, 32));
         assert_eq!(frame.pixels.len(), 16 * 16 * 3);
         let red = i32::from(frame.pixel(8, 8)[0]);
         assert!((red - 30 * index).abs() <= 3, "{red} for {index}");
         assert_eq!(url, format!("http://host/{index}"));
         assert_eq!(credit.slot(), slot(index as usize));
+        assert_eq!(taken_at, Some(credit.slot().utc()));
     }
     scene.misses.nothing().await;
 }

@@ -75,6 +75,7 @@ impl Scene {
         self.inference.do_send(Infer {
             frame: frame(1, Trouble::None),
             url: String::new(),
+            taken_at: None,
             credit: credit(index, attempt, &self.home),
         });
     }

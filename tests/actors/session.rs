@@ -70,6 +70,7 @@ impl Scene {
             .map(|(index, attempt, trouble)| Infer {
                 frame: frame(*index as u8 % 9, *trouble),
                 url: format!("http://host/{index}"),
+                taken_at: None,
                 credit: credit(*index, *attempt, &self.home),
             })
             .collect();

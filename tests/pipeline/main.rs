@@ -15,6 +15,7 @@ mod mixed;
 mod models;
 mod ordinary;
 mod policies;
+mod schemes;
 mod shadow;
 mod supervision;
 mod unreadable;

@@ -146,7 +146,8 @@ impl Stage {
         let end = &report.end;
         let ledger = &end.ledger;
         let planned = end.planned;
-        assert_eq!(planned + report.not_due, super::slots(range).len() as u64);
+        let slots = range.slots(&self.station.minutes, self.station.zone).count() as u64;
+        assert_eq!(planned + report.not_due, slots);
         assert_eq!(ledger.total(), ledger.new_rows() + ledger.duplicates() + ledger.missed());
         let mut record = self.record();
         let whole = end.failure.is_none() && report.pending() == 0;
@@ -154,7 +155,8 @@ impl Stage {
             assert_eq!(ledger.total(), planned);
         }
         let time = |t: chrono::NaiveDateTime| t.format("%Y-%m-%dT%H:%M").to_string();
-        let (from, to) = (time(range.from()), time(range.to()));
+        // The texts of slots within the last minute follow that of the minute.
+        let (from, to) = (time(range.from()), format!("{}:59", time(range.to())));
         let within = format!("slot_local BETWEEN '{from}' AND '{to}'");
         let rows = record.count(&format!("observations WHERE {within}")) as u64;
         let misses = record.count(&format!("misses WHERE {within}")) as u64;

@@ -144,6 +144,7 @@ pub fn reading(station: &Station, slot: Slot, base: &str) -> Outcome {
         quality,
         model: "model 1".to_owned(),
         model_sha256: "0".repeat(64),
+        taken_at: None,
         solar_elevation: sun.elevation,
         day_phase: phase,
         width: 800,

@@ -1,5 +1,7 @@
 //! The outcome of a slot: an observation, or a miss with its reason.
 
+use chrono::{DateTime, Utc};
+
 use crate::cover::Cover;
 use crate::layout::Layout;
 use crate::quality::Quality;
@@ -27,6 +29,8 @@ pub struct Observation {
     pub model: String,
     /// SHA-256 of the model file, lower-case hexadecimal.
     pub model_sha256: String,
+    /// When the picture was taken, where that is known beside the slot.
+    pub taken_at: Option<DateTime<Utc>>,
     /// Degrees above the horizon, refraction left out.
     pub solar_elevation: f64,
     /// Day, twilight or night by the sun's elevation.
@@ -44,6 +48,9 @@ pub struct Observation {
 pub enum MissReason {
     /// The server (or the folder) has no such picture.
     NotFound,
+    /// The camera has only its latest picture, and that one is not of the slot: it is older, or was
+    /// stored before.
+    Stale,
     /// The server refused with another status, which [`Miss::http_status`] keeps.
     HttpStatus,
     /// No answer, or no whole picture, within the time allowed.
@@ -76,8 +83,9 @@ pub enum MissReason {
 
 impl MissReason {
     /// Every reason, in the order of the pipeline.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotFound,
+        Self::Stale,
         Self::HttpStatus,
         Self::Timeout,
         Self::Unreachable,
@@ -98,6 +106,7 @@ impl MissReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
+            Self::Stale => "stale",
             Self::HttpStatus => "http_status",
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
@@ -144,6 +153,7 @@ impl MissReason {
         matches!(
             self,
             Self::NotFound
+                | Self::Stale
                 | Self::HttpStatus
                 | Self::Timeout
                 | Self::Unreachable

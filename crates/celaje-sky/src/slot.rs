@@ -231,6 +231,14 @@ impl Minutes {
         &self.seconds
     }
 
+    /// The shortest time between two of them.
+    pub fn shortest(&self) -> TimeDelta {
+        let next = self.seconds.iter().skip(1).copied();
+        let next = next.chain(self.seconds.first().map(|first| first + HOUR));
+        let steps = self.seconds.iter().zip(next).map(|(one, next)| next - one);
+        TimeDelta::seconds(i64::from(steps.min().unwrap_or(HOUR)))
+    }
+
     /// Whether there is a picture at `local`.
     pub fn contains(&self, local: NaiveDateTime) -> bool {
         let second = local.minute() * 60 + local.second();

@@ -16,6 +16,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Timelike, Utc};
 
 use crate::backoff;
 use crate::slot::{CLOCK_JUMP, Minutes, Slot, SlotRange, Zone};
+use crate::station::Station;
 
 /// Times between tries, and how far back slots are owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,26 @@ pub struct DuePart {
 }
 
 impl TickPolicy {
+    /// For the pictures of `station`: the usual one; with a source of its own, shorter times where
+    /// slots are close. The latest picture is asked for at once: a later one takes its place.
+    pub fn of(station: &Station) -> Self {
+        let usual = Self::default();
+        if station.source.is_none() {
+            return usual;
+        }
+        let step = station.minutes.shortest();
+        let of_step = |part: i32| (step / part).max(TimeDelta::seconds(1));
+        Self {
+            delay: match station.has_only_the_latest() {
+                true => TimeDelta::zero(),
+                false => usual.delay.min(step),
+            },
+            pause: usual.pause.min(of_step(5)),
+            longest: usual.longest.min(of_step(3)),
+            ..usual
+        }
+    }
+
     /// What is due of a range at `now`.
     pub fn due(
         &self,
@@ -140,9 +161,10 @@ impl SlotSchedule {
         new
     }
 
-    /// Changes the station's slots; the current slot and owed ones stay.
-    pub fn set_station(&mut self, minutes: Minutes, zone: Zone, catch_up: TimeDelta) {
-        (self.minutes, self.zone, self.policy.catch_up) = (minutes, zone, catch_up);
+    /// Changes the station; the current slot and owed ones stay.
+    pub fn set_station(&mut self, station: &Station, catch_up: TimeDelta) {
+        (self.minutes, self.zone) = (station.minutes.clone(), station.zone);
+        self.policy = TickPolicy { catch_up, ..TickPolicy::of(station) };
     }
 
     /// What to do at `now`.

@@ -13,6 +13,7 @@ mod login;
 pub mod scripted;
 mod transport;
 mod unpack;
+mod validators;
 mod whole;
 
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub use self::limits::HttpLimits;
 use self::scripted::ScriptedCamera;
 pub use self::transport::ClientError;
 use self::transport::{FetchedBody, Transport};
+pub use self::validators::Validators;
+pub(crate) use self::whole::is_whole_picture;
 use crate::camera::gate::Gate;
 use crate::camera::health::HostHold;
 use crate::camera::picture::{Body, Refusal};
@@ -116,6 +119,18 @@ impl HttpClient {
     /// # Errors
     /// The last refusal; none when the run drains and another try would have been due.
     pub async fn get(&self, url: Url) -> Result<Body, Option<Refusal>> {
+        self.get_changed(url, &Validators::default()).await
+    }
+
+    /// The same; a refusal with status 304 when the body is still the `known` one.
+    ///
+    /// # Errors
+    /// See [`Self::get`].
+    pub async fn get_changed(
+        &self,
+        url: Url,
+        known: &Validators,
+    ) -> Result<Body, Option<Refusal>> {
         let mut attempts = 0;
         loop {
             self.out_of_hold().await?;
@@ -127,7 +142,7 @@ impl HttpClient {
             attempts += 1;
             let asking = self.gate.as_deref().map(Gate::asks);
             let answer = tokio::select! {
-                answer = self.get_once(&url) => answer,
+                answer = self.get_once(&url, known) => answer,
                 () = self.out_of_grace() => return Err(None),
             };
             if let Some(asking) = asking {
@@ -138,8 +153,8 @@ impl HttpClient {
                 });
             }
             let failed = match answer {
-                Ok(FetchedBody { bytes, was_packed, .. }) => {
-                    return Ok(Body { bytes, attempts, was_packed });
+                Ok(FetchedBody { bytes, was_packed, validators, .. }) => {
+                    return Ok(Body { bytes, attempts, was_packed, validators });
                 }
                 Err(failed) => failed,
             };
@@ -223,11 +238,26 @@ impl HttpClient {
         rand::random()
     }
 
-    async fn get_once(&self, url: &Url) -> Result<FetchedBody, FailedRequest> {
+    /// Waits before the same is asked for once more.
+    ///
+    /// # Errors
+    /// When the run drains before.
+    pub(crate) async fn rest(&self, time: Duration) -> Result<(), Option<Refusal>> {
+        tokio::select! {
+            () = self.drain.begun() => Err(None),
+            () = tokio::time::sleep(time) => Ok(()),
+        }
+    }
+
+    async fn get_once(
+        &self,
+        url: &Url,
+        known: &Validators,
+    ) -> Result<FetchedBody, FailedRequest> {
         #[cfg(feature = "testing")]
         if let Some(script) = &self.script {
             return scripted::get(script.as_ref(), url).await;
         }
-        self.transport.get(url).await
+        self.transport.get(url, known).await
     }
 }

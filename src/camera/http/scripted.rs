@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::camera::http::failure::FailedRequest;
 use crate::camera::http::transport::FetchedBody;
+use crate::camera::http::validators::Validators;
 use celaje_sky::outcome::MissReason;
 
 /// What a scripted camera says to one request.
@@ -37,7 +38,10 @@ pub(super) async fn get(
     let (latency, said) = camera.ask(url);
     tokio::time::sleep(latency).await;
     match said {
-        ScriptedAnswer::Body(bytes) => Ok(FetchedBody { bytes, latency, was_packed: false }),
+        ScriptedAnswer::Body(bytes) => {
+            let validators = Validators::default();
+            Ok(FetchedBody { bytes, latency, was_packed: false, validators })
+        }
         ScriptedAnswer::Status(status) => Err(FailedRequest::of_status(status)),
         ScriptedAnswer::Broken(reason) => Err(FailedRequest::broken(reason, "scripted".to_owned())),
     }

@@ -24,6 +24,7 @@ use crate::camera::http::lenient;
 use crate::camera::http::limits::HttpLimits;
 use crate::camera::http::login::{self, Login};
 use crate::camera::http::unpack::unpack;
+use crate::camera::http::validators::Validators;
 use crate::camera::http::whole::is_whole_picture;
 use crate::camera::source::Source;
 use crate::camera::trust::tls_of;
@@ -58,6 +59,8 @@ pub(super) struct FetchedBody {
     pub(super) latency: Duration,
     /// Whether it came packed.
     pub(super) was_packed: bool,
+    /// What the server says of its state.
+    pub(super) validators: Validators,
 }
 
 /// See the module.
@@ -83,10 +86,7 @@ impl Transport {
     ) -> Result<Self, ClientError> {
         // Fails only when one is installed already.
         let _ = ring::default_provider().install_default();
-        let base = match source {
-            Source::Http(base) => Some(base),
-            Source::Folder(_) => None,
-        };
+        let base = source.base();
         let plain = base.is_some_and(|base| base.scheme() == "http");
         let builder = || builder(base, trust, &limits);
         let client = match builder()?.build() {
@@ -103,11 +103,16 @@ impl Transport {
         })
     }
 
-    /// Gets the body at `url`, or at the address on the same host to which it is redirected.
-    pub(super) async fn get(&self, url: &Url) -> Result<FetchedBody, FailedRequest> {
+    /// Gets the body at `url`, or at the address on the same host to which it is redirected; status
+    /// 304 when it is still the `known` one.
+    pub(super) async fn get(
+        &self,
+        url: &Url,
+        known: &Validators,
+    ) -> Result<FetchedBody, FailedRequest> {
         let time = self.limits.total_timeout;
         let late = || format!("no whole answer within {} s", time.as_secs_f32());
-        tokio::time::timeout(time, self.follow(without_user(url)))
+        tokio::time::timeout(time, self.follow(without_user(url), known))
             .await
             .unwrap_or_else(|_| Err(FailedRequest::broken(MissReason::Timeout, late())))
     }
@@ -119,18 +124,23 @@ impl Transport {
     ) -> Result<Option<DateTime<Utc>>, FailedRequest> {
         let late = |_| FailedRequest::broken(MissReason::Timeout, "no head".to_owned());
         let url = without_user(url);
-        let answer = self.send(&url);
+        let known = Validators::default();
+        let answer = self.send(&url, &known);
         let response = tokio::time::timeout(HEAD_PATIENCE, answer).await.map_err(late)??;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         Ok(header(DATE).and_then(|date| parse_date(date, header(AGE))))
     }
 
-    async fn follow(&self, start: Url) -> Result<FetchedBody, FailedRequest> {
+    async fn follow(
+        &self,
+        start: Url,
+        known: &Validators,
+    ) -> Result<FetchedBody, FailedRequest> {
         let refused = |why: &str| FailedRequest::new(MissReason::RedirectRefused, why.to_owned());
         let (mut url, mut redirects, mut challenged) = (start.clone(), 0, false);
         loop {
             let begun = Clock::instant();
-            let response = self.send(&url).await?;
+            let response = self.send(&url, known).await?;
             let latency = begun.elapsed();
             let (status, headers) = (response.status(), response.headers());
             let location = headers.get(LOCATION).filter(|_| is_redirect(status));
@@ -167,7 +177,7 @@ impl Transport {
     }
 
     /// One request, by the lenient reader where the server's head needs it.
-    async fn send(&self, url: &Url) -> Result<Response, FailedRequest> {
+    async fn send(&self, url: &Url, known: &Validators) -> Result<Response, FailedRequest> {
         let uri = url.as_str().parse::<http::Uri>().ok();
         let by_proxy = |proxies: &Matcher| uri.is_some_and(|uri| proxies.intercept(&uri).is_some());
         let proxied = self.proxies.as_ref().is_some_and(by_proxy);
@@ -177,6 +187,9 @@ impl Transport {
             let mut request = self.client.get(url.clone());
             if let Some(value) = &authorization {
                 request = request.header(AUTHORIZATION, value.clone());
+            }
+            for (name, value) in known.conditions() {
+                request = request.header(name, value);
             }
             match request.send().await {
                 Err(error) if may_be_odd && is_about_the_head(&error) => {
@@ -211,6 +224,7 @@ impl Transport {
         let coded = response.headers().contains_key(TRANSFER_ENCODING);
         let ends_at = coded && !head(TRANSFER_ENCODING).contains("chunked");
         let ends_at = head(CONTENT_LENGTH).parse::<usize>().ok().filter(|_| ends_at);
+        let validators = Validators::of(response.headers());
         let announced = response.content_length().unwrap_or(0);
         if announced > limit as u64 {
             return Err(too_large());
@@ -227,14 +241,14 @@ impl Transport {
                     // Some servers announce more than they have, or leave out the last chunk.
                     let bytes = body.whole();
                     if is_whole_picture(&bytes) {
-                        return Ok(FetchedBody { bytes, latency, was_packed: false });
+                        return Ok(FetchedBody { bytes, latency, was_packed: false, validators });
                     }
                     return Err(FailedRequest::from_error(error, false));
                 }
             }
         }
         let (bytes, was_packed) = unpack(body.whole(), &encoding, limit)?;
-        Ok(FetchedBody { bytes, latency, was_packed })
+        Ok(FetchedBody { bytes, latency, was_packed, validators })
     }
 }
 

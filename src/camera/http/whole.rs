@@ -6,7 +6,7 @@ use celaje_vision::picture::decode::is_picture;
 const ENDS: [&[u8]; 2] = [b"\xff\xd9", b"IEND\xae\x42\x60\x82"];
 
 /// Whether `bytes` begin as a picture does and end as one; blanks may follow.
-pub(super) fn is_whole_picture(bytes: &[u8]) -> bool {
+pub(crate) fn is_whole_picture(bytes: &[u8]) -> bool {
     let blanks = bytes.iter().rev().take_while(|&&b| b == 0 || b.is_ascii_whitespace()).count();
     let bytes = &bytes[..bytes.len() - blanks];
     is_picture(bytes) && ENDS.iter().any(|end| bytes.ends_with(end))

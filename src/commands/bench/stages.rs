@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actors::session::observation;
 use crate::camera::http::HttpClient;
 use crate::camera::{SearchResult, Source, look_for};
+use crate::clock::Clock;
 use crate::commands::bench::arrange::measure;
 use crate::commands::bench::report::Alone;
 use crate::service::inference::Arrangement;
@@ -68,7 +69,7 @@ pub async fn fetch(base: &url::Url, tuning: &Tuning, slots: &[Slot]) -> Result<A
         let (source, client, book, gate) = (&source, &client, &book, &gate);
         async move {
             let _pass = gate.enter().await;
-            look_for(source, client, book, slot).await
+            look_for(source, client, book, slot, Clock::SYSTEM).await
         }
     };
     // The window finds its size first.

@@ -1,16 +1,18 @@
 //! The camera's part of `celaje doctor`: asks for the newest picture, decodes it, and says what
 //! else it was.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use crate::camera::http::{HttpClient, picture_url};
+use crate::camera::scheme::Scheme;
 use crate::camera::{Body, Refusal, Source};
 use crate::clock::Clock;
 use crate::service::notices;
-use crate::service::request::{check_clock, picture_source};
+use crate::service::request::{check_clock, station_source};
 use crate::settings::Settings;
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::MissReason;
@@ -32,11 +34,8 @@ pub(super) struct WorkingCamera {
 /// Asks for the newest picture, once in each place where it may be.
 pub(super) async fn check(settings: &Settings) -> Result<WorkingCamera, Text> {
     let station = &settings.station;
-    let source = picture_source(None, &station.url_base).map_err(|failure| failure.text)?;
+    let source = station_source(&Arc::new(station.clone())).map_err(|failure| failure.text)?;
     check_clock(Clock::SYSTEM, &source).map_err(|failure| failure.text)?;
-    let Source::Http(base) = source.clone() else {
-        return Ok(WorkingCamera { text: say!("none", "ninguna"), warning: None });
-    };
     let mut limits = settings.tuning.http.clone();
     limits.total_timeout = limits.total_timeout.min(Duration::from_secs(20));
     limits.retry = RetryPolicy { retries: 0, ..limits.retry };
@@ -44,6 +43,13 @@ pub(super) async fn check(settings: &Settings) -> Result<WorkingCamera, Text> {
     let client = client.map_err(|e| {
         say!("{e}; check the certificates of this system", "{e}; revise los certificados")
     })?;
+    let base = match &source {
+        Source::Http(base) => base.clone(),
+        Source::Scheme(scheme) => return scheme_check(settings, scheme, &client).await,
+        Source::Folder(_) => {
+            return Ok(WorkingCamera { text: say!("none", "ninguna"), warning: None });
+        }
+    };
     let Some(slot) = newest_slot(station) else {
         return Err(say!(
             "there was no slot in the last two days",
@@ -88,6 +94,43 @@ pub(super) async fn check(settings: &Settings) -> Result<WorkingCamera, Text> {
         }
     }
     Err(fault.unwrap_or_else(|| say!("{host} gave nothing", "{host} no dio nada")))
+}
+
+/// Asks for the newest picture as the station's source says.
+async fn scheme_check(
+    settings: &Settings,
+    scheme: &Scheme,
+    client: &HttpClient,
+) -> Result<WorkingCamera, Text> {
+    let station = &settings.station;
+    let now = Clock::SYSTEM.now();
+    let picture = match scheme.newest(client, Clock::SYSTEM).await {
+        Ok(picture) => picture,
+        Err(refusal) => {
+            let what = refusal.map(|refusal| refusal.detail).unwrap_or_default();
+            return Err(say!(
+                "the camera gave no picture: {what}; check [station.source] in celaje.toml",
+                "la cámara no dio ninguna imagen: {what}; revise [station.source] en celaje.toml"
+            ));
+        }
+    };
+    let url = picture.url;
+    let what = judge(&picture.bytes, &settings.tuning.picture)
+        .map_err(|what| say!("{url} is {what}", "{url} es {what}"))?;
+    let taken = picture.taken_at.unwrap_or(now);
+    let shown = station.zone.local(taken).format("%Y-%m-%dT%H:%M:%S");
+    let minutes = (now - taken).num_minutes();
+    let is_old = now - taken > station.minutes.shortest() * 2 + TimeDelta::minutes(2);
+    let old = is_old.then(|| {
+        say!(
+            "it is {minutes} minutes old: see to the camera and to its clock",
+            "tiene {minutes} minutos: revise la cámara y su reloj"
+        )
+    });
+    Ok(WorkingCamera {
+        text: say!("{url}, taken {shown} ({what})", "{url}, tomada {shown} ({what})"),
+        warning: old.or_else(|| notices::any_certificate(station)),
+    })
 }
 
 /// What a picture is, or what these bytes are in place of one.

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
 use crate::daemon::jobs::RangeJob;
 use crate::daemon::operator::{JobId, JobProgress, JobStatus};
-use crate::daemon::parts::{PartTotals, Parts, after};
+use crate::daemon::parts::{PartTotals, Parts};
 use crate::daemon::worker::StationWorker;
 use crate::daemon::worker::passes::{PassBounds, PassEnd};
 use crate::service::request::none_due;
@@ -40,7 +40,7 @@ pub(super) struct JobRun {
     /// What its present part did before it was paused; the part is repeated.
     part: PartTotals,
     /// The last slot of that part.
-    part_ends: Option<NaiveDateTime>,
+    part_ends: Option<Slot>,
     /// Pauses in a row without a new row.
     in_vain: u32,
     worked: Duration,
@@ -157,13 +157,13 @@ impl StationWorker {
         let station = &self.factory.station;
         let next = || {
             let slots = left.slots(&station.minutes, station.zone);
-            slots.take(self.parts.slots()).last().map(Slot::local)
+            slots.take(self.parts.slots()).last()
         };
         // A paused part keeps its end, so that its counts stay those of its slots.
         let Some(last) = work.part_ends.or_else(next) else {
             return self.end_job(JobStatus::Finished, None).await;
         };
-        let Ok(part) = SlotRange::new(left.from(), last) else {
+        let Some(part) = left.to_slot(last) else {
             return self.end_job(JobStatus::Finished, None).await;
         };
         let begun = Clock::instant();
@@ -194,7 +194,7 @@ impl StationWorker {
         } else {
             work.done.join(&part);
             (work.part, work.part_ends, work.in_vain) = (PartTotals::default(), None, 0);
-            work.left = SlotRange::new(after(last), left.to()).ok();
+            work.left = left.after(last);
         }
         let progress = work.progress(&Ledger::default(), 0);
         let (counts, whole) = (work.counts(), work.left.is_none());

@@ -32,9 +32,7 @@ impl StationWorker {
     /// attempt that is cut short is queued as missing.
     pub(super) async fn try_slot(&mut self, slot: Slot, last: bool) {
         let time = self.common.clock;
-        let Ok(range) = SlotRange::new(slot.local(), slot.local()) else {
-            return;
-        };
+        let range = SlotRange::of(slot);
         let live = match self.live {
             Some(live) => Some(live),
             None => self.begin_live(range, slot).await,

@@ -182,6 +182,7 @@ fn seen_as(local: NaiveDateTime, okta: u8, sha256: &str) -> Outcome {
         quality,
         model: "sky 1".to_owned(),
         model_sha256: "ab".repeat(32),
+        taken_at: None,
         solar_elevation: 12.5,
         day_phase: DayPhase::Day,
         width: 480,

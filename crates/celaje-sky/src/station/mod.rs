@@ -2,7 +2,13 @@
 
 pub mod region;
 
-use crate::slot::{Minutes, Zone};
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+
+use crate::naming::preset::NameClock;
+use crate::naming::{NameTemplate, NamedTime};
+use crate::slot::{Minutes, Slot, SlotWindow, Zone};
 use crate::station::region::Region;
 
 /// How a server arranges its pictures.
@@ -42,6 +48,55 @@ pub struct Trust {
     pub anything: bool,
 }
 
+/// Where pictures are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PicturePlace {
+    /// A web server, by its URL, which may hold a user and a password.
+    Address(String),
+    /// A folder; where there is one picture alone, its file.
+    Folder(PathBuf),
+}
+
+/// What the moment of the latest picture is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeFrom {
+    /// What the camera wrote into the picture.
+    Exif,
+    /// What the server says of its last change; of a file, when it was written.
+    #[serde(alias = "mtime")]
+    LastModified,
+    /// When it was asked for.
+    Fetch,
+}
+
+/// How the pictures of a place are named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PictureNames {
+    /// The slot gives the exact name.
+    Template(NameTemplate),
+    /// Folders are listed.
+    Tree(NameTemplate),
+    /// There is one picture, which changes. Without a choice its moment is from the first of
+    /// [`TimeFrom`] that it has.
+    Latest(Option<TimeFrom>),
+}
+
+/// Where a station's pictures are and how they are named, where that is not Celaje's own way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StationSource {
+    /// Where they are.
+    pub place: PicturePlace,
+    /// How they are named.
+    pub names: PictureNames,
+    /// The clock that names (and EXIF) are written by.
+    pub clock: NameClock,
+    /// How far from its slot a picture may be taken.
+    pub tolerance: TimeDelta,
+    /// Whether all that it will hold is there.
+    pub is_archive: bool,
+}
+
 /// A camera and its surroundings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Station {
@@ -61,13 +116,49 @@ pub struct Station {
     pub trust: Trust,
     /// Their arrangement there.
     pub layout: LayoutChoice,
+    /// The same, where it is said otherwise than by `url_base` and `layout`.
+    pub source: Option<StationSource>,
     /// Minutes of an hour at which there is a picture.
     pub minutes: Minutes,
     /// The part of a picture that is judged.
     pub region: Region,
 }
 
+impl StationSource {
+    /// The instant that a name, or the camera's clock, means; none for a time that never was.
+    pub fn instant(&self, named: NamedTime, zone: Zone) -> Option<DateTime<Utc>> {
+        match (named, self.clock) {
+            (NamedTime::Unix(instant), _) => Some(instant),
+            (NamedTime::Clock(clock), NameClock::Utc) => Some(clock.and_utc()),
+            (NamedTime::Clock(clock), NameClock::Local) => zone.instant(clock),
+        }
+    }
+
+    /// What the clock of the names shows at `instant`.
+    pub fn clock_at(&self, instant: DateTime<Utc>, zone: Zone) -> NaiveDateTime {
+        match self.clock {
+            NameClock::Utc => instant.naive_utc(),
+            NameClock::Local => zone.local(instant),
+        }
+    }
+
+    /// Whether there is the latest picture alone.
+    pub const fn has_only_the_latest(&self) -> bool {
+        matches!(self.names, PictureNames::Latest(_))
+    }
+}
+
 impl Station {
+    /// Whether its camera has the latest picture alone.
+    pub fn has_only_the_latest(&self) -> bool {
+        self.source.as_ref().is_some_and(StationSource::has_only_the_latest)
+    }
+
+    /// The instants whose pictures are the slot's; none where names say the slot itself.
+    pub fn window(&self, slot: Slot) -> Option<SlotWindow> {
+        Some(self.minutes.window(slot, self.source.as_ref()?.tolerance))
+    }
+
     /// The astronomical station of Río Grande, Tierra del Fuego.
     pub fn rio_grande() -> Self {
         Self {
@@ -79,6 +170,7 @@ impl Station {
             url_base: "http://201.251.63.225/meteorologia/cielo/image/".to_owned(),
             trust: Trust::default(),
             layout: LayoutChoice::Auto,
+            source: None,
             minutes: Minutes::default(),
             region: Region::with_margins(region::Margins { bottom: 0.2, ..Default::default() }),
         }

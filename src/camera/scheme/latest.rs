@@ -1,0 +1,166 @@
+//! The latest picture of a camera that keeps no other.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use crate::camera::http::{HttpClient, Validators};
+use crate::camera::picture::{Picture, Refusal};
+use crate::camera::scheme::place::PlacedFile;
+use crate::camera::scheme::{Scheme, exif, picture, refusal, sha256};
+use crate::clock::Clock;
+use celaje_sky::naming::NamedTime;
+use celaje_sky::outcome::MissReason;
+use celaje_sky::slot::{Slot, SlotWindow};
+use celaje_sky::station::TimeFrom;
+
+/// What is known of the picture.
+#[derive(Debug, Default)]
+struct LastPicture {
+    /// SHA-256 of the newest picture in the record.
+    stored: Option<String>,
+    /// The slot that a picture was last given to, and its SHA-256.
+    given: Option<(Slot, String)>,
+    /// SHA-256 of what the server last sent, and what it said of its state.
+    sent: Option<(String, Validators)>,
+    /// What was last wrong with it, and for which slot.
+    fault: Option<(Slot, String)>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Latest {
+    time_from: Option<TimeFrom>,
+    last: Mutex<LastPicture>,
+}
+
+impl Latest {
+    pub(super) const fn new(time_from: Option<TimeFrom>) -> Self {
+        let last = Mutex::new(LastPicture {
+            stored: None,
+            given: None,
+            sent: None,
+            fault: None,
+        });
+        Self { time_from, last }
+    }
+
+    fn last(&self) -> MutexGuard<'_, LastPicture> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self, stored: Option<String>) {
+        self.last().stored = stored;
+    }
+
+    /// The picture, if it is of the slot and was given to no other one.
+    pub(super) async fn look_for(
+        &self,
+        scheme: &Scheme,
+        client: &HttpClient,
+        slot: Slot,
+        clock: Clock,
+    ) -> Result<Picture, Option<Refusal>> {
+        let window = scheme.station.minutes.window(slot, scheme.source.tolerance);
+        if clock.now() > window.to {
+            let fault = self.last().fault.clone().filter(|(of, _)| *of == slot);
+            let past = "the camera has its latest picture alone: none can be had of the past";
+            let detail = fault.map_or_else(|| past.to_owned(), |(_, fault)| fault);
+            return Err(Some(refusal(MissReason::Stale, 0, detail)));
+        }
+        let known = self.last().conditions();
+        let asked = scheme.whole(client, "", &known, true).await;
+        let file = match asked {
+            Ok(file) => file,
+            Err(Some(refused)) if refused.http_status == Some(304) => {
+                let detail = "no new picture came".to_owned();
+                return Err(Some(self.stale(slot, refused.attempts, detail)));
+            }
+            Err(refused) => return Err(refused),
+        };
+        self.judge(scheme, slot, &window, file, clock.now()).map_err(Some)
+    }
+
+    /// The picture, of whatever slot.
+    pub(super) async fn now(
+        &self,
+        scheme: &Scheme,
+        client: &HttpClient,
+        clock: Clock,
+    ) -> Result<Picture, Option<Refusal>> {
+        let file = scheme.whole(client, "", &Validators::default(), true).await?;
+        let taken = self.taken(scheme, &file, clock.now());
+        Ok(picture(file, Some(taken)))
+    }
+
+    fn judge(
+        &self,
+        scheme: &Scheme,
+        slot: Slot,
+        window: &SlotWindow,
+        file: PlacedFile,
+        now: DateTime<Utc>,
+    ) -> Result<Picture, Refusal> {
+        let bytes = sha256(&file.bytes);
+        let attempts = file.attempts;
+        let is_known = {
+            let mut last = self.last();
+            last.sent = Some((bytes.clone(), file.validators.clone()));
+            last.is_known(slot, &bytes)
+        };
+        if is_known {
+            let detail = "the picture is the same as before".to_owned();
+            return Err(self.stale(slot, attempts, detail));
+        }
+        let taken = self.taken(scheme, &file, now);
+        if !window.contains(taken) {
+            let shown = taken.format("%Y-%m-%dT%H:%M:%SZ");
+            let detail = format!("the picture is of {shown}, too far from the slot");
+            return Err(self.stale(slot, attempts, detail));
+        }
+        self.last().given = Some((slot, bytes));
+        Ok(picture(file, Some(taken)))
+    }
+
+    fn stale(&self, slot: Slot, attempts: u32, detail: String) -> Refusal {
+        self.last().fault = Some((slot, detail.clone()));
+        refusal(MissReason::Stale, attempts, detail)
+    }
+
+    /// When the picture was taken.
+    fn taken(&self, scheme: &Scheme, file: &PlacedFile, now: DateTime<Utc>) -> DateTime<Utc> {
+        let exif = || {
+            let zone = scheme.station.zone;
+            match exif::taken_at(&file.bytes)? {
+                exif::ExifTime::Instant(instant) => Some(instant),
+                exif::ExifTime::Clock(clock) => {
+                    scheme.source.instant(NamedTime::Clock(clock), zone)
+                }
+            }
+        };
+        let modified = || file.modified.or_else(|| file.validators.modified(now));
+        match self.time_from {
+            Some(TimeFrom::Fetch) => None,
+            Some(TimeFrom::LastModified) => modified(),
+            Some(TimeFrom::Exif) => exif(),
+            None => exif().or_else(modified),
+        }
+        .unwrap_or(now)
+    }
+}
+
+impl LastPicture {
+    /// Whether a picture was stored, or given to another slot than this one.
+    fn is_known(&self, slot: Slot, sha256: &str) -> bool {
+        let given = self.given.as_ref().is_some_and(|(to, bytes)| *to != slot && bytes == sha256);
+        given || self.stored.as_deref() == Some(sha256)
+    }
+
+    /// What asks for a newer picture than the last one, where that one needs no other look.
+    fn conditions(&self) -> Validators {
+        match &self.sent {
+            Some((sent, validators)) if self.stored.as_ref() == Some(sent) => validators.clone(),
+            _ => Validators::default(),
+        }
+    }
+}

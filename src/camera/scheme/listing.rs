@@ -1,0 +1,135 @@
+//! Lists of files as web servers show them: Apache, nginx, lighttpd, Caddy, Python's, and the JSON
+//! of nginx and Caddy.
+
+use std::collections::BTreeSet;
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use url::Url;
+
+/// A file or folder of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListedEntry {
+    /// Its name, without a `/`.
+    pub name: String,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+}
+
+#[derive(Deserialize)]
+struct JsonEntry {
+    name: String,
+    #[serde(default, rename = "type")]
+    kind: String,
+    #[serde(default)]
+    is_dir: bool,
+}
+
+/// What the list at `url` holds; none when the answer is no list.
+pub fn entries(url: &Url, body: &[u8]) -> Option<Vec<ListedEntry>> {
+    if let Ok(entries) = serde_json::from_slice::<Vec<JsonEntry>>(body) {
+        let entries = entries.into_iter().filter_map(|JsonEntry { name, kind, is_dir }| {
+            let is_folder = is_dir || kind == "directory" || name.ends_with('/');
+            let name = name.trim_end_matches('/').to_owned();
+            is_plain(&name).then_some(ListedEntry { name, is_folder })
+        });
+        return Some(entries.collect());
+    }
+    let page = String::from_utf8_lossy(body);
+    let lower = page.to_ascii_lowercase();
+    // A server's own page of a folder has links, be they only those of its columns; one that is
+    // empty says at least whose list it is.
+    let is_list = lower.contains("<html") && (lower.contains("href") || lower.contains("index of"));
+    if !is_list {
+        return None;
+    }
+    let found: BTreeSet<_> = links(&page, &lower).filter_map(|link| entry(url, &link)).collect();
+    Some(found.into_iter().collect())
+}
+
+/// The targets of the links of a page; `lower` is the page in lower case.
+fn links<'a>(page: &'a str, lower: &'a str) -> impl Iterator<Item = String> + 'a {
+    lower.match_indices("href").filter_map(|(at, _)| {
+        let rest = page.get(at + "href".len()..)?.trim_start().strip_prefix('=')?.trim_start();
+        let target = match rest.chars().next()? {
+            quote @ ('"' | '\'') => rest[1..].split(quote).next()?,
+            _ => rest.split([' ', '>', '\t', '\n', '\r']).next()?,
+        };
+        Some(target.replace("&amp;", "&").replace("&#39;", "'").replace("&quot;", "\""))
+    })
+}
+
+/// The entry that a link of the list at `url` leads to; none when it leads elsewhere.
+fn entry(url: &Url, link: &str) -> Option<ListedEntry> {
+    let target = url.join(link).ok()?;
+    if target.host_str() != url.host_str() || target.query().is_some() {
+        return None;
+    }
+    let below = target.path().strip_prefix(url.path())?;
+    let is_folder = below.ends_with('/');
+    let name = percent_decode_str(below.trim_end_matches('/')).decode_utf8().ok()?.into_owned();
+    is_plain(&name).then_some(ListedEntry { name, is_folder })
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names(body: &str) -> Option<Vec<String>> {
+        let url: Url = "http://cam/images/20240101/".parse().unwrap();
+        let entries = entries(&url, body.as_bytes())?;
+        let shown = |entry: ListedEntry| {
+            format!("{}{}", entry.name, if entry.is_folder { "/" } else { "" })
+        };
+        Some(entries.into_iter().map(shown).collect())
+    }
+
+    #[test]
+    fn the_lists_of_known_servers_are_read() {
+        let wanted = ["image-20240102031510.jpg", "night/", "with blank.jpg"];
+        let apache = "<!DOCTYPE HTML><html><head><title>Index of /images/20240101</title></head>\
+            <body><table><tr><th><a href=\"?C=N;O=D\">Name</a></th></tr><tr><td>\
+            <a href=\"/images/\">Parent Directory</a></td></tr><tr><td>\
+            <a href=\"image-20240102031510.jpg\">image-2024..&gt;</a></td></tr><tr><td>\
+            <a href=\"night/\">night/</a></td></tr><tr><td>\
+            <a href=\"with%20blank.jpg\">with blank.jpg</a></td></tr></table></body></html>";
+        let nginx = "<html>\r\n<head><title>Index of /images/20240101/</title></head>\r\n<body>\r\n\
+            <pre><a href=\"../\">../</a>\r\n<a href='night/'>night/</a>  01-Jan-2024\r\n\
+            <A HREF=\"/images/20240101/image-20240102031510.jpg\">image</A>\r\n\
+            <a href=./with%20blank.jpg>x</a></pre></body></html>";
+        for page in [apache, nginx] {
+            assert_eq!(names(page).unwrap(), wanted, "{page}");
+        }
+        let json = r#"[{"name":"image-20240102031510.jpg","type":"file","size":7},
+            {"name":"night","type":"directory"},{"name":"../up","type":"file"}]"#;
+        assert_eq!(names(json).unwrap(), ["image-20240102031510.jpg", "night/"]);
+        let caddy = r#"[{"name":"night/","is_dir":true,"size":1}]"#;
+        assert_eq!(names(caddy).unwrap(), ["night/"]);
+    }
+
+    #[test]
+    fn what_leads_elsewhere_is_no_entry_and_a_page_without_links_no_list() {
+        let page = "<html><a href=\"http://other/images/20240101/a.jpg\">a</a>\
+            <a href=\"deeper/than/one.jpg\">b</a><a href=\"../20240102/c.jpg\">c</a>\
+            <a href=\"..%2f..%2fetc\">d</a><a href=\"\">e</a></html>";
+        assert_eq!(names(page).unwrap(), [""; 0]);
+        for other in ["", "404", "{\"error\":1}", "\u{fffd}\u{fffd}", "<html>no list</html>"] {
+            assert_eq!(names(other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_is_too_odd(body in proptest::collection::vec(any::<u8>(), 0..200), cut in 0usize..300) {
+            let url: Url = "http://cam/images/".parse().unwrap();
+            let _ = entries(&url, &body);
+            let page = "<html><a href=\"é.jpg\">é</a> href = 'x' HREF= href";
+            let _ = entries(&url, &page.as_bytes()[..cut.min(page.len())]);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! A place that files are read from and folders are listed of: a web server or a folder.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use crate::camera::folder::{self, FileContent};
+use crate::camera::http::{HttpClient, Validators, without_secrets};
+use crate::camera::picture::Refusal;
+use crate::camera::scheme::listing::{self, ListedEntry};
+use crate::camera::scheme::refusal;
+use celaje_sky::outcome::MissReason;
+
+/// Files and folders of one folder at most.
+const MOST_ENTRIES: usize = 200_000;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// Below this URL.
+    Http(Url),
+    /// Below this folder.
+    Folder(PathBuf),
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct PlacedFile {
+    pub(super) bytes: Bytes,
+    /// Its address; no secrets.
+    pub(super) url: String,
+    pub(super) attempts: u32,
+    /// When a file was last written to.
+    pub(super) modified: Option<DateTime<Utc>>,
+    /// What a server says of its state.
+    pub(super) validators: Validators,
+}
+
+impl Place {
+    /// Its address; no secrets.
+    pub(super) fn address(&self) -> String {
+        match self {
+            Self::Http(base) => without_secrets(base),
+            Self::Folder(root) => folder::address(root),
+        }
+    }
+
+    /// The file at `path`; the place itself when that is empty.
+    pub(super) async fn get(
+        &self,
+        client: &HttpClient,
+        path: &str,
+        known: &Validators,
+    ) -> Result<PlacedFile, Option<Refusal>> {
+        match self {
+            Self::Http(base) => {
+                let url = below(base, path);
+                let body = client.get_changed(url.clone(), known).await?;
+                Ok(PlacedFile {
+                    bytes: body.bytes,
+                    url: without_secrets(&url),
+                    attempts: body.attempts,
+                    modified: None,
+                    validators: body.validators,
+                })
+            }
+            Self::Folder(root) => {
+                let path = if path.is_empty() { root.clone() } else { root.join(path) };
+                let limits = client.limits();
+                let url = folder::address(&path);
+                let read = folder::read(path, limits.body_limit, limits.total_timeout).await;
+                let FileContent { bytes, modified } = read.map_err(Some)?;
+                let validators = Validators::default();
+                Ok(PlacedFile { bytes, url, attempts: 1, modified, validators })
+            }
+        }
+    }
+
+    /// What is in the folder at `path`; nothing when there is no such folder below the place.
+    pub(super) async fn list(
+        &self,
+        client: &HttpClient,
+        path: &str,
+    ) -> Result<Vec<ListedEntry>, Option<Refusal>> {
+        let listed = match self {
+            Self::Http(base) => {
+                let mut url = below(base, path);
+                let folder = format!("{}/", url.path().trim_end_matches('/'));
+                url.set_path(&folder);
+                let body = client.get(url.clone()).await?;
+                let shown = without_secrets(&url);
+                listing::entries(&url, &body.bytes).ok_or_else(|| {
+                    let detail = format!(
+                        "the answer at {shown} is no list of files: let the server list its \
+                         folders, or set another kind of source"
+                    );
+                    refusal(MissReason::Unreadable, body.attempts, detail)
+                })
+            }
+            Self::Folder(root) => {
+                let folder = if path.is_empty() { root.clone() } else { root.join(path) };
+                read_folder(folder, client.limits().total_timeout).await
+            }
+        };
+        match listed {
+            Ok(entries) if entries.len() > MOST_ENTRIES => {
+                let shown = self.address();
+                let detail = format!("'{path}' of {shown} holds more than {MOST_ENTRIES} entries");
+                Err(Some(refusal(MissReason::Unreadable, 1, detail)))
+            }
+            Ok(entries) => Ok(entries),
+            Err(refused) if refused.reason == MissReason::NotFound && !path.is_empty() => {
+                Ok(Vec::new())
+            }
+            Err(refused) if refused.reason == MissReason::NotFound => {
+                let detail = format!("there is no folder {}", self.address());
+                Err(Some(Refusal { reason: MissReason::Unreadable, detail, ..refused }))
+            }
+            Err(refused) => Err(Some(refused)),
+        }
+    }
+}
+
+/// The URL of `path` below `base`, whose query stays.
+fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    if !path.is_empty() {
+        let base = base.path().trim_end_matches('/');
+        // A name is taken as it is: what looks like an escape in it is none.
+        url.set_path(&format!("{base}/{}", path.replace('%', "%25")));
+    }
+    url
+}
+
+async fn read_folder(folder: PathBuf, patience: Duration) -> Result<Vec<ListedEntry>, Refusal> {
+    let shown = folder.display().to_string();
+    let read = folder::off_the_thread(patience, move || {
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            // A name that is no text is of no template.
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let kind = entry.file_type()?;
+            // A link to a folder is followed: a walk goes no deeper than its template.
+            let is_folder = kind.is_dir()
+                || (kind.is_symlink() && std::fs::metadata(entry.path()).is_ok_and(|m| m.is_dir()));
+            entries.push(ListedEntry { name, is_folder });
+            if entries.len() > MOST_ENTRIES {
+                break;
+            }
+        }
+        Ok::<_, std::io::Error>(entries)
+    });
+    match read.await {
+        Ok(Ok(entries)) => Ok(entries),
+        Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
+            Err(refusal(MissReason::NotFound, 1, format!("there is no folder '{shown}'")))
+        }
+        Ok(Err(error)) => {
+            let detail = format!("the folder '{shown}' cannot be listed: {error}");
+            Err(refusal(MissReason::Unreadable, 1, detail))
+        }
+        Err(reason) => {
+            let detail = format!("the folder '{shown}' was not listed in time");
+            Err(refusal(reason, 1, detail))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_put_below_a_url_as_they_are() {
+        let base: Url = "http://host/a/?key=1".parse().unwrap();
+        assert_eq!(below(&base, "b c/1%41?.jpg").as_str(), "http://host/a/b%20c/1%2541%3F.jpg?key=1");
+        assert_eq!(below(&base, ""), base);
+    }
+}

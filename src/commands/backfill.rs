@@ -9,9 +9,9 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
+use crate::camera::Source;
 use crate::camera::fault::AccessFault;
 use crate::camera::gate::Gate;
-use crate::camera::Source;
 use crate::camera::picture_folder::PictureFolder;
 use crate::clock::Clock;
 use crate::commands::old_script::OldScriptArgs;

@@ -204,9 +204,8 @@ impl RawStation {
                 Some(Arc::new(mask))
             }
         };
-        let checked = self.source.map(|source| {
-            source.check(&id, folder, self.valid_minutes.clone())
-        });
+        let checked =
+            self.source.map(|source| source.check(&id, folder, self.valid_minutes.clone()));
         let (source, minutes) = match checked.transpose()? {
             Some(checked) => (Some(checked.source), checked.minutes),
             None => (None, self.valid_minutes.unwrap_or_default()),
@@ -225,8 +224,10 @@ impl RawStation {
             }
             (None, None) => {
                 return Err(say!(
-                    "station '{id}' says nothing of its pictures: write url_base, or                      [station.source]",
-                    "la estación '{id}' no dice dónde están sus imágenes: escriba url_base o                      [station.source]"
+                    "station '{id}' says nothing of its pictures: write url_base, or \
+                     [station.source]",
+                    "la estación '{id}' no dice dónde están sus imágenes: escriba \
+                     url_base o [station.source]"
                 ));
             }
         };

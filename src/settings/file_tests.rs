@@ -1,5 +1,6 @@
 use super::*;
 use crate::settings::tests::one_sentence;
+use celaje_sky::station::{PictureNames, PicturePlace};
 use celaje_sky::text::Text;
 
 const STATION: &str = "[station]\nid = 'cerro'\nlatitude = -30.0\nlongitude = -70.0\n\
@@ -238,4 +239,91 @@ fn a_file_that_is_not_right_is_named() {
     }
     std::fs::write(&path, b"db = '\xff'").unwrap();
     one_sentence(&FileSettings::load(Some(&path)).unwrap_err().text);
+}
+
+/// A station whose pictures are as `lines` say.
+fn with_source(lines: &str) -> String {
+    format!("{}[station.source]\n{lines}\n", STATION.replace("url_base = 'http://host/'\n", ""))
+}
+
+fn source_of(lines: &str) -> Station {
+    parse(&with_source(lines)).unwrap_or_else(|e| panic!("{lines}: {e}")).1.remove(0)
+}
+
+#[test]
+fn sources_are_read() {
+    let station = source_of("preset = 'allsky'\ndir = 'images'\nevery = '15s'\ntolerance = '5s'");
+    let source = station.source.unwrap();
+    assert_eq!(source.place, PicturePlace::Folder(Path::new("conf").join("images")));
+    let PictureNames::Tree(names) = source.names else { panic!("a tree") };
+    assert_eq!(names.to_string(), "{night:%Y%m%d}/image-%Y%m%d%H%M%S.*");
+    assert_eq!(station.minutes.seconds().len(), 240);
+    assert_eq!(source.tolerance, chrono::TimeDelta::seconds(5));
+
+    let own =
+        source_of("kind = 'template'\nurl = 'http://h/a'\npath = '%Y/%m%d%H%M.jpg'\nclock = 'utc'");
+    assert_eq!(own.source.unwrap().clock, celaje_sky::naming::preset::NameClock::Utc);
+    assert_eq!((own.minutes.seconds().len(), own.url_base), (6, "http://h/a".to_owned()));
+
+    let address = |lines: &str| match source_of(lines).source.unwrap().place {
+        PicturePlace::Address(address) => address,
+        place => panic!("{place:?}"),
+    };
+    assert_eq!(address("preset = 'axis'\nurl = 'http://cam'"), "http://cam/axis-cgi/jpg/image.cgi");
+    assert_eq!(address("preset = 'axis'\nurl = 'http://cam/x.jpg'"), "http://cam/x.jpg");
+    assert_eq!(
+        source_of("kind = 'latest'\ndir = '/tmp'\npath = 'latest.jpg'").source.unwrap().place,
+        PicturePlace::Folder("/tmp/latest.jpg".into())
+    );
+}
+
+#[test]
+fn the_password_of_a_camera_comes_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("key"), "p@ss/wörd\n").unwrap();
+    let address = |lines: &str| {
+        let text = with_source(lines);
+        let file = FileSettings::parse(&text, folder.path()).unwrap();
+        match file.into_parts().1.remove(0).source.unwrap().place {
+            PicturePlace::Address(address) => address,
+            place => panic!("{place:?}"),
+        }
+    };
+    let auth = "auth = { user = 'me', password_file = 'key' }";
+    let axis = address(&format!("preset = 'axis'\nurl = 'http://cam'\n{auth}"));
+    assert_eq!(axis, "http://me:p%40ss%2Fw%C3%B6rd@cam/axis-cgi/jpg/image.cgi");
+    let reolink = address(&format!("preset = 'reolink'\nurl = 'http://cam'\n{auth}"));
+    assert!(reolink.ends_with("cmd=Snap&channel=0&rs=celaje&user=me&password=p%40ss%2Fw%C3%B6rd"));
+}
+
+#[test]
+fn sources_that_say_too_little_or_too_much_are_refused() {
+    for (lines, parts) in [
+        ("url = 'http://h/'", &["cerro", "neither kind nor preset"][..]),
+        ("preset = 'nikon'\nurl = 'http://h/'", &["'nikon'", "allsky"]),
+        ("kind = 'tree'\nurl = 'http://h/'", &["no path"]),
+        ("preset = 'allsky'", &["url or dir"]),
+        ("preset = 'allsky'\nurl = 'http://h/'\ndir = 'x'", &["url or dir"]),
+        ("preset = 'allsky'\nurl = 'secret@host'", &["no address"]),
+        ("kind = 'tree'\ndir = 'x'\npath = '%Y%m%d.jpg'", &["cerro", "which moment"]),
+        ("kind = 'template'\ndir = 'x'\npath = '*%Y%m%d%H%M.jpg'", &["kind = \"tree\""]),
+        ("preset = 'allsky'\ndir = 'x'\nevery = '14s'", &["\"14s\"", "15s to 1h"]),
+        ("preset = 'allsky'\ndir = 'x'\nevery = '7m'", &["\"7m\"", "divide"]),
+        ("preset = 'allsky'\ndir = 'x'\ntolerance = '0'", &["tolerance"]),
+        ("preset = 'allsky'\ndir = 'x'\ntime_from = 'exif'", &["time_from"]),
+        ("preset = 'axis'\nurl = 'http://h'\nauth = { user = 'a' }", &["password_file"]),
+        (
+            "preset = 'axis'\nurl = 'http://h'\nauth = { user = 'a', password_file = 'no' }",
+            &["password file", "no"],
+        ),
+        ("preset = 'axis'\nurl = 'http://h'\npasword = 'a'", &["line 9", "pasword"]),
+    ] {
+        refused(&with_source(lines), parts);
+    }
+    refused(&STATION.replace("url_base = 'http://host/'\n", ""), &["url_base", "[station.source]"]);
+    let both = format!("{STATION}[station.source]\npreset = 'allsky'\ndir = 'x'\n");
+    refused(&both, &["both url_base and source"]);
+    let twice = with_source("preset = 'allsky'\ndir = 'x'\nevery = '1m'");
+    let twice = twice.replace("time_zone", "valid_minutes = [1]\ntime_zone");
+    refused(&twice, &["valid_minutes", "every"]);
 }

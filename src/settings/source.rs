@@ -59,8 +59,8 @@ impl RawSource {
         let preset = self.preset.as_deref().map(|name| preset(id, name)).transpose()?;
         let Some(kind) = self.kind.or(preset.map(|preset| preset.kind)) else {
             return Err(say!(
-                "station '{id}': its source has neither kind nor preset; write kind = \"template\", \
-                 \"tree\" or \"latest\"",
+                "station '{id}': its source has neither kind nor preset; write kind = \
+                 \"template\", \"tree\" or \"latest\"",
                 "estación '{id}': su fuente no tiene kind ni preset; escriba kind = \"template\", \
                  \"tree\" o \"latest\""
             ));
@@ -236,16 +236,12 @@ fn names(
 
 impl RawLogin {
     /// Puts user and password into the address.
-    fn put_into(
-        &self,
-        url: &mut Url,
-        id: &str,
-        folder: &Path,
-        in_query: bool,
-    ) -> Result<(), Text> {
+    fn put_into(&self, url: &mut Url, id: &str, folder: &Path, in_query: bool) -> Result<(), Text> {
         let password = self.password(id, folder)?;
         if in_query {
-            url.query_pairs_mut().append_pair("user", &self.user).append_pair("password", &password);
+            url.query_pairs_mut()
+                .append_pair("user", &self.user)
+                .append_pair("password", &password);
             return Ok(());
         }
         // They fail where there is no host, which was checked.

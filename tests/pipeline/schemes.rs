@@ -38,11 +38,7 @@ fn station(place: PicturePlace, names: PictureNames) -> Station {
         tolerance: TimeDelta::minutes(5),
         is_archive: false,
     };
-    Station {
-        source: Some(source),
-        minutes: Minutes::every(600).unwrap(),
-        ..Station::rio_grande()
-    }
+    Station { source: Some(source), minutes: Minutes::every(600).unwrap(), ..Station::rio_grande() }
 }
 
 /// A picture of a tree: its name, its okta, and when it was taken.
@@ -135,10 +131,7 @@ fn tree(preset: &str) -> PictureNames {
 async fn trees_of_allsky_programs_are_read_into_their_slots() {
     for (preset, path) in [
         ("allsky", "{night:%Y%m%d}/image-%Y%m%d%H%M%S.jpg"),
-        (
-            "indi-allsky",
-            "ccd_*/exposures/{night:%Y%m%d}/{phase}/%d_%H/ccd1_%Y%m%d_%H%M%S.jpg",
-        ),
+        ("indi-allsky", "ccd_*/exposures/{night:%Y%m%d}/{phase}/%d_%H/ccd1_%Y%m%d_%H%M%S.jpg"),
         ("indi-allsky-upload", "{night:%Y%m%d}/{phase}/%H/image_ccd1_%Y%m%d_%H%M%S.jpg"),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -168,8 +161,7 @@ async fn a_picture_that_comes_while_its_slot_is_watched_is_the_one_that_is_found
     let station = station(place, tree("allsky"));
     let source = station_source(&Arc::new(station.clone())).unwrap();
     let Source::Scheme(scheme) = &source else { panic!("{source:?}") };
-    let client =
-        HttpClient::new(&source, &station.trust, tuning().http, celaje_drain()).unwrap();
+    let client = HttpClient::new(&source, &station.trust, tuning().http, celaje_drain()).unwrap();
     let slots = slots_of(&station, hours);
     let mut found = BTreeMap::new();
     let (mut written, mut waited) = (0, 0);
@@ -300,8 +292,7 @@ async fn a_picture_that_is_replaced_a_thousand_times_is_never_lost_nor_taken_twi
     station.minutes = Minutes::every(15).unwrap();
     let source = station_source(&Arc::new(station.clone())).unwrap();
     let Source::Scheme(scheme) = &source else { panic!("{source:?}") };
-    let client =
-        HttpClient::new(&source, &station.trust, tuning().http, celaje_drain()).unwrap();
+    let client = HttpClient::new(&source, &station.trust, tuning().http, celaje_drain()).unwrap();
     let day = range("2024-03-01T00:00", "2024-03-01T23:59");
     let slots: Vec<Slot> = slots_of(&station, day).into_iter().take(1000).collect();
     let picture = |n: usize| {
@@ -354,7 +345,10 @@ async fn a_picture_that_is_replaced_a_thousand_times_is_never_lost_nor_taken_twi
         writer.await.unwrap();
         let taken = got.taken_at.unwrap() - slot.utc();
         assert!(taken.abs() < TimeDelta::seconds(7), "{taken}");
-        let hash = { use sha2::Digest; format!("{:x?}", sha2::Sha256::digest(&got.bytes)) };
+        let hash = {
+            use sha2::Digest;
+            format!("{:x?}", sha2::Sha256::digest(&got.bytes))
+        };
         assert!(hashes.insert(hash), "{n} came twice");
     }
     assert_eq!(hashes.len(), 1000);

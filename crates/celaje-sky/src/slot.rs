@@ -258,8 +258,8 @@ impl Minutes {
     }
 
     /// The instants whose pictures are those of `slot`: nearer to it than to another one, and no
-    /// further from it than `tolerance`. The first one included, the last one too: one in the middle
-    /// between two slots belongs to the earlier one.
+    /// further from it than `tolerance`, both ends included. One in the middle between two slots
+    /// belongs to the earlier one.
     pub fn window(&self, slot: Slot, tolerance: TimeDelta) -> SlotWindow {
         let (before, after) = self.halves(slot.local);
         // Just behind the middle, to the millisecond.

@@ -126,11 +126,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// See [`Self::get`].
-    pub async fn get_changed(
-        &self,
-        url: Url,
-        known: &Validators,
-    ) -> Result<Body, Option<Refusal>> {
+    pub async fn get_changed(&self, url: Url, known: &Validators) -> Result<Body, Option<Refusal>> {
         let mut attempts = 0;
         loop {
             self.out_of_hold().await?;
@@ -249,11 +245,7 @@ impl HttpClient {
         }
     }
 
-    async fn get_once(
-        &self,
-        url: &Url,
-        known: &Validators,
-    ) -> Result<FetchedBody, FailedRequest> {
+    async fn get_once(&self, url: &Url, known: &Validators) -> Result<FetchedBody, FailedRequest> {
         #[cfg(feature = "testing")]
         if let Some(script) = &self.script {
             return scripted::get(script.as_ref(), url).await;

@@ -131,11 +131,7 @@ impl Transport {
         Ok(header(DATE).and_then(|date| parse_date(date, header(AGE))))
     }
 
-    async fn follow(
-        &self,
-        start: Url,
-        known: &Validators,
-    ) -> Result<FetchedBody, FailedRequest> {
+    async fn follow(&self, start: Url, known: &Validators) -> Result<FetchedBody, FailedRequest> {
         let refused = |why: &str| FailedRequest::new(MissReason::RedirectRefused, why.to_owned());
         let (mut url, mut redirects, mut challenged) = (start.clone(), 0, false);
         loop {

@@ -36,12 +36,7 @@ pub(super) struct Latest {
 
 impl Latest {
     pub(super) const fn new(time_from: Option<TimeFrom>) -> Self {
-        let last = Mutex::new(LastPicture {
-            stored: None,
-            given: None,
-            sent: None,
-            fault: None,
-        });
+        let last = Mutex::new(LastPicture { stored: None, given: None, sent: None, fault: None });
         Self { time_from, last }
     }
 

@@ -125,7 +125,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_is_too_odd(body in proptest::collection::vec(any::<u8>(), 0..200), cut in 0usize..300) {
+        fn no_answer_is_too_odd(
+            body in proptest::collection::vec(any::<u8>(), 0..200),
+            cut in 0usize..300,
+        ) {
             let url: Url = "http://cam/images/".parse().unwrap();
             let _ = entries(&url, &body);
             let page = "<html><a href=\"é.jpg\">é</a> href = 'x' HREF= href";

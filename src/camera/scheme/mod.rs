@@ -170,7 +170,10 @@ impl Scheme {
         for path in names.paths(clock, by_night) {
             match self.whole(client, &path, &Validators::default(), false).await {
                 Ok(file) => {
-                    return Ok(Picture { attempts: attempts + file.attempts, ..picture(file, None) });
+                    return Ok(Picture {
+                        attempts: attempts + file.attempts,
+                        ..picture(file, None)
+                    });
                 }
                 Err(Some(refusal)) if refusal.reason == MissReason::NotFound => {
                     attempts += refusal.attempts;

@@ -178,7 +178,10 @@ mod tests {
     #[test]
     fn names_are_put_below_a_url_as_they_are() {
         let base: Url = "http://host/a/?key=1".parse().unwrap();
-        assert_eq!(below(&base, "b c/1%41?.jpg").as_str(), "http://host/a/b%20c/1%2541%3F.jpg?key=1");
+        assert_eq!(
+            below(&base, "b c/1%41?.jpg").as_str(),
+            "http://host/a/b%20c/1%2541%3F.jpg?key=1"
+        );
         assert_eq!(below(&base, ""), base);
     }
 }

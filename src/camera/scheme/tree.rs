@@ -110,7 +110,8 @@ impl Tree {
         self.list_between(scheme, client, clocks).await
     }
 
-    /// The pictures of times of the names' clock, or all; folders that can hold none of them are not listed.
+    /// The pictures of times of the names' clock, or all; folders that can hold none of them are
+    /// not listed.
     async fn list_between(
         &self,
         scheme: &Scheme,

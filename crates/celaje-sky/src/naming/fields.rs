@@ -198,10 +198,7 @@ impl NameFields {
         )?;
         let clock = self.own.date()?.and_time(time);
         let nights = [clock.date(), (clock - TimeDelta::hours(12)).date()];
-        nights
-            .iter()
-            .any(|night| self.night.fits(*night))
-            .then_some(NamedTime::Clock(clock))
+        nights.iter().any(|night| self.night.fits(*night)).then_some(NamedTime::Clock(clock))
     }
 
     /// Whether a moment from `from` to `to` of the camera's clock, both included, may have these

@@ -14,12 +14,7 @@ pub(super) fn read(pieces: &[Piece], name: &str, above: &NameFields) -> Option<N
     after(pieces, name, *above, &mut steps)
 }
 
-fn after(
-    pieces: &[Piece],
-    name: &str,
-    known: NameFields,
-    steps: &mut usize,
-) -> Option<NameFields> {
+fn after(pieces: &[Piece], name: &str, known: NameFields, steps: &mut usize) -> Option<NameFields> {
     *steps += 1;
     if *steps > MOST_STEPS {
         return None;

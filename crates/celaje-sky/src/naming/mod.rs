@@ -98,7 +98,9 @@ impl NameTemplate {
         let open = |piece: &Piece| {
             matches!(
                 piece,
-                Piece::Any | Piece::Field(_, Directive::Fraction) | Piece::Field(_, Directive::Unix)
+                Piece::Any
+                    | Piece::Field(_, Directive::Fraction)
+                    | Piece::Field(_, Directive::Unix)
             )
         };
         !self.parts.iter().flatten().any(open)
@@ -106,9 +108,8 @@ impl NameTemplate {
 
     /// Whether names have seconds.
     pub fn has_seconds(&self) -> bool {
-        let second = |piece: &Piece| {
-            matches!(piece, Piece::Field(_, Directive::Second | Directive::Unix))
-        };
+        let second =
+            |piece: &Piece| matches!(piece, Piece::Field(_, Directive::Second | Directive::Unix));
         self.parts.iter().flatten().any(second)
     }
 

@@ -78,10 +78,7 @@ impl Preset {
         preset("axis", SourceKind::Latest, "axis-cgi/jpg/image.cgi"),
         preset("mobotix", SourceKind::Latest, "record/current.jpg"),
         preset("hikvision", SourceKind::Latest, "ISAPI/Streaming/channels/101/picture"),
-        Preset {
-            clock: NameClock::Utc,
-            ..preset("tsi", SourceKind::Tree, "*.%Y%m%d.%H%M%S.jpg*")
-        },
+        Preset { clock: NameClock::Utc, ..preset("tsi", SourceKind::Tree, "*.%Y%m%d.%H%M%S.jpg*") },
     ];
 
     /// The preset of this name.

@@ -163,8 +163,7 @@ proptest! {
 fn a_grid_of_seconds_has_its_slots_at_them() {
     let grid = Minutes::every(15).unwrap();
     let (from, to) = (time("2024-01-01T23:59"), time("2024-01-02T00:00"));
-    let slots: Vec<Slot> =
-        SlotRange::new(from, to).unwrap().slots(&grid, zone("-03:00")).collect();
+    let slots: Vec<Slot> = SlotRange::new(from, to).unwrap().slots(&grid, zone("-03:00")).collect();
     let shown: Vec<_> = slots.iter().map(Slot::to_string).collect();
     assert_eq!(shown[..2], ["2024-01-01T23:59", "2024-01-01T23:59:15"]);
     assert_eq!(shown.len(), 8);
@@ -175,7 +174,10 @@ fn a_grid_of_seconds_has_its_slots_at_them() {
     let rest = SlotRange::new(from, to).unwrap().after(slots[5]).unwrap();
     assert_eq!(rest.slots(&grid, zone("-03:00")).collect::<Vec<_>>(), slots[6..]);
     assert_eq!(SlotRange::new(from, to).unwrap().to(), to);
-    assert_eq!(Minutes::every(600), Minutes::new(vec![0, 10, 20, 30, 40, 50]).map_err(|_| unreachable!()));
+    assert_eq!(
+        Minutes::every(600),
+        Minutes::new(vec![0, 10, 20, 30, 40, 50]).map_err(|_| unreachable!())
+    );
     for bad in [0, 14, 17, 3601, 7200] {
         assert!(Minutes::every(bad).is_err(), "{bad}");
     }
@@ -201,7 +203,11 @@ fn a_picture_is_the_nearest_slots_alone_and_the_earlier_one_counts() {
 proptest! {
     /// No picture is of two slots, and with a tolerance that leaves no gap each is of one.
     #[test]
-    fn every_picture_has_one_slot(seconds in 0i64..86_400, every in 0usize..6, narrow in 1i64..600) {
+    fn every_picture_has_one_slot(
+        seconds in 0i64..86_400,
+        every in 0usize..6,
+        narrow in 1i64..600,
+    ) {
         let grid = Minutes::every([15, 20, 60, 90, 600, 3600][every]).unwrap();
         let zone = zone("-03:00");
         let day = SlotRange::new(time("2024-01-01T00:00"), time("2024-01-02T12:00")).unwrap();

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 from torch.nn import functional as F
 
-from .data import BACKGROUND, CLOUD, OUTSIDE, SKY, UNKNOWN, UNSURE
+from .data import BACKGROUND, CLOUD, OPEN, OUTSIDE, SKY, SKY_ALONE, UNKNOWN, UNSURE
 
 
 def between(rng, low, high):
@@ -217,7 +217,19 @@ def night(rng, picture, mask):
     dim = between(rng, 0, 1.5) * base.mean() * ndimage.gaussian_filter(grey, 1.0)
     seen = np.where(mask == BACKGROUND, np.clip(dim, 0, 1), grey_night)
     seen[mask == OUTSIDE] = 0
-    return np.repeat(np.clip(seen, 0, 1)[..., None], 3, 2).astype(np.float32), mask
+    seen = np.repeat(np.clip(seen, 0, 1)[..., None], 3, 2).astype(np.float32)
+    if rng.random() < 0.5:
+        seen = seen * town(rng, soft)
+    return np.clip(seen, 0, 1), mask
+
+
+def town(rng, soft):
+    """The tint of each pixel of a night in colour: cloud (`soft`: its share) lit by lamps, from white
+    to sodium's orange, above a sky from blue to brown."""
+    lamps = np.array([1, 1, 1]) + between(rng, 0, 1) * np.array([0.25, -0.1, -0.55])
+    dark = np.array([1, 1, 1]) + rng.normal(0, 0.2) * np.array([1, 0, -1])
+    lamps, dark = (one * np.exp(rng.normal(0, 0.06, 3)) for one in (lamps, dark))
+    return (dark * (1 - soft[..., None]) + lamps * soft[..., None]).astype(np.float32)
 
 
 def recolour(rng, picture, mask, strength=1.0):
@@ -284,24 +296,31 @@ def draw(rng, cache, i, strong=1.0):
     sample = cache.samples[i]
     group, size, lens = sample.group, cache.size, sample.lens
     view, codes = cache.views[i], cache.masks[i] + STEP * cache.spots[i]
-    fisheye = "landscape" not in group and "perspective" not in group
-    weak, simulated = not sample.mask, group.startswith("simulated")
+    fisheye = "fisheye" in group or "allsky" in group
+    simulated = group.startswith("simulated")
+    # A label of the whole picture holds for the whole picture.
+    weak, patch = not sample.amount, group in SKY_ALONE
     dark, turned = "night" in group or "twilight" in group, False
+    # Half of the pictures nearly as they are, half as another camera would take them.
+    mild = rng.random() < 0.5
     if weak or (fisheye and rng.random() < (0.85 if not simulated else 0.75)):
         if rng.random() < 0.65:
             picture, mask = exact(cache, i)
             # Most pictures of a camera as it stands: its rim is always in the same place.
-            turned = fisheye and rng.random() < (1.0 if simulated or weak else 0.3)
-            picture, mask = square_symmetry(rng, picture, mask) if turned else (picture, mask)
+            turned = patch or fisheye and rng.random() < (1.0 if simulated or weak else 0.3)
+            if turned:
+                picture, mask = square_symmetry(rng, picture, mask)
+            elif rng.random() < 0.5:
+                picture, mask = picture[:, ::-1].copy(), mask[:, ::-1].copy()
         else:
             turned = True
             reach = between(rng, 0.85, 1.2) if not weak else between(rng, 0.97, 1.15)
-            angle = between(rng, -math.pi, math.pi) if fisheye else rng.normal(0, 0.05)
+            angle = between(rng, -math.pi, math.pi) if fisheye or patch else rng.normal(0, 0.05)
             place = rng.uniform(-0.06, 0.06, 2) if not weak else rng.uniform(-0.02, 0.02, 2)
             shape = np.exp(rng.normal(0, 0.05, 2))
             picture, mask = warp(view, codes, size, place, reach, angle, rng.random() < 0.5, shape)
         mask, cover = apart(mask)
-        strength = strong * (1.0 if simulated else 0.3)
+        strength = strong * (0.3 if mild and not simulated else 1.0)
         if group in ("allsky-day", "allsky-clear") and rng.random() < 0.10:
             (picture, mask), strength = night(rng, picture, mask), 0.3
             cover = np.minimum(cover, 0)
@@ -338,15 +357,18 @@ def draw(rng, cache, i, strong=1.0):
             reach = between(rng, 0.45, 1.05)
             slack = max(1 - reach, 0.0)
             centre = rng.uniform(-slack, slack, 2)
-            angle = rng.normal(0, 0.12)
+            angle = rng.normal(0, 0.12) if not patch else between(rng, -math.pi, math.pi)
             shape = np.exp(rng.normal(0, 0.08, 2))
             picture, mask = warp(view, codes, size, centre, reach, angle, rng.random() < 0.5, shape)
             lens = -1.0 if lens else lens
         mask, cover = apart(mask)
-        strength = strong * (1.0 if simulated else 0.7)
-        if not simulated and rng.random() < 0.4:
+        strength = strong * (0.3 if mild and not simulated else 0.8)
+        if not simulated and not mild and rng.random() < 0.5:
             picture = recolour(rng, picture, mask, 0.7 * strong)
-        if not simulated and rng.random() < 0.3:
+        if not simulated and not dark and rng.random() < 0.06:
+            (picture, mask), strength = night(rng, picture, mask), 0.3
+            cover = np.minimum(cover, 0)
+        if not simulated and rng.random() < 0.2:
             ground(rng, picture, mask, 0, size)
         if dark and rng.random() < 0.2:
             picture, strength = stretch(rng, picture, mask), 0.3
@@ -366,6 +388,6 @@ def draw(rng, cache, i, strong=1.0):
         picture = colours(rng, picture, strength)
     picture = spoil(rng, picture, strength)
     picture[mask == OUTSIDE] = 0
-    if turned and fisheye and not simulated and not weak:
+    if turned and group.startswith("allsky") and not weak:
         mask = unsure_rim(mask)
     return np.ascontiguousarray(picture, np.float32), mask, lens, cover.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Makes the networks of Celaje: prepare, train, evaluate, calibrate, export, quantise, search."""
+"""Makes the networks of Celaje: prepare, train, mean, export, quantise, evaluate, calibrate."""
 
 import argparse
 
@@ -22,11 +22,12 @@ def prepare(a):
 def train(a):
     from . import train as training
 
-    config = {"width": a.width, "stride": a.stride, "depth": a.depth}
+    shares = dict(text.split("=") for text in a.share)
     training.train(
-        a.cache, a.parts.split(","), a.out, a.steps, config, a.start, a.batch, a.rate, a.seed,
-        a.threads, a.workers, a.strong, a.every, [p for p in a.watch.split(",") if p], a.bf16,
-        {"dice_weight": a.dice, "fraction_weight": a.fraction}, a.ring, a.compile,
+        a.cache, a.parts.split(","), a.out, a.steps, {"blocks": a.blocks, "width": a.width}, a.start,
+        a.batch, a.rate, a.seed, a.threads, a.workers, a.strong, a.every, a.without,
+        {name: float(part) for name, part in shares.items()},
+        {"dice_weight": a.dice, "fraction_weight": a.fraction}, a.ring, a.lens_only,
         log=lambda line: print(line, flush=True),
     )  # fmt: skip
 
@@ -40,119 +41,25 @@ def mean(a):
     print(a.out)
 
 
-def models(a):
-    """Pairs of a network that runs and the parts of the cache it is tried on."""
-    from . import network, reading
-
-    def opened(path):
-        return reading.session(path) if path.endswith(".onnx") else network.load(path)[0]
-
-    pairs = [(a.model, a.parts)] if a.model else []
-    pairs += [tuple(text.rsplit("=", 1)) for text in a.add]
-    return [(reading.runner(opened(path)), parts.split(",")) for path, parts in pairs]
-
-
 def evaluate(a):
-    from pathlib import Path
-
     from . import evaluate as evaluation
 
-    if a.rows:
-        rows = [row for path in a.rows for row in evaluation.load_rows(path)]
-    else:
-        from .data import Cache
-
-        cache = Cache(a.cache)
-        rows = []
-        for run, parts in models(a):
-            rows += evaluation.rows_of(run, cache, cache.part(*parts))
-    if a.calibration:
-        import json
-
-        from .confidence import NAMES
-
-        values = json.loads(Path(a.calibration).read_text())
-        evaluation.give_confidence(rows, [values[name] for name in NAMES])
-    if a.csv:
-        evaluation.write(rows, a.csv)
-    if a.failures:
-        failures(a, rows)
-    print(evaluation.table(evaluation.by_group(rows)))
-    if a.figures:
-        from . import figures
-
-        folder = Path(a.figures)
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = [row for row in rows if not row["group"].startswith("simulated")]
-        figures.confusion(taken, folder / "confusion.png", "Photographs, held out")
-        figures.reliability(rows, folder / "reliability.png", "All pictures held out")
-
-
-def failures(a, rows):
-    """The drawn pictures that went worst, one a group, with what the network saw."""
-    from pathlib import Path
-
-    from . import figures
-    from .data import Cache
-    from .reading import read_all
-
-    cache = Cache(a.cache)
-    (run, _), *_ = models(a)
-    worst = {}
-    for row in rows:
-        if row["group"].startswith("simulated"):
-            off = abs(row["fraction"] - row["truth_fraction"])
-            if row["group"] not in worst or off > worst[row["group"]][0]:
-                worst[row["group"]] = (off, row)
-    examples = []
-    for _, row in sorted(worst.values(), key=lambda pair: -pair[0])[:5]:
-        i = next(k for k, sample in enumerate(cache.samples) if str(Path(sample.path).resolve()) == row["image"])
-        words = f"{row['truth_fraction']:.2f} read as {row['fraction']:.2f}"
-        examples.append((cache.inputs[i], read_all(run, cache, [i])[0].best, words))
-    figures.gallery(examples, a.failures)
+    print(evaluation.HEAD)
+    for text in a.models:
+        model, _, groups = text.partition("=")
+        groups = groups.split(",") if groups else []
+        print("\n".join(evaluation.lines(a.program, model, a.table, groups)), flush=True)
 
 
 def calibrate(a):
     import json
     from pathlib import Path
 
-    import numpy as np
+    from . import calibrate as calibrating
 
-    from . import confidence
-    from . import evaluate as evaluation
-
-    rows = [r for path in a.fit for r in evaluation.load_rows(path) if r["okta"] >= 0]
-    rows = [row for row in rows if row["group"] not in a.leave_out]
-    weights = {"simulated": a.simulated, "allsky-clear": a.clear}
-
-    def weight(row):
-        return next((w for name, w in weights.items() if row["group"].startswith(name)), 1.0)
-
-    def fit(chosen):
-        seen = evaluation.samples(chosen)
-        return confidence.fit(
-            seen,
-            np.array([row["truth_okta"] for row in chosen]),
-            np.array([weight(row) for row in chosen]),
-            seen[:, 3] < 1e-6,
-        )
-
-    final = fit(rows)
-    for path in a.measure:
-        measured = evaluation.load_rows(path)
-        shares = evaluation.shares([*rows, *measured])
-        for share in sorted(set(shares.values())):
-            # What was among the pictures of the fit is measured with a fit that leaves it out, and
-            # its neighbours with it.
-            without = [row for row in rows if shares[evaluation.place(row)] != share]
-            these = [row for row in measured if shares[evaluation.place(row)] == share]
-            evaluation.give_confidence(these, fit(without) if len(without) < len(rows) else final)
-        evaluation.write(measured, path)
-        print(path)
-        print(evaluation.table({**evaluation.by_group(measured), "all": evaluation.figures(measured)}))
-    values = {name: float(value) for name, value in zip(confidence.NAMES, final)}
-    Path(a.out).write_text(json.dumps(values, indent=1) + "\n")
-    for name, value in values.items():
+    found = calibrating.calibrate(a.cache, [text.split("=") for text in a.models])
+    Path(a.out).write_text(json.dumps(found, indent=1) + "\n")
+    for name, value in found.items():
         print(f"{name} = {value:.4g}")
 
 
@@ -187,7 +94,7 @@ def quantise(a):
     taken = [i for i in places if not cache.samples[i].group.startswith("simulated")]
     half = a.count // 2
     chosen = [*rng.permutation(taken)[:half], *rng.permutation(drawn)[:half]]
-    quantising.quantise(a.model, a.out, [cache.inputs[i] for i in chosen], a.method)
+    quantising.quantise(a.model, a.out, [cache.inputs[i] for i in chosen], a.method, a.in_floats)
     print(manifest.write(a.out, a.version, cache.size, calibration_of(a.calibration)))
     compare = cache.part(*a.compare.split(","))
     first, second = (
@@ -200,33 +107,6 @@ def quantise(a):
     for path in (a.model, a.out):
         least, middle = reading.milliseconds(path, cache.size)
         print(f"{path}: CPU ms a picture {least:.2f} (least), {middle:.2f} (median)")
-
-
-def search(a):
-    import csv
-    from pathlib import Path
-
-    from . import figures
-    from . import search as searching
-
-    caches = dict(text.split("=", 1) for text in a.cache)
-    caches = {int(size): folder for size, folder in caches.items()}
-    table = Path(a.out) / "front.csv"
-    for name in a.only or searching.CANDIDATES:
-        if searching.CANDIDATES[name][0] not in caches:
-            print(f"{name}: no cache of that size, left out")
-            continue
-        row = searching.one(name, caches, a.out, a.steps, a.seed, bf16=a.bf16, threads=a.threads,
-                            log=lambda line: print(line, flush=True))  # fmt: skip
-        rows = list(csv.DictReader(table.open())) if table.exists() else []
-        rows = [known for known in rows if known["name"] != name] + [row]
-        searching.write(rows, table)
-        print(row, flush=True)
-    rows = list(csv.DictReader(table.open()))
-    measures = {"ms", *figures.FRONT}
-    points = [{"name": r["name"], "chosen": r["name"] == a.chosen,
-               **{key: float(r[key]) for key in measures}} for r in rows]  # fmt: skip
-    figures.front(points, Path(a.out) / "front.png")
 
 
 def parser():
@@ -253,51 +133,42 @@ def parser():
     p = command("train", train, "train the network on parts of the cache")
     p.add_argument("--cache", default="cache")
     p.add_argument("--parts", default="train", help="parts to learn from, with commas")
-    p.add_argument("--watch", default="validation", help="parts whose figures the log shows")
+    p.add_argument("--without", nargs="*", default=[], help="groups that are left out, a whole camera each")
     p.add_argument("--out", default="model.pt", help="the checkpoint to write")
-    p.add_argument("--start", help="a checkpoint to begin with")
+    p.add_argument("--start", help="a checkpoint to begin with [default: ImageNet's weights]")
     p.add_argument("--steps", type=int, default=2400)
-    p.add_argument("--batch", type=int, default=16, help="pictures a step")
-    p.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
+    p.add_argument("--batch", type=int, default=8, help="pictures a step")
+    p.add_argument("--rate", type=float, default=1e-3, help="highest learning rate of the decoder")
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--width", type=int, default=16, help="channels at half the input's size")
-    p.add_argument("--stride", type=int, default=1, choices=(1, 2, 4), help="input pixels a cell")
-    p.add_argument("--depth", type=int, default=2, help="extra layers at the deepest level")
+    p.add_argument("--blocks", type=int, default=9, help="blocks of the encoder, 6 to 11")
+    p.add_argument("--width", type=int, default=48, help="channels of the decoder")
     p.add_argument("--dice", type=float, default=0.3, help="weight of Dice's loss")
     p.add_argument("--fraction", type=float, default=4.0, help="weight of the ordinal loss")
     p.add_argument("--ring", type=float, default=1.0, help="weight of cells beside the horizon")
     p.add_argument("--strong", type=float, default=1.0, help="strength of the augmentation")
-    p.add_argument("--every", type=int, default=300, help="steps between checkpoints")
+    p.add_argument("--share", action="append", default=[], metavar="GROUP=PART",
+                   help="a group's part of each batch (see SHARES in batches.py); may be repeated")
+    p.add_argument("--lens-only", action="store_true",
+                   help="train nothing but what tells that something lies on the lens")
+    p.add_argument("--every", type=int, default=500, help="steps between checkpoints")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--workers", type=int, default=1, help="processes that make batches")
-    p.add_argument("--bf16", action="store_true", help="compute in bfloat16 where possible")
-    p.add_argument("--compile", action="store_true", help="compile the network (needs a C++ compiler)")
 
     p = command("mean", mean, "the mean of the weights of checkpoints of one training")
     p.add_argument("models", nargs="+", help="checkpoints")
     p.add_argument("--out", default="mean.pt", help="the checkpoint to write")
 
-    p = command("evaluate", evaluate, "figures by group on held-out pictures")
+    p = command("evaluate", evaluate, "the figures that celaje evaluate gives of networks, by group")
+    p.add_argument("models", nargs="+", metavar="MODEL[=GROUPS]",
+                   help="ONNX file with its manifest, and the groups that it has not learnt from")
+    p.add_argument("--program", default="celaje", help="the program celaje")
+    p.add_argument("--table", default="cache/all.csv", help="a table of labels that prepare wrote")
+
+    p = command("calibrate", calibrate, "fit confidence and range on cameras that were left out")
+    p.add_argument("models", nargs="+", metavar="MODEL=GROUPS",
+                   help="ONNX file and the groups, a camera each, that it has not learnt from")
     p.add_argument("--cache", default="cache")
-    p.add_argument("--model", help="checkpoint (.pt) or ONNX file")
-    p.add_argument("--parts", default="test", help="parts that --model is tried on")
-    p.add_argument("--add", action="append", default=[], metavar="MODEL=PARTS",
-                   help="another network, with the parts that it has not seen; may be repeated")
-    p.add_argument("--rows", nargs="+", help="figures of CSV files written earlier instead")
-    p.add_argument("--calibration", help="JSON that calibrate wrote: gives each row a confidence")
-    p.add_argument("--csv", help="write one line a picture")
-    p.add_argument("--figures", help="folder for confusion.png and reliability.png")
-
-    p.add_argument("--failures", help="a PNG of the drawn pictures that went worst")
-
-    p = command("calibrate", calibrate, "fit the confidence on CSV files that evaluate wrote")
-    p.add_argument("--fit", nargs="+", required=True, help="CSV files to fit on")
-    p.add_argument("--measure", nargs="*", default=[],
-                   help="CSV files to measure on; their confidence column is filled in")
-    p.add_argument("--leave-out", nargs="*", default=[], help="groups that take no part in the fit")
     p.add_argument("--out", default="calibration.json")
-    p.add_argument("--simulated", type=float, default=1.0, help="weight of drawn pictures")
-    p.add_argument("--clear", type=float, default=0.2, help="weight of the group allsky-clear")
 
     p = command("export", export, "a checkpoint to ONNX, with its manifest")
     p.add_argument("--model", default="model.pt")
@@ -314,19 +185,10 @@ def parser():
     p.add_argument("--compare", default="validation", help="parts to compare on")
     p.add_argument("--count", type=int, default=160, help="pictures to calibrate on")
     p.add_argument("--method", default="minmax", choices=("minmax", "entropy", "percentile"))
+    p.add_argument("--in-floats", type=int, default=7, help="first convolutions that stay in floats")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--version", default="1")
     p.add_argument("--calibration", help="JSON that calibrate wrote")
-
-    p = command("search", search, "short trainings of several networks: error against cost")
-    p.add_argument("--cache", nargs="+", default=["192=cache"], metavar="SIZE=FOLDER")
-    p.add_argument("--out", default="search")
-    p.add_argument("--steps", type=int, default=500)
-    p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--bf16", action="store_true")
-    p.add_argument("--only", nargs="*", help="names of candidates (default: all)")
-    p.add_argument("--chosen", default="192 w16", help="the one that the plot marks")
     return top
 
 

@@ -1,7 +1,8 @@
 """The confidence of crates/celaje-sky/src/confidence.rs: its formula, its fit, and how far it is off.
 
 A sample is what a network and a picture say: cloud fraction, expected share of misjudged cells,
-light, colour. The formula's parameters go into the model's manifest.
+light, colour. The formula's parameters go into the model's manifest, and with them `range_level`:
+the probability that the range of oktas beside a reading must hold (`ranges`).
 """
 
 import numpy as np
@@ -46,25 +47,63 @@ def descend(loss, start):
     return np.exp(minimize(held, start, method="Nelder-Mead", options=options).x)
 
 
-def fit(samples, oktas, weights, monochrome):
-    """Maximum likelihood. The spread is fitted on pictures in colour; then, where monochrome ones
-    are among the samples, how much less those are to be believed.
+def fit(samples, low, high, weights):
+    """Maximum likelihood: `low` and `high` are the least and the greatest okta that the label allows.
+    The spread is fitted on pictures in colour; then, where monochrome ones are among the samples, how
+    much less those are to be believed.
 
     The manifest's formula has no switch for monochrome pictures, whose colour is exactly 0 and
     counts as 1e-9: with `colour_power` 1 and `half_colour` k · 1e-9 their trust is 1 / (1 + k), and
     that of any picture in colour is untouched.
     """
+    monochrome = samples[:, 3] < 1e-6
+    allowed = (np.arange(9) >= low[:, None]) & (np.arange(9) <= high[:, None])
 
     def loss(parameters, chosen):
-        p = masses(parameters, samples[chosen])[np.arange(chosen.sum()), oktas[chosen]]
+        p = (masses(parameters, samples[chosen]) * allowed[chosen]).sum(1)
         return -(weights[chosen] * np.log(np.maximum(p, 1e-9))).sum()
 
-    build = lambda p, k=0.0: [p[0], p[1], max(p[2], LEAST_DOUBT), 0.0, 1.0, k * 1e-9, 1.0]
-    first = descend(lambda p: loss(build(p), ~monochrome), [0.005, 0.3, 0.02])
+    build = lambda p, k=0.0: [p[0], p[1], np.clip(p[2], LEAST_DOUBT, 0.9), 0.0, 1.0, k * 1e-9, 1.0]
+    first = descend(lambda p: loss(build(p), ~monochrome), [0.02, 0.3, 0.1])
     k = 0.0
     if monochrome.any():
         k = descend(lambda p: loss(build(first, p[0]), monochrome), [0.2])[0]
     return np.array(build(first, k))
+
+
+def ranges(p, reported, level):
+    """The least and the greatest okta of each range: from the reported one outwards, each time to the
+    likelier side (the lower where they are alike), until it holds the probability `level`. `p`:
+    samples × 9."""
+    found = []
+    for masses_of, okta in zip(p, reported):
+        low = high = int(okta)
+        while masses_of[low : high + 1].sum() < level and (low > 0 or high < 8):
+            left = masses_of[low - 1] if low > 0 else -1.0
+            right = masses_of[high + 1] if high < 8 else -1.0
+            low, high = (low - 1, high) if left >= right else (low, high + 1)
+        found.append((low, high))
+    return np.array(found).reshape(-1, 2)
+
+
+# The share of ranges that shall hold the true okta.
+COVERAGE = 0.9
+
+
+def coverage(p, reported, low, high, level):
+    """Whether each range shares an okta with what the label allows."""
+    found = ranges(p, reported, level)
+    return (found[:, 0] <= high) & (found[:, 1] >= low)
+
+
+def range_level(p, reported, low, high, weights):
+    """The least level, in steps of 0.005, at which the ranges hold COVERAGE of the labels (Vovk et al.
+    2005: conformal prediction), each sample counting with its weight."""
+    for level in np.arange(0.5, 0.9951, 0.005):
+        held = coverage(p, reported, low, high, level)
+        if np.average(held, weights=weights) >= COVERAGE:
+            return float(level)
+    return 0.995
 
 
 def of(parameters, samples, reported):

@@ -2,14 +2,16 @@
 
 What is taken:
 
-* a folder with `labels.csv` (columns group, image, mask, cloud_fraction; a mask may be missing),
+* a folder with `labels.csv`, `labels-2.csv` and so on (columns group, image, and whichever of mask,
+  camera, cloud_fraction, okta, okta_lo, okta_hi, class, observation is known; see `labelled`),
 * a folder with `pairs.csv` (columns image, mask and, if wanted, group, part, block, lens, spots): a
   picture and its mask,
 * a folder with sub-folders whose names end in `octa_0` to `octa_8` (or `okta_`): whole-picture
   labels.
 
-Masks: 255 cloud, 100 sky, 0 undefined. Undefined pixels that hang together with the picture's
-border, and the simulator's, are background; others (the sun's disc) are undefined.
+Masks: 255 cloud, 100 sky, 200 sky of which nobody says whether it is cloudy, 0 undefined. Undefined
+pixels that hang together with the picture's border, and the simulator's, are background; others (the
+sun's disc) are undefined. For some groups that is otherwise: see `HOLES`.
 """
 
 import csv
@@ -29,13 +31,29 @@ from .picture import decode, lay
 
 # Codes of a cached mask: outside the picture (letterbox bars), then the classes, then the rest.
 OUTSIDE, BACKGROUND, SKY, CLOUD, UNDEFINED = range(5)
-# Only in training: a cell whose label is not to be believed.
-UNSURE = 5
+# A cell of which nothing is known, and one that is sky or cloud, nobody says which.
+UNSURE, OPEN = 5, 6
 # What lies on the lens in each pixel of the canvas: nothing, something, or nobody knows.
 CLEAN, SPOT, UNKNOWN = range(3)
 # The canvas that training cuts its views from is larger than the network's input by this much.
 MARGIN = 1.5
 BLOCK = 20
+# What undefined pixels are where they are not the background of a dome: nothing known, or background
+# where they are wide and reach the border (trees, houses) and nothing known where they are the thin
+# seam between what was labelled.
+HOLES = {"landscape-day-ov5640": "unknown", "landscape-day-dslr": "wide"}
+# Groups whose pictures show nothing but sky.
+SKY_ALONE = ("day-patches-types", "night-colour-patches")
+# An observer's classes of cloud amount (GLOBE Observer), 0.05 to either side; types of cloud of which
+# no amount is given are some cloud.
+CLASSES = {
+    "none": (0.0, 0.03), "clear": (0.0, 0.03), "few": (0.0, 0.15), "isolated": (0.05, 0.30),
+    "scattered": (0.20, 0.55), "broken": (0.45, 0.95), "overcast": (0.85, 1.0),
+}  # fmt: skip
+SOME_CLOUD = (0.05, 1.0)
+# The amounts that go with a type of cloud (rather than with a mask or a person's estimate of this
+# very picture) are weak: so far they may be off.
+TYPE_SLACK = 0.1
 PARTS = ("train", "validation", "test")
 IMAGES = {".jpg", ".jpeg", ".png"}
 
@@ -54,6 +72,9 @@ class Sample:
     truth: float  # the fraction that an evaluation compares with; NaN when only an okta is known
     lens: float = 0.0  # 1 with something on the lens, 0 without, -1 where it is not known
     spots: str = ""  # a mask of what lies on the lens, 255 where something does
+    camera: str = ""
+    observation: str = ""  # pictures of one observation share their `low` and `high`
+    amount: bool = True  # whether `low` and `high` come from the mask
 
 
 def part_of(order):
@@ -70,37 +91,60 @@ def number(path):
 def split(samples):
     """Gives each sample its block and part: neighbours in number are never in different parts.
 
-    A group of fewer than 100 pictures is dealt out in folds instead (part `fold-0` to `fold-3`).
-    """
+    All pictures of a group of fewer than 100, or of one that is not labelled throughout with cloud
+    fractions, are for training: they are measured by networks that have not seen the group at all."""
     groups = {}
     for sample in samples:
         groups.setdefault(sample.group, []).append(sample)
     for group, members in groups.items():
-        if len(members) < 100:
-            for place, sample in enumerate(sorted(members, key=lambda s: (s.truth, s.path))):
-                # By the fraction, so that each fold has some of each kind.
-                sample.block, sample.part = f"{group}-{place}", f"fold-{place % 4}"
-            continue
+        parted = len(members) >= 100 and not any(np.isnan(s.truth) for s in members)
         for place, sample in enumerate(sorted(members, key=lambda s: s.path)):
             order = number(sample.path)
             order = (place if order is None else order - 1) // BLOCK
-            sample.block, sample.part = f"{group}-{order}", part_of(order)
+            sample.block, sample.part = f"{group}-{order}", part_of(order) if parted else "train"
     return samples
 
 
+def amount(row, mask):
+    """The bounds of the cloud fraction of a row of labels, its estimate (NaN where there is none), and
+    whether they are those of its mask."""
+    number = lambda name: float(row[name]) if row.get(name) else float("nan")
+    truth, kind = number("cloud_fraction"), row.get("class", "")
+    if row.get("observation"):
+        low, high = CLASSES[kind]
+        return low, high, float("nan"), False
+    if row.get("okta_lo") and row.get("okta_hi"):
+        low, high = interval(int(row["okta_lo"]))[0], interval(int(row["okta_hi"]))[1]
+        return low, high, float("nan"), False
+    if np.isnan(truth):
+        return *(SOME_CLOUD if kind else (0.0, 1.0)), float("nan"), False
+    slack = 0.002 if mask else 0.03
+    if kind and truth > 0.5:
+        slack = TYPE_SLACK
+    return max(truth - slack, 0.0), min(truth + slack, 1.0), truth, bool(mask)
+
+
 def labelled(folder):
-    """The samples of a folder with labels.csv."""
+    """The samples of a folder with labels.csv, labels-2.csv and so on."""
     samples = []
-    for row in csv.DictReader((folder / "labels.csv").open(newline="")):
-        truth = float(row["cloud_fraction"])
-        mask = str(folder / row["mask"]) if row.get("mask") else ""
-        # Without a mask the fraction is a person's estimate.
-        slack = 0.002 if mask else 0.03
-        low, high = max(truth - slack, 0.0), min(truth + slack, 1.0)
-        samples.append(
-            Sample(str(folder / row["image"]), mask, row["group"], "", "", low, high, truth)
-        )
+    for table in sorted(folder.glob("labels*.csv")):
+        for row in csv.DictReader(table.open(newline="")):
+            mask = str(folder / row["mask"]) if row.get("mask") else ""
+            low, high, truth, amounts = amount(row, mask)
+            samples.append(Sample(
+                str(folder / row["image"]), mask, row["group"], "", "", low, high, truth,
+                camera=row.get("camera") or row["group"], observation=row.get("observation") or "",
+                amount=amounts,
+            ))  # fmt: skip
     return split(samples)
+
+
+def possible(cells):
+    """The least and the greatest cloud fraction of coded cells, should what nobody labelled be sky or
+    cloud."""
+    cloud, sky, unsure = ((cells == code).sum() for code in (CLOUD, SKY, UNSURE))
+    count = max(cloud + sky + unsure, 1)
+    return float(cloud / count), float((cloud + unsure) / count)
 
 
 def fraction_of(mask):
@@ -119,7 +163,9 @@ def paired(folder):
         group = row.get("group") or folder.name
         lens = float(row.get("lens") or 0)
         spots = str(folder / row["spots"]) if row.get("spots") else ""
-        sample = Sample(str(image), str(mask), group, "", "", low, high, truth, lens, spots)
+        sample = Sample(
+            str(image), str(mask), group, "", "", low, high, truth, lens, spots, camera=group
+        )
         if row.get("part"):
             sample.part, sample.block = row["part"], row.get("block") or group
             given.append(sample)
@@ -137,7 +183,8 @@ def oktas(folder):
         if found and path.suffix.lower() in IMAGES and not path.name.startswith("."):
             low, high = interval(int(found.group(1)))
             samples.append(
-                Sample(str(path), "", folder.name, "", "", low, high, float("nan"), -1.0)
+                Sample(str(path), "", folder.name, "", "", low, high, float("nan"), -1.0,
+                       camera=folder.name, amount=False)  # fmt: skip
             )
     # Neighbours in time have neighbouring names, whatever folder they lie in.
     for place, sample in enumerate(sorted(samples, key=lambda s: Path(s.path).name)):
@@ -148,7 +195,7 @@ def oktas(folder):
 def read(folder):
     """All samples of a folder, whichever of the three conventions it follows."""
     folder = Path(folder)
-    if (folder / "labels.csv").exists():
+    if any(folder.glob("labels*.csv")):
         return labelled(folder)
     if (folder / "pairs.csv").exists():
         return paired(folder)
@@ -158,11 +205,20 @@ def read(folder):
     return samples
 
 
-def codes(mask):
-    """A mask's greys (255, 100, 0) to the codes of the cache."""
+def codes(mask, group=""):
+    """A mask's greys (255, 200, 100, 0) to the codes of the cache."""
     coded = np.full(mask.shape, UNDEFINED, np.uint8)
-    coded[mask == 100], coded[mask == 255] = SKY, CLOUD
-    pieces, _ = ndimage.label(coded == UNDEFINED)
+    coded[mask == 100], coded[mask == 255], coded[mask == 200] = SKY, CLOUD, OPEN
+    holes = coded == UNDEFINED
+    if group in HOLES or group in SKY_ALONE:
+        coded[holes] = UNSURE
+        if HOLES.get(group) != "wide":
+            return coded
+        # What is left after the seams are worn away.
+        reach = max(mask.shape[1] // 40, 1)
+        worn = ndimage.minimum_filter(np.pad(holes, reach, mode="edge"), 2 * reach + 1)
+        holes &= ndimage.maximum_filter(worn, 2 * reach + 1)[reach:-reach, reach:-reach]
+    pieces, _ = ndimage.label(holes)
     border = np.r_[pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]
     coded[np.isin(pieces, border[border > 0])] = BACKGROUND
     return coded
@@ -180,7 +236,7 @@ def share(coded, size, rectangle):
     y, x = (np.arange(rows) * h) // rows, (np.arange(columns) * w) // columns
     place = (y[:, None] * w + x[None]).ravel()
     counts = [
-        np.bincount(place, coded.ravel() == code, h * w) for code in range(UNDEFINED + 1)
+        np.bincount(place, coded.ravel() == code, h * w) for code in range(OPEN + 1)
     ]
     cells[top : top + h, left : left + w] = np.argmax(counts, 0).reshape(h, w)
     return cells
@@ -241,11 +297,15 @@ def prepare(folders, size, out, program=None, log=print):
         views[i], (left, top, w, h) = lay(image, (large, large), "letterbox")
         masks[i, top : top + h, left : left + w] = UNDEFINED
         cells[i, content[1] : content[1] + content[3], content[0] : content[0] + content[2]] = UNDEFINED
+        if sample.group in SKY_ALONE and not sample.mask:
+            cells[i][cells[i] == UNDEFINED], masks[i][masks[i] == UNDEFINED] = OPEN, OPEN
         if sample.mask:
-            coded = codes(np.asarray(Image.open(sample.mask).convert("L")))
+            coded = codes(np.asarray(Image.open(sample.mask).convert("L")), sample.group)
             cells[i] = share(coded, size, content)
             coded = Image.fromarray(coded)
             masks[i], _ = lay(coded, (large, large), "letterbox", Image.Resampling.NEAREST)
+            if sample.group in HOLES:
+                sample.low, sample.high = possible(cells[i])
         spots[i] = covered(sample, large)
         rows.append({**asdict(sample), "content": content})
         if (i + 1) % 500 == 0:
@@ -259,17 +319,25 @@ def prepare(folders, size, out, program=None, log=print):
 
 
 def tables(samples, out):
-    """A table of labels for each part, as `celaje evaluate` reads it."""
+    """A table of labels for each part and one for all, as `celaje evaluate` reads them."""
     parts = {}
     for sample in samples:
-        weak = np.isnan(sample.truth)
+        from_mask = sample.mask and sample.amount
+        # An okta within what is known; the bounds stand beside it.
+        okta_known = "" if from_mask else okta((sample.low + sample.high) / 2)
+        exact = not from_mask and not np.isnan(sample.truth)
         parts.setdefault(sample.part, []).append({
             "group": sample.group,
+            "camera": sample.camera,
             "image": Path(sample.path).resolve(),
-            "mask": Path(sample.mask).resolve() if sample.mask else "",
-            "cloud_fraction": "" if weak or sample.mask else f"{sample.truth:.6f}",
-            "okta": okta((sample.low + sample.high) / 2) if weak else "",
+            "mask": Path(sample.mask).resolve() if from_mask else "",
+            "cloud_fraction": f"{sample.truth:.6f}" if exact else "",
+            "okta": "" if exact else okta_known,
+            "low": f"{sample.low:.6f}",
+            "high": f"{sample.high:.6f}",
+            "observation": sample.observation,
         })  # fmt: skip
+    parts["all"] = [row for rows in parts.values() for row in rows]
     for part, rows in parts.items():
         with (out / f"{part}.csv").open("w", newline="") as file:
             table = csv.DictWriter(file, rows[0], lineterminator="\n")
@@ -292,6 +360,9 @@ class Cache:
         self.cells = np.load(folder / "cells.npy", mmap_mode="r")
         self.spots = np.load(folder / "spots.npy", mmap_mode="r")
 
-    def part(self, *parts):
-        """The places of the samples of these parts."""
-        return [i for i, sample in enumerate(self.samples) if sample.part in parts]
+    def part(self, *parts, without=()):
+        """The places of the samples of these parts, but for those of the groups `without`."""
+        return [
+            i for i, sample in enumerate(self.samples)
+            if sample.part in parts and sample.group not in without
+        ]  # fmt: skip

@@ -1,171 +1,123 @@
-"""Figures by group, with bootstrap intervals, and one line a picture for other programs."""
+"""Figures of a network on cameras, as `celaje evaluate` gives them: this package counts none of its own.
+
+Beside them stands what a table of labels cannot say to that program: whether an okta lies in a range
+that a person gave, and whether the mean of an observation's views lies in the observer's class.
+"""
 
 import csv
+import json
 import math
+import subprocess
+import tempfile
 from pathlib import Path
 
-import numpy as np
+from .data import CLASSES
+from .okta import oktas
 
-from . import confidence
-from .data import CLOUD, SKY
-from .okta import okta
-from .reading import read_all
-
-COLUMNS = (
-    "image", "group", "part", "block", "truth_fraction", "truth_okta", "fraction", "okta", "confidence",
-    "pixel_accuracy", "expected_error", "light", "colour", "lens", "lens_truth",
-)  # fmt: skip
+Z95 = 1.959964
+# Bounds of the cloud fraction that are closer than this stand for one value.
+EXACT = 0.061
 
 
-def pixel_accuracy(best, mask):
-    """The share of a mask's sky and cloud pixels (codes of data.py) that the network takes for the
-    same; what it takes for background is wrong. NaN without a mask."""
-    known = (mask == SKY) | (mask == CLOUD)
-    if not known.any():
-        return float("nan")
-    rows = (np.arange(mask.shape[0]) * best.shape[0]) // mask.shape[0]
-    columns = (np.arange(mask.shape[1]) * best.shape[1]) // mask.shape[1]
-    # The codes of the cache are the classes of the network, moved by one.
-    return float((best[rows][:, columns] + 1 == mask)[known].mean())
+def judge(program, model, table, groups=()):
+    """What `program` (celaje) finds of `model` on the pictures of `table`, those of `groups`: its report
+    (the object of `--json`) and its row for each picture (of `--out`)."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "rows.csv"
+        command = [program, "evaluate", str(table), "--model", str(model), "--json", "--quiet",
+                   "--out", str(out), *(f"--group={group}" for group in groups)]  # fmt: skip
+        told = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout
+        if not told.strip():
+            raise SystemExit(f"{' '.join(command)}: no report")
+        return json.loads(told), list(csv.DictReader(out.open(newline="")))
 
 
-def rows_of(run, cache, places):
-    """One row a picture, in the order of COLUMNS as a dictionary (the confidence comes later)."""
-    rows = []
-    for i, reading in zip(places, read_all(run, cache, places)):
-        sample = cache.samples[i]
-        weak = math.isnan(sample.truth)
-        truth = (sample.low + sample.high) / 2 if weak else sample.truth
-        rows.append({
-            "image": str(Path(sample.path).resolve()),
-            "group": sample.group,
-            "part": sample.part,
-            "block": sample.block,
-            "truth_fraction": sample.truth,
-            "truth_okta": okta(truth),
-            "fraction": reading.fraction,
-            "okta": reading.okta,
-            "confidence": float("nan"),
-            "pixel_accuracy": pixel_accuracy(reading.best, cache.masks[i]),
-            "expected_error": reading.expected_error,
-            "light": reading.light,
-            "colour": reading.colour,
-            "lens": reading.lens,
-            "lens_truth": sample.lens,
-        })  # fmt: skip
-    return rows
+def wilson(hits, count):
+    """The 95 % interval of a share (Wilson 1927)."""
+    if not count:
+        return float("nan"), float("nan")
+    share, z2 = hits / count, Z95**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = Z95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def samples(rows):
-    """What confidence.py needs of each row: n × 4."""
-    names = ("fraction", "expected_error", "light", "colour")
-    return np.array([[row[name] for name in names] for row in rows], float).reshape(-1, 4)
+def share(hits, count):
+    """A share with its interval, as a cell of a table."""
+    if not count:
+        return ""
+    low, high = wilson(hits, count)
+    return f"{hits / count:.0%} ({low:.0%}–{high:.0%})"
 
 
-def give_confidence(rows, parameters):
-    seen = [row for row in rows if row["okta"] >= 0]
-    reported = np.array([row["okta"] for row in seen], int)
-    for row, value in zip(seen, confidence.of(parameters, samples(seen), reported)):
-        row["confidence"] = float(value)
+def labels(table):
+    """The rows of a table that `prepare` wrote, by the picture's path."""
+    return {row["image"]: row for row in csv.DictReader(Path(table).open(newline=""))}
 
 
-def place(row):
-    """A row's group and block: neighbours in time share it."""
-    return row["group"], row["block"]
-
-
-def shares(rows, count=4):
-    """Deals out the places of `rows`, group by group, into `count` shares."""
-    places = sorted({place(row) for row in rows})
-    groups = {}
-    for one in places:
-        groups.setdefault(one[0], []).append(one)
-    return {one: k % count for members in groups.values() for k, one in enumerate(members)}
-
-
-def bootstrap(values, times=1000, seed=0):
-    """95 % interval of the mean, pictures drawn with replacement."""
-    values = np.asarray(values, float)
-    rng = np.random.default_rng(seed)
-    means = values[rng.integers(0, len(values), (times, len(values)))].mean(1)
-    return np.percentile(means, [2.5, 97.5])
-
-
-def figures(rows):
-    """What is reported of a group of rows. A picture without sky counts as wrong by 9 oktas and 1."""
-    off = np.array([9 if r["okta"] < 0 else abs(r["okta"] - r["truth_okta"]) for r in rows])
-    error = np.array(
-        [1.0 if r["okta"] < 0 else abs(r["fraction"] - r["truth_fraction"]) for r in rows]
-    )
-    pixels = np.array([r["pixel_accuracy"] for r in rows])
-    known = np.array([r["confidence"] for r in rows])
-    found = {
-        "n": len(rows),
-        "exact": (float((off == 0).mean()), *bootstrap(off == 0)),
-        "within_one": (float((off <= 1).mean()), *bootstrap(off <= 1)),
-        "within_two": (float((off <= 2).mean()), *bootstrap(off <= 2)),
-        "okta_error": float(off.mean()),
-        "fraction_error": (float(np.nanmean(error)), *bootstrap(error)),
-        "pixel_accuracy": float(np.nanmean(pixels)) if np.isfinite(pixels).any() else None,
-    }
-    sure = np.isfinite(known)
-    if sure.any():
-        right = (off[sure] == 0).astype(float)
-        found["confidence"] = float(known[sure].mean())
-        found["calibration_error"] = confidence.calibration_error(known[sure], right)
-        found["chance"] = confidence.floor(known[sure])
-    return found
-
-
-def by_group(rows):
-    groups = {}
+def inside(rows, known):
+    """How many of `rows` read an okta within the bounds that are known of the picture, and of how many
+    pictures no more than bounds are known."""
+    hits = count = 0
     for row in rows:
-        groups.setdefault(row["group"], []).append(row)
-    return {name: figures(members) for name, members in sorted(groups.items())}
+        label = known[row["image"]]
+        low, high = float(label["low"]), float(label["high"])
+        if label["observation"] or high - low < EXACT:
+            continue
+        count += 1
+        low, high = oktas(low, high)
+        hits += bool(row["okta_read"]) and low <= int(row["okta_read"]) <= high
+    return hits, count
 
 
-def table(results):
-    """Markdown."""
-    lines = [
-        "| pictures | n | okta exact | within one | within two | fraction error | pixels right "
-        "| confidence | calibration error (by chance) |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+def observed(rows, known):
+    """How many observations' mean fractions lie in the class that the observer gave, and how many
+    observations there are."""
+    views = {}
+    for row in rows:
+        label = known[row["image"]]
+        if label["observation"] and row["fraction_read"]:
+            bounds = float(label["low"]), float(label["high"])
+            views.setdefault((label["observation"], bounds), []).append(float(row["fraction_read"]))
+    hits = 0
+    for (_, bounds), fractions in views.items():
+        # The bounds for training are wider than the class.
+        low, high = STRICT[bounds]
+        hits += low <= sum(fractions) / len(fractions) <= high
+    return hits, len(views)
+
+
+# The observer's classes themselves, by the bounds that training holds them to.
+STRICT = dict(
+    zip(CLASSES.values(), [(0, 0.01), (0, 0.01), (0, 0.1), (0.1, 0.25), (0.25, 0.5), (0.5, 0.9), (0.9, 1)])
+)
+HEAD = (
+    "| pictures | n | okta exact | within one | fraction error | in the range, or the class | confidence "
+    "| less share exact |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+def line(group, rows, known):
+    """A row of the table for the figures of one group."""
+    n = group["n"]
+    ranged, classed = inside(rows, known), observed(rows, known)
+    kept = share(*(classed if classed[1] else ranged))
+    if not any(known[row["image"]]["mask"] or known[row["image"]]["cloud_fraction"] for row in rows):
+        return f"| {group['name']} | {classed[1] or n} | | | | {kept} | | |"
+    exact = round(group["exact"]["value"] * n)
+    near = round(group["within_one"] * n)
+    error, sure = group["fraction_error"], group["confidence"]
+    error = "{value:.3f} ({low:.3f}–{high:.3f})".format(**error) if error else ""
+    gap = f"{sure - exact / n:+.2f}" if sure is not None else ""
+    sure = f"{sure:.2f}" if sure is not None else ""
+    return f"| {group['name']} | {n} | {share(exact, n)} | {share(near, n)} | {error} | {kept} | {sure} | {gap} |"
+
+
+def lines(program, model, table, groups=()):
+    """The table's rows of `model` on the groups."""
+    report, rows = judge(program, model, table, groups)
+    known = labels(table)
+    return [
+        line(group, [row for row in rows if row["group"] == group["name"]], known)
+        for group in report["groups"]
     ]
-    share = lambda v: f"{v[0]:.1%} ({v[1]:.0%}–{v[2]:.0%})"
-    for name, f in results.items():
-        error = "{:.4f} ({:.3f}–{:.3f})".format(*f["fraction_error"])
-        pixels = "" if f["pixel_accuracy"] is None else f"{f['pixel_accuracy']:.1%}"
-        sure, gap = "", ""
-        if "confidence" in f:
-            sure = f"{f['confidence']:.2f}"
-            gap = f"{f['calibration_error']:.3f} ({f['chance']:.3f})"
-        lines.append(
-            f"| {name} | {f['n']} | {share(f['exact'])} | {share(f['within_one'])} "
-            f"| {f['within_two'][0]:.1%} | {error} | {pixels} | {sure} | {gap} |"
-        )
-    return "\n".join(lines)
-
-
-def confusion(rows):
-    """9 × 9 counts: labelled okta down, reported okta across."""
-    counts = np.zeros((9, 9), int)
-    for row in rows:
-        if row["okta"] >= 0:
-            counts[row["truth_okta"], row["okta"]] += 1
-    return counts
-
-
-def write(rows, path):
-    with open(path, "w", newline="") as file:
-        out = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
-        out.writeheader()
-        for row in rows:
-            out.writerow({k: f"{v:.6f}" if isinstance(v, float) else v for k, v in row.items()})
-
-
-def load_rows(path):
-    rows = list(csv.DictReader(open(path, newline="")))
-    for row in rows:
-        for name in COLUMNS[4:]:
-            row[name] = int(row[name]) if name in ("truth_okta", "okta") else float(row[name])
-    return rows

@@ -1,10 +1,11 @@
 """What training minimises.
 
 `logits` n × 4 × h × w; `target` n × h × w: the number of the class of each cell, as a float (whole
-numbers are slow here); `weight` n × h × w: how much a cell counts, 0 where nothing is known; `low`,
+numbers are slow here), 3 for sky or cloud, nobody knows which; `weight` n × h × w: how much a cell counts, 0 where nothing is known; `low`,
 `high` n: the bounds of the cloud fraction; `inside` n × h × w: 1 on the picture, 0 on letterbox
 bars; `lens` n: 1 with something on the lens, 0 without, negative where it is not known; `cover` n ×
-S × S: how far what lies there hides each pixel of the input, negative where that is not known.
+S × S: how far what lies there hides each pixel of the input, negative where that is not known; `set`
+n: pictures with the same number are views of one observation, whose mean fraction has the bounds.
 """
 
 import torch
@@ -16,6 +17,8 @@ from .network import BACKGROUND, CLOUD, OBSTRUCTED, SKY
 # by this comes near to that and still has a slope.
 SHARPNESS = 5.0
 CELLS = slice(BACKGROUND, CLOUD + 1)
+# The target of a cell that is sky or cloud.
+OPEN_CELL = 3
 # How much more a cell counts that something lies on: few do.
 RARE = 10.0
 
@@ -40,6 +43,13 @@ def beyond(value, low, high):
     """How far `value` lies outside [low, high]; zero inside. This is the ordinal loss: an okta's
     interval of fractions costs nothing, and what lies farther away costs more."""
     return F.relu(low - value) + F.relu(value - high)
+
+
+def mean_of_sets(values, sets):
+    """The mean of the `values` (n) of each set, for each of its members: n."""
+    count = int(sets.max()) + 1
+    total = torch.zeros(count).index_add(0, sets, values)
+    return (total / torch.bincount(sets, minlength=count))[sets]
 
 
 def uniform(logits, seen, cloudy):
@@ -72,20 +82,25 @@ def on_lens(film, cover):
 
 def total(logits, batch, film=None, dice_weight=0.3, fraction_weight=4.0, uniform_weight=0.5,
           lens_weight=0.5, spots_weight=1.0):  # fmt: skip
-    """The loss of a batch (a dictionary with the names above and `strong`: 1 with a mask); `film`:
+    """The loss of a batch (a dictionary with the names above and `strong`: 1 where a mask
+    says how much cloud there is); `film`:
     what the network says of where something lies on the lens."""
     logs = logits[:, CELLS].log_softmax(1)
     p = logs.exp()
     target, weight, inside = batch["target"], batch["weight"], batch["inside"]
     each = -sum(logs[:, kind] * (target == kind) for kind in range(CLOUD + 1))
+    # Rounding may bring a sum of probabilities above 1.
+    sky_or_cloud = torch.logaddexp(logs[:, SKY], logs[:, CLOUD]).clamp(max=0)
+    each = each - sky_or_cloud * (target == OPEN_CELL)
     loss = (each * weight).sum() / weight.sum().clamp(min=1.0)
     if dice_weight:
-        loss = loss + dice_weight * dice(p, target, weight)
+        loss = loss + dice_weight * dice(p, target, weight * (target != OPEN_CELL))
     # What a mask leaves open does not count for the fraction that it gives.
-    counted = torch.where(batch["strong"][:, None, None] > 0, (weight > 0).float(), inside)
+    labelled = ((weight > 0) & (target != OPEN_CELL)).float()
+    counted = torch.where(batch["strong"][:, None, None] > 0, labelled, inside)
     seen = ((1 - p[:, BACKGROUND]) * counted).detach()
     if fraction_weight:
-        soft = fraction(logits, seen)
+        soft = mean_of_sets(fraction(logits, seen), batch["set"])
         loss = loss + fraction_weight * beyond(soft, batch["low"], batch["high"]).mean()
     if uniform_weight:
         weak = 1 - batch["strong"]

@@ -42,6 +42,11 @@ def write(model, version, size, calibration=None, comment=""):
             "[calibration]",
             *(f"{name} = {number(calibration[name])}" for name in NAMES),
         ]
+        if "range_level" in calibration:
+            lines += [
+                "# The probability that the range of oktas beside it holds.",
+                f"range_level = {number(calibration['range_level'])}",
+            ]
     path = model.with_suffix(".toml")
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -5,47 +5,19 @@ import json
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from .batches import Batches, rate
 from .data import Cache
-from .evaluate import pixel_accuracy
-from .loss import total
-from .network import Network, load
-from .reading import read_all, runner
-
+from .loss import obstruction, on_lens, total
+from .network import Network, load, pretrained
 
 # How much of the running mean of the weights a step leaves.
 KEPT = 0.998
-
-
-def score(cache, places, readings):
-    """Per group: n, share of exact oktas, share within one, mean error of the fraction, and the
-    share of pixels right."""
-    from .okta import okta
-
-    groups = {}
-    for i, reading in zip(places, readings):
-        sample = cache.samples[i]
-        if np.isnan(sample.truth):
-            continue
-        fraction = 0.5 if np.isnan(reading.fraction) else reading.fraction
-        off = abs(okta(fraction) - okta(sample.truth))
-        pixels = pixel_accuracy(reading.best, cache.masks[i])
-        groups.setdefault(sample.group, []).append((off, abs(fraction - sample.truth), pixels))
-    return {
-        group: (len(rows), np.mean([r[0] == 0 for r in rows]), np.mean([r[0] <= 1 for r in rows]),
-                np.mean([r[1] for r in rows]), np.mean([r[2] for r in rows]))
-        for group, rows in groups.items()
-    }  # fmt: skip
-
-
-def describe(scores):
-    return "; ".join(
-        f"{group} {exact:.0%}/{near:.0%} {error:.4f} {pixels:.1%}"
-        for group, (_, exact, near, error, pixels) in scores.items()
-    )
+# The encoder's rate beside the decoder's: it comes with much that it has learnt already.
+GENTLY = 0.2
+# What says whether something lies on the lens.
+LENS = ("film4", "film8", "spots", "sure", "gist", "lens")
 
 
 def save(path, network, **more):
@@ -57,13 +29,31 @@ def save(path, network, **more):
     half.replace(path)
 
 
-def train(cache, parts, out, steps, config=None, start=None, batch=16, peak=3e-3, seed=1,
-          threads=2, workers=1, strong=1.0, every=300, watch=("validation",), bf16=False,
-          losses=None, ring=1.0, compiled=False, log=print):  # fmt: skip
-    """Trains on the cache's `parts`; writes the checkpoint `out`. Gives the last scores.
+def groups(network, peak, lens_only):
+    """The parameters that are trained, with their highest rates and their decay."""
+    for layer in network.frozen():
+        layer.requires_grad_(False)
+    found = []
+    for name, one in network.named_parameters():
+        part = name.split(".")[0]
+        if not one.requires_grad or (lens_only and part not in LENS):
+            one.requires_grad_(False)
+            continue
+        gently = part == "blocks"
+        decay = 0.05 if one.ndim > 1 else 0.0
+        found.append({"params": [one], "weight_decay": decay, "peak": peak * (GENTLY if gently else 1)})
+    return found
 
-    `config`: the network's arguments; `start`: a checkpoint to begin with instead; `losses`:
-    arguments of loss.total; `ring`: how much a cell beside the horizon counts; `watch`: the parts that the log shows figures of.
+
+def train(cache, parts, out, steps, config=None, start=None, batch=8, peak=1e-3, seed=1, threads=2,
+          workers=1, strong=1.0, every=500, without=(), shares=None, losses=None, ring=1.0,
+          lens_only=False, log=print):  # fmt: skip
+    """Trains on the cache's `parts`, but for the groups `without`; writes the checkpoint `out`.
+
+    `config`: the network's arguments; `start`: a checkpoint to begin with, or none: ImageNet's weights;
+    `losses`: arguments of loss.total; `ring`: how much a cell beside the horizon counts; `shares`: group
+    to its part of a batch, where it is not that of batches.SHARES; `lens_only`: whether nothing but what
+    says that something lies on the lens is trained.
     """
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
@@ -71,48 +61,40 @@ def train(cache, parts, out, steps, config=None, start=None, batch=16, peak=3e-3
     if start:
         network, _ = load(start)
     else:
-        network = Network(**{"size": cache.size, **(config or {})})
+        network = pretrained(Network(**{"size": cache.size, **(config or {})}))
     network = network.to(memory_format=torch.channels_last).train()
     mean = copy.deepcopy(network).eval()
-    places, watched = cache.part(*parts), cache.part(*watch)
-    data = Batches(cache, places, batch, network.config["stride"], seed, strong, ring)
+    places = cache.part(*parts, without=without)
+    data = Batches(cache, places, batch, 2, seed, strong, ring, shares)
     loader = iter(torch.utils.data.DataLoader(data, batch_size=None, num_workers=workers))
-    decay = [p for p in network.parameters() if p.ndim > 1]
-    rest = [p for p in network.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}], lr=peak
-    )
-    log(f"{len(places)} pictures of {', '.join(parts)}; {json.dumps(network.config)}; {steps} steps")
-    # Compiled, a step takes half the time or less; the first one a minute or two.
-    run = torch.compile(network) if compiled else network
-    cost = torch.compile(total) if compiled else total
-    begun, running, scores = time.time(), 0.0, {}
+    optimiser = torch.optim.AdamW(groups(network, peak, lens_only), lr=peak)
+    told = f" without {', '.join(without)}" if without else ""
+    log(f"{len(places)} pictures of {', '.join(parts)}{told}; {json.dumps(network.config)}; {steps} steps")
+    pairs = [
+        (held, new) for held, new in zip(mean.parameters(), network.parameters()) if new.requires_grad
+    ]
+    begun, running = time.time(), 0.0
     for step in range(1, steps + 1):
         now = next(loader)
         for group in optimiser.param_groups:
-            group["lr"] = rate(step, steps, peak)
-        image = now["image"].to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits, film = run(image, spots=True)
-        loss = cost(logits.float().contiguous(), now, film.float(), **(losses or {}))
+            group["lr"] = rate(step, steps, group["peak"])
+        logits, film = network(now["image"].contiguous(memory_format=torch.channels_last), spots=True)
+        logits = logits.contiguous()
+        if lens_only:
+            loss = obstruction(logits, now["inside"], now["lens"]) + on_lens(film, now["cover"])
+        else:
+            loss = total(logits, now, film, **(losses or {}))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         keep = min(KEPT, step / (step + 10))
         with torch.no_grad():
-            for held, new in zip(mean.state_dict().values(), network.state_dict().values()):
-                if held.is_floating_point():
-                    held.lerp_(new, 1 - keep)
-                else:
-                    held.copy_(new)
+            for held, new in pairs:
+                held.lerp_(new, 1 - keep)
         running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
         if step % 50 == 0:
             spent = time.time() - begun
             log(f"step {step} of {steps}, loss {running:.4f}, {spent / step:.3f} s a step")
         if step % every == 0 or step == steps:
-            save(out, mean, step=step, seed=seed, parts=list(parts))
-            if watched:
-                scores = score(cache, watched, read_all(runner(mean), cache, watched))
-                log(f"  {', '.join(watch)}: {describe(scores)}")
-    return scores
+            save(out, mean, step=step, seed=seed, parts=list(parts), without=list(without))

@@ -1,0 +1,72 @@
+"""The confidence and the range of oktas, fitted on cameras that the networks had not learnt from."""
+
+import numpy as np
+
+from . import confidence, reading
+from .data import Cache
+from .evaluate import EXACT
+from .okta import okta, oktas
+
+
+def read(cache, models):
+    """What each network reads of the groups that it has not learnt from: group, samples n × 4, reported,
+    low and high okta, each n. Views of an observation, whose label is of the whole sky, are left out."""
+    found = []
+    for path, groups in models:
+        run = reading.runner(reading.session(path))
+        for group in groups.split(","):
+            places = [
+                i for i, one in enumerate(cache.samples) if one.group == group and not one.observation
+            ]
+            seen = [
+                (cache.samples[i], one) for i, one in zip(places, reading.read_all(run, cache, places))
+                if one.okta >= 0
+            ]  # fmt: skip
+            samples = [[r.fraction, r.expected_error, r.light, r.colour] for _, r in seen]
+            bounds = [label(sample) for sample, _ in seen]
+            low, high = np.array(bounds).T
+            reported = np.array([r.okta for _, r in seen])
+            found.append((group, np.array(samples), reported, low, high))
+    return found
+
+
+def label(sample):
+    """The least and the greatest okta that a label allows."""
+    if sample.truth == sample.truth and sample.high - sample.low < EXACT:
+        return okta(sample.truth), okta(sample.truth)
+    return oktas(sample.low, sample.high)
+
+
+def pooled(cameras):
+    """The cameras' samples together; a camera counts as the root of its pictures."""
+    groups, samples, reported, low, high = zip(*cameras)
+    weights = np.concatenate([np.full(len(one), len(one) ** -0.5) for one in samples])
+    return (*map(np.concatenate, (samples, reported, low, high)), weights)
+
+
+def fit(cameras):
+    """The parameters and the level of the ranges."""
+    samples, reported, low, high, weights = pooled(cameras)
+    parameters = confidence.fit(samples, low, high, weights)
+    p = confidence.masses(parameters, samples)
+    return parameters, confidence.range_level(p, reported, low, high, weights)
+
+
+def calibrate(folder, models, log=print):
+    """Fits on all cameras, and tells for each camera what a fit on the others gives: name to value."""
+    cameras = read(Cache(folder), models)
+    log("| camera left out | n | share exact, or in the range | confidence | gap | ranges that hold | width |")
+    log("| --- | --- | --- | --- | --- | --- | --- |")
+    for camera in cameras:
+        parameters, level = fit([one for one in cameras if one is not camera])
+        group, samples, reported, low, high = camera
+        p = confidence.masses(parameters, samples)
+        sure = p[np.arange(len(p)), reported].mean()
+        right = ((reported >= low) & (reported <= high)).mean()
+        spread = confidence.ranges(p, reported, level)
+        held = confidence.coverage(p, reported, low, high, level).mean()
+        width = (spread[:, 1] - spread[:, 0] + 1).mean()
+        gap = f"{sure - right:+.2f}" if (low == high).all() else ""
+        log(f"| {group} | {len(p)} | {right:.0%} | {sure:.2f} | {gap} | {held:.0%} | {width:.1f} |")
+    parameters, level = fit(cameras)
+    return {**dict(zip(confidence.NAMES, map(float, parameters))), "range_level": level}

@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 pub mod evaluate;
 mod explain;
+mod man;
 mod old_script;
 mod ordered;
 pub mod output;
@@ -32,7 +33,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::values::name_of;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::Result;
 use celaje_sky::say;
 use celaje_sky::text::{BadValue, Lang};
 
@@ -120,6 +121,8 @@ enum Command {
     Runtime(runtime::RuntimeArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
+    /// Write the manual pages
+    Man(man::ManArgs),
 }
 
 impl Cli {
@@ -152,10 +155,19 @@ impl Cli {
             return version::run(config);
         }
         let Some(command) = self.command else {
-            return Err(Failure::usage(say!(
-                "no command was given; `celaje --help` lists them",
-                "falta un comando; `celaje --help` los enumera"
-            )));
+            output::note(say!(
+                "Celaje turns a sky camera into a trustworthy record of cloud cover.\n\n  \
+                celaje demo      shows it at work on drawn pictures: start here\n  \
+                celaje doctor    checks engine, model, database and camera\n  \
+                celaje serve     watches the camera and shows the record on a page\n  \
+                celaje --help    lists all commands",
+                "Celaje convierte una cámara de cielo en un registro confiable de nubosidad.\n\n  \
+                celaje demo      lo muestra en marcha con imágenes dibujadas: empiece aquí\n  \
+                celaje doctor    comprueba motor, modelo, base de datos y cámara\n  \
+                celaje serve     vigila la cámara y muestra el registro en una página\n  \
+                celaje --help    enumera todos los comandos"
+            ));
+            return Ok(2);
         };
         match command {
             Command::Backfill(args) => args.run(config).await,
@@ -171,6 +183,7 @@ impl Cli {
             Command::Status(args) => args.run(config),
             Command::Runtime(args) => args.run(config),
             Command::Completions(args) => args.run(),
+            Command::Man(args) => args.run(),
         }
     }
 }

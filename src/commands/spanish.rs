@@ -8,8 +8,8 @@ use clap::builder::Str;
 use clap::{Arg, Command};
 
 use crate::commands::{
-    backfill, bench, completions, db, demo, doctor, evaluate, predict, runtime, serve, simulate,
-    status,
+    backfill, bench, completions, db, demo, doctor, evaluate, man, predict, runtime, serve,
+    simulate, status,
 };
 use crate::settings::layer::{self, SpanishHelp};
 
@@ -46,6 +46,7 @@ fn texts_of(command: &str) -> Option<SpanishHelp> {
         "status" => status::SPANISH,
         "runtime" => runtime::SPANISH,
         "completions" => completions::SPANISH,
+        "man" => man::SPANISH,
         _ => return None,
     })
 }

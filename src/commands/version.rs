@@ -1,4 +1,4 @@
-//! `celaje --version`: the program, its commit and the engines.
+//! `celaje --version`: the program, its commit, how it was installed, and the engines.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use crate::settings::{Layer, Settings};
 use crate::version::VERSION;
 use celaje_sky::error::Result;
 use celaje_sky::say;
+use celaje_sky::text::Text;
 use celaje_vision::engine::library;
 use celaje_vision::engine::rten::VERSION as RTEN;
 use celaje_vision::engine::search::Search;
@@ -30,5 +31,61 @@ fn long(named: Result<Option<PathBuf>>) -> String {
         Err(failure) => failure.to_string(),
     };
     let (short, cuda) = (VERSION, if cfg!(feature = "cuda") { "cuda" } else { "cpu" });
-    format!("celaje {short}\nONNX Runtime: {library} [{cuda}]\nrten: {RTEN}")
+    let program = std::env::current_exe().unwrap_or_default();
+    let installed = installed_by(&program, in_container());
+    let from = say!("installed by", "instalado con");
+    format!("celaje {short}\nONNX Runtime: {library} [{cuda}]\nrten: {RTEN}\n{from}: {installed}")
+}
+
+/// Whether Docker or Podman run the program.
+fn in_container() -> bool {
+    ["/.dockerenv", "/run/.containerenv"].iter().any(|file| Path::new(file).exists())
+}
+
+/// How `program` came to this machine, judged by where it lies.
+fn installed_by(program: &Path, container: bool) -> Text {
+    let folder = program.parent().unwrap_or(program);
+    let path = folder.display();
+    if container {
+        say!("a container image ({path})", "una imagen de contenedor ({path})")
+    } else if is_python_environment(folder) {
+        say!("pip ({path})", "pip ({path})")
+    } else if folder == Path::new("/usr/bin") {
+        say!("a package of the system ({path})", "un paquete del sistema ({path})")
+    } else if folder.ends_with(".cargo/bin") {
+        say!("cargo ({path})", "cargo ({path})")
+    } else {
+        say!("hand ({path})", "una copia a mano ({path})")
+    }
+}
+
+/// Whether pip put `celaje` into the environment whose `bin` folder this is.
+fn is_python_environment(bin: &Path) -> bool {
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let lib = bin.parent().map(|prefix| prefix.join("lib")).unwrap_or_default();
+    entries(&lib).flat_map(|python| entries(&python.path().join("site-packages"))).any(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        name.starts_with("celaje-") && name.ends_with(".dist-info")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_the_program_tells_how_it_was_installed() {
+        let told = |program: &str| installed_by(Path::new(program), false).en;
+        assert_eq!(told("/usr/bin/celaje"), "a package of the system (/usr/bin)");
+        assert_eq!(told("/home/ana/.cargo/bin/celaje"), "cargo (/home/ana/.cargo/bin)");
+        assert_eq!(told("/opt/celaje/celaje"), "hand (/opt/celaje)");
+        let container = installed_by(Path::new("/usr/local/bin/celaje"), true).en;
+        assert_eq!(container, "a container image (/usr/local/bin)");
+        let venv = tempfile::tempdir().unwrap();
+        let bin = venv.path().join("bin");
+        let packages = venv.path().join("lib/python3.11/site-packages");
+        std::fs::create_dir_all(packages.join("celaje-0.1.0.dist-info")).unwrap();
+        let told = installed_by(&bin.join("celaje"), false).en;
+        assert_eq!(told, format!("pip ({})", bin.display()));
+    }
 }

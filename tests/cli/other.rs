@@ -1,4 +1,4 @@
-//! `--version`, `--help`, `completions`, `runtime`.
+//! `--version`, `--help`, `completions`, `man`, `runtime`.
 
 use crate::{Home, run};
 
@@ -16,6 +16,7 @@ fn the_version_names_commit_and_engines() {
         assert!(hexadecimal || commit == "unknown", "{commit}");
         assert!(lines[1].starts_with("ONNX Runtime: "), "{}", lines[1]);
         assert!(lines[2].starts_with("rten: 0."), "{}", lines[2]);
+        assert!(lines[3].starts_with("installed by: "), "{}", lines[3]);
     }
 }
 
@@ -31,7 +32,7 @@ fn the_version_looks_where_the_settings_say() {
             command.env(name, "other.so");
         }
         let told = run(&mut command);
-        assert_eq!((told.status, told.out.lines().count()), (0, 3), "{told:?}");
+        assert_eq!((told.status, told.out.lines().count()), (0, 4), "{told:?}");
         told.out.lines().nth(1).unwrap().to_owned()
     };
     assert!(told(None).contains("libfake.so"));
@@ -65,6 +66,31 @@ fn completions_for_every_shell() {
         assert!(told.out.contains("backfill") && told.out.contains("url-base"), "{shell}");
     }
     run(&mut home.celaje(["completions", "cmd"])).refused(2, &["cmd", "bash"]);
+}
+
+#[test]
+fn the_program_alone_says_where_to_begin() {
+    let home = Home::new();
+    let told = run(&mut home.celaje([""; 0]));
+    assert_eq!((told.status, told.out.as_str()), (2, ""));
+    for part in ["celaje demo ", "celaje --help "] {
+        assert!(told.err.contains(part), "{}", told.err);
+    }
+}
+
+#[test]
+fn manual_pages_of_the_program_and_of_every_command() {
+    let home = Home::new();
+    let told = run(&mut home.celaje(["man"]));
+    assert_eq!((told.status, told.err.as_str()), (0, ""));
+    assert!(told.out.contains(".TH celaje 1"), "{}", told.out);
+    for (lang, word) in [("en", "SYNOPSIS"), ("es", "Muestra")] {
+        assert_eq!(run(&mut home.celaje(["--lang", lang, "man", lang])).status, 0);
+        let page = std::fs::read_to_string(home.path(&format!("{lang}/celaje-serve.1"))).unwrap();
+        assert!(page.contains(word), "{page}");
+    }
+    home.write("taken", "");
+    run(&mut home.celaje(["man", "taken"])).refused(3, &["taken"]);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! Order: the path that the user names, the program's folder, the user's cache folder (where
 //! `celaje runtime install` puts it), the `site-packages` folders of Python, the system's library
-//! folders. The working folder is not searched.
+//! folders. The working folder is not searched. A program that pip or pipx installed is found with
+//! the packages of its own environment, active or not.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -57,13 +58,14 @@ impl Search {
         let variable = |name: &str| {
             std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
         };
+        let program = std::env::current_exe().ok();
+        let called = std::env::args_os().next().map(PathBuf::from);
+        let programs: Vec<&Path> = program.iter().chain(&called).map(PathBuf::as_path).collect();
         Self {
             explicit: explicit.map(Path::to_owned),
-            program: std::env::current_exe()
-                .ok()
-                .and_then(|program| program.parent().map(Path::to_owned)),
+            program: program.as_deref().and_then(Path::parent).map(Path::to_owned),
             cache: cache_folder(),
-            python: python_folders(&variable),
+            python: python_folders(&programs, &variable),
             system: system_folders(),
             prefer_cuda: false,
         }
@@ -146,10 +148,13 @@ fn cached_versions(cache: &Path) -> Vec<PathBuf> {
     folders.into_iter().rev().map(|(_, _, path)| path).collect()
 }
 
-/// `site-packages` folders: the active virtual environment, the user's, the system's.
-fn python_folders(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
+/// `site-packages` folders: those of the environments that hold `programs` (`PREFIX/bin/celaje`),
+/// the active virtual environment, the user's, the system's.
+fn python_folders(programs: &[&Path], variable: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
     let mut folders = Vec::new();
-    for prefix in ["VIRTUAL_ENV", "CONDA_PREFIX"].iter().filter_map(|name| variable(name)) {
+    let own = programs.iter().filter_map(|program| program.parent()?.parent());
+    let active = ["VIRTUAL_ENV", "CONDA_PREFIX"].iter().filter_map(|name| variable(name));
+    for prefix in own.map(Path::to_owned).chain(active) {
         folders.push(prefix.join("Lib").join("site-packages"));
         folders.extend(versions_of_python(&prefix.join("lib")));
     }

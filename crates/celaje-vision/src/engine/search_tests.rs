@@ -88,7 +88,19 @@ fn the_active_environment_is_searched() {
     fs::create_dir_all(&packages).unwrap();
     let venv = root.path().to_owned();
     let variable = move |name: &str| (name == "VIRTUAL_ENV").then(|| venv.clone());
-    assert_eq!(python_folders(&variable).first(), Some(&packages));
+    assert_eq!(python_folders(&[], &variable).first(), Some(&packages));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_environment_that_holds_the_program_is_searched_though_it_is_not_active() {
+    let root = tempfile::tempdir().unwrap();
+    let packages = root.path().join("lib/python3.11/site-packages");
+    fs::create_dir_all(&packages).unwrap();
+    let program = root.path().join("bin/celaje");
+    assert_eq!(python_folders(&[&program], &|_| None).first(), Some(&packages));
+    // A name without a folder, as a shell passes it, leads nowhere.
+    assert!(!python_folders(&[Path::new("celaje")], &|_| None).contains(&packages));
 }
 
 #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! The pictures below a folder, at any depth, by the moment that their names name.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,17 @@ pub struct PictureFolder {
     root: PathBuf,
     /// Paths below the root, by station local time.
     pictures: Arc<BTreeMap<NaiveDateTime, PathBuf>>,
+    doubles: DoublePictures,
+    has_no_gaps: bool,
+}
+
+/// Pictures that were left out, since another one has the same moment in its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DoublePictures {
+    /// How many.
+    pub count: usize,
+    /// Paths of the first one and of the one that counts, below the root.
+    pub first: Option<(PathBuf, PathBuf)>,
 }
 
 impl PictureFolder {
@@ -27,6 +39,7 @@ impl PictureFolder {
     /// When a folder cannot be listed; the error names it.
     pub fn list(root: &Path) -> Result<Self> {
         let mut pictures = BTreeMap::new();
+        let mut doubles = DoublePictures::default();
         let mut level = vec![PathBuf::new()];
         while !level.is_empty() {
             let mut deeper = Vec::new();
@@ -34,15 +47,37 @@ impl PictureFolder {
                 let (folders, files) = entries(root, &folder)?;
                 deeper.extend(folders);
                 for file in files {
-                    if let Some(moment) = moment_of(&file) {
-                        pictures.entry(moment).or_insert(file);
+                    let Some(moment) = moment_of(&file) else { continue };
+                    match pictures.entry(moment) {
+                        Entry::Vacant(place) => drop(place.insert(file)),
+                        Entry::Occupied(counts) => {
+                            doubles.count += 1;
+                            doubles.first.get_or_insert_with(|| (file, counts.get().clone()));
+                        }
                     }
                 }
             }
             deeper.sort_unstable();
             level = deeper;
         }
-        Ok(Self { root: root.to_owned(), pictures: Arc::new(pictures) })
+        let (root, pictures) = (root.to_owned(), Arc::new(pictures));
+        Ok(Self { root, pictures, doubles, has_no_gaps: false })
+    }
+
+    /// From now on a slot without a picture is none that anybody asks for.
+    #[must_use]
+    pub fn without_gaps(self) -> Self {
+        Self { has_no_gaps: true, ..self }
+    }
+
+    /// The moments of the pictures, ascending, where nobody asks for others.
+    pub fn alone(&self) -> Option<Arc<[NaiveDateTime]>> {
+        self.has_no_gaps.then(|| self.moments().collect())
+    }
+
+    /// The pictures that were left out, since another one is of the same moment.
+    pub const fn doubles(&self) -> &DoublePictures {
+        &self.doubles
     }
 
     /// The folder itself.
@@ -124,6 +159,12 @@ mod tests {
             "imagenes_clara_octa_3/2024-03010022.PNG",
         ];
         assert_eq!(found, expected.map(|name| folder.path().join(name)));
+        // The one that is deeper, or comes later, is left out, and that is told.
+        let doubles = pictures.doubles();
+        let paths = ("2024/2024-03010002.jpg".into(), "2024-03010002.jpg".into());
+        assert_eq!((doubles.count, doubles.first.as_ref()), (2, Some(&paths)));
+        assert_eq!(pictures.alone(), None);
+        assert_eq!(pictures.without_gaps().alone().map(|moments| moments.len()), Some(3));
         assert!(PictureFolder::list(&folder.path().join("none")).is_err());
     }
 }

@@ -59,8 +59,8 @@ pub(super) struct BackfillArgs {
         required_unless_present = "dir"
     )]
     hasta: Option<Moment>,
-    /// Take the pictures from this folder, at any depth, instead of the camera; from its first
-    /// picture to its last, unless --desde and --hasta say otherwise
+    /// Take the pictures from this folder, at any depth, instead of the camera: all that it holds;
+    /// with --desde or --hasta, those between, where a slot without a picture is missed
     #[arg(long, alias = "base-dir", value_name = "FOLDER", env = "CELAJE_DIR")]
     dir: Option<PathBuf>,
     #[command(flatten)]
@@ -94,8 +94,8 @@ pub(super) const SPANISH: SpanishHelp = &[
     ("hasta", "Último minuto, incluido: AAAA-MM-DDTHH:MM, o una fecha por su último minuto"),
     (
         "dir",
-        "Toma las imágenes de esta carpeta, a cualquier profundidad, en vez de la cámara; de la \
-         primera a la última, salvo lo que digan --desde y --hasta",
+        "Toma las imágenes de esta carpeta, a cualquier profundidad, en vez de la cámara: todas \
+         las que tiene; con --desde o --hasta, las de ese rango, donde falla el turno sin imagen",
     ),
     (
         "retry_missed",
@@ -124,6 +124,11 @@ impl BackfillArgs {
                 source.is_archive = true;
                 None
             }
+        };
+        // Between its first picture and its last nobody asked for more than there is.
+        let folder = match (self.desde, self.hasta) {
+            (None, None) => folder.map(PictureFolder::without_gaps),
+            _ => folder,
         };
         refuse_the_latest(&settings.station)?;
         let whole = match (&folder, &self.dir, self.desde, self.hasta) {
@@ -280,6 +285,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         notices::any_certificate(&settings.station).iter().for_each(notice);
     }
     notices::off_minute(folder.as_ref(), &settings.station).iter().for_each(notice);
+    notices::doubles(folder.as_ref()).iter().for_each(notice);
     let station = Arc::new(settings.station.clone());
     let source = match folder {
         Some(folder) => Source::Folder(folder),

@@ -142,8 +142,7 @@ fn title(name: &str) -> Text {
 fn database(settings: &Settings) -> Result<Text, Text> {
     let shown = settings.db.display();
     let refused = |error: StoreError| Failure::from(error).text;
-    Database::check_writable(&settings.db).map_err(refused)?;
-    match Database::examine(&settings.db) {
+    match Database::foresee(&settings.db) {
         Ok(FileState::Replaced(plan)) => {
             return Ok(notices::takeover(&settings.db, &plan, false));
         }

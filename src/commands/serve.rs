@@ -61,7 +61,6 @@ pub struct ServeArgs {
         value_name = "PORT or ADDRESS:PORT",
         env = "CELAJE_COMPAT",
         num_args = 0..=1,
-        require_equals = true,
         default_missing_value = "8000",
         value_parser = compat
     )]
@@ -166,7 +165,14 @@ fn compat(text: &str) -> Result<CompatAddress, BadValue> {
         "1" | "true" | "yes" | "on" => Ok(CompatAddress::Port(8000)),
         text => {
             let port = text.parse().map(CompatAddress::Port);
-            port.or_else(|_| socket(text).map(CompatAddress::At))
+            port.or_else(|_| text.parse().map(CompatAddress::At)).map_err(|_| {
+                BadValue(say!(
+                    "write a port from 1 to 65535 such as 8000, or an IP address and a port such \
+                     as 0.0.0.0:8000",
+                    "escriba un puerto de 1 a 65535, como 8000, o una dirección IP y un puerto, \
+                     como 0.0.0.0:8000"
+                ))
+            })
         }
     }
 }

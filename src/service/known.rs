@@ -63,8 +63,7 @@ impl Pipeline {
     /// When the record cannot be read.
     pub async fn first_missing(&self, range: SlotRange) -> Result<Option<Slot>> {
         let known = self.known(range, RunPolicy::default()).await?;
-        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
-        let mut steps = Plan::new(slots, known.stored, known.settled);
+        let mut steps = Plan::new(self.slots(range), known.stored, known.settled);
         Ok(steps.find_map(|step| match step {
             Step::Fetch(slot) => Some(slot),
             Step::Duplicate(_) | Step::KnownMiss(..) => None,

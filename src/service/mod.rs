@@ -13,6 +13,7 @@ mod wiring;
 use std::sync::Arc;
 
 use actix::prelude::*;
+use chrono::NaiveDateTime;
 use tokio::sync::watch;
 
 use crate::actors::fetch::FetchShared;
@@ -32,6 +33,7 @@ use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::run::Progress;
 use celaje_sky::say;
+use celaje_sky::slot::{SlotRange, Slots};
 use celaje_sky::station::{LayoutChoice, Station};
 
 use hung::watch_over;
@@ -69,6 +71,8 @@ struct About {
     credits: usize,
     policy: RunPolicy,
     is_archive: bool,
+    /// The slots that are asked for, where these are not all of a range.
+    alone: Option<Arc<[NaiveDateTime]>>,
     clock: Clock,
 }
 
@@ -123,6 +127,10 @@ impl Pipeline {
             credits: setup.tuning.credits(),
             policy: setup.policy,
             is_archive: setup.source.is_archive(),
+            alone: match &setup.source {
+                Source::Folder(folder) => folder.alone(),
+                Source::Http(_) | Source::Scheme(_) => None,
+            },
             clock: setup.clock,
         };
         let (parts, started) = std::sync::mpsc::channel();
@@ -175,6 +183,15 @@ impl Pipeline {
             _watchdog: watchdog,
             about,
         })
+    }
+
+    /// The slots of `range`; of a folder without gaps those that have a picture.
+    fn slots(&self, range: SlotRange) -> Slots {
+        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
+        match &self.about.alone {
+            Some(moments) => slots.among(Arc::clone(moments)),
+            None => slots,
+        }
     }
 
     /// Where the present run stands, as it goes.

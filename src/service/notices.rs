@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::camera::fault::AccessFault;
 use crate::camera::http::without_secrets;
-use crate::camera::picture_folder::PictureFolder;
+use crate::camera::picture_folder::{DoublePictures, PictureFolder};
 use crate::service::RunReport;
 use crate::service::request::public_part;
 use crate::store::{DatabaseOpening, InterruptedRun, TakeoverPlan, TakeoverReport};
@@ -34,6 +34,21 @@ pub fn off_minute(folder: Option<&PictureFolder>, station: &Station) -> Option<T
              {minutes}; ponga valid_minutes en celaje.toml para leerlas"
         )
     })
+}
+
+/// Pictures of a folder that others stand for.
+pub fn doubles(folder: Option<&PictureFolder>) -> Option<Text> {
+    let DoublePictures { count, first } = folder?.doubles();
+    let (left, taken) = first.as_ref()?;
+    let (left, taken) = (left.display(), taken.display());
+    Some(say!(
+        "{count} pictures of the folder are left out, since another one has the same moment in its \
+         name: the one nearest to the top counts, then the first by its path ('{taken}', not \
+         '{left}')",
+        "{count} imágenes de la carpeta quedan afuera, porque otra lleva el mismo momento en su \
+         nombre: cuenta la más cercana a la carpeta indicada y, de ellas, la primera por su ruta \
+         ('{taken}', no '{left}')"
+    ))
 }
 
 /// Notices about a run that has ended; its pictures came from `folder`, or else from `address`.
@@ -71,6 +86,7 @@ fn old_table(plan: &TakeoverPlan) -> Text {
     let parts = [
         (&plan.columns, say!("columns", "columnas")),
         (&plan.indices, say!("indices", "índices")),
+        (&plan.rules, say!("rules", "reglas")),
         (&plan.triggers, say!("triggers", "disparadores")),
         (&plan.foreign_keys, say!("foreign keys with", "claves foráneas con")),
     ];
@@ -93,8 +109,10 @@ fn old_table(plan: &TakeoverPlan) -> Text {
         ),
         None if en.is_empty() => say!("", ""),
         None => say!(
-            ", and only there are these of the old table: {en}",
-            ", y solo allí queda esto de la tabla anterior: {es}"
+            ", and only there are these of the old table: {en}; make anew what you need \
+            (docs/record.md)",
+            ", y solo allí queda esto de la tabla anterior: {es}; rehaga lo que necesite \
+            (docs/es/registro.md)"
         ),
     }
 }
@@ -114,7 +132,7 @@ fn foreign_keys(plan: &TakeoverPlan) -> Text {
     }
 }
 
-/// The user's views and triggers that fail after a takeover, and what to do.
+/// The user's objects that a takeover breaks, and what to do.
 fn broken(plan: &TakeoverPlan) -> Text {
     let list: Vec<_> =
         plan.broken.iter().map(|it| format!("{} ({})", it.name, it.reason)).collect();
@@ -123,10 +141,12 @@ fn broken(plan: &TakeoverPlan) -> Text {
         return say!("", "");
     }
     say!(
-        ". THESE VIEWS AND TRIGGERS FAIL from then on: {list}; make them anew with the columns of \
-        registro_historico, or with {name} (docs/record.md)",
-        ". ESTAS VISTAS Y DISPARADORES FALLAN desde entonces: {list}; rehágalos con las columnas \
-        de registro_historico, o con {name} (docs/es/registro.md)"
+        ". THESE VIEWS, TRIGGERS AND VIRTUAL TABLES FAIL OR READ SOMETHING ELSE from then on: \
+        {list}; make them anew with the columns of registro_historico, or with {name} \
+        (docs/record.md)",
+        ". ESTAS VISTAS, DISPARADORES Y TABLAS VIRTUALES FALLAN O LEEN OTRA COSA desde entonces: \
+        {list}; rehágalos con las columnas de registro_historico, o con {name} \
+        (docs/es/registro.md)"
     )
 }
 

@@ -84,7 +84,7 @@ impl Pipeline {
     /// # Errors
     /// When this process cannot do it.
     pub async fn count(&self, range: SlotRange) -> Result<u64> {
-        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
+        let slots = self.slots(range);
         // A range of centuries takes its time.
         tokio::task::spawn_blocking(move || slots.count() as u64).await.map_err(|_| store_is_gone())
     }
@@ -132,7 +132,7 @@ impl Pipeline {
     pub async fn pass(&self, pass: Pass) -> Result<RunReport> {
         let started = Clock::instant();
         let Pass { range, run, policy, .. } = pass;
-        let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
+        let slots = self.slots(range);
         let planned = self.count(range).await?;
         let Known { stored, settled, doubts } = self.known(range, policy).await?;
         let newest = match self.fetch.has_only_the_latest() {

@@ -7,6 +7,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::dsl::sql;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
+use diesel::result::Error as SqlError;
 use diesel::sql_types::{Integer, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -231,7 +232,8 @@ pub(super) fn roll_back(connection: &mut SqliteConnection) -> Result<(), Fault> 
 /// What SQLite finds wrong with the file; empty when it is sound. `quickly`: without comparing
 /// indices with their tables.
 ///
-/// A row that breaks a rule of its owner's own table is no damage of the file.
+/// A row that breaks a rule of its owner's own table is no damage of the file, nor is a full-text
+/// index of theirs that does not fit its texts.
 pub(super) fn damage(connection: &mut SqliteConnection, quickly: bool) -> QueryResult<Vec<String>> {
     let check = if quickly { "quick_check" } else { "integrity_check" };
     let mut found: Vec<String> = sql::<Text>(&format!("PRAGMA {check}(10000)")).load(connection)?;
@@ -239,20 +241,85 @@ pub(super) fn damage(connection: &mut SqliteConnection, quickly: bool) -> QueryR
         let rules = ["CHECK constraint failed in ", "NULL value in "];
         let table = rules.iter().find_map(|rule| line.strip_prefix(rule));
         let own = |table: &str| OWN_TABLES.contains(&table.split('.').next().unwrap_or_default());
-        line != "ok" && table.is_none_or(own)
+        let is_of_texts = line.contains(" inverted index for FTS");
+        line != "ok" && table.is_none_or(own) && !is_of_texts
     });
     found.truncate(5);
     Ok(found)
 }
 
+/// Does `work` in one transaction that holds the write lock from its beginning.
+///
+/// Where the disk is full or fails, SQLite rolls back by itself. Diesel's own rollback then fails,
+/// hides the cause, and leaves the connection unusable. Here the cause is told, and the connection
+/// stays usable.
+pub(super) fn transaction<T>(
+    connection: &mut SqliteConnection,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let mut cause = None;
+    let done = connection.immediate_transaction(|connection| {
+        work(connection).map_err(|fault| {
+            cause = Some(fault);
+            SqlError::RollbackTransaction
+        })
+    });
+    let error = match done {
+        Ok(done) => return Ok(done),
+        Err(error) => error,
+    };
+    if AnsiTransactionManager::transaction_manager_status_mut(connection)
+        .transaction_depth()
+        .is_err()
+    {
+        // Nothing to do where SQLite has rolled back.
+        let _ = connection.batch_execute("ROLLBACK");
+        *AnsiTransactionManager::transaction_manager_status_mut(connection) = Default::default();
+    }
+    Err(cause.unwrap_or_else(|| error.into()))
+}
+
 /// Runs the migrations that are to come, all or none.
 pub(super) fn migrate(connection: &mut SqliteConnection) -> Result<(), Fault> {
-    connection.immediate_transaction(|connection| {
-        connection
-            .run_pending_migrations(MIGRATIONS)
-            .map(drop)
-            .map_err(|error| Fault::Migration(error.to_string()))
+    transaction(connection, |connection| {
+        let triggers = users_triggers(connection)?;
+        run_migrations(connection, usize::MAX)?;
+        // A migration that makes the view anew drops them.
+        let left = users_triggers(connection)?;
+        for trigger in triggers.iter().filter(|trigger| !left.contains(trigger)) {
+            connection.batch_execute(trigger)?;
+        }
+        Ok(())
     })
+}
+
+/// The statements that make the user's own triggers on the view `registro_historico`.
+fn users_triggers(connection: &mut SqliteConnection) -> Result<Vec<String>, Fault> {
+    Ok(sql::<Text>(
+        "SELECT sql FROM sqlite_schema \
+         WHERE type = 'trigger' AND lower(tbl_name) = 'registro_historico' \
+             AND substr(name, 1, 19) <> 'registro_historico_' ORDER BY rowid",
+    )
+    .load(connection)?)
+}
+
+/// Runs up to `most` of the migrations that are to come, in the caller's transaction.
+///
+/// Diesel's own way puts each into a savepoint, whose rollback hides what SQLite fails of.
+pub(super) fn run_migrations(connection: &mut SqliteConnection, most: usize) -> Result<(), Fault> {
+    let applied = connection.applied_migrations().map_err(|e| Fault::of_migration(&*e))?;
+    let mut known =
+        MigrationSource::<Sqlite>::migrations(&MIGRATIONS).map_err(|e| Fault::of_migration(&*e))?;
+    known.sort_by_key(|migration| migration.name().version().to_string());
+    let to_come =
+        known.into_iter().filter(|migration| !applied.contains(&migration.name().version()));
+    for migration in to_come.take(most) {
+        migration.run(connection).map_err(|e| Fault::of_migration(&*e))?;
+        diesel::sql_query("INSERT INTO __diesel_schema_migrations (version) VALUES (?)")
+            .bind::<Text, _>(migration.name().version().to_string())
+            .execute(connection)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -281,6 +348,26 @@ mod tests {
         let path = folder.path().join("none.db");
         assert!(connect(&path, Access::Read).is_err());
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_transaction_that_fills_the_disk_says_so_and_the_next_one_succeeds() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        let fill = |connection: &mut SqliteConnection| {
+            Ok(connection.batch_execute("INSERT INTO t VALUES (zeroblob(1000000))")?)
+        };
+        connection.batch_execute("CREATE TABLE t (x); PRAGMA max_page_count = 10").unwrap();
+        let fault = transaction(&mut connection, fill).unwrap_err();
+        assert!(matches!(fault, Fault::Full), "{fault}");
+        connection.batch_execute("PRAGMA max_page_count = 1000").unwrap();
+        transaction(&mut connection, fill).unwrap();
+        // A migration, too.
+        let pages = sql::<Integer>("PRAGMA page_count").get_result::<i32>(&mut connection).unwrap();
+        connection.batch_execute(&format!("PRAGMA max_page_count = {}", pages + 3)).unwrap();
+        let fault = migrate(&mut connection).unwrap_err();
+        assert!(matches!(fault, Fault::Full), "{fault}");
+        connection.batch_execute("PRAGMA max_page_count = 1000").unwrap();
+        migrate(&mut connection).unwrap();
     }
 
     #[test]

@@ -74,6 +74,9 @@ pub enum Fault {
     /// It was opened anew after the run began.
     #[error("opened anew meanwhile")]
     Renewed,
+    /// Asked for reading only, and without any table.
+    #[error("empty")]
+    Empty,
     /// Its schema has this version, which this program does not know.
     #[error("its schema has version {0}, newer than this program")]
     Newer(String),
@@ -116,6 +119,14 @@ pub enum Fault {
         /// Rows that arrived.
         taken: i64,
     },
+    /// Its disk has too little room for the copy and the rows of a takeover.
+    #[error("the takeover needs {needed} bytes on the disk, which has {free} free")]
+    NoRoom {
+        /// Bytes that it may need.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// A migration that failed, and was undone.
     #[error("migration failed: {0}")]
     Migration(String),
@@ -146,8 +157,20 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// What a migration failed of: a fault of the file where SQLite names one.
+    pub(super) fn of_migration(error: &(dyn std::error::Error + Send + Sync)) -> Self {
+        let text = error.to_string();
+        let known = text.rsplit(": ").next().and_then(Self::from_message);
+        known.unwrap_or(Self::Migration(text))
+    }
+}
+
 impl From<SqlError> for Fault {
     fn from(error: SqlError) -> Self {
+        if let SqlError::RollbackErrorOnCommit { commit_error, .. } = error {
+            return Self::from(*commit_error);
+        }
         let known = match &error {
             SqlError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
                 Self::from_message(information.message())
@@ -320,6 +343,12 @@ impl Fault {
                 "la base de datos '{db}' tiene una forma anterior; el próximo 'celaje backfill' la \
                 pondrá al día"
             ),
+            Self::Empty => say!(
+                "the database '{db}' is empty; the first 'celaje backfill' on it begins the \
+                record, or give another path with --db",
+                "la base de datos '{db}' está vacía; el primer 'celaje backfill' sobre ella \
+                comienza el registro, o indique otra ruta con --db"
+            ),
             Self::Damaged => say!(
                 "the database '{db}' is damaged; restore a backup or recover it with 'sqlite3 {db} \
                 .recover'",
@@ -365,6 +394,17 @@ impl Fault {
                     ({reason}); nothing was changed, make room there and try again",
                     "no se pudo copiar la base de datos '{db}' a '{copy}' antes de incorporarla \
                     ({reason}); nada cambió, haga lugar allí y vuelva a intentar"
+                )
+            }
+            Self::NoRoom { needed, free } => {
+                let (needed, free) = (needed.div_ceil(1_000_000), free / 1_000_000);
+                say!(
+                    "the takeover of the database '{db}' and the copy that is made before need \
+                    {needed} MB on its disk, where {free} MB are free; nothing was changed, free \
+                    some and try again",
+                    "incorporar la base de datos '{db}', con la copia previa, necesita {needed} \
+                    MB en su disco, donde quedan {free} MB; nada cambió, libere espacio y vuelva a \
+                    intentar"
                 )
             }
             Self::Lost { rows, taken } => say!(

@@ -3,13 +3,19 @@
 
 use std::path::Path;
 
+use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 
-use crate::store::connection::{self, FileKind};
+use crate::store::connection::{self, Access, FileKind, connect, damage};
 use crate::store::error::Fault;
-use crate::store::lock::with_suffix;
+use crate::store::lock::{self, WriterLock, folder_of, free_bytes, with_suffix};
 use crate::store::takeover::{self, TakeoverPlan};
 use crate::store::unwritable::ReadConnection;
+
+/// Bytes of the record's tables without rows, at most.
+const SCHEMA_BYTES: u64 = 512 * 1024;
 
 /// What a file is to this program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +48,73 @@ pub(super) fn refuse_stray_log(path: &Path) -> Result<(), Fault> {
         return Err(Fault::StrayLog);
     }
     Ok(())
+}
+
+/// What opening the file at `path` for writing would do now; it is neither made nor changed. A file
+/// is made in its folder and removed again.
+///
+/// To be asked while this process has the database nowhere open: closing the file once more would
+/// drop SQLite's own locks.
+///
+/// # Errors
+/// When it would be refused, for the same reason.
+pub(super) fn foresee(path: &Path) -> Result<FileState, Fault> {
+    let is_there = connection::exists(path)?;
+    refuse_stray_log(path)?;
+    if let Some(writer) = WriterLock::holder(path) {
+        return Err(Fault::SecondWriter(writer.process().map(Box::new)));
+    }
+    if is_there {
+        let file = std::fs::OpenOptions::new().append(true).open(path);
+        file.map_err(|error| lock::refusal(&error))?;
+    }
+    // The name is free, and the file goes with its handle.
+    tempfile::tempfile_in(folder_of(path)).map_err(|error| lock::refusal(&error))?;
+    if !is_there {
+        return Ok(FileState::New);
+    }
+    // What is none of ours is not opened for writing.
+    examine(path)?;
+    admit(&mut connect(path, Access::Write)?, free_bytes(folder_of(path)))
+}
+
+/// What the file of a writing connection is, once nothing stands in the way of writing it; `free`
+/// bytes are left on its disk, where that is known. Writes nothing.
+///
+/// # Errors
+/// When another program is in the middle of writing, or the file is the replaced system's and
+/// damaged, or its takeover has no room.
+pub(super) fn admit(
+    connection: &mut SqliteConnection,
+    free: Option<u64>,
+) -> Result<FileState, Fault> {
+    let state = state(connection)?;
+    if state != FileState::New {
+        connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK")?;
+    }
+    if let FileState::Replaced(plan) = &state {
+        if !damage(connection, true)?.is_empty() {
+            return Err(Fault::Damaged);
+        }
+        let needed = room(connection, plan.rows)?;
+        if let Some(free) = free.filter(|free| *free < needed) {
+            return Err(Fault::NoRoom { needed, free });
+        }
+    }
+    Ok(state)
+}
+
+/// Bytes that a takeover of `rows` rows may need beside the file: the copy, and the rows in their
+/// new tables, less than a kibibyte each with their indices. In write-ahead logging these are in
+/// the log too.
+fn room(connection: &mut SqliteConnection, rows: i64) -> Result<u64, Fault> {
+    let size: i64 =
+        sql::<BigInt>("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+            .get_result(connection)?;
+    let mode: String = sql::<Text>("PRAGMA journal_mode").get_result(connection)?;
+    let [size, rows] = [size, rows].map(|n| u64::try_from(n).unwrap_or(0));
+    let grows = rows.saturating_mul(1024).min(2 * size) + SCHEMA_BYTES;
+    Ok(size + if mode == "wal" { 2 * grows } else { grows })
 }
 
 /// What the file of a connection is. Writes nothing.

@@ -258,6 +258,23 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Bytes that are free on the disk of `folder`, where the system tells.
+pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let volume = nix::sys::statvfs::statvfs(folder).ok()?;
+        // How wide these numbers are depends on the system.
+        let free = u128::from(volume.blocks_available()) * u128::from(volume.fragment_size());
+        // File systems that count nothing have no blocks at all.
+        (volume.blocks() > 0).then(|| u64::try_from(free).ok())?
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
 /// `path` with `suffix` added to its name.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);

@@ -227,37 +227,21 @@ impl Database {
         Ok(())
     }
 
-    /// What the file at `path` is to this program, and what opening it for writing does to it.
+    /// What the file at `path` is to this program, and what opening it for writing does to it now.
     /// Nothing is made or changed.
-    ///
-    /// # Errors
-    /// When [`open`](Self::open) would refuse the file for what it is.
-    pub fn examine(path: &Path) -> Result<FileState, StoreError> {
-        examination::examine(path).map_err(|fault| fault.at(path))
-    }
-
-    /// Whether the file at `path`, there or not, and its folder let themselves be written. A file
-    /// is made in the folder and removed again; nothing else is changed.
     ///
     /// To be asked while this process has the database nowhere open: closing the file once more
     /// would drop SQLite's own locks.
     ///
     /// # Errors
-    /// When there is no such folder, it is no file, or it may not be written.
-    pub fn check_writable(path: &Path) -> Result<(), StoreError> {
-        let check = || {
-            if connection::exists(path)? {
-                std::fs::OpenOptions::new()
-                    .append(true)
-                    .open(path)
-                    .map_err(|error| lock::refusal(&error))?;
-            }
-            // The name is free, and the file goes with its handle.
-            tempfile::tempfile_in(lock::folder_of(path))
-                .map(drop)
-                .map_err(|error| lock::refusal(&error))
-        };
-        check().map_err(|fault: Fault| fault.at(path))
+    /// When [`open`](Self::open) would refuse the file, for the same reason.
+    pub fn foresee(path: &Path) -> Result<FileState, StoreError> {
+        examination::foresee(path).map_err(|fault| fault.at(path))
+    }
+
+    /// Bytes that are free on the disk of the file at `path`, where the system tells.
+    pub fn free_bytes(path: &Path) -> Option<u64> {
+        lock::free_bytes(lock::folder_of(path))
     }
 
     /// Writes a further station of the file as it is described now.
@@ -315,7 +299,8 @@ fn open(
     examination::examine(path)?;
     let mut connection = connection::connect(path, Access::Write)?;
     // Once more: the former writer may have changed it.
-    let state = examination::state(&mut connection)?;
+    let free = lock::free_bytes(lock::folder_of(path));
+    let state = examination::admit(&mut connection, free)?;
     let candidacy = Candidacy::begin(&mut connection, path, lock, patience)?;
     let adopted = match state {
         FileState::Replaced(plan) => {

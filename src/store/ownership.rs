@@ -12,7 +12,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 
-use crate::store::connection::{checkpoint, checkpoint_now};
+use crate::store::connection::{self, checkpoint, checkpoint_now};
 use crate::store::copy;
 use crate::store::error::Fault;
 use crate::store::lock::{WriterLock, folder_of, with_suffix};
@@ -121,9 +121,9 @@ impl Candidacy {
         work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault>,
     ) -> Result<(Ownership, T), Fault> {
         let Self { mut lock, claim } = self;
-        let (token, done) = connection.immediate_transaction(|connection| {
+        let (token, done) = connection::transaction(connection, |connection| {
             let token = claim.write(connection)?;
-            Ok::<_, Fault>((token, work(connection)?))
+            Ok((token, work(connection)?))
         })?;
         // Into the file itself, for those who do not see the log.
         checkpoint_now(connection)?;
@@ -148,7 +148,7 @@ impl Ownership {
     ) -> Result<T, Fault> {
         self.check(connection)?;
         let mut taken = false;
-        let done = connection.immediate_transaction(|connection| {
+        let done = connection::transaction(connection, |connection| {
             if let Some(other) = owner::other(connection, &self.token)? {
                 taken = true;
                 return Err(Fault::SecondWriter(Some(Box::new(other))));

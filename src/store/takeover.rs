@@ -1,17 +1,20 @@
 //! Taking over a database file of the replaced system.
 //!
-//! Its table `registro_historico` makes way for the view of the same name. A row whose file name
+//! The view `registro_historico` takes the place of its table of that name. A row whose file name
 //! names a moment and whose okta is 0 to 8 becomes an observation; any other row is kept as it is
-//! in `legacy_rows`. Both show through the view with the texts they had, until a reading of the
-//! same file name hides the latter. Where the record has no place for some of the table, or
-//! something of the user's depends on it, the table stays in the file under another name, whole:
-//! what refers to it by a foreign key goes on referring to the rows that it had. No row of it is
-//! ever deleted, so no foreign key acts.
+//! in `legacy_rows`. Both show through the view with the texts they had. A row of `legacy_rows` is
+//! hidden once there is a reading of its file name.
 //!
-//! A copy of the file is made first, and everything after it is one transaction: whatever
-//! interrupts it leaves the file as it was.
+//! The table itself stays in the file under another name where the record has no place for some of
+//! it, or where an object of the user's depends on it. Foreign keys to it then go on referring to
+//! the same rows. No row of it is deleted, so no foreign key acts.
+//!
+//! A copy of the file is made first. Everything after it is one transaction: a takeover that is
+//! interrupted leaves the file as it was.
 
+mod address;
 mod plan;
+mod rehearsal;
 mod rows;
 
 use std::path::{Path, PathBuf};
@@ -20,10 +23,9 @@ use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use diesel_migrations::MigrationHarness;
 
 use crate::store::completion::{self, StationPlace};
-use crate::store::connection::MIGRATIONS;
+use crate::store::connection::{run_migrations, transaction};
 use crate::store::copy;
 use crate::store::error::Fault;
 use crate::store::lock::with_suffix;
@@ -60,9 +62,8 @@ pub(super) fn take_over(
 ) -> Result<TakeoverReport, Fault> {
     let copy = copy_of(connection, path)?;
     let stays_as = plan.stays_as.as_deref();
-    let taken = plan::prepare(connection, stays_as.is_some()).and_then(|()| {
-        connection
-            .immediate_transaction(|connection| take_over_within(connection, station, stays_as))
+    let taken = prepare(connection, stays_as.is_some()).and_then(|()| {
+        transaction(connection, |connection| take_over_within(connection, station, stays_as))
     });
     connection.batch_execute("PRAGMA legacy_alter_table = OFF")?;
     match taken {
@@ -79,8 +80,20 @@ pub(super) fn take_over(
     }
 }
 
-/// The takeover proper, in the caller's transaction, after [`plan::prepare`]. The old table goes,
-/// or stays under another name. Gives the numbers of rows, placed and kept.
+/// Sets how SQLite renames and drops a table, which it lets nobody set inside a transaction.
+///
+/// A table that stays takes the foreign keys to it along under its new name, while views and
+/// triggers go on naming `registro_historico`. One that goes is dropped with foreign keys off: else
+/// SQLite deletes its rows first, and acts upon what refers to them.
+fn prepare(connection: &mut SqliteConnection, stays: bool) -> Result<(), Fault> {
+    let keys = if stays { "ON" } else { "OFF" };
+    connection
+        .batch_execute(&format!("PRAGMA legacy_alter_table = ON; PRAGMA foreign_keys = {keys}"))?;
+    Ok(())
+}
+
+/// The takeover itself, in the caller's transaction, after [`prepare`]. The old table goes, or
+/// stays under another name. Gives the numbers of rows, placed and kept.
 pub(super) fn take_over_within(
     connection: &mut SqliteConnection,
     station: &Station,
@@ -94,6 +107,7 @@ pub(super) fn take_over_within(
             longitude: station.longitude,
         },
     )?;
+    rows::register(connection)?;
     let source = rows::old_rows(connection)?;
     move_rows(connection, &source, station, stays_as)
 }
@@ -136,11 +150,9 @@ fn move_rows(
     station: &Station,
     stays_as: Option<&str>,
 ) -> Result<(i64, i64, i64), Fault> {
-    let migration =
-        |error: Box<dyn std::error::Error + Send + Sync>| Fault::Migration(error.to_string());
     let rows = sql::<BigInt>("SELECT count(*) FROM registro_historico").get_result(connection)?;
     // The first migration makes the tables; the next ones need the name registro_historico free.
-    connection.run_next_migration(MIGRATIONS).map_err(migration)?;
+    run_migrations(connection, 1)?;
     register_station(connection, station)?;
     let placed = diesel::sql_query(format!(
         "{source} INSERT INTO observations (station, slot_local, slot_utc, file_name, url, okta, \
@@ -167,6 +179,6 @@ fn move_rows(
         Some(name) => format!("ALTER TABLE registro_historico RENAME TO {name}"),
         None => "DROP TABLE registro_historico".to_owned(),
     })?;
-    connection.run_pending_migrations(MIGRATIONS).map_err(migration)?;
+    run_migrations(connection, usize::MAX)?;
     Ok((rows, placed, kept))
 }

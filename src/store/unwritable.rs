@@ -15,6 +15,7 @@ use crate::store::error::Fault;
 use crate::store::lock::with_suffix;
 use crate::store::ownership::leave_open;
 use crate::store::place::FilePlace;
+use crate::store::takeover;
 
 /// Bytes and time of change of a database's file, its log and its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,11 +83,18 @@ impl ReadConnection {
     /// The same of an up-to-date record.
     ///
     /// # Errors
-    /// When the file has first to be taken over or brought up to date ([`Fault::Outdated`]).
+    /// When the file has first to be taken over or brought up to date ([`Fault::Outdated`]), or
+    /// when a takeover would be refused: the reason of that.
     pub(super) fn open_current(path: &Path) -> Result<Self, Fault> {
-        match Self::open(path)? {
-            read @ Self { kind: FileKind::Current, .. } => Ok(read),
-            _ => Err(Fault::Outdated),
+        let mut read = Self::open(path)?;
+        match read.kind {
+            FileKind::Current => Ok(read),
+            FileKind::New => Err(Fault::Empty),
+            FileKind::Outdated => Err(Fault::Outdated),
+            FileKind::Replaced => {
+                takeover::plan(&mut read.connection)?;
+                Err(Fault::Outdated)
+            }
         }
     }
 

@@ -15,7 +15,6 @@ use crate::web::legacy;
 use crate::web::origins::Origins;
 use crate::web::problem::{self, Problem, ProblemCode, shortened};
 use celaje_sky::say;
-use celaje_sky::text::Lang;
 
 /// Most bytes of an address (path and query).
 pub const LONGEST_ADDRESS: usize = 8 * 1024;
@@ -116,13 +115,19 @@ async fn answer(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let lang = problem::language(request.headers());
+    let is_open = legacy::is_at(request.path());
+    // On an address that any host name leads to there is nothing but their paths.
+    let is_legacy = is_open || access.hosts.is_none();
+    let render = |problem: &Problem| match is_legacy {
+        true => problem.render_detail(),
+        false => problem.render(lang),
+    };
     if let Err(problem) = check(access.hosts.as_ref(), &request) {
-        let mut response = problem.render(lang);
+        let mut response = render(&problem);
         harden(&mut response);
         return Ok(request.into_response(response));
     }
     let asked = request.headers().get(header::ORIGIN).cloned();
-    let is_open = legacy::is_at(request.path());
     let origins = &access.origins;
     if is_open && origins.answers(request.method(), request.headers()) {
         let mut permitted = HttpResponse::NoContent().finish();
@@ -132,8 +137,8 @@ async fn answer(
         return Ok(request.into_response(permitted));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
-    if let Some(told) = retold(&response, lang) {
-        response = response.into_response(told);
+    if let Some(problem) = problem_of(&response) {
+        response = response.into_response(render(&problem));
     }
     harden(response.response_mut());
     if is_open {
@@ -183,18 +188,15 @@ fn check(hosts: Option<&Hosts>, request: &ServiceRequest) -> Result<(), Problem>
     }
 }
 
-/// The problem behind an answer in the language that was asked for; none when there is no problem,
-/// or it is told otherwise already.
-fn retold(response: &ServiceResponse<BoxBody>, lang: Lang) -> Option<HttpResponse> {
+/// The problem behind an answer; none when there is no problem, or it is told already.
+fn problem_of(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
     let status = response.status();
     if let Some(error) = response.response().error() {
-        if let Some(problem) = error.as_error::<Problem>() {
-            return Some(problem.render(lang));
-        }
-        return Some(Problem::of_framework(status, &error.to_string()).render(lang));
+        let problem = error.as_error::<Problem>().cloned();
+        return Some(problem.unwrap_or_else(|| Problem::of_framework(status, &error.to_string())));
     }
     (status.is_client_error() && response.headers().get(header::CONTENT_TYPE).is_none())
-        .then(|| Problem::of_framework(status, "").render(lang))
+        .then(|| Problem::of_framework(status, ""))
 }
 
 fn harden<B>(response: &mut HttpResponse<B>) {

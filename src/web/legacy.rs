@@ -1,7 +1,7 @@
 //! What the replaced system's clients call: `/octas`, `/historial`, `/imagen`.
 //!
-//! Rows have the columns of its table `registro_historico` as their keys; an error is
-//! `{"detail": …}`, in Spanish whatever the client speaks.
+//! Rows have the columns of its table `registro_historico` as their keys. Every error is
+//! `{"detail": …}`, in Spanish whatever the client speaks: those of the server too, such as 405.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::store::reader::{AFTER_DAYS, FIRST_DAY, LegacyRow};
+use crate::store::reader::{AFTER_DAYS, FIRST_DAY, LegacyDays, LegacyRow};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::camera::layout_of;
@@ -100,8 +100,9 @@ fn led(place: &str) -> HttpResponse {
         .finish()
 }
 
+/// What is wrong, in Spanish.
 #[derive(Serialize, JsonSchema)]
-struct Detail {
+pub(crate) struct Detail {
     detail: &'static str,
 }
 
@@ -144,17 +145,18 @@ async fn history(
         return Ok(same);
     }
     let zone = state.pool.ask(|reader| reader.home_zone()).await?;
-    let (begin, before) = (days.begin(), days.before());
+    let rows_of = days.of_record();
+    let first = rows_of.first();
     let page = HistoryPage { days, items: Vec::new() };
     let mut head = serde_json::to_string(&page).map_err(|_| Problem::internal())?;
     head.truncate(head.len() - "]}".len());
-    stream::answer(&state.pool, tagged.ok(), begin.clone(), move |reader, from| {
-        let mut rows = if from == begin {
+    stream::answer(&state.pool, tagged.ok(), first, move |reader, place| {
+        let mut rows = if place == rows_of.first() {
             Rows::<LegacyRow>::begin(Format::Json, &head)
         } else {
             Rows::<LegacyRow>::go_on(Format::Json)
         };
-        let (read, next) = reader.legacy_rows(&from, &before, PART)?;
+        let (read, next) = reader.legacy_rows(&rows_of, place, PART)?;
         read.into_iter().for_each(|row| rows.push(&row.shown(zone)));
         let bytes = match next {
             Some(_) => rows.into_bytes(),
@@ -220,6 +222,14 @@ impl WholeDays {
         }
     }
 
+    /// The rows of these days; where no day is named all of them, those of no moment too.
+    fn of_record(&self) -> LegacyDays {
+        match (self.desde, self.hasta) {
+            (None, None) => LegacyDays::all(),
+            _ => LegacyDays::between(&self.begin(), &self.before()),
+        }
+    }
+
     /// As `fecha_captura` begins on the first day.
     fn begin(&self) -> String {
         self.desde.map_or_else(|| FIRST_DAY.to_owned(), |day| day.to_string())
@@ -239,12 +249,15 @@ fn day(text: &str) -> Result<NaiveDate, BadDays> {
     shape.then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten().ok_or(BadDays::Form)
 }
 
-/// `/imagen`: to the newest picture: one after the last reading that the camera has, else that of
-/// the last reading.
+/// `/imagen`: to the newest picture: one after the last reading that the camera has, else the
+/// newest of the record that is on a server.
 async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
     let home = state.pool.ask(|reader| reader.home_station()).await?.unwrap_or_default();
     let id = home.clone();
-    let last = state.pool.ask(move |reader| reader.latest(&id)).await?;
+    let (last, newest) = state
+        .pool
+        .ask(move |reader| Ok((reader.latest(&id)?, reader.newest_address(&id)?)))
+        .await?;
     let recorded = last.as_ref().and_then(|item| item.url.as_deref());
     if let Some(station) = state.station(&home) {
         let slot = last.as_ref().and_then(|item| parse_slot(&item.slot));
@@ -259,8 +272,8 @@ async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
             }
         }
     }
-    Ok(match recorded.filter(|url| url.starts_with("http")) {
-        Some(url) => led(url),
+    Ok(match newest {
+        Some(url) => led(&url),
         None => error(StatusCode::NOT_FOUND, "No hay ninguna imagen disponible"),
     })
 }

@@ -247,10 +247,21 @@ fn listen(
     configure: fn(&mut web::ServiceConfig),
 ) -> Result<(SocketAddr, Server)> {
     let cannot_listen = |e: std::io::Error| {
-        Failure::environment(say!(
-            "the server cannot listen on {wanted} ({e}): choose another address with {flag}",
-            "el servidor no puede escuchar en {wanted} ({e}): elija otra dirección con {flag}"
-        ))
+        Failure::environment(match e.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                let (port, ip) = (wanted.port(), wanted.ip());
+                say!(
+                    "another program uses port {port} of {ip}; end it, or choose another port with \
+                     {flag}",
+                    "otro programa usa el puerto {port} de {ip}; ciérrelo, o elija otro puerto con \
+                     {flag}"
+                )
+            }
+            _ => say!(
+                "the server cannot listen on {wanted} ({e}); choose another address with {flag}",
+                "el servidor no puede escuchar en {wanted} ({e}); elija otra dirección con {flag}"
+            ),
+        })
     };
     let (state, access) = (state.clone(), web::Data::new(access));
     let server = HttpServer::new(move || {

@@ -221,7 +221,7 @@ impl Problem {
 
     /// The answer in `lang`.
     pub fn render(&self, lang: Lang) -> HttpResponse {
-        let (status, ..) = self.code.row();
+        let status = self.status();
         let body = ProblemBody {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
@@ -230,9 +230,20 @@ impl Problem {
             parameter: self.parameter.as_deref(),
             detail: self.detail.get(lang),
         };
-        let mut response = HttpResponseBuilder::new(status);
-        response
+        self.response(lang)
             .content_type(MEDIA_TYPE)
+            .body(serde_json::to_vec(&body).unwrap_or_default())
+    }
+
+    /// The answer to a client of the replaced system, which knows one member and one language.
+    pub fn render_detail(&self) -> HttpResponse {
+        let lang = Lang::Es;
+        self.response(lang).json(serde_json::json!({ "detail": self.detail.get(lang) }))
+    }
+
+    fn response(&self, lang: Lang) -> HttpResponseBuilder {
+        let mut response = HttpResponseBuilder::new(self.status());
+        response
             .insert_header((header::CONTENT_LANGUAGE, code(lang)))
             .insert_header((header::CACHE_CONTROL, "no-store"));
         if let Some(seconds) = self.retry_after {
@@ -244,7 +255,7 @@ impl Problem {
         if self.code == ProblemCode::Unauthorized {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"celaje\""));
         }
-        response.body(serde_json::to_vec(&body).unwrap_or_default())
+        response
     }
 }
 
@@ -285,7 +296,11 @@ impl From<StoreError> for Problem {
         tracing::error!(%error, "the record could not be read");
         match error.fault {
             Fault::Busy => Self::busy(),
-            Fault::Missing | Fault::NoFolder | Fault::CannotOpen(_) | Fault::Outdated => Self::new(
+            Fault::Missing
+            | Fault::NoFolder
+            | Fault::CannotOpen(_)
+            | Fault::Outdated
+            | Fault::Empty => Self::new(
                 ProblemCode::Unavailable,
                 say!(
                     "the record cannot be read now; the program's log says why",

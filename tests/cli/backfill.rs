@@ -285,6 +285,45 @@ fn pictures_from_a_folder_in_both_layouts() {
     }
 }
 
+/// Without a range, what a tree holds is all that is asked for; a range is asked for whole.
+#[test]
+fn gaps_of_a_folder_are_misses_only_where_they_are_asked_for() {
+    let home = Home::new();
+    for place in
+        ["a/2024-03010002.jpg", "b/2024-03010002.jpg", "b/2024-03010052.jpg", "c/2024-05010002.jpg"]
+    {
+        home.write(&format!("sky/{place}"), picture(0));
+    }
+    let call = |args: &[&str]| {
+        let mut command = home.celaje(["backfill", "--db", "cielo.db", "--threads", "1"]);
+        command.args(["--engine", "rten", "--model", "red.onnx", "--base-dir", "sky"]);
+        run(command.args(args))
+    };
+    let told = call(&[]);
+    assert_eq!(
+        (told.status, told.out.as_str()),
+        (0, "📊 Backfill → total=3 | nuevos=3 | duplicados=0 | fallidos=0\n"),
+        "{told:?}"
+    );
+    let doubles = "1 pictures of the folder are left out, since another one has the same moment in \
+         its name: the one nearest to the top counts, then the first by its path \
+         ('a/2024-03010002.jpg', not 'b/2024-03010002.jpg')";
+    assert!(told.err.contains(doubles), "{}", told.err);
+    let mut record = home.record("cielo.db");
+    assert_eq!((record.count("observations"), record.count("misses")), (3, 0));
+    let told = run(&mut home.celaje(["db", "check", "--db", "cielo.db"]));
+    assert_eq!(told.status, 0, "{told:?}");
+    // A second time nothing is new, and one that came meanwhile is.
+    home.write("sky/c/2024-04010002.jpg", picture(0));
+    let told = call(&[]);
+    assert!(told.out.contains("total=4 | nuevos=1 | duplicados=3 | fallidos=0"), "{told:?}");
+    let told = call(&["--desde", "2024-03-01T00:00", "--hasta", "2024-03-01T00:59"]);
+    assert!(told.out.contains("total=6 | nuevos=0 | duplicados=2 | fallidos=4"), "{told:?}");
+    assert_eq!(record.count("misses"), 4);
+    let told = call(&["--desde", "2024-04-30T23:52"]);
+    assert!(told.out.contains("total=2 | nuevos=0 | duplicados=1 | fallidos=1"), "{told:?}");
+}
+
 /// The calls that stand in old scripts: a tree of labelled folders without a range, and the modes.
 #[test]
 fn the_replaced_systems_calls_are_understood() {

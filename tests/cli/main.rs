@@ -19,6 +19,8 @@ mod models;
 mod mutated;
 mod other;
 mod predict;
+#[cfg(unix)]
+mod readme;
 mod secrets;
 mod settings;
 #[cfg(unix)]

@@ -279,6 +279,39 @@ fn on_disk(home: &Home, size: &str, script: &str) -> Option<String> {
     Some(String::from_utf8(text).unwrap())
 }
 
+/// A disk without room for the copy and the rows: the check and the run say so, and change nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_takeover_without_room_is_refused_beforehand() {
+    let home = Home::new();
+    home.record("old.db").execute(
+        "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY, url_imagen TEXT, \
+             fecha_captura TEXT, octas_predichas INTEGER, confianza REAL, categoria TEXT, \
+             descripcion TEXT, modelo_version TEXT, created_at TEXT);
+         WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2999)
+         INSERT INTO registro_historico
+         SELECT strftime('%Y-%m%d%H%M.jpg', '2020-01-01', (10 * i + 2) || ' minutes'), 'u', 's', \
+             i % 9, 0.5, 'SCT', NULL, 'm', '2024' FROM n;",
+    );
+    let more = "--engine rten --url-base http://127.0.0.1:9/ --db disk/old.db";
+    let script = format!(
+        "cp old.db disk/; $CELAJE doctor {more} || echo doctor $?; \
+         $CELAJE backfill --desde 2024-03-01T00:02 --hasta 2024-03-01T00:02 --model red.onnx \
+         {more} || echo backfill $?; cmp old.db disk/old.db && echo same $(ls -A disk); \
+         mount -o remount,size=64m disk; $CELAJE doctor {more} || true"
+    );
+    let Some(told) = on_disk(&home, "700k", &script) else {
+        return;
+    };
+    let refused =
+        "the takeover of the database 'disk/old.db' and the copy that is made before need";
+    assert_eq!(told.matches(refused).count(), 2, "{told}");
+    assert!(told.contains(&format!("✘ database: {refused}")), "{told}");
+    assert!(told.contains("doctor 3") && told.contains("backfill 3"), "{told}");
+    assert!(told.contains("same old.db\n"), "{told}");
+    assert!(told.contains("✔ database: 'disk/old.db' is the replaced system's"), "{told}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_ends_the_run_and_costs_no_row() {

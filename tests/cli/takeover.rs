@@ -1,5 +1,6 @@
 //! A database of the replaced system is taken over and continued.
 
+use crate::support::station;
 use crate::{Home, camera, run};
 
 /// What the replaced system makes, and rows as it writes them.
@@ -30,11 +31,22 @@ fn its_rows_are_kept_and_its_slots_are_known() {
          CREATE VIEW notas AS SELECT nota FROM registro_historico;",
     );
     // What the check says beforehand is what is done.
-    let doctor = home.celaje(["doctor", "--engine", "rten", "--db", "cielo.db"]).output().unwrap();
+    let doctor = home
+        .celaje([
+            "doctor",
+            "--engine",
+            "rten",
+            "--db",
+            "cielo.db",
+            "--url-base",
+            "http://127.0.0.1:9/",
+        ])
+        .output()
+        .unwrap();
     let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(
         doctor.contains("with 4 rows; the first backfill takes them over, and a copy")
-            && doctor.contains("THESE VIEWS AND TRIGGERS FAIL from then on: notas"),
+            && doctor.contains("FAIL OR READ SOMETHING ELSE from then on: notas"),
         "{doctor}"
     );
     let before = home.record("cielo.db").texts(ALL);
@@ -45,8 +57,9 @@ fn its_rows_are_kept_and_its_slots_are_known() {
     let (before_it, after_it) = (
         "'cielo.db' is the replaced system's, with 4 rows; they are taken over now, and a copy of \
         the file is kept. Its table stays in the file as registro_historico_anterior, with what \
-        the view registro_historico has not: columns nota, lente; triggers aviso. THESE VIEWS AND \
-        TRIGGERS FAIL from then on: notas (no such column: nota); make them anew with",
+        the view registro_historico has not: columns nota, lente; triggers aviso. THESE VIEWS, \
+        TRIGGERS AND VIRTUAL TABLES FAIL OR READ SOMETHING ELSE from then on: notas (no such \
+        column: nota); make them anew with",
         "4 rows were taken over (3 as observations, 1 kept as they were); a copy of the file is \
         'cielo.db.before-celaje.bak'",
     );
@@ -92,6 +105,76 @@ fn a_run_that_cannot_begin_takes_nothing_over() {
     assert!(!home.has("cielo.db.before-celaje.bak"));
 }
 
+/// What keeps a backfill from the file keeps the check from passing it, with the same sentence.
+#[test]
+fn the_check_refuses_what_a_backfill_refuses() {
+    let home = Home::new();
+    let sentence = |text: &str| text.trim().split_once(": ").unwrap().1.to_owned();
+    let both = |parts: &[&str]| {
+        let mut doctor = home.celaje(["doctor", "--engine", "rten", "--db", "cielo.db"]);
+        let doctor = run(doctor.args(["--url-base", "http://127.0.0.1:9/"]));
+        let line = doctor.out.lines().find(|line| line.contains("database: ")).unwrap();
+        assert!(line.starts_with('✘') && doctor.status == 3, "{doctor:?}");
+        let told = run(&mut home.backfill("http://127.0.0.1:9/", "2024-03-01", "2024-03-01"));
+        told.refused(3, parts);
+        let last = told.err.lines().last().unwrap();
+        assert_eq!(sentence(line), sentence(last));
+    };
+    home.record("cielo.db").execute(REPLACED);
+    // The replaced system is in the middle of a write.
+    let mut old = home.record("cielo.db");
+    old.execute("BEGIN IMMEDIATE; UPDATE registro_historico SET octas_predichas = 5");
+    both(&["locked by another program"]);
+    old.execute("ROLLBACK; CREATE TABLE runs (x)");
+    both(&["'runs'", "rename it"]);
+    for command in [&["status"][..], &["db", "check"], &["db", "backup", "copy.db"]] {
+        let mut command = home.celaje(command.iter());
+        run(command.args(["--db", "cielo.db"])).refused(3, &["'runs'", "rename it"]);
+    }
+    old.execute("DROP TABLE runs");
+    // Another Celaje writes.
+    let station = station("http://127.0.0.1:9/");
+    let writer = celaje::store::Database::open(&home.path("cielo.db"), &station).unwrap();
+    both(&["another celaje", "already writing"]);
+    drop(writer);
+    assert!(!home.has("copy.db"));
+}
+
+/// Who compares file names without regard to case has them taken over letter by letter.
+#[test]
+fn a_column_of_any_collation_is_taken_over_as_the_check_says() {
+    let home = Home::new();
+    home.record("cielo.db")
+        .execute(&REPLACED.replace("filename TEXT", "filename TEXT COLLATE NOCASE"));
+    home.record("cielo.db").execute(
+        "INSERT INTO registro_historico VALUES ('2024-03010032.JPG', 'http://h/e', \
+         '2024-03-01T00:32:00', 6, 0.9, 'BKN', 'x', 'v1', 't')",
+    );
+    let mut doctor = home.celaje(["doctor", "--engine", "rten", "--db", "cielo.db"]);
+    let doctor = run(doctor.args(["--url-base", "http://127.0.0.1:9/"]));
+    assert!(doctor.out.contains("✔ database: 'cielo.db' is the replaced system's, with 5 rows"));
+    let server = camera();
+    let told = run(&mut home.backfill(&server.base(), "2024-03-01T00:02", "2024-03-01T00:02"));
+    assert_eq!(told.status, 0, "{told:?}");
+    assert!(told.err.contains("5 rows were taken over (3 as observations, 2 kept"), "{told:?}");
+}
+
+#[test]
+fn the_old_clients_port_is_refused_with_what_to_do() {
+    let home = Home::new();
+    let station = station("http://127.0.0.1:9/");
+    drop(celaje::store::Database::open(&home.path("cielo.db"), &station).unwrap());
+    let serve = |port: &str| {
+        let mut command = home.celaje(["serve", "--read-only", "--listen", "127.0.0.1:0"]);
+        run(command.args(["--db", "cielo.db", "--compat", port]))
+    };
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let sentence = format!("another program uses port {port} of 127.0.0.1; end it, or choose");
+    serve(&port).refused(3, &[&sentence, "--compat"]);
+    serve("80001").refused(2, &["80001", "a port from 1 to 65535"]);
+}
+
 #[test]
 fn the_older_form_is_taken_over_as_the_check_says() {
     let home = Home::new();
@@ -103,7 +186,18 @@ fn the_older_form_is_taken_over_as_the_check_says() {
          ('2024-03-01T00:04:09', 6, 0.9, 'BKN', 'x', 'http://h/a/2024-03010002.jpg'), \
          ('2024-03-01T00:05:00', 2, 0.8, 'FEW', 'y', 'http://h/latest.jpg');",
     );
-    let doctor = home.celaje(["doctor", "--engine", "rten", "--db", "cielo.db"]).output().unwrap();
+    let doctor = home
+        .celaje([
+            "doctor",
+            "--engine",
+            "rten",
+            "--db",
+            "cielo.db",
+            "--url-base",
+            "http://127.0.0.1:9/",
+        ])
+        .output()
+        .unwrap();
     let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(doctor.contains("✔ database: 'cielo.db' is the replaced system's, with 2 rows"));
     let server = camera();
@@ -119,7 +213,7 @@ fn the_older_form_is_taken_over_as_the_check_says() {
         rows,
         [
             "2024-03010002.jpg 2024-03-01T00:02 2024-03-01T00:04:09-03:00",
-            "latest.jpg - 2024-03-01T00:05:00-03:00"
+            "latest.jpg 2024-03-01T00:05 2024-03-01T00:05:00-03:00"
         ]
     );
 }

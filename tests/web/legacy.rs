@@ -148,6 +148,14 @@ async fn the_picture_is_the_newest_that_there_is() {
     let last = site.get("/imagen").await;
     let place = "http://127.0.0.1:9/2024/2024-01022352.jpg";
     assert_eq!((last.status, last.header("location")), (307, Some(place)));
+    // Pictures of a folder are on no server: the newest one that is.
+    site.execute(
+        "UPDATE observations SET url = 'file:///x.jpg' WHERE slot_local > '2024-01-02T12:00'",
+    );
+    let path = "/api/v1/stations/rio-grande/observations?to=2024-01-02T12:00";
+    let older = site.get(path).await.json()["items"].as_array().unwrap().last().unwrap().clone();
+    let last = site.get("/imagen").await;
+    assert_eq!((last.status, last.header("location")), (307, older["url"].as_str()));
     site.execute("UPDATE observations SET url = 'file:///x.jpg'");
     let none = site.get("/imagen").await;
     assert_eq!(none.status, 404);
@@ -175,8 +183,44 @@ async fn heads_and_slashes_are_taken_as_they_were() {
         let reply = site.get(path).await;
         assert_eq!((reply.status, reply.header("location")), (307, Some(place)), "{path}");
     }
-    let refused = site.ask("POST", "/octas", &[], b"").await;
-    assert_eq!((refused.status, refused.header("allow")), (405, Some("GET, HEAD")));
+    for path in ["/octas", "/historial", "/imagen", "/clima"] {
+        let headers = [("Accept-Language", "en")];
+        let refused = site.ask("POST", path, &headers, b"").await;
+        assert_eq!((refused.status, refused.header("allow")), (405, Some("GET, HEAD")), "{path}");
+        assert_eq!(refused.header("content-type"), Some("application/json"), "{path}");
+        let detail = json!({"detail": "esta dirección solo responde a GET, HEAD"});
+        assert_eq!(refused.json(), detail, "{path}");
+    }
+    let long = format!("/historial?desde={}", "9".repeat(9000));
+    let refused = site.get(&long).await;
+    assert_eq!(refused.status, 414);
+    assert!(refused.json()["detail"].as_str().unwrap().starts_with("la dirección tiene"));
+}
+
+/// Rows that a former table had and its clients cannot show: without an okta, without a moment.
+#[actix::test]
+async fn odd_rows_are_in_the_history_and_no_latest_row() {
+    let site = Site::new();
+    let before = items(&site, None, None).await;
+    let latest = site.get("/octas").await.json();
+    site.execute(
+        "INSERT INTO registro_historico (filename, fecha_captura, octas_predichas, created_at)
+         VALUES ('latest.jpg', '2024-01-03T10:00', NULL, '2024-01-03T10:01:00-03:00'),
+             ('nameless', NULL, 3, '2024-01-03T10:02:00-03:00'), ('bare', NULL, 3, 'hace poco'),
+             ('worded', 'nunca', 4, 't');",
+    );
+    assert_eq!(site.get("/octas").await.json(), latest);
+    let rows = items(&site, None, None).await;
+    assert_eq!(rows.len(), before.len() + 4);
+    let moments = |names: &[&str]| -> Vec<Value> {
+        let of = |name: &&str| rows.iter().find(|row| row["filename"] == **name).unwrap();
+        names.iter().map(|name| of(name)["fecha_captura"].clone()).collect()
+    };
+    let told = moments(&["latest.jpg", "nameless", "bare", "worded"]);
+    assert_eq!(told, ["2024-01-03T10:00", "2024-01-03T10:02", "", "nunca"]);
+    // Of these days only that which has one.
+    let days = items(&site, Some("2024-01-03"), None).await;
+    assert_eq!(days.len(), 1);
 }
 
 /// The replaced system's dashboard is a page of another server.
@@ -290,6 +334,9 @@ async fn an_address_of_their_own_is_open_to_everybody() {
         assert_eq!((reply.status, reply.json()), (404, json!({"detail": "Not Found"})), "{path}");
         assert_eq!(reply.header("access-control-allow-origin"), None, "{path}");
     }
+    let refused = ask("POST", "/octas", &[there, ("Accept-Language", "en")]).await;
+    let detail = json!({"detail": "esta dirección solo responde a GET, HEAD"});
+    assert_eq!((refused.status, refused.json()), (405, detail));
     let own = site.ask("GET", "/octas", &[there], b"").await;
     assert_eq!(own.header("access-control-allow-origin"), None);
     assert_eq!(site.ask("GET", "/octas", &[("Host", "old.example")], b"").await.status, 421);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset};
 use chrono::{TimeDelta, TimeZone, Timelike, Utc};
@@ -437,6 +438,7 @@ impl SlotRange {
             day: Some(self.from.date()),
             hour: self.from.hour(),
             next: 0,
+            among: None,
         }
     }
 }
@@ -458,9 +460,17 @@ pub struct Slots {
     hour: u32,
     /// Which of the moments of the hour.
     next: usize,
+    /// Local times, ascending; all where there is none.
+    among: Option<Arc<[NaiveDateTime]>>,
 }
 
 impl Slots {
+    /// Those of the slots whose local time is one of `times`, which ascend.
+    #[must_use]
+    pub fn among(self, times: Arc<[NaiveDateTime]>) -> Self {
+        Self { among: Some(times), ..self }
+    }
+
     /// The next moment of the grid, in the range or not.
     fn step(&mut self) -> Option<NaiveDateTime> {
         let day = self.day?;
@@ -489,7 +499,9 @@ impl Iterator for Slots {
                 self.day = None;
                 return None;
             }
-            if local < self.range.from {
+            let is_asked =
+                self.among.as_ref().is_none_or(|times| times.binary_search(&local).is_ok());
+            if local < self.range.from || !is_asked {
                 continue;
             }
             if let Some(slot) = Slot::at(local, self.zone) {

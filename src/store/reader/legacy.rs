@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::reader::aggregate::rounded;
-use crate::store::rows::parse_slot;
+use crate::store::rows::{parse_slot, slot_text};
 use crate::store::schema::stations;
-use celaje_sky::slot::Zone;
+use celaje_sky::slot::{Slot, Zone};
 
 /// A row of `registro_historico`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, Queryable)]
@@ -52,8 +52,8 @@ type Columns = (
     Bool,
 );
 
-/// The rows of the view, without confidences that are no probability, and who wrote each, which the
-/// view does not tell.
+/// The rows of the view, without oktas that are no whole number, and who wrote each, which the view
+/// does not tell.
 const ROWS: &str = "SELECT * FROM (
     SELECT file_name AS filename, url, captured_at AS fecha_captura, okta,
         CASE WHEN confidence BETWEEN 0 AND 1 THEN confidence END, category, description, model,
@@ -61,7 +61,8 @@ const ROWS: &str = "SELECT * FROM (
     FROM observations
     WHERE station = (SELECT id FROM stations WHERE is_home = 1) AND okta <> 9
     UNION ALL
-    SELECT filename, url_imagen, fecha_captura, octas_predichas,
+    SELECT filename, url_imagen, fecha_captura,
+        CASE WHEN typeof(octas_predichas) = 'integer' THEN octas_predichas END,
         CASE WHEN confianza BETWEEN 0 AND 1 THEN confianza END, categoria, descripcion,
         modelo_version, created_at, 0
     FROM legacy_rows
@@ -76,18 +77,62 @@ const ROWS: &str = "SELECT * FROM (
 pub const FIRST_DAY: &str = "0";
 /// and none is after this one.
 pub const AFTER_DAYS: &str = ":";
+/// No text is after this one.
+const AFTER_ALL: &str = "\u{10ffff}";
+
+/// Where a part of the rows begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LegacyPlace {
+    /// Behind so many of the rows without a `fecha_captura`.
+    Undated(usize),
+    /// At this day, or the first text of `fecha_captura`.
+    Day(String),
+}
+
+/// The days whose rows are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LegacyDays {
+    first: LegacyPlace,
+    before: String,
+}
+
+impl LegacyDays {
+    /// All rows, those of no moment first.
+    pub(crate) fn all() -> Self {
+        Self { first: LegacyPlace::Undated(0), before: AFTER_ALL.to_owned() }
+    }
+
+    /// The rows whose `fecha_captura` is a text from `from` on up to, not including, `before`.
+    pub(crate) fn between(from: &str, before: &str) -> Self {
+        Self { first: LegacyPlace::Day(from.to_owned()), before: before.to_owned() }
+    }
+
+    pub(crate) fn first(&self) -> LegacyPlace {
+        self.first.clone()
+    }
+}
 
 impl LegacyRow {
     /// The row as the replaced system showed it: `fecha_captura` to the minute, `confianza` with
     /// four decimals, `created_at` on the clock of `zone` with its offset.
     #[must_use]
     pub(crate) fn shown(mut self, zone: Zone) -> Self {
-        self.fecha_captura = self.fecha_captura.map(|text| minute(&text).unwrap_or(text));
+        let captured = self.fecha_captura.take().or_else(|| self.other_moment());
+        // Its clients take this one for a text.
+        self.fecha_captura =
+            Some(captured.map_or_else(String::new, |text| minute(&text).unwrap_or(text)));
         self.confianza = self.confianza.map(rounded);
         let is_utc = self.is_own;
         self.created_at =
             self.created_at.map(|text| with_offset(&text, is_utc, zone).unwrap_or(text));
         self
+    }
+
+    /// What stands for a `fecha_captura` that is missing: the moment in the file name, or else
+    /// that of `created_at`.
+    fn other_moment(&self) -> Option<String> {
+        let name = self.filename.as_deref().and_then(Slot::parse_file_name);
+        name.map(slot_text).or_else(|| self.created_at.as_deref().and_then(minute))
     }
 
     /// The day that `fecha_captura` begins with.
@@ -132,35 +177,72 @@ impl Reader {
         Ok(zone.and_then(|zone| zone.parse().ok()).unwrap_or(Zone::Named(chrono_tz::UTC)))
     }
 
-    /// The row with the last `fecha_captura`.
+    /// The row with the last `fecha_captura` of those that have an okta; where none has one, the
+    /// last of all.
     pub(crate) fn legacy_latest(&mut self) -> Result<Option<LegacyRow>, StoreError> {
-        let last: Option<LegacyRow> = self.ask(|connection| {
-            sql::<Columns>(ROWS)
-                .sql("WHERE fecha_captura < ")
-                .bind::<Text, _>(AFTER_DAYS)
-                .sql(" ORDER BY fecha_captura DESC LIMIT 1")
-                .get_result(connection)
-                .optional()
-        })?;
-        let Some(last) = last else {
-            return Ok(None);
+        let has_okta = |row: &LegacyRow| row.octas_predichas.is_some_and(|n| (0..=8).contains(&n));
+        let mut last = |which: &str| -> Result<Option<LegacyRow>, StoreError> {
+            let query = format!("{which} ORDER BY fecha_captura DESC LIMIT 1");
+            self.ask(|connection| {
+                sql::<Columns>(ROWS).sql(&query).get_result(connection).optional()
+            })
+        };
+        let dated = format!("WHERE fecha_captura < '{AFTER_DAYS}' AND okta BETWEEN 0 AND 8");
+        let Some(row) = last(&dated)? else {
+            return last("");
         };
         // Texts of two forms may name moments of this day.
-        let rows = self.legacy_rows(last.day(), AFTER_DAYS, 1)?.0;
-        Ok(rows.into_iter().next_back())
+        let day = LegacyDays::between(row.day(), AFTER_DAYS);
+        let rows = self.legacy_rows(&day, day.first(), 1)?.0;
+        Ok(rows.into_iter().rfind(has_okta).or(Some(row)))
     }
 
-    /// The rows whose `fecha_captura` is a text from `from` on up to, not including, `before`, by
-    /// their moments; whole days of about `most` rows, and the day where the next ones begin.
+    /// The rows of `days` from `place` on, by their moments; whole days of about `most` rows, and
+    /// the place where the next ones begin.
     ///
     /// Moments are written with a space or a `T` before the hour, so that texts of one day are not
     /// in the order of time: a day is read whole, and put in order here.
     pub(crate) fn legacy_rows(
         &mut self,
+        days: &LegacyDays,
+        place: LegacyPlace,
+        most: usize,
+    ) -> Result<(Vec<LegacyRow>, Option<LegacyPlace>), StoreError> {
+        let from = match place {
+            LegacyPlace::Day(from) => from,
+            LegacyPlace::Undated(behind) => {
+                let mut rows = self.undated_rows(behind, most.saturating_add(1))?;
+                if rows.len() > most {
+                    rows.truncate(most);
+                    return Ok((rows, Some(LegacyPlace::Undated(behind + most))));
+                }
+                let (dated, next) = self.dated_rows("", &days.before, most)?;
+                rows.extend(dated);
+                return Ok((rows, next));
+            }
+        };
+        self.dated_rows(&from, &days.before, most)
+    }
+
+    /// Up to `most` rows without a `fecha_captura`, behind so many of them.
+    fn undated_rows(&mut self, behind: usize, most: usize) -> Result<Vec<LegacyRow>, StoreError> {
+        let [behind, most] = [behind, most].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+        self.ask(|connection| {
+            sql::<Columns>(ROWS)
+                .sql("WHERE fecha_captura IS NULL ORDER BY filename, created_at, url LIMIT ")
+                .bind::<BigInt, _>(most)
+                .sql(" OFFSET ")
+                .bind::<BigInt, _>(behind)
+                .load(connection)
+        })
+    }
+
+    fn dated_rows(
+        &mut self,
         from: &str,
         before: &str,
         most: usize,
-    ) -> Result<(Vec<LegacyRow>, Option<String>), StoreError> {
+    ) -> Result<(Vec<LegacyRow>, Option<LegacyPlace>), StoreError> {
         let mut asked = most;
         loop {
             // One more, which says whether there are more.
@@ -184,7 +266,7 @@ impl Reader {
                     continue;
                 }
                 rows.truncate(whole);
-                next = Some(day);
+                next = Some(LegacyPlace::Day(day));
             }
             rows.sort_by_cached_key(|row| {
                 let text = row.fecha_captura.as_deref().unwrap_or_default();
@@ -193,107 +275,37 @@ impl Reader {
             return Ok((rows, next));
         }
     }
+
+    /// The address of the newest picture that is on a server: of a station's readings, or else of
+    /// the rows that are none.
+    pub(crate) fn newest_address(&mut self, station: &str) -> Result<Option<String>, StoreError> {
+        let on_server = |of: &str| format!("{of} LIKE 'http://%' OR {of} LIKE 'https://%'");
+        let found: Option<Option<String>> = self.ask(|connection| {
+            sql::<Nullable<Text>>(&format!(
+                "SELECT url FROM observations WHERE ({}) AND station = ",
+                on_server("url")
+            ))
+            .bind::<Text, _>(station)
+            .sql(" ORDER BY slot_local DESC LIMIT 1")
+            .get_result(connection)
+            .optional()
+        })?;
+        if let Some(found) = found.flatten() {
+            return Ok(Some(found));
+        }
+        let found: Option<Option<String>> = self.ask(|connection| {
+            sql::<Nullable<Text>>(&format!(
+                "SELECT url_imagen FROM legacy_rows WHERE {} \
+                 ORDER BY fecha_captura DESC LIMIT 1",
+                on_server("url_imagen")
+            ))
+            .get_result(connection)
+            .optional()
+        })?;
+        Ok(found.flatten())
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::Database;
-    use celaje_sky::station::Station;
-
-    fn insert(writer: &mut SqliteConnection, name: &str, captured: Option<&str>, okta: i32) {
-        diesel::sql_query(
-            "INSERT INTO registro_historico (filename, fecha_captura, octas_predichas) \
-             VALUES (?, ?, ?)",
-        )
-        .bind::<Text, _>(name)
-        .bind::<Nullable<Text>, _>(captured)
-        .bind::<Integer, _>(okta)
-        .execute(writer)
-        .unwrap();
-    }
-
-    #[test]
-    fn however_it_is_parted_each_row_is_told_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = folder.path().join("a.db");
-        drop(Database::open(&db, &Station::rio_grande()).unwrap());
-        let mut writer = SqliteConnection::establish(db.to_str().unwrap()).unwrap();
-        // Readings, and rows of any name: many of the same moment, some of none.
-        let rows = [
-            ("2024-01010002.jpg", Some("2024-01-01 00:02:00"), 3),
-            ("2024-01010012.jpg", Some("2024-01-01 00:12:00"), 4),
-            ("2024-01010022.jpg", Some("2024-01-01T00:22"), 5),
-            ("2024-01020002.jpg", Some("2024-01-02 00:02:00"), 5),
-        ];
-        let odd = |n: usize| match n % 4 {
-            0 => None,
-            1 => Some("2024-01-01 00:12:00"),
-            2 => Some("2024-01-01 00:12:30"),
-            _ => Some("2024-01-01T00:12:00"),
-        };
-        let names: Vec<String> = (0..24).map(|n| format!("odd-{n:02}.jpg")).collect();
-        let others = names.iter().enumerate();
-        let others = others.map(|(n, name)| (name.as_str(), odd(n), 9));
-        for (name, captured, okta) in rows.into_iter().chain(others) {
-            insert(&mut writer, name, captured, okta);
-        }
-        let mut reader = Reader::open(&db).unwrap();
-        let (all, none) = reader.legacy_rows("2024-01-01", "2024-01-03", 100).unwrap();
-        assert_eq!((all.len(), none), (4 + 18, None));
-        let key =
-            |row: &LegacyRow| (minute(row.fecha_captura.as_ref().unwrap()), row.filename.clone());
-        assert!(all.is_sorted_by_key(key));
-        for most in 1..=all.len() {
-            let (mut told, mut place) = (Vec::new(), Some("2024-01-01".to_owned()));
-            while let Some(from) = place {
-                let (rows, next) = reader.legacy_rows(&from, "2024-01-03", most).unwrap();
-                told.extend(rows);
-                place = next;
-            }
-            assert_eq!(told, all, "{most} at a time");
-        }
-        // No part of a day.
-        let (rows, next) = reader.legacy_rows("2024-01-01", "2024-01-03", 21).unwrap();
-        assert_eq!((rows.len(), next.as_deref()), (21, Some("2024-01-02")));
-        // The last row by its moment: as a text it comes before those with a T.
-        insert(&mut writer, "2024-01020000.jpg", Some("2024-01-02T00:00"), 2);
-        let last = reader.legacy_latest().unwrap().unwrap();
-        assert_eq!(last.filename.as_deref(), Some("2024-01020002.jpg"));
-    }
-
-    #[test]
-    fn a_row_is_shown_as_it_was() {
-        let zone: Zone = "America/Argentina/Ushuaia".parse().unwrap();
-        let shown = |captured: &str, created: &str, confidence, is_own| {
-            let row = LegacyRow {
-                filename: None,
-                url_imagen: None,
-                fecha_captura: Some(captured.to_owned()),
-                octas_predichas: None,
-                confianza: Some(confidence),
-                categoria: None,
-                descripcion: None,
-                modelo_version: None,
-                created_at: Some(created.to_owned()),
-                is_own,
-            };
-            let row = row.shown(zone);
-            (row.fecha_captura.unwrap(), row.created_at.unwrap(), row.confianza)
-        };
-        let (minute, created) = ("2025-10-27T13:42", "2025-10-27T13:45:12-03:00");
-        for (captured, written, is_own) in [
-            ("2025-10-27T13:42", "2025-10-27 16:45:12", true),
-            ("2025-10-27 13:42:00.000000", "2025-10-27 13:45:12.123456", false),
-            ("2025-10-27T13:42:00", "2025-10-27T13:45:12", false),
-            ("2025-10-27T13:42:00-03:00", "2025-10-27T13:45:12-03:00", false),
-            ("2025-10-27 13:42", "2025-10-27 16:45:12+00:00", false),
-        ] {
-            let expected = (minute.to_owned(), created.to_owned(), Some(0.8765));
-            assert_eq!(shown(captured, written, 0.876_543_2, is_own), expected, "{captured}");
-        }
-        // What is no moment stays as it is.
-        let expected = ("ayer".to_owned(), String::new(), Some(0.5));
-        assert_eq!(shown("ayer", "", 0.5, false), expected);
-    }
-}
+#[path = "legacy_tests.rs"]
+mod tests;

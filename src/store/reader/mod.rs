@@ -25,6 +25,7 @@ use crate::store::unwritable::ReadConnection;
 pub use aggregate::{Bucket, Width};
 pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
 pub use items::{NewObservation, ObservationItem, QualityFilter, ReadingFilter};
+pub(crate) use legacy::LegacyDays;
 pub use legacy::{AFTER_DAYS, FIRST_DAY, LegacyRow};
 pub use listings::StationItem;
 pub use misses::{MissItem, MissedSlot};
@@ -45,8 +46,8 @@ impl Reader {
     /// nothing can be written.
     ///
     /// # Errors
-    /// When there is none, it is not this program's, or it has first to be taken over or brought up
-    /// to date ([`Fault::Outdated`]).
+    /// When there is none, it is empty or not this program's, or it has first to be taken over or
+    /// brought up to date ([`Fault::Outdated`]).
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let read = ReadConnection::open_current(path).map_err(|fault| fault.at(path))?;
         Ok(Self { read, path: path.to_owned(), before: 0 })

@@ -90,7 +90,7 @@ fn no_new_file_is_made_beside_the_log_of_a_deleted_one() {
         }
         let refused = Database::open(&place.db, &station()).err().unwrap();
         assert!(matches!(refused.fault, Fault::StrayLog), "{refused}");
-        let examined = Database::examine(&place.db).unwrap_err();
+        let examined = Database::foresee(&place.db).unwrap_err();
         assert!(matches!(examined.fault, Fault::StrayLog), "{examined}");
         assert_eq!(place.db.exists(), empty);
     }

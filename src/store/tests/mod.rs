@@ -110,7 +110,7 @@ fn other(path: &Path) -> SqliteConnection {
 
 /// The takeover that a file waits for.
 fn planned(path: &Path) -> TakeoverPlan {
-    match Database::examine(path).unwrap() {
+    match crate::store::examination::examine(path).unwrap() {
         FileState::Replaced(plan) => plan,
         other => panic!("{other:?}"),
     }

@@ -1,6 +1,7 @@
 //! A takeover of the replaced system's older form, which has no file name.
 
 use super::*;
+use crate::store::reader::LegacyDays;
 
 const OLDER: &str = "CREATE TABLE registro_historico (fecha_hora_prediccion TEXT PRIMARY KEY, \
      octas_predichas INTEGER, confianza REAL, categoria TEXT, descripcion TEXT, url_imagen TEXT);
@@ -44,10 +45,12 @@ fn its_slot_is_in_the_address_and_its_moment_is_created_at() {
              ('2025-10-27T14:40:00', 3, 0.5, 'SCT', NULL, 'http://h/2025-13991442.jpg'),
              ('2025-10-27T14:50:00', 3, 0.5, 'SCT', NULL, NULL),
              ('2025-10-27T14:55:00', 4, 0.5, 'SCT', NULL, 'http://h/2025-10271342.jpg'),
-             ('hace poco', 3, 0.5, 'SCT', NULL, 'http://h/2025-10271502.jpeg')",
+             ('2025-10-27T14:52:00', 2, 0.5, 'SCT', NULL, 'http://h/get?file=2025-10271452.jpg '),
+             ('ayer', 3, 0.5, 'SCT', NULL, 'http://h/'),
+             ('hace poco', 3, 0.5, 'SCT', NULL, 'http://h/2025-10271502.jpeg#t')",
     );
     let (mut database, placed, kept) = take_over(&place);
-    assert_eq!((placed, kept), (5, 5));
+    assert_eq!((placed, kept), (6, 6));
     let rows = rows(&mut database.connection);
     let expected = [
         "2025-10271352.jpg|http://h/2025-10271352.jpg?ts=17|2025-10-27T13:52|0|1.0|SKC|-|-|\
@@ -60,18 +63,53 @@ fn its_slot_is_in_the_address_and_its_moment_is_created_at() {
          2025-10-27T14:10:00-03:00",
         "2025-10271422.jpg|http://h/2025-10271422.jpg|2025-10-27T14:22|-|0.5|SCT|-|-|\
          2025-10-27T14:20:00-03:00",
-        "latest.jpg|http://h/latest.jpg|-|3|0.5|SCT|-|-|2025-10-27T14:30:00-03:00",
-        "2025-13991442.jpg|http://h/2025-13991442.jpg|-|3|0.5|SCT|-|-|2025-10-27T14:40:00-03:00",
-        "-|-|-|3|0.5|SCT|-|-|2025-10-27T14:50:00-03:00",
+        "latest.jpg|http://h/latest.jpg|2025-10-27T14:30|3|0.5|SCT|-|-|2025-10-27T14:30:00-03:00",
+        "2025-13991442.jpg|http://h/2025-13991442.jpg|2025-10-27T14:40|3|0.5|SCT|-|-|\
+         2025-10-27T14:40:00-03:00",
+        "-|-|2025-10-27T14:50|3|0.5|SCT|-|-|2025-10-27T14:50:00-03:00",
+        "2025-10271452.jpg|http://h/get?file=2025-10271452.jpg |2025-10-27T14:52|2|0.5|SCT|-|-|\
+         2025-10-27T14:52:00-03:00",
         "2025-10271342.jpg|http://h/2025-10271342.jpg|2025-10-27T13:42|4|0.5|SCT|-|-|\
          2025-10-27T14:55:00-03:00",
-        "2025-10271502.jpg|http://h/2025-10271502.jpeg|2025-10-27T15:02|3|0.5|SCT|-|-|hace poco",
+        "-|http://h/|-|3|0.5|SCT|-|-|ayer",
+        "2025-10271502.jpg|http://h/2025-10271502.jpeg#t|2025-10-27T15:02|3|0.5|SCT|-|-|hace poco",
     ];
     assert_eq!(rows, expected);
+    // Of two predictions of one picture the newest is the reading.
+    let newest =
+        "SELECT okta || created_at FROM observations WHERE file_name = '2025-10271342.jpg'";
+    assert_eq!(texts(&mut database.connection, newest), ["42025-10-27T14:55:00-03:00"]);
     let names = "SELECT name FROM pragma_table_info('registro_historico')";
     assert_eq!(texts(&mut database.connection, names).len(), 9);
-    let utc = texts(&mut database.connection, "SELECT slot_utc FROM observations LIMIT 1");
+    let utc = texts(&mut database.connection, "SELECT min(slot_utc) FROM observations");
     assert_eq!(utc, ["2025-10-27T16:42:00Z"]);
+    // The rows without a usable name are among all, at the minute of the program where there is
+    // one.
+    let days = LegacyDays::all();
+    let (told, more) = place.reader().legacy_rows(&days, days.first(), 99).unwrap();
+    assert_eq!((told.len(), more), (12, None));
+    let of_day = LegacyDays::between("2025-10-27", "2025-10-28");
+    let (told, _) = place.reader().legacy_rows(&of_day, of_day.first(), 99).unwrap();
+    assert_eq!(told.len(), 11);
+}
+
+/// A file that a former version took over: those rows had no moment.
+#[test]
+fn rows_that_were_taken_over_without_a_moment_get_one() {
+    let place = Place::new();
+    drop(place.open());
+    let old = &mut place.other();
+    run_sql(old, include_str!("../../../migrations/0007_confidences/down.sql"));
+    run_sql(
+        old,
+        "DELETE FROM __diesel_schema_migrations WHERE version = '0007';
+         INSERT INTO legacy_rows (filename, url_imagen, octas_predichas, created_at) VALUES
+             ('latest.jpg', 'http://h/latest.jpg', 3, '2025-10-27T14:30:00-03:00'),
+             ('other.jpg', 'u', 3, '2025-10-27 17:30:00'), ('third.jpg', 'u', 3, 'hace poco');",
+    );
+    drop(place.open());
+    let moments = "SELECT coalesce(fecha_captura, '-') FROM legacy_rows ORDER BY id";
+    assert_eq!(texts(old, moments), ["2025-10-27T14:30", "-", "-"]);
 }
 
 #[test]

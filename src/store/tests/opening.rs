@@ -13,7 +13,7 @@ fn refusal(path: &Path) -> StoreError {
 #[test]
 fn a_new_file_is_made_and_closed_cleanly() {
     let place = Place::new();
-    assert_eq!(Database::examine(&place.db).unwrap(), FileState::New);
+    assert_eq!(Database::foresee(&place.db).unwrap(), FileState::New);
     assert!(place.files().is_empty());
     let opened = Database::open(&place.db, &station()).unwrap();
     assert_eq!(opened.adopted, None);
@@ -30,7 +30,7 @@ fn a_new_file_is_made_and_closed_cleanly() {
     assert_eq!(std::fs::metadata(place.folder.path().join("cielo.db-wal")).unwrap().len(), 0);
     drop(database);
     assert_eq!(place.files(), ["cielo.db"]);
-    assert_eq!(Database::examine(&place.db).unwrap(), FileState::Current);
+    assert_eq!(Database::foresee(&place.db).unwrap(), FileState::Current);
 }
 
 #[test]
@@ -89,6 +89,9 @@ fn a_second_writer_is_refused_and_readers_are_not() {
     let own = std::process::id();
     let fault = refusal(&place.db).fault;
     assert!(matches!(fault, Fault::SecondWriter(Some(writer)) if writer.pid == own));
+    // What is foreseen is what happens.
+    let fault = Database::foresee(&place.db).map(drop).unwrap_err().fault;
+    assert!(matches!(fault, Fault::SecondWriter(Some(_))), "{fault}");
     let run = begin(&mut writer);
     let mut reader = place.reader();
     let stored = |reader: &mut Reader| reader.stations().unwrap()[0].observations;
@@ -121,6 +124,42 @@ fn reading_neither_makes_nor_changes_a_file() {
     assert_eq!(planned(&place.db).rows, 0);
     assert_eq!(std::fs::read(&place.db).unwrap(), before);
     assert_eq!(place.files(), ["cielo.db"]);
+    // A takeover is not promised of a file that has none ahead.
+    run_sql(&mut place.other(), "CREATE TABLE runs (x)");
+    assert!(matches!(read(), Fault::Clash(name) if name == "runs"));
+    run_sql(
+        &mut place.other(),
+        "DROP TABLE runs; DROP TABLE registro_historico; CREATE TABLE registro_historico (x);",
+    );
+    assert!(matches!(read(), Fault::OddTable("octas_predichas")));
+    std::fs::write(&place.db, b"").unwrap();
+    assert!(matches!(read(), Fault::Empty));
+}
+
+#[test]
+fn what_is_foreseen_changes_nothing() {
+    let place = Place::new();
+    assert_eq!(Database::foresee(&place.db).unwrap(), FileState::New);
+    assert!(place.files().is_empty());
+    std::fs::write(&place.db, b"").unwrap();
+    assert_eq!(Database::foresee(&place.db).unwrap(), FileState::New);
+    assert_eq!(std::fs::read(&place.db).unwrap(), b"");
+    for mode in ["DELETE", "WAL"] {
+        let old = &mut place.other();
+        run_sql(old, &format!("PRAGMA journal_mode = {mode}"));
+        run_sql(
+            old,
+            &REPLACED
+                .replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS")
+                .replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS"),
+        );
+        let before = std::fs::read(&place.db).unwrap();
+        assert!(matches!(Database::foresee(&place.db).unwrap(), FileState::Replaced(_)), "{mode}");
+        assert_eq!(std::fs::read(&place.db).unwrap(), before, "{mode}");
+    }
+    assert_eq!(place.files(), ["cielo.db"]);
+    run_sql(&mut place.other(), "DROP TABLE registro_historico; CREATE TABLE songs (x)");
+    assert!(matches!(Database::foresee(&place.db).map(drop).unwrap_err().fault, Fault::Foreign(_)));
 }
 
 #[test]

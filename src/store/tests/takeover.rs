@@ -1,8 +1,10 @@
 use super::*;
 use crate::store::CommitMode;
-use crate::store::connection::{Access, connect};
+use crate::store::connection::{Access, connect, transaction};
 use crate::store::error::Fault;
+use crate::store::examination::admit;
 use crate::store::takeover::{take_over, take_over_within};
+use celaje_sky::error::Failure;
 
 /// All nine columns of every row, with their types, in the order of the file names.
 fn rows(connection: &mut SqliteConnection) -> Vec<String> {
@@ -36,7 +38,7 @@ const ROWS: &str = "INSERT INTO registro_historico VALUES
     ('2024-01010022.jpg', 'http://h/2024-01010022.jpg',
      '2024-01-01 00:22', 8, 0.5, 'cubierto', '', 'v1', '2024-01-02 10:00:00'),
     ('2024-01010032.jpg', 'x',
-     '2023-12-31T21:32', 7, 87.31, 'BKN', 'Muy nublado', 'v1', '2024-01-02 10:00:00'),
+     '2023-12-31T21:32', 7, 0.8731, 'BKN', 'Muy nublado', 'v1', '2024-01-02 10:00:00'),
     ('2024-01010032.JPG', 'x',
      '2024-01-01T00:32', 7, 0.9, 'BKN', NULL, 'v1', '2024-01-02 10:00:00'),
     ('test.jpg', 'x', '2024-01-01T00:42', 1, 0.9, 'FEW', NULL, 'v1', '2024-01-02 10:00:00'),
@@ -128,8 +130,9 @@ fn a_lax_table_loses_nothing_either() {
          ifnull(confidence, '-')) FROM observations \
          ORDER BY slot_local",
     );
-    assert_eq!(placed, ["2024-01-01T00:02|3|-|0.5", "2024-01-01T00:12|5|c|-"]);
-    let copies = "legacy_rows WHERE filename = '2024-01010002.jpg' AND octas_predichas = 4";
+    // Of two readings of one picture the last one counts; the other text is no confidence.
+    assert_eq!(placed, ["2024-01-01T00:02|4|c|high", "2024-01-01T00:12|5|c|-"]);
+    let copies = "legacy_rows WHERE filename = '2024-01010002.jpg' AND octas_predichas = 3";
     assert_eq!(count(&mut database.connection, copies), 1);
     // Reading such rows does not fail.
     assert_eq!(place.readings().len(), 2);
@@ -209,7 +212,7 @@ fn a_takeover_that_is_cut_off_leaves_the_file_as_it_was() {
     // So small a cache that the file is written to before the transaction ends.
     run_sql(&mut connection, "PRAGMA cache_size = 2");
     let untouched = std::fs::read(&place.db).unwrap();
-    let cut_off = connection.immediate_transaction(|connection| {
+    let cut_off = transaction(&mut connection, |connection| {
         take_over_within(connection, &station(), None)?;
         assert_eq!(count(connection, "observations"), 4);
         // What a kill at this point would leave on the disk.
@@ -261,6 +264,112 @@ fn an_older_copy_is_never_written_over() {
     );
 }
 
+/// The column's own collation does not make a slot's name of one that is none.
+#[test]
+fn names_are_compared_letter_by_letter() {
+    for collation in ["NOCASE", "RTRIM"] {
+        let place = Place::new();
+        let old = &mut place.other();
+        run_sql(
+            old,
+            &REPLACED.replace("filename TEXT", &format!("filename TEXT COLLATE {collation}")),
+        );
+        run_sql(
+            old,
+            &format!(
+                "INSERT INTO registro_historico {COLUMNS} VALUES
+                 ('2024-01010002.jpg', 'u', 'f', 3, 0.5, 'SCT', NULL, 'v'),
+                 ('2024-01010012.JPG', 'u', 'f', 3, 0.5, 'SCT', NULL, 'v'),
+                 ('2024-01010022.jpg ', 'u', 'f', 3, 0.5, 'SCT', NULL, 'v')"
+            ),
+        );
+        let before = rows(old);
+        let state = Database::foresee(&place.db).unwrap();
+        assert_eq!(state, FileState::Replaced(planned(&place.db)));
+        let (_, all, placed, kept, _) = adopt(&place);
+        assert_eq!((all, placed, kept), (3, 1, 2), "{collation}");
+        assert_eq!(rows(old), before);
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_is_named_and_the_file_is_as_it_was() {
+    let place = Place::new();
+    let old = &mut place.other();
+    run_sql(old, REPLACED);
+    run_sql(
+        old,
+        "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+         INSERT INTO registro_historico
+         SELECT strftime('%Y-%m%d%H%M.jpg', '2020-01-01', (10 * i + 2) || ' minutes'), 'u', 's', \
+             i % 9, 0.5, 'SCT', NULL, 'm', '2024' FROM n;",
+    );
+    let before = std::fs::read(&place.db).unwrap();
+    let plan = planned(&place.db);
+    let mut connection = connect(&place.db, Access::Write).unwrap();
+    let pages = column::<BigInt, i64>(&mut connection, "PRAGMA page_count")[0];
+    // From the first page that is missing to the last: whatever statement meets the end.
+    for more in [0, 3, 12, 20, 30, 40, 50] {
+        run_sql(&mut connection, &format!("PRAGMA max_page_count = {}", pages + more));
+        let fault = take_over(&mut connection, &place.db, &station(), &plan).unwrap_err();
+        assert!(matches!(fault, Fault::Full), "{more}: {fault}");
+        assert_eq!(std::fs::read(&place.db).unwrap(), before, "{more}");
+        assert_eq!(place.files(), ["cielo.db"], "{more}");
+    }
+    run_sql(&mut connection, "PRAGMA max_page_count = 100000");
+    take_over(&mut connection, &place.db, &station(), &plan).unwrap();
+}
+
+/// The check and the opening ask this; a disk that is too small is found before anything is made.
+#[test]
+fn there_must_be_room_for_the_copy_and_the_rows() {
+    let place = Place::new();
+    let old = &mut place.other();
+    run_sql(old, REPLACED);
+    run_sql(old, ROWS);
+    for mode in ["DELETE", "WAL"] {
+        run_sql(old, &format!("PRAGMA journal_mode = {mode}"));
+        let mut connection = connect(&place.db, Access::Write).unwrap();
+        let size = column::<BigInt, i64>(
+            &mut connection,
+            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+        )[0];
+        for free in [0, size.unsigned_abs()] {
+            let fault = admit(&mut connection, Some(free)).unwrap_err();
+            let Fault::NoRoom { needed, free: told } = fault else { panic!("{fault}") };
+            assert!(told == free && needed > size.unsigned_abs(), "{needed}");
+            let text = Failure::from(fault.at(&place.db)).text;
+            assert!(text.en.contains("where 0 MB are free"), "{}", text.en);
+            assert!(admit(&mut connection, Some(needed)).is_ok());
+        }
+        assert!(admit(&mut connection, None).is_ok());
+    }
+}
+
+#[test]
+fn a_damaged_file_is_not_taken_over() {
+    let place = Place::new();
+    let old = &mut place.other();
+    run_sql(old, REPLACED);
+    run_sql(
+        old,
+        "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+         INSERT INTO registro_historico
+         SELECT i || '.jpg', 'u', 's', i % 9, 0.5, 'SCT', NULL, 'm', '2024' FROM n;",
+    );
+    let mut bytes = std::fs::read(&place.db).unwrap();
+    let last = bytes.len() - 4096;
+    bytes[last..].fill(0x55);
+    std::fs::write(&place.db, bytes).unwrap();
+    for fault in [
+        Database::foresee(&place.db).map(drop).unwrap_err().fault,
+        Database::open(&place.db, &station()).map(drop).unwrap_err().fault,
+    ] {
+        assert!(matches!(fault, Fault::Damaged), "{fault}");
+    }
+    assert_eq!(place.files(), ["cielo.db"]);
+}
+
 #[test]
 fn a_locked_file_is_not_taken_over() {
     let place = Place::new();
@@ -272,5 +381,9 @@ fn a_locked_file_is_not_taken_over() {
     run_sql(&mut connection, "PRAGMA busy_timeout = 1");
     let fault = take_over(&mut connection, &place.db, &station(), &plan).unwrap_err();
     assert!(matches!(fault, Fault::Busy), "{fault}");
+    let fault = admit(&mut connection, None).unwrap_err();
+    assert!(matches!(fault, Fault::Busy), "{fault}");
     assert_eq!(place.files(), ["cielo.db"]);
+    run_sql(old, "ROLLBACK");
+    assert_eq!(admit(&mut connection, None).unwrap(), FileState::Replaced(plan));
 }

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::store::Database;
 use crate::store::reader::{ModelCount, ReasonCount};
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
@@ -34,14 +35,11 @@ impl Disk {
         let size = |path: &Path| std::fs::metadata(path).ok().map(|meta| meta.len());
         let mut log = db.as_os_str().to_owned();
         log.push("-wal");
-        let folder = db.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let volume = nix::sys::statvfs::statvfs(folder.unwrap_or(Path::new("."))).ok();
-        // How wide these numbers are depends on the system.
-        let free = volume.and_then(|volume| {
-            let blocks = u128::from(volume.blocks_available());
-            u64::try_from(blocks * u128::from(volume.fragment_size())).ok()
-        });
-        Self { database: size(db), log: size(Path::new(&log)).unwrap_or(0), free }
+        Self {
+            database: size(db),
+            log: size(Path::new(&log)).unwrap_or(0),
+            free: Database::free_bytes(db),
+        }
     }
 }
 

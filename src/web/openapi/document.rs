@@ -6,6 +6,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::web::legacy::Detail;
 use crate::web::openapi::operation::{DescribedAnswer, Operation, Tag};
 use crate::web::problem::{MEDIA_TYPE, ProblemBody, ProblemCode};
 use crate::web::query::{Parameter, Values};
@@ -14,7 +15,8 @@ use crate::web::routes::DescribedRoute;
 const ABOUT: &str = "The record of cloud cover of a sky camera, and the program that keeps it. \
     Moments are the station's clock unless they say UTC. HEAD is answered wherever GET is. Lists \
     are JSON, CSV or JSON lines, by Accept or by the ending .json, .csv or .jsonl of the path. \
-    Errors are application/problem+json (RFC 9457) in the language of Accept-Language (es, en).";
+    Errors are application/problem+json (RFC 9457) in the language of Accept-Language (es, en); at \
+    the replaced system's paths they are {\"detail\": …} in Spanish, as its clients expect.";
 
 /// A date, or a minute.
 const MOMENT: &str = r"^\d{4}-\d\d-\d\d(T\d\d:\d\d)?$";
@@ -136,13 +138,20 @@ fn responses(path: &str, operation: &Operation, schemas: &mut SchemaGenerator) -
     let mut responses = Map::new();
     for problem in &operation.problems {
         let (status, ..) = problem.row();
-        let reference = format!("#/components/responses/{}", status.as_u16());
-        responses.insert(status.as_u16().to_string(), json!({"$ref": reference}));
+        // Its clients know no problems.
+        let described = match operation.tag {
+            Tag::ReplacedSystem => json!({
+                "description": status.canonical_reason(),
+                "content": {"application/json": {"schema": schemas.subschema_for::<Detail>()}},
+            }),
+            _ => json!({"$ref": format!("#/components/responses/{}", status.as_u16())}),
+        };
+        responses.insert(status.as_u16().to_string(), described);
     }
     for answer in &operation.answers {
         let mut described = response(path, answer, schemas);
         let status = answer.status.to_string();
-        if responses.contains_key(&status) {
+        if responses.contains_key(&status) && operation.tag != Tag::ReplacedSystem {
             described["content"][MEDIA_TYPE] =
                 json!({"schema": schemas.subschema_for::<ProblemBody<'_>>()});
         }

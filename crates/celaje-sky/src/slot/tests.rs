@@ -31,6 +31,15 @@ fn a_day_has_144_slots_and_both_ends_count() {
 }
 
 #[test]
+fn only_slots_of_the_times_that_are_named_are_made() {
+    let range = SlotRange::new(time("2024-01-01T00:00"), time("2024-01-02T00:00")).unwrap();
+    let times = ["2023-12-31T00:02", "2024-01-01T00:12", "2024-01-01T00:13", "2024-01-01T23:52"];
+    let slots = range.slots(&Minutes::default(), zone("-03:00")).among(times.map(time).into());
+    let slots: Vec<_> = slots.map(|slot| slot.to_string()).collect();
+    assert_eq!(slots, ["2024-01-01T00:12", "2024-01-01T23:52"]);
+}
+
+#[test]
 fn names_and_instants_of_the_first_station() {
     let slot = Slot::at(time("2024-12-31T23:52"), zone("America/Argentina/Ushuaia")).unwrap();
     assert_eq!(slot.file_name(), "2024-12312352.jpg");

@@ -410,7 +410,7 @@ fn a_clock_that_jumped_loses_nothing() {
     assert_eq!(told.status, 0, "{told:?}");
 }
 
-/// A takeover copies the file first; where the copy does not fit, nothing is changed.
+/// A takeover copies the file first; where the copy does not fit, nothing is made.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_takeover_without_room_for_the_copy_changes_nothing() {
@@ -437,7 +437,7 @@ fn a_takeover_without_room_for_the_copy_changes_nothing() {
     };
     assert!(told.contains("status 3"), "{told}");
     assert!(
-        told.contains("could not be copied to") && told.contains("nothing was changed"),
+        told.contains("the copy that is made before need") && told.contains("nothing was changed"),
         "{told}"
     );
     assert!(!told.contains(".part") && !told.contains("panicked"), "{told}");

@@ -2,10 +2,11 @@
 //!
 //! Which views, triggers and virtual tables of the user's it breaks is not read from their text:
 //! SQLite says what it makes of each, before and after. That a statement still compiles is not
-//! enough. SQLite takes an unknown name in double quotes for a text, and looks for an unknown name of
-//! a subquery in the query around it, so that a statement may read something else from then on. Such
-//! a name shows in the program that SQLite makes of the statement: it is compiled over two tables
-//! that differ in the name of one column alone, and the programs differ where that name is used.
+//! enough. SQLite takes an unknown name in double quotes for a text, and looks for an unknown name
+//! of a subquery in the query around it, so that a statement may read something else from then on.
+//! Such a name shows in the program that SQLite makes of the statement: it is compiled over two
+//! tables that differ in the name of one column alone, and the programs differ where that name is
+//! used.
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
@@ -56,7 +57,8 @@ pub(super) fn schema(connection: &mut SqliteConnection) -> Result<Vec<SchemaEntr
          WHERE sql IS NOT NULL AND substr(name, 1, 7) <> 'sqlite_' \
              AND NOT (type = 'table' AND name IN (SELECT name FROM pragma_table_list \
                  WHERE schema = 'main' AND type = 'shadow')) \
-         ORDER BY type = 'trigger', type = 'view', type = 'index', sql LIKE 'CREATE VIRTUAL%', rowid",
+         ORDER BY type = 'trigger', type = 'view', type = 'index', \
+             sql LIKE 'CREATE VIRTUAL%', rowid",
     )
     .load(connection)?;
     let entry = |(kind, name, table, text)| SchemaEntry { kind, name, table, text };

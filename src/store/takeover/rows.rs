@@ -54,8 +54,8 @@ const MOMENT: &str = "CASE WHEN created_at GLOB \
          '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9]*' \
      THEN replace(substr(created_at, 1, 16), ' ', 'T') END";
 
-/// Whether a file name names a moment, as SQL. The column's own collation, which may take `.JPG` for
-/// `.jpg`, has no say.
+/// Whether a file name names a moment, as SQL. The column's own collation, which may take `.JPG`
+/// for `.jpg`, has no say.
 fn names_a_slot() -> String {
     format!(
         "filename COLLATE BINARY >= '1900' AND filename COLLATE BINARY \
@@ -68,7 +68,8 @@ fn is_reading() -> String {
     let names_a_slot = names_a_slot();
     format!(
         "coalesce({names_a_slot} \
-         AND CAST(octas_predichas AS TEXT) COLLATE BINARY IN ('0', '1', '2', '3', '4', '5', '6', '7', '8', \
+         AND CAST(octas_predichas AS TEXT) COLLATE BINARY IN ( \
+             '0', '1', '2', '3', '4', '5', '6', '7', '8', \
              '0.0', '1.0', '2.0', '3.0', '4.0', '5.0', '6.0', '7.0', '8.0'), 0)"
     )
 }

@@ -16,6 +16,7 @@ const SETTINGS: [&str; 2] = ["docs/settings.md", "docs/es/ajustes.md"];
 const MODELS: [&str; 2] = ["docs/models.md", "docs/es/modelos.md"];
 const APIS: [&str; 2] = ["docs/api.md", "docs/es/api.md"];
 const RECORDS: [&str; 2] = ["docs/record.md", "docs/es/registro.md"];
+const LABELS: [&str; 2] = ["docs/labels.md", "docs/es/etiquetas.md"];
 const DAEMON: [&str; 2] = ["docs/daemon.md", "docs/es/daemon.md"];
 
 fn root() -> &'static Path {
@@ -172,7 +173,7 @@ fn every_reason_of_a_miss_and_every_flag_of_a_picture_is_explained() {
 
 #[test]
 fn every_column_of_the_record_is_explained() {
-    let schema = ["0001_record", "0003_daemon", "0005_writer", "0009_sources"]
+    let schema = ["0001_record", "0003_daemon", "0005_writer", "0008_labels", "0009_sources"]
         .map(|name| text(&format!("migrations/{name}/up.sql")))
         .concat();
     for document in RECORDS.map(text) {
@@ -204,6 +205,7 @@ fn links_between_documents_lead_somewhere() {
         .chain(&MODELS)
         .chain(&RECORDS)
         .chain(&DAEMON)
+        .chain(&LABELS)
         .chain(&APIS)
         .chain(&["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
     for name in documents {

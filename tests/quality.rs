@@ -10,7 +10,7 @@ use celaje_simulate::conditions::{Colour, Conditions, Extra, Fault, Lens, Lights
 use celaje_simulate::mask::Kind;
 use celaje_simulate::{DrawnPicture, Scene, Spec, Studio};
 use celaje_sky::cover::Cover;
-use celaje_sky::okta::Okta;
+use celaje_sky::okta::{Okta, OktaRange};
 use celaje_sky::quality::Flag;
 use celaje_sky::slot::{Slot, Zone};
 use celaje_sky::station::region::{Margins, Region};
@@ -85,6 +85,7 @@ fn guess() -> Reading {
         okta: Okta::ALL[4],
         cloud_fraction: Some(0.5),
         confidence: 0.9,
+        range: OktaRange::of(Okta::ALL[4]),
         middle_background: None,
         lens: None,
         classes: None,

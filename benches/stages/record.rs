@@ -43,6 +43,7 @@ fn outcome(slot: Slot) -> Outcome {
         cover: Okta::from_fraction(0.4).into(),
         cloud_fraction: Some(0.4),
         confidence: Some(0.9),
+        range: None,
         quality: Quality::default(),
         model: "celaje-4 4".to_owned(),
         model_sha256: "0".repeat(64),

@@ -138,7 +138,7 @@ pub fn observation(
 ) -> Observation {
     let sun = sun::position(slot.utc(), station.latitude, station.longitude);
     let day_phase = DayPhase::from_elevation(sun.elevation);
-    let Verdict { cover, cloud_fraction, confidence, quality } =
+    let Verdict { cover, cloud_fraction, confidence, range, quality } =
         Verdict::of(&frame.stats, reading, Some(day_phase));
     Observation {
         slot,
@@ -146,6 +146,7 @@ pub fn observation(
         cover,
         cloud_fraction,
         confidence,
+        range,
         quality,
         model: model.label(),
         model_sha256: model.sha256.clone(),

@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 pub mod evaluate;
 mod explain;
+mod labels;
 mod man;
 mod old_script;
 mod ordered;
@@ -17,6 +18,7 @@ pub mod output;
 pub mod predict;
 pub mod progress;
 mod range;
+mod recalibrate;
 pub mod runtime;
 pub mod serve;
 pub mod signals;
@@ -115,6 +117,10 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Look after the database: back it up, check it, compact it, list what is missing
     Db(db::DbArgs),
+    /// Write the labelled pictures into a folder, for training and evaluation
+    Labels(labels::LabelsArgs),
+    /// Fit the confidence to a station's labels, and give it to the stored readings too
+    Recalibrate(recalibrate::RecalibrateArgs),
     /// Show what the record holds, which process writes it, and how the last run went
     Status(status::StatusArgs),
     /// Install or find the inference engine's library
@@ -180,6 +186,8 @@ impl Cli {
             Command::BenchCamera(args) => args.run().await,
             Command::Doctor(args) => args.run(config).await,
             Command::Db(args) => args.run(config),
+            Command::Labels(args) => args.run(config).await,
+            Command::Recalibrate(args) => args.run(config),
             Command::Status(args) => args.run(config),
             Command::Runtime(args) => args.run(config),
             Command::Completions(args) => args.run(),

@@ -74,8 +74,8 @@ pub struct ServeArgs {
         value_parser = base
     )]
     base_path: BasePath,
-    /// File with the token that may start and cancel backfills through the API [default:
-    /// CELAJE_TOKEN; without a token nobody can]
+    /// File with the token for orders through API and dashboard: backfills, labels, calibrations
+    /// [default: CELAJE_TOKEN; without a token nobody can give any]
     #[arg(long, value_name = "FILE", env = "CELAJE_TOKEN_FILE")]
     token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -116,8 +116,8 @@ pub(super) const SPANISH: SpanishHelp = &[
     ),
     (
         "token_file",
-        "Archivo con el token que puede iniciar y cancelar backfills por la API [por omisión: \
-         CELAJE_TOKEN; sin token, nadie puede]",
+        "Archivo con el token para dar órdenes por la API y el tablero: backfills, etiquetas, \
+         calibraciones [por omisión: CELAJE_TOKEN; sin token, nadie puede darlas]",
     ),
 ];
 

@@ -8,8 +8,8 @@ use clap::builder::Str;
 use clap::{Arg, Command};
 
 use crate::commands::{
-    backfill, bench, completions, db, demo, doctor, evaluate, man, predict, runtime, serve,
-    simulate, status,
+    backfill, bench, completions, db, demo, doctor, evaluate, labels, man, predict, recalibrate,
+    runtime, serve, simulate, status,
 };
 use crate::settings::layer::{self, SpanishHelp};
 
@@ -43,6 +43,8 @@ fn texts_of(command: &str) -> Option<SpanishHelp> {
         "bench" => bench::args::SPANISH,
         "doctor" => doctor::SPANISH,
         "db" => db::SPANISH,
+        "labels" => labels::SPANISH,
+        "recalibrate" => recalibrate::SPANISH,
         "status" => status::SPANISH,
         "runtime" => runtime::SPANISH,
         "completions" => completions::SPANISH,

@@ -65,7 +65,8 @@ impl Daemon {
         let clock = clock.begin();
         let database = open(&db, &stations, &tell)?;
         let flow = Arc::new(Flow::default());
-        let state = DaemonState::new(RecordWatcher::start(&db, clock)?, Arc::clone(&flow), clock);
+        let watcher = RecordWatcher::start(&db, clock)?;
+        let state = DaemonState::new(watcher, database.downgrade(), Arc::clone(&flow), clock);
         state.set_models(&factories.model, &factories.engine, factories.shadow);
         let daemon = Self {
             common: WorkerContext {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use crate::store::SharedDatabase;
 use crate::store::reader::{LatestReading, MissItem, RunItem};
 use celaje_sky::flow::FlowReport;
 use celaje_sky::say;
@@ -77,6 +78,10 @@ pub trait Operator: Send + Sync {
     fn cancel(&self, job: JobId) -> Result<(), Refused>;
 
     fn state(&self) -> ProgramState;
+
+    /// The record to write labels and calibrations to. What is done with it waits for the program's
+    /// own transactions.
+    fn record(&self) -> Result<SharedDatabase, Refused>;
 
     /// Events from now on. Bounded: a slow receiver misses some.
     fn events(&self) -> broadcast::Receiver<Event>;

@@ -18,7 +18,7 @@ use crate::daemon::operator::{
 };
 use crate::daemon::watcher::RecordWatcher;
 use crate::service::request::{check_due, check_range};
-use crate::store::Agreement;
+use crate::store::{Agreement, SharedDatabase, WeakDatabase};
 use crate::version::VERSION;
 use celaje_sky::flow::Flow;
 use celaje_sky::say;
@@ -34,6 +34,8 @@ pub struct DaemonState {
     clock: Clock,
     /// Sees what is committed, as any reader does.
     watcher: RecordWatcher,
+    /// The workers have it open.
+    database: WeakDatabase,
     events: broadcast::Sender<Event>,
     flow: Arc<Flow>,
     stopping: AtomicBool,
@@ -91,7 +93,12 @@ impl StationEntry {
 
 impl DaemonState {
     /// Forwards the events of `watcher`. To be called inside a tokio runtime.
-    pub fn new(watcher: RecordWatcher, flow: Arc<Flow>, clock: Clock) -> Arc<Self> {
+    pub fn new(
+        watcher: RecordWatcher,
+        database: WeakDatabase,
+        flow: Arc<Flow>,
+        clock: Clock,
+    ) -> Arc<Self> {
         let events = broadcast::channel(EVENTS).0;
         let (mut seen, sender) = (watcher.events(), events.clone());
         tokio::spawn(async move {
@@ -111,6 +118,7 @@ impl DaemonState {
             started_at: clock.now(),
             clock,
             watcher,
+            database,
             events,
             flow,
             stopping: AtomicBool::new(false),
@@ -348,6 +356,13 @@ impl Operator for DaemonState {
             record_lost: self.record_lost.load(Ordering::Relaxed),
             record_losses: self.record_losses.load(Ordering::Relaxed),
         }
+    }
+
+    fn record(&self) -> Result<SharedDatabase, Refused> {
+        if self.is_stopping() {
+            return Err(Refused::Stopping);
+        }
+        self.database.upgrade().ok_or(Refused::Stopping)
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

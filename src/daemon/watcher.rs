@@ -11,6 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
 use crate::daemon::operator::{Event, JobId, Mode, Operator, ProgramState, Refused};
+use crate::store::SharedDatabase;
 use crate::store::error::StoreError;
 use crate::store::reader::{LatestReading, ObservationItem, Reader, RunItem};
 use crate::store::rows::{parse_timestamp, timestamp};
@@ -304,6 +305,10 @@ impl Operator for RecordWatcher {
             record_lost: false,
             record_losses: 0,
         }
+    }
+
+    fn record(&self) -> Result<SharedDatabase, Refused> {
+        Err(Refused::ReadOnly)
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

@@ -268,6 +268,27 @@ impl FlagGroup for DatabaseGroup {
     }
 }
 
+/// The database and one of its stations.
+#[derive(Clone, Debug)]
+pub struct StationGroup;
+
+impl FlagGroup for StationGroup {
+    fn has(id: &str) -> bool {
+        ["db", "station"].contains(&id)
+    }
+}
+
+/// The same, and where the station's pictures are.
+#[derive(Clone, Debug)]
+pub struct CameraGroup;
+
+impl FlagGroup for CameraGroup {
+    fn has(id: &str) -> bool {
+        StationGroup::has(id)
+            || ["url_base", "ca_file", "insecure", "layout", "timeout", "max_bytes"].contains(&id)
+    }
+}
+
 /// The flags of `G`: a command does not know those of the other settings.
 #[derive(Clone, Debug)]
 pub struct Flags<G>(pub Layer, PhantomData<G>);

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use crate::store::Database;
+use crate::store::calibration::CalibrationCache;
 use crate::store::error::{Fault, StoreError};
 use crate::store::frozen;
 use crate::store::rows::{MissRow, ObservationRow, slot_text};
@@ -65,6 +66,7 @@ impl Database {
         let source = self.sources.get(station).unwrap_or(&nothing);
         let added_before = &self.added;
         self.check_run(run)?;
+        let calibrations = &mut self.calibrations;
         let (done, added) = self
             .ownership
             .transaction(&mut self.connection, |connection| {
@@ -72,9 +74,10 @@ impl Database {
                 let mut added = BTreeSet::new();
                 let mut counted = Vec::with_capacity(outcomes.len());
                 let mut missed_before = 0;
+                calibrations.look_up(connection, station, outcomes)?;
                 for outcome in outcomes {
                     let slot = slot_text(outcome.slot().local());
-                    let to = Target { station, slot: &slot, now: &now, run, source };
+                    let to = Target { station, slot: &slot, now: &now, run, source, calibrations };
                     missed_before += i64::from(to.was_missed(connection)?);
                     // A row that this run wrote is counted already.
                     let replaces = mode == CommitMode::Replace;
@@ -140,6 +143,7 @@ struct Target<'a> {
     now: &'a str,
     run: RunId,
     source: &'a PictureSource,
+    calibrations: &'a CalibrationCache,
 }
 
 impl Target<'_> {
@@ -180,8 +184,16 @@ impl Target<'_> {
         }
         let bytes = &observation.image_sha256;
         let frozen = frozen::repeats_the_one_before(connection, self.station, self.slot, bytes)?;
-        let row =
-            ObservationRow::new(self.station, self.slot, observation, frozen, self.now, self.run.0);
+        let calibration = self.calibrations.of(self.station, &observation.model_sha256);
+        let row = ObservationRow::new(
+            self.station,
+            self.slot,
+            observation,
+            frozen,
+            calibration,
+            self.now,
+            self.run.0,
+        );
         let written = diesel::insert_into(observations::table)
             .values(row)
             .on_conflict((observations::station, observations::slot_local))

@@ -19,7 +19,7 @@ use crate::store::lock::{folder_of, refusal};
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// The tables of the record.
-pub(super) const OWN_TABLES: [&str; 7] = [
+pub(super) const OWN_TABLES: [&str; 9] = [
     "stations",
     "runs",
     "observations",
@@ -27,6 +27,8 @@ pub(super) const OWN_TABLES: [&str; 7] = [
     "year_layouts",
     "legacy_rows",
     "shadow_observations",
+    "celaje_labels",
+    "celaje_calibrations",
 ];
 
 /// How long to wait for a lock that another program holds.

@@ -7,6 +7,8 @@
 //! | `misses` | slots without a reading; a slot is never in both tables |
 //! | `runs` | what the program was asked to do, and what came of it |
 //! | `shadow_observations` | what a second model says of the same pictures |
+//! | `celaje_labels` | what people saw in the pictures |
+//! | `celaje_calibrations` | the confidence of a model at a station, fitted to labels |
 //! | `year_layouts` | where a server kept a year's pictures |
 //! | `legacy_rows` | rows of the replaced system that are no reading |
 //! | `registro_historico` (a view) | the home station's rows in the replaced system's form |
@@ -15,6 +17,7 @@
 //! synchronous. One process at a time opens a file for writing ([`Database::open`]); readers
 //! ([`reader::Reader`], or any other tool) never wait for it, nor it for them.
 
+mod calibration;
 mod commit;
 mod completion;
 mod connection;
@@ -22,6 +25,7 @@ mod copy;
 pub mod error;
 mod examination;
 mod frozen;
+mod labels;
 mod lock;
 mod owner;
 mod ownership;
@@ -48,6 +52,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use crate::clock::Clock;
+use crate::store::calibration::CalibrationCache;
 use crate::store::connection::Access;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::WriterLock;
@@ -56,14 +61,16 @@ use crate::store::rows::timestamp;
 use crate::store::schema::stations;
 use celaje_sky::station::Station;
 
+pub use calibration::{CalibrationItem, RecalibrationReport};
 pub use commit::{CommitEffect, CommitMode};
 pub use examination::FileState;
+pub use labels::{LabelOrder, ModelKey};
 pub use owner::{DatabaseWriter, WriterProcess};
 pub use ownership::{Loss, LossKind};
 pub use queries::KnownMiss;
 pub use runs::{InterruptedRun, PictureSource, RunCounts, RunId, RunKind, RunStart, RunStatus};
 pub use shadow::{Agreement, ShadowReading};
-pub use shared::SharedDatabase;
+pub use shared::{SharedDatabase, WeakDatabase};
 pub use takeover::{BrokenObject, TakeoverPlan, TakeoverReport};
 pub use upkeep::{Backup, Finding, VacuumSizes};
 
@@ -82,6 +89,8 @@ pub struct Database {
     added: BTreeSet<(RunId, NaiveDateTime)>,
     /// The runs that began since the file was opened.
     begun: BTreeSet<RunId>,
+    /// The stations' calibrations that were looked up.
+    calibrations: CalibrationCache,
     /// What is written is dated by it.
     clock: Clock,
     ownership: Ownership,
@@ -136,7 +145,7 @@ impl Database {
     }
 
     /// What is written now is dated so.
-    fn dated(&self) -> String {
+    pub(super) fn dated(&self) -> String {
         timestamp(self.clock.now())
     }
 
@@ -324,6 +333,7 @@ fn open(
         sources: BTreeMap::new(),
         added: BTreeSet::new(),
         begun: BTreeSet::new(),
+        calibrations: CalibrationCache::default(),
         clock: Clock::SYSTEM,
         ownership,
     };

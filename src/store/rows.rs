@@ -4,9 +4,11 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use percent_encoding::percent_decode_str;
 
+use crate::store::calibration::{ModelConfidence, StoredCalibration};
 use crate::store::runs::PictureSource;
 use crate::store::schema::{misses, observations, stations};
 use celaje_sky::layout::Layout;
+use celaje_sky::okta::OktaRange;
 use celaje_sky::outcome::{Miss, Observation};
 use celaje_sky::quality::with_frozen;
 use celaje_sky::slot::form_of;
@@ -114,20 +116,38 @@ pub(super) struct ObservationRow<'a> {
     run_id: i64,
     taken_at: Option<String>,
     picture_name: Option<String>,
+    okta_low: Option<i32>,
+    okta_high: Option<i32>,
+    calibration_id: Option<i64>,
+    model_confidence: Option<f64>,
+    model_okta_low: Option<i32>,
+    model_okta_high: Option<i32>,
 }
 
 impl<'a> ObservationRow<'a> {
     /// `slot_local` is [`slot_text`] of the observation's slot, `frozen` whether its bytes are
-    /// those of the row before, `now` a [`timestamp`].
+    /// those of the row before, `calibration` that of its station and model, `now` a
+    /// [`timestamp`].
     pub(super) fn new(
         station: &'a str,
         slot_local: &'a str,
         observation: &'a Observation,
         frozen: bool,
+        calibration: Option<&StoredCalibration>,
         now: &'a str,
         run_id: i64,
     ) -> Self {
         let file_name = observation.slot.file_name();
+        let own = ModelConfidence {
+            confidence: observation.confidence,
+            range: observation.range,
+            quality: with_frozen(&observation.quality.to_string(), frozen),
+        };
+        let shown = calibration.map_or_else(|| own.clone(), |stored| stored.apply(&own));
+        let calibrated = calibration.filter(|_| own.confidence.is_some());
+        let before = calibrated.and(own.range);
+        let low = |range: Option<OktaRange>| range.map(|range| i32::from(range.low().eighths()));
+        let high = |range: Option<OktaRange>| range.map(|range| i32::from(range.high().eighths()));
         Self {
             station,
             slot_local,
@@ -135,10 +155,10 @@ impl<'a> ObservationRow<'a> {
             url: &observation.url,
             okta: i32::from(observation.cover.code()),
             cloud_fraction: observation.cloud_fraction,
-            confidence: observation.confidence,
+            confidence: shown.confidence,
             category: observation.cover.category(),
             description: observation.cover.description(),
-            quality: with_frozen(&observation.quality.to_string(), frozen),
+            quality: shown.quality,
             model: &observation.model,
             model_sha256: &observation.model_sha256,
             solar_elevation: observation.solar_elevation,
@@ -153,6 +173,12 @@ impl<'a> ObservationRow<'a> {
             taken_at: observation.taken_at.map(utc_text),
             picture_name: other_name(&observation.url, &file_name),
             file_name,
+            okta_low: low(shown.range),
+            okta_high: high(shown.range),
+            calibration_id: calibrated.map(|stored| stored.id),
+            model_confidence: calibrated.and(own.confidence),
+            model_okta_low: low(before),
+            model_okta_high: high(before),
         }
     }
 }

@@ -72,6 +72,40 @@ diesel::table! {
         run_id -> Nullable<BigInt>,
         taken_at -> Nullable<Text>,
         picture_name -> Nullable<Text>,
+        okta_low -> Nullable<Integer>,
+        okta_high -> Nullable<Integer>,
+        calibration_id -> Nullable<BigInt>,
+        model_confidence -> Nullable<Double>,
+        model_okta_low -> Nullable<Integer>,
+        model_okta_high -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    #[sql_name = "celaje_labels"]
+    labels (station, slot_local, observer) {
+        station -> Text,
+        slot_local -> Text,
+        observer -> Text,
+        okta -> Nullable<Integer>,
+        draw -> Text,
+        image_sha256 -> Nullable<Text>,
+        created_at -> Text,
+    }
+}
+
+diesel::table! {
+    #[sql_name = "celaje_calibrations"]
+    calibrations (id) {
+        id -> BigInt,
+        station -> Text,
+        model -> Text,
+        model_sha256 -> Text,
+        intercept -> Double,
+        slope -> Double,
+        widening -> Integer,
+        labels -> BigInt,
+        created_at -> Text,
     }
 }
 

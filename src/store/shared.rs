@@ -1,6 +1,6 @@
 //! One writing connection for all stations of a file.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::store::Database;
 use crate::store::error::StoreError;
@@ -10,6 +10,17 @@ use crate::store::error::StoreError;
 /// A process has one writing connection to a file: two would wait for each other's locks.
 #[derive(Clone)]
 pub struct SharedDatabase(Arc<Mutex<Database>>);
+
+/// The same, held by somebody who does not keep the database open.
+#[derive(Clone)]
+pub struct WeakDatabase(Weak<Mutex<Database>>);
+
+impl WeakDatabase {
+    /// The database; none once it is closed.
+    pub fn upgrade(&self) -> Option<SharedDatabase> {
+        self.0.upgrade().map(SharedDatabase)
+    }
+}
 
 impl From<Database> for SharedDatabase {
     fn from(database: Database) -> Self {
@@ -39,6 +50,11 @@ impl SharedDatabase {
         };
         database.look_from(station);
         Ok(work(&mut database))
+    }
+
+    /// A handle that does not keep the database open.
+    pub fn downgrade(&self) -> WeakDatabase {
+        WeakDatabase(Arc::downgrade(&self.0))
     }
 
     /// The database, when this is the last of its clones.

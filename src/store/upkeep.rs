@@ -188,7 +188,8 @@ fn record(connection: &mut SqliteConnection) -> Vec<Finding> {
             "references",
             // Of this program's tables: what refers to what in others is their owner's business.
             "(SELECT 'runs' AS name UNION VALUES ('observations'), ('misses'), ('year_layouts'), \
-             ('shadow_observations')) AS own, pragma_foreign_key_check(own.name)",
+             ('shadow_observations'), ('celaje_labels'), \
+             ('celaje_calibrations')) AS own, pragma_foreign_key_check(own.name)",
             say!(
                 "every row belongs to a station and a run",
                 "cada fila es de una estación y una corrida"

@@ -13,6 +13,7 @@
 //! than a moment.
 
 pub mod base;
+mod body;
 pub mod camera;
 pub mod dashboard;
 pub mod events;
@@ -87,7 +88,7 @@ pub struct WebOptions {
     pub http: HttpLimits,
     /// Draws the overlays.
     pub overlays: Arc<OverlayRenderer>,
-    /// The token that starting and cancelling backfills needs; without one nobody can.
+    /// The token that orders need; without one nobody can give any.
     pub token: Option<Token>,
     /// Origins that may read the paths of the replaced system.
     pub origins: Origins,

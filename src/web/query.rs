@@ -113,6 +113,20 @@ const RUN_CURSOR: Parameter = Parameter::new(
     "`next` of the page before",
 );
 
+const OBSERVER: Parameter =
+    Parameter::new("observer", Values::Text, "who looks at the pictures; 1 to 40 characters")
+        .like("Ana");
+const SKIP: Parameter = Parameter::new(
+    "skip",
+    Values::Number { least: 0, most: 10_000, usual: Some(0) },
+    "pictures that the observer passed over in this session",
+);
+const QUEUE_LIMIT: Parameter = Parameter::new(
+    "limit",
+    Values::Number { least: 1, most: 100, usual: Some(20) },
+    "most pictures of the answer",
+);
+
 /// The parameters of `/observations`.
 pub(crate) const OBSERVATIONS: &[Parameter] = &[FROM, TO, BY, QUALITY, PHASE, LIMIT, CURSOR];
 /// The parameters of `/misses`.
@@ -121,6 +135,10 @@ pub(crate) const MISSES: &[Parameter] = &[FROM, TO, REASON, LIMIT, CURSOR];
 pub(crate) const RUNS: &[Parameter] = &[RUN_LIMIT, RUN_CURSOR];
 /// The parameters of `/climatology`.
 pub(crate) const CLIMATOLOGY: &[Parameter] = &[FROM, TO];
+/// The parameters of `/label-queue`.
+pub(crate) const LABEL_QUEUE: &[Parameter] = &[OBSERVER, SKIP, QUEUE_LIMIT];
+/// The parameters of taking back a label.
+pub(crate) const LABEL: &[Parameter] = &[OBSERVER];
 /// No parameter.
 pub(crate) const NONE: &[Parameter] = &[];
 
@@ -458,6 +476,50 @@ pub fn runs(query: &str) -> Result<RunsQuery, BadQuery> {
 /// Reads the query of `/climatology`.
 pub fn climatology(query: &str) -> Result<Range, BadQuery> {
     Parameters::read(query, CLIMATOLOGY)?.range()
+}
+
+/// Most characters of an observer's name.
+const LONGEST_NAME: usize = 40;
+
+/// An observer's name without surrounding blanks.
+pub fn observer(text: Option<&str>) -> Result<String, BadQuery> {
+    let name = text.unwrap_or_default().trim();
+    let fits = (1..=LONGEST_NAME).contains(&name.chars().count());
+    if fits && !name.chars().any(char::is_control) {
+        return Ok(name.to_owned());
+    }
+    let name = shortened(name);
+    Err(BadQuery::new(
+        "observer",
+        say!(
+            "observer must be a name of 1 to {LONGEST_NAME} characters, not '{name}'",
+            "observer debe ser un nombre de 1 a {LONGEST_NAME} caracteres, no '{name}'"
+        ),
+    ))
+}
+
+/// The query of `/label-queue`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelQueueQuery {
+    pub observer: String,
+    /// Pictures that were passed over.
+    pub skip: usize,
+    pub limit: usize,
+}
+
+/// Reads the query of `/label-queue`.
+pub fn label_queue(query: &str) -> Result<LabelQueueQuery, BadQuery> {
+    let parameters = Parameters::read(query, LABEL_QUEUE)?;
+    Ok(LabelQueueQuery {
+        observer: observer(parameters.get("observer"))?,
+        skip: parameters.number(&SKIP)?.unwrap_or(0),
+        limit: parameters.number(&QUEUE_LIMIT)?.unwrap_or(1),
+    })
+}
+
+/// Reads the query of taking back a label: its observer.
+pub fn label(query: &str) -> Result<String, BadQuery> {
+    observer(Parameters::read(query, LABEL)?.get("observer"))
 }
 
 /// Reads a query without parameters.

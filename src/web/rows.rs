@@ -4,7 +4,9 @@ use std::marker::PhantomData;
 
 use serde::Serialize;
 
-use crate::store::reader::{Bucket, HourOfMonth, LegacyRow, MissItem, ObservationItem, RunItem};
+use crate::store::reader::{
+    Bucket, HourOfMonth, LabelItem, LegacyRow, MissItem, ObservationItem, RunItem,
+};
 use crate::web::reply::Format;
 
 /// A row that can be told as JSON and as CSV.
@@ -17,6 +19,10 @@ pub trait Row: Serialize {
 }
 
 fn float(value: Option<f64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn whole(value: Option<i32>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
@@ -38,6 +44,8 @@ impl Row for ObservationItem {
         "solar_elevation",
         "day_phase",
         "url",
+        "okta_low",
+        "okta_high",
     ];
 
     fn fields(&self, field: &mut dyn FnMut(&str)) {
@@ -53,6 +61,8 @@ impl Row for ObservationItem {
         field(&float(self.solar_elevation));
         field(text(self.day_phase.as_ref()));
         field(text(self.url.as_ref()));
+        field(&whole(self.okta_low));
+        field(&whole(self.okta_high));
     }
 }
 
@@ -159,6 +169,38 @@ impl Row for RunItem {
         field(&self.engine);
         field(&self.model);
         field(&self.kind);
+    }
+}
+
+impl Row for LabelItem {
+    const COLUMNS: &'static [&'static str] = &[
+        "slot",
+        "observer",
+        "okta",
+        "draw",
+        "created_at",
+        "okta_read",
+        "cloud_fraction",
+        "confidence",
+        "okta_low",
+        "okta_high",
+        "model",
+        "url",
+    ];
+
+    fn fields(&self, field: &mut dyn FnMut(&str)) {
+        field(&self.slot);
+        field(&self.observer);
+        field(&whole(self.okta));
+        field(&self.draw);
+        field(&self.created_at);
+        field(&whole(self.okta_read));
+        field(&float(self.cloud_fraction));
+        field(&float(self.confidence));
+        field(&whole(self.okta_low));
+        field(&whole(self.okta_high));
+        field(text(self.model.as_ref()));
+        field(text(self.url.as_ref()));
     }
 }
 

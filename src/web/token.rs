@@ -1,4 +1,4 @@
-//! The token that clients send to start and cancel backfills.
+//! The token that clients send with orders.
 
 use std::fmt;
 use std::io::Read;

@@ -16,7 +16,7 @@ use celaje::store::{CommitMode, Database, PictureSource, RunKind, RunStart};
 use celaje_sky::credit::{Credit, Fate, Home, Returned};
 use celaje_sky::flow::{Flow, FlowStage};
 use celaje_sky::layout::Layout;
-use celaje_sky::okta::Okta;
+use celaje_sky::okta::{Okta, OktaRange};
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
 use celaje_vision::reading::Reading;
 
@@ -86,6 +86,7 @@ impl Scene {
             okta: Okta::new(okta).unwrap(),
             cloud_fraction: None,
             confidence: 0.5,
+            range: OktaRange::of(Okta::ALL[4]),
             middle_background: None,
             lens: None,
             classes: None,

@@ -12,6 +12,7 @@ mod always_on;
 mod driver;
 mod export;
 mod follows;
+mod label;
 mod paths;
 mod proxied;
 mod replaced;
@@ -21,7 +22,7 @@ mod states;
 use driver::Browser;
 use scene::{Reading, Scene, reading, slot};
 
-const VIEWS: [&str; 5] = ["now", "timeline", "history", "gallery", "operations"];
+const VIEWS: [&str; 6] = ["now", "timeline", "history", "gallery", "operations", "skill"];
 
 #[tokio::test]
 async fn a_new_slot_is_shown_without_loading_the_page_again() {
@@ -130,8 +131,28 @@ async fn both_languages_are_spoken_everywhere() {
     let scene = Scene::new();
     scene.write_many(reading(0, 5), 1000, 7);
     let words = [
-        ("es", ["Fracción de nubes", "confianza", "tendencia", "Keograma", "Modelos del registro"]),
-        ("en", ["Cloud fraction", "confidence", "trend", "Keogram", "Models in the record"]),
+        (
+            "es",
+            [
+                "Fracción de nubes",
+                "confianza",
+                "tendencia",
+                "Keograma",
+                "Modelos del registro",
+                "Todavía no hay etiquetas suficientes",
+            ],
+        ),
+        (
+            "en",
+            [
+                "Cloud fraction",
+                "confidence",
+                "trend",
+                "Keogram",
+                "Models in the record",
+                "Not enough labels yet",
+            ],
+        ),
     ];
     browser.visit(&scene.url).await;
     for (language, words) in words {
@@ -152,7 +173,7 @@ async fn both_languages_are_spoken_everywhere() {
             let said = said.as_str().unwrap();
             assert!(said.contains(word), "{language} {view} lacks {word}: {said}");
             assert!(!said.contains('{'), "{language} {view} has a hole: {said}");
-            for key in ["ops.", "now.", "chart.", "flag.", "reason."] {
+            for key in ["ops.", "now.", "chart.", "flag.", "reason.", "skill.", "label."] {
                 assert!(
                     !said.contains(&format!(" {key}")),
                     "{language} {view} shows a key: {said}"

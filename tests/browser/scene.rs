@@ -135,39 +135,9 @@ impl Scene {
         self.write_many(reading, 1, 1);
     }
 
-    /// Writes `count` readings, ten minutes apart, up to `last`; each `gap`th slot is left out,
-    /// where it is more than 1. Their oktas come and go, the last is `last.okta`.
+    /// As [`write_rows`] does.
     pub fn write_many(&self, last: Reading, count: u32, gap: u32) {
-        let slot = last.slot.format("%Y-%m-%d %H:%M");
-        let (okta, quality) = (last.okta, last.quality);
-        let ago = "10 * (count.n - t.i)";
-        let at = format!("datetime('{slot}', '-' || ({ago}) || ' minutes')");
-        let statement = format!(
-            "PRAGMA busy_timeout = 20000;
-             INSERT INTO observations (station, slot_local, slot_utc, file_name, url, okta,
-                 cloud_fraction, confidence, category, description, quality, model, model_sha256,
-                 solar_elevation, day_phase, image_width, image_height, image_sha256, captured_at)
-             WITH RECURSIVE count(n) AS (SELECT {count}),
-             t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t, count WHERE i < count.n),
-             s AS (SELECT i, strftime('%Y-%m-%dT%H:%M', {at}) AS slot,
-                     strftime('%Y-%m-%dT%H:%M:00Z', {at}, '+3 hours') AS utc,
-                     CASE WHEN i = count.n THEN {okta}
-                          ELSE abs((i / 23 * 31 + i / 144 * 7) % 17 - 8) END AS okta
-                 FROM t, count WHERE {gap} = 1 OR i % {gap} <> 0 OR i = count.n)
-             SELECT 'rio-grande', slot, utc,
-                 substr(slot, 1, 5) || substr(slot, 6, 2) || substr(slot, 9, 2)
-                     || substr(slot, 12, 2) || substr(slot, 15, 2) || '.jpg',
-                 'http://127.0.0.1/x.jpg', okta, iif(okta < 9, okta / 8.0, NULL),
-                 iif(okta < 9, 0.6 + (i % 40) / 100.0, NULL),
-                 CASE okta WHEN 0 THEN 'SKC' WHEN 1 THEN 'FEW' WHEN 2 THEN 'FEW' WHEN 3 THEN 'SCT'
-                     WHEN 4 THEN 'SCT' WHEN 8 THEN 'OVC' WHEN 9 THEN 'OBSC' ELSE 'BKN' END,
-                 'x', '{quality}', 'celaje-4 4', 'a', 20.0,
-                 CASE WHEN substr(slot, 12, 2) < '05' OR substr(slot, 12, 2) > '21' THEN 'night'
-                     ELSE 'day' END,
-                 640, 480, 'b', slot
-             FROM s;"
-        );
-        self.record().execute(&statement);
+        write_rows(&mut self.record(), last, count, gap);
     }
 
     /// Ends the program, as a failure would.
@@ -191,6 +161,41 @@ impl Scene {
         let patience = "PRAGMA busy_timeout = 20000;";
         self.record().execute(&format!("{patience}{statements}"));
     }
+}
+
+/// Writes `count` readings, ten minutes apart, up to `last`; each `gap`th slot is left out, where
+/// it is more than 1. Their oktas come and go, the last is `last.okta`.
+pub fn write_rows(record: &mut Record, last: Reading, count: u32, gap: u32) {
+    let slot = last.slot.format("%Y-%m-%d %H:%M");
+    let (okta, quality) = (last.okta, last.quality);
+    let ago = "10 * (count.n - t.i)";
+    let at = format!("datetime('{slot}', '-' || ({ago}) || ' minutes')");
+    let statement = format!(
+        "PRAGMA busy_timeout = 20000;
+             INSERT INTO observations (station, slot_local, slot_utc, file_name, url, okta,
+                 cloud_fraction, confidence, category, description, quality, model, model_sha256,
+                 solar_elevation, day_phase, image_width, image_height, image_sha256, captured_at)
+             WITH RECURSIVE count(n) AS (SELECT {count}),
+             t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t, count WHERE i < count.n),
+             s AS (SELECT i, strftime('%Y-%m-%dT%H:%M', {at}) AS slot,
+                     strftime('%Y-%m-%dT%H:%M:00Z', {at}, '+3 hours') AS utc,
+                     CASE WHEN i = count.n THEN {okta}
+                          ELSE abs((i / 23 * 31 + i / 144 * 7) % 17 - 8) END AS okta
+                 FROM t, count WHERE {gap} = 1 OR i % {gap} <> 0 OR i = count.n)
+             SELECT 'rio-grande', slot, utc,
+                 substr(slot, 1, 5) || substr(slot, 6, 2) || substr(slot, 9, 2)
+                     || substr(slot, 12, 2) || substr(slot, 15, 2) || '.jpg',
+                 'http://127.0.0.1/x.jpg', okta, iif(okta < 9, okta / 8.0, NULL),
+                 iif(okta < 9, 0.6 + (i % 40) / 100.0, NULL),
+                 CASE okta WHEN 0 THEN 'SKC' WHEN 1 THEN 'FEW' WHEN 2 THEN 'FEW' WHEN 3 THEN 'SCT'
+                     WHEN 4 THEN 'SCT' WHEN 8 THEN 'OVC' WHEN 9 THEN 'OBSC' ELSE 'BKN' END,
+                 'x', '{quality}', 'celaje-4 4', 'a', 20.0,
+                 CASE WHEN substr(slot, 12, 2) < '05' OR substr(slot, 12, 2) > '21' THEN 'night'
+                     ELSE 'day' END,
+                 640, 480, 'b', slot
+             FROM s;"
+    );
+    record.execute(&statement);
 }
 
 /// The last slot before now on the first station's clock, `ago` slots before.

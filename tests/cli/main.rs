@@ -15,6 +15,7 @@ mod environment;
 mod evaluate;
 #[cfg(unix)]
 mod kills;
+mod labels;
 mod models;
 mod mutated;
 mod other;

@@ -7,6 +7,7 @@ mod client;
 mod described;
 mod events;
 mod guard;
+mod labels;
 mod legacy;
 mod pictures;
 mod schema;

@@ -11,10 +11,11 @@ use celaje::daemon::operator::{
 };
 use celaje::settings::{Layer, Settings};
 use celaje::store::reader::ObservationItem;
-use celaje::store::{CommitMode, Database, PictureSource, RunId, RunStart};
+use celaje::store::{CommitMode, Database, PictureSource, RunId, RunStart, SharedDatabase};
 use celaje::web::token::Token;
 use celaje::web::{self, Running, WebOptions};
 use celaje_sky::cover::Cover;
+use celaje_sky::okta::OktaRange;
 use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
 use celaje_sky::quality::{Flag, Quality};
 use celaje_sky::slot::{Slot, SlotRange};
@@ -35,6 +36,8 @@ pub struct FakeOperator {
     pub trouble: Mutex<Option<String>>,
     pub sender: broadcast::Sender<Event>,
     pub refuse: Mutex<Option<Refused>>,
+    /// The record, and the station that it is opened for.
+    record: (PathBuf, Station),
 }
 
 impl Operator for FakeOperator {
@@ -100,6 +103,13 @@ impl Operator for FakeOperator {
         }
     }
 
+    fn record(&self) -> Result<SharedDatabase, Refused> {
+        match self.refuse.lock().unwrap().clone() {
+            Some(refused) => Err(refused),
+            None => Ok(Database::open(&self.record.0, &self.record.1).unwrap().database.into()),
+        }
+    }
+
     fn events(&self) -> broadcast::Receiver<Event> {
         self.sender.subscribe()
     }
@@ -141,6 +151,7 @@ pub fn reading(station: &Station, slot: Slot, base: &str) -> Outcome {
         cover,
         cloud_fraction: seen.then(|| f64::from(code) / 8.0),
         confidence: seen.then_some(0.75),
+        range: cover.okta().map(|okta| OktaRange::of(okta).widened(1)),
         quality,
         model: "model 1".to_owned(),
         model_sha256: "0".repeat(64),
@@ -224,6 +235,7 @@ impl Site {
             trouble: Mutex::default(),
             sender: broadcast::channel(64).0,
             refuse: Mutex::default(),
+            record: (db.clone(), station.clone()),
         });
         let mut options = WebOptions {
             token: Some(Token::new(TOKEN).unwrap()),
@@ -289,6 +301,8 @@ pub fn item(slot: &str) -> ObservationItem {
         okta: 3,
         cloud_fraction: None,
         confidence: None,
+        okta_low: None,
+        okta_high: None,
         category: None,
         description: None,
         quality: Some("night,frozen".to_owned()),

@@ -19,11 +19,14 @@
 //!
 //! > P(okta) = t · spread(okta) + (1 − t) · prior(okta)
 //!
+//! **The range.** The neighbouring oktas around the one that is read, as many as it takes to hold
+//! `range_level` of the probability ([`range`]).
+//!
 //! The parameters are a model's own ([`Calibration`]); `python -m training calibrate` fits them by
 //! maximum likelihood and measures, on pictures left out of the fit, how far the confidence is from
 //! the share of right readings.
 
-use crate::okta::Okta;
+use crate::okta::{Okta, OktaRange};
 
 /// Probabilities of the oktas of an unknown sky: clear and overcast a quarter each, the rest in
 /// equal parts. Records of cloud amount are mostly U-shaped like this; the figures are round ones,
@@ -59,6 +62,9 @@ pub struct Calibration {
     pub half_colour: f64,
     /// How steeply evidence is lost around `half_colour`.
     pub colour_power: f64,
+    /// Probability that the range of oktas holds at least, above 0 and below 1; fitted so that nine
+    /// of ten ranges hold the true okta.
+    pub range_level: f64,
 }
 
 impl Default for Calibration {
@@ -72,6 +78,7 @@ impl Default for Calibration {
             light_power: 1.0,
             half_colour: 0.0,
             colour_power: 1.0,
+            range_level: 0.9,
         }
     }
 }
@@ -112,6 +119,24 @@ pub fn probability(okta: Okta, evidence: &Evidence, calibration: &Calibration) -
     distribution(evidence, calibration)[usize::from(okta.eighths())].clamp(0.0, 1.0)
 }
 
+/// The neighbouring oktas around `okta` that hold at least `level` of the probability. From `okta`
+/// on, the likelier neighbour is added until they do; of equally likely ones, the lower.
+pub fn range(okta: Okta, distribution: &[f64; 9], level: f64) -> OktaRange {
+    let probability = |k: Option<usize>| k.and_then(|k| distribution.get(k)).copied();
+    let mut low = usize::from(okta.eighths());
+    let mut high = low;
+    while distribution[low..=high].iter().sum::<f64>() < level {
+        let below = probability(low.checked_sub(1));
+        let above = probability(Some(high + 1));
+        match (below, above) {
+            (None, None) => break,
+            (Some(below), above) if above.is_none_or(|above| below >= above) => low -= 1,
+            _ => high += 1,
+        }
+    }
+    OktaRange::new(Okta::ALL[low], Okta::ALL[high]).unwrap_or(OktaRange::of(okta))
+}
+
 /// The part of the evidence that is left at `value`.
 fn kept(value: f64, half: f64, power: f64) -> f64 {
     if half <= 0.0 {
@@ -134,6 +159,7 @@ mod tests {
         light_power: 10.0,
         half_colour: 0.006,
         colour_power: 6.0,
+        range_level: 0.9,
     };
 
     fn day(fraction: f64, expected_error: f64) -> Evidence {
@@ -176,7 +202,43 @@ mod tests {
         assert!(probability(Okta::ALL[8], &night, &indifferent) > 0.98);
     }
 
+    fn ends(range: OktaRange) -> (u8, u8) {
+        (range.low().eighths(), range.high().eighths())
+    }
+
+    #[test]
+    fn a_range_grows_to_the_likelier_side() {
+        let p = [0.0, 0.0, 0.05, 0.1, 0.5, 0.3, 0.05, 0.0, 0.0];
+        let of = |okta: usize, level| ends(range(Okta::ALL[okta], &p, level));
+        assert_eq!(of(4, 0.5), (4, 4));
+        assert_eq!(of(4, 0.8), (4, 5));
+        assert_eq!(of(4, 0.89), (3, 5));
+        // Of equally likely neighbours the lower.
+        assert_eq!(of(4, 0.92), (2, 5));
+        // It holds the okta that was read, however unlikely that is.
+        assert_eq!(of(8, 0.7), (4, 8));
+        assert_eq!(of(4, 2.0), (0, 8));
+        assert_eq!(ends(range(Okta::ALL[0], &[f64::NAN; 9], 0.9)), (0, 0));
+        // The example of the training's reference.
+        let p = [0.02, 0.03, 0.10, 0.50, 0.20, 0.08, 0.03, 0.02, 0.02];
+        let of = |level| ends(range(Okta::ALL[3], &p, level));
+        assert_eq!([of(0.9), of(0.75), of(0.4)], [(1, 5), (2, 4), (3, 3)]);
+    }
+
     proptest! {
+        #[test]
+        fn a_range_holds_its_share(
+            fraction in 0.0..=1.0f64, expected_error in 0.0..=0.5f64, share in 0.0..0.999f64,
+        ) {
+            let p = distribution(&day(fraction, expected_error), &FITTED);
+            let okta = Okta::from_fraction(fraction);
+            let range = range(okta, &p, share);
+            prop_assert!(range.holds(okta));
+            let held: f64 = Okta::ALL.iter().filter(|k| range.holds(**k))
+                .map(|k| p[usize::from(k.eighths())]).sum();
+            prop_assert!(held >= share - 1e-9, "{} {:?}", held, range);
+        }
+
         #[test]
         fn it_is_a_distribution(
             fraction in 0.0..=1.0f64, expected_error in 0.0..=0.5f64,

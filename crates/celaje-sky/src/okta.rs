@@ -68,6 +68,50 @@ impl Okta {
     }
 }
 
+/// Neighbouring amounts, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OktaRange {
+    low: Okta,
+    high: Okta,
+}
+
+impl OktaRange {
+    /// The amounts from `low` to `high`; none if `low` is above `high`.
+    pub fn new(low: Okta, high: Okta) -> Option<Self> {
+        (low <= high).then_some(Self { low, high })
+    }
+
+    /// `okta` alone.
+    pub const fn of(okta: Okta) -> Self {
+        Self { low: okta, high: okta }
+    }
+
+    /// The least amount.
+    pub const fn low(self) -> Okta {
+        self.low
+    }
+
+    /// The greatest amount.
+    pub const fn high(self) -> Okta {
+        self.high
+    }
+
+    /// Whether `okta` is one of them.
+    pub fn holds(self, okta: Okta) -> bool {
+        self.low <= okta && okta <= self.high
+    }
+
+    /// Wider by `oktas` at either end, within 0 to 8.
+    #[must_use]
+    pub const fn widened(self, oktas: u8) -> Self {
+        let high = self.high.0.saturating_add(oktas);
+        Self {
+            low: Okta(self.low.0.saturating_sub(oktas)),
+            high: Okta(if high > 8 { 8 } else { high }),
+        }
+    }
+}
+
 impl fmt::Display for Okta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
@@ -151,6 +195,18 @@ mod tests {
         for (fraction, eighths) in cases {
             assert_eq!(Okta::from_fraction(fraction).eighths(), eighths, "fraction {fraction}");
         }
+    }
+
+    #[test]
+    fn a_range_stays_within_the_scale() {
+        let range = |low: usize, high: usize| OktaRange::new(Okta::ALL[low], Okta::ALL[high]);
+        assert_eq!(range(5, 4), None);
+        let some = range(5, 7).unwrap();
+        assert!(some.holds(Okta::ALL[5]) && some.holds(Okta::ALL[7]));
+        assert!(!some.holds(Okta::ALL[4]) && !some.holds(Okta::ALL[8]));
+        assert_eq!(Some(some.widened(1)), range(4, 8));
+        assert_eq!(Some(some.widened(200)), range(0, 8));
+        assert_eq!(Some(OktaRange::of(Okta::ALL[3])), range(3, 3));
     }
 
     proptest! {

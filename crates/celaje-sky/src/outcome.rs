@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::cover::Cover;
 use crate::layout::Layout;
+use crate::okta::OktaRange;
 use crate::quality::Quality;
 use crate::slot::Slot;
 use crate::sun::DayPhase;
@@ -22,6 +23,9 @@ pub struct Observation {
     pub cloud_fraction: Option<f64>,
     /// Probability that the amount is right, 0 to 1; none where the sky cannot be seen.
     pub confidence: Option<f64>,
+    /// The oktas among which the true one is with a probability of 90 %; none where the sky cannot
+    /// be seen.
+    pub range: Option<OktaRange>,
     /// Flags of the picture and its reading. `frozen` is set by the record, which knows the
     /// previous picture.
     pub quality: Quality,

@@ -108,12 +108,22 @@ impl Quality {
 /// The stored text `quality` with or without the flag `frozen`. Unknown names are kept, after the
 /// known ones.
 pub fn with_frozen(quality: &str, frozen: bool) -> String {
+    with_flag(quality, Flag::Frozen, frozen)
+}
+
+/// The stored text `quality` with the flag `low_confidence` if `confidence` is below
+/// [`LOW_CONFIDENCE`], and without it otherwise.
+pub fn with_confidence(quality: &str, confidence: f64) -> String {
+    with_flag(quality, Flag::LowConfidence, confidence < LOW_CONFIDENCE)
+}
+
+fn with_flag(quality: &str, flag: Flag, is_set: bool) -> String {
     let names = || quality.split(',').filter(|name| !matches!(*name, "" | "ok"));
     let mut flags = Quality::default();
     names().filter_map(Flag::parse).for_each(|flag| flags.add(flag));
-    flags.0.retain(|flag| *flag != Flag::Frozen);
-    if frozen {
-        flags.add(Flag::Frozen);
+    flags.0.retain(|other| *other != flag);
+    if is_set {
+        flags.add(flag);
     }
     let known = flags.0.iter().map(|flag| flag.as_str());
     joined(known.chain(names().filter(|name| Flag::parse(name).is_none())))

@@ -14,3 +14,15 @@ fn frozen_is_put_in_and_taken_out() {
         }
     }
 }
+
+#[test]
+fn the_flag_of_a_low_confidence_follows_the_confidence() {
+    for (text, confidence, after) in [
+        ("ok", 0.49, "low_confidence"),
+        ("night,low_confidence", 0.5, "night"),
+        ("frozen,low_confidence", 0.2, "frozen,low_confidence"),
+        ("night,frozen", 0.9, "night,frozen"),
+    ] {
+        assert_eq!(with_confidence(text, confidence), after);
+    }
+}

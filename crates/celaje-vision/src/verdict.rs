@@ -4,6 +4,7 @@ use crate::flags::{LENS_PROBABILITY, OBSTRUCTED_SHARE, is_burnt, is_lightless, p
 use crate::picture::stats::PictureStats;
 use crate::reading::Reading;
 use celaje_sky::cover::Cover;
+use celaje_sky::okta::OktaRange;
 use celaje_sky::quality::{Flag, LOW_CONFIDENCE, Quality};
 use celaje_sky::sun::DayPhase;
 
@@ -16,6 +17,9 @@ pub struct Verdict {
     pub cloud_fraction: Option<f64>,
     /// Probability that the amount is right, 0 to 1; none if the sky cannot be seen.
     pub confidence: Option<f64>,
+    /// The oktas among which the true one is with a probability of 90 %; none if the sky cannot be
+    /// seen.
+    pub range: Option<OktaRange>,
     /// Flags that qualify the amount.
     pub quality: Quality,
 }
@@ -47,6 +51,7 @@ impl Verdict {
                     cover: reading.okta.into(),
                     cloud_fraction: reading.cloud_fraction,
                     confidence: Some(reading.confidence),
+                    range: Some(reading.range),
                     quality,
                 }
             }
@@ -54,7 +59,13 @@ impl Verdict {
                 if reading.is_none() {
                     quality.add(Flag::NoSky);
                 }
-                Self { cover: Cover::Obscured, cloud_fraction: None, confidence: None, quality }
+                Self {
+                    cover: Cover::Obscured,
+                    cloud_fraction: None,
+                    confidence: None,
+                    range: None,
+                    quality,
+                }
             }
         }
     }
@@ -89,6 +100,7 @@ mod tests {
             okta: Okta::ALL[3],
             cloud_fraction: Some(0.4),
             confidence,
+            range: OktaRange::of(Okta::ALL[3]).widened(1),
             middle_background: Some(0.1),
             lens: None,
             classes: None,
@@ -101,6 +113,7 @@ mod tests {
         // No guess goes with a sky that is not seen, and a reason always does.
         assert_eq!(verdict.confidence.is_none(), obscured);
         assert_eq!(verdict.cloud_fraction.is_none(), obscured);
+        assert_eq!(verdict.range.is_none(), obscured);
         assert!(!obscured || verdict.quality.flags().iter().any(|flag| flag.is_fault()));
         (verdict.cover.code(), verdict.quality.to_string())
     }

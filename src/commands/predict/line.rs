@@ -60,6 +60,8 @@ impl Answer {
                 octas: verdict.cover.code(),
                 cloud_fraction: verdict.cloud_fraction.map(rounded),
                 confidence: verdict.confidence.map(rounded),
+                okta_low: verdict.range.map(|range| range.low().eighths()),
+                okta_high: verdict.range.map(|range| range.high().eighths()),
                 category: verdict.cover.category(),
                 quality: verdict.quality.to_string(),
                 overlay: overlay.as_deref().map(Path::to_string_lossy),
@@ -81,6 +83,8 @@ struct SeenLine<'a> {
     octas: u8,
     cloud_fraction: Option<f64>,
     confidence: Option<f64>,
+    okta_low: Option<u8>,
+    okta_high: Option<u8>,
     category: &'a str,
     quality: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,7 +114,7 @@ fn rounded(value: f64) -> f64 {
 mod tests {
     use super::*;
     use celaje_sky::cover::Cover;
-    use celaje_sky::okta::Okta;
+    use celaje_sky::okta::{Okta, OktaRange};
     use celaje_sky::outcome::MissReason;
     use celaje_sky::quality::{Flag, Quality};
     use serde_json::{Value, json};
@@ -120,6 +124,7 @@ mod tests {
             cover: Okta::ALL[3].into(),
             cloud_fraction,
             confidence: Some(0.876_54),
+            range: Some(OktaRange::of(Okta::ALL[3]).widened(1)),
             quality: Quality::default(),
         })
     }
@@ -137,6 +142,7 @@ mod tests {
         assert_eq!(
             object,
             json!({"path": "a\tb.jpg", "octas": 3, "cloud_fraction": 0.3813, "confidence": 0.8765,
+                   "okta_low": 2, "okta_high": 4,
                    "category": "SCT", "quality": "ok"})
         );
     }
@@ -145,13 +151,19 @@ mod tests {
     fn a_sky_that_cannot_be_seen_has_no_numbers() {
         let mut quality = Quality::default();
         quality.add(Flag::Placeholder);
-        let answer =
-            of(Verdict { cover: Cover::Obscured, cloud_fraction: None, confidence: None, quality });
+        let answer = of(Verdict {
+            cover: Cover::Obscured,
+            cloud_fraction: None,
+            confidence: None,
+            range: None,
+            quality,
+        });
         assert_eq!(answer.text(), "a b.jpg\t9\t-\t-\tOBSC\tplaceholder");
         let object: Value = serde_json::from_str(&answer.json()).unwrap();
         assert_eq!(
             object,
             json!({"path": "a\tb.jpg", "octas": 9, "cloud_fraction": null, "confidence": null,
+                   "okta_low": null, "okta_high": null,
                    "category": "OBSC", "quality": "placeholder"})
         );
     }

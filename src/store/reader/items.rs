@@ -58,6 +58,11 @@ pub struct ObservationItem {
     /// 0 to 1.
     #[diesel(select_expression = confidence(), select_expression_type = Confidence)]
     pub confidence: Option<f64>,
+    /// The least okta of the range that holds the true one with a probability of 90 %; null in rows
+    /// of other tools and in those of versions before it was computed.
+    pub okta_low: Option<i32>,
+    /// The greatest.
+    pub okta_high: Option<i32>,
     /// `SKC` to `OVC`, `OBSC`.
     pub category: Option<String>,
     /// The same in Spanish words.

@@ -6,6 +6,7 @@
 mod aggregate;
 mod climatology;
 mod items;
+mod labels;
 mod legacy;
 mod listings;
 mod misses;
@@ -25,6 +26,7 @@ use crate::store::unwritable::ReadConnection;
 pub use aggregate::{Bucket, Width};
 pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
 pub use items::{NewObservation, ObservationItem, QualityFilter, ReadingFilter};
+pub use labels::{LabelItem, QueueItem, SkillReport};
 pub(crate) use legacy::LegacyDays;
 pub use legacy::{AFTER_DAYS, FIRST_DAY, LegacyRow};
 pub use listings::StationItem;

@@ -5,6 +5,7 @@ mod confidences;
 #[cfg(target_os = "linux")]
 mod displaced;
 mod faults;
+mod labels;
 mod objects;
 mod older;
 mod opening;
@@ -26,6 +27,7 @@ use tempfile::TempDir;
 use crate::store::reader::{ObservationItem, Reader, ReadingFilter, StationItem};
 use crate::store::{Database, FileState, PictureSource, RunId, RunKind, RunStart, TakeoverPlan};
 use celaje_sky::cover::Cover;
+use celaje_sky::okta::OktaRange;
 use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
 use celaje_sky::quality::{Flag, Quality};
 use celaje_sky::slot::{Slot, SlotRange};
@@ -179,6 +181,7 @@ fn seen_as(local: NaiveDateTime, okta: u8, sha256: &str) -> Outcome {
         cover,
         cloud_fraction: cover.okta().map(|okta| f64::from(okta.eighths()) / 8.0),
         confidence: cover.okta().map(|_| 0.75),
+        range: cover.okta().map(|okta| OktaRange::of(okta).widened(1)),
         quality,
         model: "sky 1".to_owned(),
         model_sha256: "ab".repeat(32),

@@ -10,12 +10,38 @@ export class Failed extends Error {
   }
 }
 
-async function ask(path, accept, signal) {
+const TOKEN = "celaje.token";
+let held = "";
+
+/** The operator's token, as long as the tab is open. */
+export function heldToken() {
+  try {
+    return sessionStorage.getItem(TOKEN) || held;
+  } catch {
+    return held;
+  }
+}
+
+export function holdToken(token) {
+  held = token;
+  try {
+    sessionStorage.setItem(TOKEN, token);
+  } catch {
+    // It then lasts as long as the page.
+  }
+}
+
+export function forgetToken() {
+  holdToken("");
+}
+
+async function ask(path, accept, signal, order) {
   let answer;
   const limit = AbortSignal.timeout(PATIENCE);
   try {
     answer = await fetch(path, {
-      headers: { Accept: accept, "Accept-Language": lang() },
+      ...order,
+      headers: { Accept: accept, "Accept-Language": lang(), ...(order || {}).headers },
       signal: signal && AbortSignal.any ? AbortSignal.any([signal, limit]) : signal || limit,
     });
   } catch (error) {
@@ -35,6 +61,12 @@ async function ask(path, accept, signal) {
 
 export const json = async (path, signal) => (await ask(path, "application/json", signal)).json();
 export const text = async (path, signal) => (await ask(path, "image/svg+xml", signal)).text();
+
+/** Gives the program an order, with the token; resolves when it is carried out. */
+export async function send(method, path, body) {
+  const headers = { Authorization: `Bearer ${heldToken()}`, ...(body ? { "Content-Type": "application/json" } : {}) };
+  await ask(path, "application/json", undefined, { method, headers, body: body && JSON.stringify(body) });
+}
 
 /** Why a picture did not load, as a message. */
 export async function whyNot(path) {

@@ -7,11 +7,13 @@ import { empty, now } from "./now.js";
 import { timeline } from "./timeline.js";
 import { history } from "./history.js";
 import { gallery } from "./gallery.js";
+import { label as labelling } from "./label.js";
 import { operations } from "./operations.js";
+import { skill } from "./skill.js";
 import { listen } from "./live.js";
 import { reportHead } from "./print.js";
 
-const VIEWS = { now, timeline, history, gallery, operations };
+const VIEWS = { now, timeline, history, gallery, skill, label: labelling, operations };
 const root = document.documentElement;
 const main = document.getElementById("main");
 const state = { stations: [], station: null, view: "", lastDay: "", leave: null, reading: () => {}, miss: () => {}, change: () => {} };
@@ -88,7 +90,7 @@ async function show() {
   state.view = view;
   document.title = `${t(`nav.${view}`)} · Celaje${state.station ? ` · ${state.station.name}` : ""}`;
   for (const link of document.querySelectorAll("#nav a")) {
-    if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+    if (link.dataset.view === (view === "label" ? "skill" : view)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   if (moved || !main.firstChild) main.replaceChildren(waiting(t("loading")));

@@ -3,7 +3,7 @@ import { announce, glyph, h, meter, s, shown } from "./dom.js";
 import { json, of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { touches } from "./live.js";
-import { explain, fading, flags, inWords, openSlot, trials } from "./viewer.js";
+import { explain, fading, flags, inWords, oktaRange, openSlot, sureness, trials } from "./viewer.js";
 import { known, number, percent, t } from "./words.js";
 import { addDays, dayOf, longDay, since, span, timeOf } from "./time.js";
 
@@ -31,6 +31,7 @@ function fact(label, ...values) {
 
 function reading(item, age) {
   const hidden = item.okta === 9;
+  const range = hidden ? null : oktaRange(item);
   const word = known(`category.${item.category}`, item.category || "");
   const elevation = item.solar_elevation;
   const degrees = number(Math.abs(elevation ?? NaN), 1);
@@ -48,8 +49,8 @@ function reading(item, age) {
         h(
           "p",
           { class: "okta" },
-          hidden ? "×" : String(item.okta),
-          h("small", { text: hidden ? t("now.hidden") : t("now.oktas") }),
+          hidden ? "×" : range ? t("now.range", range) : String(item.okta),
+          h("small", { text: hidden ? t("now.hidden") : range ? t("now.likeliest", { okta: item.okta }) : t("now.oktas") }),
         ),
         h("p", { class: "word", text: [word, item.category].filter(Boolean).join(" · ") }),
         h("p", { class: "quiet", text: `${longDay(item.slot)}, ${timeOf(item.slot)}` }),
@@ -60,7 +61,7 @@ function reading(item, age) {
       { class: "facts" },
       fact(t("now.age"), age),
       fact(t("now.fraction"), meter(item.cloud_fraction, t("now.fraction")), percent(item.cloud_fraction ?? NaN)),
-      fact(t("now.confidence"), meter(item.confidence, t("now.confidence")), percent(item.confidence ?? NaN)),
+      fact(t("now.confidence"), meter(item.confidence, t("now.confidence")), sureness(item.confidence)),
       Number.isFinite(elevation)
         ? fact(
             t("now.sun"),

@@ -4,10 +4,31 @@ import { json, of, overlay, picture, query, readings, whyNot } from "./api.js";
 import { known, number, percent, t } from "./words.js";
 import { addDays, dayOf, longDay, timeOf } from "./time.js";
 
-/** A reading in words: '5/8 muy nublado'. */
+/** `high`, `medium` or `low`; nothing if the confidence is unknown. Below 0.5 the okta is more likely wrong than right. */
+export function level(confidence) {
+  if (!Number.isFinite(confidence)) return "";
+  return confidence >= 0.8 ? "high" : confidence >= 0.5 ? "medium" : "low";
+}
+
+/** The range of a reading that is not sure; null if one okta says enough. */
+export function oktaRange(item) {
+  const { okta_low: low, okta_high: high } = item;
+  const wide = Number.isInteger(low) && Number.isInteger(high) && low < high;
+  return wide && level(item.confidence) !== "high" ? { low, high } : null;
+}
+
+/** A confidence in words: 'media · 72 %'. */
+export const sureness = (confidence) => {
+  const name = level(confidence);
+  return name ? `${t(`confidence.${name}`)} · ${percent(confidence)}` : t("none");
+};
+
+/** A reading in words: '5/8 muy nublado', 'de 5 a 7 octas, muy nublado'. */
 export function inWords(item) {
   const word = known(`category.${item.category}`, item.category || "");
-  return item.okta === 9 ? word : `${item.okta}/8 ${word}`;
+  if (item.okta === 9) return word;
+  const range = oktaRange(item);
+  return range ? `${t("reading.range", range)}, ${word}` : `${item.okta}/8 ${word}`;
 }
 
 const CATEGORIES = ["SKC", "FEW", "FEW", "SCT", "SCT", "BKN", "BKN", "BKN", "OVC", "OBSC"];
@@ -35,6 +56,13 @@ export const trials = (item) =>
     );
   });
 
+/** What is said of a reading without a defect: only one that is sure is fine. */
+function faultless(item) {
+  const name = item.okta === 9 ? "" : level(item.confidence);
+  if (name === "high") return h("li", { class: "fine", text: t("now.fine") });
+  return h("li", { text: t(name ? `now.fine.${name}` : "now.fine") });
+}
+
 /** The flags of a reading as a list; defects look different. */
 export function flags(item) {
   const list = item.quality || [];
@@ -45,7 +73,7 @@ export function flags(item) {
     { class: "flags" },
     list.filter((name) => !faults.includes(name)).map((name) => entry(name, "")),
     faults.map((name) => entry(name, "fault")),
-    faults.length ? null : h("li", { class: "fine", text: t("now.fine") }),
+    faults.length ? null : faultless(item),
   );
 }
 
@@ -178,7 +206,7 @@ export async function openSlot(station, slot, stepped) {
       { class: "under" },
       h("strong", { text: inWords(item) }),
       h("span", { text: `${t("now.fraction")}: ${percent(item.cloud_fraction ?? NaN)}` }),
-      h("span", { text: `${t("now.confidence")}: ${percent(item.confidence ?? NaN)}` }),
+      h("span", { text: `${t("now.confidence")}: ${sureness(item.confidence)}` }),
       h("span", { text: `${t("now.sun")}: ${number(item.solar_elevation ?? NaN, 1)}°` }),
       flags(item),
     ),

@@ -36,7 +36,7 @@ const CARRIED: &[(&str, &str, &str)] = carried! {
     SVG: "icon.svg";
     SCRIPT: "first.js", "main.js", "words.js", "dom.js", "api.js", "time.js", "charts.js",
         "live.js", "source.js", "stream.js", "print.js", "viewer.js", "now.js", "timeline.js",
-        "history.js", "gallery.js", "operations.js";
+        "history.js", "gallery.js", "operations.js", "label.js", "skill.js";
 };
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {

@@ -13,6 +13,7 @@ pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 pub(crate) enum Tag {
     Record,
     Pictures,
+    Labels,
     Charts,
     Program,
     ReplacedSystem,
@@ -21,9 +22,10 @@ pub(crate) enum Tag {
 }
 
 impl Tag {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Record,
         Self::Pictures,
+        Self::Labels,
         Self::Charts,
         Self::Program,
         Self::ReplacedSystem,
@@ -35,6 +37,7 @@ impl Tag {
         match self {
             Self::Record => "record",
             Self::Pictures => "pictures",
+            Self::Labels => "labels",
             Self::Charts => "charts",
             Self::Program => "program",
             Self::ReplacedSystem => "replaced system",
@@ -47,6 +50,7 @@ impl Tag {
         match self {
             Self::Record => "The record",
             Self::Pictures => "Pictures of the camera",
+            Self::Labels => "Labels, and how right the readings are",
             Self::Charts => "Charts",
             Self::Program => "The program and its backfills",
             Self::ReplacedSystem => "Paths of the replaced system",

@@ -1,7 +1,5 @@
 //! Backfills. To start and to cancel them needs the token.
 
-use std::time::Duration;
-
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use schemars::JsonSchema;
@@ -15,12 +13,11 @@ use crate::web::query::{self, NONE, Range};
 use crate::web::reply::live;
 use crate::web::routes::Routes;
 use crate::web::v1::stations::{self, StationId};
-use crate::web::{LONGEST_BODY, WebState, token};
+use crate::web::{WebState, body, token};
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 
-/// Time for a body to arrive.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
+const EXAMPLE: &str = r#"{"from": "2024-01-01", "to": "2024-01-31"}"#;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +46,7 @@ pub(super) fn configure(routes: &mut Routes<'_>) {
         .record()
         .named()
         .token()
-        .body::<BackfillOrder>(r#"{"from": "2024-01-01", "to": "2024-01-31"}"#)
+        .body::<BackfillOrder>(EXAMPLE)
         .json_at::<Accepted>(202, "The backfill waits for its turn; Location is its path");
     routes.at(&["/api/v1/stations/{station}/backfills"], |methods| {
         methods.post(order.clone(), start)
@@ -70,7 +67,7 @@ async fn start(
 ) -> Result<HttpResponse, Problem> {
     token::demand(state.token.as_ref(), &request)?;
     query::nothing(request.query_string())?;
-    let order = order(&request, payload).await?;
+    let order = body::json::<BackfillOrder>(&request, payload, EXAMPLE).await?;
     stations::known(&state, &station).await?;
     let range = range(&order)?;
     if let Some(station) = state.station(&station) {
@@ -129,64 +126,13 @@ fn number(text: &str) -> Result<JobId, Problem> {
     })
 }
 
-async fn order(request: &HttpRequest, payload: web::Payload) -> Result<BackfillOrder, Problem> {
-    let json = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-    if !json {
-        return Err(Problem::new(
-            ProblemCode::UnsupportedMediaType,
-            say!("send the order as application/json", "envíe la orden como application/json"),
-        )
-        .of("Content-Type"));
-    }
-    let body = tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(LONGEST_BODY)).await;
-    let body = match body {
-        Ok(Ok(Ok(body))) => body,
-        Ok(Ok(Err(error))) => return Err(bad_order(&error.to_string())),
-        Ok(Err(_)) => {
-            return Err(Problem::new(
-                ProblemCode::BodyTooLong,
-                say!(
-                    "the body has more than {LONGEST_BODY} bytes",
-                    "el cuerpo tiene más de {LONGEST_BODY} bytes"
-                ),
-            ));
-        }
-        Err(_) => {
-            return Err(Problem::new(
-                ProblemCode::RequestTimeout,
-                say!("the body did not arrive in time", "el cuerpo no llegó a tiempo"),
-            ));
-        }
-    };
-    serde_json::from_slice(&body).map_err(|error| bad_order(&error.to_string()))
-}
-
-fn bad_order(why: &str) -> Problem {
-    let why = shortened(why);
-    Problem::new(
-        ProblemCode::BadParameter,
-        say!(
-            "the order cannot be read ({why}); write \
-            {{\"from\":\"2024-01-01\",\"to\":\"2024-01-31\"}}",
-            "no se puede leer la orden ({why}); escriba \
-            {{\"from\":\"2024-01-01\",\"to\":\"2024-01-31\"}}"
-        ),
-    )
-    .of("body")
-}
-
 fn range(order: &BackfillOrder) -> Result<SlotRange, Problem> {
     let (from, to) =
         Range::ordered(query::moment("from", &order.from)?, query::moment("to", &order.to)?)?;
     SlotRange::new(from, to).map_err(|_| Problem::internal())
 }
 
-fn refused(refused: Refused) -> Problem {
+pub(super) fn refused(refused: Refused) -> Problem {
     let text = refused.text();
     match refused {
         Refused::ReadOnly => Problem::new(ProblemCode::Forbidden, text),

@@ -2,11 +2,13 @@
 
 mod backfills;
 mod climatology;
+mod labels;
 mod list;
 mod misses;
 mod observations;
 mod pictures;
 mod runs;
+mod skill;
 mod state;
 mod stations;
 
@@ -21,6 +23,8 @@ pub(crate) fn configure(routes: &mut Routes<'_>) {
     pictures::configure(routes);
     runs::configure(routes);
     backfills::configure(routes);
+    labels::configure(routes);
+    skill::configure(routes);
     state::configure(routes);
     events::configure(routes);
 }

@@ -22,10 +22,10 @@ use celaje_sky::station::Station;
 /// Browsers may cache a picture: it does not change once its slot has a reading.
 const KEPT: &str = "private, max-age=3600";
 
-/// The last part but one of a picture's path.
+/// The slot in the path of a picture or a label.
 #[derive(Deserialize)]
-struct SlotPart {
-    slot: String,
+pub(super) struct SlotPart {
+    pub(super) slot: String,
 }
 
 pub(super) fn configure(routes: &mut Routes<'_>) {

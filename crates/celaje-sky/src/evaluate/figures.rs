@@ -1,5 +1,6 @@
 //! The figures of labelled and read pictures.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::evaluate::bootstrap::mean_interval;
@@ -28,8 +29,9 @@ pub struct Sample {
     pub pixel_accuracy: Option<f64>,
 }
 
-/// A figure and its 95 % bootstrap interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+/// A figure and its 95 % interval: of a mean by the bootstrap, of a station's shares by Wilson's
+/// formula.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Estimate {
     /// The mean.
     pub value: f64,
@@ -40,7 +42,8 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    fn of(values: &[f64]) -> Option<Self> {
+    /// The mean of `values`; none of no values.
+    pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let (low, high) = mean_interval(values)?;
         let value = mean(values)?;
         Some(Self { value, low, high })

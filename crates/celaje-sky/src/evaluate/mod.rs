@@ -5,6 +5,7 @@
 //! | [`labels`] | the rows of a table of labels, or of folders that are named by okta |
 //! | [`figures`] | samples → shares, errors, confusion, calibration |
 //! | [`bootstrap`] | intervals, by drawing the samples again |
+//! | [`wilson`] | intervals of shares, by a formula |
 //! | [`against`] | two sets of readings of the same pictures |
 
 pub mod against;
@@ -12,3 +13,4 @@ pub mod bootstrap;
 pub mod figures;
 pub mod labels;
 mod table;
+pub mod wilson;

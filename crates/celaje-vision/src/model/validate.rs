@@ -91,6 +91,7 @@ fn bad_calibration(calibration: &Calibration) -> Option<Text> {
         light_power,
         half_colour,
         colour_power,
+        range_level,
     } = *calibration;
     for (key, value) in
         [("temperature", temperature), ("light_power", light_power), ("colour_power", colour_power)]
@@ -115,10 +116,16 @@ fn bad_calibration(calibration: &Calibration) -> Option<Text> {
             ));
         }
     }
-    (!(0.0..=1.0).contains(&doubt)).then(|| {
-        say!(
+    if !(0.0..=1.0).contains(&doubt) {
+        return Some(say!(
             "calibration.doubt = {doubt} must lie between 0 and 1",
             "calibration.doubt = {doubt} debe estar entre 0 y 1"
+        ));
+    }
+    (!(range_level > 0.0 && range_level < 1.0)).then(|| {
+        say!(
+            "calibration.range_level = {range_level} must be above 0 and below 1",
+            "calibration.range_level = {range_level} debe ser mayor que 0 y menor que 1"
         )
     })
 }
@@ -265,6 +272,12 @@ classes = ["background", "sky", "cloud"]
             assert!(text.contains("calibration.doubt") && text.contains("0 and 1"), "{text}");
         }
         assert!(with("doubt = 0.0").is_ok() && with("doubt = 1.0").is_ok());
+        for value in ["0.0", "1.0", "-0.5", "nan"] {
+            let text = with(&format!("range_level = {value}")).unwrap_err().text.en;
+            assert!(text.contains("calibration.range_level") && text.contains("below 1"), "{text}");
+        }
+        let level = |line: &str| with(line).unwrap().calibration.unwrap().range_level;
+        assert_eq!((level("range_level = 0.93"), level("doubt = 0.1")), (0.93, 0.9));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::model::manifest::{Activation, Input, Kind, Manifest};
 use crate::picture::prepare::{Frame, judged_region};
 use crate::reading::logistic::{LEAST_PROBABILITY, LEAST_TEMPERATURE};
 use crate::reading::segmentation::{Logits, segment};
-use celaje_sky::confidence::Calibration;
+use celaje_sky::confidence::{self, Calibration};
 use celaje_sky::okta::Okta;
 use celaje_sky::station::region::Region;
 
@@ -110,11 +110,14 @@ fn classify(
         }
     }
     // Relative to the greatest, so that no exponential overflows.
-    let sum: f64 = logits.iter().map(|logit| (logit - logits[best]).exp()).sum();
+    let powers: [f64; 9] = std::array::from_fn(|k| (logits[k] - logits[best]).exp());
+    let sum: f64 = powers.iter().sum();
+    let (okta, probabilities) = (Okta::ALL[best], powers.map(|power| power / sum));
     Ok(Reading {
-        okta: Okta::ALL[best],
+        okta,
         cloud_fraction: None,
         confidence: 1.0 / sum,
+        range: confidence::range(okta, &probabilities, calibration.range_level),
         middle_background: None,
         lens: None,
         classes: None,

@@ -1,7 +1,7 @@
 //! A reading, or why there is none.
 
 use crate::reading::class_map::ClassMap;
-use celaje_sky::okta::Okta;
+use celaje_sky::okta::{Okta, OktaRange};
 
 /// The cloud amount of a picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub struct Reading {
     pub cloud_fraction: Option<f64>,
     /// Probability that `okta` is right, 0 to 1.
     pub confidence: f64,
+    /// The oktas among which the true one is with a probability of 90 %; `okta` is one of them.
+    pub range: OktaRange,
     /// Share of background among the cells in the middle of the picture that are not dark; none
     /// from a classification, and if all of them are dark.
     pub middle_background: Option<f64>,

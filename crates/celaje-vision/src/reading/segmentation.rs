@@ -248,10 +248,12 @@ pub(super) fn segment(
         colour,
     };
     let okta = Okta::from_fraction(fraction);
+    let probabilities = confidence::distribution(&evidence, calibration);
     Ok(Reading {
         okta,
         cloud_fraction: Some(fraction),
         confidence: confidence::probability(okta, &evidence, calibration),
+        range: confidence::range(okta, &probabilities, calibration.range_level),
         middle_background: middle_background(frame, &classes),
         lens: logits.obstructed.map(|_| {
             let mean = tally.lens.iter().sum::<f64>() / tally.inside as f64;

@@ -124,6 +124,10 @@ fn plainly(
         okta,
         cloud_fraction: Some(fraction),
         confidence: confidence::probability(okta, &evidence, &calibration),
+        range: {
+            let probabilities = confidence::distribution(&evidence, &calibration);
+            confidence::range(okta, &probabilities, calibration.range_level)
+        },
         middle_background: (lit > 0.0).then(|| background / lit),
         lens: place(OBSTRUCTED).map(|_| lens),
         classes: Some(ClassMap { width: columns as u32, height: rows as u32, cells }),

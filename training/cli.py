@@ -1,4 +1,4 @@
-"""Makes the networks of Celaje: prepare, train, mean, export, quantise, evaluate, calibrate."""
+"""Makes the networks of Celaje: prepare, train, finetune, mean, export, quantise, evaluate, calibrate."""
 
 import argparse
 
@@ -109,6 +109,16 @@ def quantise(a):
         print(f"{path}: CPU ms a picture {least:.2f} (least), {middle:.2f} (median)")
 
 
+def finetune(a):
+    from . import finetune as tuning
+
+    better = tuning.finetune(
+        a.folder, a.start, a.base, a.program, a.cache, a.out, a.steps, a.rate, a.threads, a.version,
+        log=lambda line: print(line, flush=True),
+    )  # fmt: skip
+    raise SystemExit(0 if better else 1)
+
+
 def parser():
     top = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
@@ -153,6 +163,18 @@ def parser():
     p.add_argument("--every", type=int, default=500, help="steps between checkpoints")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--workers", type=int, default=1, help="processes that make batches")
+
+    p = command("finetune", finetune, "a network that has learnt from a station's labels too; status 1 if that helps nothing")
+    p.add_argument("folder", help="what celaje labels export wrote")
+    p.add_argument("--start", required=True, help="the checkpoint to begin with")
+    p.add_argument("--base", required=True, help="the ONNX file of that checkpoint, with its manifest")
+    p.add_argument("--program", default="celaje", help="the program celaje")
+    p.add_argument("--cache", default="cache-station", help="folder for prepared pictures and checkpoints")
+    p.add_argument("--out", default="station.onnx")
+    p.add_argument("--steps", type=int, default=300)
+    p.add_argument("--rate", type=float, default=2e-4, help="highest learning rate of the decoder")
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--version", default="1")
 
     p = command("mean", mean, "the mean of the weights of checkpoints of one training")
     p.add_argument("models", nargs="+", help="checkpoints")

@@ -14,6 +14,7 @@ use celaje_sky::okta::{Okta, OktaRange};
 use celaje_sky::quality::Flag;
 use celaje_sky::slot::{Slot, Zone};
 use celaje_sky::station::region::{Margins, Region};
+use celaje_sky::station::zone::SkyParts;
 use celaje_sky::sun::DayPhase;
 use celaje_vision::engine::backend::Engine;
 use celaje_vision::engine::rten::Rten;
@@ -85,6 +86,7 @@ fn guess() -> Reading {
         okta: Okta::ALL[4],
         cloud_fraction: Some(0.5),
         confidence: 0.9,
+        parts: SkyParts::default(),
         range: OktaRange::of(Okta::ALL[4]),
         middle_background: None,
         lens: None,

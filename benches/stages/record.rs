@@ -8,6 +8,7 @@ use celaje_sky::quality::Quality;
 use celaje_sky::run::{Action, Run};
 use celaje_sky::slot::{Slot, SlotRange, Slots};
 use celaje_sky::station::Station;
+use celaje_sky::station::zone::SkyParts;
 use celaje_sky::sun::DayPhase;
 use chrono::NaiveDate;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
@@ -42,6 +43,7 @@ fn outcome(slot: Slot) -> Outcome {
         url: format!("http://camera.example/{}/{}", slot.year(), slot.file_name()),
         cover: Okta::from_fraction(0.4).into(),
         cloud_fraction: Some(0.4),
+        parts: SkyParts::default(),
         confidence: Some(0.9),
         range: None,
         quality: Quality::default(),

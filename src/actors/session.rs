@@ -138,13 +138,14 @@ pub fn observation(
 ) -> Observation {
     let sun = sun::position(slot.utc(), station.latitude, station.longitude);
     let day_phase = DayPhase::from_elevation(sun.elevation);
-    let Verdict { cover, cloud_fraction, confidence, range, quality } =
+    let Verdict { cover, cloud_fraction, parts, confidence, range, quality } =
         Verdict::of(&frame.stats, reading, Some(day_phase));
     Observation {
         slot,
         url,
         cover,
         cloud_fraction,
+        parts,
         confidence,
         range,
         quality,

@@ -180,7 +180,7 @@ pub struct BackfillOptions {
     pub folder: Option<PictureFolder>,
     /// What happens to slots that the record knows.
     pub policy: RunPolicy,
-    /// Tell what flowed through the actors.
+    /// Whether to report what flowed through the actors.
     pub stats: bool,
     /// One JSON object as the last line.
     pub json: bool,
@@ -194,7 +194,7 @@ pub struct Recorded {
     pub report: RunReport,
     /// The signal that ended it early.
     pub signal: Option<Signal>,
-    /// Hears of those that came since.
+    /// Reports the signals that came since.
     pub signals: Signals,
     /// The database, still open for writing; none when the store did not end in time.
     pub database: Option<Database>,
@@ -257,12 +257,12 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
         if let Some(fault) = faults.first() {
             return Err(Failure::unreachable(say!(
                 "no request reached the host '{host}': {fault}",
-                "ninguna petición llegó al servidor '{host}': {fault}"
+                "ningún pedido llegó al servidor '{host}': {fault}"
             )));
         }
         return Err(Failure::unreachable(say!(
             "no request reached the host '{host}'; check the network and --url-base",
-            "ninguna petición llegó al servidor '{host}'; revise la red y --url-base"
+            "ningún pedido llegó al servidor '{host}'; revise la red y --url-base"
         )));
     }
     Ok(0)
@@ -339,7 +339,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     })
 }
 
-/// How often what flows is logged.
+/// Time between two log lines of what flows through the actors.
 const LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 /// Logs what flowed in every ten seconds, until it is aborted.

@@ -78,7 +78,7 @@ pub(super) const SPANISH: SpanishHelp = &[
     ("out", "Carpeta para la base y el gráfico de la demostración"),
     (
         "scene",
-        "Qué mira la cámara simulada: landscape es un objetivo común hacia el ecuador, con el \
+        "Qué mira la cámara simulada: landscape es una lente común hacia el ecuador, con el \
          horizonte abajo; fisheye, un ojo de pez hacia el cenit",
     ),
 ];
@@ -303,6 +303,7 @@ fn draw_plot(station: &Station, range: SlotRange, readings: &[Reading], path: &P
         readings,
         misses: &misses,
         sun: &sun::track(range.from(), end, station.zone, station.latitude, station.longitude),
+        replaced_until: None,
     }
     .svg();
     let shown = path.display();

@@ -48,7 +48,7 @@ impl DoctorArgs {
 struct Check {
     name: &'static str,
     ok: bool,
-    /// Whether it holds, but would be better otherwise.
+    /// Whether it holds with a warning.
     warning: bool,
     detail: String,
 }

@@ -11,6 +11,7 @@ mod doctor;
 pub mod evaluate;
 mod explain;
 mod labels;
+mod lens;
 mod man;
 mod old_script;
 mod ordered;
@@ -123,6 +124,8 @@ enum Command {
     Recalibrate(recalibrate::RecalibrateArgs),
     /// Show what the record holds, which process writes it, and how the last run went
     Status(status::StatusArgs),
+    /// Find the circle of a fisheye lens in a few pictures and draw it over one
+    Lens(lens::LensArgs),
     /// Install or find the inference engine's library
     Runtime(runtime::RuntimeArgs),
     /// Print a completion script for a shell
@@ -189,6 +192,7 @@ impl Cli {
             Command::Labels(args) => args.run(config).await,
             Command::Recalibrate(args) => args.run(config),
             Command::Status(args) => args.run(config),
+            Command::Lens(args) => args.run(),
             Command::Runtime(args) => args.run(config),
             Command::Completions(args) => args.run(),
             Command::Man(args) => args.run(),

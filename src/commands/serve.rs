@@ -106,13 +106,13 @@ pub(super) const SPANISH: SpanishHelp = &[
     ),
     (
         "compat",
-        "Atiende además a los clientes del sistema reemplazado tal como son: /octas, /historial e \
+        "Atiende además a los clientes del sistema anterior tal como son: /octas, /historial e \
          /imagen, para páginas de cualquier servidor, en un puerto propio [por omisión: 8000, en \
          la dirección de --listen]",
     ),
     (
         "base_path",
-        "Ruta bajo la que un proxy muestra el servidor, si la deja en las peticiones (`/celaje`)",
+        "Ruta bajo la que un proxy muestra el servidor, si la deja en los pedidos (`/celaje`)",
     ),
     (
         "token_file",
@@ -409,7 +409,7 @@ fn tell_address(running: &Running) -> Result<()> {
     };
     output::line(say!(
         "For the replaced system's clients: http://{compat}/",
-        "Para los clientes del sistema reemplazado: http://{compat}/"
+        "Para los clientes del sistema anterior: http://{compat}/"
     ))
 }
 

@@ -134,7 +134,7 @@ pub(super) const SPANISH: SpanishHelp = &[
     ("to", "Último minuto con imágenes"),
     (
         "scene",
-        "Qué mira la cámara: landscape es un objetivo común hacia el ecuador, con el horizonte \
+        "Qué mira la cámara: landscape es una lente común hacia el ecuador, con el horizonte \
          abajo; fisheye, un ojo de pez hacia el cenit",
     ),
     ("size", "Tamaño de las imágenes"),

@@ -11,8 +11,11 @@ use crate::settings::source::RawSource;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::slot::{Minutes, Zone};
+use celaje_sky::station::lens::{LIMIT, Lens, Projection, ZENITH};
 use celaje_sky::station::region::{BadMask, Margins, Mask, Region};
+use celaje_sky::station::zone::{MOST_ZONES, SkyZone};
 use celaje_sky::station::{LayoutChoice, PicturePlace, Station, StationSource, Trust};
+use celaje_sky::text::Text;
 use celaje_vision::model::source::Model;
 
 /// The file's name where none is given.
@@ -58,6 +61,51 @@ struct RawStation {
     source: Option<RawSource>,
     #[serde(default)]
     region: RawRegion,
+    lens: Option<RawLens>,
+    #[serde(default, rename = "zone")]
+    zones: Vec<SkyZone>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLens {
+    #[serde(default)]
+    projection: Projection,
+    centre: [f64; 2],
+    radius: f64,
+    edge: Option<f64>,
+    limit: Option<f64>,
+    zenith: Option<f64>,
+}
+
+impl RawLens {
+    fn check(self) -> Result<Lens, Text> {
+        let usual = Lens::new(self.centre, self.radius);
+        let edge = self.edge.unwrap_or(usual.edge);
+        let limit = self.limit.unwrap_or(LIMIT.min(edge));
+        let zenith = self.zenith.unwrap_or(ZENITH.min(limit));
+        let lens = Lens { projection: self.projection, edge, limit, zenith, ..usual };
+        lens.fault().map_or(Ok(lens), Err)
+    }
+}
+
+/// What is wrong with the zones of a station, if anything is.
+fn zones_fault(zones: &[SkyZone]) -> Option<Text> {
+    if let Some(fault) = zones.iter().find_map(SkyZone::fault) {
+        return Some(fault);
+    }
+    let again = |at: &usize| zones[..*at].iter().any(|zone| zone.name == zones[*at].name);
+    if let Some(at) = (0..zones.len()).find(again) {
+        let name = &zones[at].name;
+        return Some(say!("two zones are named '{name}'", "dos zonas se llaman '{name}'"));
+    }
+    let count = zones.len();
+    (count > MOST_ZONES).then(|| {
+        say!(
+            "there are {count} zones; name {MOST_ZONES} at most",
+            "hay {count} zonas; nombre {MOST_ZONES} como máximo"
+        )
+    })
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,7 +156,7 @@ impl FileSettings {
     }
 
     /// Reads the text of a settings file; its paths are relative to `folder`.
-    pub fn parse(text: &str, folder: &Path) -> Result<Self, celaje_sky::text::Text> {
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, Text> {
         let (mut layer, raw_stations) = Self::read(text).map_err(|e| {
             // The line itself is not shown: it may hold a password.
             let before = &text[..e.span().map_or(0, |span| span.start.min(text.len()))];
@@ -160,7 +208,7 @@ impl FileSettings {
 }
 
 impl RawStation {
-    fn check(self, folder: &Path) -> Result<Station, celaje_sky::text::Text> {
+    fn check(self, folder: &Path) -> Result<Station, Text> {
         let id = self.id;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if id.is_empty() || id.len() > 64 || !id.chars().all(plain) {
@@ -231,6 +279,14 @@ impl RawStation {
                 ));
             }
         };
+        let of_station = |why: Text| {
+            let (en, es) = (why.en, why.es);
+            say!("station '{id}': {en}", "estación '{id}': {es}")
+        };
+        let lens = self.lens.map(RawLens::check).transpose().map_err(of_station)?;
+        if let Some(fault) = zones_fault(&self.zones) {
+            return Err(of_station(fault));
+        }
         Ok(Station {
             name: self.name.unwrap_or_else(|| id.clone()),
             id,
@@ -248,13 +304,13 @@ impl RawStation {
             layout: self.layout,
             source,
             minutes,
-            region: Region { margins, mask },
+            region: Region { margins, mask, lens, zones: self.zones.into() },
         })
     }
 }
 
 /// The certificates of `path`.
-pub(super) fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, celaje_sky::text::Text> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, Text> {
     let shown = path.display();
     read_certificates(path).map_err(|why| {
         let (en, es) = (why.en, why.es);
@@ -265,7 +321,7 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, celaje_sky::text
     })
 }
 
-fn unknown_zone(id: &str, zone: &str) -> celaje_sky::text::Text {
+fn unknown_zone(id: &str, zone: &str) -> Text {
     say!(
         "station '{id}': the time zone '{zone}' is unknown; write an IANA name such as \
          America/Argentina/Ushuaia or an offset such as -03:00",

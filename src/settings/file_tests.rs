@@ -327,3 +327,47 @@ fn sources_that_say_too_little_or_too_much_are_refused() {
     let twice = twice.replace("time_zone", "valid_minutes = [1]\ntime_zone");
     refused(&twice, &["valid_minutes", "every"]);
 }
+
+#[test]
+fn a_lens_has_its_defaults_and_bounds() {
+    let lens = |lines: &str| format!("{STATION}[station.lens]\n{lines}\n");
+    let read = |lines: &str| parse(&lens(lines)).unwrap().1.remove(0).region.lens.unwrap();
+    assert_eq!(parse(STATION).unwrap().1.remove(0).region.lens, None);
+    let usual = read("centre = [0.5, 0.48]\nradius = 0.45");
+    assert_eq!(usual, Lens::new([0.5, 0.48], 0.45));
+    assert_eq!((usual.edge, usual.limit, usual.zenith), (90.0, 80.0, 60.0));
+    let small = read("projection = 'equisolid'\ncentre = [0.5, 0.5]\nradius = 0.4\nedge = 50");
+    assert_eq!((small.projection, small.limit, small.zenith), (Projection::Equisolid, 50.0, 50.0));
+    for (lines, word) in [
+        ("centre = [320, 240]\nradius = 0.4", "centre"),
+        ("centre = [0.5, 0.5]\nradius = 0", "radius"),
+        ("centre = [0.5, 0.5]\nradius = 0.4\nlimit = 100", "limit"),
+        ("centre = [0.5, 0.5]\nradius = 0.4\nlimit = 50\nzenith = 60", "zenith"),
+    ] {
+        refused(&lens(lines), &["cerro", word]);
+    }
+    refused(&lens("centre = [0.5]\nradius = 0.4"), &["centre"]);
+    refused(&lens("centre = [0.5, 0.5]"), &["radius"]);
+    refused(&lens("centre = [0.5, 0.5]\nradius = 0.4\nfocus = 1"), &["focus"]);
+}
+
+#[test]
+fn zones_are_read_in_their_order() {
+    let zone = |name: &str, polygon: &str| {
+        format!("[[station.zone]]\nname = '{name}'\npolygon = {polygon}\n")
+    };
+    let corners = "[[0.1, 0.2], [0.4, 0.2], [0.4, 0.6]]";
+    let text = format!("{STATION}{}{}", zone("south", corners), zone("dome", corners));
+    let zones = parse(&text).unwrap().1.remove(0).region.zones;
+    let names: Vec<&str> = zones.iter().map(|zone| zone.name.as_str()).collect();
+    assert_eq!(names, ["south", "dome"]);
+    assert_eq!(zones[0].polygon[1], [0.4, 0.2]);
+    for (zones, parts) in [
+        (zone("two", "[[0.1, 0.2], [0.4, 0.2]]"), &["cerro", "'two'"][..]),
+        (zone("px", "[[100, 20], [400, 20], [400, 60]]"), &["'px'"]),
+        (zone("dome", corners).repeat(2), &["two zones", "'dome'"]),
+        ((0..17).map(|n| zone(&format!("z{n}"), corners)).collect(), &["17", "16"]),
+    ] {
+        refused(&format!("{STATION}{zones}"), parts);
+    }
+}

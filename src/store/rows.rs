@@ -13,6 +13,7 @@ use celaje_sky::outcome::{Miss, Observation};
 use celaje_sky::quality::with_frozen;
 use celaje_sky::slot::form_of;
 use celaje_sky::station::Station;
+use celaje_sky::station::zone::SkyParts;
 
 /// `YYYY-MM-DDTHH:MM`, the form of `slot_local`; with `:SS` where it is no whole minute.
 pub fn slot_text(local: NaiveDateTime) -> String {
@@ -122,6 +123,8 @@ pub(super) struct ObservationRow<'a> {
     model_confidence: Option<f64>,
     model_okta_low: Option<i32>,
     model_okta_high: Option<i32>,
+    zenith_fraction: Option<f64>,
+    zones: Option<String>,
 }
 
 impl<'a> ObservationRow<'a> {
@@ -179,6 +182,8 @@ impl<'a> ObservationRow<'a> {
             model_confidence: calibrated.and(own.confidence),
             model_okta_low: low(before),
             model_okta_high: high(before),
+            zenith_fraction: observation.parts.zenith,
+            zones: zones_text(&observation.parts),
         }
     }
 }
@@ -188,6 +193,11 @@ fn other_name(url: &str, file_name: &str) -> Option<String> {
     let path = url.split(['?', '#']).next()?;
     let name = percent_decode_str(path.rsplit('/').next()?).decode_utf8_lossy();
     (!name.is_empty() && name != file_name).then(|| name.into_owned())
+}
+
+/// The zones' cloud fractions as a JSON object; none without a zone.
+fn zones_text(parts: &SkyParts) -> Option<String> {
+    (!parts.zones.is_empty()).then(|| serde_json::to_string(&parts.zones).ok()).flatten()
 }
 
 /// A row of `misses` to be written.

@@ -78,6 +78,8 @@ diesel::table! {
         model_confidence -> Nullable<Double>,
         model_okta_low -> Nullable<Integer>,
         model_okta_high -> Nullable<Integer>,
+        zenith_fraction -> Nullable<Double>,
+        zones -> Nullable<Text>,
     }
 }
 

@@ -46,6 +46,8 @@ impl Row for ObservationItem {
         "url",
         "okta_low",
         "okta_high",
+        "zenith_fraction",
+        "zones",
     ];
 
     fn fields(&self, field: &mut dyn FnMut(&str)) {
@@ -63,6 +65,8 @@ impl Row for ObservationItem {
         field(text(self.url.as_ref()));
         field(&whole(self.okta_low));
         field(&whole(self.okta_high));
+        field(&float(self.zenith_fraction));
+        field(text(self.zones.as_ref()));
     }
 }
 

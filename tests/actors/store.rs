@@ -18,6 +18,7 @@ use celaje_sky::flow::{Flow, FlowStage};
 use celaje_sky::layout::Layout;
 use celaje_sky::okta::{Okta, OktaRange};
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
+use celaje_sky::station::zone::SkyParts;
 use celaje_vision::reading::Reading;
 
 use crate::support::judge::{self, Trouble};
@@ -86,6 +87,7 @@ impl Scene {
             okta: Okta::new(okta).unwrap(),
             cloud_fraction: None,
             confidence: 0.5,
+            parts: SkyParts::default(),
             range: OktaRange::of(Okta::ALL[4]),
             middle_background: None,
             lens: None,

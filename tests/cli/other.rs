@@ -58,6 +58,37 @@ fn help_names_every_command() {
 }
 
 #[test]
+fn the_circle_of_a_fisheye_is_found_and_drawn() {
+    use celaje_simulate::{Scene, Spec};
+    use celaje_sky::slot::{Slot, Zone};
+
+    let home = Home::new();
+    let zone: Zone = "America/Argentina/Ushuaia".parse().unwrap();
+    for (scene, folder) in [(Scene::Fisheye, "dome"), (Scene::Landscape, "hills")] {
+        let spec = Spec { scene, width: 480, height: 450, seed: 5, ..Spec::default() };
+        for hour in ["1002", "1302"] {
+            let local = Slot::parse_file_name(&format!("2024-0105{hour}.jpg")).unwrap();
+            let drawn = celaje_simulate::draw(&spec, Slot::at(local, zone).unwrap()).unwrap();
+            home.write(&format!("{folder}/{hour}.jpg"), drawn.jpeg);
+        }
+    }
+    let told = run(&mut home.celaje(["lens", "dome", "--out", "circle.png"]));
+    assert_eq!(told.status, 0, "{told:?}");
+    let settings: toml::Table = told.out.parse().unwrap();
+    let lens = &settings["station"]["lens"];
+    // The horizon lies 213 of 480 pixels from the middle; trees stand up to two degrees above.
+    let near =
+        |value: &toml::Value, wanted: f64| (value.as_float().unwrap() - wanted).abs() < 0.012;
+    assert!(near(&lens["centre"][0], 0.5) && near(&lens["centre"][1], 0.5), "{told:?}");
+    assert!(near(&lens["radius"], 0.4448), "{told:?}");
+    let picture = image::open(home.path("circle.png")).unwrap();
+    assert_eq!((picture.width(), picture.height()), (480, 450));
+    run(&mut home.celaje(["lens", "hills"])).refused(2, &["fisheye"]);
+    run(&mut home.celaje(["lens", "nowhere"])).refused(2, &["nowhere"]);
+    assert!(!home.has("lens.png"));
+}
+
+#[test]
 fn completions_for_every_shell() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

@@ -35,7 +35,12 @@ fn every_flag_has_one_named_after_it() {
         assert!(twin.starts_with("CELAJE_"), "{twin}");
         // `--from` is another thing of simulate than of runtime install, and so on.
         let plain = format!("CELAJE_{}", long.to_uppercase().replace('-', "_"));
-        let exceptions = ["CELAJE_SERVED_LAYOUT", "CELAJE_RUNTIME_FROM", "CELAJE_EVALUATE_OUT"];
+        let exceptions = [
+            "CELAJE_SERVED_LAYOUT",
+            "CELAJE_RUNTIME_FROM",
+            "CELAJE_EVALUATE_OUT",
+            "CELAJE_LENS_OUT",
+        ];
         assert!(twin == plain || exceptions.contains(&twin), "--{long}: {twin}");
         // One name means one flag wherever it is read.
         let id = users.entry(twin.to_owned()).or_insert_with(|| arg.get_id().to_string());

@@ -67,6 +67,46 @@ async fn raw_readings_have_the_columns_of_the_record() {
 }
 
 #[actix::test]
+async fn parts_of_the_sky_come_beside_the_whole() {
+    let site = Site::new();
+    let path = format!("{OBSERVATIONS}?from=2024-01-01T03:02&to=2024-01-01T03:02");
+    let body = site.get(&path).await.json();
+    let item = &items(&body)[0];
+    assert_eq!((&item["zenith_fraction"], &item["zones"]), (&Value::Null, &Value::Null));
+    site.execute(
+        "UPDATE observations SET zenith_fraction = 0.25, zones = '{\"south\":0.5,\"trees\":null}' \
+         WHERE slot_local = '2024-01-01T03:02'",
+    );
+    let body = site.get(&path).await.json();
+    let item = &items(&body)[0];
+    assert_eq!(item["zenith_fraction"], 0.25);
+    assert_eq!(item["zones"], json!({"south": 0.5, "trees": null}));
+    let reply = site.get(&path.replace("observations?", "observations.csv?")).await;
+    let csv = reply.text();
+    assert!(csv.trim_end().ends_with(",0.25,\"{\"\"south\"\":0.5,\"\"trees\"\":null}\""), "{csv}");
+}
+
+#[actix::test]
+async fn charts_mark_where_the_replaced_systems_readings_end() {
+    let site = Site::new();
+    let range = "from=2024-01-01&to=2024-01-02&lang=en";
+    let charts = ["timeline", "history"].map(|kind| format!("/charts/{kind}.svg?{range}"));
+    for chart in &charts {
+        assert!(!site.get(chart).await.text().contains("class=\"method\""), "{chart}");
+    }
+    site.execute(
+        "UPDATE observations SET origin = 'registro_historico' \
+         WHERE slot_local <= '2024-01-01T12:12' AND okta < 9",
+    );
+    for chart in &charts {
+        let reply = site.get(chart).await;
+        let svg = reply.text();
+        assert_eq!(svg.matches("class=\"method\" data-until=\"2024-01-01T12:12\"").count(), 1);
+        assert!(svg.contains("Up to 2024-01-01 12:12"), "{chart}");
+    }
+}
+
+#[actix::test]
 async fn filters_choose_by_phase_and_quality() {
     let site = Site::new();
     for (filter, keeps) in [

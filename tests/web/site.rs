@@ -20,6 +20,7 @@ use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
 use celaje_sky::quality::{Flag, Quality};
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::Station;
+use celaje_sky::station::zone::SkyParts;
 use celaje_sky::sun::{DayPhase, position};
 use chrono::{NaiveDateTime, Utc};
 use tempfile::TempDir;
@@ -150,6 +151,7 @@ pub fn reading(station: &Station, slot: Slot, base: &str) -> Outcome {
         url: format!("{base}{}/{}", slot.year(), slot.file_name()),
         cover,
         cloud_fraction: seen.then(|| f64::from(code) / 8.0),
+        parts: SkyParts::default(),
         confidence: seen.then_some(0.75),
         range: cover.okta().map(|okta| OktaRange::of(okta).widened(1)),
         quality,
@@ -310,5 +312,7 @@ pub fn item(slot: &str) -> ObservationItem {
         solar_elevation: None,
         day_phase: None,
         url: None,
+        zenith_fraction: None,
+        zones: None,
     }
 }

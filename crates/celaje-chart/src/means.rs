@@ -14,8 +14,8 @@ use super::plot::{Frame, Layout, Plot};
 use super::svg::{fill, stroke};
 use super::theme::{INK, MISS, VEIL, mean_colour};
 use super::words::{
-    day_and_month, decimal, hidden, long_date, long_month, mean_of, percent, range, readings, tell,
-    unit,
+    day_and_month, decimal, hidden, long_date, long_month, mean_of, percent, range, readings,
+    replaced_until, tell, unit,
 };
 use celaje_sky::cover::OBSCURED;
 use celaje_sky::quality::LOW_CONFIDENCE;
@@ -30,6 +30,8 @@ pub struct Means<'a> {
     pub unit: Unit,
     /// Every bucket of the range in order, empty ones too ([`regular`](super::bucket::regular)).
     pub buckets: &'a [Bucket],
+    /// The last slot of which the replaced system made the reading, if any.
+    pub replaced_until: Option<NaiveDateTime>,
 }
 
 /// Room at the frame's top for the share of pictures that do not show the sky.
@@ -58,6 +60,11 @@ impl Means<'_> {
             }
             if let Some(trend) = trend {
                 self.trend(plot, &axis, trend);
+            }
+            if let Some(last) = self.replaced_until {
+                let begun = self.buckets.partition_point(|bucket| bucket.from <= last);
+                let x = plot.frame.left + self.pitch(plot) * begun as f64;
+                plot.end_of_replaced(x, last);
             }
         })
     }
@@ -242,7 +249,11 @@ impl Means<'_> {
             let hidden = hidden(lang);
             parts.push(tell!(lang, "{hidden} in {share}", "{hidden} en el {share}"));
         }
-        parts.join("; ") + "."
+        let text = parts.join("; ") + ".";
+        match self.replaced_until {
+            Some(last) => format!("{text} {}.", replaced_until(lang, last)),
+            None => text,
+        }
     }
 
     fn trend_text(&self, Trend { slope, .. }: Trend) -> String {

@@ -22,6 +22,7 @@ fn means(buckets: &[Bucket], look: Look) -> Means<'_> {
         range: (at(11, 1, 0, 0), at(11, 30, 23, 59)),
         unit: Unit::Day,
         buckets,
+        replaced_until: None,
     }
 }
 
@@ -113,4 +114,18 @@ fn a_clear_month_shows_in_the_picture() {
     let clear = blue(&draw(0..0), 104..350);
     assert!(clear > 30 * 20 * 2, "{clear}");
     assert_eq!(blue(&draw(0..30), 104..350), 0);
+}
+
+#[test]
+fn the_end_of_the_replaced_systems_readings_is_marked() {
+    let buckets = days(|_| 3, 10..10);
+    let plain = means(&buckets, Look::alone(Lang::En));
+    assert_eq!(count(&plain.history(), "method"), 0);
+    let marked = Means { replaced_until: Some(at(11, 15, 8, 2)), ..plain };
+    let svg = marked.history();
+    assert_eq!(count(&svg, "method"), 1);
+    assert!(svg.contains("data-until=\"2026-11-15T08:02\""), "{svg}");
+    // The mark has a title, and the summary says it too.
+    assert_eq!(svg.matches("Up to 2026-11-15 08:02 there are oktas").count(), 3, "{svg}");
+    assert_eq!(count(&marked.confidence(), "method"), 0);
 }

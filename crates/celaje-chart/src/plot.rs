@@ -13,8 +13,8 @@ use super::look::{Look, MARGIN};
 use super::pattern;
 use super::sun::PhaseSpan;
 use super::svg::{Anchor, Num, Svg, TextStyle, fill, outlined, stroke};
-use super::theme::{AXIS, GRID, NIGHT, PAPER, TWILIGHT};
-use super::words::tell;
+use super::theme::{AXIS, GRID, INK, NIGHT, PAPER, TWILIGHT};
+use super::words::{MINUTE, replaced_until, tell};
 use celaje_sky::sun::DayPhase;
 use celaje_sky::text::Lang;
 
@@ -317,6 +317,16 @@ impl Plot {
         let paint = fill(&pattern::crosses(at.0, size.0));
         let style = format_args!("class=\"veil\" pointer-events=\"none\" {paint}");
         self.rect(at, size, style);
+    }
+
+    /// A line at `x`, at which the replaced system's readings end.
+    pub fn end_of_replaced(&mut self, x: f64, last: NaiveDateTime) {
+        let Frame { top, bottom, .. } = self.frame;
+        let title = replaced_until(self.lang, last);
+        self.open(format_args!("class=\"method\" data-until=\"{}\"", last.format(MINUTE)), &title);
+        let style = format_args!("{} stroke-dasharray=\"2 3\"", stroke(INK, 1.6));
+        self.line((x, top), (x, bottom), style);
+        self.close();
     }
 
     /// The note in the middle of a frame that has nothing to show, with a second line `more`.

@@ -17,6 +17,21 @@ macro_rules! tell {
 }
 pub(crate) use tell;
 
+/// A moment in `data-` attributes.
+pub const MINUTE: &str = "%Y-%m-%dT%H:%M";
+
+/// What the readings up to `last` are.
+pub fn replaced_until(lang: Lang, last: NaiveDateTime) -> String {
+    let last = last.format("%Y-%m-%d %H:%M");
+    tell!(
+        lang,
+        "Up to {last} there are oktas of the replaced system: shares rounded up, which may read \
+         one higher",
+        "Hasta el {last} hay octas del sistema anterior: proporciones redondeadas hacia arriba, \
+         que pueden dar una de más"
+    )
+}
+
 /// A range that ends this close to midnight ends with the day.
 pub const NEARLY: TimeDelta = TimeDelta::minutes(10);
 

@@ -7,6 +7,7 @@ use crate::layout::Layout;
 use crate::okta::OktaRange;
 use crate::quality::Quality;
 use crate::slot::Slot;
+use crate::station::zone::SkyParts;
 use crate::sun::DayPhase;
 
 /// A cloud-cover observation, ready to be stored.
@@ -21,6 +22,8 @@ pub struct Observation {
     /// Cloud / (cloud + sky) inside the region of interest, 0 to 1; none when the model only
     /// classifies, and where the sky cannot be seen.
     pub cloud_fraction: Option<f64>,
+    /// Cloud fractions of parts of the sky; none where the sky cannot be seen.
+    pub parts: SkyParts,
     /// Probability that the amount is right, 0 to 1; none where the sky cannot be seen.
     pub confidence: Option<f64>,
     /// The oktas among which the true one is with a probability of 90 %; none where the sky cannot

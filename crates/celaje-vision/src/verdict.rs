@@ -6,6 +6,7 @@ use crate::reading::Reading;
 use celaje_sky::cover::Cover;
 use celaje_sky::okta::OktaRange;
 use celaje_sky::quality::{Flag, LOW_CONFIDENCE, Quality};
+use celaje_sky::station::zone::SkyParts;
 use celaje_sky::sun::DayPhase;
 
 /// What is recorded of a picture.
@@ -15,6 +16,8 @@ pub struct Verdict {
     pub cover: Cover,
     /// Cloud / (cloud + sky), 0 to 1; none from a classification, and if the sky cannot be seen.
     pub cloud_fraction: Option<f64>,
+    /// The same for parts of the sky.
+    pub parts: SkyParts,
     /// Probability that the amount is right, 0 to 1; none if the sky cannot be seen.
     pub confidence: Option<f64>,
     /// The oktas among which the true one is with a probability of 90 %; none if the sky cannot be
@@ -50,6 +53,7 @@ impl Verdict {
                 Self {
                     cover: reading.okta.into(),
                     cloud_fraction: reading.cloud_fraction,
+                    parts: reading.parts.clone(),
                     confidence: Some(reading.confidence),
                     range: Some(reading.range),
                     quality,
@@ -62,6 +66,7 @@ impl Verdict {
                 Self {
                     cover: Cover::Obscured,
                     cloud_fraction: None,
+                    parts: SkyParts::default(),
                     confidence: None,
                     range: None,
                     quality,
@@ -99,6 +104,7 @@ mod tests {
         Reading {
             okta: Okta::ALL[3],
             cloud_fraction: Some(0.4),
+            parts: SkyParts::default(),
             confidence,
             range: OktaRange::of(Okta::ALL[3]).widened(1),
             middle_background: Some(0.1),

@@ -13,7 +13,7 @@ use celaje_vision::model::source::Model;
 use celaje_vision::picture::prepare::Frame;
 use celaje_vision::reading::run_batch;
 
-/// What an arrangement gives.
+/// The measured speed of an arrangement.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Measured {
     /// Which one.
@@ -59,7 +59,7 @@ pub fn measure(
         let (manifest, region) = (&model.manifest, Region::whole());
         let (mut session, mut tensor) = (engine.open(threads)?, Vec::new());
         run_batch(session.as_mut(), manifest, &batch, &region, &mut tensor)?;
-        // Whoever has failed drops this, and is not waited for.
+        // A session that failed drops this and is not waited for.
         let _ = (ready.send(()), go.recv());
         let (begun, mut pictures) = (Instant::now(), 0);
         while begun.elapsed() < time || pictures == 0 {

@@ -296,7 +296,7 @@ impl Report {
                 "toda la cadena        {cpu_ms:>6.2} {pictures_per_s:>12.0}\n\
                  cota                         {bound:>12.0}   eficiencia {percent:.1} %\n\
                  CPU más allá de las etapas {beyond:+.1} % · {waits:.1} esperas y {preemptions:.1} \
-                 desalojos por imagen · hasta {peak} peticiones a la vez"
+                 desalojos por imagen · hasta {peak} pedidos a la vez"
             )
         )?;
         if *missed > 0 {

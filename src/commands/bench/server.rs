@@ -18,7 +18,7 @@ use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
 
-/// A slow line carries so many bytes at a time.
+/// Bytes that a slow line carries at a time.
 const PIECE: usize = 16 << 10;
 
 /// How the camera is reached.
@@ -136,7 +136,7 @@ pub async fn serve(folder: PathBuf, line: Line) -> Result<u8> {
     let _ = writeln!(out, "http://127.0.0.1:{port}/").and_then(|()| out.flush());
     let server = server.run();
     let handle = server.handle();
-    // Whoever started it holds the other end, and lets go of it however he ends.
+    // The parent process holds the other end, which closes however that process ends.
     let ended = tokio::task::spawn_blocking(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
     });

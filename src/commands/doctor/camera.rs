@@ -27,7 +27,7 @@ use celaje_vision::picture::decode::{Limits, decode, is_picture};
 pub(super) struct WorkingCamera {
     /// What it gave.
     pub(super) text: Text,
-    /// What would be better otherwise.
+    /// What to improve.
     pub(super) warning: Option<Text>,
 }
 
@@ -151,7 +151,7 @@ fn judge(bytes: &[u8], limits: &Limits) -> Result<Text, Text> {
     }
 }
 
-/// What is no JPEG and no PNG, as far as its first bytes tell.
+/// What bytes that are no JPEG and no PNG are, by their beginning.
 fn other(bytes: &[u8]) -> Option<Text> {
     let start = &bytes[..bytes.len().min(1024)];
     let text = String::from_utf8_lossy(start).trim_start_matches('\u{feff}').to_lowercase();
@@ -203,7 +203,7 @@ fn refused(host: &str, slot: Slot, refusal: Refusal) -> Text {
     }
 }
 
-/// What would be better otherwise although pictures come.
+/// What to improve although pictures come.
 fn warning(station: &Station, body: &Body) -> Option<Text> {
     let packed = body.was_packed.then(|| {
         say!(

@@ -25,7 +25,7 @@ const COLUMNS: [&str; 10] = [
     "failed",
 ];
 
-/// The rows of the pictures, or nowhere to put them.
+/// The file of rows, if one was asked for.
 pub(super) struct ReadingRows(Option<(PathBuf, Writer<File>)>);
 
 impl ReadingRows {
@@ -39,7 +39,7 @@ impl ReadingRows {
         Ok(Self(Some((path.to_owned(), writer))))
     }
 
-    /// Writes the row of a picture; `why` says why there is nothing to be said.
+    /// Writes the row of a picture; `why` says why there is no reading.
     pub(super) fn add(
         &mut self,
         label: &Label,

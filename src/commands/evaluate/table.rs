@@ -8,7 +8,7 @@ use celaje_sky::evaluate::figures::{COLUMNS, Estimate, Figures};
 use celaje_sky::say;
 use celaje_sky::text::{Lang, Text};
 
-/// Of the pictures with another okta, so many are named.
+/// Most pictures with a wrong okta that are named.
 const NAMED: usize = 10;
 
 /// The whole report in `lang`, without a line break at its end.
@@ -221,7 +221,7 @@ impl Page {
     }
 }
 
-/// ReadingRows as columns: the first to the left, the others to the right, two blanks between them.
+/// Rows as columns: the first to the left, the others to the right, two blanks between them.
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

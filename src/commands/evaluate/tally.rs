@@ -6,10 +6,10 @@ use serde_json::ser::{CompactFormatter, Formatter};
 use celaje_sky::evaluate::against::Agreement;
 use celaje_sky::evaluate::figures::{Figures, Sample};
 
-/// What pictures are called that are of no group, where others are.
+/// The group of pictures that have none, where others have one.
 const NO_NAME: &str = "-";
 
-/// Samples under names, in the order in which the names came.
+/// Samples by name, in the order in which the names came.
 #[derive(Default)]
 struct Named(Vec<(String, Vec<Sample>, usize)>);
 
@@ -49,7 +49,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts a picture; none failed.
+    /// Counts a picture; none is one that failed.
     pub(super) fn add(
         &mut self,
         group: Option<&str>,
@@ -60,7 +60,7 @@ impl Tally {
             match (sample, name) {
                 (Some(sample), name) => names.of(name.unwrap_or(NO_NAME)).1.push(sample),
                 (None, Some(name)) => names.of(name).2 += 1,
-                // Nobody knows where it belongs.
+                // Its group is not known.
                 (None, None) => {}
             }
         }

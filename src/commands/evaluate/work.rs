@@ -11,7 +11,7 @@ use celaje_sky::text::Text;
 use celaje_vision::drawn_mask;
 use celaje_vision::picture::decode::{DecodedPicture, Limits, decode};
 
-/// What came of a label.
+/// The result for a label.
 pub(super) struct JudgedPicture {
     pub(super) sample: Sample,
     pub(super) quality: Quality,

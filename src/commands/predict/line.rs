@@ -1,6 +1,7 @@
-//! What is said about a picture.
+//! The line of output for a picture.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -59,6 +60,8 @@ impl Answer {
                 path,
                 octas: verdict.cover.code(),
                 cloud_fraction: verdict.cloud_fraction.map(rounded),
+                zenith_fraction: verdict.parts.zenith.map(rounded),
+                zones: verdict.parts.zones.iter().map(|(k, v)| (k, v.map(rounded))).collect(),
                 confidence: verdict.confidence.map(rounded),
                 okta_low: verdict.range.map(|range| range.low().eighths()),
                 okta_high: verdict.range.map(|range| range.high().eighths()),
@@ -82,6 +85,12 @@ struct SeenLine<'a> {
     path: Cow<'a, str>,
     octas: u8,
     cloud_fraction: Option<f64>,
+    /// Only with a lens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zenith_fraction: Option<f64>,
+    /// Only with zones.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    zones: BTreeMap<&'a String, Option<f64>>,
     confidence: Option<f64>,
     okta_low: Option<u8>,
     okta_high: Option<u8>,
@@ -117,12 +126,14 @@ mod tests {
     use celaje_sky::okta::{Okta, OktaRange};
     use celaje_sky::outcome::MissReason;
     use celaje_sky::quality::{Flag, Quality};
+    use celaje_sky::station::zone::SkyParts;
     use serde_json::{Value, json};
 
     fn answer(cloud_fraction: Option<f64>) -> Answer {
         of(Verdict {
             cover: Okta::ALL[3].into(),
             cloud_fraction,
+            parts: SkyParts::default(),
             confidence: Some(0.876_54),
             range: Some(OktaRange::of(Okta::ALL[3]).widened(1)),
             quality: Quality::default(),
@@ -148,12 +159,26 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_the_sky_are_in_the_object() {
+        let zones = [("north".to_owned(), Some(0.123_45)), ("trees".to_owned(), None)];
+        let parts = SkyParts { zenith: Some(0.5), zones: zones.into() };
+        let mut answer = answer(Some(0.25));
+        if let Ok(seen) = &mut answer.result {
+            seen.verdict.parts = parts;
+        }
+        let object: Value = serde_json::from_str(&answer.json()).unwrap();
+        assert_eq!(object["zenith_fraction"], 0.5);
+        assert_eq!(object["zones"], json!({"north": 0.1235, "trees": null}));
+    }
+
+    #[test]
     fn a_sky_that_cannot_be_seen_has_no_numbers() {
         let mut quality = Quality::default();
         quality.add(Flag::Placeholder);
         let answer = of(Verdict {
             cover: Cover::Obscured,
             cloud_fraction: None,
+            parts: SkyParts::default(),
             confidence: None,
             range: None,
             quality,

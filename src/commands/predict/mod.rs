@@ -202,7 +202,7 @@ fn cannot_write(error: &std::io::Error) -> Failure {
     ))
 }
 
-fn check_inputs(inputs: &[PathBuf]) -> Result<()> {
+pub(super) fn check_inputs(inputs: &[PathBuf]) -> Result<()> {
     if inputs.is_empty() {
         return Err(Failure::usage(say!(
             "no picture is named; give files or folders",

@@ -225,7 +225,7 @@ impl StationWorker {
         }
         let why = say!(
             "no request reached the camera's host",
-            "ninguna petición llegó al servidor de la cámara"
+            "ningún pedido llegó al servidor de la cámara"
         );
         self.end_job(JobStatus::Failed, Some(why.to_string())).await;
     }

@@ -1,5 +1,7 @@
 //! Observations, row by row.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDateTime;
 use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::sql;
@@ -79,6 +81,13 @@ pub struct ObservationItem {
     pub day_phase: Option<String>,
     /// Where the picture was.
     pub url: Option<String>,
+    /// Cloud fraction of the cap around the zenith, 0 to 1; none without a lens.
+    pub zenith_fraction: Option<f64>,
+    /// Cloud fraction of each of the station's zones by its name, 0 to 1; null for a zone in which
+    /// no sky is seen. Stored as JSON.
+    #[serde(serialize_with = "as_object")]
+    #[schemars(with = "Option<BTreeMap<String, Option<f64>>>")]
+    pub zones: Option<String>,
 }
 
 impl ObservationItem {
@@ -104,6 +113,11 @@ fn as_list<S: Serializer>(quality: &Option<String>, to: S) -> Result<S::Ok, S::E
         None => to.serialize_none(),
         Some(names) => to.collect_seq(names.split(',').filter(|name| !matches!(*name, "" | "ok"))),
     }
+}
+
+fn as_object<S: Serializer>(zones: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    let read = |text: &String| serde_json::from_str::<BTreeMap<String, Option<f64>>>(text).ok();
+    zones.as_ref().and_then(read).serialize(to)
 }
 
 /// A row that was written since the last look.
@@ -215,6 +229,27 @@ impl Reader {
                 .first(connection)
                 .optional()
         })
+    }
+
+    /// The last of a station's slots from one minute to another whose reading the replaced system,
+    /// or another tool, wrote.
+    pub(crate) fn last_replaced(
+        &mut self,
+        station: &str,
+        (from, to): (NaiveDateTime, NaiveDateTime),
+    ) -> Result<Option<NaiveDateTime>, StoreError> {
+        let last: Option<String> = self.ask(|connection| {
+            observations::table
+                .select(observations::slot_local)
+                .filter(observations::station.eq(station))
+                .filter(observations::slot_local.between(slot_text(from), slot_text(to)))
+                // The words of the index `observations_of_others`.
+                .filter(sql::<Bool>("origin <> 'celaje'"))
+                .order(observations::slot_local.desc())
+                .first(connection)
+                .optional()
+        })?;
+        Ok(last.and_then(|slot| parse_slot(&slot)))
     }
 
     /// The rows written after `rowid`, of all stations, in the order in which they were written.

@@ -44,6 +44,52 @@ fn an_observation_is_stored_whole() {
 }
 
 #[test]
+fn parts_of_the_sky_are_stored_beside_the_whole() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let mut outcomes = [seen(nth(0), 3), seen(nth(1), 4)];
+    if let Outcome::Observed(observation) = &mut outcomes[1] {
+        let zones = [("south".to_owned(), Some(0.25)), ("\"trees\"".to_owned(), None)];
+        observation.parts = SkyParts { zenith: Some(0.5), zones: zones.into() };
+    }
+    database.commit(run, CommitMode::Insert, &outcomes).unwrap();
+    let query = "SELECT ifnull(zenith_fraction, '-') || ' ' || ifnull(zones, '-') FROM \
+                 observations ORDER BY slot_local";
+    let zones = r#"0.5 {"\"trees\"":null,"south":0.25}"#;
+    assert_eq!(texts(&mut database.connection, query), ["- -", zones]);
+    let item = place.reader().observation("rio-grande", nth(1)).unwrap().unwrap();
+    let told = serde_json::to_value(&item).unwrap();
+    assert_eq!(told["zones"], serde_json::json!({"\"trees\"": null, "south": 0.25}));
+    assert_eq!(told["zenith_fraction"], 0.5);
+}
+
+#[test]
+fn the_last_row_of_another_program_is_found() {
+    let place = Place::new();
+    let mut database = place.open();
+    let run = begin(&mut database);
+    let outcomes: Vec<Outcome> = (0..6).map(|n| seen(nth(n), 3)).collect();
+    database.commit(run, CommitMode::Insert, &outcomes).unwrap();
+    let last = |to: u32| place.reader().last_replaced("rio-grande", (nth(0), nth(to))).unwrap();
+    assert_eq!(last(5), None);
+    let old = format!("slot_local <= '{}'", crate::store::rows::slot_text(nth(2)));
+    let change = format!("UPDATE observations SET origin = 'registro_historico' WHERE {old}");
+    diesel::sql_query(change).execute(&mut database.connection).unwrap();
+    assert_eq!((last(5), last(1)), (Some(nth(2)), Some(nth(1))));
+    // By its index, whatever the number of rows.
+    let plan = "EXPLAIN QUERY PLAN SELECT slot_local FROM observations WHERE station = 'a' AND \
+                slot_local BETWEEN 'b' AND 'c' AND (origin <> 'celaje') ORDER BY slot_local DESC";
+    #[derive(QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = Text)]
+        detail: String,
+    }
+    let steps: Vec<Step> = diesel::sql_query(plan).load(&mut database.connection).unwrap();
+    assert!(steps[0].detail.contains("observations_of_others"), "{}", steps[0].detail);
+}
+
+#[test]
 fn inserting_keeps_and_replacing_replaces() {
     let place = Place::new();
     let mut database = place.open();

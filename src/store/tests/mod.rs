@@ -31,6 +31,7 @@ use celaje_sky::okta::OktaRange;
 use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
 use celaje_sky::quality::{Flag, Quality};
 use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::station::zone::SkyParts;
 use celaje_sky::station::{LayoutChoice, Station};
 use celaje_sky::sun::DayPhase;
 
@@ -180,6 +181,7 @@ fn seen_as(local: NaiveDateTime, okta: u8, sha256: &str) -> Outcome {
         url: format!("http://camera/{}/{}", slot.year(), slot.file_name()),
         cover,
         cloud_fraction: cover.okta().map(|okta| f64::from(okta.eighths()) / 8.0),
+        parts: SkyParts::default(),
         confidence: cover.okta().map(|_| 0.75),
         range: cover.okta().map(|okta| OktaRange::of(okta).widened(1)),
         quality,

@@ -3,7 +3,7 @@ import { announce, glyph, h, meter, s, shown } from "./dom.js";
 import { json, of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { touches } from "./live.js";
-import { explain, fading, flags, inWords, oktaRange, openSlot, sureness, trials } from "./viewer.js";
+import { explain, fading, flags, inWords, oktaRange, openSlot, parts, sureness, trials } from "./viewer.js";
 import { known, number, percent, t } from "./words.js";
 import { addDays, dayOf, longDay, since, span, timeOf } from "./time.js";
 
@@ -61,6 +61,7 @@ function reading(item, age) {
       { class: "facts" },
       fact(t("now.age"), age),
       fact(t("now.fraction"), meter(item.cloud_fraction, t("now.fraction")), percent(item.cloud_fraction ?? NaN)),
+      ...parts(item).map(([name, fraction]) => fact(name, meter(fraction, name), percent(fraction ?? NaN))),
       fact(t("now.confidence"), meter(item.confidence, t("now.confidence")), sureness(item.confidence)),
       Number.isFinite(elevation)
         ? fact(

@@ -206,6 +206,7 @@ export async function openSlot(station, slot, stepped) {
       { class: "under" },
       h("strong", { text: inWords(item) }),
       h("span", { text: `${t("now.fraction")}: ${percent(item.cloud_fraction ?? NaN)}` }),
+      ...parts(item).map(([name, fraction]) => h("span", { text: `${name}: ${percent(fraction ?? NaN)}` })),
       h("span", { text: `${t("now.confidence")}: ${sureness(item.confidence)}` }),
       h("span", { text: `${t("now.sun")}: ${number(item.solar_elevation ?? NaN, 1)}°` }),
       flags(item),
@@ -213,6 +214,12 @@ export async function openSlot(station, slot, stepped) {
     ...trials(item).map((trial) => h("div", { class: "under" }, h("span", { class: "quiet", text: t("now.trial") }), trial)),
   );
 }
+
+/** The cloud fractions of parts of the sky: of the cap around the zenith, of each zone of the station. */
+export const parts = (item) => [
+  ...(item.zenith_fraction === null || item.zenith_fraction === undefined ? [] : [[t("now.zenith"), item.zenith_fraction]]),
+  ...Object.entries(item.zones || {}),
+];
 
 /** Adds the reasons of misses to the gaps of a timeline whenever it is drawn. */
 export function explain(figure, station, from, to, signal) {

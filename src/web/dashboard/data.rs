@@ -63,6 +63,8 @@ pub enum ChartData {
         items: Vec<ObservationItem>,
         /// Slots without one that were asked for.
         misses: Vec<NaiveDateTime>,
+        /// The last slot of which the replaced system made the reading, if any.
+        replaced_until: Option<NaiveDateTime>,
     },
     /// Means of a range, every bucket of it.
     Means {
@@ -72,6 +74,8 @@ pub enum ChartData {
         buckets: Vec<Bucket>,
         /// Whether the mean confidence is drawn, not the amount.
         confidence: bool,
+        /// As of a timeline.
+        replaced_until: Option<NaiveDateTime>,
     },
     /// All readings of a range.
     Distribution(Bucket),
@@ -101,9 +105,12 @@ impl ChartData {
         let (look, station) = (order.look, order.place.name.as_str());
         Some(match self {
             Self::Blank => String::new(),
-            Self::Timeline { range, items, misses } => timeline(order, *range, items, misses),
-            Self::Means { unit, buckets, confidence } => {
-                let means = Means { look, station, range: order.range, unit: *unit, buckets };
+            Self::Timeline { range, items, misses, replaced_until } => {
+                timeline(order, *range, items, misses, *replaced_until)
+            }
+            Self::Means { unit, buckets, confidence, replaced_until } => {
+                let (range, unit, replaced_until) = (order.range, *unit, *replaced_until);
+                let means = Means { look, station, range, unit, buckets, replaced_until };
                 if *confidence { means.confidence() } else { means.history() }
             }
             Self::Distribution(readings) => {
@@ -124,6 +131,7 @@ fn timeline(
     range: SlotRange,
     items: &[ObservationItem],
     misses: &[NaiveDateTime],
+    replaced_until: Option<NaiveDateTime>,
 ) -> String {
     let (place, look) = (&order.place, order.look);
     let readings: Vec<Reading> = items.iter().filter_map(|item| reading(order, item)).collect();
@@ -148,6 +156,7 @@ fn timeline(
         readings: &readings,
         misses,
         sun: &sun,
+        replaced_until,
     }
     .svg()
 }

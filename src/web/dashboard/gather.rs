@@ -32,7 +32,9 @@ impl Order {
             Kind::Timeline => return self.timeline(reader),
             Kind::History | Kind::Confidence => {
                 let (unit, buckets) = self.buckets(reader)?;
-                ChartData::Means { unit, buckets, confidence: kind == Kind::Confidence }
+                let replaced_until = reader.last_replaced(&self.place.id, self.range)?;
+                let confidence = kind == Kind::Confidence;
+                ChartData::Means { unit, buckets, confidence, replaced_until }
             }
             Kind::Distribution => ChartData::Distribution(self.all_in_one(reader)?),
             Kind::Calendar => {
@@ -61,7 +63,8 @@ impl Order {
         reader.misses(&self.place.id, (from, to), None, MOST_ROWS, |item| {
             misses.extend(parse_slot(&item.slot));
         })?;
-        Ok(ChartData::Timeline { range, items, misses })
+        let replaced_until = reader.last_replaced(&self.place.id, (from, to))?;
+        Ok(ChartData::Timeline { range, items, misses, replaced_until })
     }
 
     /// The buckets of the range: hours, days or months.

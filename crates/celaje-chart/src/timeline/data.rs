@@ -48,6 +48,8 @@ pub struct Timeline<'a> {
     /// The sun's elevation over the range ([`track`](crate::sun::track)), ascending in time. Night
     /// and twilight are shaded by it.
     pub sun: &'a [SunSample],
+    /// The last slot of which the replaced system made the reading, if any.
+    pub replaced_until: Option<NaiveDateTime>,
 }
 
 /// A timeline's input, sorted and cut to the range.
@@ -67,6 +69,7 @@ pub(super) struct TimelineData<'a> {
     pub phases: Vec<PhaseSpan>,
     /// Spacing of the slots in minutes.
     pub spacing: f64,
+    pub replaced_until: Option<NaiveDateTime>,
 }
 
 impl<'a> TimelineData<'a> {
@@ -98,6 +101,7 @@ impl<'a> TimelineData<'a> {
             spacing: spacing(slots.iter().chain(readings.keys()).copied().collect()),
             slots,
             readings,
+            replaced_until: timeline.replaced_until,
         }
     }
 

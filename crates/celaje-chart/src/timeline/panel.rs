@@ -7,7 +7,7 @@ use crate::axis::{TimeAxis, ValueAxis, minutes};
 use crate::plot::{Frame, Plot};
 use crate::svg::{Num, fill, stroke};
 use crate::theme::{MISS, VEIL, okta_colour, opacity};
-use crate::words::{category, hidden, no_reading, percent, phase, tell};
+use crate::words::{MINUTE, category, hidden, no_reading, percent, phase, tell};
 use celaje_sky::okta::Okta;
 use celaje_sky::text::Lang;
 
@@ -16,9 +16,6 @@ pub const MISS_LANE: f64 = 9.0;
 /// Room between the frame's edges and the first and last moment.
 const SIDE: f64 = 5.0;
 const WIDEST_MARK: f64 = 22.0;
-
-/// A moment in `data-` attributes.
-const MINUTE: &str = "%Y-%m-%dT%H:%M";
 
 pub struct Panel {
     pub axis: TimeAxis,
@@ -55,6 +52,10 @@ impl Panel {
             self.mark(plot, data, reading);
         }
         self.crosses(plot, data);
+        if let Some(last) = data.replaced_until.filter(|t| (self.from..=self.to).contains(t)) {
+            let x = self.axis.x(last) + data.spacing * self.axis.unit() / 2.0;
+            plot.end_of_replaced(x.min(plot.frame.right), last);
+        }
         plot.outline();
         self.misses(plot, data);
     }

@@ -67,6 +67,7 @@ impl Input {
             readings: &self.readings,
             misses: &self.misses,
             sun: &self.sun,
+            replaced_until: None,
         }
         .svg()
     }

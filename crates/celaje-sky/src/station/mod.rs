@@ -1,6 +1,8 @@
 //! A station: where its camera stands, where its pictures are, and which part of them is sky.
 
+pub mod lens;
 pub mod region;
+pub mod zone;
 
 use std::path::PathBuf;
 

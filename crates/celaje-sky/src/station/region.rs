@@ -1,9 +1,11 @@
-//! The region of interest: the part of a picture in which cloud is judged.
+//! The region of interest: the part of a picture in which cloud is judged, and what it weighs.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::say;
+use crate::station::lens::Lens;
+use crate::station::zone::SkyZone;
 use crate::text::Text;
 
 /// What is left out along each side, as fractions of the picture's height or width, 0 to 1.
@@ -105,13 +107,18 @@ fn cell(at: f64, n: u32) -> usize {
 #[error("{0}")]
 pub struct BadMask(pub Text);
 
-/// The part of a picture in which cloud is judged: margins cut away first, then a mask.
+/// The part of a picture in which cloud is judged: margins cut away first, then a mask, then what
+/// lies beyond the lens's limit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Region {
     /// Cut away before the picture is resized.
     pub margins: Margins,
     /// Laid over the whole, uncut picture.
     pub mask: Option<Arc<Mask>>,
+    /// Weighs each place by the solid angle that it shows; all weigh the same without it.
+    pub lens: Option<Lens>,
+    /// Parts whose cloud is told apart.
+    pub zones: Arc<[SkyZone]>,
 }
 
 impl Region {
@@ -122,6 +129,6 @@ impl Region {
 
     /// All but the margins.
     pub fn with_margins(margins: Margins) -> Self {
-        Self { margins, mask: None }
+        Self { margins, ..Self::default() }
     }
 }

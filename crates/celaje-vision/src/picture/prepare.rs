@@ -82,7 +82,11 @@ impl Frame {
 /// the manifest says so (the default of a classification).
 pub fn judged_region<'a>(manifest: &Manifest, region: &'a Region) -> Cow<'a, Region> {
     let used = manifest.use_region.unwrap_or(manifest.kind == Kind::Segmentation);
-    if used { Cow::Borrowed(region) } else { Cow::Owned(Region::whole()) }
+    if used {
+        return Cow::Borrowed(region);
+    }
+    // The whole picture, seen through the same lens.
+    Cow::Owned(Region { lens: region.lens, zones: region.zones.clone(), ..Region::whole() })
 }
 
 /// Decodes a picture, cuts away the margins of the [`judged_region`] and resizes the rest to the

@@ -6,9 +6,10 @@
 use std::ops::Range;
 
 use crate::picture::geometry::Geometry;
+use celaje_sky::station::lens::Lens;
 use celaje_sky::station::region::{Mask, Region};
 
-/// The cells that lie in the picture and in the region's mask.
+/// The cells that lie in the picture, in the region's mask and within its lens's limit.
 pub(super) struct JudgedCells<'a> {
     /// Of each column of cells: whether its centre lies in the picture.
     columns: Vec<bool>,
@@ -16,26 +17,31 @@ pub(super) struct JudgedCells<'a> {
     rows: Vec<Option<f64>>,
     /// The mask, and for each column of cells the mask's column.
     mask: Option<(&'a Mask, Vec<usize>)>,
+    /// The lens, and for each column of cells its offset from the zenith's, in radii.
+    lens: Option<(Lens, Vec<f64>)>,
+    /// The picture's height divided by its width.
+    shape: f64,
 }
 
 impl<'a> JudgedCells<'a> {
-    /// The cells of a map of `size` columns and rows.
-    pub(super) fn of(geometry: &Geometry, region: &'a Region, size: (usize, usize)) -> Self {
-        let (width, height) = geometry.input;
-        let centres = |side: u32, cells: usize| {
-            let stride = f64::from(side) / cells as f64;
-            (0..cells).map(move |cell| (cell as f64 + 0.5) * stride)
-        };
-        let across: Vec<_> = centres(width, size.0).map(|x| geometry.across(x)).collect();
+    /// The cells of a map of `size` columns and rows over a picture of this `shape` (height
+    /// divided by width).
+    pub(super) fn of(
+        geometry: &Geometry,
+        region: &'a Region,
+        shape: f64,
+        size: (usize, usize),
+    ) -> Self {
+        let (across, rows) = centres(geometry, size);
         let mask = region.mask.as_deref().map(|mask| {
             let column = |x: &Option<f64>| x.map_or(0, |x| mask.column(x));
             (mask, across.iter().map(column).collect())
         });
-        Self {
-            columns: across.iter().map(Option::is_some).collect(),
-            rows: centres(height, size.1).map(|y| geometry.down(y)).collect(),
-            mask,
-        }
+        let lens = region.lens.map(|lens| {
+            let offset = |x: &Option<f64>| x.map_or(f64::INFINITY, |x| lens.across(x));
+            (lens, across.iter().map(offset).collect())
+        });
+        Self { columns: across.iter().map(Option::is_some).collect(), rows, mask, lens, shape }
     }
 
     /// Writes for each cell of the row `row` whether it is judged.
@@ -54,7 +60,30 @@ impl<'a> JudgedCells<'a> {
                 }
             }
         }
+        if let Some((lens, offsets)) = &self.lens {
+            let (down, limit) = (lens.down(y, self.shape), lens.distance(lens.limit));
+            for (judged, across) in judged.iter_mut().zip(offsets) {
+                *judged &= across.hypot(down) <= limit;
+            }
+        }
     }
+}
+
+/// The places of the centres of a map of `size` columns and rows, as fractions of the picture's
+/// width and height; none beside the picture.
+pub(super) fn centres(
+    geometry: &Geometry,
+    size: (usize, usize),
+) -> (Vec<Option<f64>>, Vec<Option<f64>>) {
+    let places = |side: u32, cells: usize| {
+        let stride = f64::from(side) / cells as f64;
+        (0..cells).map(move |cell| (cell as f64 + 0.5) * stride)
+    };
+    let (width, height) = geometry.input;
+    (
+        places(width, size.0).map(|x| geometry.across(x)).collect(),
+        places(height, size.1).map(|y| geometry.down(y)).collect(),
+    )
 }
 
 /// Radius of the middle of a picture, as a fraction of its width and height.

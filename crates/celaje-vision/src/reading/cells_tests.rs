@@ -23,7 +23,7 @@ fn geometry(picture: (u32, u32), fit: Fit) -> Geometry {
 fn a_row_that_is_not_there_has_no_cells() {
     let geometry = geometry((40, 40), Fit::Letterbox);
     let region = Region::whole();
-    let judged = JudgedCells::of(&geometry, &region, (6, 4));
+    let judged = JudgedCells::of(&geometry, &region, 1.0, (6, 4));
     let mut row = [true; 6];
     judged.mark(4, &mut row);
     assert_eq!(row, [false; 6]);
@@ -45,7 +45,7 @@ proptest! {
         let geometry = geometry(picture, fit);
         let mask = Mask::new(7, 5, inside).filter(|_| masked).map(Arc::new);
         let region = Region { mask, ..Region::whole() };
-        let judged = JudgedCells::of(&geometry, &region, size);
+        let judged = JudgedCells::of(&geometry, &region, 1.0, size);
         let middle = MiddleCells::of(&geometry, (size.0 as u32, size.1 as u32));
         let at = |cell: usize, side: u32, cells: usize| {
             (cell as f64 + 0.5) * (f64::from(side) / cells as f64)

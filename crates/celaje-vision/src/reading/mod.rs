@@ -7,6 +7,7 @@ mod logistic;
 mod outcome;
 pub mod overlay;
 mod segmentation;
+mod sky_area;
 
 use crate::engine::backend::{Backend, BackendError, InputBatch, OutputBatch};
 use crate::model::manifest::{Activation, Input, Kind, Manifest};
@@ -16,6 +17,7 @@ use crate::reading::segmentation::{Logits, segment};
 use celaje_sky::confidence::{self, Calibration};
 use celaje_sky::okta::Okta;
 use celaje_sky::station::region::Region;
+use celaje_sky::station::zone::SkyParts;
 
 pub use crate::reading::class_map::{Cell, ClassMap};
 pub use crate::reading::outcome::{Reading, ReadingError};
@@ -40,9 +42,9 @@ pub fn if_sky(result: Result<Reading, ReadingError>) -> Result<Option<Reading>, 
 /// classification it is `[classes]`.
 ///
 /// Each cell of a segmentation has the class that is most probable in it. Cells on letterbox bars,
-/// outside the region's mask and of background do not count. The class `obstructed` competes with
-/// no other: its mean over all judged cells, background included, says whether something lies on
-/// the lens. The reading has a class map if `keep_classes` is set.
+/// outside the region's mask, beyond its lens's limit and of background do not count. The class
+/// `obstructed` competes with no other: its mean over all judged cells, background included, says
+/// whether something lies on the lens. The reading has a class map if `keep_classes` is set.
 ///
 /// # Errors
 /// If there is no sky, or the output contradicts the manifest.
@@ -116,6 +118,7 @@ fn classify(
     Ok(Reading {
         okta,
         cloud_fraction: None,
+        parts: SkyParts::default(),
         confidence: 1.0 / sum,
         range: confidence::range(okta, &probabilities, calibration.range_level),
         middle_background: None,

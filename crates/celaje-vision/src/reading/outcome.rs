@@ -2,14 +2,18 @@
 
 use crate::reading::class_map::ClassMap;
 use celaje_sky::okta::{Okta, OktaRange};
+use celaje_sky::station::zone::SkyParts;
 
 /// The cloud amount of a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// Cloud amount.
     pub okta: Okta,
-    /// Cloud / (cloud + sky), 0 to 1; none from a classification.
+    /// Cloud / (cloud + sky), 0 to 1, by solid angle where the region has a lens, else by cells;
+    /// none from a classification.
     pub cloud_fraction: Option<f64>,
+    /// The same for parts of the sky; none from a classification.
+    pub parts: SkyParts,
     /// Probability that `okta` is right, 0 to 1.
     pub confidence: f64,
     /// The oktas among which the true one is with a probability of 90 %; `okta` is one of them.

@@ -4,7 +4,9 @@ use crate::model::manifest::{Activation, Fit};
 use crate::picture::decode::Limits;
 use crate::picture::prepare::prepare;
 use crate::picture::testing::{draw, png};
+use celaje_sky::station::lens::Lens;
 use celaje_sky::station::region::{Margins, Mask};
+use celaje_sky::station::zone::SkyZone;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -250,4 +252,32 @@ proptest! {
             prop_assert!((0.0..=1.0).contains(&reading.confidence));
         }
     }
+}
+
+#[test]
+fn a_lens_weighs_cells_by_the_sky_they_show() {
+    let manifest = toy::manifest();
+    // The drawn pictures are twice as wide as high: the circle touches their upper edge.
+    let lens = Lens::new([0.5, 0.5], 0.25);
+    let zone = SkyZone {
+        name: "left".to_owned(),
+        polygon: vec![[0.3, 0.3], [0.45, 0.3], [0.45, 0.7], [0.3, 0.7]],
+    };
+    let region = Region { lens: Some(lens), zones: Arc::from([zone]), ..Region::whole() };
+    let half = |x: f64, _: f64| if x < 0.5 { WHITE } else { BLUE };
+    let reading = seen(&manifest, &region, half).unwrap();
+    assert_eq!((reading.okta.eighths(), reading.parts.zenith), (4, Some(0.5)));
+    assert!((fraction(&reading) - 0.5).abs() < 1e-9, "{reading:?}");
+    assert_eq!(reading.parts.zones["left"], Some(1.0));
+    // What lies beyond the limit is not judged: cloud there changes nothing.
+    let classes = reading.classes.unwrap();
+    assert_eq!([classes.at(0, 16), classes.at(12, 16)], [Cell::Outside, Cell::Cloud]);
+    let corners = |x: f64, y: f64| {
+        let off = (2.0 * (x - 0.5)).hypot(y - 0.5);
+        if off > 0.49 { WHITE } else { BLUE }
+    };
+    assert_eq!(seen(&manifest, &region, corners).unwrap().okta.eighths(), 0);
+    // Without a lens all of it counts.
+    let plain = seen(&manifest, &Region::whole(), corners).unwrap();
+    assert!(fraction(&plain) > 0.5 && plain.parts.zenith.is_none(), "{plain:?}");
 }

@@ -7,13 +7,11 @@ use crate::reading::cells::JudgedCells;
 use crate::reading::class_map::{Cell, ClassMap};
 use crate::reading::logistic::{LEAST_PROBABILITY, LEAST_TEMPERATURE, lesser, probability};
 use crate::reading::outcome::{Reading, ReadingError};
+use crate::reading::sky_area::{LEAST_SKY, SkyArea};
 use celaje_sky::confidence::Calibration;
 use celaje_sky::confidence::{self, Evidence};
 use celaje_sky::okta::Okta;
 use celaje_sky::station::region::Region;
-
-/// Least share of the judged cells that must be sky or cloud for a reading.
-const LEAST_SKY: f64 = 0.01;
 
 /// A segmentation's output in either order of dimensions.
 pub(super) struct Logits<'a> {
@@ -231,15 +229,18 @@ pub(super) fn segment(
     keep_classes: bool,
 ) -> Result<Reading, ReadingError> {
     let size = (logits.columns, logits.rows);
-    let judged = JudgedCells::of(&frame.geometry, region, size);
+    let shape = f64::from(frame.height) / f64::from(frame.width.max(1));
+    let judged = JudgedCells::of(&frame.geometry, region, shape, size);
     let mut cells = vec![Cell::Outside; size.0 * size.1];
     let tally = Tally::of(logits, &judged, calibration.temperature, &mut cells);
     let seen = tally.sky + tally.cloud;
     if seen == 0 || (seen as f64) < LEAST_SKY * tally.inside as f64 {
         return Err(ReadingError::NoSky);
     }
-    let fraction = tally.cloud as f64 / seen as f64;
     let classes = ClassMap { width: size.0 as u32, height: size.1 as u32, cells };
+    let area = SkyArea::of(&classes, &frame.geometry, region, shape);
+    let by_cells = tally.cloud as f64 / seen as f64;
+    let fraction = area.fraction().unwrap_or(by_cells);
     let (light, colour) = light_and_colour(frame, &classes);
     let evidence = Evidence {
         fraction,
@@ -252,6 +253,7 @@ pub(super) fn segment(
     Ok(Reading {
         okta,
         cloud_fraction: Some(fraction),
+        parts: area.into_parts(),
         confidence: confidence::probability(okta, &evidence, calibration),
         range: confidence::range(okta, &probabilities, calibration.range_level),
         middle_background: middle_background(frame, &classes),

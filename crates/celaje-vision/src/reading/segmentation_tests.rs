@@ -7,6 +7,7 @@ use crate::picture::stats::{LIGHT, colourfulness, level, luminance};
 use crate::picture::testing::{draw, png};
 use crate::reading::{if_sky, read};
 use celaje_sky::station::region::Mask;
+use celaje_sky::station::zone::SkyParts;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -123,6 +124,7 @@ fn plainly(
     Some(Reading {
         okta,
         cloud_fraction: Some(fraction),
+        parts: SkyParts::default(),
         confidence: confidence::probability(okta, &evidence, &calibration),
         range: {
             let probabilities = confidence::distribution(&evidence, &calibration);

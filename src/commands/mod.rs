@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 pub mod evaluate;
 mod explain;
+mod label;
 mod labels;
 mod lens;
 mod man;
@@ -118,6 +119,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Look after the database: back it up, check it, compact it, list what is missing
     Db(db::DbArgs),
+    /// Show the pictures of a folder to be labelled in the browser
+    Label(label::LabelArgs),
     /// Write the labelled pictures into a folder, for training and evaluation
     Labels(labels::LabelsArgs),
     /// Fit the confidence to a station's labels, and give it to the stored readings too
@@ -189,6 +192,7 @@ impl Cli {
             Command::BenchCamera(args) => args.run().await,
             Command::Doctor(args) => args.run(config).await,
             Command::Db(args) => args.run(config),
+            Command::Label(args) => args.run(config).await,
             Command::Labels(args) => args.run(config).await,
             Command::Recalibrate(args) => args.run(config),
             Command::Status(args) => args.run(config),

@@ -8,7 +8,7 @@ use clap::builder::Str;
 use clap::{Arg, Command};
 
 use crate::commands::{
-    backfill, bench, completions, db, demo, doctor, evaluate, labels, lens, man, predict,
+    backfill, bench, completions, db, demo, doctor, evaluate, label, labels, lens, man, predict,
     recalibrate, runtime, serve, simulate, status,
 };
 use crate::settings::layer::{self, SpanishHelp};
@@ -43,6 +43,7 @@ fn texts_of(command: &str) -> Option<SpanishHelp> {
         "bench" => bench::args::SPANISH,
         "doctor" => doctor::SPANISH,
         "db" => db::SPANISH,
+        "label" => label::SPANISH,
         "labels" => labels::SPANISH,
         "recalibrate" => recalibrate::SPANISH,
         "status" => status::SPANISH,

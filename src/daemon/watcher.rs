@@ -277,6 +277,36 @@ impl Position {
     }
 }
 
+/// Shows a record and lets it be labelled; fetches nothing.
+pub struct LabelDesk {
+    /// Sees what is written.
+    pub watcher: RecordWatcher,
+    /// The record.
+    pub database: SharedDatabase,
+}
+
+impl Operator for LabelDesk {
+    fn start_backfill(&self, station: &str, range: SlotRange) -> Result<JobId, Refused> {
+        self.watcher.start_backfill(station, range)
+    }
+
+    fn cancel(&self, job: JobId) -> Result<(), Refused> {
+        self.watcher.cancel(job)
+    }
+
+    fn state(&self) -> ProgramState {
+        self.watcher.state()
+    }
+
+    fn record(&self) -> Result<SharedDatabase, Refused> {
+        Ok(self.database.clone())
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.watcher.events()
+    }
+}
+
 impl Operator for RecordWatcher {
     fn start_backfill(&self, _: &str, _: SlotRange) -> Result<JobId, Refused> {
         Err(Refused::ReadOnly)

@@ -278,6 +278,16 @@ impl FlagGroup for StationGroup {
     }
 }
 
+/// The same, and the model.
+#[derive(Clone, Debug)]
+pub struct FolderGroup;
+
+impl FlagGroup for FolderGroup {
+    fn has(id: &str) -> bool {
+        StationGroup::has(id) || InferenceGroup::has(id)
+    }
+}
+
 /// The same, and where the station's pictures are.
 #[derive(Clone, Debug)]
 pub struct CameraGroup;

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::camera::http::{HttpClient, HttpLimits};
+use crate::camera::picture_folder::PictureFolder;
 use crate::camera::{SearchResult, Source, look_for};
 use crate::clock::Clock;
 use crate::service::request::station_source;
@@ -90,6 +91,8 @@ pub struct Cameras {
     queues: Mutex<CameraQueues>,
     kept: Cache<PictureKey, Arc<Shot>, PictureWeight>,
     missing: Cache<PictureKey, (Instant, Problem)>,
+    /// Where all pictures are, instead of at the cameras.
+    folder: Option<PictureFolder>,
     clock: Clock,
 }
 
@@ -104,10 +107,21 @@ impl Cameras {
     /// Asks the cameras of `stations` from the thread that this is called on, within `limits`. To
     /// be called inside a tokio runtime.
     pub fn start(stations: &[Arc<Station>], limits: HttpLimits, clock: Clock) -> Arc<Self> {
+        Self::or_folder(None, stations, limits, clock)
+    }
+
+    /// The same; with a `folder`, pictures are taken from there.
+    pub fn or_folder(
+        folder: Option<PictureFolder>,
+        stations: &[Arc<Station>],
+        limits: HttpLimits,
+        clock: Clock,
+    ) -> Arc<Self> {
         let new = Arc::new(Self {
             queues: Mutex::default(),
             kept: Cache::with_weighter(EXPECTED, KEPT, PictureWeight),
             missing: Cache::new(MISSING),
+            folder,
             clock,
         });
         new.renew(stations, limits);
@@ -128,7 +142,7 @@ impl Cameras {
                 Some(place) => before.swap_remove(place),
                 None => {
                     queues.last += 1;
-                    CameraQueue::open(queues.last, station, &limits, self.clock)
+                    CameraQueue::open(queues.last, station, &self.folder, &limits, self.clock)
                 }
             };
             queues.all.push(queue);
@@ -191,10 +205,17 @@ impl Cameras {
 }
 
 impl CameraQueue {
-    fn open(number: u64, station: &Arc<Station>, limits: &HttpLimits, clock: Clock) -> Self {
+    fn open(
+        number: u64,
+        station: &Arc<Station>,
+        folder: &Option<PictureFolder>,
+        limits: &HttpLimits,
+        clock: Clock,
+    ) -> Self {
         let (requests, received) = mpsc::channel(AT_ONCE + WAITING);
         let (station, limits) = (Arc::clone(station), limits.clone());
-        tokio::spawn(answer(Arc::clone(&station), limits, clock, received));
+        let folder = folder.clone();
+        tokio::spawn(answer(Arc::clone(&station), folder, limits, clock, received));
         Self {
             number,
             station,
@@ -207,6 +228,7 @@ impl CameraQueue {
 /// Answers the requests to a station's camera until the queue and its callers are gone.
 async fn answer(
     station: Arc<Station>,
+    folder: Option<PictureFolder>,
     limits: HttpLimits,
     clock: Clock,
     mut requests: mpsc::Receiver<PictureRequest>,
@@ -215,7 +237,7 @@ async fn answer(
     let mut made: Option<(Source, HttpClient)> = None;
     while let Some(request) = requests.recv().await {
         if made.is_none() {
-            made = client(&station, &limits);
+            made = client(&station, folder.as_ref(), &limits);
         }
         let Some((source, client)) = made.clone() else {
             let _ = request.answer.send(Err(Problem::internal()));
@@ -235,13 +257,21 @@ async fn answer(
     }
 }
 
-fn client(station: &Arc<Station>, limits: &HttpLimits) -> Option<(Source, HttpClient)> {
+fn client(
+    station: &Arc<Station>,
+    folder: Option<&PictureFolder>,
+    limits: &HttpLimits,
+) -> Option<(Source, HttpClient)> {
     let mut limits = limits.clone();
     limits.total_timeout = limits.total_timeout.min(PATIENCE);
     limits.keep_alive = AT_ONCE;
     // A person waits, and can ask again.
     limits.retry.retries = 0;
-    let made = station_source(station).map(|source| {
+    let source = match folder {
+        Some(folder) => Ok(Source::Folder(folder.clone())),
+        None => station_source(station),
+    };
+    let made = source.map(|source| {
         let client = HttpClient::new(&source, &station.trust, limits, CancellationToken::new());
         (source, client)
     });

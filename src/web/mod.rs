@@ -45,6 +45,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
 use crate::camera::http::HttpLimits;
+use crate::camera::picture_folder::PictureFolder;
 use crate::clock::Clock;
 use crate::daemon::operator::Operator;
 use crate::settings::Settings;
@@ -86,6 +87,8 @@ pub struct WebOptions {
     pub stations: Vec<Arc<Station>>,
     /// Limits of requests to their cameras.
     pub http: HttpLimits,
+    /// A folder to take pictures from instead of the cameras.
+    pub folder: Option<PictureFolder>,
     /// Draws the overlays.
     pub overlays: Arc<OverlayRenderer>,
     /// The token that orders need; without one nobody can give any.
@@ -111,6 +114,7 @@ impl WebOptions {
             db: settings.db.clone(),
             stations: settings.stations.iter().cloned().map(Arc::new).collect(),
             http: settings.tuning.http.clone(),
+            folder: None,
             overlays: OverlayRenderer::new(settings.clone()),
             token: None,
             origins: Origins::default(),
@@ -206,7 +210,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
     let hub = Hub::start(operator.events());
     let state = web::Data::new(WebState {
         pool: Arc::new(ReaderPool::open(&options.db)?),
-        cameras: Cameras::start(&options.stations, options.http, options.clock),
+        cameras: Cameras::or_folder(options.folder, &options.stations, options.http, options.clock),
         from_settings: RwLock::new(StationSettings {
             stations: options.stations,
             overlays: options.overlays,

@@ -11,6 +11,7 @@ mod access;
 mod always_on;
 mod driver;
 mod export;
+mod folder;
 mod follows;
 mod label;
 mod paths;

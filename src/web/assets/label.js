@@ -65,7 +65,12 @@ function welcome(main, station, begin) {
 }
 
 /** The view. */
-export async function label(main, { station, signal, go }) {
+export async function label(main, { station, signal, params, go }) {
+  // `celaje label` gives the token of its own server in the address.
+  if (params.get("token")) {
+    holdToken(params.get("token"));
+    window.history.replaceState(null, "", `${location.pathname}#/label`);
+  }
   await new Promise((begin) => {
     signal.addEventListener("abort", () => begin(null));
     welcome(main, station, begin);

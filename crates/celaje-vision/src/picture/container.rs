@@ -68,7 +68,7 @@ pub(super) struct ContainerInfo {
     pub(super) data: u64,
     /// The DNL segment of a JPEG that has one.
     dnl: Option<DnlSegment>,
-    /// Whether a sequential JPEG leaves the Huffman tables out.
+    /// Whether a sequential JPEG leaves out Huffman tables that it uses.
     without_tables: bool,
 }
 
@@ -175,14 +175,40 @@ struct JpegWalk {
     width: u32,
     height: u32,
     dnl: Option<DnlSegment>,
-    has_tables: bool,
+    /// The Huffman tables that are defined: a bit for each class and number.
+    tables: u8,
+    /// Whether a scan uses another one.
+    lacks_tables: bool,
+}
+
+/// The bit of a Huffman table: of class 0 (DC) or 1 (AC), and of number 0 to 3.
+const fn table_bit(class: u8, number: u8) -> u8 {
+    1 << ((class & 1) << 2 | (number & 3))
+}
+
+/// The tables that a DHT segment defines (T.81, B.2.4.2).
+fn defined_tables(segment: &[u8]) -> u8 {
+    let (mut tables, mut at) = (0, 2);
+    while let Some(codes) = segment.get(at + 1..at + 17) {
+        tables |= table_bit(segment[at] >> 4, segment[at]);
+        at += 17 + codes.iter().map(|&n| usize::from(n)).sum::<usize>();
+    }
+    tables
+}
+
+/// The tables that a scan of a sequential picture uses (T.81, B.2.3).
+fn used_tables(segment: &[u8]) -> u8 {
+    let components = segment.get(2).map_or(0, |&n| usize::from(n));
+    let numbers = segment.iter().skip(4).step_by(2).take(components);
+    numbers.fold(0, |tables, &one| tables | table_bit(0, one >> 4) | table_bit(1, one))
 }
 
 impl JpegWalk {
     /// Takes note of a segment; `start` is the offset of its length.
     fn note(&mut self, code: u8, start: usize, segment: &[u8]) -> Result<(), PictureError> {
         match code {
-            0xC4 => self.has_tables = true,
+            0xC4 => self.tables |= defined_tables(segment),
+            0xDA => self.lacks_tables |= used_tables(segment) & !self.tables != 0,
             0xC8 | 0xCC => {}
             0xC0..=0xCF => {
                 let size = u16_at(segment, 5).zip(u16_at(segment, 3));
@@ -204,10 +230,10 @@ impl JpegWalk {
     }
 
     fn finish(self, end: usize, data: u64) -> Result<ContainerInfo, PictureError> {
-        let Self { frame, width, height, dnl, has_tables } = self;
+        let Self { frame, width, height, dnl, lacks_tables, .. } = self;
         let (code, _) = frame.ok_or_else(|| corrupt("it has no frame header"))?;
         // Baseline and extended sequential frames; T.81 has standard tables for no other kind.
-        let without_tables = !has_tables && matches!(code, 0xC0 | 0xC1);
+        let without_tables = lacks_tables && matches!(code, 0xC0 | 0xC1);
         let progressive = code == 0xC2;
         Ok(ContainerInfo { width, height, progressive, end, data, dnl, without_tables })
     }

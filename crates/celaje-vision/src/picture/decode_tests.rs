@@ -321,6 +321,45 @@ fn without_tables(jpeg: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A JPEG with those tables alone of which `keeps` says so, by class and number in one byte.
+fn with_some_tables(jpeg: &[u8], keeps: impl Fn(u8) -> bool) -> Vec<u8> {
+    let mut tables = Vec::new();
+    let mut rest = jpeg;
+    while let Some(at) = rest.windows(2).position(|pair| pair == [0xFF, 0xC4]) {
+        let length = usize::from(u16::from_be_bytes([rest[at + 2], rest[at + 3]]));
+        let mut segment = &rest[at + 4..at + 2 + length];
+        while !segment.is_empty() {
+            let n = 17 + segment[1..17].iter().map(|&n| usize::from(n)).sum::<usize>();
+            if keeps(segment[0]) {
+                tables.extend([0xFF, 0xC4]);
+                tables.extend(u16::try_from(n + 2).unwrap().to_be_bytes());
+                tables.extend(&segment[..n]);
+            }
+            segment = &segment[n..];
+        }
+        rest = &rest[at + 2 + length..];
+    }
+    let mut bytes = without_tables(jpeg);
+    let scan = bytes.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
+    bytes.splice(scan..scan, tables);
+    bytes
+}
+
+#[test]
+fn each_huffman_table_that_is_left_out_is_the_standard_one() {
+    let whole = jpeg(&sky(480, 450));
+    let wanted = decoded(&whole);
+    for left_out in [0x00, 0x01, 0x10, 0x11] {
+        for frame in [
+            with_some_tables(&whole, |table| table != left_out),
+            with_some_tables(&whole, |table| table == left_out),
+        ] {
+            assert_eq!(decoded(&frame), wanted, "{left_out:02x}");
+        }
+    }
+    assert_eq!(decoded(&with_some_tables(&whole, |_| true)), wanted);
+}
+
 #[test]
 fn motion_jpeg_frames_use_the_standard_huffman_tables() {
     // The encoder uses the standard tables too.

@@ -18,8 +18,12 @@ pub enum AccessFault {
     Certificate,
     /// The proxy cannot be reached, or does not pass the request on.
     Proxy,
-    /// 407.
+    /// 403 by way of a proxy, of which it may be.
+    ProxyForbidden,
+    /// 407, or its like of SOCKS.
     ProxyPassword,
+    /// Another host is named in place of the camera's, or the network asks for a login (511).
+    Elsewhere,
     /// A video without end in place of a picture.
     Stream,
 }
@@ -66,10 +70,23 @@ impl AccessFault {
                 all_proxy y no_proxy en el entorno"
             ),
             Self::ProxyPassword => say!(
-                "the proxy asks for a user and a password (407); write them into http_proxy or \
-                https_proxy, http://user:password@proxy:port",
-                "el proxy pide usuario y contraseña (407); escríbalos en http_proxy o https_proxy, \
-                http://usuario:clave@proxy:puerto"
+                "the proxy asks for a user and a password, or for others than these; write them \
+                into http_proxy, https_proxy or all_proxy, http://user:password@proxy:port",
+                "el proxy pide usuario y contraseña, u otros que estos; escríbalos en http_proxy, \
+                https_proxy o all_proxy, http://usuario:clave@proxy:puerto"
+            ),
+            Self::ProxyForbidden => say!(
+                "the proxy, or the camera behind it, refuses (403); check that the proxy lets this \
+                machine ask the camera, or name the camera in no_proxy",
+                "el proxy, o la cámara detrás de él, se niega (403); revise que el proxy le \
+                permita a esta máquina llegar a la cámara, o nómbrela en no_proxy"
+            ),
+            Self::Elsewhere => say!(
+                "the request is sent on to another host, as a network does that asks for a login \
+                first; open the address in a browser and log in, or write the address that it \
+                leads to",
+                "el pedido se desvía a otro servidor, como hace una red que exige ingresar antes; \
+                abra la dirección en un navegador e ingrese, o escriba la dirección a la que lleva"
             ),
             Self::Stream => say!(
                 "the address gives a video stream; write that of a single picture",

@@ -31,7 +31,7 @@ pub struct Body {
     pub bytes: Bytes,
     /// Requests made.
     pub attempts: u32,
-    /// Whether they came packed, by gzip or deflate, though nobody asked for that.
+    /// Whether they came packed, by gzip, deflate or multipart, though nobody asked for that.
     pub was_packed: bool,
     /// What the server says of their state.
     pub validators: Validators,

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 use celaje_sky::say;
@@ -44,15 +44,92 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, Text> {
 /// # Errors
 /// When they, or those of the system, cannot be used.
 pub(super) fn tls_of(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<ClientConfig, Error> {
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider));
+    let config = config.with_safe_default_protocol_versions()?.dangerous();
+    if trust.anything {
+        let any = Arc::new(AnyCertificate(provider));
+        return Ok(config.with_custom_certificate_verifier(any).with_no_client_auth());
+    }
     let named: Vec<_> = trust.certificates.iter().cloned().map(CertificateDer::from).collect();
     let verifier = CameraVerifier {
         rest: Verifier::new_with_extra_roots(named.iter().cloned(), Arc::clone(&provider))?,
         named,
+        algorithms: provider.signature_verification_algorithms,
     };
-    let config = ClientConfig::builder_with_provider(provider);
-    let config = config.with_safe_default_protocol_versions()?;
-    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let config = config.with_custom_certificate_verifier(Arc::new(verifier));
     Ok(config.with_no_client_auth())
+}
+
+/// Whether `message` is signed with the key of `certificate`, which may be of the first version of
+/// X.509: many cameras make one of those for themselves, and rustls reads none.
+fn verify_signature(
+    algorithms: WebPkiSupportedAlgorithms,
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signature: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, Error> {
+    let anchor = webpki::anchor_from_trusted_cert(certificate);
+    let anchor = anchor.map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    let key = sequence(anchor.subject_public_key_info.as_ref());
+    let key = SubjectPublicKeyInfoDer::from(key);
+    let key = webpki::RawPublicKeyEntity::try_from(&key)
+        .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    let of_scheme = algorithms.mapping.iter().filter(|(scheme, _)| *scheme == signature.scheme);
+    let mut known = of_scheme.flat_map(|(_, algorithms)| algorithms.iter());
+    match known.any(|one| key.verify_signature(*one, message, signature.signature()).is_ok()) {
+        true => Ok(HandshakeSignatureValid::assertion()),
+        false => Err(Error::InvalidCertificate(CertificateError::BadSignature)),
+    }
+}
+
+/// `content` as an ASN.1 sequence in DER.
+fn sequence(content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let length: Vec<u8> = length.into_iter().skip_while(|byte| *byte == 0).collect();
+    let head = match content.len() {
+        short @ 0..0x80 => vec![0x30, short as u8],
+        _ => [&[0x30, 0x80 | length.len() as u8], &length[..]].concat(),
+    };
+    [&head, content].concat()
+}
+
+/// Takes any certificate, and any signature with it.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 /// Takes a camera whose own certificate was named, whatever names it bears: most cameras make it
@@ -62,6 +139,7 @@ pub(super) fn tls_of(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Cli
 struct CameraVerifier {
     named: Vec<CertificateDer<'static>>,
     rest: Verifier,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerCertVerifier for CameraVerifier {
@@ -85,6 +163,9 @@ impl ServerCertVerifier for CameraVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if self.named.contains(certificate) {
+            return verify_signature(self.algorithms, message, certificate, signature);
+        }
         self.rest.verify_tls12_signature(message, certificate, signature)
     }
 
@@ -94,6 +175,9 @@ impl ServerCertVerifier for CameraVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if self.named.contains(certificate) {
+            return verify_signature(self.algorithms, message, certificate, signature);
+        }
         self.rest.verify_tls13_signature(message, certificate, signature)
     }
 

@@ -5,12 +5,14 @@
 //! makes up bytes for hours, and of `tests/fuzzed.rs`, which tries the kept ones again with every
 //! `cargo test`.
 
+mod answer;
 mod names;
 mod picture;
 mod query;
 mod reading;
 mod texts;
 
+pub use answer::answer;
 pub use names::names;
 pub use picture::picture;
 pub use query::query;
@@ -28,6 +30,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("settings", settings),
     ("reading", reading),
     ("query", query),
+    ("answer", answer),
 ];
 
 /// `Ok` when it `holds`, else `what` did not.

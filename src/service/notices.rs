@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::camera::Source;
 use crate::camera::fault::AccessFault;
-use crate::camera::http::without_secrets;
+use crate::camera::http::{self, IgnoredProxy, without_secrets};
 use crate::camera::picture_folder::{DoublePictures, PictureFolder};
 use crate::service::RunReport;
 use crate::service::request::public_part;
@@ -164,11 +165,33 @@ pub fn any_certificate(station: &Station) -> Option<Text> {
     })
 }
 
+/// Proxies that the environment names and that requests do without.
+pub fn ignored_proxies(source: &Source) -> Vec<Text> {
+    let ignored = source.base().map(http::ignored_proxies).unwrap_or_default();
+    let told = ignored.into_iter().map(|IgnoredProxy { variable, scheme }| match scheme.as_str() {
+        "" => say!(
+            "the proxy in {variable} cannot be read, and the camera is asked without it; write \
+             http://host:port or socks5h://host:port",
+            "no se entiende el proxy de {variable}, y a la cámara se le pide sin él; escriba \
+             http://servidor:puerto o socks5h://servidor:puerto"
+        ),
+        _ => say!(
+            "the proxy in {variable} is of a kind that is not known, {scheme}://, and the camera \
+             is asked without it; write http://host:port or socks5h://host:port",
+            "el proxy de {variable} es de un tipo que no se conoce, {scheme}://, y a la cámara se \
+             le pide sin él; escriba http://servidor:puerto o socks5h://servidor:puerto"
+        ),
+    });
+    told.collect()
+}
+
 /// What a person has to mend before the camera gives pictures.
 pub fn faults(found: &BTreeSet<AccessFault>, report: &RunReport) -> Vec<Text> {
-    // Many servers answer 403 for a picture that they do not have.
+    // Many servers answer 403, or name a page elsewhere, for a picture that they do not have.
     let some = report.found_none().is_none();
-    let told = found.iter().filter(|fault| !(some && **fault == AccessFault::Forbidden));
+    let of_one_picture =
+        [AccessFault::Forbidden, AccessFault::ProxyForbidden, AccessFault::Elsewhere];
+    let told = found.iter().filter(|fault| !(some && of_one_picture.contains(fault)));
     told.map(|fault| fault.text()).collect()
 }
 

@@ -8,7 +8,9 @@ use flate2::Compression;
 use flate2::read::GzEncoder;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use tokio_util::sync::CancellationToken;
 
 use celaje::camera::fault::AccessFault;
@@ -86,6 +88,9 @@ async fn odd_heads_of_cameras_are_read() {
         is_read("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n", &chunked).await;
         is_read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", &chunked).await;
     }
+    // Lines between chunks that end in a line feed alone.
+    let bare = [chunk.replace('\r', "").as_bytes(), PICTURE, b"\n0\n\n"].concat();
+    is_read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", &bare).await;
     // No head at all; a server that is no camera.
     let server = Server::start(|_, _| Reply::Raw(PICTURE.to_vec()));
     assert_eq!(&ask(&server.base()).await.unwrap().bytes[..], PICTURE);
@@ -105,6 +110,28 @@ async fn a_packed_body_is_unpacked() {
     for head in [format!("{head}Content-Encoding: gzip\r\n"), head] {
         let body = ask(&camera(&head, &packed).base()).await.unwrap();
         assert_eq!((&body.bytes[..], body.was_packed), (PICTURE, true), "{head}");
+    }
+    // The length of what was packed, by a head that the HTTP library takes and by one that not.
+    for protocol in ["HTTP/1.1", "ICY"] {
+        let head = format!("{protocol} 200 OK\r\nContent-Length: 2000\r\n");
+        for body in [&packed[..], &packed[..packed.len() - 8]] {
+            let body = ask(&camera(&head, body).base()).await.unwrap_or_else(|e| panic!("{e:?}"));
+            assert_eq!((&body.bytes[..], body.was_packed), (PICTURE, true), "{head}");
+        }
+    }
+}
+
+/// How some cameras answer a form; a video in the same form has no end.
+#[actix::test]
+async fn a_picture_in_a_message_of_parts_is_read_and_a_stream_named() {
+    let part = [b"--b\r\nContent-Type: image/jpeg\r\n\r\n", PICTURE, b"\r\n"].concat();
+    for kind in ["Content-Type: multipart/form-data; boundary=b\r\n", ""] {
+        let head = format!("HTTP/1.1 200 OK\r\n{kind}");
+        let one = [&part[..], b"--b--\r\n"].concat();
+        let body = ask(&camera(&head, &one).base()).await.unwrap_or_else(|e| panic!("{e:?}"));
+        assert_eq!((body.bytes.trim_ascii_end(), body.was_packed), (PICTURE, true), "{kind}");
+        let refusal = ask(&camera(&head, &part.repeat(3)).base()).await.unwrap_err();
+        assert_eq!(refusal.fault, Some(AccessFault::Stream), "{kind} {refusal:?}");
     }
 }
 
@@ -163,6 +190,12 @@ async fn what_a_person_has_to_mend_is_named() {
             AccessFault::PasswordWrong,
         ),
         (refused("403 X"), user, AccessFault::Forbidden),
+        (refused("511 X"), user, AccessFault::Elsewhere),
+        (
+            format!("{}Location: http://login.example/?from=camera\r\n", refused("302 X")),
+            user,
+            AccessFault::Elsewhere,
+        ),
         (
             "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n".to_owned(),
             "http://",
@@ -176,18 +209,26 @@ async fn what_a_person_has_to_mend_is_named() {
     }
 }
 
-/// A camera on loopback that speaks TLS with the certificate of the fixtures; it answers `times`.
-fn tls_camera(times: usize) -> String {
+/// A camera on loopback that speaks TLS with this certificate of the fixtures; it answers `times`,
+/// with a head that begins as `protocol` says.
+fn tls_camera(
+    name: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    protocol: &'static str,
+    times: usize,
+) -> String {
     let file = |name: &str| format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"));
-    let certificate = CertificateDer::from_pem_file(file("camera.pem")).unwrap();
+    let certificate = CertificateDer::from_pem_file(file(name)).unwrap();
     let key = PrivateKeyDer::from_pem_file(file("camera.key")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    // rustls checks no certificate that it is given so; it reads none of version 1.
+    let certified = SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key));
     let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
+        .with_cert_resolver(Arc::new(certified));
     let config = Arc::new(config);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -198,7 +239,8 @@ fn tls_camera(times: usize) -> String {
             let mut request = [0; 2048];
             // A client that does not trust the certificate hangs up here.
             if stream.read(&mut request).is_ok_and(|n| n > 0) {
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", PICTURE.len());
+                let length = PICTURE.len();
+                let head = format!("{protocol} 200 OK\r\nContent-Length: {length}\r\n\r\n");
                 stream.write_all(&[head.as_bytes(), PICTURE].concat()).unwrap();
                 stream.conn.send_close_notify();
                 let _ = stream.flush();
@@ -211,7 +253,7 @@ fn tls_camera(times: usize) -> String {
 /// The certificate is the camera's own, and its address is not in it.
 #[actix::test]
 async fn a_private_certificate_is_taken_when_it_is_named() {
-    let base = tls_camera(3);
+    let base = tls_camera("camera.pem", rustls::ALL_VERSIONS, "HTTP/1.1", 3);
     let path = format!("{}/tests/fixtures/tls/camera.pem", env!("CARGO_MANIFEST_DIR"));
     let certificates = celaje::camera::trust::read_certificates(path.as_ref()).unwrap();
     let named = Trust { certificates, anything: false };
@@ -223,4 +265,38 @@ async fn a_private_certificate_is_taken_when_it_is_named() {
     let refusal = ask(&base).await.unwrap_err();
     assert_eq!(refusal.reason, MissReason::Unreachable);
     assert_eq!(refusal.fault, Some(AccessFault::Certificate), "{}", refusal.detail);
+}
+
+/// The first version of X.509 is what old tools make; no library but the camera's own reads it.
+#[actix::test]
+async fn a_certificate_of_version_1_is_taken_when_it_is_named() {
+    let path = format!("{}/tests/fixtures/tls/camera-v1.pem", env!("CARGO_MANIFEST_DIR"));
+    let certificates = celaje::camera::trust::read_certificates(path.as_ref()).unwrap();
+    let named = Trust { certificates, anything: false };
+    let any = Trust { anything: true, ..Trust::default() };
+    for version in [&TLS12, &TLS13] {
+        for trust in [&named, &any] {
+            let base = tls_camera("camera-v1.pem", &[version], "HTTP/1.1", 1);
+            let body = client(&base, trust).get(base.parse().unwrap()).await;
+            let body = body.unwrap_or_else(|e| panic!("{version:?} {trust:?}: {e:?}"));
+            assert_eq!(&body.bytes[..], PICTURE);
+        }
+    }
+    let base = tls_camera("camera-v1.pem", rustls::ALL_VERSIONS, "HTTP/1.1", 1);
+    assert_eq!(ask(&base).await.unwrap_err().fault, Some(AccessFault::Certificate));
+}
+
+/// One connection for the HTTP library, and one for the reader that takes the head.
+#[actix::test]
+async fn odd_heads_are_read_over_tls_too() {
+    let any = Trust { anything: true, ..Trust::default() };
+    for (protocol, times) in [("ICY", 3), ("HTTP/1.2", 3)] {
+        let base = tls_camera("camera.pem", rustls::ALL_VERSIONS, protocol, times);
+        let client = client(&base, &any);
+        for _ in 0..2 {
+            let body = client.get(base.parse().unwrap()).await;
+            let body = body.unwrap_or_else(|e| panic!("{protocol}: {e:?}"));
+            assert_eq!((&body.bytes[..], body.attempts), (PICTURE, 1), "{protocol}");
+        }
+    }
 }

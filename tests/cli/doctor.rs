@@ -119,12 +119,19 @@ fn what_is_no_picture_is_named() {
         ("image/jpeg", b"", "gave no bytes at all"),
         ("multipart/x-mixed-replace; boundary=b", b"--b\r\n", "the address gives a video stream"),
         ("image/jpeg", cut, "gave a damaged picture"),
+        ("text/html", b"<form action=login.cgi>", "gave a web page, such as one to log in,"),
     ] {
         let server = page(kind, body);
         let told = doctor(&home, &server.base(), &["--layout", "root"]);
         assert_eq!(told.status, 3, "{told:?}");
         let line = told.out.lines().find(|line| line.contains("camera:")).unwrap();
         assert!(line.starts_with("✘ camera: 127.0.0.1") && line.contains(what), "{line}");
+    }
+    // A network that asks for a login first.
+    let portal = raw(b"HTTP/1.1 302 X\r\nLocation: http://portal.example/?to=x\r\n\r\n".to_vec());
+    let told = doctor(&home, &portal.base(), &["--layout", "root"]);
+    for part in ["✘ camera: 127.0.0.1", "sent on to another host", "portal.example"] {
+        assert!(told.out.contains(part), "{}", told.out);
     }
     let mut packed = Vec::new();
     let whole = picture(0);
@@ -159,16 +166,58 @@ fn a_login_a_proxy_and_a_refusal_are_named() {
     }
 }
 
-/// A SOCKS5 proxy that connects to nobody, and answers itself.
-fn socks(answer: Vec<u8>) -> std::net::SocketAddr {
+/// What a proxy says itself is not the camera's fault.
+#[test]
+fn a_proxy_that_refuses_is_named() {
+    let home = Home::new();
+    for (answer, what) in [
+        ("403 X", "the proxy, or the camera behind it, refuses (403)"),
+        ("403 X\r\nX-Squid-Error: ERR_ACCESS_DENIED 0", "the proxy cannot be reached or does not"),
+        ("502 X", "the proxy cannot be reached or does not pass the request on"),
+        ("407 X", "the proxy asks for a user and a password"),
+    ] {
+        let proxy = raw(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").into_bytes());
+        let mut command = home.celaje(["doctor", "--engine", "rten", "--db", "cielo.db"]);
+        command.args(["--url-base", "http://camera.example/", "--layout", "root"]);
+        let told = run(command.env("http_proxy", format!("http://{}", proxy.address)));
+        assert!(told.out.contains(what), "{answer}: {}", told.out);
+        assert_eq!(told.out.contains("the camera refuses"), false, "{}", told.out);
+    }
+}
+
+#[test]
+fn a_proxy_of_no_known_kind_is_told() {
+    let home = Home::new();
+    // This machine by an address that is none of loopback's: a proxy is looked for.
+    let base = format!("http://0.0.0.0:{}/", closed().port());
+    let day = ["--desde", "2024-03-01T00:00", "--hasta", "2024-03-01T00:10"];
+    let what = "the proxy in http_proxy is of a kind that is not known, ftp://";
+    for command in ["doctor", "backfill"] {
+        let mut started = home.celaje([command, "--engine", "rten", "--db", "cielo.db"]);
+        started.args(["--url-base", &base]).env("http_proxy", "ftp://user:secret@proxy:21");
+        if command == "backfill" {
+            started.args(day);
+        }
+        let told = run(&mut started);
+        let text = format!("{}{}", told.out, told.err);
+        assert_eq!(text.matches(what).count(), 1, "{text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+/// A SOCKS5 proxy that connects to nobody, and answers itself; `login` is what it says before.
+fn socks(login: Vec<Vec<u8>>, answer: Vec<u8>) -> std::net::SocketAddr {
     use std::io::{Read, Write};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut block = [0; 2048];
-        for reply in [&[5, 0][..], &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], &answer] {
-            assert!(stream.read(&mut block).unwrap() > 0);
+        let replies = [&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], &answer[..]];
+        for reply in login.iter().map(Vec::as_slice).chain(replies) {
+            if stream.read(&mut block).unwrap() == 0 {
+                return;
+            }
             stream.write_all(reply).unwrap();
         }
     });
@@ -180,11 +229,22 @@ fn a_socks_proxy_is_used() {
     let home = Home::new();
     let picture = picture(0);
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", picture.len());
-    let proxy = socks([head.as_bytes(), &picture].concat());
-    let mut command = home.celaje(["doctor", "--engine", "rten", "--db", "cielo.db"]);
-    command.args(["--url-base", "http://camera.example/", "--layout", "root"]);
-    let told = run(command.env("all_proxy", format!("socks5h://{proxy}")));
-    assert!(told.out.contains("✔ camera: camera.example gave the picture"), "{}", told.out);
+    let answer = [head.as_bytes(), &picture].concat();
+    let given = "✔ camera: camera.example gave the picture";
+    let asked = "the proxy asks for a user and a password";
+    // Without a password; with the right one, the wrong one, and one that it asks for in vain.
+    for (login, user, what) in [
+        (vec![vec![5, 0]], "", given),
+        (vec![vec![5, 2], vec![1, 0]], "user:p%40ss@", given),
+        (vec![vec![5, 2], vec![1, 1]], "user:wrong@", asked),
+        (vec![vec![5, 0xff]], "", asked),
+    ] {
+        let proxy = socks(login.clone(), answer.clone());
+        let mut command = home.celaje(["doctor", "--engine", "rten", "--db", "cielo.db"]);
+        command.args(["--url-base", "http://camera.example/", "--layout", "root"]);
+        let told = run(command.env("all_proxy", format!("socks5h://{user}{proxy}")));
+        assert!(told.out.contains(what), "{login:?} {}", told.out);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A request that brought no picture.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -11,6 +12,14 @@ use crate::camera::picture::Refusal;
 use crate::clock::Clock;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::retry::{is_retried, parse_date, parse_retry_after};
+
+/// What the HTTP library says of a proxy that takes no request without the right password: one of
+/// HTTP, then two of SOCKS.
+const PASSWORDS: [&str; 3] = [
+    "proxy authorization required",
+    "SOCKS error: credentials not accepted",
+    "SOCKS error: server does not support user/pass authentication",
+];
 
 /// One failed request.
 #[derive(Debug)]
@@ -58,10 +67,25 @@ impl FailedRequest {
             fault: match status {
                 StatusCode::FORBIDDEN => Some(AccessFault::Forbidden),
                 StatusCode::PROXY_AUTHENTICATION_REQUIRED => Some(AccessFault::ProxyPassword),
+                StatusCode::NETWORK_AUTHENTICATION_REQUIRED => Some(AccessFault::Elsewhere),
                 _ => None,
             },
             ..Self::of_status(status.as_u16())
         }
+    }
+
+    /// The same of an answer that may be the proxy's own.
+    pub(super) fn by_proxy(self, headers: &HeaderMap) -> Self {
+        // RFC 9209, and the most common proxy's own.
+        let own = ["proxy-status", "x-squid-error"].iter().any(|name| headers.contains_key(*name));
+        let fault = match self.status {
+            Some(403) if own => Some(AccessFault::Proxy),
+            Some(403) => Some(AccessFault::ProxyForbidden),
+            Some(502 | 504) => Some(AccessFault::Proxy),
+            Some(500..) if own => Some(AccessFault::Proxy),
+            _ => self.fault,
+        };
+        Self { fault, ..self }
     }
 
     /// `proxied`: whether the request went by a proxy.
@@ -79,7 +103,7 @@ impl FailedRequest {
             MissReason::Unreachable if causes(&error).any(is_about_a_certificate) => {
                 Some(AccessFault::Certificate)
             }
-            MissReason::Unreachable if detail.contains("proxy authorization required") => {
+            MissReason::Unreachable if PASSWORDS.iter().any(|part| detail.contains(part)) => {
                 Some(AccessFault::ProxyPassword)
             }
             MissReason::Unreachable if proxied => Some(AccessFault::Proxy),
@@ -127,4 +151,10 @@ pub(super) fn is_about_the_head(error: &reqwest::Error) -> bool {
     causes(error)
         .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
         .any(hyper::Error::is_parse)
+}
+
+/// Whether the lines between a body's chunks are.
+pub(super) fn is_about_the_chunks(error: &reqwest::Error) -> bool {
+    let io = causes(error).filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.map(std::io::Error::kind).any(|kind| kind == ErrorKind::InvalidInput)
 }

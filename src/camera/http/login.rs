@@ -3,9 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use http_auth::basic::encode_credentials;
+use http_auth::digest::Algorithm;
 use http_auth::{DigestClient, PasswordClient, PasswordParams};
+use md5::{Digest as _, Md5};
 use percent_encoding::percent_decode_str;
 use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use sha2::{Digest as _, Sha256, Sha512_256};
 use url::Url;
 
 /// The user of an address, with the state of its digests.
@@ -13,7 +16,14 @@ pub(super) struct Login {
     user: String,
     password: String,
     /// What the camera asked for last; it counts the requests made with its nonce.
-    digest: Mutex<Option<DigestClient>>,
+    digest: Mutex<Option<Challenge>>,
+}
+
+/// What a camera asks for.
+struct Challenge {
+    client: DigestClient,
+    /// Its realm, where that is not ASCII: the crate knows none of those.
+    realm: Option<Vec<u8>>,
 }
 
 impl Login {
@@ -32,35 +42,127 @@ impl Login {
     /// The value of `Authorization` for a GET of `url`.
     pub(super) fn authorization(&self, url: &Url) -> Option<HeaderValue> {
         let mut digest = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = match digest.as_mut() {
-            Some(digest) => {
+        let value = match digest.as_mut() {
+            Some(challenge) => {
                 let uri = &url[url::Position::BeforePath..url::Position::AfterQuery];
-                let params = PasswordParams {
-                    username: &self.user,
-                    password: &self.password,
-                    uri,
-                    method: "GET",
-                    // Of the two kinds of protection the crate then takes plain `auth`.
-                    body: None,
-                };
-                digest.respond(&params).ok()?
+                challenge.respond(&self.user, &self.password, uri)?
             }
-            None => encode_credentials(&self.user, &self.password),
+            None => encode_credentials(&self.user, &self.password).into_bytes(),
         };
-        let mut value = HeaderValue::try_from(text).ok()?;
+        let mut value = HeaderValue::from_bytes(&value).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
     /// Takes up the digest that an answer of 401 asks for; false when it asks for none.
     pub(super) fn takes_up(&self, headers: &HeaderMap) -> bool {
-        let asked = headers.get_all(WWW_AUTHENTICATE).into_iter();
-        let asked = asked.filter_map(|value| value.to_str().ok());
-        let client = asked.fold(PasswordClient::builder(), |all, one| all.challenges(one)).build();
-        let Ok(PasswordClient::Digest(asked)) = client else { return false };
-        *self.digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+        let asked = headers.get_all(WWW_AUTHENTICATE).into_iter().map(HeaderValue::as_bytes);
+        let asked: Vec<_> = asked.map(ascii).collect();
+        let builder = asked.iter().fold(PasswordClient::builder(), |all, one| all.challenges(one));
+        let Ok(PasswordClient::Digest(client)) = builder.build() else { return false };
+        let odd = headers.get_all(WWW_AUTHENTICATE).into_iter();
+        let odd = odd.filter(|value| !value.as_bytes().is_ascii());
+        let realm = odd.filter_map(|value| digest_realm(value.as_bytes())).next();
+        *self.digest.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Challenge { client, realm });
         true
     }
+}
+
+/// The header with `?` in place of what is not ASCII.
+fn ascii(header: &[u8]) -> String {
+    header.iter().map(|&byte| if byte.is_ascii() { char::from(byte) } else { '?' }).collect()
+}
+
+/// The bytes of the realm of a digest challenge, as they stand between the quotes.
+fn digest_realm(header: &[u8]) -> Option<Vec<u8>> {
+    let lower = header.to_ascii_lowercase();
+    let find = |what: &[u8], from: usize| {
+        let found = lower.get(from..)?.windows(what.len()).position(|part| part == what)?;
+        Some(from + found + what.len())
+    };
+    let start = find(b"realm=\"", find(b"digest", 0)?)?;
+    let mut end = start;
+    while *header.get(end)? != b'"' {
+        end += if header[end] == b'\\' { 2 } else { 1 };
+    }
+    let realm = header.get(start..end)?;
+    (!realm.is_ascii()).then(|| realm.to_vec())
+}
+
+impl Challenge {
+    /// The value of `Authorization` that answers it.
+    fn respond(&mut self, user: &str, password: &str, uri: &str) -> Option<Vec<u8>> {
+        // Of two kinds of protection the crate takes plain `auth` where it is given no body. Where it
+        // is given one it forgets to hash it (RFC 7616, 3.4.3); a GET's is empty.
+        let hash = hash_of(self.client.algorithm())?(b"");
+        let mut answer = [None, Some(hash.as_bytes())].into_iter().filter_map(|body| {
+            let params = PasswordParams { username: user, password, uri, method: "GET", body };
+            self.client.respond(&params).ok()
+        });
+        let answer = answer.next()?;
+        match &self.realm {
+            None => Some(answer.into_bytes()),
+            Some(realm) => with_realm(&self.client, &answer, realm, (user, password), uri),
+        }
+    }
+}
+
+/// What hashes bytes to hexadecimal digits.
+fn hash_of(algorithm: Algorithm) -> Option<fn(&[u8]) -> String> {
+    match algorithm {
+        Algorithm::Md5 => Some(|bytes| hex(&Md5::digest(bytes))),
+        Algorithm::Sha256 => Some(|bytes| hex(&Sha256::digest(bytes))),
+        Algorithm::Sha512Trunc256 => Some(|bytes| hex(&Sha512_256::digest(bytes))),
+        _ => None,
+    }
+}
+
+/// The crate's `answer` with this realm in it, and the digest that follows (RFC 7616, 3.4).
+fn with_realm(
+    client: &DigestClient,
+    answer: &str,
+    realm: &[u8],
+    (user, password): (&str, &str),
+    uri: &str,
+) -> Option<Vec<u8>> {
+    let hash = hash_of(client.algorithm())?;
+    let all = |parts: &[&[u8]]| hash(&parts.join(&b':'));
+    let of = |name: &str| {
+        let value = answer.split_once(&format!(" {name}="))?.1;
+        Some(value.split(',').next()?.trim_matches('"'))
+    };
+    // A backslash stands for the byte behind it.
+    let mut plain = Vec::with_capacity(realm.len());
+    let mut bytes = realm.iter();
+    while let Some(&byte) = bytes.next() {
+        plain.push(if byte == b'\\' { *bytes.next()? } else { byte });
+    }
+    let nonce = client.nonce().as_bytes();
+    let mut secret = all(&[user.as_bytes(), &plain, password.as_bytes()]);
+    if client.session() {
+        secret = all(&[secret.as_bytes(), nonce, of("cnonce")?.as_bytes()]);
+    }
+    let qop = of("qop").unwrap_or_default();
+    let body = hash(b"");
+    let asked = match qop {
+        "auth-int" => all(&[b"GET", uri.as_bytes(), body.as_bytes()]),
+        _ => all(&[b"GET", uri.as_bytes()]),
+    };
+    let response = if client.rfc2069_compat() {
+        all(&[secret.as_bytes(), nonce, asked.as_bytes()])
+    } else {
+        let (nc, cnonce) = (of("nc")?.as_bytes(), of("cnonce")?.as_bytes());
+        all(&[secret.as_bytes(), nonce, nc, cnonce, qop.as_bytes(), asked.as_bytes()])
+    };
+    let answer = answer.replace(of("response")?, &response);
+    let (before, after) = answer.split_once(" realm=\"")?;
+    let after = after.split_once('"')?.1;
+    Some([before.as_bytes(), b" realm=\"", realm, b"\"", after.as_bytes()].concat())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether an answer of 401 asks for a scheme that is known here; one that names none may.
@@ -71,4 +173,77 @@ pub(super) fn is_known(headers: &HeaderMap) -> bool {
             let value = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
             value.contains("basic") || value.contains("digest")
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The `Authorization` that answers `asked`.
+    fn answer(asked: &[u8]) -> Vec<u8> {
+        let login = Login::of(&"http://viewer:secret@cam/x.jpg".parse().unwrap()).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_bytes(asked).unwrap());
+        assert!(is_known(&headers) && login.takes_up(&headers), "{}", ascii(asked));
+        let url = "http://cam/x.jpg?a=1".parse().unwrap();
+        login.authorization(&url).unwrap().as_bytes().to_vec()
+    }
+
+    fn field(answer: &[u8], name: &str) -> String {
+        let answer = ascii(answer);
+        let value = answer.split_once(&format!(" {name}=")).unwrap().1.to_owned();
+        value.split(',').next().unwrap().trim_matches('"').to_owned()
+    }
+
+    fn md5(parts: &[&[u8]]) -> String {
+        hex(&Md5::digest(parts.join(&b':')))
+    }
+
+    #[test]
+    fn a_realm_may_have_any_bytes() {
+        for (realm, plain) in [
+            (&b"C\xe1mara"[..], &b"C\xe1mara"[..]),
+            ("Cámara".as_bytes(), "Cámara".as_bytes()),
+            (b"C\xe1m \\\"1\\\"", b"C\xe1m \"1\""),
+        ] {
+            let rest = b"\", nonce=\"n\", qop=\"auth\", opaque=\"o\"";
+            let told = answer(&[b"Digest realm=\"", realm, rest].concat());
+            assert!(told.windows(realm.len()).any(|part| part == realm), "{}", ascii(&told));
+            let secret = md5(&[b"viewer", plain, b"secret"]);
+            let asked = md5(&[b"GET", b"/x.jpg?a=1"]);
+            let cnonce = field(&told, "cnonce");
+            let parts: [&[u8]; 6] = [
+                secret.as_bytes(),
+                b"n",
+                b"00000001",
+                cnonce.as_bytes(),
+                b"auth",
+                asked.as_bytes(),
+            ];
+            assert_eq!(field(&told, "response"), md5(&parts));
+            assert_eq!(field(&told, "opaque"), "o");
+            // As some cameras still ask, without a kind of protection.
+            let told = answer(&[b"Digest realm=\"", realm, b"\", nonce=\"n\""].concat());
+            let response = md5(&[secret.as_bytes(), b"n", asked.as_bytes()]);
+            assert_eq!(field(&told, "response"), response);
+        }
+    }
+
+    #[test]
+    fn protection_of_the_body_alone_is_taken() {
+        let told = answer(b"Digest realm=\"cam\", nonce=\"n\", qop=\"auth-int\"");
+        assert_eq!(field(&told, "qop"), "auth-int");
+        let secret = md5(&[b"viewer", b"cam", b"secret"]);
+        let asked = md5(&[b"GET", b"/x.jpg?a=1", hex(&Md5::digest(b"")).as_bytes()]);
+        let cnonce = field(&told, "cnonce");
+        let parts: [&[u8]; 6] = [
+            secret.as_bytes(),
+            b"n",
+            b"00000001",
+            cnonce.as_bytes(),
+            b"auth-int",
+            asked.as_bytes(),
+        ];
+        assert_eq!(field(&told, "response"), md5(&parts));
+    }
 }

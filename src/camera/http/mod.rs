@@ -9,8 +9,10 @@ mod failure;
 mod lenient;
 mod limits;
 mod login;
+mod proxy;
 #[cfg(feature = "testing")]
 pub mod scripted;
+mod stream;
 mod transport;
 mod unpack;
 mod validators;
@@ -24,7 +26,10 @@ use url::Url;
 
 pub use self::address::{picture_url, stays_with_host, without_secrets};
 use self::failure::FailedRequest;
+#[cfg(feature = "testing")]
+pub use self::lenient::read_answer;
 pub use self::limits::HttpLimits;
+pub use self::proxy::{IgnoredProxy, ignored_proxies};
 #[cfg(feature = "testing")]
 use self::scripted::ScriptedCamera;
 pub use self::transport::ClientError;

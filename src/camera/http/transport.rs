@@ -1,7 +1,7 @@
 //! One request for a picture: login, redirects within the host, a bounded body, unpacked.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,19 +13,21 @@ use reqwest::header::{
 };
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Response, StatusCode};
+use rustls::ClientConfig;
 use rustls::crypto::ring;
 use url::Url;
 
 use crate::camera::body_buffer::BodyBuffer;
 use crate::camera::fault::AccessFault;
 use crate::camera::http::address::{is_loopback, redirected, stays_with_host, without_user};
-use crate::camera::http::failure::{FailedRequest, is_about_the_head};
+use crate::camera::http::failure::{FailedRequest, is_about_the_chunks, is_about_the_head};
 use crate::camera::http::lenient;
 use crate::camera::http::limits::HttpLimits;
 use crate::camera::http::login::{self, Login};
+use crate::camera::http::stream::StreamWatch;
 use crate::camera::http::unpack::unpack;
 use crate::camera::http::validators::Validators;
-use crate::camera::http::whole::is_whole_picture;
+use crate::camera::http::whole::{is_whole_picture, only_part};
 use crate::camera::source::Source;
 use crate::camera::trust::tls_of;
 use crate::clock::Clock;
@@ -68,9 +70,12 @@ pub(super) struct Transport {
     client: Client,
     login: Option<Login>,
     limits: HttpLimits,
+    trust: Trust,
+    /// How the lenient reader sets TLS up, once it was needed.
+    tls: OnceLock<Arc<ClientConfig>>,
     /// The proxies of the environment; none for this machine itself.
     proxies: Option<Matcher>,
-    /// Whether the server's heads are such that only the lenient reader takes them.
+    /// Whether the server's answers are such that only the lenient reader takes them.
     is_odd: AtomicBool,
 }
 
@@ -99,6 +104,8 @@ impl Transport {
             login: base.and_then(Login::of),
             proxies: base.filter(|base| !is_loopback(base)).map(|_| Matcher::from_system()),
             limits,
+            trust: trust.clone(),
+            tls: OnceLock::new(),
             is_odd: AtomicBool::new(false),
         })
     }
@@ -136,6 +143,7 @@ impl Transport {
         let (mut url, mut redirects, mut challenged) = (start.clone(), 0, false);
         loop {
             let begun = Clock::instant();
+            let (was_odd, proxied) = (self.is_odd.load(Ordering::Relaxed), self.is_proxied(&url));
             let response = self.send(&url, known).await?;
             let latency = begun.elapsed();
             let (status, headers) = (response.status(), response.headers());
@@ -147,7 +155,9 @@ impl Transport {
                 }
                 url = redirected(&url, location).ok_or_else(|| refused("redirect to nowhere"))?;
                 if !stays_with_host(&start, &url) {
-                    return Err(refused("redirect to another host"));
+                    let host = url.host_str().unwrap_or_default();
+                    let failed = refused(&format!("redirect to another host, {host}"));
+                    return Err(FailedRequest { fault: Some(AccessFault::Elsewhere), ..failed });
                 }
                 continue;
             }
@@ -166,20 +176,43 @@ impl Transport {
                 return Err(FailedRequest { fault: Some(fault), ..failed });
             }
             if !is_whole(status, headers) {
-                return Err(FailedRequest::from_status(status, headers));
+                let failed = FailedRequest::from_status(status, headers);
+                return Err(if proxied { failed.by_proxy(headers) } else { failed });
             }
-            return self.body(response, latency).await;
+            match self.body(response, latency).await {
+                // Once more by the lenient reader.
+                Err(BodyFailure::Form(_)) if !was_odd && !proxied => {
+                    self.is_odd.store(true, Ordering::Relaxed);
+                }
+                Err(BodyFailure::Form(failed) | BodyFailure::Other(failed)) => return Err(failed),
+                Ok(body) => return Ok(body),
+            }
         }
+    }
+
+    fn is_proxied(&self, url: &Url) -> bool {
+        let uri = url.as_str().parse::<http::Uri>().ok();
+        let by_proxy = |proxies: &Matcher| uri.is_some_and(|uri| proxies.intercept(&uri).is_some());
+        self.proxies.as_ref().is_some_and(by_proxy)
+    }
+
+    /// How the lenient reader sets TLS up; none where none is asked for.
+    fn tls(&self, url: &Url) -> Result<Option<Arc<ClientConfig>>, rustls::Error> {
+        if url.scheme() != "https" {
+            return Ok(None);
+        }
+        if let Some(tls) = self.tls.get() {
+            return Ok(Some(Arc::clone(tls)));
+        }
+        let tls = Arc::new(tls_of(&self.trust, Arc::new(ring::default_provider()))?);
+        Ok(Some(Arc::clone(self.tls.get_or_init(|| tls))))
     }
 
     /// One request, by the lenient reader where the server's head needs it.
     async fn send(&self, url: &Url, known: &Validators) -> Result<Response, FailedRequest> {
-        let uri = url.as_str().parse::<http::Uri>().ok();
-        let by_proxy = |proxies: &Matcher| uri.is_some_and(|uri| proxies.intercept(&uri).is_some());
-        let proxied = self.proxies.as_ref().is_some_and(by_proxy);
+        let proxied = self.is_proxied(url);
         let authorization = self.login.as_ref().and_then(|login| login.authorization(url));
-        let may_be_odd = url.scheme() == "http" && !proxied;
-        if !(may_be_odd && self.is_odd.load(Ordering::Relaxed)) {
+        if proxied || !self.is_odd.load(Ordering::Relaxed) {
             let mut request = self.client.get(url.clone());
             if let Some(value) = &authorization {
                 request = request.header(AUTHORIZATION, value.clone());
@@ -188,32 +221,38 @@ impl Transport {
                 request = request.header(name, value);
             }
             match request.send().await {
-                Err(error) if may_be_odd && is_about_the_head(&error) => {
+                Err(error) if !proxied && is_about_the_head(&error) => {
                     let error = error.without_url();
                     tracing::debug!(%error, "the head is read leniently");
                 }
                 sent => return sent.map_err(|e| FailedRequest::from_error(e, proxied)),
             }
         }
-        let response = lenient::get(url, authorization.as_ref(), &self.limits).await;
+        let broken = |error: String| FailedRequest::broken(MissReason::Reset, error);
+        let tls = self.tls(url).map_err(|error| broken(error.to_string()))?;
+        let response = lenient::get(url, authorization.as_ref(), &self.limits, tls).await;
         self.is_odd.store(response.is_ok(), Ordering::Relaxed);
-        response.map_err(|error| FailedRequest::broken(MissReason::Reset, error.to_string()))
+        response.map_err(|error| broken(error.to_string()))
     }
 
     async fn body(
         &self,
         mut response: Response,
         latency: Duration,
-    ) -> Result<FetchedBody, FailedRequest> {
+    ) -> Result<FetchedBody, BodyFailure> {
         let limit = self.limits.body_limit;
         let too_large =
             || FailedRequest::new(MissReason::TooLarge, format!("more than {limit} bytes"));
         let head = |name: HeaderName| text(response.headers(), &name);
         let kind = head(CONTENT_TYPE);
-        if kind.starts_with("multipart/") || kind.starts_with("video/") {
+        let stream = || {
+            let kind = if kind.is_empty() { "without a type" } else { &kind };
             let detail = format!("a video stream ({kind})");
             let failed = FailedRequest::new(MissReason::NotAnImage, detail);
-            return Err(FailedRequest { fault: Some(AccessFault::Stream), ..failed });
+            BodyFailure::Other(FailedRequest { fault: Some(AccessFault::Stream), ..failed })
+        };
+        if kind.starts_with("multipart/x-mixed-replace") || kind.starts_with("video/") {
+            return Err(stream());
         }
         let encoding = head(CONTENT_ENCODING);
         // A length beside another coding than chunks, which is none.
@@ -223,28 +262,51 @@ impl Transport {
         let validators = Validators::of(response.headers());
         let announced = response.content_length().unwrap_or(0);
         if announced > limit as u64 {
-            return Err(too_large());
+            return Err(too_large().into());
         }
+        let mut watch = StreamWatch::default();
         let mut body = BodyBuffer::of(usize::try_from(announced).unwrap_or(0));
         while ends_at.is_none_or(|end| body.received() < end) {
             match response.chunk().await {
+                Ok(Some(chunk)) if watch.sees_stream(&chunk) => return Err(stream()),
                 Ok(Some(chunk)) if body.received() + chunk.len() > limit => {
-                    return Err(too_large());
+                    return Err(if watch.is_in_parts() { stream() } else { too_large().into() });
                 }
                 Ok(Some(chunk)) => body.push(&chunk),
                 Ok(None) => break,
                 Err(error) => {
                     // Some servers announce more than they have, or leave out the last chunk.
-                    let bytes = body.whole();
-                    if is_whole_picture(&bytes) {
-                        return Ok(FetchedBody { bytes, latency, was_packed: false, validators });
+                    if let Ok((bytes, was_packed)) = unpack(body.whole(), &encoding, limit)
+                        && is_whole_picture(&bytes)
+                    {
+                        return Ok(FetchedBody { bytes, latency, was_packed, validators });
                     }
-                    return Err(FailedRequest::from_error(error, false));
+                    return Err(match is_about_the_chunks(&error) {
+                        _ if watch.is_in_parts() => stream(),
+                        true => BodyFailure::Form(FailedRequest::from_error(error, false)),
+                        false => FailedRequest::from_error(error, false).into(),
+                    });
                 }
             }
         }
         let (bytes, was_packed) = unpack(body.whole(), &encoding, limit)?;
-        Ok(FetchedBody { bytes, latency, was_packed, validators })
+        match only_part(&bytes).map(|part| bytes.slice_ref(part)) {
+            Some(bytes) => Ok(FetchedBody { bytes, latency, was_packed: true, validators }),
+            None => Ok(FetchedBody { bytes, latency, was_packed, validators }),
+        }
+    }
+}
+
+/// A body that could not be read.
+enum BodyFailure {
+    /// For its form: the lenient reader may take it.
+    Form(FailedRequest),
+    Other(FailedRequest),
+}
+
+impl From<FailedRequest> for BodyFailure {
+    fn from(failed: FailedRequest) -> Self {
+        Self::Other(failed)
     }
 }
 
@@ -271,10 +333,7 @@ fn builder(
         Some(base) if is_loopback(base) => builder = builder.no_proxy(),
         Some(_) => {}
     }
-    if trust.anything {
-        return Ok(builder.tls_danger_accept_invalid_certs(true));
-    }
-    if trust.certificates.is_empty() {
+    if !trust.anything && trust.certificates.is_empty() {
         return Ok(builder);
     }
     let provider = Arc::new(ring::default_provider());

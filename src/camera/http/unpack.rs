@@ -6,11 +6,15 @@ use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use crate::camera::http::failure::FailedRequest;
+use crate::camera::http::whole::is_whole_picture;
 use celaje_sky::outcome::MissReason;
 use celaje_vision::picture::decode::is_picture;
 
 /// The first bytes of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// How often a body may be packed: once by the camera, once by a proxy before it.
+const DEEPEST: usize = 2;
 
 /// The body without its packing, at most `limit` bytes, and whether it was packed; `encoding` is
 /// what the head says of it, which a body that is a picture belies.
@@ -19,36 +23,54 @@ pub(super) fn unpack(
     encoding: &str,
     limit: usize,
 ) -> Result<(Bytes, bool), FailedRequest> {
-    if is_picture(&bytes) {
-        return Ok((bytes, false));
+    let (mut body, mut was_packed) = (bytes, false);
+    for _ in 0..DEEPEST {
+        let Some(unpacked) = unpacked(&body, encoding, limit) else {
+            break;
+        };
+        let unpacked = unpacked.map_err(|error| {
+            FailedRequest::new(
+                MissReason::NotAnImage,
+                format!("packed, and cannot be unpacked: {error}"),
+            )
+        })?;
+        if unpacked.len() > limit {
+            let detail = format!("more than {limit} bytes when unpacked");
+            return Err(FailedRequest::new(MissReason::TooLarge, detail));
+        }
+        (body, was_packed) = (Bytes::from(unpacked), true);
     }
-    let unpacked = if bytes.starts_with(&GZIP) {
-        read(MultiGzDecoder::new(&bytes[..]), limit)
-    } else if encoding.trim().eq_ignore_ascii_case("deflate") {
+    Ok((body, was_packed))
+}
+
+/// What a body holds; none if it is not packed.
+fn unpacked(body: &[u8], encoding: &str, limit: usize) -> Option<std::io::Result<Vec<u8>>> {
+    if is_picture(body) {
+        None
+    } else if body.starts_with(&GZIP) {
+        Some(read(MultiGzDecoder::new(body), limit))
+    } else if encoding.split(',').any(|one| one.trim().eq_ignore_ascii_case("deflate")) {
         // With the frame of zlib, as it should be, or without.
-        read(ZlibDecoder::new(&bytes[..]), limit)
-            .or_else(|_| read(DeflateDecoder::new(&bytes[..]), limit))
+        let framed = read(ZlibDecoder::new(body), limit);
+        Some(framed.or_else(|_| read(DeflateDecoder::new(body), limit)))
     } else {
-        return Ok((bytes, false));
-    };
-    match unpacked {
-        Ok(unpacked) if unpacked.len() > limit => Err(FailedRequest::new(
-            MissReason::TooLarge,
-            format!("more than {limit} bytes when unpacked"),
-        )),
-        Ok(unpacked) => Ok((Bytes::from(unpacked), true)),
-        Err(error) => Err(FailedRequest::new(
-            MissReason::NotAnImage,
-            format!("packed, and cannot be unpacked: {error}"),
-        )),
+        None
     }
 }
 
-/// All that `packed` holds, up to a byte more than `limit`.
+/// All that `packed` holds, up to a byte more than `limit`. What stands behind it, or is missing of
+/// its sum, is of no matter where a whole picture came out.
 fn read(packed: impl Read, limit: usize) -> std::io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
-    packed.take(limit as u64 + 1).read_to_end(&mut unpacked)?;
-    Ok(unpacked)
+    match packed.take(limit as u64 + 1).read_to_end(&mut unpacked) {
+        Err(error) if !is_whole_picture(&unpacked) && !is_packed_again(&unpacked) => Err(error),
+        _ => Ok(unpacked),
+    }
+}
+
+/// Whether what came out may be packed itself.
+fn is_packed_again(unpacked: &[u8]) -> bool {
+    unpacked.starts_with(&GZIP)
 }
 
 #[cfg(test)]
@@ -57,7 +79,7 @@ mod tests {
     use flate2::Compression;
     use flate2::read::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
-    const PICTURE: &[u8] = b"\xff\xd8\xff\xe0 what follows is of no matter here";
+    const PICTURE: &[u8] = b"\xff\xd8\xff\xe0 what follows is of no matter here \xff\xd9";
 
     fn packed(mut packer: impl Read) -> Bytes {
         let mut bytes = Vec::new();
@@ -83,6 +105,20 @@ mod tests {
         assert_eq!((&plain.0[..], plain.1), (PICTURE, false));
         let bomb = packed(GzEncoder::new(&[0; 100_000][..], level));
         assert_eq!(unpack(bomb, "gzip", 1000).unwrap_err().reason, MissReason::TooLarge);
+        // Without the sum at its end, with blanks behind it, and packed twice.
+        let padded = [&gzip[..], &[0; 7]].concat();
+        for body in [
+            gzip.slice(..gzip.len() - 8),
+            gzip.slice(..gzip.len() - 3),
+            padded.clone().into(),
+            [&gzip[..], b"\r\n"].concat().into(),
+            packed(GzEncoder::new(&gzip[..], level)),
+            packed(ZlibEncoder::new(&padded[..], level)),
+        ] {
+            let encoding = if body.starts_with(&GZIP) { "gzip, gzip" } else { "gzip, deflate" };
+            let (bytes, was_packed) = unpack(body, encoding, 100).unwrap();
+            assert_eq!((&bytes[..], was_packed), (PICTURE, true));
+        }
         let cut = gzip.slice(..gzip.len() / 2);
         assert_eq!(unpack(cut, "gzip", 100).unwrap_err().reason, MissReason::NotAnImage);
     }

@@ -31,10 +31,21 @@ pub(super) struct WorkingCamera {
     pub(super) warning: Option<Text>,
 }
 
-/// Asks for the newest picture, once in each place where it may be.
+/// Asks for the newest picture, and says what is the matter with the environment beside.
 pub(super) async fn check(settings: &Settings) -> Result<WorkingCamera, Text> {
+    let station = Arc::new(settings.station.clone());
+    let source = station_source(&station).map_err(|failure| failure.text)?;
+    let proxy = notices::ignored_proxies(&source).into_iter().next();
+    match (ask(settings, source).await, proxy) {
+        (Ok(camera), proxy) => Ok(WorkingCamera { warning: proxy.or(camera.warning), ..camera }),
+        (Err(fault), Some(proxy)) => Err(say!("{fault}; {proxy}", "{fault}; {proxy}")),
+        (Err(fault), None) => Err(fault),
+    }
+}
+
+/// Asks for the newest picture, once in each place where it may be.
+async fn ask(settings: &Settings, source: Source) -> Result<WorkingCamera, Text> {
     let station = &settings.station;
-    let source = station_source(&Arc::new(station.clone())).map_err(|failure| failure.text)?;
     check_clock(Clock::SYSTEM, &source).map_err(|failure| failure.text)?;
     let mut limits = settings.tuning.http.clone();
     limits.total_timeout = limits.total_timeout.min(Duration::from_secs(20));
@@ -106,6 +117,10 @@ async fn scheme_check(
     let now = Clock::SYSTEM.now();
     let picture = match scheme.newest(client, Clock::SYSTEM).await {
         Ok(picture) => picture,
+        Err(Some(Refusal { fault: Some(fault), detail, .. })) => {
+            let what = fault.text();
+            return Err(say!("{what} ({detail})", "{what} ({detail})"));
+        }
         Err(refusal) => {
             let what = refusal.map(|refusal| refusal.detail).unwrap_or_default();
             return Err(say!(
@@ -151,11 +166,28 @@ fn judge(bytes: &[u8], limits: &Limits) -> Result<Text, Text> {
     }
 }
 
+/// Marks of a web page in lower case; small servers leave the outer ones out.
+const PAGE: [&str; 12] = [
+    "<html",
+    "<!doctype html",
+    "<head",
+    "<body",
+    "<title",
+    "<meta",
+    "<script",
+    "<style",
+    "<form",
+    "<input",
+    "<frameset",
+    "<iframe",
+];
+
 /// What bytes that are no JPEG and no PNG are, by their beginning.
 fn other(bytes: &[u8]) -> Option<Text> {
     let start = &bytes[..bytes.len().min(1024)];
     let text = String::from_utf8_lossy(start).trim_start_matches('\u{feff}').to_lowercase();
     let text = text.trim_start();
+    let page = PAGE.iter().any(|tag| text.contains(tag));
     let formats: [(&[u8], &str); 6] = [
         (b"GIF8", "GIF"),
         (b"RIFF", "WebP"),
@@ -167,7 +199,7 @@ fn other(bytes: &[u8]) -> Option<Text> {
     let format = formats.iter().find(|(first, _)| start.starts_with(first));
     Some(if bytes.is_empty() {
         say!("no bytes at all", "ningún byte")
-    } else if text.contains("<html") || text.starts_with("<!doctype html") {
+    } else if page {
         say!("a web page, such as one to log in,", "una página web, como la de inicio de sesión,")
     } else if text.starts_with('{') || text.starts_with('[') || text.starts_with('<') {
         say!("a message of a program (JSON or XML)", "un mensaje de un programa (JSON o XML)")
@@ -207,10 +239,10 @@ fn refused(host: &str, slot: Slot, refusal: Refusal) -> Text {
 fn warning(station: &Station, body: &Body) -> Option<Text> {
     let packed = body.was_packed.then(|| {
         say!(
-            "it came packed (gzip or deflate) although nobody asked for that: it is unpacked; a \
-             JPEG gets no smaller, so switch that off in the server",
-            "llegó comprimida (gzip o deflate) sin que nadie lo pidiera: se descomprime; un JPEG \
-             no se achica, así que desactive eso en el servidor"
+            "it came packed (gzip, deflate or multipart) although nobody asked for that: it is \
+             unpacked; a JPEG gets no smaller, so switch that off in the server",
+            "llegó empaquetada (gzip, deflate o multipart) sin que nadie lo pidiera: se \
+             desempaqueta; un JPEG no se achica, así que desactive eso en el servidor"
         )
     });
     notices::any_certificate(station).or(packed)
@@ -233,6 +265,9 @@ mod tests {
             (&b""[..], "no bytes at all"),
             (b"\r\n<!DOCTYPE html>\n<title>Log in", "a web page"),
             ("\u{feff}<!-- x --><HTML>".as_bytes(), "a web page"),
+            (b"<FORM action=login.cgi><input name=user>", "a web page"),
+            (b"<!-- camera -->\n<title>Acceso</title>", "a web page"),
+            (b"<?xml version='1.0'?><error/>", "JSON or XML"),
             (b"{\"error\": 401}", "JSON"),
             (b"GIF89a....", "a GIF"),
             (b"\0\0\0\x20ftypheic", "HEIC"),

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use celaje_sky::clock::year_begins;
 
@@ -53,6 +53,25 @@ impl Clock {
             return year_begins(trial::RELEASE_YEAR);
         }
         year_begins(RELEASE_YEAR)
+    }
+
+    /// When the program's file was written, or the year of its release began, whichever is later: a
+    /// time that has come. None by the clock of a test.
+    pub fn program_made(self) -> Option<DateTime<Utc>> {
+        #[cfg(feature = "testing")]
+        if self.trial.is_some() {
+            return None;
+        }
+        let file = std::env::current_exe().and_then(|path| path.metadata()?.modified());
+        Some(file.map_or_else(|_| self.earliest(), |time| self.earliest().max(time.into())))
+    }
+
+    /// How far this clock goes on while it is not set, since an instant of [`Self::instant`].
+    pub fn goes_on(self, since: Instant) -> TimeDelta {
+        let passed = Self::since(since);
+        #[cfg(feature = "testing")]
+        let passed = self.trial.map_or(passed, |trial| trial.shown(passed));
+        TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX)
     }
 
     /// Now, by the timers of the runtime: a test that pauses the runtime pauses this too. It is
@@ -121,6 +140,11 @@ mod trial {
         /// How long a wait of this clock really takes.
         pub(super) fn real(self, wait: Duration) -> Duration {
             wait.div_f64(self.time().speed)
+        }
+
+        /// How long this clock shows a time to be that really passed.
+        pub(super) fn shown(self, passed: Duration) -> Duration {
+            passed.mul_f64(self.time().speed)
         }
 
         fn time(self) -> MovingTime {
@@ -199,11 +223,12 @@ mod trial {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::TimeDelta;
 
     #[test]
     fn the_machines_clock_looks_right() {
         assert!(Clock::SYSTEM.now() >= Clock::SYSTEM.earliest());
+        let made = Clock::SYSTEM.program_made().unwrap();
+        assert!((Clock::SYSTEM.earliest()..=Clock::SYSTEM.now()).contains(&made), "{made}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::service::request::{
     refuse_the_latest, station_source,
 };
 use crate::service::supervision::Supervision;
+use crate::service::witness::{self, ClockWitness, check_range_has_come};
 use crate::service::{Pipeline, RunPolicy, RunReport, Setup};
 use crate::settings::Settings;
 use crate::settings::layer::{Flags, SpanishHelp, WorkGroup};
@@ -291,13 +292,18 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         Some(folder) => Source::Folder(folder),
         None => station_source(&station)?,
     };
+    notices::ignored_proxies(&source).iter().for_each(notice);
     check_clock(Clock::SYSTEM, &source)?;
     let (model, engine) = open_model(&settings, notice)?;
     let opened = Database::open_telling(&settings.db, &settings.station, |plan| {
         notice(&notices::takeover(&settings.db, plan, true));
     })?;
     notices::opened(&opened).iter().for_each(notice);
-    let database = opened.database;
+    let mut database = opened.database;
+    if let Some(witness) = ClockWitness::of(&source, &settings.station, &settings.tuning.http) {
+        let known = witness::evidence(&mut database, &settings.station, Clock::SYSTEM)?;
+        check_range_has_come(range, Clock::SYSTEM, known, &witness).await?;
+    }
     let (engine_name, model_name) = (engine.describe(), model.label());
     if !quiet {
         output::tell_engine(&model_name, &engine_name);

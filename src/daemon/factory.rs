@@ -8,13 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::actors::health::ActorHealth;
 use crate::actors::shadow::ShadowCounts;
 use crate::camera::Source;
-use crate::camera::http::HttpClient;
 use crate::clock::Clock;
-use crate::draining::Draining;
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
 use crate::service::request::station_source;
 use crate::service::supervision::Supervision;
+use crate::service::witness::ClockWitness;
 use crate::service::{Pipeline, RunPolicy, Setup, Shadow};
 use crate::settings::Settings;
 use crate::settings::span::Span;
@@ -74,13 +73,15 @@ impl PipelineFactories {
         let opened = opened.await.map_err(|_| broken())?;
         let (mut settings, (model, engine), shadow, mut told) = opened?;
         told.extend(settings.stations.iter().filter_map(notices::any_certificate));
-        told.iter().for_each(tell);
+        told.iter().for_each(&tell);
         Arrangement::settle(&mut settings, engine.as_ref());
         let shadow = shadow.map(|(model, engine)| Shadow { model, engine, counts: Arc::default() });
         let mut all = Vec::new();
         for station in settings.stations.into_iter().map(Arc::new) {
+            let source = station_source(&station)?;
+            notices::ignored_proxies(&source).iter().for_each(&tell);
             all.push(PipelineFactory {
-                source: station_source(&station)?,
+                source,
                 station,
                 catch_up: settings.catch_up,
                 model: Arc::clone(&model),
@@ -110,16 +111,9 @@ impl PipelineFactory {
         SlotSchedule::new(self.station.minutes.clone(), self.station.zone, policy, now)
     }
 
-    /// What the clock of the camera's host shows, if it says; none when it does not answer.
-    pub async fn host_time(&self) -> Option<Option<DateTime<Utc>>> {
-        let Some(base) = self.source.base() else {
-            return Some(None);
-        };
-        let limits = self.tuning.http.clone();
-        let client =
-            HttpClient::new(&self.source, &self.station.trust, limits, Draining::default());
-        let client = client.ok()?;
-        client.host_time(base).await.ok()
+    /// The station's camera as a witness of this machine's clock.
+    pub fn clock_witness(&self) -> Option<ClockWitness<'_>> {
+        ClockWitness::of(&self.source, &self.station, &self.tuning.http)
     }
 
     /// Starts the actors; their failures are counted in `health`.

@@ -20,7 +20,7 @@ use crate::daemon::liveness::Liveness;
 use crate::daemon::operator::JobStatus;
 use crate::daemon::parts::Parts;
 use crate::daemon::state::DaemonState;
-use crate::daemon::worker::doubt::HostClock;
+use crate::daemon::worker::doubt::ClockWatch;
 use crate::daemon::worker::filling::JobRun;
 use crate::daemon::worker::live::LiveRun;
 use crate::service::Pipeline;
@@ -64,7 +64,7 @@ pub struct StationWorker {
     liveness: Arc<Liveness>,
     pipeline: Option<Pipeline>,
     clockwork: SlotSchedule,
-    host_clock: HostClock,
+    clock_watch: ClockWatch,
     /// The clock looks wrong.
     in_doubt: bool,
     /// The schedule was begun by a clock that looked right.
@@ -92,7 +92,7 @@ impl StationWorker {
         let bell = common.state.add_station(&factory.station);
         Self {
             clockwork: factory.schedule(common.clock.now()),
-            host_clock: HostClock::default(),
+            clock_watch: ClockWatch::default(),
             in_doubt: false,
             has_begun: false,
             health: Arc::new(ActorHealth::new(RestartBudget::default(), common.clock)),
@@ -368,7 +368,7 @@ impl StationWorker {
         self.end_pipeline().await;
         self.clockwork.set_station(&factory.station, factory.catch_up());
         self.factory = factory;
-        self.host_clock = HostClock::default();
+        self.clock_watch = ClockWatch::default();
         if let Err(failure) = self.start() {
             self.troubled(&failure.to_string());
         }

@@ -9,6 +9,7 @@ mod report;
 pub mod request;
 pub mod supervision;
 mod wiring;
+pub mod witness;
 
 use std::sync::Arc;
 

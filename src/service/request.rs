@@ -69,7 +69,7 @@ pub fn none_due(range: SlotRange, now: DateTime<Utc>) -> Failure {
 /// Refuses to ask a camera while the clock of this machine cannot be right: what is due would not
 /// be known. A folder needs no clock.
 pub fn check_clock(clock: Clock, source: &Source) -> Result<()> {
-    let evidence = ClockEvidence { earliest: clock.earliest(), host: None, newest: None };
+    let evidence = ClockEvidence::since(clock.earliest());
     match (evidence.doubt(clock.now()), source) {
         (Some(doubt), source) if !source.is_archive() => Err(Failure::environment(doubt.text())),
         _ => Ok(()),

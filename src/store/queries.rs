@@ -143,6 +143,25 @@ impl Database {
         Ok(newest.flatten())
     }
 
+    /// The last slot up to `until` of the database's station that has a reading or a miss.
+    pub(crate) fn last_entry(
+        &mut self,
+        until: NaiveDateTime,
+    ) -> Result<Option<NaiveDateTime>, StoreError> {
+        let until = slot_text(until);
+        let last: [Option<String>; 2] = self.ask(|connection, station| {
+            let read = observations::table.filter(observations::station.eq(station));
+            let read = read.filter(observations::slot_local.le(&until));
+            let missed = misses::table.filter(misses::station.eq(station));
+            let missed = missed.filter(misses::slot_local.le(&until));
+            Ok([
+                read.select(max(observations::slot_local)).first(connection)?,
+                missed.select(max(misses::slot_local)).first(connection)?,
+            ])
+        })?;
+        Ok(last.iter().flatten().filter_map(|slot| parse_slot(slot)).max())
+    }
+
     /// Where the server kept each year's pictures when last looked, by year.
     pub fn remembered_layouts(&mut self) -> Result<Vec<(i32, Layout)>, StoreError> {
         let rows: Vec<(i32, String)> = self.ask(|connection, station| {

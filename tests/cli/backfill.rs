@@ -118,6 +118,36 @@ fn slots_that_are_not_due_are_pending() {
     assert_eq!((&told.json()["new"], &told.json()["pending"]), (&1.into(), &0.into()), "{told:?}");
 }
 
+/// A clock that is ahead of the camera's would ask for slots that have not come.
+#[test]
+fn a_clock_that_differs_from_the_cameras_books_no_misses() {
+    let time = |days: i64, format: &str| {
+        let time = chrono::Utc::now() + chrono::TimeDelta::days(days);
+        time.format(format).to_string()
+    };
+    let behind = time(-3, "%a, %d %b %Y %H:%M:%S GMT");
+    let date = behind.clone();
+    let empty = Server::start(move |_, _| Reply::Status(404, vec![("date", date.clone())]));
+    let full = Server::start(move |path, _| match asked(path) {
+        Some(_) => Reply::Body(picture(0)),
+        None => Reply::Status(404, vec![("date", behind.clone())]),
+    });
+    let home = Home::new();
+    let (from, to) = (time(-2, "%Y-%m-%dT00:00"), time(0, "%Y-%m-%dT%H:00"));
+    let range = |server: &Server, to: &str| run(&mut home.backfill(&server.base(), &from, to));
+    range(&empty, &to).refused(3, &["the clock of this machine looks wrong", &time(0, "%Y-%m-%d")]);
+    assert_eq!(home.record("cielo.db").count("misses"), 0);
+    assert_eq!(home.record("cielo.db").count("runs"), 0);
+    // The camera's pictures speak for this machine.
+    let told = range(&full, &to);
+    assert_eq!(told.status, 0, "{told:?}");
+    assert!(home.record("cielo.db").count("observations") > 200, "{told:?}");
+    // What has come by both clocks is asked for.
+    let told = run(&mut home.backfill(&empty.base(), "2024-03-01T00:00", "2024-03-01T00:59"));
+    assert_eq!(told.status, 0, "{told:?}");
+    assert_eq!(home.record("cielo.db").count("misses"), 6);
+}
+
 #[test]
 fn misses_are_told_by_reason() {
     let home = Home::new();

@@ -2,12 +2,18 @@
 
 use super::*;
 
-/// A camera with a picture for every slot whose clock shows `date`.
-fn camera_at(date: &'static str) -> Server {
+use crate::support::server::closed;
+
+/// A camera with a picture for every slot of `year`, whose clock shows `date`, if anything.
+fn camera_of(year: &'static str, date: Option<&'static str>) -> Server {
     Server::start(move |path, _| match asked(path) {
-        Some(asked) => Reply::Body(picture(asked)),
-        None => Reply::Status(404, vec![("date", date.to_owned())]),
+        Some(asked) if path.contains(&format!("/{year}-")) => Reply::Body(picture(asked)),
+        _ => Reply::Status(404, date.map(|date| ("date", date.to_owned())).into_iter().collect()),
     })
+}
+
+fn camera_at(date: &'static str) -> Server {
+    camera_of("2024", Some(date))
 }
 
 /// The pictures that were asked for, by their names' years.
@@ -44,7 +50,7 @@ fn a_clock_in_1970_is_waited_for_and_work_begins_when_it_is_set() {
     assert_eq!((status, told.contains("1970-01-01")), (400, true), "{told}");
     assert_eq!(server.requests(), Vec::<String>::new());
 
-    home.write("clock", "2024-03-01T15:02:30Z@60");
+    home.write("clock", "2024-03-01T15:03:30Z@1");
     until("the newest slot is taken", || stored(&home, "2024-03-01T12:02"));
     until("what was missed is caught up", || {
         home.record().count("observations WHERE slot_local < '2024-03-01T11:50'") == 11
@@ -84,8 +90,49 @@ fn a_clock_a_year_ahead_of_the_cameras_is_waited_for() {
         home.record().count(slots) == 10
     });
     assert_eq!(running.end("TERM").0, 0);
-    assert_eq!(years(&server), ["2024"]);
     assert_eq!(home.record().count("misses"), 0);
+    assert_eq!(home.record().count("runs WHERE range_to >= '2025'"), 0);
+}
+
+/// A picture of the time that this machine shows is worth more than the date of the host.
+#[test]
+fn a_camera_whose_own_clock_is_wrong_does_not_stop_the_program() {
+    let home = Home::new();
+    let server = camera_at("Mon, 01 Jan 2024 00:00:00 GMT");
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let clock = "2024-03-01T15:02:30Z@60";
+    let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", clock]));
+    until("the newest slot is taken", || stored(&home, "2024-03-01T12:02"));
+    until("the next one is taken", || stored(&home, "2024-03-01T12:12"));
+    assert_eq!(ready(&running).0, 200);
+    assert_eq!(running.end("TERM").0, 0);
+    assert_eq!(home.record().count("misses"), 0);
+}
+
+/// A clock a year ahead, beside a camera that says nothing of the time or cannot be reached.
+#[test]
+fn a_clock_far_from_the_record_waits_for_a_sign_of_the_camera() {
+    let silent = camera_of("2024", None);
+    let gone = format!("http://{}/", closed());
+    for base in [silent.base(), gone] {
+        let home = Home::new();
+        let hour = ["--desde", "2024-03-01T11:02", "--hasta", "2024-03-01T11:52"];
+        let mut backfill = home.celaje();
+        backfill.args(["backfill", "--db", "cielo.db", "--engine", "rten"]).args(hour);
+        assert!(backfill.args(["--url-base", &silent.base()]).status().unwrap().success());
+        home.write("clock", "2025-03-01T15:02:30Z@60");
+        let args = ["--url-base", &base, "--catch-up", "1h", "--clock", "@clock"];
+        let running = Running::start(&mut home.serve(&args));
+        until("it says so", || ready(&running).0 == 503);
+        let (_, told) = ready(&running);
+        assert!(told.contains("2025-03-01T1") && told.contains("2024-03-01T14:52Z"), "{told}");
+        home.write("clock", "2024-03-01T15:02:30Z@60");
+        until("it is right", || ready(&running).0 == 200);
+        assert_eq!(running.end("TERM").0, 0);
+        let mut record = home.record();
+        assert_eq!(record.count("misses WHERE slot_local >= '2025'"), 0, "{base}");
+        assert_eq!(record.count("runs WHERE range_to >= '2025'"), 0, "{base}");
+    }
 }
 
 #[test]

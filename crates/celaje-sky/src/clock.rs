@@ -9,6 +9,9 @@ use crate::text::Text;
 /// By how much two clocks may differ before one of them is wrong: more than any mistaken time
 /// zone or answer of a cache.
 const LONGEST_DIFFERENCE: TimeDelta = TimeDelta::days(1);
+/// Time without any sign of the camera or the record that a clock may show on its word alone: more
+/// than a machine is put away for, less than a clock without a battery jumps.
+const LONGEST_SILENCE: TimeDelta = TimeDelta::days(30);
 
 /// The first moment of a year in UTC; the earliest of all for a year that no calendar has.
 pub fn year_begins(year: i32) -> DateTime<Utc> {
@@ -25,6 +28,12 @@ pub struct ClockEvidence {
     pub host: Option<DateTime<Utc>>,
     /// The newest reading of the record: there is no picture of a time that has not come.
     pub newest: Option<DateTime<Utc>>,
+    /// The last moment that is known to have come: of the record's entries, and of the program.
+    pub last_sign: Option<DateTime<Utc>>,
+    /// What a clock shows by now that was right before.
+    pub confirmed: Option<DateTime<Utc>>,
+    /// The camera has the picture that is the newest one by this clock.
+    pub has_picture: bool,
 }
 
 /// Why a clock looks wrong.
@@ -32,7 +41,7 @@ pub struct ClockEvidence {
 pub enum ClockDoubt {
     /// It shows a time before the program existed.
     TooEarly(DateTime<Utc>),
-    /// It is more than a day away from the clock of the camera's host, and no reading of that day
+    /// It is more than a day away from the clock of the camera's host, and no picture of that day
     /// speaks for it.
     HostDiffers {
         /// What it shows.
@@ -40,19 +49,53 @@ pub enum ClockDoubt {
         /// What the host's clock shows.
         host: DateTime<Utc>,
     },
+    /// It is far away from all that is known, and the camera says nothing.
+    Unconfirmed {
+        /// What it shows.
+        now: DateTime<Utc>,
+        /// What is known.
+        known: DateTime<Utc>,
+    },
 }
 
 impl ClockEvidence {
+    /// None but that the program exists.
+    pub const fn since(earliest: DateTime<Utc>) -> Self {
+        Self {
+            earliest,
+            host: None,
+            newest: None,
+            last_sign: None,
+            confirmed: None,
+            has_picture: false,
+        }
+    }
+
+    /// Whether something speaks for a clock that shows `now`.
+    pub fn confirms(&self, now: DateTime<Utc>) -> bool {
+        let near = |time: Option<DateTime<Utc>>| {
+            time.is_some_and(|time| (time - now).abs() <= LONGEST_DIFFERENCE)
+        };
+        let known = near(self.host) || near(self.newest) || near(self.confirmed);
+        now >= self.earliest && (known || self.has_picture)
+    }
+
     /// Why a clock that shows `now` looks wrong; none when nothing speaks against it. A host whose
     /// own clock is wrong says nothing.
     pub fn doubt(&self, now: DateTime<Utc>) -> Option<ClockDoubt> {
         if now < self.earliest {
             return Some(ClockDoubt::TooEarly(now));
         }
-        let is_near = |time: &DateTime<Utc>| (*time - now).abs() <= LONGEST_DIFFERENCE;
-        let host = self.host.filter(|host| *host >= self.earliest && !is_near(host))?;
-        (!self.newest.as_ref().is_some_and(is_near))
-            .then_some(ClockDoubt::HostDiffers { now, host })
+        if self.confirms(now) {
+            return None;
+        }
+        if let Some(host) = self.host.filter(|host| *host >= self.earliest) {
+            return Some(ClockDoubt::HostDiffers { now, host });
+        }
+        let ahead = self.newest.filter(|newest| *newest > now);
+        let long_ago = self.last_sign.filter(|last| now - *last > LONGEST_SILENCE);
+        let known = self.confirmed.or(ahead).or(long_ago)?;
+        Some(ClockDoubt::Unconfirmed { now, known })
     }
 }
 
@@ -74,9 +117,20 @@ impl ClockDoubt {
                 let (now, host) = (shown(now), shown(host));
                 say!(
                     "the clock of this machine looks wrong: it shows {now} and the camera's \
-                     {host}; set the one that is wrong",
-                    "el reloj de esta máquina parece mal: marca {now} y el de la cámara, {host}; \
-                     ponga en hora el que esté mal"
+                     {host}, and the camera has no picture of {now}; set the one that is wrong",
+                    "el reloj de esta máquina parece mal: marca {now} y el de la cámara, {host}, y \
+                     la cámara no tiene imagen de {now}; ponga en hora el que esté mal"
+                )
+            }
+            Self::Unconfirmed { now, known } => {
+                let (now, known) = (shown(now), shown(known));
+                say!(
+                    "the clock of this machine may be wrong: it shows {now}, what is known is of \
+                     {known}, and the camera neither tells the time nor has a picture of {now}; \
+                     set the clock, or see to the camera",
+                    "el reloj de esta máquina puede estar mal: marca {now}, lo que se sabe es de \
+                     {known}, y la cámara no dice la hora ni tiene imagen de {now}; póngalo en \
+                     hora, o revise la cámara"
                 )
             }
         }
@@ -92,7 +146,8 @@ mod tests {
     }
 
     fn evidence(host: Option<&str>, newest: Option<&str>) -> ClockEvidence {
-        ClockEvidence { earliest: year_begins(2024), host: host.map(at), newest: newest.map(at) }
+        let (host, newest) = (host.map(at), newest.map(at));
+        ClockEvidence { host, newest, ..ClockEvidence::since(year_begins(2024)) }
     }
 
     #[test]
@@ -122,5 +177,43 @@ mod tests {
         assert_eq!(evidence(Some("2025-02-28T15:00:00Z"), None).doubt(now), None);
         // The host's own clock may be the one without a battery.
         assert_eq!(evidence(Some("2000-01-01T00:00:00Z"), None).doubt(now), None);
+    }
+
+    /// A picture of the time that a clock shows is worth more than the date of a host.
+    #[test]
+    fn a_picture_of_now_speaks_for_a_clock_whatever_the_host_shows() {
+        let now = at("2025-03-01T15:00:00Z");
+        let seen =
+            ClockEvidence { has_picture: true, ..evidence(Some("2024-03-01T15:00:00Z"), None) };
+        assert_eq!((seen.doubt(now), seen.confirms(now)), (None, true));
+        let confirmed = ClockEvidence { confirmed: Some(now), has_picture: false, ..seen };
+        assert_eq!((confirmed.doubt(now), confirmed.confirms(now)), (None, true));
+        // No picture of 1970 is one.
+        assert!(seen.doubt(at("1970-01-01T00:03:50Z")).is_some());
+    }
+
+    /// A host that is silent or without a clock leaves what the record and the program tell.
+    #[test]
+    fn a_clock_far_from_all_that_is_known_waits_for_a_sign() {
+        let doubtful = |evidence: ClockEvidence, now: &str| {
+            let doubt = evidence.doubt(at(now));
+            assert!(matches!(doubt, None | Some(ClockDoubt::Unconfirmed { .. })), "{doubt:?}");
+            doubt.is_some()
+        };
+        let last = |time: &str| ClockEvidence { last_sign: Some(at(time)), ..evidence(None, None) };
+        assert!(doubtful(last("2024-03-01T15:00:00Z"), "2025-03-01T15:00:00Z"));
+        // An outage may last for weeks.
+        assert!(!doubtful(last("2024-03-01T15:00:00Z"), "2024-03-30T15:00:00Z"));
+        // There is a reading of a time that has not come.
+        let newest = evidence(None, Some("2024-03-01T15:00:00Z"));
+        assert!(doubtful(newest, "2024-02-01T15:00:00Z"));
+        assert!(!doubtful(newest, "2024-04-01T15:00:00Z"));
+        // A clock that was right has gone on until now.
+        let confirmed = ClockEvidence { confirmed: Some(at("2024-03-01T15:00:00Z")), ..newest };
+        assert!(doubtful(confirmed, "2024-03-03T15:00:00Z"));
+        assert!(!doubtful(confirmed, "2024-03-02T14:00:00Z"));
+        // A host whose own clock is wrong says nothing of it.
+        let lost = ClockEvidence { host: Some(at("2000-01-01T00:00:00Z")), ..confirmed };
+        assert!(doubtful(lost, "2024-03-03T15:00:00Z"));
     }
 }

@@ -1,24 +1,35 @@
 //! While the clock looks wrong, nothing is asked for and no miss is written.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
 use crate::daemon::worker::StationWorker;
+use crate::service::witness::{self, ClockWitness};
 use celaje_sky::clock::{ClockDoubt, ClockEvidence};
-use celaje_sky::slot::Slot;
 
 /// How often a clock that looks wrong is looked at: once it is set, work goes on.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
 /// Time between two questions to a host that gave no answer, or another time.
 const ASKS_EVERY: Duration = Duration::from_secs(60);
 
-/// What is known of the clock of the camera's host.
+/// What is known of the right time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct HostClock {
-    time: HostTime,
-    asked: Option<Instant>,
+pub(super) struct ClockWatch {
+    host: HostTime,
+    /// What this machine's clock showed when something spoke for it.
+    confirmed: Option<KnownTime>,
+    host_asked: Option<Instant>,
+    picture_asked: Option<Instant>,
+}
+
+/// What a clock showed at an instant.
+#[derive(Clone, Copy, Debug)]
+struct KnownTime {
+    time: DateTime<Utc>,
+    at: Instant,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,71 +38,93 @@ enum HostTime {
     Unknown,
     /// Its answers bear no date.
     Untold,
-    /// What it showed at an instant.
-    Shown(DateTime<Utc>, Instant),
+    Shown(KnownTime),
 }
 
-impl HostClock {
-    /// The time by it.
-    fn now(self) -> Option<DateTime<Utc>> {
-        let HostTime::Shown(time, at) = self.time else {
-            return None;
+impl KnownTime {
+    fn of(time: DateTime<Utc>) -> Self {
+        Self { time, at: Clock::instant() }
+    }
+
+    /// What that clock shows by now, at the pace of this machine's `clock`.
+    fn now(self, clock: Clock) -> Option<DateTime<Utc>> {
+        self.time.checked_add_signed(clock.goes_on(self.at))
+    }
+}
+
+fn has_rested(asked: Option<Instant>) -> bool {
+    asked.is_none_or(|asked| Clock::since(asked) >= ASKS_EVERY)
+}
+
+impl ClockWatch {
+    /// What is known without a question.
+    fn evidence(&self, clock: Clock) -> ClockEvidence {
+        let host = match self.host {
+            HostTime::Shown(host) => host.now(clock),
+            HostTime::Unknown | HostTime::Untold => None,
         };
-        let passed = Clock::since(at);
-        TimeDelta::from_std(passed).ok().and_then(|passed| time.checked_add_signed(passed))
+        let confirmed = self.confirmed.and_then(|known| known.now(clock));
+        ClockEvidence { host, confirmed, ..ClockEvidence::since(clock.earliest()) }
     }
 
-    /// Whether the host is to be asked: it has not answered yet, or what it said `differs`, which a
+    /// Whether the host is to be asked: it has not answered yet, or what it said differs, which a
     /// machine that slept sees as well.
-    fn is_to_be_asked(self, differs: bool) -> bool {
-        let rested = self.asked.is_none_or(|asked| Clock::since(asked) >= ASKS_EVERY);
-        rested
-            && match self.time {
-                HostTime::Unknown => true,
-                HostTime::Untold => false,
-                HostTime::Shown(..) => differs,
-            }
+    fn wants_host_time(&self) -> bool {
+        !matches!(self.host, HostTime::Untold) && has_rested(self.host_asked)
     }
 
-    /// Notes the answer, or that there was none.
-    fn answered(&mut self, answer: Option<Option<DateTime<Utc>>>) {
-        let now = Clock::instant();
-        self.asked = Some(now);
+    /// Notes what the host showed, or that it did not answer.
+    fn host_answered(&mut self, answer: Option<Option<DateTime<Utc>>>) {
+        self.host_asked = Some(Clock::instant());
         if let Some(date) = answer {
-            self.time = date.map_or(HostTime::Untold, |date| HostTime::Shown(date, now));
+            self.host = date.map_or(HostTime::Untold, |time| HostTime::Shown(KnownTime::of(time)));
         }
     }
 }
 
 impl StationWorker {
-    /// Why the clock looks wrong now; the host is asked for its time where that helps.
+    /// Why the clock looks wrong now; camera and record are asked where nothing speaks for it.
     pub(super) async fn clock_doubt(&mut self) -> Option<ClockDoubt> {
         let clock = self.common.clock;
-        let mut evidence =
-            ClockEvidence { earliest: clock.earliest(), host: self.host_clock.now(), newest: None };
-        let doubt = evidence.doubt(clock.now());
-        if matches!(doubt, Some(ClockDoubt::TooEarly(_))) {
-            return doubt;
+        let mut evidence = self.clock_watch.evidence(clock);
+        let now = clock.now();
+        if now < evidence.earliest || evidence.confirms(now) {
+            return evidence.doubt(now);
         }
-        if self.host_clock.is_to_be_asked(doubt.is_some()) {
-            self.liveness.beat(ASKS_EVERY);
-            let answer = tokio::select! {
-                answer = self.factory.host_time() => answer,
-                () = self.stop.cancelled() => None,
-            };
-            self.host_clock.answered(answer);
-            evidence.host = self.host_clock.now();
+        if self.clock_watch.wants_host_time() {
+            let answer = self.ask_the_camera(async |witness| witness.host_time().await).await;
+            self.clock_watch.host_answered(answer.unwrap_or(Some(None)));
+            evidence = self.clock_watch.evidence(clock);
         }
-        evidence.doubt(clock.now())?;
-        evidence.newest = self.newest_reading().await;
-        evidence.doubt(clock.now())
+        let station = Arc::clone(&self.factory.station);
+        let told = self.with_record(move |record| witness::evidence(record, &station, clock));
+        if let Ok(Ok(told)) = told.await {
+            evidence = ClockEvidence { host: evidence.host, confirmed: evidence.confirmed, ..told };
+        }
+        let mut now = clock.now();
+        if evidence.doubt(now).is_some() && has_rested(self.clock_watch.picture_asked) {
+            let found = self.ask_the_camera(async move |witness| witness.has_picture(clock).await);
+            evidence.has_picture = found.await.unwrap_or(false);
+            self.clock_watch.picture_asked = Some(Clock::instant());
+            now = clock.now();
+        }
+        if evidence.confirms(now) {
+            self.clock_watch.confirmed = Some(KnownTime::of(now));
+        }
+        evidence.doubt(now)
     }
 
-    async fn newest_reading(&self) -> Option<DateTime<Utc>> {
-        let pipeline = self.pipeline.as_ref()?;
-        let newest = pipeline.with_database(|database| database.newest_slot()).await;
-        let local = newest.ok()?.ok()??;
-        Slot::at(local, self.factory.station.zone).map(Slot::utc)
+    /// What the camera answers; none where it is no server, or the daemon stops.
+    async fn ask_the_camera<T>(
+        &self,
+        question: impl AsyncFnOnce(&ClockWitness<'_>) -> T,
+    ) -> Option<T> {
+        self.liveness.beat(ASKS_EVERY);
+        let witness = self.factory.clock_witness()?;
+        tokio::select! {
+            answer = question(&witness) => Some(answer),
+            () = self.stop.cancelled() => None,
+        }
     }
 
     /// Says what is wrong, and waits a little.

@@ -25,6 +25,7 @@ use celaje_sky::outcome::{Miss, MissReason};
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
 use celaje_sky::station::Station;
+use celaje_sky::text::Text;
 use celaje_vision::picture::decode::is_picture;
 
 /// Requests to a camera at the same time.
@@ -323,7 +324,6 @@ fn gone(slot: Slot) -> Problem {
 }
 
 fn problem(miss: &Miss) -> Problem {
-    let reason = miss.reason.as_str();
     match miss.reason {
         MissReason::NotFound => gone(miss.slot),
         MissReason::Timeout => Problem::new(
@@ -333,13 +333,45 @@ fn problem(miss: &Miss) -> Problem {
                 "la cámara no responde a tiempo; vuelva a intentar más tarde"
             ),
         ),
-        _ => Problem::new(
-            ProblemCode::CameraFailed,
-            say!(
-                "the camera gave no picture ({reason}); try again later",
-                "la cámara no dio una imagen ({reason}); vuelva a intentar más tarde"
-            ),
+        _ => {
+            let Text { en, es } = failed(miss);
+            Problem::new(
+                ProblemCode::CameraFailed,
+                say!("{en}; try again later", "{es}; vuelva a intentar más tarde"),
+            )
+        }
+    }
+}
+
+/// What came of a request in place of a picture.
+fn failed(miss: &Miss) -> Text {
+    match (miss.reason, miss.http_status) {
+        (MissReason::Unreachable, _) => {
+            say!("the camera cannot be reached", "no se llega a la cámara")
+        }
+        (MissReason::HttpStatus, Some(status)) => say!(
+            "the camera refuses the picture (HTTP {status})",
+            "la cámara niega la imagen (HTTP {status})"
         ),
+        (MissReason::Reset, _) => {
+            say!("the connection to the camera broke off", "se cortó la conexión con la cámara")
+        }
+        (MissReason::RedirectRefused, _) => say!(
+            "the camera's address leads to another host",
+            "la dirección de la cámara lleva a otro servidor"
+        ),
+        (MissReason::TooLarge, _) => say!(
+            "the camera's picture is larger than is allowed",
+            "la imagen de la cámara es más grande de lo permitido"
+        ),
+        (MissReason::Unreadable, _) => {
+            say!("the picture's file cannot be read", "no se puede leer el archivo de la imagen")
+        }
+        (MissReason::Empty | MissReason::NotAnImage | MissReason::Truncated, _) => say!(
+            "the camera gave something that is no picture",
+            "la cámara dio algo que no es una imagen"
+        ),
+        _ => say!("the camera gave no picture", "la cámara no dio una imagen"),
     }
 }
 

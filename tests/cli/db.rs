@@ -101,7 +101,11 @@ fn writer(home: &Home, server: &Server) -> Child {
 #[test]
 fn a_copy_is_made_while_a_run_writes() {
     let home = home();
-    let server = camera_with(|index| Some(Reply::Body(picture(index)).late(10)));
+    // It does not end before it is killed, however long the copies take.
+    let server = camera_with(|index| {
+        let late = if index < 300 { 10 } else { 600_000 };
+        Some(Reply::Body(picture(index)).late(late))
+    });
     let mut child = writer(&home, &server);
     let (mut sizes, mut seen) = (Vec::new(), 0);
     for n in 0..3 {

@@ -66,7 +66,11 @@ fn the_stations_of_the_record_count_whatever_the_settings_name() {
 #[test]
 fn a_writer_is_named_while_it_lives_and_its_death_is_known_at_once() {
     let home = Home::new();
-    let server = camera_with(|index| Some(Reply::Body(picture(index)).late(10)));
+    // It does not end before it is killed, however long the looks at it take.
+    let server = camera_with(|index| {
+        let late = if index < 100 { 10 } else { 600_000 };
+        Some(Reply::Body(picture(index)).late(late))
+    });
     let mut child = Command::new(program())
         .env_clear()
         .env("HOME", home.path("."))

@@ -132,15 +132,14 @@ async fn a_stopping_server_ends_its_event_streams() {
     })
     .await
     .unwrap();
-    let begun = Instant::now();
     site.running.stop().await;
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
-    tokio::task::spawn_blocking(move || {
+    let rest = tokio::task::spawn_blocking(move || {
         let mut rest = String::new();
         while reader.read_line(&mut rest).unwrap() > 0 {}
-    })
-    .await
-    .unwrap();
+        rest
+    });
+    // The last chunk: it was ended, not cut off when the server's patience with it was over.
+    assert!(rest.await.unwrap().ends_with("0\r\n\r\n"));
 }
 
 #[actix::test]

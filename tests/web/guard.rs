@@ -138,18 +138,14 @@ async fn long_addresses_and_heads_are_refused() {
 async fn a_slow_client_is_disconnected() {
     let site = Site::new();
     let addr = site.addr();
-    let waited = tokio::task::spawn_blocking(move || {
+    let ended = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(addr).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        // Longer than the server's patience with a head.
+        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         stream.write_all(b"GET /livez HTTP/1.1\r\nHost: loc").unwrap();
-        let begun = std::time::Instant::now();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        begun.elapsed()
-    })
-    .await
-    .unwrap();
-    assert!(waited < Duration::from_secs(30), "{waited:?}");
+        stream.read_to_end(&mut Vec::new())
+    });
+    assert!(ended.await.unwrap().is_ok(), "the connection is still open");
 }
 
 #[actix::test]

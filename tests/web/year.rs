@@ -28,8 +28,8 @@ async fn a_year_is_one_answer_and_does_not_delay_the_writer() {
     assert!(items.is_sorted_by_key(|item| item["slot"].as_str().unwrap()));
     println!("a year of raw rows: {} bytes in {took:?}", reply.body.len());
 
-    // Somebody reads the beginning of it, and no more until all is written: a writer that waited for
-    // readers would wait for ever.
+    // Somebody reads the beginning of it, and no more until all is written: a writer that waited
+    // for readers would wait for ever.
     let address = site.addr();
     let mut reader = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).unwrap();

@@ -93,8 +93,8 @@ fn digest_realm(header: &[u8]) -> Option<Vec<u8>> {
 impl Challenge {
     /// The value of `Authorization` that answers it.
     fn respond(&mut self, user: &str, password: &str, uri: &str) -> Option<Vec<u8>> {
-        // Of two kinds of protection the crate takes plain `auth` where it is given no body. Where it
-        // is given one it forgets to hash it (RFC 7616, 3.4.3); a GET's is empty.
+        // Of two kinds of protection the crate takes plain `auth` where it is given no body. One
+        // that it is given it forgets to hash (RFC 7616, 3.4.3); a GET's is empty.
         let hash = hash_of(self.client.algorithm())?(b"");
         let mut answer = [None, Some(hash.as_bytes())].into_iter().filter_map(|body| {
             let params = PasswordParams { username: user, password, uri, method: "GET", body };

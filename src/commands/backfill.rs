@@ -127,15 +127,22 @@ impl BackfillArgs {
             }
         };
         // Between its first picture and its last nobody asked for more than there is.
-        let folder = match (self.desde, self.hasta) {
-            (None, None) => folder.map(PictureFolder::without_gaps),
-            _ => folder,
+        let is_whole = self.desde.is_none() && self.hasta.is_none();
+        let folder = match is_whole {
+            true => folder.map(PictureFolder::without_gaps),
+            false => folder,
         };
         refuse_the_latest(&settings.station)?;
         let whole = match (&folder, &self.dir, self.desde, self.hasta) {
             (_, _, Some(_), Some(_)) | (None, None, ..) => None,
             (Some(folder), ..) => Some(range_of(folder, &settings.station)?),
-            (None, Some(_), ..) => Some(range_of_scheme(&settings).await?),
+            (None, Some(_), ..) => {
+                let (range, alone) = range_of_scheme(&settings).await?;
+                if let Some(source) = settings.station.source.as_mut().filter(|_| is_whole) {
+                    source.alone = Some(alone);
+                }
+                Some(range)
+            }
         };
         let range = asked_range(self.desde, self.hasta, whole)?;
         check_range(range, &settings.station)?;

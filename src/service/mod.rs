@@ -130,7 +130,8 @@ impl Pipeline {
             is_archive: setup.source.is_archive(),
             alone: match &setup.source {
                 Source::Folder(folder) => folder.alone(),
-                Source::Http(_) | Source::Scheme(_) => None,
+                Source::Scheme(scheme) => scheme.alone(),
+                Source::Http(_) => None,
             },
             clock: setup.clock,
         };
@@ -186,7 +187,7 @@ impl Pipeline {
         })
     }
 
-    /// The slots of `range`; of a folder without gaps those that have a picture.
+    /// The slots of `range`; of a folder that is asked for as a whole those that have a picture.
     fn slots(&self, range: SlotRange) -> Slots {
         let slots = range.slots(&self.about.station.minutes, self.about.station.zone);
         match &self.about.alone {

@@ -15,7 +15,7 @@ use crate::settings::Settings;
 use celaje_sky::clock::ClockEvidence;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
-use celaje_sky::slot::SlotRange;
+use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::{PicturePlace, Station};
 use celaje_sky::ticks::TickPolicy;
 
@@ -132,8 +132,9 @@ pub fn range_of(folder: &PictureFolder, station: &Station) -> Result<SlotRange> 
     })
 }
 
-/// The whole of what the folder of a station's source holds.
-pub async fn range_of_scheme(settings: &Settings) -> Result<SlotRange> {
+/// The whole of what the folder of a station's source holds: a range, and those of its slots that
+/// have a picture.
+pub async fn range_of_scheme(settings: &Settings) -> Result<(SlotRange, Arc<[NaiveDateTime]>)> {
     let station = Arc::new(settings.station.clone());
     let source = station_source(&station)?;
     let limits = settings.tuning.http.clone();
@@ -147,12 +148,33 @@ pub async fn range_of_scheme(settings: &Settings) -> Result<SlotRange> {
         Failure::environment(say!("{detail}; check --dir", "{detail}; revise --dir"))
     })?;
     // A picture may be of a slot that is later than itself.
-    let hour = |moment: NaiveDateTime| moment.with_minute(0).unwrap_or(moment);
+    let hour = |moment: DateTime<Utc>| {
+        let local = station.zone.local(moment);
+        local.with_minute(0).unwrap_or(local)
+    };
     let ends = moments.first().zip(moments.last());
-    ends.and_then(|(first, last)| {
+    let range = ends.and_then(|(first, last)| {
         SlotRange::new(hour(*first), hour(*last) + TimeDelta::hours(1)).ok()
-    })
-    .ok_or_else(|| no_picture_named(&source.address()))
+    });
+    let range = range.ok_or_else(|| no_picture_named(&source.address()))?;
+    let tolerance = station.source.as_ref().map(|source| source.tolerance);
+    Ok((range, with_pictures(range, &station, tolerance.unwrap_or_default(), &moments)))
+}
+
+/// The slots of `range` that one of the pictures is of; these were taken at `moments`, ascending.
+fn with_pictures(
+    range: SlotRange,
+    station: &Station,
+    tolerance: TimeDelta,
+    moments: &[DateTime<Utc>],
+) -> Arc<[NaiveDateTime]> {
+    let mut moments = moments.iter().copied().peekable();
+    let slots = range.slots(&station.minutes, station.zone).filter(|slot| {
+        let window = station.minutes.window(*slot, tolerance);
+        while moments.next_if(|moment| *moment < window.from).is_some() {}
+        moments.peek().is_some_and(|moment| window.contains(*moment))
+    });
+    slots.map(Slot::local).collect()
 }
 
 fn no_picture_named(address: &str) -> Failure {
@@ -222,6 +244,23 @@ pub(super) fn public_part(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slots_with_pictures_are_those_that_a_picture_is_near_to() {
+        let station = Station::rio_grande();
+        let day = chrono::NaiveDate::from_ymd_opt(2024, 3, 1).unwrap();
+        let from = day.and_hms_opt(0, 0, 0).unwrap();
+        let range = SlotRange::new(from, from + TimeDelta::hours(1)).unwrap();
+        let at = |minute: i64, second: i64| {
+            let local = from + TimeDelta::minutes(minute) + TimeDelta::seconds(second);
+            station.zone.instant(local).unwrap()
+        };
+        // Before the first slot; two of one; too far from any; a second before one.
+        let moments = [at(0, 30), at(12, 5), at(12, 40), at(37, 0), at(51, 59)];
+        let found = with_pictures(range, &station, TimeDelta::minutes(2), &moments);
+        let minutes: Vec<_> = found.iter().map(Timelike::minute).collect();
+        assert_eq!(minutes, [2, 12, 52]);
+    }
 
     #[test]
     fn a_camera_is_not_asked_by_a_clock_that_cannot_be_right() {

@@ -82,7 +82,8 @@ impl RawSource {
             None => minutes.shortest() / 2,
         };
         let clock = self.clock.or(preset.map(|preset| preset.clock)).unwrap_or_default();
-        let source = StationSource { place, names, clock, tolerance, is_archive: false };
+        let source =
+            StationSource { place, names, clock, tolerance, is_archive: false, alone: None };
         Ok(CheckedSource { source, minutes })
     }
 

@@ -354,6 +354,35 @@ fn gaps_of_a_folder_are_misses_only_where_they_are_asked_for() {
     assert!(told.out.contains("total=2 | nuevos=0 | duplicados=1 | fallidos=1"), "{told:?}");
 }
 
+/// A tree with names of its own, as the station's source says.
+#[test]
+fn gaps_of_a_tree_are_no_misses_either() {
+    let home = Home::new();
+    home.write(
+        "celaje.toml",
+        "[station]\nid = 'cerro'\nlatitude = -30.0\nlongitude = -70.0\ntime_zone = '-03:00'\n\
+         [station.source]\nkind = 'tree'\ndir = 'sky'\n\
+         path = '%Y%m%d/image-%Y%m%d%H%M%S.jpg'\n",
+    );
+    home.write("sky/20240301/image-20240301000205.jpg", picture(0));
+    home.write("sky/20240301/image-20240301000311.jpg", picture(1));
+    home.write("sky/20240305/image-20240305115758.jpg", picture(2));
+    let call = |args: &[&str]| {
+        let mut command = home.celaje(["backfill", "--db", "cielo.db", "--threads", "1"]);
+        run(command.args(["--engine", "rten", "--model", "red.onnx", "--dir", "sky"]).args(args))
+    };
+    let told = call(&[]);
+    assert_eq!(
+        (told.status, told.out.as_str()),
+        (0, "📊 Backfill → total=2 | nuevos=2 | duplicados=0 | fallidos=0\n"),
+        "{told:?}"
+    );
+    let slots = home.record("cielo.db").texts("SELECT slot_local FROM observations ORDER BY 1");
+    assert_eq!(slots, ["2024-03-01T00:00", "2024-03-05T12:00"]);
+    let told = call(&["--desde", "2024-03-05T11:30"]);
+    assert!(told.out.contains("nuevos=0 | duplicados=1") && !told.out.contains("fallidos=0"));
+}
+
 /// The calls that stand in old scripts: a tree of labelled folders without a range, and the modes.
 #[test]
 fn the_replaced_systems_calls_are_understood() {

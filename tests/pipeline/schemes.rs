@@ -37,6 +37,7 @@ fn station(place: PicturePlace, names: PictureNames) -> Station {
         clock: NameClock::Local,
         tolerance: TimeDelta::minutes(5),
         is_archive: false,
+        alone: None,
     };
     Station { source: Some(source), minutes: Minutes::every(600).unwrap(), ..Station::rio_grande() }
 }

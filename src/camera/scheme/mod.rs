@@ -138,21 +138,23 @@ impl Scheme {
         }
     }
 
-    /// The moments of all pictures of a folder, ascending, by the station's clock.
+    /// The slots that are asked for, where these are not all of a range.
+    pub(crate) fn alone(&self) -> Option<Arc<[NaiveDateTime]>> {
+        self.source.alone.clone()
+    }
+
+    /// When the pictures of a folder were taken, ascending.
     ///
     /// # Errors
     /// The refusal of a folder that cannot be listed.
-    pub async fn moments(&self, client: &HttpClient) -> Result<Vec<NaiveDateTime>, Refusal> {
+    pub async fn moments(&self, client: &HttpClient) -> Result<Vec<DateTime<Utc>>, Refusal> {
         let names = match &self.source.names {
             PictureNames::Template(names) | PictureNames::Tree(names) => names.clone(),
             PictureNames::Latest(_) => return Ok(Vec::new()),
         };
         let all = Tree::new(names).list(self, client, None).await;
         let all = all.map_err(|refusal| refusal.unwrap_or_else(drained))?;
-        let zone = self.station.zone;
-        let mut moments: Vec<_> = all.iter().map(|(taken, _)| zone.local(*taken)).collect();
-        moments.sort_unstable();
-        Ok(moments)
+        Ok(all.into_iter().map(|(taken, _)| taken).collect())
     }
 
     async fn by_name(

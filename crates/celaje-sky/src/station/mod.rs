@@ -5,6 +5,7 @@ pub mod region;
 pub mod zone;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
@@ -97,6 +98,8 @@ pub struct StationSource {
     pub tolerance: TimeDelta,
     /// Whether all that it will hold is there.
     pub is_archive: bool,
+    /// The slots that are asked for, ascending by local time, where these are not all of a range.
+    pub alone: Option<Arc<[NaiveDateTime]>>,
 }
 
 /// A camera and its surroundings.

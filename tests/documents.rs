@@ -16,6 +16,7 @@ const SETTINGS: [&str; 2] = ["docs/settings.md", "docs/es/ajustes.md"];
 const MODELS: [&str; 2] = ["docs/models.md", "docs/es/modelos.md"];
 const APIS: [&str; 2] = ["docs/api.md", "docs/es/api.md"];
 const RECORDS: [&str; 2] = ["docs/record.md", "docs/es/registro.md"];
+const INTEGRATIONS: [&str; 2] = ["docs/integrations.md", "docs/es/integraciones.md"];
 const LABELS: [&str; 2] = ["docs/labels.md", "docs/es/etiquetas.md"];
 const DAEMON: [&str; 2] = ["docs/daemon.md", "docs/es/daemon.md"];
 
@@ -118,7 +119,7 @@ fn empty() -> PathBuf {
 
 #[test]
 fn settings_in_the_documents_are_understood() {
-    for name in READMES.iter().chain(&SETTINGS) {
+    for name in READMES.iter().chain(&SETTINGS).chain(&INTEGRATIONS) {
         let document = text(name);
         let found = blocks(&document, "toml");
         assert!(!found.is_empty(), "{name} shows no settings");
@@ -186,6 +187,7 @@ fn every_column_of_the_record_is_explained() {
         "0005_writer",
         "0008_labels",
         "0009_sources",
+        "0010_reach",
         "0011_sky_parts",
     ]
     .map(|name| text(&format!("migrations/{name}/up.sql")))
@@ -212,6 +214,15 @@ fn every_column_of_the_record_is_explained() {
 }
 
 #[test]
+fn every_reason_of_safety_is_explained() {
+    for document in INTEGRATIONS.map(text) {
+        for reason in celaje_sky::safety::SafetyReason::ALL {
+            assert!(document.contains(&format!("`{}`", reason.as_str())), "{reason:?}");
+        }
+    }
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     let documents = READMES
         .iter()
@@ -219,6 +230,7 @@ fn links_between_documents_lead_somewhere() {
         .chain(&MODELS)
         .chain(&RECORDS)
         .chain(&DAEMON)
+        .chain(&INTEGRATIONS)
         .chain(&LABELS)
         .chain(&APIS)
         .chain(&["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]);

@@ -3,13 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
+};
+use rustls::{
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 
+use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::station::Trust;
 use celaje_sky::text::Text;
@@ -44,11 +50,54 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, Text> {
 /// # Errors
 /// When they, or those of the system, cannot be used.
 pub(super) fn tls_of(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<ClientConfig, Error> {
+    Ok(verified(trust, provider)?.with_no_client_auth())
+}
+
+/// The same of a client that may have a certificate and a key of its own, in files of PEM.
+///
+/// # Errors
+/// When one of them cannot be used.
+pub(crate) fn client_tls(trust: &Trust, own: Option<(&Path, &Path)>) -> Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let unusable = |error: &dyn std::fmt::Display| {
+        Failure::environment(say!(
+            "TLS cannot be set up: {error}; look at the certificates",
+            "no se puede preparar TLS: {error}; revise los certificados"
+        ))
+    };
+    let verified = verified(trust, provider).map_err(|error| unusable(&error))?;
+    let Some((certificate, key)) = own else {
+        return Ok(verified.with_no_client_auth());
+    };
+    let chain = read_certificates(certificate).map_err(|why| {
+        let (shown, en, es) = (certificate.display(), why.en, why.es);
+        Failure::usage(say!(
+            "the certificates of '{shown}' cannot be used: {en}",
+            "no se pueden usar los certificados de '{shown}': {es}"
+        ))
+    })?;
+    let chain = chain.into_iter().map(CertificateDer::from).collect();
+    let shown = key.display();
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|_| {
+        Failure::usage(say!(
+            "the file '{shown}' holds no private key in PEM; it begins with -----BEGIN PRIVATE \
+             KEY-----",
+            "el archivo '{shown}' no contiene una clave privada en PEM; empieza con -----BEGIN \
+             PRIVATE KEY-----"
+        ))
+    })?;
+    verified.with_client_auth_cert(chain, key).map_err(|error| unusable(&error))
+}
+
+fn verified(
+    trust: &Trust,
+    provider: Arc<CryptoProvider>,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider));
     let config = config.with_safe_default_protocol_versions()?.dangerous();
     if trust.anything {
         let any = Arc::new(AnyCertificate(provider));
-        return Ok(config.with_custom_certificate_verifier(any).with_no_client_auth());
+        return Ok(config.with_custom_certificate_verifier(any));
     }
     let named: Vec<_> = trust.certificates.iter().cloned().map(CertificateDer::from).collect();
     let verifier = CameraVerifier {
@@ -56,8 +105,7 @@ pub(super) fn tls_of(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Cli
         named,
         algorithms: provider.signature_verification_algorithms,
     };
-    let config = config.with_custom_certificate_verifier(Arc::new(verifier));
-    Ok(config.with_no_client_auth())
+    Ok(config.with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
 /// Whether `message` is signed with the key of `certificate`, which may be of the first version of

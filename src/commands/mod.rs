@@ -2,6 +2,7 @@
 //!
 //! The doc comments of flags are their help in English.
 
+mod alert;
 pub mod backfill;
 pub mod bench;
 mod completions;
@@ -127,6 +128,8 @@ enum Command {
     Recalibrate(recalibrate::RecalibrateArgs),
     /// Show what the record holds, which process writes it, and how the last run went
     Status(status::StatusArgs),
+    /// Look after the alerts: send a test message
+    Alert(alert::AlertArgs),
     /// Find the circle of a fisheye lens in a few pictures and draw it over one
     Lens(lens::LensArgs),
     /// Install or find the inference engine's library
@@ -196,6 +199,7 @@ impl Cli {
             Command::Labels(args) => args.run(config).await,
             Command::Recalibrate(args) => args.run(config),
             Command::Status(args) => args.run(config),
+            Command::Alert(args) => args.run(config).await,
             Command::Lens(args) => args.run(),
             Command::Runtime(args) => args.run(config),
             Command::Completions(args) => args.run(),

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
@@ -14,10 +15,16 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::commands::output;
 use crate::commands::signals::{Reloads, Signals};
+use crate::daemon::alerts::AlertKeeper;
+use crate::daemon::mqtt::{MqttPublisher, PictureOf};
 use crate::daemon::watcher::RecordWatcher;
-use crate::daemon::{Daemon, notify};
+use crate::daemon::{Daemon, boltwood, mqtt, notify};
 use crate::settings::layer::SpanishHelp;
-use crate::settings::{Layer, Settings};
+use crate::settings::mqtt::MqttSettings;
+use crate::settings::values::whole;
+use crate::settings::{Layer, ReachSettings, Settings};
+use crate::store::SharedDatabase;
+use crate::web::alpaca::DISCOVERY_PORT;
 use crate::web::base::BasePath;
 use crate::web::origins::{Origin, Origins};
 use crate::web::token::Token;
@@ -65,6 +72,23 @@ pub struct ServeArgs {
         value_parser = compat
     )]
     compat: Option<CompatAddress>,
+    /// Also shows each station to ASCOM Alpaca's clients (NINA, ASCOM) as a SafetyMonitor and
+    /// ObservingConditions, on a port of their own, 11111 by custom
+    #[arg(long, value_name = "ADDRESS:PORT", env = "CELAJE_ALPACA", value_parser = socket)]
+    alpaca: Option<SocketAddr>,
+    /// UDP port on which Alpaca's clients look for devices; 0 for none
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "CELAJE_ALPACA_DISCOVERY",
+        default_value_t = DISCOVERY_PORT,
+        value_parser = whole(0..=u16::MAX)
+    )]
+    alpaca_discovery: u16,
+    /// File that gets Boltwood's one line of the sky every ten seconds; `{station}` in its name
+    /// stands for the station's id
+    #[arg(long, value_name = "FILE", env = "CELAJE_BOLTWOOD")]
+    boltwood: Option<PathBuf>,
     /// Path under which a proxy shows the server, where it passes the path on (`/celaje`)
     #[arg(
         long,
@@ -111,6 +135,20 @@ pub(super) const SPANISH: SpanishHelp = &[
          la dirección de --listen]",
     ),
     (
+        "alpaca",
+        "Muestra además cada estación a los clientes de ASCOM Alpaca (NINA, ASCOM) como \
+         SafetyMonitor y ObservingConditions, en un puerto propio; por costumbre, el 11111",
+    ),
+    (
+        "alpaca_discovery",
+        "Puerto UDP en que los clientes de Alpaca buscan dispositivos; 0 para ninguno",
+    ),
+    (
+        "boltwood",
+        "Archivo que recibe cada diez segundos la línea de Boltwood con el estado del cielo; \
+         `{station}` en su nombre es el id de la estación",
+    ),
+    (
         "base_path",
         "Ruta bajo la que un proxy muestra el servidor, si la deja en los pedidos (`/celaje`)",
     ),
@@ -146,6 +184,9 @@ pub(super) fn socket(text: &str) -> Result<SocketAddr, BadValue> {
         ))
     })
 }
+
+/// Time between two looks at the alerts.
+const ALERT_PERIOD: Duration = Duration::from_secs(5);
 
 /// Where `--compat` listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +241,8 @@ async fn show(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let mut signals = Signals::listen();
     let mut reloads = Reloads::listen();
     let flags = args.settings.clone();
-    let running = web::start(web_options(args, &settings)?, operator)?;
+    let running = web::start(web_options(args.clone(), &settings)?, operator)?;
+    let reach = Reach::start(&args, &settings.reach, &running, None);
     tell_address(&running)?;
     notify::ready();
     let mut beat = Beat::new();
@@ -211,13 +253,16 @@ async fn show(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
             () = reloads.next() => {
                 notify::reloading();
                 let renewed = read_settings(flags.clone(), config.map(Path::to_owned)).await;
-                tell_renewed(renewed.map(|settings| running.renew(&settings)));
+                tell_renewed(renewed.map(|settings| {
+                    running.renew(&settings);
+                    reach.renew(&settings.reach);
+                }));
                 notify::ready();
             }
         }
     }
     notify::stopping();
-    running.stop().await;
+    tokio::join!(running.stop(), reach.end());
     Ok(0)
 }
 
@@ -228,7 +273,7 @@ async fn watch(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let flags = args.settings.clone();
     let settings = Settings::read(flags.clone(), config)?;
     let options = web_options(args.clone(), &settings)?;
-    let clock = args.clock();
+    let (clock, reach, db) = (args.clock(), settings.reach.clone(), settings.db.clone());
     let daemon = Daemon::start(settings, clock, |notice| output::note(notice)).await?;
     let options = WebOptions { clock: daemon.clock(), ..options };
     let running = match web::start(options, daemon.state()) {
@@ -238,10 +283,12 @@ async fn watch(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
             return Err(failure);
         }
     };
+    let record = Some((db, daemon.database(), daemon.clock()));
+    let reach = Rc::new(Reach::start(&args, &reach, &running, record));
     tell_address(&running)?;
     notify::ready();
     let quit = CancellationToken::new();
-    let watched = keep_watch(daemon, running, flags, config, &mut reloads, quit.clone());
+    let watched = keep_watch(daemon, (running, reach), flags, config, &mut reloads, quit.clone());
     let (ended, _) = signals.draining(watched, || quit.cancel()).await;
     ended.map(|()| 0)
 }
@@ -269,7 +316,7 @@ impl Beat {
 /// Works until it is to quit; then finishes what is in flight and ends everything.
 async fn keep_watch(
     daemon: Daemon,
-    running: Running,
+    (running, reach): (Running, Rc<Reach>),
     flags: Layer,
     config: Option<&Path>,
     reloads: &mut Reloads,
@@ -299,13 +346,16 @@ async fn keep_watch(
         if reload.is_due() {
             notify::reloading();
             let config = config.map(Path::to_owned);
-            let renewal = renew(Rc::clone(&daemon), running.clone(), flags.clone(), config);
+            let shown = (running.clone(), Rc::clone(&reach));
+            let renewal = renew(Rc::clone(&daemon), shown, flags.clone(), config);
             reload.begin(renewal);
         }
     };
     notify::stopping();
     daemon.state().stop();
-    tokio::join!(running.stop(), daemon.end(), reload.done_if_any());
+    tokio::join!(running.stop(), daemon.end(), reload.done_if_any(), reach.end());
+    // It holds the record.
+    drop(reach);
     if let Ok(daemon) = Rc::try_unwrap(daemon) {
         daemon.stop().await;
     }
@@ -347,12 +397,20 @@ impl Renewal {
 }
 
 /// Reads the settings anew; what runs stays when they do not hold.
-async fn renew(daemon: Rc<Daemon>, running: Running, flags: Layer, config: Option<PathBuf>) {
+async fn renew(
+    daemon: Rc<Daemon>,
+    (running, reach): (Running, Rc<Reach>),
+    flags: Layer,
+    config: Option<PathBuf>,
+) {
     let renewed = match read_settings(flags, config).await {
         Ok(settings) => {
             let shown = settings.clone();
             let changed = daemon.reload(settings, |notice| output::note(notice)).await;
-            changed.map(|()| running.renew(&shown))
+            changed.map(|()| {
+                running.renew(&shown);
+                reach.renew(&shown.reach);
+            })
         }
         Err(failure) => {
             daemon.keep_settings(&failure);
@@ -384,6 +442,12 @@ fn tell_renewed(renewed: Result<()>) {
 }
 
 fn web_options(args: ServeArgs, settings: &Settings) -> Result<WebOptions> {
+    if let Some(pattern) = &args.boltwood {
+        boltwood::check(pattern, settings.stations.len())?;
+    }
+    if let Some(mqtt) = &settings.reach.mqtt {
+        mqtt::check(mqtt)?;
+    }
     Ok(WebOptions {
         hosts: args.host,
         origins: Origins::new(args.allow_origin),
@@ -394,6 +458,8 @@ fn web_options(args: ServeArgs, settings: &Settings) -> Result<WebOptions> {
             CompatAddress::At(address) => Some(address),
         }),
         token: token(args.token_file.as_deref())?,
+        alpaca: args.alpaca,
+        alpaca_discovery: args.alpaca_discovery,
         ..WebOptions::new(args.listen, settings)
     })
 }
@@ -404,13 +470,128 @@ fn tell_address(running: &Running) -> Result<()> {
         "Celaje on http://{addr}/ (Ctrl-C ends it)",
         "Celaje en http://{addr}/ (se termina con Ctrl-C)"
     ))?;
-    let Some(compat) = running.compat else {
+    if let Some(compat) = running.compat {
+        output::line(say!(
+            "For the replaced system's clients: http://{compat}/",
+            "Para los clientes del sistema anterior: http://{compat}/"
+        ))?;
+    }
+    let Some(alpaca) = running.alpaca else {
         return Ok(());
     };
     output::line(say!(
-        "For the replaced system's clients: http://{compat}/",
-        "Para los clientes del sistema anterior: http://{compat}/"
+        "For ASCOM Alpaca's clients: {alpaca}",
+        "Para los clientes de ASCOM Alpaca: {alpaca}"
     ))
+}
+
+/// What tells of the sky beside the web, until it is dropped.
+struct Reach {
+    end: CancellationToken,
+    mqtt: Mutex<Option<ReachedBroker>>,
+    alerts: Mutex<Option<(CancellationToken, JoinHandle<()>)>>,
+    /// The record, where it is written here: without it nobody is alerted.
+    record: Option<(PathBuf, SharedDatabase, Clock)>,
+    running: Running,
+}
+
+/// A broker that is told, until it is dropped.
+struct ReachedBroker {
+    settings: MqttSettings,
+    end: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Reach {
+    fn start(
+        args: &ServeArgs,
+        reach: &ReachSettings,
+        running: &Running,
+        record: Option<(PathBuf, SharedDatabase, Clock)>,
+    ) -> Self {
+        let end = CancellationToken::new();
+        if let Some(pattern) = args.boltwood.clone() {
+            tokio::spawn(boltwood::keep(pattern, running.recent(), end.clone()));
+        }
+        let started = Self {
+            end,
+            mqtt: Mutex::default(),
+            alerts: Mutex::default(),
+            record,
+            running: running.clone(),
+        };
+        started.renew(reach);
+        started
+    }
+
+    /// Takes over other settings; a broker that stays as it is keeps its connection.
+    fn renew(&self, reach: &ReachSettings) {
+        self.renew_alerts(reach);
+        let mut broker = self.mqtt.lock().unwrap_or_else(PoisonError::into_inner);
+        if broker.as_ref().map(|known| &known.settings) == reach.mqtt.as_ref() {
+            return;
+        }
+        if let Some(before) = broker.take() {
+            before.end.cancel();
+        }
+        *broker = reach.mqtt.clone().map(|settings| {
+            let end = self.end.child_token();
+            let running = self.running.clone();
+            let pictures: PictureOf = Arc::new(move |station, at| {
+                let running = running.clone();
+                Box::pin(async move { running.picture(&station, at).await })
+            });
+            let (recent, identity) = (self.running.recent(), self.running.identity());
+            let publisher = MqttPublisher::new(settings.clone(), recent, pictures, identity);
+            let task = tokio::spawn(publisher.keep(end.clone()));
+            ReachedBroker { settings, end, task }
+        });
+    }
+
+    /// Alerts go on from the record: it says where they stand.
+    fn renew_alerts(&self, reach: &ReachSettings) {
+        let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((end, _)) = alerts.take() {
+            end.cancel();
+        }
+        let Some((db, database, clock)) = self.record.clone() else {
+            return;
+        };
+        if reach.alerts.is_empty() {
+            return;
+        }
+        let keeper = AlertKeeper {
+            db,
+            database,
+            recent: self.running.recent(),
+            alerts: reach.alerts.clone(),
+            senders: reach.senders.clone(),
+            page: reach.mqtt.as_ref().and_then(|mqtt| mqtt.page.clone()),
+            clock,
+            period: ALERT_PERIOD,
+        };
+        let end = self.end.child_token();
+        *alerts = Some((end.clone(), tokio::spawn(keeper.keep(end))));
+    }
+
+    /// Says goodbye.
+    async fn end(&self) {
+        self.end.cancel();
+        let broker = self.mqtt.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(broker) = broker {
+            let _ = broker.task.await;
+        }
+        if let Some((_, alerts)) = alerts {
+            let _ = alerts.await;
+        }
+    }
+}
+
+impl Drop for Reach {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
 }
 
 /// The token in the file, or that of `CELAJE_TOKEN`: no flag, since others can see a command line.

@@ -8,8 +8,8 @@ use clap::builder::Str;
 use clap::{Arg, Command};
 
 use crate::commands::{
-    backfill, bench, completions, db, demo, doctor, evaluate, label, labels, lens, man, predict,
-    recalibrate, runtime, serve, simulate, status,
+    alert, backfill, bench, completions, db, demo, doctor, evaluate, label, labels, lens, man,
+    predict, recalibrate, runtime, serve, simulate, status,
 };
 use crate::settings::layer::{self, SpanishHelp};
 
@@ -47,6 +47,7 @@ fn texts_of(command: &str) -> Option<SpanishHelp> {
         "labels" => labels::SPANISH,
         "recalibrate" => recalibrate::SPANISH,
         "status" => status::SPANISH,
+        "alert" => alert::SPANISH,
         "lens" => lens::SPANISH,
         "runtime" => runtime::SPANISH,
         "completions" => completions::SPANISH,

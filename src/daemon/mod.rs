@@ -5,12 +5,16 @@
 //! that wait ([`jobs`]) filled in [`parts`] between the slots. The [`state`] is what they and the
 //! web share. [`notify`] speaks to systemd.
 
+pub mod alerts;
+pub mod boltwood;
 pub mod factory;
 pub mod jobs;
 pub mod liveness;
+pub mod mqtt;
 pub mod notify;
 pub mod operator;
 pub mod parts;
+pub mod recent;
 pub mod state;
 pub mod watcher;
 pub mod worker;
@@ -88,6 +92,11 @@ impl Daemon {
 
     pub fn state(&self) -> Arc<DaemonState> {
         Arc::clone(&self.common.state)
+    }
+
+    /// The record that its workers write.
+    pub fn database(&self) -> SharedDatabase {
+        self.common.database.clone()
     }
 
     /// What its workers take for now.

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use crate::camera::trust::read_certificates;
 use crate::settings::layer::Layer;
+use crate::settings::reach::{RawReach, ReachSettings};
+use crate::settings::safety::RawSafety;
 use crate::settings::source::RawSource;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -26,6 +28,7 @@ pub const FILE_NAME: &str = "celaje.toml";
 pub struct FileSettings {
     layer: Layer,
     stations: Vec<Station>,
+    reach: ReachSettings,
 }
 
 /// `S` is `Option<RawStation>` for `[station]` and `Vec<RawStation>` for `[[station]]`, so that an
@@ -64,6 +67,7 @@ struct RawStation {
     lens: Option<RawLens>,
     #[serde(default, rename = "zone")]
     zones: Vec<SkyZone>,
+    safety: Option<RawSafety>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -157,7 +161,7 @@ impl FileSettings {
 
     /// Reads the text of a settings file; its paths are relative to `folder`.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Text> {
-        let (mut layer, raw_stations) = Self::read(text).map_err(|e| {
+        let (mut layer, raw_stations, reach) = Self::read(text).map_err(|e| {
             // The line itself is not shown: it may hold a password.
             let before = &text[..e.span().map_or(0, |span| span.start.min(text.len()))];
             let line = before.matches('\n').count() + 1;
@@ -186,11 +190,13 @@ impl FileSettings {
             }
             stations.push(station);
         }
-        Ok(Self { layer, stations })
+        let reach = reach.check(folder, &stations)?;
+        Ok(Self { layer, stations, reach })
     }
 
-    fn read(text: &str) -> Result<(Layer, Vec<RawStation>), toml::de::Error> {
+    fn read(text: &str) -> Result<(Layer, Vec<RawStation>, RawReach), toml::de::Error> {
         let layer = toml::from_str(text)?;
+        let reach = toml::from_str(text)?;
         let several = toml::from_str::<toml::Table>(text)
             .is_ok_and(|table| table.get("station").is_some_and(toml::Value::is_array));
         let stations = if several {
@@ -198,7 +204,12 @@ impl FileSettings {
         } else {
             StationTables::<Option<RawStation>>::read(text)?
         };
-        Ok((layer, stations))
+        Ok((layer, stations, reach))
+    }
+
+    /// Who is told of the sky.
+    pub fn take_reach(&mut self) -> ReachSettings {
+        std::mem::take(&mut self.reach)
     }
 
     /// The settings and the stations, in the order of the file.
@@ -287,6 +298,7 @@ impl RawStation {
         if let Some(fault) = zones_fault(&self.zones) {
             return Err(of_station(fault));
         }
+        let safety = self.safety.map(|safety| safety.check(&id, &minutes)).transpose()?;
         Ok(Station {
             name: self.name.unwrap_or_else(|| id.clone()),
             id,
@@ -305,12 +317,13 @@ impl RawStation {
             source,
             minutes,
             region: Region { margins, mask, lens, zones: self.zones.into() },
+            safety,
         })
     }
 }
 
 /// The certificates of `path`.
-pub(super) fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, Text> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, Text> {
     let shown = path.display();
     read_certificates(path).map_err(|why| {
         let (en, es) = (why.en, why.es);

@@ -371,3 +371,33 @@ fn zones_are_read_in_their_order() {
         refused(&format!("{STATION}{zones}"), parts);
     }
 }
+
+#[test]
+fn the_rule_of_safety_follows_the_slots_unless_it_is_written() {
+    let of = |more: &str| {
+        let head = "[station]\nid = \"a\"\nlatitude = 1.0\nlongitude = 2.0\n\
+                    time_zone = \"+01:00\"\nurl_base = \"http://a/\"\nvalid_minutes = [0, 30]\n";
+        let parsed = FileSettings::parse(&format!("{head}{more}"), Path::new("/"));
+        parsed.map(|file| file.into_parts().1.remove(0).safety)
+    };
+    assert_eq!(of("").unwrap(), None);
+    let usual = of("[station.safety]\n").unwrap().unwrap();
+    assert_eq!((usual.safe_after.num_minutes(), usual.stale_after.num_minutes()), (60, 75));
+    let own = of("[station.safety]\nsafe_below = 1\nunsafe_above = 3.5\nunsafe_after = \"90s\"\n\
+                  when = \"always\"\nmin_confidence = 0\n");
+    let own = own.unwrap().unwrap();
+    assert_eq!((own.safe_below, own.unsafe_above), (1.0, 3.5));
+    assert_eq!(own.unsafe_after.num_seconds(), 90);
+    for (wrong, named) in [
+        ("safe_below = 5", "safe_below (5)"),
+        ("unsafe_above = 9", "unsafe_above (9)"),
+        ("min_confidence = 50", "min_confidence"),
+        ("stale_after = \"30m\"", "stale_after (1800 s)"),
+        ("when = \"noon\"", "noon"),
+        ("safe_bellow = 1", "safe_bellow"),
+        ("safe_after = \"soon\"", "safe_after"),
+    ] {
+        let why = of(&format!("[station.safety]\n{wrong}\n")).unwrap_err().en;
+        assert!(why.contains(named), "{wrong}: {why}");
+    }
+}

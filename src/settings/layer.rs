@@ -45,12 +45,21 @@ macro_rules! layer {
         #[serde(deny_unknown_fields, default)]
         pub struct Layer {
             $($(#[$attribute])* pub $name: Option<$type>,)*
+            #[arg(skip)]
+            #[doc(hidden)]
+            pub mqtt: IgnoredAny,
+            #[arg(skip)]
+            #[doc(hidden)]
+            pub alert: IgnoredAny,
+            #[arg(skip)]
+            #[doc(hidden)]
+            pub sender: IgnoredAny,
         }
 
         impl Layer {
             /// This layer, and `below` for what it leaves open.
             pub fn over(self, below: Self) -> Self {
-                Self { $($name: self.$name.or(below.$name),)* }
+                Self { $($name: self.$name.or(below.$name),)* ..Self::default() }
             }
 
             /// The flags of `G` in `matches`.
@@ -60,6 +69,7 @@ macro_rules! layer {
                         true => matches.remove_one(stringify!($name)),
                         false => None,
                     },)*
+                    ..Self::default()
                 }
             }
         }

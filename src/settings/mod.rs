@@ -5,8 +5,13 @@
 //! Runtime (`ORT_DYLIB_PATH`) come next. `CELAJE_ORT_LIB` is read with them for the commands that
 //! have no `--ort-lib`.
 
+pub mod alerts;
 pub mod file;
 pub mod layer;
+pub mod mqtt;
+pub mod reach;
+mod safety;
+pub mod secret;
 pub(crate) mod source;
 pub mod span;
 pub mod tuning;
@@ -22,6 +27,7 @@ pub use crate::settings::layer::{
     BATCH, CONCURRENCY, Layer, MAX_BYTES, MAX_CONCURRENCY, MAX_MEGAPIXELS, MAX_RPS, THREADS,
     TIMEOUT,
 };
+pub use crate::settings::reach::ReachSettings;
 use crate::settings::span::Span;
 use crate::settings::tuning::{CommitPolicy, Tuning};
 use celaje_sky::error::{Failure, Result};
@@ -72,6 +78,8 @@ pub struct Settings {
     pub engine: EngineChoice,
     /// Where it runs.
     pub device: Device,
+    /// Who is told of the sky.
+    pub reach: ReachSettings,
     /// Whether an address, a layout or a certificate was given for one station.
     pub place_given: bool,
     /// Sizes and bounds; those of inference give way to what suits the engine unless asked for.
@@ -99,7 +107,8 @@ impl Settings {
     }
 
     /// Combines `flags`, which hold the environment too, and `file`.
-    pub fn settle(flags: Layer, file: FileSettings) -> Result<Self> {
+    pub fn settle(flags: Layer, mut file: FileSettings) -> Result<Self> {
+        let reach = file.take_reach();
         let (file_layer, stations) = file.into_parts();
         let layer = flags.over(file_layer);
         let all = match layer.station {
@@ -184,6 +193,7 @@ impl Settings {
             ort_lib: layer.ort_lib,
             engine: layer.engine.unwrap_or_default(),
             device,
+            reach,
             place_given,
             tuning,
             batch_given: layer.batch.is_some(),

@@ -33,6 +33,7 @@ impl Default for Span {
 impl FromStr for Span {
     type Err = BadValue;
 
+    // Seconds are read and not named in the advice: no one fills gaps of seconds.
     fn from_str(text: &str) -> Result<Self, BadValue> {
         let text = text.trim();
         let bad = || {
@@ -93,6 +94,7 @@ mod tests {
             (" 90m ", 90, "90m"),
             ("0", 0, "0"),
             ("0h", 0, "0"),
+            ("180s", 3, "3m"),
             ("366d", 366 * 24 * 60, "366d"),
             ("120s", 2, "2m"),
         ] {

@@ -10,6 +10,8 @@
 //! | `celaje_labels` | what people saw in the pictures |
 //! | `celaje_calibrations` | the confidence of a model at a station, fitted to labels |
 //! | `year_layouts` | where a server kept a year's pictures |
+//! | `celaje_identity` | what others know the file by |
+//! | `alert_states`, `alert_outbox` | where each alert stands, and its messages |
 //! | `legacy_rows` | rows of the replaced system that are no reading |
 //! | `registro_historico` (a view) | the home station's rows in the replaced system's form |
 //!
@@ -17,6 +19,7 @@
 //! synchronous. One process at a time opens a file for writing ([`Database::open`]); readers
 //! ([`reader::Reader`], or any other tool) never wait for it, nor it for them.
 
+mod alerts;
 mod calibration;
 mod commit;
 mod completion;
@@ -61,6 +64,7 @@ use crate::store::rows::timestamp;
 use crate::store::schema::stations;
 use celaje_sky::station::Station;
 
+pub use alerts::{AlertChange, SendOutcome};
 pub use calibration::{CalibrationItem, RecalibrationReport};
 pub use commit::{CommitEffect, CommitMode};
 pub use examination::FileState;

@@ -136,3 +136,36 @@ diesel::table! {
         seen_at -> Text,
     }
 }
+
+diesel::table! {
+    celaje_identity (only) {
+        only -> Integer,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    alert_states (alert, station) {
+        alert -> Text,
+        station -> Text,
+        fired -> Bool,
+        since -> Text,
+        judged_to -> Text,
+        sent_at -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    alert_outbox (id) {
+        id -> BigInt,
+        alert -> Text,
+        station -> Text,
+        sender -> Text,
+        message -> Text,
+        created_at -> Text,
+        attempts -> Integer,
+        next_try -> Text,
+        status -> Text,
+        last_error -> Nullable<Text>,
+    }
+}

@@ -11,9 +11,9 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
 use crate::web::base::{self, BasePath};
-use crate::web::legacy;
 use crate::web::origins::Origins;
 use crate::web::problem::{self, Problem, ProblemCode, shortened};
+use crate::web::{badge, legacy};
 use celaje_sky::say;
 
 /// Most bytes of an address (path and query).
@@ -140,7 +140,11 @@ async fn answer(
     if let Some(problem) = problem_of(&response) {
         response = response.into_response(render(&problem));
     }
+    let is_embedded = badge::is_at(response.request().path()) && response.status().is_success();
     harden(response.response_mut());
+    if is_embedded {
+        embed(response.response_mut());
+    }
     if is_open {
         let headers = response.response_mut().headers_mut();
         origins.open(asked.as_ref(), headers);
@@ -197,6 +201,16 @@ fn problem_of(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
     }
     (status.is_client_error() && response.headers().get(header::CONTENT_TYPE).is_none())
         .then(|| Problem::of_framework(status, ""))
+}
+
+/// Lets pages of other servers show an answer.
+fn embed<B>(response: &mut HttpResponse<B>) {
+    let headers = response.headers_mut();
+    headers.remove(header::X_FRAME_OPTIONS);
+    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors *");
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    let shared = HeaderValue::from_static("cross-origin");
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), shared);
 }
 
 fn harden<B>(response: &mut HttpResponse<B>) {

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 
 use crate::daemon::operator::{JobStatus, ProgramState};
+use crate::daemon::recent::RecentReadings;
 use crate::store::reader::ObservationItem;
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
@@ -31,12 +32,13 @@ async fn get(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
             Ok(last)
         })
         .await;
-    let body = written(
+    let mut body = written(
         &state.operator.state(),
         last.as_deref().ok(),
         state.hub.listeners(),
         state.clock.now(),
     );
+    body.push_str(&safety(&state.recent));
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(body))
 }
 
@@ -113,6 +115,18 @@ fn written(
     text.family(name, "counter", "Times that the database was moved, deleted or replaced.");
     text.sample(name, &[], state.record_losses);
     rows(&mut text, last.unwrap_or_default(), now);
+    text.0
+}
+
+/// Of the stations that have a rule.
+fn safety(recent: &RecentReadings) -> String {
+    let mut text = Text::default();
+    let name = "celaje_safe";
+    text.family(name, "gauge", "Whether the sky is safe by [station.safety]: 1 or 0.");
+    for station in recent.stations().iter().filter(|station| station.safety.is_some()) {
+        let safe = recent.safety(&station.id).is_some_and(|state| state.safe);
+        text.sample(name, &[("station", &station.id)], u8::from(safe));
+    }
     text.0
 }
 

@@ -12,6 +12,8 @@
 //! takes orders. Every request goes through the [`guard`]; a `limiter` bounds what costs more
 //! than a moment.
 
+pub mod alpaca;
+pub mod badge;
 pub mod base;
 mod body;
 pub mod camera;
@@ -43,12 +45,18 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 
 use crate::camera::http::HttpLimits;
 use crate::camera::picture_folder::PictureFolder;
 use crate::clock::Clock;
 use crate::daemon::operator::Operator;
+use crate::daemon::recent::RecentReadings;
 use crate::settings::Settings;
+use crate::store::reader::Reader;
+use crate::web::alpaca::AlpacaClients;
 use crate::web::base::BasePath;
 use crate::web::camera::Cameras;
 use crate::web::dashboard::keogram::KeogramCache;
@@ -63,6 +71,7 @@ use crate::web::routes::Routes;
 use crate::web::token::Token;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
+use celaje_sky::slot::Slot;
 use celaje_sky::station::Station;
 
 /// Most bytes of a request's body.
@@ -100,6 +109,10 @@ pub struct WebOptions {
     /// A further address, on which anybody may read the paths of the replaced system, and nothing
     /// else is.
     pub compat: Option<SocketAddr>,
+    /// A further address, on which the stations are devices of ASCOM Alpaca, and nothing else is.
+    pub alpaca: Option<SocketAddr>,
+    /// The UDP port on which Alpaca's clients look for devices; 0 for none.
+    pub alpaca_discovery: u16,
     /// What pages and pictures take for now.
     pub clock: Clock,
 }
@@ -120,6 +133,8 @@ impl WebOptions {
             origins: Origins::default(),
             base: BasePath::default(),
             compat: None,
+            alpaca: None,
+            alpaca_discovery: alpaca::DISCOVERY_PORT,
             clock: Clock::SYSTEM,
         }
     }
@@ -135,12 +150,18 @@ pub struct WebState {
     pub operator: Arc<dyn Operator>,
     /// The stream of events.
     pub hub: Arc<Hub>,
+    /// The readings of the last day.
+    pub recent: Arc<RecentReadings>,
     /// The sources of pictures.
     pub cameras: Arc<Cameras>,
     /// The token that orders need.
     pub token: Option<Token>,
     /// Strips of the keograms that were looked at lately.
     pub(crate) keograms: Arc<KeogramCache>,
+    /// What the record is known by.
+    pub(crate) identity: String,
+    /// The clients of the Alpaca devices.
+    pub(crate) alpaca: AlpacaClients,
     /// Bounds the charts that are gathered and drawn at once.
     pub(crate) charts: Limiter,
     pub(crate) clock: Clock,
@@ -174,17 +195,39 @@ pub struct Running {
     pub addr: SocketAddr,
     /// Where the replaced system's clients find their paths.
     pub compat: Option<SocketAddr>,
+    /// Where Alpaca's clients find the devices.
+    pub alpaca: Option<SocketAddr>,
     handles: Vec<ServerHandle>,
+    /// Ends what answers beside the servers.
+    ends: CancellationToken,
     state: web::Data<WebState>,
 }
 
 impl Running {
+    /// What the record is known by.
+    pub fn identity(&self) -> &str {
+        &self.state.identity
+    }
+
+    /// The picture of a station that was taken at a moment, from its camera or the cache.
+    pub async fn picture(&self, station: &Arc<Station>, at: DateTime<Utc>) -> Option<Bytes> {
+        let slot = Slot::at(station.zone.local(at), station.zone)?;
+        let shot = self.state.cameras.shot(station, slot, None).await.ok()?;
+        Some(shot.bytes.clone())
+    }
+
+    /// The readings of the last day.
+    pub fn recent(&self) -> Arc<RecentReadings> {
+        Arc::clone(&self.state.recent)
+    }
+
     /// Takes over the stations and the model of other settings. The address, the names, the token
     /// and the record stay. To be called on the thread that started the server.
     pub fn renew(&self, settings: &Settings) {
         let stations: Vec<_> = settings.stations.iter().cloned().map(Arc::new).collect();
         let limits = settings.tuning.http.clone();
         self.state.cameras.renew(&stations, limits);
+        self.state.recent.renew(&stations);
         let overlays = OverlayRenderer::new(settings.clone());
         let mut from_settings =
             self.state.from_settings.write().unwrap_or_else(PoisonError::into_inner);
@@ -196,6 +239,7 @@ impl Running {
     /// Closes the event streams, lets the other requests finish, then stops the server.
     pub async fn stop(&self) {
         self.state.hub.close();
+        self.ends.cancel();
         for handle in &self.handles {
             handle.stop(true).await;
         }
@@ -208,6 +252,9 @@ impl Running {
 /// When the address cannot be listened on, or the record cannot be read.
 pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running> {
     let hub = Hub::start(operator.events());
+    let stations = &options.stations;
+    let recent = RecentReadings::start(&options.db, stations, operator.events(), options.clock)?;
+    let ends = CancellationToken::new();
     let state = web::Data::new(WebState {
         pool: Arc::new(ReaderPool::open(&options.db)?),
         cameras: Cameras::or_folder(options.folder, &options.stations, options.http, options.clock),
@@ -217,8 +264,11 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         }),
         operator,
         hub,
+        recent,
         token: options.token,
         keograms: Arc::default(),
+        identity: Reader::open(&options.db)?.identity()?,
+        alpaca: AlpacaClients::default(),
         charts: dashboard::chart_limiter(),
         clock: options.clock,
     });
@@ -238,9 +288,23 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         servers.push(server);
         compat = Some(addr);
     }
+    let mut alpaca = None;
+    if let Some(wanted) = options.alpaca {
+        let access = AccessRules {
+            hosts: Some(Hosts::new(wanted, &options.hosts)),
+            origins: Origins::default(),
+            base: BasePath::default(),
+        };
+        let (addr, server) = listen(&state, access, wanted, "--alpaca", alpaca::configure)?;
+        servers.push(server);
+        if options.alpaca_discovery != 0 {
+            alpaca::discovery::answer(addr, options.alpaca_discovery, ends.clone());
+        }
+        alpaca = Some(addr);
+    }
     let handles = servers.iter().map(Server::handle).collect();
     servers.into_iter().for_each(|server| drop(tokio::spawn(server)));
-    Ok(Running { addr, compat, handles, state })
+    Ok(Running { addr, compat, alpaca, handles, ends, state })
 }
 
 /// A server that listens on the address that `flag` names, and answers once it is polled.
@@ -300,6 +364,7 @@ fn add_routes(routes: &mut Routes<'_>) {
     legacy::configure(routes);
     health::configure(routes);
     metrics::configure(routes);
+    badge::configure(routes);
     dashboard::configure(routes);
 }
 

@@ -1,6 +1,8 @@
 //! The web side as its clients meet it: real requests over loopback to a real server on a record.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alerts;
+mod alpaca;
 mod api;
 mod backfills;
 mod client;
@@ -9,7 +11,9 @@ mod events;
 mod guard;
 mod labels;
 mod legacy;
+mod mqtt;
 mod pictures;
+mod safety;
 mod schema;
 mod site;
 mod watching;

@@ -26,6 +26,7 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod alert;
 pub mod audit;
 pub mod backoff;
 pub mod batching;
@@ -50,6 +51,7 @@ pub mod random;
 pub mod restarts;
 pub mod retry;
 pub mod run;
+pub mod safety;
 pub mod skill;
 pub mod slot;
 pub mod station;

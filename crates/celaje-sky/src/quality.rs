@@ -99,6 +99,13 @@ impl Quality {
         &self.0
     }
 
+    /// Reads the stored text; unknown names are left out.
+    pub fn parse(text: &str) -> Self {
+        let mut flags = Self::default();
+        text.split(',').filter_map(Flag::parse).for_each(|flag| flags.add(flag));
+        flags
+    }
+
     /// Whether `flag` is one of them.
     pub fn has(&self, flag: Flag) -> bool {
         self.0.contains(&flag)
@@ -119,8 +126,7 @@ pub fn with_confidence(quality: &str, confidence: f64) -> String {
 
 fn with_flag(quality: &str, flag: Flag, is_set: bool) -> String {
     let names = || quality.split(',').filter(|name| !matches!(*name, "" | "ok"));
-    let mut flags = Quality::default();
-    names().filter_map(Flag::parse).for_each(|flag| flags.add(flag));
+    let mut flags = Quality::parse(quality);
     flags.0.retain(|other| *other != flag);
     if is_set {
         flags.add(flag);

@@ -240,6 +240,14 @@ impl Minutes {
         TimeDelta::seconds(i64::from(steps.min().unwrap_or(HOUR)))
     }
 
+    /// The longest time between two of them.
+    pub fn longest_gap(&self) -> TimeDelta {
+        let next = self.seconds.iter().skip(1).copied();
+        let next = next.chain(self.seconds.first().map(|first| first + HOUR));
+        let steps = self.seconds.iter().zip(next).map(|(one, next)| next - one);
+        TimeDelta::seconds(i64::from(steps.max().unwrap_or(HOUR)))
+    }
+
     /// Whether there is a picture at `local`.
     pub fn contains(&self, local: NaiveDateTime) -> bool {
         let second = local.minute() * 60 + local.second();

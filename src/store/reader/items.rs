@@ -215,6 +215,24 @@ impl Reader {
         })
     }
 
+    /// The readings of a station's live runs and of what they caught up with, from a minute of its
+    /// clock on, ascending.
+    pub(crate) fn live_observations(
+        &mut self,
+        station: &str,
+        from: NaiveDateTime,
+    ) -> Result<Vec<ObservationItem>, StoreError> {
+        self.ask(|connection| {
+            observations::table
+                .select(ObservationItem::as_select())
+                .filter(observations::station.eq(station))
+                .filter(observations::slot_local.ge(slot_text(from)))
+                .filter(sql::<Bool>("run_id IN (SELECT id FROM runs WHERE kind <> 'backfill')"))
+                .order(observations::slot_local.asc())
+                .load(connection)
+        })
+    }
+
     /// The reading of a slot.
     pub(crate) fn observation(
         &mut self,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
-use crate::store::schema::stations;
+use crate::store::schema::{celaje_identity, stations};
 
 /// A station with its counts.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -87,6 +87,11 @@ impl Reader {
             diesel::select(diesel::dsl::exists(stations::table.filter(stations::id.eq(id))))
                 .get_result(connection)
         })
+    }
+
+    /// What others know this record by: a random number of its own.
+    pub(crate) fn identity(&mut self) -> Result<String, StoreError> {
+        self.ask(|connection| celaje_identity::table.select(celaje_identity::id).first(connection))
     }
 
     /// The station that `registro_historico` shows.

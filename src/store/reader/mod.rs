@@ -9,6 +9,7 @@ mod items;
 mod labels;
 mod legacy;
 mod listings;
+mod messages;
 mod misses;
 mod operations;
 mod runs;
@@ -30,6 +31,7 @@ pub use labels::{LabelItem, QueueItem, SkillReport};
 pub(crate) use legacy::LegacyDays;
 pub use legacy::{AFTER_DAYS, FIRST_DAY, LegacyRow};
 pub use listings::StationItem;
+pub use messages::AlertMessage;
 pub use misses::{MissItem, MissedSlot};
 pub use operations::ModelCount;
 pub use runs::{ReasonCount, RunItem};
@@ -65,7 +67,7 @@ impl Reader {
     }
 
     /// Runs a query, and pairs its error with the database's path.
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &mut self,
         question: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
     ) -> Result<T, StoreError> {

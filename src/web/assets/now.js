@@ -29,7 +29,7 @@ function fact(label, ...values) {
   );
 }
 
-function reading(item, age) {
+function reading(item, age, safety) {
   const hidden = item.okta === 9;
   const range = hidden ? null : oktaRange(item);
   const word = known(`category.${item.category}`, item.category || "");
@@ -71,6 +71,7 @@ function reading(item, age) {
           )
         : null,
       fact(t("now.quality"), flags(item)),
+      safety,
       fact(t("now.model"), h("span", { text: item.model || t("none") })),
       ...trials(item).map((trial) => fact(t("now.trial"), trial)),
     ),
@@ -136,6 +137,19 @@ export async function now(main, context) {
     return;
   }
   const age = h("span");
+  const safety = fact(t("now.safety"), h("span"));
+  safety.hidden = true;
+  const lookForSafety = async () => {
+    try {
+      const told = await json(of(station.id, "/safety"), signal);
+      safety.hidden = told.reason === "not_configured";
+      const words = `${t(told.safe ? "now.safe" : "now.unsafe")} · ${known(`safety.${told.reason}`, told.text)}`;
+      safety.querySelector("span").textContent = words;
+    } catch {
+      // An answer that doesn't come is no "safe".
+      safety.querySelector("span").textContent = t("now.unsafe");
+    }
+  };
   const above = notes();
   const left = h("section", { class: "card", "aria-label": t("now.picture") });
   const right = h("section", { class: "card", "aria-label": t("now.title") });
@@ -150,7 +164,8 @@ export async function now(main, context) {
   const draw = () => {
     tick();
     left.replaceChildren(fading(station.id, item, `${longDay(item.slot)} ${timeOf(item.slot)}`));
-    right.replaceChildren(reading(item, age));
+    right.replaceChildren(reading(item, age, safety));
+    lookForSafety();
     shown("reading");
     last24 = chart({
       kind: "timeline",
@@ -179,7 +194,9 @@ export async function now(main, context) {
   draw();
   lookForMisses();
   const clock = setInterval(tick, 1000);
-  signal.addEventListener("abort", () => clearInterval(clock));
+  // It becomes unsafe without an event.
+  const watch = setInterval(lookForSafety, 15000);
+  signal.addEventListener("abort", () => [clock, watch].forEach(clearInterval));
   onMiss((missed) => (!missed || missed.slot > item.slot) && lookForMisses());
   onReading(async (change) => {
     try {

@@ -1,5 +1,6 @@
 //! `/api/v1`.
 
+mod alerts;
 mod backfills;
 mod climatology;
 mod labels;
@@ -8,6 +9,7 @@ mod misses;
 mod observations;
 mod pictures;
 mod runs;
+mod safety;
 mod skill;
 mod state;
 mod stations;
@@ -22,6 +24,8 @@ pub(crate) fn configure(routes: &mut Routes<'_>) {
     climatology::configure(routes);
     pictures::configure(routes);
     runs::configure(routes);
+    safety::configure(routes);
+    alerts::configure(routes);
     backfills::configure(routes);
     labels::configure(routes);
     skill::configure(routes);

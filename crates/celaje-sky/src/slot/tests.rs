@@ -230,3 +230,10 @@ proptest! {
         prop_assert!(whose(Duration::seconds(narrow)) <= 1);
     }
 }
+
+#[test]
+fn the_longest_gap_may_lie_across_the_hour() {
+    let gap = |minutes: &[u32]| Minutes::new(minutes.to_vec()).unwrap().longest_gap().num_minutes();
+    assert_eq!(Minutes::default().longest_gap().num_minutes(), 10);
+    assert_eq!((gap(&[7]), gap(&[0, 30]), gap(&[0, 10])), (60, 30, 50));
+}

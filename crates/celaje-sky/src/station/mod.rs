@@ -11,8 +11,10 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::naming::preset::NameClock;
 use crate::naming::{NameTemplate, NamedTime};
+use crate::safety::rule::SafetyRule;
 use crate::slot::{Minutes, Slot, SlotWindow, Zone};
 use crate::station::region::Region;
+use crate::sun;
 
 /// How a server arranges its pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -127,6 +129,8 @@ pub struct Station {
     pub minutes: Minutes,
     /// The part of a picture that is judged.
     pub region: Region,
+    /// When its sky is safe to observe under; none where that is not asked for.
+    pub safety: Option<SafetyRule>,
 }
 
 impl StationSource {
@@ -159,6 +163,11 @@ impl Station {
         self.source.as_ref().is_some_and(StationSource::has_only_the_latest)
     }
 
+    /// The sun's elevation at `now` where it stands, degrees.
+    pub fn sun_elevation(&self, now: DateTime<Utc>) -> f64 {
+        sun::position(now, self.latitude, self.longitude).elevation
+    }
+
     /// The instants whose pictures are the slot's; none where names say the slot itself.
     pub fn window(&self, slot: Slot) -> Option<SlotWindow> {
         Some(self.minutes.window(slot, self.source.as_ref()?.tolerance))
@@ -178,6 +187,7 @@ impl Station {
             source: None,
             minutes: Minutes::default(),
             region: Region::with_margins(region::Margins { bottom: 0.2, ..Default::default() }),
+            safety: None,
         }
     }
 }

@@ -1,0 +1,227 @@
+use super::*;
+use crate::okta::Okta;
+use crate::slot::Minutes;
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+fn at(minute: i64) -> DateTime<Utc> {
+    // Midnight in Tierra del Fuego's winter.
+    DateTime::from_timestamp(1_720_000_000 / 60 * 60, 0).unwrap() + TimeDelta::minutes(minute)
+}
+
+fn rule() -> SafetyRule {
+    SafetyRule::usual(&Minutes::default())
+}
+
+fn reading(minute: i64, code: u8, confidence: f64) -> SkyReading {
+    SkyReading {
+        at: at(minute),
+        cover: Cover::from_code(code).unwrap(),
+        cloud_fraction: Okta::new(code).map(|okta| f64::from(okta.eighths()) / 8.0),
+        confidence: Okta::new(code).map(|_| confidence),
+        quality: Quality::default(),
+    }
+}
+
+fn flagged(minute: i64, flag: Flag) -> SkyReading {
+    let mut reading = reading(minute, 0, 0.9);
+    reading.quality.add(flag);
+    reading
+}
+
+fn says(readings: &[SkyReading], now: i64) -> (bool, SafetyReason) {
+    let state = assess_by(&rule(), readings.iter(), at(now), true);
+    (state.safe, state.reason)
+}
+
+#[test]
+fn each_reason_in_its_turn() {
+    use SafetyReason as R;
+    let clear: Vec<_> = [0, 10, 20].map(|minute| reading(minute, 1, 0.9)).to_vec();
+    let with = |last: SkyReading| [clear.clone(), vec![last]].concat();
+    assert_eq!(says(&[], 0), (false, R::NoReading));
+    assert_eq!(says(&clear[..1], 5), (false, R::Waiting));
+    assert_eq!(says(&clear[..2], 15), (false, R::Waiting));
+    assert_eq!(says(&clear, 21), (true, R::Clear));
+    assert_eq!(says(&clear, 45), (true, R::Clear));
+    assert_eq!(says(&clear, 46), (false, R::Stale));
+    // What is to come does not count.
+    assert_eq!(says(&clear, -1), (false, R::NoReading));
+    assert_eq!(says(&with(reading(30, 3, 0.9)), 30), (true, R::Clear));
+    assert_eq!(says(&with(reading(30, 4, 0.9)), 30), (true, R::Clear));
+    assert_eq!(says(&with(reading(30, 5, 0.9)), 30), (false, R::Clouds));
+    // Doubtful cloud counts, a doubtful clear sky does not.
+    assert_eq!(says(&with(reading(30, 5, 0.1)), 30), (false, R::Clouds));
+    assert_eq!(says(&with(reading(30, 0, 0.1)), 30), (true, R::Clear));
+    assert_eq!(says(&with(reading(40, 0, 0.1)), 46), (false, R::LowConfidence));
+    assert_eq!(says(&with(reading(30, 9, 0.0)), 30), (false, R::Obscured));
+    assert_eq!(says(&with(flagged(30, Flag::Frozen)), 30), (false, R::Frozen));
+    assert_eq!(says(&with(flagged(30, Flag::Placeholder)), 30), (false, R::Placeholder));
+    assert_eq!(says(&with(flagged(30, Flag::LensObstructed)), 30), (false, R::LensObstructed));
+    let day = assess_by(&rule(), clear.iter(), at(21), false);
+    assert_eq!((day.safe, day.reason), (false, R::Daylight));
+    let names: std::collections::BTreeSet<_> = R::ALL.iter().map(|r| r.as_str()).collect();
+    assert_eq!(names.len(), R::ALL.len());
+}
+
+#[test]
+fn a_state_has_its_beginning() {
+    let mut readings: Vec<_> = [0, 10, 20, 30].map(|minute| reading(minute, 1, 0.9)).to_vec();
+    let since =
+        |readings: &[SkyReading], now| assess_by(&rule(), readings.iter(), at(now), true).since;
+    assert_eq!(since(&readings, 31), Some(at(20)));
+    assert_eq!(since(&readings, 70), Some(at(55)));
+    readings.push(reading(40, 8, 0.9));
+    assert_eq!(since(&readings, 41), Some(at(40)));
+    readings.push(reading(50, 8, 0.9));
+    assert_eq!(since(&readings, 51), Some(at(40)));
+}
+
+#[test]
+fn a_delay_bridges_a_passing_cloud() {
+    let rule = SafetyRule { unsafe_after: TimeDelta::minutes(15), ..rule() };
+    let mut readings: Vec<_> = [0, 10, 20].map(|minute| reading(minute, 1, 0.9)).to_vec();
+    readings.push(reading(30, 8, 0.9));
+    let safe = |readings: &[SkyReading], now| assess_by(&rule, readings.iter(), at(now), true).safe;
+    assert!(safe(&readings, 44));
+    assert!(!safe(&readings, 45), "the delay ends without a reading");
+    readings.push(reading(40, 1, 0.9));
+    assert!(safe(&readings, 46));
+}
+
+#[test]
+fn a_camera_that_dies_makes_it_unsafe_within_the_stale_time() {
+    let readings: Vec<_> = (0..30).map(|n| reading(n * 10, 0, 0.95)).collect();
+    let limit = rule().stale_after.num_minutes();
+    assert_eq!(limit, 25);
+    for silence in 0..=180 {
+        assert_eq!(says(&readings, 290 + silence).0, silence <= limit, "{silence} min");
+    }
+}
+
+#[test]
+fn a_station_without_a_rule_is_never_safe() {
+    let readings: Vec<_> = [0, 10, 20].map(|minute| reading(minute, 0, 1.0)).to_vec();
+    let mut station = Station::rio_grande();
+    let state = assess(&station, readings.iter(), at(21));
+    assert_eq!(state.reason, SafetyReason::NotConfigured);
+    assert!(!state.safe);
+    station.safety = Some(SafetyRule { when: SunLimit::Always, ..rule() });
+    assert!(assess(&station, readings.iter(), at(21)).safe);
+    // 2024-07-03 09:46 UTC is before sunrise there, 15:00 is day.
+    station.safety = Some(SafetyRule { when: SunLimit::Day, ..rule() });
+    assert_eq!(assess(&station, readings.iter(), at(21)).reason, SafetyReason::Daylight);
+}
+
+#[test]
+fn the_sun_is_within_its_limit() {
+    for (limit, low, high) in [
+        (SunLimit::Night, -18.1, -17.9),
+        (SunLimit::Nautical, -12.1, -11.9),
+        (SunLimit::Civil, -6.1, -5.9),
+    ] {
+        assert!(limit.holds(low) && !limit.holds(high), "{limit:?}");
+    }
+    assert!(SunLimit::Day.holds(5.0) && !SunLimit::Day.holds(-1.0));
+    assert!(SunLimit::Always.holds(80.0));
+}
+
+fn any_reading() -> impl Strategy<Value = (i64, u8, f64, u8)> {
+    (1..30_i64, 0..=9_u8, 0.0..=1.0_f64, 0..12_u8)
+}
+
+fn any_sky() -> impl Strategy<Value = Vec<SkyReading>> {
+    prop::collection::vec(any_reading(), 0..40).prop_map(|steps| {
+        let mut minute = 0;
+        let mut readings = Vec::new();
+        for (step, code, confidence, flag) in steps {
+            minute += step;
+            let mut one = reading(minute, code, confidence);
+            match flag {
+                0 => one.quality.add(Flag::Frozen),
+                1 => one.quality.add(Flag::Placeholder),
+                2 => one.quality.add(Flag::LensObstructed),
+                _ => {}
+            }
+            readings.push(one);
+        }
+        readings
+    })
+}
+
+fn any_rule() -> impl Strategy<Value = SafetyRule> {
+    (0.0..4.0, 4.0..8.0, 0..60_i64, 0..30_i64, 5..60_i64, 0.0..=1.0).prop_map(
+        |(safe_below, unsafe_above, safe_after, unsafe_after, stale_after, min_confidence)| {
+            SafetyRule {
+                safe_below,
+                unsafe_above,
+                safe_after: TimeDelta::minutes(safe_after),
+                unsafe_after: TimeDelta::minutes(unsafe_after),
+                stale_after: TimeDelta::minutes(stale_after),
+                min_confidence,
+                when: SunLimit::Always,
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn never_safe_without_two_fresh_believable_readings(
+        sky in any_sky(), rule in any_rule(), later in 0..90_i64,
+    ) {
+        let now = sky.last().map_or(at(0), |last| last.at) + TimeDelta::minutes(later);
+        let state = assess_by(&rule, sky.iter(), now, true);
+        if state.safe {
+            let believed: Vec<_> = sky
+                .iter()
+                .filter(|reading| reading.is_believable(rule.min_confidence))
+                .map(|reading| reading.at)
+                .collect();
+            prop_assert!(believed.len() >= 2);
+            let [.., before, last] = believed[..] else { unreachable!() };
+            prop_assert!(now - last <= rule.stale_after);
+            prop_assert!(last - before <= rule.stale_after);
+            prop_assert_eq!(state.reason, SafetyReason::Clear);
+        }
+    }
+
+    #[test]
+    fn stale_dominates(sky in any_sky(), rule in any_rule(), sun in any::<bool>()) {
+        prop_assume!(!sky.is_empty());
+        let now = sky[sky.len() - 1].at + rule.stale_after + TimeDelta::seconds(1);
+        let state = assess_by(&rule, sky.iter(), now, sun);
+        prop_assert_eq!((state.safe, state.reason), (false, SafetyReason::Stale));
+    }
+
+    #[test]
+    fn more_cloud_is_never_safer(
+        sky in any_sky(), rule in any_rule(), later in 0..60_i64,
+        more in prop::collection::vec(0..4_u8, 40),
+    ) {
+        let now = sky.last().map_or(at(0), |last| last.at) + TimeDelta::minutes(later);
+        let cloudier: Vec<_> = sky
+            .iter()
+            .zip(more)
+            .map(|(reading, more)| {
+                let code = (reading.cover.code() + more).min(9);
+                let mut cloudier = reading.clone();
+                cloudier.cover = Cover::from_code(code).unwrap();
+                cloudier
+            })
+            .collect();
+        let safe = |sky: &[SkyReading]| assess_by(&rule, sky.iter(), now, true).safe;
+        prop_assert!(safe(&sky) || !safe(&cloudier));
+    }
+
+    #[test]
+    fn without_readings_it_only_becomes_unsafe(
+        sky in any_sky(), rule in any_rule(), a in 0..90_i64, b in 0..90_i64,
+    ) {
+        let last = sky.last().map_or(at(0), |last| last.at);
+        let safe = |after: i64| {
+            assess_by(&rule, sky.iter(), last + TimeDelta::minutes(after), true).safe
+        };
+        prop_assert!(safe(a.min(b)) || !safe(a.max(b)));
+    }
+}

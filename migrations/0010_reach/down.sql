@@ -1,0 +1,3 @@
+DROP TABLE alert_outbox;
+DROP TABLE alert_states;
+DROP TABLE celaje_identity;

@@ -1,0 +1,345 @@
+//! Messages by HTTP: in the form of a known service, or by a template.
+
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method, Response};
+use rustls::crypto::ring;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::daemon::alerts::NotSent;
+use crate::daemon::alerts::message::AlertText;
+use crate::settings::alerts::{Preset, SenderKind, WebhookAddress};
+
+/// Time for an answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A request to be made.
+#[derive(Debug, PartialEq)]
+struct WebhookRequest {
+    method: String,
+    url: String,
+    headers: Vec<(String, String)>,
+    body: String,
+    media_type: &'static str,
+}
+
+pub(super) async fn send(sender: &SenderKind, text: &AlertText) -> Result<(), NotSent> {
+    let request = build(sender, text)?;
+    // Fails only when one is installed already.
+    let _ = ring::default_provider().install_default();
+    let client = Client::builder()
+        .user_agent(concat!("celaje/", env!("CARGO_PKG_VERSION")))
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|error| NotSent::because(error.without_url().to_string()))?;
+    let url = Url::parse(&request.url)
+        .map_err(|_| NotSent::because("the address is no URL; look at url or url_file"))?;
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let method = Method::from_bytes(request.method.as_bytes())
+        .map_err(|_| NotSent::because("the method is none"))?;
+    let mut asked = client.request(method, url).header(CONTENT_TYPE, request.media_type);
+    for (name, value) in &request.headers {
+        let name = HeaderName::try_from(name.as_str());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        match (name, value) {
+            (Ok(name), Ok(mut value)) => {
+                value.set_sensitive(true);
+                asked = asked.header(name, value);
+            }
+            _ => return Err(NotSent::because("a header cannot be sent; look at headers")),
+        }
+    }
+    match asked.body(request.body).send().await {
+        Ok(answer) if answer.status().is_success() => Ok(()),
+        Ok(answer) => Err(refused(&host, &answer)),
+        // Without the address: it may be a secret.
+        Err(error) => Err(NotSent::because(format!("{host}: {}", reason(error)))),
+    }
+}
+
+fn refused(host: &str, answer: &Response) -> NotSent {
+    let status = answer.status();
+    let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    NotSent {
+        why: format!("{host} answered with status {status}"),
+        retry_after: after.and_then(|text| text.trim().parse().ok()).filter(|s| *s >= 0),
+    }
+}
+
+/// What went wrong, without the address.
+fn reason(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(deeper) = cause {
+        text = deeper.to_string();
+        cause = deeper.source();
+    }
+    text
+}
+
+fn build(sender: &SenderKind, text: &AlertText) -> Result<WebhookRequest, NotSent> {
+    let SenderKind::Webhook { preset, address, method, headers, body, token, recipient } = sender
+    else {
+        return Err(NotSent::because("the sender is no webhook"));
+    };
+    let told = |failure: celaje_sky::error::Failure| NotSent::because(failure.to_string());
+    let token = match token {
+        Some(place) => place.read().map_err(told)?.expose().to_owned(),
+        None => String::new(),
+    };
+    let url = match address {
+        WebhookAddress::Plain(url) => url.clone(),
+        WebhookAddress::Secret(place) => place.read().map_err(told)?.expose().to_owned(),
+    };
+    let recipient = recipient.clone().unwrap_or_default();
+    let mut request = WebhookRequest {
+        method: method.clone(),
+        url: filled(&url, text, &token, &|value| {
+            utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
+        }),
+        headers: Vec::new(),
+        body: String::new(),
+        media_type: "application/json",
+    };
+    match preset {
+        Some(preset) => apply(*preset, &mut request, text, &token, &recipient)?,
+        None => {
+            request.body = match body {
+                Some(body) => filled(body, text, &token, &json_inside),
+                None => serde_json::to_string(text).unwrap_or_default(),
+            };
+            if !token.is_empty() && headers.is_empty() {
+                request.headers.push(("Authorization".to_owned(), format!("Bearer {token}")));
+            }
+        }
+    }
+    if let Some(body) = body.as_ref().filter(|_| preset.is_some()) {
+        request.body = filled(body, text, &token, &json_inside);
+    }
+    for (name, value) in headers {
+        let value = filled(value, text, &token, &|value| value.replace(['\r', '\n'], " "));
+        request.headers.push((name.clone(), value));
+    }
+    Ok(request)
+}
+
+/// The form of a service.
+fn apply(
+    preset: Preset,
+    request: &mut WebhookRequest,
+    text: &AlertText,
+    token: &str,
+    recipient: &str,
+) -> Result<(), NotSent> {
+    let AlertText { title, text: words, priority, page, .. } = text;
+    let both = format!("{title}\n{words}");
+    let base = request.url.trim_end_matches('/').to_owned();
+    let body: Value = match preset {
+        Preset::Ntfy => {
+            let mut url = Url::parse(&base).map_err(|_| NotSent::because("url is no address"))?;
+            let topic = url.path().trim_matches('/').to_owned();
+            url.set_path("/");
+            request.url = url.to_string();
+            if !token.is_empty() {
+                request.headers.push(("Authorization".to_owned(), format!("Bearer {token}")));
+            }
+            let mut body = json!({
+                "topic": topic, "title": title, "message": words, "priority": priority,
+                "tags": [tag(&text.kind)],
+            });
+            if !page.is_empty() {
+                body["click"] = json!(page);
+            }
+            body
+        }
+        Preset::Gotify => {
+            request.url = format!("{base}/message");
+            request.headers.push(("X-Gotify-Key".to_owned(), token.to_owned()));
+            json!({ "title": title, "message": words, "priority": priority + 2 })
+        }
+        Preset::Pushover => {
+            request.url = format!("{base}/1/messages.json");
+            let priority = i32::from(*priority) - 3;
+            json!({
+                "token": token, "user": recipient, "title": title, "message": words,
+                "priority": priority,
+            })
+        }
+        Preset::Telegram => {
+            request.url = format!("{base}/bot{token}/sendMessage");
+            json!({ "chat_id": recipient, "text": both })
+        }
+        Preset::Slack => json!({ "text": both }),
+        Preset::Discord => json!({ "content": both }),
+        Preset::Apprise => {
+            let kind = if *priority > 3 { "warning" } else { "info" };
+            json!({ "title": title, "body": words, "type": kind })
+        }
+        Preset::Healthchecks => {
+            request.media_type = "text/plain; charset=utf-8";
+            request.body = both;
+            return Ok(());
+        }
+    };
+    request.body = body.to_string();
+    Ok(())
+}
+
+/// A name of an emoji, as ntfy has them.
+fn tag(kind: &str) -> &'static str {
+    match kind {
+        "clearing" | "safe" => "stars",
+        "clouding" | "unsafe" => "cloud",
+        "camera" => "camera",
+        _ => "telescope",
+    }
+}
+
+/// Fills in each `{name}` that is known, escaped; others stay.
+fn filled(
+    template: &str,
+    text: &AlertText,
+    token: &str,
+    escaped: &dyn Fn(&str) -> String,
+) -> String {
+    let value = |name: &str| {
+        Some(match name {
+            "id" => text.id.clone(),
+            "alert" => text.alert.clone(),
+            "kind" => text.kind.clone(),
+            "station" => text.station.clone(),
+            "title" => text.title.clone(),
+            "text" => text.text.clone(),
+            "okta" => text.okta.map(|okta| okta.to_string()).unwrap_or_default(),
+            "at" => text.at.clone(),
+            "priority" => text.priority.to_string(),
+            "page" => text.page.clone(),
+            "token" => token.to_owned(),
+            _ => return None,
+        })
+    };
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some(open) = rest.find('{') {
+        let (before, from) = rest.split_at(open);
+        out.push_str(before);
+        let name = from[1..].split_once('}').map(|(name, _)| name);
+        match name.and_then(|name| Some((name, value(name)?))) {
+            Some((name, value)) => {
+                out.push_str(&escaped(&value));
+                rest = &from[name.len() + 2..];
+            }
+            None => {
+                out.push('{');
+                rest = &from[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A text as it stands inside the quotes of JSON.
+fn json_inside(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::secret::SecretPlace;
+
+    fn text() -> AlertText {
+        AlertText {
+            title: "The \"hill\": clear".to_owned(),
+            text: "1 of 8\noktas".to_owned(),
+            kind: "clearing".to_owned(),
+            okta: Some(1),
+            ..AlertText::test(Some("http://host/"))
+        }
+    }
+
+    fn webhook(preset: Option<Preset>, url: &str) -> SenderKind {
+        SenderKind::Webhook {
+            preset,
+            address: WebhookAddress::Plain(url.to_owned()),
+            method: "POST".to_owned(),
+            headers: [("X-Title".to_owned(), "{title} {token}".to_owned())].into(),
+            body: None,
+            token: None,
+            recipient: Some("42".to_owned()),
+        }
+    }
+
+    fn built(sender: &SenderKind) -> (WebhookRequest, Value) {
+        let request = build(sender, &text()).unwrap();
+        let body = serde_json::from_str(&request.body).unwrap_or_default();
+        (request, body)
+    }
+
+    #[test]
+    fn each_service_gets_its_form() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "s3cret\n").unwrap();
+        let with_token = |preset, url: &str| match webhook(Some(preset), url) {
+            SenderKind::Webhook { address, method, headers, body, recipient, preset, .. } => {
+                let token = Some(SecretPlace::File(path.clone()));
+                SenderKind::Webhook { address, method, headers, body, recipient, preset, token }
+            }
+            other => other,
+        };
+        let (ntfy, body) = built(&with_token(Preset::Ntfy, "https://ntfy.sh/my-sky"));
+        assert_eq!((ntfy.url.as_str(), &body["topic"]), ("https://ntfy.sh/", &"my-sky".into()));
+        assert_eq!((&body["priority"], &body["click"]), (&3.into(), &"http://host/".into()));
+        assert!(ntfy.headers.contains(&("Authorization".to_owned(), "Bearer s3cret".to_owned())));
+        let (gotify, body) = built(&with_token(Preset::Gotify, "http://box:81/"));
+        assert_eq!(gotify.url, "http://box:81/message");
+        assert!(gotify.headers.contains(&("X-Gotify-Key".to_owned(), "s3cret".to_owned())));
+        assert_eq!(body["message"], "1 of 8\noktas");
+        let (telegram, body) = built(&with_token(Preset::Telegram, "https://api.telegram.org"));
+        assert_eq!(telegram.url, "https://api.telegram.org/bots3cret/sendMessage");
+        assert_eq!(body["chat_id"], "42");
+        let (pushover, body) = built(&with_token(Preset::Pushover, "https://api.pushover.net"));
+        assert_eq!(pushover.url, "https://api.pushover.net/1/messages.json");
+        assert_eq!((&body["token"], &body["user"]), (&"s3cret".into(), &"42".into()));
+        let (_, body) = built(&with_token(Preset::Slack, "http://a/"));
+        assert_eq!(body["text"], "The \"hill\": clear\n1 of 8\noktas");
+        let (_, body) = built(&with_token(Preset::Discord, "http://a/"));
+        assert!(body["content"].is_string());
+        let (_, body) = built(&with_token(Preset::Apprise, "http://a/"));
+        assert_eq!(body["type"], "info");
+        let (ping, _) = built(&with_token(Preset::Healthchecks, "http://a/uuid"));
+        assert_eq!(
+            (ping.url.as_str(), ping.media_type),
+            ("http://a/uuid", "text/plain; charset=utf-8")
+        );
+    }
+
+    #[test]
+    fn a_template_is_filled_in_and_escaped() {
+        let sender = match webhook(None, "http://a/?q={title}&n={okta}&x={none}") {
+            SenderKind::Webhook { address, method, headers, preset, token, recipient, .. } => {
+                let body = Some("{\"t\":\"{title}\",\"o\":{okta},\"w\":\"{text}\"}".to_owned());
+                SenderKind::Webhook { address, method, headers, body, preset, token, recipient }
+            }
+            other => other,
+        };
+        let (request, body) = built(&sender);
+        assert_eq!(request.url, "http://a/?q=The%20%22hill%22%3A%20clear&n=1&x={none}");
+        let expected = json!({ "t": "The \"hill\": clear", "o": 1, "w": "1 of 8\noktas" });
+        assert_eq!(body, expected);
+        assert_eq!(request.headers, [("X-Title".to_owned(), "The \"hill\": clear ".to_owned())]);
+        let (_, plain) = built(&webhook(None, "http://a/"));
+        assert_eq!(plain["kind"], "clearing");
+    }
+}

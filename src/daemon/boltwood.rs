@@ -1,0 +1,165 @@
+//! Boltwood's one-line file, version II: 21 fields that many observatory programs read.
+//!
+//! Source: the format of Clarity II and of the Generic File SafetyMonitor (interactiveastronomy).
+//! What Celaje doesn't measure is written as the value that stands for unknown.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
+use tokio_util::sync::CancellationToken;
+
+use crate::daemon::recent::RecentReadings;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::safety::SafetyRule;
+use celaje_sky::say;
+use celaje_sky::station::Station;
+
+/// What stands for the station's id in a path.
+const PLACE: &str = "{station}";
+/// Time between two writings.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// The line of a station now, with its end; none for a station that was never known. Local time.
+pub fn line(recent: &RecentReadings, id: &str) -> Option<String> {
+    let safety = recent.safety(id)?;
+    let now = recent.now();
+    let station = recent.station(id);
+    let (local, darkness, cloud) = match &station {
+        None => (now.naive_utc(), 0, 0),
+        Some(station) => {
+            let elevation = station.sun_elevation(now);
+            (station.zone.local(now), darkness(elevation), cloud(recent, station))
+        }
+    };
+    let age = recent.latest(id).map_or(99_999, |last| (now - last.at).num_seconds().min(99_999));
+    let close = u8::from(!safety.safe);
+    // Sky, ambient and sensor temperature; wind, humidity, dew point, heater; rain and wet flag.
+    let (date, days) = (local.format("%Y-%m-%d %H:%M:%S"), serial_days(local));
+    Some(format!(
+        "{date}.00 C K 999.9 999.9 999.9 0.0 0 999.9 000 0 0 {age:05} {days:012.5} \
+         {cloud} 0 0 {darkness} {close} {close}\r\n"
+    ))
+}
+
+/// 1 clear, 2 light, 3 very cloudy, 0 unknown.
+fn cloud(recent: &RecentReadings, station: &Station) -> u8 {
+    let usual = || SafetyRule::usual(&station.minutes);
+    let rule = station.safety.clone().unwrap_or_else(usual);
+    match recent.fresh(&station.id).and_then(|reading| reading.oktas()) {
+        None => 0,
+        Some(oktas) if oktas <= rule.safe_below => 1,
+        Some(oktas) if oktas <= rule.unsafe_above => 2,
+        Some(_) => 3,
+    }
+}
+
+/// 1 dark, 2 dim, 3 day.
+fn darkness(elevation: f64) -> u8 {
+    match elevation {
+        e if e < -12.0 => 1,
+        e if e < -0.833 => 2,
+        _ => 3,
+    }
+}
+
+/// Days since 1899-12-30, Visual Basic's `Now()`.
+fn serial_days(local: NaiveDateTime) -> f64 {
+    let begin = NaiveDate::from_ymd_opt(1899, 12, 30).unwrap_or_default();
+    let since = local - begin.and_time(chrono::NaiveTime::MIN);
+    since.num_milliseconds() as f64 / TimeDelta::days(1).num_milliseconds() as f64
+}
+
+/// Checks that each of several stations has a file of its own.
+///
+/// # Errors
+/// When it has not.
+pub fn check(pattern: &Path, stations: usize) -> Result<()> {
+    let shown = pattern.display();
+    if stations < 2 || pattern.to_string_lossy().contains(PLACE) {
+        return Ok(());
+    }
+    Err(Failure::usage(say!(
+        "--boltwood '{shown}' is one file for {stations} stations; write {PLACE} in its name",
+        "--boltwood '{shown}' es un solo archivo para {stations} estaciones; escriba {PLACE} en \
+         su nombre"
+    )))
+}
+
+/// Writes a file for each station every ten seconds, until `end`.
+pub async fn keep(pattern: PathBuf, recent: Arc<RecentReadings>, end: CancellationToken) {
+    let mut failed = false;
+    loop {
+        for station in recent.stations() {
+            let path = pattern.to_string_lossy().replace(PLACE, &station.id);
+            let Some(line) = line(&recent, &station.id) else {
+                continue;
+            };
+            let written = tokio::task::spawn_blocking(move || {
+                let path = PathBuf::from(path);
+                write(&path, &line).map_err(|error| (path, error))
+            });
+            match written.await {
+                Ok(Ok(())) => failed = false,
+                Ok(Err((path, error))) => {
+                    // Once: the next try is ten seconds away.
+                    if !std::mem::replace(&mut failed, true) {
+                        let path = path.display();
+                        tracing::error!(%path, %error, "the file of --boltwood cannot be written");
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+        tokio::select! {
+            () = end.cancelled() => return,
+            () = tokio::time::sleep(PERIOD) => {}
+        }
+    }
+}
+
+/// A reader sees the old line or the new one.
+fn write(path: &Path, line: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(line.as_bytes())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_serial_day_is_that_of_the_format() {
+        // The example of the format's description.
+        let local = NaiveDate::from_ymd_opt(2018, 1, 17).unwrap().and_hms_opt(14, 51, 45).unwrap();
+        assert_eq!(format!("{:012.5}", serial_days(local)), "043117.61927");
+    }
+
+    #[test]
+    fn several_stations_need_a_name_each() {
+        assert!(check(Path::new("a.txt"), 1).is_ok());
+        assert!(check(Path::new("{station}.txt"), 2).is_ok());
+        let why = check(Path::new("a.txt"), 2).unwrap_err().to_string();
+        assert!(why.contains("{station}"), "{why}");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sky.txt");
+        write(&path, "one\r\n").unwrap();
+        write(&path, "two\r\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\r\n");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(write(&folder.path().join("no/such/folder.txt"), "x").is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! `[station.safety]` of `celaje.toml`.
+
+use serde::Deserialize;
+
+use crate::settings::span::Span;
+use celaje_sky::safety::{SafetyRule, SunLimit};
+use celaje_sky::say;
+use celaje_sky::slot::Minutes;
+use celaje_sky::text::Text;
+
+/// The table as it is written; what is left out follows from the station's slots.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawSafety {
+    safe_below: Option<f64>,
+    unsafe_above: Option<f64>,
+    safe_after: Option<Span>,
+    unsafe_after: Option<Span>,
+    stale_after: Option<Span>,
+    min_confidence: Option<f64>,
+    when: Option<SunLimit>,
+}
+
+impl RawSafety {
+    /// The rule for a station with pictures at `minutes`.
+    pub(super) fn check(self, station: &str, minutes: &Minutes) -> Result<SafetyRule, Text> {
+        let usual = SafetyRule::usual(minutes);
+        let span = |given: Option<Span>, usual| given.map_or(usual, Span::length);
+        let rule = SafetyRule {
+            safe_below: self.safe_below.unwrap_or(usual.safe_below),
+            unsafe_above: self.unsafe_above.unwrap_or(usual.unsafe_above),
+            safe_after: span(self.safe_after, usual.safe_after),
+            unsafe_after: span(self.unsafe_after, usual.unsafe_after),
+            stale_after: span(self.stale_after, usual.stale_after),
+            min_confidence: self.min_confidence.unwrap_or(usual.min_confidence),
+            when: self.when.unwrap_or(usual.when),
+        };
+        let (low, high) = (rule.safe_below, rule.unsafe_above);
+        if !(0.0..=8.0).contains(&low) || !(0.0..=8.0).contains(&high) || low > high {
+            return Err(say!(
+                "station '{station}': safe_below ({low}) and unsafe_above ({high}) must be oktas \
+                 from 0 to 8, the first no greater than the second",
+                "estación '{station}': safe_below ({low}) y unsafe_above ({high}) deben ser octas \
+                 de 0 a 8, la primera no mayor que la segunda"
+            ));
+        }
+        let confidence = rule.min_confidence;
+        if !(0.0..=1.0).contains(&confidence) {
+            return Err(say!(
+                "station '{station}': min_confidence must lie between 0 and 1, not {confidence}",
+                "estación '{station}': min_confidence debe estar entre 0 y 1, no {confidence}"
+            ));
+        }
+        // A shorter time would make every reading stale before the next one comes.
+        let (least, stale) = (minutes.longest_gap(), rule.stale_after);
+        if stale <= least {
+            let (least, stale) = (least.num_minutes(), stale.num_seconds());
+            return Err(say!(
+                "station '{station}': stale_after ({stale} s) must be longer than the time \
+                 between two pictures, {least} min",
+                "estación '{station}': stale_after ({stale} s) debe superar el tiempo entre dos \
+                 imágenes, {least} min"
+            ));
+        }
+        Ok(rule)
+    }
+}

@@ -1,0 +1,282 @@
+//! Alerts from the record to a sink, over restarts and failures.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use celaje::clock::Clock;
+use celaje::daemon::alerts::AlertKeeper;
+use celaje::settings::{Layer, ReachSettings, Settings};
+use celaje::store::{CommitMode, PictureSource, RunKind, RunStart, SharedDatabase};
+use celaje_sky::cover::Cover;
+use celaje_sky::outcome::Outcome;
+use celaje_sky::slot::SlotRange;
+use tokio_util::sync::CancellationToken;
+
+use crate::site::{Site, at, reading};
+
+/// Answers requests with these statuses, the last one for ever; keeps the bodies.
+fn sink(statuses: &'static [u16]) -> (String, Arc<Mutex<Vec<serde_json::Value>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/hook", listener.local_addr().unwrap());
+    let bodies = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&bodies);
+    std::thread::spawn(move || {
+        for (n, mut stream) in listener.incoming().flatten().enumerate() {
+            let mut lines = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                if lines.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+                    break;
+                }
+                if let Some(text) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = text.trim().parse().unwrap();
+                }
+            }
+            let mut body = vec![0; length];
+            lines.read_exact(&mut body).unwrap();
+            let status = statuses[n.min(statuses.len() - 1)];
+            if status == 200 {
+                kept.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+            }
+            let answer =
+                format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (address, bodies)
+}
+
+fn reach(toml: &str) -> ReachSettings {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("celaje.toml");
+    std::fs::write(&path, toml).unwrap();
+    Settings::resolve(Layer::default(), Some(&path), |_| None).unwrap().reach
+}
+
+fn clearing(url: &str) -> ReachSettings {
+    reach(&format!(
+        "[[alert]]\nname = \"clear\"\nwhen = \"clearing\"\nto = [\"hook\"]\n\
+         [[sender]]\nid = \"hook\"\nkind = \"webhook\"\nurl = \"{url}\"\n"
+    ))
+}
+
+/// An empty record whose site's clock is in a winter night.
+fn site() -> Site {
+    let site = crate::safety::night("2024-06-10T05:00:00Z@1", "");
+    site.execute("DELETE FROM observations");
+    site
+}
+
+/// Stores readings of these amounts from a minute on, by a run of this kind.
+fn store(database: &SharedDatabase, site: &Site, kind: RunKind, from: &str, codes: &[u8]) {
+    let to = at(from) + chrono::TimeDelta::minutes(10 * codes.len() as i64 - 1);
+    let range = SlotRange::new(at(from), to).unwrap();
+    let start = RunStart {
+        range,
+        source: PictureSource::default(),
+        kind,
+        version: "1".to_owned(),
+        engine: "fake".to_owned(),
+        model: "model 1".to_owned(),
+    };
+    let station = &site.station;
+    let outcomes: Vec<Outcome> = range
+        .slots(&station.minutes, station.zone)
+        .zip(codes)
+        .map(|(slot, code)| match reading(station, slot, "http://127.0.0.1:9/") {
+            Outcome::Observed(mut observed) => {
+                observed.cover = Cover::from_code(*code).unwrap();
+                observed.cloud_fraction = Some(f64::from(*code) / 8.0);
+                observed.confidence = Some(0.9);
+                observed.quality = celaje_sky::quality::Quality::default();
+                Outcome::Observed(observed)
+            }
+            missed => missed,
+        })
+        .collect();
+    assert_eq!(outcomes.len(), codes.len());
+    let work = |database: &mut celaje::store::Database| {
+        let run = database.begin_run(&start).unwrap();
+        database.commit(run, CommitMode::Insert, &outcomes).unwrap();
+    };
+    database.seen_from(&site.station.id, work).unwrap();
+}
+
+/// Alerts at work on a site's record at a moment; they end with the token.
+fn keeper(
+    site: &Site,
+    database: &SharedDatabase,
+    reach: &ReachSettings,
+    now: &str,
+) -> CancellationToken {
+    let end = CancellationToken::new();
+    let clock: Clock = now.parse().unwrap();
+    let keeper = AlertKeeper {
+        db: site.db.clone(),
+        database: database.clone(),
+        recent: site.running.recent(),
+        alerts: reach.alerts.clone(),
+        senders: reach.senders.clone(),
+        page: None,
+        clock: clock.begin(),
+        period: Duration::from_millis(100),
+    };
+    tokio::spawn(keeper.keep(end.clone()));
+    end
+}
+
+async fn messages(site: &Site) -> Vec<serde_json::Value> {
+    site.get("/api/v1/alerts").await.json().as_array().unwrap().clone()
+}
+
+/// Waits until the condition holds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !holds().await {
+        assert!(began.elapsed() < Duration::from_secs(90), "{what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn states(site: &Site) -> Vec<bool> {
+    use diesel::prelude::*;
+    let mut other = diesel::SqliteConnection::establish(site.db.to_str().unwrap()).unwrap();
+    let fired = diesel::dsl::sql::<diesel::sql_types::Bool>("SELECT fired FROM alert_states");
+    fired.load(&mut other).unwrap()
+}
+
+#[actix::test]
+async fn a_clearing_reaches_the_sink_once_over_restarts() {
+    let site = site();
+    let database = SharedDatabase::from(site.database());
+    let (url, bodies) = sink(&[200]);
+    let settings = clearing(&url);
+    store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T03:45:00Z@1");
+    until("armed", async || states(&site) == [false]).await;
+    end.cancel();
+    // While the program is down, it clears.
+    store(&database, &site, RunKind::Live, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T04:45:00Z@1");
+    until("told", async || bodies.lock().unwrap().len() == 1).await;
+    until("sent", async || messages(&site).await[0]["status"] == "sent").await;
+    end.cancel();
+    // The next life of the program says nothing of what was told.
+    let end = keeper(&site, &database, &settings, "2024-06-10T04:46:00Z@1");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    end.cancel();
+    assert_eq!(states(&site), [true]);
+    let told = bodies.lock().unwrap().clone();
+    assert_eq!((told.len(), messages(&site).await.len()), (1, 1));
+    assert_eq!((&told[0]["kind"], &told[0]["okta"]), (&"clearing".into(), &0.into()));
+}
+
+#[actix::test]
+async fn backfills_never_alert() {
+    let site = site();
+    let database = SharedDatabase::from(site.database());
+    let (url, bodies) = sink(&[200]);
+    let settings = clearing(&url);
+    store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T03:45:00Z@1");
+    until("armed", async || states(&site) == [false]).await;
+    end.cancel();
+    store(&database, &site, RunKind::Backfill, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T04:45:00Z@1");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    end.cancel();
+    assert_eq!((states(&site), messages(&site).await.len()), (vec![false], 0));
+    assert!(bodies.lock().unwrap().is_empty());
+}
+
+#[actix::test]
+async fn a_sink_that_fails_is_tried_again_and_given_up_in_the_end() {
+    let site = site();
+    let database = SharedDatabase::from(site.database());
+    for (statuses, status, attempts) in
+        [(&[500, 429, 200][..], "sent", 3), (&[500][..], "dropped", 5)]
+    {
+        let (url, bodies) = sink(statuses);
+        site.execute(
+            "DELETE FROM observations; DELETE FROM alert_states; DELETE FROM alert_outbox",
+        );
+        store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
+        let end = keeper(&site, &database, &clearing(&url), "2024-06-10T03:45:00Z@1");
+        until("armed", async || states(&site) == [false]).await;
+        end.cancel();
+        store(&database, &site, RunKind::Live, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
+        let end = keeper(&site, &database, &clearing(&url), "2024-06-10T04:45:00Z@1");
+        until("tried once", async || {
+            messages(&site).await.first().is_some_and(|message| message["attempts"] == 1)
+        })
+        .await;
+        end.cancel();
+        // An hour a second.
+        let end = keeper(&site, &database, &clearing(&url), "2024-06-10T04:46:00Z@3600");
+        until(status, async || {
+            messages(&site).await.first().is_some_and(|message| message["status"] == status)
+        })
+        .await;
+        end.cancel();
+        let message = messages(&site).await[0].clone();
+        assert_eq!(message["attempts"], attempts, "{message}");
+        let error = message["last_error"].as_str().unwrap_or_default();
+        assert_eq!(error.contains("500"), status == "dropped", "{message}");
+        assert_eq!(bodies.lock().unwrap().len(), usize::from(status == "sent"));
+    }
+}
+
+#[actix::test]
+async fn a_mail_arrives_at_a_sink() {
+    let has = Command::new("python3").args(["-c", "import aiosmtpd.controller"]).output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: python3 has no aiosmtpd");
+        return;
+    }
+    let script = "import sys, aiosmtpd.controller as c, aiosmtpd.handlers as h\n\
+                  import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); \
+                  port = s.getsockname()[1]; s.close()\n\
+                  server = c.Controller(h.Debugging(sys.stdout), hostname='127.0.0.1', port=port)\n\
+                  server.start(); print(port, flush=True)\nsys.stdin.read()";
+    let mut server = Command::new("python3")
+        .args(["-u", "-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let port = lines.next().unwrap().unwrap();
+    let settings = reach(&format!(
+        "[[sender]]\nid = \"mail\"\nkind = \"smtp\"\nserver = \"127.0.0.1\"\nport = {port}\n\
+         security = \"none\"\nfrom = \"Celaje <sky@example.org>\"\nto = [\"me@example.org\"]\n"
+    ));
+    let page = Some("http://host/");
+    celaje::daemon::alerts::send_test(&settings.senders[0], page).await.unwrap();
+    drop(server.stdin.take());
+    let text: Vec<String> = lines.map_while(Result::ok).collect();
+    let text = text.join("\n");
+    for part in
+        ["From: Celaje <sky@example.org>", "To: me@example.org", "Subject: Celaje:", "http://host/"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    server.wait().unwrap();
+}
+
+#[actix::test]
+async fn a_failure_names_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("url");
+    std::fs::write(&path, "http://127.0.0.1:9/services/hush-hush").unwrap();
+    let settings = reach(&format!(
+        "[[sender]]\nid = \"chat\"\nkind = \"webhook\"\npreset = \"slack\"\nurl_file = \"{}\"\n",
+        path.display()
+    ));
+    let why = celaje::daemon::alerts::send_test(&settings.senders[0], None).await.unwrap_err();
+    let why = why.to_string();
+    assert!(why.contains("127.0.0.1") && !why.contains("hush"), "{why}");
+}

@@ -1,0 +1,273 @@
+//! The reading by MQTT, against mosquitto.
+
+use std::collections::BTreeMap;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use celaje::daemon::mqtt::MqttPublisher;
+use celaje::settings::mqtt::MqttSettings;
+use celaje::settings::{Layer, Settings};
+use rumqttc::{AsyncClient, Broker, Event, MqttOptions, Packet, PublishOptions, QoS};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::safety::night;
+use crate::site::Site;
+
+/// A broker on loopback; it ends with its value.
+struct Mosquitto(Child);
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn program() -> Option<&'static str> {
+    let places = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto", "/usr/local/sbin/mosquitto"];
+    let found = places.into_iter().find(|place| Path::new(place).exists());
+    if found.is_none() {
+        eprintln!("skipped: there is no mosquitto");
+    }
+    found
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Starts it, and waits until it listens.
+fn start(folder: &Path, port: u16, more: &str) -> Mosquitto {
+    let config = folder.join("mosquitto.conf");
+    let text = format!("listener {port} 127.0.0.1\npersistence false\n{more}");
+    std::fs::write(&config, text).unwrap();
+    let child = Command::new(program().unwrap())
+        .arg("-c")
+        .arg(&config)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(60), "mosquitto does not start");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Mosquitto(child)
+}
+
+/// What a subscriber of everything has heard, by topic.
+type Heard = Arc<Mutex<BTreeMap<String, Bytes>>>;
+
+/// Listens to everything, over every restart of the broker.
+fn listen(port: u16) -> (AsyncClient, Heard) {
+    let options = MqttOptions::new("listener", Broker::tcp("127.0.0.1", port));
+    let (client, mut eventloop) = AsyncClient::builder(options).capacity(16).build();
+    let heard = Heard::default();
+    let (kept, asking) = (Arc::clone(&heard), client.clone());
+    tokio::spawn(async move {
+        loop {
+            match eventloop.poll().await {
+                Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                    asking.try_subscribe("#", QoS::AtLeastOnce).unwrap();
+                }
+                Ok(Event::Incoming(Packet::Publish(message))) => {
+                    let topic = String::from_utf8(message.topic.to_vec()).unwrap();
+                    kept.lock().unwrap().insert(topic, message.payload.clone());
+                }
+                Ok(_) => {}
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    });
+    (client, heard)
+}
+
+fn settings(toml: &str) -> MqttSettings {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("celaje.toml");
+    std::fs::write(&path, format!("[mqtt]\n{toml}")).unwrap();
+    Settings::resolve(Layer::default(), Some(&path), |_| None).unwrap().reach.mqtt.unwrap()
+}
+
+fn publish(site: &Site, settings: MqttSettings) -> CancellationToken {
+    let picture = include_bytes!("../fixtures/pictures/baseline.jpg");
+    let pictures: celaje::daemon::mqtt::PictureOf =
+        Arc::new(move |_, _| Box::pin(async move { Some(Bytes::from_static(picture)) }));
+    let end = CancellationToken::new();
+    let publisher =
+        MqttPublisher::new(settings, site.running.recent(), pictures, "0123456789abcdef");
+    tokio::spawn(publisher.keep(end.clone()));
+    end
+}
+
+async fn until(what: &str, heard: &Heard, holds: impl Fn(&BTreeMap<String, Bytes>) -> bool) {
+    let began = Instant::now();
+    while !holds(&heard.lock().unwrap()) {
+        let topics: Vec<String> = heard.lock().unwrap().keys().cloned().collect();
+        assert!(began.elapsed() < Duration::from_secs(90), "{what}; heard: {topics:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn is(heard: &BTreeMap<String, Bytes>, topic: &str, text: &str) -> bool {
+    heard.get(topic).is_some_and(|payload| payload == text)
+}
+
+const STATUS: &str = "celaje/status";
+const STATE: &str = "celaje/rio-grande/state";
+const SAFETY: &str = "celaje/rio-grande/safety";
+const CONFIG: &str = "homeassistant/device/celaje-rio-grande/config";
+
+fn all_are_there(heard: &BTreeMap<String, Bytes>) -> bool {
+    is(heard, STATUS, "online") && [STATE, SAFETY, CONFIG].iter().all(|t| heard.contains_key(*t))
+}
+
+#[actix::test]
+async fn a_broker_is_told_everything_again_after_it_was_killed() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let broker = start(folder.path(), port, "allow_anonymous true\n");
+    let site = night("2024-06-10T05:00:00Z@1", "");
+    let (client, heard) = listen(port);
+    let end =
+        publish(&site, settings(&format!("url = 'mqtt://127.0.0.1:{port}'\npicture = 'mqtt'")));
+    until("all is told", &heard, |heard| {
+        all_are_there(heard) && heard.contains_key("celaje/rio-grande/picture")
+    })
+    .await;
+    let (state, device): (Value, Value) = {
+        let heard = heard.lock().unwrap();
+        let json = |topic: &str| serde_json::from_slice(&heard[topic]).unwrap();
+        assert!(is(&heard, SAFETY, "safe"));
+        assert!(heard["celaje/rio-grande/picture"].starts_with(b"\xff\xd8\xff"));
+        (json(STATE), json(CONFIG))
+    };
+    assert_eq!((&state["okta"], &state["cloud_percent"]), (&1.into(), &12.5.into()));
+    assert_eq!((&state["category"], &state["problem"]), (&"FEW".into(), &false.into()));
+    assert_eq!(state["slot_utc"], "2024-06-10T04:52:00+00:00");
+    let components = device["cmps"].as_object().unwrap();
+    assert_eq!(components.len(), 8);
+    for (name, component) in components {
+        assert!(component["p"].is_string() && component["uniq_id"].is_string(), "{name}");
+    }
+    assert_eq!(components["unsafe"]["pl_on"], "unsafe");
+    assert_eq!(
+        (&components["cloud"]["exp_aft"], device["avty"].as_array().unwrap().len()),
+        (&1500.into(), 1)
+    );
+
+    // Home Assistant starts: everything comes again.
+    heard.lock().unwrap().clear();
+    client.publish("homeassistant/status", "online", PublishOptions::at_most_once()).await.unwrap();
+    until("told again after the birth message", &heard, all_are_there).await;
+
+    drop(broker);
+    heard.lock().unwrap().clear();
+    let _broker = start(folder.path(), port, "allow_anonymous true\n");
+    until("told again after the broker's restart", &heard, all_are_there).await;
+    end.cancel();
+    until("goodbye", &heard, |heard| is(heard, STATUS, "offline")).await;
+}
+
+#[actix::test]
+async fn a_camera_that_dies_is_told_as_unsafe_and_never_as_unavailable() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let _broker = start(folder.path(), port, "allow_anonymous true\n");
+    // A minute is a tenth of a second; the last picture is eight minutes old.
+    let site = night("2024-06-10T05:00:00Z@600", "");
+    let (_client, heard) = listen(port);
+    let end = publish(&site, settings(&format!("url = 'mqtt://127.0.0.1:{port}'")));
+    until("unsafe", &heard, |heard| {
+        let problem =
+            heard.get(STATE).and_then(|state| serde_json::from_slice::<Value>(state).ok());
+        is(heard, SAFETY, "unsafe") && problem.is_some_and(|state| state["problem"] == true)
+    })
+    .await;
+    assert!(is(&heard.lock().unwrap(), STATUS, "online"));
+    end.cancel();
+}
+
+fn openssl(folder: &Path, arguments: &str) -> bool {
+    let arguments = arguments.split(' ');
+    let ran = Command::new("openssl").args(arguments).current_dir(folder).output();
+    ran.is_ok_and(|output| output.status.success())
+}
+
+#[actix::test]
+async fn a_broker_may_ask_for_a_certificate_and_a_password() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port, plain) = (tempfile::tempdir().unwrap(), free_port(), free_port());
+    let sign = "x509 -req -CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
+    let made = [
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.pem -subj /CN=test-ca",
+        "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost \
+         -addext subjectAltName=DNS:localhost,IP:127.0.0.1",
+        &format!("{sign} -in server.csr -copy_extensions copy -out server.pem"),
+        "req -newkey rsa:2048 -nodes -keyout client.key -out client.csr -subj /CN=celaje \
+         -addext subjectAltName=DNS:celaje",
+        &format!("{sign} -in client.csr -copy_extensions copy -out client.pem"),
+    ]
+    .iter()
+    .all(|arguments| openssl(folder.path(), arguments));
+    if !made {
+        eprintln!("skipped: there is no openssl that makes certificates");
+        return;
+    }
+    let at = folder.path().display();
+    // Run by root, mosquitto becomes another user that must read the keys.
+    for name in ["", "server.key", "server.pem", "ca.pem"] {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.path().join(name);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let _broker = start(
+        folder.path(),
+        port,
+        &format!(
+            "allow_anonymous true\nrequire_certificate true\ncafile {at}/ca.pem\n\
+             certfile {at}/server.pem\nkeyfile {at}/server.key\n\
+             listener {plain} 127.0.0.1\nallow_anonymous true\n"
+        ),
+    );
+    let (_client, heard) = listen(plain);
+    let site = night("2024-06-10T05:00:00Z@1", "");
+    std::fs::write(folder.path().join("password"), "hush\n").unwrap();
+    let with = |certificate: &str| {
+        settings(&format!(
+            "url = 'mqtts://127.0.0.1:{port}'\nca_file = '{at}/ca.pem'\n{certificate}\
+             user = 'celaje'\npassword_file = '{at}/password'\n"
+        ))
+    };
+    // Without a certificate of its own it is refused, and goes on trying.
+    let refused = publish(&site, with(""));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    refused.cancel();
+    assert!(!heard.lock().unwrap().contains_key(STATE));
+    let end = publish(
+        &site,
+        with(&format!("cert_file = '{at}/client.pem'\nkey_file = '{at}/client.key'\n")),
+    );
+    until("told by TLS", &heard, all_are_there).await;
+    end.cancel();
+    let broken = folder.path().join("broken.pem");
+    std::fs::write(&broken, "no certificate").unwrap();
+    let why = celaje::daemon::mqtt::check(&with(&format!(
+        "cert_file = '{}'\nkey_file = '{at}/client.key'\n",
+        broken.display()
+    )));
+    let why = why.unwrap_err().to_string();
+    assert!(why.contains("broken.pem") && !why.contains("hush"), "{why}");
+}

@@ -1,0 +1,160 @@
+//! Whether a sky is safe, in every form in which it is asked.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use celaje::daemon::operator::Event;
+use celaje::store::reader::{LatestReading, ObservationItem};
+use celaje_sky::safety::SafetyRule;
+use celaje_sky::station::Station;
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+
+use crate::client::{self, Reply};
+use crate::site::Site;
+
+/// A winter night of clear sky over Tierra del Fuego, whose last picture is of 04:52 UTC, asked at
+/// `now`; `change` is SQL that runs before the server starts.
+pub fn night(now: &str, change: &str) -> Site {
+    Site::of("2024-06-10T00:00", "2024-06-10T02:00", "http://127.0.0.1:9/", |options| {
+        let mut record = SqliteConnection::establish(options.db.to_str().unwrap()).unwrap();
+        let clear = "UPDATE observations SET okta = 1, cloud_fraction = 0.125, confidence = 0.9, \
+                     category = 'FEW', description = 'Pocas nubes', quality = 'night';";
+        record.batch_execute(clear).unwrap();
+        record.batch_execute(change).unwrap();
+        options.clock = now.parse().unwrap();
+        let station = Station::rio_grande();
+        let safety = Some(SafetyRule::usual(&station.minutes));
+        options.stations = vec![Arc::new(Station { safety, ..station })];
+        options.alpaca = Some("127.0.0.1:0".parse().unwrap());
+        options.alpaca_discovery = 0;
+    })
+}
+
+pub async fn alpaca(site: &Site, method: &str, target: &str, body: &str) -> Reply {
+    let addr = site.running.alpaca.unwrap();
+    let (method, target, body) = (method.to_owned(), target.to_owned(), body.to_owned());
+    let asked = tokio::task::spawn_blocking(move || {
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        client::request(addr, &method, &target, &form, body.as_bytes())
+    });
+    asked.await.unwrap()
+}
+
+/// What each way of asking says.
+async fn everyone(site: &Site) -> (Vec<bool>, String) {
+    let safety = site.get("/api/v1/stations/rio-grande/safety").await.json();
+    let boltwood = site.get("/api/v1/stations/rio-grande/boltwood").await;
+    let fields: Vec<&str> = boltwood.text().split_whitespace().collect();
+    assert_eq!(fields.len(), 21, "{fields:?}");
+    alpaca(site, "PUT", "/api/v1/safetymonitor/0/connected", "Connected=true&ClientID=7").await;
+    let is_safe = alpaca(site, "GET", "/api/v1/safetymonitor/0/issafe?ClientID=7", "").await.json();
+    let metrics = site.get("/metrics").await;
+    let metric = metrics.text().contains("celaje_safe{station=\"rio-grande\"} 1\n");
+    let answers = vec![
+        safety["safe"].as_bool().unwrap(),
+        safety["roof_status"]["open_ok"] == 1,
+        fields[19] == "0",
+        fields[20] == "0",
+        is_safe["Value"].as_bool().unwrap(),
+        metric,
+    ];
+    (answers, safety["reason"].as_str().unwrap().to_owned())
+}
+
+#[actix::test]
+async fn all_say_the_same_of_a_clear_night_and_of_a_dead_camera() {
+    let clear = night("2024-06-10T05:00:00Z@1", "");
+    assert_eq!(everyone(&clear).await, (vec![true; 6], "clear".to_owned()));
+    // 25 minutes are two slots and a half.
+    let dead = night("2024-06-10T05:17:30Z@1", "");
+    assert_eq!(everyone(&dead).await, (vec![false; 6], "stale".to_owned()));
+    for (change, reason) in [
+        (
+            "UPDATE observations SET quality = 'night,frozen' WHERE slot_local LIKE '%01:52'",
+            "frozen",
+        ),
+        ("UPDATE observations SET okta = 8 WHERE slot_local LIKE '%01:52'", "clouds"),
+        ("DELETE FROM observations", "no_reading"),
+        ("UPDATE observations SET confidence = 0.2", "low_confidence"),
+    ] {
+        let site = night("2024-06-10T05:00:00Z@1", change);
+        assert_eq!(everyone(&site).await, (vec![false; 6], reason.to_owned()), "{change}");
+    }
+}
+
+#[actix::test]
+async fn a_camera_that_dies_makes_it_unsafe_while_the_program_runs() {
+    // A minute is a tenth of a second.
+    let site = night("2024-06-10T05:00:00Z@600", "");
+    let first = site.get("/api/v1/stations/rio-grande/safety").await.json();
+    let began = Instant::now();
+    let mut last = first.clone();
+    while last["safe"] == true && began.elapsed() < Duration::from_secs(60) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        last = site.get("/api/v1/stations/rio-grande/safety").await.json();
+    }
+    assert_eq!((&last["safe"], &last["reason"]), (&false.into(), &"stale".into()));
+    assert_eq!(last["reading_at"], "2024-06-10T04:52:00Z");
+}
+
+#[actix::test]
+async fn a_reading_that_arrives_counts_at_once() {
+    let site = night("2024-06-10T05:03:00Z@1", "");
+    let item = ObservationItem {
+        slot_utc: Some("2024-06-10T05:02:00Z".to_owned()),
+        okta: 8,
+        quality: Some("night".to_owned()),
+        confidence: Some(0.9),
+        ..crate::site::item("2024-06-10T02:02")
+    };
+    let reading = LatestReading { item, shadow: None };
+    site.operator.sender.send(Event::Observation("rio-grande".to_owned(), reading)).unwrap();
+    let began = Instant::now();
+    loop {
+        let told = site.get("/api/v1/stations/rio-grande/safety").await.json();
+        if told["safe"] == false {
+            assert_eq!((&told["reason"], &told["okta"]), (&"clouds".into(), &8.into()));
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{told}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[actix::test]
+async fn other_pages_may_show_the_badge_and_nothing_else() {
+    let site = night("2024-06-10T05:00:00Z@1", "");
+    for (path, part) in [
+        ("/badge.svg", "few clouds, 1/8"),
+        ("/api/v1/stations/rio-grande/badge.svg", "few clouds, 1/8"),
+        ("/widget", "few clouds, 1/8"),
+    ] {
+        let reply = site.get(path).await;
+        assert_eq!(reply.status, 200, "{path}");
+        assert!(reply.text().contains(part), "{}", reply.text());
+        assert_eq!(reply.header("cross-origin-resource-policy"), Some("cross-origin"));
+        assert_eq!(reply.header("x-frame-options"), None);
+        assert!(reply.header("content-security-policy").unwrap().ends_with("frame-ancestors *"));
+    }
+    let spanish = site.ask("GET", "/badge.svg", &[("Accept-Language", "es")], b"").await;
+    assert!(spanish.text().contains("pocas nubes"));
+    let other = site.get("/api/v1/stations/rio-grande/safety").await;
+    assert_eq!(other.header("cross-origin-resource-policy"), Some("same-origin"));
+    site.get("/api/v1/stations/none/badge.svg").await.problem(404);
+    let stale = night("2024-06-10T06:00:00Z@1", "");
+    assert!(stale.get("/badge.svg").await.text().contains("no reading"));
+}
+
+#[actix::test]
+async fn stations_without_a_rule_are_unsafe_and_others_unknown() {
+    let site = Site::new();
+    let told = site.get("/api/v1/stations/rio-grande/safety").await.json();
+    assert_eq!((&told["safe"], &told["reason"]), (&false.into(), &"not_configured".into()));
+    assert_eq!(told["roof_status"]["open_ok"], 0);
+    for path in ["/api/v1/stations/none/safety", "/api/v1/stations/none/boltwood"] {
+        site.get(path).await.problem(404);
+    }
+    site.get("/api/v1/safety?x=1").await.problem(400);
+    assert!(!site.get("/metrics").await.text().contains("celaje_safe{"));
+}

@@ -118,7 +118,7 @@ impl MqttPublisher {
         let mut connected = false;
         let mut look = tokio::time::interval(PERIOD);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut again: Option<tokio::time::Instant> = None;
+        let mut again: Option<std::time::Instant> = None;
         loop {
             tokio::select! {
                 () = end.cancelled() => {
@@ -136,11 +136,11 @@ impl MqttPublisher {
                     }
                     LinkEvent::Birth => {
                         let rest = BIRTH_REST.mul_f64(rand::random());
-                        again = Some(tokio::time::Instant::now() + rest);
+                        again = Some(Clock::instant() + rest);
                     }
                 },
                 _ = look.tick() => {
-                    if again.take_if(|at| *at <= tokio::time::Instant::now()).is_some() {
+                    if again.take_if(|at| *at <= Clock::instant()).is_some() {
                         self.tell_all();
                     }
                     self.look();

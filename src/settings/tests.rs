@@ -73,6 +73,9 @@ fn everything(place: &str, n: usize) -> Layer {
         timeout: Some(n as f64 + 3.0),
         max_bytes: Some(n + 4),
         max_megapixels: Some(n + 8),
+        mqtt: Default::default(),
+        alert: Default::default(),
+        sender: Default::default(),
     }
 }
 

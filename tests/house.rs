@@ -191,7 +191,10 @@ fn no_file_uses_one_that_uses_it() {
         // What uses nothing that is left is in no ring.
         loop {
             let left: BTreeSet<_> = uses.keys().cloned().collect();
-            uses.retain(|_, used| used.iter().any(|used| left.contains(used)));
+            uses.retain(|_, used| {
+                used.retain(|used| left.contains(used));
+                !used.is_empty()
+            });
             if uses.len() == left.len() {
                 break;
             }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_mangen::Man;
 
-use crate::commands::{Cli, output, spanish};
+use crate::commands::{Cli, output};
 use crate::settings::layer::SpanishHelp;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -31,10 +31,7 @@ pub(super) const SPANISH: SpanishHelp = &[
 
 impl ManArgs {
     pub(super) fn run(self) -> Result<u8> {
-        let command = match Lang::current() {
-            Lang::Es => spanish::localize(Cli::command()),
-            Lang::En => Cli::command(),
-        };
+        let command = Cli::command_in(Lang::current());
         let Some(dir) = self.dir else {
             let mut page = Vec::new();
             // Writing to memory does not fail.

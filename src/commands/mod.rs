@@ -141,12 +141,17 @@ enum Command {
 }
 
 impl Cli {
-    /// Parses the command line, with help and errors in `lang`.
-    pub fn parse_in(lang: Lang) -> std::result::Result<Self, ExitCode> {
-        let command = match lang {
+    /// The command line, with its help in `lang`.
+    fn command_in(lang: Lang) -> clap::Command {
+        match lang {
             Lang::Es => spanish::localize(Self::command()),
             Lang::En => Self::command(),
-        };
+        }
+    }
+
+    /// Parses the command line, with help and errors in `lang`.
+    pub fn parse_in(lang: Lang) -> std::result::Result<Self, ExitCode> {
+        let command = Self::command_in(lang);
         let parsed = explain::without_empty_variables(command.clone())
             .try_get_matches()
             .and_then(|matches| Self::from_arg_matches(&matches));

@@ -11,6 +11,8 @@ use crate::actors::pool::Stage;
 use crate::actors::shadow::ToShadow;
 use crate::actors::store::{Commit, Finished};
 use crate::camera::Picture;
+use crate::camera::kept::KeptPictures;
+use crate::clock::Clock;
 use celaje_sky::credit::Credit;
 use celaje_sky::flow::FlowStage;
 use celaje_sky::outcome::{Miss, Outcome};
@@ -38,6 +40,10 @@ pub struct DecodeShared {
     pub region: Region,
     /// Bounds against decompression bombs.
     pub limits: Limits,
+    /// Keeps copies of what decodes.
+    pub kept: Option<Arc<KeptPictures>>,
+    /// Says which copies are young enough.
+    pub clock: Clock,
     /// Judges once more what decodes.
     pub shadow: Option<ToShadow>,
     /// Takes frames.
@@ -66,6 +72,9 @@ impl DecodeStage {
                 if let Some(shadow) = &shared.shadow {
                     let (slot, bytes) = (credit.slot(), &picture.bytes);
                     shadow.hand_on(slot, bytes, &frame, &shared.manifest, &shared.region);
+                }
+                if let Some(kept) = &shared.kept {
+                    kept.keep(credit.slot(), &picture.bytes, shared.clock.now());
                 }
                 credit.goes_to(FlowStage::Batch);
                 let Picture { url, taken_at, .. } = picture;

@@ -7,12 +7,14 @@ pub mod folder;
 pub mod gate;
 pub mod health;
 pub mod http;
+pub mod kept;
 mod picture;
 pub mod picture_folder;
 pub mod scheme;
 mod search;
 mod source;
 pub mod trust;
+mod validators;
 
 pub use self::picture::{Body, Picture, Refusal, SearchResult};
 pub use self::search::look_for;

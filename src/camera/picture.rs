@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use crate::camera::fault::AccessFault;
-use crate::camera::http::Validators;
+use crate::camera::validators::Validators;
 use celaje_sky::layout::{Layout, Lesson};
 use celaje_sky::outcome::{Miss, MissReason};
 use celaje_sky::slot::Slot;

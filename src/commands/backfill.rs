@@ -290,6 +290,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     // What a server did not have says nothing about a folder.
     policy.retry_missed |= folder.is_some();
     if folder.is_none() {
+        notices::whose_camera(&settings).iter().for_each(notice);
         notices::any_certificate(&settings.station).iter().for_each(notice);
     }
     notices::off_minute(folder.as_ref(), &settings.station).iter().for_each(notice);
@@ -325,6 +326,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         tuning: settings.tuning,
         policy,
         shadow: None,
+        kept: None,
         flow: Arc::default(),
         clock: Clock::SYSTEM,
     };

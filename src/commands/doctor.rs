@@ -104,6 +104,7 @@ async fn run(settings: Settings, json: bool) -> Result<u8, Failure> {
         Err(failure) => checks.push(Check::new("model", Err(failure.text))),
     }
     checks.push(Check::new("database", database(&settings)));
+    notices::whose_camera(&settings).iter().for_each(output::note);
     checks.push(Check::of_camera(camera::check(&settings).await));
     let ok = checks.iter().all(|check| check.ok);
     if json {

@@ -111,7 +111,8 @@ impl LabelsExportArgs {
             None => station_source(&Arc::new(station.clone()))?,
         };
         let limits = settings.tuning.http.clone();
-        let client = HttpClient::new(&source, &station.trust, limits, CancellationToken::new());
+        let stop = CancellationToken::new();
+        let client = HttpClient::new(source.base(), &station.trust, limits, stop);
         let client = client.map_err(|error| {
             Failure::environment(say!(
                 "{error}; check the certificates of this system",

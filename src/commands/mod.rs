@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 pub mod evaluate;
 mod explain;
+mod init;
 mod label;
 mod labels;
 mod lens;
@@ -116,6 +117,8 @@ enum Command {
     /// The camera of a benchmark, in a process of its own
     #[command(hide = true)]
     BenchCamera(bench::args::BenchCameraArgs),
+    /// Look at a camera, find how its pictures are named, and write celaje.toml
+    Init(init::InitArgs),
     /// Check engine, model, database and camera, and say what to do about each
     Doctor(doctor::DoctorArgs),
     /// Look after the database: back it up, check it, compact it, list what is missing
@@ -198,6 +201,7 @@ impl Cli {
             Command::Demo(args) => args.run(config).await,
             Command::Bench(args) => args.run(config).await,
             Command::BenchCamera(args) => args.run().await,
+            Command::Init(args) => args.run(config).await,
             Command::Doctor(args) => args.run(config).await,
             Command::Db(args) => args.run(config),
             Command::Label(args) => args.run(config).await,

@@ -17,8 +17,10 @@ use crate::commands::output;
 use crate::commands::signals::{Reloads, Signals};
 use crate::daemon::alerts::AlertKeeper;
 use crate::daemon::mqtt::{MqttPublisher, PictureOf};
+use crate::daemon::operator::Operator;
 use crate::daemon::watcher::RecordWatcher;
 use crate::daemon::{Daemon, boltwood, mqtt, notify};
+use crate::service::notices;
 use crate::settings::layer::SpanishHelp;
 use crate::settings::mqtt::MqttSettings;
 use crate::settings::values::whole;
@@ -274,6 +276,8 @@ async fn watch(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let settings = Settings::read(flags.clone(), config)?;
     let options = web_options(args.clone(), &settings)?;
     let (clock, reach, db) = (args.clock(), settings.reach.clone(), settings.db.clone());
+    notices::whose_camera(&settings).iter().for_each(output::note);
+    let asked = settings.clone();
     let daemon = Daemon::start(settings, clock, |notice| output::note(notice)).await?;
     let options = WebOptions { clock: daemon.clock(), ..options };
     let running = match web::start(options, daemon.state()) {
@@ -286,6 +290,10 @@ async fn watch(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let record = Some((db, daemon.database(), daemon.clock()));
     let reach = Rc::new(Reach::start(&args, &reach, &running, record));
     tell_address(&running)?;
+    let state = daemon.state().state();
+    let (model, engine) = (state.model.unwrap_or_default(), state.engine.unwrap_or_default());
+    let now = daemon.clock().now();
+    notices::at_work(&asked, &model, &engine, now).iter().for_each(output::note);
     notify::ready();
     let quit = CancellationToken::new();
     let watched = keep_watch(daemon, (running, reach), flags, config, &mut reloads, quit.clone());

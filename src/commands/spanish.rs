@@ -8,8 +8,8 @@ use clap::builder::Str;
 use clap::{Arg, Command};
 
 use crate::commands::{
-    alert, backfill, bench, completions, db, demo, doctor, evaluate, label, labels, lens, man,
-    predict, recalibrate, runtime, serve, simulate, status,
+    alert, backfill, bench, completions, db, demo, doctor, evaluate, init, label, labels, lens,
+    man, predict, recalibrate, runtime, serve, simulate, status,
 };
 use crate::settings::layer::{self, SpanishHelp};
 
@@ -42,6 +42,7 @@ fn texts_of(command: &str) -> Option<SpanishHelp> {
         "demo" => demo::SPANISH,
         "bench" => bench::args::SPANISH,
         "doctor" => doctor::SPANISH,
+        "init" => init::SPANISH,
         "db" => db::SPANISH,
         "label" => label::SPANISH,
         "labels" => labels::SPANISH,

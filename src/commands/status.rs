@@ -11,7 +11,7 @@ use crate::commands::output;
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
 use crate::store::error::Fault;
-use crate::store::reader::{Reader, RunItem, StationItem};
+use crate::store::reader::{MissItem, Reader, RunItem, StationItem};
 use crate::store::{Database, DatabaseWriter, WriterProcess};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -103,6 +103,10 @@ fn show(db: &Path, station: Option<&str>, as_json: bool) -> Result<u8> {
         output::line(say!("record '{shown}'", "registro '{shown}'"))?;
         for station in &stations {
             output::line(station_text(station))?;
+            let miss = reader.newest_miss(&station.id)?;
+            if let Some(text) = miss.and_then(|miss| camera_text(station, &miss)) {
+                output::line(text)?;
+            }
         }
         output::line(life_text(life, process.as_ref()))?;
         for run in &runs {
@@ -152,6 +156,21 @@ fn station_text(station: &StationItem) -> Text {
         "  station '{id}': {observations} observations, {misses} misses, the last of {last}",
         "  estación '{id}': {observations} observaciones, {misses} fallidos, la última de {last}"
     )
+}
+
+/// That the camera gives no pictures: its newest slot has a miss.
+fn camera_text(station: &StationItem, miss: &MissItem) -> Option<Text> {
+    let last = station.last.as_deref().unwrap_or("–");
+    if station.last.as_deref().is_some_and(|last| last >= miss.slot.as_str()) {
+        return None;
+    }
+    let MissItem { slot, reason, last_tried, .. } = miss;
+    Some(say!(
+        "    its camera gives no picture since {last}: {reason} for {slot}, last asked \
+         {last_tried} UTC",
+        "    su cámara no da imágenes desde {last}: {reason} para {slot}, pedida por última vez \
+         {last_tried} UTC"
+    ))
 }
 
 fn life_text(life: Life, process: Option<&WriterProcess>) -> Text {

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::actors::health::ActorHealth;
 use crate::actors::shadow::ShadowCounts;
 use crate::camera::Source;
+use crate::camera::kept::KeptPictures;
 use crate::clock::Clock;
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
@@ -38,6 +39,7 @@ pub struct PipelineFactory {
     model: Arc<Model>,
     engine: Arc<dyn Engine>,
     shadow: Option<Shadow>,
+    kept: Arc<KeptPictures>,
     tuning: Tuning,
 }
 
@@ -80,6 +82,9 @@ impl PipelineFactories {
         for station in settings.stations.into_iter().map(Arc::new) {
             let source = station_source(&station)?;
             notices::ignored_proxies(&source).iter().for_each(&tell);
+            let (policy, limits) = (settings.keep.clone(), settings.tuning.picture);
+            let kept = KeptPictures::new(policy, &station.id, station.zone, limits);
+            let kept = Arc::new(kept);
             all.push(PipelineFactory {
                 source,
                 station,
@@ -87,6 +92,7 @@ impl PipelineFactories {
                 model: Arc::clone(&model),
                 engine: Arc::clone(&engine),
                 shadow: shadow.clone(),
+                kept,
                 tuning: settings.tuning.clone(),
             });
         }
@@ -111,6 +117,11 @@ impl PipelineFactory {
         SlotSchedule::new(self.station.minutes.clone(), self.station.zone, policy, now)
     }
 
+    /// The camera's address; no secrets.
+    pub fn address(&self) -> String {
+        self.source.address()
+    }
+
     /// The station's camera as a witness of this machine's clock.
     pub fn clock_witness(&self) -> Option<ClockWitness<'_>> {
         ClockWitness::of(&self.source, &self.station, &self.tuning.http)
@@ -133,6 +144,7 @@ impl PipelineFactory {
             tuning: self.tuning.clone(),
             policy: RunPolicy::default(),
             shadow: self.shadow.clone(),
+            kept: Some(Arc::clone(&self.kept)),
             flow: Arc::clone(flow),
             clock,
         };

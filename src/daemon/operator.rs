@@ -10,6 +10,7 @@ use tokio::sync::broadcast;
 use crate::store::SharedDatabase;
 use crate::store::reader::{LatestReading, MissItem, RunItem};
 use celaje_sky::flow::FlowReport;
+use celaje_sky::outcome::MissReason;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 use celaje_sky::text::Text;
@@ -170,6 +171,67 @@ pub struct StationState {
     pub next_tick: Option<DateTime<Utc>>,
     /// When a picture was last asked for.
     pub last_tick: Option<DateTime<Utc>>,
+    /// Its camera.
+    pub camera: CameraState,
+}
+
+/// The camera of a station, as its due slots found it since the program was started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CameraState {
+    /// Where its pictures are.
+    pub address: String,
+    /// Whether the last slot had a picture; null before the first one.
+    pub up: Option<bool>,
+    /// Since when that is so.
+    pub since: Option<DateTime<Utc>>,
+    /// When it last gave a picture.
+    pub last_success: Option<DateTime<Utc>>,
+    /// When it last answered, with or without a picture.
+    pub last_answer: Option<DateTime<Utc>>,
+    /// Why the last slot has no picture: the reason of its miss.
+    pub fault: Option<String>,
+}
+
+/// A camera that began or ceased to give pictures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CameraTurn {
+    /// No picture came of a slot; when the last one came.
+    Gone(Option<DateTime<Utc>>),
+    /// A picture came again; since when there was none.
+    Back(Option<DateTime<Utc>>),
+}
+
+impl CameraState {
+    /// A picture came at `now`.
+    pub fn gave(&mut self, now: DateTime<Utc>) -> Option<CameraTurn> {
+        let turn = (self.up == Some(false)).then_some(CameraTurn::Back(self.since));
+        if self.up != Some(true) {
+            (self.up, self.since) = (Some(true), Some(now));
+        }
+        (self.last_success, self.last_answer, self.fault) = (Some(now), Some(now), None);
+        turn
+    }
+
+    /// None came by `now`, for this reason; with `is_last` the slot will have none.
+    pub fn failed(
+        &mut self,
+        reason: MissReason,
+        is_last: bool,
+        now: DateTime<Utc>,
+    ) -> Option<CameraTurn> {
+        if reason.is_answered() {
+            self.last_answer = Some(now);
+        }
+        if !is_last {
+            return None;
+        }
+        self.fault = Some(reason.as_str().to_owned());
+        let turn = (self.up != Some(false)).then_some(CameraTurn::Gone(self.last_success));
+        if turn.is_some() {
+            (self.up, self.since) = (Some(false), Some(now));
+        }
+        turn
+    }
 }
 
 /// The state of a backfill.

@@ -13,11 +13,11 @@ use crate::actors::shadow::ShadowCounts;
 use crate::clock::Clock;
 use crate::daemon::jobs::JobQueue;
 use crate::daemon::operator::{
-    ActorState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState, Refused,
-    ShadowState, StationState,
+    ActorState, CameraState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState,
+    Refused, ShadowState, StationState,
 };
 use crate::daemon::watcher::RecordWatcher;
-use crate::service::request::{check_due, check_range};
+use crate::service::request::{check_due, check_range, refuse_the_latest};
 use crate::store::{Agreement, SharedDatabase, WeakDatabase};
 use crate::version::VERSION;
 use celaje_sky::flow::Flow;
@@ -166,6 +166,7 @@ impl DaemonState {
                 next_slot: None,
                 next_tick: None,
                 last_tick: None,
+                camera: CameraState::default(),
             },
             oversight: None,
             bell: Arc::clone(&bell),
@@ -209,6 +210,26 @@ impl DaemonState {
     pub fn ticked(&self, id: &str, now: DateTime<Utc>) {
         self.with_station(id, |state| state.last_tick = Some(now));
         self.changed();
+    }
+
+    /// Sets where a station's pictures are.
+    pub fn set_camera(&self, id: &str, address: String) {
+        self.with_station(id, |state| {
+            if state.camera.address != address {
+                state.camera = CameraState { address, ..CameraState::default() };
+            }
+        });
+    }
+
+    /// Notes what came of a station's due slot, and gives what `note` makes of it.
+    pub fn camera<T>(
+        &self,
+        id: &str,
+        note: impl FnOnce(&mut CameraState) -> Option<T>,
+    ) -> Option<T> {
+        let mut turn = None;
+        self.with_station(id, |state| turn = note(&mut state.camera));
+        turn
     }
 
     fn with_station(&self, id: &str, change: impl FnOnce(&mut StationState)) {
@@ -305,7 +326,8 @@ impl Operator for DaemonState {
         };
         let (place, bell) = (Arc::clone(&known.station), Arc::clone(&known.bell));
         let now = self.clock.now();
-        check_range(range, &place)
+        refuse_the_latest(&place)
+            .and_then(|()| check_range(range, &place))
             .and_then(|()| check_due(range, &place, now))
             .map_err(|failure| Refused::BadRange(failure.text))?;
         let job = inner.jobs.ask(station, range, now)?;

@@ -158,6 +158,7 @@ impl StationWorker {
         let WorkerContext { database, flow, clock, .. } = &self.common;
         let pipeline = self.factory.start(database, flow, &self.health, *clock)?;
         self.common.state.set_oversight(self.id(), pipeline.oversight());
+        self.common.state.set_camera(self.id(), self.factory.address());
         self.pipeline = Some(pipeline);
         Ok(())
     }

@@ -3,22 +3,79 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
+
 use crate::camera::Source;
 use crate::camera::fault::AccessFault;
 use crate::camera::http::{self, IgnoredProxy, without_secrets};
 use crate::camera::picture_folder::{DoublePictures, PictureFolder};
 use crate::service::RunReport;
 use crate::service::request::public_part;
+use crate::settings::Settings;
 use crate::store::{DatabaseOpening, InterruptedRun, TakeoverPlan, TakeoverReport};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::say;
-use celaje_sky::station::Station;
+use celaje_sky::station::{PicturePlace, Station};
 use celaje_sky::text::{Lang, Text};
+use celaje_sky::ticks::{SlotSchedule, TickPolicy};
 
 /// Notices about a record that was opened for writing.
 pub fn opened(opened: &DatabaseOpening) -> Vec<Text> {
     let adopted = opened.adopted.iter().map(adopted_text);
     adopted.chain(opened.cut_off.iter().map(cut_off_text)).collect()
+}
+
+/// Whose camera is asked where nothing says so, before it is.
+pub fn whose_camera(settings: &Settings) -> Option<Text> {
+    if !settings.is_nobodys {
+        return None;
+    }
+    let Station { name, url_base, .. } = &settings.station;
+    let address = public_part(url_base);
+    Some(say!(
+        "there is no celaje.toml here, so the camera of {name} at {address} is asked; \
+         `celaje init` sets up your own",
+        "aquí no hay un celaje.toml, así que se le pide a la cámara de {name}, en {address}; \
+         `celaje init` configura la suya"
+    ))
+}
+
+/// What `celaje serve` works with, a sentence a line: the record, the stations with their cameras
+/// and next slots, the model and its engine.
+pub fn at_work(settings: &Settings, model: &str, engine: &str, now: DateTime<Utc>) -> Vec<Text> {
+    let db = settings.db.display();
+    let mut all = vec![say!(
+        "record '{db}', model {model} on {engine}",
+        "registro '{db}', modelo {model} en {engine}"
+    )];
+    for station in &settings.stations {
+        let policy = TickPolicy::of(station);
+        let schedule = SlotSchedule::new(station.minutes.clone(), station.zone, policy, now);
+        let next = schedule.next_slot(now).map(|slot| slot.to_string()).unwrap_or_default();
+        let (id, place) = (&station.id, place_of(station));
+        all.push(say!(
+            "station '{id}': camera {place}, next slot {next}",
+            "estación '{id}': cámara {place}, próximo turno {next}"
+        ));
+        if station.has_only_the_latest() {
+            all.push(say!(
+                "station '{id}': its camera has its latest picture alone, so nothing is filled in \
+                 of the past",
+                "estación '{id}': su cámara solo tiene la última imagen, así que no se completa \
+                 nada hacia atrás"
+            ));
+        }
+    }
+    all
+}
+
+/// Where a station's pictures are, without what may be secret.
+fn place_of(station: &Station) -> String {
+    match station.source.as_ref().map(|source| &source.place) {
+        Some(PicturePlace::Folder(folder)) => folder.display().to_string(),
+        Some(PicturePlace::Address(address)) => public_part(address),
+        None => public_part(&station.url_base),
+    }
 }
 
 /// Pictures of a folder that are of no slot, since the station has none at their minute.

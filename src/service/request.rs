@@ -8,7 +8,7 @@ use chrono::{DateTime, Months, NaiveDateTime, TimeDelta, Timelike, Utc};
 use crate::camera::Source;
 use crate::camera::http::HttpClient;
 use crate::camera::picture_folder::PictureFolder;
-use crate::camera::scheme::{Place, Scheme};
+use crate::camera::scheme::{Scheme, SchemePlace};
 use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::settings::Settings;
@@ -138,7 +138,7 @@ pub async fn range_of_scheme(settings: &Settings) -> Result<(SlotRange, Arc<[Nai
     let station = Arc::new(settings.station.clone());
     let source = station_source(&station)?;
     let limits = settings.tuning.http.clone();
-    let client = HttpClient::new(&source, &station.trust, limits, Draining::default());
+    let client = HttpClient::new(source.base(), &station.trust, limits, Draining::default());
     let client = client.map_err(|error| Failure::environment(say!("{error}", "{error}")))?;
     let Source::Scheme(scheme) = &source else {
         return Err(no_picture_named(&source.address()));
@@ -192,9 +192,9 @@ pub fn station_source(station: &Arc<Station>) -> Result<Source> {
         return picture_source(None, &station.url_base);
     };
     let place = match &source.place {
-        PicturePlace::Folder(folder) => Place::Folder(folder.clone()),
+        PicturePlace::Folder(folder) => SchemePlace::Folder(folder.clone()),
         PicturePlace::Address(address) => match picture_source(None, address)? {
-            Source::Http(url) => Place::Http(url),
+            Source::Http(url) => SchemePlace::Http(url),
             other => return Ok(other),
         },
     };
@@ -223,7 +223,7 @@ pub fn picture_source(folder: Option<PictureFolder>, url_base: &str) -> Result<S
 
 /// Text that was meant for an address, without what may be secret in it: a user name, a password,
 /// and everything from the first `?` or `#` on.
-pub(super) fn public_part(text: &str) -> String {
+pub(crate) fn public_part(text: &str) -> String {
     let (scheme, rest) = match text.find("://") {
         Some(end) => text.split_at(end + 3),
         None => ("", text),

@@ -22,6 +22,7 @@ use crate::camera::Source;
 use crate::camera::gate::Gate;
 use crate::camera::health::{HostHealth, HostHold};
 use crate::camera::http::HttpClient;
+use crate::camera::kept::KeptPictures;
 use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::service::RunPolicy;
@@ -61,6 +62,8 @@ pub struct Setup {
     pub policy: RunPolicy,
     /// A second model that judges beside the first, for comparison.
     pub shadow: Option<Shadow>,
+    /// Keeps copies of pictures.
+    pub kept: Option<Arc<KeptPictures>>,
     /// Books what flows through it.
     pub flow: Arc<Flow>,
     /// What is due is decided by it.
@@ -136,7 +139,7 @@ pub(super) fn clients(
                 let client = client.map_err(|e| Failure::environment(say!("{e}", "{e}")))?;
                 return Ok(client.sharing(Arc::clone(&hold)).through(Arc::clone(gate)));
             }
-            let client = HttpClient::new(&setup.source, &setup.station.trust, limits, drain);
+            let client = HttpClient::new(setup.source.base(), &setup.station.trust, limits, drain);
             let client = client.map_err(|e| {
                 Failure::environment(say!(
                     "{e}; check the certificates of this system",
@@ -305,6 +308,8 @@ impl Wiring<'_> {
         gather: Recipient<Commit>,
     ) -> Recipient<Decode> {
         let shared = Arc::new(DecodeShared {
+            kept: setup.kept.clone(),
+            clock: setup.clock,
             shadow,
             manifest: Arc::new(setup.model.manifest.clone()),
             region: setup.station.region.clone(),

@@ -42,7 +42,7 @@ impl<'a> ClockWitness<'a> {
             retry: RetryPolicy { retries: 0, ..limits.retry },
             ..limits.clone()
         };
-        let client = HttpClient::new(source, &station.trust, limits, Draining::default());
+        let client = HttpClient::new(source.base(), &station.trust, limits, Draining::default());
         Some(Self { source, station, client: client.ok()? })
     }
 

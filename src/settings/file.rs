@@ -174,7 +174,9 @@ impl FileSettings {
         let model = layer.model.as_mut().filter(|name| !Model::is_bundled(name));
         let shadow = layer.shadow_model.as_mut();
         let shadow = shadow.filter(|name| !Model::is_bundled(name));
-        for path in [layer.db.as_mut(), model, shadow, layer.ort_lib.as_mut()].into_iter().flatten()
+        let keep = layer.keep_dir.as_mut();
+        for path in
+            [layer.db.as_mut(), model, shadow, layer.ort_lib.as_mut(), keep].into_iter().flatten()
         {
             *path = folder.join(&*path);
         }

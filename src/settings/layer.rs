@@ -9,6 +9,7 @@ use clap::builder::{FalseyValueParser, Resettable};
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 
+use crate::camera::kept::KeptSize;
 use crate::settings::span::Span;
 use crate::settings::values::{name_of, number, whole};
 use celaje_sky::station::LayoutChoice;
@@ -30,6 +31,8 @@ pub const TIMEOUT: RangeInclusive<f64> = 0.1..=3600.0;
 /// Bytes of a picture at most.
 pub const MAX_BYTES: RangeInclusive<usize> = 1..=1_000_000_000;
 
+/// Million bytes of copies of a station.
+pub const KEEP_MB: RangeInclusive<u64> = 1..=1_000_000_000;
 /// Million pixels of a picture at most.
 pub const MAX_MEGAPIXELS: RangeInclusive<usize> = 1..=200;
 
@@ -152,6 +155,20 @@ layer! {
     /// A second model that reads the same pictures, only to compare
     #[arg(long, value_name = "FILE", env = "CELAJE_SHADOW_MODEL")]
     shadow_model: PathBuf,
+    /// How long copies of pictures are kept: 30d, 36h; 0 for the last one of each station alone
+    /// [default: 0]
+    #[arg(long, value_name = "SPAN", env = "CELAJE_KEEP", value_parser = str::parse::<Span>)]
+    keep: Span,
+    /// Million bytes that the copies of a station may take; the oldest go first [default: 2000]
+    #[arg(long, value_name = "N", env = "CELAJE_KEEP_MB", value_parser = whole(KEEP_MB))]
+    keep_mb: u64,
+    /// How large copies are: 640 pixels wide at most, or the original [default: 640]
+    #[arg(long, value_name = "SIZE", env = "CELAJE_KEEP_SIZE",
+        value_parser = name_of(KeptSize::NAMES))]
+    keep_size: KeptSize,
+    /// Folder of the copies [default: beside the database]
+    #[arg(long, value_name = "FOLDER", env = "CELAJE_KEEP_DIR")]
+    keep_dir: PathBuf,
     /// How far back gaps are filled: 7d, 36h, 90m; 0 for not at all [default: 7d]
     #[arg(long, value_name = "SPAN", env = "CELAJE_CATCH_UP", value_parser = str::parse::<Span>)]
     catch_up: Span,
@@ -219,6 +236,21 @@ pub const SPANISH: SpanishHelp = &[
         "Tamaño máximo de una imagen, en millones de píxeles, de 1 a 200; un JPEG necesita de 3 a \
          11 MB de memoria por cada millón [por omisión: 64]",
     ),
+    (
+        "keep",
+        "Cuánto tiempo se guardan copias de las imágenes: 30d, 36h; 0 para solo la última de cada \
+         estación [por omisión: 0]",
+    ),
+    (
+        "keep_mb",
+        "Millones de bytes que pueden ocupar las copias de una estación; se van las más viejas \
+         [por omisión: 2000]",
+    ),
+    (
+        "keep_size",
+        "Tamaño de las copias: hasta 640 píxeles de ancho, o el original [por omisión: 640]",
+    ),
+    ("keep_dir", "Carpeta de las copias [por omisión: junto a la base de datos]"),
     ("shadow_model", "Un segundo modelo que lee las mismas imágenes, solo para comparar"),
     (
         "catch_up",
@@ -244,7 +276,7 @@ pub struct WorkGroup;
 
 impl FlagGroup for WorkGroup {
     fn has(id: &str) -> bool {
-        !["shadow_model", "catch_up"].contains(&id)
+        !["shadow_model", "catch_up", "keep", "keep_mb", "keep_size", "keep_dir"].contains(&id)
     }
 }
 

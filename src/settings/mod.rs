@@ -21,11 +21,14 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::camera::http::HttpLimits;
+use crate::camera::kept::KeepPolicy;
 use crate::settings::file::{FileSettings, certificates};
 pub use crate::settings::layer::{
-    BATCH, CONCURRENCY, Layer, MAX_BYTES, MAX_CONCURRENCY, MAX_MEGAPIXELS, MAX_RPS, THREADS,
-    TIMEOUT,
+    BATCH, CONCURRENCY, KEEP_MB, Layer, MAX_BYTES, MAX_CONCURRENCY, MAX_MEGAPIXELS, MAX_RPS,
+    THREADS, TIMEOUT,
 };
 pub use crate::settings::reach::ReachSettings;
 use crate::settings::span::Span;
@@ -37,6 +40,8 @@ use celaje_vision::engine::backend::{Device, USUAL_BATCH};
 use celaje_vision::engine::choose::EngineChoice;
 use celaje_vision::picture::decode::Limits;
 
+/// Million bytes of copies of a station where nothing is said of it.
+const USUAL_KEEP_MB: u64 = 2000;
 /// The file name that the replaced system used.
 pub const DEFAULT_DB: &str = "registros-octas.db";
 
@@ -72,6 +77,10 @@ pub struct Settings {
     pub shadow_model: Option<PathBuf>,
     /// How far back `celaje serve` fills gaps.
     pub catch_up: Span,
+    /// Which copies of pictures `celaje serve` keeps.
+    pub keep: KeepPolicy,
+    /// Whether nothing says whose camera it is: neither a file, a flag nor the environment.
+    pub is_nobodys: bool,
     /// ONNX Runtime's shared library; none to search for it.
     pub ort_lib: Option<PathBuf>,
     /// Inference engine.
@@ -111,6 +120,7 @@ impl Settings {
         let reach = file.take_reach();
         let (file_layer, stations) = file.into_parts();
         let layer = flags.over(file_layer);
+        let is_nobodys = stations.is_empty() && layer.station.is_none() && layer.url_base.is_none();
         let all = match layer.station {
             None => stations.clone(),
             Some(_) => Vec::new(),
@@ -183,13 +193,23 @@ impl Settings {
             picture,
             patience: Duration::from_secs(60),
         };
+        let db = layer.db.unwrap_or_else(|| PathBuf::from(DEFAULT_DB));
+        let megabytes = within("keep-mb", layer.keep_mb.unwrap_or(USUAL_KEEP_MB), &KEEP_MB)?;
+        let keep = KeepPolicy {
+            folder: layer.keep_dir.unwrap_or_else(|| beside(&db)),
+            keep: layer.keep.map_or(TimeDelta::zero(), Span::length),
+            most: megabytes * 1_000_000,
+            size: layer.keep_size.unwrap_or_default(),
+        };
         Ok(Self {
             station,
             stations,
-            db: layer.db.unwrap_or_else(|| PathBuf::from(DEFAULT_DB)),
+            db,
             model: layer.model,
             shadow_model: layer.shadow_model,
             catch_up: layer.catch_up.unwrap_or_default(),
+            keep,
+            is_nobodys,
             ort_lib: layer.ort_lib,
             engine: layer.engine.unwrap_or_default(),
             device,
@@ -200,6 +220,13 @@ impl Settings {
             sessions_given: layer.threads.is_some() || layer.session_threads.is_some(),
         })
     }
+}
+
+/// The folder of copies of the pictures of a database.
+fn beside(db: &Path) -> PathBuf {
+    let mut name = db.file_stem().unwrap_or_default().to_owned();
+    name.push("-pictures");
+    db.with_file_name(name)
 }
 
 fn pick_station(mut stations: Vec<Station>, wanted: Option<&str>) -> Result<Station> {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::camera::kept::KeptSize;
 use celaje_sky::error::Class;
 use celaje_sky::station::LayoutChoice;
 use celaje_vision::picture::decode::Limits;
@@ -61,6 +62,10 @@ fn everything(place: &str, n: usize) -> Layer {
         model: Some(format!("{place}.onnx").into()),
         shadow_model: Some(format!("{place}-next.onnx").into()),
         catch_up: Some(format!("{n}h").parse().unwrap()),
+        keep: Some(format!("{n}d").parse().unwrap()),
+        keep_mb: Some(n as u64 + 9),
+        keep_size: Some(KeptSize::Original),
+        keep_dir: Some(format!("{place}-pictures").into()),
         ort_lib: Some(format!("{place}.so").into()),
         engine: Some(EngineChoice::Rten),
         device: Some(Device::Cpu),
@@ -275,4 +280,39 @@ fn an_override_changes_the_chosen_station_alone() {
     assert_eq!(station.url_base, "http://flag/");
     let wanted = Station { url_base: station.url_base.clone(), ..Station::rio_grande() };
     assert_eq!(station, wanted);
+}
+
+#[test]
+fn a_camera_is_nobodys_until_something_says_whose_it_is() {
+    let empty = || FileSettings::parse("", Path::new(".")).unwrap();
+    let notice = |flags: Layer, file: FileSettings| {
+        crate::service::notices::whose_camera(&Settings::settle(flags, file).unwrap())
+    };
+    let text = notice(Layer::default(), empty()).unwrap();
+    one_sentence(&text);
+    for part in ["Río Grande", "201.251.63.225", "celaje init"] {
+        assert!(text.en.contains(part) && text.es.contains(part), "{text}");
+    }
+    let said = |flags: Layer| notice(flags, empty()).is_none();
+    assert!(said(Layer { url_base: Some("http://127.0.0.1:9/".to_owned()), ..Layer::default() }));
+    assert!(said(Layer { station: Some("rio-grande".to_owned()), ..Layer::default() }));
+    let station = "[station]\nid = 'a'\nlatitude = 1.0\nlongitude = 2.0\ntime_zone = 'UTC'\n\
+        url_base = 'http://127.0.0.1:9/'\n";
+    let file = FileSettings::parse(station, Path::new(".")).unwrap();
+    assert_eq!(notice(Layer::default(), file), None);
+}
+
+#[test]
+fn copies_lie_beside_the_database() {
+    let settle = |text: &str| {
+        let file = FileSettings::parse(text, Path::new("conf")).unwrap();
+        Settings::settle(Layer::default(), file).unwrap().keep
+    };
+    let keep = settle("db = 'sky.db'");
+    assert_eq!(keep.folder, Path::new("conf/sky-pictures"));
+    assert_eq!((keep.keep, keep.most), (TimeDelta::zero(), 2_000_000_000));
+    let keep = settle("keep = '30d'\nkeep_mb = 5\nkeep_size = 'original'\nkeep_dir = 'p'");
+    assert_eq!(keep.folder, Path::new("conf/p"));
+    assert_eq!((keep.keep, keep.most), (TimeDelta::days(30), 5_000_000));
+    assert_eq!(keep.size, KeptSize::Original);
 }

@@ -1,6 +1,6 @@
 //! Rows as diesel writes them, and the texts in which moments are stored.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike, Utc};
 use diesel::prelude::*;
 use percent_encoding::percent_decode_str;
 
@@ -18,6 +18,12 @@ use celaje_sky::station::zone::SkyParts;
 /// `YYYY-MM-DDTHH:MM`, the form of `slot_local`; with `:SS` where it is no whole minute.
 pub fn slot_text(local: NaiveDateTime) -> String {
     local.format(form_of(local)).to_string()
+}
+
+/// The last text of a range's slots: those within its last minute included.
+pub fn last_text(to: NaiveDateTime) -> String {
+    let text = slot_text(to);
+    if to.second() == 0 { text + ":59" } else { text }
 }
 
 /// `YYYY-MM-DDTHH:MM:SSZ`, the form of `slot_utc`.

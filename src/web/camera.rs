@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::camera::http::{HttpClient, HttpLimits};
+use crate::camera::kept::KeepPolicy;
 use crate::camera::picture_folder::PictureFolder;
 use crate::camera::{SearchResult, Source, look_for};
 use crate::clock::Clock;
@@ -48,7 +49,7 @@ const MISSING: usize = 1024;
 pub struct Shot {
     /// The encoded bytes: a JPEG or a PNG.
     pub bytes: Bytes,
-    /// Where it was found; no secrets.
+    /// Where it was found; no secrets. Empty of a copy.
     pub url: String,
 }
 
@@ -94,6 +95,8 @@ pub struct Cameras {
     missing: Cache<PictureKey, (Instant, Problem)>,
     /// Where all pictures are, instead of at the cameras.
     folder: Option<PictureFolder>,
+    /// Copies on disk, which are asked before the camera is.
+    copies: Mutex<Option<KeepPolicy>>,
     clock: Clock,
 }
 
@@ -123,6 +126,7 @@ impl Cameras {
             kept: Cache::with_weighter(EXPECTED, KEPT, PictureWeight),
             missing: Cache::new(MISSING),
             folder,
+            copies: Mutex::default(),
             clock,
         });
         new.renew(stations, limits);
@@ -176,6 +180,11 @@ impl Cameras {
         if let Some(shot) = self.kept.get(&key) {
             return Ok(shot);
         }
+        if let Some(bytes) = self.copy(station, slot).await {
+            let shot = Arc::new(Shot { bytes, url: String::new() });
+            self.kept.insert(key, Arc::clone(&shot));
+            return Ok(shot);
+        }
         if let Some((since, problem)) = self.missing.get(&key)
             && Clock::since(since) < MISSING_FOR
         {
@@ -202,6 +211,25 @@ impl Cameras {
             Err(problem) => self.missing.insert(key, (Clock::instant(), problem.clone())),
         }
         shot
+    }
+}
+
+impl Cameras {
+    /// Looks for copies as `policy` keeps them, from now on.
+    pub fn look_for_copies(&self, policy: &KeepPolicy) {
+        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        *copies = Some(policy.clone());
+    }
+
+    /// The copies on disk; none where nobody keeps any.
+    pub fn copies(&self) -> Option<KeepPolicy> {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn copy(&self, station: &Arc<Station>, slot: Slot) -> Option<Bytes> {
+        let (policy, station) = (self.copies()?, Arc::clone(station));
+        let read = tokio::task::spawn_blocking(move || policy.read(&station.id, slot)).await;
+        read.ok().flatten()
     }
 }
 
@@ -273,7 +301,8 @@ fn client(
         None => station_source(station),
     };
     let made = source.map(|source| {
-        let client = HttpClient::new(&source, &station.trust, limits, CancellationToken::new());
+        let client =
+            HttpClient::new(source.base(), &station.trust, limits, CancellationToken::new());
         (source, client)
     });
     match made {

@@ -265,6 +265,8 @@ async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
         let layout = recorded.zip(slot).map(|(url, slot)| layout_of(url, slot));
         for slot in newer(&station, slot, state.clock.now()) {
             match state.cameras.shot(&station, slot, layout).await {
+                // A copy has no address.
+                Ok(shot) if shot.url.is_empty() => {}
                 Ok(shot) => return Ok(led(&shot.url)),
                 Err(problem) if problem.status() == StatusCode::NOT_FOUND => {}
                 // A camera that does not answer is not asked for one after the other.

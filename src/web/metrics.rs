@@ -114,6 +114,7 @@ fn written(
     let name = "celaje_record_losses_total";
     text.family(name, "counter", "Times that the database was moved, deleted or replaced.");
     text.sample(name, &[], state.record_losses);
+    cameras(&mut text, state);
     rows(&mut text, last.unwrap_or_default(), now);
     text.0
 }
@@ -128,6 +129,23 @@ fn safety(recent: &RecentReadings) -> String {
         text.sample(name, &[("station", &station.id)], u8::from(safe));
     }
     text.0
+}
+
+fn cameras(text: &mut Text, state: &ProgramState) {
+    let name = "celaje_camera_up";
+    text.family(name, "gauge", "Whether the last slot of a station had a picture.");
+    for station in &state.stations {
+        if let Some(up) = station.camera.up {
+            text.sample(name, &[("station", &station.id)], u8::from(up));
+        }
+    }
+    let name = "celaje_last_success_timestamp_seconds";
+    text.family(name, "gauge", "When a station's camera last gave a picture, in Unix time.");
+    for station in &state.stations {
+        if let Some(time) = station.camera.last_success {
+            text.sample(name, &[("station", &station.id)], time.timestamp());
+        }
+    }
 }
 
 fn flow(text: &mut Text, state: &ProgramState) {

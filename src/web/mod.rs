@@ -50,6 +50,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::camera::http::HttpLimits;
+use crate::camera::kept::KeepPolicy;
 use crate::camera::picture_folder::PictureFolder;
 use crate::clock::Clock;
 use crate::daemon::operator::Operator;
@@ -98,6 +99,8 @@ pub struct WebOptions {
     pub http: HttpLimits,
     /// A folder to take pictures from instead of the cameras.
     pub folder: Option<PictureFolder>,
+    /// Copies of their pictures.
+    pub keep: KeepPolicy,
     /// Draws the overlays.
     pub overlays: Arc<OverlayRenderer>,
     /// The token that orders need; without one nobody can give any.
@@ -125,6 +128,7 @@ impl WebOptions {
             listen,
             hosts: Vec::new(),
             db: settings.db.clone(),
+            keep: settings.keep.clone(),
             stations: settings.stations.iter().cloned().map(Arc::new).collect(),
             http: settings.tuning.http.clone(),
             folder: None,
@@ -228,6 +232,7 @@ impl Running {
         let limits = settings.tuning.http.clone();
         self.state.cameras.renew(&stations, limits);
         self.state.recent.renew(&stations);
+        self.state.cameras.look_for_copies(&settings.keep);
         let overlays = OverlayRenderer::new(settings.clone());
         let mut from_settings =
             self.state.from_settings.write().unwrap_or_else(PoisonError::into_inner);
@@ -272,6 +277,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         charts: dashboard::chart_limiter(),
         clock: options.clock,
     });
+    state.cameras.look_for_copies(&options.keep);
     let access = AccessRules {
         hosts: Some(Hosts::new(options.listen, &options.hosts)),
         origins: options.origins,

@@ -29,7 +29,7 @@ fn client(base: &str, trust: &Trust) -> HttpClient {
     let source = Source::Http(base.parse().unwrap());
     let mut limits = stage::tuning().http;
     limits.retry.retries = 0;
-    HttpClient::new(&source, trust, limits, CancellationToken::new()).unwrap()
+    HttpClient::new(source.base(), trust, limits, CancellationToken::new()).unwrap()
 }
 
 /// What comes of one request to `base`.

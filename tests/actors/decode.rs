@@ -37,6 +37,8 @@ impl Scene {
         let (inference, frames) = recorder();
         let (store, misses) = recorder();
         let shared = Arc::new(DecodeShared {
+            kept: None,
+            clock: celaje::clock::Clock::SYSTEM,
             manifest: Arc::new(manifest),
             region: Region::whole(),
             limits: Limits::default(),

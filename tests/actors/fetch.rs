@@ -41,7 +41,8 @@ impl Scene {
         let source = Source::Http(base.parse().unwrap());
         let drain = CancellationToken::new();
         let limits = HttpLimits { ..stage::tuning().http };
-        let client = HttpClient::new(&source, &Trust::default(), limits, drain.clone()).unwrap();
+        let client =
+            HttpClient::new(source.base(), &Trust::default(), limits, drain.clone()).unwrap();
         let book = LayoutBook::new(choice, 2024, []);
         let health = HostHealth::new(Duration::from_secs(60));
         let gate = Arc::new(Gate::of(concurrency));

@@ -13,6 +13,7 @@ mod db;
 mod doctor;
 mod environment;
 mod evaluate;
+mod init;
 #[cfg(unix)]
 mod kills;
 mod labels;

@@ -12,6 +12,7 @@ mod clocks;
 mod lost;
 mod manager;
 mod reload;
+mod sources;
 mod stations;
 mod troubled;
 mod watch;

@@ -123,7 +123,7 @@ async fn clients_leave_a_host_alone_together() {
     let drain = CancellationToken::new();
     let client = || {
         let source = Source::Http(base.clone());
-        HttpClient::new(&source, &Trust::default(), limits.clone(), drain.clone())
+        HttpClient::new(source.base(), &Trust::default(), limits.clone(), drain.clone())
             .unwrap()
             .sharing(Arc::clone(&hold))
     };

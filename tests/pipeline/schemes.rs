@@ -162,7 +162,8 @@ async fn a_picture_that_comes_while_its_slot_is_watched_is_the_one_that_is_found
     let station = station(place, tree("allsky"));
     let source = station_source(&Arc::new(station.clone())).unwrap();
     let Source::Scheme(scheme) = &source else { panic!("{source:?}") };
-    let client = HttpClient::new(&source, &station.trust, tuning().http, celaje_drain()).unwrap();
+    let client =
+        HttpClient::new(source.base(), &station.trust, tuning().http, celaje_drain()).unwrap();
     let slots = slots_of(&station, hours);
     let mut found = BTreeMap::new();
     let (mut written, mut waited) = (0, 0);
@@ -293,7 +294,8 @@ async fn a_picture_that_is_replaced_a_thousand_times_is_never_lost_nor_taken_twi
     station.minutes = Minutes::every(15).unwrap();
     let source = station_source(&Arc::new(station.clone())).unwrap();
     let Source::Scheme(scheme) = &source else { panic!("{source:?}") };
-    let client = HttpClient::new(&source, &station.trust, tuning().http, celaje_drain()).unwrap();
+    let client =
+        HttpClient::new(source.base(), &station.trust, tuning().http, celaje_drain()).unwrap();
     let day = range("2024-03-01T00:00", "2024-03-01T23:59");
     let slots: Vec<Slot> = slots_of(&station, day).into_iter().take(1000).collect();
     let picture = |n: usize| {

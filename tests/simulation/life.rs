@@ -104,6 +104,7 @@ impl Life {
             engine: Judge::default().engine(),
             database: opened.database.into(),
             shadow: None,
+            kept: None,
             flow: Arc::default(),
             clock: Clock::SYSTEM,
             tuning,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use celaje::camera::Source;
 use celaje::camera::http::HttpLimits;
+use celaje::camera::kept::KeptPictures;
 use celaje::clock::Clock;
 use celaje::service::supervision::Supervision;
 use celaje::service::{Pipeline, RunPolicy, RunReport, Setup, Shadow};
@@ -61,6 +62,7 @@ pub struct Stage {
     pub policy: RunPolicy,
     pub supervision: Supervision,
     pub shadow: Option<Shadow>,
+    pub kept: Option<Arc<KeptPictures>>,
     pub clock: Clock,
 }
 
@@ -81,6 +83,7 @@ impl Stage {
             policy: RunPolicy::default(),
             supervision: Supervision::default(),
             shadow: None,
+            kept: None,
             clock: Clock::SYSTEM,
         }
     }
@@ -124,6 +127,7 @@ impl Stage {
             engine: Arc::clone(&self.engine),
             database,
             shadow: self.shadow.clone(),
+            kept: self.kept.clone(),
             flow: Arc::default(),
             clock: self.clock,
             tuning: self.tuning.clone(),

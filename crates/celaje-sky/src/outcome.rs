@@ -155,6 +155,11 @@ impl MissReason {
         )
     }
 
+    /// Whether the camera's host answered, be it with a refusal.
+    pub const fn is_answered(self) -> bool {
+        !matches!(self, Self::Timeout | Self::Unreachable | Self::Reset | Self::Unreadable)
+    }
+
     /// Whether no picture came at all, readable or not.
     pub const fn is_without_picture(self) -> bool {
         matches!(

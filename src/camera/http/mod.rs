@@ -15,7 +15,6 @@ pub mod scripted;
 mod stream;
 mod transport;
 mod unpack;
-mod validators;
 mod whole;
 
 use std::sync::Arc;
@@ -34,14 +33,11 @@ pub use self::proxy::{IgnoredProxy, ignored_proxies};
 use self::scripted::ScriptedCamera;
 pub use self::transport::ClientError;
 use self::transport::{FetchedBody, Transport};
-pub use self::validators::Validators;
 pub(crate) use self::whole::is_whole_picture;
 use crate::camera::gate::Gate;
 use crate::camera::health::HostHold;
 use crate::camera::picture::{Body, Refusal};
-#[cfg(feature = "testing")]
-use crate::camera::picture_folder::PictureFolder;
-use crate::camera::source::Source;
+use crate::camera::validators::Validators;
 use crate::clock::Clock;
 use crate::draining::Draining;
 use celaje_sky::station::Trust;
@@ -63,19 +59,19 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client for pictures of `source` (a folder needs none of its powers); when `drain` begins,
-    /// no retry is waited for.
+    /// A client for pictures below `base` (a folder has none and needs none of its powers); when
+    /// `drain` begins, no retry is waited for.
     ///
     /// # Errors
     /// When the system's TLS settings cannot be read.
     pub fn new(
-        source: &Source,
+        base: Option<&Url>,
         trust: &Trust,
         limits: HttpLimits,
         drain: impl Into<Draining>,
     ) -> Result<Self, ClientError> {
         Ok(Self {
-            transport: Arc::new(Transport::new(source, trust, limits.clone())?),
+            transport: Arc::new(Transport::new(base, trust, limits.clone())?),
             #[cfg(feature = "testing")]
             script: None,
             limits,
@@ -102,8 +98,7 @@ impl HttpClient {
         limits: HttpLimits,
         drain: impl Into<Draining>,
     ) -> Result<Self, ClientError> {
-        let nowhere = Source::Folder(PictureFolder::default());
-        let client = Self::new(&nowhere, &Trust::default(), limits, drain)?;
+        let client = Self::new(None, &Trust::default(), limits, drain)?;
         Ok(Self { script: Some(script), ..client })
     }
 

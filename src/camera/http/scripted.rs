@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::camera::http::failure::FailedRequest;
 use crate::camera::http::transport::FetchedBody;
-use crate::camera::http::validators::Validators;
+use crate::camera::validators::Validators;
 use celaje_sky::outcome::MissReason;
 
 /// What a scripted camera says to one request.

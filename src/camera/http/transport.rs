@@ -26,10 +26,9 @@ use crate::camera::http::limits::HttpLimits;
 use crate::camera::http::login::{self, Login};
 use crate::camera::http::stream::StreamWatch;
 use crate::camera::http::unpack::unpack;
-use crate::camera::http::validators::Validators;
 use crate::camera::http::whole::{is_whole_picture, only_part};
-use crate::camera::source::Source;
 use crate::camera::trust::tls_of;
+use crate::camera::validators::Validators;
 use crate::clock::Clock;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::retry::parse_date;
@@ -80,18 +79,17 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// For pictures of `source`; a folder needs none of its powers.
+    /// For pictures below `base`; a folder, which has none, needs none of its powers.
     ///
     /// # Errors
     /// When the system's TLS settings cannot be read.
     pub(super) fn new(
-        source: &Source,
+        base: Option<&Url>,
         trust: &Trust,
         limits: HttpLimits,
     ) -> Result<Self, ClientError> {
         // Fails only when one is installed already.
         let _ = ring::default_provider().install_default();
-        let base = source.base();
         let plain = base.is_some_and(|base| base.scheme() == "http");
         let builder = || builder(base, trust, &limits);
         let client = match builder()?.build() {

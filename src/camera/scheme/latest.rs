@@ -4,10 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use crate::camera::http::{HttpClient, Validators};
+use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal};
 use crate::camera::scheme::place::PlacedFile;
 use crate::camera::scheme::{Scheme, exif, picture, refusal, sha256};
+use crate::camera::validators::Validators;
 use crate::clock::Clock;
 use celaje_sky::naming::NamedTime;
 use celaje_sky::outcome::MissReason;

@@ -16,11 +16,12 @@ use url::Url;
 
 pub use self::exif::taken_at as exif_time;
 use self::latest::Latest;
-pub use self::place::Place;
 use self::place::PlacedFile;
+pub use self::place::SchemePlace;
 use self::tree::Tree;
-use crate::camera::http::{HttpClient, Validators, is_whole_picture};
+use crate::camera::http::{HttpClient, is_whole_picture};
 use crate::camera::picture::{Picture, Refusal, SearchResult};
+use crate::camera::validators::Validators;
 use crate::clock::Clock;
 use celaje_sky::layout::{Layout, Lesson};
 use celaje_sky::naming::NameTemplate;
@@ -47,13 +48,13 @@ enum Finder {
 pub struct Scheme {
     station: Arc<Station>,
     source: StationSource,
-    place: Place,
+    place: SchemePlace,
     finder: Finder,
 }
 
 impl Scheme {
     /// The pictures of `station` at `place`, named as its `source` says.
-    pub fn new(station: Arc<Station>, source: &StationSource, place: Place) -> Self {
+    pub fn new(station: Arc<Station>, source: &StationSource, place: SchemePlace) -> Self {
         let finder = match source.names.clone() {
             PictureNames::Template(names) => Finder::Template(names),
             PictureNames::Tree(names) => Finder::Tree(Tree::new(names)),
@@ -65,8 +66,8 @@ impl Scheme {
     /// The server that is asked; none for a folder.
     pub fn base(&self) -> Option<&Url> {
         match &self.place {
-            Place::Http(base) => Some(base),
-            Place::Folder(_) => None,
+            SchemePlace::Http(base) => Some(base),
+            SchemePlace::Folder(_) => None,
         }
     }
 

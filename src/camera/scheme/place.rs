@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::camera::folder::{self, FileContent};
-use crate::camera::http::{HttpClient, Validators, without_secrets};
+use crate::camera::http::{HttpClient, without_secrets};
 use crate::camera::picture::Refusal;
 use crate::camera::scheme::listing::{self, ListedEntry};
 use crate::camera::scheme::refusal;
+use crate::camera::validators::Validators;
 use celaje_sky::outcome::MissReason;
 
 /// Files and folders of one folder at most.
@@ -20,7 +21,7 @@ const MOST_ENTRIES: usize = 200_000;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum SchemePlace {
     /// Below this URL.
     Http(Url),
     /// Below this folder.
@@ -40,7 +41,7 @@ pub(super) struct PlacedFile {
     pub(super) validators: Validators,
 }
 
-impl Place {
+impl SchemePlace {
     /// Its address; no secrets.
     pub(super) fn address(&self) -> String {
         match self {

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::camera::file_name::is_picture_name;
-use crate::camera::http::{HttpClient, Validators};
+use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal};
 use crate::camera::scheme::listing::ListedEntry;
 use crate::camera::scheme::{Scheme, picture, refusal};
+use crate::camera::validators::Validators;
 use celaje_sky::naming::{NameFields, NameTemplate};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotWindow};
@@ -85,10 +86,16 @@ impl Tree {
         now: DateTime<Utc>,
     ) -> Result<Picture, Option<Refusal>> {
         let clock = |instant| scheme.source.clock_at(instant, scheme.station.zone);
-        let lately = (clock(now - TimeDelta::days(2)), clock(now + TimeDelta::hours(1)));
-        let mut found = self.list_between(scheme, client, Some(lately)).await?;
+        let mut found = Vec::new();
+        for back in [TimeDelta::hours(2), TimeDelta::days(2)] {
+            let lately = (clock(now - back), clock(now + TimeDelta::minutes(10)));
+            found = self.list_between(scheme, client, Some(lately), false).await?;
+            if !found.is_empty() {
+                break;
+            }
+        }
         if found.is_empty() {
-            found = self.list_between(scheme, client, None).await?;
+            found = self.list_between(scheme, client, None, true).await?;
         }
         let Some((taken, path)) = found.pop() else {
             let place = scheme.address();
@@ -107,16 +114,17 @@ impl Tree {
         window: Option<SlotWindow>,
     ) -> Result<Vec<TreePicture>, Option<Refusal>> {
         let clocks = window.map(|window| clocks(scheme, &window));
-        self.list_between(scheme, client, clocks).await
+        self.list_between(scheme, client, clocks, false).await
     }
 
     /// The pictures of times of the names' clock, or all; folders that can hold none of them are
-    /// not listed.
+    /// not listed. With `is_last_enough` those of the last folder that holds any, by its name.
     async fn list_between(
         &self,
         scheme: &Scheme,
         client: &HttpClient,
         clocks: Option<(NaiveDateTime, NaiveDateTime)>,
+        is_last_enough: bool,
     ) -> Result<Vec<TreePicture>, Option<Refusal>> {
         let mut found = Vec::new();
         let mut folders = vec![(String::new(), 0, NameFields::default())];
@@ -125,6 +133,9 @@ impl Tree {
             if let Some(name) = self.names.fixed_part(depth).filter(|_| !is_last) {
                 folders.push((joined(&folder, name), depth + 1, above));
                 continue;
+            }
+            if is_last_enough && !found.is_empty() {
+                break;
             }
             for entry in self.folder(scheme, client, &folder).await?.iter() {
                 if entry.is_folder == is_last {
@@ -162,7 +173,9 @@ impl Tree {
         if let Some(known) = listings().folders.get(path) {
             return Ok(Arc::clone(known));
         }
-        let entries = Arc::new(scheme.place.list(client, path).await?);
+        let mut entries = scheme.place.list(client, path).await?;
+        entries.sort_unstable();
+        let entries = Arc::new(entries);
         let mut listings = listings();
         if listings.entries + entries.len() > KEPT_ENTRIES {
             *listings = Listings::default();

@@ -155,6 +155,7 @@ async fn measure(options: BenchOptions) -> Result<Report> {
         tuning: tuning.clone(),
         policy: RunPolicy::default(),
         shadow: None,
+        kept: None,
         flow: Arc::default(),
         clock: Clock::SYSTEM,
     })?;

@@ -60,10 +60,14 @@ impl Watch {
 pub async fn fetch(base: &url::Url, tuning: &Tuning, slots: &[Slot]) -> Result<Alone> {
     let source = Source::Http(base.clone());
     let gate = Arc::new(tuning.gate());
-    let client =
-        HttpClient::new(&source, &Trust::default(), tuning.http.clone(), CancellationToken::new())
-            .map_err(|error| broken(&error))?
-            .through(Arc::clone(&gate));
+    let client = HttpClient::new(
+        Some(base),
+        &Trust::default(),
+        tuning.http.clone(),
+        CancellationToken::new(),
+    )
+    .map_err(|error| broken(&error))?
+    .through(Arc::clone(&gate));
     let book = Mutex::new(LayoutBook::new(LayoutChoice::Year, 2000, []));
     let one = |slot: Slot| {
         let (source, client, book, gate) = (&source, &client, &book, &gate);

@@ -50,7 +50,7 @@ async fn ask(settings: &Settings, source: Source) -> Result<WorkingCamera, Text>
     let mut limits = settings.tuning.http.clone();
     limits.total_timeout = limits.total_timeout.min(Duration::from_secs(20));
     limits.retry = RetryPolicy { retries: 0, ..limits.retry };
-    let client = HttpClient::new(&source, &station.trust, limits, CancellationToken::new());
+    let client = HttpClient::new(source.base(), &station.trust, limits, CancellationToken::new());
     let client = client.map_err(|e| {
         say!("{e}; check the certificates of this system", "{e}; revise los certificados")
     })?;

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::clock::Clock;
+use crate::daemon::operator::CameraTurn;
 use crate::daemon::worker::StationWorker;
 use crate::daemon::worker::passes::{PassBounds, PassEnd};
 use crate::service::{Pass, RunPolicy};
 use crate::store::{RunCounts, RunId, RunKind, RunStatus};
+use celaje_sky::ledger::Ledger;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotRange};
 
@@ -60,6 +64,7 @@ impl StationWorker {
         let asked = ledger.missed_by_reason();
         let settled = asked.keys().all(|reason| *reason == MissReason::Poison);
         let got = settled && ledger.total() > 0;
+        self.watch_the_camera(slot, last, &ledger);
         self.clockwork.tried(slot, last, got, time.now());
         if last && cut_short && !self.stop.is_cancelled() {
             self.catch_up(range, true);
@@ -83,6 +88,33 @@ impl StationWorker {
             missed = ?ledger.missed_by_reason(),
             "slot"
         );
+    }
+
+    /// Says once that the camera gives no picture, and once that it does again.
+    fn watch_the_camera(&self, slot: Slot, last: bool, ledger: &Ledger) {
+        let now = self.common.clock.now();
+        let missed = ledger.missed_by_reason().keys();
+        let reason = missed.copied().next();
+        let turn = self.common.state.camera(self.id(), |camera| match reason {
+            None if ledger.new_rows() > 0 => camera.gave(now),
+            Some(reason) if !reason.is_without_picture() => camera.gave(now),
+            Some(reason) => camera.failed(reason, last, now),
+            // It was stored before.
+            None => None,
+        });
+        let (station, camera) = (self.id(), self.factory.address());
+        let shown = |time: Option<DateTime<Utc>>| time.map(|time| time.to_rfc3339());
+        match turn {
+            Some(CameraTurn::Gone(last)) => {
+                let (reason, last) = (reason.map(MissReason::as_str), shown(last));
+                tracing::warn!(station, camera, %slot, reason, last, "the camera gives no picture");
+            }
+            Some(CameraTurn::Back(since)) => {
+                let since = shown(since);
+                tracing::warn!(station, camera, %slot, since, "the camera gives pictures again");
+            }
+            None => {}
+        }
     }
 
     async fn begin_live(&mut self, range: SlotRange, slot: Slot) -> Option<LiveRun> {

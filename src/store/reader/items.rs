@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
-use crate::store::rows::{parse_slot, slot_text};
+use crate::store::rows::{last_text, parse_slot, slot_text};
 use crate::store::schema::observations;
 use celaje_sky::cover::Cover;
 use celaje_sky::quality::Flag;
@@ -154,7 +154,7 @@ impl ReadingFilter {
         let mut all: Condition = Box::new(
             observations::station
                 .eq(self.station.clone())
-                .and(observations::slot_local.between(slot_text(self.from), slot_text(self.to)))
+                .and(observations::slot_local.between(slot_text(self.from), last_text(self.to)))
                 .nullable(),
         );
         if let Some(phase) = self.phase {

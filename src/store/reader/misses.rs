@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
-use crate::store::rows::slot_text;
+use crate::store::rows::{last_text, slot_text};
 use crate::store::schema::misses;
 use celaje_sky::outcome::MissReason;
 
@@ -78,12 +78,19 @@ fn between<'a>(station: Option<&str>, edges: Option<Edges>) -> misses::BoxedQuer
         query = query.filter(misses::station.eq(station.to_owned()));
     }
     if let Some((from, to)) = edges {
-        query = query.filter(misses::slot_local.between(slot_text(from), slot_text(to)));
+        query = query.filter(misses::slot_local.between(slot_text(from), last_text(to)));
     }
     query
 }
 
 impl Reader {
+    /// The miss of the newest slot that has one.
+    pub(crate) fn newest_miss(&mut self, station: &str) -> Result<Option<MissItem>, StoreError> {
+        let of_station = misses::table.filter(misses::station.eq(station));
+        let newest = of_station.order(misses::slot_local.desc()).select(MissItem::as_select());
+        self.ask(|connection| newest.first(connection).optional())
+    }
+
     /// Hands the misses of a range to `take`, ascending, `most` of them at most; of one `reason`
     /// where it is given.
     pub(crate) fn misses(

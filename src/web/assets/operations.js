@@ -75,6 +75,19 @@ const agreement = (shadow) =>
       ]
     : [];
 
+/** The camera of the station, as rows. */
+function camera(item, zone) {
+  if (!item) return [];
+  const when = (time) => (time ? moment(time, zone) : t("none"));
+  const words = { at: when(item.since), reason: known(`reason.${item.fault}`, item.fault || "") };
+  return [
+    [t("ops.camera"), item.address],
+    item.up === null ? null : [t("ops.cameraState"), t(item.up ? "ops.cameraUp" : "ops.cameraGone", words)],
+    [t("ops.cameraPicture"), when(item.last_success)],
+    [t("ops.cameraAnswer"), when(item.last_answer)],
+  ];
+}
+
 /** The engine or model of the last run, if this process has none. */
 const ofRun = (runs, name) => (runs.length ? t("ops.ofRun", { text: runs[0][name] }) : t("none"));
 
@@ -95,6 +108,7 @@ function draw(parts, { state, runs, ops, station }) {
       state.shadow_model ? [t("now.trial"), state.shadow_model] : null,
       ...agreement(state.shadow),
       here && here.next_slot ? [t("ops.next"), here.next_slot.replace("T", " ")] : null,
+      ...camera(here && here.camera, zone),
     ]),
   );
   const jobs = [...(state.jobs || [])].reverse();
@@ -121,6 +135,9 @@ function draw(parts, { state, runs, ops, station }) {
     pairs([
       [t("ops.db"), bytes(ops.disk.database)],
       [t("ops.wal"), bytes(ops.disk.log)],
+      ops.pictures && ops.pictures.n
+        ? [t("ops.pictures"), t("ops.picturesOf", { n: number(ops.pictures.n), size: bytes(ops.pictures.bytes) })]
+        : null,
       [t("ops.free"), bytes(ops.disk.free ?? NaN)],
       station ? [t("ops.observations"), number(station.observations)] : null,
       station ? [t("ops.missesCount"), number(station.misses)] : null,

@@ -20,6 +20,17 @@ struct OperationsView {
     misses: Vec<ReasonCount>,
     models: Vec<ModelCount>,
     disk: Disk,
+    /// Copies of pictures; null where they cannot be counted.
+    pictures: Option<CopyCount>,
+}
+
+/// Copies of pictures.
+#[derive(Serialize, JsonSchema)]
+struct CopyCount {
+    /// How many.
+    n: u64,
+    /// Their bytes.
+    bytes: u64,
 }
 
 /// Disk space, in bytes.
@@ -60,12 +71,15 @@ pub async fn get(
 ) -> Result<HttpResponse, Problem> {
     let query = Parameters::read(request.query_string(), PARAMETERS)?;
     let station = query.get("station").map(str::to_owned);
+    let copies = state.cameras.copies();
     let told = state
         .pool
         .ask(move |reader| {
             let misses = reader.missed_by_reason(station.as_deref())?;
             let models = reader.models(station.as_deref())?;
-            Ok(OperationsView { misses, models, disk: Disk::of(reader.path()) })
+            let totals = copies.and_then(|copies| copies.totals().ok());
+            let pictures = totals.map(|all| CopyCount { n: all.files, bytes: all.bytes });
+            Ok(OperationsView { misses, models, disk: Disk::of(reader.path()), pictures })
         })
         .await?;
     live(&told)

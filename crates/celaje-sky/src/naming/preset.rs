@@ -86,3 +86,18 @@ impl Preset {
         Self::ALL.iter().find(|preset| preset.name == name)
     }
 }
+
+/// Templates of trees that many programs and cameras write, the strictest first.
+pub const COMMON: [&str; 11] = [
+    "%Y/%Y-%m%d%H%M.jpg",
+    "%Y-%m%d%H%M.jpg",
+    "%Y/%m/%d/*_%Y%m%d%H%M%S.jpg",
+    "%Y/%Y%m/%Y%m%d/M%Y%m%d_%H%M%S_*P.jpg",
+    "Img_%Y-%m-%d/Snap_%H%M%S_*.jpg",
+    "*/%Y-%m-%d/%H/*_%Y-%m-%d-%H-%M-%S-*.jpg",
+    "*%Y%m%d/*%Y%m%d*%H%M%S*.jpg",
+    "%Y/%m/%d/*%Y%m%d*%H%M%S*.jpg",
+    "*%Y%m%d*%H%M%S*.jpg",
+    "*%Y-%m-%d*%H-%M-%S*.jpg",
+    "*%Y%m%d*%H%M*.jpg",
+];

@@ -1,4 +1,4 @@
-use super::preset::{Preset, SourceKind};
+use super::preset::{COMMON, Preset, SourceKind};
 use super::*;
 use chrono::{NaiveDate, Timelike};
 use proptest::prelude::*;
@@ -159,6 +159,7 @@ fn presets_are_templates_of_their_programs() {
         assert!(known.count() >= 1, "{}", preset.name);
     }
     assert_eq!(Preset::named("nikon"), None);
+    assert!(COMMON.iter().all(|path| template(path).depth() > 0));
 }
 
 fn moments() -> impl Strategy<Value = NaiveDateTime> {

@@ -8,6 +8,7 @@ pub mod error;
 pub mod geometry;
 mod huffman;
 pub mod prepare;
+pub mod smaller;
 pub mod stats;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -19,7 +19,7 @@ pub struct Validators {
 }
 
 impl Validators {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let last_modified = headers.get(LAST_MODIFIED);
         Self {
@@ -31,7 +31,7 @@ impl Validators {
     }
 
     /// The fields that ask for the picture only when it has changed.
-    pub(super) fn conditions(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let etag = self.etag.clone().map(|value| (IF_NONE_MATCH, value));
         let date = self.last_modified.clone().map(|value| (IF_MODIFIED_SINCE, value));
         etag.into_iter().chain(date)

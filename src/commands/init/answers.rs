@@ -1,0 +1,192 @@
+//! What the user says of the camera: by flags, or asked for on the terminal.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use crate::commands::init::InitArgs;
+use crate::commands::output;
+use celaje_sky::error::{Failure, Result};
+use celaje_sky::say;
+use celaje_sky::slot::Zone;
+use celaje_sky::text::Text;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Answers {
+    /// The camera's address; none for a folder.
+    pub(super) url: Option<String>,
+    /// The folder or file.
+    pub(super) dir: Option<PathBuf>,
+    pub(super) has_login: bool,
+    id: String,
+    latitude: f64,
+    longitude: f64,
+    time_zone: String,
+    every: String,
+    /// Lines of the station and of its source.
+    trust: String,
+    auth: String,
+}
+
+impl Answers {
+    /// Asks for what the flags leave open, where there is a terminal to ask on.
+    pub(super) async fn gather(args: InitArgs) -> Result<Self> {
+        let asked = tokio::task::spawn_blocking(move || Self::ask(args)).await;
+        asked.unwrap_or_else(|_| Err(cannot_ask(&say!("input", "entrada"), "--help")))
+    }
+
+    fn ask(args: InitArgs) -> Result<Self> {
+        let (mut url, mut dir) = (args.url, args.dir);
+        if url.is_none() && dir.is_none() {
+            let place = required(
+                &say!("Address or folder of the camera", "Dirección o carpeta de la cámara"),
+                "--url, --dir",
+            )?;
+            if place.contains("://") {
+                url = Some(place);
+            } else {
+                dir = Some(PathBuf::from(place));
+            }
+        }
+        let latitude = match args.latitude {
+            Some(latitude) => latitude,
+            None => {
+                number(&say!("Latitude, south negative", "Latitud, sur negativa"), "--latitude")?
+            }
+        };
+        let longitude = match args.longitude {
+            Some(longitude) => longitude,
+            None => number(
+                &say!("Longitude, west negative", "Longitud, oeste negativa"),
+                "--longitude",
+            )?,
+        };
+        let time_zone = match (args.time_zone, machine_zone()) {
+            (Some(zone), _) | (None, Some(zone)) => zone,
+            (None, None) => {
+                required(&say!("Time zone (IANA name)", "Huso (nombre IANA)"), "--time-zone")?
+            }
+        };
+        let quoted = |path: &Path| quoted(&absolute(path));
+        let mut trust = String::new();
+        if let Some(path) = &args.ca_file {
+            trust += &format!("ca_file = {}\n", quoted(path));
+        }
+        if args.insecure {
+            trust += "insecure = true\n";
+        }
+        let auth = match (&args.user, &args.password_file) {
+            (Some(user), Some(file)) => {
+                let user = self::quoted(user);
+                format!("auth = {{ user = {user}, password_file = {} }}\n", quoted(file))
+            }
+            _ => String::new(),
+        };
+        Ok(Self {
+            url,
+            dir: dir.map(|dir| PathBuf::from(absolute(&dir))),
+            has_login: args.user.is_some(),
+            id: args.id.unwrap_or_else(|| "sky".to_owned()),
+            latitude,
+            longitude,
+            time_zone,
+            every: args.every.map_or_else(|| "10m".to_owned(), |every| every.to_string()),
+            trust,
+            auth,
+        })
+    }
+
+    /// Where the pictures are looked for, without what may be secret.
+    pub(super) fn place(&self) -> String {
+        match (&self.url, &self.dir) {
+            (Some(url), _) => crate::service::request::public_part(url),
+            (None, Some(dir)) => dir.display().to_string(),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// `celaje.toml` with these lines of `[station.source]`, or with Celaje's own names.
+    pub(super) fn settings(&self, source: Option<&str>) -> String {
+        let Self { latitude, longitude, every, trust, .. } = self;
+        let (id, zone) = (quoted(&self.id), quoted(&self.time_zone));
+        let mut text = format!(
+            "# Written by `celaje init`; docs/settings.md explains every key.\n[station]\n\
+             id = {id}\nlatitude = {latitude:?}\nlongitude = {longitude:?}\ntime_zone = {zone}\n\
+             {trust}"
+        );
+        match source {
+            None => {
+                let url = quoted(self.url.as_deref().unwrap_or_default());
+                text += &format!("url_base = {url}\n");
+            }
+            Some(lines) => {
+                let auth = &self.auth;
+                text += &format!("\n[station.source]\n{lines}every = \"{every}\"\n{auth}");
+            }
+        }
+        text
+    }
+}
+
+/// A text as TOML writes it.
+pub(super) fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+/// This machine's time zone, where it has a name that is known.
+fn machine_zone() -> Option<String> {
+    let of_link = || {
+        let link = std::fs::read_link("/etc/localtime").ok()?;
+        let (_, zone) = link.to_str()?.split_once("zoneinfo/")?;
+        Some(zone.to_owned())
+    };
+    let of_file = || std::fs::read_to_string("/etc/timezone").ok();
+    let named = std::env::var("TZ").ok();
+    let named = named.map(|zone| zone.trim_start_matches(':').to_owned());
+    [named, of_file(), of_link()]
+        .into_iter()
+        .flatten()
+        .map(|zone| zone.trim().to_owned())
+        .find(|zone| zone.parse::<Zone>().is_ok())
+}
+
+fn number(question: &Text, flag: &str) -> Result<f64> {
+    let text = required(question, flag)?;
+    text.replace(',', ".").parse().map_err(|_| {
+        Failure::usage(say!(
+            "'{text}' is no number; write degrees such as -53.79",
+            "'{text}' no es un número; escriba grados como -53.79"
+        ))
+    })
+}
+
+/// An answer on the terminal.
+fn required(question: &Text, flag: &str) -> Result<String> {
+    if !std::io::stdin().is_terminal() {
+        return Err(cannot_ask(question, flag));
+    }
+    let mut err = std::io::stderr();
+    let _ = write!(err, "{question}: ").and_then(|()| err.flush());
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    let answer = line.trim().to_owned();
+    match read {
+        Ok(1..) if !answer.is_empty() => Ok(answer),
+        _ => {
+            output::note("");
+            Err(cannot_ask(question, flag))
+        }
+    }
+}
+
+fn cannot_ask(question: &Text, flag: &str) -> Failure {
+    let Text { en, es } = question;
+    Failure::usage(say!(
+        "this is needed: {en}; answer on a terminal, or write {flag}",
+        "falta: {es}; responda en una terminal, o escriba {flag}"
+    ))
+}

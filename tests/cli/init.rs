@@ -1,0 +1,96 @@
+//! `celaje init`, and what its settings do in other commands.
+
+use chrono::{TimeDelta, Utc};
+
+use crate::support::pictures;
+use crate::support::server::{Reply, Server};
+use crate::{Home, Told, run};
+
+const PLACE: [&str; 6] = ["--latitude", "47.8", "--longitude", "-11.5", "--time-zone", "UTC"];
+
+fn init(home: &Home, args: &[&str]) -> Told {
+    let mut command = home.celaje(["init"]);
+    command.args(PLACE).args(args).args(["--engine", "rten", "--model", "red.onnx"]);
+    run(&mut command)
+}
+
+fn doctor(home: &Home) -> serde_json::Value {
+    let args = ["doctor", "--engine", "rten", "--model", "red.onnx", "--json"];
+    let report = run(&mut home.celaje(args)).json();
+    let checks = report["checks"].as_array().unwrap().clone();
+    checks.into_iter().find(|check| check["name"] == "camera").unwrap()
+}
+
+#[test]
+fn an_allsky_tree_is_found_and_read() {
+    let home = Home::new();
+    for minutes in [1, 2, 30, 24 * 60] {
+        let taken = Utc::now() - TimeDelta::minutes(minutes);
+        let night = (taken - TimeDelta::hours(12)).format("%Y%m%d");
+        let name = format!("images/{night}/image-{}.jpg", taken.format("%Y%m%d%H%M%S"));
+        home.write(&name, pictures::shaded([3 * 30, 40, 200]));
+        home.write(&name.replace("image-", "thumbnails/image-"), "small");
+    }
+    let told = init(&home, &["--dir", "images", "--every", "1m"]);
+    assert_eq!(told.status, 0, "{told:?}");
+    for part in ["Found: preset = \"allsky\"", "okta 3", "Written: celaje.toml"] {
+        assert!(told.out.contains(part), "no {part}: {}", told.out);
+    }
+    let camera = doctor(&home);
+    assert_eq!(camera["ok"], true, "{camera}");
+    assert!(camera["detail"].as_str().unwrap().contains("/image-"), "{camera}");
+    // The settings that are there are not written over.
+    let again = init(&home, &["--dir", "images"]);
+    again.refused(2, &["'celaje.toml' is there already", "--config"]);
+
+    // The folder as a whole is read by its names.
+    let args = ["backfill", "--dir", "images", "--engine", "rten", "--model", "red.onnx"];
+    let told = run(home.celaje(args).args(["--json", "--db", "sky.db", "--quiet"]));
+    assert_eq!((told.status, told.json()["new"].as_u64()), (0, Some(4)), "{told:?}");
+}
+
+#[test]
+fn an_address_of_one_picture_is_found_and_has_nothing_to_go_back_to() {
+    let home = Home::new();
+    let server = Server::start(|path, _| match path.ends_with("/snap.jpg") {
+        true => Reply::Body(pictures::shaded([5 * 30, 40, 200])),
+        false => Reply::not_found(),
+    });
+    let url = format!("{}snap.jpg", server.base());
+    let told = init(&home, &["--url", &url, "--id", "gate"]);
+    assert_eq!(told.status, 0, "{told:?}");
+    assert!(told.out.contains("kind = \"latest\"") && told.out.contains("okta 5"), "{told:?}");
+    assert_eq!(doctor(&home)["ok"], true);
+    let args = ["backfill", "--desde", "2024-01-01", "--hasta", "2024-01-02"];
+    let told = run(&mut home.celaje(args));
+    told.refused(2, &["'gate'", "nothing to go back to", "celaje serve"]);
+}
+
+#[test]
+fn what_is_missing_is_asked_for_or_named() {
+    let home = Home::new();
+    let mut command = home.celaje(["init", "--url", "http://127.0.0.1:9/a.jpg"]);
+    run(&mut command).refused(2, &["Latitude", "--latitude"]);
+    let bare = run(&mut home.celaje(["init", "--latitude", "1", "--longitude", "2"]));
+    bare.refused(2, &["Address or folder", "--url, --dir"]);
+    home.write("empty/readme.txt", "no picture");
+    let nothing = init(&home, &["--dir", "empty"]);
+    nothing.refused(3, &["no picture was found", "empty", "docs/settings.md"]);
+    assert!(!home.has("celaje.toml"));
+}
+
+#[test]
+fn a_camera_with_a_password_says_so_and_is_read_with_it() {
+    let home = Home::new();
+    let server = Server::start(|_, _| {
+        Reply::Status(401, vec![("WWW-Authenticate", "Basic realm=\"cam\"".to_owned())])
+    });
+    let url = format!("{}snap.jpg", server.base());
+    init(&home, &["--url", &url]).refused(3, &["wants a login", "--user", "--password-file"]);
+    home.write("key", "s3cret-word\n");
+    let told = init(&home, &["--url", &url, "--user", "me", "--password-file", "key"]);
+    assert!(!format!("{told:?}").contains("s3cret-word"));
+    let basic = "authorization: basic bwu6czncmv0";
+    let heads = server.heads().join("\n").to_ascii_lowercase();
+    assert!(heads.contains(&basic[..24]), "{heads}");
+}

@@ -67,7 +67,7 @@ impl Database {
         let added_before = &self.added;
         self.check_run(run)?;
         let calibrations = &mut self.calibrations;
-        let (done, added) = self
+        let (done, added, new) = self
             .ownership
             .transaction(&mut self.connection, |connection| {
                 let mut done = Vec::with_capacity(outcomes.len());
@@ -105,9 +105,10 @@ impl Database {
                     done.push(if ours && is_new { CommitEffect::New } else { committed });
                 }
                 runs::add(connection, run, &counted, missed_before)?;
-                Ok((done, added))
+                Ok((done, added, runs::new_rows_of(connection, run)?))
             })
             .map_err(|fault: Fault| fault.at(&self.path))?;
+        self.ownership.count(run, new);
         self.added.extend(added);
         Ok(done)
     }

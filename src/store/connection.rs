@@ -33,6 +33,12 @@ pub(super) const OWN_TABLES: [&str; 9] = [
 
 /// How long to wait for a lock that another program holds.
 const BUSY_TIMEOUT_MS: u32 = 5_000;
+/// The same once that was in vain, until the lock is free again: a run that is to end would wait
+/// anew for each of its last commits.
+const IMPATIENT_MS: u32 = 50;
+
+/// Migrations that change nothing of what is read.
+const OF_THE_WRITER: [&str; 2] = ["0005", "0006"];
 
 /// Whose a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +49,8 @@ pub(super) enum FileKind {
     Replaced,
     /// This program's, with migrations to come.
     Outdated,
+    /// The same, and readable as it is.
+    Readable,
     /// This program's.
     Current,
 }
@@ -85,7 +93,7 @@ pub(super) fn exists(path: &Path) -> Result<bool, Fault> {
 /// Connects, and sets how long to wait for locks before anything else.
 pub(super) fn connect(path: &Path, access: Access) -> Result<SqliteConnection, Fault> {
     let mut connection = SqliteConnection::establish(&uri(path, access)?)?;
-    connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"))?;
+    wait_for_locks(&mut connection, true)?;
     if access == Access::ImmutableWithLog {
         // Keeps the index of the log in memory instead of in a -shm file.
         connection.batch_execute("PRAGMA locking_mode = EXCLUSIVE")?;
@@ -97,16 +105,30 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<SqliteConnection, F
     Ok(connection)
 }
 
-/// The fault for a person: SQLite does not say that it cannot open a file because what it needs
-/// beside it may not be made.
+/// Sets how long the connection waits for a lock that another program holds.
+pub(super) fn wait_for_locks(
+    connection: &mut SqliteConnection,
+    is_patient: bool,
+) -> QueryResult<()> {
+    let wait = if is_patient { BUSY_TIMEOUT_MS } else { IMPATIENT_MS };
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {wait}"))
+}
+
+/// Names the cause of a fault: SQLite does not say that it cannot open a file because it may not
+/// make the files that it needs beside it.
 pub(super) fn explain(path: &Path, fault: Fault) -> Fault {
-    let Fault::CannotOpen(reason) = fault else {
-        return fault;
-    };
-    match tempfile::tempfile_in(folder_of(path)).map_err(|error| refusal(&error)) {
-        Err(Fault::ReadOnly) if std::fs::File::open(path).is_ok() => Fault::ReadOnly,
-        _ => Fault::CannotOpen(reason),
+    match fault {
+        Fault::CannotOpen(_) if is_unwritable(path) && std::fs::metadata(path).is_ok() => {
+            Fault::ReadOnly
+        }
+        other => other,
     }
+}
+
+/// Whether nothing may be written in the folder of `path`.
+pub(super) fn is_unwritable(path: &Path) -> bool {
+    let made = tempfile::tempfile_in(folder_of(path));
+    matches!(made.map_err(|error| refusal(&error)), Err(Fault::ReadOnly))
 }
 
 /// The `file:` URI of `path`; SQLite reads it as percent-encoded bytes.
@@ -182,7 +204,14 @@ fn migration_state(connection: &mut SqliteConnection) -> Result<FileKind, Fault>
     if let Some(newer) = applied.iter().find(|version| !known.contains(version)) {
         return Err(Fault::Newer(newer.clone()));
     }
-    Ok(if applied.len() < known.len() { FileKind::Outdated } else { FileKind::Current })
+    let missing = known.iter().filter(|version| !applied.contains(version));
+    let missing: Vec<&str> = missing.map(String::as_str).collect();
+    let is_the_writers = |version: &&str| OF_THE_WRITER.contains(version);
+    Ok(match missing.as_slice() {
+        [] => FileKind::Current,
+        missing if missing.iter().all(is_the_writers) => FileKind::Readable,
+        _ => FileKind::Outdated,
+    })
 }
 
 fn known_versions() -> Result<Vec<String>, Fault> {
@@ -193,19 +222,26 @@ fn known_versions() -> Result<Vec<String>, Fault> {
 
 /// Sets up a writing connection, once the file is known to be this program's to change.
 ///
-/// Write-ahead logging, so that readers and the writer do not wait for each other; a commit then
-/// survives the end of the process, and after a power cut the file is whole but may lack the last
-/// commits (`synchronous = NORMAL`). Where the file system cannot do it, SQLite stays with what it
-/// had.
+/// With write-ahead logging, readers and the writer do not wait for each other. A commit survives
+/// the end of the process; after a power cut the file is whole but may lack the last commits
+/// (`synchronous = NORMAL`). On a file system that cannot do it SQLite keeps its former mode. A
+/// commit never folds the log into the file: the owner does, after a look at the file.
 pub(super) fn settle(connection: &mut SqliteConnection) -> Result<(), Fault> {
     let _mode: String = sql::<Text>("PRAGMA journal_mode = WAL").get_result(connection)?;
-    connection.batch_execute("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")?;
+    connection.batch_execute(
+        "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; \
+         PRAGMA journal_size_limit = 0;",
+    )?;
     Ok(())
 }
 
-/// Folds as much of the log into the file as no reader still needs; waits for nobody.
-pub(super) fn checkpoint_now(connection: &mut SqliteConnection) -> Result<(), Fault> {
-    Ok(connection.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")?)
+/// Folds as much of the log into the file as no reader still needs, and waits for nobody; whether
+/// that was all of it.
+pub(super) fn checkpoint_now(connection: &mut SqliteConnection) -> Result<bool, Fault> {
+    let (busy, logged, folded) =
+        sql::<(Integer, Integer, Integer)>("PRAGMA wal_checkpoint(PASSIVE)")
+            .get_result::<(i32, i32, i32)>(connection)?;
+    Ok(busy == 0 && logged == folded)
 }
 
 /// Folds the log into the file and empties it; false when a reader still needs some of it.

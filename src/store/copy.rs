@@ -52,6 +52,28 @@ pub(super) fn copy(
     written
 }
 
+/// Puts a copy of the database file at `path`, byte for byte and by way of `part` beside it, into
+/// its place, as a file of its own. An empty file is copied too.
+///
+/// # Errors
+/// Why there is no copy: the file is not sound, or cannot be read or replaced.
+pub(super) fn exchange(path: &Path, part: &Path) -> Result<(), String> {
+    std::fs::copy(path, part).map_err(|e| e.to_string())?;
+    #[cfg(unix)]
+    if let Ok(found) = std::fs::metadata(path) {
+        use std::os::unix::fs::{MetadataExt, chown};
+        // Only root may, and only root needs to.
+        let _ = chown(part, Some(found.uid()), Some(found.gid()));
+    }
+    let mut copied = connect(part, Access::Immutable).map_err(|e| e.to_string())?;
+    let found = damage(&mut copied, true).map_err(|e| e.to_string())?;
+    drop(copied);
+    match found.is_empty() {
+        true => finish(part, path, true).map_err(|e| e.to_string()),
+        false => Err(found.join("; ")),
+    }
+}
+
 /// Makes the empty file `part` with the permissions of `from`.
 fn make_like(from: &Path, part: &Path) -> std::io::Result<()> {
     let file = File::create_new(part)?;

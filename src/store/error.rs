@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as SqlError};
 
-use crate::store::owner::WriterProcess;
-use crate::store::ownership::Loss;
+use crate::store::loss::Loss;
+use crate::store::writer::WriterProcess;
 use celaje_sky::error::Failure;
 use celaje_sky::say;
 use celaje_sky::text::Text;
@@ -56,7 +56,14 @@ pub enum Fault {
     /// Not there, or empty, but the log of a database is beside it.
     #[error("the log of a moved or deleted database lies beside it")]
     StrayLog,
-    /// File, folder or file system do not let themselves be written.
+    /// The process that writes it, or was killed doing so, has its last rows in a log that is not
+    /// beside it: it has another name there, or was moved or copied without its log.
+    #[error("its last rows are in a log that is not beside it")]
+    LogElsewhere(Box<WriterProcess>),
+    /// It cannot be read as it is, and lies where nothing may be written.
+    #[error("it can only be read after it is copied to where it can be written: {0}")]
+    CopyFirst(CopyReason),
+    /// File, folder or file system may not be written.
     #[error("read-only")]
     ReadOnly,
     /// Another program kept it locked for longer than the time allowed.
@@ -135,6 +142,17 @@ pub enum Fault {
     Sql(SqlError),
 }
 
+/// Why a file has to be changed before it can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CopyReason {
+    /// It has to be taken over or brought up to date.
+    #[error("it is of an older form")]
+    OlderForm,
+    /// A transaction that was cut off has to be undone.
+    #[error("a transaction was cut off")]
+    Journal,
+}
+
 impl Fault {
     /// Pairs the fault with the database.
     pub(super) fn at(self, path: &Path) -> StoreError {
@@ -201,24 +219,16 @@ impl From<StoreError> for Failure {
 }
 
 impl Fault {
+    /// The fault for people. Each of the four tables passes on what it does not know; the last one
+    /// names all that is left, so that the compiler notices a variant without a text.
     fn text(&self, path: &Path) -> Text {
-        let known = self.of_path(path).or_else(|| self.of_writer(path));
-        let known = known.or_else(|| self.of_schema(path)).or_else(|| self.of_takeover(path));
-        let db = path.display();
-        known.unwrap_or_else(|| {
-            say!(
-                "the database '{db}' failed: {self}; check it with \"sqlite3 '{db}' 'PRAGMA \
-                integrity_check'\"",
-                "la base de datos '{db}' falló: {self}; revísela con \"sqlite3 '{db}' 'PRAGMA \
-                integrity_check'\""
-            )
-        })
+        self.of_path(path)
     }
 
     /// What is wrong with the path or its file system.
-    fn of_path(&self, path: &Path) -> Option<Text> {
+    fn of_path(&self, path: &Path) -> Text {
         let db = path.display();
-        Some(match self {
+        match self {
             Self::Missing => say!(
                 "the database '{db}' does not exist; give the right path with --db",
                 "la base de datos '{db}' no existe; indique la ruta correcta con --db"
@@ -254,10 +264,26 @@ impl Fault {
                 '{db}-wal' y '{db}-shm' para empezar uno nuevo"
             ),
             Self::ReadOnly => say!(
-                "the database '{db}' is read-only; make the file and its folder writable or give \
-                another path with --db",
+                "the database '{db}' is read-only; make the file and its folder writable, or copy \
+                it to a folder that is and give that path with --db",
                 "la base de datos '{db}' es de solo lectura; permita escribir en el archivo y su \
-                carpeta o indique otra ruta con --db"
+                carpeta, o cópiela a una carpeta donde se pueda e indique esa ruta con --db"
+            ),
+            Self::CopyFirst(CopyReason::OlderForm) => say!(
+                "the database '{db}' is of an older form and lies where nothing may be written; \
+                copy it to a folder that can be written, with '{db}-wal' if there is one, and give \
+                the copy to 'celaje backfill --db', which brings it up to date",
+                "la base de datos '{db}' tiene una forma anterior y está donde no se puede \
+                escribir; cópiela a una carpeta donde se pueda, con '{db}-wal' si existe, e \
+                indique la copia en 'celaje backfill --db', que la pone al día"
+            ),
+            Self::CopyFirst(CopyReason::Journal) => say!(
+                "the database '{db}' has a transaction to be undone, in '{db}-journal', and lies \
+                where nothing may be written; copy both files to a folder that can be written and \
+                give the copy with --db",
+                "la base de datos '{db}' tiene una transacción por deshacer, en '{db}-journal', y \
+                está donde no se puede escribir; copie los dos archivos a una carpeta donde se \
+                pueda e indique la copia con --db"
             ),
             Self::CannotOpen(reason) => say!(
                 "the database '{db}' cannot be opened ({reason}); check the path and its \
@@ -288,14 +314,14 @@ impl Fault {
                     reemplazarlo"
                 )
             }
-            _ => return None,
-        })
+            _ => self.of_writer(path),
+        }
     }
 
     /// What other programs do to the file.
-    fn of_writer(&self, path: &Path) -> Option<Text> {
+    fn of_writer(&self, path: &Path) -> Text {
         let db = path.display();
-        Some(match self {
+        match self {
             Self::Busy => say!(
                 "the database '{db}' is locked by another program; close that program or wait, \
                 then try again",
@@ -317,20 +343,21 @@ impl Fault {
                 "otro celaje ya está escribiendo en la base de datos '{db}'; espere o deténgalo, y \
                 vuelva a intentar"
             ),
+            Self::LogElsewhere(writer) => writer.log_text(path),
             Self::Displaced(loss) => loss.text(path),
             Self::Renewed => say!(
                 "the database '{db}' was opened anew meanwhile; what was under way begins again",
                 "la base de datos '{db}' se abrió de nuevo entretanto; lo que estaba en curso \
                 vuelve a empezar"
             ),
-            _ => return None,
-        })
+            _ => self.of_schema(path),
+        }
     }
 
     /// What is wrong with the schema or the contents.
-    fn of_schema(&self, path: &Path) -> Option<Text> {
+    fn of_schema(&self, path: &Path) -> Text {
         let db = path.display();
-        Some(match self {
+        match self {
             Self::Newer(version) => say!(
                 "the database '{db}' was made by a newer celaje (schema {version}); update this \
                 program",
@@ -361,14 +388,14 @@ impl Fault {
                 "no se pudo poner al día el esquema de la base de datos '{db}' ({reason}); nada \
                 cambió, por favor repórtelo"
             ),
-            _ => return None,
-        })
+            _ => self.of_takeover(path),
+        }
     }
 
     /// What keeps a file of the replaced system from being taken over.
-    fn of_takeover(&self, path: &Path) -> Option<Text> {
+    fn of_takeover(&self, path: &Path) -> Text {
         let db = path.display();
-        Some(match self {
+        match self {
             Self::OddTable(column) => say!(
                 "the table registro_historico of '{db}' has no column '{column}', so its rows \
                 cannot be taken over; nothing was changed, give another path with --db",
@@ -413,8 +440,35 @@ impl Fault {
                 "solo se pudieron incorporar {taken} de las {rows} filas de '{db}'; nada cambió, \
                 por favor repórtelo"
             ),
-            _ => return None,
-        })
+            Self::Missing
+            | Self::NotAFile
+            | Self::NoFolder
+            | Self::NotADatabase
+            | Self::Foreign(_)
+            | Self::StrayLog
+            | Self::CopyFirst(_)
+            | Self::ReadOnly
+            | Self::CannotOpen(_)
+            | Self::Full
+            | Self::Backup { .. }
+            | Self::Taken(_)
+            | Self::Busy
+            | Self::SecondWriter(_)
+            | Self::LogElsewhere(_)
+            | Self::Displaced(_)
+            | Self::Renewed
+            | Self::Empty
+            | Self::Newer(_)
+            | Self::Outdated
+            | Self::Damaged
+            | Self::Migration(_)
+            | Self::Sql(_) => say!(
+                "the database '{db}' failed: {self}; check it with \"sqlite3 '{db}' 'PRAGMA \
+                integrity_check'\"",
+                "la base de datos '{db}' falló: {self}; revísela con \"sqlite3 '{db}' 'PRAGMA \
+                integrity_check'\""
+            ),
+        }
     }
 }
 

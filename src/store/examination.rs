@@ -1,5 +1,5 @@
-//! What a file is to this program, and what opening it for writing does to it: the one answer, for
-//! whoever asks beforehand and for who then opens it.
+//! What a file is to this program, and what opening it for writing does to it. `doctor` and
+//! [`Database::open`](super::Database::open) both ask here.
 
 use std::path::Path;
 
@@ -122,7 +122,7 @@ pub(super) fn state(connection: &mut SqliteConnection) -> Result<FileState, Faul
     Ok(match connection::kind(connection)? {
         FileKind::New => FileState::New,
         FileKind::Replaced => FileState::Replaced(takeover::plan(connection)?),
-        FileKind::Outdated => FileState::Outdated,
+        FileKind::Outdated | FileKind::Readable => FileState::Outdated,
         FileKind::Current => FileState::Current,
     })
 }

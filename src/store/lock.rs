@@ -1,35 +1,37 @@
-//! One writing Celaje a database, across processes.
+//! The lock that lets one process at a time write to a database.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::store::error::Fault;
-use crate::store::owner::{self, DatabaseWriter, WriterProcess};
+use crate::store::owner;
+use crate::store::place::FileIdentity;
+use crate::store::writer::{DatabaseWriter, WriterProcess};
 
-/// How often a writer renews the file's time of change: the sign of life that machines see which do
-/// not see each other's locks.
+/// How often a writer renews the file's time of change: its heartbeat for machines that do not see
+/// each other's locks.
 const BEAT: Duration = Duration::from_secs(20);
 
-/// Held while a database is open for writing; released when dropped, or by the operating system
-/// when the process ends in whatever way.
+/// Held while a database is open for writing; released when dropped, and by the operating system
+/// when the process ends.
 ///
-/// A lock on one byte of the database file itself, beyond those that SQLite locks, so that it is
-/// the same for every name and every mount of the file. It belongs to an open file description:
-/// unlike SQLite's own (POSIX) locks it is no process's, and stays when another descriptor of the
-/// file is closed. The reverse does not hold: closing `file` drops SQLite's locks of this process,
-/// so it is opened before the connection and closed after it. Readers never look at it.
+/// It locks one byte of the database file, beyond the bytes that SQLite locks, so it is the same
+/// lock under every name and mount of the file. It belongs to the open file, while SQLite's (POSIX)
+/// locks belong to the process: it stays when another descriptor of the file is closed. But closing
+/// `file` drops SQLite's locks of this process, so `file` is opened before the connection and
+/// closed after it. Readers do not look at it.
 #[derive(Debug)]
 pub(super) struct WriterLock {
     file: Arc<File>,
-    /// A second handle, which saw that the lock holds; closed as late as the first.
+    /// A second handle, which saw that the lock holds; closed with the first.
     witness: Option<File>,
-    beats: Option<Heartbeat>,
+    heartbeat: OnceLock<Option<Heartbeat>>,
 }
 
 impl WriterLock {
@@ -50,16 +52,17 @@ impl WriterLock {
         let witness = match byte::lock(&file) {
             byte::Answer::Taken => File::open(path).ok().filter(byte::is_held),
             byte::Answer::Held => {
-                return Err(Fault::SecondWriter(owner::read_beside(path).map(Box::new)));
+                let writer = owner::read_beside(path).ok().flatten();
+                return Err(Fault::SecondWriter(writer.map(Box::new)));
             }
             byte::Answer::NoLocks => None,
         };
         older::remove(path);
-        Ok(Self { file: Arc::new(file), witness, beats: None })
+        Ok(Self { file: Arc::new(file), witness, heartbeat: OnceLock::new() })
     }
 
-    /// Whether another process of this machine that asks for the lock is refused; not so on file
-    /// systems without locks.
+    /// Whether the lock keeps another process of this machine away; false on file systems without
+    /// locks.
     pub(super) const fn works(&self) -> bool {
         self.witness.is_some()
     }
@@ -69,22 +72,28 @@ impl WriterLock {
         &self.file
     }
 
-    /// Renews the file's time of change from now on, until the lock is dropped.
-    pub(super) fn beat(&mut self) {
-        self.beats = Heartbeat::start(Arc::clone(&self.file));
+    /// Whether the file at `path` is the one that is locked.
+    pub(super) fn is_on(&self, path: &Path) -> bool {
+        FileIdentity::of_file(&self.file)
+            .is_ok_and(|own| FileIdentity::at(path).is_ok_and(|it| it == own))
     }
 
-    /// The process that has the database at `path` open for writing now, where it can be told
-    /// which; none when nobody has. Nothing is made.
+    /// Renews the file's time of change from now on, until the lock is dropped.
+    pub(super) fn beat(&self) {
+        self.heartbeat.get_or_init(|| Heartbeat::start(Arc::clone(&self.file)));
+    }
+
+    /// The process that has the database at `path` open for writing now, where it is known which;
+    /// none when nobody has. Nothing is made.
     ///
-    /// To be asked while this process has the database nowhere open: it closes the file.
+    /// It closes the file, which drops SQLite's locks of this process: the caller has no connection
+    /// to the database.
     pub(super) fn holder(path: &Path) -> Option<DatabaseWriter> {
         if let Some(pid) = older::holder(path) {
             return Some(DatabaseWriter::of(pid.map(WriterProcess::older)));
         }
         let is_held = File::open(path).ok().is_some_and(|file| byte::is_held(&file));
-        let writer = owner::read_beside(path);
-        match writer {
+        match owner::read_beside(path).ok().flatten() {
             writer if is_held => Some(DatabaseWriter::of(writer)),
             Some(writer) if writer.seems_alive(path, BEAT * 3) => {
                 Some(DatabaseWriter::Known(writer))
@@ -106,12 +115,12 @@ impl Heartbeat {
         let (end, ended) = mpsc::channel();
         let work = move || {
             while ended.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-                // The sign fails with the file, which the next commit finds out.
+                // It fails with the file; the next commit finds that out.
                 let _ = touch(&file);
             }
         };
         let thread = std::thread::Builder::new().name("celaje-writer".to_owned()).spawn(work);
-        let thread = thread.inspect_err(|error| tracing::warn!(%error, "no sign of life")).ok()?;
+        let thread = thread.inspect_err(|error| tracing::warn!(%error, "no heartbeat")).ok()?;
         Some(Self { end: Some(end), thread: Some(thread) })
     }
 }
@@ -119,7 +128,7 @@ impl Heartbeat {
 impl Drop for Heartbeat {
     fn drop(&mut self) {
         drop(self.end.take());
-        // It holds the file, which must not be closed any later than the lock.
+        // The thread has the file open, which must not be closed later than the lock.
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -130,7 +139,7 @@ impl Drop for Heartbeat {
 #[cfg(unix)]
 pub(super) fn touch(file: &File) -> io::Result<()> {
     use nix::sys::{stat::futimens, time::TimeSpec};
-    // Both to now: who may write may do that, and need not own the file.
+    // Setting both times to now takes the right to write, not that of the owner.
     Ok(futimens(file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW)?)
 }
 
@@ -188,7 +197,7 @@ mod byte {
         }
     }
 
-    /// Other systems have only locks that would stand in SQLite's own way.
+    /// Other systems only have locks that would be in the way of SQLite's.
     #[cfg(not(target_os = "linux"))]
     mod os {
         use std::fs::File;
@@ -209,13 +218,13 @@ mod byte {
         os::lock(file)
     }
 
-    /// Whether somebody holds the lock by another opening of the file.
+    /// Whether the lock is held through another opening of the file.
     pub(super) fn is_held(file: &File) -> bool {
         os::is_held(file)
     }
 }
 
-/// The lock of versions before this one: a file beside the database.
+/// The lock of earlier versions: a file beside the database.
 mod older {
     use super::{File, Path, PathBuf, Read, with_suffix};
 
@@ -224,7 +233,7 @@ mod older {
         with_suffix(&real.unwrap_or_else(|_| path.to_owned()), ".lock")
     }
 
-    /// The older Celaje that writes now, its process id where it can be read.
+    /// The earlier Celaje that writes now; its process id where it can be read.
     pub(super) fn holder(path: &Path) -> Option<Option<u32>> {
         let mut file = File::open(lock_file(path)).ok()?;
         let held = matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock));
@@ -235,7 +244,7 @@ mod older {
         })
     }
 
-    /// Removes the file, which nobody needs any more, unless it is somebody else's.
+    /// Removes the lock file, unless it is another program's.
     pub(super) fn remove(path: &Path) {
         let file = lock_file(path);
         let is_its = |text: String| text.trim().bytes().all(|byte| byte.is_ascii_digit());
@@ -245,7 +254,7 @@ mod older {
     }
 }
 
-/// What an operating system's refusal to write stands for.
+/// The fault for an error of the operating system on opening a file for writing.
 pub(super) fn refusal(error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Fault::ReadOnly,

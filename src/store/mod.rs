@@ -15,9 +15,15 @@
 //! | `legacy_rows` | rows of the replaced system that are no reading |
 //! | `registro_historico` (a view) | the home station's rows in the replaced system's form |
 //!
-//! The columns are described in `migrations/`, the rules of the view there too. Everything here is
-//! synchronous. One process at a time opens a file for writing ([`Database::open`]); readers
-//! ([`reader::Reader`], or any other tool) never wait for it, nor it for them.
+//! `migrations/` describes the columns and the rules of the view. Everything here is synchronous.
+//! One process at a time opens a file for writing ([`Database::open`]). Readers
+//! ([`reader::Reader`], or any other tool) do not wait for it, nor it for them.
+//!
+//! | file | keeps |
+//! | --- | --- |
+//! | `lock`, `writer`, `owner` | one writer at a time: its lock, who it is, its row in the file |
+//! | `place`, `mark`, `ownership`, `loss` | a writer from a file that is its own no more |
+//! | `unwritable` | readers from a file that has changed unseen |
 
 mod alerts;
 mod calibration;
@@ -30,6 +36,8 @@ mod examination;
 mod frozen;
 mod labels;
 mod lock;
+mod loss;
+mod mark;
 mod owner;
 mod ownership;
 mod place;
@@ -45,9 +53,11 @@ mod takeover;
 mod tests;
 mod unwritable;
 mod upkeep;
+mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
@@ -62,6 +72,7 @@ use crate::store::lock::WriterLock;
 use crate::store::ownership::{Candidacy, Ownership, leave_open};
 use crate::store::rows::timestamp;
 use crate::store::schema::stations;
+use crate::store::writer::STANDS_STILL;
 use celaje_sky::station::Station;
 
 pub use alerts::{AlertChange, SendOutcome};
@@ -69,25 +80,25 @@ pub use calibration::{CalibrationItem, RecalibrationReport};
 pub use commit::{CommitEffect, CommitMode};
 pub use examination::FileState;
 pub use labels::{LabelOrder, ModelKey};
-pub use owner::{DatabaseWriter, WriterProcess};
-pub use ownership::{Loss, LossKind};
+pub use loss::{Loss, LossKind};
 pub use queries::KnownMiss;
 pub use runs::{InterruptedRun, PictureSource, RunCounts, RunId, RunKind, RunStart, RunStatus};
 pub use shadow::{Agreement, ShadowReading};
 pub use shared::{SharedDatabase, WeakDatabase};
 pub use takeover::{BrokenObject, TakeoverPlan, TakeoverReport};
 pub use upkeep::{Backup, Finding, VacuumSizes};
+pub use writer::{DatabaseWriter, WriterProcess};
 
 /// A database that is open for writing, seen from one station.
 ///
-/// Dropping it closes it; with the last connection SQLite also folds the log into the file and
-/// removes `-wal` and `-shm`. A file that is not at its path any more is left open instead.
+/// Dropping it closes it. With the last connection SQLite folds the log into the file and removes
+/// `-wal` and `-shm`. The connection to a file that was lost is left open instead.
 pub struct Database {
-    // Dropped in this order: the lock goes last.
+    // Dropped in this order: the connection is closed before the lock's file.
     connection: SqliteConnection,
     path: PathBuf,
     station: String,
-    /// Whose misses are written, by station: the source of the run that began last.
+    /// By station: the source of the run that began last, which its misses are of.
     sources: BTreeMap<String, PictureSource>,
     /// Slots that a run which replaces rows has added, and did not find.
     added: BTreeSet<(RunId, NaiveDateTime)>,
@@ -95,7 +106,7 @@ pub struct Database {
     begun: BTreeSet<RunId>,
     /// The stations' calibrations that were looked up.
     calibrations: CalibrationCache,
-    /// What is written is dated by it.
+    /// Dates what is written.
     clock: Clock,
     ownership: Ownership,
 }
@@ -103,7 +114,7 @@ pub struct Database {
 impl Drop for Database {
     fn drop(&mut self) {
         self.ownership.end(&mut self.connection);
-        if self.ownership.place().is_left() {
+        if self.ownership.must_stay_open() {
             leave_open(&mut self.connection);
         }
     }
@@ -115,14 +126,14 @@ pub struct DatabaseOpening {
     pub database: Database,
     /// What was taken over from the replaced system, when this was its file until now.
     pub adopted: Option<TakeoverReport>,
-    /// Runs that ended without a word, marked as interrupted now.
+    /// Runs whose process died without closing them, marked as interrupted now.
     pub cut_off: Vec<InterruptedRun>,
 }
 
 impl Database {
     /// Opens the file for writing: makes it where there is none, takes over a file of the replaced
-    /// system, brings the schema up to date, completes what other tools wrote, and marks runs that
-    /// ended without a word as interrupted.
+    /// system, brings the schema up to date, completes what other tools wrote, and marks runs as
+    /// interrupted whose process died.
     ///
     /// # Errors
     /// When the path names no file that this program may use, another program holds it, or SQLite
@@ -131,7 +142,7 @@ impl Database {
         Self::open_telling(path, station, |_| ())
     }
 
-    /// As [`open`](Self::open), and tells of a takeover before anything is changed.
+    /// As [`open`](Self::open); calls `tell` with the plan of a takeover before it changes anything.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -140,7 +151,7 @@ impl Database {
         station: &Station,
         tell: impl FnOnce(&TakeoverPlan),
     ) -> Result<DatabaseOpening, StoreError> {
-        open(path, station, owner::STANDS_STILL, tell).map_err(|fault| fault.at(path))
+        open(path, station, None, STANDS_STILL, tell).map_err(|fault| fault.at(path))
     }
 
     /// Dates by `clock` what is written from now on.
@@ -148,7 +159,7 @@ impl Database {
         self.clock = clock;
     }
 
-    /// What is written now is dated so.
+    /// Now, as it is stored.
     pub(super) fn dated(&self) -> String {
         timestamp(self.clock.now())
     }
@@ -180,22 +191,22 @@ impl Database {
     /// The process that has the file at `path` open for writing, where it is known which; none
     /// when nobody has.
     ///
-    /// To be asked while this process has the database nowhere open: closing the file once more
-    /// would drop SQLite's own locks.
+    /// It opens and closes the file, which drops SQLite's locks of this process: the caller has no
+    /// connection to the database.
     pub fn writer(path: &Path) -> Option<DatabaseWriter> {
         WriterLock::holder(path)
     }
 
-    /// Whether the file was moved, deleted, replaced or taken by another process while it was open
-    /// for writing.
-    pub fn is_lost(&self) -> bool {
-        self.ownership.is_lost()
+    /// Whether the file was moved, deleted, replaced, overwritten or taken by another process while
+    /// it was open for writing.
+    pub fn is_lost(&mut self) -> bool {
+        self.ownership.is_lost(&mut self.connection)
     }
 
-    /// Looks for the file at its path; what it holds is saved when it is not there any more.
+    /// Looks for the file at its path, and into it; saves what it held where it is lost.
     ///
     /// # Errors
-    /// [`Fault::Displaced`] when it is not.
+    /// [`Fault::Displaced`] when it is lost.
     pub(crate) fn check_place(&mut self) -> Result<(), StoreError> {
         self.ownership.check(&mut self.connection).map_err(|fault| fault.at(&self.path))
     }
@@ -220,22 +231,27 @@ impl Database {
     /// # Errors
     /// When there is no file at the path, or it cannot be opened for writing.
     pub fn renew(&mut self, station: &Station) -> Result<(), StoreError> {
-        let ownership = &mut self.ownership;
-        if !ownership.is_lost() || ownership.is_back() {
+        let (ownership, connection) = (&mut self.ownership, &mut self.connection);
+        if !ownership.is_lost(connection) || ownership.is_back(connection) {
             return self.add_station(station);
         }
-        let fault = |reason: String| Fault::CannotOpen(reason).at(&self.path);
-        if ownership.has_lost_its_log() {
-            ownership.replace_by_copy(&mut self.connection).map_err(fault)?;
-        }
-        // Saves what was lost, unless that is done.
-        let _ = ownership.check(&mut self.connection);
-        ownership.save_again(&mut self.connection);
-        if !connection::exists(&self.path).map_err(|fault| fault.at(&self.path))? {
-            return ownership.check(&mut self.connection).map_err(|fault| fault.at(&self.path));
-        }
+        let mut prepare = || {
+            if ownership.has_lost_its_log() {
+                ownership.replace_by_copy(connection).map_err(Fault::CannotOpen)?;
+            }
+            // Saves what was lost, unless that is done.
+            let _ = ownership.check(connection);
+            ownership.save_again(connection);
+            if !connection::exists(&self.path)? {
+                ownership.check(connection)?;
+            }
+            ownership.begin_anew()?;
+            let lock = ownership.lock_there();
+            open(&self.path, station, lock, STANDS_STILL, |_| ())
+        };
+        let opened = prepare().map_err(|fault| fault.at(&self.path))?;
         let clock = self.clock;
-        *self = Self::open(&self.path, station)?.database;
+        *self = opened.database;
         self.keep_time(clock);
         Ok(())
     }
@@ -243,8 +259,7 @@ impl Database {
     /// What the file at `path` is to this program, and what opening it for writing does to it now.
     /// Nothing is made or changed.
     ///
-    /// To be asked while this process has the database nowhere open: closing the file once more
-    /// would drop SQLite's own locks.
+    /// As with [`writer`](Self::writer), the caller has no connection to the database.
     ///
     /// # Errors
     /// When [`open`](Self::open) would refuse the file, for the same reason.
@@ -265,7 +280,7 @@ impl Database {
             .map_err(|fault| fault.at(&self.path))
     }
 
-    /// From now on the database is seen from this station, which is one of the file's.
+    /// Sets the station, one of the file's, that further work is done for.
     pub(crate) fn look_from(&mut self, station: &str) {
         if self.station != station {
             station.clone_into(&mut self.station);
@@ -277,8 +292,8 @@ impl Database {
         &self.path
     }
 
-    /// Makes the connection usable again after a panic: what was begun is rolled back, by a new
-    /// connection where the old one cannot. Nothing to do is fine.
+    /// Makes the connection usable after a panic: rolls back what was begun, or connects anew where
+    /// that fails. Nothing to do is fine.
     ///
     /// # Errors
     /// When the file cannot be opened again.
@@ -294,21 +309,27 @@ impl Database {
     /// Folds the log into the file and empties it; false when a reader still needs some of it.
     pub fn checkpoint(&mut self) -> Result<bool, StoreError> {
         self.check_place()?;
+        self.ownership.was_folded();
         connection::checkpoint(&mut self.connection).map_err(|fault| fault.at(&self.path))
     }
 }
 
+/// Opens the file at `path` for writing, with `lock` where this process holds it already.
 fn open(
     path: &Path,
     station: &Station,
+    lock: Option<Arc<WriterLock>>,
     patience: Duration,
     tell: impl FnOnce(&TakeoverPlan),
 ) -> Result<DatabaseOpening, Fault> {
     connection::exists(path)?;
     // Before an empty file is made there.
     examination::refuse_stray_log(path)?;
-    // Before SQLite opens the file, which would put a log of its own beside this name of it.
-    let lock = WriterLock::take(path)?;
+    // Before SQLite opens the file, which would make a log beside this name of it.
+    let lock = match lock {
+        Some(lock) => lock,
+        None => Arc::new(WriterLock::take(path)?),
+    };
     examination::examine(path)?;
     let mut connection = connection::connect(path, Access::Write)?;
     // Once more: the former writer may have changed it.

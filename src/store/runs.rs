@@ -249,11 +249,13 @@ impl Database {
                 }
                 Ok(())
             })
-            .map_err(|fault: Fault| fault.at(&self.path))
+            .map_err(|fault: Fault| fault.at(&self.path))?;
+        self.ownership.forget(run);
+        Ok(())
     }
 }
 
-fn new_rows_of(connection: &mut SqliteConnection, run: RunId) -> Result<u64, Fault> {
+pub(super) fn new_rows_of(connection: &mut SqliteConnection, run: RunId) -> Result<u64, Fault> {
     let new: i64 = runs::table.find(run.0).select(runs::new).first(connection)?;
     Ok(u64::try_from(new).unwrap_or(0))
 }

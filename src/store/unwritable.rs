@@ -1,44 +1,53 @@
-//! Reading a record where nothing may be written: on a read-only medium, in another user's folder.
+//! Connections that read a record, also where nothing may be written: on a read-only medium, in
+//! another user's folder.
 //!
 //! To read a file in write-ahead logging SQLite makes a `-shm` file beside it. Where it may not and
-//! no writer has made one, the file is read as one that does not change: `immutable=1` where there
-//! is no log, and with the log's rows by way of SQLite's VFS without locks. SQLite then notices no
-//! change, so that [`FileStamp`] has to.
+//! no writer has made one, the file is read as one that does not change: with `immutable=1` where
+//! there is no log, and through SQLite's VFS without locks where there is one. SQLite then notices
+//! no change, so [`FileStamp`] does.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use diesel::SqliteConnection;
 
-use crate::store::connection::{Access, FileKind, connect, exists, explain, kind};
-use crate::store::error::Fault;
+use crate::store::connection::{
+    Access, FileKind, checkpoint_now, connect, exists, explain, is_unwritable, kind,
+};
+use crate::store::error::{CopyReason, Fault};
 use crate::store::lock::with_suffix;
+use crate::store::owner;
 use crate::store::ownership::leave_open;
-use crate::store::place::FilePlace;
+use crate::store::place::{ContentStamp, FilePlace};
 use crate::store::takeover;
+use crate::store::writer::WriterLife;
 
-/// Bytes and time of change of a database's file, its log and its journal.
+/// A database's file, its log and its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct FileStamp([Option<(u64, Option<SystemTime>)>; 3]);
+pub(super) struct FileStamp([Option<ContentStamp>; 3]);
 
 impl FileStamp {
     pub(super) fn of(path: &Path) -> Self {
-        Self(["", "-wal", "-journal"].map(|suffix| {
-            let found = std::fs::metadata(with_suffix(path, suffix)).ok()?;
-            Some((found.len(), found.modified().ok()))
-        }))
+        Self(["", "-wal", "-journal"].map(|suffix| ContentStamp::of(&with_suffix(path, suffix))))
     }
 }
 
 /// How the file may be read without anything beside it; none where a process may be writing (there
-/// is a `-shm`), or the file alone does not hold what was committed.
+/// are `-shm` and `-wal`), or the file alone does not hold what was committed.
 fn access_alone(path: &Path) -> Option<Access> {
     let bytes = |suffix| std::fs::metadata(with_suffix(path, suffix)).ok().map(|found| found.len());
-    match (bytes("-shm"), bytes("-journal").unwrap_or(0), bytes("-wal").unwrap_or(0)) {
-        (None, 0, 0) => Some(Access::Immutable),
-        (None, 0, _) if cfg!(unix) => Some(Access::ImmutableWithLog),
+    match (bytes("-shm"), bytes("-wal")) {
+        _ if has_a_journal(path) => None,
+        // SQLite removes a -shm before its -wal: one that is alone was left by who moved the files.
+        (_, None) | (None, Some(0)) => Some(Access::Immutable),
+        (None, Some(_)) if cfg!(unix) => Some(Access::ImmutableWithLog),
         _ => None,
     }
+}
+
+/// Whether there is a journal of a transaction that was cut off, to be undone before the file is
+/// read.
+fn has_a_journal(path: &Path) -> bool {
+    std::fs::metadata(with_suffix(path, "-journal")).is_ok_and(|found| found.len() > 0)
 }
 
 /// A connection that reads.
@@ -48,11 +57,16 @@ pub(super) struct ReadConnection {
     /// What the file was when it was opened, where SQLite does not notice that it changes.
     pub(super) stamp: Option<FileStamp>,
     place: Option<FilePlace>,
+    /// The file itself, when it was last known to be what the connection reads.
+    seen: Option<ContentStamp>,
+    /// The token of the writer whose log the connection reads.
+    writer: Option<String>,
 }
 
 impl Drop for ReadConnection {
     fn drop(&mut self) {
-        if self.place.as_ref().is_some_and(FilePlace::is_left) {
+        // To close it would fold its log into whatever is at the path.
+        if self.place.as_ref().is_some_and(FilePlace::must_stay_open) {
             leave_open(&mut self.connection);
         }
     }
@@ -75,40 +89,71 @@ impl ReadConnection {
         };
         let read = match access_alone(path) {
             Some(access) => Self::with(path, access, Some(stamp)),
+            None if has_a_journal(path) && is_unwritable(path) => {
+                Err(Fault::CopyFirst(CopyReason::Journal))
+            }
             None => Err(refused),
         };
         read.map_err(|fault| explain(path, fault))
     }
 
-    /// The same of an up-to-date record.
+    /// The same of a record whose rows this program reads as they are.
     ///
     /// # Errors
-    /// When the file has first to be taken over or brought up to date ([`Fault::Outdated`]), or
-    /// when a takeover would be refused: the reason of that.
+    /// When the file has first to be taken over or brought up to date: [`Fault::Outdated`], or
+    /// [`Fault::CopyFirst`] where it cannot be written; when a takeover would be refused, the reason
+    /// of that.
     pub(super) fn open_current(path: &Path) -> Result<Self, Fault> {
         let mut read = Self::open(path)?;
         match read.kind {
-            FileKind::Current => Ok(read),
-            FileKind::New => Err(Fault::Empty),
-            FileKind::Outdated => Err(Fault::Outdated),
-            FileKind::Replaced => {
-                takeover::plan(&mut read.connection)?;
-                Err(Fault::Outdated)
-            }
+            FileKind::Current | FileKind::Readable => return Ok(read),
+            FileKind::New => return Err(Fault::Empty),
+            FileKind::Replaced => drop(takeover::plan(&mut read.connection)?),
+            FileKind::Outdated => {}
+        }
+        match is_unwritable(path) {
+            true => Err(Fault::CopyFirst(CopyReason::OlderForm)),
+            false => Err(Fault::Outdated),
         }
     }
 
     fn with(path: &Path, access: Access, stamp: Option<FileStamp>) -> Result<Self, Fault> {
+        owner::refuse_without_its_log(path)?;
+        let has_log = owner::has_a_log(path);
+        let seen = ContentStamp::of(path);
         let mut connection = connect(path, access)?;
         let kind = kind(&mut connection)?;
-        Ok(Self { connection, kind, stamp, place: FilePlace::of(path).ok() })
+        let writer = owner::read(&mut connection)?.filter(|_| has_log).map(|writer| writer.token);
+        Ok(Self { connection, kind, stamp, place: FilePlace::of(path).ok(), seen, writer })
     }
 
-    /// Whether the file has changed in a way that the connection does not notice.
-    pub(super) fn is_stale(&self, path: &Path) -> bool {
+    /// Whether the connection has to be opened anew before it is asked: the file has changed in a
+    /// way that it does not notice.
+    pub(super) fn is_stale(&mut self, path: &Path) -> bool {
+        self.is_displaced(path) || self.is_written_unseen(path)
+    }
+
+    /// Whether another file is at the path, or one that was read as unchanging has changed: what
+    /// was read is no answer.
+    pub(super) fn is_displaced(&self, path: &Path) -> bool {
         let place = self.place.as_ref();
         place.is_none_or(|place| place.look().is_some())
             || self.stamp.as_ref().is_some_and(|stamp| *stamp != FileStamp::of(path))
+    }
+
+    /// Whether the file itself was changed by another program than the writer whose log is read:
+    /// overwritten, or written under another of its names.
+    fn is_written_unseen(&mut self, path: &Path) -> bool {
+        let now = ContentStamp::of(path);
+        if now == self.seen {
+            return false;
+        }
+        let row = owner::read_beside(path).ok().flatten();
+        let is_the_writers = self.writer.is_some() && self.writer == row.map(|row| row.token);
+        if is_the_writers {
+            self.seen = now;
+        }
+        !is_the_writers
     }
 
     /// The connection that takes the place of a stale one.
@@ -116,11 +161,26 @@ impl ReadConnection {
     /// # Errors
     /// As [`open_current`](Self::open_current); [`Fault::Busy`] as long as the log of the file that
     /// was there is beside the one that is there now, for the writer to remove.
-    pub(super) fn renewed(&self, path: &Path) -> Result<Self, Fault> {
+    pub(super) fn renewed(&mut self, path: &Path) -> Result<Self, Fault> {
         if self.place.as_ref().is_some_and(FilePlace::leaves_its_log) && exists(path)? {
-            return Err(Fault::Busy);
+            self.remove_its_log()?;
         }
         Self::open_current(path)
+    }
+
+    /// Folds the log into the file that was there, if no writer lives who does, and removes it.
+    fn remove_its_log(&mut self) -> Result<(), Fault> {
+        let writer = owner::read(&mut self.connection)?;
+        if writer.is_some_and(|writer| writer.life() != WriterLife::Dead) {
+            return Err(Fault::Busy);
+        }
+        if !checkpoint_now(&mut self.connection)? {
+            return Err(Fault::Busy);
+        }
+        if let Some(place) = &self.place {
+            place.remove_log();
+        }
+        Ok(())
     }
 }
 
@@ -183,6 +243,10 @@ mod tests {
         assert!(read.is_stale(&db));
         // There is a writer now: only SQLite's own way of reading is right.
         assert_eq!(access_alone(&db), None);
+        // A -shm without a -wal is nobody's.
+        drop(writer);
+        std::fs::write(with_suffix(&db, "-shm"), b"left behind").unwrap();
+        assert_eq!(access_alone(&db), Some(Access::Immutable));
     }
 
     #[test]

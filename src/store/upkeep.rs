@@ -1,6 +1,7 @@
 //! Maintenance of a file: backups, a check of the rules of the record, packing.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
@@ -12,10 +13,10 @@ use crate::store::connection::{self, Access, connect};
 use crate::store::copy;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::{WriterLock, with_suffix};
-use crate::store::owner;
 use crate::store::ownership::Candidacy;
 use crate::store::reader::Reader;
 use crate::store::unwritable::ReadConnection;
+use crate::store::writer::STANDS_STILL;
 use celaje_sky::say;
 use celaje_sky::text;
 
@@ -72,7 +73,7 @@ impl Reader {
             let runs = count(connection, "runs WHERE status = 'running'");
             Ok((findings(connection), runs))
         })?;
-        // To look for a writer opens the file, which must not be open then.
+        // To look for a writer opens and closes the file: see `Database::writer`.
         drop(self);
         if all.first().is_some_and(|integrity| integrity.result.is_ok()) {
             all.push(running(runs, &path));
@@ -96,7 +97,7 @@ impl Database {
             drop(ReadConnection::open_current(path)?);
             let before = size(path);
             let mut connection = connect(path, Access::Write)?;
-            let _seen = Candidacy::begin(&mut connection, path, lock, owner::STANDS_STILL)?;
+            let _seen = Candidacy::begin(&mut connection, path, Arc::new(lock), STANDS_STILL)?;
             connection::settle(&mut connection)?;
             connection.batch_execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
             drop(connection);

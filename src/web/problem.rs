@@ -300,7 +300,9 @@ impl From<StoreError> for Problem {
             | Fault::NoFolder
             | Fault::CannotOpen(_)
             | Fault::Outdated
-            | Fault::Empty => Self::new(
+            | Fault::Empty
+            | Fault::LogElsewhere(_)
+            | Fault::CopyFirst(_) => Self::new(
                 ProblemCode::Unavailable,
                 say!(
                     "the record cannot be read now; the program's log says why",

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use crate::support::server::{Reply, Server};
 use crate::{Home, Told, camera, camera_with, picture, program, run};
 
+/// The first bytes of the journal of a transaction that was cut off: how it begins, and one page.
+const JOURNAL: [u8; 12] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, 0, 0, 0, 1];
+
 /// The arguments of a run of five days.
 fn days(server: &Server, db: &str) -> Vec<String> {
     let base = server.base();
@@ -160,8 +163,84 @@ fn a_record_that_was_cut_is_refused_and_left_alone() {
     assert_eq!(server.requests(), Vec::<String>::new());
 }
 
+#[test]
+fn a_record_that_another_is_copied_into_ends_the_run_and_is_left_sound() {
+    let home = Home::new();
+    let server = camera();
+    let told = run(&mut home.backfill(&server.base(), "2024-03-01T00:02", "2024-03-01T01:52"));
+    assert_eq!(told.status, 0, "{told:?}");
+    std::fs::rename(home.path("cielo.db"), home.path("other.db")).unwrap();
+    let server = slow();
+    let child = begun(&home, &server);
+    std::fs::copy(home.path("other.db"), home.path("cielo.db")).unwrap();
+    let told = ended(child);
+    assert_eq!(told.status, 3, "{told:?}");
+    let sentence = "the database 'cielo.db' was overwritten by another program";
+    assert!(told.err.contains(sentence) && told.err.contains("readings that it had"), "{told:?}");
+    let mut record = home.record("cielo.db");
+    assert_eq!(record.texts("PRAGMA integrity_check"), ["ok"]);
+    assert_eq!(record.count("observations"), 12);
+    drop((record, server));
+    goes_on(&home);
+}
+
+#[cfg(unix)]
+#[test]
+fn another_name_of_a_record_that_is_written_or_was_is_told_where_its_log_is() {
+    let home = Home::new();
+    let server = camera_with(|index| Some(Reply::Body(picture(index)).late(200)));
+    let mut child = begun(&home, &server);
+    std::fs::hard_link(home.path("cielo.db"), home.path("link.db")).unwrap();
+    let process = format!("process {}", child.id());
+    let parts = ["'link.db'", process.as_str()];
+    let read = [&["status"][..], &["db", "check"], &["db", "backup", "copy.db"]];
+    let refused = |parts: &[&str]| {
+        for command in read {
+            let args = command.iter().chain(&["--db", "link.db"]);
+            run(&mut home.celaje(args)).refused(3, parts);
+        }
+        run(&mut home.celaje(days(&server, "link.db"))).refused(3, parts);
+        assert!(!home.has("copy.db") && !home.has("link.db-wal"));
+    };
+    refused(&parts);
+    assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    refused(&["'link.db'", "cielo.db-wal'", "link.db-wal'", process.as_str()]);
+    drop(server);
+    goes_on(&home);
+    assert_eq!(home.record("link.db").count("observations"), 720);
+}
+
+/// As into a container: `-v ./cielo.db:/data/r.db`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_record_that_is_mounted_alone_is_the_same_record() {
+    let home = Home::new();
+    let server = camera_with(|index| Some(Reply::Body(picture(index)).late(200)));
+    let write = |db| days(&server, db).join(" ");
+    let script = format!(
+        "mkdir data; : > data/r.db; $CELAJE {} & \
+         until $CELAJE status --db cielo.db | grep -q 'slots, [1-9]'; do sleep 0.2; done; \
+         mount --bind cielo.db data/r.db; \
+         $CELAJE status --db data/r.db || echo read $?; \
+         $CELAJE {} || echo written $?; kill $!; wait; echo in $(ls data); \
+         $CELAJE status --db data/r.db",
+        write("cielo.db"),
+        write("data/r.db"),
+    );
+    let Some(told) = on_disk(&home, "1m", &script) else {
+        return;
+    };
+    let other_name = "the database 'data/r.db' is seen without its log: what process";
+    assert!(told.contains(other_name) && told.contains("read 3\n"), "{told}");
+    assert!(told.contains("is already writing to the database 'data/r.db'"), "{told}");
+    assert!(told.contains("written 3\n") && told.contains("in r.db\n"), "{told}");
+    assert!(told.contains("no program is writing it"), "{told}");
+}
+
 /// On a medium that may not be written a record is read whole: also one whose last rows are in a
-/// log that nobody has folded into the file.
+/// log that nobody has folded into the file. What cannot be read there is told how it can.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_record_that_may_not_be_written_is_read() {
@@ -177,8 +256,20 @@ fn a_record_that_may_not_be_written_is_read() {
         std::fs::copy(home.path(from), home.path(to)).unwrap();
     }
     drop(writer);
-    let script = "cp closed.db logged.db* disk/; mount -o remount,ro disk; cd disk; \
-         for db in closed logged; do \
+    // A -shm that was left behind, the replaced system's form, and a transaction that was cut off.
+    std::fs::copy(home.path("closed.db"), home.path("lone.db")).unwrap();
+    home.write("lone.db-shm", vec![0; 32768]);
+    home.record("old.db").execute(
+        "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY, url_imagen TEXT, \
+         fecha_captura TEXT, octas_predichas INTEGER, confianza REAL, categoria TEXT, \
+         descripcion TEXT, modelo_version TEXT, created_at TEXT)",
+    );
+    std::fs::copy(home.path("old.db"), home.path("cut.db")).unwrap();
+    home.write("cut.db-journal", [&JOURNAL[..], &[0; 4096]].concat());
+    let script = "cp closed.db logged.db* lone.db* old.db cut.db* disk/; \
+         mount -o remount,ro disk; cd disk; \
+         for db in old cut; do $CELAJE status --db $db.db || true; done; \
+         for db in closed logged lone; do \
              $CELAJE status --db $db.db; \
              $CELAJE db check --db $db.db; \
              echo $db $($CELAJE db export-misses --db $db.db | grep -c 'in the log'); \
@@ -187,11 +278,15 @@ fn a_record_that_may_not_be_written_is_read() {
     let Some(told) = on_disk(&home, "8m", script) else {
         return;
     };
-    assert_eq!(told.matches("648 observations, 72 misses, the last of").count(), 2, "{told}");
-    assert_eq!(told.matches("no run that died is marked as running").count(), 2, "{told}");
+    assert_eq!(told.matches("648 observations, 72 misses, the last of").count(), 3, "{told}");
+    assert_eq!(told.matches("no run that died is marked as running").count(), 3, "{told}");
     assert!(told.contains("closed 0\n") && told.contains("logged 72\n"), "{told}");
-    assert_eq!(told.matches("sound, 648 observations, 72 misses").count(), 2, "{told}");
-    assert!(!told.contains('✘') && !told.contains("-shm"), "{told}");
+    assert_eq!(told.matches("sound, 648 observations, 72 misses").count(), 3, "{told}");
+    assert!(!told.contains('✘') && told.matches("-shm").count() == 1, "{told}");
+    let older = "'old.db' is of an older form and lies where nothing may be written; copy it";
+    assert!(told.contains(older), "{told}");
+    let cut = "'cut.db' has a transaction to be undone, in 'cut.db-journal', and lies where";
+    assert!(told.contains(cut), "{told}");
     let mut copy = home.record("logged-copy.db");
     assert_eq!(copy.count("misses WHERE detail = 'in the log'"), 72);
 }

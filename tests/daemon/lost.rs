@@ -63,3 +63,40 @@ fn a_file_that_goes_is_waited_for_put_back_or_begun_anew() {
     assert_eq!(record.count("runs WHERE status = 'running'"), 0);
     assert_eq!(record.count("celaje_writer"), 0);
 }
+
+/// Copied into the file as `cp` does, restored as `.restore` of sqlite3 does, and emptied.
+#[test]
+fn a_file_that_is_overwritten_is_said_to_be_and_filled_again() {
+    let home = Home::new();
+    let server = camera(|_, _| None);
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let db = home.path("cielo.db");
+    let other = home.path("other.db");
+    drop(Database::open(&other, &Station::rio_grande()).unwrap());
+    let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", CLOCK]));
+    let ready = || running.ask("GET", "/readyz", "", "").0 == 200;
+    until("12:02 is stored", || stored(&home, "2024-03-01T12:02"));
+
+    let overwrite: [&dyn Fn(); 3] = [
+        &|| assert!(std::fs::copy(&other, &db).unwrap() > 0),
+        &|| {
+            let rows = "DELETE FROM observations; DELETE FROM misses; DELETE FROM runs";
+            home.record().execute(&format!("BEGIN; {rows}; DELETE FROM celaje_writer; COMMIT"));
+        },
+        &|| std::fs::write(&db, "").unwrap(),
+    ];
+    for (times, overwrite) in (1..).zip(overwrite) {
+        overwrite();
+        let losses = format!("celaje_record_losses_total {times}");
+        until("the loss is noticed", || has(&running, &losses));
+        until("it is ready again", || ready() && has(&running, "celaje_record_up 1"));
+        until("slots of the last hour are stored again", || {
+            home.record().count("runs WHERE kind = 'catch-up' AND new > 0") > 0
+        });
+    }
+    let (status, _) = running.end("TERM");
+    assert_eq!(status, 0);
+    let mut record = home.record();
+    assert_eq!(record.texts("PRAGMA integrity_check"), ["ok"]);
+    assert_eq!(record.count("celaje_writer"), 0);
+}

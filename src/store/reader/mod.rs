@@ -84,7 +84,7 @@ impl Reader {
             self.before += 1;
         }
         let answer = question(&mut self.read.connection);
-        let answer = if self.read.is_stale(&self.path) { Err(Fault::Busy) } else { answer };
+        let answer = if self.read.is_displaced(&self.path) { Err(Fault::Busy) } else { answer };
         answer.map_err(|fault| fault.at(&self.path))
     }
 }

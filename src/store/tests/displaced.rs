@@ -10,7 +10,7 @@ use crate::store::{CommitMode, Loss, LossKind, WriterProcess};
 const INSERT: CommitMode = CommitMode::Insert;
 
 /// A database with a run that has stored two readings, in its file and in its log.
-fn at_work(place: &Place) -> (Database, RunId) {
+pub(super) fn at_work(place: &Place) -> (Database, RunId) {
     let mut database = place.open();
     let run = begin(&mut database);
     database.commit(run, INSERT, &[seen(nth(0), 3)]).unwrap();
@@ -27,7 +27,7 @@ fn remove(path: &Path, suffixes: &[&str]) {
     }
 }
 
-fn loss(error: &StoreError) -> Loss {
+pub(super) fn loss(error: &StoreError) -> Loss {
     match &error.fault {
         Fault::Displaced(loss) => (**loss).clone(),
         other => panic!("{other:?}"),
@@ -35,11 +35,11 @@ fn loss(error: &StoreError) -> Loss {
 }
 
 /// What the commit after the loss says of it.
-fn found(database: &mut Database, run: RunId) -> Loss {
+pub(super) fn found(database: &mut Database, run: RunId) -> Loss {
     loss(&database.commit(run, INSERT, &[seen(nth(2), 3)]).unwrap_err())
 }
 
-fn readings(path: &Path) -> i64 {
+pub(super) fn readings(path: &Path) -> i64 {
     let mut connection = other(path);
     assert_eq!(texts(&mut connection, "PRAGMA integrity_check"), ["ok"]);
     count(&mut connection, "observations")
@@ -190,7 +190,7 @@ fn elsewhere(place: &Place, changes: &str) {
 }
 
 fn open_within(place: &Place, patience: Duration) -> Result<Database, Fault> {
-    crate::store::open(&place.db, &station(), patience, |_| ()).map(|opened| opened.database)
+    crate::store::open(&place.db, &station(), None, patience, |_| ()).map(|opened| opened.database)
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn without_locks_a_living_process_is_seen_and_a_dead_one_is_not() {
 
 fn elsewhere_is_free(place: &Place, changes: &str) {
     run_sql(&mut place.other(), &format!("UPDATE celaje_writer SET {changes}"));
-    let mut database = place.open();
+    let mut database = open_within(place, Duration::from_millis(150)).unwrap();
     let rows = texts(&mut database.connection, "SELECT pid || '' FROM celaje_writer");
     assert_eq!(rows, [std::process::id().to_string()]);
     drop(database);
@@ -214,7 +214,8 @@ fn elsewhere_is_free(place: &Place, changes: &str) {
 #[test]
 fn a_writer_on_another_machine_lives_as_long_as_its_file_is_touched() {
     let place = Place::new();
-    elsewhere(&place, "boot = 'other', machine = 'other', host = 'far'");
+    // A clone of this machine, with its name and the id of its installation.
+    elsewhere(&place, "boot = 'other', command = 'far'");
     let file = std::fs::OpenOptions::new().append(true).open(&place.db).unwrap();
     let touching = std::thread::spawn(move || {
         for _ in 0..100 {
@@ -224,18 +225,14 @@ fn a_writer_on_another_machine_lives_as_long_as_its_file_is_touched() {
         file
     });
     match open_within(&place, Duration::from_secs(30)).map(drop) {
-        Err(Fault::SecondWriter(Some(writer))) => assert_eq!(writer.host, "far"),
+        Err(Fault::SecondWriter(Some(writer))) => assert_eq!(writer.command, "far"),
         other => panic!("{other:?}"),
     }
     drop(touching.join().unwrap());
     drop(open_within(&place, Duration::from_millis(150)).unwrap());
-    // This machine, before it was started anew: no wait.
-    elsewhere(&place, "boot = 'before'");
-    let waited = open_within(&place, Duration::from_secs(3600));
-    let known = !texts(&mut place.other(), "SELECT machine FROM celaje_writer")[0].is_empty();
-    if known {
-        drop(waited.unwrap());
-    }
+    // A lock on a file system of this machine alone: no wait, whatever else the row says.
+    elsewhere(&place, "boot = 'before', locks = 1");
+    drop(open_within(&place, Duration::from_secs(3600)).unwrap());
 }
 
 #[test]
@@ -248,6 +245,41 @@ fn a_file_that_another_writer_took_is_not_written_any_more() {
     drop(database);
     // The other's row stays.
     assert_eq!(count(&mut place.other(), "celaje_writer WHERE pid = 7"), 1);
+}
+
+/// Versions before this one had a lock file beside the database.
+#[test]
+fn a_lock_file_that_somebody_removes_is_no_lock() {
+    let place = Place::new();
+    let (database, _) = at_work(&place);
+    let lock = place.folder.path().join("cielo.db.lock");
+    std::fs::write(&lock, "7").unwrap();
+    std::fs::remove_file(&lock).unwrap();
+    assert_eq!(second_writer(&place.db).unwrap().pid, std::process::id());
+    drop(database);
+    drop(place.open());
+}
+
+#[test]
+fn a_deleted_folder_loses_no_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("sub/data");
+    std::fs::create_dir_all(&inner).unwrap();
+    let place = Place { db: inner.join("cielo.db"), folder };
+    let (mut database, run) = at_work(&place);
+    std::fs::remove_dir_all(&inner).unwrap();
+    let at = place.folder.path().join("sub/cielo.db.rescued.bak");
+    let expected = Loss { kind: LossKind::Deleted, at: Some(at.clone()), stored: 2 };
+    assert_eq!(found(&mut database, run), expected);
+    assert_eq!(readings(&at), 2);
+    assert!(database.renew(&station()).is_err());
+    // The folder is back, and the file with it.
+    std::fs::create_dir(&inner).unwrap();
+    database.renew(&station()).unwrap();
+    let run = begin(&mut database);
+    database.commit(run, INSERT, &[seen(nth(2), 3)]).unwrap();
+    drop(database);
+    assert_eq!(readings(&place.db), 3);
 }
 
 #[test]

@@ -9,8 +9,12 @@ mod labels;
 mod objects;
 mod older;
 mod opening;
+#[cfg(target_os = "linux")]
+mod overwritten;
 mod ranges;
 mod takeover;
+#[cfg(target_os = "linux")]
+mod unseen;
 mod view;
 
 use std::path::{Path, PathBuf};

@@ -173,8 +173,14 @@ fn a_file_that_another_program_writes_to_is_busy() {
     let error =
         database.commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)]).unwrap_err();
     assert!(matches!(error.fault, Fault::Busy), "{error}");
+    // It waits once for a program that keeps its lock, and again after that has given it back.
+    let wait = |database: &mut Database| {
+        column::<BigInt, i64>(&mut database.connection, "PRAGMA busy_timeout")[0]
+    };
+    assert_eq!(wait(&mut database), 50);
     run_sql(&mut python, "COMMIT");
     database.commit(run, crate::store::CommitMode::Insert, &[seen(nth(0), 3)]).unwrap();
+    assert_eq!(wait(&mut database), 5000);
     assert_eq!(place.counts().observations, 1);
 }
 

@@ -1,0 +1,78 @@
+//! How a database was lost to the process that writes it, and how that is told.
+
+use std::path::{Path, PathBuf};
+
+use celaje_sky::say;
+use celaje_sky::text::Text;
+
+/// How a database was lost to the process that writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// What became of it.
+    pub kind: LossKind,
+    /// Where all that was stored is now; none where that cannot be told.
+    pub at: Option<PathBuf>,
+    /// Readings that the open runs of this process had stored.
+    pub stored: u64,
+}
+
+/// What became of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossKind {
+    /// It was moved.
+    Moved,
+    /// It was deleted.
+    Deleted,
+    /// Another file is in its place.
+    Replaced,
+    /// Something else was written into it.
+    Overwritten,
+    /// Its log was deleted.
+    LogDeleted,
+    /// Another process took it for abandoned.
+    Taken,
+}
+
+impl Loss {
+    /// What became of the database `path`, where what was stored is, and what to do.
+    pub(super) fn text(&self, path: &Path) -> Text {
+        let db = path.display();
+        let Text { en: what, es: que } = match self.kind {
+            LossKind::Moved => say!("was moved", "fue movida"),
+            LossKind::Deleted => say!("was deleted", "fue borrada"),
+            LossKind::Replaced => say!("was replaced", "fue reemplazada"),
+            LossKind::Overwritten => {
+                say!("was overwritten by another program", "fue sobrescrita por otro programa")
+            }
+            LossKind::LogDeleted => say!("lost its file '-wal'", "perdió su archivo '-wal'"),
+            LossKind::Taken => {
+                say!("was taken over by another celaje", "fue tomada por otro celaje")
+            }
+        };
+        let n = self.stored;
+        let Text { en: place, es: lugar } = match (&self.at, self.kind) {
+            (None, LossKind::Overwritten) => say!(
+                "are lost where the file that is there now does not have them",
+                "se perdieron si no están en el archivo que hay ahora"
+            ),
+            (None, _) => say!("could not be saved", "no se pudieron salvar"),
+            (Some(at), LossKind::Overwritten | LossKind::Taken) if at == path => {
+                say!("are still in it", "siguen en ella")
+            }
+            (Some(at), _) if at == path => {
+                say!("are in its place again", "están de nuevo en su lugar")
+            }
+            (Some(at), _) => {
+                let at = at.display();
+                say!("are in '{at}'", "están en '{at}'")
+            }
+        };
+        say!(
+            "the database '{db}' {what} while this program was writing to it; the {n} readings \
+             that it had stored, and all before them, {place}; see to it and run the same command \
+             again",
+            "la base de datos '{db}' {que} mientras este programa la escribía; las {n} lecturas \
+             que había guardado, y todas las anteriores, {lugar}; resuélvalo y repita la orden"
+        )
+    }
+}

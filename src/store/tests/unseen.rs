@@ -1,0 +1,148 @@
+//! Files that are opened under another name than their writer's, or without their log.
+
+use super::displaced::{at_work, readings};
+use super::*;
+use crate::store::CommitMode;
+use crate::store::error::{Fault, StoreError};
+use celaje_sky::error::Failure;
+
+const INSERT: CommitMode = CommitMode::Insert;
+
+/// A folder as a writer leaves it that is killed: two readings, one of them in the log alone.
+fn killed() -> Place {
+    let (from, to) = (Place::new(), Place::new());
+    let (database, _) = at_work(&from);
+    for suffix in ["", "-wal"] {
+        let name = |place: &Place| {
+            let mut name = place.db.clone().into_os_string();
+            name.push(suffix);
+            name
+        };
+        std::fs::copy(name(&from), name(&to)).unwrap();
+    }
+    drop(database);
+    to
+}
+
+fn is_refused<T>(opened: Result<T, StoreError>) -> String {
+    match opened {
+        Err(StoreError { path, fault: Fault::LogElsewhere(writer) }) => {
+            assert_eq!(writer.pid, std::process::id());
+            Failure::from(Fault::LogElsewhere(writer).at(&path)).text.en
+        }
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it was opened"),
+    }
+}
+
+#[test]
+fn after_a_kill_no_other_name_does_without_the_log() {
+    let place = killed();
+    let link = place.folder.path().join("link.db");
+    std::fs::hard_link(&place.db, &link).unwrap();
+    let told = is_refused(Database::open(&link, &station()));
+    assert!(told.contains("cielo.db-wal") && told.contains("link.db-wal"), "{told}");
+    is_refused(Reader::open(&link));
+    is_refused(Database::examine(&link));
+    assert_eq!(place.files(), ["cielo.db", "cielo.db-wal", "link.db"]);
+    // By its own name it is whole, and by every name from then on.
+    drop(place.open());
+    assert_eq!(readings(&link), 2);
+    drop(Database::open(&link, &station()).unwrap());
+}
+
+#[test]
+fn after_a_kill_a_file_is_not_moved_away_from_its_log() {
+    let place = killed();
+    let name = |name: &str| place.folder.path().join(name);
+    std::fs::rename(&place.db, name("moved.db")).unwrap();
+    is_refused(Database::open(&name("moved.db"), &station()));
+    // With its log it is whole.
+    std::fs::rename(name("cielo.db-wal"), name("moved.db-wal")).unwrap();
+    drop(Database::open(&name("moved.db"), &station()).unwrap());
+    assert_eq!(readings(&name("moved.db")), 2);
+}
+
+#[test]
+fn a_log_that_is_lost_is_done_without_if_the_user_says_so() {
+    let place = killed();
+    std::fs::remove_file(place.folder.path().join("cielo.db-wal")).unwrap();
+    let told = is_refused(Database::open(&place.db, &station()));
+    assert!(told.contains("'DELETE FROM celaje_writer'"), "{told}");
+    run_sql(&mut place.other(), "DELETE FROM celaje_writer");
+    drop(place.open());
+    assert_eq!(readings(&place.db), 1);
+}
+
+#[test]
+fn after_a_kill_another_program_may_have_folded_the_log() {
+    let place = killed();
+    assert_eq!(readings(&place.db), 2);
+    assert_eq!(place.files(), ["cielo.db"]);
+    let moved = place.folder.path().join("moved.db");
+    std::fs::rename(&place.db, &moved).unwrap();
+    drop(Database::open(&moved, &station()).unwrap());
+}
+
+#[test]
+fn a_reader_goes_on_with_a_file_that_takes_the_place_of_its_own() {
+    let record = |place: &Place, name: &str, slots: u32| {
+        let path = place.folder.path().join(name);
+        let mut database = Database::open(&path, &station()).unwrap().database;
+        let run = begin(&mut database);
+        let outcomes: Vec<_> = (0..slots).map(|n| seen(nth(n), 3)).collect();
+        database.commit(run, INSERT, &outcomes).unwrap();
+        path
+    };
+    let stored = |reader: &mut Reader| reader.stations().map(|all| all[0].observations);
+    let place = Place::new();
+    record(&place, "cielo.db", 1);
+    let mut reader = place.reader();
+    assert_eq!(stored(&mut reader).unwrap(), 1);
+    let aside = place.folder.path().join("aside.db");
+    std::fs::hard_link(&place.db, &aside).unwrap();
+    std::fs::rename(record(&place, "new.db", 2), &place.db).unwrap();
+    assert_eq!(stored(&mut reader).unwrap(), 2);
+    // A log stays where a writer ended while the reader had the file open.
+    record(&place, "cielo.db", 3);
+    assert_eq!(stored(&mut reader).unwrap(), 3);
+    std::fs::rename(&place.db, &aside).unwrap();
+    std::fs::rename(record(&place, "new.db", 4), &place.db).unwrap();
+    assert_eq!(stored(&mut reader).unwrap(), 4);
+    assert_eq!(readings(&aside), 3);
+    // Copied into it.
+    std::fs::copy(record(&place, "new.db", 5), &place.db).unwrap();
+    assert_eq!(stored(&mut reader).unwrap(), 5);
+}
+
+#[test]
+fn a_record_that_lacks_the_writers_row_alone_is_read_as_it_is() {
+    let place = Place::new();
+    drop(place.open());
+    run_sql(
+        &mut place.other(),
+        "DROP TABLE celaje_writer; \
+         DELETE FROM __diesel_schema_migrations WHERE version IN ('0005', '0006')",
+    );
+    assert_eq!(Database::examine(&place.db).unwrap(), FileState::Outdated);
+    assert_eq!(place.reader().stations().unwrap().len(), 1);
+    drop(place.open());
+    assert_eq!(Database::examine(&place.db).unwrap(), FileState::Current);
+}
+
+/// A file of the version before, whose writer was killed.
+#[test]
+fn a_row_of_the_version_before_is_taken_as_whole() {
+    let place = Place::new();
+    drop(place.open());
+    run_sql(
+        &mut place.other(),
+        "ALTER TABLE celaje_writer DROP COLUMN mark; ALTER TABLE celaje_writer DROP COLUMN whole; \
+         ALTER TABLE celaje_writer DROP COLUMN path; \
+         INSERT INTO celaje_writer VALUES (1, 7, 'h', 'c', 'o', 't', 'b', 'm', 'p', 'i', 1); \
+         DELETE FROM __diesel_schema_migrations WHERE version = '0006'",
+    );
+    assert_eq!(place.reader().stations().unwrap().len(), 1);
+    drop(place.open());
+    assert_eq!(count(&mut place.other(), "celaje_writer"), 0);
+}

@@ -43,7 +43,7 @@ fn after_a_kill_no_other_name_does_without_the_log() {
     let told = is_refused(Database::open(&link, &station()));
     assert!(told.contains("cielo.db-wal") && told.contains("link.db-wal"), "{told}");
     is_refused(Reader::open(&link));
-    is_refused(Database::examine(&link));
+    is_refused(Database::foresee(&link));
     assert_eq!(place.files(), ["cielo.db", "cielo.db-wal", "link.db"]);
     // By its own name it is whole, and by every name from then on.
     drop(place.open());
@@ -124,10 +124,10 @@ fn a_record_that_lacks_the_writers_row_alone_is_read_as_it_is() {
         "DROP TABLE celaje_writer; \
          DELETE FROM __diesel_schema_migrations WHERE version IN ('0005', '0006')",
     );
-    assert_eq!(Database::examine(&place.db).unwrap(), FileState::Outdated);
+    assert_eq!(Database::foresee(&place.db).unwrap(), FileState::Outdated);
     assert_eq!(place.reader().stations().unwrap().len(), 1);
     drop(place.open());
-    assert_eq!(Database::examine(&place.db).unwrap(), FileState::Current);
+    assert_eq!(Database::foresee(&place.db).unwrap(), FileState::Current);
 }
 
 /// A file of the version before, whose writer was killed.

@@ -142,7 +142,7 @@ impl Database {
         Self::open_telling(path, station, |_| ())
     }
 
-    /// As [`open`](Self::open); calls `tell` with the plan of a takeover before it changes anything.
+    /// As [`open`](Self::open); calls `tell` with a takeover's plan before it changes anything.
     ///
     /// # Errors
     /// As [`open`](Self::open).

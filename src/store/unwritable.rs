@@ -101,8 +101,8 @@ impl ReadConnection {
     ///
     /// # Errors
     /// When the file has first to be taken over or brought up to date: [`Fault::Outdated`], or
-    /// [`Fault::CopyFirst`] where it cannot be written; when a takeover would be refused, the reason
-    /// of that.
+    /// [`Fault::CopyFirst`] where it cannot be written; when a takeover would be refused, the
+    /// reason of that.
     pub(super) fn open_current(path: &Path) -> Result<Self, Fault> {
         let mut read = Self::open(path)?;
         match read.kind {

@@ -96,7 +96,7 @@ impl WriterLock {
         match owner::read_beside(path).ok().flatten() {
             writer if is_held => Some(DatabaseWriter::of(writer)),
             Some(writer) if writer.seems_alive(path, BEAT * 3) => {
-                Some(DatabaseWriter::Known(writer))
+                Some(DatabaseWriter::of(Some(writer)))
             }
             _ => None,
         }

@@ -21,20 +21,20 @@ const LOOKS_EVERY: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseWriter {
     /// This process.
-    Known(WriterProcess),
+    Known(Box<WriterProcess>),
     /// A process that did not say who it is.
     Unknown,
 }
 
 impl DatabaseWriter {
     pub(super) fn of(process: Option<WriterProcess>) -> Self {
-        process.map_or(Self::Unknown, Self::Known)
+        process.map_or(Self::Unknown, |process| Self::Known(Box::new(process)))
     }
 
     /// The process, where it is known.
     pub(crate) fn process(self) -> Option<WriterProcess> {
         match self {
-            Self::Known(process) => Some(process),
+            Self::Known(process) => Some(*process),
             Self::Unknown => None,
         }
     }

@@ -20,6 +20,9 @@ use rten::Model;
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, Tensor};
 
+/// Least mean confidence in clear skies.
+const CLEAR: f64 = 0.7;
+
 /// Pictures a batch: odd, so that the last one is a short one.
 const BATCH: usize = 7;
 
@@ -110,9 +113,14 @@ fn the_bundled_model_reads_labelled_pictures() {
         );
     }
     assert!(exact("allsky-day") >= 0.85);
-    assert!(groups["allsky-day"].calibration_error.unwrap() <= 0.08);
     assert!(exact("allsky-clear") >= 0.99);
-    assert!(groups["allsky-clear"].confidence.unwrap() >= 0.9);
     assert!(exact("perspective-day") >= 0.75);
     assert!(groups["allsky-night"].fraction_error.unwrap().value <= 0.2);
+    // The confidence is what cameras that the network has not seen may expect: less than these,
+    // which it has, deserve, and never more.
+    for (name, group) in &groups {
+        let sure = group.confidence.unwrap();
+        assert!(sure <= exact(name) + 0.1, "{name}: {sure}");
+    }
+    assert!(groups["allsky-clear"].confidence.unwrap() >= CLEAR);
 }

@@ -52,13 +52,15 @@ def fit(cameras):
     return parameters, confidence.range_level(p, reported, low, high, weights)
 
 
-def calibrate(folder, models, log=print):
-    """Fits on all cameras, and tells for each camera what a fit on the others gives: name to value."""
+def calibrate(folder, models, measured_only=(), log=print):
+    """Fits on all cameras but those of the groups `measured_only`, and tells for each camera what a fit
+    on the others gives: name to value."""
     cameras = read(Cache(folder), models)
+    fitted = [one for one in cameras if one[0] not in measured_only]
     log("| camera left out | n | share exact, or in the range | confidence | gap | ranges that hold | width |")
     log("| --- | --- | --- | --- | --- | --- | --- |")
     for camera in cameras:
-        parameters, level = fit([one for one in cameras if one is not camera])
+        parameters, level = fit([one for one in fitted if one is not camera])
         group, samples, reported, low, high = camera
         p = confidence.masses(parameters, samples)
         sure = p[np.arange(len(p)), reported].mean()
@@ -68,5 +70,5 @@ def calibrate(folder, models, log=print):
         width = (spread[:, 1] - spread[:, 0] + 1).mean()
         gap = f"{sure - right:+.2f}" if (low == high).all() else ""
         log(f"| {group} | {len(p)} | {right:.0%} | {sure:.2f} | {gap} | {held:.0%} | {width:.1f} |")
-    parameters, level = fit(cameras)
+    parameters, level = fit(fitted)
     return {**dict(zip(confidence.NAMES, map(float, parameters))), "range_level": level}

@@ -57,7 +57,7 @@ def calibrate(a):
 
     from . import calibrate as calibrating
 
-    found = calibrating.calibrate(a.cache, [text.split("=") for text in a.models])
+    found = calibrating.calibrate(a.cache, [text.split("=") for text in a.models], a.measured_only)
     Path(a.out).write_text(json.dumps(found, indent=1) + "\n")
     for name, value in found.items():
         print(f"{name} = {value:.4g}")
@@ -190,6 +190,8 @@ def parser():
     p.add_argument("models", nargs="+", metavar="MODEL=GROUPS",
                    help="ONNX file and the groups, a camera each, that it has not learnt from")
     p.add_argument("--cache", default="cache")
+    p.add_argument("--measured-only", nargs="*", default=[], metavar="GROUP",
+                   help="groups that are told of and take no part in the fit")
     p.add_argument("--out", default="calibration.json")
 
     p = command("export", export, "a checkpoint to ONNX, with its manifest")

@@ -101,7 +101,8 @@ def line(group, rows, known):
     """A row of the table for the figures of one group."""
     n = group["n"]
     ranged, classed = inside(rows, known), observed(rows, known)
-    kept = share(*(classed if classed[1] else ranged))
+    # Where a mask leaves few pictures open, their ranges say nothing of the group.
+    kept = share(*(classed if classed[1] else ranged)) if classed[1] or 2 * ranged[1] > n else ""
     if not any(known[row["image"]]["mask"] or known[row["image"]]["cloud_fraction"] for row in rows):
         return f"| {group['name']} | {classed[1] or n} | | | | {kept} | | |"
     exact = round(group["exact"]["value"] * n)

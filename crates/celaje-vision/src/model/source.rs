@@ -23,7 +23,12 @@ struct BundledModel {
 }
 
 /// The networks inside the program; the first is the default.
-static BUNDLED: [BundledModel; 2] = [
+static BUNDLED: [BundledModel; 3] = [
+    BundledModel {
+        name: "celaje-5",
+        onnx: include_bytes!("../../../../models/celaje-5/celaje-5.onnx"),
+        manifest: include_str!("../../../../models/celaje-5/celaje-5.toml"),
+    },
     BundledModel {
         name: "celaje-4",
         onnx: include_bytes!("../../../../models/celaje-4/celaje-4.onnx"),
@@ -127,7 +132,7 @@ impl Model {
         Self::assemble(bytes.into(), manifest.as_deref(), &manifest_name, &file, Some(path))
     }
 
-    /// Name and version, such as `celaje-4 4`.
+    /// Name and version, such as `celaje-5 5`.
     pub fn label(&self) -> String {
         let Manifest { name, version, .. } = &self.manifest;
         format!("{name} {version}").trim().to_owned()

@@ -153,7 +153,7 @@ async fn other_methods_get_405() {
     let site = Site::new();
     for (method, path, allow) in [
         ("POST", "/api/v1/stations", "GET, HEAD"),
-        ("DELETE", "/octas", "GET, HEAD"),
+        ("DELETE", "/api/v1/stations/rio-grande/latest", "GET, HEAD"),
         ("GET", "/api/v1/stations/rio-grande/backfills", "POST"),
         ("PUT", "/api/v1/backfills/7", "GET, HEAD, DELETE"),
         ("OPTIONS", "/api/v1/state", "GET, HEAD"),

@@ -98,9 +98,9 @@ mod tests {
             assert_eq!(secret.expose(), "tk_1", "{bytes:?}");
             assert_eq!(format!("{secret:?}"), "Secret(…)");
         }
-        for bytes in [&b""[..], b"\n", b"one\ntwo\n", b"\xff\xfe\x00", &[b'a'; 5000]] {
+        for bytes in [&b""[..], b"\n", b"hush\nhush\n", b"\xff\xfe\x00", &[b'a'; 5000]] {
             let why = read(bytes).unwrap_err().to_string();
-            assert!(why.contains("token") && !why.contains("one"), "{why}");
+            assert!(why.contains("token") && !why.contains("hush"), "{why}");
         }
         std::fs::remove_file(&path).unwrap();
         assert!(SecretPlace::File(path).read().is_err());

@@ -105,7 +105,20 @@ impl Home {
 
     /// The bare program.
     fn celaje<A: AsRef<str>>(&self, args: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(program());
+        self.call(program(), args)
+    }
+
+    /// A copy of the program that was built ten days ago, as far as its file tells.
+    fn older_program(&self) -> PathBuf {
+        let copy = self.path("celaje-of-old");
+        std::fs::copy(program(), &copy).unwrap();
+        let built = std::time::SystemTime::now() - Duration::from_secs(10 * 86_400);
+        std::fs::File::options().write(true).open(&copy).unwrap().set_modified(built).unwrap();
+        copy
+    }
+
+    fn call<A: AsRef<str>>(&self, program: &Path, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("HOME", self.0.path())
@@ -120,7 +133,11 @@ impl Home {
 
     /// A backfill of pictures of `base` with the tiny network into `cielo.db`.
     fn backfill(&self, base: &str, from: &str, to: &str) -> Command {
-        let mut command = self.celaje(["backfill", "--desde", from, "--hasta", to]);
+        self.backfill_by(program(), base, from, to)
+    }
+
+    fn backfill_by(&self, program: &Path, base: &str, from: &str, to: &str) -> Command {
+        let mut command = self.call(program, ["backfill", "--desde", from, "--hasta", to]);
         command.args(["--url-base", base, "--db", "cielo.db"]);
         command.args(["--engine", "rten", "--model", "red.onnx"]);
         command.args(["--threads", "1", "--concurrency", "8"]);

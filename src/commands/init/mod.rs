@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use tokio_util::sync::CancellationToken;
 
 use self::answers::Answers;
@@ -43,37 +44,37 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug, Args)]
 pub(super) struct InitArgs {
     /// Address of the camera, of its picture, or of a server's folder of pictures
-    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    #[arg(long, value_name = "URL", conflicts_with = "dir", env = "CELAJE_URL")]
     url: Option<String>,
     /// Folder with pictures, or the file that a program replaces with each new one
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", env = "CELAJE_DIR")]
     dir: Option<PathBuf>,
     /// Short name of the station [default: sky]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", env = "CELAJE_ID")]
     id: Option<String>,
     /// Degrees, north positive
-    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true, env = "CELAJE_LATITUDE")]
     latitude: Option<f64>,
     /// Degrees, east positive
-    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DEGREES", allow_negative_numbers = true, env = "CELAJE_LONGITUDE")]
     longitude: Option<f64>,
     /// Time zone of the camera's names: an IANA name or an offset [default: this machine's]
-    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true, env = "CELAJE_TIME_ZONE")]
     time_zone: Option<String>,
     /// Time between two readings: 15s to 1h [default: 10m]
-    #[arg(long, value_name = "SPAN", value_parser = str::parse::<Span>)]
+    #[arg(long, value_name = "SPAN", value_parser = str::parse::<Span>, env = "CELAJE_EVERY")]
     every: Option<Span>,
     /// User of the camera
-    #[arg(long, value_name = "NAME", requires = "password_file")]
+    #[arg(long, value_name = "NAME", requires = "password_file", env = "CELAJE_USER")]
     user: Option<String>,
     /// File with that user's password
-    #[arg(long, value_name = "FILE", requires = "user")]
+    #[arg(long, value_name = "FILE", requires = "user", env = "CELAJE_PASSWORD_FILE")]
     password_file: Option<PathBuf>,
     /// File with the certificate of the camera, or of the authority that signed it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "CELAJE_CA_FILE")]
     ca_file: Option<PathBuf>,
     /// Take any certificate from the camera: whoever is on the way can then give false pictures
-    #[arg(long)]
+    #[arg(long, env = "CELAJE_INSECURE", value_parser = FalseyValueParser::new())]
     insecure: bool,
     #[command(flatten)]
     inference: Flags<InferenceGroup>,

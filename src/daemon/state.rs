@@ -212,6 +212,11 @@ impl DaemonState {
         self.changed();
     }
 
+    /// When the program was started.
+    pub const fn started_at(&self) -> DateTime<Utc> {
+        self.started_at
+    }
+
     /// Sets where a station's pictures are.
     pub fn set_camera(&self, id: &str, address: String) {
         self.with_station(id, |state| {

@@ -95,7 +95,10 @@ impl StationWorker {
         let now = self.common.clock.now();
         let missed = ledger.missed_by_reason().keys();
         let reason = missed.copied().next();
+        let before = slot.utc() < self.common.state.started_at();
         let turn = self.common.state.camera(self.id(), |camera| match reason {
+            // The latest picture is no picture of a slot that was due before the program began.
+            Some(MissReason::Stale) if before => None,
             None if ledger.new_rows() > 0 => camera.gave(now),
             Some(reason) if !reason.is_without_picture() => camera.gave(now),
             Some(reason) => camera.failed(reason, last, now),

@@ -116,6 +116,7 @@ async fn run(
         "Una cámara simulada responde en {url}; se registra de {from} a {to}."
     ));
     settings.station.url_base.clone_from(&camera.base_url);
+    settings.is_nobodys = false;
     settings.db.clone_from(&db);
     be_patient(&mut settings.tuning);
     if scene == Scene::Fisheye {

@@ -21,7 +21,7 @@ use celaje_sky::station::Station;
 use celaje_sky::ticks::{SlotSchedule, TickPolicy, Turn};
 use celaje_vision::picture::decode::is_picture;
 
-/// How long a picture is waited for that is asked for as a sign alone.
+/// Longest wait for a picture that only tests the clock.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// See the module.
@@ -32,7 +32,7 @@ pub struct ClockWitness<'a> {
 }
 
 impl<'a> ClockWitness<'a> {
-    /// The camera of `station`; none for what somebody collected.
+    /// The camera of `station`; none for pictures that somebody collected.
     pub fn of(source: &'a Source, station: &'a Station, limits: &HttpLimits) -> Option<Self> {
         if source.is_archive() {
             return None;

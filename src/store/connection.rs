@@ -343,7 +343,7 @@ fn users_triggers(connection: &mut SqliteConnection) -> Result<Vec<String>, Faul
 
 /// Runs up to `most` of the migrations that are to come, in the caller's transaction.
 ///
-/// Diesel's own way puts each into a savepoint, whose rollback hides what SQLite fails of.
+/// Diesel nests them as savepoints, and rolling one back hides SQLite's error.
 pub(super) fn run_migrations(connection: &mut SqliteConnection, most: usize) -> Result<(), Fault> {
     let applied = connection.applied_migrations().map_err(|e| Fault::of_migration(&*e))?;
     let mut known =

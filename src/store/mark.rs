@@ -44,7 +44,7 @@ pub(super) struct FileMark {
 }
 
 impl FileMark {
-    /// That of a row which was just written; `is_folded`: into the file itself.
+    /// The mark of a row that was just written; `is_folded`: the file itself holds it.
     pub(super) fn new(connection: &mut SqliteConnection, token: String, is_folded: bool) -> Self {
         let version = version(connection);
         let least = is_folded.then_some(1);

@@ -425,7 +425,7 @@ impl Ownership {
     }
 }
 
-/// What `look` sees, or sees a moment later where it saw no file.
+/// The result of `look`, tried again a moment later if there was no file.
 fn look_again(look: impl Fn() -> Option<Displacement>) -> Option<Displacement> {
     match look() {
         Some(Displacement::Gone) => {

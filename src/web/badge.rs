@@ -125,7 +125,7 @@ fn shared(media_type: &str, body: String) -> HttpResponse {
         .body(body)
 }
 
-/// Two boxes with a text each. Attributes alone: a policy of the page may forbid styles.
+/// Two boxes, each with a text. Uses attributes only: a page's policy may forbid styles.
 fn badge(name: &str, text: &str, colour: &str) -> String {
     let width = |text: &str| text.chars().count() * LETTER + 12;
     let (left, right) = (width(name), width(text));

@@ -49,7 +49,7 @@ pub enum ClockDoubt {
         /// What the host's clock shows.
         host: DateTime<Utc>,
     },
-    /// It is far away from all that is known, and the camera says nothing.
+    /// It is far from every known time, and the camera gives no sign.
     Unconfirmed {
         /// What it shows.
         now: DateTime<Utc>,

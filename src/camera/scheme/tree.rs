@@ -31,7 +31,7 @@ struct Listings {
 pub(super) struct Tree {
     names: NameTemplate,
     listings: Mutex<Listings>,
-    /// Slots are looked for one at a time, so that no folder is listed twice.
+    /// Looks for one slot at a time, so that no folder is listed twice.
     turn: tokio::sync::Mutex<()>,
 }
 

@@ -114,7 +114,7 @@ impl StationWorker {
         evidence.doubt(now)
     }
 
-    /// What the camera answers; none where it is no server, or the daemon stops.
+    /// The camera's answer; none if its pictures are files or the daemon stops.
     async fn ask_the_camera<T>(
         &self,
         question: impl AsyncFnOnce(&ClockWitness<'_>) -> T,

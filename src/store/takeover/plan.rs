@@ -33,7 +33,7 @@ pub struct TakeoverPlan {
     pub broken: Vec<BrokenObject>,
 }
 
-/// A view, a trigger or a virtual table that does not do any more what it did.
+/// A view, a trigger or a virtual table that no longer does what it did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenObject {
     /// Its name.

@@ -3,7 +3,7 @@ use super::*;
 use chrono::{NaiveDate, Timelike};
 use proptest::prelude::*;
 
-/// The schemes that are known of programs and cameras: a template, one of its names, and the moment
+/// Naming schemes of known programs and cameras: a template, one of its names, and the moment
 /// of that.
 const SCHEMES: &[(&str, &str, &str)] = &[
     ("%Y/%Y-%m%d%H%M.jpg", "2024/2024-01010902.jpg", "2024-01-01T09:02:00"),

@@ -1,10 +1,11 @@
 //! `celaje serve`: watches the cameras, fills the record, and shows it over HTTP.
 
+mod reach;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
@@ -14,18 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::commands::output;
+use crate::commands::serve::reach::Reach;
 use crate::commands::signals::{Reloads, Signals};
-use crate::daemon::alerts::AlertKeeper;
-use crate::daemon::mqtt::{MqttPublisher, PictureOf};
 use crate::daemon::operator::Operator;
 use crate::daemon::watcher::RecordWatcher;
 use crate::daemon::{Daemon, boltwood, mqtt, notify};
 use crate::service::notices;
 use crate::settings::layer::SpanishHelp;
-use crate::settings::mqtt::MqttSettings;
 use crate::settings::values::whole;
-use crate::settings::{Layer, ReachSettings, Settings};
-use crate::store::SharedDatabase;
+use crate::settings::{Layer, Settings};
 use crate::web::alpaca::DISCOVERY_PORT;
 use crate::web::base::BasePath;
 use crate::web::origins::{Origin, Origins};
@@ -187,9 +185,6 @@ pub(super) fn socket(text: &str) -> Result<SocketAddr, BadValue> {
     })
 }
 
-/// Time between two looks at the alerts.
-const ALERT_PERIOD: Duration = Duration::from_secs(5);
-
 /// Where `--compat` listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CompatAddress {
@@ -244,7 +239,7 @@ async fn show(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let mut reloads = Reloads::listen();
     let flags = args.settings.clone();
     let running = web::start(web_options(args.clone(), &settings)?, operator)?;
-    let reach = Reach::start(&args, &settings.reach, &running, None);
+    let reach = Reach::start(args.boltwood, &settings.reach, &running, None);
     tell_address(&running)?;
     notify::ready();
     let mut beat = Beat::new();
@@ -288,7 +283,7 @@ async fn watch(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
         }
     };
     let record = Some((db, daemon.database(), daemon.clock()));
-    let reach = Rc::new(Reach::start(&args, &reach, &running, record));
+    let reach = Rc::new(Reach::start(args.boltwood, &reach, &running, record));
     tell_address(&running)?;
     let state = daemon.state().state();
     let (model, engine) = (state.model.unwrap_or_default(), state.engine.unwrap_or_default());
@@ -370,7 +365,7 @@ async fn keep_watch(
     ended
 }
 
-/// The settings are read anew, once at a time; who asks meanwhile has it done once more.
+/// Reads the settings anew, once at a time; a request that comes meanwhile causes one more reading.
 #[derive(Default)]
 struct Renewal {
     wanted: bool,
@@ -491,115 +486,6 @@ fn tell_address(running: &Running) -> Result<()> {
         "For ASCOM Alpaca's clients: {alpaca}",
         "Para los clientes de ASCOM Alpaca: {alpaca}"
     ))
-}
-
-/// What tells of the sky beside the web, until it is dropped.
-struct Reach {
-    end: CancellationToken,
-    mqtt: Mutex<Option<ReachedBroker>>,
-    alerts: Mutex<Option<(CancellationToken, JoinHandle<()>)>>,
-    /// The record, where it is written here: without it nobody is alerted.
-    record: Option<(PathBuf, SharedDatabase, Clock)>,
-    running: Running,
-}
-
-/// A broker that is told, until it is dropped.
-struct ReachedBroker {
-    settings: MqttSettings,
-    end: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl Reach {
-    fn start(
-        args: &ServeArgs,
-        reach: &ReachSettings,
-        running: &Running,
-        record: Option<(PathBuf, SharedDatabase, Clock)>,
-    ) -> Self {
-        let end = CancellationToken::new();
-        if let Some(pattern) = args.boltwood.clone() {
-            tokio::spawn(boltwood::keep(pattern, running.recent(), end.clone()));
-        }
-        let started = Self {
-            end,
-            mqtt: Mutex::default(),
-            alerts: Mutex::default(),
-            record,
-            running: running.clone(),
-        };
-        started.renew(reach);
-        started
-    }
-
-    /// Takes over other settings; a broker that stays as it is keeps its connection.
-    fn renew(&self, reach: &ReachSettings) {
-        self.renew_alerts(reach);
-        let mut broker = self.mqtt.lock().unwrap_or_else(PoisonError::into_inner);
-        if broker.as_ref().map(|known| &known.settings) == reach.mqtt.as_ref() {
-            return;
-        }
-        if let Some(before) = broker.take() {
-            before.end.cancel();
-        }
-        *broker = reach.mqtt.clone().map(|settings| {
-            let end = self.end.child_token();
-            let running = self.running.clone();
-            let pictures: PictureOf = Arc::new(move |station, at| {
-                let running = running.clone();
-                Box::pin(async move { running.picture(&station, at).await })
-            });
-            let (recent, identity) = (self.running.recent(), self.running.identity());
-            let publisher = MqttPublisher::new(settings.clone(), recent, pictures, identity);
-            let task = tokio::spawn(publisher.keep(end.clone()));
-            ReachedBroker { settings, end, task }
-        });
-    }
-
-    /// Alerts go on from the record: it says where they stand.
-    fn renew_alerts(&self, reach: &ReachSettings) {
-        let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((end, _)) = alerts.take() {
-            end.cancel();
-        }
-        let Some((db, database, clock)) = self.record.clone() else {
-            return;
-        };
-        if reach.alerts.is_empty() {
-            return;
-        }
-        let keeper = AlertKeeper {
-            db,
-            database,
-            recent: self.running.recent(),
-            alerts: reach.alerts.clone(),
-            senders: reach.senders.clone(),
-            page: reach.mqtt.as_ref().and_then(|mqtt| mqtt.page.clone()),
-            clock,
-            period: ALERT_PERIOD,
-        };
-        let end = self.end.child_token();
-        *alerts = Some((end.clone(), tokio::spawn(keeper.keep(end))));
-    }
-
-    /// Says goodbye.
-    async fn end(&self) {
-        self.end.cancel();
-        let broker = self.mqtt.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(broker) = broker {
-            let _ = broker.task.await;
-        }
-        if let Some((_, alerts)) = alerts {
-            let _ = alerts.await;
-        }
-    }
-}
-
-impl Drop for Reach {
-    fn drop(&mut self) {
-        self.end.cancel();
-    }
 }
 
 /// The token in the file, or that of `CELAJE_TOKEN`: no flag, since others can see a command line.

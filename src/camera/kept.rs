@@ -88,13 +88,21 @@ impl KeepPolicy {
     pub fn totals(&self) -> Result<KeptTotals> {
         let mut totals = KeptTotals::default();
         for station in folders(&self.folder)? {
-            for copy in copies(&station)? {
+            for copy in copies(&station, Unfinished::Left)? {
                 totals.files += 1;
                 totals.bytes += copy.bytes;
             }
         }
         Ok(totals)
     }
+}
+
+/// What becomes of what an end of the program left unfinished. Only who writes may remove it: it
+/// may be what another thread writes now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unfinished {
+    Left,
+    Removed,
 }
 
 /// A copy on disk.
@@ -164,7 +172,8 @@ impl KeptPictures {
         let extension = if bytes.starts_with(b"\x89PNG") { "png" } else { "jpg" };
         let path = self.folder.join(name_of(slot.local(), extension));
         let before = std::fs::metadata(&path).map_or(0, |known| known.len());
-        write(&path, bytes)?;
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        write_whole(&path, bytes)?;
         let (sum, written) = match *state {
             Some((sum, written)) => (sum + bytes.len() as u64 - before.min(sum), written + 1),
             None => (0, PRUNED_EVERY),
@@ -178,13 +187,15 @@ impl KeptPictures {
 
     fn is_newest(&self, slot: Slot) -> Result<bool> {
         let name = key_of(slot.local());
-        Ok(copies(&self.folder)?.last().is_none_or(|newest| newest.slot <= name))
+        Ok(copies(&self.folder, Unfinished::Removed)?
+            .last()
+            .is_none_or(|newest| newest.slot <= name))
     }
 
     /// Removes what is older than `oldest`, then the oldest until the rest has no more bytes than
     /// are allowed; gives the bytes of what stays. The newest one stays.
     fn prune(&self, oldest: NaiveDateTime) -> Result<u64> {
-        let copies = copies(&self.folder)?;
+        let copies = copies(&self.folder, Unfinished::Removed)?;
         let mut sum: u64 = copies.iter().map(|copy| copy.bytes).sum();
         let oldest = key_of(oldest);
         let old = copies.split_last().map_or(&[][..], |(_, old)| old);
@@ -215,12 +226,12 @@ fn key_of(local: NaiveDateTime) -> String {
     local.format(form).to_string()
 }
 
-/// Writes the file whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes the file whole or not at all. The name of what is unfinished is always the same: what a
+/// killed program left is written over.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Error::other("no name of a file"));
     };
-    std::fs::create_dir_all(folder)?;
     let unfinished = folder.join(format!(".{}{UNFINISHED}", name.to_string_lossy()));
     let written =
         std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path));
@@ -249,9 +260,8 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The copies in a station's folder, the oldest first; what an end of the program left unfinished
-/// is removed.
-fn copies(station: &Path) -> Result<Vec<Copy>> {
+/// The copies in a station's folder, the oldest first.
+fn copies(station: &Path, unfinished: Unfinished) -> Result<Vec<Copy>> {
     let mut found = Vec::new();
     for day in folders(station)? {
         let date = day.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -259,7 +269,7 @@ fn copies(station: &Path) -> Result<Vec<Copy>> {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with('.') {
-                if name.ends_with(UNFINISHED) {
+                if unfinished == Unfinished::Removed && name.ends_with(UNFINISHED) {
                     let _ = std::fs::remove_file(entry.path());
                 }
                 continue;
@@ -341,6 +351,9 @@ mod tests {
         std::fs::write(day.join("0020.jpg"), b"\xff\xd8\xff half").unwrap();
         assert_eq!(kept.policy.read("roof", slot(1)), None);
         assert_eq!(kept.policy.read("roof", slot(2)), None, "a power cut may leave half of it");
+        let one = KeptTotals { files: 1, bytes: 8 };
+        assert_eq!(kept.policy.totals().unwrap(), one);
+        assert!(day.join(".0010.jpg.tmp").exists(), "it may be written at this moment");
         kept.keep(slot(3), &picture(9), slot(3).utc());
         assert!(!day.join(".0010.jpg.tmp").exists());
         assert_eq!(kept.policy.read("roof", slot(3)), Some(picture(9)));

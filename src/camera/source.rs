@@ -51,15 +51,18 @@ impl Source {
         }
     }
 
-    /// The address under which its misses are kept, with a `/` at its end; no secrets.
+    /// The address under which its misses are kept, with a `/` at its end where names stand below
+    /// it; no secrets.
     pub fn address(&self) -> String {
         let mut address = match self {
             Self::Http(base) => without_secrets(base),
             Self::Folder(folder) => folder::address(folder.root()),
             Self::Scheme(scheme) => scheme.address(),
         };
-        address.truncate(address.trim_end_matches('/').len());
-        address.push('/');
+        if !self.has_only_the_latest() {
+            address.truncate(address.trim_end_matches('/').len());
+            address.push('/');
+        }
         address
     }
 }

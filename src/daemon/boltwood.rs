@@ -3,7 +3,6 @@
 //! Source: the format of Clarity II and of the Generic File SafetyMonitor (interactiveastronomy).
 //! What Celaje doesn't measure is written as the value that stands for unknown.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use tokio_util::sync::CancellationToken;
 
+use crate::camera::kept::write_whole;
 use crate::daemon::recent::RecentReadings;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::safety::SafetyRule;
@@ -48,7 +48,7 @@ pub fn line(recent: &RecentReadings, id: &str) -> Option<String> {
 fn cloud(recent: &RecentReadings, station: &Station) -> u8 {
     let usual = || SafetyRule::usual(&station.minutes);
     let rule = station.safety.clone().unwrap_or_else(usual);
-    match recent.fresh(&station.id).and_then(|reading| reading.oktas()) {
+    match recent.fresh(&station.id).and_then(|reading| reading.oktas_of(&rule.part)) {
         None => 0,
         Some(oktas) if oktas <= rule.safe_below => 1,
         Some(oktas) if oktas <= rule.unsafe_above => 2,
@@ -99,7 +99,7 @@ pub async fn keep(pattern: PathBuf, recent: Arc<RecentReadings>, end: Cancellati
             };
             let written = tokio::task::spawn_blocking(move || {
                 let path = PathBuf::from(path);
-                write(&path, &line).map_err(|error| (path, error))
+                write_whole(&path, line.as_bytes()).map_err(|error| (path, error))
             });
             match written.await {
                 Ok(Ok(())) => failed = false,
@@ -118,19 +118,6 @@ pub async fn keep(pattern: PathBuf, recent: Arc<RecentReadings>, end: Cancellati
             () = tokio::time::sleep(PERIOD) => {}
         }
     }
-}
-
-/// A reader sees the old line or the new one.
-fn write(path: &Path, line: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-    file.write_all(line.as_bytes())?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 #[cfg(test)]
@@ -156,10 +143,12 @@ mod tests {
     fn a_file_is_replaced_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sky.txt");
-        write(&path, "one\r\n").unwrap();
-        write(&path, "two\r\n").unwrap();
+        // What a killed program left.
+        std::fs::write(folder.path().join(".sky.txt.tmp"), "ha").unwrap();
+        write_whole(&path, b"one\r\n").unwrap();
+        write_whole(&path, b"two\r\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\r\n");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(write(&folder.path().join("no/such/folder.txt"), "x").is_err());
+        assert!(write_whole(&folder.path().join("no/such/folder.txt"), b"x").is_err());
     }
 }

@@ -173,6 +173,7 @@ pub fn reading_of(item: &ObservationItem) -> Option<SkyReading> {
         at: item.slot_utc.as_deref()?.parse().ok()?,
         cover: item.cover()?,
         cloud_fraction: item.cloud_fraction,
+        parts: item.parts(),
         confidence: item.confidence,
         quality: Quality::parse(item.quality.as_deref().unwrap_or_default()),
     })

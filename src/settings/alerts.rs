@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use url::Url;
 
+use crate::settings::mqtt::MqttSettings;
 use crate::settings::secret::SecretPlace;
 use crate::settings::span::Span;
 use celaje_sky::alert::{AlertKind, AlertRule};
@@ -118,6 +119,8 @@ pub enum SenderKind {
         from: String,
         to: Vec<String>,
     },
+    /// By the broker of `[mqtt]`, as a message on the topic `event` that is not retained.
+    Mqtt(Box<MqttSettings>),
 }
 
 /// A way to tell people.
@@ -148,6 +151,7 @@ pub(super) struct RawAlert {
 enum RawKind {
     Webhook,
     Smtp,
+    Mqtt,
 }
 
 /// A sender as it is written.
@@ -248,8 +252,12 @@ impl RawAlert {
 }
 
 impl RawSender {
-    /// Its paths are relative to `folder`.
-    pub(super) fn check(self, folder: &Path) -> Result<SenderSettings, Text> {
+    /// Its paths are relative to `folder`; `mqtt` is the broker.
+    pub(super) fn check(
+        self,
+        folder: &Path,
+        mqtt: Option<&MqttSettings>,
+    ) -> Result<SenderSettings, Text> {
         let id = self.id.clone();
         if id.is_empty() || id.len() > 64 || id.chars().any(char::is_control) {
             return Err(say!(
@@ -260,8 +268,37 @@ impl RawSender {
         let kind = match self.kind {
             RawKind::Webhook => self.webhook(folder)?,
             RawKind::Smtp => self.mail(folder)?,
+            RawKind::Mqtt => self.mqtt(mqtt)?,
         };
         Ok(SenderSettings { id, kind })
+    }
+
+    fn mqtt(self, mqtt: Option<&MqttSettings>) -> Result<SenderKind, Text> {
+        let id = &self.id;
+        if self.url.is_some() || self.preset.is_some() || self.body.is_some() {
+            return Err(say!(
+                "sender '{id}': url, preset and body are keys of kind = \"webhook\"; of kind = \
+                 \"mqtt\" the table [mqtt] says all",
+                "remitente '{id}': url, preset y body son claves de kind = \"webhook\"; de kind = \
+                 \"mqtt\" lo dice todo la tabla [mqtt]"
+            ));
+        }
+        if self.server.is_some() || self.from.is_some() || !self.to.is_empty() {
+            return Err(say!(
+                "sender '{id}': server, from and to are keys of kind = \"smtp\"; of kind = \
+                 \"mqtt\" the table [mqtt] says all",
+                "remitente '{id}': server, from y to son claves de kind = \"smtp\"; de kind = \
+                 \"mqtt\" lo dice todo la tabla [mqtt]"
+            ));
+        }
+        match mqtt {
+            Some(broker) => Ok(SenderKind::Mqtt(Box::new(broker.clone()))),
+            None => Err(say!(
+                "sender '{id}' of kind = \"mqtt\" needs the table [mqtt] with the broker's url",
+                "el remitente '{id}', de kind = \"mqtt\", necesita la tabla [mqtt] con la url del \
+                 broker"
+            )),
+        }
     }
 
     fn webhook(self, folder: &Path) -> Result<SenderKind, Text> {

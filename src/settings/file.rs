@@ -300,7 +300,8 @@ impl RawStation {
         if let Some(fault) = zones_fault(&self.zones) {
             return Err(of_station(fault));
         }
-        let safety = self.safety.map(|safety| safety.check(&id, &minutes)).transpose()?;
+        let region = Region { margins, mask, lens, zones: self.zones.into() };
+        let safety = self.safety.map(|safety| safety.check(&id, &minutes, &region)).transpose()?;
         Ok(Station {
             name: self.name.unwrap_or_else(|| id.clone()),
             id,
@@ -318,7 +319,7 @@ impl RawStation {
             layout: self.layout,
             source,
             minutes,
-            region: Region { margins, mask, lens, zones: self.zones.into() },
+            region,
             safety,
         })
     }

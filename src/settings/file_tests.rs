@@ -1,5 +1,6 @@
 use super::*;
 use crate::settings::tests::one_sentence;
+use celaje_sky::safety::SkyPart;
 use celaje_sky::station::{PictureNames, PicturePlace};
 use celaje_sky::text::Text;
 
@@ -388,6 +389,12 @@ fn the_rule_of_safety_follows_the_slots_unless_it_is_written() {
     let own = own.unwrap().unwrap();
     assert_eq!((own.safe_below, own.unsafe_above), (1.0, 3.5));
     assert_eq!(own.unsafe_after.num_seconds(), 90);
+    let zone = "[station.safety]\npart = { zone = \"south\" }\n[[station.zone]]\nname = \"south\"\n\
+                polygon = [[0.3, 0.6], [0.7, 0.6], [0.7, 0.9]]\n";
+    assert_eq!(of(zone).unwrap().unwrap().part, SkyPart::Zone("south".to_owned()));
+    let lens =
+        "[station.safety]\npart = \"zenith\"\n[station.lens]\ncentre = [0.5, 0.5]\nradius = 0.45\n";
+    assert_eq!(of(lens).unwrap().unwrap().part, SkyPart::Zenith);
     for (wrong, named) in [
         ("safe_below = 5", "safe_below (5)"),
         ("unsafe_above = 9", "unsafe_above (9)"),
@@ -396,6 +403,9 @@ fn the_rule_of_safety_follows_the_slots_unless_it_is_written() {
         ("when = \"noon\"", "noon"),
         ("safe_bellow = 1", "safe_bellow"),
         ("safe_after = \"soon\"", "safe_after"),
+        ("part = \"zenith\"", "[station.lens]"),
+        ("part = { zone = \"south\" }", "'south'"),
+        ("part = \"moon\"", "moon"),
     ] {
         let why = of(&format!("[station.safety]\n{wrong}\n")).unwrap_err().en;
         assert!(why.contains(named), "{wrong}: {why}");

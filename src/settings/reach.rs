@@ -37,7 +37,7 @@ impl RawReach {
             ..ReachSettings::default()
         };
         for sender in self.sender {
-            let sender = sender.check(folder)?;
+            let sender = sender.check(folder, reach.mqtt.as_ref())?;
             if reach.senders.iter().any(|known| known.id == sender.id) {
                 let id = sender.id;
                 return Err(say!(
@@ -65,6 +65,7 @@ impl RawReach {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::alerts::SenderKind;
     use celaje_sky::alert::AlertKind;
 
     const SENDER: &str = "[[sender]]\nid = 'phone'\nkind = 'webhook'\npreset = 'ntfy'\n\
@@ -87,6 +88,13 @@ mod tests {
     }
 
     #[test]
+    fn the_broker_is_a_sender() {
+        let sender = "[mqtt]\nurl = 'mqtt://broker'\n[[sender]]\nid = 'house'\nkind = 'mqtt'\n";
+        let reach = read(sender).unwrap();
+        assert!(matches!(&reach.senders[0].kind, SenderKind::Mqtt(to) if to.host == "broker"));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let alert = |more: &str| {
             format!("{SENDER}[[alert]]\nname = 'a'\nwhen = 'clearing'\nto = ['phone']\n{more}")
@@ -103,6 +111,12 @@ mod tests {
             (SENDER.replace("ntfy'\n", "telegram'\n"), "recipient"),
             (SENDER.replace("'ntfy'", "'fax'"), "fax"),
             ("[[sender]]\nid = 'm'\nkind = 'smtp'".to_owned(), "server"),
+            ("[[sender]]\nid = 'm'\nkind = 'mqtt'".to_owned(), "[mqtt]"),
+            (
+                "[mqtt]\nurl = 'mqtt://a'\n[[sender]]\nid = 'm'\nkind = 'mqtt'\nurl = 'x'"
+                    .to_owned(),
+                "webhook",
+            ),
             (
                 "[[sender]]\nid = 'm'\nkind = 'smtp'\nserver = 's'\nfrom = 'a@b.c'\n\
                  to = ['nobody']"

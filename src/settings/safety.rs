@@ -3,15 +3,17 @@
 use serde::Deserialize;
 
 use crate::settings::span::Span;
-use celaje_sky::safety::{SafetyRule, SunLimit};
+use celaje_sky::safety::{SafetyRule, SkyPart, SunLimit};
 use celaje_sky::say;
 use celaje_sky::slot::Minutes;
+use celaje_sky::station::region::Region;
 use celaje_sky::text::Text;
 
 /// The table as it is written; what is left out follows from the station's slots.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawSafety {
+    part: SkyPart,
     safe_below: Option<f64>,
     unsafe_above: Option<f64>,
     safe_after: Option<Span>,
@@ -22,11 +24,17 @@ pub(super) struct RawSafety {
 }
 
 impl RawSafety {
-    /// The rule for a station with pictures at `minutes`.
-    pub(super) fn check(self, station: &str, minutes: &Minutes) -> Result<SafetyRule, Text> {
+    /// The rule for a station with pictures at `minutes`, of which `region` is judged.
+    pub(super) fn check(
+        self,
+        station: &str,
+        minutes: &Minutes,
+        region: &Region,
+    ) -> Result<SafetyRule, Text> {
         let usual = SafetyRule::usual(minutes);
         let span = |given: Option<Span>, usual| given.map_or(usual, Span::length);
         let rule = SafetyRule {
+            part: self.part,
             safe_below: self.safe_below.unwrap_or(usual.safe_below),
             unsafe_above: self.unsafe_above.unwrap_or(usual.unsafe_above),
             safe_after: span(self.safe_after, usual.safe_after),
@@ -35,6 +43,25 @@ impl RawSafety {
             min_confidence: self.min_confidence.unwrap_or(usual.min_confidence),
             when: self.when.unwrap_or(usual.when),
         };
+        match &rule.part {
+            SkyPart::Zenith if region.lens.is_none() => {
+                return Err(say!(
+                    "station '{station}': part = \"zenith\" needs [station.lens], which says where \
+                     in the picture the zenith is",
+                    "estación '{station}': part = \"zenith\" necesita [station.lens], que dice \
+                     dónde está el cenit en la imagen"
+                ));
+            }
+            SkyPart::Zone(zone) if !region.zones.iter().any(|known| known.name == *zone) => {
+                return Err(say!(
+                    "station '{station}': part names the zone '{zone}', which no \
+                     [[station.zone]] has",
+                    "estación '{station}': part nombra la zona '{zone}', que ninguna \
+                     [[station.zone]] tiene"
+                ));
+            }
+            _ => {}
+        }
         let (low, high) = (rule.safe_below, rule.unsafe_above);
         if !(0.0..=8.0).contains(&low) || !(0.0..=8.0).contains(&high) || low > high {
             return Err(say!(

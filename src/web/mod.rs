@@ -56,6 +56,7 @@ use crate::clock::Clock;
 use crate::daemon::operator::Operator;
 use crate::daemon::recent::RecentReadings;
 use crate::settings::Settings;
+use crate::settings::alerts::AlertSettings;
 use crate::store::reader::Reader;
 use crate::web::alpaca::AlpacaClients;
 use crate::web::base::BasePath;
@@ -97,6 +98,8 @@ pub struct WebOptions {
     pub stations: Vec<Arc<Station>>,
     /// Limits of requests to their cameras.
     pub http: HttpLimits,
+    /// The alerts that the settings name.
+    pub alerts: Vec<AlertSettings>,
     /// A folder to take pictures from instead of the cameras.
     pub folder: Option<PictureFolder>,
     /// Copies of their pictures.
@@ -131,6 +134,7 @@ impl WebOptions {
             keep: settings.keep.clone(),
             stations: settings.stations.iter().cloned().map(Arc::new).collect(),
             http: settings.tuning.http.clone(),
+            alerts: settings.reach.alerts.clone(),
             folder: None,
             overlays: OverlayRenderer::new(settings.clone()),
             token: None,
@@ -179,6 +183,12 @@ impl WebState {
         stations.find(|station| station.id == id).cloned()
     }
 
+    /// The alerts of the settings.
+    pub(crate) fn alerts(&self) -> Vec<AlertSettings> {
+        let from_settings = self.from_settings.read().unwrap_or_else(PoisonError::into_inner);
+        from_settings.alerts.clone()
+    }
+
     /// Draws the overlays.
     pub fn overlays(&self) -> Arc<OverlayRenderer> {
         let from_settings = self.from_settings.read().unwrap_or_else(PoisonError::into_inner);
@@ -189,6 +199,7 @@ impl WebState {
 /// The part of the settings that may change while the server runs.
 struct StationSettings {
     stations: Vec<Arc<Station>>,
+    alerts: Vec<AlertSettings>,
     overlays: Arc<OverlayRenderer>,
 }
 
@@ -236,7 +247,8 @@ impl Running {
         let overlays = OverlayRenderer::new(settings.clone());
         let mut from_settings =
             self.state.from_settings.write().unwrap_or_else(PoisonError::into_inner);
-        *from_settings = StationSettings { stations, overlays };
+        let alerts = settings.reach.alerts.clone();
+        *from_settings = StationSettings { stations, alerts, overlays };
         drop(from_settings);
         self.state.pool.begin_era();
     }
@@ -265,6 +277,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         cameras: Cameras::or_folder(options.folder, &options.stations, options.http, options.clock),
         from_settings: RwLock::new(StationSettings {
             stations: options.stations,
+            alerts: options.alerts,
             overlays: options.overlays,
         }),
         operator,

@@ -174,7 +174,8 @@ async fn both_languages_are_spoken_everywhere() {
             let said = said.as_str().unwrap();
             assert!(said.contains(word), "{language} {view} lacks {word}: {said}");
             assert!(!said.contains('{'), "{language} {view} has a hole: {said}");
-            for key in ["ops.", "now.", "chart.", "flag.", "reason.", "skill.", "label."] {
+            for key in ["ops.", "now.", "chart.", "flag.", "reason.", "skill.", "label.", "alerts."]
+            {
                 assert!(
                     !said.contains(&format!(" {key}")),
                     "{language} {view} shows a key: {said}"

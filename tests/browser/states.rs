@@ -179,3 +179,43 @@ async fn what_takes_long_is_seen_to_be_on_its_way() {
     browser.command("Network.emulateNetworkConditions", slow(0)).await;
     browser.whole().await;
 }
+
+#[tokio::test]
+async fn operations_show_the_alerts_and_what_became_of_their_messages() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("celaje.toml");
+    std::fs::write(
+        &settings,
+        "[[alert]]\nname = 'go out'\nwhen = 'clearing'\nto = ['phone']\n\
+         [[sender]]\nid = 'phone'\nkind = 'webhook'\nurl = 'http://127.0.0.1:9/'\n",
+    )
+    .unwrap();
+    let scene = Scene::with(&["--config", settings.to_str().unwrap()]);
+    scene.write(reading(0, 3));
+    let shows = async |words: &[&str]| {
+        browser.visit(&scene.view("operations")).await;
+        let text = browser.text().await;
+        for word in words {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    };
+    shows(&["go out", "a clearing", "phone", "not judged yet"]).await;
+    scene.execute(
+        "INSERT INTO alert_states (alert, station, fired, since, judged_to, sent_at) VALUES
+         ('go out', 'rio-grande', 1, '2024-03-01 15:00:00', '2024-03-01 15:00:00',
+          '2024-03-01 15:00:00');
+         INSERT INTO alert_outbox (alert, station, sender, message, created_at, attempts,
+                                   next_try, status, last_error) VALUES
+         ('go out', 'rio-grande', 'phone', '{}', '2024-03-01 15:00:00', 5,
+          '2024-03-01 15:30:00', 'dropped', '127.0.0.1: HTTP 500');",
+    );
+    shows(&["told", "Given up", "given up", "127.0.0.1: HTTP 500"]).await;
+    let counted = browser
+        .run("return [...document.querySelectorAll('td .no, td.no')].map(e => e.textContent)")
+        .await;
+    assert_eq!(counted, json!(["1", "given up"]));
+    assert!(browser.complaints().await.is_empty());
+}

@@ -28,6 +28,7 @@ mod settings;
 #[cfg(unix)]
 mod signals;
 mod simulate;
+mod sources;
 mod status;
 mod storage;
 mod takeover;

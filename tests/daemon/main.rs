@@ -8,13 +8,19 @@ mod support;
 
 mod busy;
 mod clocks;
+mod dies;
+mod killed;
 #[cfg(target_os = "linux")]
 mod lost;
 mod manager;
+#[cfg(target_os = "linux")]
+mod namespaces;
 mod reload;
 mod sources;
 mod stations;
+mod trees;
 mod troubled;
+mod unreached;
 mod watch;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -226,4 +232,9 @@ fn time(asked: Asked) -> String {
 fn stored(home: &Home, slot: &str) -> bool {
     let rows = format!("observations WHERE slot_local = '{slot}'");
     home.record().count(&rows) == 1
+}
+
+/// Whether the last message of a topic is this text.
+fn is_told(heard: &support::broker::Heard, topic: &str, text: &str) -> bool {
+    heard.lock().unwrap().get(topic).is_some_and(|payload| payload == text)
 }

@@ -383,3 +383,38 @@ async fn a_camera_without_a_new_picture_is_asked_with_conditions_and_missed_with
     let report = stage.run(past).await;
     assert_eq!((report.end.ledger.missed(), server.requests().len()), (4, 0));
 }
+
+/// The picture with this time of the camera's clock in its EXIF (big-endian, `DateTime` alone).
+fn with_exif(picture: &[u8], clock: &str) -> Vec<u8> {
+    let mut tiff = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x32\0\x02\0\0\0\x14\0\0\0\x1a\0\0\0\0".to_vec();
+    tiff.extend_from_slice(clock.as_bytes());
+    tiff.push(0);
+    let length = (tiff.len() + 8) as u16;
+    let head = [&[0xff, 0xe1][..], &length.to_be_bytes(), b"Exif\0\0", &tiff].concat();
+    [&picture[..2], &head, &picture[2..]].concat()
+}
+
+/// The camera's own word goes before the server's, and one of another slot is no picture of this.
+#[actix::test]
+async fn the_moment_of_a_latest_picture_is_what_the_camera_wrote_into_it() {
+    let pictures =
+        [("2024:03:01 21:59:41", 1), ("2024:03:01 22:10:07", 2), ("2024:03:01 21:10:00", 3)]
+            .map(|(clock, n)| with_exif(&judge::picture(n, Trouble::None, n), clock));
+    let server = Server::start(move |_, nth| Reply::Body(pictures[nth.min(2)].clone()));
+    let url = format!("{}latest.jpg", server.base());
+    let mut stage = Stage::new(&server);
+    at_station(&mut stage, station(PicturePlace::Address(url), PictureNames::Latest(None)));
+    for slot in slots_of(&stage.station, range("2024-03-01T22:00", "2024-03-01T22:29")) {
+        stage.clock = clock_at(slot);
+        stage.run(SlotRange::of(slot)).await;
+    }
+    let rows = stage
+        .record()
+        .texts("SELECT slot_local || ' ' || taken_at FROM observations ORDER BY slot_local");
+    // By the station's clock, three hours behind.
+    let wanted = ["2024-03-01T22:00 2024-03-02T00:59:41Z", "2024-03-01T22:10 2024-03-02T01:10:07Z"];
+    assert_eq!(rows, wanted);
+    let misses = stage.record().texts("SELECT slot_local || ' ' || detail FROM misses");
+    assert_eq!(misses.len(), 1);
+    assert!(misses[0].contains("2024-03-02T00:10:00Z, too far from the slot"), "{}", misses[0]);
+}

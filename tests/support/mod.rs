@@ -3,11 +3,13 @@
 #![allow(dead_code, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod broker;
 pub mod judge;
 pub mod onnx;
 pub mod pictures;
 pub mod record;
 pub mod server;
+pub mod sink;
 pub mod stage;
 
 use std::io::Write as _;

@@ -1,9 +1,7 @@
 //! Alerts from the record to a sink, over restarts and failures.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use celaje::clock::Clock;
@@ -13,41 +11,17 @@ use celaje::store::{CommitMode, PictureSource, RunKind, RunStart, SharedDatabase
 use celaje_sky::cover::Cover;
 use celaje_sky::outcome::Outcome;
 use celaje_sky::slot::SlotRange;
+use rumqttc::PublishOptions;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::broker;
+use crate::sink::Sink;
 use crate::site::{Site, at, reading};
 
-/// Answers requests with these statuses, the last one for ever; keeps the bodies.
-fn sink(statuses: &'static [u16]) -> (String, Arc<Mutex<Vec<serde_json::Value>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/hook", listener.local_addr().unwrap());
-    let bodies = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&bodies);
-    std::thread::spawn(move || {
-        for (n, mut stream) in listener.incoming().flatten().enumerate() {
-            let mut lines = BufReader::new(stream.try_clone().unwrap());
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                if lines.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
-                    break;
-                }
-                if let Some(text) = line.to_lowercase().strip_prefix("content-length:") {
-                    length = text.trim().parse().unwrap();
-                }
-            }
-            let mut body = vec![0; length];
-            lines.read_exact(&mut body).unwrap();
-            let status = statuses[n.min(statuses.len() - 1)];
-            if status == 200 {
-                kept.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
-            }
-            let answer =
-                format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            let _ = stream.write_all(answer.as_bytes());
-        }
-    });
-    (address, bodies)
+/// Answers messages with these statuses, the last one for ever.
+fn sink(statuses: &'static [u16]) -> Sink {
+    Sink::start(move |n| Some(statuses[n.min(statuses.len() - 1)]))
 }
 
 fn reach(toml: &str) -> ReachSettings {
@@ -153,8 +127,8 @@ fn states(site: &Site) -> Vec<bool> {
 async fn a_clearing_reaches_the_sink_once_over_restarts() {
     let site = site();
     let database = SharedDatabase::from(site.database());
-    let (url, bodies) = sink(&[200]);
-    let settings = clearing(&url);
+    let sink = sink(&[200]);
+    let settings = clearing(&sink.url);
     store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
     let end = keeper(&site, &database, &settings, "2024-06-10T03:45:00Z@1");
     until("armed", async || states(&site) == [false]).await;
@@ -162,7 +136,7 @@ async fn a_clearing_reaches_the_sink_once_over_restarts() {
     // While the program is down, it clears.
     store(&database, &site, RunKind::Live, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
     let end = keeper(&site, &database, &settings, "2024-06-10T04:45:00Z@1");
-    until("told", async || bodies.lock().unwrap().len() == 1).await;
+    until("told", async || sink.taken().len() == 1).await;
     until("sent", async || messages(&site).await[0]["status"] == "sent").await;
     end.cancel();
     // The next life of the program says nothing of what was told.
@@ -170,7 +144,7 @@ async fn a_clearing_reaches_the_sink_once_over_restarts() {
     tokio::time::sleep(Duration::from_millis(600)).await;
     end.cancel();
     assert_eq!(states(&site), [true]);
-    let told = bodies.lock().unwrap().clone();
+    let told = sink.taken();
     assert_eq!((told.len(), messages(&site).await.len()), (1, 1));
     assert_eq!((&told[0]["kind"], &told[0]["okta"]), (&"clearing".into(), &0.into()));
 }
@@ -179,8 +153,8 @@ async fn a_clearing_reaches_the_sink_once_over_restarts() {
 async fn backfills_never_alert() {
     let site = site();
     let database = SharedDatabase::from(site.database());
-    let (url, bodies) = sink(&[200]);
-    let settings = clearing(&url);
+    let sink = sink(&[200]);
+    let settings = clearing(&sink.url);
     store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
     let end = keeper(&site, &database, &settings, "2024-06-10T03:45:00Z@1");
     until("armed", async || states(&site) == [false]).await;
@@ -190,7 +164,7 @@ async fn backfills_never_alert() {
     tokio::time::sleep(Duration::from_millis(600)).await;
     end.cancel();
     assert_eq!((states(&site), messages(&site).await.len()), (vec![false], 0));
-    assert!(bodies.lock().unwrap().is_empty());
+    assert!(sink.taken().is_empty());
 }
 
 #[actix::test]
@@ -200,23 +174,23 @@ async fn a_sink_that_fails_is_tried_again_and_given_up_in_the_end() {
     for (statuses, status, attempts) in
         [(&[500, 429, 200][..], "sent", 3), (&[500][..], "dropped", 5)]
     {
-        let (url, bodies) = sink(statuses);
+        let sink = sink(statuses);
         site.execute(
             "DELETE FROM observations; DELETE FROM alert_states; DELETE FROM alert_outbox",
         );
         store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
-        let end = keeper(&site, &database, &clearing(&url), "2024-06-10T03:45:00Z@1");
+        let end = keeper(&site, &database, &clearing(&sink.url), "2024-06-10T03:45:00Z@1");
         until("armed", async || states(&site) == [false]).await;
         end.cancel();
         store(&database, &site, RunKind::Live, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
-        let end = keeper(&site, &database, &clearing(&url), "2024-06-10T04:45:00Z@1");
+        let end = keeper(&site, &database, &clearing(&sink.url), "2024-06-10T04:45:00Z@1");
         until("tried once", async || {
             messages(&site).await.first().is_some_and(|message| message["attempts"] == 1)
         })
         .await;
         end.cancel();
         // An hour a second.
-        let end = keeper(&site, &database, &clearing(&url), "2024-06-10T04:46:00Z@3600");
+        let end = keeper(&site, &database, &clearing(&sink.url), "2024-06-10T04:46:00Z@3600");
         until(status, async || {
             messages(&site).await.first().is_some_and(|message| message["status"] == status)
         })
@@ -226,15 +200,98 @@ async fn a_sink_that_fails_is_tried_again_and_given_up_in_the_end() {
         assert_eq!(message["attempts"], attempts, "{message}");
         let error = message["last_error"].as_str().unwrap_or_default();
         assert_eq!(error.contains("500"), status == "dropped", "{message}");
-        assert_eq!(bodies.lock().unwrap().len(), usize::from(status == "sent"));
+        assert_eq!(sink.taken().len(), usize::from(status == "sent"));
     }
+}
+
+/// Rules as the page shows them: an alert for each of its stations.
+#[actix::test]
+async fn the_rules_say_where_they_stand() {
+    let sink = sink(&[500]);
+    let settings = clearing(&sink.url);
+    let alerts = settings.alerts.clone();
+    let site = crate::safety::night_with("2024-06-10T05:00:00Z@1", "", |options| {
+        options.alerts = alerts;
+    });
+    site.execute("DELETE FROM observations");
+    let rules = async || site.get("/api/v1/alerts/rules").await.json()[0].clone();
+    let new = rules().await;
+    assert_eq!((&new["alert"], &new["station"]), (&"clear".into(), &"rio-grande".into()));
+    assert_eq!((&new["kind"], &new["to"][0]), (&"clearing".into(), &"hook".into()));
+    assert_eq!((&new["state"], &new["told_at"]), (&"unknown".into(), &Value::Null));
+    let database = SharedDatabase::from(site.database());
+    store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T03:45:00Z@1");
+    until("armed", async || rules().await["state"] == "armed").await;
+    end.cancel();
+    store(&database, &site, RunKind::Live, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T04:45:00Z@1");
+    until("fired", async || rules().await["state"] == "fired").await;
+    let fired = rules().await;
+    assert_eq!((&fired["waiting"], &fired["dropped"]), (&1.into(), &0.into()), "{fired}");
+    assert!(fired["told_at"].as_str().unwrap().starts_with("2024-06-10 04:45"), "{fired}");
+    end.cancel();
+    let end = keeper(&site, &database, &settings, "2024-06-10T04:46:00Z@3600");
+    until("given up", async || rules().await["dropped"] == 1).await;
+    end.cancel();
+    assert_eq!(rules().await["waiting"], 0);
+}
+
+#[actix::test]
+async fn a_clearing_is_an_event_of_the_broker_that_is_not_retained() {
+    if broker::program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), broker::free_port());
+    let site = site();
+    let database = SharedDatabase::from(site.database());
+    let settings = reach(&format!(
+        "[mqtt]\nurl = 'mqtt://127.0.0.1:{port}'\n\
+         [[alert]]\nname = 'clear'\nwhen = 'clearing'\nto = ['house']\n\
+         [[sender]]\nid = 'house'\nkind = 'mqtt'\n"
+    ));
+    store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T03:45:00Z@1");
+    until("armed", async || states(&site) == [false]).await;
+    end.cancel();
+    store(&database, &site, RunKind::Live, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
+    // The broker is down: the message waits in the record.
+    let end = keeper(&site, &database, &settings, "2024-06-10T04:45:00Z@1");
+    until("tried", async || {
+        messages(&site).await.first().is_some_and(|message| message["attempts"] == 1)
+    })
+    .await;
+    end.cancel();
+    let _broker = broker::start(folder.path(), port, "allow_anonymous true\n");
+    let (_client, heard) = broker::listen(port);
+    let topic = "celaje/rio-grande/event";
+    // The listener is there once it hears what it says itself.
+    until("heard", async || {
+        let told = celaje::daemon::alerts::send_test(&settings.senders[0], None).await;
+        told.is_ok() && heard.lock().unwrap().contains_key("celaje/event")
+    })
+    .await;
+    let end = keeper(&site, &database, &settings, "2024-06-10T04:46:00Z@60");
+    until("told", async || heard.lock().unwrap().contains_key(topic)).await;
+    until("sent", async || messages(&site).await[0]["status"] == "sent").await;
+    end.cancel();
+    let event: Value = serde_json::from_slice(&heard.lock().unwrap()[topic]).unwrap();
+    assert_eq!((&event["kind"], &event["station"]), (&"clearing".into(), &"rio-grande".into()));
+    // Whoever comes later hears nothing of it.
+    let (client, later) = broker::listen(port);
+    until("the later one hears", async || {
+        client.publish("here", "x", PublishOptions::at_most_once()).await.unwrap();
+        later.lock().unwrap().contains_key("here")
+    })
+    .await;
+    assert!(!later.lock().unwrap().contains_key(topic));
 }
 
 #[actix::test]
 async fn a_mail_arrives_at_a_sink() {
     let has = Command::new("python3").args(["-c", "import aiosmtpd.controller"]).output();
     if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: python3 has no aiosmtpd");
+        let _ = writeln!(std::io::stderr(), "skipped: python3 has no aiosmtpd");
         return;
     }
     let script = "import sys, aiosmtpd.controller as c, aiosmtpd.handlers as h\n\

@@ -1,92 +1,22 @@
 //! The reading by MQTT, against mosquitto.
 
 use std::collections::BTreeMap;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use celaje::daemon::mqtt::MqttPublisher;
 use celaje::settings::mqtt::MqttSettings;
 use celaje::settings::{Layer, Settings};
-use rumqttc::{AsyncClient, Broker, Event, MqttOptions, Packet, PublishOptions, QoS};
+use rumqttc::PublishOptions;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::broker::{Heard, free_port, listen, program, start};
 use crate::safety::night;
 use crate::site::Site;
-
-/// A broker on loopback; it ends with its value.
-struct Mosquitto(Child);
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn program() -> Option<&'static str> {
-    let places = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto", "/usr/local/sbin/mosquitto"];
-    let found = places.into_iter().find(|place| Path::new(place).exists());
-    if found.is_none() {
-        eprintln!("skipped: there is no mosquitto");
-    }
-    found
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Starts it, and waits until it listens.
-fn start(folder: &Path, port: u16, more: &str) -> Mosquitto {
-    let config = folder.join("mosquitto.conf");
-    let text = format!("listener {port} 127.0.0.1\npersistence false\n{more}");
-    std::fs::write(&config, text).unwrap();
-    let child = Command::new(program().unwrap())
-        .arg("-c")
-        .arg(&config)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let began = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(began.elapsed() < Duration::from_secs(60), "mosquitto does not start");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Mosquitto(child)
-}
-
-/// What a subscriber of everything has heard, by topic.
-type Heard = Arc<Mutex<BTreeMap<String, Bytes>>>;
-
-/// Listens to everything, over every restart of the broker.
-fn listen(port: u16) -> (AsyncClient, Heard) {
-    let options = MqttOptions::new("listener", Broker::tcp("127.0.0.1", port));
-    let (client, mut eventloop) = AsyncClient::builder(options).capacity(16).build();
-    let heard = Heard::default();
-    let (kept, asking) = (Arc::clone(&heard), client.clone());
-    tokio::spawn(async move {
-        loop {
-            match eventloop.poll().await {
-                Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                    asking.try_subscribe("#", QoS::AtLeastOnce).unwrap();
-                }
-                Ok(Event::Incoming(Packet::Publish(message))) => {
-                    let topic = String::from_utf8(message.topic.to_vec()).unwrap();
-                    kept.lock().unwrap().insert(topic, message.payload.clone());
-                }
-                Ok(_) => {}
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        }
-    });
-    (client, heard)
-}
 
 fn settings(toml: &str) -> MqttSettings {
     let folder = tempfile::tempdir().unwrap();
@@ -106,7 +36,7 @@ fn publish(site: &Site, settings: MqttSettings) -> CancellationToken {
     end
 }
 
-async fn until(what: &str, heard: &Heard, holds: impl Fn(&BTreeMap<String, Bytes>) -> bool) {
+pub async fn until(what: &str, heard: &Heard, holds: impl Fn(&BTreeMap<String, Bytes>) -> bool) {
     let began = Instant::now();
     while !holds(&heard.lock().unwrap()) {
         let topics: Vec<String> = heard.lock().unwrap().keys().cloned().collect();

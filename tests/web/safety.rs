@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use celaje::daemon::operator::Event;
 use celaje::store::reader::{LatestReading, ObservationItem};
-use celaje_sky::safety::SafetyRule;
+use celaje::web::WebOptions;
+use celaje_sky::safety::{SafetyRule, SkyPart};
 use celaje_sky::station::Station;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
@@ -16,6 +17,11 @@ use crate::site::Site;
 /// A winter night of clear sky over Tierra del Fuego, whose last picture is of 04:52 UTC, asked at
 /// `now`; `change` is SQL that runs before the server starts.
 pub fn night(now: &str, change: &str) -> Site {
+    night_with(now, change, |_| {})
+}
+
+/// The same with other options.
+pub fn night_with(now: &str, change: &str, more: impl FnOnce(&mut WebOptions)) -> Site {
     Site::of("2024-06-10T00:00", "2024-06-10T02:00", "http://127.0.0.1:9/", |options| {
         let mut record = SqliteConnection::establish(options.db.to_str().unwrap()).unwrap();
         let clear = "UPDATE observations SET okta = 1, cloud_fraction = 0.125, confidence = 0.9, \
@@ -28,6 +34,7 @@ pub fn night(now: &str, change: &str) -> Site {
         options.stations = vec![Arc::new(Station { safety, ..station })];
         options.alpaca = Some("127.0.0.1:0".parse().unwrap());
         options.alpaca_discovery = 0;
+        more(options);
     })
 }
 
@@ -157,4 +164,29 @@ async fn stations_without_a_rule_are_unsafe_and_others_unknown() {
     }
     site.get("/api/v1/safety?x=1").await.problem(400);
     assert!(!site.get("/metrics").await.text().contains("celaje_safe{"));
+}
+
+/// All but the zone is overcast; a row of before there was a zone knows nothing of it.
+#[actix::test]
+async fn a_zone_may_be_what_counts() {
+    let change = "UPDATE observations SET okta = 8, cloud_fraction = 1, category = 'OVC', \
+                  zones = '{\"south\":0.1}', zenith_fraction = 0.9;";
+    let of = |part: SkyPart, more: &str| {
+        night_with("2024-06-10T05:00:00Z@1", &format!("{change}{more}"), |options| {
+            let station = Station::rio_grande();
+            let usual = SafetyRule::usual(&station.minutes);
+            let safety = Some(SafetyRule { part, ..usual });
+            options.stations = vec![Arc::new(Station { safety, ..station })];
+        })
+    };
+    let south = || SkyPart::Zone("south".to_owned());
+    let site = of(south(), "");
+    assert_eq!(everyone(&site).await, (vec![true; 6], "clear".to_owned()));
+    let zenith = of(SkyPart::Zenith, "");
+    assert_eq!(everyone(&zenith).await, (vec![false; 6], "clouds".to_owned()));
+    let all = of(SkyPart::All, "");
+    assert_eq!(everyone(&all).await, (vec![false; 6], "clouds".to_owned()));
+    let forgot = "UPDATE observations SET zones = NULL WHERE slot_local LIKE '%01:52'";
+    let site = of(south(), forgot);
+    assert_eq!(everyone(&site).await, (vec![false; 6], "not_measured".to_owned()));
 }

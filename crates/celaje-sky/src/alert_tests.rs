@@ -2,6 +2,7 @@ use super::*;
 use crate::cover::Cover;
 use crate::quality::{Flag, Quality};
 use crate::safety::SafetyReason;
+use crate::station::zone::SkyParts;
 use proptest::prelude::*;
 
 fn at(minute: i64) -> DateTime<Utc> {
@@ -27,6 +28,7 @@ fn reading(minute: i64, code: u8) -> SkyReading {
         at: at(minute),
         cover: Cover::from_code(code).unwrap(),
         cloud_fraction: None,
+        parts: SkyParts::default(),
         confidence: Some(0.9),
         quality: Quality::default(),
     }

@@ -31,3 +31,65 @@ pub fn taken_at(bytes: &[u8]) -> Option<ExifTime> {
         None => ExifTime::Clock(time),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::NaiveDate;
+    use exif::Field;
+    use exif::experimental::Writer;
+
+    /// A JPEG's beginning with these texts in its EXIF.
+    fn jpeg(texts: &[(Tag, &str)]) -> Vec<u8> {
+        let fields: Vec<_> = texts
+            .iter()
+            .map(|(tag, text)| {
+                let value = Value::Ascii(vec![text.as_bytes().to_vec()]);
+                Field { tag: *tag, ifd_num: In::PRIMARY, value }
+            })
+            .collect();
+        let (mut writer, mut tiff) = (Writer::new(), Cursor::new(Vec::new()));
+        fields.iter().for_each(|field| writer.push_field(field));
+        writer.write(&mut tiff, false).unwrap();
+        let tiff = [b"Exif\0\0".to_vec(), tiff.into_inner()].concat();
+        let length = u16::try_from(tiff.len() + 2).unwrap().to_be_bytes();
+        [&[0xff, 0xd8, 0xff, 0xe1][..], &length, &tiff, &[0xff, 0xd9]].concat()
+    }
+
+    #[test]
+    fn the_moment_is_that_of_the_shutter_with_its_offset_where_it_has_one() {
+        let noon = NaiveDate::from_ymd_opt(2024, 3, 1).unwrap().and_hms_opt(12, 2, 7).unwrap();
+        let (shutter, changed) = (Tag::DateTimeOriginal, Tag::DateTime);
+        let (original, offset) = (Tag::OffsetTimeOriginal, Tag::OffsetTime);
+        let clock = Some(ExifTime::Clock(noon));
+        let three_later = Some(ExifTime::Instant((noon + chrono::TimeDelta::hours(3)).and_utc()));
+        for (texts, expected) in [
+            (&[(shutter, "2024:03:01 12:02:07")][..], clock),
+            (&[(changed, "2024:03:01 12:02:07")], clock),
+            // A program that draws on the picture writes the second one.
+            (&[(shutter, "2024:03:01 12:02:07"), (changed, "2024:03:02 00:00:00")], clock),
+            (&[(shutter, "2024:03:01 12:02:07"), (original, "-03:00")], three_later),
+            (&[(shutter, "2024:03:01 12:02:07"), (offset, "-03:00")], three_later),
+            (&[(shutter, "2024:03:01 12:02:07"), (original, "here")], clock),
+            // A camera that was never told the time.
+            (&[(shutter, "    :  :     :  :  ")], None),
+            (&[(shutter, "0000:00:00 00:00:00")], None),
+            (&[(Tag::Model, "Eye")], None),
+        ] {
+            assert_eq!(taken_at(&jpeg(texts)), expected, "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_exif_says_nothing() {
+        let whole = jpeg(&[(Tag::DateTimeOriginal, "2024:03:01 12:02:07")]);
+        for end in 0..whole.len() - 2 {
+            // A part of it: nothing panics, and nothing else is read from it.
+            let told = taken_at(&whole[..end]);
+            assert!(told.is_none() || told == taken_at(&whole), "{end}");
+        }
+        for bytes in [&b""[..], b"\xff\xd8\xff\xd9", b"GIF89a", &[0xff; 64]] {
+            assert_eq!(taken_at(bytes), None);
+        }
+    }
+}

@@ -18,6 +18,7 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::daemon::mqtt;
 use crate::daemon::recent::{RecentReadings, reading_of};
 use crate::settings::alerts::{AlertSettings, SenderKind, SenderSettings};
 use crate::store::error::StoreError;
@@ -61,6 +62,11 @@ pub async fn send(sender: &SenderSettings, text: &AlertText) -> Result<(), NotSe
     match &sender.kind {
         SenderKind::Webhook { .. } => webhook::send(&sender.kind, text).await,
         SenderKind::Mail { .. } => mail::send(&sender.kind, text).await,
+        SenderKind::Mqtt(broker) => {
+            let message = serde_json::to_string(text).unwrap_or_default();
+            let told = mqtt::publish_event(broker, &text.station, message).await;
+            told.map_err(|failure| NotSent::because(failure.to_string()))
+        }
     }
 }
 

@@ -24,6 +24,8 @@ const CAPACITY: usize = 32;
 const KEEP_ALIVE: u16 = 30;
 /// Bytes of a message at most: incoming, outgoing.
 const PACKETS: (usize, usize) = (64 * 1024, 2 * 1024 * 1024);
+/// Time for a broker to take a single message.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Time for the last words.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -62,13 +64,7 @@ fn options(settings: &MqttSettings, client_id: &str) -> Result<MqttOptions> {
     options
         .set_keep_alive(KEEP_ALIVE)
         .set_clean_session(true)
-        .set_max_packet_size(PACKETS.0, PACKETS.1)
-        .set_last_will(LastWill::new(
-            format!("{}/status", settings.topic),
-            "offline",
-            QoS::AtLeastOnce,
-            true,
-        ));
+        .set_max_packet_size(PACKETS.0, PACKETS.1);
     if let Some(user) = &settings.user {
         match &settings.password {
             Some(place) => {
@@ -94,20 +90,59 @@ fn options(settings: &MqttSettings, client_id: &str) -> Result<MqttOptions> {
     Ok(options)
 }
 
+fn connection(options: MqttOptions) -> Result<(AsyncClient, EventLoop)> {
+    AsyncClient::builder(options).capacity(CAPACITY).try_build().map_err(|error| {
+        Failure::usage(say!("[mqtt] cannot be used: {error}", "no se puede usar [mqtt]: {error}"))
+    })
+}
+
+/// Hands over one message that is not retained, on a connection of its own, and waits until the
+/// broker has it.
+///
+/// # Errors
+/// When the broker does not say within 20 seconds that it has it.
+pub(super) async fn announce(
+    settings: &MqttSettings,
+    topic: String,
+    payload: String,
+) -> Result<()> {
+    let client_id = format!("celaje-{:08x}", rand::random::<u32>());
+    let (client, mut eventloop) = connection(options(settings, &client_id)?)?;
+    let once = PublishOptions::new(QoS::AtLeastOnce);
+    let handed = async {
+        client.publish(topic, payload, once).await.map_err(|error| lost(&error.to_string()))?;
+        loop {
+            match eventloop.poll().await {
+                Ok(Event::Incoming(Packet::PubAck(_))) => return Ok(()),
+                Ok(_) => {}
+                Err(error) => return Err(lost(&error.to_string())),
+            }
+        }
+    };
+    let handed = tokio::time::timeout(PATIENCE, handed).await;
+    handed.unwrap_or_else(|_| Err(lost("it does not answer")))?;
+    let farewell = async {
+        let _ = client.disconnect().await;
+        while eventloop.poll().await.is_ok() {}
+    };
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    Ok(())
+}
+
 impl BrokerLink {
     /// Begins to connect.
     ///
     /// # Errors
     /// When a certificate, a key or a password cannot be read.
     pub(super) fn open(settings: &MqttSettings, client_id: &str) -> Result<Self> {
-        let options = options(settings, client_id)?;
-        let made = AsyncClient::builder(options).capacity(CAPACITY).try_build();
-        let (client, eventloop) = made.map_err(|error| {
-            Failure::usage(say!(
-                "[mqtt] cannot be used: {error}",
-                "no se puede usar [mqtt]: {error}"
-            ))
-        })?;
+        let mut options = options(settings, client_id)?;
+        options.set_last_will(LastWill::new(
+            format!("{}/status", settings.topic),
+            "offline",
+            QoS::AtLeastOnce,
+            true,
+        ));
+        let (client, eventloop) = connection(options)?;
         let (sender, events) = mpsc::channel(CAPACITY);
         let task = tokio::spawn(drive(eventloop, settings.birth.clone(), sender));
         Ok(Self { client, events, task })

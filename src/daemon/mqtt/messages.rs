@@ -56,6 +56,14 @@ impl StationTopics {
     }
 }
 
+/// The topic of what alerts tell of a station; of none in particular where its id is empty.
+pub(super) fn event_topic(settings: &MqttSettings, station: &str) -> String {
+    match station {
+        "" => format!("{}/event", settings.topic),
+        id => format!("{}/{}/event", settings.topic, plain(id)),
+    }
+}
+
 /// A station's id without dots, and different for different ids.
 fn plain(id: &str) -> String {
     if !id.contains('.') {

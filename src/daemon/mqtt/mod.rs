@@ -53,6 +53,8 @@ pub struct MqttPublisher {
     recent: Arc<RecentReadings>,
     pictures: PictureOf,
     client_id: String,
+    /// Whether it was said that there is no connection.
+    is_lost: bool,
     /// Messages as they should be at the broker, by topic.
     wanted: BTreeMap<String, MqttMessage>,
     /// Topics whose message the broker does not have.
@@ -64,6 +66,15 @@ pub struct MqttPublisher {
 }
 
 type PictureArrival = (String, Bytes);
+
+/// Publishes what an alert tells of a station: a message that is not retained, and that the broker
+/// has when this ends.
+///
+/// # Errors
+/// When the broker does not take it.
+pub async fn publish_event(settings: &MqttSettings, station: &str, message: String) -> Result<()> {
+    link::announce(settings, messages::event_topic(settings, station), message).await
+}
 
 impl MqttPublisher {
     /// `identity` is the record's: it makes the client's id.
@@ -79,6 +90,7 @@ impl MqttPublisher {
             recent,
             pictures,
             client_id,
+            is_lost: false,
             wanted: BTreeMap::new(),
             unsent: BTreeSet::new(),
             shown: BTreeMap::new(),
@@ -97,8 +109,11 @@ impl MqttPublisher {
                     if Clock::since(began) >= STEADY {
                         failures = 0;
                     }
-                    let (host, port) = (&self.settings.host, self.settings.port);
-                    tracing::warn!(host, port, %why, failures, "MQTT: no connection");
+                    // Once: it is tried again for as long as it takes.
+                    if !std::mem::replace(&mut self.is_lost, true) {
+                        let (host, port) = (&self.settings.host, self.settings.port);
+                        tracing::warn!(host, port, %why, "MQTT: no connection; it is tried again");
+                    }
                 }
             }
             let pause = backoff::pause(PAUSES.0, failures, PAUSES.1);
@@ -130,6 +145,9 @@ impl MqttPublisher {
                 event = link.next() => match event? {
                     LinkEvent::Connected => {
                         connected = true;
+                        if std::mem::replace(&mut self.is_lost, false) {
+                            tracing::warn!("MQTT: the broker is there again");
+                        }
                         self.look();
                         self.tell_all();
                         link.subscribe(&self.settings.birth)?;

@@ -18,6 +18,7 @@ use crate::store::rows::{last_text, parse_slot, slot_text};
 use crate::store::schema::observations;
 use celaje_sky::cover::Cover;
 use celaje_sky::quality::Flag;
+use celaje_sky::station::zone::SkyParts;
 use celaje_sky::sun::DayPhase;
 
 /// A condition on the quality of a reading.
@@ -99,6 +100,12 @@ impl ObservationItem {
     /// The amount, or that the sky cannot be seen.
     pub(crate) fn cover(&self) -> Option<Cover> {
         u8::try_from(self.okta).ok().and_then(Cover::from_code)
+    }
+
+    /// The cloud fractions of parts of the sky.
+    pub(crate) fn parts(&self) -> SkyParts {
+        let zones = self.zones.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        SkyParts { zenith: self.zenith_fraction, zones: zones.unwrap_or_default() }
     }
 
     /// None until a row that another tool wrote has been completed.

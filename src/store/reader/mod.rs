@@ -31,7 +31,7 @@ pub use labels::{LabelItem, QueueItem, SkillReport};
 pub(crate) use legacy::LegacyDays;
 pub use legacy::{AFTER_DAYS, FIRST_DAY, LegacyRow};
 pub use listings::StationItem;
-pub use messages::AlertMessage;
+pub use messages::{AlertMessage, AlertStanding, MessageCount};
 pub use misses::{MissItem, MissedSlot};
 pub use operations::ModelCount;
 pub use runs::{ReasonCount, RunItem};

@@ -88,10 +88,51 @@ function camera(item, zone) {
   ];
 }
 
+const cell = (bad, text) => h("span", { class: bad ? "no" : "", text });
+
+/** The rules of alerts, where they stand, and their last messages. */
+function alerts({ rules, messages }, zone) {
+  const when = (time) => (time ? moment(time, zone) : null);
+  const num = "num";
+  const heads = [
+    [t("alerts.alert")], [t("alerts.station")], [t("alerts.waitsFor")], [t("alerts.to")], [t("ops.col.status")],
+    [t("alerts.told"), "when"], [t("alerts.waiting"), num], [t("alerts.dropped"), num],
+  ];
+  const rows = rules.map((rule) => [
+    rule.alert,
+    rule.station,
+    known(`alerts.${rule.kind}`, rule.kind),
+    rule.to.join(", "),
+    known(`alerts.${rule.state}`, rule.state),
+    when(rule.told_at),
+    number(rule.waiting),
+    cell(rule.dropped, number(rule.dropped)),
+  ]);
+  const sentHeads = [
+    [t("alerts.written"), "when"], [t("alerts.alert")], [t("alerts.station")], [t("alerts.to")],
+    [t("ops.col.status")], [t("alerts.attempts"), num], [t("ops.col.error")],
+  ];
+  const sent = messages.slice(0, 12).map((message) => [
+    when(message.created_at),
+    message.alert,
+    message.station,
+    message.sender,
+    cell(message.status === "dropped", known(`alerts.status.${message.status}`, message.status)),
+    number(message.attempts),
+    message.last_error,
+  ]);
+  return [
+    h("h2", { text: t("alerts.title") }),
+    rules.length ? table(t("alerts.title"), heads, rows) : said(t("alerts.none")),
+    sent.length ? h("h3", { text: t("alerts.messages") }) : null,
+    sent.length ? table(t("alerts.messages"), sentHeads, sent) : null,
+  ].filter(Boolean);
+}
+
 /** The engine or model of the last run, if this process has none. */
 const ofRun = (runs, name) => (runs.length ? t("ops.ofRun", { text: runs[0][name] }) : t("none"));
 
-function draw(parts, { state, runs, ops, station }) {
+function draw(parts, { state, runs, ops, station, rules, messages }) {
   const zone = station ? station.time_zone : "UTC";
   const here = (state.stations || []).find((item) => station && item.id === station.id);
   parts.program.replaceChildren(
@@ -116,6 +157,7 @@ function draw(parts, { state, runs, ops, station }) {
     h("h2", { text: t("ops.backfills") }),
     ...(jobs.length ? jobs.map(job) : [said(t("ops.noBackfills"))]),
   );
+  parts.alerts.replaceChildren(...alerts({ rules, messages }, zone));
   const most = Math.max(1, ...ops.misses.map((item) => item.n));
   parts.misses.replaceChildren(
     h("h2", { text: t("ops.misses") }),
@@ -194,23 +236,25 @@ function draw(parts, { state, runs, ops, station }) {
 /** The view. */
 export async function operations(main, { station, signal, onState }) {
   const parts = {};
-  for (const name of ["program", "disk", "misses", "jobs", "models", "actors", "runs"]) {
+  for (const name of ["program", "disk", "misses", "jobs", "alerts", "models", "actors", "runs"]) {
     parts[name] = card("");
-    if (["jobs", "runs"].includes(name)) parts[name].classList.add("full");
+    if (["jobs", "alerts", "runs"].includes(name)) parts[name].classList.add("full");
     if (name === "actors") parts[name].classList.add("two");
   }
   const trouble = h("div", { class: "note bad", role: "alert", hidden: true });
   const load = async () => {
     const id = station ? station.id : undefined;
-    const [state, runs, ops, stations] = await Promise.all([
+    const [state, runs, ops, stations, rules, messages] = await Promise.all([
       json("api/v1/state", signal),
       json(`api/v1/runs?${query({ limit: 12 })}`, signal),
       json(`dashboard/operations?${query({ station: id })}`, signal),
       json("api/v1/stations", signal),
+      json("api/v1/alerts/rules", signal),
+      json("api/v1/alerts", signal),
     ]);
     const all = Array.isArray(stations) ? stations : stations.items || [];
     const fresh = all.find((item) => item.id === id) || station;
-    draw(parts, { state, runs: Array.isArray(runs) ? runs : runs.items || [], ops, station: fresh });
+    draw(parts, { state, runs: Array.isArray(runs) ? runs : runs.items || [], ops, station: fresh, rules, messages });
   };
   await load();
   main.replaceChildren(

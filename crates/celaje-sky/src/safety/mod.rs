@@ -9,12 +9,14 @@ pub mod rule;
 use chrono::{DateTime, Utc};
 
 use crate::cover::Cover;
+use crate::okta::Okta;
 use crate::quality::{Flag, Quality};
 use crate::say;
 use crate::station::Station;
+use crate::station::zone::SkyParts;
 use crate::text::Text;
 
-pub use rule::{SafetyRule, SunLimit};
+pub use rule::{SafetyRule, SkyPart, SunLimit};
 
 /// A reading as rules see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,8 @@ pub struct SkyReading {
     pub cover: Cover,
     /// Cloud fraction, 0 to 1.
     pub cloud_fraction: Option<f64>,
+    /// The same of its parts.
+    pub parts: SkyParts,
     /// Probability that the amount is right, 0 to 1.
     pub confidence: Option<f64>,
     /// Its flags.
@@ -38,6 +42,18 @@ impl SkyReading {
             Some(_) => None,
             None => self.cover.okta().map(|okta| f64::from(okta.eighths())),
         }
+    }
+
+    /// Oktas of a part of the sky; none where the picture does not show the present sky, or the
+    /// part was not measured in it.
+    pub fn oktas_of(&self, part: &SkyPart) -> Option<f64> {
+        let whole = self.oktas()?;
+        let fraction = match part {
+            SkyPart::All => return Some(whole),
+            SkyPart::Zenith => self.parts.zenith?,
+            SkyPart::Zone(name) => (*self.parts.zones.get(name)?)?,
+        };
+        Some(f64::from(Okta::from_fraction(fraction).eighths()))
     }
 
     /// Whether it shows the sky with at least this confidence.
@@ -76,6 +92,8 @@ pub enum SafetyReason {
     Placeholder,
     /// Something lies on the lens.
     LensObstructed,
+    /// The part of the sky that counts was not measured.
+    NotMeasured,
     /// The sun is too high.
     Daylight,
     /// Too much cloud.
@@ -90,7 +108,7 @@ pub enum SafetyReason {
 
 impl SafetyReason {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NotConfigured,
         Self::NoReading,
         Self::Stale,
@@ -98,6 +116,7 @@ impl SafetyReason {
         Self::Frozen,
         Self::Placeholder,
         Self::LensObstructed,
+        Self::NotMeasured,
         Self::Daylight,
         Self::Clouds,
         Self::LowConfidence,
@@ -115,6 +134,7 @@ impl SafetyReason {
             Self::Frozen => "frozen",
             Self::Placeholder => "placeholder",
             Self::LensObstructed => "lens_obstructed",
+            Self::NotMeasured => "not_measured",
             Self::Daylight => "daylight",
             Self::Clouds => "clouds",
             Self::LowConfidence => "low_confidence",
@@ -138,6 +158,10 @@ impl SafetyReason {
                 say!("the picture is not of the sky", "la imagen no es del cielo")
             }
             Self::LensObstructed => say!("something lies on the lens", "algo tapa la lente"),
+            Self::NotMeasured => say!(
+                "the part of the sky that counts was not measured",
+                "la parte del cielo que cuenta no se midió"
+            ),
             Self::Daylight => say!("the sun is too high", "el sol está demasiado alto"),
             Self::Clouds => say!("too much cloud", "demasiadas nubes"),
             Self::LowConfidence => {
@@ -209,16 +233,21 @@ pub fn assess_by<'a>(
     if let Some(reason) = last.hidden() {
         return SafetyState::unsafe_for(reason, tracker.since);
     }
+    let Some(oktas) = last.oktas_of(&rule.part) else {
+        return SafetyState::unsafe_for(SafetyReason::NotMeasured, tracker.since);
+    };
     if !sun_allows {
         return SafetyState::unsafe_for(SafetyReason::Daylight, None);
     }
     if matches!(tracker.phase, Phase::Safe { .. }) {
         return SafetyState { safe: true, reason: SafetyReason::Clear, since: tracker.since };
     }
-    let reason = match last.oktas() {
-        Some(oktas) if oktas > rule.safe_below => SafetyReason::Clouds,
-        _ if !last.is_believable(rule.min_confidence) => SafetyReason::LowConfidence,
-        _ => SafetyReason::Waiting,
+    let reason = if oktas > rule.safe_below {
+        SafetyReason::Clouds
+    } else if !last.is_believable(rule.min_confidence) {
+        SafetyReason::LowConfidence
+    } else {
+        SafetyReason::Waiting
     };
     SafetyState::unsafe_for(reason, tracker.since)
 }
@@ -268,7 +297,7 @@ impl<'a> SafetyTracker<'a> {
     }
 
     fn take(&mut self, reading: &SkyReading) {
-        let Some(oktas) = reading.oktas() else {
+        let Some(oktas) = reading.oktas_of(&self.rule.part) else {
             return self.end(reading.at);
         };
         let believable = reading.is_believable(self.rule.min_confidence);

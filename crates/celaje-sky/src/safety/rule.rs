@@ -34,9 +34,24 @@ impl SunLimit {
     }
 }
 
+/// The part of the sky that a rule looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SkyPart {
+    /// All that is judged.
+    #[default]
+    All,
+    /// The cap around the zenith.
+    Zenith,
+    /// A zone, by its name.
+    Zone(String),
+}
+
 /// When a station's sky is safe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SafetyRule {
+    /// The part of the sky whose cloud counts.
+    pub part: SkyPart,
     /// A reading of at most so many oktas speaks for safe.
     pub safe_below: f64,
     /// A reading of more oktas speaks for unsafe; between the two the answer stays.
@@ -59,6 +74,7 @@ impl SafetyRule {
     pub fn usual(minutes: &Minutes) -> Self {
         let slot = minutes.longest_gap();
         Self {
+            part: SkyPart::All,
             safe_below: 2.0,
             unsafe_above: 4.0,
             safe_after: slot * 2,

@@ -18,6 +18,7 @@ fn reading(minute: i64, code: u8, confidence: f64) -> SkyReading {
         at: at(minute),
         cover: Cover::from_code(code).unwrap(),
         cloud_fraction: Okta::new(code).map(|okta| f64::from(okta.eighths()) / 8.0),
+        parts: SkyParts::default(),
         confidence: Okta::new(code).map(|_| confidence),
         quality: Quality::default(),
     }
@@ -126,6 +127,36 @@ fn the_sun_is_within_its_limit() {
     assert!(SunLimit::Always.holds(80.0));
 }
 
+/// The reading with its amount in the zenith or a zone, and another amount all over.
+fn with_part(reading: &SkyReading, in_zone: bool, rest: u8) -> SkyReading {
+    let mut seen = reading.clone();
+    let Some(okta) = reading.cover.okta() else { return seen };
+    let fraction = Some(f64::from(okta.eighths()) / 8.0);
+    match in_zone {
+        true => drop(seen.parts.zones.insert("south".to_owned(), fraction)),
+        false => seen.parts.zenith = fraction,
+    }
+    seen.cover = Cover::from_code(rest).unwrap();
+    seen
+}
+
+#[test]
+fn a_part_that_was_not_measured_is_not_safe() {
+    let rule = SafetyRule { part: SkyPart::Zone("south".to_owned()), ..rule() };
+    let mut sky: Vec<_> =
+        [0, 10, 20].map(|minute| with_part(&reading(minute, 1, 0.9), true, 8)).to_vec();
+    let says = |sky: &[SkyReading], now| {
+        let state = assess_by(&rule, sky.iter(), at(now), true);
+        (state.safe, state.reason)
+    };
+    assert_eq!(says(&sky, 21), (true, SafetyReason::Clear), "all but the zone is overcast");
+    // The zone shows no sky, or the row knows nothing of it.
+    sky.push(reading(30, 1, 0.9));
+    assert_eq!(says(&sky, 31), (false, SafetyReason::NotMeasured));
+    sky[3].parts.zones.insert("south".to_owned(), None);
+    assert_eq!(says(&sky, 31), (false, SafetyReason::NotMeasured));
+}
+
 fn any_reading() -> impl Strategy<Value = (i64, u8, f64, u8)> {
     (1..30_i64, 0..=9_u8, 0.0..=1.0_f64, 0..12_u8)
 }
@@ -153,6 +184,7 @@ fn any_rule() -> impl Strategy<Value = SafetyRule> {
     (0.0..4.0, 4.0..8.0, 0..60_i64, 0..30_i64, 5..60_i64, 0.0..=1.0).prop_map(
         |(safe_below, unsafe_above, safe_after, unsafe_after, stale_after, min_confidence)| {
             SafetyRule {
+                part: SkyPart::All,
                 safe_below,
                 unsafe_above,
                 safe_after: TimeDelta::minutes(safe_after),
@@ -212,6 +244,24 @@ proptest! {
             .collect();
         let safe = |sky: &[SkyReading]| assess_by(&rule, sky.iter(), now, true).safe;
         prop_assert!(safe(&sky) || !safe(&cloudier));
+    }
+
+    /// A rule of a part sees in it what the rule of the whole sees in a sky of the same amount,
+    /// whatever the rest of the sky is like.
+    #[test]
+    fn a_part_counts_as_the_whole_would(
+        sky in any_sky(), rule in any_rule(), later in 0..60_i64, rest in 0..=8_u8,
+        in_zone in any::<bool>(),
+    ) {
+        let now = sky.last().map_or(at(0), |last| last.at) + TimeDelta::minutes(later);
+        let seen: Vec<_> = sky.iter().map(|one| with_part(one, in_zone, rest)).collect();
+        let part = if in_zone { SkyPart::Zone("south".to_owned()) } else { SkyPart::Zenith };
+        let by_part = SafetyRule { part, ..rule.clone() };
+        let whole = assess_by(&rule, sky.iter(), now, true);
+        prop_assert_eq!(assess_by(&by_part, seen.iter(), now, true), whole);
+        // Without its amount nothing is safe.
+        let unmeasured = assess_by(&by_part, sky.iter(), now, true);
+        prop_assert!(!unmeasured.safe);
     }
 
     #[test]

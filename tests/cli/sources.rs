@@ -1,0 +1,133 @@
+//! What is wrong with a source of pictures: one sentence with what, which value, what to do.
+
+use super::*;
+
+/// A home whose station has this source.
+fn home(source: &str) -> Home {
+    let home = Home::new();
+    home.write(
+        "celaje.toml",
+        format!(
+            "model = 'red.onnx'\nengine = 'rten'\nthreads = 1\ndb = 'cielo.db'\n\
+             [station]\nid = 'roof'\nlatitude = -53.79\nlongitude = -67.7\n\
+             time_zone = '-03:00'\n[station.source]\n{source}\n"
+        ),
+    );
+    home
+}
+
+const HOUR: [&str; 5] = ["backfill", "--from", "2024-03-01T12:00", "--to", "2024-03-01T12:59"];
+
+#[test]
+fn a_template_that_cannot_be_read_back_is_refused() {
+    let home = home("kind = 'tree'\ndir = 'images'\npath = '%H%M%S.jpg'");
+    run(&mut home.celaje(HOUR)).refused(2, &["'%H%M%S.jpg'", "which moment", "celaje.toml"]);
+}
+
+#[test]
+fn a_preset_that_finds_nothing_names_the_place_and_what_to_look_at() {
+    let home = home("preset = 'allsky'\ndir = 'images'");
+    home.write("images/20240301/sky-1202.jpg", picture(0));
+    let found = run(&mut home.celaje(["backfill", "--dir", "images"]));
+    found.refused(2, &["images/", "path or preset in celaje.toml", "--dir"]);
+    // A range is asked for all the same: each slot says what was looked for.
+    let asked = run(&mut home.celaje(HOUR));
+    assert!(asked.err.contains("images"), "{asked:?}");
+    let details = home.record("cielo.db").texts("SELECT DISTINCT detail FROM misses");
+    assert_eq!(details.len(), 6);
+    for part in ["no picture of 2024-03-01T", "image-%Y%m%d%H%M%S", "images"] {
+        assert!(details[0].contains(part), "{part}: {}", details[0]);
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_or_is_none_is_named() {
+    for (make, part) in [(false, "there is no folder"), (true, "cannot be listed")] {
+        let home = home("preset = 'allsky'\ndir = 'images'");
+        if make {
+            home.write("images", "no folder");
+        }
+        run(&mut home.celaje(HOUR));
+        let details = home.record("cielo.db").texts("SELECT DISTINCT detail FROM misses");
+        assert_eq!(details.len(), 1, "{details:?}");
+        assert!(details[0].contains(part) && details[0].contains("images"), "{}", details[0]);
+    }
+}
+
+/// Root reads any folder, so the program runs as somebody else there.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_without_permission_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = home("preset = 'allsky'\ndir = 'images'");
+    home.write("images/20240301/image-20240301120000.jpg", picture(0));
+    let allow = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(home.0.path(), 0o777);
+    allow(&home.path("images"), 0o000);
+    let is_anybody = std::fs::read_dir(home.path("images")).is_ok();
+    let mut command = match is_anybody {
+        false => home.celaje(HOUR),
+        true => {
+            // Where the tests were built may be closed to others.
+            let copy = home.path("program");
+            std::fs::copy(program(), &copy).unwrap();
+            let mut command = home.call(
+                Path::new("/usr/bin/setpriv"),
+                ["--reuid=65534", "--regid=65534", "--clear-groups", copy.to_str().unwrap()],
+            );
+            command.args(HOUR);
+            command
+        }
+    };
+    let ran = run(&mut command);
+    let details = home.record("cielo.db").texts("SELECT DISTINCT detail FROM misses");
+    allow(&home.path("images"), 0o755);
+    assert_eq!(details.len(), 1, "{ran:?} {details:?}");
+    for part in ["images", "cannot be listed", "ermission denied"] {
+        assert!(details[0].contains(part), "{part}: {}", details[0]);
+    }
+}
+
+/// Chile sets its clocks at midnight: once an hour is left out, once it comes twice.
+#[test]
+fn a_clock_that_jumps_at_midnight_loses_and_doubles_no_slot() {
+    let home = home("preset = 'allsky'\ndir = 'images'");
+    let settings = std::fs::read_to_string(home.path("celaje.toml")).unwrap();
+    home.write("celaje.toml", settings.replace("'-03:00'", "'America/Santiago'"));
+    // A picture every ten minutes of true time, named by the clock on the wall, from the evening
+    // before to the morning after.
+    let zone: celaje_sky::slot::Zone = "America/Santiago".parse().unwrap();
+    for (begin, from, to, slots) in [
+        ("2024-09-08T00:00:07Z", "2024-09-07T20:00", "2024-09-08T09:59", 13 * 6),
+        ("2024-04-06T23:00:07Z", "2024-04-06T20:00", "2024-04-07T07:59", 12 * 6),
+    ] {
+        let begin: chrono::DateTime<chrono::Utc> = begin.parse().unwrap();
+        for n in 0..90 {
+            let local = zone.local(begin + chrono::TimeDelta::minutes(10 * n));
+            let night = local - chrono::TimeDelta::hours(12);
+            let folder = night.format("%Y%m%d");
+            let name = local.format("image-%Y%m%d%H%M%S.jpg");
+            home.write(&format!("images/{folder}/{name}"), picture(n as usize));
+        }
+        let ran = run(&mut home.celaje(["backfill", "--from", from, "--to", to]));
+        assert_eq!(ran.status, 0, "{ran:?}");
+        let of = format!("WHERE slot_local BETWEEN '{from}' AND '{to}'");
+        let mut record = home.record("cielo.db");
+        assert_eq!(record.count(&format!("observations {of}")), slots, "{ran:?}");
+        assert_eq!(record.count(&format!("misses {of}")), 0);
+        let far = "abs(julianday(taken_at) - julianday(slot_utc)) * 1440 > 5";
+        assert_eq!(record.count(&format!("observations {of} AND {far}")), 0);
+        let twice = "(SELECT picture_name FROM observations GROUP BY 1 HAVING count(*) > 1)";
+        assert_eq!(record.count(twice), 0);
+    }
+}
+
+#[test]
+fn the_latest_picture_alone_has_nothing_to_go_back_to() {
+    let server = camera();
+    let home = home(&format!("kind = 'latest'\nurl = '{}latest.jpg'", server.base()));
+    run(&mut home.celaje(HOUR)).refused(2, &["'roof'", "nothing to go back", "celaje serve"]);
+    assert!(server.requests().is_empty());
+}

@@ -191,7 +191,11 @@ impl Scheduler {
             self.guard.pass(Point::Returned, None);
             if returned.fate.is_none() {
                 let (slot, attempt) = (returned.slot, returned.attempt);
-                tracing::warn!(%slot, attempt, "a slot was lost");
+                // Once the run has failed, what is in flight cannot be stored, and is left.
+                match self.failure {
+                    None => tracing::warn!(%slot, attempt, "a slot was lost"),
+                    Some(_) => tracing::debug!(%slot, attempt, "a slot was lost"),
+                }
             }
             if let Some(run) = self.run.as_mut() {
                 run.returned(returned);

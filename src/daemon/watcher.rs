@@ -106,8 +106,9 @@ impl RecordWatcher {
                         }
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "the record could not be read for new rows");
-                        totals.trouble = Some(error.fault.to_string());
+                        if totals.note(error.fault.to_string()) {
+                            tracing::warn!(%error, "the record could not be read for new rows");
+                        }
                     }
                 }
             }
@@ -117,6 +118,13 @@ impl RecordWatcher {
 }
 
 impl WatchCounts {
+    /// Notes why the record cannot be read; whether that is news.
+    fn note(&mut self, trouble: String) -> bool {
+        let is_new = self.trouble.as_ref() != Some(&trouble);
+        self.trouble = Some(trouble);
+        is_new
+    }
+
     fn count(&mut self, event: &Event) {
         let result = match event {
             Event::Observation(..) => "new",
@@ -343,5 +351,17 @@ impl Operator for RecordWatcher {
 
     fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_that_lasts_is_news_once() {
+        let mut counts = WatchCounts::default();
+        let news = ["gone", "gone", "locked", "gone"].map(|why| counts.note(why.to_owned()));
+        assert_eq!(news, [true, false, true, true]);
     }
 }

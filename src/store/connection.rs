@@ -13,7 +13,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::store::error::Fault;
-use crate::store::lock::{folder_of, refusal};
+use crate::store::lock::{folder_of, real, refusal};
 
 /// The schema's history, in the binary.
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -79,11 +79,7 @@ pub(super) fn exists(path: &Path) -> Result<bool, Fault> {
         Ok(found) if found.is_file() => Ok(true),
         Ok(_) => Err(Fault::NotAFile),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if folder_of(path).is_dir() {
-                Ok(false)
-            } else {
-                Err(Fault::NoFolder)
-            }
+            if folder_of(&real(path)).is_dir() { Ok(false) } else { Err(Fault::NoFolder) }
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Err(Fault::NoFolder),
         Err(error) => Err(Fault::CannotOpen(error.to_string())),
@@ -127,7 +123,7 @@ pub(super) fn explain(path: &Path, fault: Fault) -> Fault {
 
 /// Whether nothing may be written in the folder of `path`.
 pub(super) fn is_unwritable(path: &Path) -> bool {
-    let made = tempfile::tempfile_in(folder_of(path));
+    let made = tempfile::tempfile_in(folder_of(&real(path)));
     matches!(made.map_err(|error| refusal(&error)), Err(Fault::ReadOnly))
 }
 
@@ -271,7 +267,7 @@ pub(super) fn roll_back(connection: &mut SqliteConnection) -> Result<(), Fault> 
 /// indices with their tables.
 ///
 /// A row that breaks a rule of its owner's own table is no damage of the file, nor is a full-text
-/// index of theirs that does not fit its texts.
+/// index of theirs that does not fit its texts, nor a value of another type than its column's.
 pub(super) fn damage(connection: &mut SqliteConnection, quickly: bool) -> QueryResult<Vec<String>> {
     let check = if quickly { "quick_check" } else { "integrity_check" };
     let mut found: Vec<String> = sql::<Text>(&format!("PRAGMA {check}(10000)")).load(connection)?;
@@ -280,7 +276,9 @@ pub(super) fn damage(connection: &mut SqliteConnection, quickly: bool) -> QueryR
         let table = rules.iter().find_map(|rule| line.strip_prefix(rule));
         let own = |table: &str| OWN_TABLES.contains(&table.split('.').next().unwrap_or_default());
         let is_of_texts = line.contains(" inverted index for FTS");
-        line != "ok" && table.is_none_or(own) && !is_of_texts
+        let is_of_types = ["TEXT value in ", "NUMERIC value in "];
+        let is_of_types = is_of_types.iter().any(|type_| line.starts_with(type_));
+        line != "ok" && table.is_none_or(own) && !is_of_texts && !is_of_types
     });
     found.truncate(5);
     Ok(found)

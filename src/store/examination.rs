@@ -10,7 +10,7 @@ use diesel::sql_types::{BigInt, Text};
 
 use crate::store::connection::{self, Access, FileKind, connect, damage};
 use crate::store::error::Fault;
-use crate::store::lock::{self, WriterLock, folder_of, free_bytes, with_suffix};
+use crate::store::lock::{self, WriterLock, companion, folder_of, free_bytes};
 use crate::store::takeover::{self, TakeoverPlan};
 use crate::store::unwritable::ReadConnection;
 
@@ -43,7 +43,7 @@ pub(super) fn examine(path: &Path) -> Result<FileState, Fault> {
 /// the log for the new file's, and the process that has the old one open may still write to it.
 pub(super) fn refuse_stray_log(path: &Path) -> Result<(), Fault> {
     let has_content = std::fs::metadata(path).is_ok_and(|found| found.len() > 0);
-    let is_there = |suffix| with_suffix(path, suffix).exists();
+    let is_there = |suffix| companion(path, suffix).exists();
     if !has_content && (is_there("-wal") || is_there("-shm")) {
         return Err(Fault::StrayLog);
     }
@@ -69,13 +69,14 @@ pub(super) fn foresee(path: &Path) -> Result<FileState, Fault> {
         file.map_err(|error| lock::refusal(&error))?;
     }
     // The name is free, and the file goes with its handle.
-    tempfile::tempfile_in(folder_of(path)).map_err(|error| lock::refusal(&error))?;
+    let real = lock::real(path);
+    tempfile::tempfile_in(folder_of(&real)).map_err(|error| lock::refusal(&error))?;
     if !is_there {
         return Ok(FileState::New);
     }
     // What is none of ours is not opened for writing.
     examine(path)?;
-    admit(&mut connect(path, Access::Write)?, free_bytes(folder_of(path)))
+    admit(&mut connect(path, Access::Write)?, free_bytes(folder_of(&real)))
 }
 
 /// What the file of a writing connection is, once nothing stands in the way of writing it; `free`

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
-use crate::store::rows::slot_text;
+use crate::store::rows::{ForeignText, slot_text};
 use crate::store::schema::{labels, observations};
 use celaje_sky::cover::Cover;
 use celaje_sky::labelling::Draw;
@@ -34,6 +34,7 @@ pub struct LabelOrder {
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct ModelKey {
     /// Name and version.
+    #[diesel(deserialize_as = ForeignText)]
     pub model: Option<String>,
     /// SHA-256 of its file.
     pub model_sha256: Option<String>,
@@ -75,10 +76,10 @@ pub struct LabelItem {
     #[diesel(sql_type = Nullable<Integer>)]
     pub okta_high: Option<i32>,
     /// Name and version.
-    #[diesel(sql_type = Nullable<Text>)]
+    #[diesel(sql_type = Nullable<Text>, deserialize_as = ForeignText)]
     pub model: Option<String>,
     /// Where the picture was.
-    #[diesel(sql_type = Nullable<Text>)]
+    #[diesel(sql_type = Nullable<Text>, deserialize_as = ForeignText)]
     pub url: Option<String>,
     /// Of the picture that was looked at.
     #[serde(skip)]

@@ -18,6 +18,9 @@ use crate::store::writer::{DatabaseWriter, WriterProcess};
 /// each other's locks.
 const BEAT: Duration = Duration::from_secs(20);
 
+/// Symbolic links that are followed, as by Linux.
+const MOST_LINKS: u32 = 40;
+
 /// Held while a database is open for writing; released when dropped, and by the operating system
 /// when the process ends.
 ///
@@ -282,6 +285,22 @@ pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
         let _ = folder;
         None
     }
+}
+
+/// The file at the end of the symbolic links at `path`, be it there or not.
+pub(super) fn real(path: &Path) -> PathBuf {
+    let mut real = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = std::fs::read_link(&real) else { break };
+        real = folder_of(&real).join(target);
+    }
+    real
+}
+
+/// What SQLite keeps beside the database at `path`, with `suffix` added to its name: beside the
+/// file itself, where the path is a symbolic link.
+pub(super) fn companion(path: &Path, suffix: &str) -> PathBuf {
+    with_suffix(&real(path), suffix)
 }
 
 /// `path` with `suffix` added to its name.

@@ -55,6 +55,11 @@ impl Loss {
                 "are lost where the file that is there now does not have them",
                 "se perdieron si no están en el archivo que hay ahora"
             ),
+            // As when its disk is taken away.
+            (None, LossKind::Moved) => say!(
+                "are in the file and its log, wherever these are now",
+                "están en el archivo y su diario, dondequiera que estén ahora"
+            ),
             (None, _) => say!("could not be saved", "no se pudieron salvar"),
             (Some(at), LossKind::Overwritten | LossKind::Taken) if at == path => {
                 say!("are still in it", "siguen en ella")
@@ -74,5 +79,19 @@ impl Loss {
             "la base de datos '{db}' {que} mientras este programa la escribía; las {n} lecturas \
              que había guardado, y todas las anteriores, {lugar}; resuélvalo y repita la orden"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_taken_away_with_its_disk_is_not_said_to_be_lost() {
+        let told = |kind| Loss { kind, at: None, stored: 3 }.text(Path::new("a.db"));
+        assert!(told(LossKind::Moved).en.contains("3 readings"));
+        assert!(told(LossKind::Moved).en.contains("are in the file and its log"));
+        assert!(told(LossKind::Moved).es.contains("están en el archivo y su diario"));
+        assert!(told(LossKind::Deleted).en.contains("could not be saved"));
     }
 }

@@ -176,7 +176,7 @@ impl Database {
             }
             let _lock = WriterLock::take(path)?;
             for suffix in ["-wal", "-shm", ""] {
-                match std::fs::remove_file(lock::with_suffix(path, suffix)) {
+                match std::fs::remove_file(lock::companion(path, suffix)) {
                     Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                         return Err(Fault::CannotOpen(e.to_string()));
                     }
@@ -269,7 +269,7 @@ impl Database {
 
     /// Bytes that are free on the disk of the file at `path`, where the system tells.
     pub fn free_bytes(path: &Path) -> Option<u64> {
-        lock::free_bytes(lock::folder_of(path))
+        lock::free_bytes(lock::folder_of(&lock::real(path)))
     }
 
     /// Writes a further station of the file as it is described now.
@@ -333,7 +333,7 @@ fn open(
     examination::examine(path)?;
     let mut connection = connection::connect(path, Access::Write)?;
     // Once more: the former writer may have changed it.
-    let free = lock::free_bytes(lock::folder_of(path));
+    let free = lock::free_bytes(lock::folder_of(&lock::real(path)));
     let state = examination::admit(&mut connection, free)?;
     let candidacy = Candidacy::begin(&mut connection, path, lock, patience)?;
     let adopted = match state {

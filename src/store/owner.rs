@@ -18,7 +18,7 @@ use diesel::sql_types::{self, BigInt, Bool};
 
 use crate::store::connection::file_uri;
 use crate::store::error::Fault;
-use crate::store::lock::{WriterLock, with_suffix};
+use crate::store::lock::{WriterLock, companion};
 use crate::store::place;
 use crate::store::writer::{WriterLife, WriterProcess};
 
@@ -199,7 +199,7 @@ pub(super) fn be_whole(connection: &mut SqliteConnection) -> QueryResult<()> {
 /// Whether a log with content is beside the file at `path`. To be asked before SQLite opens the
 /// file, which makes an empty one.
 pub(super) fn has_a_log(path: &Path) -> bool {
-    std::fs::metadata(with_suffix(path, "-wal")).is_ok_and(|found| found.len() > 0)
+    std::fs::metadata(companion(path, "-wal")).is_ok_and(|found| found.len() > 0)
 }
 
 /// Refuses a file that is seen without the log that has its last rows. To be asked, as

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::store::connection::{self, checkpoint, checkpoint_now};
 use crate::store::copy;
 use crate::store::error::Fault;
-use crate::store::lock::{WriterLock, folder_of, with_suffix};
+use crate::store::lock::{WriterLock, folder_of, real, with_suffix};
 use crate::store::loss::{Loss, LossKind};
 use crate::store::mark::FileMark;
 use crate::store::owner::{self, Claim, ForeignRow};
@@ -265,7 +265,7 @@ impl Ownership {
     /// Copies what is open to the path of the file, to a free name beside it, or, where its folder
     /// is gone, to the folder above or that of temporary files.
     fn rescue(&self, connection: &mut SqliteConnection) -> Option<PathBuf> {
-        let path = self.place.path();
+        let path = &real(self.place.path());
         let folder = folder_of(path);
         if folder.is_dir() {
             if std::fs::symlink_metadata(path).is_ok() {
@@ -275,7 +275,7 @@ impl Ownership {
             for suffix in ["-wal", "-shm"] {
                 let _ = std::fs::remove_file(with_suffix(path, suffix));
             }
-            return self.copy_to(connection, path.to_owned());
+            return self.copy_to(connection, path.clone());
         }
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let above = folder.ancestors().find(|above| above.is_dir() && above.parent().is_some());
@@ -300,7 +300,7 @@ impl Ownership {
     /// # Errors
     /// Why there is none.
     pub(super) fn replace_by_copy(&self, connection: &mut SqliteConnection) -> Result<(), String> {
-        let path = self.place.path();
+        let path = &real(self.place.path());
         let part = with_suffix(path, &format!(".{}.part", std::process::id()));
         for suffix in ["-wal", "-shm"] {
             let _ = std::fs::remove_file(with_suffix(path, suffix));
@@ -316,7 +316,7 @@ impl Ownership {
     /// [`Fault::Displaced`] as long as it changes; [`Fault::CannotOpen`] when it is not sound or
     /// cannot be copied.
     pub(super) fn begin_anew(&mut self) -> Result<(), Fault> {
-        let path = self.place.path();
+        let path = &real(self.place.path());
         if !self.is_cut_off || self.place.is_left() {
             return Ok(());
         }
@@ -341,7 +341,7 @@ impl Ownership {
 
     /// Tries once more to save what was not saved, or not in its place, when the file was lost.
     pub(super) fn save_again(&mut self, connection: &mut SqliteConnection) {
-        let path = self.place.path();
+        let path = &real(self.place.path());
         let is_missing = std::fs::symlink_metadata(path).is_err() && folder_of(path).is_dir();
         let is_deleted = |loss: &Loss| match loss.kind {
             LossKind::Deleted => loss.at.is_none() || is_missing,

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::store::lock::with_suffix;
+use crate::store::lock::companion;
 
 /// A file, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl FilePlace {
     /// The place of the database at `path`, which is open and has been read or written. The log
     /// beside it then stays as long as the connection.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let log = FileIdentity::at(&with_suffix(path, "-wal")).ok();
+        let log = FileIdentity::at(&companion(path, "-wal")).ok();
         Ok(Self { path: path.to_owned(), file: FileIdentity::at(path)?, log })
     }
 
@@ -139,7 +139,7 @@ impl FilePlace {
 
     /// Bytes of the log; 0 where SQLite keeps none.
     pub(super) fn log_bytes(&self) -> u64 {
-        std::fs::metadata(with_suffix(&self.path, "-wal")).map_or(0, |found| found.len())
+        std::fs::metadata(companion(&self.path, "-wal")).map_or(0, |found| found.len())
     }
 
     /// What became of the database; nothing as long as it is in its place. What is in the file is
@@ -154,7 +154,7 @@ impl FilePlace {
         if found.len() == 0 {
             return Some(Displacement::Overwritten);
         }
-        let log = FileIdentity::at(&with_suffix(&self.path, "-wal")).ok();
+        let log = FileIdentity::at(&companion(&self.path, "-wal")).ok();
         (self.log.is_some() && log != self.log).then_some(Displacement::LogGone)
     }
 
@@ -165,17 +165,17 @@ impl FilePlace {
     }
 
     fn has_its_log(&self) -> bool {
-        let log = FileIdentity::at(&with_suffix(&self.path, "-wal")).ok();
+        let log = FileIdentity::at(&companion(&self.path, "-wal")).ok();
         self.log.is_some() && log == self.log
     }
 
     /// Removes the log of this file, which does not belong to what is at the path now. Of an
     /// emptied file SQLite may have removed the -wal, but not the -shm.
     pub(super) fn remove_log(&self) {
-        let is_removed = !with_suffix(&self.path, "-wal").exists();
+        let is_removed = !companion(&self.path, "-wal").exists();
         if self.has_its_log() || (self.log.is_some() && is_removed) {
             for suffix in ["-shm", "-wal"] {
-                let _ = std::fs::remove_file(with_suffix(&self.path, suffix));
+                let _ = std::fs::remove_file(companion(&self.path, suffix));
             }
         }
     }

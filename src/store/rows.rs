@@ -1,7 +1,10 @@
 //! Rows as diesel writes them, and the texts in which moments are stored.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike, Utc};
+use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+use diesel::sqlite::{Sqlite, SqliteValue};
 use percent_encoding::percent_decode_str;
 
 use crate::store::calibration::{ModelConfidence, StoredCalibration};
@@ -70,6 +73,27 @@ pub fn parse_slot(text: &str) -> Option<NaiveDateTime> {
         part(14, 16),
         second,
     )
+}
+
+/// A text that another tool may have written: what is no UTF-8 in it is replaced.
+#[derive(Clone, Debug, PartialEq, Eq, FromSqlRow)]
+#[diesel(sql_type = Nullable<Text>)]
+pub struct ForeignText(pub(super) Option<String>);
+
+impl FromSql<Nullable<Text>, Sqlite> for ForeignText {
+    fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(Some(value.read_text().to_owned())))
+    }
+
+    fn from_nullable_sql(value: Option<SqliteValue<'_, '_, '_>>) -> deserialize::Result<Self> {
+        value.map_or(Ok(Self(None)), Self::from_sql)
+    }
+}
+
+impl From<ForeignText> for Option<String> {
+    fn from(text: ForeignText) -> Self {
+        text.0
+    }
 }
 
 /// A row of `stations` to be written.

@@ -28,7 +28,7 @@ use crate::store::completion::{self, StationPlace};
 use crate::store::connection::{run_migrations, transaction};
 use crate::store::copy;
 use crate::store::error::Fault;
-use crate::store::lock::with_suffix;
+use crate::store::lock::{companion, with_suffix};
 use crate::store::register_station;
 use crate::store::takeover::rows::{COLUMNS, SLOT};
 use celaje_sky::station::Station;
@@ -72,7 +72,7 @@ pub(super) fn take_over(
         }
         Err(fault) => {
             // The file is as it was, unless a journal is left for the next opening to roll back.
-            if !with_suffix(path, "-journal").exists() {
+            if !companion(path, "-journal").exists() {
                 let _ = std::fs::remove_file(&copy);
             }
             Err(fault)
@@ -117,8 +117,8 @@ pub(super) fn take_over_within(
 fn copy_of(connection: &mut SqliteConnection, path: &Path) -> Result<PathBuf, Fault> {
     let copy = (1..)
         .map(|n| match n {
-            1 => with_suffix(path, ".before-celaje.bak"),
-            _ => with_suffix(path, &format!(".before-celaje-{n}.bak")),
+            1 => companion(path, ".before-celaje.bak"),
+            _ => companion(path, &format!(".before-celaje-{n}.bak")),
         })
         .find(|copy| !copy.exists())
         .unwrap_or_default();

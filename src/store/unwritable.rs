@@ -14,7 +14,7 @@ use crate::store::connection::{
     Access, FileKind, checkpoint_now, connect, exists, explain, is_unwritable, kind,
 };
 use crate::store::error::{CopyReason, Fault};
-use crate::store::lock::with_suffix;
+use crate::store::lock::companion;
 use crate::store::owner;
 use crate::store::ownership::leave_open;
 use crate::store::place::{ContentStamp, FilePlace};
@@ -27,14 +27,14 @@ pub(super) struct FileStamp([Option<ContentStamp>; 3]);
 
 impl FileStamp {
     pub(super) fn of(path: &Path) -> Self {
-        Self(["", "-wal", "-journal"].map(|suffix| ContentStamp::of(&with_suffix(path, suffix))))
+        Self(["", "-wal", "-journal"].map(|suffix| ContentStamp::of(&companion(path, suffix))))
     }
 }
 
 /// How the file may be read without anything beside it; none where a process may be writing (there
 /// are `-shm` and `-wal`), or the file alone does not hold what was committed.
 fn access_alone(path: &Path) -> Option<Access> {
-    let bytes = |suffix| std::fs::metadata(with_suffix(path, suffix)).ok().map(|found| found.len());
+    let bytes = |suffix| std::fs::metadata(companion(path, suffix)).ok().map(|found| found.len());
     match (bytes("-shm"), bytes("-wal")) {
         _ if has_a_journal(path) => None,
         // SQLite removes a -shm before its -wal: one that is alone was left by who moved the files.
@@ -47,7 +47,7 @@ fn access_alone(path: &Path) -> Option<Access> {
 /// Whether there is a journal of a transaction that was cut off, to be undone before the file is
 /// read.
 fn has_a_journal(path: &Path) -> bool {
-    std::fs::metadata(with_suffix(path, "-journal")).is_ok_and(|found| found.len() > 0)
+    std::fs::metadata(companion(path, "-journal")).is_ok_and(|found| found.len() > 0)
 }
 
 /// A connection that reads.
@@ -188,6 +188,7 @@ impl ReadConnection {
 mod tests {
     use super::*;
     use crate::store::Database;
+    use crate::store::lock::with_suffix;
     use crate::store::reader::Reader;
     use celaje_sky::station::Station;
     use diesel::connection::SimpleConnection;

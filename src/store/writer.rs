@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
-use crate::store::lock::{WriterLock, folder_of};
+use crate::store::lock::{WriterLock, folder_of, real};
 use crate::store::place::{self, FileIdentity};
 use crate::store::rows::timestamp;
 use celaje_sky::say;
@@ -234,7 +234,7 @@ fn changed(path: &Path) -> Option<SystemTime> {
 /// How long the file at `path` has not been changed, by the clock of its file system; none where no
 /// file can be made beside it.
 fn age(path: &Path) -> Option<Duration> {
-    let new = tempfile::tempfile_in(folder_of(path)).ok()?;
+    let new = tempfile::tempfile_in(folder_of(&real(path))).ok()?;
     let now = new.metadata().and_then(|found| found.modified()).ok()?;
     now.duration_since(changed(path)?).ok()
 }

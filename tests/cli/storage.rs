@@ -177,6 +177,8 @@ fn a_record_that_another_is_copied_into_ends_the_run_and_is_left_sound() {
     assert_eq!(told.status, 3, "{told:?}");
     let sentence = "the database 'cielo.db' was overwritten by another program";
     assert!(told.err.contains(sentence) && told.err.contains("readings that it had"), "{told:?}");
+    // Nor a line for each picture that was under way.
+    assert!(!told.err.contains("a slot was lost"), "{told:?}");
     let mut record = home.record("cielo.db");
     assert_eq!(record.texts("PRAGMA integrity_check"), ["ok"]);
     assert_eq!(record.count("observations"), 12);
@@ -210,6 +212,25 @@ fn another_name_of_a_record_that_is_written_or_was_is_told_where_its_log_is() {
     drop(server);
     goes_on(&home);
     assert_eq!(home.record("link.db").count("observations"), 720);
+}
+
+/// SQLite keeps the log beside the file itself.
+#[cfg(unix)]
+#[test]
+fn a_record_behind_a_link_is_written_and_read_as_any_other() {
+    let home = Home::new();
+    std::fs::create_dir(home.path("disk")).unwrap();
+    std::os::unix::fs::symlink("disk/r.db", home.path("cielo.db")).unwrap();
+    let server = slow();
+    let mut child = begun(&home, &server);
+    let told = run(&mut home.celaje(["status", "--db", "cielo.db"]));
+    assert_eq!(told.status, 0, "{told:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(server);
+    goes_on(&home);
+    assert!(std::fs::symlink_metadata(home.path("cielo.db")).unwrap().is_symlink());
+    assert_eq!(home.record("disk/r.db").count("observations"), 720);
 }
 
 /// As into a container: `-v ./cielo.db:/data/r.db`.

@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
-use crate::store::rows::{last_text, parse_slot, slot_text};
+use crate::store::rows::{ForeignText, last_text, parse_slot, slot_text};
 use crate::store::schema::observations;
 use celaje_sky::cover::Cover;
 use celaje_sky::quality::Flag;
@@ -67,20 +67,24 @@ pub struct ObservationItem {
     /// The greatest.
     pub okta_high: Option<i32>,
     /// `SKC` to `OVC`, `OBSC`.
+    #[diesel(deserialize_as = ForeignText)]
     pub category: Option<String>,
     /// The same in Spanish words.
+    #[diesel(deserialize_as = ForeignText)]
     pub description: Option<String>,
     /// Flags; none of a reading by day without a defect. Stored with commas between them.
     #[serde(serialize_with = "as_list")]
     #[schemars(with = "Option<Vec<String>>")]
     pub quality: Option<String>,
     /// Name and version.
+    #[diesel(deserialize_as = ForeignText)]
     pub model: Option<String>,
     /// Degrees.
     pub solar_elevation: Option<f64>,
     /// `day`, `twilight`, `night`.
     pub day_phase: Option<String>,
     /// Where the picture was.
+    #[diesel(deserialize_as = ForeignText)]
     pub url: Option<String>,
     /// Cloud fraction of the cap around the zenith, 0 to 1; none without a lens.
     pub zenith_fraction: Option<f64>,

@@ -3,14 +3,14 @@
 use chrono::{DateTime, FixedOffset, NaiveDateTime, SecondsFormat};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Double, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::reader::aggregate::rounded;
-use crate::store::rows::{parse_slot, slot_text};
+use crate::store::rows::{ForeignText, parse_slot, slot_text};
 use crate::store::schema::stations;
 use celaje_sky::slot::{Slot, Zone};
 
@@ -18,25 +18,35 @@ use celaje_sky::slot::{Slot, Zone};
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, Queryable)]
 pub struct LegacyRow {
     /// The picture's file name.
+    #[diesel(deserialize_as = ForeignText)]
     pub filename: Option<String>,
     /// Where it was.
+    #[diesel(deserialize_as = ForeignText)]
     pub url_imagen: Option<String>,
     /// Station local time, as the row has it.
+    #[diesel(deserialize_as = ForeignText)]
     pub fecha_captura: Option<String>,
     /// Cloud amount, 0 to 8.
     pub octas_predichas: Option<i32>,
     /// 0 to 1.
     pub confianza: Option<f64>,
     /// `SKC` to `OVC`.
+    #[diesel(deserialize_as = ForeignText)]
     pub categoria: Option<String>,
     /// The same in words.
+    #[diesel(deserialize_as = ForeignText)]
     pub descripcion: Option<String>,
     /// Name and version.
+    #[diesel(deserialize_as = ForeignText)]
     pub modelo_version: Option<String>,
     /// UTC where this program wrote it, else as the row has it.
+    #[diesel(deserialize_as = ForeignText)]
     pub created_at: Option<String>,
     #[serde(skip)]
     is_own: bool,
+    /// The bytes of the day that `fecha_captura` begins with.
+    #[serde(skip)]
+    day: Option<Vec<u8>>,
 }
 
 type Columns = (
@@ -50,11 +60,12 @@ type Columns = (
     Nullable<Text>,
     Nullable<Text>,
     Bool,
+    Nullable<Binary>,
 );
 
 /// The rows of the view, without oktas that are no whole number, and who wrote each, which the view
 /// does not tell.
-const ROWS: &str = "SELECT * FROM (
+const ROWS: &str = "SELECT *, substr(CAST(fecha_captura AS BLOB), 1, 10) FROM (
     SELECT file_name AS filename, url, captured_at AS fecha_captura, okta,
         CASE WHEN confidence BETWEEN 0 AND 1 THEN confidence END, category, description, model,
         created_at, origin = 'celaje'
@@ -77,34 +88,33 @@ const ROWS: &str = "SELECT * FROM (
 pub const FIRST_DAY: &str = "0";
 /// and none is after this one.
 pub const AFTER_DAYS: &str = ":";
-/// No text is after this one.
-const AFTER_ALL: &str = "\u{10ffff}";
 
 /// Where a part of the rows begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LegacyPlace {
     /// Behind so many of the rows without a `fecha_captura`.
     Undated(usize),
-    /// At this day, or the first text of `fecha_captura`.
-    Day(String),
+    /// At this day, or the first bytes of `fecha_captura`: not every text is UTF-8.
+    Day(Vec<u8>),
 }
 
 /// The days whose rows are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LegacyDays {
     first: LegacyPlace,
-    before: String,
+    /// None: of all texts.
+    before: Option<String>,
 }
 
 impl LegacyDays {
     /// All rows, those of no moment first.
     pub(crate) fn all() -> Self {
-        Self { first: LegacyPlace::Undated(0), before: AFTER_ALL.to_owned() }
+        Self { first: LegacyPlace::Undated(0), before: None }
     }
 
     /// The rows whose `fecha_captura` is a text from `from` on up to, not including, `before`.
     pub(crate) fn between(from: &str, before: &str) -> Self {
-        Self { first: LegacyPlace::Day(from.to_owned()), before: before.to_owned() }
+        Self { first: LegacyPlace::Day(from.into()), before: Some(before.to_owned()) }
     }
 
     pub(crate) fn first(&self) -> LegacyPlace {
@@ -135,10 +145,8 @@ impl LegacyRow {
         name.map(slot_text).or_else(|| self.created_at.as_deref().and_then(minute))
     }
 
-    /// The day that `fecha_captura` begins with.
-    fn day(&self) -> &str {
-        let text = self.fecha_captura.as_deref().unwrap_or_default();
-        text.char_indices().nth(10).map_or(text, |(end, _)| &text[..end])
+    fn day(&self) -> &[u8] {
+        self.day.as_deref().unwrap_or_default()
     }
 }
 
@@ -192,7 +200,8 @@ impl Reader {
             return last("");
         };
         // Texts of two forms may name moments of this day.
-        let day = LegacyDays::between(row.day(), AFTER_DAYS);
+        let first = LegacyPlace::Day(row.day().to_owned());
+        let day = LegacyDays { first, before: Some(AFTER_DAYS.to_owned()) };
         let rows = self.legacy_rows(&day, day.first(), 1)?.0;
         Ok(rows.into_iter().rfind(has_okta).or(Some(row)))
     }
@@ -216,20 +225,23 @@ impl Reader {
                     rows.truncate(most);
                     return Ok((rows, Some(LegacyPlace::Undated(behind + most))));
                 }
-                let (dated, next) = self.dated_rows("", &days.before, most)?;
+                let (dated, next) = self.dated_rows(&[], days.before.as_deref(), most)?;
                 rows.extend(dated);
                 return Ok((rows, next));
             }
         };
-        self.dated_rows(&from, &days.before, most)
+        self.dated_rows(&from, days.before.as_deref(), most)
     }
 
-    /// Up to `most` rows without a `fecha_captura`, behind so many of them.
+    /// Up to `most` rows whose `fecha_captura` is no text, behind so many of them.
     fn undated_rows(&mut self, behind: usize, most: usize) -> Result<Vec<LegacyRow>, StoreError> {
         let [behind, most] = [behind, most].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         self.ask(|connection| {
             sql::<Columns>(ROWS)
-                .sql("WHERE fecha_captura IS NULL ORDER BY filename, created_at, url LIMIT ")
+                .sql(
+                    "WHERE fecha_captura IS NULL OR fecha_captura >= x'' \
+                     ORDER BY filename, created_at, url LIMIT ",
+                )
                 .bind::<BigInt, _>(most)
                 .sql(" OFFSET ")
                 .bind::<BigInt, _>(behind)
@@ -239,8 +251,8 @@ impl Reader {
 
     fn dated_rows(
         &mut self,
-        from: &str,
-        before: &str,
+        from: &[u8],
+        before: Option<&str>,
         most: usize,
     ) -> Result<(Vec<LegacyRow>, Option<LegacyPlace>), StoreError> {
         let mut asked = most;
@@ -248,19 +260,20 @@ impl Reader {
             // One more, which says whether there are more.
             asked = asked.saturating_add(1);
             let mut rows: Vec<LegacyRow> = self.ask(|connection| {
-                sql::<Columns>(ROWS)
-                    .sql("WHERE fecha_captura >= ")
-                    .bind::<Text, _>(from)
-                    .sql(" AND fecha_captura < ")
-                    .bind::<Text, _>(before)
-                    .sql(" ORDER BY fecha_captura LIMIT ")
-                    .bind::<BigInt, _>(i64::try_from(asked).unwrap_or(i64::MAX))
-                    .load(connection)
+                let query = sql::<Columns>(ROWS)
+                    .sql("WHERE fecha_captura >= CAST(")
+                    .bind::<Binary, _>(from)
+                    .sql(" AS TEXT) AND fecha_captura < coalesce(")
+                    .bind::<Nullable<Text>, _>(before)
+                    // Every text is before any bytes.
+                    .sql(", x'') ORDER BY fecha_captura LIMIT ")
+                    .bind::<BigInt, _>(i64::try_from(asked).unwrap_or(i64::MAX));
+                query.load(connection)
             })?;
             let mut next = None;
             if rows.len() == asked {
                 let day = rows.last().map(|row| row.day().to_owned()).unwrap_or_default();
-                let whole = rows.partition_point(|row| row.day() < day.as_str());
+                let whole = rows.partition_point(|row| row.day() < day.as_slice());
                 if whole == 0 {
                     asked = asked.saturating_mul(2);
                     continue;
@@ -280,7 +293,7 @@ impl Reader {
     /// the rows that are none.
     pub(crate) fn newest_address(&mut self, station: &str) -> Result<Option<String>, StoreError> {
         let on_server = |of: &str| format!("{of} LIKE 'http://%' OR {of} LIKE 'https://%'");
-        let found: Option<Option<String>> = self.ask(|connection| {
+        let found: Option<ForeignText> = self.ask(|connection| {
             sql::<Nullable<Text>>(&format!(
                 "SELECT url FROM observations WHERE ({}) AND station = ",
                 on_server("url")
@@ -290,10 +303,10 @@ impl Reader {
             .get_result(connection)
             .optional()
         })?;
-        if let Some(found) = found.flatten() {
+        if let Some(ForeignText(Some(found))) = found {
             return Ok(Some(found));
         }
-        let found: Option<Option<String>> = self.ask(|connection| {
+        let found: Option<ForeignText> = self.ask(|connection| {
             sql::<Nullable<Text>>(&format!(
                 "SELECT url_imagen FROM legacy_rows WHERE {} \
                  ORDER BY fecha_captura DESC LIMIT 1",
@@ -302,7 +315,7 @@ impl Reader {
             .get_result(connection)
             .optional()
         })?;
-        Ok(found.flatten())
+        Ok(found.and_then(|found| found.0))
     }
 }
 

@@ -125,7 +125,7 @@ fn however_it_is_parted_each_row_is_told_once() {
     }
     // No part of a day.
     let (rows, next) = reader.legacy_rows(&days, days.first(), 21).unwrap();
-    assert_eq!((rows.len(), next), (21, Some(LegacyPlace::Day("2024-01-02".to_owned()))));
+    assert_eq!((rows.len(), next), (21, Some(LegacyPlace::Day("2024-01-02".into()))));
     // The last row by its moment: as a text it comes before those with a T.
     insert(&mut writer, "2024-01020000.jpg", Some("2024-01-02T00:00"), 2);
     let last = reader.legacy_latest().unwrap().unwrap();
@@ -147,6 +147,7 @@ fn a_row_is_shown_as_it_was() {
             modelo_version: None,
             created_at: Some(created.to_owned()),
             is_own,
+            day: None,
         };
         let row = row.shown(zone);
         (row.fecha_captura.unwrap(), row.created_at.unwrap(), row.confianza)
@@ -182,6 +183,7 @@ fn another_moment_stands_for_one_that_is_missing() {
             modelo_version: None,
             created_at: created.map(str::to_owned),
             is_own: false,
+            day: None,
         };
         row.shown(zone).fecha_captura.unwrap()
     };

@@ -11,12 +11,14 @@ use serde::Serialize;
 use crate::store::connection::damage;
 use crate::store::error::StoreError;
 use crate::store::reader::{Reader, ReasonCount};
+use crate::store::rows::ForeignText;
 use crate::store::schema::{misses, observations};
 
 /// The readings of one model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, Queryable)]
 pub struct ModelCount {
     /// Its name and version; none where another tool did not say.
+    #[diesel(deserialize_as = ForeignText)]
     pub model: Option<String>,
     /// How many.
     pub n: i64,

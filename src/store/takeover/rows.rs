@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::store::error::Fault;
+use crate::store::rows::ForeignText;
 use crate::store::takeover::address::picture_name;
 
 #[diesel::declare_sql_function]
@@ -15,7 +16,7 @@ extern "SQL" {
 
 /// Makes the function known to the connection.
 pub(super) fn register(connection: &mut SqliteConnection) -> Result<(), Fault> {
-    let name = |address: Option<String>| address.as_deref().and_then(picture_name);
+    let name = |address: ForeignText| address.0.as_deref().and_then(picture_name);
     Ok(celaje_picture_name_utils::register_impl(connection, name)?)
 }
 
@@ -48,6 +49,11 @@ const MOMENT_WITH_OFFSET: &str = "CASE WHEN fecha_hora_prediccion GLOB \
          replace(substr(fecha_hora_prediccion, 1, 16), ' ', 'T')), fecha_hora_prediccion) \
      ELSE fecha_hora_prediccion END";
 
+/// The file name as the record keeps it: a number as a text. A column without a type has both, as
+/// two names.
+const FILE_NAME: &str =
+    "CASE typeof(filename) WHEN 'blob' THEN filename ELSE CAST(filename AS TEXT) END AS filename";
+
 /// The minute of `created_at` in the older form, as SQL: `2025-10-27T13:40`; NULL where it is no
 /// moment.
 const MOMENT: &str = "CASE WHEN created_at GLOB \
@@ -67,7 +73,7 @@ fn names_a_slot() -> String {
 fn is_reading() -> String {
     let names_a_slot = names_a_slot();
     format!(
-        "coalesce({names_a_slot} \
+        "coalesce({names_a_slot} AND typeof(octas_predichas) <> 'blob' \
          AND CAST(octas_predichas AS TEXT) COLLATE BINARY IN ( \
              '0', '1', '2', '3', '4', '5', '6', '7', '8', \
              '0.0', '1.0', '2.0', '3.0', '4.0', '5.0', '6.0', '7.0', '8.0'), 0)"
@@ -131,6 +137,7 @@ pub(super) fn old_rows(connection: &mut SqliteConnection) -> Result<String, Faul
         return Err(Fault::OddTable("filename"));
     }
     let named = COLUMNS.map(|name| match name {
+        "filename" if has(name) => FILE_NAME.to_owned(),
         _ if has(name) => name.to_owned(),
         "filename" => "celaje_picture_name(url_imagen) AS filename".to_owned(),
         "created_at" if has(OLDER_MOMENT) => format!("{MOMENT_WITH_OFFSET} AS created_at"),

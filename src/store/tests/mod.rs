@@ -6,6 +6,8 @@ mod confidences;
 mod displaced;
 mod faults;
 mod labels;
+#[cfg(target_os = "linux")]
+mod linked;
 mod objects;
 mod older;
 mod opening;

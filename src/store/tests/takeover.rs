@@ -3,24 +3,27 @@ use crate::store::CommitMode;
 use crate::store::connection::{Access, connect, transaction};
 use crate::store::error::Fault;
 use crate::store::examination::admit;
+use crate::store::reader::LegacyDays;
 use crate::store::takeover::{take_over, take_over_within};
 use celaje_sky::error::Failure;
 
+const COLUMN_NAMES: [&str; 9] = [
+    "filename",
+    "url_imagen",
+    "fecha_captura",
+    "octas_predichas",
+    "confianza",
+    "categoria",
+    "descripcion",
+    "modelo_version",
+    "created_at",
+];
+
 /// All nine columns of every row, with their types, in the order of the file names.
 fn rows(connection: &mut SqliteConnection) -> Vec<String> {
-    let columns = [
-        "filename",
-        "url_imagen",
-        "fecha_captura",
-        "octas_predichas",
-        "confianza",
-        "categoria",
-        "descripcion",
-        "modelo_version",
-        "created_at",
-    ]
-    .map(|name| format!("typeof({name}) || ':' || quote({name})"))
-    .join(" || ' ' || ");
+    let columns = COLUMN_NAMES
+        .map(|name| format!("typeof({name}) || ':' || quote({name})"))
+        .join(" || ' ' || ");
     texts(connection, &format!("SELECT {columns} AS line FROM registro_historico ORDER BY line"))
 }
 
@@ -136,6 +139,82 @@ fn a_lax_table_loses_nothing_either() {
     assert_eq!(count(&mut database.connection, copies), 1);
     // Reading such rows does not fail.
     assert_eq!(place.readings().len(), 2);
+}
+
+/// What a column is said to hold is no rule for SQLite: each value in each column.
+#[test]
+fn a_value_of_any_type_in_any_column_is_taken_over_and_told() {
+    const VALUES: [&str; 18] = [
+        "NULL",
+        "4",
+        "-1",
+        "9",
+        "1e18",
+        "4.0",
+        "4.5",
+        "9e999",
+        "''",
+        "'4'",
+        "' 4'",
+        "'04'",
+        "'4' || char(0)",
+        "x'34'",
+        "x''",
+        "x'0400000000000000'",
+        "x'ff'",
+        "CAST(x'43e9' AS TEXT)",
+    ];
+    let types: Vec<&str> = COLUMN_NAMES.iter().map(|_| "").collect();
+    let replaced = ["TEXT", "TEXT", "DATETIME", "INTEGER", "REAL", "TEXT", "TEXT", "TEXT", "TEXT"];
+    for types in [&types[..], &replaced[..]] {
+        for odd in COLUMN_NAMES {
+            let place = Place::new();
+            let old = &mut place.other();
+            let columns: Vec<String> =
+                COLUMN_NAMES.iter().zip(types).map(|(name, of)| format!("{name} {of}")).collect();
+            run_sql(old, &format!("CREATE TABLE registro_historico ({})", columns.join(", ")));
+            for (n, value) in VALUES.iter().enumerate() {
+                let row = COLUMN_NAMES.map(|name| match name {
+                    _ if name == odd => (*value).to_owned(),
+                    "filename" => format!("'2024-010112{n:02}.jpg'"),
+                    "fecha_captura" => format!("'2024-01-01T12:{n:02}'"),
+                    "octas_predichas" => "3".to_owned(),
+                    "confianza" => "0.5".to_owned(),
+                    _ => "'x'".to_owned(),
+                });
+                run_sql(old, &format!("INSERT INTO registro_historico VALUES ({})", row.join(",")));
+            }
+            let (database, all, ..) = adopt(&place);
+            assert_eq!(all, 18, "{odd}");
+            drop(database);
+            let days = LegacyDays::all();
+            for most in [2, 100] {
+                let (mut told, mut from) = (0, Some(days.first()));
+                while let Some(begin) = from {
+                    let (rows, next) = place.reader().legacy_rows(&days, begin, most).unwrap();
+                    (told, from) = (told + rows.len(), next);
+                }
+                assert_eq!(told, 18, "{odd}, {most} a part");
+            }
+            place.reader().legacy_latest().unwrap();
+            place.reader().newest_address("rio-grande").unwrap();
+            place.reader().models(None).unwrap();
+            place.readings();
+            let found = place.reader().check().unwrap();
+            assert!(found.iter().all(|finding| finding.result.is_ok()), "{odd}: {found:?}");
+        }
+    }
+    // An address of the older form, in Latin-1.
+    let place = Place::new();
+    run_sql(
+        &mut place.other(),
+        "CREATE TABLE registro_historico (fecha_hora_prediccion TEXT, octas_predichas INTEGER, \
+             url_imagen TEXT);
+         INSERT INTO registro_historico VALUES ('2024-01-01T12:00:00', 3, \
+             CAST(x'2f52ed6f2f323032342d30313031313230322e6a7067' AS TEXT));",
+    );
+    let (_, all, placed, ..) = adopt(&place);
+    assert_eq!((all, placed), (1, 1));
 }
 
 #[test]

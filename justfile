@@ -41,6 +41,10 @@ soak *ARGS:
     cargo build --release
     benches/soak.sh {{ARGS}}
 
+# Wheel, .deb, SBOM and sums in target/dist; a name makes one of them
+package *ARGS:
+    packaging/build.sh {{ARGS}}
+
 # The whole gate, as it runs before a change lands
 ci:
     .ci/run

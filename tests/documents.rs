@@ -18,6 +18,7 @@ const APIS: [&str; 2] = ["docs/api.md", "docs/es/api.md"];
 const RECORDS: [&str; 2] = ["docs/record.md", "docs/es/registro.md"];
 const INTEGRATIONS: [&str; 2] = ["docs/integrations.md", "docs/es/integraciones.md"];
 const LABELS: [&str; 2] = ["docs/labels.md", "docs/es/etiquetas.md"];
+const INSTALLATIONS: [&str; 2] = ["docs/install.md", "docs/es/instalacion.md"];
 const DAEMON: [&str; 2] = ["docs/daemon.md", "docs/es/daemon.md"];
 
 fn root() -> &'static Path {
@@ -237,6 +238,7 @@ fn links_between_documents_lead_somewhere() {
         .chain(&INTEGRATIONS)
         .chain(&LABELS)
         .chain(&APIS)
+        .chain(&INSTALLATIONS)
         .chain(&["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
     for name in documents {
         let document = text(name);
@@ -303,5 +305,63 @@ fn every_error_of_the_api_is_explained() {
             line.split('|').nth(1).is_some_and(|cell| cell.trim().parse::<u16>().is_ok())
         });
         assert_eq!(codes.count(), celaje::web::problem::ProblemCode::ALL.len());
+    }
+}
+
+/// The value of a line `KEY=value` of the systemd unit.
+fn unit_line<'a>(unit: &'a str, key: &str) -> &'a str {
+    let line = unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    line.unwrap_or_else(|| panic!("the unit has no {key}"))
+}
+
+#[test]
+fn the_unit_and_the_image_call_the_program_as_it_wants_to_be_called() {
+    let unit = text("contrib/celaje.service");
+    let serve: Vec<&str> = unit_line(&unit, "ExecStart").split(' ').collect();
+    Cli::command().try_get_matches_from(&serve).unwrap_or_else(|e| panic!("{e}"));
+    let (file, name) = (serve.last().unwrap(), serve[serve.len() - 2]);
+    assert_eq!((name, *file), ("--config", "/etc/celaje/celaje.toml"));
+    let image = text("Containerfile");
+    assert!(image.contains(concat!("/rust:", env!("CARGO_PKG_RUST_VERSION"), "-")));
+    let command = image.lines().find_map(|line| line.strip_prefix("CMD ")).unwrap();
+    let mut words: Vec<String> = serde_json::from_str(command).unwrap();
+    words.insert(0, "celaje".to_owned());
+    Cli::command().try_get_matches_from(words).unwrap_or_else(|e| panic!("{e}"));
+
+    // The user of the unit is the one that the package makes, and may write where the record is.
+    let sysusers = text("contrib/celaje.sysusers");
+    let user = unit_line(&unit, "User");
+    assert!(sysusers.lines().any(|line| line.starts_with(&format!("u {user} "))), "{sysusers}");
+    let state = Path::new("/var/lib").join(unit_line(&unit, "StateDirectory"));
+    assert_eq!(settings_of(&text("contrib/celaje.toml")).db.parent(), Some(state.as_path()));
+}
+
+#[test]
+fn what_the_packages_hold_is_there_and_says_the_same() {
+    let toml = |name: &str| toml::from_str::<toml::Table>(&text(name)).unwrap();
+    let (cargo, python) = (toml("Cargo.toml"), toml("pyproject.toml"));
+    let project = &python["project"];
+    assert!(project.get("version").is_none(), "the version is that of Cargo.toml");
+    assert_eq!(project["dynamic"].as_array().unwrap()[0].as_str(), Some("version"));
+    for (key, value) in [
+        ("description", env!("CARGO_PKG_DESCRIPTION")),
+        ("license", env!("CARGO_PKG_LICENSE")),
+        ("name", env!("CARGO_PKG_NAME")),
+    ] {
+        assert_eq!(project[key].as_str(), Some(value));
+    }
+    let wheel = concat!("celaje-", env!("CARGO_PKG_VERSION"), "-py3-none-manylinux_");
+    let deb = concat!("celaje_", env!("CARGO_PKG_VERSION"), "-1_amd64.deb");
+    for document in READMES.into_iter().chain(INSTALLATIONS).map(text) {
+        assert!(document.contains(wheel) && document.contains(deb), "{document}");
+    }
+
+    let deb = &cargo["package"]["metadata"]["deb"];
+    let assets = deb["assets"].as_array().unwrap().iter().map(|asset| asset[0].as_str());
+    let scripts = deb["maintainer-scripts"].as_str();
+    let units = deb["systemd-units"]["unit-scripts"].as_str();
+    for path in assets.chain([scripts, units, project["readme"].as_str()]).flatten() {
+        // What lies in target is made when the package is.
+        assert!(path.starts_with("target/") || root().join(path).exists(), "there is no {path}");
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 
 use crate::commands::{Cli, output};
@@ -31,7 +31,9 @@ pub(super) const SPANISH: SpanishHelp = &[
 
 impl ManArgs {
     pub(super) fn run(self) -> Result<u8> {
-        let command = Cli::command_in(Lang::current());
+        // `celaje help serve` has no page of its own.
+        let command = Cli::command().disable_help_subcommand(true);
+        let command = Cli::localized(command, Lang::current());
         let Some(dir) = self.dir else {
             let mut page = Vec::new();
             // Writing to memory does not fail.

@@ -146,9 +146,13 @@ enum Command {
 impl Cli {
     /// The command line, with its help in `lang`.
     fn command_in(lang: Lang) -> clap::Command {
+        Self::localized(Self::command(), lang)
+    }
+
+    fn localized(command: clap::Command, lang: Lang) -> clap::Command {
         match lang {
-            Lang::Es => spanish::localize(Self::command()),
-            Lang::En => Self::command(),
+            Lang::Es => spanish::localize(command),
+            Lang::En => command,
         }
     }
 

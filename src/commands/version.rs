@@ -46,14 +46,14 @@ fn in_container() -> bool {
 fn installed_by(program: &Path, container: bool) -> Text {
     let folder = program.parent().unwrap_or(program);
     let path = folder.display();
-    if container {
-        say!("a container image ({path})", "una imagen de contenedor ({path})")
-    } else if is_python_environment(folder) {
+    if is_python_environment(folder) {
         say!("pip ({path})", "pip ({path})")
     } else if folder == Path::new("/usr/bin") {
         say!("a package of the system ({path})", "un paquete del sistema ({path})")
     } else if folder.ends_with(".cargo/bin") {
         say!("cargo ({path})", "cargo ({path})")
+    } else if container {
+        say!("a container image ({path})", "una imagen de contenedor ({path})")
     } else {
         say!("hand ({path})", "una copia a mano ({path})")
     }
@@ -85,7 +85,8 @@ mod tests {
         let bin = venv.path().join("bin");
         let packages = venv.path().join("lib/python3.11/site-packages");
         std::fs::create_dir_all(packages.join("celaje-0.1.0.dist-info")).unwrap();
-        let told = installed_by(&bin.join("celaje"), false).en;
-        assert_eq!(told, format!("pip ({})", bin.display()));
+        // In a container, too, pip is what put it there.
+        let told = [false, true].map(|container| installed_by(&bin.join("celaje"), container).en);
+        assert_eq!(told, [(); 2].map(|()| format!("pip ({})", bin.display())));
     }
 }

@@ -1,5 +1,8 @@
 //! `celaje init`, and what its settings do in other commands.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use chrono::{TimeDelta, Utc};
 
 use crate::support::pictures;
@@ -39,9 +42,9 @@ fn an_allsky_tree_is_found_and_read() {
     let camera = doctor(&home);
     assert_eq!(camera["ok"], true, "{camera}");
     assert!(camera["detail"].as_str().unwrap().contains("/image-"), "{camera}");
-    // The settings that are there are not written over.
+    // A station that is there is not written over.
     let again = init(&home, &["--dir", "images"]);
-    again.refused(2, &["'celaje.toml' is there already", "--config"]);
+    again.refused(2, &["'celaje.toml' names a station already", "--config"]);
 
     // The folder as a whole is read by its names.
     let args = ["backfill", "--dir", "images", "--engine", "rten", "--model", "red.onnx"];
@@ -57,8 +60,17 @@ fn an_address_of_one_picture_is_found_and_has_nothing_to_go_back_to() {
         false => Reply::not_found(),
     });
     let url = format!("{}snap.jpg", server.base());
+    // As a package leaves them: settings without a station, which stay.
+    let before = "# A remark.\ndb = \"gate.db\"\n";
+    home.write("celaje.toml", before);
+    let private = Permissions::from_mode(0o600);
+    std::fs::set_permissions(home.path("celaje.toml"), private).unwrap();
     let told = init(&home, &["--url", &url, "--id", "gate"]);
     assert_eq!(told.status, 0, "{told:?}");
+    let after = std::fs::read_to_string(home.path("celaje.toml")).unwrap();
+    assert!(after.starts_with(before) && after.contains("id = \"gate\""), "{after}");
+    let mode = std::fs::metadata(home.path("celaje.toml")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
     assert!(told.out.contains("kind = \"latest\"") && told.out.contains("okta 5"), "{told:?}");
     assert_eq!(doctor(&home)["ok"], true);
     let args = ["backfill", "--desde", "2024-01-01", "--hasta", "2024-01-02"];

@@ -120,6 +120,8 @@ fn manual_pages_of_the_program_and_of_every_command() {
         let page = std::fs::read_to_string(home.path(&format!("{lang}/celaje-serve.1"))).unwrap();
         assert!(page.contains(word), "{page}");
     }
+    let pages = |lang| std::fs::read_dir(home.path(lang)).unwrap().count();
+    assert_eq!(pages("es"), pages("en"));
     home.write("taken", "");
     run(&mut home.celaje(["man", "taken"])).refused(3, &["taken"]);
 }

@@ -107,12 +107,7 @@ impl InitArgs {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<u8> {
         let target = config.map_or_else(|| PathBuf::from(FILE_NAME), Path::to_owned);
         let shown = target.display();
-        if target.exists() {
-            return Err(Failure::usage(say!(
-                "'{shown}' is there already; move it away, or name another file with --config",
-                "'{shown}' ya existe; múevalo, o nombre otro archivo con --config"
-            )));
-        }
+        let before = without_station(&target)?;
         let flags = self.inference.0.clone();
         let answers = Answers::gather(self).await?;
         let found = find(&answers, &flags).await?;
@@ -121,7 +116,7 @@ impl InitArgs {
         output::line(say!("Found: {what}", "Hallado: {what}"))?;
         output::line(say!("Picture: {url}", "Imagen: {url}"))?;
         output::line(reading(&settings, &picture)?)?;
-        output::replace_file(&target, text.as_bytes()).map_err(|error| {
+        output::replace_file(&target, format!("{before}{text}").as_bytes()).map_err(|error| {
             Failure::environment(say!(
                 "'{shown}' cannot be written: {error}; name another file with --config",
                 "no se puede escribir '{shown}': {error}; nombre otro archivo con --config"
@@ -133,6 +128,30 @@ impl InitArgs {
         ))?;
         Ok(0)
     }
+}
+
+/// What the settings file says, which may name no station yet; nothing where there is no file. It
+/// stays in front of the station that is added.
+fn without_station(target: &Path) -> Result<String> {
+    if !target.exists() {
+        return Ok(String::new());
+    }
+    let (_, stations) = FileSettings::load(Some(target))?.into_parts();
+    let shown = target.display();
+    if !stations.is_empty() {
+        return Err(Failure::usage(say!(
+            "'{shown}' names a station already; move it away, or name another file with --config",
+            "'{shown}' ya nombra una estación; muévalo, o nombre otro archivo con --config"
+        )));
+    }
+    let text = std::fs::read_to_string(target).map_err(|error| {
+        Failure::usage(say!(
+            "the settings file '{shown}' cannot be read: {error}",
+            "no se puede leer el archivo de ajustes '{shown}': {error}"
+        ))
+    })?;
+    let lines = text.trim_end();
+    Ok(if lines.is_empty() { String::new() } else { format!("{lines}\n\n") })
 }
 
 /// A proposal that gives a picture.

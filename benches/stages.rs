@@ -36,6 +36,8 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 
 use pictures::{SIZES, Sky};
 
+/// The size of common large sky cameras.
+const LARGE: (u32, u32) = (4056, 3040);
 /// Pictures in a batch.
 const BATCHES: [usize; 3] = [1, 4, 8];
 
@@ -45,7 +47,7 @@ fn decoding(criterion: &mut Criterion) {
     let (region, limits) = (Region::whole(), Limits::default());
     let mut group = criterion.benchmark_group("picture");
     group.throughput(Throughput::Elements(1));
-    for size in SIZES {
+    for size in SIZES.into_iter().chain([LARGE]) {
         let sky = Sky::of(size);
         let mut jpegs = sky.jpegs.iter().cycle();
         let mut next = || jpegs.next().unwrap();

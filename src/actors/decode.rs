@@ -54,7 +54,6 @@ pub struct DecodeShared {
     pub guard: Guard,
 }
 
-/// See the module.
 pub struct DecodeStage(Arc<DecodeShared>);
 
 impl DecodeStage {

@@ -121,7 +121,6 @@ pub struct FetchOutlets {
     pub scheduler: WeakRecipient<FetchAgain>,
 }
 
-/// See the module.
 pub struct Fetch {
     shared: Arc<FetchShared>,
     client: HttpClient,

@@ -92,7 +92,6 @@ struct PartHealth {
 
 type Alarm = Box<dyn Fn(Failure) + Send + Sync>;
 
-/// See the module.
 pub struct ActorHealth {
     states: BTreeMap<Part, Mutex<PartHealth>>,
     alarm: Mutex<Option<Alarm>>,

@@ -29,7 +29,6 @@ pub struct Infer {
     pub credit: Credit,
 }
 
-/// See the module.
 pub struct Inference {
     queue: BatchQueue<Infer>,
     policy: BatchPolicy,

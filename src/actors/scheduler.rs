@@ -96,7 +96,6 @@ pub struct Fail(pub Failure);
 /// How often in a row a restarted scheduler tries to go on with its run.
 const RESUMES: usize = 3;
 
-/// See the module.
 pub struct Scheduler {
     fetchers: Vec<Recipient<FetchItem>>,
     store: Recipient<Commit>,

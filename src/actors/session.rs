@@ -47,7 +47,6 @@ pub struct SessionShared {
     pub guard: Guard,
 }
 
-/// See the module.
 pub struct SessionStage {
     shared: Arc<SessionShared>,
     /// Opened by the first batch, on the thread that uses it.

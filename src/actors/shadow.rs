@@ -148,7 +148,6 @@ pub struct ShadowShared {
     pub counts: Arc<ShadowCounts>,
 }
 
-/// See the module.
 pub struct ShadowStage {
     shared: Arc<ShadowShared>,
     backend: Option<Box<dyn Backend>>,

@@ -92,7 +92,6 @@ impl StoreShared {
     }
 }
 
-/// See the module.
 pub struct StoreStage(Arc<StoreShared>);
 
 impl StoreStage {

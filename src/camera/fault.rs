@@ -3,7 +3,6 @@
 use celaje_sky::say;
 use celaje_sky::text::Text;
 
-/// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccessFault {
     /// 401, and the address holds no user.

@@ -9,7 +9,6 @@ use reqwest::header::{
 
 use celaje_sky::retry::parse_date;
 
-/// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
     etag: Option<HeaderValue>,

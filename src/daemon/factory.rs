@@ -29,7 +29,6 @@ use celaje_sky::ticks::{SlotSchedule, TickPolicy};
 use celaje_vision::engine::backend::Engine;
 use celaje_vision::model::source::Model;
 
-/// See the module.
 #[derive(Clone)]
 pub struct PipelineFactory {
     pub station: Arc<Station>,

@@ -31,7 +31,6 @@ pub struct RangeJob {
     pub cancelled: bool,
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub struct JobQueue {
     all: VecDeque<RangeJob>,

@@ -23,7 +23,6 @@ const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 /// Readings of a station at most: one a minute.
 const MOST: usize = 1500;
 
-/// See the module.
 pub struct RecentReadings {
     db: PathBuf,
     clock: Clock,

@@ -28,7 +28,6 @@ use celaje_sky::station::Station;
 /// Events that a slow receiver may fall behind before it misses some.
 const EVENTS: usize = 1024;
 
-/// See the module.
 pub struct DaemonState {
     started_at: DateTime<Utc>,
     clock: Clock,

@@ -54,7 +54,6 @@ pub struct WorkerContext {
     pub turns: Arc<Semaphore>,
 }
 
-/// See the module.
 pub struct StationWorker {
     common: WorkerContext,
     factory: PipelineFactory,

@@ -24,7 +24,6 @@ use celaje_vision::picture::decode::is_picture;
 /// Longest wait for a picture that only tests the clock.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// See the module.
 pub struct ClockWitness<'a> {
     source: &'a Source,
     station: &'a Station,

@@ -18,11 +18,13 @@ use celaje_sky::station::region::Region;
 use celaje_sky::text::Text;
 use celaje_vision::engine::backend::{Backend, Engine};
 use celaje_vision::model::manifest::Manifest;
-use celaje_vision::picture::decode::{Limits, decode};
-use celaje_vision::picture::prepare::{prepare_decoded, sha256};
+use celaje_vision::picture::decode::{Limits, decode_small};
+use celaje_vision::picture::prepare::prepare;
 use celaje_vision::reading::overlay;
 use celaje_vision::reading::{if_sky, run_one};
 
+/// Pixels each way that an overlay has at least, if the picture has them; a larger one is halved.
+const SIDE: u32 = 1440;
 /// Overlays that may wait while one is drawn.
 const WAITING: usize = 7;
 /// The longest time an overlay waits; a page gives up after as much.
@@ -147,8 +149,7 @@ impl OverlayRenderer {
 
     fn draw(&self, bytes: &[u8], region: &Region) -> Result<Vec<u8>, Problem> {
         self.with_model(|opened| {
-            let picture = decode(bytes, &self.limits()).map_err(|error| broken(&error))?;
-            let frame = prepare_decoded(&picture, sha256(bytes), &opened.manifest, region)
+            let frame = prepare(bytes, &opened.manifest, region, &self.limits())
                 .map_err(|error| broken(&error))?;
             // Taken out, so that a session that fails is not used again.
             let mut backend = match opened.backend.take() {
@@ -163,6 +164,8 @@ impl OverlayRenderer {
             let Some(classes) = classes.and_then(|reading| reading.classes) else {
                 return Err(no_overlay());
             };
+            let picture =
+                decode_small(bytes, &self.limits(), SIDE).map_err(|error| broken(&error))?;
             overlay::png(&picture, &classes, &frame.geometry).map_err(|error| failed(&error))
         })
     }

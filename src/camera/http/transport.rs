@@ -64,7 +64,6 @@ pub(super) struct FetchedBody {
     pub(super) validators: Validators,
 }
 
-/// See the module.
 pub(super) struct Transport {
     client: Client,
     login: Option<Login>,

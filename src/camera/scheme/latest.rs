@@ -28,7 +28,6 @@ struct LastPicture {
     fault: Option<(Slot, String)>,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Latest {
     time_from: Option<TimeFrom>,

@@ -43,7 +43,6 @@ enum Finder {
     Latest(Latest),
 }
 
-/// See the module.
 #[derive(Debug)]
 pub struct Scheme {
     station: Arc<Station>,

@@ -19,7 +19,6 @@ use celaje_sky::outcome::MissReason;
 /// Files and folders of one folder at most.
 const MOST_ENTRIES: usize = 200_000;
 
-/// See the module.
 #[derive(Clone, Debug)]
 pub enum SchemePlace {
     /// Below this URL.

@@ -26,7 +26,6 @@ struct Listings {
     entries: usize,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Tree {
     names: NameTemplate,

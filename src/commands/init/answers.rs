@@ -10,7 +10,6 @@ use celaje_sky::say;
 use celaje_sky::slot::Zone;
 use celaje_sky::text::Text;
 
-/// See the module.
 #[derive(Clone, Debug)]
 pub(super) struct Answers {
     /// The camera's address; none for a folder.

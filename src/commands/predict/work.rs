@@ -11,15 +11,17 @@ use celaje_sky::outcome::MissReason;
 use celaje_sky::station::region::Region;
 use celaje_vision::engine::backend::{Backend, Engine};
 use celaje_vision::model::manifest::Manifest;
-use celaje_vision::picture::decode::{DecodedPicture, Limits, decode};
-use celaje_vision::picture::prepare::{Frame, prepare_decoded, sha256};
+use celaje_vision::picture::decode::{Limits, decode};
+use celaje_vision::picture::prepare::{Frame, prepare};
 use celaje_vision::reading::overlay;
 use celaje_vision::reading::{Reading, if_sky, run_one};
 use celaje_vision::verdict::Verdict;
 
 /// A picture that was judged.
 pub(in crate::commands) struct Judged<'a> {
-    pub(in crate::commands) picture: &'a DecodedPicture,
+    /// The picture's file.
+    bytes: &'a [u8],
+    limits: &'a Limits,
     pub(in crate::commands) frame: &'a Frame,
     /// With its class map, from a segmentation; none where the network finds no sky.
     pub(in crate::commands) reading: Option<Reading>,
@@ -77,18 +79,15 @@ impl<'a> Worker<'a> {
         then: impl FnOnce(Judged<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let bytes = read(path, &self.limits)?;
-        let picture =
-            decode(&bytes, &self.limits).map_err(|error| trouble(error.reason(), &error))?;
-        let sha256 = sha256(&bytes);
-        drop(bytes);
-        let frame = prepare_decoded(&picture, sha256, self.manifest, self.region)
+        let frame = prepare(&bytes, self.manifest, self.region, &self.limits)
             .map_err(|error| trouble(error.reason(), &error))?;
         let reading =
             run_one(self.backend.as_mut(), self.manifest, &frame, self.region, &mut self.buffer)
                 .map_err(|error| trouble(MissReason::Model, &error))?;
         let reading = if_sky(reading).map_err(|what| trouble(MissReason::Model, &what))?;
         let verdict = Verdict::of(&frame.stats, reading.as_ref(), None);
-        then(Judged { picture: &picture, frame: &frame, reading, verdict })
+        let (bytes, limits) = (bytes.as_slice(), &self.limits);
+        then(Judged { bytes, limits, frame: &frame, reading, verdict })
     }
 }
 
@@ -135,7 +134,8 @@ pub(super) fn draw(judged: &Judged<'_>, reading: &Reading, target: &Path) -> Res
     let Some(classes) = &reading.classes else {
         return Ok(());
     };
-    let png = overlay::png(judged.picture, classes, &judged.frame.geometry)
-        .map_err(|error| failed(&error))?;
+    let picture = decode(judged.bytes, judged.limits).map_err(|error| failed(&error))?;
+    let png =
+        overlay::png(&picture, classes, &judged.frame.geometry).map_err(|error| failed(&error))?;
     output::replace_file(target, &png).map_err(|error| failed(&error))
 }

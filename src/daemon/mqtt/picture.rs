@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
-use celaje_vision::picture::decode::{Limits, decode};
+use celaje_vision::picture::decode::{Limits, decode_small};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 
@@ -18,7 +18,7 @@ pub(super) async fn reduced(bytes: Bytes) -> Option<Bytes> {
 }
 
 fn reduce(bytes: &[u8]) -> Option<Bytes> {
-    let decoded = decode(bytes, &Limits::default()).ok()?;
+    let decoded = decode_small(bytes, &Limits::default(), SIDE).ok()?;
     let (width, height) = (decoded.width, decoded.height);
     let picture = image::RgbImage::from_raw(width, height, decoded.rgb)?;
     let longest = width.max(height);

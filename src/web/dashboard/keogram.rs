@@ -19,12 +19,15 @@ use crate::web::limiter::{Limiter, Permit};
 use celaje_chart::keogram::{Keogram, Strip};
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::Station;
-use celaje_vision::picture::decode::{Limits, decode};
+use celaje_vision::picture::decode::{Limits, decode_small};
 
 /// Days that are kept: a strip has 168 bytes, a day of 144 about 24 kB.
 const MOST_DAYS: usize = 40;
 /// Pictures of a day at most: one a minute.
 const MOST_SLOTS: usize = 1440;
+/// Pixels each way that a picture is decoded to at least, if it has them: a few for each row of a
+/// strip.
+const SIDE: u32 = 400;
 /// Time before a picture that could not be fetched is asked for again.
 const AGAIN: Duration = Duration::from_secs(600);
 /// Failures in a row after which the rest of the day is left for the next time.
@@ -169,7 +172,7 @@ async fn picture(
 }
 
 fn cut(bytes: &[u8], limits: &Limits, top: f64, bottom: f64) -> Option<Strip> {
-    let picture = decode(bytes, limits).ok()?;
+    let picture = decode_small(bytes, limits, SIDE).ok()?;
     let frame = image::RgbImage::from_raw(picture.width, picture.height, picture.rgb)?;
     Strip::cut(&frame, top, bottom)
 }

@@ -11,6 +11,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::picture::container::{Container, ContainerInfo};
 use crate::picture::error::PictureError;
+use crate::picture::scaled;
 
 /// Fewer pixels than this along a side show no sky.
 const LEAST_SIDE: u32 = 16;
@@ -83,6 +84,20 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<DecodedPicture, PictureEr
     decode_scaled(bytes, limits, Vec::new(), |_, _| 1).map(|scaled| scaled.pixels)
 }
 
+/// As [`decode`], for a picture that is shown or kept small: a JPEG of the common kind may come out
+/// at 1/2, 1/4 or 1/8 of its width and height, at least `side` pixels each way if it has so many.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_small(
+    bytes: &[u8],
+    limits: &Limits,
+    side: u32,
+) -> Result<DecodedPicture, PictureError> {
+    let divisor = |width: u32, height: u32| scaled::divisor(width.min(height), side);
+    decode_scaled(bytes, limits, Vec::new(), divisor).map(|scaled| scaled.pixels)
+}
+
 /// A picture that may have been decoded at a fraction of its size.
 pub(super) struct ScaledPicture {
     /// The decoded pixels.
@@ -93,7 +108,7 @@ pub(super) struct ScaledPicture {
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
-/// As [`decode`], into the memory of `buffer`. With the feature `turbojpeg`, a JPEG is decoded at
+/// As [`decode`], into the memory of `buffer`. A JPEG of the common kind is decoded at
 /// 1 / `divisor(width, height)` of its width and height; the divisor is 1, 2, 4 or 8.
 ///
 /// # Errors
@@ -115,54 +130,29 @@ pub(super) fn decode_scaled(
     check_size(width, height, limits)?;
     let original = (width, height);
     let turn = turn_of(u64::from(width) * u64::from(height));
-    let scaled = |pixels| ScaledPicture { pixels, original, _turn: turn };
+    let scaled_picture = |pixels| ScaledPicture { pixels, original, _turn: turn };
     let pixels = match container {
         Container::Jpeg => {
             enough_data(info)?;
             // A progressive JPEG may hold many scans, which only the strict decoder bounds.
             let divisor = if info.progressive { 1 } else { divisor(width, height) };
-            match decode_fraction(bytes, original, divisor, buffer) {
-                Ok(pixels) => return Ok(scaled(pixels)),
-                Err(buffer) => decode_jpeg(bytes, info, buffer)?,
+            let mut rgb = buffer;
+            if let Some((width, height)) = scaled::decode(bytes, original, divisor, &mut rgb) {
+                return Ok(scaled_picture(DecodedPicture { width, height, rgb }));
             }
+            decode_jpeg(bytes, info, rgb)?
         }
         Container::Png => decode_png(bytes, limits)?,
     };
     if (pixels.width, pixels.height) != original {
         return Err(PictureError::Corrupt("it says two different sizes".to_owned()));
     }
-    Ok(scaled(pixels))
+    Ok(scaled_picture(pixels))
 }
 
 /// Waits until no other large picture is being decoded, if this one is large.
 fn turn_of(pixels: u64) -> Option<MutexGuard<'static, ()>> {
     (pixels > LARGE).then(|| LARGE_PICTURE.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// Decodes a JPEG at 1 / `divisor` of its size. Gives the memory back without the feature
-/// `turbojpeg`, and wherever the library objects: the strict decoder then decides.
-#[cfg(feature = "turbojpeg")]
-fn decode_fraction(
-    bytes: &[u8],
-    original: (u32, u32),
-    divisor: u32,
-    buffer: Vec<u8>,
-) -> Result<DecodedPicture, Vec<u8>> {
-    let mut rgb = buffer;
-    match super::turbo::decode(bytes, original, divisor, &mut rgb) {
-        Some((width, height)) => Ok(DecodedPicture { width, height, rgb }),
-        None => Err(rgb),
-    }
-}
-
-#[cfg(not(feature = "turbojpeg"))]
-fn decode_fraction(
-    _: &[u8],
-    _: (u32, u32),
-    _: u32,
-    buffer: Vec<u8>,
-) -> Result<DecodedPicture, Vec<u8>> {
-    Err(buffer)
 }
 
 fn check_size(width: u32, height: u32, limits: &Limits) -> Result<(), PictureError> {

@@ -8,9 +8,8 @@ pub mod error;
 pub mod geometry;
 mod huffman;
 pub mod prepare;
+mod scaled;
 pub mod smaller;
 pub mod stats;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-#[cfg(feature = "turbojpeg")]
-mod turbo;

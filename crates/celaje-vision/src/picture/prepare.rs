@@ -11,6 +11,7 @@ use crate::model::manifest::{Filter, Input, Kind, Manifest, TensorLayout};
 use crate::picture::decode::{DecodedPicture, Limits, decode_scaled};
 use crate::picture::error::PictureError;
 use crate::picture::geometry::{self, Geometry, PixelRect, UnitRect};
+use crate::picture::scaled;
 use crate::picture::stats::PictureStats;
 use celaje_sky::station::region::{Margins, Region};
 
@@ -128,12 +129,8 @@ fn divisor(width: u32, height: u32, margins: Margins, input: &Input) -> u32 {
     let taken = geometry::crop(width, height, margins);
     let size = (input.width, input.height);
     let content = geometry::content((taken.width, taken.height), size, input.fit);
-    match (taken.width / (2 * content.width)).min(taken.height / (2 * content.height)) {
-        8.. => 8,
-        4..8 => 4,
-        2..4 => 2,
-        _ => 1,
-    }
+    let times = (taken.width / content.width).min(taken.height / content.height);
+    scaled::divisor(times, 2)
 }
 
 /// [`prepare`] for a decoded picture; `sha256` is that of its bytes.

@@ -192,9 +192,8 @@ fn the_picture_before_leaves_no_trace() {
         let plain = prepare_decoded(&plain, sha256(&bytes), &manifest, &bottom(0.2)).unwrap();
         assert_eq!(at_once.geometry, plain.geometry);
         let off = mean_difference(&at_once.pixels, &plain.pixels);
-        // A picture that is shrunk while it is decoded (feature turbojpeg) is not the same to the
-        // bit.
-        let allowed = if cfg!(feature = "turbojpeg") { 1.0 } else { 0.0 };
+        // One that is shrunk while it is decoded is not the same to the bit.
+        let allowed = if picture.width > 1000 { 1.0 } else { 0.0 };
         assert!(off <= allowed, "{n}: {off}");
     }
 }

@@ -4,7 +4,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{FilterType, resize};
 use image::{ExtendedColorType, RgbImage};
 
-use crate::picture::decode::{DecodedPicture, Limits, decode};
+use crate::picture::decode::{DecodedPicture, Limits, decode_small};
 use crate::picture::error::PictureError;
 
 /// Quality of a small copy, 1 to 100: no difference that a person sees.
@@ -15,7 +15,9 @@ const QUALITY: u8 = 85;
 /// # Errors
 /// When the picture cannot be decoded within `limits`.
 pub fn smaller(bytes: &[u8], width: u32, limits: &Limits) -> Result<Option<Vec<u8>>, PictureError> {
-    let DecodedPicture { width: wide, height, rgb, .. } = decode(bytes, limits)?;
+    // Twice as wide at least, so that the filter still averages.
+    let side = width.saturating_mul(2);
+    let DecodedPicture { width: wide, height, rgb } = decode_small(bytes, limits, side)?;
     if wide <= width {
         return Ok(None);
     }
@@ -39,6 +41,7 @@ pub fn smaller(bytes: &[u8], width: u32, limits: &Limits) -> Result<Option<Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::decode::decode;
     use crate::picture::testing;
 
     #[test]

@@ -113,10 +113,11 @@ deb() {
   # cargo-deb takes the program from where a release for TARGET lies.
   local there=target/$TARGET/release/celaje
   [ "$(program)" = "$there" ] || install -D -s -m 755 "$(program)" "$there"
-  rm -f "$out"/celaje_"$VERSION"-*.deb
-  "$tools/bin/cargo-deb" --no-build --no-strip --locked --target "$TARGET" \
-    --maintainer "$MAINTAINER" --output "$out/"
-  at_most "$(echo "$out"/celaje_"$VERSION"-*.deb)" 50
+  local arch=${TARGET%%-*}
+  arch=${arch/x86_64/amd64}
+  local file=$out/celaje_$VERSION-1_${arch/aarch64/arm64}.deb
+  "$tools/bin/cargo-deb" --no-build --no-strip --locked --target "$TARGET" --maintainer "$MAINTAINER" --output "$file"
+  at_most "$file" 50
 }
 
 sbom() {
@@ -133,7 +134,7 @@ END
 }
 
 sums() {
-  (cd "$out" && rm -f SHA256SUMS && find . -maxdepth 1 -type f -printf '%P\0' | sort -z | xargs -0 sha256sum >SHA256SUMS)
+  (cd "$out" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\0' | sort -z | xargs -0 sha256sum >SHA256SUMS)
   cat "$out/SHA256SUMS"
 }
 

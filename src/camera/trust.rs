@@ -26,7 +26,9 @@ use celaje_sky::text::Text;
 /// What is wrong with the file, as a clause.
 pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, Text> {
     let bytes = std::fs::read(path).map_err(|e| say!("{e}", "{e}"))?;
-    let pem: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    // Windows' editors begin a text with its byte order mark.
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    let pem: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     let found = match pem {
         Ok(found) if !found.is_empty() => found,
         // DER is a sequence of ASN.1.
@@ -231,5 +233,24 @@ impl ServerCertVerifier for CameraVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.rest.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_hides_no_certificate() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let why = |text: &str| {
+            std::fs::write(file.path(), text).unwrap();
+            read_certificates(file.path()).unwrap_err().en
+        };
+        // A certificate that is none, but found.
+        let pem = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        assert!(!why(pem).contains("it holds no certificate"), "{}", why(pem));
+        assert_eq!(why(&format!("\u{feff}{pem}")), why(pem));
+        assert!(why("hello").contains("it holds no certificate"));
     }
 }

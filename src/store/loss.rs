@@ -29,6 +29,8 @@ pub enum LossKind {
     Overwritten,
     /// Its log was deleted.
     LogDeleted,
+    /// Its log was emptied or cut.
+    LogCut,
     /// Another process took it for abandoned.
     Taken,
 }
@@ -45,6 +47,9 @@ impl Loss {
                 say!("was overwritten by another program", "fue sobrescrita por otro programa")
             }
             LossKind::LogDeleted => say!("lost its file '-wal'", "perdió su archivo '-wal'"),
+            LossKind::LogCut => {
+                say!("lost what was in its file '-wal'", "perdió lo que había en su archivo '-wal'")
+            }
             LossKind::Taken => {
                 say!("was taken over by another celaje", "fue tomada por otro celaje")
             }

@@ -22,6 +22,7 @@ use crate::store::mark::FileMark;
 use crate::store::owner::{self, Claim, ForeignRow};
 use crate::store::place::{ContentStamp, Displacement, FilePlace};
 use crate::store::runs::{self, RunId};
+use crate::store::writer::WriterProcess;
 
 /// Time after which a file that cannot be seen is looked for once more: some programs move a file
 /// away and back.
@@ -44,6 +45,8 @@ pub(super) struct Ownership {
     newest: Option<(RunId, u64)>,
     /// Whether the last transaction waited for a lock in vain.
     is_impatient: bool,
+    /// Bytes of the log after the last transaction.
+    log_bytes: u64,
     lost: Option<Loss>,
     /// Whether SQLite must not close the connection: it would fold its log into what another
     /// program wrote into the file.
@@ -104,6 +107,7 @@ impl Candidacy {
             stored: BTreeMap::new(),
             newest: None,
             is_impatient: false,
+            log_bytes: 0,
             lost: None,
             is_cut_off: false,
             settling: None,
@@ -122,6 +126,7 @@ impl Ownership {
         connection: &mut SqliteConnection,
         work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.check_log(connection);
         self.check(connection)?;
         let mut row = None;
         let done = self.mark.set(connection).and_then(|()| {
@@ -136,13 +141,14 @@ impl Ownership {
             })
         });
         self.check(connection)?;
+        self.log_bytes = self.place.log_bytes();
         if row.is_some() {
             self.lose(connection, Displacement::Taken);
         }
         self.refuse_if_lost()?;
         self.keep_patience(connection, matches!(done, Err(Fault::Busy)))?;
         let done = done?;
-        if self.place.log_bytes() > LONG_LOG {
+        if self.log_bytes > LONG_LOG {
             // What is not folded now is so after a later transaction.
             self.mark.unset();
             checkpoint_now(connection)?;
@@ -181,6 +187,22 @@ impl Ownership {
             self.lose(connection, displacement);
         }
         self.refuse_if_lost()
+    }
+
+    /// Looks whether the log is shorter than it was, though the file itself says that it needs it:
+    /// SQLite shortens it only once all of it is in the file. What SQLite would then fold into the
+    /// file is no page of it.
+    fn check_log(&mut self, connection: &mut SqliteConnection) {
+        if self.lost.is_some() || self.place.log_bytes() >= self.log_bytes {
+            return;
+        }
+        let is_needed = |row: &WriterProcess| row.token == self.mark.token() && !row.is_whole;
+        if owner::read_beside(self.place.path())
+            .is_ok_and(|row| row.as_ref().is_some_and(is_needed))
+            && self.place.look().is_none()
+        {
+            self.lose(connection, Displacement::LogCut);
+        }
     }
 
     fn refuse_if_lost(&self) -> Result<(), Fault> {
@@ -225,11 +247,15 @@ impl Ownership {
                 };
                 return (kind, self.has_its_rows(connection).then_some(path));
             }
-            Displacement::Overwritten => {
+            Displacement::Overwritten | Displacement::LogCut => {
                 // Whoever opens the file would read the log as that of what is there now.
                 self.place.remove_log();
                 self.is_cut_off = true;
-                return (LossKind::Overwritten, None);
+                let kind = match displacement {
+                    Displacement::LogCut => LossKind::LogCut,
+                    _ => LossKind::Overwritten,
+                };
+                return (kind, None);
             }
             Displacement::Gone | Displacement::Replaced | Displacement::LogGone => {}
         }
@@ -360,7 +386,8 @@ impl Ownership {
     /// Whether the file is back in its place, as it was.
     pub(super) fn is_back(&mut self, connection: &mut SqliteConnection) -> bool {
         let kind = self.lost.as_ref().map(|loss| loss.kind);
-        let is_anothers = matches!(kind, Some(LossKind::Taken | LossKind::Overwritten));
+        let is_anothers =
+            matches!(kind, Some(LossKind::Taken | LossKind::Overwritten | LossKind::LogCut));
         let is_back = !is_anothers && self.displacement(connection).is_none();
         if is_back {
             self.lost = None;
@@ -386,6 +413,7 @@ impl Ownership {
 
     /// Ends it; the caller then closes the connection, unless it must not be closed.
     pub(super) fn end(&mut self, connection: &mut SqliteConnection) {
+        self.check_log(connection);
         if !self.is_lost(connection) {
             // Whoever opens the file next judges a row that stays.
             let _ = owner::release(connection, self.mark.token());

@@ -102,6 +102,8 @@ pub(super) enum Displacement {
     LogGone,
     /// It was emptied, or something else was written into it, past SQLite.
     Overwritten,
+    /// Its log was emptied or cut, past SQLite.
+    LogCut,
     /// By way of SQLite, its contents were exchanged or another process made the file its own.
     Taken,
 }

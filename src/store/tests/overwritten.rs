@@ -2,6 +2,7 @@
 
 use super::displaced::{at_work, found, loss, readings};
 use super::*;
+use crate::store::error::Fault;
 use crate::store::{CommitMode, Loss, LossKind};
 
 const INSERT: CommitMode = CommitMode::Insert;
@@ -107,4 +108,46 @@ fn other_programs_may_write_to_the_file_and_pack_it() {
     }
     drop((database, python));
     assert_eq!(readings(&place.db), 11);
+}
+
+/// As by whoever finds it long and empties it. What is in the file itself stays sound.
+#[test]
+fn a_log_that_is_emptied_spoils_no_file() {
+    for at_the_end in [false, true] {
+        let place = Place::new();
+        let (mut database, run) = at_work(&place);
+        let log = std::fs::OpenOptions::new()
+            .write(true)
+            .open(place.folder.path().join("cielo.db-wal"))
+            .unwrap();
+        log.set_len(0).unwrap();
+        if !at_the_end {
+            let told = found(&mut database, run);
+            assert_eq!(told, Loss { kind: LossKind::LogCut, at: None, stored: 2 });
+            assert!(database.renew(&station()).is_err() && database.is_lost());
+        }
+        drop(database);
+        // This process still has the file open, with its log: as another one sees it.
+        let seen = place.folder.path().join("seen.db");
+        std::fs::copy(&place.db, &seen).unwrap();
+        std::fs::rename(&seen, &place.db).unwrap();
+        let refused = Database::open(&place.db, &station()).err().unwrap();
+        assert!(matches!(refused.fault, Fault::LogElsewhere(_)), "{refused}");
+        run_sql(&mut place.other(), "DELETE FROM celaje_writer");
+        drop(place.open());
+        assert_eq!(readings(&place.db), 1);
+    }
+}
+
+/// SQLite shortens the log once all of it is in the file.
+#[test]
+fn a_log_that_another_program_folds_and_empties_is_not_missed() {
+    let place = Place::new();
+    let (mut database, run) = at_work(&place);
+    for n in 2..8 {
+        run_sql(&mut place.other(), "PRAGMA wal_checkpoint(TRUNCATE); DELETE FROM year_layouts");
+        database.commit(run, INSERT, &[seen(nth(n), 3)]).unwrap();
+    }
+    drop(database);
+    assert_eq!(readings(&place.db), 8);
 }

@@ -218,6 +218,9 @@ def main():
     arguments.add_argument("--venv", type=pathlib.Path, default=ROOT / "target" / "home-assistant")
     arguments.add_argument("--celaje", type=pathlib.Path, default=ROOT / "target/debug/celaje")
     options = arguments.parse_args()
+    options.venv, options.celaje = options.venv.absolute(), options.celaje.absolute()
+    if not options.celaje.exists():
+        raise SystemExit(f"there is no {options.celaje}; run `cargo build` first")
     mosquitto = next(filter(os.path.exists, ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"]), None)
     if mosquitto is None:
         return print("skipped: there is no mosquitto")

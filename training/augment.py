@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 from torch.nn import functional as F
 
-from .data import BACKGROUND, CLOUD, OPEN, OUTSIDE, SKY, SKY_ALONE, UNKNOWN, UNSURE
+from .data import BACKGROUND, CLOUD, OPEN, OUTSIDE, SKY, SKY_ALONE, UNDEFINED, UNKNOWN, UNSURE
+from .strange import STRANGE, strange
 
 
 def between(rng, low, high):
@@ -83,16 +84,47 @@ def bars(rng, picture, mask):
     return top, top + height
 
 
+def skyline(rng, size):
+    """How far houses and trees rise above the ground in each column, in parts of the picture."""
+    ends = np.sort(rng.integers(0, size, rng.integers(2, 12)))
+    heights = np.clip(rng.normal(0, between(rng, 0.02, 0.18), len(ends) + 1), 0, 0.45)
+    rise = heights[np.searchsorted(ends, np.arange(size))]
+    if rng.random() < 0.5:  # a roof's slope, a tree's crown
+        rise = ndimage.gaussian_filter1d(rise, between(rng, 1, 8))
+    if rng.random() < 0.5:  # leaves
+        rise = rise * (1 + between(rng, 0, 0.3) * rng.normal(0, 1, size))
+    return np.clip(rise, 0, 0.6)
+
+
+def poles(rng, picture, mask, edge, bottom):
+    """Masts and wires: dark or pale lines that are no sky."""
+    size = len(mask)
+    yy, xx = np.mgrid[:size, :size]
+    for _ in range(rng.integers(1, 4)):
+        x, lean = rng.integers(size), rng.normal(0, 0.05)
+        if rng.random() < 0.3:  # a wire across
+            y = between(rng, 0.1, 0.9) * size
+            away = np.abs(yy - y - (xx - x) * rng.normal(0, 0.15))
+        else:
+            tip = edge[0, x] - between(rng, 0.05, 0.6) * bottom
+            away = np.where(yy > tip, np.abs(xx - x - (yy - bottom) * lean), size)
+        line = (away < between(rng, 0.5, 2.0)) & (mask != OUTSIDE)
+        picture[line], mask[line] = picture[line] * between(rng, 0.1, 0.7), BACKGROUND
+
+
 def ground(rng, picture, mask, top, bottom):
-    """A strip of ground with an uneven upper edge, lamps at night, and perhaps text."""
+    """A strip of ground with an uneven upper edge, houses, trees and masts, lamps at night."""
     size = len(mask)
     share = between(rng, 0.06, 0.35) * (bottom - top)
     waves = sum(
         between(rng, 0, 0.03) * size * np.sin(np.arange(size) * between(rng, 0.01, 0.3) + k)
         for k in range(4)
     )
+    if rng.random() < 0.5:
+        waves = waves - skyline(rng, size) * (bottom - top)
     edge = (bottom - share + waves)[None]
     below = (np.arange(size)[:, None] >= edge) & (np.arange(size)[:, None] < bottom)
+    below &= mask != OUTSIDE
     lit = max(float(picture[mask != OUTSIDE].mean()), 0.05) if (mask != OUTSIDE).any() else 0.2
     colour = between(rng, 0.1, 0.8) * np.exp(rng.normal(0, 0.25, 3)) * lit
     coarse = ndimage.zoom(rng.uniform(0.5, 1.3, (12, 12)), size / 12, order=1)[:size, :size]
@@ -100,9 +132,11 @@ def ground(rng, picture, mask, top, bottom):
     earth = np.clip(colour[None, None] * (coarse * fine)[..., None], 0, 1)
     picture[below], mask[below] = earth[below], BACKGROUND
     if rng.random() < 0.3:
+        poles(rng, picture, mask, edge, bottom)
+    if rng.random() < 0.3:
         for _ in range(rng.integers(1, 6)):
             x = rng.integers(size)
-            y = min(int(edge[0, x]) + rng.integers(1, 8), size - 2)
+            y = int(np.clip(edge[0, x] + rng.integers(1, 8), 1, size - 2))
             picture[max(y - 1, 0) : y + 1, max(x - 1, 0) : x + 1] = [1.0, 0.9, 0.6]
 
 
@@ -174,6 +208,10 @@ def night(rng, picture, mask):
         mask = mask.copy()
         mask[open_sky] = SKY if kind < 0.3 else CLOUD
     soft = ndimage.gaussian_filter((mask == CLOUD).astype(np.float32), between(rng, 0.5, 2.5))
+    if kind >= 0.5 and rng.random() < 0.5:  # cloud as thick as it is bright by day
+        bright = grey[mask == CLOUD] if (mask == CLOUD).any() else grey.ravel()
+        dim, full = np.percentile(bright, [5, 80])
+        soft = soft * np.clip(0.35 + 0.65 * (grey - dim) / max(full - dim, 0.03), 0.3, 1)
     if kind < 0.5:
         soft[:] = 0 if kind < 0.3 else 1
     angle = between(rng, 0, 2 * math.pi)
@@ -218,18 +256,47 @@ def night(rng, picture, mask):
     seen = np.where(mask == BACKGROUND, np.clip(dim, 0, 1), grey_night)
     seen[mask == OUTSIDE] = 0
     seen = np.repeat(np.clip(seen, 0, 1)[..., None], 3, 2).astype(np.float32)
-    if rng.random() < 0.5:
+    if rng.random() < IN_COLOUR:
         seen = seen * town(rng, soft)
-    return np.clip(seen, 0, 1), mask
+        if rng.random() < 0.6:  # a sensor's noise is in colour too, and coarse after its smoothing
+            grain = rng.normal(0, between(rng, 0.005, 0.04), seen.shape)
+            seen = seen + ndimage.gaussian_filter(grain, (between(rng, 0, 1.2),) * 2 + (0,))
+        seen[mask == OUTSIDE] = 0
+    return np.clip(seen, 0, 1).astype(np.float32), mask
+
+
+# The share of nights made of days that are in colour: most cameras take them so.
+IN_COLOUR = 0.7
 
 
 def town(rng, soft):
     """The tint of each pixel of a night in colour: cloud (`soft`: its share) lit by lamps, from white
-    to sodium's orange, above a sky from blue to brown."""
-    lamps = np.array([1, 1, 1]) + between(rng, 0, 1) * np.array([0.25, -0.1, -0.55])
-    dark = np.array([1, 1, 1]) + rng.normal(0, 0.2) * np.array([1, 0, -1])
-    lamps, dark = (one * np.exp(rng.normal(0, 0.06, 3)) for one in (lamps, dark))
+    to sodium's orange, above a sky from blue by purple to brown."""
+    lamps = np.array([1, 1, 1]) + between(rng, -0.15, 1) * np.array([0.25, -0.1, -0.55])
+    dark = np.array([1, 1, 1]) + rng.normal(0, 0.25) * np.array([1, 0, -1])
+    if rng.random() < 0.4:  # the town's light colours the clear sky as well
+        dark = dark * lamps ** between(rng, 0.3, 1)
+    lamps, dark = (one * np.exp(rng.normal(0, 0.1, 3)) for one in (lamps, dark))
     return (dark * (1 - soft[..., None]) + lamps * soft[..., None]).astype(np.float32)
+
+
+def sun(rng, picture, mask):
+    """The sun's disc with its glare, somewhere in the clear sky: of unknown class, as on cameras that show it.
+    To a network that knows no sun it is a small, bright cloud, and a clear day has one okta."""
+    size = len(mask)
+    sky = np.flatnonzero(mask == SKY)
+    if not len(sky):
+        return picture, mask
+    row, column = divmod(int(rng.choice(sky)), size)
+    yy, xx = np.mgrid[:size, :size].astype(np.float32)
+    disc, away = between(rng, 0.01, 0.045) * size, np.hypot(yy - row, xx - column)
+    colour = np.array([1.0, between(rng, 0.9, 1.0), between(rng, 0.75, 1.0)], np.float32)
+    halo = between(rng, 0.2, 1.0) * np.exp(-away / (disc * between(rng, 1, 5)))
+    light = np.maximum(halo, np.clip(disc - away, 0, 1) * 1.5)[..., None] * colour
+    open_sky = (mask != OUTSIDE) & (mask != BACKGROUND)
+    picture = np.where(open_sky[..., None], np.clip(picture + light, 0, 1), picture)
+    near = (away < disc * between(rng, 1.0, 1.4)) & open_sky
+    return picture.astype(np.float32), np.where(near, UNDEFINED, mask).astype(np.uint8)
 
 
 def recolour(rng, picture, mask, strength=1.0):
@@ -300,6 +367,7 @@ def draw(rng, cache, i, strong=1.0):
     simulated = group.startswith("simulated")
     # A label of the whole picture holds for the whole picture.
     weak, patch = not sample.amount, group in SKY_ALONE
+    sunny = not weak and not simulated and "night" not in group and rng.random() < 0.2
     dark, turned = "night" in group or "twilight" in group, False
     # Half of the pictures nearly as they are, half as another camera would take them.
     mild = rng.random() < 0.5
@@ -321,7 +389,9 @@ def draw(rng, cache, i, strong=1.0):
             picture, mask = warp(view, codes, size, place, reach, angle, rng.random() < 0.5, shape)
         mask, cover = apart(mask)
         strength = strong * (0.3 if mild and not simulated else 1.0)
-        if group in ("allsky-day", "allsky-clear") and rng.random() < 0.10:
+        if sunny:
+            picture, mask = sun(rng, picture, mask)
+        elif group in ("allsky-day", "allsky-clear") and rng.random() < 0.20:
             (picture, mask), strength = night(rng, picture, mask), 0.3
             cover = np.minimum(cover, 0)
         elif dark and rng.random() < (0.5 if simulated else 0.3):
@@ -339,7 +409,7 @@ def draw(rng, cache, i, strong=1.0):
         lens = -1.0 if lens else lens
         strength = 1.0 * strong
         top, bottom = bars(rng, picture, mask) if rng.random() < 0.8 else (0, size)
-        if rng.random() < 0.15:
+        if rng.random() < 0.25:
             (picture, mask), strength = night(rng, picture, mask), 0.5
             # The sky was drawn anew, and nothing lies on it.
             cover = np.minimum(cover, 0)
@@ -365,11 +435,14 @@ def draw(rng, cache, i, strong=1.0):
         strength = strong * (0.3 if mild and not simulated else 0.8)
         if not simulated and not mild and rng.random() < 0.5:
             picture = recolour(rng, picture, mask, 0.7 * strong)
-        if not simulated and not dark and rng.random() < 0.06:
+        if sunny:
+            picture, mask = sun(rng, picture, mask)
+        elif not dark and rng.random() < (0.35 if not simulated else 0.1):
             (picture, mask), strength = night(rng, picture, mask), 0.3
             cover = np.minimum(cover, 0)
-        if not simulated and rng.random() < 0.2:
-            ground(rng, picture, mask, 0, size)
+        if not simulated and rng.random() < 0.3:
+            rows = np.flatnonzero((mask != OUTSIDE).any(1))
+            ground(rng, picture, mask, rows[0], rows[-1] + 1)
         if dark and rng.random() < 0.2:
             picture, strength = stretch(rng, picture, mask), 0.3
     # Something on the lens, oftener where the picture is to be recoloured anyway.
@@ -378,6 +451,9 @@ def draw(rng, cache, i, strong=1.0):
         cover = np.where(cover < 0, cover, np.maximum(cover, share))
         lens = 1.0
     cover[mask == OUTSIDE] = -1
+    if not weak and not dark and rng.random() < STRANGE:
+        picture, lens, cover[:] = strange(rng, picture).astype(np.float32), -1.0, -1
+        mask, strength = np.where(mask == OUTSIDE, OUTSIDE, BACKGROUND).astype(np.uint8), 0.3
     if strength >= 0.5 and rng.random() < 0.1:
         picture = haze(rng, picture, mask)
     if rng.random() < 0.2 and not fisheye:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from . import confidence, reading
+from . import confidence, diagram, reading
 from .data import Cache
-from .evaluate import EXACT
+from .evaluate import share
 from .okta import okta, oktas
 
 
@@ -31,16 +31,17 @@ def read(cache, models):
 
 
 def label(sample):
-    """The least and the greatest okta that a label allows."""
-    if sample.truth == sample.truth and sample.high - sample.low < EXACT:
+    """The least and the greatest okta that a label allows: of a mask, what it says of the pixels that are
+    labelled, which is what `celaje evaluate` counts."""
+    if sample.truth == sample.truth:
         return okta(sample.truth), okta(sample.truth)
     return oktas(sample.low, sample.high)
 
 
 def pooled(cameras):
-    """The cameras' samples together; a camera counts as the root of its pictures."""
+    """The cameras' samples together; each camera has the same weight."""
     groups, samples, reported, low, high = zip(*cameras)
-    weights = np.concatenate([np.full(len(one), len(one) ** -0.5) for one in samples])
+    weights = np.concatenate([np.full(len(one), 1 / len(one)) for one in samples])
     return (*map(np.concatenate, (samples, reported, low, high)), weights)
 
 
@@ -52,23 +53,30 @@ def fit(cameras):
     return parameters, confidence.range_level(p, reported, low, high, weights)
 
 
-def calibrate(folder, models, measured_only=(), log=print):
-    """Fits on all cameras but those of the groups `measured_only`, and tells for each camera what a fit
-    on the others gives: name to value."""
-    cameras = read(Cache(folder), models)
-    fitted = [one for one in cameras if one[0] not in measured_only]
+def calibrate(folder, models, plot=None, log=print):
+    """Fits on all cameras, and tells for each what a fit on the others gives: name to value. `plot`: an SVG
+    file for the diagram of those."""
+    cameras, told = read(Cache(folder), models), []
     log("| camera left out | n | share exact, or in the range | confidence | gap | ranges that hold | width |")
     log("| --- | --- | --- | --- | --- | --- | --- |")
     for camera in cameras:
-        parameters, level = fit([one for one in fitted if one is not camera])
+        parameters, level = fit([one for one in cameras if one is not camera])
         group, samples, reported, low, high = camera
         p = confidence.masses(parameters, samples)
-        sure = p[np.arange(len(p)), reported].mean()
-        right = ((reported >= low) & (reported <= high)).mean()
+        sure = p[np.arange(len(p)), reported]
+        right = (reported >= low) & (reported <= high)
         spread = confidence.ranges(p, reported, level)
-        held = confidence.coverage(p, reported, low, high, level).mean()
+        held = confidence.coverage(p, reported, low, high, level)
         width = (spread[:, 1] - spread[:, 0] + 1).mean()
-        gap = f"{sure - right:+.2f}" if (low == high).all() else ""
-        log(f"| {group} | {len(p)} | {right:.0%} | {sure:.2f} | {gap} | {held:.0%} | {width:.1f} |")
-    parameters, level = fit(fitted)
+        exact = (low == high).all()
+        gap = f"{sure.mean() - right.mean():+.2f}" if exact else ""
+        log(
+            f"| {group} | {len(p)} | {share(right.sum(), len(p))} | {sure.mean():.2f} | {gap} "
+            f"| {share(held.sum(), len(p))} | {width:.1f} |"
+        )
+        if exact:
+            told.append((group, sure, right))
+    if plot:
+        diagram.reliability(told, plot)
+    parameters, level = fit(cameras)
     return {**dict(zip(confidence.NAMES, map(float, parameters))), "range_level": level}

@@ -1,4 +1,4 @@
-"""Makes the networks of Celaje: prepare, train, finetune, mean, export, quantise, evaluate, calibrate."""
+"""Makes the networks of Celaje: prepare, train, lens, finetune, mean, export, quantise, evaluate, calibrate."""
 
 import argparse
 
@@ -27,7 +27,16 @@ def train(a):
         a.cache, a.parts.split(","), a.out, a.steps, {"blocks": a.blocks, "width": a.width}, a.start,
         a.batch, a.rate, a.seed, a.threads, a.workers, a.strong, a.every, a.without,
         {name: float(part) for name, part in shares.items()},
-        {"dice_weight": a.dice, "fraction_weight": a.fraction}, a.ring, a.lens_only,
+        {"dice_weight": a.dice, "fraction_weight": a.fraction}, a.ring, a.small,
+        log=lambda line: print(line, flush=True),
+    )  # fmt: skip
+
+
+def lens(a):
+    from . import lens as training
+
+    training.train(
+        a.cache, a.parts.split(","), a.model, a.out, a.views, a.steps, a.rate, a.seed, a.threads, a.without,
         log=lambda line: print(line, flush=True),
     )  # fmt: skip
 
@@ -57,7 +66,7 @@ def calibrate(a):
 
     from . import calibrate as calibrating
 
-    found = calibrating.calibrate(a.cache, [text.split("=") for text in a.models], a.measured_only)
+    found = calibrating.calibrate(a.cache, [text.split("=") for text in a.models], a.plot)
     Path(a.out).write_text(json.dumps(found, indent=1) + "\n")
     for name, value in found.items():
         print(f"{name} = {value:.4g}")
@@ -158,11 +167,23 @@ def parser():
     p.add_argument("--strong", type=float, default=1.0, help="strength of the augmentation")
     p.add_argument("--share", action="append", default=[], metavar="GROUP=PART",
                    help="a group's part of each batch (see SHARES in batches.py); may be repeated")
-    p.add_argument("--lens-only", action="store_true",
-                   help="train nothing but what tells that something lies on the lens")
+    p.add_argument("--small", type=float, default=0.0,
+                   help="share of the steps, the first ones, at two thirds of the input's size: quicker")
     p.add_argument("--every", type=int, default=500, help="steps between checkpoints")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--workers", type=int, default=1, help="processes that make batches")
+
+    p = command("lens", lens, "train what tells that something lies on the lens, and nothing else")
+    p.add_argument("--cache", default="cache")
+    p.add_argument("--parts", default="train", help="parts to learn from, with commas")
+    p.add_argument("--without", nargs="*", default=[], help="groups that are left out")
+    p.add_argument("--model", default="model.pt", help="the checkpoint to begin with")
+    p.add_argument("--out", default="lens.pt", help="the checkpoint to write")
+    p.add_argument("--views", type=int, default=3000, help="views that the encoder looks at, once each")
+    p.add_argument("--steps", type=int, default=3000)
+    p.add_argument("--rate", type=float, default=4e-3)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--threads", type=int, default=2)
 
     p = command("finetune", finetune, "a network that has learnt from a station's labels too; status 1 if that helps nothing")
     p.add_argument("folder", help="what celaje labels export wrote")
@@ -190,8 +211,7 @@ def parser():
     p.add_argument("models", nargs="+", metavar="MODEL=GROUPS",
                    help="ONNX file and the groups, a camera each, that it has not learnt from")
     p.add_argument("--cache", default="cache")
-    p.add_argument("--measured-only", nargs="*", default=[], metavar="GROUP",
-                   help="groups that are told of and take no part in the fit")
+    p.add_argument("--plot", metavar="FILE.svg", help="draw the reliability of the cameras left out")
     p.add_argument("--out", default="calibration.json")
 
     p = command("export", export, "a checkpoint to ONNX, with its manifest")

@@ -14,9 +14,9 @@ from .okta import EDGES
 # more as frequent as anything between them.
 PRIOR = np.array([0.25] + [0.5 / 7] * 7 + [0.25])
 # Not fitted: however well it goes on these cameras, another may err in ways that none of them shows.
-LEAST_DOUBT = 0.01
+LEAST_DOUBT, LEAST_LIKELY = 0.01, 0.02
 NAMES = (
-    "scale_base", "scale_slope", "doubt", "half_light", "light_power", "half_colour", "colour_power"
+    "scale_base", "scale_slope", "scale_middle", "doubt", "half_light", "light_power", "half_colour", "colour_power"
 )  # fmt: skip
 
 
@@ -29,9 +29,10 @@ def kept(value, half, power):
 
 def masses(parameters, samples):
     """Probability of each okta: samples × 9. `parameters` in the order of NAMES."""
-    base, slope, doubt, half_light, light_power, half_colour, colour_power = parameters
+    base, slope, middle, doubt, half_light, light_power, half_colour, colour_power = parameters
     fraction, error, light, colour = np.asarray(samples, float).T
-    z = (EDGES[None] - fraction[:, None]) / np.maximum(base + slope * error, 1e-12)[:, None]
+    scale = base + slope * error + middle * np.sqrt(np.maximum(fraction * (1 - fraction), 0))
+    z = (EDGES[None] - fraction[:, None]) / np.maximum(scale, 1e-12)[:, None]
     below = 1 / (1 + np.exp(-np.clip(z, -60, 60)))
     known = np.diff(np.c_[np.zeros(len(z)), below, np.ones(len(z))])
     trust = (1 - min(doubt, 1)) * kept(light, half_light, light_power)
@@ -48,8 +49,9 @@ def descend(loss, start):
 
 
 def fit(samples, low, high, weights):
-    """Maximum likelihood: `low` and `high` are the least and the greatest okta that the label allows.
-    The spread is fitted on pictures in colour; then, where monochrome ones are among the samples, how
+    """Maximum likelihood, in which no picture counts as less likely than LEAST_LIKELY: a camera on which a
+    network fails must not decide how far the others are believed. `low` and `high` are the least and the
+    greatest okta that the label allows. The spread is fitted on pictures in colour; then, where monochrome ones are among the samples, how
     much less those are to be believed.
 
     The manifest's formula has no switch for monochrome pictures, whose colour is exactly 0 and
@@ -61,10 +63,12 @@ def fit(samples, low, high, weights):
 
     def loss(parameters, chosen):
         p = (masses(parameters, samples[chosen]) * allowed[chosen]).sum(1)
-        return -(weights[chosen] * np.log(np.maximum(p, 1e-9))).sum()
+        return -(weights[chosen] * np.log(np.maximum(p, LEAST_LIKELY))).sum()
 
-    build = lambda p, k=0.0: [p[0], p[1], np.clip(p[2], LEAST_DOUBT, 0.9), 0.0, 1.0, k * 1e-9, 1.0]
-    first = descend(lambda p: loss(build(p), ~monochrome), [0.02, 0.3, 0.1])
+    build = lambda p, k=0.0: [
+        p[0], p[1], p[2], np.clip(p[3], LEAST_DOUBT, 0.9), 0.0, 1.0, k * 1e-9, 1.0
+    ]  # fmt: skip
+    first = descend(lambda p: loss(build(p), ~monochrome), [0.01, 0.1, 0.1, 0.1])
     k = 0.0
     if monochrome.any():
         k = descend(lambda p: loss(build(first, p[0]), monochrome), [0.2])[0]

@@ -62,8 +62,13 @@ def uniform(logits, seen, cloudy):
 
 def obstruction(logits, inside, lens):
     """Cross-entropy of "something lies on the lens", over the pictures of which that is known."""
-    known = (lens >= 0).float()
     mean = (logits[:, OBSTRUCTED] * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1.0)
+    return lens_entropy(mean, lens)
+
+
+def lens_entropy(mean, lens):
+    """The same, of each picture's one logit (`mean`: n)."""
+    known = (lens >= 0).float()
     each = F.binary_cross_entropy_with_logits(mean, lens.clamp(0, 1), reduction="none")
     return (each * known).sum() / known.sum().clamp(min=1.0)
 

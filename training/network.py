@@ -134,13 +134,21 @@ class Network(nn.Module):
         cells = enlarge(self.head(x)) + fine
         if self.training:
             c4, c8, mean = c4.detach(), c8.detach(), mean.detach()
+        lens, where = self.on_lens(c4, c8, mean)
+        # While it is trained, pictures may be smaller.
+        whole = cells.shape[-1] == self.blank.shape[-1]
+        lens = lens + self.blank if whole else lens.expand(-1, -1, *cells.shape[2:])
+        logits = torch.cat([cells, lens], 1)
+        return (logits, where) if spots else logits
+
+    def on_lens(self, c4, c8, mean):
+        """The logits of "something lies on the lens", N×1×1×1, and of where, N×1×S/8×S/8, from the
+        features at strides 4 and 8 and the mean of those at 16."""
         film = F.relu6(self.film4(c4) + self.film8(c8))
         where = self.spots(film)
         sure = self.pool(F.relu(self.sure(where)))
         gist = torch.cat([mean, self.pool(film), sure], 1)
-        lens = self.lens(F.relu(self.gist(gist))) + self.blank
-        logits = torch.cat([cells, lens], 1)
-        return (logits, where) if spots else logits
+        return self.lens(F.relu(self.gist(gist))), where
 
     def frozen(self):
         """The layers that no training changes."""

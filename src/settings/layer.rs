@@ -107,7 +107,7 @@ layer! {
     /// Database file [default: registros-octas.db]
     #[arg(long, value_name = "FILE", env = "CELAJE_DB")]
     db: PathBuf,
-    /// ONNX model, with its manifest FILE.toml beside it, or a bundled one: celaje-5 (the default),
+    /// ONNX model, with its manifest FILE.toml beside it, or a bundled one: celaje-6 (the default),
     /// celaje-4 (quicker) or celaje-4-fp32
     #[arg(long, value_name = "FILE", env = "CELAJE_MODEL")]
     model: PathBuf,
@@ -199,7 +199,7 @@ pub const SPANISH: SpanishHelp = &[
     ("db", "Archivo de la base de datos [por omisión: registros-octas.db]"),
     (
         "model",
-        "Modelo ONNX, con su manifiesto ARCHIVO.toml al lado, o uno incluido: celaje-5 (por \
+        "Modelo ONNX, con su manifiesto ARCHIVO.toml al lado, o uno incluido: celaje-6 (por \
          omisión), celaje-4 (más rápido) o celaje-4-fp32",
     ),
     ("ort_lib", "Biblioteca compartida de ONNX Runtime [por omisión: se busca]"),

@@ -444,7 +444,7 @@ fn the_bundled_model_needs_nothing() {
     let mut command = home.celaje(["backfill", "--desde", HOUR.0, "--hasta", HOUR.1]);
     let told = run(command.args(["--url-base", &server.base(), "--engine", "rten", "--json"]));
     assert_eq!(told.status, 0, "{told:?}");
-    assert_eq!(told.json()["model"], "celaje-5 5");
+    assert_eq!(told.json()["model"], "celaje-6 6");
     let oktas = home.record("registros-octas.db").oktas();
     for (index, okta) in oktas.iter().enumerate() {
         assert!(if index % 2 == 0 { *okta <= 1 } else { *okta >= 7 }, "{oktas:?}");

@@ -27,7 +27,7 @@ fn all_is_well() {
     assert_eq!(report["ok"], true);
     assert_eq!(report["station"], "rio-grande");
     for (name, part) in [
-        ("model", "celaje-5 5, sha256 "),
+        ("model", "celaje-6 6, sha256 "),
         ("engine", "rten "),
         ("database", "sound, 6 rows, 0 misses"),
         ("camera", "127.0.0.1 gave the picture of "),

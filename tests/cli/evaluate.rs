@@ -48,7 +48,7 @@ fn the_figures_are_those_of_the_readings() {
     let told = evaluate(&home, &["--json", "data/labels.csv"]);
     assert_eq!((told.status, told.err.as_str()), (0, ""), "{told:?}");
     let report = told.json();
-    assert_eq!(report["model"], "celaje-5 5");
+    assert_eq!(report["model"], "celaje-6 6");
     assert_eq!(report["station"], Value::Null);
     let all = &report["all"];
     assert_eq!((&all["n"], &all["failed"]), (&3.into(), &0.into()));
@@ -172,7 +172,7 @@ fn plots_are_pictures() {
         assert!(std::fs::metadata(&png).unwrap().len() < 100_000);
         assert!(image::open(png).unwrap().width() > 400);
         let svg = std::fs::read_to_string(home.path(&format!("new/plots/{name}.svg"))).unwrap();
-        assert!(svg.starts_with("<svg") && svg.contains("celaje-5 5"), "{svg}");
+        assert!(svg.starts_with("<svg") && svg.contains("celaje-6 6"), "{svg}");
     }
 }
 

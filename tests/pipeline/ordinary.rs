@@ -119,7 +119,7 @@ async fn the_bundled_model_reads_clear_and_overcast_skies() {
             assert!(okta >= 7, "overcast sky read as {okta}");
         }
     }
-    let whole = "observations WHERE model = 'celaje-5 5' AND length(model_sha256) = 64";
+    let whole = "observations WHERE model = 'celaje-6 6' AND length(model_sha256) = 64";
     assert_eq!(stage.record().count(whole), 6);
 }
 

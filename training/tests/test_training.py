@@ -217,7 +217,7 @@ def test_pairs_train(tmp_path):
     batch = feed.batch(np.random.default_rng(0))
     assert batch["image"].shape == (4, 3, 64, 64) and batch["target"].shape == (4, 32, 32)
     network = Network(**SMALL).train()
-    trained = train.groups(network, 1e-3, lens_only=False)
+    trained = train.groups(network, 1e-3)
     assert {one["peak"] for one in trained} == {1e-3, 1e-3 * train.GENTLY}
     logits, film = network(batch["image"], spots=True)
     loss.total(logits, batch, film).backward()
@@ -366,10 +366,20 @@ def test_a_turned_rim_is_not_believed():
 
 def test_the_confidence_is_a_distribution():
     samples = np.array([[0.3, 0.02, 0.5, 0.1], [1.0, 0.001, 0.1, 0.0]])
-    p = confidence.masses([0.0005, 0.3, 0.02, 0.0, 1.0, 1e-9, 1.0], samples)
+    p = confidence.masses([0.0005, 0.3, 0.0, 0.02, 0.0, 1.0, 1e-9, 1.0], samples)
     assert np.allclose(p.sum(1), 1) and p.argmax(1)[0] == 2
     # Monochrome with k = 1: half the trust.
     assert p[1, 8] == pytest.approx(0.49 + 0.51 * 0.25, abs=0.02)
+
+
+def test_a_half_covered_sky_is_less_certain():
+    samples = np.array([[0.5, 0.03, 0.45, 0.12], [0.0, 0.03, 0.45, 0.12]])
+    fitted = [0.0013, 0.26, 0.15, 0.01, 0.19, 10.0, 0.006, 6.0]
+    p = confidence.masses(fitted, samples)
+    # The example of the program's own test.
+    assert p[0, 4] == pytest.approx(0.3525, abs=5e-4)
+    fitted[2] = 0.0
+    assert confidence.masses(fitted, samples)[1] == pytest.approx(p[1])
 
 
 def test_a_range_grows_to_the_likelier_side():

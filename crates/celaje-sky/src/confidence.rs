@@ -3,11 +3,13 @@
 //! **The spread.** Around a network's cloud fraction f, the true fraction is modelled by a logistic
 //! distribution (like the normal one, with heavier tails and a closed form) of the scale
 //!
-//! > s = `scale_base` + `scale_slope` · e
+//! > s = `scale_base` + `scale_slope` · e + `scale_middle` · √(f (1 − f))
 //!
 //! where e is the share of cells that the network itself expects to misjudge: the mean, over the
 //! judged cells, of the lesser of its two probabilities, sky or cloud. It is nearly 0 for a clear
 //! sky, large for torn clouds with their long edges, and larger still where the network is lost.
+//! The last part is greatest for a half-covered sky: a camera's colours lead a network to take some
+//! sky for cloud or some cloud for sky, and where there is but one of them there is little to take.
 //! The probability of an okta is the distribution's part between that okta's edges, open-ended
 //! beyond those of 0 and 8.
 //!
@@ -50,6 +52,8 @@ pub struct Calibration {
     pub scale_base: f64,
     /// Growth of the scale per expected share of misjudged cells.
     pub scale_slope: f64,
+    /// Twice what a half-covered sky adds to the scale; 0: nothing.
+    pub scale_middle: f64,
     /// Weight of the prior even for the clearest picture, 0 to 1.
     pub doubt: f64,
     /// Mean luminance of the judged sky, 0 to 1, at which half the evidence is lost; 0: darkness
@@ -73,6 +77,7 @@ impl Default for Calibration {
             temperature: 1.0,
             scale_base: 0.01,
             scale_slope: 0.5,
+            scale_middle: 0.0,
             doubt: 0.05,
             half_light: 0.0,
             light_power: 1.0,
@@ -98,7 +103,10 @@ pub struct Evidence {
 
 /// The probabilities of the nine oktas, 0 to 8; they sum to 1.
 pub fn distribution(evidence: &Evidence, calibration: &Calibration) -> [f64; 9] {
-    let scale = (calibration.scale_base + calibration.scale_slope * evidence.expected_error)
+    let middle = (evidence.fraction * (1.0 - evidence.fraction)).max(0.0).sqrt();
+    let scale = (calibration.scale_base
+        + calibration.scale_slope * evidence.expected_error
+        + calibration.scale_middle * middle)
         .max(f64::MIN_POSITIVE);
     let edges = Okta::edges();
     let below = |k: usize| match edges.get(k) {
@@ -154,6 +162,7 @@ mod tests {
         temperature: 1.0,
         scale_base: 0.0013,
         scale_slope: 0.26,
+        scale_middle: 0.0,
         doubt: 0.01,
         half_light: 0.19,
         light_power: 10.0,
@@ -189,6 +198,21 @@ mod tests {
     fn an_unsure_network_is_believed_less() {
         assert!(of(day(0.25, 0.15)) < of(day(0.25, 0.05)));
         assert!(of(day(0.25, 0.4)) < 0.5);
+    }
+
+    #[test]
+    fn the_middle_counts_for_half_covered_skies_alone() {
+        let calibration = Calibration { scale_middle: 0.15, ..FITTED };
+        let of = |fraction, calibration| {
+            let okta = Okta::from_fraction(fraction);
+            probability(okta, &day(fraction, 0.03), calibration)
+        };
+        for fraction in [0.0, 1.0] {
+            assert!((of(fraction, &FITTED) - of(fraction, &calibration)).abs() < 1e-12);
+        }
+        assert!(of(0.5, &FITTED) > of(0.5, &calibration) + 0.3);
+        // The example of the training's reference.
+        assert!((of(0.5, &calibration) - 0.3525).abs() < 5e-4);
     }
 
     #[test]
@@ -243,9 +267,9 @@ mod tests {
         fn it_is_a_distribution(
             fraction in 0.0..=1.0f64, expected_error in 0.0..=0.5f64,
             light in 0.0..=1.0f64, colour in 0.0..=1.0f64, scale_base in 0.0..0.1f64,
-            doubt in -1.0..2.0f64,
+            scale_middle in 0.0..0.4f64, doubt in -1.0..2.0f64,
         ) {
-            let calibration = Calibration { scale_base, doubt, ..FITTED };
+            let calibration = Calibration { scale_base, scale_middle, doubt, ..FITTED };
             let evidence = Evidence { fraction, expected_error, light, colour };
             let p = distribution(&evidence, &calibration);
             prop_assert!(p.iter().all(|p| (-1e-12..=1.0).contains(p)), "{:?}", p);

@@ -2,7 +2,7 @@
 //!
 //! The thresholds come from all labelled pictures (by day and night, fisheye and ordinary lenses,
 //! three cameras and photographs) and from drawn skies from noon to midnight. None of these
-//! pictures gets a wrong flag, with the margins that are given below (`tests/quality.rs`).
+//! pictures gets a wrong flag, with the margins that are given below (`tests/quality`).
 
 use celaje_sky::quality::{Flag, Quality};
 use celaje_sky::sun::DayPhase;

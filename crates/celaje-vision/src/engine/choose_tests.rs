@@ -231,7 +231,7 @@ fn a_damaged_network_is_refused_with_its_name() {
     let mut model = Model::bundled().unwrap();
     model.bytes = model.bytes[..100_000].into();
     let failure = on(EngineChoice::Rten, &Search::default(), &model).err().unwrap();
-    assert!(failure.text.en.contains("celaje-5") && failure.text.en.contains("fetch it again"));
+    assert!(failure.text.en.contains("celaje-6") && failure.text.en.contains("fetch it again"));
     model.bytes = [&model.bytes[..], b"\x0a\x08location\x12\x09m.weights"].concat().into();
     let failure = on(EngineChoice::Rten, &Search::default(), &model).err().unwrap();
     assert!(failure.text.en.contains("weights in another file"), "{failure}");

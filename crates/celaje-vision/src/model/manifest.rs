@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Name of the model, such as `celaje-5`.
+    /// Name of the model, such as `celaje-6`.
     pub name: String,
     /// Version of the model; stored with each row beside the name.
     #[serde(default)]

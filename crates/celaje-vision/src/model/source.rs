@@ -25,9 +25,9 @@ struct BundledModel {
 /// The networks inside the program; the first is the default.
 static BUNDLED: [BundledModel; 3] = [
     BundledModel {
-        name: "celaje-5",
-        onnx: include_bytes!("../../../../models/celaje-5/celaje-5.onnx"),
-        manifest: include_str!("../../../../models/celaje-5/celaje-5.toml"),
+        name: "celaje-6",
+        onnx: include_bytes!("../../../../models/celaje-6/celaje-6.onnx"),
+        manifest: include_str!("../../../../models/celaje-6/celaje-6.toml"),
     },
     BundledModel {
         name: "celaje-4",
@@ -132,7 +132,7 @@ impl Model {
         Self::assemble(bytes.into(), manifest.as_deref(), &manifest_name, &file, Some(path))
     }
 
-    /// Name and version, such as `celaje-5 5`.
+    /// Name and version, such as `celaje-6 6`.
     pub fn label(&self) -> String {
         let Manifest { name, version, .. } = &self.manifest;
         format!("{name} {version}").trim().to_owned()

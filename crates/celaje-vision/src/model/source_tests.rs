@@ -18,24 +18,24 @@ const CLASSIFIER: &str = "name = \"c\"\nversion = \"2\"\nkind = \"classification
 #[test]
 fn the_bundled_models_are_whole() {
     let default = Model::resolve(None).unwrap();
-    assert_eq!(default.label(), "celaje-5 5");
+    assert_eq!(default.label(), "celaje-6 6");
     for bundled in &BUNDLED {
         let model = Model::resolve(Some(Path::new(bundled.name))).unwrap();
         assert_eq!(model.manifest.name, bundled.name);
         // The hash is checked when it is opened.
         assert!(model.manifest.sha256.is_some());
         assert!(model.notice.is_none() && model.path.is_none());
-        assert_eq!(model.sha256 == default.sha256, bundled.name == "celaje-5");
+        assert_eq!(model.sha256 == default.sha256, bundled.name == "celaje-6");
     }
 }
 
 #[test]
 fn a_file_with_a_bundled_models_name_needs_its_folder() {
-    let named = Path::new("celaje-5");
-    assert!(Model::is_bundled(named) && !Model::is_bundled(Path::new("./celaje-5")));
-    assert!(!Model::is_bundled(Path::new("celaje-5.onnx")));
-    let text = refused(Path::new("./celaje-5"));
-    assert!(text.contains("celaje-5, celaje-4, celaje-4-fp32"), "{text}");
+    let named = Path::new("celaje-6");
+    assert!(Model::is_bundled(named) && !Model::is_bundled(Path::new("./celaje-6")));
+    assert!(!Model::is_bundled(Path::new("celaje-6.onnx")));
+    let text = refused(Path::new("./celaje-6"));
+    assert!(text.contains("celaje-6, celaje-4, celaje-4-fp32"), "{text}");
 }
 
 #[test]

@@ -86,6 +86,7 @@ fn bad_calibration(calibration: &Calibration) -> Option<Text> {
         temperature,
         scale_base,
         scale_slope,
+        scale_middle,
         doubt,
         half_light,
         light_power,
@@ -106,6 +107,7 @@ fn bad_calibration(calibration: &Calibration) -> Option<Text> {
     for (key, value) in [
         ("scale_base", scale_base),
         ("scale_slope", scale_slope),
+        ("scale_middle", scale_middle),
         ("half_light", half_light),
         ("half_colour", half_colour),
     ] {
@@ -260,7 +262,7 @@ classes = ["background", "sky", "cloud"]
             }
             assert!(with(&format!("{key} = 0.001")).is_ok());
         }
-        for key in ["scale_base", "scale_slope", "half_light", "half_colour"] {
+        for key in ["scale_base", "scale_slope", "scale_middle", "half_light", "half_colour"] {
             for value in ["-0.1", "nan", "-inf", "inf"] {
                 let text = with(&format!("{key} = {value}")).unwrap_err().text.en;
                 assert!(text.contains(&format!("calibration.{key} = ")), "{text}");

@@ -2,6 +2,8 @@
 //! none. What is found and what is falsely found is counted, and held within bounds.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod strange;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
@@ -263,10 +265,10 @@ fn the_bundled_model_tells_a_covered_lens_from_a_clean_one() {
         assert!(count >= 10.0, "{lens:?}: {count}");
         shares.insert(format!("{lens:?}"), flagged / count);
     }
-    assert!(shares["Clean"] <= 0.1, "{shares:?}");
-    // Of dew and snow it finds what its card says, and no share of it is promised.
-    assert!(shares["Drops"] >= 0.6, "{shares:?}");
-    assert!(shares["Snow"] >= 0.1, "{shares:?}");
+    assert!(shares["Clean"] <= 0.05, "{shares:?}");
+    for (lens, least) in [("Drops", 0.6), ("Dew", 0.2), ("Snow", 0.5)] {
+        assert!(shares[lens] >= least, "{shares:?}");
+    }
 }
 
 /// Every labelled picture, where ../shared holds them: each is a good one. What the network has to

@@ -1,5 +1,5 @@
-//! Pictures that show no sky, or one in colours that no sky has: the bundled model gives them a 9 or a
-//! confidence that is flagged as low.
+//! Pictures that show no sky, or one in colours that no sky has: the bundled model should give
+//! them a 9 or a confidence that is flagged as low.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod commands;
 pub mod daemon;
 pub mod draining;
+pub mod export;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod fuzzed;

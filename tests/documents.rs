@@ -17,9 +17,8 @@ const MODELS: [&str; 2] = ["docs/models.md", "docs/es/modelos.md"];
 const APIS: [&str; 2] = ["docs/api.md", "docs/es/api.md"];
 const RECORDS: [&str; 2] = ["docs/record.md", "docs/es/registro.md"];
 const INTEGRATIONS: [&str; 2] = ["docs/integrations.md", "docs/es/integraciones.md"];
-const LABELS: [&str; 2] = ["docs/labels.md", "docs/es/etiquetas.md"];
 const INSTALLATIONS: [&str; 2] = ["docs/install.md", "docs/es/instalacion.md"];
-const DAEMON: [&str; 2] = ["docs/daemon.md", "docs/es/daemon.md"];
+const NOTEBOOKS: [&str; 2] = ["docs/notebook.md", "docs/es/cuaderno.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,6 +26,43 @@ fn root() -> &'static Path {
 
 fn text(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// Every document of the repository for people, by its path.
+fn documents() -> Vec<String> {
+    let mut found = Vec::new();
+    for folder in ["", "docs", "docs/es"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".md") {
+                found.push(Path::new(folder).join(name).to_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+/// The cells of a table's line: a bar that is escaped is no end of one.
+fn cells(line: &str) -> usize {
+    line.trim().replace("\\|", "").matches('|').count()
+}
+
+#[test]
+fn rows_of_tables_have_as_many_cells_as_their_heads() {
+    for name in documents() {
+        let (mut head, mut is_code) = (None, false);
+        for (number, line) in text(&name).lines().enumerate() {
+            is_code ^= line.trim_start().starts_with("```");
+            if is_code || !line.trim_start().starts_with('|') {
+                head = None;
+                continue;
+            }
+            let found = cells(line);
+            let head = *head.get_or_insert(found);
+            assert_eq!(found, head, "{name}:{}: {line}", number + 1);
+        }
+    }
 }
 
 /// The code blocks of a document that are in `language`.
@@ -124,7 +160,7 @@ fn empty() -> PathBuf {
 
 #[test]
 fn settings_in_the_documents_are_understood() {
-    for name in READMES.iter().chain(&SETTINGS).chain(&INTEGRATIONS) {
+    for name in READMES.iter().chain(&SETTINGS).chain(&INTEGRATIONS).chain(&NOTEBOOKS) {
         let document = text(name);
         let found = blocks(&document, "toml");
         assert!(!found.is_empty(), "{name} shows no settings");
@@ -229,20 +265,9 @@ fn every_reason_of_safety_is_explained() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    let documents = READMES
-        .iter()
-        .chain(&SETTINGS)
-        .chain(&MODELS)
-        .chain(&RECORDS)
-        .chain(&DAEMON)
-        .chain(&INTEGRATIONS)
-        .chain(&LABELS)
-        .chain(&APIS)
-        .chain(&INSTALLATIONS)
-        .chain(&["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
-    for name in documents {
-        let document = text(name);
-        let folder = root().join(name).parent().unwrap().to_owned();
+    for name in documents() {
+        let document = text(&name);
+        let folder = root().join(&name).parent().unwrap().to_owned();
         for part in document.split("](").skip(1) {
             let target = part.split([')', '#']).next().unwrap();
             if target.is_empty() || target.contains("://") {

@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 8] = [
     &["clock", "draining", "usage", "version"],
     &["camera", "store"],
     &["settings"],
-    &["actors"],
+    &["actors", "export"],
     &["service"],
     &["daemon"],
     &["web"],

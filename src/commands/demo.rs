@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{Days, NaiveDateTime, TimeDelta};
+use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta};
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
@@ -52,7 +52,7 @@ pub(super) struct DemoArgs {
     /// End after the summary instead of showing the dashboard of what was recorded
     #[arg(long, env = "CELAJE_ONCE", value_parser = FalseyValueParser::new())]
     once: bool,
-    /// Days to record; the last one is yesterday
+    /// Days to record; the last one is 2024-01-15
     #[arg(
         long,
         value_name = "N",
@@ -74,7 +74,7 @@ pub(super) struct DemoArgs {
 pub(super) const SPANISH: SpanishHelp = &[
     ("demo", "Muestra el programa entero en acción con imágenes dibujadas"),
     ("once", "Termina después del resumen en vez de mostrar el tablero de lo registrado"),
-    ("days", "Días que registra; el último es ayer"),
+    ("days", "Días que registra; el último es el 2024-01-15"),
     ("out", "Carpeta para la base y el gráfico de la demostración"),
     (
         "scene",
@@ -101,7 +101,7 @@ async fn run(
     provide_engine(&settings).await;
     let db = fresh_database(out)?;
     let station = settings.station.clone();
-    let range = last_days(&station, days)?;
+    let range = last_days(days)?;
     let simulate = SimulateOptions {
         port: 0,
         range: Some(range),
@@ -171,10 +171,10 @@ async fn run(
             return Ok(signal.exit_status());
         }
     };
-    output::line(lines)?;
+    output::prose(lines)?;
     let db = db.display();
     let (model, engine) = (&recorded.model, &recorded.engine);
-    output::line(say!(
+    output::prose(say!(
         "Record: {db} · plot: {plot} · model {model} on {engine}",
         "Registro: {db} · gráfico: {plot} · modelo {model} en {engine}"
     ))?;
@@ -258,14 +258,18 @@ fn fresh_database(out: &Path) -> Result<PathBuf> {
     Ok(db)
 }
 
-/// The whole days before today, by the station's clock.
-fn last_days(station: &Station, days: u32) -> Result<SlotRange> {
-    let today = station.zone.local(Clock::SYSTEM.now()).date();
-    let from = today - Days::new(u64::from(days));
-    let range = SlotRange::new(
-        from.and_time(chrono::NaiveTime::MIN),
-        today.and_time(chrono::NaiveTime::MIN) - TimeDelta::minutes(1),
-    );
+/// The last day of every demo: with the simulator's own seed it is the same sky, so that the
+/// documents show what everybody gets.
+const LAST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(2024, 1, 15) {
+    Some(day) => day,
+    None => NaiveDate::MIN,
+};
+
+/// Whole days of the station's clock.
+fn last_days(days: u32) -> Result<SlotRange> {
+    let from = LAST_DAY - Days::new(u64::from(days.saturating_sub(1)));
+    let to = LAST_DAY.and_time(chrono::NaiveTime::MIN) + TimeDelta::minutes(24 * 60 - 1);
+    let range = SlotRange::new(from.and_time(chrono::NaiveTime::MIN), to);
     range.map_err(|e| Failure::usage(say!("{e}", "{e}")))
 }
 

@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 pub mod evaluate;
 mod explain;
+mod export;
 mod init;
 mod label;
 mod labels;
@@ -123,6 +124,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Look after the database: back it up, check it, compact it, list what is missing
     Db(db::DbArgs),
+    /// Write the record into files: CSV, JSON lines, Parquet, NetCDF, a table for BUFR
+    Export(export::RecordExportArgs),
     /// Show the pictures of a folder to be labelled in the browser
     Label(label::LabelArgs),
     /// Write the labelled pictures into a folder, for training and evaluation
@@ -208,6 +211,7 @@ impl Cli {
             Command::Init(args) => args.run(config).await,
             Command::Doctor(args) => args.run(config).await,
             Command::Db(args) => args.run(config),
+            Command::Export(args) => args.run(config),
             Command::Label(args) => args.run(config).await,
             Command::Labels(args) => args.run(config).await,
             Command::Recalibrate(args) => args.run(config),
@@ -221,14 +225,16 @@ impl Cli {
     }
 }
 
-/// The user's filter of the log. The error about a certificate that is not trusted is this
+/// The user's filter of the log. That ONNX Runtime is newer than the crate that loads it is
+/// harmless and not said: its interface only grows. The error about a certificate that is not
+/// trusted is this
 /// program's, with what to do; the verifier's own is logged only by a filter that names the
 /// verifier.
 fn log_filter(users: &str) -> EnvFilter {
     match users.trim() {
         "" => EnvFilter::new(""),
         // Of two directives with one target, the later one counts.
-        users => EnvFilter::new(format!("rustls_platform_verifier=off,{users}")),
+        users => EnvFilter::new(format!("rustls_platform_verifier=off,ort=error,{users}")),
     }
 }
 

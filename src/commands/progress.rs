@@ -39,12 +39,13 @@ impl RunBar {
                     let now = progress.borrow_and_update();
                     let (new, missed) = (now.ledger.new_rows(), now.ledger.missed());
                     if now.planned > 0 {
+                        // Drawn with each of these: a bar of no length would be a full one.
+                        shown.set_length(now.planned);
+                        shown.set_position(now.ledger.total());
                         shown.set_message(
                             say!("{new} new, {missed} missed", "{new} nuevos, {missed} fallidos")
                                 .to_string(),
                         );
-                        shown.set_length(now.planned);
-                        shown.set_position(now.ledger.total());
                     }
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;

@@ -8,8 +8,8 @@ use clap::builder::Str;
 use clap::{Arg, Command};
 
 use crate::commands::{
-    alert, backfill, bench, completions, db, demo, doctor, evaluate, init, label, labels, lens,
-    man, predict, recalibrate, runtime, serve, simulate, status,
+    alert, backfill, bench, completions, db, demo, doctor, evaluate, export, init, label, labels,
+    lens, man, predict, recalibrate, runtime, serve, simulate, status,
 };
 use crate::settings::layer::{self, SpanishHelp};
 
@@ -44,6 +44,7 @@ fn texts_of(command: &str) -> Option<SpanishHelp> {
         "doctor" => doctor::SPANISH,
         "init" => init::SPANISH,
         "db" => db::SPANISH,
+        "export" => export::SPANISH,
         "label" => label::SPANISH,
         "labels" => labels::SPANISH,
         "recalibrate" => recalibrate::SPANISH,
@@ -67,6 +68,7 @@ const VALUES: &[(&str, &str)] = &[
     ("NAME", "NOMBRE"),
     ("LANG", "IDIOMA"),
     ("FILTER", "FILTRO"),
+    ("FORMAT", "FORMATO"),
     ("LAYOUT", "DISPOSICIÓN"),
     ("SECONDS", "SEGUNDOS"),
     ("ENGINE", "MOTOR"),
@@ -103,6 +105,7 @@ pub(super) fn localize(mut command: Command) -> Command {
 }
 
 fn translate(texts: SpanishHelp, command: Command) -> Command {
+    let is_program = texts.first() == GENERAL.first();
     // The first text is the command's own: `db` is a flag, too.
     let flags = texts.get(1..).unwrap_or_default();
     let mut command = command
@@ -110,7 +113,11 @@ fn translate(texts: SpanishHelp, command: Command) -> Command {
         .subcommand_value_name("COMANDO")
         .help_template("{about-with-newline}\nUso: {usage}\n\n{all-args}")
         .mut_args(|arg| argument(flags, arg))
-        .mut_subcommands(|below| translate(texts_of(below.get_name()).unwrap_or(texts), below));
+        .mut_subcommands(|below| {
+            // A command's own commands may have the name of another one: `labels export`.
+            let of_command = is_program.then(|| texts_of(below.get_name())).flatten();
+            translate(of_command.unwrap_or(texts), below)
+        });
     if let Some(about) = text(texts, command.get_name()) {
         command = command.about(about).long_about(None);
     }

@@ -10,7 +10,9 @@ use crate::settings::layer::Layer;
 use crate::settings::reach::{RawReach, ReachSettings};
 use crate::settings::safety::RawSafety;
 use crate::settings::source::RawSource;
-use celaje_sky::error::{Failure, Result};
+use crate::settings::terms::{DataTerms, RawData};
+use crate::settings::wording;
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::slot::{Minutes, Zone};
 use celaje_sky::station::lens::{LIMIT, Lens, Projection, ZENITH};
@@ -29,6 +31,7 @@ pub struct FileSettings {
     layer: Layer,
     stations: Vec<Station>,
     reach: ReachSettings,
+    terms: DataTerms,
 }
 
 /// `S` is `Option<RawStation>` for `[station]` and `Vec<RawStation>` for `[[station]]`, so that an
@@ -122,6 +125,9 @@ struct RawRegion {
     mask: Option<PathBuf>,
 }
 
+/// What the tables of a file say, before it is checked.
+type RawTables = (Layer, Vec<RawStation>, RawReach, RawData);
+
 impl FileSettings {
     /// Reads `named`, or else the first of `./celaje.toml` and the one in the user's configuration
     /// folder that exists; none is fine.
@@ -135,9 +141,11 @@ impl FileSettings {
         };
         let shown = path.display();
         let text = std::fs::read_to_string(&path).map_err(|e| {
+            let why = io_text(&e);
+            let (en, es) = (why.en, why.es);
             Failure::usage(say!(
-                "the settings file '{shown}' cannot be read: {e}",
-                "no se puede leer el archivo de ajustes '{shown}': {e}"
+                "the settings file '{shown}' cannot be read: {en}",
+                "no se puede leer el archivo de ajustes '{shown}': {es}"
             ))
         })?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("."))).map_err(|why| {
@@ -161,15 +169,12 @@ impl FileSettings {
 
     /// Reads the text of a settings file; its paths are relative to `folder`.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Text> {
-        let (mut layer, raw_stations, reach) = Self::read(text).map_err(|e| {
-            // The line itself is not shown: it may hold a password.
-            let before = &text[..e.span().map_or(0, |span| span.start.min(text.len()))];
-            let line = before.matches('\n').count() + 1;
-            let what = e.message().replace('\n', " ");
-            let key = text.lines().nth(line - 1).and_then(|line| line.split_once('='));
-            let key = key.map_or("", |(key, _)| key.trim());
-            say!("line {line}, '{key}': {what}", "línea {line}, '{key}': {what}")
-        })?;
+        // First without regard to what the keys mean: each kind of mistake has its own words.
+        if let Err(error) = toml::from_str::<toml::Table>(text) {
+            return Err(at_line(text, &error, wording::of_form));
+        }
+        let (mut layer, raw_stations, reach, data) =
+            Self::read(text).map_err(|error| at_line(text, &error, wording::of_meaning))?;
         // A bundled model is named, not placed.
         let model = layer.model.as_mut().filter(|name| !Model::is_bundled(name));
         let shadow = layer.shadow_model.as_mut();
@@ -193,10 +198,10 @@ impl FileSettings {
             stations.push(station);
         }
         let reach = reach.check(folder, &stations)?;
-        Ok(Self { layer, stations, reach })
+        Ok(Self { layer, stations, reach, terms: data.check()? })
     }
 
-    fn read(text: &str) -> Result<(Layer, Vec<RawStation>, RawReach), toml::de::Error> {
+    fn read(text: &str) -> Result<RawTables, toml::de::Error> {
         let layer = toml::from_str(text)?;
         let reach = toml::from_str(text)?;
         let several = toml::from_str::<toml::Table>(text)
@@ -206,7 +211,7 @@ impl FileSettings {
         } else {
             StationTables::<Option<RawStation>>::read(text)?
         };
-        Ok((layer, stations, reach))
+        Ok((layer, stations, reach, toml::from_str(text)?))
     }
 
     /// Who is told of the sky.
@@ -214,10 +219,26 @@ impl FileSettings {
         std::mem::take(&mut self.reach)
     }
 
+    /// On what terms the record may be used.
+    pub fn take_terms(&mut self) -> DataTerms {
+        std::mem::take(&mut self.terms)
+    }
+
     /// The settings and the stations, in the order of the file.
     pub fn into_parts(self) -> (Layer, Vec<Station>) {
         (self.layer, self.stations)
     }
+}
+
+/// A mistake with its line and key. The line itself is not shown: it may hold a password.
+fn at_line(text: &str, error: &toml::de::Error, words: fn(&str) -> Text) -> Text {
+    let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
+    let line = before.matches('\n').count() + 1;
+    let key = text.lines().nth(line - 1).and_then(|line| line.split_once('='));
+    let key = key.map_or("", |(key, _)| key.trim());
+    let what = words(&error.message().replace('\n', " "));
+    let (en, es) = (what.en, what.es);
+    say!("line {line}, '{key}': {en}", "línea {line}, '{key}': {es}")
 }
 
 impl RawStation {

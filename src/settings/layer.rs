@@ -57,6 +57,9 @@ macro_rules! layer {
             #[arg(skip)]
             #[doc(hidden)]
             pub sender: IgnoredAny,
+            #[arg(skip)]
+            #[doc(hidden)]
+            pub data: IgnoredAny,
         }
 
         impl Layer {

@@ -14,8 +14,10 @@ mod safety;
 pub mod secret;
 pub(crate) mod source;
 pub mod span;
+pub mod terms;
 pub mod tuning;
 pub mod values;
+mod wording;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ pub use crate::settings::layer::{
 };
 pub use crate::settings::reach::ReachSettings;
 use crate::settings::span::Span;
+use crate::settings::terms::DataTerms;
 use crate::settings::tuning::{CommitPolicy, Tuning};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -89,6 +92,8 @@ pub struct Settings {
     pub device: Device,
     /// Who is told of the sky.
     pub reach: ReachSettings,
+    /// On what terms the record may be used.
+    pub terms: DataTerms,
     /// Whether an address, a layout or a certificate was given for one station.
     pub place_given: bool,
     /// Sizes and bounds; those of inference give way to what suits the engine unless asked for.
@@ -118,6 +123,7 @@ impl Settings {
     /// Combines `flags`, which hold the environment too, and `file`.
     pub fn settle(flags: Layer, mut file: FileSettings) -> Result<Self> {
         let reach = file.take_reach();
+        let terms = file.take_terms();
         let (file_layer, stations) = file.into_parts();
         let layer = flags.over(file_layer);
         let is_nobodys = stations.is_empty() && layer.station.is_none() && layer.url_base.is_none();
@@ -214,6 +220,7 @@ impl Settings {
             engine: layer.engine.unwrap_or_default(),
             device,
             reach,
+            terms,
             place_given,
             tuning,
             batch_given: layer.batch.is_some(),

@@ -81,6 +81,7 @@ fn everything(place: &str, n: usize) -> Layer {
         mqtt: Default::default(),
         alert: Default::default(),
         sender: Default::default(),
+        data: Default::default(),
     }
 }
 

@@ -11,6 +11,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::store::error::StoreError;
 use crate::store::reader::{AFTER_DAYS, FIRST_DAY, LegacyDays, LegacyRow};
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
@@ -162,7 +163,7 @@ async fn history(
             Some(_) => rows.into_bytes(),
             None => rows.end("]}"),
         };
-        Ok(StreamPart { bytes, next })
+        Ok::<_, StoreError>(StreamPart { bytes, next })
     })
     .await
 }

@@ -57,6 +57,7 @@ use crate::daemon::operator::Operator;
 use crate::daemon::recent::RecentReadings;
 use crate::settings::Settings;
 use crate::settings::alerts::AlertSettings;
+use crate::settings::terms::DataTerms;
 use crate::store::reader::Reader;
 use crate::web::alpaca::AlpacaClients;
 use crate::web::base::BasePath;
@@ -119,6 +120,8 @@ pub struct WebOptions {
     pub alpaca: Option<SocketAddr>,
     /// The UDP port on which Alpaca's clients look for devices; 0 for none.
     pub alpaca_discovery: u16,
+    /// On what terms the record may be used.
+    pub terms: DataTerms,
     /// What pages and pictures take for now.
     pub clock: Clock,
 }
@@ -143,6 +146,7 @@ impl WebOptions {
             compat: None,
             alpaca: None,
             alpaca_discovery: alpaca::DISCOVERY_PORT,
+            terms: settings.terms.clone(),
             clock: Clock::SYSTEM,
         }
     }
@@ -189,6 +193,12 @@ impl WebState {
         from_settings.alerts.clone()
     }
 
+    /// The stations of the settings, and on what terms the record may be used.
+    pub(crate) fn for_export(&self) -> (Vec<Arc<Station>>, DataTerms) {
+        let from_settings = self.from_settings.read().unwrap_or_else(PoisonError::into_inner);
+        (from_settings.stations.clone(), from_settings.terms.clone())
+    }
+
     /// Draws the overlays.
     pub fn overlays(&self) -> Arc<OverlayRenderer> {
         let from_settings = self.from_settings.read().unwrap_or_else(PoisonError::into_inner);
@@ -201,6 +211,7 @@ struct StationSettings {
     stations: Vec<Arc<Station>>,
     alerts: Vec<AlertSettings>,
     overlays: Arc<OverlayRenderer>,
+    terms: DataTerms,
 }
 
 /// A running server; dropping this does not stop it.
@@ -247,8 +258,8 @@ impl Running {
         let overlays = OverlayRenderer::new(settings.clone());
         let mut from_settings =
             self.state.from_settings.write().unwrap_or_else(PoisonError::into_inner);
-        let alerts = settings.reach.alerts.clone();
-        *from_settings = StationSettings { stations, alerts, overlays };
+        let (alerts, terms) = (settings.reach.alerts.clone(), settings.terms.clone());
+        *from_settings = StationSettings { stations, alerts, overlays, terms };
         drop(from_settings);
         self.state.pool.begin_era();
     }
@@ -279,6 +290,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
             stations: options.stations,
             alerts: options.alerts,
             overlays: options.overlays,
+            terms: options.terms,
         }),
         operator,
         hub,

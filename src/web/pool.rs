@@ -48,6 +48,19 @@ impl ReaderPool {
         self: &Arc<Self>,
         query: impl FnOnce(&mut Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
+        self.ask_with(query).await
+    }
+
+    /// The same of a query with errors of its own.
+    pub(crate) async fn ask_with<T, E>(
+        self: &Arc<Self>,
+        query: impl FnOnce(&mut Reader) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        Problem: From<E>,
+    {
         let permit = self.limiter.permit().await?;
         let pool = Arc::clone(self);
         let result = permit.run(move || {

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::export::ExportFault;
 use crate::store::error::{Fault, StoreError};
 use celaje_sky::say;
 use celaje_sky::text::{Lang, Text};
@@ -288,6 +289,18 @@ impl BadQuery {
 impl From<BadQuery> for Problem {
     fn from(bad: BadQuery) -> Self {
         Self::new(ProblemCode::BadParameter, bad.reason).of(&bad.parameter)
+    }
+}
+
+impl From<ExportFault> for Problem {
+    fn from(fault: ExportFault) -> Self {
+        match fault {
+            ExportFault::Store(error) => error.into(),
+            fault => {
+                tracing::error!(%fault, "an export broke off");
+                Self::internal()
+            }
+        }
     }
 }
 

@@ -135,6 +135,8 @@ pub(crate) const MISSES: &[Parameter] = &[FROM, TO, REASON, LIMIT, CURSOR];
 pub(crate) const RUNS: &[Parameter] = &[RUN_LIMIT, RUN_CURSOR];
 /// The parameters of `/climatology`.
 pub(crate) const CLIMATOLOGY: &[Parameter] = &[FROM, TO];
+/// The parameters of `/export`.
+pub(crate) const EXPORT: &[Parameter] = &[FROM, TO];
 /// The parameters of `/label-queue`.
 pub(crate) const LABEL_QUEUE: &[Parameter] = &[OBSERVER, SKIP, QUEUE_LIMIT];
 /// The parameters of taking back a label.
@@ -453,6 +455,11 @@ pub fn misses(query: &str) -> Result<MissesQuery, BadQuery> {
         limit: parameters.number(&LIMIT)?.unwrap_or(MOST_ROWS),
         after: cursor(&parameters)?,
     })
+}
+
+/// Reads the query of `/export`.
+pub fn export(query: &str) -> Result<Range, BadQuery> {
+    Parameters::read(query, EXPORT)?.range()
 }
 
 /// The query of `/runs`.

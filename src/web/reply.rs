@@ -31,35 +31,19 @@ impl Format {
         if path.ends_with(".json") {
             return Self::Json;
         }
-        let accepted = request
-            .headers()
-            .get(header::ACCEPT)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        Self::preferred(accepted)
+        Self::preferred(accepted(request))
     }
 
-    /// The form of the greatest weight (RFC 9110, 12.4.2), the first one of several; JSON where
-    /// none is known.
     fn preferred(accepted: &str) -> Self {
-        let mut best = (0.0, Self::Json);
-        for range in accepted.split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let form = match parts.next().unwrap_or_default() {
-                "text/csv" => Self::Csv,
-                "application/jsonl" | "application/x-ndjson" | "application/jsonlines" => {
-                    Self::Lines
-                }
-                "application/json" | "*/*" => Self::Json,
-                _ => continue,
-            };
-            let weight = parts.find_map(|part| part.strip_prefix("q="));
-            let weight = weight.map_or(1.0, |text| text.parse().unwrap_or(0.0));
-            if weight > best.0 {
-                best = (weight, form);
+        let known = |media: &str| match media {
+            "text/csv" => Some(Self::Csv),
+            "application/jsonl" | "application/x-ndjson" | "application/jsonlines" => {
+                Some(Self::Lines)
             }
-        }
-        best.1
+            "application/json" | "*/*" => Some(Self::Json),
+            _ => None,
+        };
+        preferred(accepted, known).unwrap_or(Self::Json)
     }
 
     /// The media type.
@@ -78,6 +62,28 @@ impl Format {
             Self::Lines => 'l',
         }
     }
+}
+
+/// The value of `Accept`.
+pub(crate) fn accepted(request: &HttpRequest) -> &str {
+    let value = request.headers().get(header::ACCEPT);
+    value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The form of the greatest weight (RFC 9110, 12.4.2), the first one of several, of those that
+/// `known` finds for a media type; none where none is known.
+pub(crate) fn preferred<T>(accepted: &str, known: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let mut best = (0.0, None);
+    for range in accepted.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let Some(form) = parts.next().and_then(&known) else { continue };
+        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        let weight = weight.map_or(1.0, |text| text.parse().unwrap_or(0.0));
+        if weight > best.0 {
+            best = (weight, Some(form));
+        }
+    }
+    best.1
 }
 
 /// The version of a response: its ETag, and the request header that chose its form, if any. Always

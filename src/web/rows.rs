@@ -4,6 +4,8 @@ use std::marker::PhantomData;
 
 use serde::Serialize;
 
+use crate::export::columns::{READING, READING_NAMES};
+use crate::export::csv;
 use crate::store::reader::{
     Bucket, HourOfMonth, LabelItem, LegacyRow, MissItem, ObservationItem, RunItem,
 };
@@ -31,42 +33,10 @@ fn text(value: Option<&String>) -> &str {
 }
 
 impl Row for ObservationItem {
-    const COLUMNS: &'static [&'static str] = &[
-        "slot",
-        "slot_utc",
-        "okta",
-        "cloud_fraction",
-        "confidence",
-        "category",
-        "description",
-        "quality",
-        "model",
-        "solar_elevation",
-        "day_phase",
-        "url",
-        "okta_low",
-        "okta_high",
-        "zenith_fraction",
-        "zones",
-    ];
+    const COLUMNS: &'static [&'static str] = &READING_NAMES;
 
     fn fields(&self, field: &mut dyn FnMut(&str)) {
-        field(&self.slot);
-        field(text(self.slot_utc.as_ref()));
-        field(&self.okta.to_string());
-        field(&float(self.cloud_fraction));
-        field(&float(self.confidence));
-        field(text(self.category.as_ref()));
-        field(text(self.description.as_ref()));
-        field(text(self.quality.as_ref()));
-        field(text(self.model.as_ref()));
-        field(&float(self.solar_elevation));
-        field(text(self.day_phase.as_ref()));
-        field(text(self.url.as_ref()));
-        field(&whole(self.okta_low));
-        field(&whole(self.okta_high));
-        field(&float(self.zenith_fraction));
-        field(text(self.zones.as_ref()));
+        READING.iter().for_each(|reading| field(&(reading.of)(self).into_text()));
     }
 }
 
@@ -229,10 +199,7 @@ impl<T: Row> Rows<T> {
         let mut bytes = Vec::with_capacity(64 * 1024);
         match format {
             Format::Json => bytes.extend_from_slice(head.as_bytes()),
-            Format::Csv => {
-                bytes.extend_from_slice(T::COLUMNS.join(",").as_bytes());
-                bytes.extend_from_slice(b"\r\n");
-            }
+            Format::Csv => csv::line(&mut bytes, T::COLUMNS),
             Format::Lines => {}
         }
         Self { format, bytes, first: true, of: PhantomData }
@@ -264,7 +231,7 @@ impl<T: Row> Rows<T> {
                         self.bytes.push(b',');
                     }
                     first = false;
-                    csv_field(&mut self.bytes, field);
+                    csv::field(&mut self.bytes, field);
                 });
                 self.bytes.extend_from_slice(b"\r\n");
             }
@@ -283,54 +250,5 @@ impl<T: Row> Rows<T> {
             self.bytes.extend_from_slice(tail.as_bytes());
         }
         self.bytes
-    }
-}
-
-/// Writes a field as RFC 4180 has it. One that a spreadsheet would compute gets an apostrophe:
-/// other tools write to the record too.
-fn csv_field(bytes: &mut Vec<u8>, field: &str) {
-    let computed = field.starts_with(['=', '@', '\t', '\r'])
-        || (field.starts_with(['+', '-']) && field.parse::<f64>().is_err());
-    if !computed && !field.contains([',', '"', '\r', '\n']) {
-        bytes.extend_from_slice(field.as_bytes());
-        return;
-    }
-    bytes.push(b'"');
-    if computed {
-        bytes.push(b'\'');
-    }
-    for byte in field.bytes() {
-        if byte == b'"' {
-            bytes.push(b'"');
-        }
-        bytes.push(byte);
-    }
-    bytes.push(b'"');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn csv(field: &str) -> String {
-        let mut bytes = Vec::new();
-        csv_field(&mut bytes, field);
-        String::from_utf8(bytes).unwrap()
-    }
-
-    #[test]
-    fn fields_of_csv_are_quoted_where_they_have_to_be() {
-        for (field, written) in [
-            ("", ""),
-            ("2024-01-31T08:02", "2024-01-31T08:02"),
-            ("-12.5", "-12.5"),
-            ("night,frozen", "\"night,frozen\""),
-            ("a \"b\"", "\"a \"\"b\"\"\""),
-            ("=1+1", "\"'=1+1\""),
-            ("-cmd", "\"'-cmd\""),
-            ("@x", "\"'@x\""),
-        ] {
-            assert_eq!(csv(field), written, "{field}");
-        }
     }
 }

@@ -30,7 +30,7 @@ pub struct StreamPart<S> {
 ///
 /// # Errors
 /// When the first part cannot be read. If a later one cannot, the connection breaks off.
-pub async fn answer<S, F>(
+pub async fn answer<S, E, F>(
     pool: &Arc<ReaderPool>,
     mut response: HttpResponseBuilder,
     first: S,
@@ -38,11 +38,13 @@ pub async fn answer<S, F>(
 ) -> Result<HttpResponse, Problem>
 where
     S: Send + 'static,
-    F: Fn(&mut Reader, S) -> Result<StreamPart<S>, StoreError> + Send + Sync + 'static,
+    E: From<StoreError> + Send + 'static,
+    Problem: From<E>,
+    F: Fn(&mut Reader, S) -> Result<StreamPart<S>, E> + Send + Sync + 'static,
 {
     let read = Arc::new(read);
     let reading = Arc::clone(&read);
-    let part = pool.ask(move |reader| reading(reader, first)).await?;
+    let part = pool.ask_with(move |reader| reading(reader, first)).await?;
     if part.next.is_none() {
         return Ok(response.body(part.bytes));
     }
@@ -51,7 +53,7 @@ where
     let ahead = move |part: &mut StreamPart<S>| {
         let place = part.next.take()?;
         let (pool, read) = (Arc::clone(&pool), Arc::clone(&read));
-        Some(tokio::spawn(async move { pool.ask(move |reader| read(reader, place)).await }))
+        Some(tokio::spawn(async move { pool.ask_with(move |reader| read(reader, place)).await }))
     };
     let parts = stream::try_unfold(NextPart::Ready(part), move |turn| {
         let ahead = ahead.clone();

@@ -13,6 +13,8 @@ mod db;
 mod doctor;
 mod environment;
 mod evaluate;
+#[cfg(unix)]
+mod export;
 mod init;
 #[cfg(unix)]
 mod kills;

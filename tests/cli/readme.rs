@@ -84,13 +84,22 @@ fn shell(home: &Home, server: &Server, line: &str) -> Command {
 }
 
 /// Killed when dropped.
-struct Serving(Child);
+pub(crate) struct Serving(pub(crate) Child);
 
 impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The address and port that a server says first.
+pub(crate) fn address_told(serving: &mut Serving) -> String {
+    let mut said = BufReader::new(serving.0.stdout.take().unwrap()).lines();
+    let line = said.next().unwrap().unwrap();
+    // What else it says is read, so that it never waits for this.
+    std::thread::spawn(move || said.for_each(drop));
+    line.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned()
 }
 
 /// Status, head and body of the answer to a page of another origin.

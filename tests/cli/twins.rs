@@ -39,6 +39,7 @@ fn every_flag_has_one_named_after_it() {
             "CELAJE_SERVED_LAYOUT",
             "CELAJE_RUNTIME_FROM",
             "CELAJE_EVALUATE_OUT",
+            "CELAJE_EXPORT_OUT",
             "CELAJE_LENS_OUT",
         ];
         assert!(twin == plain || exceptions.contains(&twin), "--{long}: {twin}");

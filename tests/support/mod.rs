@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod judge;
+pub mod netcdf;
 pub mod onnx;
 pub mod pictures;
 pub mod record;

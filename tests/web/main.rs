@@ -13,11 +13,15 @@ mod backfills;
 mod client;
 mod described;
 mod events;
+mod export;
 mod guard;
 mod indi;
 mod labels;
 mod legacy;
 mod mqtt;
+#[path = "../support/netcdf.rs"]
+#[allow(dead_code)]
+mod netcdf;
 mod pictures;
 mod safety;
 mod schema;

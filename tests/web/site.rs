@@ -314,5 +314,7 @@ pub fn item(slot: &str) -> ObservationItem {
         url: None,
         zenith_fraction: None,
         zones: None,
+        taken_at: None,
+        picture_name: None,
     }
 }

@@ -11,6 +11,9 @@
 //! * A bug (a panic in an actor) is caught at the actor's edge, logged, and its work is retried
 //!   once.
 
+use std::io::ErrorKind;
+
+use crate::say;
 use crate::text::Text;
 
 /// Whose fault a [`Failure`] is, and with it the exit status of the process.
@@ -59,6 +62,27 @@ impl Failure {
     /// The camera's host could not be reached at all.
     pub fn unreachable(text: Text) -> Self {
         Self { class: Class::Unreachable, text }
+    }
+}
+
+/// Why the system refused, in the reader's language: its own words are English.
+pub fn io_text(error: &std::io::Error) -> Text {
+    match error.kind() {
+        ErrorKind::NotFound => say!("it is not there", "no existe"),
+        ErrorKind::PermissionDenied => say!("permission is denied", "no hay permiso"),
+        ErrorKind::IsADirectory => say!("it is a folder", "es una carpeta"),
+        ErrorKind::NotADirectory => {
+            say!("a part of its path is no folder", "una parte de la ruta no es una carpeta")
+        }
+        ErrorKind::StorageFull => say!("the disk is full", "el disco está lleno"),
+        ErrorKind::ReadOnlyFilesystem => {
+            say!("the file system is read-only", "el sistema de archivos es de solo lectura")
+        }
+        ErrorKind::InvalidData => say!("it is no text in UTF-8", "no es un texto en UTF-8"),
+        _ => match error.raw_os_error() {
+            Some(code) => say!("{error}", "error {code} del sistema"),
+            None => say!("{error}", "no se pudo"),
+        },
     }
 }
 

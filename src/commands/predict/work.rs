@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::commands::output;
+use celaje_sky::error::io_text;
 use celaje_sky::outcome::MissReason;
+use celaje_sky::say;
 use celaje_sky::station::region::Region;
 use celaje_vision::engine::backend::{Backend, Engine};
 use celaje_vision::model::manifest::Manifest;
@@ -68,8 +70,13 @@ impl<'a> Worker<'a> {
             if let Ok(backend) = self.engine.open(1) {
                 self.backend = backend;
             }
-            let detail = "reading this picture made the program fail; please report it".to_owned();
-            Err(Trouble { reason: MissReason::Poison, detail })
+            Err(trouble(
+                MissReason::Poison,
+                &say!(
+                    "reading this picture made the program fail; please report it",
+                    "leer esta imagen hizo fallar el programa; por favor repórtelo"
+                ),
+            ))
         })
     }
 
@@ -80,7 +87,7 @@ impl<'a> Worker<'a> {
     ) -> Result<T, Trouble> {
         let bytes = read(path, &self.limits)?;
         let frame = prepare(&bytes, self.manifest, self.region, &self.limits)
-            .map_err(|error| trouble(error.reason(), &error))?;
+            .map_err(|error| trouble(error.reason(), &error.text()))?;
         let reading =
             run_one(self.backend.as_mut(), self.manifest, &frame, self.region, &mut self.buffer)
                 .map_err(|error| trouble(MissReason::Model, &error))?;
@@ -98,8 +105,8 @@ fn trouble(reason: MissReason, error: &dyn std::fmt::Display) -> Trouble {
 /// The bytes of a file, if they are no more than `limits` allow.
 pub(in crate::commands) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Trouble> {
     let unreadable = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => trouble(MissReason::NotFound, &error),
-        _ => trouble(MissReason::Unreadable, &error),
+        ErrorKind::NotFound => trouble(MissReason::NotFound, &io_text(&error)),
+        _ => trouble(MissReason::Unreadable, &io_text(&error)),
     };
     let most = limits.max_bytes as u64;
     let file = File::open(path).map_err(unreadable)?;
@@ -110,17 +117,24 @@ pub(in crate::commands) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>,
         file.take(most + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     }
     if size > most || bytes.len() as u64 > most {
-        let text = format!("more than the {most} bytes allowed (--max-bytes)");
+        let text = say!(
+            "more than the {most} bytes allowed (--max-bytes)",
+            "más que los {most} bytes permitidos (--max-bytes)"
+        );
         return Err(trouble(MissReason::TooLarge, &text));
     }
     Ok(bytes)
 }
 
+fn unwritten(target: &Path, error: &dyn std::fmt::Display) -> Trouble {
+    let shown = target.display();
+    let text = say!("{shown} cannot be written: {error}", "no se puede escribir {shown}: {error}");
+    trouble(MissReason::Unreadable, &text)
+}
+
 /// Writes what the network is fed as a PNG.
 pub(super) fn write_frame(frame: &Frame, target: &Path) -> Result<(), Trouble> {
-    let failed = |error: &dyn std::fmt::Display| {
-        trouble(MissReason::Unreadable, &format!("{} cannot be written: {error}", target.display()))
-    };
+    let failed = |error: &dyn std::fmt::Display| unwritten(target, error);
     let (width, height) = frame.geometry.input;
     let png = overlay::encode(width, height, &frame.pixels).map_err(|error| failed(&error))?;
     output::replace_file(target, &png).map_err(|error| failed(&error))
@@ -128,9 +142,7 @@ pub(super) fn write_frame(frame: &Frame, target: &Path) -> Result<(), Trouble> {
 
 /// Writes the picture with its classes over it as a PNG; of a classification there is none.
 pub(super) fn draw(judged: &Judged<'_>, reading: &Reading, target: &Path) -> Result<(), Trouble> {
-    let failed = |error: &dyn std::fmt::Display| {
-        trouble(MissReason::Unreadable, &format!("{} cannot be written: {error}", target.display()))
-    };
+    let failed = |error: &dyn std::fmt::Display| unwritten(target, error);
     let Some(classes) = &reading.classes else {
         return Ok(());
     };

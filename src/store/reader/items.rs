@@ -93,6 +93,10 @@ pub struct ObservationItem {
     #[serde(serialize_with = "as_object")]
     #[schemars(with = "Option<BTreeMap<String, Option<f64>>>")]
     pub zones: Option<String>,
+    /// When the picture was taken, UTC, where its source says so beside the slot.
+    pub taken_at: Option<String>,
+    /// The name of the picture's own file, where it is not the one that the slot gives.
+    pub picture_name: Option<String>,
 }
 
 impl ObservationItem {

@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod climatology;
+mod export;
 mod items;
 mod labels;
 mod legacy;
@@ -26,6 +27,7 @@ use crate::store::unwritable::ReadConnection;
 
 pub use aggregate::{Bucket, Width};
 pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
+pub use export::{ExportReading, ExportSlot, ExportSummary, SlotEdges};
 pub use items::{NewObservation, ObservationItem, QualityFilter, ReadingFilter};
 pub use labels::{LabelItem, QueueItem, SkillReport};
 pub(crate) use legacy::LegacyDays;

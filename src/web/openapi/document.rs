@@ -185,6 +185,8 @@ fn is_of_ending(path: &str, media: &str) -> bool {
         Some("csv") => media == "text/csv",
         Some("jsonl") => media == "application/jsonl",
         Some("json") => media == "application/json",
+        Some("parquet") => media == "application/vnd.apache.parquet",
+        Some("nc") => media == "application/netcdf",
         _ => true,
     }
 }

@@ -116,7 +116,7 @@ impl List {
             let left = place.left.saturating_sub(part.n);
             let last = part.last.filter(|_| part.more);
             let go_on = last.as_deref().filter(|_| left > 0).and_then(parse_slot);
-            Ok(match go_on {
+            Ok::<_, StoreError>(match go_on {
                 Some(slot) => StreamPart {
                     bytes: rows.into_bytes(),
                     next: Some(ListPlace {

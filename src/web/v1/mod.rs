@@ -3,6 +3,7 @@
 mod alerts;
 mod backfills;
 mod climatology;
+mod export;
 mod labels;
 mod list;
 mod misses;
@@ -22,6 +23,7 @@ pub(crate) fn configure(routes: &mut Routes<'_>) {
     observations::configure(routes);
     misses::configure(routes);
     climatology::configure(routes);
+    export::configure(routes);
     pictures::configure(routes);
     runs::configure(routes);
     safety::configure(routes);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::error::io_text;
 use crate::say;
 use crate::station::lens::Lens;
 use crate::station::zone::SkyZone;
@@ -52,7 +53,7 @@ impl Mask {
     pub fn read(path: &Path) -> Result<Self, BadMask> {
         let reader = ::image::ImageReader::open(path)
             .and_then(::image::ImageReader::with_guessed_format)
-            .map_err(|e| BadMask(say!("{e}", "{e}")))?;
+            .map_err(|e| BadMask(io_text(&e)))?;
         // JPEG smears edges without anybody noticing.
         if reader.format() != Some(::image::ImageFormat::Png) {
             return Err(BadMask(say!(
@@ -60,7 +61,8 @@ impl Mask {
                 "no es un PNG; guárdela como tal"
             )));
         }
-        let grey = reader.decode().map_err(|e| BadMask(say!("{e}", "{e}")))?.into_luma_alpha8();
+        let damaged = |e| BadMask(say!("{e}", "el PNG está dañado o incompleto"));
+        let grey = reader.decode().map_err(damaged)?.into_luma_alpha8();
         let (width, height) = grey.dimensions();
         let inside = grey.pixels().map(|pixel| pixel.0.iter().all(|value| *value > 127));
         let inside: Vec<bool> = inside.collect();

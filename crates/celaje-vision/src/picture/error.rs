@@ -1,6 +1,8 @@
 //! Why bytes are not a usable picture.
 
 use celaje_sky::outcome::MissReason;
+use celaje_sky::say;
+use celaje_sky::text::Text;
 
 /// Why bytes are not a usable picture; each kind is one [`MissReason`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +32,24 @@ pub enum PictureError {
 }
 
 impl PictureError {
+    /// For people. The record keeps the English words.
+    pub fn text(&self) -> Text {
+        let es = match self {
+            Self::Empty => "no contiene ningún byte".to_owned(),
+            Self::NotAnImage(_) => "no es un JPEG ni un PNG".to_owned(),
+            Self::Truncated(_) => {
+                "está incompleta: el archivo termina antes que la imagen".to_owned()
+            }
+            Self::Corrupt(_) => "está dañada, o es demasiado pequeña".to_owned(),
+            Self::TooManyPixels { width, height, limit } => {
+                format!(
+                    "{width}×{height} píxeles superan los {limit} permitidos (--max-megapixels)"
+                )
+            }
+        };
+        say!("{self}", "{es}")
+    }
+
     /// The reason that is recorded for a slot with such bytes.
     pub const fn reason(&self) -> MissReason {
         match self {

@@ -17,6 +17,7 @@ use crate::store::reader::{ObservationItem, Reader, ReadingFilter};
 use celaje_sky::quality::Quality;
 use celaje_sky::safety::{SafetyRule, SafetyState, SkyReading, assess};
 use celaje_sky::station::Station;
+use celaje_sky::tonight::Tonight;
 
 /// How far back readings are kept.
 const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
@@ -126,6 +127,12 @@ impl RecentReadings {
             None => Arc::new(Station { safety: None, ..readings.map(|_| Station::rio_grande())? }),
         };
         Some(assess(&station, readings.into_iter().flat_map(BTreeMap::values), now))
+    }
+
+    /// What is to be said of the night over `station`, which the settings need not have.
+    pub fn tonight(&self, station: &Station) -> Tonight {
+        let readings: Vec<_> = self.since(&station.id, KEPT_FOR);
+        Tonight::of(station, &readings, self.clock.now())
     }
 
     /// The last reading up to now.

@@ -367,7 +367,10 @@ const PHASES: &[(&str, DayPhase)] =
     &[("day", DayPhase::Day), ("twilight", DayPhase::Twilight), ("night", DayPhase::Night)];
 
 fn qualities() -> Vec<(&'static str, QualityFilter)> {
-    std::iter::once(("ok", QualityFilter::Faultless))
+    // In the record's column 'ok' means a reading by day: 'good' is by day or by night, and 'ok'
+    // as it was asked for before there was this word.
+    [("good", QualityFilter::Faultless), ("ok", QualityFilter::Faultless)]
+        .into_iter()
         .chain(Flag::ALL.map(|flag| (flag.as_str(), QualityFilter::With(flag))))
         .collect()
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::export::columns::{READING, READING_NAMES};
 use crate::export::csv;
 use crate::store::reader::{
-    Bucket, HourOfMonth, LabelItem, LegacyRow, MissItem, ObservationItem, RunItem,
+    Bucket, DarkMonth, HourOfMonth, LabelItem, LegacyRow, MissItem, ObservationItem, RunItem,
 };
 use crate::web::reply::Format;
 
@@ -89,6 +89,21 @@ impl Row for HourOfMonth {
         field(&self.n.to_string());
         field(&float(self.mean_okta));
         field(&self.obscured.to_string());
+    }
+}
+
+impl Row for DarkMonth {
+    const COLUMNS: &'static [&'static str] =
+        &["period", "dark", "read", "coverage", "usable", "low", "high"];
+
+    fn fields(&self, field: &mut dyn FnMut(&str)) {
+        field(&self.period);
+        field(&self.dark.to_string());
+        field(&self.read.to_string());
+        field(&float(self.coverage));
+        field(&float(self.usable));
+        field(&float(self.low));
+        field(&float(self.high));
     }
 }
 

@@ -116,7 +116,7 @@ async fn a_printed_report_is_paper_without_buttons() {
         .await;
     browser.until("window.celajePrinted").await;
     let widths = browser.run("return window.celajePrinted").await;
-    assert_eq!(widths, json!([700, 340, 340, 700, 340, 340]));
+    assert_eq!(widths, json!([700, 340, 340, 700, 340, 340, 700]));
     browser.until("document.querySelector('.canvas svg').viewBox.baseVal.width > 900").await;
     browser.whole().await;
     let pdf = browser.print().await;

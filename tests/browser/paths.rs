@@ -6,7 +6,7 @@ use crate::scene::{Scene, reading, slot};
 use crate::support::pictures;
 use crate::support::server::Reply;
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 11] = [
     "timeline",
     "history",
     "distribution",
@@ -15,6 +15,9 @@ const KINDS: [&str; 8] = [
     "climatology",
     "nights",
     "keogram",
+    "tonight",
+    "raster",
+    "dark-hours",
 ];
 
 fn client() -> reqwest::Client {

@@ -96,14 +96,36 @@ impl Scene {
         Self::serving(&[], script)
     }
 
+    /// With these settings beside the record, these flags, and what `prepare` writes before the
+    /// program starts.
+    pub fn prepared(settings: &str, flags: &[&str], prepare: impl FnOnce(&mut Record)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        if !settings.is_empty() {
+            std::fs::write(folder.path().join("celaje.toml"), settings).unwrap();
+        }
+        let db = folder.path().join("a.db");
+        drop(Database::open(&db, &Station::rio_grande()).unwrap());
+        prepare(&mut Record::open(&db));
+        Self::within(folder, flags, |_, _| Reply::Body(pictures::jpeg(0.4)))
+    }
+
     fn serving(
         flags: &[&str],
         script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), flags, script)
+    }
+
+    fn within(
+        folder: TempDir,
+        flags: &[&str],
+        script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let camera = Server::start(script);
         let db = folder.path().join("a.db");
-        drop(Database::open(&db, &Station::rio_grande()).unwrap());
+        if !db.exists() {
+            drop(Database::open(&db, &Station::rio_grande()).unwrap());
+        }
         let base = format!("http://{}/sky/", camera.address);
         let serve = ["serve", "--read-only", "--listen", "127.0.0.1:0", "--engine", "rten"];
         let of = ["--url-base", &base, "--db", "a.db"];

@@ -26,5 +26,6 @@ mod pictures;
 mod safety;
 mod schema;
 mod site;
+mod tonight;
 mod watching;
 mod year;

@@ -1,4 +1,4 @@
-//! Readings counted by hour, day or month, and the trend of their means. Pure.
+//! Readings counted by hour, day or month. Pure.
 
 use std::collections::BTreeMap;
 
@@ -114,60 +114,10 @@ pub fn regular(
         .collect()
 }
 
-/// A straight line through means.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Trend {
-    /// Oktas a bucket.
-    pub slope: f64,
-    /// Oktas at the first bucket.
-    pub start: f64,
-}
-
-/// The fewest means that make a trend.
-const TREND_NEEDS: usize = 8;
-/// If there are more means, every second one (or fewer) makes the trend.
-const TREND_MEANS: usize = 800;
-
-/// The trend of the means of `buckets`, which are evenly spaced; none with fewer than
-/// `TREND_NEEDS` means.
-///
-/// The Theil–Sen estimator: the median of the slopes between any two means, and the median of the
-/// residuals. Up to 29 % of the means may be arbitrarily wrong without harm, and gaps need no
-/// filling. Source: P. K. Sen, "Estimates of the regression coefficient based on Kendall's tau",
-/// J. Am. Stat. Assoc. 63 (1968) 1379–1389. It is no forecast.
-pub fn trend(buckets: &[Bucket]) -> Option<Trend> {
-    let means: Vec<(f64, f64)> = buckets
-        .iter()
-        .enumerate()
-        .filter_map(|(i, bucket)| Some((i as f64, bucket.mean()?)))
-        .collect();
-    if means.len() < TREND_NEEDS {
-        return None;
-    }
-    let every = means.len().div_ceil(TREND_MEANS);
-    let means: Vec<(f64, f64)> = means.into_iter().step_by(every).collect();
-    let mut slopes = Vec::with_capacity(means.len() * means.len() / 2);
-    for (n, a) in means.iter().enumerate() {
-        slopes.extend(means.iter().skip(n + 1).map(|b| (b.1 - a.1) / (b.0 - a.0)));
-    }
-    let slope = median(slopes)?;
-    let start = median(means.iter().map(|(x, y)| y - slope * x).collect())?;
-    Some(Trend { slope, start })
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    let middle = values.len().checked_sub(1)? / 2;
-    let even = values.len().is_multiple_of(2);
-    let (_, &mut low, above) = values.select_nth_unstable_by(middle, f64::total_cmp);
-    let high = above.iter().copied().reduce(f64::min).filter(|_| even);
-    Some(high.map_or(low, |high| f64::midpoint(low, high)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::at;
-    use proptest::prelude::*;
 
     fn of(from: NaiveDateTime, codes: &[u8]) -> Bucket {
         let mut bucket = Bucket::empty(from);
@@ -221,44 +171,5 @@ mod tests {
         let days = regular(Unit::Day, from, to, Vec::new());
         assert_eq!(days.len(), MOST);
         assert_eq!(days[MOST - 1].from, Unit::Day.floor(to));
-    }
-
-    #[test]
-    fn the_trend_is_the_line_even_with_outliers_and_gaps() {
-        // 0 to 7 in eight days, then a gap, and two days that have nothing to do with it.
-        let mut days: Vec<Bucket> =
-            (0..8).map(|n| of(at(1, 1 + u32::from(n), 0, 12), &[n])).collect();
-        assert_eq!(trend(&days[..7]), None);
-        days.push(Bucket::empty(at(1, 9, 0, 12)));
-        days.push(of(at(1, 10, 0, 12), &[0]));
-        let found = trend(&days).unwrap();
-        assert!((found.slope - 1.0).abs() < 0.01, "{found:?}");
-        assert!(found.start.abs() < 0.01, "{found:?}");
-    }
-
-    proptest! {
-        #[test]
-        fn a_level_sky_has_no_trend(
-            okta in 0u8..=8,
-            gaps in prop::collection::vec(any::<bool>(), 8..60),
-        ) {
-            let days: Vec<Bucket> = gaps.iter().map(|gap| {
-                if *gap { Bucket::empty(at(1, 1, 0, 12)) } else { of(at(1, 1, 0, 12), &[okta]) }
-            }).collect();
-            if let Some(found) = trend(&days) {
-                prop_assert!(found.slope.abs() < 1e-9);
-                prop_assert!((found.start - f64::from(okta)).abs() < 1e-9);
-            }
-        }
-
-        #[test]
-        fn the_median_has_half_of_the_values_on_each_side(
-            values in prop::collection::vec(-9.0..9.0f64, 1..50),
-        ) {
-            let found = median(values.clone()).unwrap();
-            let below = values.iter().filter(|v| **v < found).count();
-            let above = values.iter().filter(|v| **v > found).count();
-            prop_assert!(2 * below <= values.len() && 2 * above <= values.len());
-        }
     }
 }

@@ -29,6 +29,8 @@ pub struct Calendar<'a> {
     pub year: i32,
     /// Days after this one are left blank.
     pub today: NaiveDate,
+    /// As are those before the record's first.
+    pub first: Option<NaiveDate>,
     /// The year's days that have readings, in any order.
     pub days: &'a [Bucket],
 }
@@ -123,7 +125,7 @@ impl Calendar<'_> {
             .take_while(|day| day.year() == year)
             .collect();
         let read = days.iter().filter(|day| self.read(**day).is_some()).count();
-        let of = days.iter().filter(|day| **day <= self.today).count();
+        let of = days.iter().filter(|day| self.expects(**day)).count();
         let summary =
             tell!(lang, "{read} of {of} days with readings.", "{read} de {of} días con lecturas.");
         // Weeks run across if there is room for them, else down.
@@ -145,6 +147,10 @@ impl Calendar<'_> {
             let turned = !wide;
             self.marks(plot, &HeatGrid { pitch, turned }, &days);
         })
+    }
+
+    fn expects(&self, day: NaiveDate) -> bool {
+        day <= self.today && self.first.is_none_or(|first| first <= day)
     }
 
     fn read(&self, day: NaiveDate) -> Option<&Bucket> {
@@ -171,7 +177,7 @@ impl Calendar<'_> {
                 let (name, week) = (short_month(lang, day.month()), at(*day + Days::new(6)));
                 grid.column_label(plot, week, frame.top - 7.0, &name);
             }
-            if *day <= self.today {
+            if self.expects(*day) {
                 let cell = self.read(*day).map(|bucket| HeatCell {
                     read: bucket.read(),
                     mean: bucket.mean(),
@@ -257,7 +263,7 @@ mod tests {
 
     fn calendar(look: Look, year: i32, today: NaiveDate, days: &[Bucket]) -> String {
         let station = "R";
-        let svg = Calendar { look, station, year, today, days }.svg();
+        let svg = Calendar { look, station, year, today, first: None, days }.svg();
         parse(&svg);
         svg
     }
@@ -294,6 +300,16 @@ mod tests {
         let svg = calendar(Look::alone(Lang::En), 2026, at(3, 1, 0, 0).date(), &[]);
         assert_eq!(count(&svg, "cell"), 31 + 28 + 1);
         assert!(svg.contains("0 of 60 days with readings"));
+    }
+
+    #[test]
+    fn days_before_the_record_are_blank() {
+        let (station, today) = ("R", at(3, 1, 0, 0).date());
+        let first = Some(at(2, 10, 0, 0).date());
+        let look = Look::alone(Lang::En);
+        let svg = Calendar { look, station, year: 2026, today, first, days: &[] }.svg();
+        assert_eq!(count(&svg, "cell"), 19 + 1);
+        assert!(svg.contains("0 of 20 days with readings"));
     }
 
     #[test]

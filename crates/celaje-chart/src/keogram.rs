@@ -11,7 +11,7 @@ use image::RgbImage;
 use super::look::Look;
 use super::plot::{Layout, Plot};
 use super::svg::{Num, fill};
-use super::words::{long_date, tell};
+use super::words::{long_date, moment, tell};
 
 /// The colours of a strip.
 pub const ROWS: usize = 56;
@@ -125,9 +125,9 @@ fn draw(plot: &mut Plot, slot: NaiveDateTime, strip: &Strip, (x0, x1): (f64, f64
         plot.raw(format_args!("<stop offset=\"{offset}\" stop-color=\"#{r:02x}{g:02x}{b:02x}\"/>"));
     }
     plot.raw(format_args!("</linearGradient>"));
-    let (local, title) = (slot.format("%Y-%m-%dT%H:%M"), slot.format("%Y-%m-%d %H:%M"));
+    let (local, title) = (slot.format("%Y-%m-%dT%H:%M"), moment(plot.lang, slot));
     let data = format_args!("class=\"strip\" data-slot=\"{local}\"");
-    plot.open(data, &title.to_string());
+    plot.open(data, &title);
     // It reaches under the next one, so that no seam shows.
     let (at, size) = ((x0, plot.frame.top), (x1 - x0 + 1.2, plot.frame.height()));
     plot.rect(at, size, fill(&format!("url(#{id})")));

@@ -4,7 +4,7 @@ use super::axis::LABEL;
 use super::font::text_width;
 use super::pattern::{HATCHED, crosses};
 use super::svg::{Anchor, Num, Svg, TextStyle, fill, outlined, stroke};
-use super::theme::{AXIS, MISS, NIGHT, TWILIGHT, VEIL, okta_colour, opacity};
+use super::theme::{AXIS, GRID, MISS, NIGHT, TWILIGHT, VEIL, okta_colour, opacity};
 use super::words::{GROUPS, hidden, no_reading, phase, tell, unit};
 use celaje_sky::okta::Okta;
 use celaje_sky::sun::DayPhase;
@@ -25,6 +25,8 @@ pub enum Key {
     Twilight,
     Night,
     Gap,
+    /// The same where it is not hatched.
+    FlatGap,
     Hidden,
     Miss,
 }
@@ -69,6 +71,7 @@ impl Pen<'_> {
             Key::Twilight => (TWILIGHT, phase(lang, DayPhase::Twilight), 14.0),
             Key::Night => (NIGHT, phase(lang, DayPhase::Night), 26.0),
             Key::Gap => (HATCHED, no_reading(lang), 14.0),
+            Key::FlatGap => (GRID, no_reading(lang), 14.0),
             Key::Hidden => {
                 self.svg.rect((self.x, self.y), SAMPLE, fill(VEIL));
                 (crosses.as_str(), hidden(lang), 14.0)

@@ -6,6 +6,8 @@
 //! | [`means`] | mean amount or confidence by hour, day or month; [`bucket`] counts them |
 //! | [`distribution`] | how often each amount was read |
 //! | [`heat`] | a year as a calendar, and the months by the hour |
+//! | [`raster`] | weeks to a year: a row a day, a cell a slot, the sun's times over it |
+//! | [`dark_hours`] | the usable hours of darkness by month, with their interval |
 //! | [`nights`] | the share of clear nights by month |
 //! | [`keogram`] | a day of pictures, a strip each |
 //! | [`skill`] | the skill of a model: confusion matrix and reliability diagram |
@@ -21,6 +23,7 @@
 
 mod axis;
 pub mod bucket;
+pub mod dark_hours;
 pub mod distribution;
 mod font;
 pub mod glyph;
@@ -33,6 +36,7 @@ pub mod nights;
 mod pattern;
 mod plot;
 pub mod png;
+pub mod raster;
 pub mod skill;
 pub mod spark;
 pub mod sun;
@@ -42,4 +46,4 @@ mod testing;
 pub mod theme;
 pub mod throughput;
 pub mod timeline;
-mod words;
+pub mod words;

@@ -7,7 +7,7 @@
 use chrono::{Datelike, NaiveDateTime};
 
 use super::axis::ValueAxis;
-use super::bucket::{Bucket, Trend, Unit, trend};
+use super::bucket::{Bucket, Unit};
 use super::legend::Key;
 use super::look::Look;
 use super::plot::{Frame, Layout, Plot};
@@ -19,6 +19,7 @@ use super::words::{
 };
 use celaje_sky::cover::OBSCURED;
 use celaje_sky::quality::LOW_CONFIDENCE;
+use celaje_sky::trend::{Trend, trend};
 
 #[derive(Clone, Debug)]
 pub struct Means<'a> {
@@ -34,6 +35,19 @@ pub struct Means<'a> {
     pub replaced_until: Option<NaiveDateTime>,
 }
 
+/// The fewest means, of days or months, that are looked at for a trend.
+const TREND_NEEDS: usize = 20;
+/// If there are more means, every second one (or fewer) makes the trend.
+const TREND_MEANS: usize = 800;
+
+/// The trend of means, x being their number from the first bucket on.
+#[derive(Clone, Copy)]
+struct MeansTrend {
+    line: Trend,
+    /// The first and the last bucket that has a mean.
+    ends: (usize, usize),
+}
+
 /// Room at the frame's top for the share of pictures that do not show the sky.
 const HIDDEN_LANE: f64 = 9.0;
 
@@ -42,7 +56,7 @@ impl Means<'_> {
     /// `hidden` where no picture showed the sky.
     pub fn history(&self) -> String {
         let lang = self.look.lang;
-        let trend = trend(self.buckets);
+        let trend = self.trend();
         let title = match self.unit {
             Unit::Hour => tell!(lang, "Mean cloud amount by hour", "Nubosidad media por hora"),
             Unit::Day => tell!(lang, "Mean cloud amount by day", "Nubosidad media por día"),
@@ -58,8 +72,8 @@ impl Means<'_> {
                     self.mean(plot, &axis, i, bucket, mean);
                 }
             }
-            if let Some(trend) = trend {
-                self.trend(plot, &axis, trend);
+            if let Some(trend) = trend.filter(|trend| trend.line.is_told()) {
+                self.draw_trend(plot, &axis, trend);
             }
             if let Some(last) = self.replaced_until {
                 let begun = self.buckets.partition_point(|bucket| bucket.from <= last);
@@ -89,13 +103,30 @@ impl Means<'_> {
         plot.close();
     }
 
-    fn trend(&self, plot: &mut Plot, axis: &ValueAxis, Trend { slope, start }: Trend) {
-        let last = self.buckets.len().saturating_sub(1);
+    /// None of hours, whose means follow the day, nor of less than twenty days.
+    fn trend(&self) -> Option<MeansTrend> {
+        let means = self.buckets.iter().enumerate();
+        let means = means.filter_map(|(i, bucket)| Some((i, bucket.mean()?)));
+        let means: Vec<(usize, f64)> = means.collect();
+        let ([first, ..], [.., last]) = (&means[..], &means[..]) else {
+            return None;
+        };
+        if self.unit == Unit::Hour || means.len() < TREND_NEEDS {
+            return None;
+        }
+        let every = means.len().div_ceil(TREND_MEANS);
+        let points = means.iter().step_by(every).map(|(i, mean)| (*i as f64, *mean));
+        let line = trend(&points.collect::<Vec<_>>())?;
+        Some(MeansTrend { line, ends: (first.0, last.0) })
+    }
+
+    fn draw_trend(&self, plot: &mut Plot, axis: &ValueAxis, trend: MeansTrend) {
+        let Trend { slope, start, .. } = trend.line;
         let at = |i: usize| {
             let mean = (start + slope * i as f64).clamp(0.0, 8.0);
             (self.middle(plot, i), axis.y(mean))
         };
-        let (from, to, line) = (at(0), at(last), stroke(INK, 1.6));
+        let (from, to, line) = (at(trend.ends.0), at(trend.ends.1), stroke(INK, 1.6));
         let style = format_args!("class=\"trend\" {line} stroke-dasharray=\"7 5\"");
         plot.line(from, to, style);
     }
@@ -222,7 +253,7 @@ impl Means<'_> {
     }
 
     /// The mean of the whole range, its trend, and how often the sky was hidden.
-    fn summary(&self, trend: Option<Trend>) -> String {
+    fn summary(&self, trend: Option<MeansTrend>) -> String {
         let lang = self.look.lang;
         let mut all = Bucket::empty(self.range.0);
         for bucket in self.buckets {
@@ -242,7 +273,7 @@ impl Means<'_> {
                 "Mean {mean} oktas of {count}",
                 "Media {mean} octas de {count}"
             ));
-            parts.extend(trend.map(|trend| self.trend_text(trend)));
+            parts.extend(trend.map(|trend| self.trend_text(trend.line)));
         }
         if all.obscured > 0 {
             let share = percent(all.hidden_share());
@@ -256,19 +287,29 @@ impl Means<'_> {
         }
     }
 
-    fn trend_text(&self, Trend { slope, .. }: Trend) -> String {
+    fn trend_text(&self, trend: Trend) -> String {
         let lang = self.look.lang;
-        let (amount, period) = match self.unit {
-            Unit::Hour => (slope * 24.0, tell!(lang, "a day", "por día")),
-            Unit::Day => (slope * 30.0, tell!(lang, "in 30 days", "en 30 días")),
-            Unit::Month => (slope * 12.0, tell!(lang, "a year", "por año")),
+        let (times, period) = match self.unit {
+            Unit::Hour => (24.0, tell!(lang, "a day", "por día")),
+            Unit::Day => (30.0, tell!(lang, "in 30 days", "en 30 días")),
+            Unit::Month => (12.0, tell!(lang, "a year", "por año")),
         };
-        let sign = if amount >= 0.05 { "+" } else { "" };
-        let amount = decimal(lang, amount, 1);
+        let amount = |slope: f64| {
+            let text = decimal(lang, slope * times, 1);
+            if slope * times >= 0.05 { format!("+{text}") } else { text }
+        };
+        let [slope, low, high] = [trend.slope, trend.low, trend.high].map(amount);
+        if !trend.is_told() {
+            return tell!(
+                lang,
+                "trend not to be told from none ({low} to {high} oktas {period})",
+                "tendencia que no se distingue de ninguna (de {low} a {high} octas {period})"
+            );
+        }
         tell!(
             lang,
-            "trend {sign}{amount} oktas {period}",
-            "tendencia {sign}{amount} octas {period}"
+            "trend {slope} oktas {period} ({low} to {high})",
+            "tendencia {slope} octas {period} (de {low} a {high})"
         )
     }
 }

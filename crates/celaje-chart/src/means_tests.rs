@@ -1,6 +1,6 @@
 use super::*;
 use crate::bucket::regular;
-use crate::testing::{at, bare, blue, count, parse};
+use crate::testing::{at, bare, blue, count, numbers, parse};
 use celaje_sky::text::Lang;
 use chrono::TimeDelta;
 
@@ -88,10 +88,33 @@ fn the_trend_is_drawn_and_described_in_both_languages() {
     let es = means(&buckets, Look::alone(Lang::Es)).history();
     assert_eq!(count(&es, "trend"), 1);
     // A quarter of an okta a day.
-    assert!(es.contains("tendencia +7,5 octas en 30 días"), "{es:.900}");
+    assert!(es.contains("tendencia +7,5 octas en 30 días (de +7,"), "{es:.900}");
     let en = means(&buckets, Look::alone(Lang::En)).history();
-    assert!(en.contains("trend +7.5 oktas in 30 days"), "{en:.900}");
+    assert!(en.contains("trend +7.5 oktas in 30 days (+7."), "{en:.900}");
     assert!(en.contains("Sunday 1 November 2026 · mean 0.0 oktas · 144 readings"));
+}
+
+#[test]
+fn a_trend_is_not_drawn_beyond_its_means_nor_from_few_nor_from_noise() {
+    // Means from the sixth to the twenty-seventh of thirty days.
+    let gaps = |day: i64| !(5..27).contains(&day);
+    let mut buckets = days(|day| (day / 4) as u8, 0..0);
+    for (day, bucket) in (0..).zip(&mut buckets) {
+        if gaps(day) {
+            *bucket = Bucket::empty(bucket.from);
+        }
+    }
+    let svg = means(&buckets, Look::alone(Lang::En)).history();
+    let [from, to] = ["x1", "x2"].map(|end| numbers(&svg, "class=\"trend\"", end)[0]);
+    let pitch = (1200.0 - 2.0 * 28.0 - 34.0 - 6.0) / 30.0;
+    assert!((from - (28.0 + 34.0 + 5.5 * pitch)).abs() < 0.1, "{from}");
+    assert!((to - (28.0 + 34.0 + 26.5 * pitch)).abs() < 0.1, "{to}");
+    let few = means(&buckets[..24], Look::alone(Lang::En)).history();
+    assert_eq!((count(&few, "trend"), few.contains("trend")), (0, false));
+    let noise = days(|day| [3, 7, 1, 5, 0, 8, 2, 6][day as usize % 8], 0..0);
+    let svg = means(&noise, Look::alone(Lang::En)).history();
+    assert_eq!(count(&svg, "trend"), 0);
+    assert!(svg.contains("trend not to be told from none (−"), "{svg:.900}");
 }
 
 #[test]
@@ -126,6 +149,6 @@ fn the_end_of_the_replaced_systems_readings_is_marked() {
     assert_eq!(count(&svg, "method"), 1);
     assert!(svg.contains("data-until=\"2026-11-15T08:02\""), "{svg}");
     // The mark has a title, and the summary says it too.
-    assert_eq!(svg.matches("Up to 2026-11-15 08:02 there are oktas").count(), 3, "{svg}");
+    assert_eq!(svg.matches("Up to 15 Nov 2026, 08:02 there are oktas").count(), 3, "{svg}");
     assert_eq!(count(&marked.confidence(), "method"), 0);
 }

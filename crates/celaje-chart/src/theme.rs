@@ -15,10 +15,16 @@ pub const AXIS: &str = "#7b8595";
 pub const GRID: &str = "#c9cfd9";
 /// Paper.
 pub const PAPER: &str = "#ffffff";
-/// Behind the hours of twilight.
+/// Behind the hours of twilight; where twilights are told apart, of nautical twilight.
 pub const TWILIGHT: &str = "#eef1f6";
+/// Behind civil twilight.
+pub const CIVIL: &str = "#f6f8fb";
+/// Behind astronomical twilight.
+pub const ASTRONOMICAL: &str = "#e6eaf2";
 /// Behind the hours of night.
 pub const NIGHT: &str = "#dde2ec";
+/// The moon.
+pub const MOON: &str = "#b9a45f";
 /// Hatching where there is no reading.
 pub const HATCH: &str = "#a6aebb";
 /// The sky is hidden: a haze that is not in the ramp, since it is no amount.
@@ -33,22 +39,25 @@ const RAMP: [&str; 9] = [
     "#343a48",
 ];
 
-/// The ramp in dark surroundings: from a deep blue (clear) to the light grey of cloud, lighter at
+/// The ramp in dark surroundings: as the other one from a bright blue (clear) to slate, darker at
 /// every step.
 const DARK_RAMP: [&str; 9] = [
-    "#2268ad", "#2f74b5", "#3f80bb", "#528cc0", "#6699c4", "#7fa7c8", "#9ab6cd", "#b8c7d4",
-    "#d8dee6",
+    "#6cc5ff", "#66b3ec", "#63a3d6", "#6195c2", "#6188b0", "#607c9e", "#5f718d", "#5e677c",
+    "#5a5e6c",
 ];
 
 /// Each colour and what it becomes in dark surroundings.
-pub const DARK: [(&str, &str); 20] = [
+pub const DARK: [(&str, &str); 23] = [
     (INK, "#e8edf4"),
     (SOFT_INK, "#a9b4c4"),
     (AXIS, "#66728a"),
     (GRID, "#354156"),
     (PAPER, "#0f141c"),
     (TWILIGHT, "#182130"),
+    (CIVIL, "#131a25"),
+    (ASTRONOMICAL, "#1d2739"),
     (NIGHT, "#232d42"),
+    (MOON, "#d8c98c"),
     (HATCH, "#4a5568"),
     (VEIL, "#574a30"),
     (VEIL_INK, "#d2b87e"),
@@ -168,13 +177,14 @@ mod tests {
             assert!(ramp.windows(2).all(|pair| contrast(pair[0], pair[1]) > 1.1));
         }
         assert!(RAMP.is_sorted_by(|a, b| luminance(a) > luminance(b)));
-        assert!(DARK_RAMP.is_sorted_by(|a, b| luminance(a) < luminance(b)));
+        // Clear is the bright end in both.
+        assert!(DARK_RAMP.is_sorted_by(|a, b| luminance(a) > luminance(b)));
     }
 
     #[test]
     fn text_and_marks_stand_out_from_every_background() {
         for shown in [|colour| colour, dark_colour] {
-            for background in [PAPER, TWILIGHT, NIGHT].map(shown) {
+            for background in [PAPER, CIVIL, TWILIGHT, ASTRONOMICAL, NIGHT].map(shown) {
                 assert!(contrast(shown(SOFT_INK), background) > 4.5, "{background}");
                 for colour in RAMP.map(shown) {
                     assert!(contrast(colour, background) > 1.8, "{colour} on {background}");

@@ -22,7 +22,7 @@ pub const MINUTE: &str = "%Y-%m-%dT%H:%M";
 
 /// What the readings up to `last` are.
 pub fn replaced_until(lang: Lang, last: NaiveDateTime) -> String {
-    let last = last.format("%Y-%m-%d %H:%M");
+    let last = moment(lang, last);
     tell!(
         lang,
         "Up to {last} there are oktas of the replaced system: shares rounded up, which may read \
@@ -82,6 +82,12 @@ pub fn short_date(lang: Lang, date: NaiveDate) -> String {
 /// `22 nov`, `22 Nov`.
 pub fn day_and_month(lang: Lang, date: NaiveDate) -> String {
     format!("{} {}", date.day(), short_month(lang, date.month()))
+}
+
+/// `22 nov 2026, 02:12`, `22 Nov 2026, 02:12`.
+pub fn moment(lang: Lang, t: NaiveDateTime) -> String {
+    let day = day_and_month(lang, t.date());
+    format!("{day} {}, {}", t.year(), t.format("%H:%M"))
 }
 
 /// `nov`, `Nov`; `month` is 1 to 12.

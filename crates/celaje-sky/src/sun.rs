@@ -56,29 +56,70 @@ pub struct SunPosition {
 /// the Sun's coordinates"): good to about 0.01° between 1950 and 2050, a few hundredths for a
 /// century around that.
 pub fn position(instant: DateTime<Utc>, latitude: f64, longitude: f64) -> SunPosition {
-    // Days since J2000.0 (2000-01-01 12:00).
-    let days = (instant.timestamp_millis() as f64 / 86_400_000.0) - 10_957.5;
+    let days = days_since_2000(instant);
+    let (elevation, azimuth) = equatorial(days).horizontal(days, latitude, longitude);
+    SunPosition { elevation, azimuth }
+}
+
+/// How far the sun is past its highest place, in degrees: 0 at noon, −180 to 180.
+pub fn hour_angle(instant: DateTime<Utc>, longitude: f64) -> f64 {
+    let days = days_since_2000(instant);
+    let past = sidereal(days) + longitude - equatorial(days).right_ascension.to_degrees();
+    (past + 180.0).rem_euclid(360.0) - 180.0
+}
+
+/// Days since J2000.0 (2000-01-01 12:00).
+pub(crate) fn days_since_2000(instant: DateTime<Utc>) -> f64 {
+    (instant.timestamp_millis() as f64 / 86_400_000.0) - 10_957.5
+}
+
+/// Mean obliquity of the ecliptic, radians.
+pub(crate) fn obliquity(days: f64) -> f64 {
+    (23.439 - 0.000_000_4 * days).to_radians()
+}
+
+/// Greenwich mean sidereal time, degrees.
+fn sidereal(days: f64) -> f64 {
+    (280.460_618_37 + 360.985_647_366_29 * days).rem_euclid(360.0)
+}
+
+/// The sun's longitude on the ecliptic, radians.
+pub(crate) fn ecliptic_longitude(days: f64) -> f64 {
     let mean_longitude = (280.460 + 0.985_647_4 * days).rem_euclid(360.0);
     let anomaly = (357.528 + 0.985_600_3 * days).to_radians();
-    let ecliptic_longitude =
-        (mean_longitude + 1.915 * anomaly.sin() + 0.020 * (2.0 * anomaly).sin()).to_radians();
-    let obliquity = (23.439 - 0.000_000_4 * days).to_radians();
-    let right_ascension =
-        (obliquity.cos() * ecliptic_longitude.sin()).atan2(ecliptic_longitude.cos());
-    let declination = (obliquity.sin() * ecliptic_longitude.sin()).asin();
-    // Greenwich mean sidereal time in degrees.
-    let sidereal = (280.460_618_37 + 360.985_647_366_29 * days).rem_euclid(360.0);
-    let hour_angle = (sidereal + longitude).to_radians() - right_ascension;
-    let latitude = latitude.to_radians();
-    let elevation = (latitude.sin() * declination.sin()
-        + latitude.cos() * declination.cos() * hour_angle.cos())
-    .asin();
-    let azimuth = (-hour_angle.sin() * declination.cos()).atan2(
-        declination.sin() * latitude.cos() - declination.cos() * latitude.sin() * hour_angle.cos(),
-    );
-    SunPosition {
-        elevation: elevation.to_degrees(),
-        azimuth: azimuth.to_degrees().rem_euclid(360.0),
+    (mean_longitude + 1.915 * anomaly.sin() + 0.020 * (2.0 * anomaly).sin()).to_radians()
+}
+
+/// The sun's direction among the stars.
+fn equatorial(days: f64) -> Equatorial {
+    let (longitude, obliquity) = (ecliptic_longitude(days), obliquity(days));
+    Equatorial {
+        right_ascension: (obliquity.cos() * longitude.sin()).atan2(longitude.cos()),
+        declination: (obliquity.sin() * longitude.sin()).asin(),
+    }
+}
+
+/// A direction among the stars, radians.
+#[derive(Clone, Copy)]
+pub(crate) struct Equatorial {
+    pub right_ascension: f64,
+    pub declination: f64,
+}
+
+impl Equatorial {
+    /// Elevation, and azimuth from north through east, in degrees, from the centre of the earth.
+    pub fn horizontal(self, days: f64, latitude: f64, longitude: f64) -> (f64, f64) {
+        let Self { right_ascension, declination } = self;
+        let hour_angle = (sidereal(days) + longitude).to_radians() - right_ascension;
+        let latitude = latitude.to_radians();
+        let elevation = (latitude.sin() * declination.sin()
+            + latitude.cos() * declination.cos() * hour_angle.cos())
+        .asin();
+        let azimuth = (-hour_angle.sin() * declination.cos()).atan2(
+            declination.sin() * latitude.cos()
+                - declination.cos() * latitude.sin() * hour_angle.cos(),
+        );
+        (elevation.to_degrees(), azimuth.to_degrees().rem_euclid(360.0))
     }
 }
 
@@ -119,6 +160,17 @@ mod tests {
             .map(|sun| sun.elevation)
             .fold(f64::MIN, f64::max);
         assert!((lowest - (90.0 - (53.79 + 23.44))).abs() < 0.05, "{lowest}");
+    }
+
+    #[test]
+    fn the_hour_angle_is_nothing_at_noon() {
+        // At Greenwich the equation of time is +14.2 min on 11 February, −16.4 min on 3 November.
+        for (noon, late) in [(at(2024, 2, 11, 12, 0), -14.2), (at(2024, 11, 3, 12, 0), 16.4)] {
+            let minutes = hour_angle(noon, 0.0) * 4.0;
+            assert!((minutes - late).abs() < 0.2, "{minutes}");
+        }
+        let west = hour_angle(at(2024, 2, 11, 12, 0), -90.0);
+        assert!((west - (-90.0 - 14.2 / 4.0)).abs() < 0.1, "{west}");
     }
 
     #[test]

@@ -218,6 +218,26 @@ impl Reader {
         })
     }
 
+    /// The amounts that were read in a range, ascending by their slots.
+    pub(crate) fn covers(
+        &mut self,
+        station: &str,
+        (from, to): (NaiveDateTime, NaiveDateTime),
+    ) -> Result<Vec<(NaiveDateTime, Cover)>, StoreError> {
+        self.ask(|connection| {
+            let rows = observations::table
+                .select((observations::slot_local, observations::okta))
+                .filter(observations::station.eq(station))
+                .filter(observations::slot_local.between(slot_text(from), last_text(to)))
+                .order(observations::slot_local.asc())
+                .load_iter::<(String, i32), DefaultLoadingMode>(connection)?;
+            let cover = |(slot, okta): (String, i32)| {
+                Some((parse_slot(&slot)?, Cover::from_code(u8::try_from(okta).ok()?)?))
+            };
+            rows.filter_map(|row| row.map(cover).transpose()).collect()
+        })
+    }
+
     /// The last reading of a station.
     pub(crate) fn latest(&mut self, station: &str) -> Result<Option<ObservationItem>, StoreError> {
         self.ask(|connection| {

@@ -31,6 +31,8 @@ pub struct StationItem {
     /// Minutes of an hour at which there is a picture; none where the settings do not name the
     /// station.
     pub minutes: Option<Vec<u32>>,
+    /// Parts of its pictures that the settings name.
+    pub zones: Vec<ZoneItem>,
     /// First observation, station local time.
     pub first: Option<String>,
     /// Last observation, station local time.
@@ -39,6 +41,16 @@ pub struct StationItem {
     pub observations: i64,
     /// Misses.
     pub misses: i64,
+}
+
+/// A part of a station's pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Zone")]
+pub struct ZoneItem {
+    /// Its name, the key of its cloud fraction in an observation's `zones`.
+    pub name: String,
+    /// Its corners, fractions of the picture's width and height.
+    pub polygon: Vec<[f64; 2]>,
 }
 
 impl QueryableByName<Sqlite> for StationItem {
@@ -51,6 +63,7 @@ impl QueryableByName<Sqlite> for StationItem {
             time_zone: NamedRow::get::<Text, _>(row, "time_zone")?,
             is_home: NamedRow::get::<Bool, _>(row, "is_home")?,
             minutes: None,
+            zones: Vec::new(),
             first: NamedRow::get::<Nullable<Text>, _>(row, "first")?,
             last: NamedRow::get::<Nullable<Text>, _>(row, "last")?,
             observations: NamedRow::get::<BigInt, _>(row, "observations")?,

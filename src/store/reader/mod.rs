@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod climatology;
+mod dark_hours;
 mod export;
 mod items;
 mod labels;
@@ -27,12 +28,13 @@ use crate::store::unwritable::ReadConnection;
 
 pub use aggregate::{Bucket, Width};
 pub use climatology::{Climatology, HourOfMonth, MonthOfYear, NightRule};
+pub use dark_hours::DarkMonth;
 pub use export::{ExportReading, ExportSlot, ExportSummary, SlotEdges};
 pub use items::{NewObservation, ObservationItem, QualityFilter, ReadingFilter};
 pub use labels::{LabelItem, QueueItem, SkillReport};
 pub(crate) use legacy::LegacyDays;
 pub use legacy::{AFTER_DAYS, FIRST_DAY, LegacyRow};
-pub use listings::StationItem;
+pub use listings::{StationItem, ZoneItem};
 pub use messages::{AlertMessage, AlertStanding, MessageCount};
 pub use misses::{MissItem, MissedSlot};
 pub use operations::ModelCount;

@@ -9,13 +9,14 @@ const tip = () => document.getElementById("tip");
 /**
  * A chart.
  * kind: its name in /charts/; title: for people; values: the query without width and language;
- * note: a sentence beside the title; tells: the chart's own summary stands there, too; help: one that is of no use on paper; csv: an address; open(data): what a click on a mark does.
+ * note: a sentence beside the title; tells: the chart's own summary stands there, too; help: one that is of no use on paper; csv: an address, or a function that makes one; open(data): what a click on a mark does.
  */
 export function chart({ kind, title, values, note, help, tells, csv, open, signal }) {
   const canvas = h("div", { class: "canvas" }, waiting(t("loading")));
   const file = (ending) => `charts/${kind}.${ending}?${query({ ...values, lang: lang() })}`;
   const dark = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
-  const name = [kind, values.from, values.to].filter(Boolean).join("-");
+  // Windows takes no colon in a name.
+  const name = [values.station, kind, values.from, values.to].filter(Boolean).join("-").replace(/[^\w.-]/g, "");
   const png = h("a", {
     href: file("png"),
     download: `celaje-${name}.png`,
@@ -23,6 +24,13 @@ export function chart({ kind, title, values, note, help, tells, csv, open, signa
     "aria-label": `${title}: PNG`,
     onclick: () => png.setAttribute("href", `${file("png")}&theme=${dark()}`),
   });
+  const rows = h("a", { download: `celaje-${name}.csv`, text: t("chart.csv"), "aria-label": `${title}: CSV` });
+  const saves = (...of) => {
+    const address = typeof csv === "function" ? csv(...of) : csv;
+    rows.hidden = !address;
+    if (address) rows.setAttribute("href", address);
+  };
+  saves();
   const said = h("p", { class: help ? "note-line no-print" : "note-line", text: note || help || "" });
   const list = h("ul");
   const details = h("details", { class: "no-print" }, h("summary", { text: t("chart.list") }), list);
@@ -37,7 +45,7 @@ export function chart({ kind, title, values, note, help, tells, csv, open, signa
       h(
         "span",
         { class: "save" },
-        csv ? h("a", { href: csv, download: `celaje-${name}.csv`, text: t("chart.csv"), "aria-label": `${title}: CSV` }) : null,
+        rows,
         png,
       ),
     ),
@@ -86,6 +94,8 @@ export function chart({ kind, title, values, note, help, tells, csv, open, signa
   watch.observe(canvas);
   signal.addEventListener("abort", () => watch.disconnect());
   figure.reload = load;
+  // With what the address of the rows is made from.
+  figure.saves = saves;
   // With a width for paper, or for the available space.
   figure.redraw = (width) => {
     paper = width || 0;
@@ -240,8 +250,8 @@ function place(label, x, y) {
   box.style.top = `${y - height - 14 > 0 ? y - height - 14 : y + 20}px`;
 }
 
-/** One legend for several charts; `timeline` adds the shades of day and night. */
-export function legend(timeline) {
+/** One legend for several charts; `timeline` adds the shades of day and night, gaps of a `raster` are flat. */
+export function legend(timeline, raster) {
   const swatch = (name, label) =>
     h(
       "span",
@@ -264,7 +274,7 @@ export function legend(timeline) {
     "div",
     { class: "legend" },
     h("span", { class: "ramp" }, h("span", { text: "0" }), ramp, h("span", { text: `8 ${t("legend.oktas")}` })),
-    swatch("hatch", t("legend.gap")),
+    swatch(raster ? "flat" : "hatch", t("legend.gap")),
     swatch("veil", t("now.hidden")),
     ...(timeline
       ? [

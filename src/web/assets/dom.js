@@ -36,11 +36,11 @@ export function glyph(code, label) {
   );
 }
 
-/** A bar from 0 to 1; empty and without a value if it is unknown. */
-export function meter(share, label) {
+/** A bar from 0 to 1, in the colour of `okta` if there is one; empty and without a value if it is unknown. */
+export function meter(share, label, okta) {
   if (!Number.isFinite(share)) return h("div", { class: "meter", "aria-hidden": "true" });
   const part = Math.min(Math.max(share, 0), 1);
-  const inner = h("span");
+  const inner = h("span", { class: Number.isInteger(okta) ? `okta${okta}` : null });
   inner.style.width = `${part * 100}%`;
   return h(
     "div",

@@ -11,7 +11,11 @@
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const theme = read("celaje.theme");
-  root.dataset.theme = theme === "light" || theme === "dark" ? theme : dark ? "dark" : "light";
+  const known = theme === "light" || theme === "dark" || theme === "red";
+  const chosen = known ? theme : dark ? "dark" : "light";
+  // Red is the dark theme of which only the red light is left.
+  root.dataset.theme = chosen === "light" ? "light" : "dark";
+  if (chosen === "red") root.dataset.red = "1";
   const asked = new URLSearchParams(location.search).get("lang");
   const spoken = (navigator.languages || [navigator.language || "en"])
     .map((tag) => tag.slice(0, 2).toLowerCase())

@@ -1,6 +1,6 @@
 // A day in pictures: its keogram, and one picture an hour.
 import { h, steps, waiting } from "./dom.js";
-import { overlay, readings } from "./api.js";
+import { of, overlay, query, readings } from "./api.js";
 import { chart } from "./charts.js";
 import { inWords, line, openSlot, shot } from "./viewer.js";
 import { t } from "./words.js";
@@ -74,6 +74,7 @@ export async function gallery(main, { station, signal, params, go, onReading, la
     title: t("chart.keogram"),
     note: t("chart.keogramNote"),
     values: { station: station.id, from: day, to: day },
+    csv: of(station.id, `/observations.csv?${query({ from: day, to: day })}`),
     open: (data) => openSlot(station.id, data.slot),
     signal,
   });

@@ -56,8 +56,9 @@ export async function history(main, { station, signal, params, go, onReading, la
       values: { station: station.id, from: `${year}-01-01`, to: `${year}-12-31` },
       csv: of(station.id, `/observations.csv?${query({ from: `${year}-01-01`, to: `${year}-12-31`, by: "day" })}`),
     }),
-    part("climatology", { values: whole, note: t("chart.climatologyNote"), csv: null }),
+    part("climatology", { values: whole, note: t("chart.climatologyNote"), csv: of(station.id, "/climatology.csv") }),
     part("nights", { values: whole, note: t("chart.nightsNote"), csv: null }),
+    part("dark-hours", { values: whole, note: t("chart.darkNote"), tells: true, csv: of(station.id, "/dark-hours.csv"), open: (data) => go("history", { span: "month", end: addDays(addMonths(data.from.slice(0, 10), 1), -1) }) }),
   ];
   main.replaceChildren(
     h(
@@ -88,8 +89,9 @@ export async function history(main, { station, signal, params, go, onReading, la
     h("section", { class: "card charts" }, first[0], legend(false)),
     h("div", { class: "pair" }, first.slice(1).map((figure) => h("section", { class: "card" }, figure))),
     h("h2", { class: "quiet", text: t("history.long") }),
-    h("section", { class: "card charts" }, long[0]),
-    h("div", { class: "pair" }, long.slice(1).map((figure) => h("section", { class: "card" }, figure))),
+    h("section", { class: "card charts" }, long[0], legend(false)),
+    h("div", { class: "pair" }, h("section", { class: "card charts" }, long[1], legend(false)), h("section", { class: "card" }, long[2])),
+    h("section", { class: "card" }, long[3]),
   );
   // One reading changes the charts of years little: they are updated rarely.
   let later;

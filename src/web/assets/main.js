@@ -1,6 +1,6 @@
 // Chooses the view and the station, and hands live events to the view.
-import { h, waiting } from "./dom.js";
-import { json, query } from "./api.js";
+import { h, s, waiting } from "./dom.js";
+import { json, of, query, text } from "./api.js";
 import { lang, t } from "./words.js";
 import { dayOf, today } from "./time.js";
 import { empty, now } from "./now.js";
@@ -12,6 +12,7 @@ import { operations } from "./operations.js";
 import { skill } from "./skill.js";
 import { listen } from "./live.js";
 import { reportHead } from "./print.js";
+import { zones } from "./viewer.js";
 
 const VIEWS = { now, timeline, history, gallery, skill, label: labelling, operations };
 const root = document.documentElement;
@@ -43,6 +44,51 @@ function go(view, values) {
   location.hash = `#/${view}?${query(values)}`;
 }
 
+const THEMES = ["light", "dark", "red"];
+const theme = () => (root.dataset.red ? "red" : root.dataset.theme);
+const nextTheme = () => THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+
+function wear(name) {
+  root.dataset.theme = name === "light" ? "light" : "dark";
+  if (name === "red") root.dataset.red = "1";
+  else delete root.dataset.red;
+}
+
+/** Names the view in the tab, behind the last reading of the station. */
+function nameTab() {
+  const { item, view, station } = state;
+  const okta = item ? `${item.okta === 9 ? "×" : item.okta}/8` : "";
+  document.title = [okta, t(`nav.${view || "now"}`), "Celaje", station && station.name].filter(Boolean).join(" · ");
+}
+
+/** Shows a reading in the tab: its okta before the title, its symbol as the icon. */
+async function tab(item) {
+  const before = state.item;
+  state.item = item;
+  nameTab();
+  if (before && item && before.okta === item.okta) return;
+  const icon = document.querySelector("link[rel=icon]");
+  if (!item) return void icon.setAttribute("href", "assets/icon.svg");
+  try {
+    const sprite = new DOMParser().parseFromString(await text("assets/okta.svg"), "image/svg+xml");
+    const symbol = sprite.getElementById(`okta-${item.okta}`);
+    if (!symbol) return;
+    const svg = s("svg", { viewBox: "0 0 100 100", color: "#4a90d9" });
+    svg.append(...[...symbol.childNodes].map((node) => document.importNode(node, true)));
+    icon.setAttribute("href", `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`);
+  } catch {
+    // The icon then stays as it is.
+  }
+}
+
+/** The last reading of the station, for the tab of a view that doesn't show it. */
+async function lookForTab() {
+  const { station } = state;
+  if (!station) return;
+  const item = await json(of(station.id, "/latest")).catch(() => null);
+  if (station === state.station) tab(item);
+}
+
 /** Sets the frame's words in the language of the page. */
 function label() {
   for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
@@ -50,9 +96,9 @@ function label() {
   other.textContent = t("lang.other");
   other.lang = lang() === "es" ? "en" : "es";
   const theme = document.getElementById("theme");
-  const dark = root.dataset.theme === "dark";
-  theme.textContent = t(dark ? "theme.light" : "theme.dark");
-  theme.setAttribute("aria-label", t(dark ? "theme.toLight" : "theme.toDark"));
+  const next = nextTheme();
+  theme.textContent = t(`theme.${next}`);
+  theme.setAttribute("aria-label", t(`theme.to${next[0].toUpperCase()}${next.slice(1)}`));
   theme.title = theme.getAttribute("aria-label");
   connection(state.link || "wait");
 }
@@ -88,7 +134,8 @@ async function show() {
   const moved = state.view && state.view !== view;
   delete main.dataset.view;
   state.view = view;
-  document.title = `${t(`nav.${view}`)} · Celaje${state.station ? ` · ${state.station.name}` : ""}`;
+  nameTab();
+  if (view !== "now" && !state.item) lookForTab();
   for (const link of document.querySelectorAll("#nav a")) {
     if (link.dataset.view === (view === "label" ? "skill" : view)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -111,6 +158,9 @@ async function show() {
       params,
       signal: leave.signal,
       go,
+      tab,
+      stations: state.stations,
+      choose: pick,
       lastDay,
       lastRead,
       // {from, to}: slots that got a reading; null: anything may have changed.
@@ -147,6 +197,7 @@ function choose(id) {
   const select = document.getElementById("station");
   select.replaceChildren(...state.stations.map((item) => h("option", { value: item.id, text: item.name })));
   if (state.station) select.value = state.station.id;
+  state.item = null;
   const label = document.getElementById("station-label");
   label.hidden = state.stations.length === 0;
   label.classList.toggle("single", state.stations.length === 1);
@@ -159,6 +210,7 @@ function choose(id) {
 async function loadStations() {
   const answer = await json("api/v1/stations");
   state.stations = Array.isArray(answer) ? answer : answer.items || [];
+  for (const station of state.stations) zones.set(station.id, station.zones || []);
   choose(state.station ? state.station.id : kept("celaje.station"));
 }
 
@@ -197,6 +249,7 @@ const stream = {
     if (!state.stations.some((item) => item.id === station)) return void loadStations().catch(() => {});
     if (station !== state.station.id) return;
     if (!(state.station.last >= change.to)) state.station.last = change.to;
+    if (state.view !== "now") lookForTab();
     if (isOver(change.to)) show();
     else state.reading(change);
   },
@@ -222,16 +275,39 @@ document.getElementById("lang").addEventListener("click", () => {
   show();
 });
 document.getElementById("theme").addEventListener("click", () => {
-  root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-  keep("celaje.theme", root.dataset.theme);
+  wear(nextTheme());
+  keep("celaje.theme", theme());
   label();
 });
-document.getElementById("station").addEventListener("change", (event) => {
-  keep("celaje.station", event.target.value);
-  choose(event.target.value);
+function pick(id) {
+  keep("celaje.station", id);
+  choose(id);
   show();
-});
+}
+document.getElementById("station").addEventListener("change", (event) => pick(event.target.value));
 addEventListener("hashchange", show);
+
+/** The views that a screen turns through, and the least time for each, seconds. */
+const TURNS = ["now", "timeline?days=7", "history?span=month", "gallery"];
+const LEAST = 5;
+
+/** Turns from view to view, and from station to station, where the address says `kiosk=SECONDS`. */
+function kiosk() {
+  const asked = Number(new URLSearchParams(location.search).get("kiosk"));
+  if (!(asked > 0)) return;
+  root.classList.add("kiosk");
+  let turn = TURNS.findIndex((name) => name.split("?")[0] === address().view);
+  setInterval(() => {
+    if (document.querySelector("dialog[open]")) return;
+    turn = (turn + 1) % TURNS.length;
+    if (turn === 0 && state.stations.length > 1) {
+      const at = state.stations.indexOf(state.station);
+      choose(state.stations[(at + 1) % state.stations.length].id);
+    }
+    location.hash = `#/${TURNS[turn]}`;
+  }, Math.max(asked, LEAST) * 1000);
+}
+kiosk();
 
 start();
 listen(stream);

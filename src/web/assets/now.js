@@ -3,21 +3,10 @@ import { announce, glyph, h, meter, s, shown } from "./dom.js";
 import { json, of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { touches } from "./live.js";
+import { columns, outlook } from "./tonight.js";
 import { explain, fading, flags, inWords, oktaRange, openSlot, parts, sureness, trials } from "./viewer.js";
 import { known, number, percent, t } from "./words.js";
-import { addDays, dayOf, longDay, since, span, timeOf } from "./time.js";
-
-/** The sun above or below the horizon, drawn. */
-function sun(elevation) {
-  const y = 30 - (Math.min(Math.max(elevation, -60), 60) / 60) * 24;
-  return s(
-    "svg",
-    { class: "sun", viewBox: "0 0 140 60", "aria-hidden": "true" },
-    s("line", { x1: 4, x2: 136, y1: 30, y2: 30, stroke: "currentColor", "stroke-width": 1.5 }),
-    s("path", { d: "M10 54Q70 -42 130 54", fill: "none", stroke: "currentColor", "stroke-width": 0.8, "stroke-dasharray": "3 4" }),
-    s("circle", { class: elevation < -0.833 ? "below" : "ball", cx: 70, cy: y, r: 6 }),
-  );
-}
+import { addDays, dayOf, longDay, shortSlot, since, span, timeOf } from "./time.js";
 
 function fact(label, ...values) {
   const wide = values.length === 1;
@@ -29,54 +18,52 @@ function fact(label, ...values) {
   );
 }
 
-function reading(item, age, safety) {
+/** The symbol, the oktas with their range, and when that was. */
+function headline(item, age) {
   const hidden = item.okta === 9;
   const range = hidden ? null : oktaRange(item);
   const word = known(`category.${item.category}`, item.category || "");
+  return h(
+    "div",
+    { class: "reading" },
+    glyph(item.okta, inWords(item)),
+    h(
+      "div",
+      {},
+      h(
+        "p",
+        { class: "okta" },
+        hidden ? "×" : range ? t("now.range", range) : String(item.okta),
+        h("small", { text: t(hidden ? "now.hidden" : "now.oktas") }),
+      ),
+      h("p", { class: "word", text: [word, item.category].filter(Boolean).join(" · ") }),
+      range ? h("p", { class: "likeliest", text: t("now.likeliest", { okta: item.okta }) }) : null,
+      h("p", { class: "moment" }, h("span", { class: "quiet", text: `${longDay(item.slot)}, ${timeOf(item.slot)}` }), " · ", age),
+    ),
+  );
+}
+
+function facts(item, safety) {
   const elevation = item.solar_elevation;
   const degrees = number(Math.abs(elevation ?? NaN), 1);
   const sunWords = t(elevation < 0 ? "now.below" : "now.above", { degrees });
   return h(
-    "div",
-    {},
-    h(
-      "div",
-      { class: "reading" },
-      glyph(item.okta, inWords(item)),
-      h(
-        "div",
-        {},
-        h(
-          "p",
-          { class: "okta" },
-          hidden ? "×" : range ? t("now.range", range) : String(item.okta),
-          h("small", { text: hidden ? t("now.hidden") : range ? t("now.likeliest", { okta: item.okta }) : t("now.oktas") }),
-        ),
-        h("p", { class: "word", text: [word, item.category].filter(Boolean).join(" · ") }),
-        h("p", { class: "quiet", text: `${longDay(item.slot)}, ${timeOf(item.slot)}` }),
-      ),
-    ),
-    h(
-      "dl",
-      { class: "facts" },
-      fact(t("now.age"), age),
-      fact(t("now.fraction"), meter(item.cloud_fraction, t("now.fraction")), percent(item.cloud_fraction ?? NaN)),
-      ...parts(item).map(([name, fraction]) => fact(name, meter(fraction, name), percent(fraction ?? NaN))),
-      fact(t("now.confidence"), meter(item.confidence, t("now.confidence")), sureness(item.confidence)),
-      Number.isFinite(elevation)
-        ? fact(
-            t("now.sun"),
-            h("span", { text: [sunWords, known(`phase.${item.day_phase}`, "")].filter(Boolean).join(" · ") }),
-            sun(elevation),
-          )
-        : null,
-      fact(t("now.quality"), flags(item)),
-      safety,
-      fact(t("now.model"), h("span", { text: item.model || t("none") })),
-      ...trials(item).map((trial) => fact(t("now.trial"), trial)),
-    ),
+    "dl",
+    { class: "facts" },
+    fact(t("now.fraction"), meter(item.cloud_fraction, t("now.fraction"), item.okta), percent(item.cloud_fraction ?? NaN)),
+    ...parts(item).map(([name, fraction]) => fact(name, meter(fraction, name, nearest(fraction)), percent(fraction ?? NaN))),
+    fact(t("now.confidence"), meter(item.confidence, t("now.confidence")), sureness(item.confidence)),
+    Number.isFinite(elevation)
+      ? fact(t("now.sun"), h("span", { text: [sunWords, known(`phase.${item.day_phase}`, "")].filter(Boolean).join(" · ") }))
+      : null,
+    fact(t("now.quality"), flags(item)),
+    safety,
+    fact(t("now.model"), h("span", { text: item.model || t("none") })),
+    ...trials(item).map((trial) => fact(t("now.trial"), trial)),
   );
 }
+
+const nearest = (fraction) => (Number.isFinite(fraction) ? Math.round(fraction * 8) : undefined);
 
 /** Slots without a reading after which the last one is stale. */
 const STALE = 3;
@@ -102,7 +89,7 @@ function notes() {
     unread(misses, goesOn) {
       const last = misses[misses.length - 1];
       const values = last && {
-        time: timeOf(last.slot),
+        time: shortSlot(last.slot),
         reason: known(`reason.${last.reason}`, last.reason),
         n: `${number(misses.length)}${goesOn ? "+" : ""}`,
       };
@@ -116,7 +103,6 @@ function notes() {
 export async function now(main, context) {
   const { station, signal, onReading, onMiss } = context;
   const every = station.minutes && station.minutes.length ? 60 / station.minutes.length : 10;
-  const title = h("h1", { text: t("now.title"), tabindex: -1 });
   let item;
   try {
     item = await json(of(station.id, "/latest"), signal);
@@ -151,8 +137,11 @@ export async function now(main, context) {
     }
   };
   const above = notes();
+  const answer = outlook(station, signal);
+  await answer.look();
   const left = h("section", { class: "card", "aria-label": t("now.picture") });
   const right = h("section", { class: "card", "aria-label": t("now.title") });
+  const night = h("section", { class: "card charts" }, answer.strip);
   const charts = h("section", { class: "card charts" });
   const from = () => `${addDays(dayOf(item.slot), -1)}T${timeOf(item.slot)}`;
   let last24;
@@ -163,8 +152,10 @@ export async function now(main, context) {
   };
   const draw = () => {
     tick();
+    context.tab(item);
     left.replaceChildren(fading(station.id, item, `${longDay(item.slot)} ${timeOf(item.slot)}`));
-    right.replaceChildren(reading(item, age, safety));
+    right.replaceChildren(facts(item, safety));
+    answer.shows(headline(item, age));
     lookForSafety();
     shown("reading");
     last24 = chart({
@@ -190,12 +181,21 @@ export async function now(main, context) {
       // Then only the age of the reading is shown.
     }
   };
-  main.replaceChildren(h("div", { class: "bar" }, title), ...above.elements, h("div", { class: "now" }, left, right), charts);
+  main.replaceChildren(
+    ...above.elements,
+    ...[columns(context)].filter(Boolean),
+    answer.element,
+    h("div", { class: "nights" }, night, charts),
+    h("div", { class: "now" }, left, right),
+  );
   draw();
   lookForMisses();
   const clock = setInterval(tick, 1000);
   // It becomes unsafe without an event.
-  const watch = setInterval(lookForSafety, 15000);
+  const watch = setInterval(() => {
+    lookForSafety();
+    answer.look();
+  }, 15000);
   signal.addEventListener("abort", () => [clock, watch].forEach(clearInterval));
   onMiss((missed) => (!missed || missed.slot > item.slot) && lookForMisses());
   onReading(async (change) => {
@@ -206,6 +206,8 @@ export async function now(main, context) {
       item = newest;
       if (!same) {
         draw();
+        answer.look();
+        answer.strip.reload();
         lookForMisses();
       } else if (touches(change, from(), item.slot)) {
         last24.reload();
@@ -246,7 +248,7 @@ export async function empty(main, station, signal) {
       h("div", { class: "sign" }, nothing()),
       title,
       last
-        ? h("p", { class: "note warn", text: t("empty.missed", { n: number(station.misses), time: timeOf(last.slot), reason: known(`reason.${last.reason}`, last.reason) }) })
+        ? h("p", { class: "note warn", text: t("empty.missed", { n: number(station.misses), time: shortSlot(last.slot), reason: known(`reason.${last.reason}`, last.reason) }) })
         : null,
       h("p", { text: t(watches ? "empty.watched" : "empty.text") }),
       h("pre", { tabindex: 0 }, h("code", { text: command })),

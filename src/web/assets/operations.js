@@ -3,7 +3,7 @@ import { h, meter } from "./dom.js";
 import { json, query } from "./api.js";
 import { bytes, known, number, percent, t } from "./words.js";
 import { printButton } from "./print.js";
-import { moment, since, span } from "./time.js";
+import { moment, shortSlot, since, span } from "./time.js";
 
 const card = (title, ...children) => h("section", { class: "card" }, h("h2", { text: title }), children);
 const pairs = (list) =>
@@ -12,6 +12,8 @@ const pairs = (list) =>
     { class: "pairs" },
     list.filter(Boolean).flatMap(([label, value]) => [h("dt", { text: label }), h("dd", { text: value })]),
   );
+/** A range of slots, either of which may be unknown. */
+const slots = (from, to) => [from, to].map((slot) => (slot ? shortSlot(slot) : t("none"))).join(" – ");
 const said = (text) => h("p", { class: "quiet", text });
 
 function table(label, heads, rows) {
@@ -38,7 +40,7 @@ function job(item) {
   const lost = Object.values(missed || {}).reduce((sum, n) => sum + n, 0);
   const done = fresh + duplicates + lost;
   const kind = item.status === "failed" ? "no" : item.status === "finished" ? "ok" : "";
-  const range = `${item.from} – ${item.to}`.replaceAll("T", " ");
+  const range = slots(item.from, item.to);
   return h(
     "div",
     { class: "job" },
@@ -148,7 +150,7 @@ function draw(parts, { state, runs, ops, station, rules, messages }) {
       [t("ops.model"), state.model || ofRun(runs, "model")],
       state.shadow_model ? [t("now.trial"), state.shadow_model] : null,
       ...agreement(state.shadow),
-      here && here.next_slot ? [t("ops.next"), here.next_slot.replace("T", " ")] : null,
+      here && here.next_slot ? [t("ops.next"), shortSlot(here.next_slot)] : null,
       ...camera(here && here.camera, zone),
     ]),
   );
@@ -183,8 +185,8 @@ function draw(parts, { state, runs, ops, station, rules, messages }) {
       [t("ops.free"), bytes(ops.disk.free ?? NaN)],
       station ? [t("ops.observations"), number(station.observations)] : null,
       station ? [t("ops.missesCount"), number(station.misses)] : null,
-      station && station.first ? [t("ops.first"), station.first.replace("T", " ")] : null,
-      station && station.last ? [t("ops.lastReading"), station.last.replace("T", " ")] : null,
+      station && station.first ? [t("ops.first"), shortSlot(station.first)] : null,
+      station && station.last ? [t("ops.lastReading"), shortSlot(station.last)] : null,
     ]),
   );
   const num = "num";
@@ -195,11 +197,15 @@ function draw(parts, { state, runs, ops, station, rules, messages }) {
           ops.models.map((item) => [
             item.model || t("none"),
             number(item.n),
-            h("span", {}, h("span", { class: "whole", text: item.first.replace("T", " ") }), " – ", h("span", { class: "whole", text: item.last.replace("T", " ") })),
+            h("span", {}, h("span", { class: "whole", text: shortSlot(item.first) }), " – ", h("span", { class: "whole", text: shortSlot(item.last) })),
           ]))
       : said(t("ops.noModels")),
   );
-  const actors = state.actors || [];
+  // Rows of zeros are folded into a line.
+  const isBusy = (item) => item.working || item.restarts || item.last_error;
+  const all = state.actors || [];
+  const actors = all.filter(isBusy);
+  const idle = all.filter((item) => !isBusy(item));
   parts.actors.replaceChildren(
     h("h2", { text: t("ops.actors") }),
     actors.length
@@ -210,7 +216,10 @@ function draw(parts, { state, runs, ops, station, rules, messages }) {
             h("span", { class: item.restarts ? "no" : "", text: number(item.restarts) }),
             item.last_error ? `${moment(item.last_error_at, zone)} · ${item.last_error}` : null,
           ]))
-      : said(t("ops.noActors")),
+      : all.length
+        ? ""
+        : said(t("ops.noActors")),
+    idle.length ? said(t("ops.idleActors", { names: idle.map((item) => item.name).join(", ") })) : "",
   );
   parts.runs.replaceChildren(
     h("h2", { text: t("ops.runs") }),
@@ -220,7 +229,7 @@ function draw(parts, { state, runs, ops, station, rules, messages }) {
           [[t("ops.col.run")], [t("ops.col.range"), "when"], [t("ops.col.status")], [t("ops.col.new"), num], [t("ops.col.dup"), num], [t("ops.col.missed"), num], [t("ops.col.started"), "when"], [t("ops.col.model"), "when"]],
           runs.map((run) => [
             String(run.id),
-            `${(run.from || run.range_from || "").replace("T", " ")} – ${(run.to || run.range_to || "").replace("T", " ")}`,
+            slots(run.from || run.range_from, run.to || run.range_to),
             h("span", { class: run.status === "failed" ? "no" : run.status === "finished" ? "ok" : "", text: t(`run.${run.status}`) }),
             number(run.new),
             number(run.duplicates),

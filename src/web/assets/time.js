@@ -25,6 +25,8 @@ export const isDay = (text) => /^\d{4}-\d\d-\d\d$/.test(text || "") && !Number.i
 export const isSlot = (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text || "");
 export const longDay = (slot) =>
   say(asUtc(slot), { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+/** '22 Nov 2026, 23:12' for a slot. */
+export const shortSlot = (slot) => `${shortDay(dayOf(slot))}, ${timeOf(slot)}`;
 export const shortDay = (slot) => say(asUtc(slot), { day: "numeric", month: "short", year: "numeric" });
 
 /** Today on the station's clock. */
@@ -81,7 +83,7 @@ export function moment(instant, zone) {
   if (!instant) return "–";
   const date = new Date(instant.includes("T") ? instant : `${instant.replace(" ", "T")}Z`);
   if (Number.isNaN(date.getTime())) return "–";
-  const options = { dateStyle: "short", timeStyle: "short" };
+  const options = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const locale = lang() === "es" ? "es" : "en-GB";
   try {
     return new Intl.DateTimeFormat(locale, { ...options, timeZone: zone }).format(date);

@@ -8,7 +8,11 @@ import { printButton } from "./print.js";
 import { addDays, isDay, shortDay } from "./time.js";
 import { touches } from "./live.js";
 
-const CHOICES = [1, 3, 7, 30];
+const CHOICES = [1, 3, 7, 30, 90, 365];
+/** More days are a raster alone. */
+const BARS = 30;
+/** Fewer days are no raster. */
+const ROWS = 7;
 
 /** The view; `go` changes the address. */
 export async function timeline(main, { station, signal, params, go, onReading, lastDay }) {
@@ -16,7 +20,8 @@ export async function timeline(main, { station, signal, params, go, onReading, l
   const days = CHOICES.includes(asked) ? asked : 7;
   const end = isDay(params.get("end")) ? params.get("end") : lastDay;
   const from = addDays(end, 1 - days);
-  const set = (values) => go("timeline", { days, end, ...values });
+  const raster = days > BARS || (days >= ROWS && params.get("form") === "raster");
+  const set = (values) => go("timeline", { days, end, ...(raster && days <= BARS ? { form: "raster" } : {}), ...values });
   const date = h("input", {
     type: "date",
     value: end,
@@ -24,15 +29,15 @@ export async function timeline(main, { station, signal, params, go, onReading, l
     onchange: () => isDay(date.value) && set({ end: date.value }),
   });
   const view = chart({
-    kind: "timeline",
-    title: t("chart.timeline"),
-    help: t("chart.help"),
+    kind: raster ? "raster" : "timeline",
+    title: t(raster ? "chart.raster" : "chart.timeline"),
+    ...(raster ? { note: "", tells: true } : { help: t("chart.help") }),
     values: { station: station.id, from, to: end },
     csv: of(station.id, `/observations.csv?${query({ from, to: end })}`),
-    open: (data) => openSlot(station.id, data.slot),
+    open: (data) => (data.slot ? openSlot(station.id, data.slot) : go("timeline", { days: 1, end: data.from.slice(0, 10) })),
     signal,
   });
-  explain(view, station.id, from, end, signal);
+  if (!raster) explain(view, station.id, from, end, signal);
   main.replaceChildren(
     h(
       "div",
@@ -51,6 +56,14 @@ export async function timeline(main, { station, signal, params, go, onReading, l
           }),
         ),
       ),
+      h("button", {
+        type: "button",
+        class: "no-print",
+        "aria-pressed": String(raster),
+        disabled: days < ROWS || days > BARS,
+        text: t("timeline.raster"),
+        onclick: () => set({ form: raster ? undefined : "raster" }),
+      }),
       steps(
         end >= lastDay,
         (sign) => set({ end: addDays(end, sign * days) }),
@@ -58,7 +71,7 @@ export async function timeline(main, { station, signal, params, go, onReading, l
       ),
       printButton(),
     ),
-    h("section", { class: "card charts" }, view, legend(true)),
+    h("section", { class: "card charts" }, view, legend(!raster, raster)),
   );
   onReading((change) => touches(change, from, end) && view.reload());
 }

@@ -1,5 +1,5 @@
 // One slot in a dialog: its picture with the mask to fade in, and its reading.
-import { glyph, h } from "./dom.js";
+import { glyph, h, s } from "./dom.js";
 import { json, of, overlay, picture, query, readings, whyNot } from "./api.js";
 import { known, number, percent, t } from "./words.js";
 import { addDays, dayOf, longDay, timeOf } from "./time.js";
@@ -103,11 +103,37 @@ export function shot(station, item, alt, lazy) {
   return box;
 }
 
+/** The zones of each station, by its id: [{name, polygon}]. */
+export const zones = new Map();
+
+/** The outlines of a station's zones over a picture of this size. */
+function outlines(station, { naturalWidth: width, naturalHeight: height }) {
+  const size = Math.max(width, height) / 40;
+  const drawn = (zones.get(station) || []).map(({ name, polygon }) => {
+    const corners = polygon.map(([x, y]) => [x * width, y * height]);
+    const [left, top] = [Math.min(...corners.map(([x]) => x)), Math.min(...corners.map(([, y]) => y))];
+    return [
+      s("polygon", { points: corners.map((corner) => corner.join(",")).join(" ") }),
+      s("text", { x: left + size / 3, y: top + size * 1.2, "font-size": size }, name),
+    ];
+  });
+  return drawn.length ? s("svg", { class: "zones", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...drawn.flat()) : null;
+}
+
+/** What the colours of the mask mean. */
+function maskLegend(station) {
+  const kinds = ["cloud", "sky", "edge", "left", ...((zones.get(station) || []).length ? ["zone"] : [])];
+  const entry = (kind) => h("li", { class: kind, text: t(`mask.${kind}`) });
+  return h("ul", { class: "mask-legend", hidden: true }, kinds.map(entry));
+}
+
 /** A picture with a slider that fades in the mask, which is loaded on first use. */
 export function fading(station, item, when) {
   const box = shot(station, item, t("now.alt", { when }), false);
   const value = h("output", { text: "0 %" });
+  const meaning = maskLegend(station);
   let mask;
+  let drawn;
   const slider = h("input", {
     type: "range",
     min: 0,
@@ -123,11 +149,19 @@ export function fading(station, item, when) {
         mask.addEventListener("error", async () => {
           value.textContent = await whyNot(overlay(station, item.slot));
           mask.remove();
+          if (drawn) drawn.remove();
+          meaning.hidden = true;
           slider.disabled = true;
         });
         box.append(mask);
       }
-      if (mask) mask.style.opacity = share / 100;
+      meaning.hidden = !mask || share === 0;
+      if (mask && !drawn) {
+        const image = box.querySelector("img");
+        drawn = image && image.naturalWidth ? outlines(station, image) : null;
+        if (drawn) box.append(drawn);
+      }
+      for (const layer of [mask, drawn]) if (layer) layer.style.opacity = share / 100;
     },
   });
   box.addEventListener("lost", () => {
@@ -138,6 +172,7 @@ export function fading(station, item, when) {
     {},
     box,
     h("div", { class: "fade no-print" }, h("span", { text: t("now.mask") }), slider, value),
+    meaning,
   );
 }
 

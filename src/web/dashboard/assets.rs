@@ -14,6 +14,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
+const MANIFEST: &str = "application/manifest+json";
 
 /// A file of the page.
 struct Asset {
@@ -34,9 +35,10 @@ const CARRIED: &[(&str, &str, &str)] = carried! {
     HTML: "index.html";
     CSS: "app.css", "views.css", "print.css";
     SVG: "icon.svg";
+    MANIFEST: "manifest.webmanifest";
     SCRIPT: "first.js", "main.js", "words.js", "dom.js", "api.js", "time.js", "charts.js",
         "live.js", "source.js", "stream.js", "print.js", "viewer.js", "now.js", "timeline.js",
-        "history.js", "gallery.js", "operations.js", "label.js", "skill.js";
+        "tonight.js", "history.js", "gallery.js", "operations.js", "label.js", "skill.js";
 };
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
@@ -56,7 +58,8 @@ fn chart_colours() -> String {
     let mut css = String::from("/* The charts' own colours, written by the program. */\n");
     for okta in Okta::ALL {
         let (k, colour) = (okta.eighths(), theme::okta_colour(okta));
-        css += &format!(".legend .okta{k}{{fill:{colour}}}\n");
+        css +=
+            &format!(".legend .okta{k}{{fill:{colour}}}\n.meter .okta{k}{{background:{colour}}}\n");
     }
     for (name, colour) in theme::shades() {
         css += &shade(name, colour);
@@ -65,7 +68,9 @@ fn chart_colours() -> String {
     css += &theme::dark_rules("[data-theme=\"dark\"] .canvas");
     for okta in Okta::ALL {
         let (k, colour) = (okta.eighths(), theme::dark_colour(theme::okta_colour(okta)));
-        css += &format!("[data-theme=\"dark\"] .legend .okta{k}{{fill:{colour}}}\n");
+        let dark = "[data-theme=\"dark\"]";
+        css += &format!("{dark} .legend .okta{k}{{fill:{colour}}}\n");
+        css += &format!("{dark} .meter .okta{k}{{background:{colour}}}\n");
     }
     for (name, colour) in theme::shades() {
         css += "[data-theme=\"dark\"] ";

@@ -15,12 +15,12 @@ use crate::store::reader::Reader;
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
-use crate::web::problem::{Problem, language, shortened};
+use crate::web::problem::{BadQuery, Problem, language, shortened};
 use crate::web::query::{FROM, Parameter, Parameters, STATION, TO, Values, names};
 use crate::web::reply::Version;
 use celaje_chart::look::{Look, NARROWEST, WIDEST};
-use celaje_chart::png;
 use celaje_chart::theme::Theme;
+use celaje_chart::{png, raster, timeline};
 use celaje_sky::say;
 use celaje_sky::slot::Zone;
 use celaje_sky::text::Lang;
@@ -113,7 +113,7 @@ impl ChartQuery {
         &self,
         state: &WebState,
         reader: &mut Reader,
-    ) -> Result<(Place, Option<NaiveDateTime>), UndrawnChart> {
+    ) -> Result<(Place, [Option<NaiveDateTime>; 2]), UndrawnChart> {
         let stations = reader.stations()?;
         let found = match &self.station {
             Some(id) => stations.into_iter().find(|station| station.id == *id),
@@ -135,12 +135,20 @@ impl ChartQuery {
             zone,
             minutes: settings.as_ref().map(|station| station.minutes.clone()),
         };
-        Ok((place, found.last.as_deref().and_then(parse_slot)))
+        let ends = [found.first, found.last];
+        Ok((place, ends.map(|slot| slot.as_deref().and_then(parse_slot))))
     }
 
     /// What is to be drawn; open ends are filled in by what suits the kind of chart.
-    fn order(&self, place: Place, last: Option<NaiveDateTime>, now: DateTime<Utc>) -> Order {
+    fn order(
+        &self,
+        place: Place,
+        [first, last]: [Option<NaiveDateTime>; 2],
+        now: DateTime<Utc>,
+    ) -> Result<Order, BadQuery> {
         let now = place.zone.local(now);
+        // A night comes by the clock, not by the record.
+        let last = last.filter(|_| self.kind != Kind::Tonight);
         let to = self
             .to
             .unwrap_or_else(|| last.unwrap_or(now).max(self.from.unwrap_or(NaiveDateTime::MIN)));
@@ -149,14 +157,37 @@ impl ChartQuery {
             midnight.checked_sub_signed(TimeDelta::days(days)).unwrap_or(midnight)
         };
         let from = self.from.unwrap_or_else(|| match self.kind {
-            Kind::Timeline | Kind::Keogram => back(0),
-            Kind::History | Kind::Distribution | Kind::Confidence => back(29),
+            Kind::Timeline | Kind::Keogram | Kind::Tonight => back(0),
+            Kind::History | Kind::Distribution | Kind::Confidence | Kind::Raster => back(29),
             // The whole record.
-            Kind::Calendar | Kind::Climatology | Kind::Nights => {
+            Kind::Calendar | Kind::Climatology | Kind::Nights | Kind::DarkHours => {
                 crate::web::query::Range::default().closed().0
             }
         });
-        Order { place, range: (from, to), now, look: self.look }
+        self.fits(from, to)?;
+        Ok(Order { place, range: (from, to), now, first, look: self.look })
+    }
+
+    /// Whether the chart can show a range whole.
+    fn fits(&self, from: NaiveDateTime, to: NaiveDateTime) -> Result<(), BadQuery> {
+        let most = match self.kind {
+            Kind::Timeline => timeline::MAX_DAYS,
+            Kind::Raster => raster::MAX_DAYS,
+            Kind::Keogram => 1,
+            _ => return Ok(()),
+        };
+        let days = (to.date() - from.date()).num_days() + 1;
+        if days <= most {
+            return Ok(());
+        }
+        let (begin, end) = (from.date(), to.date());
+        let reason = say!(
+            "this chart shows {most} days at most, and from {begin} to {end} there are {days}; \
+             ask for fewer, or for another chart: raster takes a year, history any range",
+            "este gráfico muestra {most} días como mucho, y del {begin} al {end} hay {days}; pida \
+             menos, u otro gráfico: raster toma un año, history cualquier intervalo"
+        );
+        Err(BadQuery::new("from", reason))
     }
 }
 
@@ -165,6 +196,13 @@ enum UndrawnChart {
     Station(String),
     Zone,
     Store(StoreError),
+    Query(BadQuery),
+}
+
+impl From<BadQuery> for UndrawnChart {
+    fn from(error: BadQuery) -> Self {
+        Self::Query(error)
+    }
 }
 
 impl From<StoreError> for UndrawnChart {
@@ -213,18 +251,21 @@ async fn gather(
     let found = state
         .pool
         .ask(move |reader| {
-            let (place, last) = match asked.place(&shared, reader) {
-                Ok(found) => found,
+            let order = match asked
+                .place(&shared, reader)
+                .and_then(|(place, ends)| Ok(asked.order(place, ends, shared.clock.now())?))
+            {
+                Ok(order) => order,
                 Err(UndrawnChart::Store(error)) => return Err(error),
                 Err(other) => return Ok(Err(other)),
             };
-            let order = asked.order(place, last, shared.clock.now());
             let data = order.gather(asked.kind, reader)?;
             Ok(Ok((order, data)))
         })
         .await?;
     found.map_err(|missing| match missing {
         UndrawnChart::Station(id) => Problem::no_such_station(&id),
+        UndrawnChart::Query(bad) => bad.into(),
         UndrawnChart::Zone | UndrawnChart::Store(_) => Problem::internal(),
     })
 }

@@ -4,15 +4,21 @@ use chrono::{NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 
 use super::keogram::Stored;
 use super::order::{Order, saturated};
-use crate::store::reader::{Climatology, ObservationItem};
+use crate::store::reader::{Climatology, DarkMonth, ObservationItem};
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit};
+use celaje_chart::dark_hours::{DarkColumn, DarkHoursChart};
 use celaje_chart::distribution::Distribution;
 use celaje_chart::heat::{Calendar, ClimatologyChart, HeatCell};
 use celaje_chart::means::Means;
 use celaje_chart::nights::{ClearNights, NightCount};
+use celaje_chart::raster::Raster;
 use celaje_chart::sun;
+use celaje_chart::timeline::strip::NightStrip;
 use celaje_chart::timeline::{Reading, Timeline};
+use celaje_chart::words;
+use celaje_sky::cover::Cover;
+use celaje_sky::night::Night;
 use celaje_sky::say;
 use celaje_sky::slot::{Minutes, Slot, SlotRange};
 use celaje_sky::sun::{DayPhase, position};
@@ -36,10 +42,16 @@ pub enum Kind {
     Nights,
     /// A day of pictures.
     Keogram,
+    /// The night from sunset to sunrise.
+    Tonight,
+    /// A row a day.
+    Raster,
+    /// The usable hours of darkness.
+    DarkHours,
 }
 
 /// The charts' names in their addresses.
-pub const KINDS: [(&str, Kind); 8] = [
+pub const KINDS: [(&str, Kind); 11] = [
     ("timeline", Kind::Timeline),
     ("history", Kind::History),
     ("distribution", Kind::Distribution),
@@ -48,6 +60,9 @@ pub const KINDS: [(&str, Kind); 8] = [
     ("climatology", Kind::Climatology),
     ("nights", Kind::Nights),
     ("keogram", Kind::Keogram),
+    ("tonight", Kind::Tonight),
+    ("raster", Kind::Raster),
+    ("dark-hours", Kind::DarkHours),
 ];
 
 /// What a chart is drawn from.
@@ -55,6 +70,8 @@ pub const KINDS: [(&str, Kind); 8] = [
 pub enum ChartData {
     /// Nothing: the range is none.
     Blank,
+    /// A night, with what a timeline of it is drawn from.
+    Tonight(Night, Box<ChartData>),
     /// Rows and misses of a timeline.
     Timeline {
         /// What is drawn of the range that was asked for.
@@ -77,6 +94,10 @@ pub enum ChartData {
         /// As of a timeline.
         replaced_until: Option<NaiveDateTime>,
     },
+    /// The hours of darkness of months and years.
+    DarkHours(Vec<DarkMonth>),
+    /// The amounts of days.
+    Raster(Vec<(NaiveDateTime, Cover)>),
     /// All readings of a range.
     Distribution(Bucket),
     /// The days of a year that have readings.
@@ -117,12 +138,43 @@ impl ChartData {
                 Distribution { look, place: &place_and_time(order), readings }.svg()
             }
             Self::Calendar { year, days } => {
-                Calendar { look, station, year: *year, today: order.now.date(), days }.svg()
+                let first = order.first.map(|first| first.date());
+                let today = order.now.date();
+                Calendar { look, station, year: *year, today, first, days }.svg()
             }
             Self::Climatology(found) => climatology(order, found),
             Self::Nights(found) => nights(order, found),
+            Self::DarkHours(periods) => dark_hours(order, periods),
+            Self::Raster(readings) => raster(order, readings),
+            Self::Tonight(night, shown) => strip(order, night, shown)?,
             Self::Keogram { .. } => return None,
         })
+    }
+}
+
+/// A timeline's input as a chart takes it.
+struct TimelineInput {
+    readings: Vec<Reading>,
+    slots: Vec<NaiveDateTime>,
+}
+
+impl TimelineInput {
+    fn of(
+        order: &Order,
+        range: SlotRange,
+        items: &[ObservationItem],
+        misses: &[NaiveDateTime],
+    ) -> Self {
+        let readings = items.iter().filter_map(|item| reading(order, item)).collect();
+        // Where the settings do not know the station, the record tells when it looks.
+        let slots = match &order.place.minutes {
+            Some(_) => order.slots(range),
+            None => {
+                let stored = items.iter().filter_map(|item| parse_slot(&item.slot));
+                seen_slots(order, range, stored.chain(misses.iter().copied()))
+            }
+        };
+        Self { readings, slots }
     }
 }
 
@@ -134,19 +186,11 @@ fn timeline(
     replaced_until: Option<NaiveDateTime>,
 ) -> String {
     let (place, look) = (&order.place, order.look);
-    let readings: Vec<Reading> = items.iter().filter_map(|item| reading(order, item)).collect();
+    let TimelineInput { readings, slots } = TimelineInput::of(order, range, items, misses);
     let title = say!("Cloud amount", "Nubosidad").get(look.lang).to_owned();
     let end = range.to() + TimeDelta::minutes(1);
     let (latitude, longitude) = (place.latitude, place.longitude);
     let sun = sun::track(range.from(), end, place.zone, latitude, longitude);
-    // Where the settings do not know the station, the record tells when it looks.
-    let slots = match &place.minutes {
-        Some(_) => order.slots(range),
-        None => {
-            let stored = items.iter().filter_map(|item| parse_slot(&item.slot));
-            seen_slots(order, range, stored.chain(misses.iter().copied()))
-        }
-    };
     Timeline {
         look,
         title: &title,
@@ -159,6 +203,67 @@ fn timeline(
         replaced_until,
     }
     .svg()
+}
+
+fn dark_hours(order: &Order, periods: &[DarkMonth]) -> String {
+    let column = |period: &DarkMonth| {
+        let (year, month) = period.period.split_once('-')?;
+        Some(DarkColumn {
+            year: year.parse().ok()?,
+            month: month.parse().ok()?,
+            dark: period.dark,
+            coverage: period.coverage,
+            usable: period.usable,
+            interval: period.low.zip(period.high),
+        })
+    };
+    let months: Vec<DarkColumn> = periods.iter().filter_map(column).collect();
+    let years: Vec<i32> = periods.iter().filter_map(|period| period.period.parse().ok()).collect();
+    let usable = months.iter().filter_map(|month| Some((month.dark, month.usable?)));
+    let whole = usable.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let place = place_and_years(order, &years);
+    DarkHoursChart { look: order.look, place: &place, months: &months, whole: Some(whole) }.svg()
+}
+
+fn raster(order: &Order, readings: &[(NaiveDateTime, Cover)]) -> String {
+    let place = &order.place;
+    let minutes = place.minutes.clone().unwrap_or_default();
+    Raster {
+        look: order.look,
+        station: &place.name,
+        days: (order.range.0.date(), order.range.1.date()),
+        now: order.due(),
+        first: order.first,
+        spacing: u32::try_from(minutes.longest_gap().num_minutes()).unwrap_or(1),
+        readings,
+        zone: place.zone,
+        latitude: place.latitude,
+        longitude: place.longitude,
+    }
+    .svg()
+}
+
+/// The strip of a night; `shown` is a timeline.
+fn strip(order: &Order, night: &Night, shown: &ChartData) -> Option<String> {
+    let ChartData::Timeline { range, items, misses, .. } = shown else {
+        return None;
+    };
+    let (place, look) = (&order.place, order.look);
+    let TimelineInput { readings, slots } = TimelineInput::of(order, *range, items, misses);
+    let title = say!("The night", "La noche").get(look.lang).to_owned();
+    let timeline = Timeline {
+        look,
+        title: &title,
+        station: &place.name,
+        range: *range,
+        slots: &slots,
+        readings: &readings,
+        misses,
+        sun: &[],
+        replaced_until: None,
+    };
+    let (latitude, longitude, zone) = (place.latitude, place.longitude, place.zone);
+    Some(NightStrip { timeline, night, zone, latitude, longitude, now: order.now }.svg())
 }
 
 /// The slots of the minutes of the hour at which the record has any.
@@ -174,7 +279,8 @@ fn seen_slots(
         return Vec::new();
     };
     let slots = range.slots(&minutes, order.place.zone).map(Slot::local);
-    slots.take_while(|slot| *slot <= order.now).collect()
+    let due = order.due();
+    slots.take_while(|slot| *slot <= due).collect()
 }
 
 /// None where the row is no reading that can be drawn.
@@ -196,11 +302,8 @@ fn reading(order: &Order, item: &ObservationItem) -> Option<Reading> {
 }
 
 fn place_and_time(order: &Order) -> String {
-    let (from, to) = (order.range.0.date(), order.range.1.date());
-    if from == to {
-        return format!("{} · {from}", order.place.name);
-    }
-    format!("{} · {from} – {to}", order.place.name)
+    let (from, to) = order.range;
+    format!("{} · {}", order.place.name, words::range(order.look.lang, from, to))
 }
 
 fn climatology(order: &Order, found: &Climatology) -> String {

@@ -12,6 +12,8 @@ use crate::store::reader::{Climatology, NightRule, Reader, ReadingFilter, Width}
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit, regular};
 use celaje_chart::timeline::MAX_DAYS;
+use celaje_chart::timeline::strip::AROUND;
+use celaje_sky::night::Night;
 use celaje_sky::slot::SlotRange;
 
 /// Most rows of a chart: a month of one picture a minute.
@@ -20,6 +22,8 @@ const MOST_ROWS: usize = 50_000;
 const BY_HOUR: i64 = 14;
 /// of up to this many by the day, longer ones by the month.
 const BY_DAY: i64 = 800;
+/// Darkness is looked at for so long.
+const TEN_YEARS: TimeDelta = TimeDelta::days(3653);
 
 impl Order {
     fn filter(&self, edges: (NaiveDateTime, NaiveDateTime)) -> ReadingFilter {
@@ -43,6 +47,16 @@ impl Order {
             }
             Kind::Climatology => ChartData::Climatology(self.usual(reader)?),
             Kind::Nights => ChartData::Nights(self.usual(reader)?),
+            Kind::Raster => ChartData::Raster(reader.covers(&self.place.id, self.range)?),
+            Kind::DarkHours => {
+                let (from, to) = self.range;
+                let from = self.first.map_or(from, |first| first.max(from));
+                let to = to.min(self.due());
+                let earliest = to.checked_sub_signed(TEN_YEARS).unwrap_or(from);
+                let (id, rule) = (self.place.id.clone(), self.night_rule());
+                ChartData::DarkHours(reader.dark_hours(&id, (from.max(earliest), to), &rule)?)
+            }
+            Kind::Tonight => return self.tonight(reader),
             Kind::Keogram => {
                 let day = self.range.1.date();
                 let stored = keogram::stored(reader, &self.place.id, day)?;
@@ -65,6 +79,17 @@ impl Order {
         })?;
         let replaced_until = reader.last_replaced(&self.place.id, (from, to))?;
         Ok(ChartData::Timeline { range, items, misses, replaced_until })
+    }
+
+    /// The night that is at the end of the range, or the next one.
+    fn tonight(&self, reader: &mut Reader) -> Result<ChartData, StoreError> {
+        let (place, at) = (&self.place, self.range.1);
+        let at = place.zone.instant(at).unwrap_or_else(|| at.and_utc());
+        let night = Night::at(at, place.latitude, place.longitude);
+        let (from, to) = night.span;
+        let range = (place.zone.local(from) - AROUND, place.zone.local(to) + AROUND);
+        let shown = Self { range, ..self.clone() }.timeline(reader)?;
+        Ok(ChartData::Tonight(night, Box::new(shown)))
     }
 
     /// The buckets of the range: hours, days or months.
@@ -110,13 +135,16 @@ impl Order {
     }
 
     fn usual(&self, reader: &mut Reader) -> Result<Climatology, StoreError> {
-        let rule = NightRule {
+        reader.climatology(&self.filter(self.range), &self.night_rule())
+    }
+
+    fn night_rule(&self) -> NightRule {
+        NightRule {
             latitude: self.place.latitude,
             longitude: self.place.longitude,
             zone: self.place.zone,
             minutes: self.place.minutes.clone(),
-        };
-        reader.climatology(&self.filter(self.range), &rule)
+        }
     }
 }
 

@@ -43,7 +43,8 @@ pub(crate) fn configure(routes: &mut Routes<'_>) {
     let file = |summary| Operation::new(Tag::Page, summary).tagged();
     let page = file("The dashboard").media(&["text/html"], "The page");
     routes.read(&["/"], page, assets::page);
-    let media = &["text/html", "text/css", "text/javascript", "image/svg+xml"];
+    let media =
+        &["text/html", "text/css", "text/javascript", "image/svg+xml", "application/manifest+json"];
     let asset = file("A file of the dashboard")
         .part(Parameter::new("name", Values::Text, "name of the file").like("app.css"))
         .query(NONE)

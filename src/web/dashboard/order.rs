@@ -1,6 +1,6 @@
 //! Which chart is to be drawn: of what station, of what range, how.
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 
 use celaje_chart::look::Look;
 use celaje_sky::slot::{Minutes, Slot, SlotRange, Zone};
@@ -31,16 +31,27 @@ pub struct Order {
     pub range: (NaiveDateTime, NaiveDateTime),
     /// The moment now on the station's clock: slots after it are not expected yet.
     pub now: NaiveDateTime,
+    /// The first slot that has a reading.
+    pub first: Option<NaiveDateTime>,
     /// How.
     pub look: Look,
 }
 
+/// From a slot's minute until it has had its time: the picture is asked for after a minute.
+const DUE_AFTER: TimeDelta = TimeDelta::minutes(2);
+
 impl Order {
-    /// The slots of a range that are past.
+    /// The last minute whose slot is due.
+    pub(super) fn due(&self) -> NaiveDateTime {
+        self.now.checked_sub_signed(DUE_AFTER).unwrap_or(self.now)
+    }
+
+    /// The slots of a range that are due.
     pub(super) fn slots(&self, range: SlotRange) -> Vec<NaiveDateTime> {
         let minutes = self.place.minutes.clone().unwrap_or_default();
         let slots = range.slots(&minutes, self.place.zone).map(Slot::local);
-        slots.take_while(|slot| *slot <= self.now).collect()
+        let due = self.due();
+        slots.take_while(|slot| *slot <= due).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 mod alerts;
 mod backfills;
 mod climatology;
+mod dark_hours;
 mod export;
 mod labels;
 mod list;
@@ -14,6 +15,7 @@ mod safety;
 mod skill;
 mod state;
 mod stations;
+mod tonight;
 
 use crate::web::events;
 use crate::web::routes::Routes;
@@ -23,10 +25,12 @@ pub(crate) fn configure(routes: &mut Routes<'_>) {
     observations::configure(routes);
     misses::configure(routes);
     climatology::configure(routes);
+    dark_hours::configure(routes);
     export::configure(routes);
     pictures::configure(routes);
     runs::configure(routes);
     safety::configure(routes);
+    tonight::configure(routes);
     alerts::configure(routes);
     backfills::configure(routes);
     labels::configure(routes);

@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-use crate::store::reader::StationItem;
+use crate::store::reader::{StationItem, ZoneItem};
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
@@ -32,7 +32,12 @@ async fn all(state: web::Data<WebState>, request: HttpRequest) -> Result<HttpRes
     }
     let mut items = state.pool.ask(|reader| reader.stations()).await?;
     for item in &mut items {
-        item.minutes = state.station(&item.id).map(|station| station.minutes.as_slice().to_vec());
+        let Some(station) = state.station(&item.id) else { continue };
+        item.minutes = Some(station.minutes.as_slice().to_vec());
+        let zones = station.region.zones.iter();
+        item.zones = zones
+            .map(|zone| ZoneItem { name: zone.name.clone(), polygon: zone.polygon.clone() })
+            .collect();
     }
     Ok(tagged.ok().json(items))
 }

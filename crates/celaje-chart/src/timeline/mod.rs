@@ -6,6 +6,7 @@
 
 mod data;
 mod panel;
+pub mod strip;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 

@@ -7,7 +7,7 @@ use crate::axis::{TimeAxis, ValueAxis, minutes};
 use crate::plot::{Frame, Plot};
 use crate::svg::{Num, fill, stroke};
 use crate::theme::{MISS, VEIL, okta_colour, opacity};
-use crate::words::{MINUTE, category, hidden, no_reading, percent, phase, tell};
+use crate::words::{MINUTE, category, hidden, moment, no_reading, percent, phase, tell};
 use celaje_sky::okta::Okta;
 use celaje_sky::text::Lang;
 
@@ -149,17 +149,17 @@ impl Panel {
 /// The tooltip of a gap from its first to its last slot.
 fn gap_title(lang: Lang, first: NaiveDateTime, last: NaiveDateTime) -> String {
     let none = no_reading(lang);
-    let from = first.format("%Y-%m-%d %H:%M");
+    let from = moment(lang, first);
     match last {
         _ if first == last => format!("{from} · {none}"),
         _ if first.date() == last.date() => format!("{from} – {} · {none}", last.format("%H:%M")),
-        _ => format!("{from} – {} · {none}", last.format("%Y-%m-%d %H:%M")),
+        _ => format!("{from} – {} · {none}", moment(lang, last)),
     }
 }
 
 /// The tooltip of a reading.
 fn reading_title(lang: Lang, reading: &Reading) -> String {
-    let when = reading.local.format("%Y-%m-%d %H:%M");
+    let when = moment(lang, reading.local);
     let (cover, light) = (reading.cover, phase(lang, reading.phase));
     let Some(okta) = cover.okta() else {
         return format!("{when} · {cover} {} ({}) · {light}", cover.category(), hidden(lang));

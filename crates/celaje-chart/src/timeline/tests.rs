@@ -116,7 +116,7 @@ fn a_hidden_sky_is_a_crossed_mark_and_no_amount() {
     let widths = numbers(&svg, "class=\"veil\"", "width");
     assert!((widths[0] - 58.0 * MINUTE).abs() < 0.1, "{widths:?}");
     assert!((widths[1] - 8.0 * MINUTE).abs() < 0.1, "{widths:?}");
-    assert!(svg.contains("<title>2026-11-21 02:02 · 9 OBSC (cielo no visible) · día<"));
+    assert!(svg.contains("<title>21 nov 2026, 02:02 · 9 OBSC (cielo no visible) · día<"));
     // Counted, in no median, and in the legend.
     assert!(svg.contains("mediana 8 octas · cielo no visible en 7<"));
     assert!(svg.contains(">cielo no visible</text>"));

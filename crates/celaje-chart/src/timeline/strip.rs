@@ -1,0 +1,402 @@
+//! A night from sunset to sunrise: its twilights, the moon, and the oktas so far.
+
+use chrono::{NaiveDateTime, TimeDelta};
+
+use super::data::{Timeline, TimelineData};
+use super::panel::{MISS_LANE, Panel};
+use super::{LABELS, dates};
+use crate::axis::{LABEL, TimeAxis};
+use crate::font::text_width;
+use crate::legend::Key;
+use crate::plot::{Frame, Layout, Plot};
+use crate::svg::{Anchor, Num, TextStyle, fill, stroke};
+use crate::theme::{ASTRONOMICAL, AXIS, CIVIL, INK, MOON, NIGHT, TWILIGHT};
+use crate::words::{MINUTE, decimal, percent, tell};
+use celaje_sky::moon;
+use celaje_sky::night::{Night, NightKind, Period};
+use celaje_sky::slot::Zone;
+use celaje_sky::text::Lang;
+
+/// What is shown before sunset and after sunrise.
+pub const AROUND: TimeDelta = TimeDelta::minutes(30);
+/// Height of the oktas, and that of a narrow strip.
+const OKTAS: f64 = 150.0;
+const LOW_OKTAS: f64 = 96.0;
+/// Height of the lane of the moon, whose upper edge is the zenith.
+const MOON_LANE: f64 = 40.0;
+/// Between the lane of the moon and the oktas.
+const BETWEEN: f64 = 5.0;
+/// Distance of the moments at which the moon's height is computed.
+const STEP: TimeDelta = TimeDelta::minutes(10);
+
+const LEGEND: [Key; 6] = [Key::Oktas, Key::Twilight, Key::Night, Key::Gap, Key::Hidden, Key::Miss];
+
+/// The night's chart. The range of its timeline is what is shown, [`AROUND`] the night.
+#[derive(Clone, Debug)]
+pub struct NightStrip<'a> {
+    /// Oktas so far; its sun is not looked at.
+    pub timeline: Timeline<'a>,
+    pub night: &'a Night,
+    pub zone: Zone,
+    /// Degrees, north positive.
+    pub latitude: f64,
+    /// Degrees, east positive.
+    pub longitude: f64,
+    /// A line is drawn here if it lies within the range.
+    pub now: NaiveDateTime,
+}
+
+/// Something that happens at a moment of a night.
+struct NightEvent {
+    at: NaiveDateTime,
+    text: String,
+    /// Whether its line goes through the oktas, too.
+    is_sun: bool,
+}
+
+impl NightStrip<'_> {
+    /// The strip as SVG. Marks beside those of a timeline: `event` with `data-at`, `moon`, `now`.
+    pub fn svg(&self) -> String {
+        let data = TimelineData::of(&self.timeline);
+        let look = data.look;
+        let oktas = if look.width() >= 480.0 { OKTAS } else { LOW_OKTAS };
+        let layout = Layout {
+            height: MOON_LANE + BETWEEN + oktas,
+            left: if look.bare { 22.0 } else { 32.0 },
+            right: 8.0,
+            below: MISS_LANE + 2.0 * LABELS,
+            legend: &LEGEND,
+            ..Layout::new(look, data.title.to_owned(), data.station, &self.summary(look.lang))
+        };
+        layout.draw(|plot| {
+            let whole = plot.frame;
+            let axis = whole.time_axis(data.from, data.to);
+            let top = whole.top + MOON_LANE + BETWEEN;
+            let panel = Panel::new(plot, axis, (data.from, data.to), (top, whole.bottom));
+            panel.draw(plot, &data, |plot| {
+                self.shade(plot, &axis);
+                plot.grid(&panel.amounts, [0, 4, 8]);
+            });
+            let oktas = plot.frame;
+            plot.frame = Frame { top: whole.top, bottom: whole.top + MOON_LANE, ..oktas };
+            plot.paper();
+            self.shade(plot, &axis);
+            self.moon(plot, &axis);
+            plot.outline();
+            plot.frame = Frame { top: whole.top, ..oktas };
+            self.events(plot, &axis);
+            self.now(plot, &axis, (data.from, data.to));
+            plot.hours(&axis, MISS_LANE, 52.0);
+            dates(plot, &axis);
+        })
+    }
+
+    fn local(&self, (from, to): Period) -> (NaiveDateTime, NaiveDateTime) {
+        (self.zone.local(from), self.zone.local(to))
+    }
+
+    /// Each twilight over the one before.
+    fn shade(&self, plot: &mut Plot, axis: &TimeAxis) {
+        let night = self.night;
+        let dusk = (night.kind != NightKind::SunStaysUp).then_some(night.span);
+        for (span, colour, class) in [
+            (dusk, CIVIL, "civil"),
+            (night.civil, TWILIGHT, "nautical"),
+            (night.nautical, ASTRONOMICAL, "astronomical"),
+            (night.astronomical, NIGHT, "dark"),
+        ] {
+            let Some((from, to)) = span.map(|span| self.local(span)) else { continue };
+            let frame = plot.frame;
+            let edge = |t| axis.x(t).clamp(frame.left, frame.right);
+            let style = format_args!("class=\"{class}\" {}", fill(colour));
+            plot.rect((edge(from), frame.top), (edge(to) - edge(from), frame.height()), style);
+        }
+    }
+
+    /// The moon's height while it is up, as bright as it is lit.
+    fn moon(&self, plot: &mut Plot, axis: &TimeAxis) {
+        let (lang, frame) = (plot.lang, plot.frame);
+        let seen = |at| moon::position(at, self.latitude, self.longitude);
+        for (from, to) in &self.night.moon {
+            let moments = std::iter::successors(Some(*from), |at| Some(*at + STEP));
+            let moments: Vec<_> = moments.take_while(|at| at < to).chain([*to]).collect();
+            let heights: Vec<_> = moments.iter().map(|at| seen(*at).elevation).collect();
+            let highest = heights.iter().copied().fold(0.0, f64::max);
+            let lit = seen(*from + (*to - *from) / 2).lit;
+            let (rise, set) = self.local((*from, *to));
+            let (begin, end) = (rise.format("%H:%M"), set.format("%H:%M"));
+            let (share, high) = (percent(lit), decimal(lang, highest, 0));
+            let title = tell!(
+                lang,
+                "moon up {begin}–{end}, {share} lit, {high}° high at most",
+                "luna sobre el horizonte {begin}–{end}, iluminada al {share}, {high}° de altura \
+                 máxima"
+            );
+            let (at, until) = (rise.format(MINUTE), set.format(MINUTE));
+            plot.open(format_args!("class=\"moon\" data-at=\"{at}\" data-to=\"{until}\""), &title);
+            let mut path = format!("M{} {}", Num(axis.x(rise)), Num(frame.bottom));
+            for (at, height) in moments.iter().zip(&heights) {
+                let x = axis.x_within(self.zone.local(*at));
+                let y = frame.bottom - height.clamp(0.0, 90.0) / 90.0 * frame.height();
+                path += &format!("L{} {}", Num(x), Num(y));
+            }
+            path += &format!("L{} {}Z", Num(axis.x_within(set)), Num(frame.bottom));
+            let opacity = Num(0.25 + 0.75 * lit.clamp(0.0, 1.0));
+            let line = stroke(MOON, 1.2);
+            plot.raw(format_args!(
+                "<path d=\"{path}\" {} fill-opacity=\"{opacity}\" {line}/>",
+                fill(MOON)
+            ));
+            plot.close();
+        }
+        let caption = self.moon_caption(lang);
+        let at = (frame.left + 6.0, frame.top + 14.0);
+        plot.text(at, TextStyle::ink(LABEL, Anchor::Start), &caption);
+    }
+
+    /// `moon 61 % ↓ · rises 02:09`.
+    fn moon_caption(&self, lang: Lang) -> String {
+        let (from, to) = self.night.span;
+        let moon = moon::position(from + (to - from) / 2, self.latitude, self.longitude);
+        let share = percent(moon.lit);
+        let mut text = match moon.is_waxing {
+            true => tell!(lang, "moon {share}, waxing", "luna {share}, creciente"),
+            false => tell!(lang, "moon {share}, waning", "luna {share}, menguante"),
+        };
+        let clock = |at| self.zone.local(at).format("%H:%M").to_string();
+        let (rise, set) = self.night.moon_events();
+        if let Some(at) = rise.map(clock) {
+            text += &tell!(lang, " · rises {at}", " · sale {at}");
+        }
+        if let Some(at) = set.map(clock) {
+            text += &tell!(lang, " · sets {at}", " · se pone {at}");
+        }
+        if self.night.moon.is_empty() {
+            text += &tell!(lang, " · not up", " · bajo el horizonte");
+        }
+        text
+    }
+
+    /// The sun's events, the outer ones first.
+    fn sun_events(&self, lang: Lang) -> Vec<NightEvent> {
+        let night = self.night;
+        let sunset = (night.kind == NightKind::Usual).then_some(night.span);
+        let words = [
+            (sunset, tell!(lang, "sunset", "puesta"), tell!(lang, "sunrise", "salida")),
+            (night.astronomical, tell!(lang, "dark", "oscuro"), tell!(lang, "dawn", "alba")),
+            (
+                night.nautical,
+                tell!(lang, "nautical dusk", "crepúsculo náutico"),
+                tell!(lang, "nautical dawn", "alba náutica"),
+            ),
+            (
+                night.civil,
+                tell!(lang, "civil dusk", "crepúsculo civil"),
+                tell!(lang, "civil dawn", "alba civil"),
+            ),
+        ];
+        let both = words.into_iter().filter_map(|(span, dusk, dawn)| {
+            let (from, to) = self.local(span?);
+            let event = |at: NaiveDateTime, word: &str| {
+                let text = format!("{word} {}", at.format("%H:%M"));
+                NightEvent { at, text, is_sun: true }
+            };
+            Some([event(from, &dusk), event(to, &dawn)])
+        });
+        both.flatten().collect()
+    }
+
+    /// A line at each event, and its name above where there is room.
+    fn events(&self, plot: &mut Plot, axis: &TimeAxis) {
+        let frame = plot.frame;
+        let mut taken: Vec<(f64, f64)> = Vec::new();
+        for event in self.sun_events(plot.lang) {
+            if !(axis.from..=axis.to).contains(&event.at) {
+                continue;
+            }
+            let x = axis.x(event.at);
+            let at = event.at.format(MINUTE);
+            plot.open(
+                format_args!("class=\"event\" data-at=\"{at}\" data-to=\"{at}\""),
+                &event.text,
+            );
+            let bottom = if event.is_sun { frame.bottom } else { frame.top };
+            let style = format_args!("{} stroke-dasharray=\"2 3\"", stroke(AXIS, 1.0));
+            plot.line((x, frame.top - 5.0), (x, bottom), style);
+            reach(plot, x, bottom);
+            plot.close();
+            let half = text_width(&event.text, LABEL) / 2.0;
+            let middle = x.min(frame.right - half).max(frame.left + half);
+            let (left, right) = (middle - half - 5.0, middle + half + 5.0);
+            if taken.iter().all(|other| right < other.0 || left > other.1) {
+                taken.push((left, right));
+                let style = TextStyle::soft(LABEL, Anchor::Middle);
+                plot.text((middle, frame.top - 9.0), style, &event.text);
+            }
+        }
+    }
+
+    fn now(&self, plot: &mut Plot, axis: &TimeAxis, (from, to): (NaiveDateTime, NaiveDateTime)) {
+        if !(from..=to).contains(&self.now) {
+            return;
+        }
+        let (frame, x) = (plot.frame, axis.x(self.now));
+        let at = self.now.format(MINUTE);
+        let time = self.now.format("%H:%M");
+        let title = tell!(plot.lang, "now {time}", "ahora {time}");
+        plot.open(format_args!("class=\"now\" data-at=\"{at}\" data-to=\"{at}\""), &title);
+        plot.line((x, frame.top - 3.0), (x, frame.bottom), stroke(INK, 2.0));
+        plot.circle((x, frame.top - 3.0), 3.5, fill(INK));
+        reach(plot, x, frame.bottom);
+        plot.close();
+    }
+
+    /// The night in a sentence.
+    fn summary(&self, lang: Lang) -> String {
+        let night = self.night;
+        let degrees = decimal(lang, night.lowest.abs(), 0);
+        let mut parts = vec![match night.kind {
+            NightKind::SunStaysUp => tell!(
+                lang,
+                "The sun does not set; at its lowest it stands {degrees}° above the horizon",
+                "El sol no se pone; en su punto más bajo está {degrees}° sobre el horizonte"
+            ),
+            NightKind::SunStaysDown => {
+                tell!(lang, "The sun does not rise", "El sol no sale")
+            }
+            NightKind::Usual => String::new(),
+        }];
+        parts.extend(self.sun_events(lang).into_iter().map(|event| event.text));
+        if night.astronomical.is_none() && night.kind != NightKind::SunStaysUp {
+            parts.push(tell!(lang, "it does not get dark", "no llega a oscurecer"));
+        }
+        parts.push(self.moon_caption(lang));
+        parts.retain(|part| !part.is_empty());
+        parts.join(", ") + "."
+    }
+}
+
+/// Room around a line in which it can be pointed at, and which its outline has.
+fn reach(plot: &mut Plot, x: f64, bottom: f64) {
+    let top = plot.frame.top;
+    let style = "fill=\"none\" pointer-events=\"all\"";
+    plot.rect((x - 4.0, top), (8.0, (bottom - top).max(4.0)), style);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::Look;
+    use crate::testing::{bare, count, parse};
+    use crate::timeline::Reading;
+    use celaje_sky::cover::Cover;
+    use celaje_sky::slot::{Minutes, SlotRange};
+    use celaje_sky::sun::DayPhase;
+
+    /// A place with its clock.
+    type Where = (f64, f64, &'static str);
+
+    const RIO_GRANDE: Where = (-53.79, -67.70, "America/Argentina/Ushuaia");
+    const TROMSO: Where = (69.65, 18.96, "Europe/Oslo");
+
+    fn strip(look: Look, (latitude, longitude, zone): Where, now: &str) -> String {
+        let zone: Zone = zone.parse().unwrap();
+        let now = now.parse().unwrap();
+        let night = Night::at(now, latitude, longitude);
+        let local = zone.local(now);
+        let from = zone.local(night.span.0) - AROUND;
+        let range = SlotRange::new(from, zone.local(night.span.1) + AROUND).unwrap();
+        let slots: Vec<_> =
+            range.slots(&Minutes::default(), zone).map(|slot| slot.local()).collect();
+        let past: Vec<_> = slots.iter().copied().filter(|slot| *slot <= local).collect();
+        let reading = |local: &NaiveDateTime| Reading {
+            local: *local,
+            cover: Cover::from_code(3).unwrap(),
+            cloud_fraction: Some(0.4),
+            confidence: Some(0.9),
+            phase: DayPhase::Night,
+        };
+        let readings: Vec<_> = past.iter().skip(3).map(reading).collect();
+        let timeline = Timeline {
+            look,
+            title: "T",
+            station: "R",
+            range,
+            slots: &past,
+            readings: &readings,
+            misses: &[],
+            sun: &[],
+            replaced_until: None,
+        };
+        let (night, now) = (&night, local);
+        let svg = NightStrip { timeline, night, zone, latitude, longitude, now }.svg();
+        parse(&svg);
+        svg
+    }
+
+    #[test]
+    fn a_winter_night_has_all_its_twilights_and_what_was_read() {
+        for look in [Look::alone(Lang::Es), bare(Lang::Es, 340.0), bare(Lang::Es, 800.0)] {
+            let svg = strip(look, RIO_GRANDE, "2024-06-11T04:30:00Z");
+            for class in ["civil", "nautical", "astronomical", "dark"] {
+                // Once in each lane.
+                assert_eq!(count(&svg, class), 2, "{class}");
+            }
+            assert_eq!(svg.matches("class=\"event\"").count(), 8);
+            assert_eq!(svg.matches("class=\"now\"").count(), 1);
+            assert_eq!(svg.matches("class=\"reading\"").count(), 49);
+            assert_eq!(count(&svg, "gap"), 1);
+            for part in [
+                "puesta 17:15, salida 09:45, oscuro 19:27, alba 07:33",
+                "creciente · se pone 21:2",
+                "<title>ahora 01:30</title>",
+                "<title>luna sobre el horizonte 17:15–21:2",
+            ] {
+                assert!(svg.contains(part), "{part}: {svg:.2500}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_strip_of_a_coming_night_has_no_reading_and_no_gap() {
+        let svg = strip(bare(Lang::En, 700.0), RIO_GRANDE, "2024-06-11T16:00:00Z");
+        assert_eq!((svg.matches("class=\"reading\"").count(), count(&svg, "gap")), (0, 0));
+        assert_eq!(svg.matches("class=\"now\"").count(), 0);
+        assert!(svg.contains("sunset 17:15, sunrise 09:46"), "{svg:.900}");
+    }
+
+    #[test]
+    fn polar_days_have_their_own_words() {
+        let summer = strip(bare(Lang::En, 700.0), TROMSO, "2025-06-20T20:00:00Z");
+        assert!(summer.contains("The sun does not set; at its lowest it stands 3° above"));
+        assert_eq!(count(&summer, "civil"), 0);
+        let winter = strip(bare(Lang::Es, 700.0), TROMSO, "2026-11-30T11:30:00Z");
+        assert!(winter.contains("El sol no sale, oscuro 17:05, alba 06:00"), "{winter:.900}");
+        assert_eq!(winter.matches("class=\"event\"").count(), 6);
+        let white = strip(bare(Lang::Es, 700.0), RIO_GRANDE, "2026-11-30T16:00:00Z");
+        assert!(white.contains("no llega a oscurecer"), "{white:.900}");
+    }
+
+    #[test]
+    fn labels_of_events_never_touch() {
+        for width in [300.0, 450.0, 640.0, 1200.0] {
+            let svg = strip(bare(Lang::Es, width), RIO_GRANDE, "2024-06-11T04:30:00Z");
+            let labels: Vec<(f64, f64)> = svg
+                .split("<text x=\"")
+                .skip(1)
+                .filter(|text| text.contains("y=\"15\""))
+                .map(|text| {
+                    let x: f64 = text.split('"').next().unwrap().parse().unwrap();
+                    let said = text.split('>').nth(1).unwrap().split('<').next().unwrap();
+                    let half = text_width(said, LABEL) / 2.0;
+                    (x - half, x + half)
+                })
+                .collect();
+            assert!(labels.len() >= 2, "{width} {labels:?}");
+            for (n, a) in labels.iter().enumerate() {
+                assert!(a.0 >= 0.0 && a.1 <= width, "{width} {labels:?}");
+                assert!(labels[n + 1..].iter().all(|b| a.1 < b.0 || b.1 < a.0), "{labels:?}");
+            }
+        }
+    }
+}

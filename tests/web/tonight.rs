@@ -1,0 +1,136 @@
+//! The answer to whether tonight is a night to observe.
+
+use crate::safety::night;
+use crate::site::Site;
+
+const TONIGHT: &str = "/api/v1/stations/rio-grande/tonight";
+
+#[actix::test]
+async fn the_answer_is_of_the_rule_the_last_hour_and_the_night() {
+    let site = night("2024-06-10T05:00:00Z@1", "");
+    let told = site.get(TONIGHT).await.json();
+    assert_eq!((&told["advice"], &told["reason"]), (&"observe".into(), &"clear".into()));
+    assert_eq!((&told["tendency"], &told["by_usual_rule"]), (&"steady".into(), &false.into()));
+    // Every reading since the first one is clear.
+    assert_eq!(told["clear_since"]["utc"], "2024-06-10T03:02:00Z");
+    assert_eq!(told["clear_since"]["local"], "2024-06-10T00:02");
+    assert_eq!((&told["since_or_before"], &told["cloudy_since"]), (&true.into(), &().into()));
+    let clock = |part: &str, end: &str| told["night"][part][end]["local"].as_str().unwrap();
+    assert!(clock("span", "from").starts_with("2024-06-09T17:1"), "{told}");
+    assert!(clock("span", "to").starts_with("2024-06-10T09:4"), "{told}");
+    assert_eq!(told["night"]["allowed"], told["night"]["astronomical"]);
+    // Until 10:33 UTC, and the moon of three days set long before.
+    let dark = told["night"]["dark_minutes"].as_i64().unwrap();
+    assert!((331..=335).contains(&dark), "{told}");
+    assert_eq!(told["night"]["moonless_minutes"], dark);
+    assert!(told["moon"]["elevation"].as_f64().unwrap() < -20.0, "{told}");
+    assert!((0.1..0.2).contains(&told["moon"]["lit"].as_f64().unwrap()), "{told}");
+    let spanish = site.ask("GET", TONIGHT, &[("Accept-Language", "es")], b"").await.json();
+    assert_eq!(spanish["text"], "despejado");
+    site.get("/api/v1/stations/none/tonight").await.problem(404);
+    site.get("/api/v1/tonight?x=1").await.problem(400);
+}
+
+#[actix::test]
+async fn each_trouble_has_its_word() {
+    for (now, change, advice, reason) in [
+        ("2024-06-10T05:17:30Z@1", "", "close", "stale"),
+        ("2024-06-10T05:00:00Z@1", "UPDATE observations SET okta = 8", "close", "clouds"),
+        ("2024-06-10T05:00:00Z@1", "UPDATE observations SET okta = 4", "wait", "clouds"),
+        (
+            "2024-06-10T05:00:00Z@1",
+            "UPDATE observations SET confidence = 0.2",
+            "wait",
+            "low_confidence",
+        ),
+        ("2024-06-10T05:00:00Z@1", "DELETE FROM observations", "close", "no_reading"),
+    ] {
+        let site = night(now, change);
+        let told = site.get(TONIGHT).await.json();
+        assert_eq!(
+            (&told["advice"], &told["reason"]),
+            (&advice.into(), &reason.into()),
+            "{change}"
+        );
+        let safety = site.get("/api/v1/stations/rio-grande/safety").await.json();
+        assert_eq!(safety["safe"], false, "{change}");
+        assert_eq!(told["cloudy_since"].is_null(), !change.contains('8'), "{told}");
+    }
+}
+
+#[actix::test]
+async fn without_a_rule_the_usual_thresholds_are_taken() {
+    let site = Site::new();
+    let told = site.get(TONIGHT).await.json();
+    assert_eq!(told["by_usual_rule"], true);
+}
+
+#[actix::test]
+async fn the_strip_shows_the_night_so_far() {
+    let site = night("2024-06-10T05:00:00Z@1", "");
+    let reply = site.get("/charts/tonight.svg?station=rio-grande&lang=en&bare=1&width=600").await;
+    assert_eq!(reply.status, 200);
+    let svg = reply.text();
+    // Twelve slots of the record; those from sunset to midnight have no row.
+    assert_eq!(svg.matches("class=\"reading\"").count(), 12);
+    assert_eq!(svg.matches("class=\"gap\"").count(), 1);
+    assert!(svg.contains("<title>now 02:00</title>") && svg.contains("sunset 17:1"), "{svg:.1500}");
+    // The night before, by its date.
+    let before = site.get("/charts/tonight.svg?station=rio-grande&to=2024-06-09T03:00").await;
+    assert!(!before.text().contains("class=\"now\""));
+}
+
+#[actix::test]
+async fn a_chart_that_is_asked_for_too_much_says_so() {
+    let site = Site::new();
+    for (chart, most) in [
+        ("timeline.svg?from=2024-01-01&to=2024-03-07", 31),
+        ("raster.svg?from=2023-01-01&to=2024-01-02", 366),
+        ("keogram.svg?from=2024-01-01&to=2024-01-02", 1),
+    ] {
+        let (parameter, why) = site.get(&format!("/charts/{chart}")).await.problem(400);
+        assert_eq!(parameter.as_deref(), Some("from"));
+        assert!(why.contains(&format!("{most} days at most")), "{why}");
+    }
+    for chart in
+        ["timeline.svg?from=2024-01-01&to=2024-01-31", "raster.png?from=2024-01-01&to=2024-12-31"]
+    {
+        assert_eq!(site.get(&format!("/charts/{chart}")).await.status, 200, "{chart}");
+    }
+}
+
+#[actix::test]
+async fn good_is_what_ok_was_in_a_query() {
+    let site = Site::new();
+    let rows = async |quality: &str| {
+        let path = format!("/api/v1/stations/rio-grande/observations.csv?quality={quality}");
+        let reply = site.get(&path).await;
+        assert_eq!(reply.status, 200, "{path}");
+        reply.text().to_owned()
+    };
+    let good = rows("good").await;
+    assert!(good.lines().count() > 1);
+    assert_eq!(good, rows("ok").await);
+}
+
+#[actix::test]
+async fn dark_hours_are_those_of_the_night_and_of_its_readings() {
+    // From midnight to two in winter: all dark and moonless; twelve slots of ten minutes.
+    let site = night("2024-06-10T05:00:00Z@1", "");
+    let told = site.get("/api/v1/stations/rio-grande/dark-hours").await.json();
+    let periods = told["periods"].as_array().unwrap();
+    let names: Vec<&str> = periods.iter().map(|p| p["period"].as_str().unwrap()).collect();
+    assert_eq!(names, ["2024-06", "2024"]);
+    for period in periods {
+        assert_eq!((&period["dark"], &period["read"]), (&2.0.into(), &2.0.into()), "{period}");
+        assert_eq!((&period["coverage"], &period["usable"]), (&1.0.into(), &2.0.into()));
+        assert_eq!(period["low"], serde_json::Value::Null, "one night");
+    }
+    let cloudy = "UPDATE observations SET okta = 4 WHERE slot_local < '2024-06-10T01'";
+    let site = night("2024-06-10T05:00:00Z@1", cloudy);
+    let csv = site.get("/api/v1/stations/rio-grande/dark-hours.csv").await;
+    let row = csv.text().lines().nth(1).unwrap().to_owned();
+    assert_eq!(row, "2024-06,2,2,1,1,,");
+    let chart = site.get("/charts/dark-hours.svg?lang=en").await;
+    assert!(chart.text().contains("About 1 of 2 dark hours (50 %)"), "{}", chart.text());
+}

@@ -238,7 +238,8 @@ async fn show(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let mut signals = Signals::listen();
     let mut reloads = Reloads::listen();
     let flags = args.settings.clone();
-    let running = web::start(web_options(args.clone(), &settings)?, operator)?;
+    let options = WebOptions { clock: args.clock(), ..web_options(args.clone(), &settings)? };
+    let running = web::start(options, operator)?;
     let reach = Reach::start(args.boltwood, &settings.reach, &running, None);
     tell_address(&running)?;
     notify::ready();

@@ -97,6 +97,10 @@ impl DarkHoursChart<'_> {
         let (year, number) = (month.year, month.month);
         let data = format_args!("class=\"dark-hours\" data-from=\"{year}-{number:02}-01\"");
         plot.open(data, &column_title(lang, month));
+        // A month without darkness can be pointed at, too.
+        let origin = (x, plot.frame.top);
+        let room = "fill=\"none\" pointer-events=\"all\"";
+        plot.rect(origin, (pitch, zero - origin.1), room);
         let (left, wide) = (x + pitch * 0.14, pitch * 0.72);
         let top = y(month.dark);
         plot.rect((left, top), (wide, zero - top), outlined(NIGHT, AXIS, 0.6));

@@ -108,7 +108,7 @@ async fn what_is_on_screen_is_what_the_record_and_the_sky_say() {
             clock(&told["night"]["span"]["from"]),
             clock(&told["night"]["span"]["to"])
         ),
-        "Last hoursteady".to_owned(),
+        "Last hourclearing by 2 oktas an hour".to_owned(),
     ] {
         assert!(text.contains(&part), "{part}: {text}");
     }

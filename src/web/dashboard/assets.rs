@@ -205,7 +205,7 @@ mod tests {
             // What stands behind a station's address begins with a slash, too.
             let text = ["of(station.id, ", "of(station, ", "of(id, "]
                 .iter()
-                .fold(text.to_owned(), |text, call| text.replace(call, "of "));
+                .fold(text.to_string(), |text, call| text.replace(call, "of "));
             for root in ["=\"/", "(\"/", "(`/", ", \"/", "\"/api", "`/api", "`/charts", "`/assets"]
             {
                 assert!(!text.contains(root), "{name}: {root}");

@@ -41,7 +41,7 @@ async fn a_chart_is_downloaded_as_it_is_seen() {
         let link = format!("[data-kind={kind}] .save a[href*='.png']");
         let file = downloaded(&browser, folder.path(), &link).await;
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(name.starts_with(&format!("celaje-{kind}-20")), "{name}");
+        assert!(name.starts_with(&format!("celaje-rio-grande-{kind}-20")), "{name}");
         let picture = image::open(&file).unwrap().to_rgb8();
         assert_eq!(picture.width(), 2400);
         // Dark, as the page is.

@@ -35,7 +35,7 @@ async fn visit(browser: &Browser, base: &str, views: &[&str]) {
     let files = "const done = arguments[0];\
         Promise.all([...document.querySelectorAll('.save a')].map(a => fetch(a.href)))\
         .then(all => done(all.map(answer => answer.status)))";
-    assert_eq!(browser.run_async(files).await, json!([200, 200]));
+    assert_eq!(browser.run_async(files).await, json!([200, 200, 200, 200]));
     browser.open(&format!("{base}api/")).await;
     browser.until("document.querySelector('details')").await;
     let form = "const latest = [...document.querySelectorAll('details')].find(d => \

@@ -123,7 +123,11 @@ impl ReadConnection {
         let seen = ContentStamp::of(path);
         let mut connection = connect(path, access)?;
         let kind = kind(&mut connection)?;
-        let writer = owner::read(&mut connection)?.filter(|_| has_log).map(|writer| writer.token);
+        let writer = owner::read(&mut connection)?.filter(|_| has_log);
+        if let Some(dead) = writer.as_ref().filter(|writer| writer.life() != WriterLife::Alive) {
+            owner::be_whole_after(&mut connection, dead)?;
+        }
+        let writer = writer.map(|writer| writer.token);
         Ok(Self { connection, kind, stamp, place: FilePlace::of(path).ok(), seen, writer })
     }
 

@@ -179,7 +179,8 @@ async fn both_languages_are_spoken_everywhere() {
             for key in ["ops.", "now.", "chart.", "flag.", "reason.", "skill.", "label.", "alerts."]
             {
                 // Behind a key stands more of it, behind a sentence nothing or a blank.
-                let mut behind = said.split(&format!(" {key}")).skip(1);
+                let key = format!(" {key}");
+                let mut behind = said.split(&key).skip(1);
                 assert!(
                     !behind.any(|rest| rest.starts_with(char::is_alphabetic)),
                     "{language} {view} shows a key: {said}"

@@ -1,6 +1,7 @@
 //! SIGKILL at any moment: what was committed stays, and nothing of it is asked for again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,7 +39,7 @@ fn spawn(home: &Home, server: &Server, db: &str) -> Child {
         .args(["--engine", "rten", "--model", "red.onnx", "--threads", "1"])
         .args(["--concurrency", "3", "--batch", "2", "--quiet"])
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(File::create(home.path("err.txt")).unwrap())
         .spawn()
         .unwrap()
 }
@@ -92,7 +93,8 @@ fn whenever_a_run_is_killed_the_record_ends_as_that_of_an_undisturbed_one() {
         let ended = child.try_wait().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(ended.is_none(), "kill {kill} came too late");
+        let told = || std::fs::read_to_string(home.path("err.txt")).unwrap();
+        assert!(ended.is_none(), "kill {kill} came too late: {ended:?}, {}", told());
 
         let asked: BTreeSet<String> = server.requests().iter().map(|path| slot(path)).collect();
         let again: Vec<_> = asked.iter().filter(|slot| before.contains_key(*slot)).collect();
@@ -123,7 +125,8 @@ fn whenever_a_run_is_killed_the_record_ends_as_that_of_an_undisturbed_one() {
     );
 
     server.forget_requests();
-    assert!(spawn(&home, &server, "cielo.db").wait().unwrap().success());
+    let ended = spawn(&home, &server, "cielo.db").wait().unwrap();
+    assert!(ended.success(), "{}", std::fs::read_to_string(home.path("err.txt")).unwrap());
     assert_eq!(server.requests().len(), whole.len() - before.len());
     let mut record = home.record("cielo.db");
     assert_eq!(known(&mut record), whole);

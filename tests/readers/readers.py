@@ -15,11 +15,19 @@ import tempfile
 missing, read = [], []
 
 
+def is_there(module):
+    """Whether a module can be imported; a missing package hides those inside it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def reader(*modules):
     """Runs a check where its modules are installed."""
 
     def run(check):
-        lacking = [name for name in modules if importlib.util.find_spec(name) is None]
+        lacking = [name for name in modules if not is_there(name)]
         if lacking:
             missing.append(f"{check.__name__}: {', '.join(lacking)} not installed")
             return

@@ -63,6 +63,24 @@ fn after_a_kill_a_file_is_not_moved_away_from_its_log() {
     assert_eq!(readings(&name("moved.db")), 2);
 }
 
+/// A file says that it needs its log before the first row is in the log. Whoever looks at it first
+/// after a kill in between has SQLite fold the log and remove it.
+#[test]
+fn after_a_kill_before_the_first_row_the_next_run_goes_on() {
+    let (from, to) = (Place::new(), Place::new());
+    let (database, _) = at_work(&from);
+    run_sql(&mut from.other(), "UPDATE celaje_writer SET whole = 0, pid = 4194305");
+    for suffix in ["", "-wal"] {
+        let name = |place: &Place| format!("{}{suffix}", place.db.display());
+        std::fs::copy(name(&from), name(&to)).unwrap();
+    }
+    drop(database);
+    drop(Reader::open(&to.db).unwrap());
+    assert_eq!(to.files(), ["cielo.db"]);
+    drop(to.open());
+    assert_eq!(readings(&to.db), 2);
+}
+
 #[test]
 fn a_log_that_is_lost_is_done_without_if_the_user_says_so() {
     let place = killed();

@@ -9,7 +9,7 @@ use crate::support::broker;
 /// Station time a second of real time. A slot is 15 s.
 const SPEED: u32 = 4;
 /// Seconds of the station's time after which a reading is stale.
-const STALE: f64 = 20.0;
+const STALE: f64 = 40.0;
 /// Seconds that a program on a busy machine may need beside what is promised.
 const SLACK: f64 = 40.0;
 

@@ -7,7 +7,7 @@
 #   sums   SHA256SUMS of all of these
 #
 # Each makes what it needs of those above it. The version is that of Cargo.toml. Needed: cargo, Python 3.10
-# with venv, dpkg-dev for the .deb; maturin, zig and cargo-deb are fetched from PyPI and crates.io
+# with venv, dpkg-dev for the .deb; maturin, zig and cargo-deb are fetched by their package names
 # into target/packaging.
 #
 # TARGET      another machine (aarch64-unknown-linux-gnu); its Rust library must be installed (rustup

@@ -24,6 +24,11 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 /// The line of a station now, with its end; none for a station that was never known. Local time.
 pub fn line(recent: &RecentReadings, id: &str) -> Option<String> {
+    line_of(recent, id, false)
+}
+
+/// The same; of a program that `ends` it says unsafe and nothing of the cloud, since it stays.
+fn line_of(recent: &RecentReadings, id: &str, ends: bool) -> Option<String> {
     let safety = recent.safety(id)?;
     let now = recent.now();
     let station = recent.station(id);
@@ -31,11 +36,12 @@ pub fn line(recent: &RecentReadings, id: &str) -> Option<String> {
         None => (now.naive_utc(), 0, 0),
         Some(station) => {
             let elevation = station.sun_elevation(now);
-            (station.zone.local(now), darkness(elevation), cloud(recent, station))
+            let cloud = if ends { 0 } else { cloud(recent, station) };
+            (station.zone.local(now), darkness(elevation), cloud)
         }
     };
     let age = recent.latest(id).map_or(99_999, |last| (now - last.at).num_seconds().min(99_999));
-    let close = u8::from(!safety.safe);
+    let close = u8::from(ends || !safety.safe);
     // Sky, ambient and sensor temperature; wind, humidity, dew point, heater; rain and wet flag.
     let (date, days) = (local.format("%Y-%m-%d %H:%M:%S"), serial_days(local));
     Some(format!(
@@ -88,13 +94,14 @@ pub fn check(pattern: &Path, stations: usize) -> Result<()> {
     )))
 }
 
-/// Writes a file for each station every ten seconds, until `end`.
+/// Writes a file for each station every ten seconds, and at the `end` that it is not safe.
 pub async fn keep(pattern: PathBuf, recent: Arc<RecentReadings>, end: CancellationToken) {
     let mut failed = false;
     loop {
+        let ends = end.is_cancelled();
         for station in recent.stations() {
             let path = pattern.to_string_lossy().replace(PLACE, &station.id);
-            let Some(line) = line(&recent, &station.id) else {
+            let Some(line) = line_of(&recent, &station.id, ends) else {
                 continue;
             };
             let written = tokio::task::spawn_blocking(move || {
@@ -113,8 +120,11 @@ pub async fn keep(pattern: PathBuf, recent: Arc<RecentReadings>, end: Cancellati
                 Err(_) => return,
             }
         }
+        if ends {
+            return;
+        }
         tokio::select! {
-            () = end.cancelled() => return,
+            () = end.cancelled() => {}
             () = tokio::time::sleep(PERIOD) => {}
         }
     }

@@ -381,3 +381,20 @@ fn a_copy_of_a_picture_is_whole_whenever_the_program_is_killed() {
         assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(&read(name)), "{path}");
     }
 }
+
+/// What stays behind must not say for ever that a dome may be open.
+#[test]
+fn an_orderly_end_leaves_boltwoods_file_closed() {
+    let home = Home::new();
+    let server = sky(&Arc::new(AtomicU8::new(0)));
+    settle(&home, &server, "");
+    let clock = GoingClock::start("2024-03-01T15:02:30Z", 60);
+    let mut command = home.serve(&["--catch-up", "1h", "--boltwood", "sky.txt"]);
+    let running = Running::start(command.args(["--clock", &clock.argument()]));
+    let line = || std::fs::read_to_string(home.path("sky.txt")).unwrap_or_default();
+    until("the file says that it is safe", || line().ends_with(" 0 0\r\n"));
+    assert_eq!(running.end("TERM").0, 0);
+    let last = line();
+    assert!(last.ends_with(" 1 1\r\n"), "{last}");
+    assert_eq!(last.split_whitespace().nth(15), Some("0"), "{last}");
+}

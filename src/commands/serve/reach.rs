@@ -22,6 +22,7 @@ const ALERT_PERIOD: Duration = Duration::from_secs(5);
 /// Boltwood's file, the MQTT broker and the alerts: each is told of the sky until this is dropped.
 pub(super) struct Reach {
     end: CancellationToken,
+    boltwood: Mutex<Option<JoinHandle<()>>>,
     mqtt: Mutex<Option<ReachedBroker>>,
     alerts: Mutex<Option<(CancellationToken, JoinHandle<()>)>>,
     /// The record and its clock; none with `--read-only`, where nobody is alerted.
@@ -44,11 +45,11 @@ impl Reach {
         record: Option<(PathBuf, SharedDatabase, Clock)>,
     ) -> Self {
         let end = CancellationToken::new();
-        if let Some(pattern) = boltwood {
-            tokio::spawn(boltwood::keep(pattern, running.recent(), end.clone()));
-        }
+        let keep = |pattern| boltwood::keep(pattern, running.recent(), end.clone());
+        let boltwood = Mutex::new(boltwood.map(|pattern| tokio::spawn(keep(pattern))));
         let started = Self {
             end,
+            boltwood,
             mqtt: Mutex::default(),
             alerts: Mutex::default(),
             record,
@@ -111,8 +112,12 @@ impl Reach {
     /// Ends all three and waits for their last messages.
     pub(super) async fn end(&self) {
         self.end.cancel();
+        let file = self.boltwood.lock().unwrap_or_else(PoisonError::into_inner).take();
         let broker = self.mqtt.lock().unwrap_or_else(PoisonError::into_inner).take();
         let alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(file) = file {
+            let _ = file.await;
+        }
         if let Some(broker) = broker {
             let _ = broker.task.await;
         }

@@ -27,7 +27,8 @@ pub fn line(recent: &RecentReadings, id: &str) -> Option<String> {
     line_of(recent, id, false)
 }
 
-/// The same; of a program that `ends` it says unsafe and nothing of the cloud, since it stays.
+/// The last line of a program that `ends` stays in the file: it says unsafe, and nothing of the
+/// cloud.
 fn line_of(recent: &RecentReadings, id: &str, ends: bool) -> Option<String> {
     let safety = recent.safety(id)?;
     let now = recent.now();
@@ -94,7 +95,7 @@ pub fn check(pattern: &Path, stations: usize) -> Result<()> {
     )))
 }
 
-/// Writes a file for each station every ten seconds, and at the `end` that it is not safe.
+/// Writes a file for each station every ten seconds, and once more at the `end`, as unsafe.
 pub async fn keep(pattern: PathBuf, recent: Arc<RecentReadings>, end: CancellationToken) {
     let mut failed = false;
     loop {

@@ -196,10 +196,10 @@ pub(super) fn be_whole(connection: &mut SqliteConnection) -> QueryResult<()> {
     connection.batch_execute("UPDATE celaje_writer SET whole = 1 WHERE whole = 0")
 }
 
-/// Says the same of a file that is seen with its log after `dead` was killed between the two.
-/// SQLite folds the log into the file and removes it when the last connection closes, and what said
-/// before that it needs its log would say so for ever. Nothing is done where the file cannot be
-/// written, since there the log stays.
+/// Says it in place of `dead`, which was killed after [`need_the_log`] and before [`be_whole`]. To
+/// be asked with the log beside the file: nothing is missing then. SQLite removes the log when the
+/// last connection closes; a file that still asked for it would be refused for ever. Failure to
+/// write is ignored: where the file is read-only the log stays.
 pub(super) fn be_whole_after(
     connection: &mut SqliteConnection,
     dead: &WriterProcess,

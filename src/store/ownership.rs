@@ -189,9 +189,9 @@ impl Ownership {
         self.refuse_if_lost()
     }
 
-    /// Looks whether the log is shorter than it was, though the file itself says that it needs it:
-    /// SQLite shortens it only once all of it is in the file. What SQLite would then fold into the
-    /// file is no page of it.
+    /// Finds a log that another program has cut: it is shorter than after the last transaction,
+    /// and the file itself says that it needs it. SQLite shortens a log only once all of it is in
+    /// the file. A later checkpoint would fold garbage into the file.
     fn check_log(&mut self, connection: &mut SqliteConnection) {
         if self.lost.is_some() || self.place.log_bytes() >= self.log_bytes {
             return;

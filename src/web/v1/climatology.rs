@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::store::reader::{Climatology, HourOfMonth, NightRule, ReadingFilter};
+use crate::store::reader::{Climatology, HourOfMonth, ReadingFilter};
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
@@ -13,9 +13,8 @@ use crate::web::reply::{Format, Tagged};
 use crate::web::routes::Routes;
 use crate::web::rows::Rows;
 use crate::web::v1::list::SlotsHead;
-use crate::web::v1::stations::StationId;
+use crate::web::v1::stations::{self, StationId};
 use crate::web::v1::{forms, of_station};
-use celaje_sky::slot::Zone;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
@@ -52,19 +51,11 @@ async fn get(
     let format = Format::of(&request);
     let tagged = Tagged::new(&state.pool.version().await?, format);
     let id = station.into_inner();
-    let stations = state.pool.ask(|reader| reader.stations()).await?;
-    let Some(station) = stations.into_iter().find(|station| station.id == id) else {
-        return Err(Problem::no_such_station(&id));
-    };
+    let station = stations::item(&state, &id).await?;
     if let Some(same) = tagged.unchanged(&request) {
         return Ok(same);
     }
-    let rule = NightRule {
-        latitude: station.latitude,
-        longitude: station.longitude,
-        zone: station.time_zone.parse::<Zone>().map_err(|_| Problem::internal())?,
-        minutes: state.station(&id).map(|station| station.minutes.clone()),
-    };
+    let rule = stations::night_rule(&state, &station)?;
     let (from, to) = range.closed();
     let wanted = ReadingFilter::all(&id, (from, to));
     let climatology = state.pool.ask(move |reader| reader.climatology(&wanted, &rule)).await?;

@@ -7,13 +7,14 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-use crate::store::reader::{StationItem, ZoneItem};
+use crate::store::reader::{NightRule, StationItem, ZoneItem};
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
 use crate::web::query::{self, NONE};
 use crate::web::reply::{Format, Tagged};
 use crate::web::routes::Routes;
+use celaje_sky::slot::Zone;
 
 pub(super) fn configure(routes: &mut Routes<'_>) {
     let operation = Operation::new(Tag::Record, "The stations of the record")
@@ -82,6 +83,26 @@ impl FromRequest for StationId {
             home.map(Self).ok_or_else(Problem::no_such_path)
         })
     }
+}
+
+/// The station with this id, as the record has it.
+///
+/// # Errors
+/// If it has none.
+pub(super) async fn item(state: &WebState, id: &str) -> Result<StationItem, Problem> {
+    let stations = state.pool.ask(|reader| reader.stations()).await?;
+    let found = stations.into_iter().find(|station| station.id == id);
+    found.ok_or_else(|| Problem::no_such_station(id))
+}
+
+/// What tells the nights of `station` apart.
+pub(super) fn night_rule(state: &WebState, station: &StationItem) -> Result<NightRule, Problem> {
+    Ok(NightRule {
+        latitude: station.latitude,
+        longitude: station.longitude,
+        zone: station.time_zone.parse::<Zone>().map_err(|_| Problem::internal())?,
+        minutes: state.station(&station.id).map(|station| station.minutes.clone()),
+    })
 }
 
 /// Whether the record has this station.

@@ -3,18 +3,17 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use chrono::NaiveDate;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::commands::{output, range};
+use crate::commands::output;
+use crate::commands::range::RangeArgs;
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
 use crate::store::reader::Reader;
 use crate::store::{Backup, Database, VacuumSizes};
 use celaje_sky::error::{Failure, Result};
-use celaje_sky::moment::Moment;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 
@@ -72,24 +71,8 @@ enum DbAction {
 
 #[derive(Clone, Debug, Args)]
 struct ExportArgs {
-    /// First minute, station local time: YYYY-MM-DDTHH:MM, or a date [default: the first of all]
-    #[arg(
-        long,
-        alias = "desde",
-        value_name = "TIME",
-        env = "CELAJE_FROM",
-        value_parser = Moment::parse
-    )]
-    from: Option<Moment>,
-    /// Last minute, included [default: the last of all]
-    #[arg(
-        long,
-        alias = "hasta",
-        value_name = "TIME",
-        env = "CELAJE_TO",
-        value_parser = Moment::parse
-    )]
-    to: Option<Moment>,
+    #[command(flatten)]
+    range: RangeArgs,
     /// Only this station's [default: all of the database]
     #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
     station: Option<String>,
@@ -194,7 +177,7 @@ fn vacuum(db: &Path) -> Result<u8> {
 }
 
 fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
-    let range = open_range(args.from, args.to)?;
+    let range = args.range.range()?;
     let mut reader = Reader::open(db)?;
     if let Some(id) = &args.station {
         let known = reader.station_ids()?;
@@ -238,17 +221,6 @@ fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
                 "no se pueden escribir los fallidos en '{shown}': {error}"
             )))
         }
-    }
-}
-
-/// The range between two ends, each of which may be open; none when both are.
-fn open_range(from: Option<Moment>, to: Option<Moment>) -> Result<Option<SlotRange>> {
-    let edge = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).map(Moment::Date);
-    match (from.or_else(|| edge(1900, 1, 1)), to.or_else(|| edge(9999, 12, 31))) {
-        (Some(first), Some(last)) if from.is_some() || to.is_some() => {
-            range::between(first, last, "--from", "--to").map(Some)
-        }
-        _ => Ok(None),
     }
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::clock::Clock;
 use crate::commands::output::{self, Replacement};
-use crate::commands::range;
+use crate::commands::range::RangeArgs;
 use crate::export::about::ExportAbout;
 use crate::export::{Export, ExportFormat, ExportWanted};
 use crate::settings::Settings;
@@ -37,24 +37,8 @@ pub(super) struct RecordExportArgs {
     /// file for each station and year, or for each station
     #[arg(long, value_name = "FILE", env = "CELAJE_EXPORT_OUT", default_value = "-")]
     out: PathBuf,
-    /// First minute, station local time: YYYY-MM-DDTHH:MM, or a date [default: the first of all]
-    #[arg(
-        long,
-        alias = "desde",
-        value_name = "TIME",
-        env = "CELAJE_FROM",
-        value_parser = Moment::parse
-    )]
-    from: Option<Moment>,
-    /// Last minute, included [default: the last of all]
-    #[arg(
-        long,
-        alias = "hasta",
-        value_name = "TIME",
-        env = "CELAJE_TO",
-        value_parser = Moment::parse
-    )]
-    to: Option<Moment>,
+    #[command(flatten)]
+    range: RangeArgs,
     /// Only these stations; several times, or with commas [default: all of the database]
     #[arg(long, value_name = "ID", env = "CELAJE_STATION", value_delimiter = ',')]
     station: Vec<String>,
@@ -179,16 +163,12 @@ impl RecordExportArgs {
                 )));
             }
         }
-        let edge = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).map(Moment::Date);
-        let ends = (self.from.or(edge(1900, 1, 1)), self.to.or(edge(9999, 12, 31)));
-        if let (Some(from), Some(to)) = ends {
-            range::between(from, to, "--from", "--to")?;
-        }
+        self.range.range()?;
         Ok(ExportWanted {
             format: self.format,
             stations: if self.station.is_empty() { known } else { self.station.clone() },
-            from: self.from.map(Moment::first),
-            to: self.to.map(Moment::last),
+            from: self.range.from.map(Moment::first),
+            to: self.range.to.map(Moment::last),
             terms: settings.terms.clone(),
             known: settings.stations.iter().cloned().map(Arc::new).collect(),
             now: Clock::SYSTEM.now(),

@@ -58,10 +58,6 @@ impl Encoder for CsvEncoder {
         }
         Ok(())
     }
-
-    fn end(&mut self, _: &ExportAbout, _: &mut Vec<u8>) -> Result<(), ExportFault> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::export::about::{ExportAbout, StationAbout};
+use crate::export::about::StationAbout;
 use crate::export::columns::{ColumnKind, Value};
 use crate::export::row::ExportRow;
 use crate::export::{Encoder, ExportFault};
@@ -34,10 +34,6 @@ fn member(out: &mut Vec<u8>, kind: ColumnKind, value: &Value<'_>) {
 }
 
 impl Encoder for LinesEncoder {
-    fn begin(&mut self, _: &ExportAbout, _: &mut Vec<u8>) -> Result<(), ExportFault> {
-        Ok(())
-    }
-
     fn rows(
         &mut self,
         _: &StationAbout,
@@ -55,10 +51,6 @@ impl Encoder for LinesEncoder {
             });
             out.extend_from_slice(b"}\n");
         }
-        Ok(())
-    }
-
-    fn end(&mut self, _: &ExportAbout, _: &mut Vec<u8>) -> Result<(), ExportFault> {
         Ok(())
     }
 }

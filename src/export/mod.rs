@@ -174,7 +174,11 @@ impl From<ExportFault> for Failure {
 
 /// Writes rows in a format.
 trait Encoder: Send {
-    fn begin(&mut self, about: &ExportAbout, out: &mut Vec<u8>) -> Result<(), ExportFault>;
+    /// Writes what comes before the rows.
+    fn begin(&mut self, _about: &ExportAbout, _out: &mut Vec<u8>) -> Result<(), ExportFault> {
+        Ok(())
+    }
+
     /// Writes rows of one station.
     fn rows(
         &mut self,
@@ -182,7 +186,11 @@ trait Encoder: Send {
         rows: &[ExportRow<'_>],
         out: &mut Vec<u8>,
     ) -> Result<(), ExportFault>;
-    fn end(&mut self, about: &ExportAbout, out: &mut Vec<u8>) -> Result<(), ExportFault>;
+
+    /// Writes what comes after them.
+    fn end(&mut self, _about: &ExportAbout, _out: &mut Vec<u8>) -> Result<(), ExportFault> {
+        Ok(())
+    }
 }
 
 /// A station's share of an export.

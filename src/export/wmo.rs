@@ -57,8 +57,4 @@ impl Encoder for WmoEncoder {
         }
         Ok(())
     }
-
-    fn end(&mut self, _: &ExportAbout, _: &mut Vec<u8>) -> Result<(), ExportFault> {
-        Ok(())
-    }
 }

@@ -36,17 +36,8 @@ fn serve(folder: &TempDir, camera: &str, port: &str) -> Program {
 impl Watched {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let write =
-            |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
-        // A network that takes the redness of a picture for cloud: quick, and as good as another.
-        write("red.onnx", &onnx::red_classifier(32, 0.0, 240.0 / 255.0));
-        write(
-            "red.toml",
-            b"name = 'red'\nversion = '3'\nkind = 'classification'\n[input]\nwidth = 32\nheight = \
-                32\n\
-              [output]\nclasses = ['0', '1', '2', '3', '4', '5', '6', '7', '8']\n",
-        );
-        write("token", TOKEN.as_bytes());
+        onnx::write_red(folder.path(), "red", "3");
+        std::fs::write(folder.path().join("token"), TOKEN).unwrap();
         let camera = camera(&folder, "0");
         let program = serve(&folder, &camera.url, "0");
         Self { folder, camera, program }

@@ -18,10 +18,7 @@ async fn a_folder_is_labelled_without_a_camera_or_a_token_of_ones_own() {
         let name = format!("mias/2024-030112{minute:02}.jpg");
         std::fs::write(place(&name), pictures::jpeg(f64::from(minute) / 60.0)).unwrap();
     }
-    std::fs::write(place("red.onnx"), onnx::red_classifier(32, 0.0, 240.0 / 255.0)).unwrap();
-    let manifest = "name = 'red'\nversion = '3'\nkind = 'classification'\n[input]\nwidth = 32\n\
-        height = 32\n[output]\nclasses = ['0', '1', '2', '3', '4', '5', '6', '7', '8']\n";
-    std::fs::write(place("red.toml"), manifest).unwrap();
+    onnx::write_red(folder.path(), "red", "3");
     let flags = ["label", "mias", "--engine", "rten", "--model", "red.onnx", "--threads", "1"];
     let program = Program::start(folder.path(), &flags);
     assert!(program.url.contains("/#/label?token="), "{}", program.url);

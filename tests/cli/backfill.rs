@@ -1,7 +1,7 @@
 //! `celaje backfill`, from the first picture to the last line.
 
 use crate::support::server::{Reply, Server, closed};
-use crate::support::{asked, first, pictures, slots};
+use crate::support::{asked, first, onnx, pictures, slots};
 use crate::{Home, camera, camera_with, okta, picture, run};
 
 const HOUR: (&str, &str) = ("2024-03-01T00:00", "2024-03-01T00:59");
@@ -217,7 +217,7 @@ fn reprocessing_uses_the_present_model() {
     let home = Home::new();
     let server = camera();
     run(&mut home.backfill(&server.base(), HOUR.0, HOUR.1));
-    home.write("red.toml", crate::RED.replace("version = '3'", "version = '4'"));
+    onnx::write_red(&home.path(""), "red", "4");
     let mut again = home.backfill(&server.base(), HOUR.0, HOUR.1);
     let told = run(again.args(["--reprocess", "--json"]));
     let summary = told.json();

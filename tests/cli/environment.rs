@@ -4,7 +4,7 @@ use celaje::store::Database;
 
 use crate::support::server::closed;
 use crate::support::{onnx, station};
-use crate::{Home, RED, run};
+use crate::{Home, run};
 
 fn refused(home: &Home, args: &[&str], parts: &[&str]) {
     let base = format!("http://{}/", closed());
@@ -23,16 +23,18 @@ fn refused(home: &Home, args: &[&str], parts: &[&str]) {
 fn models_that_cannot_be_used() {
     let home = Home::new();
     let whole = onnx::red_classifier(32, 0.0, 1.0);
+    let manifest = onnx::red_manifest("red", "3");
     home.write("text.onnx", "this is no network");
     home.write("cut.onnx", &whole[..whole.len() / 2]);
     home.write("empty.onnx", "");
     home.write("bare.onnx", &whole);
     home.write("other.onnx", &whole);
-    home.write("other.toml", RED.replace("32", "64"));
+    home.write("other.toml", manifest.replace("32", "64"));
     home.write("wrong.onnx", &whole);
-    home.write("wrong.toml", RED.replace("kind", &format!("sha256 = '{}'\nkind", "0".repeat(64))));
+    let hash = format!("sha256 = '{}'\nkind", "0".repeat(64));
+    home.write("wrong.toml", manifest.replace("kind", &hash));
     home.write("odd.onnx", &whole);
-    home.write("odd.toml", RED.replace("version", "versoin"));
+    home.write("odd.toml", manifest.replace("version", "versoin"));
     for (model, parts) in [
         ("none.onnx", &["none.onnx", "--model"][..]),
         ("text.onnx", &["text.onnx", "not an ONNX model"]),

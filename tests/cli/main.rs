@@ -83,8 +83,7 @@ impl Home {
     /// With the tiny network `red.onnx` and its manifest in it.
     fn new() -> Self {
         let home = Self(tempfile::tempdir().unwrap());
-        home.write("red.onnx", onnx::red_classifier(32, 0.0, 240.0 / 255.0));
-        home.write("red.toml", RED);
+        onnx::write_red(home.0.path(), "red", "3");
         home
     }
 
@@ -147,11 +146,6 @@ impl Home {
         command
     }
 }
-
-/// The manifest of the tiny network.
-const RED: &str = "name = 'red'\nversion = '3'\nkind = 'classification'\n\
-    [input]\nwidth = 32\nheight = 32\n\
-    [output]\nclasses = ['0', '1', '2', '3', '4', '5', '6', '7', '8']\n";
 
 fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_celaje"))

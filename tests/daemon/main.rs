@@ -56,16 +56,7 @@ impl Home {
 
     /// Writes the tiny network as `<name>.onnx`, version `version`.
     fn model(&self, name: &str, version: &str) {
-        let network = onnx::red_classifier(32, 0.0, 240.0 / 255.0);
-        std::fs::write(self.path(&format!("{name}.onnx")), network).unwrap();
-        self.write(
-            &format!("{name}.toml"),
-            &format!(
-                "name = '{name}'\nversion = '{version}'\nkind = 'classification'\n\
-                 [input]\nwidth = 32\nheight = 32\n\
-                 [output]\nclasses = ['0', '1', '2', '3', '4', '5', '6', '7', '8']\n"
-            ),
-        );
+        onnx::write_red(self.0.path(), name, version);
     }
 
     fn path(&self, name: &str) -> PathBuf {

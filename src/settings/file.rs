@@ -11,7 +11,6 @@ use crate::settings::reach::{RawReach, ReachSettings};
 use crate::settings::safety::RawSafety;
 use crate::settings::source::RawSource;
 use crate::settings::terms::{DataTerms, RawData};
-use crate::settings::wording;
 use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::slot::{Minutes, Zone};
@@ -20,6 +19,7 @@ use celaje_sky::station::region::{BadMask, Margins, Mask, Region};
 use celaje_sky::station::zone::{MOST_ZONES, SkyZone};
 use celaje_sky::station::{LayoutChoice, PicturePlace, Station, StationSource, Trust};
 use celaje_sky::text::Text;
+use celaje_sky::wording;
 use celaje_vision::model::source::Model;
 
 /// The file's name where none is given.

@@ -411,3 +411,40 @@ fn the_rule_of_safety_follows_the_slots_unless_it_is_written() {
         assert!(why.contains(named), "{wrong}: {why}");
     }
 }
+
+#[derive(serde::Deserialize)]
+struct ValidMinutes {
+    #[serde(rename = "valid_minutes")]
+    _minutes: celaje_sky::slot::Minutes,
+}
+
+#[test]
+fn no_english_is_left_in_spanish() {
+    let told = |text: &str| match toml::from_str::<toml::Table>(text) {
+        Err(error) => wording::of_form(error.message()),
+        Ok(_) => {
+            let refused = match text.starts_with("valid") {
+                true => toml::from_str::<ValidMinutes>(text).map(drop),
+                false => toml::from_str::<Layer>(text).map(drop),
+            };
+            wording::of_meaning(refused.unwrap_err().message())
+        }
+    };
+    for (text, es) in [
+        ("threads = 'two'", "es un texto, y debe ser un número entero, 0 o más"),
+        ("threads = -1", "es -1, y debe ser un número entero, 0 o más"),
+        ("batch = 1.5", "es 1.5, y debe ser un número entero, 0 o más"),
+        ("timeout = 'long'", "es un texto, y debe ser un número"),
+        ("db = 3", "es 3, y debe ser un texto"),
+        ("db = [1]", "es una lista, y debe ser un texto"),
+        ("engine = 'otn'", "no se conoce 'otn'; escriba uno de auto, onnxruntime, rten"),
+        ("thread = 3", "no existe la clave 'thread'; ¿quiso decir 'threads'?"),
+        ("valid_minutes = [61]", "deben ser uno o más números de 0 a 59, no [61]"),
+        ("db = 'a'\ndb = 'b'", "la clave figura dos veces"),
+        ("db", "la clave no tiene valor; escriba clave = valor"),
+        ("db = abc", "los textos van entre comillas"),
+        ("[station", "falta cerrar la tabla con ]"),
+    ] {
+        assert_eq!(told(text).es, es, "{text}: {}", told(text).en);
+    }
+}

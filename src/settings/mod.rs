@@ -17,7 +17,6 @@ pub mod span;
 pub mod terms;
 pub mod tuning;
 pub mod values;
-mod wording;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};

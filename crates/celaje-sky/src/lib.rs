@@ -65,3 +65,4 @@ pub mod ticks;
 pub mod tonight;
 pub mod trend;
 pub mod window;
+pub mod wording;

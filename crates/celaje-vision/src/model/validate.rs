@@ -5,6 +5,7 @@ use celaje_sky::confidence::Calibration;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::text::Text;
+use celaje_sky::wording;
 
 /// Allowed sides of a network's input, in pixels.
 const SIDES: std::ops::RangeInclusive<u32> = 16..=4096;
@@ -14,14 +15,18 @@ const SIDES: std::ops::RangeInclusive<u32> = 16..=4096;
 /// # Errors
 /// A failure that names the file, the line or key, and what is allowed.
 pub fn parse(text: &str, file: &str) -> Result<Manifest> {
-    let manifest: Manifest = toml::from_str(text).map_err(|error| {
+    let mistake = |error: &toml::de::Error, words: fn(&str) -> Text| {
         let line = error.span().map_or(1, |span| line_of(text, span.start));
-        let what = error.message().replace('\n', " ");
+        let Text { en, es } = words(&error.message().replace('\n', " "));
         Failure::environment(say!(
-            "the manifest {file} has a mistake in line {line}: {what}",
-            "el manifiesto {file} tiene un error en la línea {line}: {what}"
+            "the manifest {file} has a mistake in line {line}: {en}",
+            "el manifiesto {file} tiene un error en la línea {line}: {es}"
         ))
-    })?;
+    };
+    // First its form: the parser has other words for it than for what the keys mean.
+    toml::from_str::<toml::Table>(text).map_err(|error| mistake(&error, wording::of_form))?;
+    let manifest: Manifest =
+        toml::from_str(text).map_err(|error| mistake(&error, wording::of_meaning))?;
     match complaint(&manifest) {
         None => Ok(manifest),
         Some(what) => {
@@ -226,6 +231,20 @@ classes = ["background", "sky", "cloud"]
         let text = refused("kind = \"segmentation\"", "kind = \"detection\"");
         assert!(text.contains("line 3") && text.contains("detection"), "{text}");
         assert!(refused("width = 192", "width = ").contains("line 5"));
+    }
+
+    #[test]
+    fn no_english_is_left_in_spanish() {
+        for (from, to, es) in [
+            ("width = 192", "widht = 192", "no existe la clave 'widht'; ¿quiso decir 'width'?"),
+            ("width = 192", "width = 'x'", "es un texto, y debe ser un número entero, 0 o más"),
+            ("width = 192", "width", "la clave no tiene valor; escriba clave = valor"),
+            ("width = 192", "width = 192\nmean = [1.0]", "tiene 1 valores y debe tener 3"),
+            ("segmentation", "detection", "no se conoce 'detection'"),
+        ] {
+            let failure = parse(&GOOD.replace(from, to), "m.toml").unwrap_err();
+            assert!(failure.text.es.contains(es), "{}", failure.text.es);
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! What is wrong with a settings file, in the reader's language: the libraries that read it speak
+//! What is wrong with a TOML file, in the reader's language: the libraries that read it speak
 //! English, and of Rust's types.
 
-use celaje_sky::say;
-use celaje_sky::text::Text;
+use crate::say;
+use crate::text::Text;
 
 /// A mistake in the form of the file, as the parser of TOML says it.
-pub(super) fn of_form(message: &str) -> Text {
+pub fn of_form(message: &str) -> Text {
     const SPANISH: [(&str, &str); 13] = [
         ("duplicate key", "la clave figura dos veces"),
         ("key with no value", "la clave no tiene valor; escriba clave = valor"),
@@ -31,7 +31,7 @@ const MINUTES: &str = "valid minutes must be one or more numbers from 0 to 59, n
 
 /// A key or a value that is not understood, as serde says it. What Celaje itself says is in the
 /// reader's language already.
-pub(super) fn of_meaning(message: &str) -> Text {
+pub fn of_meaning(message: &str) -> Text {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (name, known) =
         quoted.split_first().map_or(("", &quoted[..]), |(name, known)| (*name, known));
@@ -69,6 +69,15 @@ pub(super) fn of_meaning(message: &str) -> Text {
     }
     if let Some(found) = message.strip_prefix(MINUTES) {
         return say!("{message}", "deben ser uno o más números de 0 a 59, no {found}");
+    }
+    if let Some((found, wanted)) = message
+        .strip_prefix("invalid length ")
+        .and_then(|rest| rest.split_once(", expected an array of length "))
+    {
+        return say!(
+            "it has {found} values, and must have {wanted}",
+            "tiene {found} valores y debe tener {wanted}"
+        );
     }
     let types = ["invalid type: ", "invalid value: "];
     let rest = types.iter().find_map(|start| message.strip_prefix(start));
@@ -140,42 +149,5 @@ mod tests {
         let told = of_meaning("unknown field `lattitude`, expected one of `id`, `latitude`");
         assert_eq!(told.en, "there is no key 'lattitude'; did you mean 'latitude'?");
         assert_eq!(told.es, "no existe la clave 'lattitude'; ¿quiso decir 'latitude'?");
-    }
-
-    #[derive(serde::Deserialize)]
-    struct ValidMinutes {
-        #[serde(rename = "valid_minutes")]
-        _minutes: celaje_sky::slot::Minutes,
-    }
-
-    #[test]
-    fn no_english_is_left_in_spanish() {
-        let told = |text: &str| match toml::from_str::<toml::Table>(text) {
-            Err(error) => of_form(error.message()),
-            Ok(_) => {
-                let refused = match text.starts_with("valid") {
-                    true => toml::from_str::<ValidMinutes>(text).map(drop),
-                    false => toml::from_str::<crate::settings::Layer>(text).map(drop),
-                };
-                of_meaning(refused.unwrap_err().message())
-            }
-        };
-        for (text, es) in [
-            ("threads = 'two'", "es un texto, y debe ser un número entero, 0 o más"),
-            ("threads = -1", "es -1, y debe ser un número entero, 0 o más"),
-            ("batch = 1.5", "es 1.5, y debe ser un número entero, 0 o más"),
-            ("timeout = 'long'", "es un texto, y debe ser un número"),
-            ("db = 3", "es 3, y debe ser un texto"),
-            ("db = [1]", "es una lista, y debe ser un texto"),
-            ("engine = 'otn'", "no se conoce 'otn'; escriba uno de auto, onnxruntime, rten"),
-            ("thread = 3", "no existe la clave 'thread'; ¿quiso decir 'threads'?"),
-            ("valid_minutes = [61]", "deben ser uno o más números de 0 a 59, no [61]"),
-            ("db = 'a'\ndb = 'b'", "la clave figura dos veces"),
-            ("db", "la clave no tiene valor; escriba clave = valor"),
-            ("db = abc", "los textos van entre comillas"),
-            ("[station", "falta cerrar la tabla con ]"),
-        ] {
-            assert_eq!(told(text).es, es, "{text}: {}", told(text).en);
-        }
     }
 }

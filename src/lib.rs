@@ -9,6 +9,7 @@ pub mod commands;
 pub mod daemon;
 pub mod draining;
 pub mod export;
+pub mod figures;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod fuzzed;

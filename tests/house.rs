@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 8] = [
     &["camera", "store"],
     &["settings"],
     &["actors", "export"],
-    &["service"],
+    &["figures", "service"],
     &["daemon"],
     &["web"],
     &["commands"],

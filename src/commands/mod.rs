@@ -24,6 +24,7 @@ pub mod predict;
 pub mod progress;
 mod range;
 mod recalibrate;
+mod report;
 pub mod runtime;
 pub mod serve;
 pub mod signals;
@@ -126,6 +127,8 @@ enum Command {
     Db(db::DbArgs),
     /// Write the record into files: CSV, JSON lines, Parquet, NetCDF, a table for BUFR
     Export(export::RecordExportArgs),
+    /// Write a report of a station that can be cited, as a PDF
+    Report(report::ReportArgs),
     /// Show the pictures of a folder to be labelled in the browser
     Label(label::LabelArgs),
     /// Write the labelled pictures into a folder, for training and evaluation
@@ -212,6 +215,7 @@ impl Cli {
             Command::Doctor(args) => args.run(config).await,
             Command::Db(args) => args.run(config),
             Command::Export(args) => args.run(config),
+            Command::Report(args) => args.run(config),
             Command::Label(args) => args.run(config).await,
             Command::Labels(args) => args.run(config).await,
             Command::Recalibrate(args) => args.run(config),

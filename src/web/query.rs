@@ -11,6 +11,7 @@ use celaje_sky::quality::Flag;
 use celaje_sky::say;
 use celaje_sky::slot::YEARS;
 use celaje_sky::sun::DayPhase;
+use celaje_sky::text::Lang;
 
 /// Most rows of a page, and the rows of a page without `limit`.
 pub const MOST_ROWS: usize = 100_000;
@@ -78,6 +79,10 @@ pub(crate) const TO: Parameter = Parameter::new(
     "last minute, included: YYYY-MM-DD (its last minute) or YYYY-MM-DDTHH:MM",
 )
 .like("2024-01-31");
+/// The languages by their names.
+pub(crate) const LANGS: &[(&str, Lang)] = Lang::NAMES;
+pub(crate) const LANG: Parameter =
+    Parameter::new("lang", Values::Choice(|| names(LANGS)), "else that of Accept-Language");
 const BY: Parameter = Parameter::new(
     "by",
     Values::Choice(|| names(WAYS)),

@@ -25,6 +25,7 @@ mod other;
 mod predict;
 #[cfg(unix)]
 mod readme;
+mod report;
 mod secrets;
 mod settings;
 #[cfg(unix)]

@@ -40,6 +40,7 @@ fn every_flag_has_one_named_after_it() {
             "CELAJE_RUNTIME_FROM",
             "CELAJE_EVALUATE_OUT",
             "CELAJE_EXPORT_OUT",
+            "CELAJE_REPORT_OUT",
             "CELAJE_LENS_OUT",
         ];
         assert!(twin == plain || exceptions.contains(&twin), "--{long}: {twin}");

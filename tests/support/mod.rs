@@ -7,6 +7,7 @@ pub mod broker;
 pub mod judge;
 pub mod netcdf;
 pub mod onnx;
+pub mod pdf;
 pub mod pictures;
 pub mod record;
 pub mod server;

@@ -22,7 +22,11 @@ mod mqtt;
 #[path = "../support/netcdf.rs"]
 #[allow(dead_code)]
 mod netcdf;
+#[path = "../support/pdf.rs"]
+#[allow(dead_code)]
+mod pdf;
 mod pictures;
+mod report;
 mod safety;
 mod schema;
 mod site;

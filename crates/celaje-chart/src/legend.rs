@@ -2,7 +2,7 @@
 
 use super::axis::LABEL;
 use super::font::text_width;
-use super::pattern::{HATCHED, crosses};
+use super::pattern::{self, HATCHED, crosses};
 use super::svg::{Anchor, Num, Svg, TextStyle, fill, outlined, stroke};
 use super::theme::{AXIS, GRID, MISS, NIGHT, TWILIGHT, VEIL, okta_colour, opacity};
 use super::words::{GROUPS, hidden, no_reading, phase, tell, unit};
@@ -46,6 +46,14 @@ pub fn draw(svg: &mut Svg, lang: Lang, keys: &[Key], (x, y): (f64, f64)) {
     for key in keys {
         pen.entry(*key);
     }
+}
+
+/// The legend of `keys` as a document of its own, `width` wide.
+pub fn alone(lang: Lang, keys: &[Key], width: f64) -> String {
+    let mut svg = Svg::new(width, height(keys) - 16.0, "", "");
+    pattern::define(&mut svg);
+    draw(&mut svg, lang, keys, (0.0, 4.0));
+    svg.finish()
 }
 
 struct Pen<'a> {

@@ -1,4 +1,4 @@
-//! Charts: the record of a station drawn as SVG, as PNG and as a line of the terminal. Pure.
+//! Charts: the record of a station drawn as SVG, PNG, PDF and as a line of the terminal. Pure.
 //!
 //! | module | draws |
 //! | --- | --- |
@@ -15,6 +15,7 @@
 //! | [`glyph`] | the symbols of cloud amount |
 //! | [`spark`] | a row of block characters |
 //! | [`png`] | any of these SVG documents as a PNG |
+//! | [`paper`], [`pdf`] | text, tables and charts on pages, and the pages as a PDF |
 //!
 //! A chart describes itself in a `plot::Layout` (size, heading, legend) and draws its marks into a
 //! `plot::Plot`, which has the frame, axes, grid and shades. [`look`] is language and size,
@@ -29,11 +30,13 @@ mod font;
 pub mod glyph;
 pub mod heat;
 pub mod keogram;
-mod legend;
+pub mod legend;
 pub mod look;
 pub mod means;
 pub mod nights;
+pub mod paper;
 mod pattern;
+pub mod pdf;
 mod plot;
 pub mod png;
 pub mod raster;

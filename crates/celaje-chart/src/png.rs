@@ -31,9 +31,19 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
 });
 
 /// Draws `svg` with `scale` pixels a unit as the bytes of a PNG.
-///
-/// Nothing is read from outside: no font of the system, no picture that the SVG links.
 pub fn render(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
+    let tree = tree(svg)?;
+    let (width, height) = (tree.size().width(), tree.size().height());
+    let mut pixmap = blank(width, height, scale).ok_or(PngError::Size { width, height, scale })?;
+    let transform = Transform::from_scale(scale, scale);
+    resvg::render(&tree, transform, &mut pixmap.as_mut());
+    let png = pixmap.encode_png();
+    png.map_err(|error| PngError::Encode(error.to_string()))
+}
+
+/// An SVG document as it is drawn. Nothing is read from outside: no font of the system, no picture
+/// that it links.
+pub(crate) fn tree(svg: &str) -> Result<Tree, resvg::usvg::Error> {
     let options = Options {
         fontdb: FONTS.clone(),
         font_family: "Ubuntu".to_owned(),
@@ -43,13 +53,7 @@ pub fn render(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
         },
         ..Options::default()
     };
-    let tree = Tree::from_str(svg, &options)?;
-    let (width, height) = (tree.size().width(), tree.size().height());
-    let mut pixmap = blank(width, height, scale).ok_or(PngError::Size { width, height, scale })?;
-    let transform = Transform::from_scale(scale, scale);
-    resvg::render(&tree, transform, &mut pixmap.as_mut());
-    let png = pixmap.encode_png();
-    png.map_err(|error| PngError::Encode(error.to_string()))
+    Tree::from_str(svg, &options)
 }
 
 fn blank(width: f32, height: f32, scale: f32) -> Option<Pixmap> {

@@ -115,7 +115,11 @@ impl Svg {
     }
 
     pub fn rect(&mut self, (x, y): (f64, f64), (w, h): (f64, f64), attributes: impl Display) {
-        let (x, y, w, h) = (Num(x), Num(y), Num(w.max(0.0)), Num(h.max(0.0)));
+        // One without an area shows nothing, and is an error in SVG.
+        if w < 0.005 || h < 0.005 {
+            return;
+        }
+        let (x, y, w, h) = (Num(x), Num(y), Num(w), Num(h));
         self.raw(format_args!(
             "<rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" {attributes}/>\n"
         ));

@@ -218,7 +218,8 @@ impl Reader {
         })
     }
 
-    /// The amounts that were read in a range, ascending by their slots.
+    /// The amounts that were read in a range, ascending by their slots. A picture of an earlier
+    /// slot says nothing of its own.
     pub(crate) fn covers(
         &mut self,
         station: &str,
@@ -229,6 +230,11 @@ impl Reader {
                 .select((observations::slot_local, observations::okta))
                 .filter(observations::station.eq(station))
                 .filter(observations::slot_local.between(slot_text(from), last_text(to)))
+                .filter(
+                    observations::quality
+                        .not_like(format!("%{}%", Flag::Frozen.as_str()))
+                        .or(observations::quality.is_null()),
+                )
                 .order(observations::slot_local.asc())
                 .load_iter::<(String, i32), DefaultLoadingMode>(connection)?;
             let cover = |(slot, okta): (String, i32)| {

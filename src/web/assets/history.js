@@ -3,7 +3,7 @@ import { h, steps as around } from "./dom.js";
 import { of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { printButton } from "./print.js";
-import { t } from "./words.js";
+import { lang, t } from "./words.js";
 import { addDays, addMonths, isDay, shortDay } from "./time.js";
 import { touches } from "./live.js";
 
@@ -84,6 +84,7 @@ export async function history(main, { station, signal, params, go, onReading, la
         span === "range" ? input(t("from"), from, (value) => set({ from: value })) : null,
         input(span === "range" ? t("to") : t("timeline.until"), to, (value) => set({ end: value })),
       ),
+      h("a", { class: "button no-print", href: of(station.id, `/report.pdf?${query({ from, to, lang: lang() })}`), download: `celaje-${station.id}-${from}-${to}.pdf`, text: t("report.pdf") }),
       printButton(),
     ),
     h("section", { class: "card charts" }, first[0], legend(false)),

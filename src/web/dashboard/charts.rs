@@ -6,17 +6,17 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
-use super::data::{ChartData, KINDS, Kind};
 use super::keogram;
-use super::order::{Order, Place};
 
+use crate::figures::data::{ChartData, KINDS, Kind};
+use crate::figures::order::{Order, Place};
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::{BadQuery, Problem, language, shortened};
-use crate::web::query::{FROM, Parameter, Parameters, STATION, TO, Values, names};
+use crate::web::query::{FROM, LANG, LANGS, Parameter, Parameters, STATION, TO, Values, names};
 use crate::web::reply::Version;
 use celaje_chart::look::{Look, NARROWEST, WIDEST};
 use celaje_chart::theme::Theme;
@@ -28,7 +28,6 @@ use celaje_sky::text::Lang;
 /// Pixels a unit of a PNG.
 const PNG_SCALE: f32 = 2.0;
 
-const LANGS: &[(&str, Lang)] = &[("es", Lang::Es), ("en", Lang::En)];
 const THEMES: &[(&str, Theme)] = &[("light", Theme::Light), ("dark", Theme::Dark)];
 const SWITCH: &[(&str, bool)] = &[("0", false), ("1", true)];
 
@@ -41,7 +40,7 @@ const PARAMETERS: &[Parameter] = &[
     STATION,
     FROM,
     TO,
-    Parameter::new("lang", Values::Choice(|| names(LANGS)), "else that of Accept-Language"),
+    LANG,
     Parameter::new("theme", Values::Choice(|| names(THEMES)), "colours; light if left out"),
     WIDTH,
     Parameter::new("bare", Values::Choice(|| names(SWITCH)), "1: without a title"),

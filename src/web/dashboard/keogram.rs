@@ -9,10 +9,9 @@ use actix_web::web;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use quick_cache::sync::Cache;
 
-use super::order::Order;
 use crate::clock::Clock;
-use crate::store::error::StoreError;
-use crate::store::reader::{Reader, ReadingFilter};
+use crate::figures::data::Stored;
+use crate::figures::order::Order;
 use crate::web::WebState;
 use crate::web::camera::{Shot, layout_of};
 use crate::web::limiter::{Limiter, Permit};
@@ -23,8 +22,6 @@ use celaje_vision::picture::decode::{Limits, decode_small};
 
 /// Days that are kept: a strip has 168 bytes, a day of 144 about 24 kB.
 const MOST_DAYS: usize = 40;
-/// Pictures of a day at most: one a minute.
-const MOST_SLOTS: usize = 1440;
 /// Pixels each way that a picture is decoded to at least, if it has them: a few for each row of a
 /// strip.
 const SIDE: u32 = 400;
@@ -54,9 +51,6 @@ impl Default for KeogramCache {
         Self { days: Cache::new(MOST_DAYS), filling: Limiter::new(AT_ONCE, 0, Duration::ZERO) }
     }
 }
-
-/// The slots that have a row, and where their pictures were.
-pub type Stored = BTreeMap<NaiveDateTime, Option<String>>;
 
 /// The strips of a day that are there, and the slots whose strips are still to come.
 #[derive(Debug, Default)]
@@ -175,20 +169,6 @@ fn cut(bytes: &[u8], limits: &Limits, top: f64, bottom: f64) -> Option<Strip> {
     let picture = decode_small(bytes, limits, SIDE).ok()?;
     let frame = image::RgbImage::from_raw(picture.width, picture.height, picture.rgb)?;
     Strip::cut(&frame, top, bottom)
-}
-
-/// The slots of a day that have a row, and so had a picture.
-///
-/// # Errors
-/// When the record cannot be read.
-pub fn stored(reader: &mut Reader, station: &str, day: NaiveDate) -> Result<Stored, StoreError> {
-    let from = day.and_time(NaiveTime::MIN);
-    let filter = ReadingFilter::all(station, (from, from + TimeDelta::minutes(24 * 60 - 1)));
-    let mut slots = Stored::new();
-    reader.observations(&filter, MOST_SLOTS, |item| {
-        slots.extend(item.time().map(|slot| (slot, item.url)))
-    })?;
-    Ok(slots)
 }
 
 /// The keogram of a day; `data-waiting` says how many strips are still to come.

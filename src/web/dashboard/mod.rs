@@ -13,11 +13,8 @@
 
 pub mod assets;
 pub mod charts;
-mod data;
-mod gather;
 pub mod keogram;
 pub mod operations;
-mod order;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ mod list;
 mod misses;
 mod observations;
 mod pictures;
+mod report;
 mod runs;
 mod safety;
 mod skill;
@@ -27,6 +28,7 @@ pub(crate) fn configure(routes: &mut Routes<'_>) {
     climatology::configure(routes);
     dark_hours::configure(routes);
     export::configure(routes);
+    report::configure(routes);
     pictures::configure(routes);
     runs::configure(routes);
     safety::configure(routes);

@@ -46,6 +46,33 @@ fn bundled(name: &Path) -> Option<&'static BundledModel> {
     BUNDLED.iter().find(|model| name.as_os_str() == model.name)
 }
 
+/// Where a model inside the program is good and where it is not, as its card begins; `name` may
+/// have a version behind it. None of another model.
+pub fn card_of(name: &str) -> Option<Text> {
+    match name.split(' ').next()? {
+        "celaje-6" => Some(say!(
+            "Good by day and on cameras like those that it has learnt from (88 % and 100 % of the \
+             oktas on two fisheyes, held-out days); on a camera that it has not seen it is within \
+             one okta of nearly every day picture (93 to 100 %) and exactly right on half of them \
+             (45 to 63 %), and colour nights of such a camera are not to be trusted (5 %).",
+            "Buena de día y en cámaras como las que usó para aprender (88 % y 100 % de las octas \
+             en dos ojos de pez, con días que no había visto); en una cámara que no conoce está a \
+             lo sumo a una octa en casi todas las imágenes diurnas (93 a 100 %) y acierta \
+             exactamente la mitad (45 a 63 %), y de las noches en color de una cámara así no hay \
+             que fiarse (5 %)."
+        )),
+        "celaje-4" | "celaje-4-fp32" => Some(say!(
+            "Good on the cameras that it learnt from and on no others: on cameras that it has not \
+             seen it reads 17 to 50 % of the oktas, and its confidence is 0.2 to 0.5 too high \
+             there.",
+            "Buena en las cámaras que usó para aprender y en ninguna otra: en cámaras que no \
+             conoce acierta del 17 al 50 % de las octas, y allí su confianza es entre 0,2 y 0,5 \
+             demasiado alta."
+        )),
+        _ => None,
+    }
+}
+
 /// Most bytes of a model file.
 const LARGEST: u64 = 1 << 30;
 

@@ -87,3 +87,19 @@ fn what_is_no_model_gets_one_clear_sentence() {
         assert!(text.contains(part), "{text}");
     }
 }
+
+#[test]
+fn what_is_said_of_a_model_is_what_its_card_says() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    for (name, card) in [
+        ("celaje-6 6", include_str!("../../../../models/celaje-6/MODEL_CARD.md")),
+        ("celaje-4 4", include_str!("../../../../models/celaje-4/MODEL_CARD.md")),
+    ] {
+        let said = card_of(name).unwrap();
+        assert!(words(card).contains(&words(&said.en)), "{name}");
+    }
+    for bundled in &BUNDLED {
+        assert!(card_of(bundled.name).is_some(), "{}", bundled.name);
+    }
+    assert_eq!(card_of("another 6"), None);
+}

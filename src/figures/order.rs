@@ -42,12 +42,12 @@ const DUE_AFTER: TimeDelta = TimeDelta::minutes(2);
 
 impl Order {
     /// The last minute whose slot is due.
-    pub(super) fn due(&self) -> NaiveDateTime {
+    pub(crate) fn due(&self) -> NaiveDateTime {
         self.now.checked_sub_signed(DUE_AFTER).unwrap_or(self.now)
     }
 
     /// The slots of a range that are due.
-    pub(super) fn slots(&self, range: SlotRange) -> Vec<NaiveDateTime> {
+    pub(crate) fn slots(&self, range: SlotRange) -> Vec<NaiveDateTime> {
         let minutes = self.place.minutes.clone().unwrap_or_default();
         let slots = range.slots(&minutes, self.place.zone).map(Slot::local);
         let due = self.due();
@@ -56,6 +56,6 @@ impl Order {
 }
 
 /// A count of the record as a chart's.
-pub(super) fn saturated(n: u64) -> u32 {
+pub(crate) fn saturated(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

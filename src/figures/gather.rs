@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
-use super::data::{ChartData, Kind};
-use super::keogram;
+use super::data::{ChartData, Kind, Stored};
 use super::order::{Order, saturated};
 use crate::store::error::StoreError;
-use crate::store::reader::{Climatology, NightRule, Reader, ReadingFilter, Width};
+use crate::store::reader::{Climatology, DarkMonth, NightRule, Reader, ReadingFilter, Width};
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit, regular};
 use celaje_chart::timeline::MAX_DAYS;
@@ -48,18 +47,11 @@ impl Order {
             Kind::Climatology => ChartData::Climatology(self.usual(reader)?),
             Kind::Nights => ChartData::Nights(self.usual(reader)?),
             Kind::Raster => ChartData::Raster(reader.covers(&self.place.id, self.range)?),
-            Kind::DarkHours => {
-                let (from, to) = self.range;
-                let from = self.first.map_or(from, |first| first.max(from));
-                let to = to.min(self.due());
-                let earliest = to.checked_sub_signed(TEN_YEARS).unwrap_or(from);
-                let (id, rule) = (self.place.id.clone(), self.night_rule());
-                ChartData::DarkHours(reader.dark_hours(&id, (from.max(earliest), to), &rule)?)
-            }
+            Kind::DarkHours => ChartData::DarkHours(self.dark_hours(reader)?),
             Kind::Tonight => return self.tonight(reader),
             Kind::Keogram => {
                 let day = self.range.1.date();
-                let stored = keogram::stored(reader, &self.place.id, day)?;
+                let stored = stored(reader, &self.place.id, day)?;
                 ChartData::Keogram { day, stored }
             }
         })
@@ -115,6 +107,29 @@ impl Order {
         Ok((unit, regular(unit, self.range.0, to, known)))
     }
 
+    /// The hours of darkness of the months of the range, then of its years.
+    pub(super) fn dark_hours(&self, reader: &mut Reader) -> Result<Vec<DarkMonth>, StoreError> {
+        let (from, to) = self.range;
+        let from = self.first.map_or(from, |first| first.max(from));
+        let to = to.min(self.due());
+        let earliest = to.checked_sub_signed(TEN_YEARS).unwrap_or(from);
+        let (id, rule) = (self.place.id.clone(), self.night_rule());
+        let mut periods = reader.dark_hours(&id, (from.max(earliest), to), &rule)?;
+        // The first night may have begun in the month before, and have no darkness.
+        let begins = from.format("%Y-%m").to_string();
+        periods.retain(|months| {
+            let begins = begins.get(..months.period.len()).unwrap_or_default();
+            months.dark > 0.0 || months.period.as_str() >= begins
+        });
+        Ok(periods)
+    }
+
+    /// The months that have readings, in any order.
+    pub(super) fn by_month(&self, reader: &mut Reader) -> Result<Vec<Bucket>, StoreError> {
+        let rows = reader.buckets(&self.filter(self.range), Width::Day, usize::MAX)?;
+        Ok(joined(rows.iter().filter_map(counted)))
+    }
+
     fn all_in_one(&self, reader: &mut Reader) -> Result<Bucket, StoreError> {
         let rows = reader.buckets(&self.filter(self.range), Width::Day, usize::MAX)?;
         let mut all = Bucket::empty(self.range.0);
@@ -159,7 +174,7 @@ fn counted(row: &crate::store::reader::Bucket) -> Option<Bucket> {
 }
 
 /// Adds `other`'s readings to `bucket`; the confidence by their number.
-fn add(bucket: &mut Bucket, other: &Bucket) {
+pub(super) fn add(bucket: &mut Bucket, other: &Bucket) {
     let (before, more) = (f64::from(bucket.read()), f64::from(other.read()));
     bucket.confidence = match (bucket.confidence, other.confidence) {
         (Some(a), Some(b)) if before + more > 0.0 => {
@@ -171,6 +186,24 @@ fn add(bucket: &mut Bucket, other: &Bucket) {
         bucket.count(code, n);
     }
     bucket.obscured = bucket.obscured.saturating_add(other.obscured);
+}
+
+/// Pictures of a day at most: one a minute.
+const MOST_SLOTS: usize = 1440;
+
+/// The slots of a day that have a row, and so had a picture.
+pub(crate) fn stored(
+    reader: &mut Reader,
+    station: &str,
+    day: NaiveDate,
+) -> Result<Stored, StoreError> {
+    let from = day.and_time(NaiveTime::MIN);
+    let filter = ReadingFilter::all(station, (from, from + TimeDelta::minutes(24 * 60 - 1)));
+    let mut slots = Stored::new();
+    reader.observations(&filter, MOST_SLOTS, |item| {
+        slots.extend(item.time().map(|slot| (slot, item.url)))
+    })?;
+    Ok(slots)
 }
 
 /// Days put together to months.

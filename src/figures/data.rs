@@ -1,8 +1,9 @@
 //! What was read for a chart, and the chart that is drawn from it. Pure: no record, no camera.
 
+use std::collections::BTreeMap;
+
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 
-use super::keogram::Stored;
 use super::order::{Order, saturated};
 use crate::store::reader::{Climatology, DarkMonth, ObservationItem};
 use crate::store::rows::parse_slot;
@@ -64,6 +65,9 @@ pub const KINDS: [(&str, Kind); 11] = [
     ("raster", Kind::Raster),
     ("dark-hours", Kind::DarkHours),
 ];
+
+/// The slots that have a row, and where their pictures were.
+pub type Stored = BTreeMap<NaiveDateTime, Option<String>>;
 
 /// What a chart is drawn from.
 #[derive(Debug)]

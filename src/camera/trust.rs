@@ -15,7 +15,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::station::Trust;
 use celaje_sky::text::Text;
@@ -25,7 +25,7 @@ use celaje_sky::text::Text;
 /// # Errors
 /// What is wrong with the file, as a clause.
 pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, Text> {
-    let bytes = std::fs::read(path).map_err(|e| say!("{e}", "{e}"))?;
+    let bytes = std::fs::read(path).map_err(|error| io_text(&error))?;
     // Windows' editors begin a text with its byte order mark.
     let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     let pem: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
@@ -35,14 +35,19 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, Text> {
         _ if bytes.first() == Some(&0x30) => vec![CertificateDer::from(bytes)],
         _ => {
             return Err(say!(
-                "it holds no certificate; it begins with -----BEGIN CERTIFICATE-----",
-                "no contiene ningún certificado; empieza con -----BEGIN CERTIFICATE-----"
+                "it holds no certificate, which begins with -----BEGIN CERTIFICATE-----",
+                "no contiene ningún certificado, que empieza con -----BEGIN CERTIFICATE-----"
             ));
         }
     };
     let mut roots = rustls::RootCertStore::empty();
-    for certificate in &found {
-        roots.add(certificate.clone()).map_err(|e| say!("{e}", "{e}"))?;
+    for (n, certificate) in (1..).zip(&found) {
+        roots.add(certificate.clone()).map_err(|error| {
+            say!(
+                "its certificate number {n} is damaged ({error})",
+                "su certificado número {n} está dañado"
+            )
+        })?;
     }
     Ok(found.into_iter().map(|certificate| certificate.to_vec()).collect())
 }
@@ -55,40 +60,81 @@ pub(super) fn tls_of(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Cli
     Ok(verified(trust, provider)?.with_no_client_auth())
 }
 
-/// The same of a client that may have a certificate and a key of its own, in files of PEM.
+/// The same of a client that may have a certificate and a key of its own, in files of PEM that
+/// `cert_file` and `key_file` name.
 ///
 /// # Errors
 /// When one of them cannot be used.
 pub(crate) fn client_tls(trust: &Trust, own: Option<(&Path, &Path)>) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let unusable = |error: &dyn std::fmt::Display| {
+    let verified = verified(trust, provider).map_err(|error| {
         Failure::environment(say!(
-            "TLS cannot be set up: {error}; look at the certificates",
-            "no se puede preparar TLS: {error}; revise los certificados"
+            "TLS cannot be set up: {error}; look at the certificates of this machine",
+            "no se puede preparar TLS; revise los certificados de este equipo"
         ))
-    };
-    let verified = verified(trust, provider).map_err(|error| unusable(&error))?;
+    })?;
     let Some((certificate, key)) = own else {
         return Ok(verified.with_no_client_auth());
     };
     let chain = read_certificates(certificate).map_err(|why| {
         let (shown, en, es) = (certificate.display(), why.en, why.es);
         Failure::usage(say!(
-            "the certificates of '{shown}' cannot be used: {en}",
-            "no se pueden usar los certificados de '{shown}': {es}"
+            "cert_file: '{shown}' cannot be used: {en}; name this client's certificate in PEM",
+            "cert_file: no se puede usar '{shown}': {es}; indique el certificado de este cliente \
+             en PEM"
         ))
     })?;
     let chain = chain.into_iter().map(CertificateDer::from).collect();
-    let shown = key.display();
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|_| {
+    let own = read_key(key)?;
+    verified.with_client_auth_cert(chain, own).map_err(|error| {
+        let (certificate, key) = (certificate.display(), key.display());
+        Failure::usage(match error {
+            Error::InconsistentKeys(_) => say!(
+                "key_file: the key in '{key}' is not that of the certificate in '{certificate}'; \
+                 name in cert_file and key_file two that belong together",
+                "key_file: la clave de '{key}' no es la del certificado de '{certificate}'; \
+                 indique en cert_file y key_file dos que vayan juntos"
+            ),
+            other => say!(
+                "key_file: the key in '{key}' cannot be used ({other}); name one of RSA, ECDSA or \
+                 Ed25519",
+                "key_file: no se puede usar la clave de '{key}'; indique una de RSA, ECDSA o \
+                 Ed25519"
+            ),
+        })
+    })
+}
+
+/// The private key of a file of PEM.
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let Text { en, es } = io_text(&error);
         Failure::usage(say!(
-            "the file '{shown}' holds no private key in PEM; it begins with -----BEGIN PRIVATE \
-             KEY-----",
-            "el archivo '{shown}' no contiene una clave privada en PEM; empieza con -----BEGIN \
-             PRIVATE KEY-----"
+            "key_file: '{shown}' cannot be read: {en}; name this client's private key in PEM",
+            "key_file: no se puede leer '{shown}': {es}; indique la clave privada de este cliente \
+             en PEM"
         ))
     })?;
-    verified.with_client_auth_cert(chain, key).map_err(|error| unusable(&error))
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    PrivateKeyDer::from_pem_slice(text).map_err(|_| {
+        let is_locked = text.windows(9).any(|part| part == b"ENCRYPTED");
+        Failure::usage(if is_locked {
+            say!(
+                "key_file: the key in '{shown}' is locked by a password; write it without one: \
+                 openssl pkey -in '{shown}' -out KEY",
+                "key_file: la clave de '{shown}' está protegida con contraseña; escríbala sin \
+                 ella: openssl pkey -in '{shown}' -out CLAVE"
+            )
+        } else {
+            say!(
+                "key_file: '{shown}' holds no private key; name one in PEM, which begins with \
+                 -----BEGIN PRIVATE KEY-----",
+                "key_file: '{shown}' no contiene una clave privada; indique una en PEM, que \
+                 empieza con -----BEGIN PRIVATE KEY-----"
+            )
+        })
+    })
 }
 
 fn verified(

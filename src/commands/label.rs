@@ -92,7 +92,7 @@ impl LabelArgs {
         settings.stations = vec![settings.station.clone()];
         let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let options = WebOptions {
-            token: Some(Token::new(&secret)?),
+            token: Some(Token::new(&secret, "this run")?),
             folder: Some(folder),
             ..WebOptions::new(self.listen.unwrap_or(free), &settings)
         };

@@ -19,7 +19,7 @@ use crate::commands::serve::reach::Reach;
 use crate::commands::signals::{Reloads, Signals};
 use crate::daemon::operator::Operator;
 use crate::daemon::watcher::RecordWatcher;
-use crate::daemon::{Daemon, boltwood, mqtt, notify};
+use crate::daemon::{Daemon, alerts, boltwood, mqtt, notify};
 use crate::service::notices;
 use crate::settings::layer::SpanishHelp;
 use crate::settings::values::whole;
@@ -271,6 +271,7 @@ async fn watch(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let flags = args.settings.clone();
     let settings = Settings::read(flags.clone(), config)?;
     let options = web_options(args.clone(), &settings)?;
+    alerts::check(&settings.reach.senders)?;
     let (clock, reach, db) = (args.clock(), settings.reach.clone(), settings.db.clone());
     notices::whose_camera(&settings).iter().for_each(output::note);
     let asked = settings.clone();
@@ -498,7 +499,7 @@ pub fn token(file: Option<&Path>) -> Result<Option<Token>> {
         return Token::read(path).map(Some);
     }
     match std::env::var("CELAJE_TOKEN") {
-        Ok(text) if !text.is_empty() => Token::new(&text).map(Some),
+        Ok(text) if !text.is_empty() => Token::new(&text, "CELAJE_TOKEN").map(Some),
         _ => Ok(None),
     }
 }

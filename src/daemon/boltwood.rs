@@ -3,6 +3,7 @@
 //! Source: the format of Clarity II and of the Generic File SafetyMonitor (interactiveastronomy).
 //! What Celaje doesn't measure is written as the value that stands for unknown.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,7 +98,8 @@ pub fn check(pattern: &Path, stations: usize) -> Result<()> {
 
 /// Writes a file for each station every ten seconds, and once more at the `end`, as unsafe.
 pub async fn keep(pattern: PathBuf, recent: Arc<RecentReadings>, end: CancellationToken) {
-    let mut failed = false;
+    // The files that could not be written, and how often.
+    let mut failed: BTreeMap<PathBuf, u32> = BTreeMap::new();
     loop {
         let ends = end.is_cancelled();
         for station in recent.stations() {
@@ -107,13 +109,21 @@ pub async fn keep(pattern: PathBuf, recent: Arc<RecentReadings>, end: Cancellati
             };
             let written = tokio::task::spawn_blocking(move || {
                 let path = PathBuf::from(path);
-                write_whole(&path, line.as_bytes()).map_err(|error| (path, error))
+                let written = write_whole(&path, line.as_bytes());
+                (path, written)
             });
+            // Once: the next try is ten seconds away.
             match written.await {
-                Ok(Ok(())) => failed = false,
-                Ok(Err((path, error))) => {
-                    // Once: the next try is ten seconds away.
-                    if !std::mem::replace(&mut failed, true) {
+                Ok((path, Ok(()))) => {
+                    if let Some(attempts) = failed.remove(&path) {
+                        let path = path.display();
+                        tracing::warn!(%path, attempts, "the file of --boltwood is written again");
+                    }
+                }
+                Ok((path, Err(error))) => {
+                    let attempts = failed.entry(path.clone()).or_default();
+                    *attempts += 1;
+                    if *attempts == 1 {
                         let path = path.display();
                         tracing::error!(%path, %error, "the file of --boltwood cannot be written");
                     }

@@ -14,6 +14,7 @@ pub mod mqtt;
 pub mod notify;
 pub mod operator;
 pub mod parts;
+mod peer;
 pub mod recent;
 pub mod state;
 pub mod watcher;

@@ -123,6 +123,22 @@ pub enum SenderKind {
     Mqtt(Box<MqttSettings>),
 }
 
+impl SenderKind {
+    /// Its secrets, and what the keys of their files begin with.
+    pub fn secrets(&self) -> Vec<(&SecretPlace, &'static str)> {
+        let (secrets, of_address) = match self {
+            Self::Webhook { token, address, .. } => match address {
+                WebhookAddress::Secret(place) => ((token, "token"), Some((place, "url"))),
+                WebhookAddress::Plain(_) => ((token, "token"), None),
+            },
+            Self::Mail { password, .. } => ((password, "password"), None),
+            Self::Mqtt(broker) => ((&broker.password, "password"), None),
+        };
+        let (place, what) = secrets;
+        place.iter().map(|place| (place, what)).chain(of_address).collect()
+    }
+}
+
 /// A way to tell people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SenderSettings {

@@ -317,6 +317,8 @@ impl RawStation {
             let (en, es) = (why.en, why.es);
             say!("station '{id}': {en}", "estación '{id}': {es}")
         };
+        let named = self.ca_file.map(|path| certificates(&folder.join(path)));
+        let named = named.transpose().map_err(of_station)?.unwrap_or_default();
         let lens = self.lens.map(RawLens::check).transpose().map_err(of_station)?;
         if let Some(fault) = zones_fault(&self.zones) {
             return Err(of_station(fault));
@@ -330,13 +332,7 @@ impl RawStation {
             longitude,
             zone,
             url_base,
-            trust: Trust {
-                certificates: match self.ca_file {
-                    Some(path) => certificates(&folder.join(path))?,
-                    None => Vec::new(),
-                },
-                anything: self.insecure,
-            },
+            trust: Trust { certificates: named, anything: self.insecure },
             layout: self.layout,
             source,
             minutes,
@@ -352,8 +348,8 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, Text> {
     read_certificates(path).map_err(|why| {
         let (en, es) = (why.en, why.es);
         say!(
-            "the certificates of '{shown}' cannot be used: {en}",
-            "no se pueden usar los certificados de '{shown}': {es}"
+            "ca_file: '{shown}' cannot be used: {en}; name a certificate in PEM or DER",
+            "ca_file: no se puede usar '{shown}': {es}; indique un certificado en PEM o DER"
         )
     })
 }

@@ -32,8 +32,9 @@ fn a_station_may_name_its_certificates() {
     assert_eq!((named.certificates.len(), named.anything), (1, false));
     assert!(trust("insecure = true").unwrap().anything);
     for (file, why) in [("camera.key", "no certificate"), ("none.pem", "none.pem")] {
-        let text = trust(&format!("ca_file = \"{file}\"")).unwrap_err().en;
-        assert!(text.contains(why), "{text}");
+        let text = trust(&format!("ca_file = \"{file}\"")).unwrap_err();
+        assert!(text.en.contains(why) && text.en.contains(": ca_file: '"), "{text:?}");
+        one_sentence(&text);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use crate::store::Database;
 use crate::store::error::StoreError;
@@ -9,9 +10,12 @@ use crate::store::reader::{AlertMessage, Reader};
 use crate::store::rows::{parse_timestamp, timestamp};
 use crate::store::schema::{alert_outbox, alert_states};
 use celaje_sky::alert::AlertState;
+use celaje_sky::say;
 
 /// Messages that are kept after they were sent or dropped.
 const KEPT: i64 = 500;
+/// Messages of a sender that wait; of more the oldest are dropped.
+pub const MOST_WAITING: i64 = 50;
 
 /// Where an alert of a station stands from now on, and what is told.
 #[derive(Clone, Debug)]
@@ -40,8 +44,9 @@ pub enum SendOutcome {
 }
 
 impl Database {
-    /// Writes where an alert stands and its message, both or neither.
-    pub fn write_alert(&mut self, change: &AlertChange<'_>) -> Result<(), StoreError> {
+    /// Writes where an alert stands and its message, both or neither. Gives how many older messages
+    /// were dropped, since too many wait.
+    pub fn write_alert(&mut self, change: &AlertChange<'_>) -> Result<usize, StoreError> {
         let AlertChange { alert, station, state, now, message } = change;
         let now = timestamp(*now);
         let values = (
@@ -55,6 +60,7 @@ impl Database {
         let write = |connection: &mut SqliteConnection| {
             diesel::replace_into(alert_states::table).values(values).execute(connection)?;
             let (text, senders) = message.unwrap_or(("", &[]));
+            let mut dropped = 0;
             for sender in senders {
                 diesel::insert_into(alert_outbox::table)
                     .values((
@@ -66,8 +72,9 @@ impl Database {
                         alert_outbox::next_try.eq(&now),
                     ))
                     .execute(connection)?;
+                dropped += drop_oldest(connection, sender)?;
             }
-            Ok(())
+            Ok(dropped)
         };
         self.ownership
             .transaction(&mut self.connection, write)
@@ -83,7 +90,10 @@ impl Database {
             SendOutcome::Dropped(why) => ("dropped", now, Some(why)),
         };
         let write = |connection: &mut SqliteConnection| {
-            diesel::update(alert_outbox::table.find(id))
+            // What was dropped meanwhile, since too many waited, waits no more.
+            let is_sent = (status == "sent").into_sql::<Bool>();
+            let open = alert_outbox::status.eq("waiting").or(is_sent);
+            diesel::update(alert_outbox::table.filter(alert_outbox::id.eq(id).and(open)))
                 .set((
                     alert_outbox::attempts.eq(alert_outbox::attempts + 1),
                     alert_outbox::status.eq(status),
@@ -99,6 +109,25 @@ impl Database {
             .transaction(&mut self.connection, write)
             .map_err(|fault| fault.at(&self.path))
     }
+}
+
+/// Drops what waits for a sender beyond the bound; gives how many.
+fn drop_oldest(connection: &mut SqliteConnection, sender: &str) -> QueryResult<usize> {
+    let waiting = alert_outbox::sender.eq(sender).and(alert_outbox::status.eq("waiting"));
+    let too_many: Vec<i64> = alert_outbox::table
+        .filter(waiting)
+        .order(alert_outbox::id.desc())
+        .offset(MOST_WAITING)
+        .limit(i64::MAX)
+        .select(alert_outbox::id)
+        .load(connection)?;
+    let why = say!(
+        "{MOST_WAITING} newer messages wait for this sender",
+        "{MOST_WAITING} mensajes más nuevos esperan a este remitente"
+    );
+    diesel::update(alert_outbox::table.filter(alert_outbox::id.eq_any(too_many)))
+        .set((alert_outbox::status.eq("dropped"), alert_outbox::last_error.eq(why.to_string())))
+        .execute(connection)
 }
 
 #[derive(Queryable, Selectable)]
@@ -138,14 +167,12 @@ impl Reader {
     pub(crate) fn due_messages(
         &mut self,
         now: DateTime<Utc>,
-        most: i64,
     ) -> Result<Vec<AlertMessage>, StoreError> {
         self.ask(|connection| {
             alert_outbox::table
                 .filter(alert_outbox::status.eq("waiting"))
                 .filter(alert_outbox::next_try.le(timestamp(now)))
                 .order(alert_outbox::id.asc())
-                .limit(most)
                 .select(AlertMessage::as_select())
                 .load(connection)
         })

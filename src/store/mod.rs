@@ -75,7 +75,7 @@ use crate::store::schema::stations;
 use crate::store::writer::STANDS_STILL;
 use celaje_sky::station::Station;
 
-pub use alerts::{AlertChange, SendOutcome};
+pub use alerts::{AlertChange, MOST_WAITING, SendOutcome};
 pub use calibration::{CalibrationItem, RecalibrationReport};
 pub use commit::{CommitEffect, CommitMode};
 pub use examination::FileState;

@@ -1,7 +1,6 @@
 //! The token that clients send with orders.
 
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 
 use actix_web::HttpRequest;
@@ -9,6 +8,7 @@ use actix_web::http::header;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::settings::secret::Secret;
 use crate::web::problem::{Problem, ProblemCode};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -29,40 +29,31 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// The token `text`; surrounding blanks are removed.
+    /// The token `text` of `place`; surrounding blanks are removed.
     ///
     /// # Errors
     /// When it is too short to be one, or cannot be sent in a header.
-    pub fn new(text: &str) -> Result<Self> {
+    pub fn new(text: &str, place: &str) -> Result<Self> {
         let text = text.trim();
         let fits = (SHORTEST..=LONGEST).contains(&text.len());
         if !fits || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Failure::usage(say!(
-                "the token must have {SHORTEST} to {LONGEST} printable ASCII characters \
+                "the token of {place} must have {SHORTEST} to {LONGEST} printable ASCII characters \
                  without blanks; make one with 'openssl rand -hex 32'",
-                "el token debe tener de {SHORTEST} a {LONGEST} caracteres ASCII visibles \
-                 sin espacios; genere uno con 'openssl rand -hex 32'"
+                "el token de {place} debe tener de {SHORTEST} a {LONGEST} caracteres ASCII \
+                 visibles sin espacios; genere uno con 'openssl rand -hex 32'"
             )));
         }
         Ok(Self(hash(text)))
     }
 
-    /// The token in a file.
+    /// The token in the file of `--token-file`.
     ///
     /// # Errors
     /// When the file cannot be read, or holds none.
     pub fn read(path: &Path) -> Result<Self> {
-        let mut text = String::new();
-        let read = std::fs::File::open(path)
-            .and_then(|file| file.take(2 * LONGEST as u64).read_to_string(&mut text));
-        if let Err(error) = read {
-            let path = path.display();
-            return Err(Failure::usage(say!(
-                "the token file '{path}' cannot be read: {error}",
-                "no se puede leer el archivo del token '{path}': {error}"
-            )));
-        }
-        Self::new(&text)
+        let secret = Secret::of_file(path, "--token-file")?;
+        Self::new(secret.expose(), &format!("--token-file '{}'", path.display()))
     }
 
     /// Whether `text` is this token, in constant time.
@@ -111,19 +102,38 @@ pub fn demand(token: Option<&Token>, request: &HttpRequest) -> std::result::Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use celaje_sky::text::Text;
 
     #[test]
     fn a_token_is_its_text_and_shows_nothing() {
-        let token = Token::new(" 0123456789abcdef\n").unwrap();
+        let token = Token::new(" 0123456789abcdef\n", "CELAJE_TOKEN").unwrap();
         assert!(token.is("0123456789abcdef"));
         for other in ["", "0123456789abcde", "0123456789abcdeF", " 0123456789abcdef"] {
             assert!(!token.is(other), "{other}");
         }
         assert_eq!(format!("{token:?}"), "Token(…)");
         for bad in ["", "short", "0123456789 abcdef", "0123456789abcdeñ"] {
-            let failure = Token::new(bad).unwrap_err();
+            let failure = Token::new(bad, "CELAJE_TOKEN").unwrap_err();
             assert_eq!(failure.class.exit_status(), 2, "{bad}");
+            assert!(failure.text.en.contains("CELAJE_TOKEN"), "{failure}");
             assert!(bad.is_empty() || !failure.text.en.contains(bad));
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_byte_order_mark_holds_a_token_and_a_blank_one_none() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let read = |bytes: &[u8]| {
+            std::fs::write(file.path(), bytes).unwrap();
+            Token::read(file.path())
+        };
+        assert!(read(b"\xef\xbb\xbf0123456789abcdef\r\n").unwrap().is("0123456789abcdef"));
+        for bytes in [&b""[..], b"\xef\xbb\xbf\n", b"0123456789abcdef\n2", b"short", b"\xff\xfe"] {
+            let Text { en, es } = read(bytes).unwrap_err().text;
+            for text in [en, es] {
+                assert!(text.contains("--token-file"), "{text}");
+                assert!(text.contains(&file.path().display().to_string()), "{text}");
+            }
         }
     }
 }

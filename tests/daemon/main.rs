@@ -9,6 +9,7 @@ mod support;
 mod busy;
 mod clocks;
 mod dies;
+mod down;
 mod killed;
 #[cfg(target_os = "linux")]
 mod lost;

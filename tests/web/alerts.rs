@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 use celaje::clock::Clock;
 use celaje::daemon::alerts::AlertKeeper;
 use celaje::settings::{Layer, ReachSettings, Settings};
-use celaje::store::{CommitMode, PictureSource, RunKind, RunStart, SharedDatabase};
+use celaje::store::{
+    AlertChange, CommitMode, Database, MOST_WAITING, PictureSource, RunKind, RunStart, SendOutcome,
+    SharedDatabase,
+};
+use celaje_sky::alert::AlertState;
 use celaje_sky::cover::Cover;
 use celaje_sky::outcome::Outcome;
 use celaje_sky::slot::SlotRange;
@@ -201,6 +205,79 @@ async fn a_sink_that_fails_is_tried_again_and_given_up_in_the_end() {
         let error = message["last_error"].as_str().unwrap_or_default();
         assert_eq!(error.contains("500"), status == "dropped", "{message}");
         assert_eq!(sink.taken().len(), usize::from(status == "sent"));
+    }
+}
+
+/// A sender that hangs keeps no other one waiting.
+#[actix::test]
+async fn each_sender_has_its_own_pace() {
+    let site = site();
+    let database = SharedDatabase::from(site.database());
+    let (hangs, quick) = (Sink::start(|_| None), sink(&[200]));
+    let settings = reach(&format!(
+        "[[alert]]\nname = 'clear'\nwhen = 'clearing'\nto = ['slow', 'hook']\n\
+         [[sender]]\nid = 'slow'\nkind = 'webhook'\nurl = '{}'\n\
+         [[sender]]\nid = 'hook'\nkind = 'webhook'\nurl = '{}'\n",
+        hangs.url, quick.url
+    ));
+    let tell = |to: &str| write_messages(&database, &[to], 1);
+    tell("slow");
+    let end = keeper(&site, &database, &settings, "2024-06-10T05:00:00Z@1");
+    until("it hangs", async || hangs.messages().len() == 1).await;
+    tell("hook");
+    until("the other one is told", async || quick.taken().len() == 1).await;
+    end.cancel();
+    let all = messages(&site).await;
+    let slow = all.iter().find(|message| message["sender"] == "slow").unwrap();
+    assert_eq!((&slow["status"], &slow["attempts"]), (&"waiting".into(), &0.into()));
+}
+
+/// Writes `n` messages for each of these senders, one after the other.
+fn write_messages(database: &SharedDatabase, senders: &[&str], n: usize) {
+    let to: Vec<String> = senders.iter().map(|sender| (*sender).to_owned()).collect();
+    let now = "2024-06-10T05:00:00Z".parse().unwrap();
+    let state = AlertState { fired: true, since: now, judged_to: now, sent_at: Some(now) };
+    let text = serde_json::json!({
+        "id": "1", "alert": "clear", "kind": "clearing", "station": "rio-grande", "title": "t",
+        "text": "w", "okta": 1, "at": "", "priority": 3, "page": "",
+    });
+    let text = text.to_string();
+    let message = Some((text.as_str(), &to[..]));
+    let change = AlertChange { alert: "clear", station: "rio-grande", state, now, message };
+    for _ in 0..n {
+        let write = |database: &mut Database| database.write_alert(&change).unwrap();
+        database.seen_from("rio-grande", write).unwrap();
+    }
+}
+
+#[actix::test]
+async fn of_too_many_that_wait_the_oldest_are_given_up() {
+    let site = site();
+    let database = SharedDatabase::from(site.database());
+    write_messages(&database, &["down"], 1);
+    write_messages(&database, &["hook"], 2);
+    write_messages(&database, &["down"], MOST_WAITING as usize + 4);
+    let all = messages(&site).await;
+    let of = |sender: &str, status: &str| {
+        let is_it = |m: &&Value| m["sender"] == sender && m["status"] == status;
+        all.iter().filter(is_it).map(|m| m["id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((of("down", "waiting").len(), of("hook", "waiting").len()), (50, 2));
+    // The first, and the first four behind the two of the other sender.
+    assert_eq!(of("down", "dropped"), [7, 6, 5, 4, 1]);
+    let oldest = all.last().unwrap();
+    let why = oldest["last_error"].as_str().unwrap();
+    assert!(why.contains("50 newer messages wait"), "{oldest}");
+    // An attempt that was under way then does not bring one back, but may have succeeded.
+    for (id, outcome, status) in [
+        (1, SendOutcome::Again("2024-06-10T05:01:00Z".parse().unwrap(), "x".to_owned()), "dropped"),
+        (4, SendOutcome::Sent, "sent"),
+    ] {
+        let settle = |database: &mut Database| database.settle_message(id, &outcome).unwrap();
+        database.seen_from("rio-grande", settle).unwrap();
+        let all = messages(&site).await;
+        let message = all.iter().find(|message| message["id"] == id).unwrap();
+        assert_eq!(message["status"], status, "{message}");
     }
 }
 

@@ -14,6 +14,7 @@ mod client;
 mod described;
 mod events;
 mod export;
+mod failing;
 mod guard;
 mod indi;
 mod labels;

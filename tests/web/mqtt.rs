@@ -7,15 +7,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use celaje::daemon::alerts::send_test;
 use celaje::daemon::mqtt::MqttPublisher;
+use celaje::settings::alerts::{SenderKind, SenderSettings};
 use celaje::settings::mqtt::MqttSettings;
 use celaje::settings::{Layer, Settings};
+use celaje_sky::safety::SafetyRule;
+use celaje_sky::station::Station;
+use chrono::TimeDelta;
 use rumqttc::PublishOptions;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Heard, free_port, listen, program, start};
-use crate::safety::night;
+use crate::safety::{night, night_with};
 use crate::site::Site;
 
 fn settings(toml: &str) -> MqttSettings {
@@ -89,6 +94,10 @@ async fn a_broker_is_told_everything_again_after_it_was_killed() {
         assert!(component["p"].is_string() && component["uniq_id"].is_string(), "{name}");
     }
     assert_eq!(components["unsafe"]["pl_on"], "unsafe");
+    // Whoever hears nothing more takes it as not known: of Celaje that is gone, by the last will;
+    // of a broker that lost its power with it, by the time.
+    let expires = &components["unsafe"]["exp_aft"];
+    assert_eq!((expires, &device["avty"]), (&1500.into(), &json!([{ "t": STATUS }])));
     assert_eq!(
         (&components["cloud"]["exp_aft"], device["avty"].as_array().unwrap().len()),
         (&1500.into(), 1)
@@ -103,8 +112,41 @@ async fn a_broker_is_told_everything_again_after_it_was_killed() {
     heard.lock().unwrap().clear();
     let _broker = start(folder.path(), port, "allow_anonymous true\n");
     until("told again after the broker's restart", &heard, all_are_there).await;
+    // What is retained must not say for ever that a dome may be open.
+    assert!(is(&heard.lock().unwrap(), SAFETY, "safe"));
     end.cancel();
-    until("goodbye", &heard, |heard| is(heard, STATUS, "offline")).await;
+    until("goodbye", &heard, |heard| {
+        let has_left = is(heard, STATUS, "offline");
+        assert!(!has_left || is(heard, SAFETY, "unsafe"), "offline before unsafe");
+        has_left
+    })
+    .await;
+}
+
+/// Nothing changes, and yet it is told again whether it is safe.
+#[actix::test]
+async fn safety_is_told_again_before_it_is_old() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let _broker = start(folder.path(), port, "allow_anonymous true\n");
+    let site = night_with("2024-06-10T05:00:00Z@0.01", "", |options| {
+        let station = Station::rio_grande();
+        let stale_after = TimeDelta::seconds(6);
+        let safety = Some(SafetyRule { stale_after, ..SafetyRule::usual(&station.minutes) });
+        options.stations = vec![Arc::new(Station { safety, ..station })];
+    });
+    let (_client, heard) = listen(port);
+    let end = publish(&site, settings(&format!("url = 'mqtt://127.0.0.1:{port}'")));
+    until("all is told", &heard, all_are_there).await;
+    for _ in 0..2 {
+        heard.lock().unwrap().clear();
+        until("told again", &heard, |heard| heard.contains_key(SAFETY)).await;
+        let heard = heard.lock().unwrap();
+        assert_eq!(heard.keys().collect::<Vec<_>>(), [SAFETY], "alone");
+    }
+    end.cancel();
 }
 
 #[actix::test]
@@ -186,6 +228,11 @@ async fn a_broker_may_ask_for_a_certificate_and_a_password() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     refused.cancel();
     assert!(!heard.lock().unwrap().contains_key(STATE));
+    let house =
+        SenderSettings { id: "house".to_owned(), kind: SenderKind::Mqtt(Box::new(with(""))) };
+    let why = send_test(&house, None).await.unwrap_err().to_string();
+    // The broker closes the connection behind its reason, which may be lost on the way.
+    assert!(why.contains("cert_file and key_file in [mqtt]") && !why.contains("hush"), "{why}");
     let end = publish(
         &site,
         with(&format!("cert_file = '{at}/client.pem'\nkey_file = '{at}/client.key'\n")),

@@ -240,7 +240,7 @@ impl Site {
             record: (db.clone(), station.clone()),
         });
         let mut options = WebOptions {
-            token: Some(Token::new(TOKEN).unwrap()),
+            token: Some(Token::new(TOKEN, "this test").unwrap()),
             ..WebOptions::new("127.0.0.1:0".parse().unwrap(), &settings)
         };
         change(&mut options);

@@ -199,7 +199,7 @@ impl Tonight {
         let last = readings.iter().rev().find(|reading| reading.at <= now);
         let oktas = last.and_then(|last| last.oktas_of(&rule.part)).unwrap_or(8.0);
         let (advice, reason) = match safety.reason {
-            SafetyReason::Daylight => by_day(rule.when, allowed, now),
+            SafetyReason::Daylight => by_day(allowed, now),
             reason => (by_sky(rule, reason, oktas, tendency), AdviceReason::Sky(reason)),
         };
         Self {
@@ -225,9 +225,8 @@ fn allowed(limit: SunLimit, night: &Night) -> Option<Period> {
     }
 }
 
-fn by_day(limit: SunLimit, allowed: Option<Period>, now: DateTime<Utc>) -> (Advice, AdviceReason) {
+fn by_day(allowed: Option<Period>, now: DateTime<Utc>) -> (Advice, AdviceReason) {
     match allowed {
-        _ if limit == SunLimit::Day => (Advice::Wait, AdviceReason::Sky(SafetyReason::Daylight)),
         None => (Advice::Close, AdviceReason::NoNight),
         Some((_, end)) if now >= end => (Advice::Close, AdviceReason::NightIsOver),
         Some(_) => (Advice::Wait, AdviceReason::Sky(SafetyReason::Daylight)),
@@ -243,7 +242,9 @@ fn by_sky(
     let direction = tendency.map(Tendency::direction);
     match reason {
         SafetyReason::Clear => Advice::Observe,
-        SafetyReason::Waiting | SafetyReason::LowConfidence => Advice::Wait,
+        SafetyReason::Waiting | SafetyReason::LowConfidence | SafetyReason::Darkness => {
+            Advice::Wait
+        }
         SafetyReason::Clouds
             if oktas <= rule.unsafe_above && direction != Some(Direction::CloudingOver) =>
         {

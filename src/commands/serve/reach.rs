@@ -66,9 +66,9 @@ impl Reach {
         if broker.as_ref().map(|known| &known.settings) == reach.mqtt.as_ref() {
             return;
         }
-        if let Some(before) = broker.take() {
-            before.end.cancel();
-        }
+        let before = broker.take();
+        before.iter().for_each(|before| before.end.cancel());
+        let mut before = before.map(|before| before.task);
         *broker = reach.mqtt.clone().map(|settings| {
             let end = self.end.child_token();
             let running = self.running.clone();
@@ -78,7 +78,12 @@ impl Reach {
             });
             let (recent, identity) = (self.running.recent(), self.running.identity());
             let publisher = MqttPublisher::new(settings.clone(), recent, pictures, identity);
-            let task = tokio::spawn(publisher.keep(end.clone()));
+            let (ends, before) = (end.clone(), before.take());
+            let task = tokio::spawn(async move {
+                // Its last words would else be heard after the first ones of the new one.
+                ended(before).await;
+                publisher.keep(ends).await;
+            });
             ReachedBroker { settings, end, task }
         });
     }
@@ -86,9 +91,10 @@ impl Reach {
     /// Alerts go on from the record: it says where they stand.
     fn renew_alerts(&self, reach: &ReachSettings) {
         let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((end, _)) = alerts.take() {
+        let before = alerts.take().map(|(end, task)| {
             end.cancel();
-        }
+            task
+        });
         let Some((db, database, clock)) = self.record.clone() else {
             return;
         };
@@ -106,7 +112,13 @@ impl Reach {
             period: ALERT_PERIOD,
         };
         let end = self.end.child_token();
-        *alerts = Some((end.clone(), tokio::spawn(keeper.keep(end))));
+        let ends = end.clone();
+        let task = tokio::spawn(async move {
+            // A message that is on its way is not sent twice.
+            ended(before).await;
+            keeper.keep(ends).await;
+        });
+        *alerts = Some((end, task));
     }
 
     /// Ends all three and waits for their last messages.
@@ -115,15 +127,15 @@ impl Reach {
         let file = self.boltwood.lock().unwrap_or_else(PoisonError::into_inner).take();
         let broker = self.mqtt.lock().unwrap_or_else(PoisonError::into_inner).take();
         let alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(file) = file {
-            let _ = file.await;
-        }
-        if let Some(broker) = broker {
-            let _ = broker.task.await;
-        }
-        if let Some((_, alerts)) = alerts {
-            let _ = alerts.await;
-        }
+        let (broker, alerts) = (broker.map(|broker| broker.task), alerts.map(|(_, task)| task));
+        tokio::join!(ended(file), ended(broker), ended(alerts));
+    }
+}
+
+/// Waits until a task has ended, if there is one.
+async fn ended(task: Option<JoinHandle<()>>) {
+    if let Some(task) = task {
+        let _ = task.await;
     }
 }
 

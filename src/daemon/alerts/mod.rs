@@ -4,6 +4,7 @@
 //! A program that is killed between the two neither repeats nor loses: it goes on from the record.
 //! Only a message that was under way at that moment may come twice.
 
+mod delivery;
 mod mail;
 mod message;
 mod webhook;
@@ -14,43 +15,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::daemon::alerts::delivery::Deliveries;
 use crate::daemon::mqtt;
 use crate::daemon::recent::{RecentReadings, reading_of};
 use crate::settings::alerts::{AlertSettings, SenderKind, SenderSettings};
 use crate::store::error::StoreError;
 use crate::store::reader::{AlertMessage, Reader};
-use crate::store::{AlertChange, SendOutcome, SharedDatabase};
+use crate::store::{AlertChange, SharedDatabase};
 use celaje_sky::alert::{AlertState, AlertView};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::safety::SkyReading;
 use celaje_sky::say;
 use celaje_sky::station::Station;
+use celaje_sky::text::Text;
 
 pub use message::AlertText;
-
-/// Messages that are sent at once.
-const AT_ONCE: i64 = 8;
-/// The pauses after failed attempts; after the last one a message is dropped. 30 minutes in all.
-const PAUSES: [i64; 4] = [30, 150, 420, 1200];
-/// A service that asks for a longer pause is not waited for.
-const LONGEST_PAUSE: i64 = 1800;
 
 /// Why a message did not arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotSent {
     /// In a sentence without secrets.
-    pub why: String,
+    pub why: Text,
     /// The pause that the service asks for, seconds.
     pub retry_after: Option<i64>,
 }
 
 impl NotSent {
-    fn because(why: impl Into<String>) -> Self {
-        Self { why: why.into(), retry_after: None }
+    const fn because(why: Text) -> Self {
+        Self { why, retry_after: None }
     }
 }
 
@@ -65,9 +60,25 @@ pub async fn send(sender: &SenderSettings, text: &AlertText) -> Result<(), NotSe
         SenderKind::Mqtt(broker) => {
             let message = serde_json::to_string(text).unwrap_or_default();
             let told = mqtt::publish_event(broker, &text.station, message).await;
-            told.map_err(|failure| NotSent::because(failure.to_string()))
+            told.map_err(|failure| NotSent::because(failure.text))
         }
     }
+}
+
+/// Looks whether the secrets that senders name can be read.
+///
+/// # Errors
+/// When one of them cannot.
+pub fn check(senders: &[SenderSettings]) -> Result<()> {
+    for SenderSettings { id, kind } in senders {
+        for (place, what) in kind.secrets() {
+            place.read(what).map_err(|failure| {
+                let Text { en, es } = failure.text;
+                Failure::usage(say!("sender '{id}': {en}", "remitente '{id}': {es}"))
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Sends a message that says that it is a test.
@@ -76,10 +87,10 @@ pub async fn send(sender: &SenderSettings, text: &AlertText) -> Result<(), NotSe
 /// When it did not arrive.
 pub async fn send_test(sender: &SenderSettings, page: Option<&str>) -> Result<()> {
     send(sender, &AlertText::test(page)).await.map_err(|failed| {
-        let (id, why) = (&sender.id, failed.why);
+        let (id, Text { en, es }) = (&sender.id, failed.why);
         Failure::environment(say!(
-            "the test message to '{id}' did not arrive: {why}",
-            "el mensaje de prueba a '{id}' no llegó: {why}"
+            "the test message to the sender '{id}' did not arrive: {en}",
+            "el mensaje de prueba al remitente '{id}' no llegó: {es}"
         ))
     })
 }
@@ -103,45 +114,48 @@ type AlertKey = (String, String);
 
 /// Where the alerts stand, as the record says.
 #[derive(Default)]
-struct KnownStates(HashMap<AlertKey, Option<AlertState>>);
+struct KnownStates {
+    states: HashMap<AlertKey, Option<AlertState>>,
+    /// Whether the last message pushed out an older one.
+    is_full: bool,
+}
 
 impl AlertKeeper {
     /// Works until `end`.
     pub async fn keep(self, end: CancellationToken) {
         let keeper = Arc::new(self);
+        let mut deliveries = Deliveries::new(Arc::clone(&keeper));
         let mut known = KnownStates::default();
         let mut troubled = false;
-        loop {
+        while !end.is_cancelled() {
             let (judging, states) = (Arc::clone(&keeper), std::mem::take(&mut known));
             let judged = tokio::task::spawn_blocking(move || judging.judge(states)).await;
-            let due = match judged {
+            match judged {
                 Ok((states, Ok(due))) => {
-                    (known, troubled) = (states, false);
-                    due
-                }
-                Ok((_, Err(error))) => {
-                    // What is known is read anew: it may not have been written.
-                    if !std::mem::replace(&mut troubled, true) {
-                        tracing::error!(%error, "alerts: the record cannot be used");
+                    known = states;
+                    deliveries.begin(due);
+                    if std::mem::take(&mut troubled) {
+                        tracing::warn!("alerts: the record can be used again");
                     }
-                    Vec::new()
                 }
-                Err(_) => {
-                    tracing::error!("alerts: the rules failed");
-                    Vec::new()
+                // What is known is read anew: it may not have been written.
+                failed => {
+                    if !std::mem::replace(&mut troubled, true) {
+                        match failed {
+                            Ok((_, Err(error))) => {
+                                tracing::error!(%error, "alerts: the record cannot be used");
+                            }
+                            _ => tracing::error!("alerts: the rules failed"),
+                        }
+                    }
                 }
-            };
-            let sends = due.iter().map(|message| keeper.deliver(message));
-            tokio::select! {
-                // A message that is cut off here is sent again after the next start.
-                () = end.cancelled() => return,
-                _ = join_all(sends) => {}
             }
             tokio::select! {
-                () = end.cancelled() => return,
-                () = tokio::time::sleep(keeper.period) => {}
+                () = end.cancelled() => {}
+                () = deliveries.wait(keeper.period) => {}
             }
         }
+        deliveries.end().await;
     }
 
     /// Judges every alert, and gives the messages that are due.
@@ -153,7 +167,7 @@ impl AlertKeeper {
             for station in self.recent.stations() {
                 self.judge_station(&mut reader, &station, &mut known)?;
             }
-            reader.due_messages(self.clock.now(), AT_ONCE)
+            reader.due_messages(self.clock.now())
         });
         (known, due)
     }
@@ -187,7 +201,7 @@ impl AlertKeeper {
                 now,
             };
             let key = (alert.name.clone(), station.id.clone());
-            let before = match known.0.get(&key) {
+            let before = match known.states.get(&key) {
                 Some(before) => *before,
                 None => reader.alert_state(&alert.name, &station.id)?,
             };
@@ -203,47 +217,19 @@ impl AlertKeeper {
                 let message = text.as_deref().map(|text| (text, alert.to.as_slice()));
                 let (name, id) = (&alert.name, &station.id);
                 let change = AlertChange { alert: name, station: id, state, now, message };
-                self.database.seen_from(id, |database| database.write_alert(&change))??;
-            }
-            known.0.insert(key, next);
-        }
-        Ok(())
-    }
-
-    /// Tries to send a message, and writes how that ended.
-    async fn deliver(&self, message: &AlertMessage) {
-        let sender = self.senders.iter().find(|sender| sender.id == message.sender);
-        let text = serde_json::from_str::<AlertText>(&message.message);
-        let sent = match (sender, text) {
-            (Some(sender), Ok(text)) => send(sender, &text).await,
-            _ => Err(NotSent::because("the settings have no such sender any more")),
-        };
-        let outcome = match sent {
-            Ok(()) => SendOutcome::Sent,
-            Err(failed) => {
-                let (alert, to, why) = (&message.alert, &message.sender, &failed.why);
-                let attempt = usize::try_from(message.attempts).unwrap_or(0);
-                match PAUSES.get(attempt).filter(|_| sender.is_some()) {
-                    Some(pause) => {
-                        tracing::warn!(alert, to, why, "a message did not arrive: tried again");
-                        let asked = failed.retry_after.unwrap_or(0).min(LONGEST_PAUSE);
-                        let at = self.clock.now() + TimeDelta::seconds(asked.max(*pause));
-                        SendOutcome::Again(at, failed.why)
-                    }
-                    None => {
-                        tracing::error!(alert, to, why, "a message was given up");
-                        SendOutcome::Dropped(failed.why)
-                    }
+                let dropped =
+                    self.database.seen_from(id, |database| database.write_alert(&change))??;
+                let is_full = dropped > 0;
+                if message.is_some() && !std::mem::replace(&mut known.is_full, is_full) && is_full {
+                    tracing::error!(
+                        alert = name,
+                        "too many messages wait: the oldest are given up"
+                    );
                 }
             }
-        };
-        let (database, id, station) = (self.database.clone(), message.id, message.station.clone());
-        let written = tokio::task::spawn_blocking(move || {
-            database.seen_from(&station, |database| database.settle_message(id, &outcome))
-        });
-        if !matches!(written.await, Ok(Ok(Ok(())))) {
-            tracing::error!(id, "alerts: how a message ended could not be written");
+            known.states.insert(key, next);
         }
+        Ok(())
     }
 }
 

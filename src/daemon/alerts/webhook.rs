@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, Method};
 use rustls::crypto::ring;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::daemon::alerts::NotSent;
 use crate::daemon::alerts::message::AlertText;
+use crate::daemon::peer::{PeerFault, PeerKeys};
 use crate::settings::alerts::{Preset, SenderKind, WebhookAddress};
+use celaje_sky::say;
+use celaje_sky::text::Text;
 
 /// Time for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,69 +38,126 @@ pub(super) async fn send(sender: &SenderKind, text: &AlertText) -> Result<(), No
         .timeout(PATIENCE)
         .redirect(reqwest::redirect::Policy::none())
         .build()
-        .map_err(|error| NotSent::because(error.without_url().to_string()))?;
+        .map_err(|error| NotSent::because(unreached(sender, "", &error)))?;
     let url = Url::parse(&request.url)
-        .map_err(|_| NotSent::because("the address is no URL; look at url or url_file"))?;
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let method = Method::from_bytes(request.method.as_bytes())
-        .map_err(|_| NotSent::because("the method is none"))?;
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| NotSent::because(no_address(sender)))?;
+    // The rest of the address may be a secret.
+    let place = url.origin().ascii_serialization();
+    let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST);
     let mut asked = client.request(method, url).header(CONTENT_TYPE, request.media_type);
     for (name, value) in &request.headers {
-        let name = HeaderName::try_from(name.as_str());
+        let known = HeaderName::try_from(name.as_str());
         let value = HeaderValue::from_bytes(value.as_bytes());
-        match (name, value) {
-            (Ok(name), Ok(mut value)) => {
+        match (known, value) {
+            (Ok(known), Ok(mut value)) => {
                 value.set_sensitive(true);
-                asked = asked.header(name, value);
+                asked = asked.header(known, value);
             }
-            _ => return Err(NotSent::because("a header cannot be sent; look at headers")),
+            _ => {
+                return Err(NotSent::because(say!(
+                    "the header '{name}' cannot be sent; look at headers, and at the token in it",
+                    "no se puede enviar el encabezado '{name}'; revise headers, y el token en él"
+                )));
+            }
         }
     }
     match asked.body(request.body).send().await {
         Ok(answer) if answer.status().is_success() => Ok(()),
-        Ok(answer) => Err(refused(&host, &answer)),
-        // Without the address: it may be a secret.
-        Err(error) => Err(NotSent::because(format!("{host}: {}", reason(error)))),
+        Ok(answer) => {
+            let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            Err(NotSent {
+                why: answered(sender, &place, answer.status().as_u16()),
+                retry_after: after.and_then(|text| text.trim().parse().ok()).filter(|s| *s >= 0),
+            })
+        }
+        Err(error) => Err(NotSent::because(unreached(sender, &place, &error.without_url()))),
     }
 }
 
-fn refused(host: &str, answer: &Response) -> NotSent {
-    let status = answer.status();
-    let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    NotSent {
-        why: format!("{host} answered with status {status}"),
-        retry_after: after.and_then(|text| text.trim().parse().ok()).filter(|s| *s >= 0),
+/// The key of the address, or of the token where that is the sender's only one.
+fn address_key(sender: &SenderKind) -> String {
+    match sender {
+        SenderKind::Webhook { address: WebhookAddress::Secret(place), .. } => place.key("url"),
+        _ => "url".to_owned(),
     }
 }
 
-/// What went wrong, without the address.
-fn reason(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(deeper) = cause {
-        text = deeper.to_string();
-        cause = deeper.source();
-    }
-    text
+fn no_address(sender: &SenderKind) -> Text {
+    let key = address_key(sender);
+    say!(
+        "{key} holds no address; write one that begins with http:// or https://",
+        "{key} no contiene una dirección; escriba una que empiece con http:// o https://"
+    )
+}
+
+fn unreached(sender: &SenderKind, place: &str, error: &reqwest::Error) -> Text {
+    let fault = match error {
+        error if error.is_timeout() => PeerFault::Silent,
+        error => PeerFault::of(error),
+    };
+    let key = address_key(sender);
+    let keys = PeerKeys {
+        address: say!("{key}", "{key}"),
+        security: say!("http:// or https://", "http:// o https://"),
+        authority: None,
+        client: None,
+    };
+    fault.sentence(place, &keys)
+}
+
+/// What an answer with another status than success says, and what to do.
+fn answered(sender: &SenderKind, place: &str, status: u16) -> Text {
+    let SenderKind::Webhook { preset, token, recipient, .. } = sender else {
+        return say!("{place} answered HTTP {status}", "{place} respondió HTTP {status}");
+    };
+    let address = address_key(sender);
+    let token_key = token.as_ref().map(|place| place.key("token"));
+    // Telegram's token is a part of the address.
+    let is_secret = *preset == Some(Preset::Telegram);
+    let todo = match (status, token_key) {
+        (401 | 403, None) => say!(
+            "look at {address}, or write token_file with the token that it asks for",
+            "revise {address}, o escriba token_file con el token que pide"
+        ),
+        (401 | 403, Some(token)) => say!("look at {token}", "revise {token}"),
+        (404 | 405 | 410, Some(token)) if is_secret => say!("look at {token}", "revise {token}"),
+        (300..=399 | 404 | 405 | 410, _) => say!("look at {address}", "revise {address}"),
+        (429, _) => say!(
+            "it wants no more for now: write a longer quiet_for if this happens often",
+            "por ahora no quiere más: escriba un quiet_for más largo si ocurre seguido"
+        ),
+        (400..=499, token) => {
+            let known = [token, recipient.as_ref().map(|_| "recipient".to_owned())];
+            let more: String = known.into_iter().flatten().map(|key| format!(", {key}")).collect();
+            say!(
+                "it does not take this message: look at preset, body{more}",
+                "no acepta este mensaje: revise preset, body{more}"
+            )
+        }
+        _ => say!(
+            "the fault is its own: look at that service, or wait until it is mended",
+            "la falla es suya: revise ese servicio, o espere a que se arregle"
+        ),
+    };
+    let (en, es) = (todo.en, todo.es);
+    say!("{place} answered HTTP {status}; {en}", "{place} respondió HTTP {status}; {es}")
 }
 
 fn build(sender: &SenderKind, text: &AlertText) -> Result<WebhookRequest, NotSent> {
     let SenderKind::Webhook { preset, address, method, headers, body, token, recipient } = sender
     else {
-        return Err(NotSent::because("the sender is no webhook"));
+        return Err(NotSent::because(no_address(sender)));
     };
-    let told = |failure: celaje_sky::error::Failure| NotSent::because(failure.to_string());
+    let told = |failure: celaje_sky::error::Failure| NotSent::because(failure.text);
     let token = match token {
-        Some(place) => place.read().map_err(told)?.expose().to_owned(),
+        Some(place) => place.read("token").map_err(told)?.expose().to_owned(),
         None => String::new(),
     };
     let url = match address {
         WebhookAddress::Plain(url) => url.clone(),
-        WebhookAddress::Secret(place) => place.read().map_err(told)?.expose().to_owned(),
+        WebhookAddress::Secret(place) => place.read("url").map_err(told)?.expose().to_owned(),
     };
     let recipient = recipient.clone().unwrap_or_default();
     let mut request = WebhookRequest {
@@ -110,7 +170,8 @@ fn build(sender: &SenderKind, text: &AlertText) -> Result<WebhookRequest, NotSen
         media_type: "application/json",
     };
     match preset {
-        Some(preset) => apply(*preset, &mut request, text, &token, &recipient)?,
+        Some(preset) => apply(*preset, &mut request, text, &token, &recipient)
+            .ok_or_else(|| NotSent::because(no_address(sender)))?,
         None => {
             request.body = match body {
                 Some(body) => filled(body, text, &token, &json_inside),
@@ -131,20 +192,20 @@ fn build(sender: &SenderKind, text: &AlertText) -> Result<WebhookRequest, NotSen
     Ok(request)
 }
 
-/// The form of a service.
+/// The form of a service; none where the address is none.
 fn apply(
     preset: Preset,
     request: &mut WebhookRequest,
     text: &AlertText,
     token: &str,
     recipient: &str,
-) -> Result<(), NotSent> {
+) -> Option<()> {
     let AlertText { title, text: words, priority, page, .. } = text;
     let both = format!("{title}\n{words}");
     let base = request.url.trim_end_matches('/').to_owned();
     let body: Value = match preset {
         Preset::Ntfy => {
-            let mut url = Url::parse(&base).map_err(|_| NotSent::because("url is no address"))?;
+            let mut url = Url::parse(&base).ok()?;
             let topic = url.path().trim_matches('/').to_owned();
             url.set_path("/");
             request.url = url.to_string();
@@ -186,11 +247,11 @@ fn apply(
         Preset::Healthchecks => {
             request.media_type = "text/plain; charset=utf-8";
             request.body = both;
-            return Ok(());
+            return Some(());
         }
     };
     request.body = body.to_string();
-    Ok(())
+    Some(())
 }
 
 /// A name of an emoji, as ntfy has them.

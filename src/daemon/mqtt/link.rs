@@ -5,18 +5,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rumqttc::{
-    AsyncClient, Broker, Event, EventLoop, LastWill, MqttOptions, Packet, PublishOptions, QoS,
-    TlsConfiguration, Transport,
+    AsyncClient, Broker, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill,
+    MqttOptions, Packet, PublishOptions, QoS, StateError, TlsConfiguration, Transport,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::camera::trust::client_tls;
+use crate::daemon::peer::{PeerFault, PeerKeys};
 use crate::settings::file::certificates;
 use crate::settings::mqtt::MqttSettings;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 use celaje_sky::station::Trust;
+use celaje_sky::text::Text;
 
 /// Messages that the library holds at most; others wait with the publisher.
 const CAPACITY: usize = 32;
@@ -40,7 +42,7 @@ pub(super) enum LinkEvent {
 /// A connection, made by a task of its own.
 pub(super) struct BrokerLink {
     client: AsyncClient,
-    events: mpsc::Receiver<Result<LinkEvent, String>>,
+    events: mpsc::Receiver<Result<LinkEvent>>,
     task: JoinHandle<()>,
 }
 
@@ -59,6 +61,13 @@ pub fn check(settings: &MqttSettings) -> Result<()> {
 }
 
 fn options(settings: &MqttSettings, client_id: &str) -> Result<MqttOptions> {
+    read_options(settings, client_id).map_err(|failure| {
+        let Text { en, es } = failure.text;
+        Failure { text: say!("[mqtt] {en}", "[mqtt] {es}"), ..failure }
+    })
+}
+
+fn read_options(settings: &MqttSettings, client_id: &str) -> Result<MqttOptions> {
     let broker = Broker::tcp(settings.host.clone(), settings.port);
     let mut options = MqttOptions::new(client_id, broker);
     options
@@ -68,7 +77,7 @@ fn options(settings: &MqttSettings, client_id: &str) -> Result<MqttOptions> {
     if let Some(user) = &settings.user {
         match &settings.password {
             Some(place) => {
-                let password = place.read()?;
+                let password = place.read("password")?;
                 let password = Bytes::copy_from_slice(password.expose().as_bytes());
                 options.set_credentials(user.clone(), password);
             }
@@ -92,7 +101,10 @@ fn options(settings: &MqttSettings, client_id: &str) -> Result<MqttOptions> {
 
 fn connection(options: MqttOptions) -> Result<(AsyncClient, EventLoop)> {
     AsyncClient::builder(options).capacity(CAPACITY).try_build().map_err(|error| {
-        Failure::usage(say!("[mqtt] cannot be used: {error}", "no se puede usar [mqtt]: {error}"))
+        Failure::usage(say!(
+            "[mqtt] cannot be used: {error}; look at its url",
+            "no se puede usar [mqtt]; revise su url"
+        ))
     })
 }
 
@@ -110,17 +122,18 @@ pub(super) async fn announce(
     let (client, mut eventloop) = connection(options(settings, &client_id)?)?;
     let once = PublishOptions::new(QoS::AtLeastOnce);
     let handed = async {
-        client.publish(topic, payload, once).await.map_err(|error| lost(&error.to_string()))?;
+        let queued = client.publish(topic, payload, once).await;
+        queued.map_err(|_| lost(settings, &PeerFault::Closed))?;
         loop {
             match eventloop.poll().await {
                 Ok(Event::Incoming(Packet::PubAck(_))) => return Ok(()),
                 Ok(_) => {}
-                Err(error) => return Err(lost(&error.to_string())),
+                Err(error) => return Err(broken(settings, &client_id, &error)),
             }
         }
     };
     let handed = tokio::time::timeout(PATIENCE, handed).await;
-    handed.unwrap_or_else(|_| Err(lost("it does not answer")))?;
+    handed.unwrap_or_else(|_| Err(lost(settings, &PeerFault::Silent)))?;
     let farewell = async {
         let _ = client.disconnect().await;
         while eventloop.poll().await.is_ok() {}
@@ -144,22 +157,20 @@ impl BrokerLink {
         ));
         let (client, eventloop) = connection(options)?;
         let (sender, events) = mpsc::channel(CAPACITY);
-        let task = tokio::spawn(drive(eventloop, settings.birth.clone(), sender));
+        let task = tokio::spawn(drive(eventloop, settings.clone(), client_id.to_owned(), sender));
         Ok(Self { client, events, task })
     }
 
     /// The next event; an error ends the connection.
-    pub(super) async fn next(&mut self) -> Result<LinkEvent> {
-        match self.events.recv().await {
-            Some(Ok(event)) => Ok(event),
-            Some(Err(why)) => Err(lost(&why)),
-            None => Err(lost("it ended")),
-        }
+    pub(super) async fn next(&mut self, settings: &MqttSettings) -> Result<LinkEvent> {
+        let event = self.events.recv().await;
+        event.unwrap_or_else(|| Err(lost(settings, &PeerFault::Closed)))
     }
 
     /// Asks for the messages of a topic.
-    pub(super) fn subscribe(&self, topic: &str) -> Result<()> {
-        self.client.try_subscribe(topic, QoS::AtMostOnce).map_err(|error| lost(&error.to_string()))
+    pub(super) fn subscribe(&self, settings: &MqttSettings, topic: &str) -> Result<()> {
+        let asked = self.client.try_subscribe(topic, QoS::AtMostOnce);
+        asked.map_err(|_| lost(settings, &PeerFault::Closed))
     }
 
     /// Hands over a retained message; false where there is no room for it now.
@@ -168,11 +179,15 @@ impl BrokerLink {
         self.client.try_publish(topic, payload.clone(), options).is_ok()
     }
 
-    /// Says goodbye: a broker tells the last will only of those who do not.
-    pub(super) async fn leave(mut self, settings: &MqttSettings) {
+    /// Says goodbye, with `unsafe` on the topics of `safety`: a broker tells the last will only of
+    /// those who do not.
+    pub(super) async fn leave(mut self, settings: &MqttSettings, safety: Vec<String>) {
         let options = PublishOptions::new(QoS::AtLeastOnce).retained();
         let status = format!("{}/status", settings.topic);
         let farewell = async {
+            for topic in safety {
+                let _ = self.client.publish(topic, "unsafe", options).await;
+            }
             let _ = self.client.publish(status, "offline", options).await;
             let _ = self.client.disconnect().await;
             while let Some(Ok(_)) = self.events.recv().await {}
@@ -181,29 +196,91 @@ impl BrokerLink {
     }
 }
 
-fn lost(why: &str) -> Failure {
-    Failure::environment(say!(
-        "the broker is lost: {why}; look at url, user and certificates in [mqtt]",
-        "se perdió el broker: {why}; revise url, user y certificados en [mqtt]"
-    ))
+/// How the broker is called: its scheme, host and port.
+fn place(settings: &MqttSettings) -> String {
+    let MqttSettings { host, port, tls, .. } = settings;
+    let scheme = if *tls { "mqtts" } else { "mqtt" };
+    let brackets = if host.contains(':') { ["[", "]"] } else { ["", ""] };
+    format!("{scheme}://{}{host}{}:{port}", brackets[0], brackets[1])
+}
+
+fn lost(settings: &MqttSettings, fault: &PeerFault) -> Failure {
+    let of_tls = |text: Text| settings.tls.then_some(text);
+    let keys = PeerKeys {
+        address: say!("url in [mqtt]", "url en [mqtt]"),
+        security: say!("mqtt:// or mqtts://", "mqtt:// o mqtts://"),
+        authority: of_tls(say!("ca_file in [mqtt]", "ca_file en [mqtt]")),
+        client: of_tls(say!("cert_file and key_file in [mqtt]", "cert_file y key_file en [mqtt]")),
+    };
+    Failure::environment(fault.sentence(&place(settings), &keys))
+}
+
+/// Why a connection ended.
+fn broken(settings: &MqttSettings, client_id: &str, error: &ConnectionError) -> Failure {
+    let fault = match error {
+        ConnectionError::ConnectionRefused(code) => {
+            return Failure::environment(refused(settings, client_id, *code));
+        }
+        ConnectionError::NetworkTimeout
+        | ConnectionError::FlushTimeout
+        | ConnectionError::MqttState(StateError::AwaitPingResp) => PeerFault::Silent,
+        ConnectionError::MqttState(StateError::ConnectionAborted) => PeerFault::Closed,
+        error => PeerFault::of(error),
+    };
+    lost(settings, &fault)
+}
+
+/// What the broker says when it does not let a client in.
+fn refused(settings: &MqttSettings, client_id: &str, code: ConnectReturnCode) -> Text {
+    let place = place(settings);
+    match (code, &settings.user) {
+        (ConnectReturnCode::RefusedProtocolVersion, _) => say!(
+            "{place} does not take MQTT 3.1.1; allow it at the broker, or look at url in [mqtt]",
+            "{place} no acepta MQTT 3.1.1; permítalo en el broker, o revise url en [mqtt]"
+        ),
+        (ConnectReturnCode::BadClientId, _) => say!(
+            "{place} does not take the client id '{client_id}'; allow those that begin with \
+             celaje- at the broker",
+            "{place} no acepta el id de cliente '{client_id}'; permita en el broker los que \
+             empiezan con celaje-"
+        ),
+        (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized, Some(user)) => {
+            let password = settings.password.as_ref();
+            let key = password.map_or("password_file".to_owned(), |place| place.key("password"));
+            say!(
+                "{place} does not let the user '{user}' in; look at user and {key} in [mqtt]",
+                "{place} no deja entrar al usuario '{user}'; revise user y {key} en [mqtt]"
+            )
+        }
+        (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized, None) => say!(
+            "{place} asks for a user; write user and password_file into [mqtt]",
+            "{place} pide un usuario; escriba user y password_file en [mqtt]"
+        ),
+        (ConnectReturnCode::ServiceUnavailable | ConnectReturnCode::Success, _) => say!(
+            "{place} says that it is not available; look at the broker itself, or at url in [mqtt]",
+            "{place} dice que no está disponible; revise el broker mismo, o url en [mqtt]"
+        ),
+    }
 }
 
 /// Keeps the connection going until it fails.
 async fn drive(
     mut eventloop: EventLoop,
-    birth: String,
-    events: mpsc::Sender<Result<LinkEvent, String>>,
+    settings: MqttSettings,
+    client_id: String,
+    events: mpsc::Sender<Result<LinkEvent>>,
 ) {
+    let birth = settings.birth.as_bytes();
     loop {
         let event = match eventloop.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => Ok(LinkEvent::Connected),
             Ok(Event::Incoming(Packet::Publish(message)))
-                if message.topic == birth.as_bytes() && &message.payload[..] == b"online" =>
+                if message.topic == birth && &message.payload[..] == b"online" =>
             {
                 Ok(LinkEvent::Birth)
             }
             Ok(_) => continue,
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(broken(&settings, &client_id, &error)),
         };
         let failed = event.is_err();
         if events.send(event).await.is_err() || failed {

@@ -5,6 +5,7 @@
 //! unavailable, and no automation would run.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ pub(super) struct StationTopics {
     /// Its name in topics and ids: `[a-zA-Z0-9_-]+`.
     id: String,
     state: String,
-    safety: String,
+    pub(super) safety: String,
     pub(super) picture: String,
     config: Option<String>,
 }
@@ -54,6 +55,13 @@ impl StationTopics {
             id,
         }
     }
+}
+
+/// After so long it is told again whether a station is safe, though nothing has changed: Home
+/// Assistant takes what is older than `exp_aft` as not known.
+pub(super) fn repeat_after(station: &Station) -> Duration {
+    let stale = stale_after(station).to_std().unwrap_or_default();
+    (stale / 3).clamp(Duration::from_secs(1), Duration::from_secs(60))
 }
 
 /// The topic of what alerts tell of a station; of none in particular where its id is empty.
@@ -167,6 +175,8 @@ fn device(settings: &MqttSettings, station: &Station, topics: &StationTopics) ->
         "unsafe": {
             "p": "binary_sensor", "uniq_id": of("unsafe"), "name": name("Observing", "Observar"),
             "dev_cla": "safety", "stat_t": topics.safety, "pl_on": "unsafe", "pl_off": "safe",
+            // A broker that lost its power may retain for ever that it is safe.
+            "exp_aft": expires,
         },
         "problem": {
             "p": "binary_sensor", "uniq_id": of("problem"), "name": name("Camera", "Cámara"),

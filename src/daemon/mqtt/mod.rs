@@ -11,7 +11,7 @@ mod picture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -35,6 +35,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// A connection that lasted so long was a good one: the pauses begin anew.
 const STEADY: Duration = Duration::from_secs(60);
+/// A connection that lasted so long is there again: one that is lost at once is not news.
+const BACK: Duration = Duration::from_secs(5);
 /// Pictures that may wait to be told.
 const PICTURES: usize = 16;
 /// Home Assistant has started: everything is told again after a moment, of up to so long.
@@ -53,8 +55,10 @@ pub struct MqttPublisher {
     recent: Arc<RecentReadings>,
     pictures: PictureOf,
     client_id: String,
-    /// Whether it was said that there is no connection.
-    is_lost: bool,
+    /// Connections that failed since it was said that there is none.
+    lost: Option<u32>,
+    /// When it was last told of all stations whether they are safe.
+    repeated: Option<Instant>,
     /// Messages as they should be at the broker, by topic.
     wanted: BTreeMap<String, MqttMessage>,
     /// Topics whose message the broker does not have.
@@ -90,7 +94,8 @@ impl MqttPublisher {
             recent,
             pictures,
             client_id,
-            is_lost: false,
+            lost: None,
+            repeated: None,
             wanted: BTreeMap::new(),
             unsent: BTreeSet::new(),
             shown: BTreeMap::new(),
@@ -110,10 +115,10 @@ impl MqttPublisher {
                         failures = 0;
                     }
                     // Once: it is tried again for as long as it takes.
-                    if !std::mem::replace(&mut self.is_lost, true) {
-                        let (host, port) = (&self.settings.host, self.settings.port);
-                        tracing::warn!(host, port, %why, "MQTT: no connection; it is tried again");
+                    if self.lost.is_none() {
+                        tracing::warn!(%why, "MQTT: no connection; it is tried again");
                     }
+                    self.lost = Some(self.lost.unwrap_or(0).saturating_add(1));
                 }
             }
             let pause = backoff::pause(PAUSES.0, failures, PAUSES.1);
@@ -130,27 +135,24 @@ impl MqttPublisher {
     /// One connection, from its beginning to its end; an error says why it ended.
     async fn connection(&mut self, end: &CancellationToken) -> Result<()> {
         let mut link = BrokerLink::open(&self.settings, &self.client_id)?;
-        let mut connected = false;
+        let mut connected: Option<Instant> = None;
         let mut look = tokio::time::interval(PERIOD);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut again: Option<std::time::Instant> = None;
+        let mut again: Option<Instant> = None;
         loop {
             tokio::select! {
                 () = end.cancelled() => {
-                    if connected {
-                        link.leave(&self.settings).await;
+                    if connected.is_some() {
+                        link.leave(&self.settings, self.last_words()).await;
                     }
                     return Ok(());
                 }
-                event = link.next() => match event? {
+                event = link.next(&self.settings) => match event? {
                     LinkEvent::Connected => {
-                        connected = true;
-                        if std::mem::replace(&mut self.is_lost, false) {
-                            tracing::warn!("MQTT: the broker is there again");
-                        }
+                        connected = Some(Clock::instant());
                         self.look();
                         self.tell_all();
-                        link.subscribe(&self.settings.birth)?;
+                        link.subscribe(&self.settings, &self.settings.birth)?;
                     }
                     LinkEvent::Birth => {
                         let rest = BIRTH_REST.mul_f64(rand::random());
@@ -162,8 +164,14 @@ impl MqttPublisher {
                         self.tell_all();
                     }
                     self.look();
-                    if connected {
+                    if let Some(since) = connected {
                         self.look_for_pictures();
+                        self.repeat();
+                        if Clock::since(since) >= BACK
+                            && let Some(attempts) = self.lost.take()
+                        {
+                            tracing::warn!(attempts, "MQTT: the broker is there again");
+                        }
                     }
                 }
                 Some((topic, payload)) = self.arrivals.1.recv() => {
@@ -171,10 +179,29 @@ impl MqttPublisher {
                     self.unsent.insert(topic);
                 }
             }
-            if connected {
+            if connected.is_some() {
                 self.send(&link);
             }
         }
+    }
+
+    /// Now and then it is told again whether the stations are safe: who hears it no more is to know
+    /// that it is old.
+    fn repeat(&mut self) {
+        let stations = self.recent.stations();
+        let period = stations.iter().map(|station| messages::repeat_after(station)).min();
+        let is_due = self.repeated.is_none_or(|at| Some(Clock::since(at)) >= period);
+        if is_due {
+            self.repeated = Some(Clock::instant());
+            let topics = stations.iter().map(|one| StationTopics::new(&self.settings, one).safety);
+            self.unsent.extend(topics);
+        }
+    }
+
+    /// What stays behind must not say for ever that a dome may be open.
+    fn last_words(&self) -> Vec<String> {
+        let stations = self.recent.stations();
+        stations.iter().map(|one| StationTopics::new(&self.settings, one).safety).collect()
     }
 
     /// Everything is to be told again.

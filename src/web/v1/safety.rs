@@ -27,8 +27,8 @@ struct SafetyItem {
     /// Whether it is.
     safe: bool,
     /// Why: `not_configured`, `no_reading`, `stale`, `obscured`, `frozen`, `placeholder`,
-    /// `lens_obstructed`, `not_measured`, `daylight`, `clouds`, `low_confidence`, `waiting` or
-    /// `clear`.
+    /// `lens_obstructed`, `not_measured`, `daylight`, `darkness`, `clouds`, `low_confidence`,
+    /// `waiting` or `clear`.
     reason: &'static str,
     /// The same in words.
     text: String,

@@ -96,6 +96,8 @@ pub enum SafetyReason {
     NotMeasured,
     /// The sun is too high.
     Daylight,
+    /// The sun is too low, where the rule is of the day.
+    Darkness,
     /// Too much cloud.
     Clouds,
     /// The readings are not confident enough.
@@ -108,7 +110,7 @@ pub enum SafetyReason {
 
 impl SafetyReason {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotConfigured,
         Self::NoReading,
         Self::Stale,
@@ -118,6 +120,7 @@ impl SafetyReason {
         Self::LensObstructed,
         Self::NotMeasured,
         Self::Daylight,
+        Self::Darkness,
         Self::Clouds,
         Self::LowConfidence,
         Self::Waiting,
@@ -136,6 +139,7 @@ impl SafetyReason {
             Self::LensObstructed => "lens_obstructed",
             Self::NotMeasured => "not_measured",
             Self::Daylight => "daylight",
+            Self::Darkness => "darkness",
             Self::Clouds => "clouds",
             Self::LowConfidence => "low_confidence",
             Self::Waiting => "waiting",
@@ -163,6 +167,7 @@ impl SafetyReason {
                 "la parte del cielo que cuenta no se midió"
             ),
             Self::Daylight => say!("the sun is too high", "el sol está demasiado alto"),
+            Self::Darkness => say!("the sun is too low", "el sol está demasiado bajo"),
             Self::Clouds => say!("too much cloud", "demasiadas nubes"),
             Self::LowConfidence => {
                 say!("the readings are not confident", "las lecturas son poco confiables")
@@ -237,7 +242,11 @@ pub fn assess_by<'a>(
         return SafetyState::unsafe_for(SafetyReason::NotMeasured, tracker.since);
     };
     if !sun_allows {
-        return SafetyState::unsafe_for(SafetyReason::Daylight, None);
+        let reason = match rule.when {
+            SunLimit::Day => SafetyReason::Darkness,
+            _ => SafetyReason::Daylight,
+        };
+        return SafetyState::unsafe_for(reason, None);
     }
     if matches!(tracker.phase, Phase::Safe { .. }) {
         return SafetyState { safe: true, reason: SafetyReason::Clear, since: tracker.since };

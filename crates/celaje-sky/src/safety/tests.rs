@@ -111,7 +111,12 @@ fn a_station_without_a_rule_is_never_safe() {
     assert!(assess(&station, readings.iter(), at(21)).safe);
     // 2024-07-03 09:46 UTC is before sunrise there, 15:00 is day.
     station.safety = Some(SafetyRule { when: SunLimit::Day, ..rule() });
-    assert_eq!(assess(&station, readings.iter(), at(21)).reason, SafetyReason::Daylight);
+    assert_eq!(assess(&station, readings.iter(), at(21)).reason, SafetyReason::Darkness);
+    let noon = at(21) + TimeDelta::hours(6);
+    let later: Vec<_> = [360, 370, 380].map(|minute| reading(minute, 0, 1.0)).to_vec();
+    assert!(assess(&station, later.iter(), noon).safe, "by day it may be safe");
+    station.safety = Some(rule());
+    assert_eq!(assess(&station, later.iter(), noon).reason, SafetyReason::Daylight);
 }
 
 #[test]

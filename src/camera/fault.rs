@@ -25,6 +25,8 @@ pub enum AccessFault {
     Elsewhere,
     /// A video without end in place of a picture.
     Stream,
+    /// A body packed in a way that was not asked for and is not read.
+    Packed,
 }
 
 impl AccessFault {
@@ -90,6 +92,12 @@ impl AccessFault {
             Self::Stream => say!(
                 "the address gives a video stream; write that of a single picture",
                 "la dirección da un video continuo; escriba la de una sola imagen"
+            ),
+            Self::Packed => say!(
+                "the camera, or a proxy before it, packs pictures (Brotli or zstd) although nobody \
+                asked for that; switch the compression of pictures off there, they get no smaller",
+                "la cámara, o un proxy delante de ella, comprime las imágenes (Brotli o zstd) sin \
+                que nadie lo pida; desactive allí la compresión de imágenes, que no las achica"
             ),
         }
     }

@@ -7,8 +7,8 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::commands::output;
 use crate::commands::range::RangeArgs;
+use crate::commands::{output, readable};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
 use crate::store::reader::Reader;
@@ -65,6 +65,11 @@ enum DbAction {
         #[command(flatten)]
         db: Flags<DatabaseGroup>,
     },
+    /// Do without a log (FILE-wal) that is lost, which held the last rows of a run that died
+    ForgetLog {
+        #[command(flatten)]
+        db: Flags<DatabaseGroup>,
+    },
     /// List the slots without a reading, and why
     ExportMisses(ExportArgs),
 }
@@ -102,6 +107,11 @@ pub(super) const SPANISH: SpanishHelp = &[
     ),
     ("json", "Escribe un objeto JSON en vez de texto"),
     ("vacuum", "Compacta el archivo; mientras tanto ninguna corrida puede escribir en él"),
+    (
+        "forget-log",
+        "Prescinde de un diario (ARCHIVO-wal) perdido, que tenía las últimas filas de una corrida \
+         que murió",
+    ),
     ("export-misses", "Lista los turnos sin lectura, y por qué"),
     (
         "from",
@@ -119,19 +129,21 @@ pub(super) const SPANISH: SpanishHelp = &[
 
 impl DbArgs {
     pub(super) fn run(self, config: Option<&Path>) -> Result<u8> {
-        let place =
-            |db: Flags<DatabaseGroup>| -> Result<PathBuf> { Ok(Settings::read(db.0, config)?.db) };
+        let settings = |db: Flags<DatabaseGroup>| Settings::read(db.0, config);
         match self.action {
-            DbAction::Backup { file, force, db } => backup(&place(db)?, &file, force),
-            DbAction::Check { json, db } => check(&place(db)?, json),
-            DbAction::Vacuum { db } => vacuum(&place(db)?),
-            DbAction::ExportMisses(args) => export(&place(args.db.clone())?, &args),
+            DbAction::Backup { file, force, db } => backup(&settings(db)?, &file, force),
+            DbAction::Check { json, db } => check(&settings(db)?, json),
+            DbAction::Vacuum { db } => vacuum(&settings(db)?.db),
+            DbAction::ForgetLog { db } => forget_log(&settings(db)?.db),
+            DbAction::ExportMisses(args) => export(&settings(args.db.clone())?, &args),
         }
     }
 }
 
-fn backup(db: &Path, file: &Path, force: bool) -> Result<u8> {
-    let Backup { observations, misses, bytes } = Reader::open(db)?.backup(file, force)?;
+fn backup(settings: &Settings, file: &Path, force: bool) -> Result<u8> {
+    let record = readable(settings)?;
+    let Backup { observations, misses, bytes } =
+        Reader::open(record.path())?.backup(file, force)?;
     let shown = file.display();
     output::line(say!(
         "'{shown}': sound, {observations} observations, {misses} misses, {bytes} bytes",
@@ -140,8 +152,9 @@ fn backup(db: &Path, file: &Path, force: bool) -> Result<u8> {
     Ok(0)
 }
 
-fn check(db: &Path, json: bool) -> Result<u8> {
-    let findings = Reader::open(db)?.check()?;
+fn check(settings: &Settings, json: bool) -> Result<u8> {
+    let record = readable(settings)?;
+    let findings = Reader::open(record.path())?.check()?;
     let ok = findings.iter().all(|finding| finding.result.is_ok());
     if json {
         let checks: Vec<_> = findings
@@ -154,7 +167,8 @@ fn check(db: &Path, json: bool) -> Result<u8> {
                 json!({"name": finding.name, "ok": ok, "detail": detail.to_string()})
             })
             .collect();
-        output::line(json!({"db": db.display().to_string(), "ok": ok, "checks": checks}))?;
+        let db = settings.db.display().to_string();
+        output::line(json!({"db": db, "ok": ok, "checks": checks}))?;
     } else {
         for finding in &findings {
             output::line(match &finding.result {
@@ -176,13 +190,23 @@ fn vacuum(db: &Path) -> Result<u8> {
     Ok(0)
 }
 
-fn export(db: &Path, args: &ExportArgs) -> Result<u8> {
+fn forget_log(db: &Path) -> Result<u8> {
+    let shown = db.display();
+    output::line(match Database::forget_log(db)? {
+        true => say!("'{shown}': used without its log", "'{shown}': se usa sin su diario"),
+        false => say!("'{shown}': it lacks no log", "'{shown}': no le falta ningún diario"),
+    })?;
+    Ok(0)
+}
+
+fn export(settings: &Settings, args: &ExportArgs) -> Result<u8> {
     let range = args.range.range()?;
-    let mut reader = Reader::open(db)?;
+    let record = readable(settings)?;
+    let mut reader = Reader::open(record.path())?;
     if let Some(id) = &args.station {
         let known = reader.station_ids()?;
         if !known.contains(id) {
-            let (db, known) = (db.display(), known.join(", "));
+            let (db, known) = (settings.db.display(), known.join(", "));
             return Err(Failure::usage(say!(
                 "the database '{db}' has no station '{id}'; it has: {known}",
                 "la base de datos '{db}' no tiene la estación '{id}'; tiene: {known}"

@@ -11,6 +11,7 @@ use clap::Args;
 use crate::clock::Clock;
 use crate::commands::output::{self, Replacement};
 use crate::commands::range::RangeArgs;
+use crate::commands::readable;
 use crate::export::about::ExportAbout;
 use crate::export::{Export, ExportFormat, ExportWanted};
 use crate::settings::Settings;
@@ -116,7 +117,8 @@ impl Written {
 impl RecordExportArgs {
     pub(super) fn run(self, config: Option<&Path>) -> Result<u8> {
         let settings = Settings::read(self.db.0.clone(), config)?;
-        let mut reader = Reader::open(&settings.db)?;
+        let record = readable(&settings)?;
+        let mut reader = Reader::open(record.path())?;
         let wanted = self.wanted(&settings, &mut reader)?;
         let mut written = Written::default();
         let finished = match self.folder() {

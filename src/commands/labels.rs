@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::camera::http::HttpClient;
 use crate::camera::{SearchResult, Source, look_for};
 use crate::clock::Clock;
-use crate::commands::output;
+use crate::commands::{output, readable};
 use crate::service::request::{picture_folder, station_source};
 use crate::settings::Settings;
 use crate::settings::layer::{CameraGroup, Flags, SpanishHelp};
@@ -92,7 +92,7 @@ impl LabelsExportArgs {
     async fn run(self, config: Option<&Path>) -> Result<u8> {
         let settings = Settings::read(self.settings.0, config)?;
         let station = &settings.station;
-        let labels = Reader::open(&settings.db)?.labels(&station.id)?;
+        let labels = Reader::open(readable(&settings)?.path())?.labels(&station.id)?;
         let pictures: Vec<_> = labels
             .chunk_by(|a, b| a.slot == b.slot)
             .filter_map(|of_slot| picture(of_slot, station))

@@ -39,8 +39,13 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
+use crate::service::notices;
+use crate::settings::Settings;
 use crate::settings::values::name_of;
+use crate::store::ReadableRecord;
+use crate::store::error::StoreError;
 use celaje_sky::error::Result;
 use celaje_sky::say;
 use celaje_sky::text::{BadValue, Lang};
@@ -98,6 +103,15 @@ impl GlobalArgs {
     pub fn log_filter(&self) -> EnvFilter {
         log_filter(&self.log)
     }
+}
+
+/// The record of `settings` as it can be read; says so where that is a copy.
+fn readable(settings: &Settings) -> Result<ReadableRecord, StoreError> {
+    let record = ReadableRecord::of(&settings.db, &settings.station)?;
+    if let Some(notice) = notices::copied(&settings.db, &record) {
+        output::note(notice);
+    }
+    Ok(record)
 }
 
 #[derive(Debug, Subcommand)]
@@ -233,12 +247,21 @@ impl Cli {
 /// harmless and not said: its interface only grows. The error about a certificate that is not
 /// trusted is this
 /// program's, with what to do; the verifier's own is logged only by a filter that names the
-/// verifier.
+/// verifier. What clients send that is no HTTP is an error of theirs, which the HTTP library calls
+/// one of the program: it is logged for who asks for more than warnings.
 fn log_filter(users: &str) -> EnvFilter {
     match users.trim() {
         "" => EnvFilter::new(""),
-        // Of two directives with one target, the later one counts.
-        users => EnvFilter::new(format!("rustls_platform_verifier=off,ort=error,{users}")),
+        users => {
+            let asked = users.parse::<EnvFilter>().ok().and_then(|filter| filter.max_level_hint());
+            let clients = match asked.is_some_and(|level| level > LevelFilter::WARN) {
+                true => "",
+                false => "actix_http::h1::dispatcher=off,actix_http::h1::decoder=off,",
+            };
+            let others = "rustls_platform_verifier=off,ort=error";
+            // Of two directives with one target, the later one counts.
+            EnvFilter::new(format!("{clients}{others},{users}"))
+        }
     }
 }
 
@@ -270,5 +293,9 @@ mod tests {
             assert_eq!(about, [verifier], "{users}");
         }
         assert_eq!(log_filter("").to_string(), "error");
+        for (users, clients) in [("warn", 2), ("celaje=error", 2), ("debug", 0), ("info", 0)] {
+            let filter = log_filter(users).to_string();
+            assert_eq!(filter.matches("actix_http::h1::").count(), clients, "{filter}");
+        }
     }
 }

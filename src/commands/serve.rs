@@ -14,9 +14,9 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::commands::output;
 use crate::commands::serve::reach::Reach;
 use crate::commands::signals::{Reloads, Signals};
+use crate::commands::{output, readable};
 use crate::daemon::operator::Operator;
 use crate::daemon::watcher::RecordWatcher;
 use crate::daemon::{Daemon, alerts, boltwood, mqtt, notify};
@@ -233,7 +233,9 @@ fn origin(text: &str) -> Result<Origin, BadValue> {
 
 /// Shows a record that others write.
 async fn show(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
-    let settings = Settings::read(args.settings.clone(), config)?;
+    let mut settings = Settings::read(args.settings.clone(), config)?;
+    let record = readable(&settings)?;
+    record.path().clone_into(&mut settings.db);
     let operator = Arc::new(RecordWatcher::start(&settings.db, Clock::SYSTEM)?);
     let mut signals = Signals::listen();
     let mut reloads = Reloads::listen();

@@ -7,7 +7,7 @@ use clap::builder::FalseyValueParser;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::commands::output;
+use crate::commands::{output, readable};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
 use crate::store::error::Fault;
@@ -41,7 +41,7 @@ pub(super) const SPANISH: SpanishHelp = &[
 impl StatusArgs {
     pub(super) fn run(self, config: Option<&Path>) -> Result<u8> {
         let settings = Settings::read(self.db.0, config)?;
-        show(&settings.db, self.station.as_deref(), self.json)
+        show(&settings, self.station.as_deref(), self.json)
     }
 }
 
@@ -61,12 +61,12 @@ enum Life {
 }
 
 /// Gives the exit status: 0, or 3 where the last writer died.
-fn show(db: &Path, station: Option<&str>, as_json: bool) -> Result<u8> {
-    let shown = db.display();
+fn show(settings: &Settings, station: Option<&str>, as_json: bool) -> Result<u8> {
+    let shown = settings.db.display();
     // The lock before the runs: a writer that ends in between has closed its own.
-    let writer = Database::writer(db);
-    let mut reader = match Reader::open(db) {
-        Ok(reader) => reader,
+    let writer = Database::writer(&settings.db);
+    let record = match readable(settings) {
+        Ok(record) => record,
         Err(error) if matches!(error.fault, Fault::Missing) => {
             match as_json {
                 true => output::line(json!({"life": null}))?,
@@ -79,6 +79,7 @@ fn show(db: &Path, station: Option<&str>, as_json: bool) -> Result<u8> {
         }
         Err(error) => return Err(error.into()),
     };
+    let mut reader = Reader::open(record.path())?;
     let stations = stations(&mut reader, station)?;
     let (runs, is_open) = runs(&mut reader, station)?;
     let life = match &writer {

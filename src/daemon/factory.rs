@@ -34,6 +34,8 @@ pub struct PipelineFactory {
     pub station: Arc<Station>,
     /// How far back missing slots are filled.
     catch_up: Span,
+    /// Whether no other clock is held against this machine's.
+    pub trust_clock: bool,
     source: Source,
     model: Arc<Model>,
     engine: Arc<dyn Engine>,
@@ -88,6 +90,7 @@ impl PipelineFactories {
                 source,
                 station,
                 catch_up: settings.catch_up,
+                trust_clock: settings.trust_clock,
                 model: Arc::clone(&model),
                 engine: Arc::clone(&engine),
                 shadow: shadow.clone(),

@@ -12,7 +12,8 @@ use crate::camera::picture_folder::{DoublePictures, PictureFolder};
 use crate::service::RunReport;
 use crate::service::request::public_part;
 use crate::settings::Settings;
-use crate::store::{DatabaseOpening, InterruptedRun, TakeoverPlan, TakeoverReport};
+use crate::store::error::CopyReason;
+use crate::store::{DatabaseOpening, InterruptedRun, ReadableRecord, TakeoverPlan, TakeoverReport};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::say;
 use celaje_sky::station::{PicturePlace, Station};
@@ -23,6 +24,25 @@ use celaje_sky::ticks::{SlotSchedule, TickPolicy};
 pub fn opened(opened: &DatabaseOpening) -> Vec<Text> {
     let adopted = opened.adopted.iter().map(adopted_text);
     adopted.chain(opened.cut_off.iter().map(cut_off_text)).collect()
+}
+
+/// That a copy of the record at `db` is read.
+pub fn copied(db: &Path, record: &ReadableRecord) -> Option<Text> {
+    let copy = record.copy()?;
+    let (db, folder) = (db.display(), copy.folder().display());
+    let megabytes = copy.bytes as f64 / 1e6;
+    let (english, spanish) = match copy.reason {
+        CopyReason::OlderForm => ("is of an older form", "tiene una forma anterior"),
+        CopyReason::Journal => {
+            ("has a transaction to be undone", "tiene una transacción por deshacer")
+        }
+    };
+    Some(say!(
+        "the database '{db}' {english} and lies where nothing may be written: a copy of it as it \
+         is now ({megabytes:.1} MB, in '{folder}') is read, and removed at the end",
+        "la base de datos '{db}' {spanish} y está donde no se puede escribir: se lee una copia de \
+         como está ahora ({megabytes:.1} MB, en '{folder}'), que se borra al final"
+    ))
 }
 
 /// Whose camera is asked where nothing says so, before it is.

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::camera::http::{HttpClient, HttpLimits};
 use crate::camera::{SearchResult, Source, look_for};
@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::store::Database;
 use crate::store::error::StoreError;
-use celaje_sky::clock::{ClockDoubt, ClockEvidence};
+use celaje_sky::clock::{ClockDoubt, ClockEvidence, PictureSign};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::layout::LayoutBook;
 use celaje_sky::retry::RetryPolicy;
@@ -23,6 +23,9 @@ use celaje_vision::picture::decode::is_picture;
 
 /// Longest wait for a picture that only tests the clock.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How much later than now it is when no camera has a picture: by more than two right clocks
+/// differ.
+const LATER: TimeDelta = TimeDelta::days(2);
 
 pub struct ClockWitness<'a> {
     source: &'a Source,
@@ -53,31 +56,48 @@ impl<'a> ClockWitness<'a> {
         }
     }
 
-    /// Whether there is a picture of the newest slot that is due at `now`, or of the one before.
-    pub async fn has_picture(&self, clock: Clock) -> bool {
+    /// What there is of the newest slot that is due by `clock`, or of the one before.
+    pub async fn pictures(&self, clock: Clock) -> PictureSign {
         // The latest picture tells of no time.
         if self.source.has_only_the_latest() {
-            return false;
+            return PictureSign::None;
         }
         let now = clock.now();
-        let Station { minutes, zone, layout, .. } = self.station;
-        let newest = |now| {
-            let policy = TickPolicy::default();
-            match SlotSchedule::new(minutes.clone(), *zone, policy, now).turn(now) {
-                Turn::Try { slot, .. } => Some(slot),
-                Turn::Wait(_) => None,
-            }
-        };
-        let last = newest(now);
-        let before = last.and_then(|slot: Slot| newest(slot.utc()));
+        let last = self.newest(now);
+        let before = last.and_then(|slot| self.newest(slot.utc()));
         for slot in [last, before].into_iter().flatten() {
-            let book = LayoutBook::new(*layout, zone.local(now).year(), None).always_ask_both();
-            let found = look_for(self.source, &self.client, &Mutex::new(book), slot, clock).await;
-            if matches!(found, SearchResult::Picture(picture, _) if is_picture(&picture.bytes)) {
-                return true;
+            if self.has_picture(slot, clock).await == Some(true) {
+                let later = self.newest(now + LATER);
+                return match later {
+                    Some(later) => match self.has_picture(later, clock).await {
+                        Some(true) => PictureSign::OfAnyTime,
+                        Some(false) => PictureSign::OfNow,
+                        None => PictureSign::None,
+                    },
+                    None => PictureSign::OfNow,
+                };
             }
         }
-        false
+        PictureSign::None
+    }
+
+    /// The newest slot that is due at `now`.
+    fn newest(&self, now: DateTime<Utc>) -> Option<Slot> {
+        let Station { minutes, zone, .. } = self.station;
+        match SlotSchedule::new(minutes.clone(), *zone, TickPolicy::default(), now).turn(now) {
+            Turn::Try { slot, .. } => Some(slot),
+            Turn::Wait(_) => None,
+        }
+    }
+
+    /// Whether the camera has a picture of a slot; none when it does not say.
+    async fn has_picture(&self, slot: Slot, clock: Clock) -> Option<bool> {
+        let book = LayoutBook::new(self.station.layout, slot.year(), None).always_ask_both();
+        match look_for(self.source, &self.client, &Mutex::new(book), slot, clock).await {
+            SearchResult::Picture(picture, _) => Some(is_picture(&picture.bytes)),
+            SearchResult::Miss(miss) => miss.reason.is_answered().then_some(false),
+            SearchResult::Cancelled => None,
+        }
     }
 }
 
@@ -122,8 +142,11 @@ pub async fn check_range_has_come(
     let Some(doubt) = evidence.doubt(now) else {
         return Ok(());
     };
-    if !matches!(doubt, ClockDoubt::TooEarly(_)) && witness.has_picture(clock).await {
-        return Ok(());
+    if !matches!(doubt, ClockDoubt::TooEarly(_)) {
+        let seen = ClockEvidence { pictures: witness.pictures(clock).await, ..evidence };
+        if seen.confirms(now) {
+            return Ok(());
+        }
     }
     Err(match answer {
         Some(_) => Failure::environment(doubt.text()),

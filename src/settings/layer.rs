@@ -102,6 +102,10 @@ layer! {
         value_parser = FalseyValueParser::new())]
     #[serde(skip)]
     insecure: bool,
+    /// This machine's clock is right, whatever the camera's host says of the time
+    #[arg(long, env = "CELAJE_TRUST_CLOCK", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    trust_clock: bool,
     /// Where a year's pictures are below the base [default: auto]
     #[arg(long, value_name = "LAYOUT", env = "CELAJE_LAYOUT",
         value_parser = name_of(LayoutChoice::NAMES))]
@@ -193,6 +197,10 @@ pub const SPANISH: SpanishHelp = &[
         "insecure",
         "Acepta cualquier certificado de la cámara: quien esté en el camino podrá dar imágenes \
          falsas",
+    ),
+    (
+        "trust_clock",
+        "El reloj de esta máquina está bien, diga lo que diga de la hora el servidor de la cámara",
     ),
     (
         "layout",

@@ -79,6 +79,8 @@ pub struct Settings {
     pub shadow_model: Option<PathBuf>,
     /// How far back `celaje serve` fills gaps.
     pub catch_up: Span,
+    /// Whether no other clock is held against this machine's.
+    pub trust_clock: bool,
     /// Which copies of pictures `celaje serve` keeps.
     pub keep: KeepPolicy,
     /// Whether nothing says whose camera it is: neither a file, a flag nor the environment.
@@ -213,6 +215,7 @@ impl Settings {
             model: layer.model,
             shadow_model: layer.shadow_model,
             catch_up: layer.catch_up.unwrap_or_default(),
+            trust_clock: layer.trust_clock == Some(true),
             keep,
             is_nobodys,
             ort_lib: layer.ort_lib,

@@ -57,6 +57,7 @@ fn everything(place: &str, n: usize) -> Layer {
         url_base: Some(base),
         ca_file: Some("tests/fixtures/tls/camera.pem".into()),
         insecure: Some(true),
+        trust_clock: Some(true),
         layout: Some(LayoutChoice::Year),
         db: Some(format!("{place}.db").into()),
         model: Some(format!("{place}.onnx").into()),
@@ -105,6 +106,7 @@ fn flags_are_stronger_than_all_else() {
     assert_eq!(settings.station.layout, LayoutChoice::Year);
     let trust = &settings.station.trust;
     assert_eq!((trust.certificates.len(), trust.anything), (1, true));
+    assert!(settings.trust_clock);
     assert_eq!(settings.db, Path::new("flag.db"));
     assert_eq!(settings.model.as_deref(), Some(Path::new("flag.onnx")));
     let shadow = settings.shadow_model.as_deref();

@@ -121,8 +121,16 @@ pub(super) fn explain(path: &Path, fault: Fault) -> Fault {
     }
 }
 
-/// Whether nothing may be written in the folder of `path`.
+/// Whether the file at `path`, or nothing in its folder, may be written.
 pub(super) fn is_unwritable(path: &Path) -> bool {
+    // Not by opening the file: see `WriterLock`.
+    #[cfg(target_os = "linux")]
+    if matches!(
+        nix::unistd::eaccess(path, nix::unistd::AccessFlags::W_OK),
+        Err(nix::errno::Errno::EACCES | nix::errno::Errno::EROFS | nix::errno::Errno::EPERM)
+    ) {
+        return true;
+    }
     let made = tempfile::tempfile_in(folder_of(&real(path)));
     matches!(made.map_err(|error| refusal(&error)), Err(Fault::ReadOnly))
 }

@@ -107,6 +107,14 @@ pub enum Fault {
         /// Why it did not.
         reason: String,
     },
+    /// It cannot be read where it is, and could not be copied.
+    #[error("could not be copied to {}: {reason}", folder.display())]
+    Copied {
+        /// Where the copy was to go.
+        folder: PathBuf,
+        /// Why it did not.
+        reason: String,
+    },
     /// A backup could not be made.
     #[error("could not be copied to {}: {reason}", copy.display())]
     Backup {
@@ -269,6 +277,17 @@ impl Fault {
                 "la base de datos '{db}' es de solo lectura; permita escribir en el archivo y su \
                 carpeta, o cópiela a una carpeta donde se pueda e indique esa ruta con --db"
             ),
+            Self::Copied { folder, reason } => {
+                let folder = folder.display();
+                say!(
+                    "the database '{db}' cannot be read as it is where nothing may be written, and \
+                    no copy of it was made in '{folder}' ({reason}); set TMPDIR to a folder with \
+                    room for it",
+                    "la base de datos '{db}' no se puede leer tal como está donde no se puede \
+                    escribir, y no se hizo una copia en '{folder}' ({reason}); indique en TMPDIR \
+                    una carpeta donde quepa"
+                )
+            }
             Self::CopyFirst(CopyReason::OlderForm) => say!(
                 "the database '{db}' is of an older form and lies where nothing may be written; \
                 copy it to a folder that can be written, with '{db}-wal' if there is one, and give \
@@ -450,6 +469,7 @@ impl Fault {
             | Self::ReadOnly
             | Self::CannotOpen(_)
             | Self::Full
+            | Self::Copied { .. }
             | Self::Backup { .. }
             | Self::Taken(_)
             | Self::Busy

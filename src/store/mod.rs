@@ -23,7 +23,7 @@
 //! | --- | --- |
 //! | `lock`, `writer`, `owner` | one writer at a time: its lock, who it is, its row in the file |
 //! | `place`, `mark`, `ownership`, `loss` | a writer from a file that is its own no more |
-//! | `unwritable` | readers from a file that has changed unseen |
+//! | `unwritable`, `readable` | readers from a file that has changed unseen, or cannot be written |
 
 mod alerts;
 mod calibration;
@@ -42,6 +42,7 @@ mod owner;
 mod ownership;
 mod place;
 mod queries;
+mod readable;
 pub mod reader;
 pub mod rows;
 mod runs;
@@ -82,6 +83,7 @@ pub use examination::FileState;
 pub use labels::{LabelOrder, ModelKey};
 pub use loss::{Loss, LossKind};
 pub use queries::KnownMiss;
+pub use readable::{ReadableRecord, RecordCopy};
 pub use runs::{InterruptedRun, PictureSource, RunCounts, RunId, RunKind, RunStart, RunStatus};
 pub use shadow::{Agreement, ShadowReading};
 pub use shared::{SharedDatabase, WeakDatabase};

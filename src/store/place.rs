@@ -49,6 +49,10 @@ pub(super) struct ContentStamp {
 }
 
 impl ContentStamp {
+    pub(super) const fn bytes(self) -> u64 {
+        self.bytes
+    }
+
     /// That of the file at `path`; none where there is none.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let found = std::fs::metadata(path).ok()?;

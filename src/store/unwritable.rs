@@ -29,6 +29,10 @@ impl FileStamp {
     pub(super) fn of(path: &Path) -> Self {
         Self(["", "-wal", "-journal"].map(|suffix| ContentStamp::of(&companion(path, suffix))))
     }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.iter().flatten().map(|stamp| stamp.bytes()).sum()
+    }
 }
 
 /// How the file may be read without anything beside it; none where a process may be writing (there

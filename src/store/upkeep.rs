@@ -13,6 +13,7 @@ use crate::store::connection::{self, Access, connect};
 use crate::store::copy;
 use crate::store::error::{Fault, StoreError};
 use crate::store::lock::{WriterLock, with_suffix};
+use crate::store::owner;
 use crate::store::ownership::Candidacy;
 use crate::store::reader::Reader;
 use crate::store::unwritable::ReadConnection;
@@ -83,6 +84,31 @@ impl Reader {
 }
 
 impl Database {
+    /// Does without the log of the file at `path` where it is lost; false where it is not, and
+    /// nothing was changed.
+    ///
+    /// # Errors
+    /// When there is no database, somebody writes to it, or SQLite fails.
+    pub fn forget_log(path: &Path) -> Result<bool, StoreError> {
+        let forget = || {
+            if !connection::exists(path)? {
+                return Err(Fault::Missing);
+            }
+            let lock = Arc::new(WriterLock::take(path)?);
+            match owner::refuse_without_its_log(path) {
+                Err(Fault::LogElsewhere(_)) => {
+                    let mut connection = connect(path, Access::Write)?;
+                    let _seen = Candidacy::begin(&mut connection, path, lock, STANDS_STILL)?;
+                    owner::clear(&mut connection)?;
+                    Ok(true)
+                }
+                Err(fault) => Err(fault),
+                Ok(()) => Ok(false),
+            }
+        };
+        forget().map_err(|fault| fault.at(path))
+    }
+
     /// Packs the file and gives back what is free in it; needs as much room as the file meanwhile.
     ///
     /// # Errors

@@ -123,26 +123,28 @@ impl WriterProcess {
     pub(super) fn log_text(&self, db: &Path) -> Text {
         let Text { en, es } = self.text();
         let is_there = self.path == canonical(db);
+        // For a shell.
+        let quoted = db.display().to_string().replace('\'', r"'\''");
         let (path, db) = (&self.path, db.display());
         if is_there {
             return say!(
                 "the log '{path}-wal' of the database '{db}' is gone, and with it what {en} stored \
-                 last; put it back, or do without those rows by \"sqlite3 '{db}' 'DELETE FROM \
-                 celaje_writer'\"",
+                 last, if it came to that; put it back, or do without it by \"celaje db \
+                 forget-log --db '{quoted}'\"",
                 "falta el diario '{path}-wal' de la base de datos '{db}', y con él lo último que \
-                 guardó {es}; devuélvalo a su lugar, o prescinda de esas filas con \"sqlite3 \
-                 '{db}' 'DELETE FROM celaje_writer'\""
+                 guardó {es}, si llegó a guardar algo; devuélvalo a su lugar, o prescinda de él \
+                 con \"celaje db forget-log --db '{quoted}'\""
             );
         }
         say!(
             "the database '{db}' is seen without its log: what {en} stored last is in \
              '{path}-wal'; open it as '{path}', or, where only the log is left there, move that to \
-             '{db}-wal' (if it is lost, \"sqlite3 '{db}' 'DELETE FROM celaje_writer'\" does \
-             without its rows)",
+             '{db}-wal' (if it is lost, \"celaje db forget-log --db '{quoted}'\" does without its \
+             rows)",
             "la base de datos '{db}' se ve sin su diario: lo último que guardó {es} está en \
              '{path}-wal'; ábrala como '{path}' o, si allí solo queda el diario, muévalo a \
-             '{db}-wal' (si se perdió, \"sqlite3 '{db}' 'DELETE FROM celaje_writer'\" prescinde \
-             de sus filas)"
+             '{db}-wal' (si se perdió, \"celaje db forget-log --db '{quoted}'\" prescinde de sus \
+             filas)"
         )
     }
 

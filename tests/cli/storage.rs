@@ -214,6 +214,34 @@ fn another_name_of_a_record_that_is_written_or_was_is_told_where_its_log_is() {
     assert_eq!(home.record("link.db").count("observations"), 720);
 }
 
+/// A run is killed, its log is lost: the command that the refusal names, as a shell takes it, is
+/// all that it needs.
+#[cfg(unix)]
+#[test]
+fn a_record_whose_log_is_lost_goes_on_by_the_command_that_is_named() {
+    let home = Home::new();
+    let server = camera_with(|index| Some(Reply::Body(picture(index)).late(200)));
+    let mut child = begun(&home, &server);
+    let forget = |db: &str| run(&mut home.celaje(["db", "forget-log", "--db", db]));
+    forget("cielo.db").refused(3, &["'cielo.db'", "already"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(forget("cielo.db").out.contains("it lacks no log"));
+    let odd = "it's mine.db";
+    std::fs::rename(home.path("cielo.db"), home.path(odd)).unwrap();
+    std::fs::remove_file(home.path("cielo.db-wal")).unwrap();
+    let told = run(&mut home.celaje(days(&server, odd)));
+    told.refused(3, &["cielo.db-wal'", "forget-log"]);
+    let command = told.err.split('"').find(|part| part.starts_with("celaje db ")).unwrap();
+    let command = command.replacen("celaje", program().to_str().unwrap(), 1);
+    let mut shell = Command::new("sh");
+    let done = shell.args(["-c", &command]).current_dir(home.path(".")).output().unwrap();
+    assert!(done.status.success(), "{command}: {done:?}");
+    std::fs::rename(home.path(odd), home.path("cielo.db")).unwrap();
+    drop(server);
+    goes_on(&home);
+}
+
 /// SQLite keeps the log beside the file itself.
 #[cfg(unix)]
 #[test]
@@ -261,7 +289,8 @@ fn a_record_that_is_mounted_alone_is_the_same_record() {
 }
 
 /// On a medium that may not be written a record is read whole: also one whose last rows are in a
-/// log that nobody has folded into the file. What cannot be read there is told how it can.
+/// log that nobody has folded into the file. Where something would have to be written first, a copy
+/// is read, and nothing is left of it.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_record_that_may_not_be_written_is_read() {
@@ -283,13 +312,29 @@ fn a_record_that_may_not_be_written_is_read() {
     home.record("old.db").execute(
         "CREATE TABLE registro_historico (filename TEXT PRIMARY KEY, url_imagen TEXT, \
          fecha_captura TEXT, octas_predichas INTEGER, confianza REAL, categoria TEXT, \
-         descripcion TEXT, modelo_version TEXT, created_at TEXT)",
+         descripcion TEXT, modelo_version TEXT, created_at TEXT); \
+         INSERT INTO registro_historico VALUES ('2024-01010802.jpg', 'http://cam/x.jpg', \
+         '2024-01-01T08:02:00-03:00', 3, 0.9, 'parcial', '', 'v', '2024-01-01T11:03:00+00:00')",
     );
     std::fs::copy(home.path("old.db"), home.path("cut.db")).unwrap();
     home.write("cut.db-journal", [&JOURNAL[..], &[0; 4096]].concat());
     let script = "cp closed.db logged.db* lone.db* old.db cut.db* disk/; \
          mount -o remount,ro disk; cd disk; \
-         for db in old cut; do $CELAJE status --db $db.db || true; done; \
+         mkdir ../tmp; export TMPDIR=$PWD/../tmp; \
+         for db in old cut; do \
+             $CELAJE status --db $db.db; \
+             $CELAJE db check --db $db.db; \
+             $CELAJE db export-misses --db $db.db; \
+             echo $db $($CELAJE export --db $db.db --from 2024-01-01T08:02 --to 2024-01-01T08:02 \
+                 --out - 2>/dev/null | grep -c '2024-01-01T08:02'); \
+         done; \
+         $CELAJE serve --read-only --db old.db --listen 127.0.0.1:0 >../served & served=$!; \
+         until grep -q http ../served; do sleep 0.1; done; \
+         address=$(sed 's|.*http://||; s|/.*||' ../served); \
+         bash -c \"exec 3<>/dev/tcp/${address%:*}/${address#*:}; \
+             printf 'GET /api/v1/stations HTTP/1.0\\r\\nHost: $address\\r\\n\\r\\n' >&3; \
+             cat <&3\"; \
+         kill $served; wait $served; echo left $(ls ../tmp | wc -l); \
          for db in closed logged lone; do \
              $CELAJE status --db $db.db; \
              $CELAJE db check --db $db.db; \
@@ -300,14 +345,18 @@ fn a_record_that_may_not_be_written_is_read() {
         return;
     };
     assert_eq!(told.matches("648 observations, 72 misses, the last of").count(), 3, "{told}");
-    assert_eq!(told.matches("no run that died is marked as running").count(), 3, "{told}");
+    assert_eq!(told.matches("no run that died is marked as running").count(), 5, "{told}");
     assert!(told.contains("closed 0\n") && told.contains("logged 72\n"), "{told}");
     assert_eq!(told.matches("sound, 648 observations, 72 misses").count(), 3, "{told}");
     assert!(!told.contains('✘') && told.matches("-shm").count() == 1, "{told}");
-    let older = "'old.db' is of an older form and lies where nothing may be written; copy it";
-    assert!(told.contains(older), "{told}");
-    let cut = "'cut.db' has a transaction to be undone, in 'cut.db-journal', and lies where";
-    assert!(told.contains(cut), "{told}");
+    let older = "'old.db' is of an older form and lies where nothing may be written: a copy of it";
+    // Three commands, and `serve`; what `export` says is counted above.
+    assert_eq!(told.matches(older).count(), 4, "{told}");
+    let cut = "'cut.db' has a transaction to be undone and lies where nothing may be written: a";
+    assert_eq!(told.matches(cut).count(), 3, "{told}");
+    assert_eq!(told.matches("1 observations, 0 misses, the last of 2024-01-01T08:02").count(), 2);
+    assert!(told.contains("old 1\n") && told.contains("cut 1\n"), "{told}");
+    assert!(told.contains("\"observations\":1,") && told.contains("left 0\n"), "{told}");
     let mut copy = home.record("logged-copy.db");
     assert_eq!(copy.count("misses WHERE detail = 'in the log'"), 72);
 }

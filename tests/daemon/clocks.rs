@@ -94,11 +94,65 @@ fn a_clock_a_year_ahead_of_the_cameras_is_waited_for() {
     assert_eq!(home.record().count("runs WHERE range_to >= '2025'"), 0);
 }
 
+/// A camera that answers any name with a picture, and whose clock shows `date`.
+fn any_name_at(date: &'static str) -> Server {
+    Server::start(move |path, _| match asked(path) {
+        Some(asked) => {
+            let body = picture(asked);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            Reply::Raw([head.into_bytes(), body].concat())
+        }
+        None => Reply::Status(404, vec![("date", date.to_owned())]),
+    })
+}
+
+/// A picture that any name gets tells nothing of the time; the host's date does.
+#[test]
+fn a_clock_a_year_ahead_of_a_camera_that_answers_any_name_is_waited_for() {
+    let home = Home::new();
+    let server = any_name_at("Fri, 01 Mar 2024 15:02:30 GMT");
+    home.write("clock", "2025-03-01T15:02:30Z@60");
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", "@clock"]));
+    until("it says so", || ready(&running).0 == 503);
+    until("a picture of each time was asked for", || years(&server) == ["2025"]);
+    let (status, told) = ready(&running);
+    assert!(status == 503 && told.contains("2024-03-01T15:0"), "{status} {told}");
+    home.write("clock", "2024-03-01T15:02:30Z@60");
+    until("the newest slot is taken", || stored(&home, "2024-03-01T12:02"));
+    assert_eq!(running.end("TERM").0, 0);
+    let mut record = home.record();
+    assert_eq!(record.count("observations WHERE slot_local >= '2025'"), 0);
+    assert_eq!(record.count("misses WHERE slot_local >= '2025'"), 0);
+}
+
+/// Nobody can tell which of the two clocks is wrong, unless the user does.
+#[test]
+fn a_user_who_trusts_the_clock_is_believed() {
+    let home = Home::new();
+    let server = any_name_at("Mon, 01 Jan 2024 00:00:00 GMT");
+    let args = ["--url-base", &server.base(), "--model", "red.onnx", "--trust-clock"];
+    home.write("clock", "1970-01-01T00:03:50Z@60");
+    let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", "@clock"]));
+    until("no trust goes before the program's time", || ready(&running).0 == 503);
+    home.write("clock", "2024-03-01T15:02:30Z@60");
+    until("the newest slot is taken", || stored(&home, "2024-03-01T12:02"));
+    assert_eq!(ready(&running).0, 200);
+    assert_eq!(running.end("TERM").0, 0);
+}
+
 /// A picture of the time that this machine shows is worth more than the date of the host.
 #[test]
 fn a_camera_whose_own_clock_is_wrong_does_not_stop_the_program() {
     let home = Home::new();
-    let server = camera_at("Mon, 01 Jan 2024 00:00:00 GMT");
+    let date = ("date", "Mon, 01 Jan 2024 00:00:00 GMT".to_owned());
+    let server = Server::start(move |path, _| match asked(path) {
+        Some(asked) if time(asked).as_str() < "2024-03-02" => Reply::Body(picture(asked)),
+        _ => Reply::Status(404, vec![date.clone()]),
+    });
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
     let clock = "2024-03-01T15:02:30Z@60";
     let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", clock]));

@@ -2,6 +2,8 @@
 
 use super::*;
 
+use crate::support::server::closed;
+
 #[test]
 fn a_late_picture_arrives_on_a_retry_and_is_no_miss_until_then() {
     let home = Home::new();
@@ -239,4 +241,24 @@ fn a_shadow_judges_the_same_pictures() {
     let refused = home.serve(&args).args(["--shadow-model", "next.onnx"]).output().unwrap();
     assert_ne!(refused.status.code(), Some(0));
     assert!(refused.stdout.is_empty());
+}
+
+/// What is no HTTP is a fault of who sends it, of which the log of errors says nothing.
+#[test]
+fn a_client_that_sends_garbage_is_no_error_of_the_program() {
+    use std::io::{Read as _, Write as _};
+    let home = Home::new();
+    let args = ["--url-base", &format!("http://{}/", closed()), "--model", "red.onnx"];
+    let running = Running::start(&mut home.serve(&args));
+    for garbage in
+        [&b"\x16\x03\x01\x02\0\x01\0\x01\xfc"[..], b"GET / HTTP/9.9\r\n\r\n", b"HELO x\r\n\r\n"]
+    {
+        let mut stream = std::net::TcpStream::connect(&running.address).unwrap();
+        stream.write_all(garbage).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    let (status, told) = running.end("TERM");
+    assert_eq!(status, 0);
+    assert!(!told.iter().any(|line| line.contains("ERROR")), "{told:?}");
 }

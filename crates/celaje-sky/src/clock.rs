@@ -32,8 +32,21 @@ pub struct ClockEvidence {
     pub last_sign: Option<DateTime<Utc>>,
     /// What a clock shows by now that was right before.
     pub confirmed: Option<DateTime<Utc>>,
-    /// The camera has the picture that is the newest one by this clock.
-    pub has_picture: bool,
+    /// What the camera's pictures say of this clock.
+    pub pictures: PictureSign,
+}
+
+/// What a camera's pictures say of a clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PictureSign {
+    /// There is none of the time that it shows.
+    #[default]
+    None,
+    /// There is one, and one of a later time too: the camera answers any name with a picture, or
+    /// the clock is behind.
+    OfAnyTime,
+    /// There is one, and none of a later time.
+    OfNow,
 }
 
 /// Why a clock looks wrong.
@@ -41,8 +54,8 @@ pub struct ClockEvidence {
 pub enum ClockDoubt {
     /// It shows a time before the program existed.
     TooEarly(DateTime<Utc>),
-    /// It is more than a day away from the clock of the camera's host, and no picture of that day
-    /// speaks for it.
+    /// It is more than a day away from the clock of the camera's host, and no picture of that time
+    /// alone speaks for it.
     HostDiffers {
         /// What it shows.
         now: DateTime<Utc>,
@@ -67,8 +80,13 @@ impl ClockEvidence {
             newest: None,
             last_sign: None,
             confirmed: None,
-            has_picture: false,
+            pictures: PictureSign::None,
         }
+    }
+
+    /// The host's clock, unless it is one that was lost itself.
+    fn host(&self) -> Option<DateTime<Utc>> {
+        self.host.filter(|host| *host >= self.earliest)
     }
 
     /// Whether something speaks for a clock that shows `now`.
@@ -77,7 +95,13 @@ impl ClockEvidence {
             time.is_some_and(|time| (time - now).abs() <= LONGEST_DIFFERENCE)
         };
         let known = near(self.host) || near(self.newest) || near(self.confirmed);
-        now >= self.earliest && (known || self.has_picture)
+        let seen = match self.pictures {
+            PictureSign::None => false,
+            // It shows that the camera works; of the time, its host knows more.
+            PictureSign::OfAnyTime => self.host().is_none(),
+            PictureSign::OfNow => true,
+        };
+        now >= self.earliest && (known || seen)
     }
 
     /// Why a clock that shows `now` looks wrong; none when nothing speaks against it. A host whose
@@ -89,7 +113,7 @@ impl ClockEvidence {
         if self.confirms(now) {
             return None;
         }
-        if let Some(host) = self.host.filter(|host| *host >= self.earliest) {
+        if let Some(host) = self.host() {
             return Some(ClockDoubt::HostDiffers { now, host });
         }
         let ahead = self.newest.filter(|newest| *newest > now);
@@ -117,9 +141,11 @@ impl ClockDoubt {
                 let (now, host) = (shown(now), shown(host));
                 say!(
                     "the clock of this machine looks wrong: it shows {now} and the camera's \
-                     {host}, and the camera has no picture of {now}; set the one that is wrong",
+                     {host}, and no picture tells which is right; set the one that is wrong, or \
+                     trust_clock = true if that is the camera's",
                     "el reloj de esta máquina parece mal: marca {now} y el de la cámara, {host}, y \
-                     la cámara no tiene imagen de {now}; ponga en hora el que esté mal"
+                     ninguna imagen dice cuál está bien; ponga en hora el que esté mal, o \
+                     trust_clock = true si es el de la cámara"
                 )
             }
             Self::Unconfirmed { now, known } => {
@@ -127,10 +153,10 @@ impl ClockDoubt {
                 say!(
                     "the clock of this machine may be wrong: it shows {now}, what is known is of \
                      {known}, and the camera neither tells the time nor has a picture of {now}; \
-                     set the clock, or see to the camera",
+                     set the clock, see to the camera, or set trust_clock = true",
                     "el reloj de esta máquina puede estar mal: marca {now}, lo que se sabe es de \
                      {known}, y la cámara no dice la hora ni tiene imagen de {now}; póngalo en \
-                     hora, o revise la cámara"
+                     hora, revise la cámara, o ponga trust_clock = true"
                 )
             }
         }
@@ -183,13 +209,32 @@ mod tests {
     #[test]
     fn a_picture_of_now_speaks_for_a_clock_whatever_the_host_shows() {
         let now = at("2025-03-01T15:00:00Z");
-        let seen =
-            ClockEvidence { has_picture: true, ..evidence(Some("2024-03-01T15:00:00Z"), None) };
+        let host = evidence(Some("2024-03-01T15:00:00Z"), None);
+        let seen = ClockEvidence { pictures: PictureSign::OfNow, ..host };
         assert_eq!((seen.doubt(now), seen.confirms(now)), (None, true));
-        let confirmed = ClockEvidence { confirmed: Some(now), has_picture: false, ..seen };
+        let confirmed = ClockEvidence { confirmed: Some(now), ..host };
         assert_eq!((confirmed.doubt(now), confirmed.confirms(now)), (None, true));
         // No picture of 1970 is one.
         assert!(seen.doubt(at("1970-01-01T00:03:50Z")).is_some());
+    }
+
+    #[test]
+    fn a_picture_of_any_time_speaks_for_a_clock_unless_the_host_contradicts() {
+        let now = at("2025-03-01T15:00:00Z");
+        let signs = |host, last: &str| ClockEvidence {
+            pictures: PictureSign::OfAnyTime,
+            last_sign: Some(at(last)),
+            ..evidence(host, None)
+        };
+        for host in ["2024-03-01T15:00:00Z", "2025-03-03T15:00:00Z"] {
+            let known = signs(Some(host), "2024-03-01T15:00:00Z");
+            let differs = ClockDoubt::HostDiffers { now, host: at(host) };
+            assert_eq!((known.doubt(now), known.confirms(now)), (Some(differs), false));
+        }
+        for host in [None, Some("2000-01-01T00:00:00Z"), Some("2025-03-01T10:00:00Z")] {
+            let known = signs(host, "2024-03-01T15:00:00Z");
+            assert_eq!((known.doubt(now), known.confirms(now)), (None, true), "{host:?}");
+        }
     }
 
     /// A host that is silent or without a clock leaves what the record and the program tell.

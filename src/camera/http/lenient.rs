@@ -190,14 +190,14 @@ impl AnswerReader {
     }
 }
 
-/// The status that a head begins with, `HTTP/1.1 200 OK` or `ICY 200 OK`, and its fields; a line
-/// without a colon is left out.
+/// The status that a head begins with, `HTTP/1.1 200 OK`, `ICY 200 OK` or `HTTP/ 1.1 200OK`, and
+/// its fields; a line without a colon is left out.
 fn head(bytes: &[u8]) -> (Option<u16>, Vec<Field<'_>>) {
     let mut lines = bytes.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
     let first = lines.next().unwrap_or_default();
     let mut words = first.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty());
     let protocol = words.next().unwrap_or_default().to_ascii_uppercase();
-    let status = words.next().and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+    let status = words.take(2).find_map(status);
     let known = protocol.starts_with(b"HTTP") || protocol == b"ICY";
     let fields = lines.filter_map(|line| {
         let colon = line.iter().position(|&b| b == b':')?;
@@ -205,6 +205,14 @@ fn head(bytes: &[u8]) -> (Option<u16>, Vec<Field<'_>>) {
         Some((name, line[colon + 1..].trim_ascii()))
     });
     (status.filter(|_| known), fields.collect())
+}
+
+/// The three digits that a word of a status line begins with; curl minds nothing behind them but
+/// another digit.
+fn status(word: &[u8]) -> Option<u16> {
+    let digits = word.iter().take_while(|b| b.is_ascii_digit()).count();
+    let digits = std::str::from_utf8(&word[..digits]).ok().filter(|digits| digits.len() == 3);
+    digits?.parse().ok()
 }
 
 /// Chunks go before a length; of several lengths the first counts, as in Python.
@@ -278,6 +286,8 @@ mod tests {
             &b"HTTP/1.2 200 OK\r\nContent-Length: 3\r\n\r\nabc"[..],
             b"HTTP/1.1 200 OK\nServer: \0\x01\ncontent-length : 3\nContent-Length: 5\n\nabc",
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\r\nContent-Length: 3\r\n\r\nabc and more",
+            b"HTTP/1.1 200OK\r\r\nContent-Length: 3\r\r\n\r\r\nabc",
+            b"HTTP/ 1.1 200:OK\r\nContent-Length: 3\r\n\r\nabc",
             b"HTTP/1.0 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;x\r\nab\r\n\
                 1\r\nc\r\n0\r\n\r\n",
             b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nab\n01\nc\n0\n\n",
@@ -289,6 +299,8 @@ mod tests {
             &b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"[..],
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
             b"SSH-2.0-OpenSSH_9.2\r\n",
+            b"HTTP/1.1 2000 OK\r\nContent-Length: 3\r\n\r\nabc",
+            b"HTTP/1.1 20\r\nContent-Length: 3\r\n\r\nabc",
             b"\x15\x03\x01\0\x02\x02\x16",
             b"",
         ] {

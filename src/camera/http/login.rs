@@ -1,5 +1,6 @@
 //! User and password for a camera: HTTP's Basic scheme, and Digest once the camera asks for it.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use http_auth::basic::encode_credentials;
@@ -57,40 +58,88 @@ impl Login {
     /// Takes up the digest that an answer of 401 asks for; false when it asks for none.
     pub(super) fn takes_up(&self, headers: &HeaderMap) -> bool {
         let asked = headers.get_all(WWW_AUTHENTICATE).into_iter().map(HeaderValue::as_bytes);
-        let asked: Vec<_> = asked.map(ascii).collect();
-        let builder = asked.iter().fold(PasswordClient::builder(), |all, one| all.challenges(one));
-        let Ok(PasswordClient::Digest(client)) = builder.build() else { return false };
-        let odd = headers.get_all(WWW_AUTHENTICATE).into_iter();
-        let odd = odd.filter(|value| !value.as_bytes().is_ascii());
-        let realm = odd.filter_map(|value| digest_realm(value.as_bytes())).next();
-        *self.digest.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Challenge { client, realm });
+        let Some(challenge) = asked.flat_map(digests).find_map(Challenge::of) else { return false };
+        *self.digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(challenge);
         true
     }
 }
 
-/// The header with `?` in place of what is not ASCII.
-fn ascii(header: &[u8]) -> String {
-    header.iter().map(|&byte| if byte.is_ascii() { char::from(byte) } else { '?' }).collect()
+/// The parameters of a digest challenge: the name in lower case, and the value as it would stand
+/// between quotes.
+type DigestParameters = BTreeMap<String, Vec<u8>>;
+
+/// The digest challenges of a header, as browsers and curl read them: blanks around `=`, values
+/// without quotes, with blanks in them or without a comma behind their quotes.
+fn digests(header: &[u8]) -> Vec<DigestParameters> {
+    let mut found = Vec::new();
+    let mut is_digest = false;
+    let mut rest = header;
+    loop {
+        let is_between = |b: &u8| b.is_ascii_whitespace() || b",=\"".contains(b);
+        rest = &rest[rest.iter().take_while(|b| is_between(b)).count()..];
+        let name = rest.iter().take_while(|b| !is_between(b)).count();
+        if name == 0 {
+            return found;
+        }
+        let (name, after) = rest.split_at(name);
+        let name = String::from_utf8_lossy(name).to_lowercase();
+        let Some(value) = after.trim_ascii_start().strip_prefix(b"=") else {
+            is_digest = name == "digest";
+            if is_digest {
+                found.push(DigestParameters::new());
+            }
+            rest = after;
+            continue;
+        };
+        let (value, after) = parameter_value(value.trim_ascii_start());
+        if is_digest && let Some(digest) = found.last_mut() {
+            digest.entry(name).or_insert(value);
+        }
+        rest = after;
+    }
 }
 
-/// The bytes of the realm of a digest challenge, as they stand between the quotes.
-fn digest_realm(header: &[u8]) -> Option<Vec<u8>> {
-    let lower = header.to_ascii_lowercase();
-    let find = |what: &[u8], from: usize| {
-        let found = lower.get(from..)?.windows(what.len()).position(|part| part == what)?;
-        Some(from + found + what.len())
+/// A parameter's value, as it would stand between quotes, and what follows it.
+fn parameter_value(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
+    let Some(quoted) = bytes.strip_prefix(b"\"") else {
+        let end = bytes.iter().position(|&b| b == b',').unwrap_or(bytes.len());
+        let value = bytes[..end].trim_ascii().iter();
+        let escaped =
+            value.flat_map(|&b| [b'\\', b].into_iter().skip(usize::from(b != b'\\' && b != b'"')));
+        return (escaped.collect(), &bytes[end..]);
     };
-    let start = find(b"realm=\"", find(b"digest", 0)?)?;
-    let mut end = start;
-    while *header.get(end)? != b'"' {
-        end += if header[end] == b'\\' { 2 } else { 1 };
+    let mut end = 0;
+    while end < quoted.len() && quoted[end] != b'"' {
+        end += if quoted[end] == b'\\' { 2 } else { 1 };
     }
-    let realm = header.get(start..end)?;
-    (!realm.is_ascii()).then(|| realm.to_vec())
+    let end = end.min(quoted.len());
+    (quoted[..end].to_vec(), quoted.get(end + 1..).unwrap_or_default())
 }
 
 impl Challenge {
+    /// That of a digest; none of a kind that is not known.
+    fn of(asked: DigestParameters) -> Option<Self> {
+        let mut strict = "Digest ".to_owned();
+        for (name, value) in &asked {
+            // The crate takes no bytes but those of ASCII.
+            let plain = |&byte: &u8| if byte.is_ascii() { char::from(byte) } else { '?' };
+            let value: String = value.iter().map(plain).collect();
+            match name.as_str() {
+                // An empty one protects nothing, as where there is none.
+                "qop" if value.trim().is_empty() => {}
+                "algorithm" => strict += &format!("{name}={}, ", algorithm(&value)),
+                _ => strict += &format!("{name}=\"{value}\", "),
+            }
+        }
+        match PasswordClient::builder().challenges(strict.trim_end_matches(", ")).build() {
+            Ok(PasswordClient::Digest(client)) => {
+                let realm = asked.get("realm").filter(|realm| !realm.is_ascii()).cloned();
+                Some(Self { client, realm })
+            }
+            _ => None,
+        }
+    }
+
     /// The value of `Authorization` that answers it.
     fn respond(&mut self, user: &str, password: &str, uri: &str) -> Option<Vec<u8>> {
         // Of two kinds of protection the crate takes plain `auth` where it is given no body. One
@@ -106,6 +155,11 @@ impl Challenge {
             Some(realm) => with_realm(&self.client, &answer, realm, (user, password), uri),
         }
     }
+}
+
+/// An algorithm's name as the crate knows it: `MD5-sess` for `md5-Sess`.
+fn algorithm(name: &str) -> String {
+    name.trim().to_ascii_uppercase().replace("-SESS", "-sess")
 }
 
 /// What hashes bytes to hexadecimal digits.
@@ -184,13 +238,14 @@ mod tests {
         let login = Login::of(&"http://viewer:secret@cam/x.jpg".parse().unwrap()).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_bytes(asked).unwrap());
-        assert!(is_known(&headers) && login.takes_up(&headers), "{}", ascii(asked));
+        let shown = String::from_utf8_lossy(asked);
+        assert!(is_known(&headers) && login.takes_up(&headers), "{shown}");
         let url = "http://cam/x.jpg?a=1".parse().unwrap();
         login.authorization(&url).unwrap().as_bytes().to_vec()
     }
 
     fn field(answer: &[u8], name: &str) -> String {
-        let answer = ascii(answer);
+        let answer = String::from_utf8_lossy(answer);
         let value = answer.split_once(&format!(" {name}=")).unwrap().1.to_owned();
         value.split(',').next().unwrap().trim_matches('"').to_owned()
     }
@@ -208,7 +263,8 @@ mod tests {
         ] {
             let rest = b"\", nonce=\"n\", qop=\"auth\", opaque=\"o\"";
             let told = answer(&[b"Digest realm=\"", realm, rest].concat());
-            assert!(told.windows(realm.len()).any(|part| part == realm), "{}", ascii(&told));
+            let shown = String::from_utf8_lossy(&told);
+            assert!(told.windows(realm.len()).any(|part| part == realm), "{shown}");
             let secret = md5(&[b"viewer", plain, b"secret"]);
             let asked = md5(&[b"GET", b"/x.jpg?a=1"]);
             let cnonce = field(&told, "cnonce");
@@ -226,6 +282,51 @@ mod tests {
             let told = answer(&[b"Digest realm=\"", realm, b"\", nonce=\"n\""].concat());
             let response = md5(&[secret.as_bytes(), b"n", asked.as_bytes()]);
             assert_eq!(field(&told, "response"), response);
+        }
+    }
+
+    /// Heads as browsers and curl read them.
+    #[test]
+    fn a_challenge_may_be_written_oddly() {
+        for asked in [
+            "Digest realm = \"IP Camera\" , nonce =\"n\", qop= \"auth\", algorithm = MD5",
+            "digest realm=IP Camera, nonce=n, qop=auth, algorithm=\"md5\"",
+            "Digest realm=\"IP Camera\" nonce=\"n\" qop=\"auth\", stale=FALSE,",
+            "Basic realm = \"x\", Digest\trealm=\"IP Camera\",nonce=\"n\",qop=\"auth,auth-int\",",
+            "NTLM TlRM==, Digest realm=\"IP Camera\", nonce=\"n\", realm=\"b\", qop=\"auth",
+            "Digest realm=\"b\", nonce=\"n\", algorithm=TOKEN, \
+             Digest realm=\"IP Camera\", nonce=\"n\", qop=\"auth\"",
+        ] {
+            let told = answer(asked.as_bytes());
+            let secret = md5(&[b"viewer", b"IP Camera", b"secret"]);
+            let target = md5(&[b"GET", b"/x.jpg?a=1"]);
+            let cnonce = field(&told, "cnonce");
+            let parts: [&[u8]; 6] = [
+                secret.as_bytes(),
+                b"n",
+                b"00000001",
+                cnonce.as_bytes(),
+                b"auth",
+                target.as_bytes(),
+            ];
+            assert_eq!(field(&told, "response"), md5(&parts), "{asked}");
+            assert_eq!(field(&told, "realm"), "IP Camera");
+        }
+        let told = answer(b"Digest realm=\"a \\\"b\\\"\", nonce=\"n\", qop=\"\"");
+        let secret = md5(&[b"viewer", b"a \"b\"", b"secret"]);
+        let target = md5(&[b"GET", b"/x.jpg?a=1"]);
+        assert_eq!(field(&told, "response"), md5(&[secret.as_bytes(), b"n", target.as_bytes()]));
+    }
+
+    #[test]
+    fn what_asks_for_no_digest_is_not_taken_for_one() {
+        let login = Login::of(&"http://viewer:secret@cam/x.jpg".parse().unwrap()).unwrap();
+        for asked in
+            ["Basic realm=\"Digest\"", "Digest", "Digest realm=\"a\"", "=\"", "", "Basic a="]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_str(asked).unwrap());
+            assert!(!login.takes_up(&headers), "{asked}");
         }
     }
 

@@ -38,6 +38,8 @@ use celaje_sky::station::Trust;
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// Redirects followed for one picture.
 const REDIRECTS: usize = 4;
+/// What servers announce that write a length of -1: no picture has that many bytes.
+const NO_LENGTH: u64 = u32::MAX as u64;
 /// Lines of an answer's head.
 const MAX_HEADERS: usize = 1000;
 
@@ -172,17 +174,25 @@ impl Transport {
                 let failed = FailedRequest::from_status(status, headers);
                 return Err(FailedRequest { fault: Some(fault), ..failed });
             }
-            if !is_whole(status, headers) {
+            let odd = (!is_whole(status, headers)).then(|| {
                 let failed = FailedRequest::from_status(status, headers);
-                return Err(if proxied { failed.by_proxy(headers) } else { failed });
-            }
+                if proxied { failed.by_proxy(headers) } else { failed }
+            });
+            let odd = match odd {
+                Some(failed) if !status.is_success() => return Err(failed),
+                odd => odd,
+            };
             match self.body(response, latency).await {
                 // Once more by the lenient reader.
                 Err(BodyFailure::Form(_)) if !was_odd && !proxied => {
                     self.is_odd.store(true, Ordering::Relaxed);
                 }
                 Err(BodyFailure::Form(failed) | BodyFailure::Other(failed)) => return Err(failed),
-                Ok(body) => return Ok(body),
+                // As curl and Python take a picture of any 2xx.
+                Ok(body) => match odd {
+                    Some(failed) if !is_whole_picture(&body.bytes) => return Err(failed),
+                    _ => return Ok(body),
+                },
             }
         }
     }
@@ -257,7 +267,7 @@ impl Transport {
         let ends_at = coded && !head(TRANSFER_ENCODING).contains("chunked");
         let ends_at = head(CONTENT_LENGTH).parse::<usize>().ok().filter(|_| ends_at);
         let validators = Validators::of(response.headers());
-        let announced = response.content_length().unwrap_or(0);
+        let announced = response.content_length().filter(|n| *n < NO_LENGTH).unwrap_or(0);
         if announced > limit as u64 {
             return Err(too_large().into());
         }

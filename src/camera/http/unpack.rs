@@ -5,6 +5,7 @@ use std::io::Read;
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
+use crate::camera::fault::AccessFault;
 use crate::camera::http::failure::FailedRequest;
 use crate::camera::http::whole::is_whole_picture;
 use celaje_sky::outcome::MissReason;
@@ -12,6 +13,10 @@ use celaje_vision::picture::decode::is_picture;
 
 /// The first bytes of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Codings that are not read: no server sends one to whom it does not say that it takes it, unless
+/// it is set up wrongly.
+const UNREAD: [&str; 6] = ["br", "zstd", "dcb", "dcz", "compress", "x-compress"];
 
 /// How often a body may be packed: once by the camera, once by a proxy before it.
 const DEEPEST: usize = 2;
@@ -24,6 +29,11 @@ pub(super) fn unpack(
     limit: usize,
 ) -> Result<(Bytes, bool), FailedRequest> {
     let (mut body, mut was_packed) = (bytes, false);
+    if let Some(coding) = unread(&body, encoding) {
+        let detail = format!("packed as {coding}, which was not asked for");
+        let failed = FailedRequest::new(MissReason::NotAnImage, detail);
+        return Err(FailedRequest { fault: Some(AccessFault::Packed), ..failed });
+    }
     for _ in 0..DEEPEST {
         let Some(unpacked) = unpacked(&body, encoding, limit) else {
             break;
@@ -41,6 +51,14 @@ pub(super) fn unpack(
         (body, was_packed) = (Bytes::from(unpacked), true);
     }
     Ok((body, was_packed))
+}
+
+/// The coding of a body that is not read.
+fn unread(body: &[u8], encoding: &str) -> Option<&'static str> {
+    let is_plain = is_picture(body) || body.starts_with(&GZIP);
+    let named = || encoding.split(',').map(str::trim);
+    let is_named = |coding: &&str| named().any(|one| one.eq_ignore_ascii_case(coding));
+    UNREAD.into_iter().find(is_named).filter(|_| !is_plain)
 }
 
 /// What a body holds; none if it is not packed.
@@ -103,6 +121,16 @@ mod tests {
         // A head that says so of a body that is not.
         let plain = unpack(Bytes::from_static(PICTURE), "gzip", 100).unwrap();
         assert_eq!((&plain.0[..], plain.1), (PICTURE, false));
+        for coding in ["br", "Zstd", "gzip, br"] {
+            let failed = unpack(Bytes::from_static(b"\x1b\x07\0 packed"), coding, 100).unwrap_err();
+            assert_eq!(
+                (failed.reason, failed.fault),
+                (MissReason::NotAnImage, Some(AccessFault::Packed),)
+            );
+            assert!(failed.detail.to_lowercase().contains("packed as"), "{}", failed.detail);
+            let plain = unpack(Bytes::from_static(PICTURE), coding, 100).unwrap();
+            assert_eq!((&plain.0[..], plain.1), (PICTURE, false));
+        }
         let bomb = packed(GzEncoder::new(&[0; 100_000][..], level));
         assert_eq!(unpack(bomb, "gzip", 1000).unwrap_err().reason, MissReason::TooLarge);
         // Without the sum at its end, with blanks behind it, and packed twice.

@@ -43,13 +43,12 @@ pub(super) fn begins_in_parts(bytes: &[u8]) -> bool {
         })
 }
 
-/// Where what follows the first blank line begins.
+/// Where what follows the first blank line begins; before its end may be any number of `\r`.
 pub(super) fn head_end(bytes: &[u8]) -> Option<usize> {
     let ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
-    ends.filter_map(|end| match &bytes[end..] {
-        [b'\n', ..] => Some(end + 1),
-        [b'\r', b'\n', ..] => Some(end + 2),
-        _ => None,
+    ends.filter_map(|end| {
+        let returns = bytes[end..].iter().take_while(|&&b| b == b'\r').count();
+        (bytes.get(end + returns) == Some(&b'\n')).then_some(end + returns + 1)
     })
     .next()
 }

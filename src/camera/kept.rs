@@ -81,6 +81,12 @@ impl KeepPolicy {
         })
     }
 
+    /// Whether there is a copy of a slot.
+    pub fn has(&self, station: &str, slot: Slot) -> bool {
+        let folder = self.folder_of(station);
+        ["jpg", "png"].iter().any(|ending| folder.join(name_of(slot.local(), ending)).is_file())
+    }
+
     /// The copies of all stations.
     ///
     /// # Errors

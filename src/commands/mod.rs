@@ -31,6 +31,7 @@ pub mod signals;
 pub mod simulate;
 mod spanish;
 pub mod status;
+mod timelapse;
 pub mod version;
 
 use std::ffi::OsString;
@@ -143,6 +144,8 @@ enum Command {
     Export(export::RecordExportArgs),
     /// Write a report of a station that can be cited, as a PDF
     Report(report::ReportArgs),
+    /// Make a film of a night or a day of the pictures that were kept
+    Timelapse(timelapse::TimelapseArgs),
     /// Show the pictures of a folder to be labelled in the browser
     Label(label::LabelArgs),
     /// Write the labelled pictures into a folder, for training and evaluation
@@ -230,6 +233,7 @@ impl Cli {
             Command::Db(args) => args.run(config),
             Command::Export(args) => args.run(config),
             Command::Report(args) => args.run(config),
+            Command::Timelapse(args) => args.run(config),
             Command::Label(args) => args.run(config).await,
             Command::Labels(args) => args.run(config).await,
             Command::Recalibrate(args) => args.run(config),

@@ -9,7 +9,7 @@ use clap::{Arg, Command};
 
 use crate::commands::{
     alert, backfill, bench, completions, db, demo, doctor, evaluate, export, init, label, labels,
-    lens, man, predict, recalibrate, report, runtime, serve, simulate, status,
+    lens, man, predict, recalibrate, report, runtime, serve, simulate, status, timelapse,
 };
 use crate::settings::layer::{self, SpanishHelp};
 
@@ -46,6 +46,7 @@ fn texts_of(command: &str) -> Option<SpanishHelp> {
         "db" => db::SPANISH,
         "export" => export::SPANISH,
         "report" => report::SPANISH,
+        "timelapse" => timelapse::SPANISH,
         "label" => label::SPANISH,
         "labels" => labels::SPANISH,
         "recalibrate" => recalibrate::SPANISH,

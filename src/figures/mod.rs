@@ -1,7 +1,8 @@
-//! Figures of a station: its charts, and the report that has them all. Commands and pages share
-//! them.
+//! Figures of a station: its charts, the report that has them all, films of its pictures. Commands
+//! and pages share them.
 
 pub(crate) mod data;
+pub mod film;
 mod gather;
 pub(crate) mod order;
 pub mod report;

@@ -176,6 +176,8 @@ pub struct WebState {
     pub(crate) alpaca: AlpacaClients,
     /// Bounds the charts that are gathered and drawn at once.
     pub(crate) charts: Limiter,
+    /// Bounds the films that are made at once.
+    pub(crate) films: Limiter,
     pub(crate) clock: Clock,
 }
 
@@ -300,6 +302,7 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         identity: Reader::open(&options.db)?.identity()?,
         alpaca: AlpacaClients::default(),
         charts: dashboard::chart_limiter(),
+        films: v1::film_limiter(),
         clock: options.clock,
     });
     state.cameras.look_for_copies(&options.keep);

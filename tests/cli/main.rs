@@ -35,6 +35,7 @@ mod sources;
 mod status;
 mod storage;
 mod takeover;
+mod timelapse;
 mod twins;
 mod usage;
 

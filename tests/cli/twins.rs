@@ -41,6 +41,7 @@ fn every_flag_has_one_named_after_it() {
             "CELAJE_EVALUATE_OUT",
             "CELAJE_EXPORT_OUT",
             "CELAJE_REPORT_OUT",
+            "CELAJE_TIMELAPSE_OUT",
             "CELAJE_LENS_OUT",
         ];
         assert!(twin == plain || exceptions.contains(&twin), "--{long}: {twin}");

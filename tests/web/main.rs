@@ -31,6 +31,7 @@ mod report;
 mod safety;
 mod schema;
 mod site;
+mod timelapse;
 mod tonight;
 mod watching;
 mod year;

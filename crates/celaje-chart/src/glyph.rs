@@ -34,19 +34,27 @@ fn symbol(cover: Cover) -> &'static str {
     }
 }
 
+/// Elements of the symbol of `cover` in a box of 100 × 100 units.
+pub(crate) fn inked(cover: Cover, colour: &str) -> String {
+    let inner = symbol(cover)
+        .replace("class=\"f\"", &format!("fill=\"{colour}\""))
+        .replace("class=\"s\"", &format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"6\""));
+    format!(
+        "{inner}<circle cx=\"50\" cy=\"50\" r=\"43\" fill=\"none\" stroke=\"{colour}\" \
+         stroke-width=\"5\"/>"
+    )
+}
+
 /// All ten symbols in one document, `#okta-0` to `#okta-9`.
 pub fn sprite() -> String {
     let mut svg = String::from("<svg xmlns=\"http://www.w3.org/2000/svg\">\n");
     for cover in (0..=9).filter_map(Cover::from_code) {
-        let inner = symbol(cover)
-            .replace("class=\"f\"", "fill=\"currentColor\"")
-            .replace("class=\"s\"", "fill=\"none\" stroke=\"currentColor\" stroke-width=\"6\"");
         // Writing to a String does not fail.
         let _ = writeln!(
             svg,
-            "<symbol id=\"okta-{}\" viewBox=\"0 0 100 100\">{inner}<circle cx=\"50\" cy=\"50\" \
-             r=\"43\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"5\"/></symbol>",
-            cover.code()
+            "<symbol id=\"okta-{}\" viewBox=\"0 0 100 100\">{}</symbol>",
+            cover.code(),
+            inked(cover, "currentColor")
         );
     }
     svg + "</svg>\n"

@@ -13,6 +13,7 @@
 //! | [`skill`] | the skill of a model: confusion matrix and reliability diagram |
 //! | [`throughput`] | a benchmark |
 //! | [`glyph`] | the symbols of cloud amount |
+//! | [`caption`] | a line of text burnt into a picture |
 //! | [`spark`] | a row of block characters |
 //! | [`png`] | any of these SVG documents as a PNG |
 //! | [`paper`], [`pdf`] | text, tables and charts on pages, and the pages as a PDF |
@@ -24,6 +25,7 @@
 
 mod axis;
 pub mod bucket;
+pub mod caption;
 pub mod dark_hours;
 pub mod distribution;
 mod font;

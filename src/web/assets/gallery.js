@@ -1,9 +1,9 @@
 // A day in pictures: its keogram, and one picture an hour.
 import { h, steps, waiting } from "./dom.js";
-import { of, overlay, query, readings } from "./api.js";
+import { json, of, overlay, query, readings } from "./api.js";
 import { chart } from "./charts.js";
 import { inWords, line, openSlot, shot } from "./viewer.js";
-import { t } from "./words.js";
+import { lang, t } from "./words.js";
 import { addDays, hourNow, isDay, longDay, timeOf, today } from "./time.js";
 import { touches } from "./live.js";
 
@@ -56,6 +56,26 @@ function tile(station, item, hour, masks) {
   );
 }
 
+/** Films of the day and of the night that begins in it, from the pictures that were kept. */
+async function films(station, day, signal) {
+  const night = { from: `${day}T12:00`, to: `${addDays(day, 1)}T11:59` };
+  const about = (span) => json(of(station.id, `/timelapse?${query(span)}`), signal).catch(() => ({ pictures: 0, forms: [] }));
+  const spans = [["day", { from: day, to: day }], ["night", night]];
+  const found = await Promise.all(spans.map(([, span]) => about(span)));
+  if (found.every(({ pictures }) => pictures === 0)) return h("p", { class: "quiet", text: t("film.none") });
+  const link = (span, ending, text) =>
+    h("a", { class: "button", href: of(station.id, `/timelapse.${ending}?${query({ ...span, lang: lang() })}`), text });
+  const links = spans.flatMap(([name, span], n) => {
+    const { pictures, forms } = found[n];
+    if (pictures === 0) return [];
+    const ending = ["mp4", "avi"].find((form) => forms.includes(form)) || "avi";
+    const told = { n: pictures, form: ending.toUpperCase() };
+    const film = link(span, ending, t(`film.${name}`, told));
+    return name === "night" ? [film, link(span, "jpg", t("film.trails"))] : [film];
+  });
+  return h("div", { class: "films" }, links);
+}
+
 /** The view. */
 export async function gallery(main, { station, signal, params, go, onReading, lastDay, lastRead }) {
   const day = isDay(params.get("day")) ? params.get("day") : lastRead;
@@ -87,6 +107,8 @@ export async function gallery(main, { station, signal, params, go, onReading, la
     drawn += 1;
     if (left > 0 && drawn < 300) setTimeout(() => signal.aborted || keogram.reload(), 2000);
   });
+  const film = h("div", {}, waiting(t("loading")));
+  films(station, day, signal).then((shown) => signal.aborted || film.replaceChildren(shown), () => {});
   main.replaceChildren(
     h(
       "div",
@@ -97,6 +119,7 @@ export async function gallery(main, { station, signal, params, go, onReading, la
       steps(day >= lastDay, (sign) => set({ day: addDays(day, sign) }), h("label", {}, date)),
     ),
     h("section", { class: "card" }, keogram),
+    h("section", { class: "card no-print", "aria-label": t("film.title") }, h("h2", { text: t("film.title") }), film),
     h("section", { class: "card", "aria-label": t("gallery.hours") }, h("h2", { text: t("gallery.hours") }), tiles),
   );
   const fill = async () => {

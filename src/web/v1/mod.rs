@@ -16,7 +16,10 @@ mod safety;
 mod skill;
 mod state;
 mod stations;
+mod timelapse;
 mod tonight;
+
+pub(crate) use timelapse::limiter as film_limiter;
 
 use crate::web::events;
 use crate::web::routes::Routes;
@@ -30,6 +33,7 @@ pub(crate) fn configure(routes: &mut Routes<'_>) {
     export::configure(routes);
     report::configure(routes);
     pictures::configure(routes);
+    timelapse::configure(routes);
     runs::configure(routes);
     safety::configure(routes);
     tonight::configure(routes);

@@ -2,6 +2,7 @@
 //!
 //! [`decode`] turns bytes into pixels, [`prepare`] cuts, resizes and measures the picture.
 
+pub mod avi;
 mod container;
 pub mod decode;
 pub mod error;

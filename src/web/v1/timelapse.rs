@@ -1,0 +1,188 @@
+//! Films of the pictures that were kept: the same as `celaje timelapse` makes.
+
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use chrono::{NaiveDateTime, TimeDelta};
+use futures_util::stream;
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::io::AsyncReadExt;
+
+use crate::figures::film::{Film, FilmFault, FilmForm, FilmWanted, ffmpeg_is_there};
+use crate::store::rows::{parse_slot, slot_text};
+use crate::web::WebState;
+use crate::web::limiter::Limiter;
+use crate::web::openapi::operation::{Operation, Tag};
+use crate::web::problem::{BadQuery, Problem, ProblemCode, language};
+use crate::web::query::{FROM, LANG, LANGS, Parameter, Parameters, TO, Values};
+use crate::web::reply::live;
+use crate::web::routes::Routes;
+use crate::web::v1::of_station;
+use crate::web::v1::stations::{self, StationId};
+use celaje_sky::error::Failure;
+
+/// Films that may wait while one is made: each needs a core, which the pipeline has its own use
+/// for.
+const WAITING: usize = 4;
+/// The longest time a film waits.
+const PATIENCE: Duration = Duration::from_secs(25);
+/// Pictures a second where the client does not say.
+const USUAL_RATE: usize = 12;
+/// Bytes that are read of a film at a time.
+const PART: usize = 64 * 1024;
+
+const RATE: Parameter = Parameter::new(
+    "fps",
+    Values::Number { least: 1, most: 60, usual: Some(USUAL_RATE) },
+    "pictures a second",
+);
+const PARAMETERS: &[Parameter] = &[FROM, TO, LANG, RATE];
+
+/// Bounds the films that are made at once.
+pub(crate) fn limiter() -> Limiter {
+    Limiter::new(1, WAITING, PATIENCE)
+}
+
+/// What a film of a range would be.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct TimelapseView {
+    /// First minute, station local time.
+    from: String,
+    /// Last minute, included.
+    to: String,
+    /// Pictures of the range that were kept.
+    pictures: usize,
+    /// Endings of the forms that this server can make; those other than avi need ffmpeg.
+    forms: Vec<&'static str>,
+}
+
+pub(super) fn configure(routes: &mut Routes<'_>) {
+    let operation = |summary| {
+        Operation::new(Tag::Pictures, summary)
+            .details(
+                "Of the pictures that were kept (`keep` in the settings); without `from`, the \
+                 last day before `to`. `.avi`, and where ffmpeg is installed `.mp4`, `.webm` and \
+                 `.webp`, with okta and time in each picture; `.jpg` is one picture of the trails \
+                 of the stars, the brightest of the dark ones at each place.",
+            )
+            .query(PARAMETERS)
+            .record()
+            .named()
+    };
+    let about = operation("What a film of a range would be").json::<TimelapseView>("Its pictures");
+    routes.read(&of_station("timelapse"), about, look);
+    let media = ["video/x-msvideo", "video/mp4", "video/webm", "image/webp", "image/jpeg"];
+    let film = operation("A film of a night or a day")
+        .media(&media, "The film")
+        .fails(&[ProblemCode::Unavailable]);
+    let endings = FilmForm::ENDINGS.iter();
+    let paths: Vec<String> =
+        endings.flat_map(|(ending, _)| of_station(&format!("timelapse.{ending}"))).collect();
+    routes.read(&paths, film, film_of);
+}
+
+impl From<FilmFault> for Problem {
+    fn from(fault: FilmFault) -> Self {
+        match fault {
+            FilmFault::Store(error) => error.into(),
+            FilmFault::NoPictures => Self::not_found(Failure::from(fault).text),
+            FilmFault::TooLong => BadQuery::new("from", Failure::from(fault).text).into(),
+            FilmFault::NoFfmpeg => Self::new(ProblemCode::Unavailable, Failure::from(fault).text),
+            FilmFault::File(_) | FilmFault::Ffmpeg(_) => {
+                tracing::error!(%fault, "a film could not be made");
+                Self::internal()
+            }
+        }
+    }
+}
+
+/// The film that is asked for.
+async fn wanted(
+    state: &web::Data<WebState>,
+    id: &str,
+    request: &HttpRequest,
+) -> Result<Film, Problem> {
+    let query = Parameters::read(request.query_string(), PARAMETERS)?;
+    let range = query.range()?;
+    let lang = query.choice("lang", LANGS)?.unwrap_or_else(|| language(request.headers()));
+    let rate = query.number(&RATE)?.unwrap_or(USUAL_RATE);
+    let item = stations::item(state, id).await?;
+    let (Some(station), Some(policy)) = (state.station(id), state.cameras.copies()) else {
+        return Err(FilmFault::NoPictures.into());
+    };
+    let now = station.zone.local(state.clock.now());
+    let last = || item.last.as_deref().and_then(parse_slot);
+    let to = range.to.or_else(last).unwrap_or(now);
+    let day_before = || to.checked_sub_signed(TimeDelta::days(1)).unwrap_or(NaiveDateTime::MIN);
+    let wanted = FilmWanted {
+        station,
+        policy,
+        range: (range.from.unwrap_or_else(day_before), to),
+        rate: u32::try_from(rate).unwrap_or(1),
+        limits: state.overlays().limits(),
+        lang,
+    };
+    state.pool.ask_with(move |reader| Film::read(reader, wanted)).await
+}
+
+async fn look(
+    state: web::Data<WebState>,
+    station: StationId,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let film = wanted(&state, &station, &request).await?;
+    let looked = web::block(move || (film.range(), film.kept(), ffmpeg_is_there())).await;
+    let ((from, to), pictures, has_ffmpeg) = looked.map_err(|_| Problem::internal())?;
+    let forms = FilmForm::ENDINGS.iter().filter(|(_, form)| has_ffmpeg || !form.needs_ffmpeg());
+    let forms = forms.map(|(ending, _)| *ending).collect();
+    let (from, to) = (slot_text(from), slot_text(to));
+    live(&TimelapseView { from, to, pictures, forms })
+}
+
+async fn film_of(
+    state: web::Data<WebState>,
+    station: StationId,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let ending = request.path().rsplit('.').next().unwrap_or_default();
+    let known = FilmForm::ENDINGS.iter().find(|(name, _)| *name == ending);
+    let (ending, form) = *known.ok_or_else(Problem::internal)?;
+    let film = wanted(&state, &station, &request).await?;
+    let from = film.range().0.format("%Y%m%d");
+    let name = format!("inline; filename=\"celaje-{}-{from}.{ending}\"", &*station);
+    let permit = state.films.permit().await?;
+    let made = permit.run(move || {
+        let file = tempfile::Builder::new().suffix(&format!(".{ending}")).tempfile()?;
+        film.write(form, file.path())?;
+        // It goes when it is closed, whoever reads it then.
+        let bytes = std::fs::metadata(file.path())?.len();
+        Ok::<_, FilmFault>((std::fs::File::open(file.path())?, bytes))
+    });
+    let (file, bytes) = made.await??;
+    let parts = stream::try_unfold(tokio::fs::File::from_std(file), |mut file| async move {
+        let mut part = Vec::with_capacity(PART);
+        (&mut file).take(PART as u64).read_to_end(&mut part).await?;
+        Ok::<_, std::io::Error>((!part.is_empty()).then(|| (Bytes::from(part), file)))
+    });
+    Ok(HttpResponse::Ok()
+        .content_type(media_of(form))
+        .insert_header((header::CONTENT_DISPOSITION, name))
+        .insert_header((header::CACHE_CONTROL, "private, max-age=600"))
+        .insert_header((header::VARY, "Accept-Language"))
+        .no_chunking(bytes)
+        .streaming(Box::pin(parts)))
+}
+
+const fn media_of(form: FilmForm) -> &'static str {
+    match form {
+        FilmForm::Avi => "video/x-msvideo",
+        FilmForm::Mp4 => "video/mp4",
+        FilmForm::WebM => "video/webm",
+        FilmForm::WebP => "image/webp",
+        FilmForm::Trails => "image/jpeg",
+    }
+}

@@ -24,31 +24,35 @@ fn says(
     let json = |path: &str| serde_json::from_str::<Value>(&ask(path)).unwrap();
     let safety = json("/api/v1/stations/gate/safety");
     let closed = |line: &str| line.split_whitespace().nth(19) == Some("1");
-    let is_safe = {
+    let asks = |member: &str| {
         let mut stream = TcpStream::connect(alpaca).unwrap();
-        let path = "/api/v1/safetymonitor/0/issafe?ClientID=3";
+        let path = format!("/api/v1/{member}?ClientID=3");
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {alpaca}\r\nConnection: close\r\n\r\n")
             .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.contains("\"Value\":true")
+        answer
     };
+    let has_value = |answer: &str| answer.contains("\"Value\":");
     vec![
-        ("Alpaca", is_safe),
+        ("Alpaca", asks("safetymonitor/0/issafe").contains("\"Value\":true")),
+        ("Alpaca's cloud cover", has_value(&asks("observingconditions/0/cloudcover"))),
         ("INDI", safety["roof_status"]["open_ok"] == 1),
         ("badge", ask("/badge.svg").contains("/8")),
+        ("widget", ask("/widget").contains("/8")),
+        ("metrics", ask("/metrics").contains("celaje_safe{station=\"gate\"} 1")),
         ("Boltwood by HTTP", !closed(&ask("/api/v1/stations/gate/boltwood"))),
         ("Boltwood's file", std::fs::read_to_string(file).is_ok_and(|line| !closed(&line))),
         ("MQTT", is_told(heard, "celaje/gate/safety", "safe")),
     ]
 }
 
-fn connect(alpaca: &str) {
+fn connect(alpaca: &str, kind: &str) {
     let mut stream = TcpStream::connect(alpaca).unwrap();
     let body = "Connected=true&ClientID=3";
     write!(
         stream,
-        "PUT /api/v1/safetymonitor/0/connected HTTP/1.1\r\nHost: {alpaca}\r\nConnection: close\r\n\
+        "PUT /api/v1/{kind}/0/connected HTTP/1.1\r\nHost: {alpaca}\r\nConnection: close\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -90,7 +94,7 @@ fn a_camera_that_dies_makes_every_one_unsafe_within_the_stale_time() {
     command.args(["--alpaca", &alpaca, "--alpaca-discovery", "0"]);
     let running =
         Running::start(command.args(["--clock", &format!("2024-03-01T15:02:30Z@{SPEED}")]));
-    connect(&alpaca);
+    ["safetymonitor", "observingconditions"].iter().for_each(|kind| connect(&alpaca, kind));
     let file = home.path("sky.txt");
     let all = || {
         let mut said = says(&running, &alpaca, &file, &heard);

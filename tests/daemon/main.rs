@@ -10,10 +10,12 @@ mod busy;
 mod clocks;
 mod dies;
 mod down;
+mod home_assistant;
 mod killed;
 #[cfg(target_os = "linux")]
 mod lost;
 mod manager;
+mod monitoring;
 #[cfg(target_os = "linux")]
 mod namespaces;
 mod reload;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Celaje as a device of a real Home Assistant: eight entities with the right states, which survive
-a restart of Home Assistant, of the broker and of Celaje.
+a restart of Home Assistant, of the broker and of Celaje; a camera that dies makes them unsafe.
 
-    cargo build && python3 tests/home_assistant/run.py
+    CELAJE_TEST_HOME_ASSISTANT=target/home-assistant cargo test --test daemon home_assistant
 
 Needs mosquitto and Python 3.13, into whose virtual environment (--venv) it installs Home Assistant
 the first time: about ten minutes and 1 GB. Where one of them is missing it says so and ends with 0.
@@ -10,6 +10,7 @@ All runs on loopback.
 """
 
 import argparse
+import datetime
 import http.client
 import http.server
 import json
@@ -29,7 +30,8 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERSION = "2025.4.4"
-CLIENT = "http://127.0.0.1:18123/"
+# A reading older than this is none.
+STALE = 90
 ENTITIES = {
     "sensor": {"cloud", "okta", "category", "slot", "confidence"},
     "binary_sensor": {"unsafe", "problem"},
@@ -41,6 +43,11 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+# Home Assistant's own.
+PORT = free_port()
+CLIENT = f"http://127.0.0.1:{PORT}/"
 
 
 def until(what, holds, patience=300):
@@ -108,13 +115,15 @@ def home_assistant(venv):
     if python is None:
         return None
     subprocess.run([python, "-m", "venv", venv], check=True)
-    pip = [venv / "bin" / "pip", "install", "-q", "--prefer-binary"]
-    subprocess.run([*pip, "uv", f"homeassistant=={VERSION}", "paho-mqtt==2.1.0"], check=True)
+    subprocess.run([venv / "bin" / "pip", "install", "-q", "uv"], check=True)
+    # pip itself takes an hour to agree on the versions.
+    uv = [venv / "bin" / "uv", "pip", "install", "-q", "--python", venv / "bin" / "python"]
+    subprocess.run([*uv, f"homeassistant=={VERSION}", "paho-mqtt==2.1.0"], check=True)
     return program
 
 
 def camera(celaje, folder):
-    """The address of a picture that is another one each time it is asked for."""
+    """The address of a picture that is another one each time it is asked for, until it is dead."""
     port = free_port()
     drawing = subprocess.Popen(
         [celaje, "simulate", "--port", str(port), "--station", "rio-grande"],
@@ -130,8 +139,12 @@ def camera(celaje, folder):
     drawing.kill()
     drawing.wait()
 
+    dead = threading.Event()
+
     class Camera(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            if dead.is_set():
+                return
             comment = f"{time.time_ns():020}".encode()
             bytes_ = picture[:2] + b"\xff\xfe\x00\x16" + comment + picture[2:]
             self.send_response(200)
@@ -145,7 +158,7 @@ def camera(celaje, folder):
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}/latest.jpg"
+    return f"http://127.0.0.1:{server.server_port}/latest.jpg", dead
 
 
 def onboard(broker):
@@ -235,16 +248,17 @@ def main():
         f"listener {broker} 127.0.0.1\nallow_anonymous true\npersistence false\n")
     (folder / "ha").mkdir()
     (folder / "ha" / "configuration.yaml").write_text(
-        "homeassistant:\nhttp:\n  server_host: 127.0.0.1\n  server_port: 18123\n"
+        f"homeassistant:\nhttp:\n  server_host: 127.0.0.1\n  server_port: {PORT}\n"
         "api:\nconfig:\nonboarding:\nlogger:\n  default: warning\n")
     page = f"http://127.0.0.1:{port}/"
+    pictures, dead = camera(options.celaje, folder)
     (folder / "celaje.toml").write_text(
         f"[mqtt]\nurl = 'mqtt://127.0.0.1:{broker}'\npicture = 'mqtt'\n"
         "[station]\nid = 'gate'\nlatitude = -53.79\nlongitude = -67.7\ntime_zone = '-03:00'\n"
-        f"[station.source]\nkind = 'latest'\nurl = '{camera(options.celaje, folder)}'\n"
+        f"[station.source]\nkind = 'latest'\nurl = '{pictures}'\n"
         "every = '30s'\ntime_from = 'fetch'\n"
         "[station.safety]\nwhen = 'always'\nsafe_below = 8\nunsafe_above = 8\nmin_confidence = 0\n"
-        "safe_after = '30s'\n")
+        f"safe_after = '30s'\nstale_after = '{STALE}s'\n")
 
     def start(name):
         if name == "mosquitto":
@@ -283,6 +297,19 @@ def main():
             until(f"the right states after a restart of {name}", lambda: agree(token(), page), 600)
             print(f"right again {time.monotonic() - began:.0f} s after a restart of {name}",
                   flush=True)
+        until("safe again", lambda: agree(token(), page) and shown(token())["unsafe"] == "off")
+        dead.set()
+
+        def is_unsafe():
+            states = shown(token())
+            assert "unavailable" not in (states["unsafe"], states["problem"]), states
+            return states["unsafe"] == states["problem"] == "on"
+
+        until("a dead camera makes it unsafe", is_unsafe)
+        taken = ask(f"{page}api/v1/stations/gate/safety")["reading_at"].replace("Z", "+00:00")
+        age = time.time() - datetime.datetime.fromisoformat(taken).timestamp()
+        print(f"unsafe {age:.0f} s after the last picture of a camera that died", flush=True)
+        assert age <= STALE + 20, age
         print("1 passed, 0 failed")
     except BaseException:
         for log in sorted(folder.glob("*.log")):

@@ -268,7 +268,18 @@ async fn the_management_lists_two_devices_a_station() {
         let page = alpaca(&site, "GET", path, "").await;
         assert_eq!(page.status, 200, "{path}");
         assert!(page.header("content-type").unwrap().starts_with("text/html"), "{path}");
+        // Whoever opens it sees what the device says, and why.
+        for part in ["Estación Astronómica Río Grande", "Safe</b> clear", "01:52, 1 of 8 oktas"]
+        {
+            assert!(page.text().contains(part), "{path}: {}", page.text());
+        }
+        assert!(page.text().contains("neither rain nor wind, and is never a roof's only guard"));
     }
+    let style = alpaca(&site, "GET", "/setup/style.css", "").await;
+    assert_eq!(
+        (style.status, style.header("content-type")),
+        (200, Some("text/css; charset=utf-8"))
+    );
     assert_eq!(alpaca(&site, "GET", "/setup/v1/camera/0/setup", "").await.status, 400);
 }
 

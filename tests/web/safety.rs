@@ -142,6 +142,8 @@ async fn other_pages_may_show_the_badge_and_nothing_else() {
         assert!(reply.text().contains(part), "{}", reply.text());
         assert_eq!(reply.header("cross-origin-resource-policy"), Some("cross-origin"));
         assert_eq!(reply.header("x-frame-options"), None);
+        // Neither needs a style or a script, which that policy forbids.
+        assert!(!reply.text().contains("style") && !reply.text().contains("<script"));
         assert!(reply.header("content-security-policy").unwrap().ends_with("frame-ancestors *"));
     }
     let spanish = site.ask("GET", "/badge.svg", &[("Accept-Language", "es")], b"").await;

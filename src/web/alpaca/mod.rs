@@ -12,6 +12,7 @@ mod device;
 pub mod discovery;
 mod kind;
 mod management;
+mod setup;
 mod wire;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -69,10 +70,13 @@ fn route(
     };
     match (parts.as_slice(), &method) {
         (["management", rest @ ..], &Method::GET) => management::answer(state, rest, &asked),
-        (["" | "setup"] | ["setup", ""], &Method::GET) => Ok(management::setup(request)),
+        (["" | "setup"] | ["setup", ""], &Method::GET) => {
+            Ok(setup::page(state, request, &state.recent.stations()))
+        }
+        (["setup", "style.css"], &Method::GET) => Ok(setup::style()),
         (["setup", "v1", kind, number, "setup"], &Method::GET) => {
-            find(state, kind, number)?;
-            Ok(management::setup(request))
+            let device = find(state, kind, number)?;
+            Ok(setup::page(state, request, &[device.station]))
         }
         (["api", "v1", kind, number, member], method) => {
             let device = find(state, kind, number)?;

@@ -143,6 +143,7 @@ fn the_example_settings_are_the_defaults() {
         "edge",
         "limit",
         "zenith",
+        "north",
         "polygon",
     ] {
         let named =

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 
 use super::order::{Order, saturated};
-use crate::store::reader::{Climatology, DarkMonth, ObservationItem};
+use crate::store::reader::{Climatology, DarkMonth, ObservationItem, ZoneCount};
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit};
 use celaje_chart::dark_hours::{DarkColumn, DarkHoursChart};
@@ -49,10 +49,12 @@ pub enum Kind {
     Raster,
     /// The usable hours of darkness.
     DarkHours,
+    /// Cloud by direction.
+    Dome,
 }
 
 /// The charts' names in their addresses.
-pub const KINDS: [(&str, Kind); 11] = [
+pub const KINDS: [(&str, Kind); 12] = [
     ("timeline", Kind::Timeline),
     ("history", Kind::History),
     ("distribution", Kind::Distribution),
@@ -64,6 +66,7 @@ pub const KINDS: [(&str, Kind); 11] = [
     ("tonight", Kind::Tonight),
     ("raster", Kind::Raster),
     ("dark-hours", Kind::DarkHours),
+    ("dome", Kind::Dome),
 ];
 
 /// The slots that have a row, and where their pictures were.
@@ -122,10 +125,12 @@ pub enum ChartData {
         /// The slots, and where their pictures were.
         stored: Stored,
     },
+    /// A slot's reading, where it has one, and how often parts of the sky were clear lately.
+    Dome(Option<Box<ObservationItem>>, Vec<ZoneCount>),
 }
 
 impl ChartData {
-    /// The chart as SVG; none of a keogram, whose strips come from elsewhere.
+    /// The chart as SVG; none of a keogram and a dome, whose pictures come from elsewhere.
     pub fn svg(&self, order: &Order) -> Option<String> {
         let (look, station) = (order.look, order.place.name.as_str());
         Some(match self {
@@ -151,7 +156,7 @@ impl ChartData {
             Self::DarkHours(periods) => dark_hours(order, periods),
             Self::Raster(readings) => raster(order, readings),
             Self::Tonight(night, shown) => strip(order, night, shown)?,
-            Self::Keogram { .. } => return None,
+            Self::Keogram { .. } | Self::Dome(..) => return None,
         })
     }
 }

@@ -21,6 +21,8 @@ const MOST_ROWS: usize = 50_000;
 const BY_HOUR: i64 = 14;
 /// of up to this many by the day, longer ones by the month.
 const BY_DAY: i64 = 800;
+/// Days of which it is told how often parts of the sky were clear.
+pub(crate) const LATELY: i64 = 30;
 /// Darkness is looked at for so long.
 const TEN_YEARS: TimeDelta = TimeDelta::days(3653);
 
@@ -49,6 +51,12 @@ impl Order {
             Kind::Raster => ChartData::Raster(reader.covers(&self.place.id, self.range)?),
             Kind::DarkHours => ChartData::DarkHours(self.dark_hours(reader)?),
             Kind::Tonight => return self.tonight(reader),
+            Kind::Dome => {
+                let (id, slot) = (&self.place.id, self.range.1);
+                let item = reader.observation(id, slot)?.map(Box::new);
+                let from = slot.checked_sub_signed(TimeDelta::days(LATELY)).unwrap_or(slot);
+                ChartData::Dome(item, reader.zone_counts(id, (from, slot))?)
+            }
             Kind::Keogram => {
                 let day = self.range.1.date();
                 let stored = stored(reader, &self.place.id, day)?;

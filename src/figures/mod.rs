@@ -3,6 +3,6 @@
 
 pub(crate) mod data;
 pub mod film;
-mod gather;
+pub(crate) mod gather;
 pub(crate) mod order;
 pub mod report;

@@ -83,6 +83,18 @@ struct RawLens {
     edge: Option<f64>,
     limit: Option<f64>,
     zenith: Option<f64>,
+    north: Option<f64>,
+    #[serde(default)]
+    east: EastSide,
+}
+
+/// On which side of north east lies in a picture that has north up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum EastSide {
+    #[default]
+    Left,
+    Right,
 }
 
 impl RawLens {
@@ -91,7 +103,9 @@ impl RawLens {
         let edge = self.edge.unwrap_or(usual.edge);
         let limit = self.limit.unwrap_or(LIMIT.min(edge));
         let zenith = self.zenith.unwrap_or(ZENITH.min(limit));
-        let lens = Lens { projection: self.projection, edge, limit, zenith, ..usual };
+        let (projection, north) = (self.projection, self.north);
+        let is_flipped = self.east == EastSide::Right;
+        let lens = Lens { projection, edge, limit, zenith, north, is_flipped, ..usual };
         lens.fault().map_or(Ok(lens), Err)
     }
 }

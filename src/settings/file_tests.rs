@@ -340,8 +340,11 @@ fn a_lens_has_its_defaults_and_bounds() {
     assert_eq!((usual.edge, usual.limit, usual.zenith), (90.0, 80.0, 60.0));
     let small = read("projection = 'equisolid'\ncentre = [0.5, 0.5]\nradius = 0.4\nedge = 50");
     assert_eq!((small.projection, small.limit, small.zenith), (Projection::Equisolid, 50.0, 50.0));
+    let north = read("centre = [0.5, 0.5]\nradius = 0.4\nnorth = -12.5\neast = 'right'");
+    assert_eq!((north.north, north.is_flipped, usual.north), (Some(-12.5), true, None));
     for (lines, word) in [
         ("centre = [320, 240]\nradius = 0.4", "centre"),
+        ("centre = [0.5, 0.5]\nradius = 0.4\nnorth = 720", "north"),
         ("centre = [0.5, 0.5]\nradius = 0", "radius"),
         ("centre = [0.5, 0.5]\nradius = 0.4\nlimit = 100", "limit"),
         ("centre = [0.5, 0.5]\nradius = 0.4\nlimit = 50\nzenith = 60", "zenith"),

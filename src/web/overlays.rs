@@ -13,15 +13,16 @@ use crate::service::inference::open_model;
 use crate::settings::Settings;
 use crate::web::limiter::Limiter;
 use crate::web::problem::{Problem, ProblemCode};
+use celaje_sky::dome::SkyDome;
 use celaje_sky::say;
 use celaje_sky::station::region::Region;
 use celaje_sky::text::Text;
 use celaje_vision::engine::backend::{Backend, Engine};
 use celaje_vision::model::manifest::Manifest;
 use celaje_vision::picture::decode::{Limits, decode_small};
-use celaje_vision::picture::prepare::prepare;
+use celaje_vision::picture::prepare::{Frame, prepare};
 use celaje_vision::reading::overlay;
-use celaje_vision::reading::{if_sky, run_one};
+use celaje_vision::reading::{ClassMap, if_sky, run_one, sky_dome};
 
 /// Pixels each way that an overlay has at least, if the picture has them; a larger one is halved.
 const SIDE: u32 = 1440;
@@ -147,7 +148,29 @@ impl OverlayRenderer {
         }
     }
 
-    fn draw(&self, bytes: &[u8], region: &Region) -> Result<Vec<u8>, Problem> {
+    /// The sky of the picture `bytes` by direction; none where it shows no sky, or the region has
+    /// no lens.
+    ///
+    /// # Errors
+    /// As of an overlay.
+    pub async fn dome(
+        self: &Arc<Self>,
+        bytes: Bytes,
+        region: Region,
+    ) -> Result<Option<SkyDome>, Problem> {
+        let permit = self.limiter.permit().await?;
+        let renderer = Arc::clone(self);
+        let looking = permit.run(move || {
+            let (frame, classes) = renderer.classes(&bytes, &region)?;
+            let shape = f64::from(frame.height) / f64::from(frame.width.max(1));
+            let seen = classes.zip(region.lens);
+            Ok(seen.map(|(classes, lens)| sky_dome(&classes, &frame.geometry, &lens, shape)))
+        });
+        looking.await?
+    }
+
+    /// The picture as the model takes it, and its cells; none where it shows no sky.
+    fn classes(&self, bytes: &[u8], region: &Region) -> Result<(Frame, Option<ClassMap>), Problem> {
         self.with_model(|opened| {
             let frame = prepare(bytes, &opened.manifest, region, &self.limits())
                 .map_err(|error| broken(&error))?;
@@ -160,14 +183,16 @@ impl OverlayRenderer {
                 run_one(backend.as_mut(), &opened.manifest, &frame, region, &mut Vec::new())
                     .map_err(|error| failed(&error))?;
             opened.backend = Some(backend);
-            let classes = if_sky(reading).map_err(|error| failed(&error))?;
-            let Some(classes) = classes.and_then(|reading| reading.classes) else {
-                return Err(no_overlay());
-            };
-            let picture =
-                decode_small(bytes, &self.limits(), SIDE).map_err(|error| broken(&error))?;
-            overlay::png(&picture, &classes, &frame.geometry).map_err(|error| failed(&error))
+            let reading = if_sky(reading).map_err(|error| failed(&error))?;
+            Ok((frame, reading.and_then(|reading| reading.classes)))
         })
+    }
+
+    fn draw(&self, bytes: &[u8], region: &Region) -> Result<Vec<u8>, Problem> {
+        let (frame, classes) = self.classes(bytes, region)?;
+        let classes = classes.ok_or_else(no_overlay)?;
+        let picture = decode_small(bytes, &self.limits(), SIDE).map_err(|error| broken(&error))?;
+        overlay::png(&picture, &classes, &frame.geometry).map_err(|error| failed(&error))
     }
 }
 

@@ -138,7 +138,14 @@ pub(crate) const OBSERVATIONS: &[Parameter] = &[FROM, TO, BY, QUALITY, PHASE, LI
 pub(crate) const MISSES: &[Parameter] = &[FROM, TO, REASON, LIMIT, CURSOR];
 /// The parameters of `/runs`.
 pub(crate) const RUNS: &[Parameter] = &[RUN_LIMIT, RUN_CURSOR];
-/// The parameters of `/climatology`.
+/// What a table of the climatology has a row of.
+pub(crate) const CLIMATOLOGY_BY: Parameter = Parameter::new(
+    "by",
+    Values::Choice(|| names(CLIMATOLOGY_WAYS)),
+    "rows of CSV and JSON lines: the hours of each month (if left out), or the months",
+);
+pub(crate) const CLIMATOLOGY_WAYS: &[(&str, bool)] = &[("hour", false), ("month", true)];
+/// The parameters of `/climatology`'s ranges.
 pub(crate) const CLIMATOLOGY: &[Parameter] = &[FROM, TO];
 /// The parameters of `/export`.
 pub(crate) const EXPORT: &[Parameter] = &[FROM, TO];

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::export::columns::{READING, READING_NAMES};
 use crate::export::csv;
 use crate::store::reader::{
-    Bucket, DarkMonth, HourOfMonth, LabelItem, LegacyRow, MissItem, ObservationItem, RunItem,
+    Bucket, DarkMonth, HourOfMonth, LabelItem, LegacyRow, MissItem, MonthOfYear, ObservationItem,
+    RunItem,
 };
 use crate::web::reply::Format;
 
@@ -89,6 +90,36 @@ impl Row for HourOfMonth {
         field(&self.n.to_string());
         field(&float(self.mean_okta));
         field(&self.obscured.to_string());
+    }
+}
+
+impl Row for MonthOfYear {
+    const COLUMNS: &'static [&'static str] = &[
+        "month",
+        "n",
+        "mean_okta",
+        "obscured",
+        "nights",
+        "clear_nights",
+        "clear_share",
+        "SKC",
+        "FEW",
+        "SCT",
+        "BKN",
+        "OVC",
+    ];
+
+    fn fields(&self, field: &mut dyn FnMut(&str)) {
+        field(&self.month.to_string());
+        field(&self.n.to_string());
+        field(&float(self.mean_okta));
+        field(&self.obscured.to_string());
+        field(&self.nights.to_string());
+        field(&self.clear_nights.to_string());
+        field(&float(self.clear_share));
+        for category in ["SKC", "FEW", "SCT", "BKN", "OVC"] {
+            field(&self.categories.get(category).copied().unwrap_or_default().to_string());
+        }
     }
 }
 

@@ -159,6 +159,10 @@ async fn axe_finds_nothing_serious() {
             browser.visit(&scene.view(view)).await;
             check(browser.run_async(&script).await, format!("{view}, dark: {dark}"));
         }
+        browser.open(&format!("{}/api/", scene.url)).await;
+        browser.until("document.querySelectorAll('details').length > 40").await;
+        browser.run("document.querySelector('details').open = true").await;
+        check(browser.run_async(&script).await, format!("/api/, dark: {dark}"));
     }
     browser.visit(&scene.view("now")).await;
     browser.click(".canvas g[data-slot]").await;

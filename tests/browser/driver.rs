@@ -136,7 +136,7 @@ impl Browser {
 
     /// Runs `script`, the body of a function, in the page; gives what it returns.
     pub async fn run(&self, script: &str) -> Value {
-        self.post("/execute/sync", json!({"script": script, "args": []})).await
+        plain(self.post("/execute/sync", json!({"script": script, "args": []})).await)
     }
 
     /// The same with a script that calls its last argument with the answer.
@@ -289,4 +289,16 @@ fn base64_is_read() {
     assert_eq!(decoded("JVBERi0="), b"%PDF-");
     assert_eq!(decoded("JVBERg=="), b"%PDF");
     assert_eq!(decoded("JVBE"), b"%PD");
+}
+
+/// The answer with blanks in place of those that do not break: tests read words.
+fn plain(answer: Value) -> Value {
+    match answer {
+        Value::String(text) => Value::String(text.replace('\u{a0}', " ")),
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, plain(value))).collect()
+        }
+        other => other,
+    }
 }

@@ -9,6 +9,7 @@ mod support;
 
 mod access;
 mod always_on;
+mod described;
 mod driver;
 mod export;
 mod folder;

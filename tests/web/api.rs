@@ -20,7 +20,7 @@ async fn stations_come_with_their_first_and_last_slot_and_counts() {
             "id": "rio-grande", "name": "Estación Astronómica Río Grande",
             "latitude": -53.79, "longitude": -67.7,
             "time_zone": "America/Argentina/Ushuaia", "is_home": true,
-            "minutes": [2, 12, 22, 32, 42, 52],
+            "minutes": [2, 12, 22, 32, 42, 52], "has_lens": false,
             "first": "2024-01-01T00:02", "last": "2024-01-02T23:52",
             "observations": 286, "misses": 2, "zones": []
         }])
@@ -328,6 +328,17 @@ async fn the_climatology_counts_every_reading_once() {
     assert_eq!((&june["clear_nights"], &june["clear_share"]), (&json!(0), &json!(0.0)));
     assert_eq!(body["months"][0]["clear_share"], Value::Null);
     assert_eq!(body["years"], json!([2024]));
+    // The months as a table.
+    let path = "/api/v1/stations/rio-grande/climatology.csv?by=month";
+    let table = site.get(path).await;
+    let mut rows = csv::Reader::from_reader(table.body.as_slice());
+    let names = rows.headers().unwrap().clone();
+    let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 12);
+    for (name, cell) in names.iter().zip(&rows[5]) {
+        let told = june.get(name).unwrap_or_else(|| &june["categories"][name]);
+        assert_eq!(cell.parse::<f64>().ok(), told.as_f64(), "{name}");
+    }
 }
 
 #[actix::test]

@@ -219,7 +219,7 @@ async fn the_page_needs_nothing_from_elsewhere() {
     let site = Site::new();
     let redirected = site.get("/api").await;
     assert_eq!((redirected.status, redirected.header("location")), (308, Some("api/")));
-    for path in ["/api/", "/api/page.css", "/api/page.js"] {
+    for path in ["/api/", "/api/page.css", "/api/page.js", "/api/spanish.js"] {
         let reply = site.get(path).await;
         assert_eq!(reply.status, 200, "{path}");
         assert!(!reply.text().contains("http://") && !reply.text().contains("https://"), "{path}");
@@ -229,5 +229,34 @@ async fn the_page_needs_nothing_from_elsewhere() {
         assert_eq!(again.status, 304, "{path}");
     }
     let page = site.get("/api/").await;
+    assert!(page.text().contains("href=\"../\""), "no way back to the dashboard");
     assert!(!page.text().contains("<script>") && !page.text().contains("style="));
+}
+
+#[actix::test]
+async fn the_page_has_every_sentence_in_spanish_too() {
+    let site = Site::new();
+    let spanish = site.get("/api/spanish.js").await.text().to_owned();
+    let description = site.get("/api/openapi.json").await.json();
+    let operations = description["paths"].as_object().unwrap().values();
+    let operations: Vec<&Value> =
+        operations.flat_map(|methods| methods.as_object().unwrap().values()).collect();
+    let mut sentences = vec![&description["info"]["description"]];
+    sentences.extend(description["tags"].as_array().unwrap().iter().map(|tag| &tag["description"]));
+    for operation in operations {
+        sentences.extend([&operation["summary"], &operation["description"]]);
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let named = parameter["$ref"].as_str();
+            let named = named.map(|path| description.pointer(&path[1..]).unwrap());
+            sentences.push(&named.unwrap_or(parameter)["description"]);
+        }
+    }
+    let known = sentences.iter().filter_map(|sentence| sentence.as_str());
+    let mut count = 0;
+    for sentence in known {
+        let key = format!("  {}:", Value::from(sentence));
+        assert!(spanish.contains(&key), "no Spanish of {key}");
+        count += 1;
+    }
+    assert!(count > 150, "{count}");
 }

@@ -7,9 +7,11 @@ use celaje::camera::http::HttpLimits;
 use celaje::clock::Clock;
 use celaje::web::camera::Cameras;
 use celaje::web::problem::Problem;
+use celaje_simulate::Scene;
 use celaje_simulate::options::SimulateOptions;
 use celaje_simulate::server;
 use celaje_sky::slot::Slot;
+use celaje_sky::station::lens::Lens;
 use celaje_sky::station::region::{Margins, Region};
 use celaje_sky::station::{LayoutChoice, Station};
 
@@ -195,5 +197,38 @@ async fn other_settings_ask_other_cameras() {
     cameras.renew(&[now], limits);
     let shot = cameras.shot(&stays, slot(1), None).await;
     assert_eq!(status(shot.unwrap_err()), 404);
+    camera.stop().await;
+}
+
+#[actix::test]
+async fn the_dome_is_drawn_of_a_station_with_a_lens() {
+    let camera = server::start(SimulateOptions {
+        port: 0,
+        size: (200, 150),
+        scene: Scene::Fisheye,
+        ..SimulateOptions::for_station(&Station::rio_grande())
+    })
+    .unwrap();
+    let lens = Lens { north: Some(0.0), ..Lens::new([0.5, 0.5], 0.345) };
+    let (from, to) = ("2024-01-01T11:00", "2024-01-01T11:05");
+    let site = Site::of(from, to, &camera.base_url, |options| {
+        let region = Region { lens: Some(lens), ..Region::whole() };
+        let known = Station::clone(&options.stations[0]);
+        options.stations = vec![Arc::new(Station { region, ..known })];
+    });
+    assert_eq!(site.get("/api/v1/stations").await.json()[0]["has_lens"], true);
+    let dome = "/charts/dome.svg?lang=en&to=2024-01-01T11:02";
+    let reply = site.get(dome).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let svg = reply.text();
+    assert_eq!(svg.matches("class=\"dome\"").count(), 8 * 24);
+    // It is day: the sun stands in the sky, and no planet does.
+    assert!(svg.contains(">Sun<") && svg.contains(">N<") && !svg.contains(">Jupiter<"), "{svg}");
+    let (_, why) = site.get("/charts/dome.svg?to=2024-01-01T10:02").await.problem(404);
+    assert!(why.contains("no reading"), "{why}");
+    // Without a lens there is none.
+    let plain = Site::of(from, to, &camera.base_url, |_| {});
+    let (_, why) = plain.get(dome).await.problem(404);
+    assert!(why.contains("no lens"), "{why}");
     camera.stop().await;
 }

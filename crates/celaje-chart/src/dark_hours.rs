@@ -182,9 +182,9 @@ mod tests {
             let svg = DarkHoursChart { look, place: "R", months: &months, whole }.svg();
             parse(&svg);
             assert_eq!(svg.matches("class=\"dark-hours\"").count(), shown, "{width}");
-            assert!(svg.contains("About 400 of 1000 dark hours (40 %) had 0 or 1 okta."));
+            assert!(svg.contains("About 400 of 1000 dark hours (40\u{a0}%) had 0 or 1 okta."));
             let title =
-                "June 2026 · 100 dark hours, 90 % of them read · about 40 usable (30 to 45)";
+                "June 2026 · 100 dark hours, 90\u{a0}% of them read · about 40 usable (30 to 45)";
             assert!(svg.contains(title), "{svg:.3000}");
             // January has none, February no reading.
             assert!(count(&svg, "gap") >= 2);

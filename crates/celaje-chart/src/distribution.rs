@@ -80,10 +80,7 @@ impl Distribution<'_> {
                 plot.crosses(at, size);
             }
         }
-        let label = match n > 0 && share < 0.005 {
-            true => "<1 %".to_owned(),
-            false => percent(share),
-        };
+        let label = percent(share);
         let middle = frame.left + pitch * (f64::from(code) + 0.5);
         let style = TextStyle::ink(label_size(pitch), Anchor::Middle);
         plot.text((middle, top - 6.0), style, &label);
@@ -146,10 +143,10 @@ mod tests {
     #[test]
     fn the_shares_are_of_all_pictures_and_add_up_in_groups() {
         let svg = draw(Lang::Es, [10, 5, 5, 0, 0, 1, 2, 7, 50], 20);
-        assert!(svg.contains("data-okta=\"0\"><title>0/8 despejado · 10 % · 10 lecturas"));
-        assert!(svg.contains("data-okta=\"9\"><title>cielo no visible · 20 % · 20 lecturas"));
-        let groups = "despejado 10 %, pocas nubes 10 %, nubes dispersas 0 %, muy nublado 10 %, \
-                      cubierto 50 %";
+        assert!(svg.contains("data-okta=\"0\"><title>0/8 despejado · 10\u{a0}% · 10 lecturas"));
+        assert!(svg.contains("data-okta=\"9\"><title>cielo no visible · 20\u{a0}% · 20 lecturas"));
+        let groups = "despejado 10\u{a0}%, pocas nubes 10\u{a0}%, nubes dispersas 0\u{a0}%, \
+                      muy nublado 10\u{a0}%, cubierto 50\u{a0}%";
         assert!(svg.contains(groups), "{svg:.600}");
     }
 
@@ -165,7 +162,7 @@ mod tests {
     fn an_empty_range_says_so_and_a_rare_amount_shows() {
         assert!(draw(Lang::En, [0; 9], 0).contains("No readings in this range"));
         let svg = draw(Lang::En, [9_999, 1, 0, 0, 0, 0, 0, 0, 0], 0);
-        assert!(svg.contains("&lt;1 %") && !svg.contains("No readings"));
+        assert!(svg.contains("&lt;1\u{a0}%") && !svg.contains("No readings"));
         assert!(svg.contains("height=\"1.5\""));
     }
 }

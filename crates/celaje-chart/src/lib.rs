@@ -8,6 +8,7 @@
 //! | [`heat`] | a year as a calendar, and the months by the hour |
 //! | [`raster`] | weeks to a year: a row a day, a cell a slot, the sun's times over it |
 //! | [`dark_hours`] | the usable hours of darkness by month, with their interval |
+//! | [`dome`] | the sky by direction, with moon and planets |
 //! | [`nights`] | the share of clear nights by month |
 //! | [`keogram`] | a day of pictures, a strip each |
 //! | [`skill`] | the skill of a model: confusion matrix and reliability diagram |
@@ -28,6 +29,7 @@ pub mod bucket;
 pub mod caption;
 pub mod dark_hours;
 pub mod distribution;
+pub mod dome;
 mod font;
 pub mod glyph;
 pub mod heat;

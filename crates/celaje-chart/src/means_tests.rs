@@ -64,7 +64,7 @@ fn hidden_skies_are_in_no_mean_and_their_share_shows() {
     for text in [
         "media 8,0 octas · 144 lecturas · cielo no visible en 48<",
         "Media 8,0 octas de 3744 lecturas",
-        "; cielo no visible en el 4 %.",
+        "; cielo no visible en el 4\u{a0}%.",
     ] {
         assert!(history.contains(text), "{history:.900}");
     }
@@ -79,7 +79,7 @@ fn a_range_of_hidden_skies_is_not_empty() {
         assert!(!svg.contains("No readings"), "{svg:.900}");
         assert_eq!(count(&svg, "hidden"), 30);
     }
-    assert!(drawn.history().contains("sky not visible in 100 %."));
+    assert!(drawn.history().contains("sky not visible in 100\u{a0}%."));
 }
 
 #[test]

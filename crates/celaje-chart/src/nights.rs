@@ -144,10 +144,10 @@ mod tests {
             let svg = draw(bare(Lang::Es, width), &months);
             parse(&svg);
             assert_eq!(count(&svg, "gap"), 10);
-            assert!(svg.contains("junio · 40 % despejadas · 12 de 30 noches"));
-            assert!(svg.contains("julio · 0 % despejadas · 0 de 31 noches"));
+            assert!(svg.contains("junio · 40\u{a0}% despejadas · 12 de 30 noches"));
+            assert!(svg.contains("julio · 0\u{a0}% despejadas · 0 de 31 noches"));
             assert!(svg.contains("diciembre · ninguna noche evaluada"));
-            assert!(svg.contains("12 de 61 noches (20 %) fueron despejadas"));
+            assert!(svg.contains("12 de 61 noches (20\u{a0}%) fueron despejadas"));
         }
     }
 

@@ -172,7 +172,7 @@ impl Skill<'_> {
     }
 
     fn percent(&self, share: Option<f64>) -> String {
-        let percent = share.map(|share| decimal(self.lang, 100.0 * share, 1) + " %");
+        let percent = share.map(|share| decimal(self.lang, 100.0 * share, 1) + "\u{a0}%");
         percent.unwrap_or("–".to_owned())
     }
 }

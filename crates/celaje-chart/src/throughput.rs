@@ -49,8 +49,8 @@ impl Throughput<'_> {
         let achieved = decimal(lang, self.achieved, 0);
         let line = tell!(
             lang,
-            "{achieved} pictures per second · {percent} % of the bound",
-            "{achieved} imágenes por segundo · {percent} % de la cota"
+            "{achieved} pictures per second · {percent}\u{a0}% of the bound",
+            "{achieved} imágenes por segundo · {percent}\u{a0}% de la cota"
         );
         let title = tell!(lang, "Throughput and its bound", "Rendimiento y su cota");
         let rows = 2 + self.parts.len() + self.waits.len();

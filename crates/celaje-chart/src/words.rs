@@ -133,9 +133,16 @@ pub fn decimal(lang: Lang, value: f64, digits: usize) -> String {
     }
 }
 
-/// A share from 0 to 1 in percent: `42 %`; `–` for NaN and infinities.
+/// A share from 0 to 1 in percent, with a blank that does not break: `42 %`; `<1 %` of what is
+/// little but not nothing, `>99 %` of what is not quite all; `–` for NaN and infinities.
 pub fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.0} %", share * 100.0) } else { "–".to_owned() }
+    let whole = (share * 100.0).round();
+    match share {
+        _ if !share.is_finite() => "–".to_owned(),
+        _ if whole == 0.0 && share > 0.0 => "<1\u{a0}%".to_owned(),
+        _ if whole == 100.0 && share < 1.0 => ">99\u{a0}%".to_owned(),
+        _ => format!("{whole:.0}\u{a0}%"),
+    }
 }
 
 /// `1 reading`, `2 readings`.
@@ -305,7 +312,9 @@ mod tests {
         ] {
             assert_eq!(decimal(lang, value, digits), text);
         }
-        assert_eq!(percent(0.425) + &percent(f64::INFINITY), "42 %–");
+        let shares = [0.0, 0.004, 0.425, 0.996, 1.0, f64::INFINITY].map(percent);
+        let told = ["0\u{a0}%", "<1\u{a0}%", "43\u{a0}%", ">99\u{a0}%", "100\u{a0}%", "–"];
+        assert_eq!(shares, told);
     }
 
     #[test]

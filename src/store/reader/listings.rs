@@ -31,6 +31,8 @@ pub struct StationItem {
     /// Minutes of an hour at which there is a picture; none where the settings do not name the
     /// station.
     pub minutes: Option<Vec<u32>>,
+    /// Whether the settings name the lens of its camera.
+    pub has_lens: bool,
     /// Parts of its pictures that the settings name.
     pub zones: Vec<ZoneItem>,
     /// First observation, station local time.
@@ -63,6 +65,7 @@ impl QueryableByName<Sqlite> for StationItem {
             time_zone: NamedRow::get::<Text, _>(row, "time_zone")?,
             is_home: NamedRow::get::<Bool, _>(row, "is_home")?,
             minutes: None,
+            has_lens: false,
             zones: Vec::new(),
             first: NamedRow::get::<Nullable<Text>, _>(row, "first")?,
             last: NamedRow::get::<Nullable<Text>, _>(row, "last")?,

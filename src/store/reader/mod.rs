@@ -16,6 +16,7 @@ mod misses;
 mod operations;
 mod runs;
 mod shadows;
+mod zones;
 
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,7 @@ pub use misses::{MissItem, MissedSlot};
 pub use operations::ModelCount;
 pub use runs::{ReasonCount, RunItem};
 pub use shadows::{LatestReading, ShadowItem};
+pub use zones::ZoneCount;
 
 /// A connection that reads.
 pub struct Reader {

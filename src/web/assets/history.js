@@ -57,7 +57,7 @@ export async function history(main, { station, signal, params, go, onReading, la
       csv: of(station.id, `/observations.csv?${query({ from: `${year}-01-01`, to: `${year}-12-31`, by: "day" })}`),
     }),
     part("climatology", { values: whole, note: t("chart.climatologyNote"), csv: of(station.id, "/climatology.csv") }),
-    part("nights", { values: whole, note: t("chart.nightsNote"), csv: null }),
+    part("nights", { values: whole, note: t("chart.nightsNote"), csv: of(station.id, "/climatology.csv?by=month") }),
     part("dark-hours", { values: whole, note: t("chart.darkNote"), tells: true, csv: of(station.id, "/dark-hours.csv"), open: (data) => go("history", { span: "month", end: addDays(addMonths(data.from.slice(0, 10), 1), -1) }) }),
   ];
   main.replaceChildren(

@@ -143,6 +143,7 @@ export async function now(main, context) {
   const right = h("section", { class: "card", "aria-label": t("now.title") });
   const night = h("section", { class: "card charts" }, answer.strip);
   const charts = h("section", { class: "card charts" });
+  const dome = station.has_lens ? h("section", { class: "card charts" }) : null;
   const from = () => `${addDays(dayOf(item.slot), -1)}T${timeOf(item.slot)}`;
   let last24;
   const tick = () => {
@@ -168,6 +169,7 @@ export async function now(main, context) {
     });
     explain(last24, station.id, from(), item.slot, signal);
     charts.replaceChildren(last24, legend(true));
+    if (dome) dome.replaceChildren(chart({ kind: "dome", title: t("chart.dome"), note: t("chart.domeNote"), values: { station: station.id, to: item.slot }, csv: null, signal }));
   };
   // Slots after the last reading that were missed.
   const lookForMisses = async () => {
@@ -187,6 +189,7 @@ export async function now(main, context) {
     answer.element,
     h("div", { class: "nights" }, night, charts),
     h("div", { class: "now" }, left, right),
+    ...[dome].filter(Boolean),
   );
   draw();
   lookForMisses();

@@ -130,7 +130,7 @@ function maskLegend(station) {
 /** A picture with a slider that fades in the mask, which is loaded on first use. */
 export function fading(station, item, when) {
   const box = shot(station, item, t("now.alt", { when }), false);
-  const value = h("output", { text: "0 %" });
+  const value = h("output", { text: "0\u00a0%" });
   const meaning = maskLegend(station);
   let mask;
   let drawn;
@@ -143,7 +143,7 @@ export function fading(station, item, when) {
     "aria-label": t("now.mask"),
     oninput: () => {
       const share = Number(slider.value);
-      value.textContent = `${share} %`;
+      value.textContent = `${share}\u00a0%`;
       if (!mask && share > 0) {
         mask = h("img", { src: overlay(station, item.slot), alt: t("now.maskAlt", { when }) });
         mask.addEventListener("error", async () => {

@@ -197,6 +197,8 @@ const words =
     "report.title": "Informe de nubosidad",
     "report.made": "Generado el {when}",
     "report.pdf": "Informe (PDF)",
+    "chart.dome": "Cúpula del cielo",
+    "chart.domeNote": "Nubes por dirección en la imagen de la última lectura; los círculos están a 30° y 60° de altura.",
     "film.title": "Películas",
     "film.none": "No se guardó ninguna imagen de este día: con keep en los ajustes, celaje serve guarda las que vengan.",
     "film.day": "El día ({n} imágenes, {form})",
@@ -574,6 +576,8 @@ const words =
     "report.title": "Cloud cover report",
     "report.made": "Generated {when}",
     "report.pdf": "Report (PDF)",
+    "chart.dome": "Dome of the sky",
+    "chart.domeNote": "Cloud by direction in the picture of the last reading; the circles are 30° and 60° high.",
     "film.title": "Timelapse",
     "film.none": "No picture of this day was kept: with keep in the settings, celaje serve keeps those to come.",
     "film.day": "The day ({n} pictures, {form})",
@@ -780,7 +784,12 @@ export const number = (value, digits = 0) =>
         .format(value)
         .replace("-", "−")
     : "–";
-export const percent = (share) => (Number.isFinite(share) ? `${Math.round(share * 100)} %` : "–");
+export const percent = (share) => {
+  if (!Number.isFinite(share)) return "–";
+  const whole = Math.round(share * 100);
+  if (whole === 0 && share > 0) return "<1\u00a0%";
+  return whole === 100 && share < 1 ? ">99\u00a0%" : `${whole}\u00a0%`;
+};
 
 /** Bytes with a unit. */
 export function bytes(count) {

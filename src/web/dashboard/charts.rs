@@ -6,6 +6,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
+use super::dome::DomeInput;
 use super::keogram;
 
 use crate::figures::data::{ChartData, KINDS, Kind};
@@ -156,7 +157,7 @@ impl ChartQuery {
             midnight.checked_sub_signed(TimeDelta::days(days)).unwrap_or(midnight)
         };
         let from = self.from.unwrap_or_else(|| match self.kind {
-            Kind::Timeline | Kind::Keogram | Kind::Tonight => back(0),
+            Kind::Timeline | Kind::Keogram | Kind::Tonight | Kind::Dome => back(0),
             Kind::History | Kind::Distribution | Kind::Confidence | Kind::Raster => back(29),
             // The whole record.
             Kind::Calendar | Kind::Climatology | Kind::Nights | Kind::DarkHours => {
@@ -217,8 +218,10 @@ pub async fn get(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let asked = ChartQuery::read(&file, &request)?;
-    if asked.kind == Kind::Keogram {
-        return draw_keogram(&state, asked).await;
+    match asked.kind {
+        Kind::Keogram => return draw_keogram(&state, asked).await,
+        Kind::Dome => return draw_dome(&state, asked).await,
+        _ => {}
     }
     // Days to come and slots that are expected change with the hour.
     let hour = state.clock.now().timestamp() / 600;
@@ -300,9 +303,30 @@ async fn draw_keogram(
     let bytes = permit
         .run(move || finished(theme.paint(keogram::draw(&order, day, &seen)), as_png))
         .await??;
-    Ok(HttpResponse::Ok()
+    Ok(unkept(as_png, bytes))
+}
+
+/// A chart that may be another one a moment later.
+fn unkept(as_png: bool, bytes: Vec<u8>) -> HttpResponse {
+    HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::VARY, "Accept-Language"))
         .content_type(media(as_png))
-        .body(bytes))
+        .body(bytes)
+}
+
+/// Its picture comes from the copies or the camera, and the model looks at it.
+async fn draw_dome(
+    state: &web::Data<WebState>,
+    asked: ChartQuery,
+) -> Result<HttpResponse, Problem> {
+    let (as_png, theme) = (asked.as_png, asked.theme);
+    let (order, data) = gather(state, asked).await?;
+    let ChartData::Dome(item, lately) = data else {
+        return Err(Problem::internal());
+    };
+    let input = DomeInput::look(state, order, item, lately).await?;
+    let permit = state.charts.permit().await?;
+    let drawn = permit.run(move || finished(theme.paint(input.svg()), as_png));
+    Ok(unkept(as_png, drawn.await??))
 }

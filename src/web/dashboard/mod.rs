@@ -13,6 +13,7 @@
 
 pub mod assets;
 pub mod charts;
+mod dome;
 pub mod keogram;
 pub mod operations;
 

@@ -20,9 +20,10 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The files of the page, by their paths.
-const FILES: [(&str, &str, &str); 3] = [
+const FILES: [(&str, &str, &str); 4] = [
     ("/api/", "text/html; charset=utf-8", include_str!("page.html")),
     ("/api/page.css", "text/css; charset=utf-8", include_str!("page.css")),
+    ("/api/spanish.js", "text/javascript; charset=utf-8", include_str!("spanish.js")),
     ("/api/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
 ];
 

@@ -1,10 +1,14 @@
 "use strict";
 // Reads the description and shows it, with a form for each operation. Everything that comes from
 // outside is put in as text, never as markup.
-const spanish = (navigator.language || "").toLowerCase().startsWith("es");
-const words = spanish
-  ? { send: "Enviar", stop: "Detener", body: "Cuerpo", token: "Token", none: "sin parámetros", needed: "obligatorio", failed: "no hubo respuesta", more: "… (hay más)", also: "También" }
-  : { send: "Send", stop: "Stop", body: "Body", token: "Token", none: "no parameters", needed: "needed", failed: "no answer", more: "… (there is more)", also: "Also" };
+const root = document.documentElement;
+const WORDS = {
+  es: { send: "Enviar", stop: "Detener", body: "Cuerpo", token: "Token", none: "sin parámetros", needed: "obligatorio", failed: "no hubo respuesta", more: "… (hay más)", also: "También", back: "← Tablero", other: "English", dark: "Oscuro", light: "Claro" },
+  en: { send: "Send", stop: "Stop", body: "Body", token: "Token", none: "no parameters", needed: "needed", failed: "no answer", more: "… (there is more)", also: "Also", back: "← Dashboard", other: "Español", dark: "Dark", light: "Light" },
+};
+let words = WORDS.en;
+/** A sentence of the description in the page's language. */
+const told = (text) => (root.lang === "es" && SPANISH[text]) || text;
 const MOST = 20000;
 
 function make(name, text, attributes) {
@@ -38,7 +42,7 @@ function field(parameter) {
   }
   input.name = parameter.in + ":" + parameter.name;
   label.append(input);
-  if (parameter.description) label.append(make("small", parameter.description));
+  if (parameter.description) label.append(make("small", told(parameter.description)));
   return label;
 }
 
@@ -128,7 +132,7 @@ function form(description, path, method, operation) {
     button.textContent = words.send;
   });
   const box = make("div", null, { class: "body" });
-  if (operation.description) box.append(make("p", operation.description));
+  if (operation.description) box.append(make("p", told(operation.description)));
   const isForm = ([, methods]) => methods[method] && methods[method]["x-form-of"] === path;
   const forms = Object.entries(description.paths).filter(isForm).map(([other]) => other);
   if (forms.length) box.append(make("p", `${words.also}: ${forms.join(", ")}`));
@@ -136,21 +140,33 @@ function form(description, path, method, operation) {
   return box;
 }
 
-async function begin() {
-  document.documentElement.lang = spanish ? "es" : "en";
-  const description = await (await fetch("openapi.json")).json();
+function keep(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // Then it holds for this page.
+  }
+}
+
+function showAll(description) {
+  words = WORDS[root.lang] || WORDS.en;
+  document.getElementById("back").textContent = words.back;
   document.getElementById("version").textContent = description.info.version;
-  document.getElementById("about").textContent = description.info.description;
+  document.getElementById("about").textContent = told(description.info.description);
+  const lang = document.getElementById("lang");
+  lang.textContent = words.other;
+  lang.lang = root.lang === "es" ? "en" : "es";
+  document.getElementById("theme").textContent = root.dataset.theme === "dark" ? words.light : words.dark;
   const main = document.getElementById("paths");
   main.replaceChildren();
   for (const tag of description.tags) {
-    main.append(make("h2", tag.description));
+    main.append(make("h2", told(tag.description)));
     for (const [path, methods] of Object.entries(description.paths)) {
       for (const [method, operation] of Object.entries(methods)) {
         if (!operation.tags.includes(tag.name) || operation["x-form-of"]) continue;
         const details = make("details");
         const summary = make("summary");
-        summary.append(make("span", method.toUpperCase(), { class: "method" }), make("code", path), make("span", " — " + operation.summary));
+        summary.append(make("span", method.toUpperCase(), { class: "method" }), make("code", path), make("span", " — " + told(operation.summary)));
         details.append(summary);
         details.addEventListener("toggle", () => {
           if (details.open && details.childElementCount === 1) details.append(form(description, path, method, operation));
@@ -159,6 +175,22 @@ async function begin() {
       }
     }
   }
+}
+
+async function begin() {
+  const description = await (await fetch("openapi.json")).json();
+  showAll(description);
+  document.getElementById("lang").addEventListener("click", () => {
+    root.lang = root.lang === "es" ? "en" : "es";
+    keep("celaje.lang", root.lang);
+    showAll(description);
+  });
+  document.getElementById("theme").addEventListener("click", () => {
+    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+    delete root.dataset.red;
+    keep("celaje.theme", root.dataset.theme);
+    showAll(description);
+  });
 }
 
 begin().catch((error) => document.getElementById("paths").replaceChildren(make("p", error.message)));

@@ -4,17 +4,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::store::reader::{Climatology, HourOfMonth, ReadingFilter};
+use crate::store::reader::{Climatology, HourOfMonth, MonthOfYear, ReadingFilter};
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
-use crate::web::query::{self, CLIMATOLOGY};
+use crate::web::query::{CLIMATOLOGY_BY, CLIMATOLOGY_WAYS, FROM, Parameter, Parameters, TO};
 use crate::web::reply::{Format, Tagged};
 use crate::web::routes::Routes;
 use crate::web::rows::Rows;
 use crate::web::v1::list::SlotsHead;
 use crate::web::v1::stations::{self, StationId};
 use crate::web::v1::{forms, of_station};
+
+const PARAMETERS: &[Parameter] = &[FROM, TO, CLIMATOLOGY_BY];
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
@@ -32,9 +34,9 @@ pub(super) fn configure(routes: &mut Routes<'_>) {
                 "A night goes from noon to noon and belongs to the month in which it begins. It is \
              judged when at least half of its slots with the sun more than 18 degrees below the \
              horizon have a reading, and clear when at least 80 of 100 of those readings are 0 or \
-             1 okta. CSV and JSON lines hold `hours` only.",
+             1 okta. CSV and JSON lines hold `hours`, or with `by=month` the `months`.",
             )
-            .query(CLIMATOLOGY)
+            .query(PARAMETERS)
             .record()
             .named()
             .list::<ClimatologyView>("The climatology")
@@ -47,7 +49,9 @@ async fn get(
     station: StationId,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let range = query::climatology(request.query_string())?;
+    let query = Parameters::read(request.query_string(), PARAMETERS)?;
+    let range = query.range()?;
+    let by_month = query.choice("by", CLIMATOLOGY_WAYS)?.unwrap_or(false);
     let format = Format::of(&request);
     let tagged = Tagged::new(&state.pool.version().await?, format);
     let id = station.into_inner();
@@ -62,6 +66,11 @@ async fn get(
     if format == Format::Json {
         let slots = SlotsHead::new(&id, range);
         return Ok(tagged.ok().json(ClimatologyView { slots, climatology }));
+    }
+    if by_month {
+        let mut rows = Rows::<MonthOfYear>::begin(format, "");
+        climatology.months.iter().for_each(|month| rows.push(month));
+        return Ok(tagged.ok().body(rows.into_bytes()));
     }
     let mut rows = Rows::<HourOfMonth>::begin(format, "");
     climatology.hours.iter().for_each(|hour| rows.push(hour));

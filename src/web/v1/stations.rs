@@ -35,6 +35,7 @@ async fn all(state: web::Data<WebState>, request: HttpRequest) -> Result<HttpRes
     for item in &mut items {
         let Some(station) = state.station(&item.id) else { continue };
         item.minutes = Some(station.minutes.as_slice().to_vec());
+        item.has_lens = station.region.lens.is_some();
         let zones = station.region.zones.iter();
         item.zones = zones
             .map(|zone| ZoneItem { name: zone.name.clone(), polygon: zone.polygon.clone() })

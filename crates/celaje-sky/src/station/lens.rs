@@ -50,13 +50,19 @@ pub struct Lens {
     pub limit: f64,
     /// Zenith angle of the cap whose amount is told apart, degrees.
     pub zenith: f64,
+    /// Where north lies: degrees clockwise from the picture's top; none where nobody said it.
+    pub north: Option<f64>,
+    /// Whether east lies clockwise of north, as on a map; else on the other side, as one sees the
+    /// sky when looking up.
+    pub is_flipped: bool,
 }
 
 impl Lens {
     /// An equidistant lens whose circle of `radius` is the horizon.
     pub const fn new(centre: [f64; 2], radius: f64) -> Self {
         let projection = Projection::Equidistant;
-        Self { projection, centre, radius, edge: 90.0, limit: LIMIT, zenith: ZENITH }
+        let (edge, limit, zenith, north, is_flipped) = (90.0, LIMIT, ZENITH, None, false);
+        Self { projection, centre, radius, edge, limit, zenith, north, is_flipped }
     }
 
     /// What is wrong with it, if anything is.
@@ -86,7 +92,33 @@ impl Lens {
                  ({edge}) en grados, limit hasta 90, edge de 10 a 120"
             ));
         }
+        if let Some(north) = self.north.filter(|north| !(-360.0..=360.0).contains(north)) {
+            return Some(say!(
+                "the lens's north ({north}) must be degrees clockwise from the picture's top, -360 \
+                 to 360",
+                "el norte de la lente ({north}) debe darse en grados desde arriba de la imagen, en \
+                 el sentido del reloj, de -360 a 360"
+            ));
+        }
         None
+    }
+
+    /// The direction, degrees from north through east, that lies `turn` degrees clockwise from the
+    /// picture's top; none where north is not known.
+    pub fn azimuth(&self, turn: f64) -> Option<f64> {
+        let north = self.north?;
+        let clockwise = turn - north;
+        let azimuth = if self.is_flipped { clockwise } else { -clockwise };
+        Some(azimuth.rem_euclid(360.0))
+    }
+
+    /// The zenith angle at a `distance` (in radii) from the zenith's place, degrees; NaN where the
+    /// lens shows nothing.
+    pub fn zenith_angle(&self, distance: f64) -> f64 {
+        match self.projection {
+            Projection::Equidistant => distance * self.edge,
+            Projection::Equisolid => 2.0 * (distance * half_sine(self.edge)).asin().to_degrees(),
+        }
     }
 
     /// Distance from the zenith's place, in radii, at which the zenith angle is `degrees`.
@@ -169,6 +201,11 @@ mod tests {
                 assert!((ratio - weight).abs() < 1e-4, "{degrees}: {ratio} {weight}");
             }
         }
+        for lens in [EQUIDISTANT, EQUISOLID] {
+            for degrees in [0.0, 5.0, 60.0, 90.0] {
+                assert!((lens.zenith_angle(lens.distance(degrees)) - degrees).abs() < 1e-9);
+            }
+        }
         // At the horizon θ = π/2, so that sin θ / θ = 2/π.
         assert!((EQUIDISTANT.weight(1.0) - 2.0 / PI).abs() < 1e-12);
         assert!((EQUISOLID.distance(60.0) - 0.5f64.sqrt()).abs() < 1e-12);
@@ -194,6 +231,8 @@ mod tests {
             (Lens { edge: 70.0, ..EQUIDISTANT }, "edge"),
             (Lens { zenith: 85.0, ..EQUIDISTANT }, "zenith"),
             (Lens { edge: f64::NAN, ..EQUIDISTANT }, "edge"),
+            (Lens { north: Some(f64::NAN), ..EQUIDISTANT }, "north"),
+            (Lens { north: Some(400.0), ..EQUIDISTANT }, "north"),
         ] {
             let fault = lens.fault().map(|text| text.en).unwrap_or_default();
             assert!(fault.contains(word), "{lens:?}: {fault}");

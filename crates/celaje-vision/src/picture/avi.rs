@@ -114,7 +114,6 @@ impl<W: Write + Seek> AviWriter<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::testing;
     use std::io::Cursor;
 
     fn number(film: &[u8], at: usize) -> usize {
@@ -136,8 +135,8 @@ mod tests {
 
     #[test]
     fn a_film_has_its_pictures_and_an_index_of_them() {
-        let pictures: Vec<_> = (0..5).map(|n| testing::jpeg(&testing::sky(32 + n, 16))).collect();
-        assert!(pictures.iter().any(|picture| picture.len() % 2 == 1));
+        // Of even and odd lengths; what is in them does not matter here.
+        let pictures: Vec<Vec<u8>> = (0..5).map(|n| vec![n; 20 + usize::from(n)]).collect();
         let mut writer = AviWriter::new(Cursor::new(Vec::new()), (32, 16), 10).unwrap();
         pictures.iter().for_each(|picture| writer.add(picture).unwrap());
         let film = writer.finish().unwrap().into_inner();

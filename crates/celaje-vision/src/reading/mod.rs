@@ -3,6 +3,7 @@
 mod appearance;
 mod cells;
 mod class_map;
+mod dome;
 mod logistic;
 mod outcome;
 pub mod overlay;
@@ -20,6 +21,7 @@ use celaje_sky::station::region::Region;
 use celaje_sky::station::zone::SkyParts;
 
 pub use crate::reading::class_map::{Cell, ClassMap};
+pub use crate::reading::dome::sky_dome;
 pub use crate::reading::outcome::{Reading, ReadingError};
 
 /// The reading; none if the network finds no sky, which is a finding about the picture and no

@@ -140,7 +140,8 @@ impl ChartData {
             }
             Self::Means { unit, buckets, confidence, replaced_until } => {
                 let (range, unit, replaced_until) = (order.range, *unit, *replaced_until);
-                let means = Means { look, station, range, unit, buckets, replaced_until };
+                let first = order.first;
+                let means = Means { look, station, range, unit, buckets, first, replaced_until };
                 if *confidence { means.confidence() } else { means.history() }
             }
             Self::Distribution(readings) => {

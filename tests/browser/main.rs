@@ -15,6 +15,7 @@ mod export;
 mod folder;
 mod follows;
 mod label;
+mod numbers;
 mod paths;
 mod proxied;
 mod raster;

@@ -148,7 +148,8 @@ impl Scene {
         format!("{}/#/{view}", self.url)
     }
 
-    fn record(&self) -> Record {
+    /// The record, as SQL tells it.
+    pub fn record(&self) -> Record {
         Record::open(&self.folder.path().join("a.db"))
     }
 

@@ -157,10 +157,15 @@ impl DomeChart<'_> {
             plot.circle(at, radius, paint);
             plot.close();
             let name = body_name(lang, place.body);
-            let (x, y) = (at.0 + radius + 3.0, at.1 + 4.5);
+            // Inwards, where there would be no room outwards.
+            let is_right = at.0 > disc.middle.0 + disc.radius * 0.5;
+            let (anchor, x) = match is_right {
+                true => (Anchor::End, at.0 - radius - 3.0),
+                false => (Anchor::Start, at.0 + radius + 3.0),
+            };
             let halo = format!("stroke=\"{PAPER}\" stroke-width=\"3\" stroke-linejoin=\"round\"");
             plot.raw(format_args!("<g pointer-events=\"none\" {halo} paint-order=\"stroke\">"));
-            plot.text((x, y), TextStyle::ink(LABEL, Anchor::Start), &name);
+            plot.text((x, at.1 + 4.5), TextStyle::ink(LABEL, anchor), &name);
             plot.close();
         }
     }

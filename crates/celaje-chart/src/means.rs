@@ -31,6 +31,8 @@ pub struct Means<'a> {
     pub unit: Unit,
     /// Every bucket of the range in order, empty ones too ([`regular`](super::bucket::regular)).
     pub buckets: &'a [Bucket],
+    /// The record's first reading: buckets before it are no gaps.
+    pub first: Option<NaiveDateTime>,
     /// The last slot of which the replaced system made the reading, if any.
     pub replaced_until: Option<NaiveDateTime>,
 }
@@ -216,7 +218,10 @@ impl Means<'_> {
         let (lang, pitch) = (plot.lang, self.pitch(plot));
         let Frame { left, top, .. } = plot.frame;
         let tall = plot.frame.height();
-        let kind = |bucket: &Bucket| (bucket.is_gap(), bucket.mean().is_none());
+        let begins = self.first.map(|first| self.unit.floor(first));
+        let is_gap =
+            |bucket: &Bucket| bucket.is_gap() && begins.is_none_or(|begins| bucket.from >= begins);
+        let kind = |bucket: &Bucket| (is_gap(bucket), !bucket.is_gap() && bucket.mean().is_none());
         let mut at = 0;
         for run in self.buckets.chunk_by(|a, b| kind(a) == kind(b)) {
             let x = left + pitch * at as f64;

@@ -22,6 +22,7 @@ fn means(buckets: &[Bucket], look: Look) -> Means<'_> {
         range: (at(11, 1, 0, 0), at(11, 30, 23, 59)),
         unit: Unit::Day,
         buckets,
+        first: None,
         replaced_until: None,
     }
 }
@@ -29,6 +30,20 @@ fn means(buckets: &[Bucket], look: Look) -> Means<'_> {
 /// Both charts with the class of their marks.
 fn both(means: &Means<'_>) -> [(String, &'static str); 2] {
     [(means.history(), "mean"), (means.confidence(), "confidence")]
+}
+
+#[test]
+fn what_was_before_the_record_is_no_gap() {
+    let buckets = days(|_| 3, 0..12);
+    for (first, gaps) in [(None, 1), (Some(at(11, 10, 8, 2)), 1), (Some(at(11, 13, 8, 2)), 0)] {
+        let drawn = Means { first, ..means(&buckets, Look::alone(Lang::En)) };
+        assert_eq!(count(&drawn.history(), "gap"), gaps, "{first:?}");
+    }
+    let wide = |first| {
+        let drawn = Means { first, ..means(&buckets, Look::alone(Lang::En)) };
+        numbers(&drawn.history(), "class=\"gap\"", "width")[0]
+    };
+    assert!((wide(None) / wide(Some(at(11, 10, 8, 2))) - 4.0).abs() < 0.01);
 }
 
 #[test]

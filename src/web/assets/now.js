@@ -169,7 +169,7 @@ export async function now(main, context) {
     });
     explain(last24, station.id, from(), item.slot, signal);
     charts.replaceChildren(last24, legend(true));
-    if (dome) dome.replaceChildren(chart({ kind: "dome", title: t("chart.dome"), note: t("chart.domeNote"), values: { station: station.id, to: item.slot }, csv: null, signal }));
+    if (dome) dome.replaceChildren(chart({ kind: "dome", title: t("chart.dome"), note: t("chart.domeNote"), values: { station: station.id, to: item.slot }, csv: null, signal }), legend(false));
   };
   // Slots after the last reading that were missed.
   const lookForMisses = async () => {

@@ -768,7 +768,9 @@ export const lang = () => (document.documentElement.lang === "es" ? "es" : "en")
 export function t(key, values = {}) {
   const text = words[lang()][key];
   if (text === undefined) return key;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  const told = text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  // A unit stays on the line of its number.
+  return told.replace(/(\d) (?=(?:%|min|h|s|d|kB|MB|GB)(?!\p{L}))/gu, "$1\u00a0");
 }
 
 /** The text of `key`, or `otherwise` if there is none. */

@@ -1,9 +1,11 @@
 //! What stands between Celaje and a camera until a person mends it.
 
+use chrono::{DateTime, Utc};
+
 use celaje_sky::say;
 use celaje_sky::text::Text;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccessFault {
     /// 401, and the address holds no user.
     PasswordMissing,
@@ -15,6 +17,8 @@ pub enum AccessFault {
     Forbidden,
     /// The camera's certificate is not trusted.
     Certificate,
+    /// The camera answers without TLS where it was asked by https.
+    NoTls,
     /// The proxy cannot be reached, or does not pass the request on.
     Proxy,
     /// 403 by way of a proxy, of which it may be.
@@ -27,11 +31,39 @@ pub enum AccessFault {
     Stream,
     /// A body packed in a way that was not asked for and is not read.
     Packed,
+    /// What is in this folder may not be read, and why.
+    FolderClosed(String, String),
+    /// There is no such folder.
+    FolderMissing(String),
+    /// There is nothing in this folder.
+    FolderEmpty(String),
+    /// The answer at this address is no list of files.
+    ListUnknown(String),
+    /// Files such as the first are not named as the second says, and no others are there.
+    OtherNames(String, String),
+    /// The camera's picture says that it was taken then, when it was taken now.
+    ClockDiffers {
+        /// What the picture says.
+        taken: DateTime<Utc>,
+        /// The slot that it should be of.
+        slot: DateTime<Utc>,
+    },
 }
 
 impl AccessFault {
+    /// Whether no picture can be looked for because of it, though the place can be reached.
+    pub const fn hides_all(&self) -> bool {
+        matches!(
+            self,
+            Self::FolderClosed(..)
+                | Self::FolderMissing(_)
+                | Self::ListUnknown(_)
+                | Self::OtherNames(..)
+        )
+    }
+
     /// What it is and what to do, as a clause.
-    pub fn text(self) -> Text {
+    pub fn text(&self) -> Text {
         match self {
             Self::PasswordMissing => say!(
                 "the camera asks for a user and a password (401); write them into the address, \
@@ -63,6 +95,12 @@ impl AccessFault {
                 "el certificado de la cámara no es de confianza; indique un archivo con él, o con \
                 el de su autoridad, como --ca-file (ca_file en celaje.toml), o prescinda del \
                 control con --insecure"
+            ),
+            Self::NoTls => say!(
+                "the camera answers without TLS; write http:// in place of https:// into its \
+                address, or the port at which it speaks https",
+                "la cámara responde sin TLS; escriba http:// en vez de https:// en su dirección, o \
+                el puerto en que habla https"
             ),
             Self::Proxy => say!(
                 "the proxy cannot be reached or does not pass the request on; check http_proxy, \
@@ -99,6 +137,47 @@ impl AccessFault {
                 "la cámara, o un proxy delante de ella, comprime las imágenes (Brotli o zstd) sin \
                 que nadie lo pida; desactive allí la compresión de imágenes, que no las achica"
             ),
+            Self::FolderClosed(folder, why) => say!(
+                "what is in the folder '{folder}' cannot be read ({why}); let the user that runs \
+                Celaje read it, or name another folder",
+                "no se puede leer lo que hay en la carpeta '{folder}' ({why}); permita que la lea \
+                el usuario con el que corre Celaje, o indique otra carpeta"
+            ),
+            Self::FolderMissing(folder) => say!(
+                "there is no folder '{folder}'; check dir or url in [station.source], or --dir",
+                "no existe la carpeta '{folder}'; revise dir o url en [station.source], o --dir"
+            ),
+            Self::FolderEmpty(folder) => say!(
+                "the folder '{folder}' is empty; see that the camera writes there, or name another \
+                folder",
+                "la carpeta '{folder}' está vacía; vea que la cámara escriba allí, o indique otra \
+                carpeta"
+            ),
+            Self::ListUnknown(url) => say!(
+                "the answer at {url} is no list of files that Celaje knows; let the server list \
+                its folders as Apache, nginx, lighttpd or Caddy do, or set another kind of source",
+                "la respuesta en {url} no es una lista de archivos que Celaje conozca; haga que el \
+                servidor liste sus carpetas como lo hacen Apache, nginx, lighttpd o Caddy, o \
+                ponga otra clase de fuente"
+            ),
+            Self::OtherNames(file, names) => say!(
+                "'{file}' is there, and no picture that is named as '{names}' says; set path or \
+                preset in [station.source] to names of that form",
+                "está '{file}', y ninguna imagen cuyo nombre sea como dice '{names}'; ponga en \
+                path o preset de [station.source] nombres de esa forma"
+            ),
+            Self::ClockDiffers { taken, slot } => {
+                let form = "%Y-%m-%dT%H:%M:%SZ";
+                let (taken, slot) = (taken.format(form), slot.format(form));
+                say!(
+                    "the camera's clock looks wrong or has jumped: its newest picture is of \
+                    {taken} when one of {slot} is due; set the camera's clock, or clock and \
+                    time_zone to what it shows, or time_from = \"fetch\"",
+                    "el reloj de la cámara parece mal, o saltó: su imagen más nueva es de {taken} \
+                    cuando corresponde una de {slot}; ponga en hora la cámara, o clock y time_zone \
+                    según lo que marca, o time_from = \"fetch\""
+                )
+            }
         }
     }
 }

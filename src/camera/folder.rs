@@ -7,6 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use crate::camera::fault::AccessFault;
+use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal, SearchResult};
 use crate::camera::picture_folder::PictureFolder;
 use celaje_sky::layout::{Layout, Lesson};
@@ -22,21 +24,17 @@ pub fn address(path: &Path) -> String {
 }
 
 /// Looks for a slot's picture where it was when the folder was listed, else in both layouts: it may
-/// have come since. A disk that does not answer for
-/// `patience` (one behind a network that is gone) is a host that cannot be reached.
-pub async fn look_for(
-    folder: &PictureFolder,
-    slot: Slot,
-    limit: usize,
-    patience: Duration,
-) -> SearchResult {
+/// have come since. A disk that does not answer in time (one behind a network that is gone) is a
+/// host that cannot be reached. `client` bounds the picture.
+pub async fn look_for(folder: &PictureFolder, client: &HttpClient, slot: Slot) -> SearchResult {
+    let limits = client.limits();
     let mut attempts = 0;
     let mut layout = Layout::Root;
     loop {
         let listed = (layout == Layout::Root).then(|| folder.picture(slot)).flatten();
         let path = listed.unwrap_or_else(|| folder.root().join(layout.path(slot)));
         let url = address(&path);
-        match read(path, limit, patience).await {
+        match read(path, limits.body_limit, limits.total_timeout).await {
             Ok(FileContent { bytes, .. }) => {
                 let attempts = attempts + 1;
                 let picture = Picture { bytes, url, layout, attempts, taken_at: None };
@@ -46,7 +44,12 @@ pub async fn look_for(
                 attempts += refusal.attempts;
                 layout = Layout::Year;
             }
-            Err(refusal) => return SearchResult::Miss(refusal.into_miss(slot, attempts)),
+            Err(refusal) => {
+                if let Some(fault) = &refusal.fault {
+                    client.report(fault);
+                }
+                return SearchResult::Miss(refusal.into_miss(slot, attempts));
+            }
         }
     }
 }
@@ -69,6 +72,7 @@ pub(super) async fn read(
 ) -> Result<FileContent, Refusal> {
     let refusal =
         |reason, detail| Refusal { reason, http_status: None, attempts: 1, detail, fault: None };
+    let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
     let read = off_the_thread(patience, move || {
         // A pipe of that name would be waited for for ever.
         if !std::fs::metadata(&path)?.is_file() {
@@ -89,7 +93,11 @@ pub(super) async fn read(
         Ok(Err(e)) if e.kind() == ErrorKind::NotFound => {
             Err(refusal(MissReason::NotFound, "no such file".to_owned()))
         }
-        Ok(Err(e)) => Err(refusal(MissReason::Unreadable, e.to_string())),
+        Ok(Err(e)) => {
+            let is_closed = e.kind() == ErrorKind::PermissionDenied;
+            let fault = is_closed.then(|| AccessFault::FolderClosed(folder, e.to_string()));
+            Err(Refusal { fault, ..refusal(MissReason::Unreadable, e.to_string()) })
+        }
         Err(reason) => Err(refusal(
             reason,
             match reason {

@@ -9,6 +9,9 @@ use crate::camera::fault::AccessFault;
 use crate::clock::Clock;
 use celaje_sky::window::{Answer, Pace, Window};
 
+/// Things to mend that are kept until they are told: each folder of a tree may be one.
+const MOST_FAULTS: usize = 8;
+
 #[derive(Debug)]
 struct GateState {
     window: Window,
@@ -119,7 +122,10 @@ impl Gate {
 impl Gate {
     /// Takes note of what a person has to mend.
     pub fn report(&self, fault: AccessFault) {
-        self.state().faults.insert(fault);
+        let faults = &mut self.state().faults;
+        if faults.len() < MOST_FAULTS {
+            faults.insert(fault);
+        }
     }
 
     /// What was reported so far; it counts as told from now on.

@@ -24,10 +24,7 @@ pub async fn look_for(
 ) -> SearchResult {
     let base = match source {
         Source::Http(base) => base,
-        Source::Folder(folder) => {
-            let limits = client.limits();
-            return folder::look_for(folder, slot, limits.body_limit, limits.total_timeout).await;
-        }
+        Source::Folder(folder) => return folder::look_for(folder, client, slot).await,
         Source::Scheme(scheme) => return scheme.look_for(client, slot, clock).await,
     };
     let book = || book.lock().unwrap_or_else(PoisonError::into_inner);

@@ -238,10 +238,12 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     let recorded = record(options).await?;
     let faults = notices::faults(&recorded.faults, &recorded.report);
     let unreachable = recorded.report.host_unreachable();
+    let hidden = notices::hidden(&recorded.faults, &recorded.report);
     if !quiet {
-        let notices = notices::ended(&recorded.report, folder.as_deref(), &address);
-        // Those of a host that was not reached are the error below.
-        let faults = faults.iter().filter(|_| !unreachable);
+        let place = (folder.as_deref(), address.as_str());
+        let notices = notices::ended(&recorded.report, &recorded.faults, place);
+        // Those of a host that was not reached, and what hides all, are the error below.
+        let faults = faults.iter().filter(|fault| !unreachable && hidden.as_ref() != Some(*fault));
         notices.iter().chain(faults).for_each(output::note);
     }
     if stats {
@@ -273,7 +275,7 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
             "ningún pedido llegó al servidor '{host}'; revise la red y --url-base"
         )));
     }
-    Ok(0)
+    hidden.map_or(Ok(0), |hidden| Err(Failure::environment(hidden)))
 }
 
 /// Records the range and prints nothing but notices and progress, on stderr.
@@ -295,6 +297,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     }
     notices::off_minute(folder.as_ref(), &settings.station).iter().for_each(notice);
     notices::doubles(folder.as_ref()).iter().for_each(notice);
+    notices::set_back(range, &settings.station).iter().for_each(notice);
     let station = Arc::new(settings.station.clone());
     let source = match folder {
         Some(folder) => Source::Folder(folder),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::clock::Clock;
-use crate::commands::{output, range};
+use crate::commands::{output, range, readable};
 use crate::figures::report::{ReportWanted, StationReport};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
@@ -62,7 +62,8 @@ pub(super) const SPANISH: SpanishHelp = &[
 impl ReportArgs {
     pub(super) fn run(self, config: Option<&Path>) -> Result<u8> {
         let settings = Settings::read(self.db.0.clone(), config)?;
-        let mut reader = Reader::open(&settings.db)?;
+        let record = readable(&settings)?;
+        let mut reader = Reader::open(record.path())?;
         if let (Some(from), Some(to)) = (self.from, self.to) {
             range::between(from, to, "--from", "--to")?;
         }

@@ -31,7 +31,7 @@ use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::restarts::RestartBudget;
 use celaje_sky::say;
-use celaje_sky::slot::SlotRange;
+use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::ticks::{SlotSchedule, Turn};
 
 /// First pause before a failed pipeline is started again.
@@ -138,9 +138,29 @@ impl StationWorker {
         if self.job.as_ref().is_some_and(JobRun::is_catching_up) {
             return;
         }
-        if let Err(failure) = self.look_for_missing(range).await {
+        if let Some(range) = self.since_the_first(range).await
+            && let Err(failure) = self.look_for_missing(range).await
+        {
             self.troubled(&failure.to_string());
         }
+    }
+
+    /// The part of a range in which something is known to have been: folders that can be listed
+    /// have no picture of the time before their first one. What follows the first entry of the
+    /// record is accounted for all the same.
+    async fn since_the_first(&self, range: SlotRange) -> Option<SlotRange> {
+        if !self.factory.clock_witness().is_some_and(|witness| witness.lists_all()) {
+            return Some(range);
+        }
+        let Ok(Ok(entry)) = self.with_record(Database::first_entry).await else {
+            return Some(range);
+        };
+        if entry.is_some_and(|entry| entry <= range.from()) {
+            return Some(range);
+        }
+        let picture = self.ask_the_camera(async |witness| witness.first_slot().await).await??;
+        let first = picture.map(Slot::local).into_iter().chain(entry).min()?;
+        SlotRange::exact(range.from().max(first), range.end()).ok()
     }
 
     fn id(&self) -> &str {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::camera::Source;
 use crate::camera::fault::AccessFault;
@@ -14,8 +14,10 @@ use crate::service::request::public_part;
 use crate::settings::Settings;
 use crate::store::error::CopyReason;
 use crate::store::{DatabaseOpening, InterruptedRun, ReadableRecord, TakeoverPlan, TakeoverReport};
+use celaje_sky::naming::preset::NameClock;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::say;
+use celaje_sky::slot::SlotRange;
 use celaje_sky::station::{PicturePlace, Station};
 use celaje_sky::text::{Lang, Text};
 use celaje_sky::ticks::{SlotSchedule, TickPolicy};
@@ -114,6 +116,25 @@ pub fn off_minute(folder: Option<&PictureFolder>, station: &Station) -> Option<T
     })
 }
 
+/// That the station's clock is set back within a range: names of the time that comes twice.
+pub fn set_back(range: SlotRange, station: &Station) -> Option<Text> {
+    let zone = station.zone;
+    let by_utc = station.source.as_ref().is_some_and(|source| source.clock == NameClock::Utc);
+    let (from, to) = (zone.instant(range.from())?, zone.instant(range.end())?);
+    // An hour before: a range may begin in the time that comes twice.
+    let (at, by) = zone.set_back(from - TimeDelta::hours(1), to).filter(|_| !by_utc)?;
+    let form = "%Y-%m-%dT%H:%M";
+    let (first, at, by) = ((at - by).format(form), at.format(form), by.num_minutes());
+    Some(say!(
+        "the clock of {zone} is set back by {by} minutes at {at}: of the pictures whose names are \
+         from {first} to then only those of the second time are read; let the camera name them by \
+         UTC, and say clock = \"utc\", to have both",
+        "el reloj de {zone} se atrasa {by} minutos a las {at}: de las imágenes con nombres desde \
+         {first} hasta entonces solo se leen las de la segunda vez; haga que la cámara las nombre \
+         en UTC, y ponga clock = \"utc\", para tener las dos"
+    ))
+}
+
 /// Pictures of a folder that others stand for.
 pub fn doubles(folder: Option<&PictureFolder>) -> Option<Text> {
     let DoublePictures { count, first } = folder?.doubles();
@@ -130,15 +151,24 @@ pub fn doubles(folder: Option<&PictureFolder>) -> Option<Text> {
 }
 
 /// Notices about a run that has ended; its pictures came from `folder`, or else from `address`.
-pub fn ended(report: &RunReport, folder: Option<&Path>, address: &str) -> Vec<Text> {
-    let all = [
-        misses(report),
-        kept(report),
-        pending(report),
-        not_due(report),
-        no_picture(report, folder, address),
-    ];
-    all.into_iter().flatten().collect()
+pub fn ended(
+    report: &RunReport,
+    found: &BTreeSet<AccessFault>,
+    (folder, address): (Option<&Path>, &str),
+) -> Vec<Text> {
+    let all = [misses(report), kept(report), pending(report), not_due(report)];
+    let mut all: Vec<_> = all.into_iter().flatten().collect();
+    // What explains it is told in its place.
+    if faults(found, report).is_empty() {
+        all.extend(no_picture(report, folder, address));
+    }
+    all
+}
+
+/// Why no picture could be looked for at all, though the place can be reached.
+pub fn hidden(found: &BTreeSet<AccessFault>, report: &RunReport) -> Option<Text> {
+    report.found_none()?;
+    found.iter().find(|fault| fault.hides_all()).map(AccessFault::text)
 }
 
 /// What the takeover of the file `db` does to it, before it does. `now`: it is about to.
@@ -269,7 +299,7 @@ pub fn faults(found: &BTreeSet<AccessFault>, report: &RunReport) -> Vec<Text> {
     let of_one_picture =
         [AccessFault::Forbidden, AccessFault::ProxyForbidden, AccessFault::Elsewhere];
     let told = found.iter().filter(|fault| !(some && of_one_picture.contains(fault)));
-    told.map(|fault| fault.text()).collect()
+    told.map(AccessFault::text).collect()
 }
 
 /// The rows that were taken over from the replaced system.

@@ -56,6 +56,27 @@ impl<'a> ClockWitness<'a> {
         }
     }
 
+    /// Whether the camera's folders say what pictures there are.
+    pub fn lists_all(&self) -> bool {
+        matches!(self.source, Source::Scheme(scheme) if scheme.is_tree())
+    }
+
+    /// The slot of the first picture in the camera's folders, if there is one; none when they
+    /// cannot be listed.
+    pub async fn first_slot(&self) -> Option<Option<Slot>> {
+        let Source::Scheme(scheme) = self.source else { return None };
+        let Station { minutes, zone, source, .. } = self.station;
+        let Some(taken) = scheme.first_moment(&self.client).await.ok()? else {
+            return Some(None);
+        };
+        let tolerance = source.as_ref()?.tolerance;
+        let around = minutes.shortest();
+        let range =
+            SlotRange::exact(zone.local(taken - around), zone.local(taken + around)).ok()?;
+        let mut slots = range.slots(minutes, *zone);
+        Some(slots.find(|slot| minutes.window(*slot, tolerance).contains(taken)))
+    }
+
     /// What there is of the newest slot that is due by `clock`, or of the one before.
     pub async fn pictures(&self, clock: Clock) -> PictureSign {
         // The latest picture tells of no time.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::connection::DefaultLoadingMode;
-use diesel::dsl::{auto_type, max};
+use diesel::dsl::{auto_type, max, min};
 use diesel::prelude::*;
 
 use crate::store::Database;
@@ -141,6 +141,19 @@ impl Database {
             newest.select(observations::image_sha256).first(connection).optional()
         })?;
         Ok(newest.flatten())
+    }
+
+    /// The first slot of the database's station that has a reading or a miss.
+    pub(crate) fn first_entry(&mut self) -> Result<Option<NaiveDateTime>, StoreError> {
+        let first: [Option<String>; 2] = self.ask(|connection, station| {
+            let read = observations::table.filter(observations::station.eq(station));
+            let missed = misses::table.filter(misses::station.eq(station));
+            Ok([
+                read.select(min(observations::slot_local)).first(connection)?,
+                missed.select(min(misses::slot_local)).first(connection)?,
+            ])
+        })?;
+        Ok(first.iter().flatten().filter_map(|slot| parse_slot(slot)).min())
     }
 
     /// The last slot up to `until` of the database's station that has a reading or a miss.

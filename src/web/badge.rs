@@ -47,7 +47,7 @@ pub(crate) fn configure(routes: &mut Routes<'_>) {
 
 /// The station of a path; the first one of the settings where it names none.
 fn station(state: &WebState, request: &HttpRequest) -> Result<std::sync::Arc<Station>, Problem> {
-    query::nothing(request.query_string())?;
+    query::picture(request.query_string())?;
     match request.match_info().get("station") {
         Some(id) => state.recent.station(id).ok_or_else(|| Problem::no_such_station(id)),
         None => state.recent.stations().into_iter().next().ok_or_else(Problem::no_such_path),

@@ -79,6 +79,12 @@ async fn odd_heads_of_cameras_are_read() {
         format!("ICY 200 OK\r\n{length}"),
         format!("HTTP/1.1 203 Non-Authoritative\r\n{length}"),
         format!("HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-21/22\r\n{length}"),
+        format!("HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-21/*\r\n{length}"),
+        format!("HTTP/1.1 206 Partial\r\n{length}"),
+        format!("HTTP/1.1 201 Created\r\n{length}"),
+        format!("HTTP/1.1 200OK\r\n{length}"),
+        format!("HTTP/1.1 200 OK\r\r\n{length}").replace("\r\n", "\r\r\n"),
+        format!("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n{length}"),
     ] {
         is_read(&head, PICTURE).await;
     }
@@ -201,12 +207,28 @@ async fn what_a_person_has_to_mend_is_named() {
             "http://",
             AccessFault::Stream,
         ),
+        ("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n".to_owned(), "http://", AccessFault::Packed),
     ] {
         let server = camera(&head, b"");
         let refusal = ask(&server.base().replace("http://", scheme)).await.unwrap_err();
         assert_eq!(refusal.fault, Some(fault), "{head}");
         assert!(!refusal.detail.contains("secret"), "{}", refusal.detail);
     }
+}
+
+/// A server that answers at once and without TLS, as one of HTTP does to what it cannot read.
+#[actix::test]
+async fn a_camera_without_tls_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut hello = [0; 4096];
+        let _ = stream.read(&mut hello);
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").unwrap();
+    });
+    let refusal = ask(&format!("https://{address}/")).await.unwrap_err();
+    assert_eq!(refusal.fault, Some(AccessFault::NoTls), "{}", refusal.detail);
 }
 
 /// A camera on loopback that speaks TLS with this certificate of the fixtures; it answers `times`,

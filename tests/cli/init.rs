@@ -85,10 +85,29 @@ fn what_is_missing_is_asked_for_or_named() {
     run(&mut command).refused(2, &["Latitude", "--latitude"]);
     let bare = run(&mut home.celaje(["init", "--latitude", "1", "--longitude", "2"]));
     bare.refused(2, &["Address or folder", "--url, --dir"]);
-    home.write("empty/readme.txt", "no picture");
-    let nothing = init(&home, &["--dir", "empty"]);
-    nothing.refused(3, &["no picture was found", "empty", "docs/settings.md"]);
+    home.write("notes/readme.txt", "no picture");
+    let nothing = init(&home, &["--dir", "notes"]);
+    nothing.refused(3, &["no picture was found", "notes", "docs/settings.md"]);
+    std::fs::create_dir(home.path("empty")).unwrap();
+    init(&home, &["--dir", "empty"]).refused(3, &["/empty' is empty", "the camera writes there"]);
+    home.write("mine/north/sky-03-01-2024.jpg", "a picture");
+    let other = init(&home, &["--dir", "mine/north"]);
+    other.refused(3, &["mine/north/sky-03-01-2024.jpg", "path in [station.source]"]);
     assert!(!home.has("celaje.toml"));
+}
+
+/// A host that is gone is asked once, and one without any picture a few times.
+#[test]
+fn no_way_is_tried_for_long() {
+    let home = Home::new();
+    let begun = std::time::Instant::now();
+    let gone = format!("http://{}/", crate::support::server::closed());
+    init(&home, &["--url", &gone]).refused(3, &["no picture was found", &gone]);
+    let server = Server::start(|_, _| Reply::not_found());
+    let base = format!("http://{}/", server.address);
+    init(&home, &["--url", &base]).refused(3, &["no picture was found", &base]);
+    // Each way that is waited for takes six seconds.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(40), "{:?}", begun.elapsed());
 }
 
 #[test]

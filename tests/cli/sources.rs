@@ -25,29 +25,75 @@ fn a_template_that_cannot_be_read_back_is_refused() {
 }
 
 #[test]
-fn a_preset_that_finds_nothing_names_the_place_and_what_to_look_at() {
+fn a_preset_that_finds_nothing_names_what_is_there_and_what_to_look_at() {
     let home = home("preset = 'allsky'\ndir = 'images'");
     home.write("images/20240301/sky-1202.jpg", picture(0));
     let found = run(&mut home.celaje(["backfill", "--dir", "images"]));
     found.refused(2, &["images/", "path or preset in celaje.toml", "--dir"]);
-    // A range is asked for all the same: each slot says what was looked for.
+    // A range is asked for all the same.
     let asked = run(&mut home.celaje(HOUR));
-    assert!(asked.err.contains("images"), "{asked:?}");
+    could_not_be_read(&asked, &["images/20240301/sky-1202.jpg", "image-%Y%m%d%H%M%S", "preset"]);
+    let spanish = run(home.celaje(HOUR).env("LANG", "es_AR.UTF-8"));
+    could_not_be_read(&spanish, &["images/20240301/sky-1202.jpg", "preset de [station.source]"]);
+    assert_eq!(home.record("cielo.db").count("misses WHERE reason = 'unreadable'"), 6);
+    // With the right one they are asked for again; a day without pictures is none of a wrong form.
+    home.write("images/20240301/image-20240301120203.jpg", picture(0));
+    let found = run(&mut home.celaje(HOUR));
+    assert_eq!((found.status, home.record("cielo.db").count("observations")), (0, 1), "{found:?}");
     let details = home.record("cielo.db").texts("SELECT DISTINCT detail FROM misses");
-    assert_eq!(details.len(), 6);
+    assert_eq!(details.len(), 5);
     for part in ["no picture of 2024-03-01T", "image-%Y%m%d%H%M%S", "images"] {
         assert!(details[0].contains(part), "{part}: {}", details[0]);
     }
 }
 
+/// That a run says why nothing could be looked for, and not that there was nothing.
+fn could_not_be_read(ran: &Told, parts: &[&str]) {
+    assert_eq!(ran.status, 3, "{ran:?}");
+    assert!(ran.out.contains("nuevos=0"), "{ran:?}");
+    for part in parts {
+        assert!(ran.err.contains(part), "no '{part}' in {}", ran.err);
+    }
+    for misleading in ["NO PICTURE", "NO SE HALL"] {
+        assert!(!ran.err.contains(misleading), "{}", ran.err);
+    }
+}
+
+/// A server's list of files that is none, or of a form that is not known.
+#[test]
+fn a_list_in_an_unknown_form_is_told() {
+    use crate::support::server::{Reply, Server};
+    for list in [
+        "{\"files\": [{\"name\": \"20240301\"}]}",
+        "[{\"name\": \"/images/20240301/\"}]",
+        "[\"20240301/\"]",
+        "<html><link href=\"app.css\"><div id=\"app\"></div></html>",
+    ] {
+        let server = Server::start(move |_, _| Reply::Body(list.as_bytes().to_vec()));
+        let base = server.base();
+        let home = home(&format!("preset = 'allsky'\nurl = '{base}'"));
+        let ran = run(&mut home.celaje(HOUR));
+        could_not_be_read(&ran, &[&base, "is no list of files", "another kind of source"]);
+    }
+}
+
+#[test]
+fn a_folder_that_is_empty_is_called_empty() {
+    let home = home("preset = 'allsky'\ndir = 'images'");
+    std::fs::create_dir(home.path("images")).unwrap();
+    let ran = run(&mut home.celaje(HOUR));
+    assert!(ran.status == 0 && ran.err.contains("images' is empty"), "{ran:?}");
+    assert!(!ran.err.contains("NO PICTURE"), "{}", ran.err);
+}
+
 #[test]
 fn a_folder_that_is_not_there_or_is_none_is_named() {
-    for (make, part) in [(false, "there is no folder"), (true, "cannot be listed")] {
+    for (make, part) in [(false, "there is no folder"), (true, "cannot be read")] {
         let home = home("preset = 'allsky'\ndir = 'images'");
         if make {
             home.write("images", "no folder");
         }
-        run(&mut home.celaje(HOUR));
+        could_not_be_read(&run(&mut home.celaje(HOUR)), &[part, "images"]);
         let details = home.record("cielo.db").texts("SELECT DISTINCT detail FROM misses");
         assert_eq!(details.len(), 1, "{details:?}");
         assert!(details[0].contains(part) && details[0].contains("images"), "{}", details[0]);
@@ -85,7 +131,8 @@ fn a_folder_without_permission_is_named() {
     let details = home.record("cielo.db").texts("SELECT DISTINCT detail FROM misses");
     allow(&home.path("images"), 0o755);
     assert_eq!(details.len(), 1, "{ran:?} {details:?}");
-    for part in ["images", "cannot be listed", "ermission denied"] {
+    could_not_be_read(&ran, &["images", "cannot be read", "ermission denied"]);
+    for part in ["images", "cannot be read", "ermission denied"] {
         assert!(details[0].contains(part), "{part}: {}", details[0]);
     }
 }
@@ -113,6 +160,9 @@ fn a_clock_that_jumps_at_midnight_loses_and_doubles_no_slot() {
         }
         let ran = run(&mut home.celaje(["backfill", "--from", from, "--to", to]));
         assert_eq!(ran.status, 0, "{ran:?}");
+        let told =
+            ran.err.contains("America/Santiago is set back by 60 minutes at 2024-04-07T00:00");
+        assert_eq!(told, from.starts_with("2024-04"), "{ran:?}");
         let of = format!("WHERE slot_local BETWEEN '{from}' AND '{to}'");
         let mut record = home.record("cielo.db");
         assert_eq!(record.count(&format!("observations {of}")), slots, "{ran:?}");

@@ -161,6 +161,39 @@ fn is_read_live_as_afterwards(preset: &str, path: &str) {
     assert_eq!(stored(&home, "later.db", from), wanted, "{preset}, afterwards");
 }
 
+/// Folders that are listed have no picture of the time before their first one, so there is nothing
+/// to miss of it; after it every slot is accounted for.
+#[test]
+fn nothing_is_missed_of_the_time_before_the_first_picture() {
+    let home = Home::new();
+    std::fs::create_dir(home.path("images")).unwrap();
+    home.write(
+        "celaje.toml",
+        "model = 'red.onnx'\n[station]\nid = 'roof'\nlatitude = -53.79\nlongitude = -67.7\n\
+         time_zone = 'UTC'\n[station.source]\npreset = 'allsky'\ndir = 'images'\n\
+         every = '15s'\ntolerance = '5s'\n",
+    );
+    let serve = |clock| Running::start(&mut home.serve(&["--clock", clock]));
+    let running = serve("2024-03-03T12:00:10Z@5");
+    until("slots are watched", || home.record().count("misses") >= 2);
+    assert_eq!(running.end("TERM").0, 0);
+    // The newest slot that was due at the start is a little older.
+    let before = "misses WHERE slot_local < '2024-03-03T11:59'";
+    assert_eq!(home.record().count(before), 0);
+
+    // A picture of ten minutes before.
+    let path = home.path("images/20240303/image-20240303115000.jpg");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, pictures::shaded([90, 40, 7])).unwrap();
+    let running = serve("2024-03-03T12:02:10Z@5");
+    until("it is read", || home.record().count("observations") == 1);
+    until("what followed is missed", || home.record().count(before) == 35);
+    assert_eq!(running.end("TERM").0, 0);
+    assert_eq!(home.record().count("misses WHERE slot_local < '2024-03-03T11:50'"), 0);
+    let details = home.record().texts("SELECT DISTINCT reason FROM misses");
+    assert_eq!(details, ["not_found"]);
+}
+
 #[test]
 fn allskys_tree_is_read_live_as_afterwards() {
     is_read_live_as_afterwards("allsky", "{night:%Y%m%d}/image-%Y%m%d%H%M%S.jpg");

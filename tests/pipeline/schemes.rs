@@ -384,6 +384,25 @@ async fn a_camera_without_a_new_picture_is_asked_with_conditions_and_missed_with
     assert_eq!((report.end.ledger.missed(), server.requests().len()), (4, 0));
 }
 
+/// A picture that was deleted is told as gone, also once the time of its slot is over.
+#[actix::test]
+async fn a_latest_picture_that_is_gone_is_said_to_be() {
+    let server = Server::start(|_, _| Reply::not_found());
+    let url = format!("{}latest.jpg", server.base());
+    let mut stage = Stage::new(&server);
+    at_station(&mut stage, station(PicturePlace::Address(url), PictureNames::Latest(None)));
+    stage.policy.retry_missed = true;
+    let slot = slots_of(&stage.station, range("2024-03-01T22:00", "2024-03-01T22:09"))[0];
+    for clock in [clock_at(slot), "2024-03-02T12:00:00Z".parse().unwrap()] {
+        stage.clock = clock;
+        stage.run(SlotRange::of(slot)).await;
+        let misses = stage.record().texts("SELECT reason || ': ' || detail FROM misses");
+        assert_eq!(misses.len(), 1);
+        assert!(misses[0].starts_with("not_found: the picture at http://"), "{misses:?}");
+        assert!(misses[0].contains("/latest.jpg is gone"), "{misses:?}");
+    }
+}
+
 /// The picture with this time of the camera's clock in its EXIF (big-endian, `DateTime` alone).
 fn with_exif(picture: &[u8], clock: &str) -> Vec<u8> {
     let mut tiff = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x32\0\x02\0\0\0\x14\0\0\0\x1a\0\0\0\0".to_vec();
@@ -404,9 +423,18 @@ async fn the_moment_of_a_latest_picture_is_what_the_camera_wrote_into_it() {
     let url = format!("{}latest.jpg", server.base());
     let mut stage = Stage::new(&server);
     at_station(&mut stage, station(PicturePlace::Address(url), PictureNames::Latest(None)));
+    let mut told = Vec::new();
     for slot in slots_of(&stage.station, range("2024-03-01T22:00", "2024-03-01T22:29")) {
         stage.clock = clock_at(slot);
-        stage.run(SlotRange::of(slot)).await;
+        let pipeline = stage.start();
+        pipeline.run(SlotRange::of(slot)).await.unwrap();
+        told.extend(pipeline.gate().take_faults().iter().map(|fault| fault.text().en));
+        assert!(pipeline.stop().await.is_some());
+    }
+    // Its clock has jumped back by an hour.
+    assert_eq!(told.len(), 1, "{told:?}");
+    for part in ["clock", "has jumped", "of 2024-03-02T00:10:00Z", "one of 2024-03-02T01:20:00Z"] {
+        assert!(told[0].contains(part), "no '{part}': {}", told[0]);
     }
     let rows = stage
         .record()

@@ -134,6 +134,8 @@ async fn other_pages_may_show_the_badge_and_nothing_else() {
     let site = night("2024-06-10T05:00:00Z@1", "");
     for (path, part) in [
         ("/badge.svg", "few clouds, 1/8"),
+        // As pages ask that want no cache to answer.
+        ("/badge.svg?_=1709305350", "few clouds, 1/8"),
         ("/api/v1/stations/rio-grande/badge.svg", "few clouds, 1/8"),
         ("/widget", "few clouds, 1/8"),
     ] {

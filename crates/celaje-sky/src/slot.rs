@@ -32,6 +32,28 @@ impl Zone {
         }
     }
 
+    /// The first time between two instants that the clock is set back: what it would show then, and
+    /// by how much less it shows.
+    pub fn set_back(
+        self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Option<(NaiveDateTime, TimeDelta)> {
+        // Clocks are set at a half hour of UTC at the earliest.
+        let step = TimeDelta::minutes(30);
+        let begin = from.timestamp().div_euclid(step.num_seconds()) * step.num_seconds();
+        let mut at = DateTime::from_timestamp(begin, 0)?;
+        while at <= to {
+            let then = at.checked_add_signed(step)?;
+            let (expected, shown) = (self.local(at) + step, self.local(then));
+            if shown < expected && then <= to {
+                return Some((expected, expected - shown));
+            }
+            at = then;
+        }
+        None
+    }
+
     /// What the station's clock shows at `instant`.
     pub fn local(self, instant: DateTime<Utc>) -> NaiveDateTime {
         let offset = match self {

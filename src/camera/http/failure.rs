@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use rustls::InvalidMessage;
 
 use crate::camera::fault::AccessFault;
 use crate::camera::picture::Refusal;
@@ -103,6 +104,9 @@ impl FailedRequest {
             MissReason::Unreachable if causes(&error).any(is_about_a_certificate) => {
                 Some(AccessFault::Certificate)
             }
+            MissReason::Unreachable if !proxied && causes(&error).any(is_about_no_tls) => {
+                Some(AccessFault::NoTls)
+            }
             MissReason::Unreachable if PASSWORDS.iter().any(|part| detail.contains(part)) => {
                 Some(AccessFault::ProxyPassword)
             }
@@ -139,10 +143,20 @@ fn chain(error: Cause<'_>) -> String {
 }
 
 fn is_about_a_certificate(error: Cause<'_>) -> bool {
+    matches!(of_tls(error), Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// Whether what answered speaks another protocol.
+fn is_about_no_tls(error: Cause<'_>) -> bool {
+    let is_odd = |message: &InvalidMessage| *message == InvalidMessage::InvalidContentType;
+    matches!(of_tls(error), Some(rustls::Error::InvalidMessage(message)) if is_odd(message))
+}
+
+fn of_tls(error: Cause<'_>) -> Option<&rustls::Error> {
     match error.downcast_ref::<std::io::Error>() {
         // It gives the cause of what it holds as its own.
-        Some(outer) => outer.get_ref().is_some_and(|held| is_about_a_certificate(held)),
-        None => matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))),
+        Some(outer) => of_tls(outer.get_ref()?),
+        None => error.downcast_ref(),
     }
 }
 

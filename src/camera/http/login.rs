@@ -221,12 +221,12 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Whether an answer of 401 asks for a scheme that is known here; one that names none may.
 pub(super) fn is_known(headers: &HeaderMap) -> bool {
-    let mut asked = headers.get_all(WWW_AUTHENTICATE).into_iter().peekable();
-    asked.peek().is_none()
-        || asked.any(|value| {
-            let value = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
-            value.contains("basic") || value.contains("digest")
-        })
+    let mut asked = headers.get_all(WWW_AUTHENTICATE).into_iter().map(HeaderValue::as_bytes);
+    let is_known = |value: &[u8]| {
+        String::from_utf8_lossy(value).to_lowercase().contains("basic")
+            || digests(value).into_iter().any(|asked| Challenge::of(asked).is_some())
+    };
+    !headers.contains_key(WWW_AUTHENTICATE) || asked.any(is_known)
 }
 
 #[cfg(test)]
@@ -328,6 +328,21 @@ mod tests {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_str(asked).unwrap());
             assert!(!login.takes_up(&headers), "{asked}");
         }
+    }
+
+    #[test]
+    fn a_digest_of_an_unknown_kind_is_no_known_login() {
+        for (asked, known) in [
+            ("Digest realm=\"a\", nonce=\"n\", algorithm=WHIRL", false),
+            ("Negotiate", false),
+            ("Digest realm=\"a\", nonce=\"n\", algorithm=md5", true),
+            ("Negotiate, Basic realm=\"a\"", true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_str(asked).unwrap());
+            assert_eq!(is_known(&headers), known, "{asked}");
+        }
+        assert!(is_known(&HeaderMap::new()));
     }
 
     #[test]

@@ -34,6 +34,7 @@ use self::scripted::ScriptedCamera;
 pub use self::transport::ClientError;
 use self::transport::{FetchedBody, Transport};
 pub(crate) use self::whole::is_whole_picture;
+use crate::camera::fault::AccessFault;
 use crate::camera::gate::Gate;
 use crate::camera::health::HostHold;
 use crate::camera::picture::{Body, Refusal};
@@ -165,8 +166,8 @@ impl HttpClient {
                 .then(|| self.limits.retry.wait(attempts, self.jitter(), failed.retry_after))
                 .flatten();
             let Some(wait) = wait else {
-                if let (Some(gate), Some(fault)) = (&self.gate, failed.fault) {
-                    gate.report(fault);
+                if let Some(fault) = &failed.fault {
+                    self.report(fault);
                 }
                 return Err(Some(failed.refusal(attempts)));
             };
@@ -180,6 +181,13 @@ impl HttpClient {
                 () = self.drain.begun() => return Err(None),
                 () = tokio::time::sleep(wait) => {}
             }
+        }
+    }
+
+    /// Takes note of what a person has to mend.
+    pub(crate) fn report(&self, fault: &AccessFault) {
+        if let Some(gate) = &self.gate {
+            gate.report(fault.clone());
         }
     }
 

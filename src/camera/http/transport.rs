@@ -179,7 +179,7 @@ impl Transport {
                 if proxied { failed.by_proxy(headers) } else { failed }
             });
             let odd = match odd {
-                Some(failed) if !status.is_success() => return Err(failed),
+                Some(failed) if !may_be_whole(status, headers) => return Err(failed),
                 odd => odd,
             };
             match self.body(response, latency).await {
@@ -355,6 +355,13 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> String {
 
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Whether another answer may: its body tells, where the head does not say that it is a part.
+fn may_be_whole(status: StatusCode, headers: &HeaderMap) -> bool {
+    let range = text(headers, &CONTENT_RANGE);
+    let is_open = range.is_empty() || (range.starts_with("bytes 0-") && range.ends_with("/*"));
+    status.is_success() && (status != StatusCode::PARTIAL_CONTENT || is_open)
 }
 
 /// Whether an answer brings all of what was asked for: 206 does, when the part is the whole.

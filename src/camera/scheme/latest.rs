@@ -2,8 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::camera::fault::AccessFault;
 use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal};
 use crate::camera::scheme::place::PlacedFile;
@@ -15,6 +16,9 @@ use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotWindow};
 use celaje_sky::station::TimeFrom;
 
+/// How much the difference of two clocks may change and still be the same one.
+const SAME_DIFFERENCE: TimeDelta = TimeDelta::minutes(30);
+
 /// What is known of the picture.
 #[derive(Debug, Default)]
 struct LastPicture {
@@ -25,7 +29,9 @@ struct LastPicture {
     /// SHA-256 of what the server last sent, and what it said of its state.
     sent: Option<(String, Validators)>,
     /// What was last wrong with it, and for which slot.
-    fault: Option<(Slot, String)>,
+    refused: Option<(Slot, MissReason, String)>,
+    /// How far the picture's time was from the clock when that was told last.
+    ahead: Option<TimeDelta>,
 }
 
 #[derive(Debug)]
@@ -36,8 +42,9 @@ pub(super) struct Latest {
 
 impl Latest {
     pub(super) const fn new(time_from: Option<TimeFrom>) -> Self {
-        let last = Mutex::new(LastPicture { stored: None, given: None, sent: None, fault: None });
-        Self { time_from, last }
+        let last =
+            LastPicture { stored: None, given: None, sent: None, refused: None, ahead: None };
+        Self { time_from, last: Mutex::new(last) }
     }
 
     fn last(&self) -> MutexGuard<'_, LastPicture> {
@@ -58,10 +65,11 @@ impl Latest {
     ) -> Result<Picture, Option<Refusal>> {
         let window = scheme.station.minutes.window(slot, scheme.source.tolerance);
         if clock.now() > window.to {
-            let fault = self.last().fault.clone().filter(|(of, _)| *of == slot);
+            let refused = self.last().refused.clone().filter(|(of, ..)| *of == slot);
             let past = "the camera has its latest picture alone: none can be had of the past";
-            let detail = fault.map_or_else(|| past.to_owned(), |(_, fault)| fault);
-            return Err(Some(refusal(MissReason::Stale, 0, detail)));
+            let (_, reason, detail) =
+                refused.unwrap_or_else(|| (slot, MissReason::Stale, past.to_owned()));
+            return Err(Some(refusal(reason, 0, detail)));
         }
         let known = self.last().conditions();
         let asked = scheme.whole(client, "", &known, true).await;
@@ -71,7 +79,18 @@ impl Latest {
                 let detail = "no new picture came".to_owned();
                 return Err(Some(self.stale(slot, refused.attempts, detail)));
             }
-            Err(refused) => return Err(refused),
+            Err(Some(refused)) => {
+                let Refusal { reason, detail, .. } = &refused;
+                let detail = match reason {
+                    MissReason::NotFound => {
+                        format!("the picture at {} is gone: {detail}", scheme.address())
+                    }
+                    _ => detail.clone(),
+                };
+                self.last().refused = Some((slot, *reason, detail.clone()));
+                return Err(Some(Refusal { detail, ..refused }));
+            }
+            Err(None) => return Err(None),
         };
         self.judge(scheme, slot, &window, file, clock.now()).map_err(Some)
     }
@@ -82,8 +101,9 @@ impl Latest {
         scheme: &Scheme,
         client: &HttpClient,
         clock: Clock,
+        is_awaited: bool,
     ) -> Result<Picture, Option<Refusal>> {
-        let file = scheme.whole(client, "", &Validators::default(), true).await?;
+        let file = scheme.whole(client, "", &Validators::default(), is_awaited).await?;
         let taken = self.taken(scheme, &file, clock.now());
         Ok(picture(file, Some(taken)))
     }
@@ -98,10 +118,11 @@ impl Latest {
     ) -> Result<Picture, Refusal> {
         let bytes = sha256(&file.bytes);
         let attempts = file.attempts;
-        let is_known = {
+        let (is_known, is_new) = {
             let mut last = self.last();
+            let is_new = last.sent.as_ref().is_some_and(|(sent, _)| *sent != bytes);
             last.sent = Some((bytes.clone(), file.validators.clone()));
-            last.is_known(slot, &bytes)
+            (last.is_known(slot, &bytes), is_new)
         };
         if is_known {
             let detail = "the picture is the same as before".to_owned();
@@ -111,15 +132,30 @@ impl Latest {
         if !window.contains(taken) {
             let shown = taken.format("%Y-%m-%dT%H:%M:%SZ");
             let detail = format!("the picture is of {shown}, too far from the slot");
-            return Err(self.stale(slot, attempts, detail));
+            // One that was there before may be what a camera that stopped has left.
+            let fault = is_new.then(|| self.clock_fault(slot, taken, now)).flatten();
+            return Err(Refusal { fault, ..self.stale(slot, attempts, detail) });
         }
         self.last().given = Some((slot, bytes));
         Ok(picture(file, Some(taken)))
     }
 
     fn stale(&self, slot: Slot, attempts: u32, detail: String) -> Refusal {
-        self.last().fault = Some((slot, detail.clone()));
+        self.last().refused = Some((slot, MissReason::Stale, detail.clone()));
         refusal(MissReason::Stale, attempts, detail)
+    }
+
+    /// That a new picture is of another time than now, unless that was said of this difference.
+    fn clock_fault(
+        &self,
+        slot: Slot,
+        taken: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Option<AccessFault> {
+        let ahead = taken - now;
+        let told = self.last().ahead.replace(ahead);
+        let is_told = told.is_some_and(|told| (told - ahead).abs() < SAME_DIFFERENCE);
+        (!is_told).then(|| AccessFault::ClockDiffers { taken, slot: slot.utc() })
     }
 
     /// When the picture was taken.

@@ -28,28 +28,44 @@ struct JsonEntry {
 /// What the list at `url` holds; none when the answer is no list.
 pub fn entries(url: &Url, body: &[u8]) -> Option<Vec<ListedEntry>> {
     if let Ok(entries) = serde_json::from_slice::<Vec<JsonEntry>>(body) {
+        let is_empty = entries.is_empty();
         let entries = entries.into_iter().filter_map(|JsonEntry { name, kind, is_dir }| {
             let is_folder = is_dir || kind == "directory" || name.ends_with('/');
             let name = name.trim_end_matches('/').to_owned();
             is_plain(&name).then_some(ListedEntry { name, is_folder })
         });
-        return Some(entries.collect());
+        let entries: Vec<_> = entries.collect();
+        return (is_empty || !entries.is_empty()).then_some(entries);
     }
     let page = String::from_utf8_lossy(body);
     let lower = page.to_ascii_lowercase();
-    // A server's own page of a folder has links, be they only those of its columns; one that is
-    // empty says at least whose list it is.
-    let is_list = lower.contains("<html") && (lower.contains("href") || lower.contains("index of"));
-    if !is_list {
+    if !lower.contains("<html") {
         return None;
     }
-    let found: BTreeSet<_> = links(&page, &lower).filter_map(|link| entry(url, &link)).collect();
-    Some(found.into_iter().collect())
+    let links: Vec<_> = links(&page, &lower).collect();
+    let found: BTreeSet<_> = links.iter().filter_map(|link| entry(url, link)).collect();
+    // A server's own page of a folder without anything in it says whose list it is, or leads up or
+    // to another order of it; that of a program, or one to log in, does not.
+    let is_list = || {
+        ["index of", "directory listing"].iter().any(|title| lower.contains(title))
+            || links.iter().any(|link| is_of_a_list(link))
+    };
+    (!found.is_empty() || is_list()).then(|| found.into_iter().collect())
 }
 
-/// The targets of the links of a page; `lower` is the page in lower case.
+/// Whether a link is one that lists have: to the folder above, or to the list in another order.
+fn is_of_a_list(link: &str) -> bool {
+    let order = |query: &str| query.starts_with("c=") || query.contains("sort=");
+    let link = link.to_ascii_lowercase();
+    ["..", "../"].contains(&link.as_str())
+        || link.split_once('?').is_some_and(|(_, query)| order(query))
+}
+
+/// The targets of the links of a page (`<a href=…>`); `lower` is the page in lower case.
 fn links<'a>(page: &'a str, lower: &'a str) -> impl Iterator<Item = String> + 'a {
     lower.match_indices("href").filter_map(|(at, _)| {
+        let tag = lower.get(..at)?.rsplit('<').next()?;
+        tag.strip_prefix('a').filter(|rest| rest.starts_with(|c: char| c.is_ascii_whitespace()))?;
         let rest = page.get(at + "href".len()..)?.trim_start().strip_prefix('=')?.trim_start();
         let target = match rest.chars().next()? {
             quote @ ('"' | '\'') => rest[1..].split(quote).next()?,
@@ -110,15 +126,37 @@ mod tests {
         assert_eq!(names(json).unwrap(), ["image-20240102031510.jpg", "night/"]);
         let caddy = r#"[{"name":"night/","is_dir":true,"size":1}]"#;
         assert_eq!(names(caddy).unwrap(), ["night/"]);
+        assert_eq!(names("[]").unwrap(), [""; 0]);
+        for empty in [
+            "<html><h1>Index of /images/</h1></html>",
+            "<html><title>Directory listing for /</title></html>",
+            "<html><a href=\"../\">../</a></html>",
+            "<html><a href=\"./?sort=name&order=desc\">Name</a></html>",
+        ] {
+            assert_eq!(names(empty).unwrap(), [""; 0], "{empty}");
+        }
     }
 
     #[test]
     fn what_leads_elsewhere_is_no_entry_and_a_page_without_links_no_list() {
-        let page = "<html><a href=\"http://other/images/20240101/a.jpg\">a</a>\
+        let page = "<html><a href=\"../\">up</a>\
+            <a href=\"http://other/images/20240101/a.jpg\">a</a>\
             <a href=\"deeper/than/one.jpg\">b</a><a href=\"../20240102/c.jpg\">c</a>\
             <a href=\"..%2f..%2fetc\">d</a><a href=\"\">e</a></html>";
         assert_eq!(names(page).unwrap(), [""; 0]);
-        for other in ["", "404", "{\"error\":1}", "\u{fffd}\u{fffd}", "<html>no list</html>"] {
+        let of_a_program = "<html><link href=\"style.css\"><a href=\"/\">Home</a>\
+            <script src=app.js></script><div id=files></div></html>";
+        for other in [
+            "",
+            "404",
+            "{\"error\":1}",
+            "{\"files\":[{\"name\":\"a.jpg\"}]}",
+            "[\"a.jpg\"]",
+            "[{\"name\":\"/images/20240101/a.jpg\"}]",
+            "\u{fffd}\u{fffd}",
+            "<html>no list</html>",
+            of_a_program,
+        ] {
             assert_eq!(names(other), None, "{other}");
         }
     }

@@ -19,6 +19,7 @@ use self::latest::Latest;
 use self::place::PlacedFile;
 pub use self::place::SchemePlace;
 use self::tree::Tree;
+use crate::camera::fault::AccessFault;
 use crate::camera::http::{HttpClient, is_whole_picture};
 use crate::camera::picture::{Picture, Refusal, SearchResult};
 use crate::camera::validators::Validators;
@@ -101,12 +102,18 @@ impl Scheme {
         };
         match found {
             Ok(picture) => SearchResult::Picture(picture, Lesson::Nothing),
-            Err(Some(refusal)) => SearchResult::Miss(refusal.into_miss(slot, 0)),
+            Err(Some(refusal)) => {
+                if let Some(fault) = &refusal.fault {
+                    client.report(fault);
+                }
+                SearchResult::Miss(refusal.into_miss(slot, 0))
+            }
             Err(None) => SearchResult::Cancelled,
         }
     }
 
-    /// The newest picture that the camera has, of whatever slot.
+    /// The newest picture that the camera has, of whatever slot; `is_awaited`: a latest one that is
+    /// gone may be about to be replaced.
     ///
     /// # Errors
     /// The refusal; none when the program ends.
@@ -114,9 +121,10 @@ impl Scheme {
         &self,
         client: &HttpClient,
         clock: Clock,
+        is_awaited: bool,
     ) -> Result<Picture, Option<Refusal>> {
         match &self.finder {
-            Finder::Latest(latest) => latest.now(self, client, clock).await,
+            Finder::Latest(latest) => latest.now(self, client, clock, is_awaited).await,
             Finder::Tree(tree) => tree.newest(self, client, clock.now()).await,
             Finder::Template(names) => {
                 let Station { minutes, zone, .. } = self.station.as_ref();
@@ -155,6 +163,25 @@ impl Scheme {
         let all = Tree::new(names).list(self, client, None).await;
         let all = all.map_err(|refusal| refusal.unwrap_or_else(drained))?;
         Ok(all.into_iter().map(|(taken, _)| taken).collect())
+    }
+
+    /// When the first picture of a tree was taken; none where there is no picture yet.
+    ///
+    /// # Errors
+    /// The refusal of a folder that cannot be listed.
+    pub async fn first_moment(
+        &self,
+        client: &HttpClient,
+    ) -> Result<Option<DateTime<Utc>>, Option<Refusal>> {
+        match &self.finder {
+            Finder::Tree(tree) => tree.first(self, client).await,
+            Finder::Template(_) | Finder::Latest(_) => Ok(None),
+        }
+    }
+
+    /// Whether its folders say what pictures there are.
+    pub const fn is_tree(&self) -> bool {
+        matches!(self.finder, Finder::Tree(_))
     }
 
     async fn by_name(
@@ -236,6 +263,12 @@ fn picture(file: PlacedFile, taken_at: Option<DateTime<Utc>>) -> Picture {
 /// A refusal without an answer of a server.
 fn refusal(reason: MissReason, attempts: u32, detail: String) -> Refusal {
     Refusal { reason, http_status: None, attempts, detail, fault: None }
+}
+
+/// The refusal of a place in which nothing can be looked for until a person mends that.
+fn refused_for(fault: AccessFault, attempts: u32) -> Refusal {
+    let detail = fault.text().en;
+    Refusal { fault: Some(fault), ..refusal(MissReason::Unreadable, attempts, detail) }
 }
 
 fn drained() -> Refusal {

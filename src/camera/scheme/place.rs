@@ -8,11 +8,12 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use url::Url;
 
+use crate::camera::fault::AccessFault;
 use crate::camera::folder::{self, FileContent};
 use crate::camera::http::{HttpClient, without_secrets};
 use crate::camera::picture::Refusal;
 use crate::camera::scheme::listing::{self, ListedEntry};
-use crate::camera::scheme::refusal;
+use crate::camera::scheme::{refusal, refused_for};
 use crate::camera::validators::Validators;
 use celaje_sky::outcome::MissReason;
 
@@ -46,6 +47,14 @@ impl SchemePlace {
         match self {
             Self::Http(base) => without_secrets(base),
             Self::Folder(root) => folder::address(root),
+        }
+    }
+
+    /// The same for a person: the path of a folder.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Http(base) => without_secrets(base),
+            Self::Folder(root) => root.display().to_string(),
         }
     }
 
@@ -92,13 +101,8 @@ impl SchemePlace {
                 let folder = format!("{}/", url.path().trim_end_matches('/'));
                 url.set_path(&folder);
                 let body = client.get(url.clone()).await?;
-                let shown = without_secrets(&url);
                 listing::entries(&url, &body.bytes).ok_or_else(|| {
-                    let detail = format!(
-                        "the answer at {shown} is no list of files: let the server list its \
-                         folders, or set another kind of source"
-                    );
-                    refusal(MissReason::Unreadable, body.attempts, detail)
+                    refused_for(AccessFault::ListUnknown(without_secrets(&url)), body.attempts)
                 })
             }
             Self::Folder(root) => {
@@ -117,8 +121,9 @@ impl SchemePlace {
                 Ok(Vec::new())
             }
             Err(refused) if refused.reason == MissReason::NotFound => {
-                let detail = format!("there is no folder {}", self.address());
-                Err(Some(Refusal { reason: MissReason::Unreadable, detail, ..refused }))
+                let fault = AccessFault::FolderMissing(self.shown());
+                let http_status = refused.http_status;
+                Err(Some(Refusal { http_status, ..refused_for(fault, refused.attempts) }))
             }
             Err(refused) => Err(Some(refused)),
         }
@@ -160,10 +165,7 @@ async fn read_folder(folder: PathBuf, patience: Duration) -> Result<Vec<ListedEn
         Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
             Err(refusal(MissReason::NotFound, 1, format!("there is no folder '{shown}'")))
         }
-        Ok(Err(error)) => {
-            let detail = format!("the folder '{shown}' cannot be listed: {error}");
-            Err(refusal(MissReason::Unreadable, 1, detail))
-        }
+        Ok(Err(error)) => Err(refused_for(AccessFault::FolderClosed(shown, error.to_string()), 1)),
         Err(reason) => {
             let detail = format!("the folder '{shown}' was not listed in time");
             Err(refusal(reason, 1, detail))

@@ -2,20 +2,24 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
-use crate::camera::file_name::is_picture_name;
+use crate::camera::fault::AccessFault;
+use crate::camera::file_name::{is_picture_name, is_system_file};
 use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal};
 use crate::camera::scheme::listing::ListedEntry;
-use crate::camera::scheme::{Scheme, picture, refusal};
+use crate::camera::scheme::{Scheme, picture, refusal, refused_for};
 use crate::camera::validators::Validators;
 use celaje_sky::naming::{NameFields, NameTemplate};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotWindow};
 
+/// How far ahead of now a name may be before the camera's clock is wrong: more than that of summer
+/// time.
+const AHEAD: TimeDelta = TimeDelta::hours(2);
 /// Entries of listed folders that are kept during a pass.
 const KEPT_ENTRIES: usize = 400_000;
 
@@ -26,10 +30,32 @@ struct Listings {
     entries: usize,
 }
 
+/// What was seen in the folders that were listed since the program began.
+#[derive(Debug, Default)]
+struct SeenNames {
+    /// Whether a picture was named as the template says.
+    is_known: bool,
+    /// A file or folder that was not, a picture if there was one.
+    other: Option<String>,
+    /// The latest time that a name says.
+    latest: Option<DateTime<Utc>>,
+}
+
+/// Which pictures of a tree are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    All,
+    /// Those of the first folder that holds any, by its name.
+    First,
+    /// Those of the last one.
+    Last,
+}
+
 #[derive(Debug)]
 pub(super) struct Tree {
     names: NameTemplate,
     listings: Mutex<Listings>,
+    seen: Mutex<SeenNames>,
     /// Looks for one slot at a time, so that no folder is listed twice.
     turn: tokio::sync::Mutex<()>,
 }
@@ -39,7 +65,53 @@ pub(super) type TreePicture = (DateTime<Utc>, String);
 
 impl Tree {
     pub(super) fn new(names: NameTemplate) -> Self {
-        Self { names, listings: Mutex::default(), turn: tokio::sync::Mutex::default() }
+        let (listings, seen) = (Mutex::default(), Mutex::default());
+        Self { names, listings, seen, turn: tokio::sync::Mutex::default() }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, SeenNames> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why there is no picture at all: what is there is named otherwise, or nothing is there.
+    fn fault(&self, scheme: &Scheme) -> Option<AccessFault> {
+        let seen = self.seen();
+        if seen.is_known {
+            return None;
+        }
+        if let Some(other) = &seen.other {
+            let place = scheme.place.shown();
+            let other = format!("{}/{other}", place.trim_end_matches('/'));
+            return Some(AccessFault::OtherNames(other, self.names.to_string()));
+        }
+        let listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_empty = listings.folders.get("").is_some_and(|entries| entries.is_empty());
+        is_empty.then(|| AccessFault::FolderEmpty(scheme.place.shown()))
+    }
+
+    /// Takes note of what is named otherwise than the template says; `is_last`: where pictures are.
+    fn see_another(&self, folder: &str, entry: &ListedEntry, is_last: bool) {
+        let is_picture = !entry.is_folder && is_picture_file(&entry.name);
+        let is_folder = entry.is_folder && !is_last && !is_system_file(Path::new(&entry.name));
+        let mut seen = self.seen();
+        let is_better = seen.other.as_ref().is_none_or(|other| is_picture && other.ends_with('/'));
+        if is_better && (is_picture || is_folder) {
+            let end = if is_folder { "/" } else { "" };
+            seen.other = Some(joined(folder, &entry.name) + end);
+        }
+    }
+
+    fn see_picture(&self, taken: DateTime<Utc>) {
+        let mut seen = self.seen();
+        seen.is_known = true;
+        seen.latest = seen.latest.max(Some(taken));
+    }
+
+    /// That the newest name is of a time that has not come.
+    fn clock_fault(&self, slot: Slot, now: DateTime<Utc>) -> Option<AccessFault> {
+        let taken = self.seen().latest?;
+        let is_ahead = taken > now + AHEAD && slot.utc() > now - TimeDelta::days(1);
+        is_ahead.then(|| AccessFault::ClockDiffers { taken, slot: slot.utc() })
     }
 
     pub(super) fn forget(&self) {
@@ -60,15 +132,21 @@ impl Tree {
         };
         let missing = |detail: String| Err(Some(refusal(MissReason::NotFound, 1, detail)));
         let Some((taken, path)) = window.nearest(found) else {
+            let fault = self.fault(scheme);
+            if let Some(fault) = fault.as_ref().filter(|fault| fault.hides_all()) {
+                return Err(Some(refused_for(fault.clone(), 1)));
+            }
+            let fault = fault.or_else(|| self.clock_fault(slot, now));
             let (from, to) = (window.from, window.to);
             let form = "%Y-%m-%dT%H:%M:%SZ";
             let place = scheme.address();
-            return missing(format!(
+            let detail = format!(
                 "no picture of {} to {} by '{}' in {place}",
                 from.format(form),
                 to.format(form),
                 self.names
-            ));
+            );
+            return Err(Some(Refusal { fault, ..refusal(MissReason::NotFound, 1, detail) }));
         };
         if !scheme.is_archive() && !window.is_settled(taken, now) {
             return missing(format!("'{path}' is there; a picture nearer to the slot may come"));
@@ -88,15 +166,18 @@ impl Tree {
         let mut found = Vec::new();
         for back in [TimeDelta::hours(2), TimeDelta::days(2)] {
             let lately = (clock(now - back), clock(now + TimeDelta::minutes(10)));
-            found = self.list_between(scheme, client, Some(lately), false).await?;
+            found = self.list_between(scheme, client, Some(lately), Wanted::All).await?;
             if !found.is_empty() {
                 break;
             }
         }
         if found.is_empty() {
-            found = self.list_between(scheme, client, None, true).await?;
+            found = self.list_between(scheme, client, None, Wanted::Last).await?;
         }
         let Some((taken, path)) = found.pop() else {
+            if let Some(fault) = self.fault(scheme) {
+                return Err(Some(refused_for(fault, 1)));
+            }
             let place = scheme.address();
             let detail = format!("no file in {place} has a name of the form '{}'", self.names);
             return Err(Some(refusal(MissReason::NotFound, 1, detail)));
@@ -113,17 +194,27 @@ impl Tree {
         window: Option<SlotWindow>,
     ) -> Result<Vec<TreePicture>, Option<Refusal>> {
         let clocks = window.map(|window| clocks(scheme, &window));
-        self.list_between(scheme, client, clocks, false).await
+        self.list_between(scheme, client, clocks, Wanted::All).await
+    }
+
+    /// When the first picture was taken.
+    pub(super) async fn first(
+        &self,
+        scheme: &Scheme,
+        client: &HttpClient,
+    ) -> Result<Option<DateTime<Utc>>, Option<Refusal>> {
+        let found = self.list_between(scheme, client, None, Wanted::First).await?;
+        Ok(found.first().map(|(taken, _)| *taken))
     }
 
     /// The pictures of times of the names' clock, or all; folders that can hold none of them are
-    /// not listed. With `is_last_enough` those of the last folder that holds any, by its name.
+    /// not listed.
     async fn list_between(
         &self,
         scheme: &Scheme,
         client: &HttpClient,
         clocks: Option<(NaiveDateTime, NaiveDateTime)>,
-        is_last_enough: bool,
+        wanted: Wanted,
     ) -> Result<Vec<TreePicture>, Option<Refusal>> {
         let mut found = Vec::new();
         let mut folders = vec![(String::new(), 0, NameFields::default())];
@@ -133,28 +224,37 @@ impl Tree {
                 folders.push((joined(&folder, name), depth + 1, above));
                 continue;
             }
-            if is_last_enough && !found.is_empty() {
+            if wanted != Wanted::All && !found.is_empty() {
                 break;
             }
+            let before = folders.len();
             for entry in self.folder(scheme, client, &folder).await?.iter() {
-                if entry.is_folder == is_last {
-                    continue;
-                }
-                let Some(fields) = self.names.read_part(depth, &entry.name, &above) else {
+                let fields = match entry.is_folder == is_last {
+                    true => None,
+                    false => self.names.read_part(depth, &entry.name, &above),
+                };
+                let Some(fields) = fields else {
+                    self.see_another(&folder, entry, is_last);
                     continue;
                 };
-                if !clocks.is_none_or(|(from, to)| fields.may_lie_within(from, to)) {
-                    continue;
-                }
-                let path = joined(&folder, &entry.name);
+                let may_count = clocks.is_none_or(|(from, to)| fields.may_lie_within(from, to));
                 if !is_last {
-                    folders.push((path, depth + 1, fields));
+                    if may_count {
+                        folders.push((joined(&folder, &entry.name), depth + 1, fields));
+                    }
                 } else if is_picture_file(&entry.name)
                     && let Some(named) = fields.time()
                     && let Some(taken) = scheme.source.instant(named, scheme.station.zone)
                 {
-                    found.push((taken, path));
+                    self.see_picture(taken);
+                    if may_count {
+                        found.push((taken, joined(&folder, &entry.name)));
+                    }
                 }
+            }
+            // The one that is pushed last is listed first.
+            if wanted == Wanted::First {
+                folders[before..].reverse();
             }
         }
         // So that the earlier name counts of two pictures of one moment, however they are listed.

@@ -115,8 +115,12 @@ async fn scheme_check(
 ) -> Result<WorkingCamera, Text> {
     let station = &settings.station;
     let now = Clock::SYSTEM.now();
-    let picture = match scheme.newest(client, Clock::SYSTEM).await {
+    let picture = match scheme.newest(client, Clock::SYSTEM, true).await {
         Ok(picture) => picture,
+        // The detail is the same in English.
+        Err(Some(Refusal { fault: Some(fault), detail, .. })) if fault.text().en == detail => {
+            return Err(fault.text());
+        }
         Err(Some(Refusal { fault: Some(fault), detail, .. })) => {
             let what = fault.text();
             return Err(say!("{what} ({detail})", "{what} ({detail})"));

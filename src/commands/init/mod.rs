@@ -5,11 +5,13 @@ mod answers;
 mod proposals;
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
+use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use self::answers::Answers;
@@ -28,7 +30,7 @@ use crate::settings::span::Span;
 use crate::settings::{Layer, Settings};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::layout::LayoutBook;
-use celaje_sky::outcome::Observation;
+use celaje_sky::outcome::{MissReason, Observation};
 use celaje_sky::retry::RetryPolicy;
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
@@ -39,7 +41,11 @@ use celaje_vision::picture::prepare::prepare;
 use celaje_vision::reading::{if_sky, run_one};
 
 /// Longest time for one picture while ways are tried.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest time for all of them.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// Ways that are tried at the same time: a camera's server takes no more.
+const AT_ONCE: usize = 4;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct InitArgs {
@@ -163,43 +169,91 @@ struct Found {
     text: String,
 }
 
-/// The first proposal that gives a picture.
+/// The first proposal that gives a picture; a few are tried at the same time.
 async fn find(answers: &Answers, flags: &Layer) -> Result<Found> {
-    let mut login = None;
-    let mut last = None;
-    for proposal in proposals(answers) {
-        let text = answers.settings(proposal.source.as_deref());
-        let file = FileSettings::parse(&text, Path::new(".")).map_err(Failure::usage)?;
-        let settings = Settings::settle(flags.clone(), file)?;
-        match newest(&settings).await? {
-            Ok(picture) if is_picture(&picture.bytes) => {
-                return Ok(Found { proposal, settings, picture, text });
-            }
-            Ok(_) => {}
+    let all = proposals(answers);
+    let (place, ways) = (answers.place(), all.len());
+    output::note(say!(
+        "looking for pictures at {place}: {ways} ways are known",
+        "buscando imágenes en {place}: se conocen {ways} maneras"
+    ));
+    let tried = stream::iter(all).map(|proposal| try_way(answers, flags, proposal));
+    let mut tried = pin!(tried.buffered(AT_ONCE));
+    let mut refusals = Vec::new();
+    let begun = Clock::instant();
+    let left = || TIME_LIMIT.saturating_sub(Clock::since(begun));
+    while let Ok(Some(way)) = tokio::time::timeout(left(), tried.next()).await {
+        match way? {
+            Ok(found) => return Ok(found),
             Err(refusal) => {
-                let wants = [AccessFault::PasswordMissing, AccessFault::PasswordWrong];
-                login = login.or(refusal.fault.filter(|fault| wants.contains(fault)));
-                // The first way says most: the others only guess.
-                last = last.or(Some(refusal.detail));
+                let is_gone = refusal.reason == MissReason::Unreachable;
+                refusals.push(refusal);
+                if is_gone {
+                    break;
+                }
             }
         }
     }
-    let place = answers.place();
-    if let Some(fault) = login {
+    Err(in_vain(&place, answers.dir.is_some(), refusals))
+}
+
+/// What comes of one proposal.
+async fn try_way(
+    answers: &Answers,
+    flags: &Layer,
+    proposal: Proposal,
+) -> Result<std::result::Result<Found, Refusal>> {
+    let text = answers.settings(proposal.source.as_deref());
+    let file = FileSettings::parse(&text, Path::new(".")).map_err(Failure::usage)?;
+    let settings = Settings::settle(flags.clone(), file)?;
+    Ok(match newest(&settings).await? {
+        Ok(picture) if is_picture(&picture.bytes) => {
+            Ok(Found { proposal, settings, picture, text })
+        }
+        Ok(_) => Err(nothing()),
+        Err(refusal) => Err(refusal),
+    })
+}
+
+/// Why no way gave a picture: what a person has to mend, else what is there, else what the first
+/// way says, since the others only guess. A server need not list its folders.
+fn in_vain(place: &str, is_folder: bool, refusals: Vec<Refusal>) -> Failure {
+    let faults = || refusals.iter().filter_map(|refusal| refusal.fault.as_ref());
+    let wants = [AccessFault::PasswordMissing, AccessFault::PasswordWrong];
+    if let Some(fault) = faults().find(|fault| wants.contains(fault)) {
         let fault = fault.text();
-        return Err(Failure::environment(say!(
+        return Failure::environment(say!(
             "the camera at {place} wants a login: {fault}; write --user and --password-file",
             "la cámara en {place} pide usuario y contraseña: {fault}; escriba --user y \
              --password-file"
-        )));
+        ));
     }
-    let detail = last.unwrap_or_default();
-    Err(Failure::environment(say!(
+    let other = |is_file: bool| {
+        faults().find_map(|fault| match fault {
+            AccessFault::OtherNames(name, _) if name.ends_with('/') != is_file => Some(name),
+            _ => None,
+        })
+    };
+    if let Some(name) = other(true).or_else(|| other(false).filter(|_| is_folder)) {
+        return Failure::environment(say!(
+            "no known way of naming fits what is at {place}, such as '{name}'; write path in \
+             [station.source] in that form, with %Y%m%d%H%M%S for date and time, as \
+             docs/settings.md shows",
+            "ninguna manera conocida de nombrar sirve para lo que hay en {place}, como '{name}'; \
+             escriba path en [station.source] de esa forma, con %Y%m%d%H%M%S por la fecha y la \
+             hora, como muestra docs/es/ajustes.md"
+        ));
+    }
+    if let Some(fault) = faults().find(|fault| is_folder || !fault.hides_all()) {
+        return Failure::environment(fault.text());
+    }
+    let detail = refusals.into_iter().next().unwrap_or_else(nothing).detail;
+    Failure::environment(say!(
         "no picture was found at {place} in any known way ({detail}); check the address, or write \
          [station.source] by hand as docs/settings.md shows",
         "no se halló ninguna imagen en {place} de ninguna manera conocida ({detail}); revise la \
          dirección, o escriba [station.source] a mano como muestra docs/es/ajustes.md"
-    )))
+    ))
 }
 
 /// The newest picture of the station, or why there is none.
@@ -213,7 +267,7 @@ async fn newest(settings: &Settings) -> Result<std::result::Result<Picture, Refu
     let client = HttpClient::new(source.base(), &station.trust, limits, stop);
     let client = client.map_err(|error| Failure::environment(say!("{error}", "{error}")))?;
     let found = match &source {
-        Source::Scheme(scheme) => scheme.newest(&client, Clock::SYSTEM).await,
+        Source::Scheme(scheme) => scheme.newest(&client, Clock::SYSTEM, false).await,
         _ => of_slots(&source, &client, &station).await,
     };
     Ok(found.map_err(|refusal| refusal.unwrap_or_else(nothing)))
@@ -252,7 +306,7 @@ async fn of_slots(
 
 fn nothing() -> Refusal {
     Refusal {
-        reason: celaje_sky::outcome::MissReason::NotFound,
+        reason: MissReason::NotFound,
         http_status: None,
         attempts: 0,
         detail: "nothing was found".to_owned(),

@@ -118,7 +118,7 @@ impl StationWorker {
     }
 
     /// The camera's answer; none if its pictures are files or the daemon stops.
-    async fn ask_the_camera<T>(
+    pub(super) async fn ask_the_camera<T>(
         &self,
         question: impl AsyncFnOnce(&ClockWitness<'_>) -> T,
     ) -> Option<T> {

@@ -237,3 +237,18 @@ fn the_longest_gap_may_lie_across_the_hour() {
     assert_eq!(Minutes::default().longest_gap().num_minutes(), 10);
     assert_eq!((gap(&[7]), gap(&[0, 30]), gap(&[0, 10])), (60, 30, 50));
 }
+
+#[test]
+fn a_clock_that_is_set_back_is_found() {
+    let santiago: Zone = "America/Santiago".parse().unwrap();
+    let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+    let (year, end) = (at("2024-01-01T00:00:00Z"), at("2024-12-31T00:00:00Z"));
+    let midnight = "2024-04-07T00:00:00".parse().unwrap();
+    assert_eq!(santiago.set_back(year, end), Some((midnight, TimeDelta::hours(1))));
+    assert_eq!(santiago.set_back(at("2024-04-07T03:00:00Z"), end), None);
+    assert_eq!(santiago.set_back(year, at("2024-04-07T02:59:00Z")), None);
+    let lord_howe: Zone = "Australia/Lord_Howe".parse().unwrap();
+    let two = "2024-04-07T02:00:00".parse().unwrap();
+    assert_eq!(lord_howe.set_back(year, end), Some((two, TimeDelta::minutes(30))));
+    assert_eq!("-03:00".parse::<Zone>().unwrap().set_back(year, end), None);
+}

@@ -21,7 +21,7 @@ use celaje_chart::words;
 use celaje_sky::cover::Cover;
 use celaje_sky::night::Night;
 use celaje_sky::say;
-use celaje_sky::slot::{Minutes, Slot, SlotRange};
+use celaje_sky::slot::{Slot, SlotGrid, SlotRange};
 use celaje_sky::sun::{DayPhase, position};
 
 /// Which chart.
@@ -285,7 +285,7 @@ fn seen_slots(
     let mut minutes: Vec<u32> = known.map(|slot| slot.minute()).collect();
     minutes.sort_unstable();
     minutes.dedup();
-    let Ok(minutes) = Minutes::new(minutes) else {
+    let Ok(minutes) = SlotGrid::new(minutes) else {
         return Vec::new();
     };
     let slots = range.slots(&minutes, order.place.zone).map(Slot::local);

@@ -3,7 +3,7 @@
 use chrono::{NaiveDateTime, TimeDelta};
 
 use celaje_chart::look::Look;
-use celaje_sky::slot::{Minutes, Slot, SlotRange, Zone};
+use celaje_sky::slot::{Slot, SlotGrid, SlotRange, Zone};
 
 /// The station of a chart.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Place {
     /// Its clock.
     pub zone: Zone,
     /// Minutes of an hour at which there is a picture, where the settings say them.
-    pub minutes: Option<Minutes>,
+    pub minutes: Option<SlotGrid>,
 }
 
 /// The chart that is to be drawn.

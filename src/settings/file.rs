@@ -13,7 +13,7 @@ use crate::settings::source::RawSource;
 use crate::settings::terms::{DataTerms, RawData};
 use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
-use celaje_sky::slot::{Minutes, Zone};
+use celaje_sky::slot::{SlotGrid, Zone};
 use celaje_sky::station::lens::{LIMIT, Lens, Projection, ZENITH};
 use celaje_sky::station::region::{BadMask, Margins, Mask, Region};
 use celaje_sky::station::zone::{MOST_ZONES, SkyZone};
@@ -63,7 +63,7 @@ struct RawStation {
     insecure: bool,
     #[serde(default)]
     layout: LayoutChoice,
-    valid_minutes: Option<Minutes>,
+    valid_minutes: Option<SlotGrid>,
     source: Option<RawSource>,
     #[serde(default)]
     region: RawRegion,

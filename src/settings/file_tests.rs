@@ -46,7 +46,7 @@ fn one_station_with_its_defaults() {
     assert_eq!((station.latitude, station.longitude), (-30.0, -70.0));
     assert_eq!(station.zone, "-03:00".parse().unwrap());
     assert_eq!(station.layout, LayoutChoice::Auto);
-    assert_eq!(station.minutes, Minutes::default());
+    assert_eq!(station.minutes, SlotGrid::default());
     assert_eq!(station.region, Region::whole());
 }
 
@@ -419,7 +419,7 @@ fn the_rule_of_safety_follows_the_slots_unless_it_is_written() {
 #[derive(serde::Deserialize)]
 struct ValidMinutes {
     #[serde(rename = "valid_minutes")]
-    _minutes: celaje_sky::slot::Minutes,
+    _minutes: celaje_sky::slot::SlotGrid,
 }
 
 #[test]

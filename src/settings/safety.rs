@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::settings::span::Span;
 use celaje_sky::safety::{SafetyRule, SkyPart, SunLimit};
 use celaje_sky::say;
-use celaje_sky::slot::Minutes;
+use celaje_sky::slot::SlotGrid;
 use celaje_sky::station::region::Region;
 use celaje_sky::text::Text;
 
@@ -28,7 +28,7 @@ impl RawSafety {
     pub(super) fn check(
         self,
         station: &str,
-        minutes: &Minutes,
+        minutes: &SlotGrid,
         region: &Region,
     ) -> Result<SafetyRule, Text> {
         let usual = SafetyRule::usual(minutes);

@@ -10,7 +10,7 @@ use crate::settings::span::Span;
 use celaje_sky::naming::preset::{NameClock, Preset, SourceKind};
 use celaje_sky::naming::{BadTemplate, NameTemplate};
 use celaje_sky::say;
-use celaje_sky::slot::Minutes;
+use celaje_sky::slot::SlotGrid;
 use celaje_sky::station::{PictureNames, PicturePlace, StationSource, TimeFrom};
 use celaje_sky::text::Text;
 
@@ -44,7 +44,7 @@ struct RawLogin {
 #[derive(Debug)]
 pub(super) struct CheckedSource {
     pub(super) source: StationSource,
-    pub(super) minutes: Minutes,
+    pub(super) minutes: SlotGrid,
 }
 
 impl RawSource {
@@ -54,7 +54,7 @@ impl RawSource {
         self,
         id: &str,
         folder: &Path,
-        minutes: Option<Minutes>,
+        minutes: Option<SlotGrid>,
     ) -> Result<CheckedSource, Text> {
         let preset = self.preset.as_deref().map(|name| preset(id, name)).transpose()?;
         let Some(kind) = self.kind.or(preset.map(|preset| preset.kind)) else {
@@ -87,20 +87,20 @@ impl RawSource {
         Ok(CheckedSource { source, minutes })
     }
 
-    fn minutes(&self, id: &str, minutes: Option<Minutes>) -> Result<Minutes, Text> {
+    fn minutes(&self, id: &str, minutes: Option<SlotGrid>) -> Result<SlotGrid, Text> {
         match (self.every, minutes) {
             (Some(_), Some(_)) => Err(say!(
                 "station '{id}' has both valid_minutes and the source's every; leave one out",
                 "la estación '{id}' tiene valid_minutes y también every en su fuente; deje uno solo"
             )),
             (None, Some(minutes)) => Ok(minutes),
-            (None, None) => Minutes::every(USUAL_STEP).map_err(|bad| {
+            (None, None) => SlotGrid::every(USUAL_STEP).map_err(|bad| {
                 let bad = bad.to_string();
                 say!("{bad}", "{bad}")
             }),
             (Some(every), None) => {
                 let seconds = u32::try_from(every.length().num_seconds()).unwrap_or(0);
-                Minutes::every(seconds).map_err(|_| {
+                SlotGrid::every(seconds).map_err(|_| {
                     say!(
                         "station '{id}': every = \"{every}\" must be from 15s to 1h and divide an \
                          hour, such as 15s, 1m or 10m",

@@ -13,7 +13,7 @@ use celaje_sky::outcome::{MissReason, Outcome};
 use celaje_sky::plan::Plan;
 use celaje_sky::run::{Progress, Run};
 use celaje_sky::say;
-use celaje_sky::slot::{Minutes, Slot};
+use celaje_sky::slot::{Slot, SlotGrid};
 use celaje_sky::station::Station;
 
 use crate::support::first;
@@ -58,7 +58,7 @@ impl Scene {
 
     /// Begins a run over `n` slots with so many credits.
     fn run(&self, n: usize, credits: usize) -> oneshot::Receiver<RunEnd> {
-        let slots = first(n).slots(&Minutes::default(), Station::rio_grande().zone);
+        let slots = first(n).slots(&SlotGrid::default(), Station::rio_grande().zone);
         let run = Run::new(Plan::new(slots, vec![], vec![]), n as u64, credits);
         let (done, ended) = oneshot::channel();
         self.scheduler.do_send(StartRun { run, done });

@@ -34,7 +34,7 @@ fn drawn(names: &NameTemplate, from: &str, to: &str) -> Vec<TreePicture> {
     let options = SimulateOptions { size: (96, 72), ..SimulateOptions::for_station(&station) };
     let studio = Studio::new(options.spec());
     let slots =
-        range(from, to).slots(&celaje_sky::slot::Minutes::every(600).unwrap(), station.zone);
+        range(from, to).slots(&celaje_sky::slot::SlotGrid::every(600).unwrap(), station.zone);
     let mut all = Vec::new();
     for (k, slot) in slots.enumerate() {
         let k = k as i64 % 23;

@@ -14,7 +14,7 @@ use celaje::service::request::station_source;
 use celaje_sky::naming::NameTemplate;
 use celaje_sky::naming::preset::{NameClock, Preset};
 use celaje_sky::outcome::MissReason;
-use celaje_sky::slot::{Minutes, Slot, SlotRange};
+use celaje_sky::slot::{Slot, SlotGrid, SlotRange};
 use celaje_sky::station::{PictureNames, PicturePlace, Station, StationSource, TimeFrom};
 use celaje_sky::sun::{self, DayPhase};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -39,7 +39,11 @@ fn station(place: PicturePlace, names: PictureNames) -> Station {
         is_archive: false,
         alone: None,
     };
-    Station { source: Some(source), minutes: Minutes::every(600).unwrap(), ..Station::rio_grande() }
+    Station {
+        source: Some(source),
+        minutes: SlotGrid::every(600).unwrap(),
+        ..Station::rio_grande()
+    }
 }
 
 /// A picture of a tree: its name, its okta, and when it was taken.
@@ -250,7 +254,7 @@ async fn a_template_gives_exact_names_in_utc_and_to_the_second() {
     let names: NameTemplate = "%Y/%j/sky_%H%M%S.jpg".parse().unwrap();
     let place = PicturePlace::Folder(folder.path().to_owned());
     let mut station = station(place, PictureNames::Template(names.clone()));
-    station.minutes = Minutes::every(15).unwrap();
+    station.minutes = SlotGrid::every(15).unwrap();
     let source = station.source.as_mut().unwrap();
     source.clock = NameClock::Utc;
     let minutes = range("2024-03-01T22:00", "2024-03-01T22:04");
@@ -291,7 +295,7 @@ async fn a_picture_that_is_replaced_a_thousand_times_is_never_lost_nor_taken_twi
     let file = folder.path().join("latest.jpg");
     let mut station =
         station(PicturePlace::Folder(file.clone()), PictureNames::Latest(Some(TimeFrom::Fetch)));
-    station.minutes = Minutes::every(15).unwrap();
+    station.minutes = SlotGrid::every(15).unwrap();
     let source = station_source(&Arc::new(station.clone())).unwrap();
     let Source::Scheme(scheme) = &source else { panic!("{source:?}") };
     let client =

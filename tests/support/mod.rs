@@ -18,7 +18,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use celaje_sky::layout::Layout;
-use celaje_sky::slot::{Minutes, Slot, SlotRange};
+use celaje_sky::slot::{Slot, SlotGrid, SlotRange};
 use celaje_sky::station::Station;
 
 /// A station like the first one, with its pictures at `url_base`.
@@ -41,7 +41,7 @@ pub fn first(n: usize) -> SlotRange {
 
 /// The slots of a range at the first station.
 pub fn slots(range: SlotRange) -> Vec<Slot> {
-    range.slots(&Minutes::default(), Station::rio_grande().zone).collect()
+    range.slots(&SlotGrid::default(), Station::rio_grande().zone).collect()
 }
 
 /// What a path of a server under `/sky/` asks for.

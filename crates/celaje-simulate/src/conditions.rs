@@ -6,7 +6,7 @@
 use chrono::{DateTime, Timelike, Utc};
 
 use celaje_sky::random::unit;
-use celaje_sky::slot::{Minutes, Slot};
+use celaje_sky::slot::{Slot, SlotGrid};
 
 /// Hours that a state of the lens lasts: drops gather, dew grows, snow slides in their course.
 const SPELL_HOURS: f64 = 2.0;
@@ -150,7 +150,7 @@ impl Conditions {
 
     /// The conditions of `slot` for a camera of `seed` at `longitude` (degrees) that takes a
     /// picture at each of `minutes` of an hour.
-    pub fn at(&self, seed: u64, longitude: f64, minutes: &Minutes, slot: Slot) -> SlotConditions {
+    pub fn at(&self, seed: u64, longitude: f64, minutes: &SlotGrid, slot: Slot) -> SlotConditions {
         let hours = slot.utc().timestamp() as f64 / 3600.0;
         let spell = (hours / SPELL_HOURS).floor();
         let chance = |stream: u64, k: f64| unit(seed ^ (stream << 32), k as i64);
@@ -192,7 +192,7 @@ impl Conditions {
         }
     }
 
-    fn fault_at(&self, seed: u64, minutes: &Minutes, slot: Slot) -> Fault {
+    fn fault_at(&self, seed: u64, minutes: &SlotGrid, slot: Slot) -> Fault {
         let (working, frozen) = match self.fault {
             // A frozen camera shows its first picture of the hour until the hour is over.
             Fault::Frozen => (1, true),
@@ -220,7 +220,7 @@ impl Conditions {
     }
 
     /// The slot whose picture `slot` has: its own, unless the camera is frozen.
-    pub fn origin(&self, seed: u64, longitude: f64, minutes: &Minutes, slot: Slot) -> Slot {
+    pub fn origin(&self, seed: u64, longitude: f64, minutes: &SlotGrid, slot: Slot) -> Slot {
         let mut at = slot;
         for minute in minutes.as_slice().iter().rev() {
             if self.at(seed, longitude, minutes, at).fault != Fault::Frozen {
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn nothing_is_asked_for_and_nothing_comes() {
         for slot in slots(3) {
-            let now = Conditions::default().at(7, -67.7, &Minutes::default(), slot);
+            let now = Conditions::default().at(7, -67.7, &SlotGrid::default(), slot);
             assert_eq!((now.lens, now.fault), (Lens::Clean, Fault::None));
             assert_eq!((now.glare, now.haze), (0.0, 0.0));
             assert_eq!(now.lights.0, Lights::Faint);
@@ -284,7 +284,7 @@ mod tests {
         let (mut lenses, mut lights, mut faults) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut count = 0;
         for slot in slots(60) {
-            let now = all.at(3, 0.0, &Minutes::default(), slot);
+            let now = all.at(3, 0.0, &SlotGrid::default(), slot);
             *lenses.entry(now.lens).or_insert(0) += 1;
             *lights.entry(now.lights.0).or_insert(0) += 1;
             *faults.entry(now.fault).or_insert(0) += 1;
@@ -302,7 +302,7 @@ mod tests {
     fn a_frozen_camera_leads_back_to_one_that_worked() {
         for fault in [Fault::Frozen, Fault::Mixed] {
             let conditions = Conditions { fault, ..Default::default() };
-            let minutes = Minutes::default();
+            let minutes = SlotGrid::default();
             let mut before: Option<Slot> = None;
             for slot in slots(20) {
                 let frozen = conditions.at(5, 0.0, &minutes, slot).fault == Fault::Frozen;

@@ -42,7 +42,7 @@ pub use compose::Studio;
 use chrono::{DateTime, Utc};
 
 use celaje_sky::okta::Okta;
-use celaje_sky::slot::{Minutes, Slot};
+use celaje_sky::slot::{Slot, SlotGrid};
 use conditions::{Colour, Conditions, Fault, Lens, Lights};
 use mask::TruthMask;
 
@@ -105,7 +105,7 @@ pub struct Spec {
     /// JPEG quality, 1 to 100.
     pub quality: u8,
     /// Minutes of an hour at which it takes a picture.
-    pub minutes: Minutes,
+    pub minutes: SlotGrid,
     /// What is wrong with it and its surroundings.
     pub conditions: Conditions,
 }
@@ -122,7 +122,7 @@ impl Default for Spec {
             longitude: -67.70,
             station: "Río Grande".to_owned(),
             quality: 85,
-            minutes: Minutes::default(),
+            minutes: SlotGrid::default(),
             conditions: Conditions::default(),
         }
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::conditions::Conditions;
 use super::{Scene, Spec};
-use celaje_sky::slot::{Minutes, SlotRange, Zone};
+use celaje_sky::slot::{SlotGrid, SlotRange, Zone};
 use celaje_sky::station::Station;
 
 /// How the simulated server arranges its pictures.
@@ -34,7 +34,7 @@ pub struct SimulateOptions {
     /// Time zone of the file names.
     pub zone: Zone,
     /// Minutes of an hour at which there is a picture.
-    pub minutes: Minutes,
+    pub minutes: SlotGrid,
     /// Chooses the weather, the stars and the ground.
     pub seed: u64,
     /// What kind of camera it is.

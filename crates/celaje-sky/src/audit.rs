@@ -126,14 +126,14 @@ mod tests {
     use super::*;
     use crate::credit::Fate;
     use crate::outcome::MissReason;
-    use crate::slot::{Minutes, Slot, SlotRange};
+    use crate::slot::{Slot, SlotGrid, SlotRange};
     use proptest::prelude::*;
 
     fn slots(n: i64) -> Slots {
         let from = Slot::parse_file_name("2024-03010000.jpg").unwrap();
         let to = from + chrono::TimeDelta::minutes(10 * n - 1);
         let range = SlotRange::new(from, to).unwrap();
-        range.slots(&Minutes::default(), "-03:00".parse().unwrap())
+        range.slots(&SlotGrid::default(), "-03:00".parse().unwrap())
     }
 
     fn ledger(new: usize, missed: usize) -> Ledger {

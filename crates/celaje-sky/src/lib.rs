@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use celaje_sky::okta::Okta;
-//! use celaje_sky::slot::{Minutes, Slot, SlotRange, Zone};
+//! use celaje_sky::slot::{SlotGrid, Slot, SlotRange, Zone};
 //! use celaje_sky::sun;
 //!
 //! // A file name stands for a minute of the station's clock …
@@ -17,7 +17,7 @@
 //!
 //! // … a range of minutes for its slots, both ends included …
 //! let hour = SlotRange::new(local, local + chrono::TimeDelta::minutes(50))?;
-//! assert_eq!(hour.slots(&Minutes::default(), zone).count(), 6);
+//! assert_eq!(hour.slots(&SlotGrid::default(), zone).count(), 6);
 //!
 //! // … and a cloud fraction for an okta: any trace of cloud is 1 at least, any gap 7 at most.
 //! let okta = Okta::from_fraction(0.97);

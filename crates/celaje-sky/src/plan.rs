@@ -61,7 +61,7 @@ impl Iterator for Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::{Minutes, SlotRange, Zone};
+    use crate::slot::{SlotGrid, SlotRange, Zone};
     use proptest::prelude::*;
 
     fn hour() -> Slots {
@@ -69,7 +69,7 @@ mod tests {
         let zone: Zone = "-03:00".parse().unwrap();
         SlotRange::new(from, from + chrono::Duration::minutes(59))
             .unwrap()
-            .slots(&Minutes::default(), zone)
+            .slots(&SlotGrid::default(), zone)
     }
 
     proptest! {

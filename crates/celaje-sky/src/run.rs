@@ -202,14 +202,14 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::{Minutes, SlotRange, Zone};
+    use crate::slot::{SlotGrid, SlotRange, Zone};
     use proptest::prelude::*;
 
     fn run(hours: i64, capacity: usize) -> (Run, u64) {
         let from = Slot::parse_file_name("2024-01010000.jpg").unwrap();
         let zone: Zone = "-03:00".parse().unwrap();
         let range = SlotRange::new(from, from + chrono::Duration::minutes(hours * 60 - 1)).unwrap();
-        let slots = range.slots(&Minutes::default(), zone);
+        let slots = range.slots(&SlotGrid::default(), zone);
         let planned = slots.clone().count() as u64;
         (Run::new(Plan::new(slots, vec![], vec![]), planned, capacity), planned)
     }

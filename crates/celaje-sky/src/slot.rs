@@ -208,14 +208,14 @@ const HOUR: u32 = 3600;
 /// The moments of an hour at which there is a picture: not empty, ascending.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "Vec<u32>")]
-pub struct Minutes {
+pub struct SlotGrid {
     /// The minutes, each below 60.
     minutes: Vec<u32>,
     /// The moments in seconds, each below 3600.
     seconds: Vec<u32>,
 }
 
-impl Minutes {
+impl SlotGrid {
     /// Sorts and checks `minutes`.
     ///
     /// # Errors
@@ -337,7 +337,7 @@ impl SlotWindow {
     }
 }
 
-impl Default for Minutes {
+impl Default for SlotGrid {
     /// 2, 12, 22, 32, 42, 52: the first station's.
     fn default() -> Self {
         let minutes = vec![2, 12, 22, 32, 42, 52];
@@ -346,7 +346,7 @@ impl Default for Minutes {
     }
 }
 
-impl TryFrom<Vec<u32>> for Minutes {
+impl TryFrom<Vec<u32>> for SlotGrid {
     type Error = BadMinutes;
 
     fn try_from(minutes: Vec<u32>) -> Result<Self, BadMinutes> {
@@ -444,7 +444,7 @@ impl SlotRange {
 
     /// The part of the range whose slots are not later than `instant`: the range itself when all
     /// are, none when no slot is.
-    pub fn until(self, instant: DateTime<Utc>, minutes: &Minutes, zone: Zone) -> Option<Self> {
+    pub fn until(self, instant: DateTime<Utc>, minutes: &SlotGrid, zone: Zone) -> Option<Self> {
         let sure = zone.local(instant) - CLOCK_JUMP;
         if self.end < sure {
             return Some(self);
@@ -460,7 +460,7 @@ impl SlotRange {
     }
 
     /// The slots of the range in ascending order, made one at a time.
-    pub fn slots(self, minutes: &Minutes, zone: Zone) -> Slots {
+    pub fn slots(self, minutes: &SlotGrid, zone: Zone) -> Slots {
         Slots {
             range: self,
             minutes: minutes.clone(),
@@ -484,7 +484,7 @@ fn to_minute(t: NaiveDateTime) -> NaiveDateTime {
 #[derive(Clone, Debug)]
 pub struct Slots {
     range: SlotRange,
-    minutes: Minutes,
+    minutes: SlotGrid,
     zone: Zone,
     day: Option<NaiveDate>,
     hour: u32,

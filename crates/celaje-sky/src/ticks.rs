@@ -15,7 +15,7 @@
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Timelike, Utc};
 
 use crate::backoff;
-use crate::slot::{CLOCK_JUMP, Minutes, Slot, SlotRange, Zone};
+use crate::slot::{CLOCK_JUMP, Slot, SlotGrid, SlotRange, Zone};
 use crate::station::Station;
 
 /// Times between tries, and how far back slots are owed.
@@ -80,7 +80,7 @@ impl TickPolicy {
     pub fn due(
         &self,
         range: SlotRange,
-        minutes: &Minutes,
+        minutes: &SlotGrid,
         zone: Zone,
         now: DateTime<Utc>,
     ) -> DuePart {
@@ -127,7 +127,7 @@ struct Late {
 /// The slots of one station over time; see the module. The caller passes the time.
 #[derive(Debug)]
 pub struct SlotSchedule {
-    minutes: Minutes,
+    minutes: SlotGrid,
     zone: Zone,
     policy: TickPolicy,
     /// The moment up to which slots were handed out.
@@ -142,7 +142,7 @@ pub struct SlotSchedule {
 
 impl SlotSchedule {
     /// Starts with the newest slot that is due at `now`; older slots are not owed.
-    pub fn new(minutes: Minutes, zone: Zone, policy: TickPolicy, now: DateTime<Utc>) -> Self {
+    pub fn new(minutes: SlotGrid, zone: Zone, policy: TickPolicy, now: DateTime<Utc>) -> Self {
         let mut new = Self {
             minutes,
             zone,

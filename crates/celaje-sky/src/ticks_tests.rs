@@ -14,7 +14,7 @@ fn zone(name: &str) -> Zone {
 }
 
 fn clockwork(name: &str, now: DateTime<Utc>) -> SlotSchedule {
-    SlotSchedule::new(Minutes::default(), zone(name), TickPolicy::default(), now)
+    SlotSchedule::new(SlotGrid::default(), zone(name), TickPolicy::default(), now)
 }
 
 /// The local minute that is tried at `now`, and whether for the last time.
@@ -123,7 +123,7 @@ fn what_is_missing_is_looked_for_every_hour() {
     // At the start that is for whoever starts it; the current slot is left alone.
     let behind = clock.behind(at("2024-03-01T15:03:00Z")).unwrap();
     assert_eq!(ends(behind)[0], "2024-02-23 12:03:00");
-    let slots = behind.slots(&Minutes::default(), zone("-03:00"));
+    let slots = behind.slots(&SlotGrid::default(), zone("-03:00"));
     assert_eq!(slots.last().unwrap().to_string(), "2024-03-01T11:52");
     answer(&mut clock, "2024-03-01T15:03:00Z", true);
     assert_eq!(clock.take_again(at("2024-03-01T16:02:59Z")), None);
@@ -131,14 +131,14 @@ fn what_is_missing_is_looked_for_every_hour() {
     answer(&mut clock, "2024-03-01T16:03:00Z", false);
     let again = clock.take_again(at("2024-03-01T16:03:00Z")).unwrap();
     assert_eq!(ends(again)[0], "2024-02-23 13:03:00");
-    let slots = again.slots(&Minutes::default(), zone("-03:00"));
+    let slots = again.slots(&SlotGrid::default(), zone("-03:00"));
     assert_eq!(slots.last().unwrap().to_string(), "2024-03-01T12:52");
     assert_eq!(clock.take_again(at("2024-03-01T16:03:00Z")), None);
     assert_eq!(clock.take_again(at("2024-03-01T17:02:59Z")), None);
     // Once it has its picture, it is behind like any other.
     answer(&mut clock, "2024-03-01T16:04:00Z", true);
     let again = clock.take_again(at("2024-03-01T17:03:00Z")).unwrap();
-    let slots = again.slots(&Minutes::default(), zone("-03:00"));
+    let slots = again.slots(&SlotGrid::default(), zone("-03:00"));
     assert_eq!(slots.last().unwrap().to_string(), "2024-03-01T13:02");
 }
 
@@ -153,7 +153,7 @@ fn a_clock_that_is_set_back_puts_no_look_off() {
 fn without_anything_to_catch_up_nothing_is_looked_for() {
     let policy = TickPolicy { catch_up: TimeDelta::zero(), ..TickPolicy::default() };
     let begun = at("2024-03-01T15:03:00Z");
-    let mut clock = SlotSchedule::new(Minutes::default(), zone("-03:00"), policy, begun);
+    let mut clock = SlotSchedule::new(SlotGrid::default(), zone("-03:00"), policy, begun);
     assert_eq!(clock.take_again(at("2024-03-02T15:03:00Z")), None);
 }
 
@@ -194,7 +194,7 @@ fn the_year_ends_like_any_hour() {
 
 #[test]
 fn the_part_of_a_range_that_is_due_ends_with_the_newest_due_slot() {
-    let (minutes, zone) = (Minutes::default(), zone("-03:00"));
+    let (minutes, zone) = (SlotGrid::default(), zone("-03:00"));
     let local = |text| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").unwrap();
     let day = SlotRange::new(local("2024-03-01T00:00"), local("2024-03-01T23:59")).unwrap();
     let due = |now| TickPolicy::default().due(day, &minutes, zone, at(now));
@@ -279,7 +279,7 @@ proptest! {
                 now += TimeDelta::seconds(1);
             }
             if let Some(owed) = clock.take_owed() {
-                seen.extend(owed.slots(&Minutes::default(), zone(zones[zone_of])));
+                seen.extend(owed.slots(&SlotGrid::default(), zone(zones[zone_of])));
             }
             let Turn::Wait(until) = clock.turn(now) else {
                 continue;
@@ -293,11 +293,11 @@ proptest! {
             clock.tried(slot, last, true, now);
         }
         if let Some(owed) = clock.take_owed() {
-            seen.extend(owed.slots(&Minutes::default(), zone(zones[zone_of])));
+            seen.extend(owed.slots(&SlotGrid::default(), zone(zones[zone_of])));
         }
         let newest = clock.newest_due(now).unwrap();
         let range = SlotRange::new(first.local(), newest.local()).unwrap();
-        for slot in range.slots(&Minutes::default(), zone(zones[zone_of])) {
+        for slot in range.slots(&SlotGrid::default(), zone(zones[zone_of])) {
             prop_assert!(seen.contains(&slot), "{slot} was lost");
         }
     }
@@ -312,7 +312,7 @@ proptest! {
         ahead in -100i64..300,
     ) {
         let zones = ["-03:00", "America/Santiago", "Europe/Madrid", "Australia/Lord_Howe"];
-        let (minutes, zone) = (Minutes::default(), zone(zones[zone_of]));
+        let (minutes, zone) = (SlotGrid::default(), zone(zones[zone_of]));
         let begin = at("2023-12-31T12:00:00Z") + TimeDelta::seconds(start);
         let now = begin + TimeDelta::minutes(ahead * 30);
         let from = zone.local(begin);

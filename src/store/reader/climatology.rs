@@ -13,7 +13,7 @@ use crate::store::reader::aggregate::{is_frozen, rounded};
 use crate::store::reader::{Reader, ReadingFilter};
 use crate::store::rows::parse_slot;
 use crate::store::schema::observations;
-use celaje_sky::slot::{Minutes, SlotRange, Zone};
+use celaje_sky::slot::{SlotGrid, SlotRange, Zone};
 use celaje_sky::sun::{DayPhase, position};
 
 /// Of a night's slots, the share that must have a reading for the night to be judged.
@@ -31,7 +31,7 @@ pub struct NightRule {
     /// The station's clock.
     pub zone: Zone,
     /// Minutes of an hour at which there is a picture; where they are not known, those of the rows.
-    pub minutes: Option<Minutes>,
+    pub minutes: Option<SlotGrid>,
 }
 
 /// Readings of one hour of the clock in one month of the year, over all years.
@@ -167,7 +167,7 @@ impl HourTally {
         let minutes = rule
             .minutes
             .clone()
-            .or_else(|| Minutes::new(self.minutes.iter().copied().collect()).ok());
+            .or_else(|| SlotGrid::new(self.minutes.iter().copied().collect()).ok());
         let mut judged = [(0_u64, 0_u64); 12];
         for (evening, night) in &self.nights {
             let slots = minutes.as_ref().map_or(0, |minutes| night_slots(*evening, minutes, rule));
@@ -227,7 +227,7 @@ fn evening_of(slot: NaiveDateTime) -> NaiveDate {
 }
 
 /// Slots of the night that begins on `evening`, with the sun more than 18° below the horizon.
-fn night_slots(evening: NaiveDate, minutes: &Minutes, rule: &NightRule) -> u64 {
+fn night_slots(evening: NaiveDate, minutes: &SlotGrid, rule: &NightRule) -> u64 {
     let noon = evening.and_time(chrono::NaiveTime::MIN) + TimeDelta::hours(12);
     let Ok(range) = SlotRange::new(noon, noon + TimeDelta::minutes(24 * 60 - 1)) else {
         return 0;

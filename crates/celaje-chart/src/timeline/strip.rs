@@ -290,7 +290,7 @@ mod tests {
     use crate::testing::{bare, count, parse};
     use crate::timeline::Reading;
     use celaje_sky::cover::Cover;
-    use celaje_sky::slot::{Minutes, SlotRange};
+    use celaje_sky::slot::{SlotGrid, SlotRange};
     use celaje_sky::sun::DayPhase;
 
     /// A place with its clock.
@@ -307,7 +307,7 @@ mod tests {
         let from = zone.local(night.span.0) - AROUND;
         let range = SlotRange::new(from, zone.local(night.span.1) + AROUND).unwrap();
         let slots: Vec<_> =
-            range.slots(&Minutes::default(), zone).map(|slot| slot.local()).collect();
+            range.slots(&SlotGrid::default(), zone).map(|slot| slot.local()).collect();
         let past: Vec<_> = slots.iter().copied().filter(|slot| *slot <= local).collect();
         let reading = |local: &NaiveDateTime| Reading {
             local: *local,

@@ -5,7 +5,7 @@ use crate::png;
 use crate::sun::{SunSample, track};
 use crate::testing::{at, blue, count, numbers, parse, pixels};
 use celaje_sky::cover::Cover;
-use celaje_sky::slot::{Minutes, SlotRange, Zone};
+use celaje_sky::slot::{SlotGrid, SlotRange, Zone};
 use celaje_sky::text::Lang;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +35,7 @@ impl Input {
     fn over(from: NaiveDateTime, to: NaiveDateTime) -> Self {
         let zone: Zone = "America/Argentina/Ushuaia".parse().unwrap();
         let range = SlotRange::new(from, to).unwrap();
-        let slots = range.slots(&Minutes::default(), zone);
+        let slots = range.slots(&SlotGrid::default(), zone);
         Self {
             range,
             slots: slots.map(|slot| slot.local()).collect(),

@@ -1,14 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::slot::{Minutes, SlotRange, Zone};
+use crate::slot::{SlotGrid, SlotRange, Zone};
 use proptest::prelude::*;
 
 fn slots(days: u64) -> Vec<Slot> {
     let zone: Zone = "UTC".parse().unwrap();
     let from = Slot::parse_file_name("2024-03010000.jpg").unwrap();
     let to = from + chrono::Duration::days(days as i64) - chrono::Duration::minutes(1);
-    SlotRange::new(from, to).unwrap().slots(&Minutes::default(), zone).collect()
+    SlotRange::new(from, to).unwrap().slots(&SlotGrid::default(), zone).collect()
 }
 
 /// What the record holds of a range after some runs.

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::slot::Minutes;
+use crate::slot::SlotGrid;
 
 /// By what height of the sun a sky may be safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -71,7 +71,7 @@ pub struct SafetyRule {
 impl SafetyRule {
     /// The usual rule for a camera with pictures at these minutes: safe up to 2 oktas for two
     /// slots, unsafe above 4 at once, stale after two and a half slots.
-    pub fn usual(minutes: &Minutes) -> Self {
+    pub fn usual(minutes: &SlotGrid) -> Self {
         let slot = minutes.longest_gap();
         Self {
             part: SkyPart::All,

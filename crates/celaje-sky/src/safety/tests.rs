@@ -1,6 +1,6 @@
 use super::*;
 use crate::okta::Okta;
-use crate::slot::Minutes;
+use crate::slot::SlotGrid;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ fn at(minute: i64) -> DateTime<Utc> {
 }
 
 fn rule() -> SafetyRule {
-    SafetyRule::usual(&Minutes::default())
+    SafetyRule::usual(&SlotGrid::default())
 }
 
 fn reading(minute: i64, code: u8, confidence: f64) -> SkyReading {

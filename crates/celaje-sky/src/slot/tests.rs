@@ -13,7 +13,7 @@ fn zone(name: &str) -> Zone {
 fn locals(from: &str, to: &str, zone: Zone) -> Vec<String> {
     SlotRange::new(time(from), time(to))
         .unwrap()
-        .slots(&Minutes::default(), zone)
+        .slots(&SlotGrid::default(), zone)
         .map(|slot| slot.to_string())
         .collect()
 }
@@ -34,7 +34,7 @@ fn a_day_has_144_slots_and_both_ends_count() {
 fn only_slots_of_the_times_that_are_named_are_made() {
     let range = SlotRange::new(time("2024-01-01T00:00"), time("2024-01-02T00:00")).unwrap();
     let times = ["2023-12-31T00:02", "2024-01-01T00:12", "2024-01-01T00:13", "2024-01-01T23:52"];
-    let slots = range.slots(&Minutes::default(), zone("-03:00")).among(times.map(time).into());
+    let slots = range.slots(&SlotGrid::default(), zone("-03:00")).among(times.map(time).into());
     let slots: Vec<_> = slots.map(|slot| slot.to_string()).collect();
     assert_eq!(slots, ["2024-01-01T00:12", "2024-01-01T23:52"]);
 }
@@ -77,9 +77,9 @@ fn zones_by_name_and_by_offset() {
 
 #[test]
 fn minutes_are_checked() {
-    assert_eq!(Minutes::new(vec![30, 0, 30]).unwrap().as_slice(), [0, 30]);
-    assert!(Minutes::new(vec![]).is_err());
-    assert!(Minutes::new(vec![60]).is_err());
+    assert_eq!(SlotGrid::new(vec![30, 0, 30]).unwrap().as_slice(), [0, 30]);
+    assert!(SlotGrid::new(vec![]).is_err());
+    assert!(SlotGrid::new(vec![60]).is_err());
 }
 
 #[test]
@@ -152,7 +152,7 @@ proptest! {
         zone in any_zone(),
     ) {
         let to = from + Duration::minutes(length);
-        let minutes = Minutes::new(minutes).unwrap();
+        let minutes = SlotGrid::new(minutes).unwrap();
         let slots: Vec<Slot> = SlotRange::new(from, to).unwrap().slots(&minutes, zone).collect();
         let expected: Vec<Slot> = (0..=length)
             .map(|m| from + Duration::minutes(m))
@@ -170,7 +170,7 @@ proptest! {
 
 #[test]
 fn a_grid_of_seconds_has_its_slots_at_them() {
-    let grid = Minutes::every(15).unwrap();
+    let grid = SlotGrid::every(15).unwrap();
     let (from, to) = (time("2024-01-01T23:59"), time("2024-01-02T00:00"));
     let slots: Vec<Slot> = SlotRange::new(from, to).unwrap().slots(&grid, zone("-03:00")).collect();
     let shown: Vec<_> = slots.iter().map(Slot::to_string).collect();
@@ -184,17 +184,17 @@ fn a_grid_of_seconds_has_its_slots_at_them() {
     assert_eq!(rest.slots(&grid, zone("-03:00")).collect::<Vec<_>>(), slots[6..]);
     assert_eq!(SlotRange::new(from, to).unwrap().to(), to);
     assert_eq!(
-        Minutes::every(600),
-        Minutes::new(vec![0, 10, 20, 30, 40, 50]).map_err(|_| unreachable!())
+        SlotGrid::every(600),
+        SlotGrid::new(vec![0, 10, 20, 30, 40, 50]).map_err(|_| unreachable!())
     );
     for bad in [0, 14, 17, 3601, 7200] {
-        assert!(Minutes::every(bad).is_err(), "{bad}");
+        assert!(SlotGrid::every(bad).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn a_picture_is_the_nearest_slots_alone_and_the_earlier_one_counts() {
-    let grid = Minutes::default();
+    let grid = SlotGrid::default();
     let slot = Slot::at(time("2024-01-01T00:12"), zone("-03:00")).unwrap();
     let window = grid.window(slot, Duration::minutes(5));
     let at = |seconds: i64| slot.utc() + Duration::seconds(seconds);
@@ -217,7 +217,7 @@ proptest! {
         every in 0usize..6,
         narrow in 1i64..600,
     ) {
-        let grid = Minutes::every([15, 20, 60, 90, 600, 3600][every]).unwrap();
+        let grid = SlotGrid::every([15, 20, 60, 90, 600, 3600][every]).unwrap();
         let zone = zone("-03:00");
         let day = SlotRange::new(time("2024-01-01T00:00"), time("2024-01-02T12:00")).unwrap();
         let taken = day.from() + Duration::hours(6) + Duration::seconds(seconds);
@@ -233,8 +233,9 @@ proptest! {
 
 #[test]
 fn the_longest_gap_may_lie_across_the_hour() {
-    let gap = |minutes: &[u32]| Minutes::new(minutes.to_vec()).unwrap().longest_gap().num_minutes();
-    assert_eq!(Minutes::default().longest_gap().num_minutes(), 10);
+    let gap =
+        |minutes: &[u32]| SlotGrid::new(minutes.to_vec()).unwrap().longest_gap().num_minutes();
+    assert_eq!(SlotGrid::default().longest_gap().num_minutes(), 10);
     assert_eq!((gap(&[7]), gap(&[0, 30]), gap(&[0, 10])), (60, 30, 50));
 }
 

@@ -12,7 +12,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use crate::naming::preset::NameClock;
 use crate::naming::{NameTemplate, NamedTime};
 use crate::safety::rule::SafetyRule;
-use crate::slot::{Minutes, Slot, SlotWindow, Zone};
+use crate::slot::{Slot, SlotGrid, SlotWindow, Zone};
 use crate::station::region::Region;
 use crate::sun;
 
@@ -126,7 +126,7 @@ pub struct Station {
     /// The same, where it is said otherwise than by `url_base` and `layout`.
     pub source: Option<StationSource>,
     /// Minutes of an hour at which there is a picture.
-    pub minutes: Minutes,
+    pub minutes: SlotGrid,
     /// The part of a picture that is judged.
     pub region: Region,
     /// When its sky is safe to observe under; none where that is not asked for.
@@ -185,7 +185,7 @@ impl Station {
             trust: Trust::default(),
             layout: LayoutChoice::Auto,
             source: None,
-            minutes: Minutes::default(),
+            minutes: SlotGrid::default(),
             region: Region::with_margins(region::Margins { bottom: 0.2, ..Default::default() }),
             safety: None,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{NaiveDate, NaiveDateTime, TimeDelta, Timelike};
+use chrono::{NaiveDateTime, TimeDelta, Timelike};
 
 use super::order::{Order, saturated};
 use crate::store::reader::{Climatology, DarkMonth, ObservationItem, ZoneCount};
@@ -120,8 +120,8 @@ pub enum ChartData {
     Nights(Climatology),
     /// The slots of a day that had a picture.
     Keogram {
-        /// Which day.
-        day: NaiveDate,
+        /// Its first moment; it goes on for 24 hours.
+        from: NaiveDateTime,
         /// The slots, and where their pictures were.
         stored: Stored,
     },

@@ -58,9 +58,12 @@ impl Order {
                 ChartData::Dome(item, reader.zone_counts(id, (from, slot))?)
             }
             Kind::Keogram => {
-                let day = self.range.1.date();
-                let stored = stored(reader, &self.place.id, day)?;
-                ChartData::Keogram { day, stored }
+                let (from, to) = self.range;
+                // A range over a midnight begins where it says, such as at noon.
+                let midnight = to.date().and_time(NaiveTime::MIN);
+                let from = if from < midnight { from } else { midnight };
+                let stored = stored(reader, &self.place.id, from)?;
+                ChartData::Keogram { from, stored }
             }
         })
     }
@@ -199,13 +202,8 @@ pub(super) fn add(bucket: &mut Bucket, other: &Bucket) {
 /// Pictures of a day at most: one a minute.
 const MOST_SLOTS: usize = 1440;
 
-/// The slots of a day that have a row, and so had a picture.
-pub(crate) fn stored(
-    reader: &mut Reader,
-    station: &str,
-    day: NaiveDate,
-) -> Result<Stored, StoreError> {
-    let from = day.and_time(NaiveTime::MIN);
+/// The slots of 24 hours that have a row, and so had a picture.
+fn stored(reader: &mut Reader, station: &str, from: NaiveDateTime) -> Result<Stored, StoreError> {
     let filter = ReadingFilter::all(station, (from, from + TimeDelta::minutes(24 * 60 - 1)));
     let mut slots = Stored::new();
     reader.observations(&filter, MOST_SLOTS, |item| {

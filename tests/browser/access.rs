@@ -60,6 +60,8 @@ async fn tab_walks_in_order_and_the_focus_is_always_seen() {
     scene.write_many(reading(0, 5), 300, 1);
     for view in VIEWS {
         browser.visit(&scene.view(view)).await;
+        // A keogram is drawn again until all its strips are there.
+        browser.until("!document.querySelector('[data-waiting]:not([data-waiting=\"0\"])')").await;
         browser.run("document.activeElement.blur()").await;
         let (mut last, mut names) = (-1, Vec::new());
         loop {
@@ -95,8 +97,8 @@ async fn a_dialog_keeps_the_focus_and_gives_it_back() {
     let scene = Scene::new();
     scene.write_many(reading(0, 5), 300, 1);
     browser.visit(&scene.view("timeline?days=1")).await;
-    let name = "return document.activeElement.getAttribute('aria-label') || \
-        document.activeElement.textContent";
+    let name = "return (document.activeElement.getAttribute('aria-label') || \
+        document.activeElement.textContent).replace(/\\u00a0/g, ' ')";
     browser.run("document.querySelector('.canvas g[tabindex=\"0\"]').focus()").await;
     let before = browser.run(name).await;
     browser.press(ENTER).await;

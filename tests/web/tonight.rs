@@ -132,5 +132,17 @@ async fn dark_hours_are_those_of_the_night_and_of_its_readings() {
     let row = csv.text().lines().nth(1).unwrap().to_owned();
     assert_eq!(row, "2024-06,2,2,1,1,,");
     let chart = site.get("/charts/dark-hours.svg?lang=en").await;
-    assert!(chart.text().contains("About 1 of 2 dark hours (50 %)"), "{}", chart.text());
+    assert!(chart.text().contains("About 1 of 2 dark hours (50\u{a0}%)"), "{}", chart.text());
+}
+
+#[actix::test]
+async fn a_keogram_goes_from_noon_to_noon_where_the_range_does() {
+    let site = Site::new();
+    let chart = |range: &str| format!("/charts/keogram.svg?lang=en&{range}");
+    let night = site.get(&chart("from=2024-01-01T12:00&to=2024-01-02T11:59")).await;
+    assert_eq!(night.status, 200, "{night:?}");
+    assert!(night.text().contains("1 Jan 2024 12:00 – 2 Jan 2024 11:59"), "{}", night.text());
+    let day = site.get(&chart("from=2024-01-01&to=2024-01-01")).await;
+    assert!(day.text().contains("Monday 1 January 2024"), "{}", day.text());
+    site.get(&chart("from=2024-01-01T12:00&to=2024-01-02T12:00")).await.problem(400);
 }

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{NaiveDateTime, TimeDelta};
 use image::RgbImage;
 
 use super::look::Look;
 use super::plot::{Layout, Plot};
 use super::svg::{Num, fill};
-use super::words::{long_date, moment, tell};
+use super::words::{moment, range, tell};
 
 /// The colours of a strip.
 pub const ROWS: usize = 56;
@@ -63,7 +63,8 @@ pub struct Keogram<'a> {
     pub look: Look,
     /// Name of the station for people.
     pub station: &'a str,
-    pub day: NaiveDate,
+    /// Its first moment, of a day that is a midnight; it goes on for 24 hours.
+    pub from: NaiveDateTime,
     /// The expected slots, station local time.
     pub slots: &'a [NaiveDateTime],
     /// The strips by slot; a slot without one is hatched.
@@ -77,7 +78,8 @@ impl Keogram<'_> {
     pub fn svg(&self) -> String {
         let (look, lang) = (self.look, self.look.lang);
         let title = tell!(lang, "Keogram", "Keograma");
-        let place = format!("{} · {}", self.station, long_date(lang, self.day));
+        let last = self.end().checked_sub_signed(TimeDelta::minutes(1)).unwrap_or(self.from);
+        let place = format!("{} · {}", self.station, range(lang, self.from, last));
         let (drawn, all) = (self.strips.len(), self.slots.len());
         let summary = tell!(
             lang,
@@ -92,11 +94,14 @@ impl Keogram<'_> {
         layout.draw(|plot| self.marks(plot))
     }
 
+    fn end(&self) -> NaiveDateTime {
+        self.from.checked_add_signed(TimeDelta::days(1)).unwrap_or(self.from)
+    }
+
     fn marks(&self, plot: &mut Plot) {
         plot.paper();
-        let from = self.day.and_time(NaiveTime::MIN);
-        let to = from.checked_add_signed(TimeDelta::days(1)).unwrap_or(from);
-        let axis = plot.frame.time_axis(from, to);
+        let to = self.end();
+        let axis = plot.frame.time_axis(self.from, to);
         let pairs = self.slots.iter().zip(self.slots.iter().skip(1));
         let spacing = pairs.map(|(a, b)| *b - *a).min();
         for (i, slot) in self.slots.iter().enumerate() {
@@ -154,7 +159,7 @@ mod tests {
         Keogram {
             look: bare(Lang::Es, 1000.0),
             station: "R",
-            day: at(11, 21, 0, 0).date(),
+            from: slots[0] - TimeDelta::minutes(2),
             slots,
             strips,
             waiting,
@@ -185,6 +190,17 @@ mod tests {
         assert_eq!(strip.colours, [[9, 8, 7]; ROWS]);
         assert_eq!(Strip::cut(&dot, 0.5, 0.5), None);
         assert_eq!(Strip::cut(&RgbImage::new(0, 0), 0.0, 1.0), None);
+    }
+
+    #[test]
+    fn a_night_goes_from_noon_to_noon() {
+        let slots: Vec<_> = slots().into_iter().map(|slot| slot + TimeDelta::hours(12)).collect();
+        let colours = [[250, 0, 0]; ROWS];
+        let night = slots[..72].iter().map(|slot| (*slot, Strip { colours })).collect();
+        let svg = draw(&slots, &night, &[]);
+        assert!(svg.contains("21 nov 2026 12:00 – 22 nov 2026 11:59"), "{svg}");
+        let right = numbers(&svg, "class=\"gap\"", "x").into_iter().fold(1e9, f64::min);
+        assert!((right - 500.0).abs() < 4.0, "{right}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread::JoinHandle;
 
 use crate::figures::film::{FilmFault, FilmForm};
@@ -11,11 +12,19 @@ use crate::figures::film::{FilmFault, FilmForm};
 /// What ffmpeg says is told to this length.
 const TOLD: usize = 400;
 
-/// Whether ffmpeg is installed.
+/// Whether ffmpeg is installed; once it is, it stays.
 pub fn is_there() -> bool {
+    static FOUND: OnceLock<()> = OnceLock::new();
+    if FOUND.get().is_some() {
+        return true;
+    }
     let mut command = Command::new("ffmpeg");
     command.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    let found = command.status().is_ok_and(|status| status.success());
+    if found {
+        let _ = FOUND.set(());
+    }
+    found
 }
 
 /// ffmpeg at work on the pictures that it is fed. It ends when this is dropped.

@@ -80,7 +80,10 @@ async function films(station, day, signal) {
 export async function gallery(main, { station, signal, params, go, onReading, lastDay, lastRead }) {
   const day = isDay(params.get("day")) ? params.get("day") : lastRead;
   const masks = params.get("masks") === "1";
-  const set = (values) => go("gallery", { day, ...(masks ? { masks: 1 } : {}), ...values });
+  const noon = params.get("noon") === "1";
+  const set = (values) => go("gallery", { day, ...(masks ? { masks: 1 } : {}), ...(noon ? { noon: 1 } : {}), ...values });
+  const shown = noon ? { from: `${day}T12:00`, to: `${addDays(day, 1)}T11:59` } : { from: day, to: day };
+  const night = h("input", { type: "checkbox", checked: noon, onchange: () => set({ noon: night.checked ? 1 : undefined }) });
   const date = h("input", {
     type: "date",
     value: day,
@@ -93,8 +96,8 @@ export async function gallery(main, { station, signal, params, go, onReading, la
     kind: "keogram",
     title: t("chart.keogram"),
     note: t("chart.keogramNote"),
-    values: { station: station.id, from: day, to: day },
-    csv: of(station.id, `/observations.csv?${query({ from: day, to: day })}`),
+    values: { station: station.id, ...shown },
+    csv: of(station.id, `/observations.csv?${query(shown)}`),
     open: (data) => openSlot(station.id, data.slot),
     signal,
   });
@@ -115,6 +118,7 @@ export async function gallery(main, { station, signal, params, go, onReading, la
       { class: "bar" },
       h("h1", { text: t("gallery.title"), tabindex: -1 }),
       h("span", { class: "quiet", text: longDay(day) }),
+      h("label", { class: "no-print" }, night, h("span", { text: t("gallery.noon") })),
       h("label", { class: "no-print" }, check, h("span", { text: t("gallery.overlays") })),
       steps(day >= lastDay, (sign) => set({ day: addDays(day, sign) }), h("label", {}, date)),
     ),
@@ -145,7 +149,7 @@ export async function gallery(main, { station, signal, params, go, onReading, la
     });
   await tryToFill();
   onReading((change) => {
-    if (!touches(change, day, day)) return;
+    if (!touches(change, day, noon ? addDays(day, 1) : day)) return;
     tryToFill();
     keogram.reload();
   });

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::web;
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{NaiveDateTime, TimeDelta};
 use quick_cache::sync::Cache;
 
 use crate::clock::Clock;
@@ -40,9 +40,10 @@ struct KeogramDay {
     filling: bool,
 }
 
-/// The days that were looked at lately, by the station's id and the date.
+/// The days that were looked at lately, by the station's id and the first
+/// moment.
 pub(crate) struct KeogramCache {
-    days: Cache<(String, NaiveDate), Arc<Mutex<KeogramDay>>>,
+    days: Cache<(String, NaiveDateTime), Arc<Mutex<KeogramDay>>>,
     filling: Limiter,
 }
 
@@ -76,8 +77,8 @@ fn lock(day: &Mutex<KeogramDay>) -> MutexGuard<'_, KeogramDay> {
 }
 
 impl KeogramCache {
-    fn day(&self, station: &str, date: NaiveDate) -> Arc<Mutex<KeogramDay>> {
-        let key = (station.to_owned(), date);
+    fn day(&self, station: &str, from: NaiveDateTime) -> Arc<Mutex<KeogramDay>> {
+        let key = (station.to_owned(), from);
         let new = || Ok::<_, Infallible>(Arc::default());
         let Ok(day) = self.days.get_or_insert_with(&key, new);
         day
@@ -89,11 +90,11 @@ impl KeogramCache {
         &self,
         state: &web::Data<WebState>,
         station: &str,
-        date: NaiveDate,
+        from: NaiveDateTime,
         stored: Stored,
     ) -> KnownStrips {
         let known = state.station(station);
-        let shared = self.day(station, date);
+        let shared = self.day(station, from);
         let mut day = lock(&shared);
         let late = |slot: &NaiveDateTime| {
             let failed = day.failed.get(slot);
@@ -172,15 +173,14 @@ fn cut(bytes: &[u8], limits: &Limits, top: f64, bottom: f64) -> Option<Strip> {
 }
 
 /// The keogram of a day; `data-waiting` says how many strips are still to come.
-pub(super) fn draw(order: &Order, day: NaiveDate, seen: &KnownStrips) -> String {
-    let from = day.and_time(NaiveTime::MIN);
+pub(super) fn draw(order: &Order, from: NaiveDateTime, seen: &KnownStrips) -> String {
     let slots = SlotRange::new(from, from + TimeDelta::minutes(24 * 60 - 1))
         .map(|range| order.slots(range))
         .unwrap_or_default();
     let keogram = Keogram {
         look: order.look,
         station: &order.place.name,
-        day,
+        from,
         slots: &slots,
         strips: &seen.strips,
         waiting: &seen.waiting,
@@ -193,8 +193,9 @@ pub(super) fn draw(order: &Order, day: NaiveDate, seen: &KnownStrips) -> String 
 mod tests {
     use super::*;
 
-    fn day(n: u64) -> NaiveDate {
-        NaiveDate::from_ymd_opt(2026, 1, 1).unwrap() + chrono::Days::new(n)
+    fn day(n: u64) -> NaiveDateTime {
+        let first = chrono::NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
+        first.and_hms_opt(0, 0, 0).unwrap() + chrono::Days::new(n)
     }
 
     #[test]

@@ -14,7 +14,7 @@ use chrono::NaiveDate;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 
 /// Rows in a transaction.
-const ROWS: [usize; 3] = [1, 8, 32];
+const ROWS: [usize; 4] = [1, 5, 32, 1000];
 
 /// Some thousand years, more slots than any benchmark commits.
 fn long_time() -> SlotRange {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
+use serde_json::json;
 
 use crate::store::Database;
 use crate::store::calibration::CalibrationCache;
@@ -42,8 +43,8 @@ impl Database {
     /// Writes outcomes of the database's station in one transaction, all or none; one effect for
     /// each, in their order.
     ///
-    /// An observation deletes the slot's miss, and sets the flag `frozen` of itself and of the
-    /// observation after it. A further miss of a slot adds its attempts to the former ones and
+    /// An observation deletes the slot's miss; the flag `frozen` of what was written, and of the
+    /// observation after each, is set at the end, at once. A further miss of a slot adds its attempts to the former ones and
     /// takes the source of the run ([`begin_run`](Self::begin_run)). The same transaction counts
     /// the run's new, duplicate and missed slots (a replaced row counts as a duplicate, as in the
     /// ledger), so that the counts agree with the rows even after a crash.
@@ -73,12 +74,13 @@ impl Database {
                 let mut done = Vec::with_capacity(outcomes.len());
                 let mut added = BTreeSet::new();
                 let mut counted = Vec::with_capacity(outcomes.len());
-                let mut missed_before = 0;
+                let (mut missed_before, mut written) = (0, Vec::with_capacity(outcomes.len()));
                 calibrations.look_up(connection, station, outcomes)?;
+                let mut has_misses = runs::has_misses(connection, run)?;
                 for outcome in outcomes {
                     let slot = slot_text(outcome.slot().local());
                     let to = Target { station, slot: &slot, now: &now, run, source, calibrations };
-                    missed_before += i64::from(to.was_missed(connection)?);
+                    missed_before += i64::from(has_misses && to.was_missed(connection)?);
                     // A row that this run wrote is counted already.
                     let replaces = mode == CommitMode::Replace;
                     let was_ours = replaces && to.is_ours(connection)?;
@@ -88,6 +90,7 @@ impl Database {
                         }
                         Outcome::Missed(miss) => to.miss(connection, miss)?,
                     };
+                    has_misses |= committed == CommitEffect::Missed;
                     let key = (run, outcome.slot().local());
                     if replaces && committed == CommitEffect::New {
                         added.insert(key);
@@ -103,6 +106,12 @@ impl Database {
                         counted.push(committed);
                     }
                     done.push(if ours && is_new { CommitEffect::New } else { committed });
+                    if matches!(committed, CommitEffect::New | CommitEffect::Replaced) {
+                        written.push(slot);
+                    }
+                }
+                if !written.is_empty() {
+                    frozen::settle(connection, station, &json!(written).to_string())?;
                 }
                 runs::add(connection, run, &counted, missed_before)?;
                 Ok((done, added, runs::new_rows_of(connection, run)?))
@@ -183,14 +192,11 @@ impl Target<'_> {
                 answer = CommitEffect::Replaced;
             }
         }
-        let bytes = &observation.image_sha256;
-        let frozen = frozen::repeats_the_one_before(connection, self.station, self.slot, bytes)?;
         let calibration = self.calibrations.of(self.station, &observation.model_sha256);
         let row = ObservationRow::new(
             self.station,
             self.slot,
             observation,
-            frozen,
             calibration,
             self.now,
             self.run.0,
@@ -200,11 +206,7 @@ impl Target<'_> {
             .on_conflict((observations::station, observations::slot_local))
             .do_nothing()
             .execute(connection)?;
-        if written == 0 {
-            return Ok(CommitEffect::Duplicate);
-        }
-        frozen::settle_the_one_after(connection, self.station, self.slot, bytes)?;
-        Ok(answer)
+        Ok(if written == 0 { CommitEffect::Duplicate } else { answer })
     }
 
     fn miss(&self, connection: &mut SqliteConnection, miss: &Miss) -> Result<CommitEffect, Fault> {

@@ -3,54 +3,76 @@
 //! A camera that has stopped goes on serving its last picture. A row has the flag when the row
 //! before it in time, of the same station, has the same SHA-256, however far apart they are: two
 //! pictures of a sky never agree to the last bit. Rows come in any order, and a new row can come
-//! between two others, so each commit sets the flag of its own row and of the row after it. The
+//! between two others, so whoever writes rows sets the flag of these and of the row after each. The
 //! flags then depend on the rows alone, not on the order in which they came.
 
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Bool, Text};
+use diesel::sqlite::Sqlite;
 
 use crate::store::schema::observations;
 use celaje_sky::quality::with_frozen;
 
-/// Whether the row before `slot` has the bytes `sha256`.
-pub(super) fn repeats_the_one_before(
-    connection: &mut SqliteConnection,
-    station: &str,
-    slot: &str,
-    sha256: &str,
-) -> QueryResult<bool> {
-    let before: Option<Option<String>> = observations::table
-        .select(observations::image_sha256)
-        .filter(observations::station.eq(station))
-        .filter(observations::slot_local.lt(slot))
-        .order(observations::slot_local.desc())
-        .first(connection)
-        .optional()?;
-    Ok(before.flatten().as_deref() == Some(sha256))
+/// Rows whose flag is wrong, among some slots of a station and the slot after each: slot, quality,
+/// what the flag should be. A row of another tool has no SHA-256, and no flag.
+///
+/// A type of its own, so that its statement is prepared once.
+struct WrongFlags<'a> {
+    station: &'a str,
+    /// A JSON array.
+    slots: &'a str,
 }
 
-/// Sets the flag of the row after `slot`; `sha256` is that of the row at `slot`.
-pub(super) fn settle_the_one_after(
+impl QueryId for WrongFlags<'_> {
+    type QueryId = WrongFlags<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for WrongFlags<'_> {
+    type SqlType = (Text, Text, Bool);
+}
+
+impl RunQueryDsl<SqliteConnection> for WrongFlags<'_> {}
+
+impl QueryFragment<Sqlite> for WrongFlags<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("WITH written (station, slot) AS MATERIALIZED (SELECT ");
+        out.push_bind_param::<Text, _>(self.station)?;
+        out.push_sql(", value FROM json_each(");
+        out.push_bind_param::<Text, _>(self.slots)?;
+        out.push_sql(
+            ")), concerned (station, slot) AS (\
+                 SELECT station, slot FROM written UNION SELECT station, (\
+                     SELECT slot_local FROM observations AS later \
+                     WHERE later.station = written.station AND later.slot_local > written.slot \
+                     ORDER BY slot_local LIMIT 1) FROM written), \
+             judged (slot, quality, has, repeats) AS (\
+                 SELECT slot_local, quality, instr(',' || quality || ',', ',frozen,') > 0, \
+                     image_sha256 IS (\
+                         SELECT image_sha256 FROM observations AS earlier \
+                         WHERE earlier.station = concerned.station \
+                             AND earlier.slot_local < concerned.slot \
+                         ORDER BY slot_local DESC LIMIT 1) \
+                 FROM concerned CROSS JOIN observations AS row \
+                     ON row.station = concerned.station AND row.slot_local = concerned.slot \
+                 WHERE quality IS NOT NULL AND image_sha256 IS NOT NULL) \
+             SELECT slot, quality, repeats FROM judged WHERE has <> repeats",
+        );
+        Ok(())
+    }
+}
+
+/// Sets the flag of the rows at `slots`, a JSON array, and of the row after each.
+pub(super) fn settle(
     connection: &mut SqliteConnection,
     station: &str,
-    slot: &str,
-    sha256: &str,
+    slots: &str,
 ) -> QueryResult<()> {
-    type Row = (String, Option<String>, Option<String>);
-    let after: Option<Row> = observations::table
-        .select((observations::slot_local, observations::quality, observations::image_sha256))
-        .filter(observations::station.eq(station))
-        .filter(observations::slot_local.gt(slot))
-        .order(observations::slot_local.asc())
-        .first(connection)
-        .optional()?;
-    // A row of another tool has no SHA-256.
-    let Some((next, Some(quality), Some(bytes))) = after else {
-        return Ok(());
-    };
-    let settled = with_frozen(&quality, bytes == sha256);
-    if settled != quality {
-        diesel::update(observations::table.find((station, &next)))
-            .set(observations::quality.eq(settled))
+    let wrong: Vec<(String, String, bool)> = WrongFlags { station, slots }.load(connection)?;
+    for (slot, quality, repeats) in wrong {
+        diesel::update(observations::table.find((station, &slot)))
+            .set(observations::quality.eq(with_frozen(&quality, repeats)))
             .execute(connection)?;
     }
     Ok(())

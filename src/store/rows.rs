@@ -13,7 +13,6 @@ use crate::store::schema::{misses, observations, stations};
 use celaje_sky::layout::Layout;
 use celaje_sky::okta::OktaRange;
 use celaje_sky::outcome::{Miss, Observation};
-use celaje_sky::quality::with_frozen;
 use celaje_sky::slot::form_of;
 use celaje_sky::station::Station;
 use celaje_sky::station::zone::SkyParts;
@@ -119,9 +118,10 @@ impl<'a> StationRow<'a> {
     }
 }
 
-/// A row of `observations` to be written.
+/// A row of `observations` to be written. Its statement names every column, so that it is prepared
+/// once.
 #[derive(Insertable)]
-#[diesel(table_name = observations)]
+#[diesel(table_name = observations, treat_none_as_default_value = false)]
 pub(super) struct ObservationRow<'a> {
     station: &'a str,
     slot_local: &'a str,
@@ -158,14 +158,12 @@ pub(super) struct ObservationRow<'a> {
 }
 
 impl<'a> ObservationRow<'a> {
-    /// `slot_local` is [`slot_text`] of the observation's slot, `frozen` whether its bytes are
-    /// those of the row before, `calibration` that of its station and model, `now` a
-    /// [`timestamp`].
+    /// `slot_local` is [`slot_text`] of the observation's slot, `calibration` that of its station
+    /// and model, `now` a [`timestamp`].
     pub(super) fn new(
         station: &'a str,
         slot_local: &'a str,
         observation: &'a Observation,
-        frozen: bool,
         calibration: Option<&StoredCalibration>,
         now: &'a str,
         run_id: i64,
@@ -174,7 +172,7 @@ impl<'a> ObservationRow<'a> {
         let own = ModelConfidence {
             confidence: observation.confidence,
             range: observation.range,
-            quality: with_frozen(&observation.quality.to_string(), frozen),
+            quality: observation.quality.to_string(),
         };
         let shown = calibration.map_or_else(|| own.clone(), |stored| stored.apply(&own));
         let calibrated = calibration.filter(|_| own.confidence.is_some());
@@ -232,7 +230,7 @@ fn zones_text(parts: &SkyParts) -> Option<String> {
 
 /// A row of `misses` to be written.
 #[derive(Insertable)]
-#[diesel(table_name = misses)]
+#[diesel(table_name = misses, treat_none_as_default_value = false)]
 pub(super) struct MissRow<'a> {
     station: &'a str,
     slot_local: &'a str,

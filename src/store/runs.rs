@@ -260,6 +260,12 @@ pub(super) fn new_rows_of(connection: &mut SqliteConnection, run: RunId) -> Resu
     Ok(u64::try_from(new).unwrap_or(0))
 }
 
+/// Whether the run has left misses, as far as it counted.
+pub(super) fn has_misses(connection: &mut SqliteConnection, run: RunId) -> QueryResult<bool> {
+    let missed: i64 = runs::table.find(run.0).select(runs::missed).first(connection)?;
+    Ok(missed > 0)
+}
+
 fn number(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! `celaje db`: backups, a check of the record, packing, the misses as a list.
+//! `celaje db`: backups, a check of the record, packing, merging, the misses as a list.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use crate::commands::merge::MergeArgs;
 use crate::commands::range::RangeArgs;
 use crate::commands::{output, readable};
 use crate::settings::Settings;
@@ -70,6 +71,9 @@ enum DbAction {
         #[command(flatten)]
         db: Flags<DatabaseGroup>,
     },
+    /// Take the rows of other files into one: of two readings of a slot the newer one stays. Where
+    /// alerts stand, and the identity of a file, are not taken
+    Merge(MergeArgs),
     /// List the slots without a reading, and why
     ExportMisses(ExportArgs),
 }
@@ -92,7 +96,10 @@ struct ExportArgs {
 }
 
 pub(super) const SPANISH: SpanishHelp = &[
-    ("db", "Cuida la base de datos: la copia, la revisa, la compacta, lista lo que falta"),
+    (
+        "db",
+        "Cuida la base de datos: la copia, la revisa, la compacta, une varias, lista lo que falta",
+    ),
     (
         "backup",
         "Copia la base en un archivo, también mientras una corrida escribe en ella, y verifica la \
@@ -111,6 +118,17 @@ pub(super) const SPANISH: SpanishHelp = &[
         "forget-log",
         "Prescinde de un diario (ARCHIVO-wal) perdido, que tenía las últimas filas de una corrida \
          que murió",
+    ),
+    (
+        "merge",
+        "Lleva las filas de otros archivos a uno: de dos lecturas de un turno queda la más nueva. No \
+         se llevan el estado de las alertas ni la identidad de un archivo",
+    ),
+    ("sources", "Los archivos de los que se toman las filas; solo se leen"),
+    ("into", "El archivo que las recibe; se crea si no existe"),
+    (
+        "keep",
+        "Lo que hay en ese archivo queda, aunque otro tenga una lectura más nueva del mismo turno",
     ),
     ("export-misses", "Lista los turnos sin lectura, y por qué"),
     (
@@ -135,6 +153,7 @@ impl DbArgs {
             DbAction::Check { json, db } => check(&settings(db)?, json),
             DbAction::Vacuum { db } => vacuum(&settings(db)?.db),
             DbAction::ForgetLog { db } => forget_log(&settings(db)?.db),
+            DbAction::Merge(args) => args.run(),
             DbAction::ExportMisses(args) => export(&settings(args.db.clone())?, &args),
         }
     }

@@ -143,7 +143,8 @@ pub(super) fn newest(
         .select(CalibrationItem::as_select())
         .filter(calibrations::station.eq(station))
         .filter(calibrations::model_sha256.eq(sha256))
-        .order(calibrations::id.desc())
+        // In a file that others were merged into, the order of ids is not that of time.
+        .order((calibrations::created_at.desc(), calibrations::id.desc()))
         .first(connection)
         .optional()
 }

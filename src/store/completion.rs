@@ -4,8 +4,9 @@
 //! the local time only. This program's connection has SQL functions that compute the rest.
 
 use chrono::{DateTime, FixedOffset, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 
 use crate::store::error::Fault;
 use crate::store::rows::{parse_slot, utc_text};
@@ -66,28 +67,26 @@ pub(super) fn register(
     Ok(())
 }
 
-/// Completes the home station's rows that wait for it; gives their number.
+/// Completes the rows that wait for it; gives their number.
 pub(super) fn complete(connection: &mut SqliteConnection) -> Result<usize, Fault> {
-    let home: Option<(String, f64, f64, String)> = stations::table
-        .filter(stations::is_home.eq(true))
+    let waiting: Vec<(String, f64, f64, String)> = stations::table
+        .filter(sql::<Bool>("id IN (SELECT station FROM observations WHERE slot_utc IS NULL)"))
         .select((stations::id, stations::latitude, stations::longitude, stations::time_zone))
-        .first(connection)
-        .optional()?;
-    let Some((id, latitude, longitude, zone)) = home else {
-        return Ok(0);
-    };
-    // A name that only a newer time zone database knows: the rows wait.
-    let Ok(zone) = zone.parse::<Zone>() else {
-        return Ok(0);
-    };
-    register(connection, StationPlace { zone, latitude, longitude })?;
-    Ok(diesel::sql_query(
-        "UPDATE observations SET \
-             slot_utc = celaje_slot_utc(slot_local), \
-             solar_elevation = celaje_solar_elevation(slot_local), \
-             day_phase = celaje_day_phase(slot_local) \
-         WHERE station = ? AND slot_utc IS NULL AND celaje_slot_utc(slot_local) IS NOT NULL",
-    )
-    .bind::<Text, _>(id)
-    .execute(connection)?)
+        .load(connection)?;
+    let mut completed = 0;
+    for (id, latitude, longitude, zone) in waiting {
+        // A name that only a newer time zone database knows: the rows wait.
+        let Ok(zone) = zone.parse::<Zone>() else { continue };
+        register(connection, StationPlace { zone, latitude, longitude })?;
+        completed += diesel::sql_query(
+            "UPDATE observations SET \
+                 slot_utc = celaje_slot_utc(slot_local), \
+                 solar_elevation = celaje_solar_elevation(slot_local), \
+                 day_phase = celaje_day_phase(slot_local) \
+             WHERE station = ? AND slot_utc IS NULL AND celaje_slot_utc(slot_local) IS NOT NULL",
+        )
+        .bind::<Text, _>(id)
+        .execute(connection)?;
+    }
+    Ok(completed)
 }

@@ -38,7 +38,7 @@ const BUSY_TIMEOUT_MS: u32 = 5_000;
 const IMPATIENT_MS: u32 = 50;
 
 /// Migrations that change nothing of what is read.
-const OF_THE_WRITER: [&str; 2] = ["0005", "0006"];
+const OF_THE_WRITER: [&str; 3] = ["0005", "0006", "0012"];
 
 /// Whose a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,33 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<SqliteConnection, F
         connection.batch_execute("PRAGMA query_only = ON")?;
     }
     Ok(connection)
+}
+
+/// Attaches the file at `path` as `source`, to be read alone. A connection that reads it with
+/// `access` is open meanwhile: it has made what SQLite needs beside the file, and removes that again.
+pub(super) fn attach(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    access: Access,
+) -> Result<(), Fault> {
+    let parameters = match access {
+        Access::Read | Access::Write => "?mode=ro",
+        Access::Immutable => "?mode=ro&immutable=1",
+        Access::ImmutableWithLog => "?mode=ro&vfs=unix-none",
+    };
+    if access == Access::ImmutableWithLog {
+        // As in `connect`; what is attached takes this over.
+        connection.batch_execute("PRAGMA locking_mode = EXCLUSIVE")?;
+    }
+    let uri = file_uri(path)? + parameters;
+    let attached = diesel::sql_query("ATTACH ? AS source").bind::<Text, _>(uri).execute(connection);
+    connection.batch_execute("PRAGMA main.locking_mode = NORMAL")?;
+    Ok(attached.map(drop)?)
+}
+
+/// Detaches `source`.
+pub(super) fn detach(connection: &mut SqliteConnection) -> Result<(), Fault> {
+    Ok(connection.batch_execute("DETACH source; PRAGMA locking_mode = NORMAL")?)
 }
 
 /// Sets how long the connection waits for a lock that another program holds.
@@ -243,14 +270,14 @@ pub(super) fn settle(connection: &mut SqliteConnection) -> Result<(), Fault> {
 /// that was all of it.
 pub(super) fn checkpoint_now(connection: &mut SqliteConnection) -> Result<bool, Fault> {
     let (busy, logged, folded) =
-        sql::<(Integer, Integer, Integer)>("PRAGMA wal_checkpoint(PASSIVE)")
+        sql::<(Integer, Integer, Integer)>("PRAGMA main.wal_checkpoint(PASSIVE)")
             .get_result::<(i32, i32, i32)>(connection)?;
     Ok(busy == 0 && logged == folded)
 }
 
 /// Folds the log into the file and empties it; false when a reader still needs some of it.
 pub(super) fn checkpoint(connection: &mut SqliteConnection) -> Result<bool, Fault> {
-    let (busy, _, _) = sql::<(Integer, Integer, Integer)>("PRAGMA wal_checkpoint(TRUNCATE)")
+    let (busy, _, _) = sql::<(Integer, Integer, Integer)>("PRAGMA main.wal_checkpoint(TRUNCATE)")
         .get_result::<(i32, i32, i32)>(connection)?;
     Ok(busy == 0)
 }

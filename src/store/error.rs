@@ -142,6 +142,17 @@ pub enum Fault {
         /// Bytes that are free.
         free: u64,
     },
+    /// It was to be merged into itself.
+    #[error("it was to be merged into itself")]
+    Itself,
+    /// It was to be merged into a file that has one of its stations in another place or time zone.
+    #[error("station {station} is elsewhere in {}", other.display())]
+    Elsewhere {
+        /// The station.
+        station: String,
+        /// The other file.
+        other: PathBuf,
+    },
     /// A migration that failed, and was undone.
     #[error("migration failed: {0}")]
     Migration(String),
@@ -451,6 +462,21 @@ impl Fault {
                     "incorporar la base de datos '{db}', con la copia previa, necesita {needed} \
                     MB en su disco, donde quedan {free} MB; nada cambió, libere espacio y vuelva a \
                     intentar"
+                )
+            }
+            Self::Itself => say!(
+                "the database '{db}' is the one that --into names; give only the others before it",
+                "la base de datos '{db}' es la que indica --into; ponga antes solo las otras"
+            ),
+            Self::Elsewhere { station, other } => {
+                let other = other.display();
+                say!(
+                    "the station '{station}' has another place or time zone in '{db}' than in \
+                    '{other}', and nothing was merged; if both are the same camera, put the right \
+                    ones into celaje.toml and run 'celaje backfill' on the file that is wrong",
+                    "la estación '{station}' tiene en '{db}' otro lugar u otra zona horaria que en \
+                    '{other}', y no se unió nada; si es la misma cámara, ponga los correctos en \
+                    celaje.toml y ejecute 'celaje backfill' sobre el archivo equivocado"
                 )
             }
             Self::Lost { rows, taken } => say!(

@@ -30,6 +30,7 @@ diesel::table! {
         engine -> Text,
         model -> Text,
         kind -> Text,
+        uid -> Nullable<Text>,
     }
 }
 

@@ -58,6 +58,8 @@ fn has_a_journal(path: &Path) -> bool {
 pub(super) struct ReadConnection {
     pub(super) connection: SqliteConnection,
     pub(super) kind: FileKind,
+    /// How it was opened.
+    pub(super) access: Access,
     /// What the file was when it was opened, where SQLite does not notice that it changes.
     pub(super) stamp: Option<FileStamp>,
     place: Option<FilePlace>,
@@ -132,7 +134,8 @@ impl ReadConnection {
             owner::be_whole_after(&mut connection, dead)?;
         }
         let writer = writer.map(|writer| writer.token);
-        Ok(Self { connection, kind, stamp, place: FilePlace::of(path).ok(), seen, writer })
+        let place = FilePlace::of(path).ok();
+        Ok(Self { connection, kind, access, stamp, place, seen, writer })
     }
 
     /// Whether the connection has to be opened anew before it is asked: the file has changed in a

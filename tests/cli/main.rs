@@ -19,6 +19,8 @@ mod init;
 #[cfg(unix)]
 mod kills;
 mod labels;
+#[cfg(unix)]
+mod merge;
 mod models;
 mod mutated;
 mod other;

@@ -8,6 +8,7 @@ mod faults;
 mod labels;
 #[cfg(target_os = "linux")]
 mod linked;
+mod merge;
 mod objects;
 mod older;
 mod opening;

@@ -1,8 +1,11 @@
 //! Outcomes on their way to a transaction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use celaje::actors::gather::Gather;
 use celaje::actors::store::{Commit, Finished, StoreTask};
@@ -80,6 +83,51 @@ async fn a_few_do_not_wait_for_ever() {
         scene.finish(2 * round + 1);
         assert_eq!(scene.commit().await.0.len(), 2);
     }
+}
+
+/// A store that ends a commit when it is let.
+struct Slow(UnboundedSender<usize>, Arc<Semaphore>);
+
+impl Actor for Slow {
+    type Context = Context<Self>;
+}
+
+impl Handler<StoreTask> for Slow {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, task: StoreTask, _: &mut Context<Self>) -> ResponseFuture<()> {
+        let StoreTask::Commit(Commit(finished)) = task else {
+            panic!("something else than a commit");
+        };
+        self.0.send(finished.len()).unwrap();
+        let lets = Arc::clone(&self.1);
+        Box::pin(async move {
+            lets.acquire().await.unwrap().forget();
+            drop(finished);
+        })
+    }
+}
+
+#[actix::test]
+async fn a_store_that_is_busy_gets_more_at_once() {
+    let (commits, mut heard) = unbounded_channel();
+    let lets = Arc::new(Semaphore::new(0));
+    let store = Slow(commits, Arc::clone(&lets)).start().recipient();
+    let policy = CommitPolicy { rows: 2, wait: Duration::from_millis(1) };
+    let gather = Supervisor::start(move |_| Gather::new(policy, store));
+    let scene = Scene { gather, ..Scene::new(2, policy.wait) };
+    (0..4).for_each(|index| scene.finish(index));
+    // One is written, the other lies ready.
+    assert_eq!((heard.recv().await, heard.recv().await), (Some(2), Some(2)));
+    (4..13).for_each(|index| scene.finish(index));
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    assert!(heard.try_recv().is_err(), "the store is busy");
+    lets.add_permits(1);
+    assert_eq!(heard.recv().await, Some(9));
+    // What is too few waits no longer than before.
+    scene.finish(13);
+    lets.add_permits(2);
+    assert_eq!(heard.recv().await, Some(1));
 }
 
 #[actix::test]

@@ -121,8 +121,8 @@ pub(super) const SPANISH: SpanishHelp = &[
     ),
     (
         "merge",
-        "Lleva las filas de otros archivos a uno: de dos lecturas de un turno queda la más nueva. No \
-         se llevan el estado de las alertas ni la identidad de un archivo",
+        "Lleva las filas de otros archivos a uno: de dos lecturas de un turno queda la más nueva. \
+         No se llevan el estado de las alertas ni la identidad de un archivo",
     ),
     ("sources", "Los archivos de los que se toman las filas; solo se leen"),
     ("into", "El archivo que las recibe; se crea si no existe"),

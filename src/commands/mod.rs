@@ -139,7 +139,7 @@ enum Command {
     Init(init::InitArgs),
     /// Check engine, model, database and camera, and say what to do about each
     Doctor(doctor::DoctorArgs),
-    /// Look after the database: back it up, check it, compact it, merge others, list what is missing
+    /// Look after the database: back it up, check it, compact it, merge others, list misses
     Db(db::DbArgs),
     /// Write the record into files: CSV, JSON lines, Parquet, NetCDF, a table for BUFR
     Export(export::RecordExportArgs),

@@ -43,11 +43,12 @@ impl Database {
     /// Writes outcomes of the database's station in one transaction, all or none; one effect for
     /// each, in their order.
     ///
-    /// An observation deletes the slot's miss; the flag `frozen` of what was written, and of the
-    /// observation after each, is set at the end, at once. A further miss of a slot adds its attempts to the former ones and
-    /// takes the source of the run ([`begin_run`](Self::begin_run)). The same transaction counts
-    /// the run's new, duplicate and missed slots (a replaced row counts as a duplicate, as in the
-    /// ledger), so that the counts agree with the rows even after a crash.
+    /// An observation deletes the slot's miss. The flag `frozen` of what was written, and of the
+    /// observation after each, is set at the end, at once. A further miss of a slot adds its
+    /// attempts to the former ones and takes the source of the run
+    /// ([`begin_run`](Self::begin_run)). The same transaction counts the run's new, duplicate and
+    /// missed slots (a replaced row counts as a duplicate, as in the ledger), so that the counts
+    /// agree with the rows even after a crash.
     ///
     /// # Errors
     /// When SQLite fails, another program keeps the file locked, or an observation breaks a rule of

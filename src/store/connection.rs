@@ -102,7 +102,8 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<SqliteConnection, F
 }
 
 /// Attaches the file at `path` as `source`, to be read alone. A connection that reads it with
-/// `access` is open meanwhile: it has made what SQLite needs beside the file, and removes that again.
+/// `access` is open meanwhile: it has made what SQLite needs beside the file, and removes it
+/// again.
 pub(super) fn attach(
     connection: &mut SqliteConnection,
     path: &Path,

@@ -342,8 +342,8 @@ impl Database {
     }
 }
 
-/// Sets the flag `frozen` of the rows that were written after the row `before`, and of the row after
-/// each: at a seam of two files, a picture may be that of the other file's last one.
+/// Sets the flag `frozen` of the rows that were written after the row `before`, and of the row
+/// after each: at a seam of two files, a picture may be that of the other file's last one.
 fn settle_flags(connection: &mut SqliteConnection, before: i64) -> QueryResult<()> {
     let written: Vec<(String, String)> = sql::<(Text, Text)>(&format!(
         "SELECT station, json_group_array(slot_local) FROM observations WHERE rowid > {before} \

@@ -71,7 +71,7 @@ pub(super) const OBSERVATIONS: Table = Table {
               || quote((SELECT uid FROM {file}.runs WHERE id = {row}.run_id))",
     derived: &[
         ("quality", "s.quality"),
-        // Of the slot and its station; NULL in a row that another tool wrote, until it is completed.
+        // Of the slot and its station; NULL in another tool's row, until it is completed.
         ("slot_utc", "s.slot_utc"),
         ("solar_elevation", "s.solar_elevation"),
         ("day_phase", "s.day_phase"),
@@ -197,8 +197,8 @@ impl Table {
         part.join(" AND ")
     }
 
-    /// The row at which the transaction ends that begins behind `after`, as SQL; none where it takes
-    /// all that are left.
+    /// The row at which the transaction ends that begins behind `after`, as SQL; none where it
+    /// takes all that are left.
     pub(super) fn end(
         &self,
         connection: &mut SqliteConnection,
@@ -306,7 +306,8 @@ pub(super) const NAMELESS: &str = "INSERT INTO main.legacy_rows (copy, url_image
      SELECT copy, url_imagen, fecha_captura, octas_predichas, confianza, categoria, descripcion, \
          modelo_version, created_at \
      FROM (SELECT *, row_number() OVER (PARTITION BY copy, url_imagen, fecha_captura, \
-             octas_predichas, confianza, categoria, descripcion, modelo_version, created_at) AS nth \
+             octas_predichas, confianza, categoria, descripcion, modelo_version, created_at) \
+             AS nth \
          FROM source.legacy_rows WHERE filename IS NULL) AS s \
      WHERE nth > (SELECT count(*) FROM main.legacy_rows AS o \
          WHERE o.filename IS NULL AND o.copy = s.copy AND o.url_imagen IS s.url_imagen \

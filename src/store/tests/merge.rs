@@ -43,8 +43,8 @@ fn dump(path: &Path) -> Vec<String> {
     }
     all.extend(texts(
         &mut connection,
-        "SELECT 'view: ' || ifnull(filename, '-') || ifnull(octas_predichas, '-') FROM registro_historico \
-         ORDER BY 1",
+        "SELECT 'view: ' || ifnull(filename, '-') || ifnull(octas_predichas, '-') \
+         FROM registro_historico ORDER BY 1",
     ));
     all
 }
@@ -347,8 +347,9 @@ fn calibrations_are_numbered_anew_and_the_newest_holds() {
     let (newer, older) = (calibrated("newer", 0, 5), calibrated("older", 30, 4));
     let c = merged(&place, "c", &[&newer, &older]);
     merge_into(&c, &[&older, &newer], false);
-    let of = "SELECT c.created_at || ' ' || count(*) FROM observations JOIN celaje_calibrations AS c \
-              ON c.id = calibration_id GROUP BY c.id ORDER BY c.created_at";
+    let of = "SELECT c.created_at || ' ' || count(*) FROM observations \
+              JOIN celaje_calibrations AS c ON \
+              c.id = calibration_id GROUP BY c.id ORDER BY c.created_at";
     let expected = ["2024-03-04 00:00:00 30", "2024-03-05 00:00:00 30"];
     assert_eq!(texts(&mut other(&c), of), expected);
     let mut database = Database::open(&c, &station()).unwrap().database;

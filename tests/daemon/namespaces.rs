@@ -114,5 +114,15 @@ fn alpyca_finds_the_devices_from_another_network_namespace() {
         let asked = Network::inside(&network.client, &client).output().unwrap();
         let told = String::from_utf8_lossy(&asked.stderr);
         assert!(asked.status.success(), "{listens}: {told}");
+    } // Devices that only this machine reaches are told to no other.
+    let serve = home.serve(&["--read-only", "--alpaca", "127.0.0.1:11113"]);
+    let _running = Running::start(&mut Network::inside(&network.server, &serve));
+    let mut client = Command::new("python3");
+    let search = "from alpaca import discovery\n\
+                  print(discovery.search_ipv4(numquery=2, timeout=1))";
+    client.args(["-c", search]);
+    for (space, found) in [(&network.client, "[]"), (&network.server, "['127.0.0.1:11113']")] {
+        let asked = Network::inside(space, &client).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&asked.stdout).trim(), found, "{asked:?}");
     }
 }

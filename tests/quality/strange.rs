@@ -1,5 +1,5 @@
-//! Pictures that show no sky, or one in colours that no sky has: the bundled model should give
-//! them a 9 or a confidence that is flagged as low.
+//! Pictures that show no sky, or one in colours that no sky has, get a 9 or a confidence that is
+//! flagged as low.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -159,7 +159,6 @@ impl Judge {
 }
 
 #[test]
-#[ignore = "an aim: the bundled model takes most of them for skies (its card)"]
 fn drawn_pictures_without_a_sky_are_not_believed() {
     let mut judge = Judge::new();
     let mut numbers = Numbers(7);
@@ -167,51 +166,113 @@ fn drawn_pictures_without_a_sky_are_not_believed() {
         (0..EACH).map(|_| draw(&mut numbers)).collect()
     };
     let (noises, hands, pages) = (many(noise), many(hand), many(page));
-    let skies: Vec<RgbImage> = skies().into_iter().filter(coloured).collect();
-    assert!(skies.len() >= 20, "{}", skies.len());
-    let negatives: Vec<RgbImage> = skies.iter().map(negative).collect();
+    let negatives: Vec<RgbImage> = coloured_skies().iter().map(negative).collect();
     let shares = BTreeMap::from([
         ("noise", judge.share(&noises)),
         ("hand", judge.share(&hands)),
         ("page", judge.share(&pages)),
         ("negative", judge.share(&negatives)),
-        ("sky", judge.share(&skies)),
     ]);
     println!("{shares:?}");
-    for kind in ["noise", "hand", "page", "negative"] {
-        assert!(shares[kind] >= 0.9, "{shares:?}");
-    }
-    // The same skies as they are.
-    assert!(shares["sky"] <= 0.15, "{shares:?}");
+    assert!(shares.values().all(|share| *share >= 0.9), "{shares:?}");
+}
+
+#[test]
+#[ignore = "an aim: the bundled model's confidence is too low for a quarter of them (its card)"]
+fn drawn_skies_are_believed() {
+    let share = Judge::new().share(&coloured_skies());
+    assert!(share <= 0.15, "{share}");
+}
+
+fn coloured_skies() -> Vec<RgbImage> {
+    let skies: Vec<RgbImage> = skies().into_iter().filter(coloured).collect();
+    assert!(skies.len() >= 20, "{}", skies.len());
+    skies
 }
 
 /// Negatives of photographs, where ../shared holds them.
 #[test]
-#[ignore = "an aim: the bundled model takes most of them for skies (its card)"]
 fn negatives_of_photographs_are_not_believed() {
+    let mut judge = Judge::new();
+    for (group, pictures) in photographs() {
+        let negatives: Vec<RgbImage> = pictures.iter().map(negative).collect();
+        let turned = judge.share(&negatives);
+        println!("{group}: {turned:.2} of {}", negatives.len());
+        assert!(turned >= 0.8, "{group}: {turned}");
+    }
+}
+
+#[test]
+#[ignore = "an aim: the bundled model's confidence is too low for half of them (its card)"]
+fn photographs_are_believed() {
+    let mut judge = Judge::new();
+    for (group, pictures) in photographs() {
+        let straight = judge.share(&pictures);
+        assert!(straight <= 0.3, "{group}: {straight}");
+    }
+}
+
+/// Coloured photographs of two cameras in ../shared; none where it is not there.
+fn photographs() -> Vec<(&'static str, Vec<RgbImage>)> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     if !data.is_dir() {
         // Not `eprintln!`: the harness keeps that back.
         let _ = writeln!(std::io::stderr(), "skipped: there are no pictures in ../shared");
-        return;
+        return Vec::new();
     }
-    let mut judge = Judge::new();
-    for group in ["landscape-day-dslr", "perspective-day"] {
+    let of = |group: &str| {
         let mut files: Vec<_> = std::fs::read_dir(data.join(group).join("images"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
         files.sort();
         let step = (files.len() / 12).max(1);
-        let pictures: Vec<RgbImage> = files
-            .iter()
-            .step_by(step)
-            .map(|file| image::open(file).unwrap().to_rgb8())
-            .filter(coloured)
-            .collect();
-        let negatives: Vec<RgbImage> = pictures.iter().map(negative).collect();
-        let (straight, turned) = (judge.share(&pictures), judge.share(&negatives));
-        println!("{group}: {turned:.2} of {}, as they are {straight:.2}", negatives.len());
-        assert!(turned >= 0.8 && straight <= 0.3, "{group}: {turned} {straight}");
+        let some = files.iter().step_by(step);
+        some.map(|file| image::open(file).unwrap().to_rgb8()).filter(coloured).collect()
+    };
+    ["landscape-day-dslr", "perspective-day"].map(|group| (group, of(group))).into()
+}
+
+/// Real skies by day of every camera in ../shared, as they are and with red and green exchanged:
+/// how many of each are taken for unlike any sky, whatever a network says of them.
+#[test]
+fn real_skies_are_not_strange_and_those_of_another_world_of_colours_are() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let Ok(labels) = std::fs::read_to_string(data.join("labels-2.csv")) else {
+        // Not `eprintln!`: the harness keeps that back.
+        let _ = writeln!(std::io::stderr(), "skipped: there are no pictures in ../shared");
+        return;
+    };
+    let mut files: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for line in labels.lines().skip(1) {
+        let mut fields = line.split(',');
+        files.entry(fields.next().unwrap()).or_default().push(fields.next().unwrap());
+    }
+    assert!(files.len() >= 7, "{:?}", files.keys());
+    let manifest = Model::bundled().unwrap().manifest;
+    let strange = |picture: &RgbImage| {
+        let frame = frame(&png(picture), &Region::whole(), &manifest);
+        let verdict = Verdict::of(&frame.stats, Some(&crate::guess()), Some(DayPhase::Day));
+        verdict.quality.has(Flag::LowConfidence)
+    };
+    for (group, files) in files {
+        let step = (files.len() / 20).max(1);
+        let (mut straight, mut coloured_ones, mut turned, mut count) = (0, 0, 0, 0);
+        for file in files.iter().step_by(step) {
+            let picture = image::open(data.join(file)).unwrap().thumbnail(480, 480).to_rgb8();
+            count += 1;
+            straight += u32::from(strange(&picture));
+            if coloured(&picture) && group != "landscape-types" {
+                let mut other = picture;
+                other.pixels_mut().for_each(|pixel| pixel.0.swap(0, 1));
+                coloured_ones += 1;
+                turned += u32::from(strange(&other));
+            }
+        }
+        println!("{group}: {straight} of {count}; other colours {turned} of {coloured_ones}");
+        // Red dusks, of which nobody says that they are none of the day.
+        let allowed = if group == "landscape-types" { 0.1 } else { 0.0 };
+        assert!(f64::from(straight) <= allowed * f64::from(count), "{group}: {straight}");
+        assert!(f64::from(turned) >= 0.9 * f64::from(coloured_ones), "{group}: {turned}");
     }
 }

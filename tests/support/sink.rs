@@ -43,8 +43,10 @@ impl Sink {
                 kept.lock().unwrap().push((message, status));
                 match status {
                     Some(status) => {
+                        let later = if status == 429 { "Retry-After: 900\r\n" } else { "" };
                         let answer = format!(
-                            "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                            "HTTP/1.1 {status} X\r\n{later}Content-Length: 0\r\n\
+                             Connection: close\r\n\r\n"
                         );
                         let _ = stream.write_all(answer.as_bytes());
                     }

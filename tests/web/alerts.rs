@@ -232,6 +232,31 @@ async fn each_sender_has_its_own_pace() {
     assert_eq!((&slow["status"], &slow["attempts"]), (&"waiting".into(), &0.into()));
 }
 
+/// A service that asks for a pause gets it.
+#[actix::test]
+async fn a_message_waits_as_long_as_the_service_asks() {
+    use diesel::prelude::*;
+    let site = site();
+    let database = SharedDatabase::from(site.database());
+    for (status, least, most) in [(429, 900, 1000), (500, 30, 130)] {
+        let sink = Sink::start(move |_| Some(status));
+        site.execute("DELETE FROM alert_outbox");
+        write_messages(&database, &["hook"], 1);
+        let end = keeper(&site, &database, &clearing(&sink.url), "2024-06-10T05:00:00Z@0.01");
+        until("tried", async || {
+            messages(&site).await.first().is_some_and(|message| message["attempts"] == 1)
+        })
+        .await;
+        end.cancel();
+        let pause = diesel::dsl::sql::<diesel::sql_types::BigInt>(
+            "SELECT unixepoch(next_try) - unixepoch('2024-06-10 05:00:00') FROM alert_outbox",
+        );
+        let mut other = diesel::SqliteConnection::establish(site.db.to_str().unwrap()).unwrap();
+        let pause: i64 = pause.get_result(&mut other).unwrap();
+        assert!((least..most).contains(&pause), "{status}: {pause} s");
+    }
+}
+
 /// Writes `n` messages for each of these senders, one after the other.
 fn write_messages(database: &SharedDatabase, senders: &[&str], n: usize) {
     let to: Vec<String> = senders.iter().map(|sender| (*sender).to_owned()).collect();

@@ -61,6 +61,8 @@ async fn an_answer_has_its_numbers() {
         assert_eq!(told["ClientTransactionID"], 0, "{id}");
     }
     assert_eq!(get(&site, &format!("{SAFETY}/name")).await["ClientTransactionID"], 0);
+    let largest = format!("{SAFETY}/name?ClientTransactionID=4294967295");
+    assert_eq!(get(&site, &largest).await["ClientTransactionID"], u32::MAX);
     // In a body as they are written.
     let body = "Connected=True&ClientID=1&ClientTransactionID=9";
     assert_eq!(put(&site, &format!("{SAFETY}/connected"), body).await["ClientTransactionID"], 9);
@@ -68,6 +70,17 @@ async fn an_answer_has_its_numbers() {
     let told = put(&site, &format!("{SAFETY}/connected"), body).await;
     assert_eq!(told["ClientTransactionID"], 0);
     assert!(told.get("Value").is_none());
+    for id in ["", "%20%20", "-12345", "NASDAQ"] {
+        let body = format!("Connected=true&ClientID={id}&ClientTransactionID={id}");
+        let told = put(&site, &format!("{SAFETY}/connected"), &body).await;
+        assert_eq!((&told["ClientTransactionID"], &told["ErrorNumber"]), (&0.into(), &0.into()));
+    }
+    // A wrongly cased id is none: it is the client 0 that connects.
+    put(&site, &format!("{CLOUDS}/connected"), "Connected=TRUE&clientid=5").await;
+    for (id, connected) in [("5", false), ("0", true)] {
+        let told = get(&site, &format!("{CLOUDS}/connected?ClientID={id}")).await;
+        assert_eq!(told["Value"], connected, "{id}");
+    }
 }
 
 #[actix::test]
@@ -132,6 +145,23 @@ async fn each_client_connects_for_itself() {
     assert_eq!(get(&site, &format!("{CLOUDS}/cloudcover?ClientID=1")).await["ErrorNumber"], 0x407);
     assert_eq!(get(&site, &format!("{SAFETY}/connected?ClientID=2")).await["Value"], false);
     assert_eq!(get(&site, &format!("{SAFETY}/connecting?ClientID=2")).await["Value"], false);
+    for device in [SAFETY, CLOUDS] {
+        for member in [
+            "description",
+            "driverinfo",
+            "driverversion",
+            "interfaceversion",
+            "name",
+            "supportedactions",
+            "connected",
+            "connecting",
+        ] {
+            let told = get(&site, &format!("{device}/{member}?clientid=2")).await;
+            assert_eq!(told["ErrorNumber"], 0, "{member} of who has not connected");
+        }
+        let told = get(&site, &format!("{device}/devicestate?ClientID=2")).await;
+        assert_eq!(told["ErrorNumber"], 0x407);
+    }
     put(&site, &format!("{SAFETY}/disconnect"), "ClientID=1").await;
     assert_eq!(get(&site, &asked(1)).await["ErrorNumber"], 0x407);
 }
@@ -201,8 +231,10 @@ async fn every_member_is_there() {
         }
     }
     for about in ["sensordescription", "timesincelastupdate"] {
-        let known = of(&format!("{about}?sensorname=CloudCover&ClientID=1")).await;
-        assert_eq!(known["ErrorNumber"], 0, "{about}");
+        for name in ["CloudCover", "cloudcover", "CLOUDcover"] {
+            let known = of(&format!("{about}?sensorname={name}&ClientID=1")).await;
+            assert_eq!(known["ErrorNumber"], 0, "{about} {name}");
+        }
         let unknown = of(&format!("{about}?SensorName=Unknown&ClientID=1")).await;
         assert_eq!(unknown["ErrorNumber"], 0x401, "{about}");
     }

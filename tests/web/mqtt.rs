@@ -1,6 +1,7 @@
 //! The reading by MQTT, against mosquitto.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -103,6 +104,13 @@ async fn a_broker_is_told_everything_again_after_it_was_killed() {
         (&1500.into(), 1)
     );
 
+    // Whoever comes later hears all of it: it is retained.
+    let (_late, later) = listen(port);
+    until("the late one", &later, |heard| {
+        all_are_there(heard) && heard.contains_key("celaje/rio-grande/picture")
+    })
+    .await;
+
     // Home Assistant starts: everything comes again.
     heard.lock().unwrap().clear();
     client.publish("homeassistant/status", "online", PublishOptions::at_most_once()).await.unwrap();
@@ -167,7 +175,87 @@ async fn a_camera_that_dies_is_told_as_unsafe_and_never_as_unavailable() {
     })
     .await;
     assert!(is(&heard.lock().unwrap(), STATUS, "online"));
+    // A picture that is not wanted is taken away by its platform alone.
+    let device: Value = serde_json::from_slice(&heard.lock().unwrap()[CONFIG]).unwrap();
+    assert_eq!(device["cmps"]["picture"], json!({ "p": "image" }));
+    // A station that the settings name no more goes, with all that is retained of it.
+    site.running.recent().renew(&[]);
+    until("it goes", &heard, |heard| [STATE, SAFETY, CONFIG].iter().all(|t| is(heard, t, "")))
+        .await;
     end.cancel();
+}
+
+#[actix::test]
+async fn a_sky_that_is_not_seen_has_no_amount() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let _broker = start(folder.path(), port, "allow_anonymous true\n");
+    let hidden = "UPDATE observations SET okta = 9, cloud_fraction = NULL, confidence = NULL, \
+                  category = 'OBSC', quality = 'night,no_sky' WHERE slot_local LIKE '%01:52'";
+    let site = night("2024-06-10T05:00:00Z@1", hidden);
+    let (_client, heard) = listen(port);
+    let end = publish(&site, settings(&format!("url = 'mqtt://127.0.0.1:{port}'")));
+    until("all is told", &heard, all_are_there).await;
+    let state: Value = serde_json::from_slice(&heard.lock().unwrap()[STATE]).unwrap();
+    for unknown in ["okta", "cloud_percent", "confidence_percent"] {
+        assert_eq!(state[unknown], Value::Null, "{state}");
+    }
+    assert_eq!((&state["category"], &state["problem"]), (&"OBSC".into(), &true.into()));
+    assert!(is(&heard.lock().unwrap(), SAFETY, "unsafe"));
+    end.cancel();
+}
+
+#[actix::test]
+async fn a_broker_asks_for_the_password_of_the_file() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let at = folder.path().display();
+    let made = Command::new("mosquitto_passwd")
+        .args(["-b", "-c", &format!("{at}/users"), "sky", "hush"])
+        .output();
+    if !made.is_ok_and(|output| output.status.success()) {
+        let _ = writeln!(std::io::stderr(), "skipped: there is no mosquitto_passwd");
+        return;
+    }
+    // Run by root, mosquitto becomes another user.
+    for name in ["", "users"] {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.path().join(name), mode).unwrap();
+    }
+    let only_users = format!("allow_anonymous false\npassword_file {at}/users\n");
+    let _broker = start(folder.path(), port, &only_users);
+    let with = |user: &str, password: &str| {
+        std::fs::write(folder.path().join("password"), password).unwrap();
+        settings(&format!(
+            "url = 'mqtt://127.0.0.1:{port}'\n{user}{}",
+            if user.is_empty() {
+                String::new()
+            } else {
+                format!("password_file = '{at}/password'\n")
+            }
+        ))
+    };
+    for (user, password, said) in [
+        ("", "", "asks for a user; write user and password_file into [mqtt]"),
+        (
+            "user = 'sky'\n",
+            "shush",
+            "does not let the user 'sky' in; look at user and password_file",
+        ),
+    ] {
+        let kind = SenderKind::Mqtt(Box::new(with(user, password)));
+        let house = SenderSettings { id: "house".to_owned(), kind };
+        let why = send_test(&house, None).await.unwrap_err().to_string();
+        assert!(why.contains(said) && !why.contains("shush"), "{why}");
+    }
+    let kind = SenderKind::Mqtt(Box::new(with("user = 'sky'\n", "\u{feff}hush\r\n")));
+    let house = SenderSettings { id: "house".to_owned(), kind };
+    send_test(&house, None).await.unwrap();
 }
 
 fn openssl(folder: &Path, arguments: &str) -> bool {

@@ -90,6 +90,33 @@ async fn all_say_the_same_of_a_clear_night_and_of_a_dead_camera() {
     }
 }
 
+/// Field by field: time, scales, what is not measured, age, day, cloud, wind, rain, daylight,
+/// close, alert.
+#[actix::test]
+async fn boltwoods_line_is_that_of_the_format() {
+    let line = async |now: &str, change: &str| {
+        let site = night(now, change);
+        site.get("/api/v1/stations/rio-grande/boltwood").await.text().to_owned()
+    };
+    let of_sky = async |change: &str| {
+        let line = line("2024-06-10T05:00:00Z@0.01", change).await;
+        let end: Vec<_> = line.split_whitespace().skip(15).collect();
+        end.join(" ")
+    };
+    assert_eq!(
+        line("2024-06-10T05:00:00Z@0.01", "").await,
+        "2024-06-10 02:00:00.00 C K 999.9 999.9 999.9 0.0 0 999.9 000 0 0 00480 045453.08333 \
+         1 0 0 1 0 0\r\n"
+    );
+    assert_eq!(of_sky("UPDATE observations SET okta = 3").await, "2 0 0 1 1 1");
+    assert_eq!(of_sky("UPDATE observations SET okta = 5").await, "3 0 0 1 1 1");
+    let hidden = "UPDATE observations SET okta = 9, cloud_fraction = NULL, confidence = NULL, \
+                  category = 'OBSC', quality = 'night,no_sky'";
+    assert_eq!(of_sky(hidden).await, "0 0 0 1 1 1");
+    assert!(line("2024-06-10T06:00:00Z@0.01", "").await.ends_with(" 0 0 0 1 1 1\r\n"), "stale");
+    assert!(line("2024-06-10T16:00:00Z@0.01", "").await.ends_with(" 0 0 0 3 1 1\r\n"), "day");
+}
+
 #[actix::test]
 async fn a_camera_that_dies_makes_it_unsafe_while_the_program_runs() {
     // A minute is a tenth of a second.

@@ -145,6 +145,12 @@ pub fn range(okta: Okta, distribution: &[f64; 9], level: f64) -> OktaRange {
     OktaRange::new(Okta::ALL[low], Okta::ALL[high]).unwrap_or(OktaRange::of(okta))
 }
 
+/// Confidence and range of an `okta` that was read from a picture that says nothing of the sky.
+pub fn unknown(okta: Okta) -> (f64, OktaRange) {
+    let level = Calibration::default().range_level;
+    (PRIOR[usize::from(okta.eighths())], range(okta, &PRIOR, level))
+}
+
 /// The part of the evidence that is left at `value`.
 fn kept(value: f64, half: f64, power: f64) -> f64 {
     if half <= 0.0 {

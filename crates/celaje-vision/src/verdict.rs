@@ -1,8 +1,11 @@
 //! Combines a network's reading and a picture's measures into what is recorded.
 
-use crate::flags::{LENS_PROBABILITY, OBSTRUCTED_SHARE, is_burnt, is_lightless, picture_flags};
+use crate::flags::{
+    LENS_PROBABILITY, OBSTRUCTED_SHARE, is_burnt, is_lightless, is_strange, picture_flags,
+};
 use crate::picture::stats::PictureStats;
 use crate::reading::Reading;
+use celaje_sky::confidence;
 use celaje_sky::cover::Cover;
 use celaje_sky::okta::OktaRange;
 use celaje_sky::quality::{Flag, LOW_CONFIDENCE, Quality};
@@ -35,7 +38,8 @@ impl Verdict {
     /// network finds neither sky nor cloud; a flag says which of them it was. An even picture may
     /// show a covered lens or an even overcast, so the amount stays and a flag marks the doubt.
     /// Likewise for drops, dew or snow on the lens: the amount stays as long as the network finds
-    /// sky or cloud.
+    /// sky or cloud. A segmentation of a picture unlike any sky's keeps it too, with the confidence
+    /// and the range of an unknown sky; a classification may be one of any pictures.
     pub fn of(stats: &PictureStats, reading: Option<&Reading>, phase: Option<DayPhase>) -> Self {
         let mut quality = picture_flags(stats, phase);
         let hidden = quality.has(Flag::Placeholder) || is_lightless(stats) || is_burnt(stats);
@@ -47,15 +51,21 @@ impl Verdict {
                 {
                     quality.add(Flag::LensObstructed);
                 }
-                if reading.confidence < LOW_CONFIDENCE {
+                let has_cells = reading.cloud_fraction.is_some();
+                let (confidence, range) = if has_cells && is_strange(stats, phase) {
+                    confidence::unknown(reading.okta)
+                } else {
+                    (reading.confidence, reading.range)
+                };
+                if confidence < LOW_CONFIDENCE {
                     quality.add(Flag::LowConfidence);
                 }
                 Self {
                     cover: reading.okta.into(),
                     cloud_fraction: reading.cloud_fraction,
                     parts: reading.parts.clone(),
-                    confidence: Some(reading.confidence),
-                    range: Some(reading.range),
+                    confidence: Some(confidence),
+                    range: Some(range),
                     quality,
                 }
             }
@@ -93,6 +103,9 @@ mod tests {
         plain: 0.05,
         colours: 40,
         bars: 0,
+        grain: 0.02,
+        warmth: -0.1,
+        green: -0.02,
         middle: Some(Evenness { tint: 0.1, light: 0.2 }),
     };
 
@@ -137,6 +150,35 @@ mod tests {
         assert_eq!(spoilt, (3, "lens_obstructed".to_owned()));
         let unsure = told(&FINE, Some(&reading(0.4)), DayPhase::Night);
         assert_eq!(unsure, (3, "night,low_confidence".to_owned()));
+    }
+
+    #[test]
+    fn a_picture_unlike_any_sky_is_read_and_not_believed() {
+        for stats in [
+            PictureStats { grain: 0.07, ..FINE },
+            PictureStats { green: 0.12, ..FINE },
+            PictureStats { green: -0.12, ..FINE },
+            PictureStats { warmth: 0.2, ..FINE },
+        ] {
+            let verdict = Verdict::of(&stats, Some(&reading(0.9)), None);
+            assert_eq!(verdict.cover.code(), 3);
+            assert_eq!(verdict.confidence, Some(confidence::PRIOR[3]));
+            assert!(
+                verdict
+                    .range
+                    .is_some_and(|range| range.high().eighths() - range.low().eighths() >= 7),
+                "{verdict:?}"
+            );
+            assert_eq!(verdict.quality.to_string(), "low_confidence");
+        }
+        let own = Reading { cloud_fraction: None, ..reading(0.9) };
+        let noise = PictureStats { grain: 0.2, ..FINE };
+        let verdict = Verdict::of(&noise, Some(&own), None);
+        assert_eq!((verdict.confidence, verdict.quality.to_string()), (Some(0.9), "ok".to_owned()));
+        // A red dusk is a sky.
+        let dusk = PictureStats { warmth: 0.3, ..FINE };
+        let told = told(&dusk, Some(&reading(0.9)), DayPhase::Twilight);
+        assert_eq!(told, (3, "twilight".to_owned()));
     }
 
     #[test]

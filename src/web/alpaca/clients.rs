@@ -107,6 +107,18 @@ mod tests {
         assert!(!clients.is_connected(&client(MOST as u32)));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_forgotten_after_an_hour_of_silence() {
+        let clients = AlpacaClients::default();
+        clients.connect(client(1));
+        for _ in 0..3 {
+            tokio::time::advance(SILENCE - Duration::from_secs(1)).await;
+            assert!(clients.is_connected(&client(1)), "it was heard");
+        }
+        tokio::time::advance(SILENCE).await;
+        assert!(!clients.is_connected(&client(1)));
+    }
+
     #[test]
     fn no_transaction_has_the_number_0() {
         let clients = AlpacaClients::default();

@@ -52,6 +52,12 @@ pub struct PictureStats {
     pub colours: usize,
     /// Hard vertical edges that run through more than half of the height.
     pub bars: usize,
+    /// Mean difference of neighbouring pixels' luminance along the rows, 0 to 1.
+    pub grain: f64,
+    /// Mean of red less blue over the pixels that are not dark, -1 to 1.
+    pub warmth: f64,
+    /// Mean of green less the mean of red and blue over the same pixels, -1 to 1.
+    pub green: f64,
     /// How even the middle of the picture is; none if it is dark or the picture is monochrome.
     pub middle: Option<Evenness>,
 }
@@ -108,6 +114,7 @@ impl PictureStats {
             levels.map(|(level, &c)| (level as f64).powi(power) * f64::from(c)).sum::<f64>() / n
         };
         let mean = moment(1);
+        let tone = Tone::of(rgb, width as usize, content);
         let (dark, bright) = (count(0, DARK), n - count(0, BRIGHT));
         let mut below = 0.0;
         let peak = histogram.iter().position(|&c| {
@@ -126,6 +133,9 @@ impl PictureStats {
             plain: plain / n,
             colours: colours(rgb, width as usize, content),
             bars: plane.bars(),
+            grain: plane.grain(),
+            warmth: tone.warmth,
+            green: tone.green,
             middle: evenness(rgb, width as usize, content),
         }
     }
@@ -185,6 +195,16 @@ impl LuminancePlane {
         f64::from(bright) / f64::from(all.max(1))
     }
 
+    fn grain(&self) -> f64 {
+        let (mut sum, mut count) = (0u64, 0usize);
+        for row in self.levels.chunks_exact(self.width.max(1)) {
+            let pairs = row.iter().zip(row.iter().skip(1));
+            sum += u64::from(pairs.map(|(a, b)| u32::from(a.abs_diff(*b))).sum::<u32>());
+            count += row.len().saturating_sub(1);
+        }
+        sum as f64 / 255.0 / count.max(1) as f64
+    }
+
     fn bars(&self) -> usize {
         let mut brighter = vec![0u16; self.width.saturating_sub(2)];
         let mut darker = brighter.clone();
@@ -219,6 +239,31 @@ fn rows(rgb: &[u8], width: usize, content: PixelRect) -> impl Iterator<Item = &[
         .skip(content.top as usize)
         .take(content.height as usize)
         .filter_map(move |row| row.get(left..right))
+}
+
+/// The mean colour of the pixels that are not dark.
+#[derive(Default)]
+struct Tone {
+    warmth: f64,
+    green: f64,
+}
+
+impl Tone {
+    fn of(rgb: &[u8], width: usize, content: PixelRect) -> Self {
+        let (mut sums, mut lit) = ([0u64; 3], 0u64);
+        for row in rows(rgb, width, content).step_by(SAMPLE) {
+            for pixel in row.as_chunks::<3>().0.iter().step_by(SAMPLE) {
+                if level(*pixel) >= DARK {
+                    lit += 1;
+                    for (sum, value) in sums.iter_mut().zip(pixel) {
+                        *sum += u64::from(*value);
+                    }
+                }
+            }
+        }
+        let [r, g, b] = sums.map(|sum| sum as f64 / 255.0 / lit.max(1) as f64);
+        Self { warmth: r - b, green: g - f64::midpoint(r, b) }
+    }
 }
 
 /// Evenness of the middle.

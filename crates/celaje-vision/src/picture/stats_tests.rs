@@ -83,3 +83,17 @@ fn levels_are_the_luminance() {
         assert!((f64::from(level(pixel)) - exact).abs() <= 1.5, "{pixel:?}");
     }
 }
+
+#[test]
+fn grain_and_colours_of_the_whole() {
+    let plain = stats(|_, _| [100, 150, 200]);
+    assert_eq!(plain.grain, 0.0);
+    assert!((plain.warmth + 100.0 / 255.0).abs() < 1e-9 && plain.green.abs() < 1e-9, "{plain:?}");
+    let lines = stats(|x, _| [if x % 2 == 0 { 40 } else { 91 }; 3]);
+    assert!((lines.grain - 0.2).abs() < 1e-9, "{lines:?}");
+    // What is dark around a fisheye's circle has no colour.
+    let leaves = stats(|_, y| if y < 40 { [0, 9, 0] } else { [51, 204, 0] });
+    assert!((leaves.warmth - 0.2).abs() < 1e-9 && (leaves.green - 0.7).abs() < 1e-9, "{leaves:?}");
+    let black = stats(|_, _| [0; 3]);
+    assert_eq!((black.grain, black.warmth, black.green), (0.0, 0.0, 0.0));
+}

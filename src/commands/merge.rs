@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use crate::commands::output;
 use crate::store::{Database, LegacyLeft, MergeReport};
@@ -16,10 +17,10 @@ pub(super) struct MergeArgs {
     #[arg(value_name = "FILE", required = true)]
     sources: Vec<PathBuf>,
     /// The file that takes them; it is made where there is none
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "CELAJE_INTO")]
     into: PathBuf,
     /// What is in that file stays, also where a source has a newer reading of the same slot
-    #[arg(long)]
+    #[arg(long, env = "CELAJE_MERGE_KEEP", value_parser = FalseyValueParser::new())]
     keep: bool,
 }
 

@@ -128,17 +128,33 @@ fn a_clock_that_differs_from_the_cameras_books_no_misses() {
     let behind = time(-3, "%a, %d %b %Y %H:%M:%S GMT");
     let date = behind.clone();
     let empty = Server::start(move |_, _| Reply::Status(404, vec![("date", date.clone())]));
-    let full = Server::start(move |path, _| match asked(path) {
-        Some(_) => Reply::Body(picture(0)),
-        None => Reply::Status(404, vec![("date", behind.clone())]),
-    });
+    // One that answers any name, and one that has what has come by this machine's clock.
+    let camera = |until: Option<chrono::DateTime<chrono::Utc>>| {
+        let behind = behind.clone();
+        Server::start(move |path, _| match asked(path) {
+            Some(asked) if until.is_none_or(|until| asked.slot.utc() < until) => {
+                let body = picture(0);
+                let length = body.len();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nDate: {behind}\r\nContent-Length: {length}\r\n\r\n"
+                );
+                Reply::Raw([head.into_bytes(), body].concat())
+            }
+            _ => Reply::Status(404, vec![("date", behind.clone())]),
+        })
+    };
+    let any_name = camera(None);
+    let full = camera(Some(chrono::Utc::now()));
     let home = Home::new();
     let (from, to) = (time(-2, "%Y-%m-%dT00:00"), time(0, "%Y-%m-%dT%H:00"));
     // A program that has just been built knows itself that the last hours have come.
     let program = home.older_program();
     let range =
         |server: &Server, to: &str| run(&mut home.backfill_by(&program, &server.base(), &from, to));
-    range(&empty, &to).refused(3, &["the clock of this machine looks wrong", &time(0, "%Y-%m-%d")]);
+    for server in [&empty, &any_name] {
+        let parts = ["the clock of this machine looks wrong", &time(0, "%Y-%m-%d")];
+        range(server, &to).refused(3, &parts);
+    }
     assert_eq!(home.record("cielo.db").count("misses"), 0);
     assert_eq!(home.record("cielo.db").count("runs"), 0);
     // The camera's pictures speak for this machine.

@@ -43,6 +43,7 @@ fn every_flag_has_one_named_after_it() {
             "CELAJE_REPORT_OUT",
             "CELAJE_TIMELAPSE_OUT",
             "CELAJE_LENS_OUT",
+            "CELAJE_MERGE_KEEP",
         ];
         assert!(twin == plain || exceptions.contains(&twin), "--{long}: {twin}");
         // One name means one flag wherever it is read.

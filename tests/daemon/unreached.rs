@@ -44,7 +44,7 @@ fn who_cannot_be_reached_is_said_once_and_delays_no_reading() {
     assert_eq!(status, 0, "{told:#?}");
     let lost: Vec<_> = told.iter().filter(|line| line.contains("MQTT: no connection")).collect();
     assert_eq!(lost.len(), 1, "{told:#?}");
-    for part in [&port.to_string(), "url, user and certificates in [mqtt]"] {
+    for part in [&port.to_string(), "in [mqtt]"] {
         assert!(lost[0].contains(part), "{part}: {}", lost[0]);
     }
     assert!(!told.iter().any(|line| line.contains("hush")), "{told:#?}");

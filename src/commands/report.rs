@@ -7,7 +7,8 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::clock::Clock;
-use crate::commands::{output, range, readable};
+use crate::commands::range::RangeArgs;
+use crate::commands::{output, readable};
 use crate::figures::report::{ReportWanted, StationReport};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
@@ -22,24 +23,8 @@ pub(super) struct ReportArgs {
     /// The PDF; - is the standard output
     #[arg(long, value_name = "FILE", env = "CELAJE_REPORT_OUT")]
     out: PathBuf,
-    /// First minute, station local time: YYYY-MM-DDTHH:MM, or a date [default: the first of all]
-    #[arg(
-        long,
-        alias = "desde",
-        value_name = "TIME",
-        env = "CELAJE_FROM",
-        value_parser = Moment::parse
-    )]
-    from: Option<Moment>,
-    /// Last minute, included [default: the last of all]
-    #[arg(
-        long,
-        alias = "hasta",
-        value_name = "TIME",
-        env = "CELAJE_TO",
-        value_parser = Moment::parse
-    )]
-    to: Option<Moment>,
+    #[command(flatten)]
+    range: RangeArgs,
     /// The station [default: the record's own]
     #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
     station: Option<String>,
@@ -64,17 +49,15 @@ impl ReportArgs {
         let settings = Settings::read(self.db.0.clone(), config)?;
         let record = readable(&settings)?;
         let mut reader = Reader::open(record.path())?;
-        if let (Some(from), Some(to)) = (self.from, self.to) {
-            range::between(from, to, "--from", "--to")?;
-        }
+        self.range.range()?;
         let station = match self.station {
             Some(id) => id,
             None => reader.home_station()?.unwrap_or_default(),
         };
         let wanted = ReportWanted {
             station,
-            from: self.from.map(Moment::first),
-            to: self.to.map(Moment::last),
+            from: self.range.from.map(Moment::first),
+            to: self.range.to.map(Moment::last),
             terms: settings.terms.clone(),
             known: settings.stations.iter().cloned().map(Arc::new).collect(),
             now: Clock::SYSTEM.now(),

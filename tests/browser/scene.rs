@@ -168,14 +168,14 @@ impl Scene {
         self.program.kill();
     }
 
-    /// Writes that a slot was missed.
+    /// Writes that a slot was missed just now.
     pub fn miss(&self, slot: NaiveDateTime, reason: &str) {
         let (local, utc) = (slot.format("%Y-%m-%dT%H:%M"), slot + TimeDelta::hours(3));
-        let utc = utc.format("%Y-%m-%dT%H:%M:00Z");
+        let (utc, now) = (utc.format("%Y-%m-%dT%H:%M:00Z"), Utc::now().format("%F %T"));
         self.execute(&format!(
             "INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, \
             last_tried, source, layout)
-             VALUES ('rio-grande', '{local}', '{utc}', '{reason}', 1, 'x', '{utc}', 'x', 'auto')"
+             VALUES ('rio-grande', '{local}', '{utc}', '{reason}', 1, 'x', '{now}', 'x', 'auto')"
         ));
     }
 

@@ -22,7 +22,8 @@ async fn stations_come_with_their_first_and_last_slot_and_counts() {
             "time_zone": "America/Argentina/Ushuaia", "is_home": true,
             "minutes": [2, 12, 22, 32, 42, 52], "has_lens": false,
             "first": "2024-01-01T00:02", "last": "2024-01-02T23:52",
-            "observations": 286, "misses": 2, "zones": []
+            "observations": 286, "misses": 2, "zones": [],
+            "last_miss": "2024-01-02T12:02"
         }])
     );
 }

@@ -43,6 +43,8 @@ pub struct StationItem {
     pub observations: i64,
     /// Misses.
     pub misses: i64,
+    /// Last slot that was missed, station local time.
+    pub last_miss: Option<String>,
 }
 
 /// A part of a station's pictures.
@@ -71,6 +73,7 @@ impl QueryableByName<Sqlite> for StationItem {
             last: NamedRow::get::<Nullable<Text>, _>(row, "last")?,
             observations: NamedRow::get::<BigInt, _>(row, "observations")?,
             misses: NamedRow::get::<BigInt, _>(row, "misses")?,
+            last_miss: NamedRow::get::<Nullable<Text>, _>(row, "last_miss")?,
         })
     }
 }
@@ -83,7 +86,8 @@ impl Reader {
                 "SELECT *, (SELECT min(slot_local) FROM observations WHERE station = id) AS first, \
                      (SELECT max(slot_local) FROM observations WHERE station = id) AS last, \
                      (SELECT count(*) FROM observations WHERE station = id) AS observations, \
-                     (SELECT count(*) FROM misses WHERE station = id) AS misses \
+                     (SELECT count(*) FROM misses WHERE station = id) AS misses, \
+                     (SELECT max(slot_local) FROM misses WHERE station = id) AS last_miss \
                  FROM stations ORDER BY id",
             )
             .load(connection)

@@ -115,11 +115,21 @@ export async function now(main, context) {
       nothingYet.abort();
       return signal.aborted || now(main, context);
     });
-    onMiss((missed) => {
-      if (missed) station.misses += 1;
-      if (!waits.aborted) empty(main, station, waits);
-    });
-    await empty(main, station, waits);
+    let looks = false;
+    let again = false;
+    // One look at a time: a backfill may miss hundreds of slots a second.
+    const look = async () => {
+      again = true;
+      if (looks) return;
+      looks = true;
+      while (again && !waits.aborted) {
+        again = false;
+        await empty(main, station, waits);
+      }
+      looks = false;
+    };
+    onMiss(look);
+    await look();
     return;
   }
   const age = h("span");
@@ -233,15 +243,15 @@ const nothing = () =>
 /** The content while there is no reading; with a `station`, also its missed slots. */
 export async function empty(main, station, signal) {
   const told = await json("api/v1/state", signal).catch(() => ({ mode: "read-only" }));
-  let missed = [];
-  if (station && station.misses) {
-    const answer = await json(of(station.id, `/misses?${query({ limit: 1000 })}`), signal).catch(() => ({}));
-    missed = answer.items || [];
+  const counts = station && (await json("api/v1/stations", signal).catch(() => [])).find((item) => item.id === station.id);
+  let last;
+  if (counts && counts.misses) {
+    const answer = await json(of(station.id, `/misses?${query({ from: counts.last_miss, limit: 1 })}`), signal).catch(() => ({}));
+    last = (answer.items || [])[0];
   }
   if (signal && signal.aborted) return;
   const to = addDays(new Date().toISOString().slice(0, 10), -1);
   const title = h("h1", { text: t("empty.title"), tabindex: -1 });
-  const last = missed[missed.length - 1];
   const watches = told.mode !== "read-only";
   const command = watches ? "celaje serve --catch-up 30d" : `celaje backfill --from ${addDays(to, -29)} --to ${to}`;
   main.replaceChildren(
@@ -251,7 +261,7 @@ export async function empty(main, station, signal) {
       h("div", { class: "sign" }, nothing()),
       title,
       last
-        ? h("p", { class: "note warn", text: t("empty.missed", { n: number(station.misses), time: shortSlot(last.slot), reason: known(`reason.${last.reason}`, last.reason) }) })
+        ? h("p", { class: "note warn", text: t("empty.missed", { n: number(counts.misses), time: shortSlot(last.slot), reason: known(`reason.${last.reason}`, last.reason) }) })
         : null,
       h("p", { text: t(watches ? "empty.watched" : "empty.text") }),
       h("pre", { tabindex: 0 }, h("code", { text: command })),

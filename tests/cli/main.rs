@@ -10,6 +10,7 @@ mod support;
 mod backfill;
 mod bench;
 mod db;
+mod disks;
 mod doctor;
 mod environment;
 mod evaluate;

@@ -39,7 +39,7 @@ fn of_address(url: &str, has_login: bool) -> Vec<Proposal> {
     }
     // A login stands in a source alone.
     if !has_login {
-        all.push(Proposal { what: "url_base".to_owned(), source: None });
+        all.push(Proposal { what: "url_base: <YYYY>-<MMDDHHmm>.jpg".to_owned(), source: None });
     }
     all.extend(trees(&at));
     if is_bare {

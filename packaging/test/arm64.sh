@@ -5,6 +5,7 @@
 # to be had.
 #
 #   arm64.sh [rules | program]   one of the two
+#   arm64.sh package             makes the wheel and the .deb for arm64 (packaging/build.sh) with that toolchain
 #
 # PROGRAM  a program for aarch64 that is built already
 # CELAJE   one for this machine, the other side of the comparison [target/debug/celaje]
@@ -39,12 +40,16 @@ compiler() {
   for deb in "$tools"/debs/*.deb; do dpkg -x "$deb" "$tools"; done
 }
 
-# cross COMMAND…: cargo with that toolchain, in a folder of its own.
-cross() {
+# with_toolchain COMMAND…: the command, whose cargo builds with that toolchain.
+with_toolchain() {
   env LD_LIBRARY_PATH="$tools/usr/lib/x86_64-linux-gnu" RUSTC="$tools/usr/bin/rustc" RUSTFLAGS="--sysroot $tools/usr" \
     CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
-    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu' \
-    CARGO_TARGET_DIR="$tools/build" CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu' "$@"
+}
+
+# cross COMMAND…: cargo with that toolchain, in a folder of its own.
+cross() {
+  with_toolchain env CARGO_TARGET_DIR="$tools/build" CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
     cargo "$1" --locked --target $triple "${@:2}"
 }
 
@@ -53,6 +58,12 @@ if [ -z "${PROGRAM:-}" ]; then
   needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
   there=$(LD_LIBRARY_PATH=$tools/usr/lib/x86_64-linux-gnu "$tools/usr/bin/rustc" --version | cut -d ' ' -f 2)
   printf '%s\n' "$needed" "$there" | sort -VC || skip "Debian's rustc is $there, and $needed is needed"
+fi
+
+if [ "${1:-}" = package ]; then
+  # glibc is Debian's: zig's choice of an older one needs rustup's library for arm64.
+  with_toolchain env TARGET=$triple GLIBC=host packaging/build.sh wheel deb
+  exit
 fi
 
 if [ "${1:-rules}" = rules ] && [ -z "${PROGRAM:-}" ]; then

@@ -142,18 +142,18 @@ fn no_slot_is_asked_for_while_the_clock_is_in_doubt() {
     let tree = "preset = 'allsky'\nurl = 'BASE/'";
     let latest = "kind = 'latest'\nurl = 'BASE/latest.jpg'";
     let kinds: [(&dyn Fn(&str) -> String, &[&str]); 4] = [
-        (&own, &["/"]),
-        (&|base| source(base, template), &["/"]),
-        (&|base| source(base, tree), &["/", "/20240301/"]),
-        (&|base| source(base, latest), &["/latest.jpg"]),
+        (&own, &["/sky/"]),
+        (&|base| source(base, template), &["/sky/"]),
+        (&|base| source(base, tree), &["/sky/", "/sky/20240301/"]),
+        (&|base| source(base, latest), &["/sky/latest.jpg"]),
     ];
     for (settings, may_be_asked) in kinds {
-        // Whatever it is asked for, it answers; its lists hold the hour before now.
+        // Whatever it is asked for, it answers; its lists hold the hours before now.
         let server = Server::start(|path, _| {
-            let names = (0..6).map(|n| format!("<a href='image-202403011{n}1000.jpg'>x</a>"));
+            let names = (0..6).map(|n| format!("<a href='image-202403011{n}0200.jpg'>x</a>"));
             let body = match path {
-                "/" => b"<html><a href='20240301/'>x</a>".to_vec(),
-                "/20240301/" => format!("<html>{}", names.collect::<String>()).into_bytes(),
+                "/sky/" => b"<html><a href='20240301/'>x</a>".to_vec(),
+                "/sky/20240301/" => format!("<html>{}", names.collect::<String>()).into_bytes(),
                 _ => pictures::shaded([90, 40, 7]),
             };
             let length = body.len();

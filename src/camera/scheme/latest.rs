@@ -148,7 +148,7 @@ impl Latest {
         let ahead = taken - now;
         let told = self.last().ahead.replace(ahead);
         let is_told = told.is_some_and(|told| (told - ahead).abs() < SAME_DIFFERENCE);
-        (!is_told).then(|| AccessFault::ClockDiffers { name: None, taken, now })
+        (!is_told).then_some(AccessFault::ClockDiffers { name: None, taken, now })
     }
 
     /// When the picture was taken.

@@ -1,6 +1,6 @@
 //! What stands between Celaje and a camera until a person mends it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use celaje_sky::say;
 use celaje_sky::text::Text;
@@ -41,13 +41,25 @@ pub enum AccessFault {
     ListUnknown(String),
     /// Files such as the first are not named as the second says, and no others are there.
     OtherNames(String, String),
-    /// The camera's picture says that it was taken then, when it was taken now.
+    /// The camera's newest picture is of another time than now.
     ClockDiffers {
-        /// What the picture says.
+        /// The name that says so; without one, what is written in the picture does.
+        name: Option<String>,
+        /// What it says.
         taken: DateTime<Utc>,
-        /// The slot that it should be of.
-        slot: DateTime<Utc>,
+        /// When it was found.
+        now: DateTime<Utc>,
     },
+}
+
+/// An amount of time for a person, in either language.
+fn amount(time: TimeDelta) -> String {
+    let (days, hours, minutes) = (time.num_days(), time.num_hours() % 24, time.num_minutes() % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes} min"),
+        (0, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
 }
 
 impl AccessFault {
@@ -166,17 +178,32 @@ impl AccessFault {
                 "está '{file}', y ninguna imagen cuyo nombre sea como dice '{names}'; ponga en \
                 path o preset de [station.source] nombres de esa forma"
             ),
-            Self::ClockDiffers { taken, slot } => {
+            Self::ClockDiffers { name, taken, now } => {
+                let off = amount((*taken - *now).abs());
+                let (side, lado) = match taken > now {
+                    true => ("ahead of", "después de"),
+                    false => ("behind", "antes de"),
+                };
                 let form = "%Y-%m-%dT%H:%M:%SZ";
-                let (taken, slot) = (taken.format(form), slot.format(form));
-                say!(
-                    "the camera's clock looks wrong or has jumped: its newest picture is of \
-                    {taken} when one of {slot} is due; set the camera's clock, or clock and \
-                    time_zone to what it shows, or time_from = \"fetch\"",
-                    "el reloj de la cámara parece mal, o saltó: su imagen más nueva es de {taken} \
-                    cuando corresponde una de {slot}; ponga en hora la cámara, o clock y time_zone \
-                    según lo que marca, o time_from = \"fetch\""
-                )
+                let (taken, now) = (taken.format(form), now.format(form));
+                match name {
+                    Some(name) => say!(
+                        "the camera's clock looks wrong or has jumped: its newest picture, \
+                        '{name}', is of {taken} by its name, {off} {side} {now}; set the camera's \
+                        clock, or clock and time_zone to what it shows",
+                        "el reloj de la cámara parece mal, o saltó: su imagen más nueva, '{name}', \
+                        es de {taken} según su nombre, {off} {lado} {now}; ponga en hora la \
+                        cámara, o clock y time_zone según lo que marca"
+                    ),
+                    None => say!(
+                        "the camera's clock looks wrong or has jumped: its newest picture is of \
+                        {taken}, {off} {side} {now}; set the camera's clock, or clock and \
+                        time_zone to what it shows, or time_from = \"fetch\"",
+                        "el reloj de la cámara parece mal, o saltó: su imagen más nueva es de \
+                        {taken}, {off} {lado} {now}; ponga en hora la cámara, o clock y time_zone \
+                        según lo que marca, o time_from = \"fetch\""
+                    ),
+                }
             }
         }
     }

@@ -45,8 +45,18 @@ pub async fn look_for(folder: &PictureFolder, client: &HttpClient, slot: Slot) -
                 layout = Layout::Year;
             }
             Err(refusal) => {
+                let refusal = match folder.closed().first() {
+                    // It may be in there.
+                    Some(closed) if refusal.reason == MissReason::NotFound => Refusal {
+                        reason: MissReason::Unreadable,
+                        detail: closed.text().en,
+                        fault: Some(closed.clone()),
+                        ..refusal
+                    },
+                    _ => refusal,
+                };
                 if let Some(fault) = &refusal.fault {
-                    client.report(fault);
+                    folder.closed().iter().chain([fault]).for_each(|fault| client.report(fault));
                 }
                 return SearchResult::Miss(refusal.into_miss(slot, attempts));
             }
@@ -96,7 +106,8 @@ pub(super) async fn read(
         Ok(Err(e)) => {
             let is_closed = e.kind() == ErrorKind::PermissionDenied;
             let fault = is_closed.then(|| AccessFault::FolderClosed(folder, e.to_string()));
-            Err(Refusal { fault, ..refusal(MissReason::Unreadable, e.to_string()) })
+            let detail = fault.as_ref().map_or_else(|| e.to_string(), |fault| fault.text().en);
+            Err(Refusal { fault, ..refusal(MissReason::Unreadable, detail) })
         }
         Err(reason) => Err(refusal(
             reason,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 
+use crate::camera::fault::AccessFault;
 use crate::camera::file_name::{is_picture_name, is_system_file};
 use celaje_sky::slot::Slot;
 
@@ -18,6 +19,8 @@ pub struct PictureFolder {
     /// Paths below the root, by station local time.
     pictures: Arc<BTreeMap<NaiveDateTime, PathBuf>>,
     doubles: DoublePictures,
+    /// The folders below it that cannot be listed.
+    closed: Vec<AccessFault>,
     has_no_gaps: bool,
 }
 
@@ -33,18 +36,30 @@ pub struct DoublePictures {
 impl PictureFolder {
     /// Lists the pictures below `root` whose names are of the form `<YYYY>-<MMDDHHmm>`, with any
     /// extension of a picture. Of several of one moment the one nearest to the root counts, then
-    /// the first by its path.
+    /// the first by its path. Folders below it that cannot be listed are [`Self::closed`].
     ///
     /// # Errors
-    /// When a folder cannot be listed; the error names it.
+    /// When `root` cannot be listed; the error names it.
     pub fn list(root: &Path) -> Result<Self> {
         let mut pictures = BTreeMap::new();
         let mut doubles = DoublePictures::default();
+        let mut closed = Vec::new();
         let mut level = vec![PathBuf::new()];
         while !level.is_empty() {
             let mut deeper = Vec::new();
             for folder in level {
-                let (folders, files) = entries(root, &folder)?;
+                let (folders, files) = match entries(&root.join(&folder), &folder) {
+                    Ok(found) => found,
+                    Err(error) if folder.as_os_str().is_empty() => {
+                        let shown = root.display();
+                        return Err(Error::new(error.kind(), format!("'{shown}': {error}")));
+                    }
+                    Err(error) => {
+                        let shown = root.join(&folder).display().to_string();
+                        closed.push(AccessFault::FolderClosed(shown, error.to_string()));
+                        continue;
+                    }
+                };
                 deeper.extend(folders);
                 for file in files {
                     let Some(moment) = moment_of(&file) else { continue };
@@ -61,7 +76,7 @@ impl PictureFolder {
             level = deeper;
         }
         let (root, pictures) = (root.to_owned(), Arc::new(pictures));
-        Ok(Self { root, pictures, doubles, has_no_gaps: false })
+        Ok(Self { root, pictures, doubles, closed, has_no_gaps: false })
     }
 
     /// From now on a slot without a picture is none that anybody asks for.
@@ -80,6 +95,11 @@ impl PictureFolder {
         &self.doubles
     }
 
+    /// The folders below it that cannot be listed: what is in them is not known.
+    pub fn closed(&self) -> &[AccessFault] {
+        &self.closed
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
@@ -96,13 +116,12 @@ impl PictureFolder {
     }
 }
 
-/// The folders and the pictures in `folder`, below `root`, in the order of their names.
-fn entries(root: &Path, folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let here = root.join(folder);
-    let named = |error: Error| Error::new(error.kind(), format!("'{}': {error}", here.display()));
+/// The folders and the pictures of the folder that is `here`, each as `folder` and its name, in the
+/// order of their names.
+fn entries(here: &Path, folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut folders, mut files) = (Vec::new(), Vec::new());
-    for entry in std::fs::read_dir(&here).map_err(named)? {
-        let entry = entry.map_err(named)?;
+    for entry in std::fs::read_dir(here)? {
+        let entry = entry?;
         let path = folder.join(entry.file_name());
         // A link to a folder is not followed: no circles.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

@@ -21,7 +21,7 @@ use crate::commands::{output, range};
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
 use crate::service::request::{
-    check_clock, check_folder, check_range, picture_folder, range_of, range_of_scheme,
+    check_clock, check_folder, check_range, range_of, range_of_scheme, readable_folder,
     refuse_the_latest, station_source,
 };
 use crate::service::supervision::Supervision;
@@ -117,7 +117,7 @@ impl BackfillArgs {
         let mut settings = Settings::read(self.work.0, config)?;
         let folder = match (&self.dir, &mut settings.station.source) {
             (None, _) => None,
-            (Some(dir), None) => Some(picture_folder(dir)?),
+            (Some(dir), None) => Some(readable_folder(dir)?),
             // Named as the station's are.
             (Some(dir), Some(source)) => {
                 check_folder(dir)?;
@@ -235,10 +235,16 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
         PicturePlace::Folder(folder) => Some(folder.clone()),
         PicturePlace::Address(_) => None,
     });
+    // Where other folders have pictures, these hide a part alone.
+    let some = options.folder.as_ref().filter(|folder| folder.moments().next().is_some());
+    let closed = notices::closed(some);
     let recorded = record(options).await?;
-    let faults = notices::faults(&recorded.faults, &recorded.report);
+    let mut faults = notices::faults(&recorded.faults, &recorded.report);
+    // They were told at the start.
+    faults.retain(|fault| !closed.contains(fault));
     let unreachable = recorded.report.host_unreachable();
     let hidden = notices::hidden(&recorded.faults, &recorded.report);
+    let hidden = hidden.filter(|hidden| !closed.contains(hidden));
     if !quiet {
         let place = (folder.as_deref(), address.as_str());
         let notices = notices::ended(&recorded.report, &recorded.faults, place);
@@ -296,6 +302,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         notices::any_certificate(&settings.station).iter().for_each(notice);
     }
     notices::off_minute(folder.as_ref(), &settings.station).iter().for_each(notice);
+    notices::closed(folder.as_ref()).iter().for_each(notice);
     notices::doubles(folder.as_ref()).iter().for_each(notice);
     notices::set_back(range, &settings.station).iter().for_each(notice);
     let station = Arc::new(settings.station.clone());

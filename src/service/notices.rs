@@ -22,6 +22,9 @@ use celaje_sky::station::{PicturePlace, Station};
 use celaje_sky::text::{Lang, Text};
 use celaje_sky::ticks::{SlotSchedule, TickPolicy};
 
+/// Closed folders that are named one by one.
+const MOST_CLOSED: usize = 8;
+
 /// Notices about a record that was opened for writing.
 pub fn opened(opened: &DatabaseOpening) -> Vec<Text> {
     let adopted = opened.adopted.iter().map(adopted_text);
@@ -133,6 +136,12 @@ pub fn set_back(range: SlotRange, station: &Station) -> Option<Text> {
          {first} hasta entonces solo se leen las de la segunda vez; haga que la cámara las nombre \
          en UTC, y ponga clock = \"utc\", para tener las dos"
     ))
+}
+
+/// Folders of a folder that cannot be listed: the first ones.
+pub fn closed(folder: Option<&PictureFolder>) -> Vec<Text> {
+    let closed = folder.into_iter().flat_map(PictureFolder::closed);
+    closed.take(MOST_CLOSED).map(AccessFault::text).collect()
 }
 
 /// Pictures of a folder that others stand for.

@@ -102,8 +102,15 @@ pub fn refuse_the_latest(station: &Station) -> Result<()> {
     )))
 }
 
-/// The pictures below the folder `dir`.
+/// The pictures below the folder `dir`, all of which can be listed.
 pub fn picture_folder(dir: &Path) -> Result<PictureFolder> {
+    let folder = readable_folder(dir)?;
+    let closed = folder.closed().first().map(|closed| Failure::environment(closed.text()));
+    closed.map_or(Ok(folder), Err)
+}
+
+/// The pictures below the folder `dir`, as far as they can be listed.
+pub fn readable_folder(dir: &Path) -> Result<PictureFolder> {
     check_folder(dir)?;
     PictureFolder::list(dir).map_err(|error| {
         Failure::environment(say!(
@@ -120,6 +127,9 @@ pub fn range_of(folder: &PictureFolder, station: &Station) -> Result<SlotRange> 
     let first = moments.next();
     let ends = first.map(|first| (first, moments.next_back().unwrap_or(first)));
     ends.and_then(|(first, last)| SlotRange::new(first, last).ok()).ok_or_else(|| {
+        if let Some(closed) = folder.closed().first() {
+            return Failure::environment(closed.text());
+        }
         let shown = folder.root().display();
         let minutes: Vec<_> = minutes.iter().map(u32::to_string).collect();
         let minutes = minutes.join(", ");

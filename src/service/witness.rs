@@ -1,31 +1,25 @@
-//! The camera as a witness of this machine's clock: what its host shows, and whether it has a
-//! picture of now.
+//! The camera as a witness of this machine's clock: what its host shows, and whether its folders
+//! list a picture of now. It is asked for no slot: one of a wrong clock may not have come.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
+use crate::camera::Source;
 use crate::camera::http::{HttpClient, HttpLimits};
-use crate::camera::{SearchResult, Source, look_for};
 use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::store::Database;
 use crate::store::error::StoreError;
-use celaje_sky::clock::{ClockDoubt, ClockEvidence, PictureSign};
+use celaje_sky::clock::{ClockDoubt, ClockEvidence, LONGEST_DIFFERENCE, NameSign};
 use celaje_sky::error::{Failure, Result};
-use celaje_sky::layout::LayoutBook;
 use celaje_sky::retry::RetryPolicy;
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::Station;
-use celaje_sky::ticks::{SlotSchedule, TickPolicy, Turn};
-use celaje_vision::picture::decode::is_picture;
+use celaje_sky::ticks::TickPolicy;
 
-/// Longest wait for a picture that only tests the clock.
+/// Longest wait for an answer that only tests the clock.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How much later than now it is when no camera has a picture: by more than two right clocks
-/// differ.
-const LATER: TimeDelta = TimeDelta::days(2);
 
 pub struct ClockWitness<'a> {
     source: &'a Source,
@@ -77,47 +71,15 @@ impl<'a> ClockWitness<'a> {
         Some(slots.find(|slot| minutes.window(*slot, tolerance).contains(taken)))
     }
 
-    /// What there is of the newest slot that is due by `clock`, or of the one before.
-    pub async fn pictures(&self, clock: Clock) -> PictureSign {
-        // The latest picture tells of no time.
-        if self.source.has_only_the_latest() {
-            return PictureSign::None;
-        }
+    /// What the names in the camera's folders say of `clock`, where these can be listed.
+    pub async fn names(&self, clock: Clock) -> NameSign {
+        let Source::Scheme(scheme) = self.source else { return NameSign::None };
         let now = clock.now();
-        let last = self.newest(now);
-        let before = last.and_then(|slot| self.newest(slot.utc()));
-        for slot in [last, before].into_iter().flatten() {
-            if self.has_picture(slot, clock).await == Some(true) {
-                let later = self.newest(now + LATER);
-                return match later {
-                    Some(later) => match self.has_picture(later, clock).await {
-                        Some(true) => PictureSign::OfAnyTime,
-                        Some(false) => PictureSign::OfNow,
-                        None => PictureSign::None,
-                    },
-                    None => PictureSign::OfNow,
-                };
-            }
-        }
-        PictureSign::None
-    }
-
-    /// The newest slot that is due at `now`.
-    fn newest(&self, now: DateTime<Utc>) -> Option<Slot> {
-        let Station { minutes, zone, .. } = self.station;
-        match SlotSchedule::new(minutes.clone(), *zone, TickPolicy::default(), now).turn(now) {
-            Turn::Try { slot, .. } => Some(slot),
-            Turn::Wait(_) => None,
-        }
-    }
-
-    /// Whether the camera has a picture of a slot; none when it does not say.
-    async fn has_picture(&self, slot: Slot, clock: Clock) -> Option<bool> {
-        let book = LayoutBook::new(self.station.layout, slot.year(), None).always_ask_both();
-        match look_for(self.source, &self.client, &Mutex::new(book), slot, clock).await {
-            SearchResult::Picture(picture, _) => Some(is_picture(&picture.bytes)),
-            SearchResult::Miss(miss) => miss.reason.is_answered().then_some(false),
-            SearchResult::Cancelled => None,
+        let (from, to) = (now - LONGEST_DIFFERENCE, now + LONGEST_DIFFERENCE);
+        match scheme.listed(&self.client, from, to).await {
+            Some((true, false)) => NameSign::OfNow,
+            Some((true, true)) => NameSign::OfAnyTime,
+            Some((false, _)) | None => NameSign::None,
         }
     }
 }
@@ -138,7 +100,7 @@ pub fn evidence(
 }
 
 /// Refuses to ask a camera for slots that may not have come: this machine's clock says that they
-/// have, the host's that they have not, and there is no picture of now.
+/// have, the host's that they have not, and no folder lists a picture of now.
 pub async fn check_range_has_come(
     range: SlotRange,
     clock: Clock,
@@ -164,7 +126,7 @@ pub async fn check_range_has_come(
         return Ok(());
     };
     if !matches!(doubt, ClockDoubt::TooEarly(_)) {
-        let seen = ClockEvidence { pictures: witness.pictures(clock).await, ..evidence };
+        let seen = ClockEvidence { names: witness.names(clock).await, ..evidence };
         if seen.confirms(now) {
             return Ok(());
         }

@@ -260,7 +260,10 @@ async fn picture(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
         .ask(move |reader| Ok((reader.latest(&id)?, reader.newest_address(&id)?)))
         .await?;
     let recorded = last.as_ref().and_then(|item| item.url.as_deref());
-    if let Some(station) = state.station(&home) {
+    // By a clock that is wrong the newer ones may not have come.
+    let is_well =
+        state.clock.now() >= state.clock.earliest() && state.operator.state().trouble.is_none();
+    if let Some(station) = state.station(&home).filter(|_| is_well) {
         let slot = last.as_ref().and_then(|item| parse_slot(&item.slot));
         let slot = slot.and_then(|local| Slot::at(local, station.zone));
         let layout = recorded.zip(slot).map(|(url, slot)| layout_of(url, slot));

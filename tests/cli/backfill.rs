@@ -151,14 +151,19 @@ fn a_clock_that_differs_from_the_cameras_books_no_misses() {
     let program = home.older_program();
     let range =
         |server: &Server, to: &str| run(&mut home.backfill_by(&program, &server.base(), &from, to));
-    for server in [&empty, &any_name] {
-        let parts = ["the clock of this machine looks wrong", &time(0, "%Y-%m-%d")];
+    // No camera is asked for what may not have come, whatever it would answer.
+    for server in [&empty, &any_name, &full] {
+        let parts =
+            ["the clock of this machine looks wrong", &time(0, "%Y-%m-%d"), "trust_clock = true"];
         range(server, &to).refused(3, &parts);
+        assert_eq!(server.requests(), ["/sky/"]);
+        server.forget_requests();
     }
     assert_eq!(home.record("cielo.db").count("misses"), 0);
     assert_eq!(home.record("cielo.db").count("runs"), 0);
-    // The camera's pictures speak for this machine.
-    let told = range(&full, &to);
+    // The user speaks for this machine.
+    let mut trusting = home.backfill_by(&program, &full.base(), &from, &to);
+    let told = run(trusting.arg("--trust-clock"));
     assert_eq!(told.status, 0, "{told:?}");
     assert!(home.record("cielo.db").count("observations") > 200, "{told:?}");
     // What has come by both clocks is asked for.

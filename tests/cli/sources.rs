@@ -100,21 +100,23 @@ fn a_folder_that_is_not_there_or_is_none_is_named() {
     }
 }
 
-/// Root reads any folder, so the program runs as somebody else there.
+/// Lets others do what `mode` says with a file.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_folder_without_permission_is_named() {
+fn allow(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
-    let home = home("preset = 'allsky'\ndir = 'images'");
-    home.write("images/20240301/image-20240301120000.jpg", picture(0));
-    let allow = |path: &Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Runs the program while the folder is closed to it. Root reads any folder, so the program runs as
+/// somebody else there.
+#[cfg(target_os = "linux")]
+fn without_permission(home: &Home, folder: &str, args: &[&str]) -> Told {
+    let folder = home.path(folder);
     allow(home.0.path(), 0o777);
-    allow(&home.path("images"), 0o000);
-    let is_anybody = std::fs::read_dir(home.path("images")).is_ok();
+    allow(&folder, 0o000);
+    let is_anybody = std::fs::read_dir(&folder).is_ok();
     let mut command = match is_anybody {
-        false => home.celaje(HOUR),
+        false => home.celaje(args),
         true => {
             // Where the tests were built may be closed to others.
             let copy = home.path("program");
@@ -123,13 +125,75 @@ fn a_folder_without_permission_is_named() {
                 Path::new("/usr/bin/setpriv"),
                 ["--reuid=65534", "--regid=65534", "--clear-groups", copy.to_str().unwrap()],
             );
-            command.args(HOUR);
+            command.args(args);
             command
         }
     };
     let ran = run(&mut command);
+    allow(&folder, 0o755);
+    ran
+}
+
+/// The pictures of the other folders are read; a slot that may have its own in the closed one is
+/// missed for that, and is asked for again.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_closed_folder_hides_its_own_pictures_alone() {
+    let home = Home::new();
+    home.write("sky/a/2024-03011202.jpg", picture(0));
+    home.write("sky/b/2024-03011212.jpg", picture(1));
+    home.write("sky/c/2024-03011222.jpg", picture(2));
+    let with = [
+        "--dir",
+        "sky",
+        "--db",
+        "cielo.db",
+        "--model",
+        "red.onnx",
+        "--engine",
+        "rten",
+        "--threads",
+        "1",
+    ];
+    let hour = [&HOUR[..], &with].concat();
+    let counts = || {
+        let mut record = home.record("cielo.db");
+        (record.count("observations"), record.count("misses WHERE reason = 'unreadable'"))
+    };
+    for (args, missed) in [(&[&HOUR[..1], &with].concat(), 0), (&hour, 4)] {
+        let ran = without_permission(&home, "sky/b", args);
+        assert_eq!(ran.status, 0, "{ran:?}");
+        let said: Vec<_> = ran.err.lines().filter(|line| line.contains("sky/b")).collect();
+        assert_eq!(said.len(), 1, "{ran:?}");
+        assert!(
+            said[0].contains("ermission denied") && said[0].contains("let the user"),
+            "{said:?}"
+        );
+        assert_eq!(counts(), (2, missed), "{ran:?}");
+    }
     let details = home.record("cielo.db").texts("SELECT DISTINCT detail FROM misses");
-    allow(&home.path("images"), 0o755);
+    assert!(details.len() == 1 && details[0].contains("sky/b"), "{details:?}");
+    // As the other user made it.
+    for file in ["cielo.db", "cielo.db-wal", "cielo.db-shm", "cielo.db.lock"] {
+        if home.has(file) {
+            allow(&home.path(file), 0o666);
+        }
+    }
+    let ran = run(&mut home.celaje(&hour));
+    assert_eq!((ran.status, counts()), (0, (3, 0)), "{ran:?}");
+    // With nothing else to be read it ends as a folder does that is closed itself.
+    let lone = Home::new();
+    lone.write("sky/b/2024-03011212.jpg", picture(1));
+    could_not_be_read(&without_permission(&lone, "sky/b", &hour), &["sky/b", "ermission denied"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_without_permission_is_named() {
+    let home = home("preset = 'allsky'\ndir = 'images'");
+    home.write("images/20240301/image-20240301120000.jpg", picture(0));
+    let ran = without_permission(&home, "images", &HOUR);
+    let details = home.record("cielo.db").texts("SELECT DISTINCT detail FROM misses");
     assert_eq!(details.len(), 1, "{ran:?} {details:?}");
     could_not_be_read(&ran, &["images", "cannot be read", "ermission denied"]);
     for part in ["images", "cannot be read", "ermission denied"] {
@@ -171,6 +235,60 @@ fn a_clock_that_jumps_at_midnight_loses_and_doubles_no_slot() {
         assert_eq!(record.count(&format!("observations {of} AND {far}")), 0);
         let twice = "(SELECT picture_name FROM observations GROUP BY 1 HAVING count(*) > 1)";
         assert_eq!(record.count(twice), 0);
+    }
+}
+
+/// The camera's clock goes back by years, or ahead by two days, an hour ago: a backfill says so.
+#[test]
+fn a_camera_whose_clock_has_jumped_is_named() {
+    let now = chrono::Utc::now();
+    let at = |minutes: i64, form: &str| {
+        let local = now - chrono::TimeDelta::hours(3) + chrono::TimeDelta::minutes(minutes);
+        local.format(form).to_string()
+    };
+    let form = "sky_%Y%m%d_%H%M%S.jpg";
+    let range = [at(-180, "%Y-%m-%dT%H:%M"), at(-30, "%Y-%m-%dT%H:%M")];
+    for (jumped, side, lado) in [
+        ("sky_20100101_000112.jpg".to_owned(), "behind", "antes de"),
+        (at(2880, form), "ahead of", "después de"),
+    ] {
+        let home =
+            home("kind = 'tree'\ndir = 'images'\npath = 'sky_%Y%m%d_%H%M%S.jpg'\nevery = '10m'");
+        for n in (60..180).step_by(10) {
+            let name = format!("images/{}", at(-n, form));
+            home.write(&name, picture(n as usize));
+            let written = std::time::SystemTime::now() - Duration::from_secs(60 * n as u64);
+            let file = std::fs::File::options().write(true).open(home.path(&name)).unwrap();
+            file.set_modified(written).unwrap();
+        }
+        let backfill = || home.celaje(["backfill", "--from", &range[0], "--to", &range[1]]);
+        let first = run(&mut backfill());
+        assert!(!first.err.contains("jumped"), "{first:?}");
+        let rows = || {
+            let row = "slot_local || ' ' || picture_name || ' ' || image_sha256";
+            home.record("cielo.db").texts(&format!("SELECT {row} FROM observations ORDER BY 1"))
+        };
+        let before = rows();
+        assert!(before.len() >= 10, "{first:?}");
+        home.write(&format!("images/{jumped}"), picture(7));
+        for (lang, parts) in [
+            ("C", ["has jumped: its newest picture", &jumped, side, "set the camera's clock"]),
+            (
+                "es_AR.UTF-8",
+                ["saltó: su imagen más nueva", &jumped, lado, "ponga en hora la cámara"],
+            ),
+        ] {
+            let ran = run(backfill().args(["--retry-missed"]).env("LANG", lang));
+            assert_eq!(ran.status, 0, "{ran:?}");
+            let said = ran.err.lines().filter(|line| line.contains(parts[0])).collect::<Vec<_>>();
+            assert_eq!(said.len(), 1, "{ran:?}");
+            for part in parts {
+                assert!(said[0].contains(part), "no '{part}' in {}", said[0]);
+            }
+        }
+        let said = format!("misses WHERE detail LIKE '%{jumped}%{side}%'");
+        assert!(home.record("cielo.db").count(&said) > 0);
+        assert_eq!(rows(), before);
     }
 }
 

@@ -118,15 +118,72 @@ fn a_clock_a_year_ahead_of_a_camera_that_answers_any_name_is_waited_for() {
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
     let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", "@clock"]));
     until("it says so", || ready(&running).0 == 503);
-    until("a picture of each time was asked for", || years(&server) == ["2025"]);
     let (status, told) = ready(&running);
     assert!(status == 503 && told.contains("2024-03-01T15:0"), "{status} {told}");
     home.write("clock", "2024-03-01T15:02:30Z@60");
     until("the newest slot is taken", || stored(&home, "2024-03-01T12:02"));
     assert_eq!(running.end("TERM").0, 0);
+    assert_eq!(years(&server), ["2024"]);
     let mut record = home.record();
     assert_eq!(record.count("observations WHERE slot_local >= '2025'"), 0);
     assert_eq!(record.count("misses WHERE slot_local >= '2025'"), 0);
+}
+
+/// Every address that a camera is asked for while the clock is in doubt, for each kind of source:
+/// none names a slot, be it of a time that has not come or of one before the program existed.
+#[test]
+fn no_slot_is_asked_for_while_the_clock_is_in_doubt() {
+    const NOW: &str = "Fri, 01 Mar 2024 15:02:30 GMT";
+    let template = "kind = 'template'\npath = '%Y/%m/%d/%H%M.jpg'\nurl = 'BASE/'\nevery = '10m'";
+    let tree = "preset = 'allsky'\nurl = 'BASE/'";
+    let latest = "kind = 'latest'\nurl = 'BASE/latest.jpg'";
+    let kinds: [(&str, &str, &[&str]); 4] = [
+        ("", "url_base = 'BASE/'", &["/sky/"]),
+        ("[station.source]", template, &["/sky/"]),
+        ("[station.source]", tree, &["/sky/", "/sky/20240301/"]),
+        ("[station.source]", latest, &["/sky/latest.jpg"]),
+    ];
+    for (table, settings, may_be_asked) in kinds {
+        // Whatever it is asked for, it answers; its lists hold the hours before now.
+        let server = Server::start(|path, _| {
+            let names = (0..6).map(|n| format!("<a href='image-202403011{n}0200.jpg'>x</a>"));
+            let body = match path {
+                "/sky/" => b"<html><a href='20240301/'>x</a>".to_vec(),
+                "/sky/20240301/" => format!("<html>{}", names.collect::<String>()).into_bytes(),
+                _ => pictures::shaded([90, 40, 7]),
+            };
+            let length = body.len();
+            let head =
+                format!("HTTP/1.1 200 OK\r\nDate: {NOW}\r\nContent-Length: {length}\r\n\r\n");
+            Reply::Raw([head.into_bytes(), body].concat())
+        });
+        let home = Home::new();
+        let settings = settings.replace("BASE/", &server.base());
+        let station = "[station]\nid = 'roof'\nlatitude = -53.79\nlongitude = -67.7\n\
+                       time_zone = 'UTC'";
+        let file = format!("model = 'red.onnx'\n{station}\n{table}\n{settings}\n");
+        home.write("celaje.toml", &file);
+        home.write("clock", "2024-03-01T15:02:30Z@1");
+        for wrong in ["1970-01-01T00:03:50Z", "2025-03-01T15:02:30Z", "2024-03-02T15:02:30Z"] {
+            server.forget_requests();
+            home.write("clock", &format!("{wrong}@1"));
+            let running = Running::start(&mut home.serve(&["--clock", "@clock"]));
+            until("it says so", || ready(&running).0 == 503);
+            let (_, told) = ready(&running);
+            assert!(told.contains("clock") && told.contains(&wrong[..10]), "{told}");
+            // Nor does a client of the replaced system make it ask.
+            let (status, body) = running.ask("GET", "/imagen", "", "");
+            assert_eq!(status, 404, "{body}");
+            let asked = server.requests();
+            let is_none = |path: &String| !may_be_asked.contains(&path.as_str());
+            assert_eq!(asked.iter().find(|path| is_none(path)), None, "{wrong}: {settings}");
+            // Nothing is worth a question before the program existed.
+            assert_eq!(asked.is_empty(), wrong.starts_with("1970"), "{wrong}: {settings}");
+            assert_eq!(running.end("TERM").0, 0);
+            let mut record = home.record();
+            assert_eq!((record.count("misses"), record.count("observations")), (0, 0));
+        }
+    }
 }
 
 /// Nobody can tell which of the two clocks is wrong, unless the user does.
@@ -144,7 +201,8 @@ fn a_user_who_trusts_the_clock_is_believed() {
     assert_eq!(running.end("TERM").0, 0);
 }
 
-/// A picture of the time that this machine shows is worth more than the date of the host.
+/// A reading that is newer than the date of the host shows that this one is wrong, in the same
+/// hour and days after; without one the user has to say so.
 #[test]
 fn a_camera_whose_own_clock_is_wrong_does_not_stop_the_program() {
     let home = Home::new();
@@ -153,14 +211,73 @@ fn a_camera_whose_own_clock_is_wrong_does_not_stop_the_program() {
         Some(asked) if time(asked).as_str() < "2024-03-02" => Reply::Body(picture(asked)),
         _ => Reply::Status(404, vec![date.clone()]),
     });
+    home.write("clock", "2024-02-27T15:02:30Z@60");
     let args = ["--url-base", &server.base(), "--model", "red.onnx"];
-    let clock = "2024-03-01T15:02:30Z@60";
-    let running = Running::start(home.serve(&args).args(["--catch-up", "1h", "--clock", clock]));
-    until("the newest slot is taken", || stored(&home, "2024-03-01T12:02"));
-    until("the next one is taken", || stored(&home, "2024-03-01T12:12"));
-    assert_eq!(ready(&running).0, 200);
+    let serve = |more: &[&str]| {
+        let last = ["--catch-up", "1h", "--clock", "@clock"];
+        Running::start(home.serve(&args).args(last).args(more))
+    };
+    let running = serve(&[]);
+    until("it says so", || ready(&running).0 == 503);
+    assert!(ready(&running).1.contains("trust_clock"), "{:?}", ready(&running));
     assert_eq!(running.end("TERM").0, 0);
+    let running = serve(&["--trust-clock"]);
+    until("a slot is taken", || home.record().count("observations") > 0);
+    assert_eq!(running.end("TERM").0, 0);
+    for (clock, slot) in [
+        ("2024-02-27T16:02:30Z@60", "2024-02-27T13:02"),
+        ("2024-03-01T15:02:30Z@60", "2024-03-01T12:02"),
+    ] {
+        home.write("clock", clock);
+        let running = serve(&[]);
+        until("the newest slot is taken", || stored(&home, slot));
+        assert_eq!(ready(&running).0, 200);
+        assert_eq!(running.end("TERM").0, 0);
+    }
     assert_eq!(home.record().count("misses"), 0);
+}
+
+/// A folder lists its names: one of now speaks for a clock that is far from all that is known.
+#[test]
+fn a_folder_that_lists_a_picture_of_now_speaks_for_the_clock() {
+    let home = Home::new();
+    let sources = [
+        "kind = 'template'\npath = '%Y%m%d/%H%M.jpg'\nevery = '10m'",
+        "kind = 'tree'\npath = '%Y%m%d/%H%M*.jpg'\nevery = '10m'",
+    ];
+    for (n, source) in sources.into_iter().enumerate() {
+        let images = format!("images{n}");
+        let picture = |path: &str| {
+            let path = home.path(&format!("{images}/{path}"));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, pictures::shaded([90, 40, 7])).unwrap();
+        };
+        home.write(
+            "celaje.toml",
+            &format!(
+                "model = 'red.onnx'\n[station]\nid = 'roof{n}'\nlatitude = -53.79\n\
+                 longitude = -67.7\ntime_zone = 'UTC'\n[station.source]\ndir = '{images}'\n\
+                 {source}\n"
+            ),
+        );
+        picture("20240101/1200.jpg");
+        let serve = || Running::start(&mut home.serve(&["--catch-up", "0", "--clock", "@clock"]));
+        home.write("clock", "2024-01-01T12:03:00Z@1");
+        let of = format!("observations WHERE station = 'roof{n}'");
+        let running = serve();
+        until("the first slot is taken", || home.record().count(&of) == 1);
+        assert_eq!(running.end("TERM").0, 0);
+        // Months later.
+        home.write("clock", "2024-03-01T12:03:00Z@1");
+        let running = serve();
+        until("it says so", || ready(&running).0 == 503);
+        assert_eq!(running.end("TERM").0, 0);
+        picture("20240301/1200.jpg");
+        let running = serve();
+        until("the newest slot is taken", || home.record().count(&of) == 2);
+        assert_eq!(ready(&running).0, 200);
+        assert_eq!(running.end("TERM").0, 0);
+    }
 }
 
 /// A clock a year ahead, beside a camera that says nothing of the time or cannot be reached.

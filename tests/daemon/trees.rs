@@ -9,7 +9,7 @@ use celaje_sky::naming::NameTemplate;
 use celaje_sky::slot::Slot;
 use celaje_sky::station::Station;
 use celaje_sky::sun::{self, DayPhase};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::support::range;
@@ -192,6 +192,60 @@ fn nothing_is_missed_of_the_time_before_the_first_picture() {
     assert_eq!(home.record().count("misses WHERE slot_local < '2024-03-03T11:50'"), 0);
     let details = home.record().texts("SELECT DISTINCT reason FROM misses");
     assert_eq!(details, ["not_found"]);
+}
+
+/// A camera's own clock goes back by a day, and then ahead by one: its names are of other slots.
+#[test]
+fn a_camera_whose_clock_jumps_is_said_once_and_no_row_is_lost_or_doubled() {
+    let home = Home::new();
+    home.write(
+        "celaje.toml",
+        "model = 'red.onnx'\n[station]\nid = 'roof'\nlatitude = -53.79\nlongitude = -67.7\n\
+         time_zone = 'UTC'\n[station.source]\npreset = 'allsky'\ndir = 'images'\n\
+         every = '1m'\ntolerance = '20s'\n",
+    );
+    let picture = |name: &str, shade: u8| {
+        let path = home.path(&format!("images/{name}"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, pictures::shaded([90, 40, shade])).unwrap();
+    };
+    for minute in 0..5 {
+        let name = format!("20240303/image-2024030312{minute:02}07.jpg");
+        picture(&name, minute);
+        let file = std::fs::File::options().write(true).open(home.path("images").join(name));
+        let written = std::time::SystemTime::now() - Duration::from_secs(600);
+        file.unwrap().set_modified(written).unwrap();
+    }
+    let serve = |clock| Running::start(&mut home.serve(&["--catch-up", "10m", "--clock", clock]));
+    let running = serve("2024-03-03T12:05:10Z@20");
+    until("what is there is read", || home.record().count("observations") == 5);
+    let rows = stored(&home, "cielo.db", "2024");
+    let missed = |what: &str| home.record().count(&format!("misses WHERE {what}")) > 0;
+    // A camera that is only silent.
+    until("a slot is missed", || missed("slot_local > '2024-03-03T12:05'"));
+    assert!(!missed("detail LIKE '%jumped%'"));
+    let said = |name: &str, side: &str| {
+        format!(
+            "detail LIKE '%has jumped: its newest picture, ''{name}'', is of %1 d 0 h {side} %'"
+        )
+    };
+    picture("20240302/image-20240302120630.jpg", 6);
+    let back = said("20240302/image-20240302120630.jpg", "behind");
+    until("that it went back is said", || missed(&back));
+    let now = home.record().texts("SELECT max(slot_local) FROM misses")[0].clone();
+    // The time of that slot, a day and ten minutes later.
+    let then: NaiveDateTime = format!("{now}:00").parse().unwrap();
+    let name = (then + TimeDelta::minutes(24 * 60 + 10)).format("%Y%m%d/image-%Y%m%d%H%M%S.jpg");
+    picture(&name.to_string(), 7);
+    let ahead = said(&name.to_string(), "ahead of");
+    until("that it went ahead is said", || missed(&ahead));
+    assert_eq!(stored(&home, "cielo.db", "2024"), rows);
+    let (status, told) = running.end("TERM");
+    assert_eq!(status, 0, "{told:?}");
+    let jumps = told.iter().filter(|line| line.contains("has jumped")).count();
+    assert_eq!(jumps, 2, "{told:#?}");
+    let twice = "(SELECT picture_name FROM observations GROUP BY 1 HAVING count(*) > 1)";
+    assert_eq!((home.record().count(twice), home.record().count("observations")), (0, 5));
 }
 
 #[test]

@@ -437,7 +437,9 @@ async fn the_moment_of_a_latest_picture_is_what_the_camera_wrote_into_it() {
     }
     // Its clock has jumped back by an hour.
     assert_eq!(told.len(), 1, "{told:?}");
-    for part in ["clock", "has jumped", "of 2024-03-02T00:10:00Z", "one of 2024-03-02T01:20:00Z"] {
+    let parts =
+        ["clock", "has jumped", "of 2024-03-02T00:10:00Z, 1 h 10 min behind 2024-03-02T01:20:00Z"];
+    for part in parts {
         assert!(told[0].contains(part), "no '{part}': {}", told[0]);
     }
     let rows = stage
@@ -449,4 +451,90 @@ async fn the_moment_of_a_latest_picture_is_what_the_camera_wrote_into_it() {
     let misses = stage.record().texts("SELECT slot_local || ' ' || detail FROM misses");
     assert_eq!(misses.len(), 1);
     assert!(misses[0].contains("2024-03-02T00:10:00Z, too far from the slot"), "{}", misses[0]);
+}
+
+/// A camera whose clock jumps writes its pictures under names of another time: the misses say so,
+/// with the newest name and how far it is off, and so does the program, once.
+#[actix::test]
+async fn a_tree_whose_camera_has_jumped_says_so() {
+    const OWN: (&str, &str) = ("sky_20240301_220007.jpg", "02-Mar-2024 01:00");
+    const BACK: (&str, &str) = ("sky_20240301_195500.jpg", "02-Mar-2024 01:10");
+    const LONG_BACK: (&str, &str) = ("sky_20000101_000007.jpg", "02-Mar-2024 01:10");
+    const AHEAD: (&str, &str) = ("sky_20250301_221007.jpg", "02-Mar-2024 01:10");
+    let behind = "'sky_20240301_195500.jpg', is of 2024-03-01T22:55:00Z by its name, 2 h 35 min \
+                  behind 2024-03-02T01:30:00Z";
+    let years_behind = "'sky_20000101_000007.jpg', is of 2000-01-01T03:00:07Z by its name, \
+                        8826 d 22 h behind 2024-03-02T01:30:00Z";
+    let ahead = "'sky_20250301_221007.jpg', is of 2025-03-02T01:10:07Z by its name, 364 d 23 h \
+                 ahead of 2024-03-02T01:30:00Z";
+    let (soon, later) = ("2024-03-02T01:30:00Z@0.01", "2024-03-08T01:30:00Z@0.01");
+    let no_times = |files: &[(&'static str, &'static str)]| {
+        files.iter().map(|(name, _)| (*name, "")).collect::<Vec<_>>()
+    };
+    let cases = [
+        (vec![OWN, BACK], soon, Some(behind)),
+        (vec![OWN, LONG_BACK], soon, Some(years_behind)),
+        (vec![OWN, AHEAD], soon, Some(ahead)),
+        // It stopped, or was late with a picture.
+        (vec![OWN], soon, None),
+        (vec![OWN, ("sky_20240301_215500.jpg", "02-Mar-2024 01:10")], soon, None),
+        // Both were brought from elsewhere, in whatever order.
+        (vec![(OWN.0, "02-Mar-2024 01:10"), BACK], soon, None),
+        // It was ahead, and was set.
+        (vec![(AHEAD.0, "02-Mar-2024 00:40"), OWN], soon, None),
+        // Its server does not say when files were written.
+        (no_times(&[OWN, AHEAD]), soon, Some(ahead)),
+        (no_times(&[OWN, BACK]), soon, None),
+        // Afterwards, names that have not come tell of it.
+        (vec![(AHEAD.0, "02-Mar-2024 00:40"), OWN], later, Some("ahead of 2024-03-08T01:30:00Z")),
+        (vec![OWN, BACK], later, None),
+    ];
+    for (jumped, clock, wanted) in cases {
+        let files = Arc::new(std::sync::Mutex::new(vec![OWN]));
+        let listed = Arc::clone(&files);
+        let server = Server::start(move |path, _| {
+            if path.ends_with(".jpg") {
+                return Reply::Body(judge::picture(3, Trouble::None, 1));
+            }
+            let link = |(name, written): &(&str, &str)| {
+                format!("<a href=\"{name}\">{name}</a>  {written}  1234\n")
+            };
+            let links: String = listed.lock().unwrap().iter().map(link).collect();
+            Reply::Body(format!("<html><a href=\"../\">../</a>{links}</html>").into_bytes())
+        });
+        let names = PictureNames::Tree("sky_%Y%m%d_%H%M%S.jpg".parse().unwrap());
+        let mut stage = Stage::new(&server);
+        at_station(&mut stage, station(PicturePlace::Address(server.base()), names));
+        stage.policy.retry_missed = true;
+        stage.clock = soon.parse().unwrap();
+        stage.run(range("2024-03-01T22:00", "2024-03-01T22:09")).await;
+        let before = stored(&stage);
+        assert_eq!(before.len(), 1);
+        *files.lock().unwrap() = jumped;
+        stage.clock = clock.parse().unwrap();
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            let pipeline = stage.start();
+            let both = range("2024-03-01T22:00", "2024-03-01T22:19");
+            pipeline.run(both).await.unwrap();
+            told.extend(pipeline.gate().take_faults().iter().map(|fault| fault.text().en));
+            assert!(pipeline.stop().await.is_some());
+        }
+        // A row stays, and none is added.
+        assert_eq!(stored(&stage), before);
+        let misses = stage.record().texts("SELECT slot_local || ' ' || detail FROM misses");
+        assert_eq!(misses.len(), 1, "{misses:?}");
+        assert!(misses[0].starts_with("2024-03-01T22:10 no picture of"), "{}", misses[0]);
+        match wanted {
+            Some(wanted) => {
+                assert!(misses[0].contains(wanted), "no '{wanted}' in {}", misses[0]);
+                assert!(told.len() == 1 && told[0].contains(wanted), "{told:?}");
+                assert!(told[0].contains("set the camera's clock"), "{told:?}");
+            }
+            None => {
+                assert!(!misses[0].contains("jumped"), "{}", misses[0]);
+                assert_eq!(told, Vec::<String>::new());
+            }
+        }
+    }
 }

@@ -7,8 +7,8 @@ use crate::say;
 use crate::text::Text;
 
 /// By how much two clocks may differ before one of them is wrong: more than any mistaken time
-/// zone or answer of a cache.
-const LONGEST_DIFFERENCE: TimeDelta = TimeDelta::days(1);
+/// zone, which are fourteen hours at most, and less than the day by which a date goes wrong.
+pub const LONGEST_DIFFERENCE: TimeDelta = TimeDelta::hours(16);
 /// Time without any sign of the camera or the record that a clock may show on its word alone: more
 /// than a machine is put away for, less than a clock without a battery jumps.
 const LONGEST_SILENCE: TimeDelta = TimeDelta::days(30);
@@ -32,18 +32,18 @@ pub struct ClockEvidence {
     pub last_sign: Option<DateTime<Utc>>,
     /// What a clock shows by now that was right before.
     pub confirmed: Option<DateTime<Utc>>,
-    /// What the camera's pictures say of this clock.
-    pub pictures: PictureSign,
+    /// What the names of the camera's pictures say of this clock.
+    pub names: NameSign,
 }
 
-/// What a camera's pictures say of a clock.
+/// What the names that a camera's folders show say of a clock. A camera that is asked by name says
+/// nothing: a slot of a clock that may be wrong is not asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PictureSign {
+pub enum NameSign {
     /// There is none of the time that it shows.
     #[default]
     None,
-    /// There is one, and one of a later time too: the camera answers any name with a picture, or
-    /// the clock is behind.
+    /// There is one, and one of a later time too: the clock is behind, or the camera's was ahead.
     OfAnyTime,
     /// There is one, and none of a later time.
     OfNow,
@@ -54,8 +54,7 @@ pub enum PictureSign {
 pub enum ClockDoubt {
     /// It shows a time before the program existed.
     TooEarly(DateTime<Utc>),
-    /// It is more than a day away from the clock of the camera's host, and no picture of that time
-    /// alone speaks for it.
+    /// It is far from the clock of the camera's host, and no picture of that time speaks for it.
     HostDiffers {
         /// What it shows.
         now: DateTime<Utc>,
@@ -80,13 +79,15 @@ impl ClockEvidence {
             newest: None,
             last_sign: None,
             confirmed: None,
-            pictures: PictureSign::None,
+            names: NameSign::None,
         }
     }
 
-    /// The host's clock, unless it is one that was lost itself.
+    /// The host's clock, unless it is one that is wrong itself: it shows a time before the program
+    /// existed, or one long before a picture that was read.
     fn host(&self) -> Option<DateTime<Utc>> {
-        self.host.filter(|host| *host >= self.earliest)
+        let read = self.newest.map(|newest| newest - LONGEST_DIFFERENCE);
+        self.host.filter(|host| *host >= self.earliest && read.is_none_or(|read| *host >= read))
     }
 
     /// Whether something speaks for a clock that shows `now`.
@@ -95,11 +96,11 @@ impl ClockEvidence {
             time.is_some_and(|time| (time - now).abs() <= LONGEST_DIFFERENCE)
         };
         let known = near(self.host) || near(self.newest) || near(self.confirmed);
-        let seen = match self.pictures {
-            PictureSign::None => false,
+        let seen = match self.names {
+            NameSign::None => false,
             // It shows that the camera works; of the time, its host knows more.
-            PictureSign::OfAnyTime => self.host().is_none(),
-            PictureSign::OfNow => true,
+            NameSign::OfAnyTime => self.host().is_none(),
+            NameSign::OfNow => true,
         };
         now >= self.earliest && (known || seen)
     }
@@ -152,10 +153,10 @@ impl ClockDoubt {
                 let (now, known) = (shown(now), shown(known));
                 say!(
                     "the clock of this machine may be wrong: it shows {now}, what is known is of \
-                     {known}, and the camera neither tells the time nor has a picture of {now}; \
+                     {known}, and the camera neither tells the time nor lists a picture of {now}; \
                      set the clock, see to the camera, or set trust_clock = true",
                     "el reloj de esta máquina puede estar mal: marca {now}, lo que se sabe es de \
-                     {known}, y la cámara no dice la hora ni tiene imagen de {now}; póngalo en \
+                     {known}, y la cámara no dice la hora ni lista una imagen de {now}; póngalo en \
                      hora, revise la cámara, o ponga trust_clock = true"
                 )
             }
@@ -191,18 +192,35 @@ mod tests {
         let (now, host) = (at("2025-03-01T15:00:00Z"), at("2024-03-01T15:00:00Z"));
         let differs = Some(ClockDoubt::HostDiffers { now, host });
         let old = Some("2024-03-01T14:52:00Z");
-        for newest in [None, old, Some("2025-05-01T00:00:00Z")] {
+        for newest in [None, old] {
             let known = evidence(Some("2024-03-01T15:00:00Z"), newest);
             assert_eq!(known.doubt(now), differs, "{newest:?}");
         }
-        // Behind is as wrong as ahead.
+        // A day is as wrong as a year, and behind as wrong as ahead.
+        let next_day = at("2024-03-02T15:00:00Z");
+        assert!(evidence(Some("2024-03-01T15:00:00Z"), old).doubt(next_day).is_some());
+        // A mistaken time zone is no day.
+        let shifted = at("2024-03-02T05:00:00Z");
+        assert_eq!(evidence(Some("2024-03-01T15:00:00Z"), None).doubt(shifted), None);
         assert!(evidence(Some("2025-03-01T15:00:00Z"), None).doubt(host).is_some());
         let seen = evidence(Some("2024-03-01T15:00:00Z"), Some("2025-03-01T14:52:00Z"));
         assert_eq!(seen.doubt(now), None);
         assert_eq!(evidence(None, old).doubt(now), None, "an outage may last for a year");
-        assert_eq!(evidence(Some("2025-02-28T15:00:00Z"), None).doubt(now), None);
+        assert_eq!(evidence(Some("2025-03-01T00:00:00Z"), None).doubt(now), None);
         // The host's own clock may be the one without a battery.
         assert_eq!(evidence(Some("2000-01-01T00:00:00Z"), None).doubt(now), None);
+    }
+
+    /// There is no picture of a time that has not come: one that was read shows that a host which
+    /// is behind it is wrong.
+    #[test]
+    fn a_host_that_is_behind_the_record_says_nothing() {
+        let behind = evidence(Some("2024-03-01T15:00:00Z"), Some("2025-02-26T15:00:00Z"));
+        assert_eq!(behind.doubt(at("2025-03-01T15:00:00Z")), None, "an outage of three days");
+        let ahead = evidence(Some("2025-06-01T15:00:00Z"), Some("2025-02-26T15:00:00Z"));
+        assert!(ahead.doubt(at("2025-03-01T15:00:00Z")).is_some());
+        // Nor is a clock right that is behind it.
+        assert!(behind.doubt(at("2025-01-01T15:00:00Z")).is_some());
     }
 
     /// A picture of the time that a clock shows is worth more than the date of a host.
@@ -210,7 +228,7 @@ mod tests {
     fn a_picture_of_now_speaks_for_a_clock_whatever_the_host_shows() {
         let now = at("2025-03-01T15:00:00Z");
         let host = evidence(Some("2024-03-01T15:00:00Z"), None);
-        let seen = ClockEvidence { pictures: PictureSign::OfNow, ..host };
+        let seen = ClockEvidence { names: NameSign::OfNow, ..host };
         assert_eq!((seen.doubt(now), seen.confirms(now)), (None, true));
         let confirmed = ClockEvidence { confirmed: Some(now), ..host };
         assert_eq!((confirmed.doubt(now), confirmed.confirms(now)), (None, true));
@@ -222,7 +240,7 @@ mod tests {
     fn a_picture_of_any_time_speaks_for_a_clock_unless_the_host_contradicts() {
         let now = at("2025-03-01T15:00:00Z");
         let signs = |host, last: &str| ClockEvidence {
-            pictures: PictureSign::OfAnyTime,
+            names: NameSign::OfAnyTime,
             last_sign: Some(at(last)),
             ..evidence(host, None)
         };
@@ -256,7 +274,8 @@ mod tests {
         // A clock that was right has gone on until now.
         let confirmed = ClockEvidence { confirmed: Some(at("2024-03-01T15:00:00Z")), ..newest };
         assert!(doubtful(confirmed, "2024-03-03T15:00:00Z"));
-        assert!(!doubtful(confirmed, "2024-03-02T14:00:00Z"));
+        assert!(doubtful(confirmed, "2024-03-02T15:00:00Z"));
+        assert!(!doubtful(confirmed, "2024-03-02T06:00:00Z"));
         // A host whose own clock is wrong says nothing of it.
         let lost = ClockEvidence { host: Some(at("2000-01-01T00:00:00Z")), ..confirmed };
         assert!(doubtful(lost, "2024-03-03T15:00:00Z"));

@@ -8,6 +8,7 @@ use crate::camera::fault::AccessFault;
 use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal};
 use crate::camera::scheme::place::PlacedFile;
+use crate::camera::scheme::tree::SAME_DIFFERENCE;
 use crate::camera::scheme::{Scheme, exif, picture, refusal, sha256};
 use crate::camera::validators::Validators;
 use crate::clock::Clock;
@@ -15,9 +16,6 @@ use celaje_sky::naming::NamedTime;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotWindow};
 use celaje_sky::station::TimeFrom;
-
-/// How much the difference of two clocks may change and still be the same one.
-const SAME_DIFFERENCE: TimeDelta = TimeDelta::minutes(30);
 
 /// What is known of the picture.
 #[derive(Debug, Default)]
@@ -133,7 +131,7 @@ impl Latest {
             let shown = taken.format("%Y-%m-%dT%H:%M:%SZ");
             let detail = format!("the picture is of {shown}, too far from the slot");
             // One that was there before may be what a camera that stopped has left.
-            let fault = is_new.then(|| self.clock_fault(slot, taken, now)).flatten();
+            let fault = is_new.then(|| self.clock_fault(taken, now)).flatten();
             return Err(Refusal { fault, ..self.stale(slot, attempts, detail) });
         }
         self.last().given = Some((slot, bytes));
@@ -146,16 +144,11 @@ impl Latest {
     }
 
     /// That a new picture is of another time than now, unless that was said of this difference.
-    fn clock_fault(
-        &self,
-        slot: Slot,
-        taken: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Option<AccessFault> {
+    fn clock_fault(&self, taken: DateTime<Utc>, now: DateTime<Utc>) -> Option<AccessFault> {
         let ahead = taken - now;
         let told = self.last().ahead.replace(ahead);
         let is_told = told.is_some_and(|told| (told - ahead).abs() < SAME_DIFFERENCE);
-        (!is_told).then(|| AccessFault::ClockDiffers { taken, slot: slot.utc() })
+        (!is_told).then_some(AccessFault::ClockDiffers { name: None, taken, now })
     }
 
     /// When the picture was taken.

@@ -165,6 +165,26 @@ impl Scheme {
         Ok(all.into_iter().map(|(taken, _)| taken).collect())
     }
 
+    /// Of the names in the camera's folders, whether one is of a time `from` to `to`, and whether
+    /// one is of a later time; none where folders are not listed.
+    pub async fn listed(
+        &self,
+        client: &HttpClient,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Option<(bool, bool)> {
+        let names = match &self.source.names {
+            PictureNames::Tree(names) => names,
+            PictureNames::Template(names) if self.base().is_none() => names,
+            PictureNames::Template(_) | PictureNames::Latest(_) => return None,
+        };
+        // What is listed in a pass stays as it was when that began.
+        let tree = Tree::new(names.clone());
+        let near = tree.between(self, client, from, to).await.ok()?;
+        let last = tree.last(self, client, None).await.ok()?;
+        Some((!near.is_empty(), last.is_some_and(|(taken, _)| taken > to)))
+    }
+
     /// When the first picture of a tree was taken; none where there is no picture yet.
     ///
     /// # Errors

@@ -89,11 +89,13 @@ impl SchemePlace {
         }
     }
 
-    /// What is in the folder at `path`; nothing when there is no such folder below the place.
+    /// What is in the folder at `path`; nothing when there is no such folder below the place. With
+    /// `has_times` a folder on disk says when its entries were written.
     pub(super) async fn list(
         &self,
         client: &HttpClient,
         path: &str,
+        has_times: bool,
     ) -> Result<Vec<ListedEntry>, Option<Refusal>> {
         let listed = match self {
             Self::Http(base) => {
@@ -107,7 +109,7 @@ impl SchemePlace {
             }
             Self::Folder(root) => {
                 let folder = if path.is_empty() { root.clone() } else { root.join(path) };
-                read_folder(folder, client.limits().total_timeout).await
+                read_folder(folder, client.limits().total_timeout, has_times).await
             }
         };
         match listed {
@@ -141,7 +143,11 @@ fn below(base: &Url, path: &str) -> Url {
     url
 }
 
-async fn read_folder(folder: PathBuf, patience: Duration) -> Result<Vec<ListedEntry>, Refusal> {
+async fn read_folder(
+    folder: PathBuf,
+    patience: Duration,
+    has_times: bool,
+) -> Result<Vec<ListedEntry>, Refusal> {
     let shown = folder.display().to_string();
     let read = folder::off_the_thread(patience, move || {
         let mut entries = Vec::new();
@@ -153,7 +159,10 @@ async fn read_folder(folder: PathBuf, patience: Duration) -> Result<Vec<ListedEn
             // A link to a folder is followed: a walk goes no deeper than its template.
             let is_folder = kind.is_dir()
                 || (kind.is_symlink() && std::fs::metadata(entry.path()).is_ok_and(|m| m.is_dir()));
-            entries.push(ListedEntry { name, is_folder });
+            let modified = || std::fs::metadata(entry.path()).and_then(|meta| meta.modified());
+            let written = has_times.then(modified).and_then(Result::ok);
+            let written = written.map(|time| DateTime::<Utc>::from(time).naive_utc());
+            entries.push(ListedEntry { name, is_folder, written });
             if entries.len() > MOST_ENTRIES {
                 break;
             }

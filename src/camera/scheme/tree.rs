@@ -17,17 +17,28 @@ use celaje_sky::naming::{NameFields, NameTemplate};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotWindow};
 
-/// How far ahead of now a name may be before the camera's clock is wrong: more than that of summer
+/// How far the time of the newest picture may be off before the camera's clock is wrong, at least.
+const LEAST_JUMP: TimeDelta = TimeDelta::minutes(2);
+/// The same around the moment at which the clock of the names is set: more than that of summer
 /// time.
-const AHEAD: TimeDelta = TimeDelta::hours(2);
+const SUMMER_TIME: TimeDelta = TimeDelta::hours(2);
+/// How much the difference of two clocks may change and still be the same one.
+pub(super) const SAME_DIFFERENCE: TimeDelta = TimeDelta::minutes(30);
+/// Folders in a folder that are looked into for the picture that was written last: the latest ones.
+const LATELY_WRITTEN: usize = 3;
+/// Pictures that were written within this time may have been brought together, in any order.
+const ONE_COPY: TimeDelta = TimeDelta::minutes(1);
 /// Entries of listed folders that are kept during a pass.
 const KEPT_ENTRIES: usize = 400_000;
 
 /// Folders that were listed in this pass.
 #[derive(Debug, Default)]
 struct Listings {
-    folders: HashMap<String, Arc<Vec<ListedEntry>>>,
+    /// By their paths, and whether they were listed with times.
+    folders: HashMap<(String, bool), Arc<Vec<ListedEntry>>>,
     entries: usize,
+    /// What they say of the camera's clock, once that was looked for.
+    clock: Option<Option<AccessFault>>,
 }
 
 /// What was seen in the folders that were listed since the program began.
@@ -37,8 +48,8 @@ struct SeenNames {
     is_known: bool,
     /// A file or folder that was not, a picture if there was one.
     other: Option<String>,
-    /// The latest time that a name says.
-    latest: Option<DateTime<Utc>>,
+    /// How far the camera's clock was off when that was told.
+    off: Option<TimeDelta>,
 }
 
 /// Which pictures of a tree are wanted.
@@ -73,6 +84,10 @@ impl Tree {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn listings(&self) -> MutexGuard<'_, Listings> {
+        self.listings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Why there is no picture at all: what is there is named otherwise, or nothing is there.
     fn fault(&self, scheme: &Scheme) -> Option<AccessFault> {
         let seen = self.seen();
@@ -84,8 +99,8 @@ impl Tree {
             let other = format!("{}/{other}", place.trim_end_matches('/'));
             return Some(AccessFault::OtherNames(other, self.names.to_string()));
         }
-        let listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_empty = listings.folders.get("").is_some_and(|entries| entries.is_empty());
+        let root = self.listings().folders.get(&(String::new(), false)).map(Arc::clone);
+        let is_empty = root.is_some_and(|entries| entries.is_empty());
         is_empty.then(|| AccessFault::FolderEmpty(scheme.place.shown()))
     }
 
@@ -101,21 +116,108 @@ impl Tree {
         }
     }
 
-    fn see_picture(&self, taken: DateTime<Utc>) {
-        let mut seen = self.seen();
-        seen.is_known = true;
-        seen.latest = seen.latest.max(Some(taken));
+    /// That the camera's clock is wrong now, which may be why a `slot` has no picture; or was
+    /// ahead, which may be why one of long ago has none.
+    async fn clock_fault(
+        &self,
+        scheme: &Scheme,
+        client: &HttpClient,
+        slot: Slot,
+        now: DateTime<Utc>,
+    ) -> Option<AccessFault> {
+        let _turn = self.turn.lock().await;
+        if slot.utc() < now - TimeDelta::days(1) {
+            let (taken, name) = self.ahead(scheme, client, now).await?;
+            return Some(AccessFault::ClockDiffers { name: Some(name), taken, now });
+        }
+        let known = self.listings().clock.clone();
+        if let Some(known) = known {
+            return known;
+        }
+        let found = self.astray(scheme, client, now).await;
+        let found =
+            found.map(|(taken, name)| AccessFault::ClockDiffers { name: Some(name), taken, now });
+        self.listings().clock = Some(found.clone());
+        found
     }
 
-    /// That the newest name is of a time that has not come.
-    fn clock_fault(&self, slot: Slot, now: DateTime<Utc>) -> Option<AccessFault> {
-        let taken = self.seen().latest?;
-        let is_ahead = taken > now + AHEAD && slot.utc() > now - TimeDelta::days(1);
-        is_ahead.then(|| AccessFault::ClockDiffers { taken, slot: slot.utc() })
+    /// The newest picture, if its name is of a time that has not come.
+    async fn ahead(
+        &self,
+        scheme: &Scheme,
+        client: &HttpClient,
+        now: DateTime<Utc>,
+    ) -> Option<TreePicture> {
+        let newest = self.last(scheme, client, None).await.ok()?;
+        newest.filter(|(taken, _)| *taken > now + least_jump(scheme, now))
+    }
+
+    /// The picture that was written last, if its name is of a time that has not come, or of one
+    /// before that of another picture. Where folders do not say when that was: the newest one that
+    /// is ahead.
+    async fn astray(
+        &self,
+        scheme: &Scheme,
+        client: &HttpClient,
+        now: DateTime<Utc>,
+    ) -> Option<TreePicture> {
+        let written = self.lately_written(scheme, client).await;
+        let Some((last, (taken, name))) = written.iter().max() else {
+            return self.ahead(scheme, client, now).await;
+        };
+        let least = least_jump(scheme, now);
+        let newest = self.last(scheme, client, Some(now + least)).await.ok()?;
+        let is_behind = newest.is_some_and(|(newest, path)| {
+            let before = written.iter().find(|(_, (_, known))| *known == path);
+            let is_before = before.is_none_or(|(before, _)| *last - *before >= ONE_COPY);
+            newest - *taken > least && is_before
+        });
+        (is_behind || *taken > now + least).then(|| (*taken, name.clone()))
+    }
+
+    /// Pictures with the times at which they were written, by what the folders say: those of the
+    /// folders that were written last.
+    async fn lately_written(
+        &self,
+        scheme: &Scheme,
+        client: &HttpClient,
+    ) -> Vec<(NaiveDateTime, TreePicture)> {
+        let mut all = Vec::new();
+        let mut folders = vec![(String::new(), 0, NameFields::default())];
+        while let Some((folder, depth, above)) = folders.pop() {
+            let is_last = depth + 1 == self.names.depth();
+            if let Some(name) = self.names.fixed_part(depth).filter(|_| !is_last) {
+                folders.push((joined(&folder, name), depth + 1, above));
+                continue;
+            }
+            // One that is closed is told of where its pictures are looked for.
+            let Ok(entries) = self.folder(scheme, client, &folder, true).await else { continue };
+            let mut below = Vec::new();
+            for entry in entries.iter().filter(|entry| entry.is_folder != is_last) {
+                let fields = self.names.read_part(depth, &entry.name, &above);
+                let (Some(written), Some(fields)) = (entry.written, fields) else { continue };
+                if !is_last {
+                    below.push((written, (joined(&folder, &entry.name), depth + 1, fields)));
+                } else if let Some(taken) = taken(scheme, entry, &fields) {
+                    all.push((written, (taken, joined(&folder, &entry.name))));
+                }
+            }
+            below.sort_by_key(|(written, _)| std::cmp::Reverse(*written));
+            folders.extend(below.into_iter().take(LATELY_WRITTEN).map(|(_, folder)| folder));
+        }
+        all
+    }
+
+    /// Whether this was not told yet; it counts as told from now on.
+    fn is_news(&self, fault: &AccessFault) -> bool {
+        let AccessFault::ClockDiffers { taken, now, .. } = fault else { return true };
+        let off = *taken - *now;
+        let told = self.seen().off.replace(off);
+        told.is_none_or(|told| (told - off).abs() >= SAME_DIFFERENCE)
     }
 
     pub(super) fn forget(&self) {
-        *self.listings.lock().unwrap_or_else(PoisonError::into_inner) = Listings::default();
+        *self.listings() = Listings::default();
     }
 
     pub(super) async fn look_for(
@@ -136,12 +238,18 @@ impl Tree {
             if let Some(fault) = fault.as_ref().filter(|fault| fault.hides_all()) {
                 return Err(Some(refused_for(fault.clone(), 1)));
             }
-            let fault = fault.or_else(|| self.clock_fault(slot, now));
+            // The picture may come as long as the time of its slot is not over.
+            let clock = match fault.is_none() && now > window.to && !scheme.is_archive() {
+                true => self.clock_fault(scheme, client, slot, now).await,
+                false => None,
+            };
+            let why = clock.as_ref().map_or_else(String::new, |why| format!("; {}", why.text().en));
+            let fault = fault.or_else(|| clock.filter(|clock| self.is_news(clock)));
             let (from, to) = (window.from, window.to);
             let form = "%Y-%m-%dT%H:%M:%SZ";
             let place = scheme.address();
             let detail = format!(
-                "no picture of {} to {} by '{}' in {place}",
+                "no picture of {} to {} by '{}' in {place}{why}",
                 from.format(form),
                 to.format(form),
                 self.names
@@ -152,6 +260,9 @@ impl Tree {
             return missing(format!("'{path}' is there; a picture nearer to the slot may come"));
         }
         let file = scheme.whole(client, &path, &Validators::default(), false).await?;
+        if slot.utc() > now - TimeDelta::days(1) {
+            self.seen().off = None;
+        }
         Ok(picture(file, Some(taken)))
     }
 
@@ -197,6 +308,32 @@ impl Tree {
         self.list_between(scheme, client, clocks, Wanted::All).await
     }
 
+    /// The pictures of a time.
+    pub(super) async fn between(
+        &self,
+        scheme: &Scheme,
+        client: &HttpClient,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<TreePicture>, Option<Refusal>> {
+        let clock = |instant| scheme.source.clock_at(instant, scheme.station.zone);
+        let clocks = Some((clock(from), clock(to)));
+        self.list_between(scheme, client, clocks, Wanted::All).await
+    }
+
+    /// The newest picture, `until` then if that is given.
+    pub(super) async fn last(
+        &self,
+        scheme: &Scheme,
+        client: &HttpClient,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<Option<TreePicture>, Option<Refusal>> {
+        let clock = |instant| scheme.source.clock_at(instant, scheme.station.zone);
+        let clocks = until.map(|until| (clock(DateTime::UNIX_EPOCH), clock(until)));
+        let mut found = self.list_between(scheme, client, clocks, Wanted::Last).await?;
+        Ok(found.pop())
+    }
+
     /// When the first picture was taken.
     pub(super) async fn first(
         &self,
@@ -228,7 +365,7 @@ impl Tree {
                 break;
             }
             let before = folders.len();
-            for entry in self.folder(scheme, client, &folder).await?.iter() {
+            for entry in self.folder(scheme, client, &folder, false).await?.iter() {
                 let fields = match entry.is_folder == is_last {
                     true => None,
                     false => self.names.read_part(depth, &entry.name, &above),
@@ -242,11 +379,8 @@ impl Tree {
                     if may_count {
                         folders.push((joined(&folder, &entry.name), depth + 1, fields));
                     }
-                } else if is_picture_file(&entry.name)
-                    && let Some(named) = fields.time()
-                    && let Some(taken) = scheme.source.instant(named, scheme.station.zone)
-                {
-                    self.see_picture(taken);
+                } else if let Some(taken) = taken(scheme, entry, &fields) {
+                    self.seen().is_known = true;
                     if may_count {
                         found.push((taken, joined(&folder, &entry.name)));
                     }
@@ -267,20 +401,23 @@ impl Tree {
         scheme: &Scheme,
         client: &HttpClient,
         path: &str,
+        has_times: bool,
     ) -> Result<Arc<Vec<ListedEntry>>, Option<Refusal>> {
-        let listings = || self.listings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = listings().folders.get(path) {
+        // The lists of a server have them, or have not.
+        let has_times = has_times && scheme.base().is_none();
+        let key = (path.to_owned(), has_times);
+        if let Some(known) = self.listings().folders.get(&key) {
             return Ok(Arc::clone(known));
         }
-        let mut entries = scheme.place.list(client, path).await?;
+        let mut entries = scheme.place.list(client, path, has_times).await?;
         entries.sort_unstable();
         let entries = Arc::new(entries);
-        let mut listings = listings();
+        let mut listings = self.listings();
         if listings.entries + entries.len() > KEPT_ENTRIES {
             *listings = Listings::default();
         }
         listings.entries += entries.len();
-        listings.folders.insert(path.to_owned(), Arc::clone(&entries));
+        listings.folders.insert(key, Arc::clone(&entries));
         Ok(entries)
     }
 }
@@ -293,6 +430,22 @@ fn joined(folder: &str, name: &str) -> String {
 /// (`….jpg.20160414162830.jpg`); hidden files and those of a system never do.
 fn is_picture_file(name: &str) -> bool {
     is_picture_name(Path::new(name))
+}
+
+/// When the picture of a file was taken, by its name; none when it is no picture.
+fn taken(scheme: &Scheme, file: &ListedEntry, fields: &NameFields) -> Option<DateTime<Utc>> {
+    let named = is_picture_file(&file.name).then(|| fields.time()).flatten()?;
+    scheme.source.instant(named, scheme.station.zone)
+}
+
+/// How far the name of the newest picture may be off at `now` before the camera's clock is wrong.
+fn least_jump(scheme: &Scheme, now: DateTime<Utc>) -> TimeDelta {
+    let clock = |instant| scheme.source.clock_at(instant, scheme.station.zone);
+    let is_set = |around: TimeDelta| (clock(now + around) - clock(now - around)) != around + around;
+    match is_set(SUMMER_TIME) {
+        true => SUMMER_TIME,
+        false => (scheme.source.tolerance * 2).max(LEAST_JUMP),
+    }
 }
 
 /// The times of the names' clock in which the pictures of a window lie; wider where that clock is

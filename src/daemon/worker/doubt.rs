@@ -22,7 +22,7 @@ pub(super) struct ClockWatch {
     /// What this machine's clock showed when something spoke for it.
     confirmed: Option<KnownTime>,
     host_asked: Option<Instant>,
-    picture_asked: Option<Instant>,
+    names_asked: Option<Instant>,
 }
 
 /// What a clock showed at an instant.
@@ -105,10 +105,10 @@ impl StationWorker {
             evidence = ClockEvidence { host: evidence.host, confirmed: evidence.confirmed, ..told };
         }
         let mut now = clock.now();
-        if evidence.doubt(now).is_some() && has_rested(self.clock_watch.picture_asked) {
-            let found = self.ask_the_camera(async move |witness| witness.pictures(clock).await);
-            evidence.pictures = found.await.unwrap_or_default();
-            self.clock_watch.picture_asked = Some(Clock::instant());
+        if evidence.doubt(now).is_some() && has_rested(self.clock_watch.names_asked) {
+            let found = self.ask_the_camera(async move |witness| witness.names(clock).await);
+            evidence.names = found.await.unwrap_or_default();
+            self.clock_watch.names_asked = Some(Clock::instant());
             now = clock.now();
         }
         if evidence.confirms(now) {

@@ -76,7 +76,7 @@ impl StationReport {
             facts.into_iter().map(|(name, value)| (self.say(name), value)).collect();
         paper.facts(&facts);
         paper.heading(&self.say(say!("How to cite", "Cómo citar")));
-        paper.paragraph(&about.cite);
+        paper.paragraph(&about.citation(&self.terms, self.lang));
         paper.heading(&self.say(say!("Method", "Método")));
         for text in words::method(self.has_lens) {
             paper.paragraph(&self.say(text));

@@ -67,6 +67,9 @@ error_table! {
     UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported_media_type",
         "the body is not `application/json`",
         "el cuerpo no es `application/json`";
+    NoSuchRange RANGE_NOT_SATISFIABLE "no_such_range",
+        "the file has no such bytes; `Content-Range` says how many it has",
+        "el archivo no tiene esos bytes; `Content-Range` dice cuántos tiene";
     WrongHost MISDIRECTED_REQUEST "wrong_host",
         "the server has no such name; `--host` adds one",
         "el servidor no tiene ese nombre; `--host` agrega uno";
@@ -111,6 +114,8 @@ pub struct Problem {
     detail: Text,
     retry_after: Option<u32>,
     allow: Option<String>,
+    /// The length of a file that has no such range.
+    bytes: Option<u64>,
 }
 
 /// A problem as it is sent.
@@ -132,7 +137,7 @@ pub(crate) struct ProblemBody<'a> {
 impl Problem {
     /// `detail` is one sentence.
     pub const fn new(code: ProblemCode, detail: Text) -> Self {
-        Self { code, parameter: None, detail, retry_after: None, allow: None }
+        Self { code, parameter: None, detail, retry_after: None, allow: None, bytes: None }
     }
 
     /// The answer's status.
@@ -166,6 +171,15 @@ impl Problem {
         let detail =
             say!("this address answers {allow} only", "esta dirección solo responde a {allow}");
         Self { allow: Some(allow.to_owned()), ..Self::new(ProblemCode::MethodNotAllowed, detail) }
+    }
+
+    /// A range that a file of so many bytes does not have.
+    pub fn no_such_range(bytes: u64) -> Self {
+        let detail = say!(
+            "the file has {bytes} bytes, and none in this range",
+            "el archivo tiene {bytes} bytes, y ninguno en este intervalo"
+        );
+        Self { bytes: Some(bytes), ..Self::new(ProblemCode::NoSuchRange, detail) }.of("Range")
     }
 
     /// Too many requests at once.
@@ -252,6 +266,11 @@ impl Problem {
         }
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        if let Some(bytes) = self.bytes {
+            response
+                .insert_header((header::CONTENT_RANGE, format!("bytes */{bytes}")))
+                .insert_header((header::ACCEPT_RANGES, "bytes"));
         }
         if self.code == ProblemCode::Unauthorized {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"celaje\""));

@@ -50,7 +50,7 @@ async fn a_camera_that_has_given_nothing_yet_is_said() {
         format!(
             "{count} pictures were requested without success; the last one, of {}: was not on the \
              camera",
-            last.format("%-d %b %Y, %H:%M").to_string().replace("Sep", "Sept")
+            last.format("%-d %b %Y, %H:%M")
         )
     };
     assert!(text.contains(&told(2)), "{text}");

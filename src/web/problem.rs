@@ -113,9 +113,8 @@ pub struct Problem {
     parameter: Option<String>,
     detail: Text,
     retry_after: Option<u32>,
-    allow: Option<String>,
-    /// The length of a file that has no such range.
-    bytes: Option<u64>,
+    /// The value of the header that the code demands: of `Allow`, or of `Content-Range`.
+    header: Option<String>,
 }
 
 /// A problem as it is sent.
@@ -137,7 +136,7 @@ pub(crate) struct ProblemBody<'a> {
 impl Problem {
     /// `detail` is one sentence.
     pub const fn new(code: ProblemCode, detail: Text) -> Self {
-        Self { code, parameter: None, detail, retry_after: None, allow: None, bytes: None }
+        Self { code, parameter: None, detail, retry_after: None, header: None }
     }
 
     /// The answer's status.
@@ -170,7 +169,7 @@ impl Problem {
     pub fn not_allowed(allow: &str) -> Self {
         let detail =
             say!("this address answers {allow} only", "esta dirección solo responde a {allow}");
-        Self { allow: Some(allow.to_owned()), ..Self::new(ProblemCode::MethodNotAllowed, detail) }
+        Self { header: Some(allow.to_owned()), ..Self::new(ProblemCode::MethodNotAllowed, detail) }
     }
 
     /// A range that a file of so many bytes does not have.
@@ -179,7 +178,8 @@ impl Problem {
             "the file has {bytes} bytes, and none in this range",
             "el archivo tiene {bytes} bytes, y ninguno en este intervalo"
         );
-        Self { bytes: Some(bytes), ..Self::new(ProblemCode::NoSuchRange, detail) }.of("Range")
+        let header = Some(format!("bytes */{bytes}"));
+        Self { header, ..Self::new(ProblemCode::NoSuchRange, detail) }.of("Range")
     }
 
     /// Too many requests at once.
@@ -264,14 +264,13 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if let Some(allow) = &self.allow {
-            response.insert_header((header::ALLOW, allow.as_str()));
-        }
-        if let Some(bytes) = self.bytes {
-            response
-                .insert_header((header::CONTENT_RANGE, format!("bytes */{bytes}")))
-                .insert_header((header::ACCEPT_RANGES, "bytes"));
-        }
+        match (&self.header, self.code) {
+            (Some(range), ProblemCode::NoSuchRange) => response
+                .insert_header((header::CONTENT_RANGE, range.as_str()))
+                .insert_header((header::ACCEPT_RANGES, "bytes")),
+            (Some(allow), _) => response.insert_header((header::ALLOW, allow.as_str())),
+            (None, _) => &mut response,
+        };
         if self.code == ProblemCode::Unauthorized {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"celaje\""));
         }

@@ -113,7 +113,8 @@ async fn history(browser: &Browser, scene: &Scene, record: &mut Record) {
         ("climatology", "cell", "okta", 1, hour_of_month, SEEN),
     ] {
         let expected = record.texts(&format!(
-            "SELECT avg({what}) || ' ' || count(*) {from} AND okta < 9 GROUP BY {key} ORDER BY {key}"
+            "SELECT avg({what}) || ' ' || count(*) {from} AND okta < 9 GROUP BY {key} \
+             ORDER BY {key}"
         ));
         let told = marks(browser, kind, class).await;
         let told: Vec<_> = told.iter().filter(|told| told.contains(" reading")).collect();

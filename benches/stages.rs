@@ -11,6 +11,8 @@
     reason = "a benchmark that cannot be set up has nothing better to do than to stop"
 )]
 
+#[path = "stages/figures.rs"]
+mod figures;
 #[path = "stages/flow.rs"]
 mod flow;
 #[path = "stages/pictures.rs"]
@@ -191,6 +193,7 @@ criterion_group!(
     flow::batches,
     flow::windows,
     record::commits,
-    record::plans
+    record::plans,
+    figures::rasters
 );
 criterion_main!(stages);

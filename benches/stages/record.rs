@@ -22,7 +22,7 @@ fn long_time() -> SlotRange {
 }
 
 /// 52,560 slots.
-fn year() -> SlotRange {
+pub(super) fn year() -> SlotRange {
     days((2023, 1, 1), (2023, 12, 31))
 }
 
@@ -33,11 +33,11 @@ fn days(from: (i32, u32, u32), to: (i32, u32, u32)) -> SlotRange {
     SlotRange::new(from, to).expect("a range")
 }
 
-fn slots(range: SlotRange, station: &Station) -> Slots {
+pub(super) fn slots(range: SlotRange, station: &Station) -> Slots {
     range.slots(&station.minutes, station.zone)
 }
 
-fn outcome(slot: Slot) -> Outcome {
+pub(super) fn outcome(slot: Slot) -> Outcome {
     Outcome::Observed(Box::new(Observation {
         slot,
         url: format!("http://camera.example/{}/{}", slot.year(), slot.file_name()),
@@ -59,7 +59,7 @@ fn outcome(slot: Slot) -> Outcome {
 }
 
 /// A new record on disk, with a run begun.
-fn record(station: &Station) -> (tempfile::TempDir, Database, RunId) {
+pub(super) fn record(station: &Station) -> (tempfile::TempDir, Database, RunId) {
     let folder = tempfile::tempdir().expect("a folder");
     let opened = Database::open(&folder.path().join("bench.db"), station).expect("a database");
     let mut database = opened.database;

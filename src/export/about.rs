@@ -13,8 +13,10 @@ use crate::store::reader::{ExportSummary, StationItem};
 use crate::store::rows::{parse_slot, slot_text, utc_text};
 use crate::version::VERSION;
 use celaje_sky::evaluate::figures::Estimate;
+use celaje_sky::say;
 use celaje_sky::skill::Skill;
 use celaje_sky::slot::Zone;
+use celaje_sky::text::Lang;
 
 /// What an export is.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -144,18 +146,34 @@ impl ExportAbout {
 
     /// Makes what follows from the stations.
     pub(super) fn finish(&mut self, terms: &DataTerms) {
+        self.title = format!("Cloud amount at {}", self.names());
+        self.cite = self.citation(terms, Lang::En);
+    }
+
+    fn names(&self) -> String {
         let names: Vec<_> = self.stations.iter().map(|station| station.name.as_str()).collect();
-        self.title = format!("Cloud amount at {}", names.join(", "));
+        names.join(", ")
+    }
+
+    /// How to cite it: as the terms say, else in that language.
+    pub fn citation(&self, terms: &DataTerms, lang: Lang) -> String {
+        if let Some(cite) = &terms.cite {
+            return cite.clone();
+        }
+        let (names, program) = (self.names(), &self.program);
         let year = self.created_at.get(..4).unwrap_or_default();
         let who = self.institution.as_deref().map_or(String::new(), |who| format!("{who}: "));
-        let models: Vec<_> = self.models().collect();
-        let models = match models.len() {
-            0 => String::new(),
-            _ => format!(" with {}", models.join(", ")),
+        let models = self.models().collect::<Vec<_>>().join(", ");
+        let with = match models.is_empty() {
+            true => say!("", ""),
+            false => say!(" with {models}", " con {models}"),
         };
-        let (title, program) = (&self.title, &self.program);
-        let usual = || format!("{who}{title}, read from pictures by {program}{models}, {year}.");
-        self.cite = terms.cite.clone().unwrap_or_else(usual);
+        let with = with.get(lang);
+        let text = say!(
+            "{who}Cloud amount at {names}, read from pictures by {program}{with}, {year}.",
+            "{who}Nubosidad en {names}, leída de imágenes por {program}{with}, {year}."
+        );
+        text.get(lang).to_owned()
     }
 
     /// The names of the models that read, each once.

@@ -329,7 +329,8 @@ fn climatology(order: &Order, found: &Climatology) -> String {
         }
     }
     let place = place_and_years(order, &found.years);
-    ClimatologyChart { look: order.look, place: &place, cells: &cells }.svg()
+    let due = order.months_due();
+    ClimatologyChart { look: order.look, place: &place, cells: &cells, due }.svg()
 }
 
 fn nights(order: &Order, found: &Climatology) -> String {
@@ -340,8 +341,8 @@ fn nights(order: &Order, found: &Climatology) -> String {
             *nights = NightCount { judged, clear };
         }
     }
-    ClearNights { look: order.look, place: &place_and_years(order, &found.years), months: &months }
-        .svg()
+    let (place, due) = (place_and_years(order, &found.years), order.months_due());
+    ClearNights { look: order.look, place: &place, months: &months, due }.svg()
 }
 
 fn place_and_years(order: &Order, years: &[i32]) -> String {

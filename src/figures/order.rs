@@ -1,6 +1,6 @@
 //! Which chart is to be drawn: of what station, of what range, how.
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{Datelike, NaiveDateTime, TimeDelta};
 
 use celaje_chart::look::Look;
 use celaje_sky::slot::{Slot, SlotGrid, SlotRange, Zone};
@@ -52,6 +52,20 @@ impl Order {
         let slots = range.slots(&minutes, self.place.zone).map(Slot::local);
         let due = self.due();
         slots.take_while(|slot| *slot <= due).collect()
+    }
+}
+
+impl Order {
+    /// The months of the year, January first, that the range has had since the record began; all of
+    /// them where nobody knows when.
+    pub(crate) fn months_due(&self) -> [bool; 12] {
+        let Some(first) = self.first else { return [true; 12] };
+        let (from, to) = (self.range.0.max(first), self.range.1.min(self.due()));
+        let month = |time: NaiveDateTime| i64::from(time.year()) * 12 + i64::from(time.month0());
+        let (begin, end) = (month(from), month(to));
+        std::array::from_fn(|n| {
+            (begin..=end).take(12).any(|month| month.rem_euclid(12) == n as i64)
+        })
     }
 }
 

@@ -23,6 +23,7 @@ pub mod guard;
 pub mod health;
 pub mod legacy;
 mod limiter;
+mod made_file;
 pub mod metrics;
 pub mod openapi;
 pub mod origins;
@@ -176,8 +177,10 @@ pub struct WebState {
     pub(crate) alpaca: AlpacaClients,
     /// Bounds the charts that are gathered and drawn at once.
     pub(crate) charts: Limiter,
-    /// Bounds the films that are made at once.
-    pub(crate) films: Limiter,
+    /// Bounds the pictures that are made smaller at once.
+    pub(crate) pictures: Limiter,
+    /// Makes films of the kept pictures.
+    pub(crate) films: v1::FilmMaker,
     pub(crate) clock: Clock,
 }
 
@@ -302,7 +305,8 @@ pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running
         identity: Reader::open(&options.db)?.identity()?,
         alpaca: AlpacaClients::default(),
         charts: dashboard::chart_limiter(),
-        films: v1::film_limiter(),
+        pictures: v1::picture_limiter(),
+        films: v1::FilmMaker::new(),
         clock: options.clock,
     });
     state.cameras.look_for_copies(&options.keep);

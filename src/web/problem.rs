@@ -67,6 +67,9 @@ error_table! {
     UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported_media_type",
         "the body is not `application/json`",
         "el cuerpo no es `application/json`";
+    NoSuchRange RANGE_NOT_SATISFIABLE "no_such_range",
+        "the file has no such bytes; `Content-Range` says how many it has",
+        "el archivo no tiene esos bytes; `Content-Range` dice cuántos tiene";
     WrongHost MISDIRECTED_REQUEST "wrong_host",
         "the server has no such name; `--host` adds one",
         "el servidor no tiene ese nombre; `--host` agrega uno";
@@ -110,7 +113,8 @@ pub struct Problem {
     parameter: Option<String>,
     detail: Text,
     retry_after: Option<u32>,
-    allow: Option<String>,
+    /// The value of the header that the code demands: of `Allow`, or of `Content-Range`.
+    header: Option<String>,
 }
 
 /// A problem as it is sent.
@@ -132,7 +136,7 @@ pub(crate) struct ProblemBody<'a> {
 impl Problem {
     /// `detail` is one sentence.
     pub const fn new(code: ProblemCode, detail: Text) -> Self {
-        Self { code, parameter: None, detail, retry_after: None, allow: None }
+        Self { code, parameter: None, detail, retry_after: None, header: None }
     }
 
     /// The answer's status.
@@ -165,7 +169,17 @@ impl Problem {
     pub fn not_allowed(allow: &str) -> Self {
         let detail =
             say!("this address answers {allow} only", "esta dirección solo responde a {allow}");
-        Self { allow: Some(allow.to_owned()), ..Self::new(ProblemCode::MethodNotAllowed, detail) }
+        Self { header: Some(allow.to_owned()), ..Self::new(ProblemCode::MethodNotAllowed, detail) }
+    }
+
+    /// A range that a file of so many bytes does not have.
+    pub fn no_such_range(bytes: u64) -> Self {
+        let detail = say!(
+            "the file has {bytes} bytes, and none in this range",
+            "el archivo tiene {bytes} bytes, y ninguno en este intervalo"
+        );
+        let header = Some(format!("bytes */{bytes}"));
+        Self { header, ..Self::new(ProblemCode::NoSuchRange, detail) }.of("Range")
     }
 
     /// Too many requests at once.
@@ -250,9 +264,13 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if let Some(allow) = &self.allow {
-            response.insert_header((header::ALLOW, allow.as_str()));
-        }
+        match (&self.header, self.code) {
+            (Some(range), ProblemCode::NoSuchRange) => response
+                .insert_header((header::CONTENT_RANGE, range.as_str()))
+                .insert_header((header::ACCEPT_RANGES, "bytes")),
+            (Some(allow), _) => response.insert_header((header::ALLOW, allow.as_str())),
+            (None, _) => &mut response,
+        };
         if self.code == ProblemCode::Unauthorized {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"celaje\""));
         }

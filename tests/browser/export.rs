@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::driver::Browser;
-use crate::scene::{Scene, reading, slot};
+use crate::scene::{Scene, reading, slot, write_rows};
 
 /// The file that a click on the first element of `selector` downloads.
 async fn downloaded(browser: &Browser, folder: &Path, selector: &str) -> PathBuf {
@@ -83,6 +83,69 @@ async fn a_table_has_the_range_on_screen() {
     assert!(table[0].starts_with("from,"), "{}", table[0]);
     let with_readings = table.iter().skip(1).filter(|row| row.split(',').nth(1) != Some("0"));
     assert_eq!(with_readings.count() as u64, marks.as_u64().unwrap());
+}
+
+/// Of each figure in the page: its kind, the names of its downloads, and what its table is.
+const TABLES: &str = "const done = arguments[arguments.length - 1];\
+    const told = [...document.querySelectorAll('main figure.chart')].map(async figure => {\
+        const links = [...figure.querySelectorAll('.save a')].filter(a => !a.hidden);\
+        const csv = links.find(a => a.textContent === 'CSV');\
+        const answer = csv && await fetch(csv.href);\
+        const text = answer ? await answer.text() : '';\
+        return [figure.dataset.kind, links.map(a => a.download), answer && answer.status,\
+            answer && answer.headers.get('content-type').split(';')[0],\
+            text.trim().split('\\n').length];\
+    });\
+    Promise.all(told).then(done, error => done(String(error)));";
+
+#[tokio::test]
+async fn every_chart_has_its_numbers_under_a_name_that_any_system_takes() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let settings = "[[station]]\nid = 'rio-grande'\nname = 'R'\nlatitude = -53.79\n\
+        longitude = -67.7\ntime_zone = 'America/Argentina/Ushuaia'\n\
+        url_base = 'http://127.0.0.1:9/'\n\
+        [station.lens]\ncentre = [0.5, 0.5]\nradius = 0.345\nnorth = 0.0\n";
+    let scene = Scene::prepared(settings, &[], |record| {
+        write_rows(record, reading(0, 5), 1500, 7);
+    });
+    let mut kinds = std::collections::BTreeSet::new();
+    let views =
+        ["now", "timeline?days=3", "timeline?days=7&form=raster", "history?span=month", "gallery"];
+    for view in views {
+        browser.visit(&scene.view(view)).await;
+        let told = browser.run_async(TABLES).await;
+        for figure in told.as_array().unwrap_or_else(|| panic!("{view}: {told}")) {
+            let kind = figure[0].as_str().unwrap().to_owned();
+            assert_eq!((&figure[2], &figure[3]), (&json!(200), &json!("text/csv")), "{figure}");
+            assert!(figure[4].as_u64().unwrap() >= 2 || kind == "tonight", "{figure}");
+            let names = figure[1].as_array().unwrap();
+            assert_eq!(names.len(), 2, "{figure}");
+            for name in names {
+                let name = name.as_str().unwrap();
+                // What Windows does not take.
+                assert!(!name.contains(['<', '>', ':', '"', '/', '\\', '|', '?', '*']), "{name}");
+                assert!(name.starts_with("celaje-rio-grande-"), "{name}");
+            }
+            kinds.insert(kind);
+        }
+    }
+    let all = [
+        "calendar",
+        "climatology",
+        "confidence",
+        "dark-hours",
+        "distribution",
+        "dome",
+        "history",
+        "keogram",
+        "nights",
+        "raster",
+        "timeline",
+        "tonight",
+    ];
+    assert_eq!(kinds.iter().map(String::as_str).collect::<Vec<_>>(), all);
 }
 
 #[tokio::test]

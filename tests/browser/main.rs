@@ -26,6 +26,7 @@ mod tonight;
 
 use driver::Browser;
 use scene::{Reading, Scene, reading, slot};
+use support::server::Reply;
 
 const VIEWS: [&str; 6] = ["now", "timeline", "history", "gallery", "operations", "skill"];
 
@@ -283,4 +284,51 @@ async fn a_year_is_few_small_questions_and_its_gaps_stay_gaps() {
         .until("document.querySelectorAll('[data-kind=timeline] .reading').length === 128")
         .await;
     assert_eq!(number("timeline", "gap").await, 16);
+}
+
+/// A picture as large cameras send them, with the grain of a night: more bytes than the whole view
+/// may have.
+fn large_picture() -> Vec<u8> {
+    let mut grain = 1_u32;
+    let picture = image::RgbImage::from_fn(2592, 1944, |x, y| {
+        grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let cloud = (f64::from(x) / 170.0).sin() * (f64::from(y) / 110.0).cos() * 60.0;
+        let light = (120.0 + cloud + f64::from(grain >> 28)) as u8;
+        image::Rgb([light, light, light.saturating_add(20)])
+    });
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 92);
+    picture.write_with_encoder(encoder).unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn the_first_view_on_a_phone_is_less_than_300_kilobytes() {
+    let Some(browser) = Browser::start("es").await else {
+        return;
+    };
+    let picture = large_picture();
+    assert!(picture.len() > 800_000, "{}", picture.len());
+    let scene = Scene::before(move |_, _| Reply::Body(picture.clone()));
+    scene.write_many(reading(0, 5), 1000, 7);
+    let phone = serde_json::json!({
+        "width": 390, "height": 844, "deviceScaleFactor": 3, "mobile": true
+    });
+    browser.command("Emulation.setDeviceMetricsOverride", phone).await;
+    browser.visit(&scene.view("now")).await;
+    browser.until("(document.querySelector('.shot img') || {}).naturalWidth > 0").await;
+    // As they came over the line, heads too.
+    let told = browser
+        .run(
+            "const all = ['navigation', 'resource'].flatMap(of => \
+             performance.getEntriesByType(of));\
+             const told = all.map(e => [e.transferSize, new URL(e.name).href]);\
+             const bytes = told.reduce((sum, [bytes]) => sum + bytes, 0);\
+             return [bytes, told.sort((a, b) => b[0] - a[0])]",
+        )
+        .await;
+    let bytes = told[0].as_u64().unwrap();
+    let has_picture = told[1].to_string().contains("/picture?width=");
+    // Words, scripts, styles and two charts alone are more than 60 kilobytes.
+    assert!((60_000..300_000).contains(&bytes) && has_picture, "{told}");
 }

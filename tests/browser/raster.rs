@@ -1,7 +1,8 @@
 //! A row a day; the tab, the themes and the turning screen; stations side by side.
 
 use crate::driver::Browser;
-use crate::scene::{Scene, reading};
+use crate::scene::{Scene, reading, slot};
+use chrono::Datelike;
 
 #[tokio::test]
 async fn a_year_is_a_row_a_day_with_every_reading_in_it() {
@@ -37,6 +38,36 @@ async fn a_year_is_a_row_a_day_with_every_reading_in_it() {
     assert_eq!(browser.run("return !!document.querySelector('[data-kind=raster]')").await, false);
     browser.click(".bar > button[aria-pressed]").await;
     browser.until("document.querySelector('[data-kind=raster] .cells')").await;
+}
+
+#[tokio::test]
+async fn charts_begin_with_the_record() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 300, 1);
+    let begins = slot(299);
+    let day = begins.format("%Y-%m-%d").to_string();
+    browser.visit(&scene.view("history?span=year")).await;
+    for kind in ["history", "confidence"] {
+        let said = browser.text_of(&format!("[data-kind={kind}] figcaption p")).await;
+        let date = begins.format("%-d %b").to_string();
+        assert!(said.contains(&format!("· {date}")), "{kind} {date}: {said}");
+        let csv = format!("return document.querySelector('[data-kind={kind}] .save a').href");
+        let csv = browser.run(&csv).await;
+        assert!(csv.as_str().unwrap().contains(&format!("from={day}")), "{csv}");
+    }
+    // Its own months alone: two, where it began in the last one.
+    let months = usize::from(begins.month() != slot(0).month()) + 1;
+    let count = |what: &str| format!("return document.querySelectorAll('{what}').length");
+    let hours = browser.run(&count("[data-kind=climatology] .cell")).await;
+    assert_eq!(hours, 24 * months);
+    let nights = browser.run(&count("[data-kind=nights] .nights")).await;
+    assert_eq!(nights, months);
+    browser.visit(&scene.view("timeline?days=90")).await;
+    let days = (slot(0).date() - begins.date()).num_days() + 1;
+    assert_eq!(browser.run(&count("[data-kind=raster] .day")).await, days);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn a_camera_that_has_given_nothing_yet_is_said() {
         format!(
             "{count} pictures were requested without success; the last one, of {}: was not on the \
              camera",
-            last.format("%-d %b %Y, %H:%M").to_string().replace("Sep", "Sept")
+            last.format("%-d %b %Y, %H:%M")
         )
     };
     assert!(text.contains(&told(2)), "{text}");
@@ -99,6 +99,13 @@ async fn a_camera_that_is_down_is_said_and_the_rest_goes_on() {
     assert!(text.contains("The picture is not available"), "{text}");
     assert!(text.contains("The last reading is old"), "{text}");
     assert!(text.contains("Try again"), "{text}");
+    // The last day ends now: what is missing of it is seen.
+    let until = "return new URL(document.querySelector('[data-kind=timeline] .save a').href)\
+        .searchParams.get('to')";
+    let until = browser.run(until).await;
+    let last = slot(1).format("%Y-%m-%dT%H:%M").to_string();
+    assert!(until.as_str().unwrap() >= last.as_str(), "{until} {last}");
+    assert!(text.contains("Last 24 hours"), "{text}");
     assert_eq!(
         browser.run("return document.querySelector('input[type=range]').disabled").await,
         true

@@ -112,6 +112,9 @@ async fn what_is_on_screen_is_what_the_record_and_the_sky_say() {
     ] {
         assert!(text.contains(&part), "{part}: {text}");
     }
+    // The clock of the page is years ahead: of this record it shows the last day.
+    let title = browser.text_of("[data-kind=timeline] h2").await;
+    assert_eq!(title, "24 hours up to the last reading");
     // The readings from sunset on; the record begins at 16:12, the sun sets at 17:15.
     let marks = "return [...document.querySelectorAll('[data-kind=tonight] .reading')]\
         .map(mark => mark.dataset.slot)";

@@ -123,12 +123,15 @@ fn a_report_is_in_the_language_that_is_asked_for_and_of_the_range() {
     let whole = pages.join("\n").split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "Nubosidad en Estación Astronómica Río Grande, viernes 1 de marzo de 2024",
-        "Cómo citar",
+        "Cómo citar Estación Ñandú: Nubosidad en Estación Astronómica Río Grande, leída de \
+         imágenes por celaje ",
+        " con red 3, 20",
         "Método",
     ] {
         assert!(whole.contains(part), "no '{part}' in {whole}");
     }
     assert!(!whole.contains("feb 2024"));
+    assert!(!whole.contains("Cloud amount"), "{whole}");
 }
 
 #[test]

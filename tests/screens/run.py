@@ -1,27 +1,41 @@
 #!/usr/bin/env python3
 """Takes pictures of the dashboard, to be looked at by a person: each view in both themes and both
-languages at four widths, and what is rare: no reading, an old one, a camera that is gone, two
-stations, a night without end. By hand, not in the gate: it takes some ten minutes.
+languages at four widths, whole, and what is rare: no reading, an old one, a camera that is gone,
+two stations, a night without end. By hand, not in the gate: it takes some ten minutes.
 
     cargo test --no-run && python3 tests/screens/run.py [FOLDER]
 
-It needs chromium; with Pillow it puts the pictures on contact sheets, too.
+It needs chromium and chromedriver; with Pillow it puts the pictures on contact sheets, too.
+CELAJE_SCREENS, words with blanks between, takes those whose names have one of them.
 """
 
+import base64
 import datetime
+import json
+import os
 import pathlib
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "target/debug/celaje"
+PROGRAM = pathlib.Path(os.environ.get("CELAJE", ROOT / "target/debug/celaje"))
 OUT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/screens")
+WANTED = os.environ.get("CELAJE_SCREENS", "").split()
 DAYS = 3
-VIEWS = ["now", "timeline?days=3", "history?span=year", "gallery", "skill", "operations"]
+VIEWS = ["now", "timeline?days=3", "history?span=year", "gallery", "skill", "label", "operations"]
+MORE = {"timeline-raster": "timeline?days=30&form=raster", "history-month": "history?span=month"}
 SIZES = [(390, 844), (1280, 720), (1440, 900), (3840, 2160)]
+PATIENCE = 60
+# What holds when a view is shown whole, as tests/browser/driver.rs has it.
+WHOLE = """return !!(document.querySelector('main[data-view] h1, main .state, details')
+    && !document.querySelector('.wait, .canvas.old, [data-waiting]:not([data-waiting="0"])')
+    && [...document.querySelectorAll('.canvas')].every(c => c.firstElementChild)
+    && [...document.images].every(i => i.complete || i.loading === 'lazy'))"""
 RIO = '[station]\nid = "rio-grande"\nlatitude = -53.79\nlongitude = -67.7\n'
 RIO += 'time_zone = "America/Argentina/Ushuaia"\nurl_base = "http://127.0.0.1:9/"\n'
 LENS = "[station.lens]\ncentre = [0.5, 0.5]\nradius = 0.345\nnorth = 0.0\n"
@@ -75,20 +89,65 @@ class Served:
         self.child.wait()
 
 
-def shot(url, name, size, dark):
-    width, height = size
-    scheme = 0 if dark else 1
-    file = OUT / f"{name}.png"
-    with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
-            ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-             f"--user-data-dir={profile}", f"--blink-settings=preferredColorScheme={scheme}",
-             f"--window-size={width},{height}", "--virtual-time-budget=15000",
-             f"--screenshot={file}", url],
-            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=180,
-        )
-    print(file, flush=True)
-    return file
+class Browser:
+    """Chromium, driven by the WebDriver protocol."""
+
+    def __init__(self):
+        arguments = ["chromedriver", "--port=0"]
+        self.child = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        for line in self.child.stdout:
+            if "successfully on port" in line:
+                self.url = f"http://127.0.0.1:{line.split()[-1].rstrip('.')}/session"
+                break
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server"]
+        options = {"goog:chromeOptions": {"args": flags}}
+        self.url += "/" + self.post("", {"capabilities": {"alwaysMatch": options}})["sessionId"]
+
+    def post(self, path, body):
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode())
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        return json.load(opener.open(request, timeout=180))["value"]
+
+    def command(self, name, **values):
+        return self.post("/goog/cdp/execute", {"cmd": name, "params": values})
+
+    def run(self, script):
+        return self.post("/execute/sync", {"script": script, "args": []})
+
+    def shot(self, url, name, size, dark):
+        """The whole page; at least the window, and no more than five of them."""
+        if WANTED and not any(word in name for word in WANTED):
+            return None
+        width, height = size
+        scheme = "dark" if dark else "light"
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.command("Emulation.setEmulatedMedia", features=features)
+        screen = {"width": width, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.command("Emulation.setDeviceMetricsOverride", height=height, **screen)
+        self.post("/url", {"url": "about:blank"})
+        self.post("/url", {"url": url})
+        begin = time.monotonic()
+        while not self.run(WHOLE) and time.monotonic() < begin + PATIENCE:
+            time.sleep(0.2)
+        wide = self.run("return document.documentElement.scrollWidth")
+        tall = self.run("return document.documentElement.scrollHeight")
+        tall = min(max(tall, height), 5 * height if width > 600 else 7000)
+        if wide > width:
+            print(f"{name} is {wide} wide")
+        clip = {"x": 0, "y": 0, "width": width, "height": tall, "scale": 1}
+        answer = self.command("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
+        file = OUT / f"{name}.png"
+        file.write_bytes(base64.b64decode(answer["data"]))
+        print(file, flush=True)
+        return file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        urllib.request.urlopen(urllib.request.Request(self.url, method="DELETE"), timeout=60)
+        self.child.terminate()
+        self.child.wait()
 
 
 def demo(folder):
@@ -121,6 +180,9 @@ def sheet(name, files, width, columns):
         from PIL import Image
     except ImportError:
         return
+    files = [file for file in files if file]
+    if not files:
+        return
     images = [Image.open(file).convert("RGB") for file in files]
     images = [image.resize((width, image.height * width // image.width)) for image in images]
     rows = [images[at:at + columns] for at in range(0, len(images), columns)]
@@ -133,25 +195,29 @@ def sheet(name, files, width, columns):
     whole.save(OUT / f"sheet-{name}.png")
 
 
-def ordinary(folder, record):
+def ordinary(folder, record, browser):
+    views = {view.split("?")[0]: view for view in VIEWS} | MORE
     with Camera() as camera, Served(
         folder, record, RIO.replace("http://127.0.0.1:9/", camera.url) + LENS
     ) as served:
         for size in SIZES:
-            files = []
             for dark in (False, True):
-                for n, view in enumerate(VIEWS):
-                    lang = ("es", "en")[(n + dark) % 2]
-                    name = f"{size[0]}-{view.split('?')[0]}-{lang}-{'dark' if dark else 'light'}"
-                    url = f"{served.url}/?lang={lang}#/{view}"
-                    files.append(shot(url, name, size, dark))
-            sheet(size[0], files, 300 if size[0] < 500 else 760, 6 if size[0] < 500 else 3)
-        api = [shot(f"{served.url}/api/?lang=es", "1280-api-es-light", SIZES[1], False)]
-        api.append(shot(f"{served.url}/api/?lang=en", "390-api-en-dark", SIZES[0], True))
-        sheet("api", api, 600, 2)
+                files = []
+                for lang in ("es", "en"):
+                    for view, path in views.items():
+                        name = f"{size[0]}-{view}-{lang}-{'dark' if dark else 'light'}"
+                        url = f"{served.url}/?lang={lang}#/{path}"
+                        files.append(browser.shot(url, name, size, dark))
+                name = f"{size[0]}-{'dark' if dark else 'light'}"
+                sheet(name, files, 300 if size[0] < 500 else 760, len(views))
+        api = [
+            browser.shot(f"{served.url}/api/?lang={lang}", f"{size[0]}-api-{lang}-{dark}", size, dark)
+            for size in SIZES[:2] for lang in ("es", "en") for dark in (False, True)
+        ]
+        sheet("api", api, 500, 4)
 
 
-def rare(folder, record):
+def rare(folder, record, browser):
     last = "(SELECT max(slot_local) FROM observations)"
     ago = f"strftime('%Y-%m-%dT%H:%M', {last}, '-5 hours')"
     gone = (
@@ -181,11 +247,15 @@ def rare(folder, record):
         home.mkdir()
         copy = changed(record, home / "record.db", statement)
         with Served(home, copy, settings) as served:
-            for size, lang, dark in (((1280, 720), "es", False), ((390, 844), "en", True)):
-                url = f"{served.url}/?lang={lang}#/now"
-                files.append(shot(url, f"{name}-{size[0]}-{lang}", size, dark))
-    sheet("rare", files[::2], 760, 3)
-    sheet("rare-phone", files[1::2], 300, 5)
+            for size in SIZES:
+                for lang, dark in (("es", False), ("en", True)):
+                    for view in VIEWS if name == "empty" else ("now", "operations", "gallery"):
+                        view = view.split("?")[0]
+                        url = f"{served.url}/?lang={lang}#/{view}"
+                        file = f"{name}-{size[0]}-{view}-{lang}"
+                        files.append(browser.shot(url, file, size, dark))
+        sheet(name, files, 500, len(files) // len(SIZES) // 2)
+        files.clear()
 
 
 def main():
@@ -193,8 +263,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         record = demo(folder)
-        ordinary(folder, record)
-        rare(folder, record)
+        with Browser() as browser:
+            ordinary(folder, record, browser)
+            rare(folder, record, browser)
 
 
 if __name__ == "__main__":

@@ -224,11 +224,47 @@ async fn the_dome_is_drawn_of_a_station_with_a_lens() {
     assert_eq!(svg.matches("class=\"dome\"").count(), 8 * 24);
     // It is day: the sun stands in the sky, and no planet does.
     assert!(svg.contains(">Sun<") && svg.contains(">N<") && !svg.contains(">Jupiter<"), "{svg}");
+    // The same places as a table, with the cloud that is drawn.
+    let table = site.get("/charts/dome.csv?to=2024-01-01T11:02").await;
+    assert_eq!(table.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
+    let lines: Vec<_> = table.text().split_terminator("\r\n").map(str::to_owned).collect();
+    let head = "slot,elevation_from,elevation_to,azimuth_from,azimuth_to,cloud_fraction";
+    assert_eq!((lines.len(), lines[0].as_str()), (1 + 8 * 24, head));
+    assert!(lines[1].starts_with("2024-01-01T11:02,80,90,0,15,0."), "{}", lines[1]);
+    assert!(lines[192].starts_with("2024-01-01T11:02,10,20,345,360,"), "{}", lines[192]);
+    let (_, why) = site.get("/charts/history.csv").await.problem(404);
+    assert!(why.contains("no chart"), "{why}");
     let (_, why) = site.get("/charts/dome.svg?to=2024-01-01T10:02").await.problem(404);
     assert!(why.contains("no reading"), "{why}");
     // Without a lens there is none.
     let plain = Site::of(from, to, &camera.base_url, |_| {});
     let (_, why) = plain.get(dome).await.problem(404);
     assert!(why.contains("no lens"), "{why}");
+    camera.stop().await;
+}
+
+#[actix::test]
+async fn a_small_screen_gets_a_small_picture() {
+    let camera = server::start(SimulateOptions {
+        port: 0,
+        size: (640, 480),
+        ..SimulateOptions::for_station(&Station::rio_grande())
+    })
+    .unwrap();
+    let site = Site::of("2024-01-01T11:00", "2024-01-01T11:05", &camera.base_url, |_| {});
+    let picture = "/api/v1/stations/rio-grande/slots/2024-01-01T11:02/picture";
+    let whole = site.get(picture).await;
+    let wide = |reply: &crate::client::Reply| {
+        image::load_from_memory(&reply.body).unwrap().to_rgb8().dimensions()
+    };
+    assert_eq!(wide(&whole), (640, 480));
+    let small = site.get(&format!("{picture}?width=320&t=1")).await;
+    assert_eq!((small.header("content-type"), wide(&small)), (Some("image/jpeg"), (320, 240)));
+    assert!(small.body.len() < whole.body.len());
+    // It is never larger than it is.
+    assert_eq!(site.get(&format!("{picture}?width=2000")).await.body, whole.body);
+    for wrong in ["width=3", "width=5000", "width=a", "height=100"] {
+        site.get(&format!("{picture}?{wrong}")).await.problem(400);
+    }
     camera.stop().await;
 }

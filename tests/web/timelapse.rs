@@ -52,3 +52,44 @@ async fn where_no_picture_was_kept_that_is_said() {
     site.get(&format!("{FILM}.avi?fps=0")).await.problem(400);
     site.get(&format!("{FILM}.gif")).await.problem(404);
 }
+
+#[actix::test]
+async fn a_player_gets_a_film_part_by_part() {
+    let site = site();
+    let film = format!("{FILM}.avi?from=2024-01-01&to=2024-01-01");
+    let asked = async |headers: &[(&str, &str)]| site.ask("GET", &film, headers, b"").await;
+    let whole = asked(&[("accept-encoding", "gzip")]).await;
+    assert_eq!((whole.status, whole.header("accept-ranges")), (200, Some("bytes")));
+    assert_eq!(whole.header("content-encoding"), None);
+    let tag = whole.header("etag").unwrap().to_owned();
+    assert!(tag.starts_with('"'), "{tag}");
+    let length = whole.body.len();
+    // As Safari begins, and as whoever jumps goes on.
+    for (range, first, last) in [
+        ("bytes=0-1", 0, 1),
+        ("bytes=1000-", 1000, length - 1),
+        ("bytes=-10", length - 10, length - 1),
+    ] {
+        let part = asked(&[("range", range), ("if-range", &tag)]).await;
+        let said = format!("bytes {first}-{last}/{length}");
+        assert_eq!((part.status, part.header("content-range")), (206, Some(said.as_str())));
+        assert_eq!(part.header("content-type"), Some("video/x-msvideo"));
+        assert_eq!(part.header("etag"), Some(tag.as_str()));
+        assert_eq!(part.body, whole.body[first..=last], "{range}");
+    }
+    let after = asked(&[("range", "bytes=99999999-")]).await;
+    assert_eq!(after.header("content-range"), Some(format!("bytes */{length}").as_str()));
+    let (named, why) = after.problem(416);
+    assert_eq!(named.as_deref(), Some("Range"));
+    assert!(why.contains(&length.to_string()), "{why}");
+    // Another film meanwhile: the whole of it.
+    let other = asked(&[("range", "bytes=0-1"), ("if-range", "\"other\"")]).await;
+    assert_eq!((other.status, other.body.len()), (200, length));
+    assert_eq!(asked(&[("if-none-match", &tag)]).await.status, 304);
+    // A film of other pictures is another one.
+    let faster = site.get(&format!("{film}&fps=30")).await;
+    assert_ne!(faster.header("etag"), Some(tag.as_str()));
+    let head = site.ask("HEAD", &film, &[("range", "bytes=0-1")], b"").await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), Some(length.to_string().as_str()));
+}

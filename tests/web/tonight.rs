@@ -141,7 +141,7 @@ async fn a_keogram_goes_from_noon_to_noon_where_the_range_does() {
     let chart = |range: &str| format!("/charts/keogram.svg?lang=en&{range}");
     let night = site.get(&chart("from=2024-01-01T12:00&to=2024-01-02T11:59")).await;
     assert_eq!(night.status, 200, "{night:?}");
-    assert!(night.text().contains("1 Jan 2024 12:00 – 2 Jan 2024 11:59"), "{}", night.text());
+    assert!(night.text().contains("1 Jan 2024, 12:00 – 2 Jan 2024, 11:59"), "{}", night.text());
     let day = site.get(&chart("from=2024-01-01&to=2024-01-01")).await;
     assert!(day.text().contains("Monday 1 January 2024"), "{}", day.text());
     site.get(&chart("from=2024-01-01T12:00&to=2024-01-02T12:00")).await.problem(400);

@@ -7,7 +7,7 @@ use super::legend::Key;
 use super::look::Look;
 use super::plot::{Layout, Plot};
 use super::svg::{Anchor, Num, TextStyle, fill, outlined, stroke};
-use super::theme::{AXIS, GRID, INK, MOON, PAPER, mean_colour};
+use super::theme::{AXIS, GRID, INK, MOON, PAPER, SUN, mean_colour};
 use super::words::{MINUTE, decimal, hidden, moment, oktas, percent, tell};
 use celaje_sky::cover::Cover;
 use celaje_sky::dome::{DomePlace, SkyDome};
@@ -150,7 +150,7 @@ impl DomeChart<'_> {
             let data = format_args!("class=\"body\" data-slot=\"{slot}\"");
             plot.open(data, &body_title(lang, place));
             let (radius, paint) = match place.body {
-                SkyBody::Sun => (8.0, outlined(PAPER, INK, 2.0)),
+                SkyBody::Sun => (8.0, outlined(SUN, INK, 2.0)),
                 SkyBody::Moon(_) => (7.0, outlined(MOON, INK, 1.2)),
                 SkyBody::Planet(_) => (4.0, outlined(PAPER, INK, 1.4)),
             };
@@ -163,7 +163,7 @@ impl DomeChart<'_> {
                 true => (Anchor::End, at.0 - radius - 3.0),
                 false => (Anchor::Start, at.0 + radius + 3.0),
             };
-            let halo = format!("stroke=\"{PAPER}\" stroke-width=\"3\" stroke-linejoin=\"round\"");
+            let halo = format!("stroke=\"{PAPER}\" stroke-width=\"4\" stroke-linejoin=\"round\"");
             plot.raw(format_args!("<g pointer-events=\"none\" {halo} paint-order=\"stroke\">"));
             plot.text((x, at.1 + 4.5), TextStyle::ink(LABEL, anchor), &name);
             plot.close();
@@ -239,8 +239,8 @@ impl Disc {
             if height > 0 {
                 let (x, y) = self.at(zenith_angle, 45.0);
                 plot.raw(format_args!(
-                    "<g pointer-events=\"none\" stroke=\"{PAPER}\" stroke-width=\"3\" \
-                     paint-order=\"stroke\">"
+                    "<g pointer-events=\"none\" stroke=\"{PAPER}\" stroke-width=\"4\" \
+                     stroke-linejoin=\"round\" paint-order=\"stroke\">"
                 ));
                 let style = TextStyle::ink(LABEL, Anchor::Middle);
                 plot.text((x, y + 4.5), style, &format!("{height}°"));

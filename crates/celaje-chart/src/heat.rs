@@ -29,7 +29,7 @@ pub struct Calendar<'a> {
     pub year: i32,
     /// Days after this one are left blank.
     pub today: NaiveDate,
-    /// As are those before the record's first.
+    /// As are those before the record's first; months before its month are left out.
     pub first: Option<NaiveDate>,
     /// The year's days that have readings, in any order.
     pub days: &'a [Bucket],
@@ -54,6 +54,8 @@ pub struct ClimatologyChart<'a> {
     pub place: &'a str,
     /// `cells[month - 1][hour]`.
     pub cells: &'a [[HeatCell; 24]; 12],
+    /// Which months the record has had so far: the others are blank.
+    pub due: [bool; 12],
 }
 
 /// Rows and columns of equal cells.
@@ -120,7 +122,9 @@ impl Calendar<'_> {
     pub fn svg(&self) -> String {
         let (look, lang, year) = (self.look, self.look.lang, self.year);
         let title = tell!(lang, "Cloud amount by day, {year}", "Nubosidad por día, {year}");
-        let first = NaiveDate::from_ymd_opt(year, 1, 1).into_iter();
+        let begins = self.first.filter(|first| first.year() == year);
+        let month = begins.map_or(1, |first| first.month());
+        let first = NaiveDate::from_ymd_opt(year, month, 1).into_iter();
         let days: Vec<NaiveDate> = (first.flat_map(|first| first.iter_days()))
             .take_while(|day| day.year() == year)
             .collect();
@@ -136,8 +140,9 @@ impl Calendar<'_> {
             true => (across / 54.0, (across / 54.0).min(30.0)),
             false => (across / 7.0, 13.0),
         };
+        let weeks = days.len().div_ceil(7) + 1;
         let layout = Layout {
-            height: if wide { 7.0 } else { 54.0 } * pitch.1,
+            height: if wide { 7.0 } else { weeks as f64 } * pitch.1,
             left,
             below: 8.0,
             legend: &LEGEND,
@@ -166,9 +171,10 @@ impl Calendar<'_> {
             grid.row_label(plot, f64::from(weekday), letter, letter);
         }
         let weekday = |day: &NaiveDate| day.weekday().num_days_from_monday();
-        let first = days.first().map_or(0, weekday);
+        let (first, begins) =
+            days.first().map_or((0, 0), |first| (weekday(first), first.ordinal0()));
         let at = |day: NaiveDate| {
-            let week = f64::from((day.ordinal0() + first) / 7);
+            let week = f64::from((day.ordinal0().saturating_sub(begins) + first) / 7);
             grid.at(frame, week, f64::from(weekday(&day)))
         };
         for day in days {
@@ -236,10 +242,13 @@ impl ClimatologyChart<'_> {
             let at = grid.at(frame, f64::from(hour), 0.0);
             grid.column_label(plot, at, frame.bottom + 14.0, &format!("{hour:02} h"));
         }
-        for (month, hours) in (1..).zip(self.cells) {
+        for (month, (hours, due)) in (1..).zip(self.cells.iter().zip(self.due)) {
             let row = f64::from(month - 1);
             let (name, letter) = (short_month(lang, month), month_letter(lang, month));
             grid.row_label(plot, row, &name, &letter);
+            if !due {
+                continue;
+            }
             let name = long_month(lang, month);
             for (hour, cell) in (0_u8..).zip(hours) {
                 let when = format!("{name}, {hour:02}:00–{hour:02}:59");
@@ -254,6 +263,7 @@ impl ClimatologyChart<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paper::height_of;
     use crate::testing::{at, bare, count, parse};
     use celaje_sky::text::Lang;
 
@@ -309,6 +319,16 @@ mod tests {
         let look = Look::alone(Lang::En);
         let svg = Calendar { look, station, year: 2026, today, first, days: &[] }.svg();
         assert_eq!(count(&svg, "cell"), 19 + 1);
+        // Nor is there room for the months before: its own month is the first one.
+        assert!(!svg.contains(">Jan<") && svg.contains(">Feb<") && svg.contains(">Dec<"), "{svg}");
+        let narrow = |first| {
+            let look = bare(Lang::En, 340.0);
+            height_of(&Calendar { look, station, year: 2026, today, first, days: &[] }.svg())
+        };
+        let late = narrow(Some(at(2, 10, 0, 0).date()));
+        let early = narrow(NaiveDate::from_ymd_opt(2024, 5, 1));
+        // Four weeks.
+        assert!((early - late - 4.0 * 13.0).abs() < 13.5, "{early} {late}");
         assert!(svg.contains("0 of 20 days with readings"));
     }
 
@@ -319,7 +339,7 @@ mod tests {
         cells[5][3].obscured = 2;
         for look in looks() {
             let (place, cells) = ("R", &cells);
-            let svg = ClimatologyChart { look, place, cells }.svg();
+            let svg = ClimatologyChart { look, place, cells, due: [true; 12] }.svg();
             parse(&svg);
             assert_eq!((count(&svg, "cell"), count(&svg, "gap")), (288, 286));
             let when = "data-hour=\"23\"><title>noviembre, 23:00–23:59";
@@ -328,6 +348,11 @@ mod tests {
             assert!(svg.contains("junio, 03:00–03:59 · cielo no visible · 2 lecturas"));
             assert!(svg.contains("600 lecturas; cielo no visible en 42."));
             assert_eq!(svg.matches("class=\"veil\" stroke").count(), 2);
+            // A record of a few weeks has no other months yet.
+            let mut due = [false; 12];
+            due[10] = true;
+            let svg = ClimatologyChart { look, place, cells, due }.svg();
+            assert_eq!((count(&svg, "cell"), count(&svg, "gap")), (24, 23));
         }
     }
 }

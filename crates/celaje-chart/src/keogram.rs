@@ -198,7 +198,7 @@ mod tests {
         let colours = [[250, 0, 0]; ROWS];
         let night = slots[..72].iter().map(|slot| (*slot, Strip { colours })).collect();
         let svg = draw(&slots, &night, &[]);
-        assert!(svg.contains("21 nov 2026 12:00 – 22 nov 2026 11:59"), "{svg}");
+        assert!(svg.contains("21 nov 2026, 12:00 – 22 nov 2026, 11:59"), "{svg}");
         let right = numbers(&svg, "class=\"gap\"", "x").into_iter().fold(1e9, f64::min);
         assert!((right - 500.0).abs() < 4.0, "{right}");
     }

@@ -138,12 +138,17 @@ impl Means<'_> {
         let lang = self.look.lang;
         let title = tell!(lang, "Confidence", "Confianza");
         let known = self.buckets.iter().filter_map(|bucket| bucket.confidence);
-        let summary = known.reduce(f64::min).map(percent).map(|lowest| {
-            tell!(
+        let summary = known.reduce(f64::min).map(|least| {
+            let (lowest, low) = (percent(least), percent(LOW_CONFIDENCE));
+            let text = tell!(
                 lang,
                 "Mean probability that an okta is right; the lowest is {lowest}.",
                 "Probabilidad media de que una octa sea correcta; la menor es {lowest}."
-            )
+            );
+            match least < LOW_CONFIDENCE {
+                true => text + &tell!(lang, " Orange: below {low}.", " Naranja: menos de {low}."),
+                false => text,
+            }
         });
         self.draw(title, &summary.unwrap_or_default(), |plot| {
             let axis = plot.frame.value_axis(5.0, 100.0, 5.0);

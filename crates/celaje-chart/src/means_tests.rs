@@ -1,5 +1,7 @@
 use super::*;
+use crate::axis::LABEL;
 use crate::bucket::regular;
+use crate::font::text_width;
 use crate::testing::{at, bare, blue, count, numbers, parse};
 use celaje_sky::text::Lang;
 use chrono::TimeDelta;
@@ -166,4 +168,37 @@ fn the_end_of_the_replaced_systems_readings_is_marked() {
     // The mark has a title, and the summary says it too.
     assert_eq!(svg.matches("Up to 15 Nov 2026, 08:02 there are oktas").count(), 3, "{svg}");
     assert_eq!(count(&marked.confidence(), "method"), 0);
+}
+
+#[test]
+fn the_names_of_days_never_touch() {
+    // The last Monday is at the right edge: its name stands left of it.
+    let (from, to) = (at(10, 31, 0, 0), at(11, 30, 23, 59));
+    let buckets = regular(Unit::Day, from, to, Vec::new());
+    for width in (300..460).step_by(4) {
+        let drawn = means(&buckets, bare(Lang::En, f64::from(width)));
+        let svg = drawn.history();
+        let names: Vec<(f64, f64)> = (svg.split("<text x=\"").skip(1))
+            .filter_map(|text| {
+                let said = text.split('>').nth(1)?.split('<').next()?;
+                let x: f64 = text.split('"').next()?.parse().ok()?;
+                said.ends_with("Nov").then(|| (x, x + text_width(said, LABEL)))
+            })
+            .collect();
+        assert!(names.len() >= 3, "{width}: {names:?}");
+        assert!(names.windows(2).all(|pair| pair[0].1 + 5.0 < pair[1].0), "{width}: {names:?}");
+    }
+}
+
+#[test]
+fn the_colour_of_a_low_confidence_has_its_words() {
+    let mut buckets = days(|_| 3, 0..0);
+    let drawn = means(&buckets, Look::alone(Lang::Es)).confidence();
+    assert!(!drawn.contains("Naranja") && !drawn.contains(MISS));
+    buckets[4].confidence = Some(0.4);
+    let drawn = means(&buckets, Look::alone(Lang::Es)).confidence();
+    assert!(
+        drawn.contains("la menor es 40\u{a0}%. Naranja: menos de 50\u{a0}%.")
+            && drawn.contains(MISS)
+    );
 }

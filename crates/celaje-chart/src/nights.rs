@@ -32,6 +32,8 @@ pub struct ClearNights<'a> {
     pub place: &'a str,
     /// January to December.
     pub months: &'a [NightCount; 12],
+    /// Which of them the record has had so far: the others are blank.
+    pub due: [bool; 12],
 }
 
 impl ClearNights<'_> {
@@ -52,8 +54,8 @@ impl ClearNights<'_> {
             plot.unit(&tell!(lang, "% of nights", "% de las noches"));
             let axis = plot.frame.value_axis(0.0, 100.0, 16.0);
             plot.grid(&axis, [0, 25, 50, 75, 100]);
-            for (number, month) in (1..).zip(self.months) {
-                column(plot, &axis, number, *month);
+            for (number, (month, due)) in (1..).zip(self.months.iter().zip(self.due)) {
+                column(plot, &axis, number, due.then_some(*month));
             }
             plot.baseline();
         })
@@ -77,13 +79,20 @@ impl ClearNights<'_> {
     }
 }
 
-/// The column of month `number`, 1 to 12.
-fn column(plot: &mut Plot, axis: &ValueAxis, number: u32, month: NightCount) {
+/// The column of month `number`, 1 to 12; its name alone where the record has not had it.
+fn column(plot: &mut Plot, axis: &ValueAxis, number: u32, month: Option<NightCount>) {
     let (lang, frame) = (plot.lang, plot.frame);
     let pitch = frame.width() / 12.0;
     let x = frame.left + pitch * f64::from(number - 1);
     let middle = x + pitch / 2.0;
     let (size, small) = if pitch < 36.0 { (10.5, 9.0) } else { (LABEL, 11.0) };
+    let name = match pitch < 28.0 {
+        true => month_letter(lang, number),
+        false => short_month(lang, number),
+    };
+    let style = TextStyle::soft(size, Anchor::Middle);
+    plot.text((middle, frame.bottom + 16.0), style, &name);
+    let Some(month) = month else { return };
     let data = format_args!("class=\"nights\" data-month=\"{number}\"");
     plot.open(data, &column_title(lang, number, month));
     if let Some(share) = month.share() {
@@ -98,12 +107,6 @@ fn column(plot: &mut Plot, axis: &ValueAxis, number: u32, month: NightCount) {
         plot.hatch(x, pitch);
     }
     plot.close();
-    let name = match pitch < 28.0 {
-        true => month_letter(lang, number),
-        false => short_month(lang, number),
-    };
-    let style = TextStyle::soft(size, Anchor::Middle);
-    plot.text((middle, frame.bottom + 16.0), style, &name);
     let nights = match month.judged {
         0 => "–".to_owned(),
         judged => format!("{}/{judged}", month.clear),
@@ -132,7 +135,7 @@ mod tests {
 
     fn draw(look: Look, months: &[NightCount; 12]) -> String {
         let place = "R";
-        ClearNights { look, place, months }.svg()
+        ClearNights { look, place, months, due: [true; 12] }.svg()
     }
 
     #[test]
@@ -149,6 +152,16 @@ mod tests {
             assert!(svg.contains("diciembre · ninguna noche evaluada"));
             assert!(svg.contains("12 de 61 noches (20\u{a0}%) fueron despejadas"));
         }
+    }
+
+    #[test]
+    fn a_month_that_the_record_has_not_had_is_blank() {
+        let (look, place, months) = (bare(Lang::Es, 900.0), "R", &[NightCount::default(); 12]);
+        let mut due = [false; 12];
+        due[10] = true;
+        let svg = ClearNights { look, place, months, due }.svg();
+        assert_eq!((count(&svg, "gap"), count(&svg, "nights")), (1, 1));
+        assert!(svg.contains(">ene<") && svg.matches(">–<").count() == 1, "{svg}");
     }
 
     #[test]

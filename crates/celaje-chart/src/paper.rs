@@ -88,7 +88,7 @@ impl Paper {
     }
 
     /// Sees to it that what is so tall has room on the page.
-    fn room(&mut self, tall: f64) {
+    pub fn room(&mut self, tall: f64) {
         if self.y + tall > PAGE.1 - MARGIN.1 {
             self.break_page();
         }
@@ -101,7 +101,7 @@ impl Paper {
 
     /// The head of a part; it stays with what follows.
     pub fn heading(&mut self, text: &str) {
-        self.room(HEADING + 90.0);
+        self.room(HEADING + 120.0);
         if self.y > MARGIN.1 {
             self.y += GAP;
         }
@@ -135,8 +135,15 @@ impl Paper {
     /// What things are, a line or more each.
     pub fn facts(&mut self, facts: &[(String, String)]) {
         const LEFT: f64 = 170.0;
-        for (name, value) in facts {
-            let lines = broken(value, BODY, COLUMN - LEFT);
+        let values = facts.iter().map(|(_, value)| broken(value, BODY, COLUMN - LEFT));
+        let values: Vec<Vec<String>> = values.collect();
+        // Few of them stay together.
+        let tall = |lines: &Vec<String>| lines.len() as f64 * BODY * LEADING + 3.0;
+        let all: f64 = values.iter().map(tall).sum();
+        if all < PAGE.1 / 4.0 {
+            self.room(all);
+        }
+        for ((name, _), lines) in facts.iter().zip(values) {
             self.room(lines.len().min(4) as f64 * BODY * LEADING);
             let style = TextStyle::soft(BODY, Anchor::Start);
             self.svg.text((MARGIN.0, self.y + BODY), style, name);
@@ -225,8 +232,9 @@ fn blank() -> Svg {
 }
 
 /// The text in lines that are no wider than `width`, broken at its blanks; a word that is wider is
-/// broken too.
+/// broken too. A number stays with its `%`.
 fn broken(text: &str, size: f64, width: f64) -> Vec<String> {
+    let text = text.replace(" %", "\u{a0}%");
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
@@ -291,6 +299,7 @@ mod tests {
         // A narrow blank keeps a number with its unit.
         let kept = broken("xxxxxxxx 42\u{a0}%", BODY, wide("xxxxxxxx 42"));
         assert_eq!(kept, ["xxxxxxxx", "42\u{a0}%"]);
+        assert_eq!(broken("xxxxxxxx 42 %", BODY, wide("xxxxxxxx 42")), kept);
     }
 
     #[test]
@@ -299,6 +308,24 @@ mod tests {
         let told = told_by(&svg);
         assert_eq!(told, ("A & <b>".to_owned(), "it's \"5\" &amp;".to_owned()));
         assert_eq!((height_of(&svg), height_of("")), (20.5, 0.0));
+    }
+
+    #[test]
+    fn few_facts_stay_together() {
+        let facts =
+            ["exact", "near", "range", "bias"].map(|name| (name.to_owned(), "1".to_owned()));
+        for lines in 50..64 {
+            let mut paper = Paper::new("foot".to_owned());
+            (0..lines)
+                .for_each(|_| paper.line("x", BODY, TextStyle::ink(BODY, Anchor::Start), 0.0));
+            paper.facts(&facts);
+            let pages = paper.finish();
+            let on = |name: &str| {
+                let part = format!(">{name}<");
+                pages.iter().position(|page| page.parts[0].svg.contains(&part))
+            };
+            assert_eq!(on("exact"), on("bias"), "{lines}");
+        }
     }
 
     #[test]

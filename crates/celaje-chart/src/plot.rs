@@ -284,11 +284,17 @@ impl Plot {
     pub fn times(&mut self, times: &[NaiveDateTime]) {
         let frame = self.frame;
         let pitch = frame.width() / times.len().max(1) as f64;
+        let mut end = f64::NEG_INFINITY;
         for (i, label) in labels(self.lang, times, pitch) {
             let (x, y) = (frame.left + pitch * i as f64, frame.bottom);
             self.line((x, y), (x, y + 5.0), stroke(AXIS, 1.0));
             // A label stands right of its moment, unless there is no room.
-            let x = (x + 3.0).min(frame.right - text_width(&label, LABEL));
+            let wide = text_width(&label, LABEL);
+            let x = (x + 3.0).min(frame.right - wide);
+            if x < end + 6.0 {
+                continue;
+            }
+            end = x + wide;
             self.text((x, y + 17.0), TextStyle::soft(LABEL, Anchor::Start), &label);
         }
     }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 
 use super::axis::LABEL;
+use super::font::text_width;
 use super::legend::Key;
 use super::look::Look;
 use super::plot::{Layout, Plot};
@@ -22,6 +23,8 @@ use celaje_sky::sun::position;
 pub const MAX_DAYS: i64 = 366;
 /// Cells of a day at most: where slots are closer, a cell has the last reading of its minutes.
 const MOST_CELLS: u32 = 288;
+/// More days are named by their months.
+const BY_MONTH: usize = 45;
 /// Height that is shared by the days, and that of one.
 const TALL: f64 = 760.0;
 const ROW: (f64, f64) = (2.0, 22.0);
@@ -87,7 +90,7 @@ impl Raster<'_> {
         let pitch = (TALL / days.len().max(1) as f64).clamp(ROW.0, ROW.1);
         let layout = Layout {
             height: pitch * days.len() as f64,
-            left: if look.is_wide() { 84.0 } else { 56.0 },
+            left: if look.is_wide() { 84.0 } else { self.labels_room(&days) },
             right: 8.0,
             below: 26.0,
             legend: &LEGEND,
@@ -245,13 +248,22 @@ impl Raster<'_> {
         }
     }
 
+    /// The room that the names of the days need.
+    fn labels_room(&self, days: &[NaiveDate]) -> f64 {
+        let names = days.iter().map(|day| match days.len() > BY_MONTH {
+            true => short_month(self.look.lang, day.month()),
+            false => short_date(self.look.lang, *day),
+        });
+        names.map(|name| text_width(&name, LABEL)).fold(32.0, f64::max) + 10.0
+    }
+
     fn day_labels(&self, plot: &mut Plot, days: &[NaiveDate], pitch: f64) {
         let (lang, frame, margin) = (plot.lang, plot.frame, plot.look.margin());
         let style = TextStyle::soft(LABEL, Anchor::Start);
         let each = (14.0 / pitch).ceil().max(1.0) as usize;
         for (n, day) in days.iter().enumerate() {
             let y = frame.top + pitch * (n as f64 + 0.5) + 4.5;
-            let by_month = days.len() > 45;
+            let by_month = days.len() > BY_MONTH;
             let label = match by_month {
                 true if day.day() == 1 && day.month() == 1 => day.year().to_string(),
                 true if day.day() == 1 => short_month(lang, day.month()),
@@ -329,13 +341,22 @@ mod tests {
     use chrono::Days;
 
     fn raster(from: NaiveDate, days: u64, read: impl Fn(NaiveDateTime) -> Option<u8>) -> String {
+        raster_of(bare(Lang::En, 900.0), from, days, read)
+    }
+
+    fn raster_of(
+        look: Look,
+        from: NaiveDate,
+        days: u64,
+        read: impl Fn(NaiveDateTime) -> Option<u8>,
+    ) -> String {
         let last = from + Days::new(days - 1);
         let begin = from.and_time(NaiveTime::MIN) + TimeDelta::minutes(2);
         let slots = (0..days as i64 * 144).map(|n| begin + TimeDelta::minutes(10 * n));
         let readings: Vec<_> =
             slots.filter_map(|slot| Some((slot, Cover::from_code(read(slot)?)?))).collect();
         let svg = Raster {
-            look: bare(Lang::En, 900.0),
+            look,
             station: "R",
             days: (from, last),
             now: last.and_time(NaiveTime::MIN) + TimeDelta::hours(12),
@@ -383,6 +404,21 @@ mod tests {
         let day =
             "data-from=\"2026-06-05\"><title>Friday 5 June 2026 · mean 5.0 oktas · 144 readings";
         assert!(svg.contains(day), "{svg:.3000}");
+    }
+
+    #[test]
+    fn the_names_of_the_days_have_room_on_a_phone() {
+        for (days, name) in [(30, "Wed 10 Jun"), (200, "Jun")] {
+            for width in [300.0, 340.0, 480.0] {
+                let from = at(6, 1, 0, 0).date();
+                let svg = raster_of(bare(Lang::En, width), from, days, |_| Some(3));
+                let left = svg.split("translate(").nth(1).unwrap().split(' ').next().unwrap();
+                let text = svg.split("<text ").find(|text| text.contains(&format!(">{name}<")));
+                let x = text.unwrap().split('"').nth(1).unwrap().parse::<f64>().unwrap();
+                let right = x + text_width(name, LABEL);
+                assert!(right + 4.0 < left.parse().unwrap(), "{width}: {right} {left}");
+            }
+        }
     }
 
     #[test]

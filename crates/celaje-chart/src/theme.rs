@@ -23,6 +23,8 @@ pub const CIVIL: &str = "#f6f8fb";
 pub const ASTRONOMICAL: &str = "#e6eaf2";
 /// Behind the hours of night.
 pub const NIGHT: &str = "#dde2ec";
+/// The sun: as bright in both themes.
+pub const SUN: &str = "#f4c430";
 /// The moon.
 pub const MOON: &str = "#b9a45f";
 /// Hatching where there is no reading.

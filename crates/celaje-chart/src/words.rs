@@ -172,7 +172,7 @@ pub fn range(lang: Lang, from: NaiveDateTime, to: NaiveDateTime) -> String {
             format!("{} – {}", day_and_month(lang, from.date()), date(to))
         }
         true => format!("{} – {}", date(from), date(to)),
-        false => format!("{} {} – {} {}", date(from), time(from), date(to), time(to)),
+        false => format!("{} – {}", moment(lang, from), moment(lang, to)),
     }
 }
 
@@ -281,8 +281,8 @@ mod tests {
             (
                 (20, 18, 0),
                 (21, 6, 0),
-                "20 nov 2026 18:00 – 21 nov 2026 06:00",
-                "20 Nov 2026 18:00 – 21 Nov 2026 06:00",
+                "20 nov 2026, 18:00 – 21 nov 2026, 06:00",
+                "20 Nov 2026, 18:00 – 21 Nov 2026, 06:00",
             ),
         ] {
             let [from, to] = [from, to].map(|(day, hour, minute)| at(11, day, hour, minute));

@@ -14,6 +14,7 @@ use chrono::NaiveDateTime;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{FilterType, resize};
 use image::{ExtendedColorType, RgbImage};
+use sha2::{Digest, Sha256};
 
 use crate::camera::kept::KeepPolicy;
 use crate::store::error::StoreError;
@@ -176,6 +177,15 @@ impl Film {
     pub fn kept(&self) -> usize {
         let FilmWanted { policy, station, .. } = &self.wanted;
         self.slots.iter().filter(|(slot, _)| policy.has(&station.id, *slot)).count()
+    }
+
+    /// The same for films of the same pictures and the same form.
+    pub fn digest(&self, form: FilmForm) -> [u8; 32] {
+        let FilmWanted { station, policy, range, rate, lang, .. } = &self.wanted;
+        let has = |(slot, _): &&(Slot, Cover)| policy.has(&station.id, *slot);
+        let kept: Vec<_> = self.slots.iter().filter(has).collect();
+        let place = (&station.id, &station.name, station.latitude, station.longitude);
+        Sha256::digest(format!("{:?}", (place, range, rate, lang, form, kept))).into()
     }
 
     /// Makes the film at `path`, a file of the program's own, and says how many pictures it has.

@@ -108,6 +108,7 @@ pub struct StationReport {
     lang: Lang,
     now: DateTime<Utc>,
     about: ExportAbout,
+    terms: DataTerms,
     station: StationAbout,
     skill: SkillReport,
     order: Order,
@@ -145,10 +146,22 @@ impl StationReport {
         let skill = reader.skill(&item.id)?;
         let (months, years) = months(&order, reader)?;
         let figures = figures(&order, reader)?;
-        let (lang, now) = (wanted.lang, wanted.now);
+        let (lang, now, terms) = (wanted.lang, wanted.now, wanted.terms.clone());
         let known = wanted.known.iter().find(|station| station.id == item.id);
         let has_lens = known.is_some_and(|station| station.region.lens.is_some());
-        Ok(Self { lang, now, about, station, skill, order, has_lens, months, years, figures })
+        Ok(Self {
+            lang,
+            now,
+            about,
+            terms,
+            station,
+            skill,
+            order,
+            has_lens,
+            months,
+            years,
+            figures,
+        })
     }
 
     /// The report as a PDF.

@@ -13,7 +13,9 @@ use celaje_sky::say;
 use celaje_sky::text::Text;
 use celaje_vision::model::source::card_of;
 
-const LEGEND: &[Key] = &[Key::Oktas, Key::FlatGap, Key::Hidden];
+/// Of charts whose gaps are hatched, and of rasters, whose gaps are flat.
+const HATCHED: &[Key] = &[Key::Oktas, Key::Gap, Key::Hidden];
+const FLAT: &[Key] = &[Key::Oktas, Key::FlatGap, Key::Hidden];
 /// Shares of the width that the columns of the table of months have.
 const SHARES: [f64; 9] = [1.15, 0.8, 1.1, 0.9, 0.9, 0.95, 0.95, 0.9, 2.0];
 
@@ -45,7 +47,11 @@ impl StationReport {
     }
 
     fn cover(&self, paper: &mut Paper) {
-        paper.title(&self.title());
+        // A date is on one line.
+        let (from, to) = self.order.range;
+        let range = range(self.lang, from, to);
+        let whole = range.replace(' ', "\u{a0}").replace("\u{a0}–\u{a0}", " – ");
+        paper.title(&self.title().replace(&range, &whole));
         paper.paragraph(&self.summary());
         let (about, station) = (&self.about, &self.station);
         let degrees = |value: f64| decimal(self.lang, value, 4);
@@ -76,7 +82,7 @@ impl StationReport {
             facts.into_iter().map(|(name, value)| (self.say(name), value)).collect();
         paper.facts(&facts);
         paper.heading(&self.say(say!("How to cite", "Cómo citar")));
-        paper.paragraph(&about.cite);
+        paper.paragraph(&about.citation(&self.terms, self.lang));
         paper.heading(&self.say(say!("Method", "Método")));
         for text in words::method(self.has_lens) {
             paper.paragraph(&self.say(text));
@@ -130,6 +136,8 @@ impl StationReport {
                 paper.paragraph(&self.say(card));
             }
         }
+        // The figures stay below their heading.
+        paper.room(200.0);
         let title = say!("How right the readings are here", "Qué tan acertadas son aquí");
         paper.heading(&self.say(title));
         self.skill(paper);
@@ -291,7 +299,8 @@ impl StationReport {
             data => matches!(data, ChartData::Climatology(_) | ChartData::Raster(_)),
         };
         if by_amount {
-            let legend = legend::alone(self.lang, LEGEND, COLUMN);
+            let keys = if matches!(figure.data, ChartData::Raster(_)) { FLAT } else { HATCHED };
+            let legend = legend::alone(self.lang, keys, COLUMN);
             let tall = height_of(&legend);
             drawings.push((legend, tall));
         }

@@ -220,7 +220,7 @@ impl Reader {
 
     /// The amounts that were read in a range, ascending by their slots. A picture of an earlier
     /// slot says nothing of its own.
-    pub(crate) fn covers(
+    pub fn covers(
         &mut self,
         station: &str,
         (from, to): (NaiveDateTime, NaiveDateTime),

@@ -84,7 +84,7 @@ export const query = (values) => {
 };
 
 export const of = (station, rest) => `api/v1/stations/${encodeURIComponent(station)}${rest}`;
-export const picture = (station, slot) => of(station, `/slots/${slot}/picture`);
+export const picture = (station, slot, width) => of(station, `/slots/${slot}/picture${width ? `?${query({ width })}` : ""}`);
 export const overlay = (station, slot) => of(station, `/slots/${slot}/overlay`);
 
 /** Every reading of a day, from all pages of the list. */

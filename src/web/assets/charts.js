@@ -31,7 +31,7 @@ export function chart({ kind, title, values, note, help, tells, csv, open, signa
     if (address) rows.setAttribute("href", address);
   };
   saves();
-  const said = h("p", { class: help ? "note-line no-print" : "note-line", text: note || help || "" });
+  const said = h("p", { class: help ? "note-line keys no-print" : "note-line", text: note || help || "" });
   const list = h("ul");
   const details = h("details", { class: "no-print" }, h("summary", { text: t("chart.list") }), list);
   const figure = h(

@@ -37,7 +37,7 @@ function tile(station, item, hour, masks) {
       ),
     );
   }
-  const box = shot(station, item, "", true);
+  const box = shot(station, item, "", true, "(max-width: 30rem) 46vw, 14rem");
   if (masks) box.append(h("img", { src: overlay(station, item.slot), alt: "", loading: "lazy" }));
   return h(
     "li",

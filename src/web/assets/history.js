@@ -4,7 +4,7 @@ import { of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { printButton } from "./print.js";
 import { lang, t } from "./words.js";
-import { addDays, addMonths, isDay, shortDay } from "./time.js";
+import { addDays, addMonths, between, fromRecord, isDay, shortDay } from "./time.js";
 import { touches } from "./live.js";
 
 /** Time between two updates of the charts of years, milliseconds. */
@@ -25,16 +25,18 @@ export async function history(main, { station, signal, params, go, onReading, la
   const span = SPANS.includes(params.get("span")) ? params.get("span") : "month";
   const end = isDay(params.get("end")) ? params.get("end") : lastDay;
   const start = isDay(params.get("from")) ? params.get("from") : addDays(end, -30);
-  const [from, to] = bounds(span, end, start);
-  const days = (new Date(to) - new Date(from)) / 86400000 + 1;
+  const [asked, to] = bounds(span, end, start);
+  // What is older than the record is not shown.
+  const from = fromRecord(asked, to, station);
+  const days = between(from, to);
   const by = days <= 14 ? "hour" : "day";
-  const set = (values) => go("history", { span, end, ...(span === "range" ? { from } : {}), ...values });
+  const set = (values) => go("history", { span, end, ...(span === "range" ? { from: asked } : {}), ...values });
   const step = (sign) => {
     if (span === "month") return addMonths(end, sign);
     if (span === "year") return addMonths(end, 12 * sign);
-    return addDays(end, sign * days);
+    return addDays(end, sign * between(asked, to));
   };
-  const move = (sign) => set({ end: step(sign), ...(span === "range" ? { from: addDays(from, sign * days) } : {}) });
+  const move = (sign) => set({ end: step(sign), ...(span === "range" ? { from: addDays(asked, sign * between(asked, to)) } : {}) });
   const input = (label, value, change) => {
     const field = h("input", {
       type: "date",
@@ -74,17 +76,17 @@ export async function history(main, { station, signal, params, go, onReading, la
             type: "button",
             "aria-pressed": String(name === span),
             text: t(`history.${name}`),
-            onclick: () => go("history", { span: name, end, ...(name === "range" ? { from } : {}) }),
+            onclick: () => go("history", { span: name, end, ...(name === "range" ? { from: asked } : {}) }),
           }),
         ),
       ),
       around(
         end >= lastDay,
         move,
-        span === "range" ? input(t("from"), from, (value) => set({ from: value })) : null,
+        span === "range" ? input(t("from"), asked, (value) => set({ from: value })) : null,
         input(span === "range" ? t("to") : t("timeline.until"), to, (value) => set({ end: value })),
       ),
-      h("a", { class: "button no-print", href: of(station.id, `/report.pdf?${query({ from, to, lang: lang() })}`), download: `celaje-${station.id}-${from}-${to}.pdf`, text: t("report.pdf") }),
+      !station.last ? null : h("a", { class: "button no-print", href: of(station.id, `/report.pdf?${query({ from, to, lang: lang() })}`), download: `celaje-${station.id}-${from}-${to}.pdf`, text: t("report.pdf") }),
       printButton(),
     ),
     h("section", { class: "card charts" }, first[0], legend(false)),

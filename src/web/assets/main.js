@@ -249,6 +249,7 @@ const stream = {
     if (!state.stations.some((item) => item.id === station)) return void loadStations().catch(() => {});
     if (station !== state.station.id) return;
     if (!(state.station.last >= change.to)) state.station.last = change.to;
+    if (!(state.station.first <= change.from)) state.station.first = change.from;
     if (state.view !== "now") lookForTab();
     if (isOver(change.to)) show();
     else state.reading(change);

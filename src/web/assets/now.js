@@ -6,7 +6,7 @@ import { touches } from "./live.js";
 import { columns, outlook } from "./tonight.js";
 import { explain, fading, flags, inWords, oktaRange, openSlot, parts, sureness, trials } from "./viewer.js";
 import { known, number, percent, t } from "./words.js";
-import { addDays, dayOf, longDay, shortSlot, since, span, timeOf } from "./time.js";
+import { addDays, dayOf, longDay, shortSlot, since, slotNow, span, timeOf } from "./time.js";
 
 function fact(label, ...values) {
   const wide = values.length === 1;
@@ -65,6 +65,9 @@ function facts(item, safety) {
 
 const nearest = (fraction) => (Number.isFinite(fraction) ? Math.round(fraction * 8) : undefined);
 
+/** How wide the picture is shown; a phone's fine pixels show no more of a sky, and cost a slow line much. */
+const SIZES = "(max-width: 34rem) 62vw, (max-width: 60rem) 94vw, (min-width: 100rem) 34vw, 60vw";
+
 /** Slots without a reading after which the last one is stale. */
 const STALE = 3;
 
@@ -117,6 +120,7 @@ export async function now(main, context) {
     });
     let looks = false;
     let again = false;
+    const others = columns(context);
     // One look at a time: a backfill may miss hundreds of slots a second.
     const look = async () => {
       again = true;
@@ -125,6 +129,7 @@ export async function now(main, context) {
       while (again && !waits.aborted) {
         again = false;
         await empty(main, station, waits);
+        if (others && !waits.aborted) main.prepend(others);
       }
       looks = false;
     };
@@ -151,10 +156,13 @@ export async function now(main, context) {
   await answer.look();
   const left = h("section", { class: "card", "aria-label": t("now.picture") });
   const right = h("section", { class: "card", "aria-label": t("now.title") });
-  const night = h("section", { class: "card charts" }, answer.strip);
+  const night = h("section", { class: "card charts" }, answer.strip, legend(false));
   const charts = h("section", { class: "card charts" });
-  const dome = station.has_lens ? h("section", { class: "card charts" }) : null;
-  const from = () => `${addDays(dayOf(item.slot), -1)}T${timeOf(item.slot)}`;
+  const dome = station.has_lens ? h("section", { class: "card charts dome" }) : null;
+  // Up to now, however old the last reading is; of a record that ended, up to its end.
+  const past = () => since(item.slot_utc) > 86400;
+  const until = () => (since(item.slot_utc) > every * 60 * STALE && !past() ? slotNow(station.time_zone) : item.slot);
+  const from = () => `${addDays(dayOf(until()), -1)}T${timeOf(until())}`;
   let last24;
   const tick = () => {
     const seconds = since(item.slot_utc);
@@ -164,22 +172,22 @@ export async function now(main, context) {
   const draw = () => {
     tick();
     context.tab(item);
-    left.replaceChildren(fading(station.id, item, `${longDay(item.slot)} ${timeOf(item.slot)}`));
+    left.replaceChildren(fading(station.id, item, `${longDay(item.slot)} ${timeOf(item.slot)}`, SIZES));
     right.replaceChildren(facts(item, safety));
     answer.shows(headline(item, age));
     lookForSafety();
     shown("reading");
     last24 = chart({
       kind: "timeline",
-      title: t("now.last"),
-      values: { station: station.id, from: from(), to: item.slot },
-      csv: of(station.id, `/observations.csv?${query({ from: from(), to: item.slot })}`),
+      title: t(past() ? "now.lastOf" : "now.last"),
+      values: { station: station.id, from: from(), to: until() },
+      csv: of(station.id, `/observations.csv?${query({ from: from(), to: until() })}`),
       open: (data) => openSlot(station.id, data.slot),
       signal,
     });
-    explain(last24, station.id, from(), item.slot, signal);
+    explain(last24, station.id, from(), until(), signal);
     charts.replaceChildren(last24, legend(true));
-    if (dome) dome.replaceChildren(chart({ kind: "dome", title: t("chart.dome"), note: t("chart.domeNote"), values: { station: station.id, to: item.slot }, csv: null, signal }), legend(false));
+    if (dome) dome.replaceChildren(chart({ kind: "dome", title: t("chart.dome"), note: t("chart.domeNote"), values: { station: station.id, to: item.slot }, csv: `charts/dome.csv?${query({ station: station.id, to: item.slot })}`, signal }), legend(false));
   };
   // Slots after the last reading that were missed.
   const lookForMisses = async () => {

@@ -2,6 +2,7 @@
 import { h } from "./dom.js";
 import { forgetToken, heldToken, holdToken, json, of, send } from "./api.js";
 import { number, percent, t } from "./words.js";
+import { moment } from "./time.js";
 
 const card = (title, ...children) => h("section", { class: "card" }, h("h2", { text: title }), children);
 const said = (text) => h("p", { class: "quiet", text });
@@ -64,16 +65,19 @@ function reliability({ skill }) {
     said(t("skill.reliabilityNote")),
     rows.length
       ? table(t("skill.reliability"), [t("now.confidence"), t("skill.n"), t("skill.mean"), t("skill.right")], rows)
-      : said(t("none")),
+      : said(t("skill.noLabels")),
   );
 }
 
 function confusion({ skill }) {
   const codes = Array.from({ length: 10 }, (_, code) => String(code));
-  const rows = skill.confusion.map((row, code) => [String(code), ...row.map((n) => (n ? number(n) : "·"))]);
+  // What nobody saw has no row.
+  const seen = codes.filter((code) => skill.confusion[code].some(Boolean));
+  const rows = seen.map((code) => [code, ...skill.confusion[code].map((n) => (n ? number(n) : "·"))]);
+  if (!rows.length) return card(t("skill.confusion"), said(t("skill.noLabels")));
   const matrix = table(t("skill.confusion"), [t("skill.labelled"), ...codes], rows);
   matrix.classList.add("confusion");
-  matrix.querySelectorAll("tbody tr").forEach((row, code) => row.children[code + 1].classList.add("same"));
+  matrix.querySelectorAll("tbody tr").forEach((row, n) => row.children[Number(seen[n]) + 1].classList.add("same"));
   return card(t("skill.confusion"), said(t("skill.confusionNote")), matrix);
 }
 
@@ -85,7 +89,7 @@ function labels(report, station) {
     said(t("skill.counts", { all: number(counts.all), random: number(counts.random), unsure: number(counts.unsure), cannot: number(counts.cannot_tell) })),
     rows.length ? table(t("skill.labels"), [t("label.observer"), t("skill.labels")], rows) : null,
     agree.pairs ? said(t("skill.agree", { n: number(agree.pairs), exact: share(agree.exact), near: share(agree.within_one) })) : null,
-    h("p", {}, h("a", { class: "button", href: of(station.id, "/labels.csv"), download: "labels.csv", text: t("chart.csv") })),
+    h("p", {}, h("a", { class: "button", href: of(station.id, "/labels.csv"), download: `celaje-${station.id}-labels.csv`, text: t("chart.csv") })),
   );
 }
 
@@ -109,7 +113,7 @@ function calibration(report, station, reload) {
     : t("skill.nothing");
   return card(
     t("skill.calibration"),
-    h("p", { text: held ? t("skill.held", { n: number(held.labels), when: held.created_at.slice(0, 10) }) : t("skill.own") }),
+    h("p", { text: held ? t("skill.held", { n: number(held.labels), when: moment(held.created_at, station.time_zone) }) : t("skill.own") }),
     h("p", { text: change }),
     said(t("skill.old")),
     h("label", { class: "field" }, h("span", { text: t("label.token") }), token),

@@ -3,8 +3,9 @@
 import { lang, t } from "./words.js";
 
 const asUtc = (slot) => new Date(`${slot.length === 10 ? `${slot}T00:00` : slot}:00Z`);
-const say = (date, options) =>
-  new Intl.DateTimeFormat(lang() === "es" ? "es" : "en-GB", { timeZone: "UTC", ...options }).format(date);
+/** A part of a date in the language of the page: "noviembre", "Monday". */
+const named = (date, part) =>
+  new Intl.DateTimeFormat(lang() === "es" ? "es" : "en-GB", { timeZone: "UTC", [part]: "long" }).format(date);
 
 export const dayOf = (slot) => slot.slice(0, 10);
 export const timeOf = (slot) => slot.slice(11, 16);
@@ -21,43 +22,52 @@ export const addMonths = (day, count) => {
   date.setUTCDate(Math.min(wanted, date.getUTCDate()));
   return date.toISOString().slice(0, 10);
 };
+/** The days from one to another, both counted. */
+export const between = (from, to) => (asUtc(to) - asUtc(from)) / 86400000 + 1;
+/** The first day of a range to `to` that the record of a station may have: `from`, or the day on which it begins. */
+export const fromRecord = (from, to, station) => {
+  const begins = station.first ? dayOf(station.first) : from;
+  return begins > from && begins <= to ? begins : from;
+};
 export const isDay = (text) => /^\d{4}-\d\d-\d\d$/.test(text || "") && !Number.isNaN(asUtc(text).getTime());
 export const isSlot = (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text || "");
-export const longDay = (slot) =>
-  say(asUtc(slot), { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+/** 'lunes 30 de noviembre de 2026', 'Monday 30 November 2026', as charts and reports have it. */
+export const longDay = (slot) => {
+  const date = asUtc(slot);
+  const of = lang() === "es" ? " de " : " ";
+  const day = `${named(date, "weekday")} ${date.getUTCDate()}`;
+  return [day, named(date, "month"), date.getUTCFullYear()].join(of);
+};
 /** '22 Nov 2026, 23:12' for a slot. */
 export const shortSlot = (slot) => `${shortDay(dayOf(slot))}, ${timeOf(slot)}`;
-export const shortDay = (slot) => say(asUtc(slot), { day: "numeric", month: "short", year: "numeric" });
+export const shortDay = (slot) => {
+  const date = asUtc(slot);
+  return `${date.getUTCDate()} ${named(date, "month").slice(0, 3)} ${date.getUTCFullYear()}`;
+};
+
+/** A moment on the station's clock, as a slot is written. */
+function localSlot(date, zone) {
+  const offset = /^([+-])(\d\d):?(\d\d)$/.exec(zone || "");
+  if (offset) {
+    const minutes = (offset[1] === "-" ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3]));
+    return new Date(date.getTime() + minutes * 60000).toISOString().slice(0, 16);
+  }
+  try {
+    const format = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "short" });
+    return format.format(date).replace(" ", "T");
+  } catch {
+    return date.toISOString().slice(0, 16);
+  }
+}
+
+/** The minute now on the station's clock. */
+export const slotNow = (zone) => localSlot(new Date(), zone);
 
 /** Today on the station's clock. */
-export function today(zone) {
-  const now = new Date();
-  const offset = /^([+-])(\d\d):?(\d\d)$/.exec(zone || "");
-  if (offset) {
-    const minutes = (offset[1] === "-" ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3]));
-    return new Date(now.getTime() + minutes * 60000).toISOString().slice(0, 10);
-  }
-  try {
-    return new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short" }).format(now);
-  } catch {
-    return now.toISOString().slice(0, 10);
-  }
-}
+export const today = (zone) => dayOf(slotNow(zone));
 
 /** The hour now on the station's clock, 0 to 23. */
-export function hourNow(zone) {
-  const now = new Date();
-  const offset = /^([+-])(\d\d):?(\d\d)$/.exec(zone || "");
-  if (offset) {
-    const minutes = (offset[1] === "-" ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3]));
-    return new Date(now.getTime() + minutes * 60000).getUTCHours();
-  }
-  try {
-    return Number(new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", hourCycle: "h23" }).format(now));
-  } catch {
-    return now.getUTCHours();
-  }
-}
+export const hourNow = (zone) => Number(slotNow(zone).slice(11, 13));
 
 /** '3 h 20 min' for a number of seconds. */
 export function span(seconds) {
@@ -83,11 +93,5 @@ export function moment(instant, zone) {
   if (!instant) return "–";
   const date = new Date(instant.includes("T") ? instant : `${instant.replace(" ", "T")}Z`);
   if (Number.isNaN(date.getTime())) return "–";
-  const options = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  const locale = lang() === "es" ? "es" : "en-GB";
-  try {
-    return new Intl.DateTimeFormat(locale, { ...options, timeZone: zone }).format(date);
-  } catch {
-    return new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" }).format(date);
-  }
+  return shortSlot(localSlot(date, zone));
 }

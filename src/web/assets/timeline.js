@@ -5,7 +5,7 @@ import { chart, legend } from "./charts.js";
 import { explain, openSlot } from "./viewer.js";
 import { t } from "./words.js";
 import { printButton } from "./print.js";
-import { addDays, isDay, shortDay } from "./time.js";
+import { addDays, fromRecord, isDay, shortDay } from "./time.js";
 import { touches } from "./live.js";
 
 const CHOICES = [1, 3, 7, 30, 90, 365];
@@ -19,7 +19,7 @@ export async function timeline(main, { station, signal, params, go, onReading, l
   const asked = Number(params.get("days"));
   const days = CHOICES.includes(asked) ? asked : 7;
   const end = isDay(params.get("end")) ? params.get("end") : lastDay;
-  const from = addDays(end, 1 - days);
+  const from = fromRecord(addDays(end, 1 - days), end, station);
   const raster = days > BARS || (days >= ROWS && params.get("form") === "raster");
   const set = (values) => go("timeline", { days, end, ...(raster && days <= BARS ? { form: "raster" } : {}), ...values });
   const date = h("input", {

@@ -77,12 +77,17 @@ export function flags(item) {
   );
 }
 
-/** A picture, or a message if it does not load. */
-export function shot(station, item, alt, lazy) {
+/** Widths of pictures that browsers choose from: a phone needs few of a camera's pixels. */
+const WIDTHS = [320, 640, 960, 1440, 2160];
+
+/** A picture, or a message if it does not load; `sizes`: how wide it is shown, none for all of its pixels. */
+export function shot(station, item, alt, lazy, sizes) {
   const box = h("div", { class: "shot" });
   const load = () => {
     const source = picture(station, item.slot);
-    const image = h("img", { src: source, alt, loading: lazy ? "lazy" : "eager", decoding: "async" });
+    const srcset = WIDTHS.map((width) => `${picture(station, item.slot, width)} ${width}w`).join(", ");
+    const chosen = sizes ? { sizes, srcset } : { src: source };
+    const image = h("img", { alt, loading: lazy ? "lazy" : "eager", decoding: "async", ...chosen });
     image.addEventListener("load", () => box.classList.add("here"));
     image.addEventListener("error", async () => {
       const why = await whyNot(source);
@@ -128,8 +133,8 @@ function maskLegend(station) {
 }
 
 /** A picture with a slider that fades in the mask, which is loaded on first use. */
-export function fading(station, item, when) {
-  const box = shot(station, item, t("now.alt", { when }), false);
+export function fading(station, item, when, sizes) {
+  const box = shot(station, item, t("now.alt", { when }), false, sizes);
   const value = h("output", { text: "0\u00a0%" });
   const meaning = maskLegend(station);
   let mask;

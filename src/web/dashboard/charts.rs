@@ -1,4 +1,4 @@
-//! `/charts/{kind}.svg` and `.png`.
+//! `/charts/{kind}.svg` and `.png`; the dome, whose numbers are nowhere else, as `.csv`, too.
 
 use std::sync::Arc;
 
@@ -48,7 +48,10 @@ const PARAMETERS: &[Parameter] = &[
 ];
 
 fn files() -> Vec<String> {
-    KINDS.iter().flat_map(|(kind, _)| ["svg", "png"].map(|form| format!("{kind}.{form}"))).collect()
+    let drawn = |kind: &str| ["svg", "png"].map(|form| format!("{kind}.{form}"));
+    let mut files: Vec<_> = KINDS.iter().flat_map(|(kind, _)| drawn(kind)).collect();
+    files.push("dome.csv".to_owned());
+    files
 }
 
 pub(super) fn operation() -> Operation {
@@ -57,14 +60,44 @@ pub(super) fn operation() -> Operation {
         .query(PARAMETERS)
         .record()
         .named()
-        .media(&["image/svg+xml", "image/png"], "The chart")
+        .media(&["image/svg+xml", "image/png", "text/csv"], "The chart")
         .tagged()
+}
+
+/// What a chart is sent as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChartForm {
+    Svg,
+    Png,
+    /// The numbers of a dome.
+    Csv,
+}
+
+impl ChartForm {
+    const fn media(self) -> &'static str {
+        match self {
+            Self::Svg => "image/svg+xml",
+            Self::Png => "image/png",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+        }
+    }
+
+    /// The chart in this form.
+    fn finished(self, svg: String) -> Result<Vec<u8>, Problem> {
+        if self != Self::Png {
+            return Ok(svg.into_bytes());
+        }
+        png::render(&svg, PNG_SCALE).map_err(|error| {
+            tracing::error!(%error, "a chart could not be drawn");
+            Problem::internal()
+        })
+    }
 }
 
 /// A chart that is asked for.
 struct ChartQuery {
     kind: Kind,
-    as_png: bool,
+    form: ChartForm,
     station: Option<String>,
     from: Option<NaiveDateTime>,
     to: Option<NaiveDateTime>,
@@ -77,12 +110,13 @@ impl ChartQuery {
         let known = file.rsplit_once('.').and_then(|(name, ending)| {
             let kind = KINDS.iter().find(|(known, _)| *known == name)?.1;
             match ending {
-                "svg" => Some((kind, false)),
-                "png" => Some((kind, true)),
+                "svg" => Some((kind, ChartForm::Svg)),
+                "png" => Some((kind, ChartForm::Png)),
+                "csv" if kind == Kind::Dome => Some((kind, ChartForm::Csv)),
                 _ => None,
             }
         });
-        let Some((kind, as_png)) = known else {
+        let Some((kind, form)) = known else {
             let (names, file) = (names(&KINDS).join(", "), shortened(file));
             return Err(Problem::not_found(say!(
                 "there is no chart '{file}'; there are {names}, each as .svg and .png",
@@ -99,7 +133,7 @@ impl ChartQuery {
         let look = Look { width: width.map_or(alone.width, |width| width as f64), bare, lang };
         Ok(Self {
             kind,
-            as_png,
+            form,
             station: query.get("station").map(str::to_owned),
             from: range.from,
             to: range.to,
@@ -238,14 +272,14 @@ pub async fn get(
     if let Some(unchanged) = version.unchanged(&request) {
         return Ok(unchanged);
     }
-    let (as_png, theme) = (asked.as_png, asked.theme);
+    let (form, theme) = (asked.form, asked.theme);
     // The permit comes first: a chart that waits holds neither a connection nor rows.
     let permit = state.charts.permit().await?;
     let (order, data) = gather(&state, asked).await?;
     let bytes = permit
-        .run(move || finished(theme.paint(data.svg(&order).unwrap_or_default()), as_png))
+        .run(move || form.finished(theme.paint(data.svg(&order).unwrap_or_default())))
         .await??;
-    Ok(version.ok().content_type(media(as_png)).body(bytes))
+    Ok(version.ok().content_type(form.media()).body(bytes))
 }
 
 /// Reads what is to be drawn; the connection is free again before the drawing begins.
@@ -276,27 +310,12 @@ async fn gather(
     })
 }
 
-const fn media(as_png: bool) -> &'static str {
-    if as_png { "image/png" } else { "image/svg+xml" }
-}
-
-/// The chart in the form that was asked for.
-fn finished(svg: String, as_png: bool) -> Result<Vec<u8>, Problem> {
-    if !as_png {
-        return Ok(svg.into_bytes());
-    }
-    png::render(&svg, PNG_SCALE).map_err(|error| {
-        tracing::error!(%error, "a chart could not be drawn");
-        Problem::internal()
-    })
-}
-
 /// Its pictures come from the camera: what is there is drawn, the rest is on its way.
 async fn draw_keogram(
     state: &web::Data<WebState>,
     asked: ChartQuery,
 ) -> Result<HttpResponse, Problem> {
-    let (as_png, theme) = (asked.as_png, asked.theme);
+    let (form, theme) = (asked.form, asked.theme);
     let permit = state.charts.permit().await?;
     let (order, data) = gather(state, asked).await?;
     let ChartData::Keogram { from, stored } = data else {
@@ -305,17 +324,17 @@ async fn draw_keogram(
     let cache = Arc::clone(&state.keograms);
     let seen = cache.look(state, &order.place.id, from, stored);
     let bytes = permit
-        .run(move || finished(theme.paint(keogram::draw(&order, from, &seen)), as_png))
+        .run(move || form.finished(theme.paint(keogram::draw(&order, from, &seen))))
         .await??;
-    Ok(unkept(as_png, bytes))
+    Ok(unkept(form, bytes))
 }
 
 /// A chart that may be another one a moment later.
-fn unkept(as_png: bool, bytes: Vec<u8>) -> HttpResponse {
+fn unkept(form: ChartForm, bytes: Vec<u8>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::VARY, "Accept-Language"))
-        .content_type(media(as_png))
+        .content_type(form.media())
         .body(bytes)
 }
 
@@ -324,13 +343,16 @@ async fn draw_dome(
     state: &web::Data<WebState>,
     asked: ChartQuery,
 ) -> Result<HttpResponse, Problem> {
-    let (as_png, theme) = (asked.as_png, asked.theme);
+    let (form, theme) = (asked.form, asked.theme);
     let (order, data) = gather(state, asked).await?;
     let ChartData::Dome(item, lately) = data else {
         return Err(Problem::internal());
     };
     let input = DomeInput::look(state, order, item, lately).await?;
+    if form == ChartForm::Csv {
+        return Ok(unkept(form, input.csv().into_bytes()));
+    }
     let permit = state.charts.permit().await?;
-    let drawn = permit.run(move || finished(theme.paint(input.svg()), as_png));
-    Ok(unkept(as_png, drawn.await??))
+    let drawn = permit.run(move || form.finished(theme.paint(input.svg())));
+    Ok(unkept(form, drawn.await??))
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use crate::figures::gather::LATELY;
 use crate::figures::order::Order;
 use crate::store::reader::{ObservationItem, ZoneCount};
+use crate::store::rows::slot_text;
 use crate::web::WebState;
 use crate::web::camera::layout_of;
 use crate::web::problem::Problem;
@@ -73,6 +74,23 @@ impl DomeInput {
             days: LATELY,
         }
         .svg()
+    }
+
+    /// The cloud of each place, a line each, from the zenith outwards; empty where it is not seen.
+    pub(super) fn csv(&self) -> String {
+        let is_oriented = self.dome.as_ref().is_none_or(|dome| dome.is_oriented);
+        // Without the direction of north: from the picture's top, clockwise.
+        let angle = if is_oriented { "azimuth" } else { "clockwise" };
+        let mut text =
+            format!("slot,elevation_from,elevation_to,{angle}_from,{angle}_to,cloud_fraction\r\n");
+        let slot = slot_text(self.slot.local());
+        for place in self.dome.iter().flat_map(SkyDome::places) {
+            let ((inner, outer), (from, to)) = (place.ring, place.sector);
+            let (low, high) = (90.0 - outer, 90.0 - inner);
+            let cloud = place.cloud.map(|cloud| format!("{cloud:.3}")).unwrap_or_default();
+            text += &format!("{slot},{low},{high},{from},{to},{cloud}\r\n");
+        }
+        text
     }
 
     fn zones(&self) -> Vec<ZoneCloud> {

@@ -118,6 +118,8 @@ const SPANISH = {
   "kind and form of the chart": "tipo y forma del gráfico",
   "id of a station; the record's own without it": "id de una estación; si falta, la propia del registro",
   "colours; light if left out": "colores; si falta, claros",
+  "pixels of the width at most, for small screens and slow lines; without it the picture as the camera gave it":
+    "píxeles de ancho como máximo, para pantallas chicas y líneas lentas; sin él, la imagen como la dio la cámara",
   "width in pixels of the SVG; a PNG has twice as many": "ancho del SVG en píxeles; un PNG tiene el doble",
   "1: without a title": "1: sin título",
   "first day, YYYY-MM-DD": "primer día, AAAA-MM-DD",

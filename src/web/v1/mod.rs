@@ -19,7 +19,8 @@ mod stations;
 mod timelapse;
 mod tonight;
 
-pub(crate) use timelapse::limiter as film_limiter;
+pub(crate) use pictures::limiter as picture_limiter;
+pub(crate) use timelapse::FilmMaker;
 
 use crate::web::events;
 use crate::web::routes::Routes;

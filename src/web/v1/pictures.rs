@@ -1,23 +1,27 @@
 //! The picture of a slot, and the same with the model's mask.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::store::rows::parse_slot;
 use crate::web::WebState;
 use crate::web::camera::{Shot, layout_of};
+use crate::web::limiter::Limiter;
 use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::{Problem, ProblemCode, shortened};
-use crate::web::query::{self, NONE};
+use crate::web::query::{self, NONE, Parameter, Parameters, Values};
 use crate::web::routes::Routes;
 use crate::web::v1::of_station;
 use crate::web::v1::stations::{self, StationId};
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
 use celaje_sky::station::Station;
+use celaje_vision::picture::smaller::smaller;
 
 /// Browsers may cache a picture: it does not change once its slot has a reading.
 const KEPT: &str = "private, max-age=3600";
@@ -28,21 +32,41 @@ pub(super) struct SlotPart {
     pub(super) slot: String,
 }
 
+/// Pictures that are made smaller at once, and that wait for it.
+const AT_ONCE: usize = 2;
+const WAITING: usize = 64;
+/// The longest time that one waits.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const WIDTH: Parameter = Parameter::new(
+    "width",
+    Values::Number { least: 64, most: 4096, usual: None },
+    "pixels of the width at most, for small screens and slow lines; without it the picture as the \
+     camera gave it",
+);
+const PARAMETERS: &[Parameter] = &[WIDTH];
+
+/// Bounds the pictures that are made smaller at once.
+pub(crate) fn limiter() -> Limiter {
+    Limiter::new(AT_ONCE, WAITING, PATIENCE)
+}
+
 pub(super) fn configure(routes: &mut Routes<'_>) {
     let operation = |summary| {
         Operation::new(Tag::Pictures, summary)
-            .query(NONE)
             .record()
             .named()
             .fails(&[ProblemCode::CameraFailed, ProblemCode::CameraTimeout])
     };
     let plain = operation("The picture of a reading, from the camera")
+        .query(PARAMETERS)
         .media(&["image/jpeg", "image/png"], "The picture");
     routes.read(&of_station("slots/{slot}/picture"), plain, picture);
-    let masked = operation("The picture of a reading with the model's mask over it").media(
-        &["image/png"],
-        "The picture: cloud amber, sky bluish, dark where the model does not judge",
-    );
+    let masked =
+        operation("The picture of a reading with the model's mask over it").query(NONE).media(
+            &["image/png"],
+            "The picture: cloud amber, sky bluish, dark where the model does not judge",
+        );
     routes.read(&of_station("slots/{slot}/overlay"), masked, overlay);
 }
 
@@ -52,12 +76,27 @@ async fn picture(
     place: web::Path<SlotPart>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    query::picture(request.query_string())?;
+    let query = Parameters::read_picture(request.query_string(), PARAMETERS)?;
+    let width = query.number(&WIDTH)?.and_then(|width| u32::try_from(width).ok());
     let (shot, _) = shot(&state, &station, &place.slot).await?;
+    let small = match width {
+        Some(width) => narrowed(&state, Arc::clone(&shot), width).await,
+        None => None,
+    };
+    let media = if small.is_some() { "image/jpeg" } else { shot.media_type() };
     Ok(HttpResponse::Ok()
-        .content_type(shot.media_type())
+        .content_type(media)
         .insert_header((header::CACHE_CONTROL, KEPT))
-        .body(shot.bytes.clone()))
+        .body(small.unwrap_or_else(|| shot.bytes.clone())))
+}
+
+/// The picture with that width; none where it is no wider, cannot be read, or too many wait: then
+/// the whole one does.
+async fn narrowed(state: &WebState, shot: Arc<Shot>, width: u32) -> Option<Bytes> {
+    let permit = state.pictures.permit().await.ok()?;
+    let limits = state.overlays().limits();
+    let small = permit.run(move || smaller(&shot.bytes, width, &limits).ok().flatten());
+    small.await.ok().flatten().map(Bytes::from)
 }
 
 async fn overlay(

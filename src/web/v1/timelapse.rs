@@ -1,20 +1,21 @@
 //! Films of the pictures that were kept: the same as `celaje timelapse` makes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::Bytes;
 use chrono::{NaiveDateTime, TimeDelta};
-use futures_util::stream;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::io::AsyncReadExt;
 
 use crate::figures::film::{Film, FilmFault, FilmForm, FilmWanted, ffmpeg_is_there};
 use crate::store::rows::{parse_slot, slot_text};
 use crate::web::WebState;
 use crate::web::limiter::Limiter;
+use crate::web::made_file::MadeFile;
 use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::{BadQuery, Problem, ProblemCode, language};
 use crate::web::query::{FROM, LANG, LANGS, Parameter, Parameters, TO, Values};
@@ -31,8 +32,10 @@ const WAITING: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(25);
 /// Pictures a second where the client does not say.
 const USUAL_RATE: usize = 12;
-/// Bytes that are read of a film at a time.
-const PART: usize = 64 * 1024;
+/// Bytes of films that are kept: a player asks for a film part by part.
+const KEPT: u64 = 256 * 1024 * 1024;
+/// Films that the cache expects; so few that it is not split.
+const EXPECTED: usize = 8;
 
 const RATE: Parameter = Parameter::new(
     "fps",
@@ -41,9 +44,56 @@ const RATE: Parameter = Parameter::new(
 );
 const PARAMETERS: &[Parameter] = &[FROM, TO, LANG, RATE];
 
-/// Bounds the films that are made at once.
-pub(crate) fn limiter() -> Limiter {
-    Limiter::new(1, WAITING, PATIENCE)
+/// Makes films, one at a time, and keeps the last ones. Their files have no name any more: they go
+/// when they are closed.
+pub(crate) struct FilmMaker {
+    limiter: Limiter,
+    kept: Cache<[u8; 32], Arc<MadeFile>, FilmWeight>,
+}
+
+#[derive(Clone)]
+struct FilmWeight;
+
+impl Weighter<[u8; 32], Arc<MadeFile>> for FilmWeight {
+    fn weight(&self, _: &[u8; 32], film: &Arc<MadeFile>) -> u64 {
+        film.bytes() + 256
+    }
+}
+
+impl FilmMaker {
+    pub(crate) fn new() -> Self {
+        Self {
+            limiter: Limiter::new(1, WAITING, PATIENCE),
+            kept: Cache::with_weighter(EXPECTED, KEPT, FilmWeight),
+        }
+    }
+
+    /// The film's file, which may have been made before.
+    async fn file(
+        &self,
+        film: Film,
+        form: FilmForm,
+        ending: &'static str,
+    ) -> Result<Arc<MadeFile>, Problem> {
+        let looked = web::block(move || (film.digest(form), film)).await;
+        let (key, film) = looked.map_err(|_| Problem::internal())?;
+        if let Some(made) = self.kept.get(&key) {
+            return Ok(made);
+        }
+        let permit = self.limiter.permit().await?;
+        // It was made while this one waited.
+        if let Some(made) = self.kept.get(&key) {
+            return Ok(made);
+        }
+        let made = permit.run(move || {
+            let file = tempfile::Builder::new().suffix(&format!(".{ending}")).tempfile()?;
+            film.write(form, file.path())?;
+            Ok::<_, FilmFault>(MadeFile::new(std::fs::File::open(file.path())?)?)
+        });
+        let made = Arc::new(made.await??);
+        self.kept.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
 }
 
 /// What a film of a range would be.
@@ -78,7 +128,9 @@ pub(super) fn configure(routes: &mut Routes<'_>) {
     let media = ["video/x-msvideo", "video/mp4", "video/webm", "image/webp", "image/jpeg"];
     let film = operation("A film of a night or a day")
         .media(&media, "The film")
-        .fails(&[ProblemCode::Unavailable]);
+        .media_at(206, &media, "The bytes of it that Range names")
+        .tagged()
+        .fails(&[ProblemCode::Unavailable, ProblemCode::NoSuchRange]);
     let endings = FilmForm::ENDINGS.iter();
     let paths: Vec<String> =
         endings.flat_map(|(ending, _)| of_station(&format!("timelapse.{ending}"))).collect();
@@ -154,27 +206,13 @@ async fn film_of(
     let film = wanted(&state, &station, &request).await?;
     let from = film.range().0.format("%Y%m%d");
     let name = format!("inline; filename=\"celaje-{}-{from}.{ending}\"", &*station);
-    let permit = state.films.permit().await?;
-    let made = permit.run(move || {
-        let file = tempfile::Builder::new().suffix(&format!(".{ending}")).tempfile()?;
-        film.write(form, file.path())?;
-        // It goes when it is closed, whoever reads it then.
-        let bytes = std::fs::metadata(file.path())?.len();
-        Ok::<_, FilmFault>((std::fs::File::open(file.path())?, bytes))
-    });
-    let (file, bytes) = made.await??;
-    let parts = stream::try_unfold(tokio::fs::File::from_std(file), |mut file| async move {
-        let mut part = Vec::with_capacity(PART);
-        (&mut file).take(PART as u64).read_to_end(&mut part).await?;
-        Ok::<_, std::io::Error>((!part.is_empty()).then(|| (Bytes::from(part), file)))
-    });
-    Ok(HttpResponse::Ok()
-        .content_type(media_of(form))
-        .insert_header((header::CONTENT_DISPOSITION, name))
-        .insert_header((header::CACHE_CONTROL, "private, max-age=600"))
-        .insert_header((header::VARY, "Accept-Language"))
-        .no_chunking(bytes)
-        .streaming(Box::pin(parts)))
+    let file = state.films.file(film, form, ending).await?;
+    file.answer(&request, media_of(form), |response| {
+        response
+            .insert_header((header::CONTENT_DISPOSITION, name))
+            .insert_header((header::CACHE_CONTROL, "private, max-age=600"))
+            .insert_header((header::VARY, "Accept-Language"));
+    })
 }
 
 const fn media_of(form: FilmForm) -> &'static str {

@@ -10,7 +10,7 @@ use crate::font::text_width;
 use crate::legend::Key;
 use crate::plot::{Frame, Layout, Plot};
 use crate::svg::{Anchor, Num, TextStyle, fill, stroke};
-use crate::theme::{ASTRONOMICAL, AXIS, CIVIL, INK, MOON, NIGHT, TWILIGHT};
+use crate::theme::{ASTRONOMICAL, AXIS, CIVIL, INK, MOON, NIGHT, PAPER, TWILIGHT};
 use crate::words::{MINUTE, decimal, percent, tell};
 use celaje_sky::moon;
 use celaje_sky::night::{Night, NightKind, Period};
@@ -86,6 +86,7 @@ impl NightStrip<'_> {
             plot.frame = Frame { top: whole.top, ..oktas };
             self.events(plot, &axis);
             self.now(plot, &axis, (data.from, data.to));
+            self.caption(plot);
             plot.hours(&axis, MISS_LANE, 52.0);
             dates(plot, &axis);
         })
@@ -149,9 +150,16 @@ impl NightStrip<'_> {
             ));
             plot.close();
         }
-        let caption = self.moon_caption(lang);
-        let at = (frame.left + 6.0, frame.top + 14.0);
+    }
+
+    /// What is told of the moon, over the lines of its lane.
+    fn caption(&self, plot: &mut Plot) {
+        let caption = self.moon_caption(plot.lang);
+        let at = (plot.frame.left + 6.0, plot.frame.top + 14.0);
+        let halo = format!("stroke=\"{PAPER}\" stroke-width=\"4\" stroke-linejoin=\"round\"");
+        plot.raw(format_args!("<g pointer-events=\"none\" {halo} paint-order=\"stroke\">"));
         plot.text(at, TextStyle::ink(LABEL, Anchor::Start), &caption);
+        plot.close();
     }
 
     /// `moon 61 % ↓ · rises 02:09`.

@@ -157,7 +157,9 @@ fn a_calibration_is_for_new_readings_and_for_old_ones_on_request() {
     assert_eq!(database.recalibrate(&none).unwrap().changed, 102);
     let rows = place.readings();
     assert!(rows.iter().all(|row| row.confidence == Some(0.75) && row.okta_low == Some(3)));
-    assert!(rows.iter().all(|row| row.quality.as_deref() == Some("ok")));
+    let (days, nights) = rows.split_at(100);
+    assert!(days.iter().all(|row| row.quality.as_deref() == Some("ok")));
+    assert!(nights.iter().all(|row| row.quality.as_deref() == Some("night")));
     let left = "observations WHERE calibration_id IS NOT NULL OR model_confidence IS NOT NULL";
     assert_eq!(count(&mut place.other(), left), 0);
     store(&mut database, 103, 104, |_| ());

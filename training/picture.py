@@ -61,9 +61,8 @@ def reduced(plane, steps, side):
     """A plane of a JPEG of which each block of 8×8 pixels becomes one of `side` × `side`, as
     crates/celaje-vision/src/picture/scaled/plane.rs makes them: of the lowest coefficients.
 
-    Pillow's own decoding at a fraction takes means instead: 14 % of the network's values differ. It tells no
-    coefficients, so they are computed from the decoded pixels and rounded to the whole
-    numbers of `steps` that they were. Beside the right and the lower border of a picture that ends within a
+    Pillow's own decoding at a fraction takes means of pixels instead, and it tells no coefficients. So they are
+    computed from the decoded pixels and rounded to the whole numbers of `steps` that they were. Beside the right and the lower border of a picture that ends within a
     block, and where a block is burnt out, that is an estimate.
     """
     rows, columns = (-(-n // 8) for n in plane.shape)

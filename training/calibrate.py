@@ -57,8 +57,11 @@ def calibrate(folder, models, plot=None, log=print):
     """Fits on all cameras, and tells for each what a fit on the others gives: name to value. `plot`: an SVG
     file for the diagram of those."""
     cameras, told = read(Cache(folder), models), []
-    log("| camera left out | n | share exact, or in the range | confidence | gap | ranges that hold | width |")
-    log("| --- | --- | --- | --- | --- | --- | --- |")
+    log(
+        "| camera left out | n | share exact, or in the range | confidence | gap | ranges that hold | width "
+        "| low confidence | off by two or more | of these low |"
+    )
+    log("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for camera in cameras:
         parameters, level = fit([one for one in cameras if one is not camera])
         group, samples, reported, low, high = camera
@@ -70,9 +73,12 @@ def calibrate(folder, models, plot=None, log=print):
         width = (spread[:, 1] - spread[:, 0] + 1).mean()
         exact = (low == high).all()
         gap = f"{sure.mean() - right.mean():+.2f}" if exact else ""
+        doubted = sure < confidence.least(group)
+        wrong = np.maximum(low - reported, reported - high) >= 2
         log(
             f"| {group} | {len(p)} | {share(right.sum(), len(p))} | {sure.mean():.2f} | {gap} "
-            f"| {share(held.sum(), len(p))} | {width:.1f} |"
+            f"| {share(held.sum(), len(p))} | {width:.1f} "
+            f"| {doubted.sum()} | {wrong.sum()} | {(wrong & doubted).sum()} |"
         )
         if exact:
             told.append((group, sure, right))

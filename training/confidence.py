@@ -19,6 +19,14 @@ NAMES = (
     "scale_base", "scale_slope", "scale_middle", "doubt", "half_light", "light_power", "half_colour", "colour_power"
 )  # fmt: skip
 
+# Below this confidence an okta is flagged (`is_low` in crates/celaje-sky/src/quality.rs): by day, and by night.
+LOW_BY_DAY, LOW = 0.3, 0.5
+
+
+def least(group):
+    """The confidence below which the oktas of a group are flagged; its name tells nights."""
+    return LOW if "night" in group else LOW_BY_DAY
+
 
 def kept(value, half, power):
     """The part of the evidence that is left at `value`."""

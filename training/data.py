@@ -27,7 +27,7 @@ from PIL import Image
 from scipy import ndimage
 
 from .okta import interval, okta
-from .picture import decode, lay
+from .picture import decode, frame, lay
 
 # Codes of a cached mask: outside the picture (letterbox bars), then the classes, then the rest.
 OUTSIDE, BACKGROUND, SKY, CLOUD, UNDEFINED = range(5)
@@ -291,7 +291,7 @@ def prepare(folders, size, out, program=None, log=print):
         log(f"{sum(frame is None for frame in own)} pictures are decoded by Pillow")
     for i, sample in enumerate(samples):
         image = decode(sample.path)
-        inputs[i], content = lay(image, (size, size), "letterbox")
+        inputs[i], content = frame(sample.path, (size, size))
         if own[i] is not None:
             inputs[i] = own[i]
         views[i], (left, top, w, h) = lay(image, (large, large), "letterbox")

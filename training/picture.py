@@ -1,7 +1,7 @@
 """A picture to what the network is fed, as crates/celaje-vision/src/picture/prepare.rs and geometry.rs do it.
 
 Bilinear resizing is that of the Rust program to the last bit. Decoding a JPEG is but for a few
-pixels in a thousand, which differ by one: see `decode`.
+pixels in a thousand, which differ by one: see `decode` and `reduced`.
 """
 
 import functools
@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 
-def decode(path):
-    """The picture in a file, RGB (Pillow), as crates/celaje-vision/src/picture/decode.rs has it.
+def decode(path, divisor=1):
+    """The picture in a file, RGB (Pillow), as crates/celaje-vision/src/picture/decode.rs has it; a JPEG of
+    the familiar kinds at 1 / `divisor` (2, 4 or 8) of its width and height, rounded up.
 
     Decoders of JPEG may differ, and Pillow's and the Rust program's do: mostly in how they enlarge
     the colours, which have half the size, and in how they make RGB of them. So Pillow is asked for
@@ -23,17 +24,68 @@ def decode(path):
     if not familiar(image):
         return image.convert("RGB")
     width, height = image.size
-    halved = image.layer[0][1:3] == (2, 2)
+    sampling, tables = [layer[1:3] for layer in image.layer], image.quantization
+    steps = [tables[layer[3]] for layer in image.layer]
+    halved = sampling[0] == (2, 2)
+    whole_only = divisor == 1 or image.info.get("progressive")
     image.draft("YCbCr", image.size)
-    planes = np.asarray(image)
-    if not halved:
-        return Image.fromarray(colour(*np.moveaxis(planes, -1, 0)))
-    # Of a JPEG decoded at half its size the colours are as they are stored.
-    small = Image.open(path)
-    small.draft("YCbCr", (width // 2, height // 2))
-    small = np.asarray(small)
-    cb, cr = (enlarge(small[..., i], width, height) for i in (1, 2))
-    return Image.fromarray(colour(planes[..., 0], cb, cr))
+    y, cb, cr = np.moveaxis(np.asarray(image), -1, 0)
+    if halved:
+        # Of a JPEG decoded at half its size the colours are as they are stored.
+        small = Image.open(path)
+        small.draft("YCbCr", (width // 2, height // 2))
+        cb, cr = np.moveaxis(np.asarray(small), -1, 0)[1:]
+    if whole_only:
+        if halved:
+            cb, cr = (enlarge(plane, width, height) for plane in (cb, cr))
+        return Image.fromarray(colour(y, cb, cr))
+    side = 8 // divisor
+    sides = (side, *[min(2 * side, 8) if halved else side] * 2)
+    size = np.s_[: -(-height // divisor), : -(-width // divisor)]
+    planes = (reduced(*one)[size] for one in zip((y, cb, cr), steps, sides))
+    return Image.fromarray(colour(*planes, 16))
+
+
+# Row and column of each coefficient of a block, in the order in which they are stored.
+ZIGZAG = sorted(np.ndindex(8, 8), key=lambda at: (sum(at), at[1 - sum(at) % 2]))
+
+
+def waves(side):
+    """What a coefficient of each frequency (first axis) adds at each of `side` places of a block, float32."""
+    u, x = np.mgrid[:side, :side].astype(np.float32)
+    scale = np.where(u == 0, np.float32(np.sqrt(0.5)), np.float32(1)) / np.float32(2)
+    return scale * np.cos((2 * x + 1) * u * np.float32(np.pi) / np.float32(2 * side))
+
+
+def reduced(plane, steps, side):
+    """A plane of a JPEG of which each block of 8×8 pixels becomes one of `side` × `side`, as
+    crates/celaje-vision/src/picture/scaled/plane.rs makes them: of the lowest coefficients.
+
+    Pillow's own decoding at a fraction takes means of pixels instead, and it tells no coefficients. So they are
+    computed from the decoded pixels and rounded to the whole numbers of `steps` that they were. Beside the right and the lower border of a picture that ends within a
+    block, and where a block is burnt out, that is an estimate.
+    """
+    rows, columns = (-(-n // 8) for n in plane.shape)
+    full = np.pad(plane, [(0, 8 * m - n) for m, n in zip((rows, columns), plane.shape)], mode="edge")
+    blocks = full.reshape(rows, 8, columns, 8).swapaxes(1, 2).astype(np.float32) - 128
+    steps = np.asarray(steps, np.float32).reshape(8, 8)
+    values = np.rint(waves(8) @ blocks @ waves(8).T / steps)
+    light = np.full((rows, columns, side, side), 128.5, np.float32)
+    wave = waves(side)
+    for row, column in ZIGZAG:
+        if max(row, column) < side:
+            shape = (steps[row, column] * wave[row])[:, None] * wave[column]
+            light += values[:, :, row, column, None, None] * shape
+    pixels = np.clip(light, 0, 255).astype(np.uint8)
+    return pixels.swapaxes(1, 2).reshape(rows * side, columns * side)
+
+
+def divisor(of, size):
+    """The divisor at which the program decodes a picture of `of` = (width, height) for an input of `size`:
+    the picture stays at least twice as large as its place in the input."""
+    _, _, w, h = content(of, size, "letterbox")
+    times = min(of[0] // w, of[1] // h)
+    return next((n for n in (8, 4, 2) if times // n >= 2), 1)
 
 
 def familiar(image):
@@ -62,12 +114,16 @@ def enlarge(plane, width, height):
     return plane[:height, :width]
 
 
-def colour(y, cb, cr):
-    """YCbCr to height × width × RGB, with fourteen bits after the point."""
-    y, cb, cr = (y.astype(np.int32) << 14) + 8191, cb.astype(np.int32) - 128, cr.astype(np.int32) - 128
+def colour(y, cb, cr, bits=14):
+    """YCbCr to height × width × RGB, with so many bits after the point: fourteen as zune-jpeg has it,
+    sixteen as crates/celaje-vision/src/picture/scaled/mod.rs."""
+    half, red, green, blue = {
+        14: (8191, 22970, (5638, 11700), 29032), 16: (1 << 15, 91881, (22554, 46802), 116130)
+    }[bits]  # fmt: skip
+    y, cb, cr = (y.astype(np.int32) << bits) + half, cb.astype(np.int32) - 128, cr.astype(np.int32) - 128
     rgb = np.empty((*y.shape, 3), np.uint8)
-    for i, value in enumerate((y + 22970 * cr, y - 11700 * cr - 5638 * cb, y + 29032 * cb)):
-        rgb[..., i] = np.clip(value >> 14, 0, 255)
+    for i, value in enumerate((y + red * cr, y - green[0] * cb - green[1] * cr, y + blue * cb)):
+        rgb[..., i] = np.clip(value >> bits, 0, 255)
     return rgb
 
 
@@ -135,12 +191,19 @@ def resize(pixels, width, height):
     return pass_over(tall, width).swapaxes(0, 1)
 
 
-def lay(image, size, fit, filter=Image.Resampling.BILINEAR):
-    """`image` (Pillow) laid into a black canvas of `size` = (width, height).
+def frame(path, size):
+    """What the network is fed of the picture in a file: as `lay`, letterboxed."""
+    of = Image.open(path).size
+    return lay(decode(path, divisor(of, size)), size, "letterbox", of=of)
+
+
+def lay(image, size, fit, filter=Image.Resampling.BILINEAR, of=None):
+    """`image` (Pillow) laid into a black canvas of `size` = (width, height); `of`: the size of the picture
+    that it is a smaller one of.
 
     Returns height × width × channels uint8 and the content's rectangle.
     """
-    left, top, w, h = content(image.size, size, fit)
+    left, top, w, h = content(of or image.size, size, fit)
     if filter == Image.Resampling.BILINEAR:
         part = resize(np.asarray(image), w, h)
     else:

@@ -1,5 +1,7 @@
 """Pictures are made for the network as the Rust program makes them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,6 +46,42 @@ def test_a_jpeg_is_decoded_nearly_as_pillow_does(tmp_path, subsampling):
     made, pillow = np.asarray(picture.decode(path)), np.asarray(Image.open(path).convert("RGB"))
     assert made.shape == pillow.shape
     assert np.abs(made.astype(int) - pillow).max() <= 4
+
+
+FIXTURES = Path(__file__).parents[2] / "tests" / "fixtures" / "pictures"
+
+
+def test_a_jpeg_is_decoded_at_a_fraction_as_the_program_does():
+    # crates/celaje-vision/src/picture/scaled/tests.rs has the same numbers.
+    wanted = {2: (353_012, 409_128_669), 4: (88_272, 25_644_084), 8: (22_083, 1_616_567)}
+    for divisor, sums in wanted.items():
+        made = np.asarray(picture.decode(FIXTURES / "baseline.jpg", divisor)).astype(np.int64).ravel()
+        assert (made.sum(), (made * np.arange(1, made.size + 1)).sum()) == sums
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+@pytest.mark.parametrize("size", [(121, 90), (128, 96), (130, 75)])
+@pytest.mark.parametrize("divisor", [2, 4, 8])
+def test_a_fraction_shows_the_means_of_the_whole(tmp_path, subsampling, size, divisor):
+    path = tmp_path / "sky.jpg"
+    Image.fromarray(smooth(*size)).save(path, quality=92, subsampling=subsampling)
+    made, whole = np.asarray(picture.decode(path, divisor)), picture.decode(path)
+    assert made.shape[:2] == tuple(-(-n // divisor) for n in (size[1], size[0]))
+    rows, columns = (n // divisor for n in (size[1], size[0]))
+    means = whole.crop((0, 0, columns * divisor, rows * divisor)).reduce(divisor)
+    off = np.abs(made[:rows, :columns].astype(int) - np.asarray(means))
+    assert off.max() <= 16 and off.mean() < 3
+
+
+def test_large_pictures_are_decoded_smaller_and_lie_where_they_lay(tmp_path):
+    sides = (640, 767, 768, 1536, 3072, 9000)
+    assert [picture.divisor((n, n), (192, 192)) for n in sides] == [1, 1, 2, 4, 8, 8]
+    path = tmp_path / "sky.jpg"
+    Image.fromarray(smooth(777, 800)).save(path, quality=92)
+    small = picture.frame(path, (192, 192))
+    whole = picture.lay(picture.decode(path), (192, 192), "letterbox")
+    assert small[1] == whole[1] == (3, 0, 186, 192)
+    assert np.abs(small[0].astype(int) - whole[0]).max() <= 8
 
 
 def test_other_pictures_are_left_to_pillow(tmp_path):

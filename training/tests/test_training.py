@@ -1,6 +1,8 @@
 """Fast checks: python -m pytest training/tests"""
 
 import csv
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -402,6 +404,14 @@ def test_nine_of_ten_ranges_hold_the_label():
     assert 0.9 <= held.mean() < 0.96
     sure = confidence.of(parameters, samples, reported).mean()
     assert abs(sure - (reported == labelled).mean()) < 0.08
+
+
+def test_oktas_are_low_where_the_program_flags_them():
+    rust = (Path(__file__).parents[2] / "crates/celaje-sky/src/quality.rs").read_text()
+    told = dict(re.findall(r"pub const (LOW_\w+): f64 = ([\d.]+);", rust))
+    assert {name: float(value) for name, value in told.items()} == {
+        "LOW_CONFIDENCE": confidence.least("allsky-night"), "LOW_CONFIDENCE_BY_DAY": confidence.least("allsky-day"),
+    }  # fmt: skip
 
 
 def test_a_label_is_one_okta_or_a_range():

@@ -6,8 +6,22 @@ use std::fmt;
 
 use crate::sun::DayPhase;
 
-/// [`Flag::LowConfidence`]: the amount's probability is below this.
+/// [`Flag::LowConfidence`] by twilight, by night, and if the moment is unknown: the amount's
+/// probability is below this. There a network is often wrong by many oktas.
 pub const LOW_CONFIDENCE: f64 = 0.5;
+/// [`Flag::LowConfidence`] by day: with this probability of the amount, the true one is the
+/// neighbouring okta at the farthest in three of four pictures.
+pub const LOW_CONFIDENCE_BY_DAY: f64 = 0.3;
+
+/// Whether an amount of this probability gets [`Flag::LowConfidence`]; `phase` is none if nothing
+/// tells the picture's moment.
+pub fn is_low(confidence: f64, phase: Option<DayPhase>) -> bool {
+    let least = match phase {
+        Some(DayPhase::Day) => LOW_CONFIDENCE_BY_DAY,
+        Some(DayPhase::Twilight | DayPhase::Night) | None => LOW_CONFIDENCE,
+    };
+    confidence < least
+}
 
 /// A fact about a picture that a reader of its amount has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +42,7 @@ pub enum Flag {
     NoSky,
     /// The same bytes as the picture before.
     Frozen,
-    /// The amount is more likely wrong than right.
+    /// The amount is not to be relied on ([`is_low`]).
     LowConfidence,
 }
 
@@ -106,6 +120,13 @@ impl Quality {
         flags
     }
 
+    /// The phase of day that the flags of a picture tell whose moment is known.
+    fn phase(&self) -> DayPhase {
+        let phases = [DayPhase::Twilight, DayPhase::Night];
+        let told = |phase: &DayPhase| Flag::of_phase(*phase).is_some_and(|flag| self.has(flag));
+        phases.into_iter().find(told).unwrap_or(DayPhase::Day)
+    }
+
     /// Whether `flag` is one of them.
     pub fn has(&self, flag: Flag) -> bool {
         self.0.contains(&flag)
@@ -118,10 +139,11 @@ pub fn with_frozen(quality: &str, frozen: bool) -> String {
     with_flag(quality, Flag::Frozen, frozen)
 }
 
-/// The stored text `quality` with the flag `low_confidence` if `confidence` is below
-/// [`LOW_CONFIDENCE`], and without it otherwise.
+/// The stored text `quality` of a picture whose moment is known, with the flag `low_confidence` if
+/// `confidence` [is low](is_low), and without it otherwise.
 pub fn with_confidence(quality: &str, confidence: f64) -> String {
-    with_flag(quality, Flag::LowConfidence, confidence < LOW_CONFIDENCE)
+    let phase = Quality::parse(quality).phase();
+    with_flag(quality, Flag::LowConfidence, is_low(confidence, Some(phase)))
 }
 
 fn with_flag(quality: &str, flag: Flag, is_set: bool) -> String {

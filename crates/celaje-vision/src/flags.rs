@@ -76,6 +76,17 @@ const STRANGE_WARMTH: f64 = 0.17;
 /// of 1,850 patches of sky differ by more, no other of 1,108 real pictures does (0.1).
 const STRANGE_GREEN: f64 = 0.105;
 
+/// A picture of an unknown moment is one of the day: blue exceeds red by more than this on average.
+/// So it does in 97 % of 362 real pictures by day of which the bundled network is unsure, most of
+/// them partly clouded, and in none of 95 real nights: those are grey or, above a town, red (0.026
+/// and more).
+const BLUE: f64 = 0.02;
+
+/// The phase of day, as far as it is known or shows.
+pub(crate) fn apparent_phase(stats: &PictureStats, phase: Option<DayPhase>) -> Option<DayPhase> {
+    phase.or_else(|| (stats.warmth < -BLUE).then_some(DayPhase::Day))
+}
+
 /// Whether a picture has colours or a grain that no sky has; a network that has learnt from skies
 /// alone still reads an amount in it.
 pub(crate) fn is_strange(stats: &PictureStats, phase: Option<DayPhase>) -> bool {

@@ -1,14 +1,15 @@
 //! Combines a network's reading and a picture's measures into what is recorded.
 
 use crate::flags::{
-    LENS_PROBABILITY, OBSTRUCTED_SHARE, is_burnt, is_lightless, is_strange, picture_flags,
+    LENS_PROBABILITY, OBSTRUCTED_SHARE, apparent_phase, is_burnt, is_lightless, is_strange,
+    picture_flags,
 };
 use crate::picture::stats::PictureStats;
 use crate::reading::Reading;
 use celaje_sky::confidence;
 use celaje_sky::cover::Cover;
 use celaje_sky::okta::OktaRange;
-use celaje_sky::quality::{Flag, LOW_CONFIDENCE, Quality};
+use celaje_sky::quality::{Flag, Quality, is_low};
 use celaje_sky::station::zone::SkyParts;
 use celaje_sky::sun::DayPhase;
 
@@ -57,7 +58,7 @@ impl Verdict {
                 } else {
                     (reading.confidence, reading.range)
                 };
-                if confidence < LOW_CONFIDENCE {
+                if is_low(confidence, apparent_phase(stats, phase)) {
                     quality.add(Flag::LowConfidence);
                 }
                 Self {
@@ -148,8 +149,20 @@ mod tests {
         let spoilt = Reading { middle_background: Some(0.4), ..reading(0.9) };
         let spoilt = told(&FINE, Some(&spoilt), DayPhase::Day);
         assert_eq!(spoilt, (3, "lens_obstructed".to_owned()));
-        let unsure = told(&FINE, Some(&reading(0.4)), DayPhase::Night);
-        assert_eq!(unsure, (3, "night,low_confidence".to_owned()));
+        for (phase, quality) in [
+            (DayPhase::Day, "ok"),
+            (DayPhase::Twilight, "twilight,low_confidence"),
+            (DayPhase::Night, "night,low_confidence"),
+        ] {
+            assert_eq!(told(&FINE, Some(&reading(0.4)), phase), (3, quality.to_owned()));
+        }
+        // Of an unknown moment, a blue picture is one of the day.
+        for (warmth, quality) in [(-0.05, "ok"), (0.0, "low_confidence"), (0.026, "low_confidence")]
+        {
+            let stats = PictureStats { warmth, ..FINE };
+            let verdict = Verdict::of(&stats, Some(&reading(0.4)), None);
+            assert_eq!(verdict.quality.to_string(), quality, "{warmth}");
+        }
     }
 
     #[test]

@@ -122,14 +122,14 @@ fn a_calibration_is_for_new_readings_and_for_old_ones_on_request() {
     let item = database.calibrate().unwrap().unwrap();
     assert_eq!((item.labels, item.widening, item.model.as_str()), (100, 1, "sky 1"));
     // Old rows are as they were; new ones have the station's confidence, range and flag.
-    store(&mut database, 100, 102, |_| ());
+    store(&mut database, 100, 102, |observation| observation.quality.add(Flag::Night));
     let rows = place.readings();
     let (old, new) = (&rows[0], &rows[100]);
     assert_eq!((old.confidence, old.okta_low, old.okta_high), (Some(0.75), Some(3), Some(5)));
     let confidence = new.confidence.unwrap();
     assert!((0.4..0.55).contains(&confidence), "{confidence}");
     assert_eq!((new.okta_low, new.okta_high), (Some(2), Some(6)));
-    let flagged = new.quality.as_deref() == Some("low_confidence");
+    let flagged = new.quality.as_deref() == Some("night,low_confidence");
     assert_eq!(flagged, confidence < 0.5);
     let kept = "SELECT model_confidence || ' ' || model_okta_low || ' ' || model_okta_high \
         FROM observations WHERE calibration_id = 1";
@@ -157,7 +157,9 @@ fn a_calibration_is_for_new_readings_and_for_old_ones_on_request() {
     assert_eq!(database.recalibrate(&none).unwrap().changed, 102);
     let rows = place.readings();
     assert!(rows.iter().all(|row| row.confidence == Some(0.75) && row.okta_low == Some(3)));
-    assert!(rows.iter().all(|row| row.quality.as_deref() == Some("ok")));
+    let (days, nights) = rows.split_at(100);
+    assert!(days.iter().all(|row| row.quality.as_deref() == Some("ok")));
+    assert!(nights.iter().all(|row| row.quality.as_deref() == Some("night")));
     let left = "observations WHERE calibration_id IS NOT NULL OR model_confidence IS NOT NULL";
     assert_eq!(count(&mut place.other(), left), 0);
     store(&mut database, 103, 104, |_| ());

@@ -53,6 +53,21 @@ fn pixels_are_the_means_of_those_that_they_stand_for() {
     }
 }
 
+/// training/tests/test_picture.py has the same numbers: Python decodes at a fraction as this
+/// program does.
+#[test]
+fn fractions_are_those_of_the_training() {
+    let bytes = fixture("baseline.jpg");
+    for (divisor, sums) in
+        [(2, (353_012, 409_128_669)), (4, (88_272, 25_644_084)), (8, (22_083, 1_616_567))]
+    {
+        let rgb = scaled(&bytes, (64, 48), divisor).unwrap().rgb;
+        let sum: u64 = rgb.iter().map(|v| u64::from(*v)).sum();
+        let weighted: u64 = rgb.iter().zip(1u64..).map(|(v, place)| u64::from(*v) * place).sum();
+        assert_eq!((sum, weighted), sums, "1/{divisor}");
+    }
+}
+
 #[test]
 fn a_plain_area_keeps_its_colour() {
     for colour in [[0, 0, 0], [255, 255, 255], [30, 90, 200], [250, 120, 10]] {

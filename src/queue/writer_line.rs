@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
+use crate::clock::Clock;
 use crate::queue::link::{JOBS, OUTCOMES, job_subject, outcome_subject, writer_subject};
 use crate::queue::messages::{SlotJob, WorkerQuestion, WriterWelcome, pack, short_hash, unpack};
 use crate::queue::{Queue, QueueError};
@@ -28,6 +29,8 @@ const OTHER_WRITER: Duration = Duration::from_secs(2);
 const FETCHED: usize = 16;
 /// Bytes of a part of a file.
 const PART: usize = 512 * 1024;
+/// How long a queue may take to be ready.
+const READY_IN: Duration = Duration::from_secs(10);
 /// Rest after an error of the queue.
 const REST: Duration = Duration::from_millis(500);
 
@@ -86,8 +89,16 @@ impl WriterLine {
         let client = line.queue.context.client();
         let questions = client.subscribe(writer_subject(&line.name)).await;
         let questions = questions.map_err(|error| refused(error.into()))?;
-        line.make().await.map_err(refused)?;
-        Ok((line, questions))
+        // A cluster that has just begun is not ready at once.
+        let began = Clock::instant();
+        loop {
+            match line.make().await {
+                Ok(()) => return Ok((line, questions)),
+                Err(error) if Clock::since(began) >= READY_IN => return Err(refused(error)),
+                Err(error) => tracing::info!(%error, "the queue is not ready"),
+            }
+            tokio::time::sleep(REST).await;
+        }
     }
 
     /// Refuses to be a second writer of one record.

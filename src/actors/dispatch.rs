@@ -5,7 +5,7 @@
 //! empty, is given out again: in smaller jobs each time, so that a picture that ends workers ends
 //! up alone, and after [`ROUNDS`] times it is missed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -29,6 +29,7 @@ use celaje_sky::error::Failure;
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
+use celaje_sky::text::Text;
 use celaje_vision::model::source::Model;
 
 /// Slots that workers may have at once.
@@ -43,6 +44,10 @@ const MOST_COMMITTING: usize = 4_000;
 const READY: usize = 16;
 /// Jobs that are put into the queue at a tick, at the same time.
 const PUT_AT_ONCE: usize = 32;
+/// Workers that are counted at most.
+const MOST_WORKERS: usize = 10_000;
+/// How long a first worker may take to come before that is said.
+const NOBODY: Duration = Duration::from_secs(10);
 /// Time between two looks at what is to be given out.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -57,6 +62,23 @@ pub struct DispatchCounts {
     pub refused: AtomicU64,
     /// Slots that were given out again.
     pub again: AtomicU64,
+    /// Workers that said something.
+    pub workers: AtomicU64,
+}
+
+impl DispatchCounts {
+    /// For who asked for the run.
+    pub fn text(&self) -> Text {
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let (workers, repeated) = (count(&self.workers), count(&self.repeated));
+        let (refused, again) = (count(&self.refused), count(&self.again));
+        say!(
+            "workers: {workers}; slots given out again: {again}; outcomes that came twice: \
+             {repeated}, of another version, station or model: {refused}",
+            "trabajadores: {workers}; turnos repartidos otra vez: {again}; resultados que llegaron \
+             dos veces: {repeated}, de otra versión, estación o modelo: {refused}"
+        )
+    }
 }
 
 /// What a writer works with.
@@ -93,6 +115,9 @@ impl Dispatch {
         actix::spawn(setup.line.clone().deliver(outlet));
         let desk = Desk {
             run: format!("{:016x}", rand::random::<u64>()),
+            workers: HashSet::new(),
+            begun: Clock::instant(),
+            warned: false,
             line: setup.line,
             welcome: setup.welcome,
             model: setup.model,
@@ -194,6 +219,11 @@ enum DeskState {
 
 struct Desk {
     run: String,
+    /// Those that said something, by name.
+    workers: HashSet<String>,
+    begun: Instant,
+    /// Whether it was said that no worker is there.
+    warned: bool,
     line: WriterLine,
     welcome: WriterWelcome,
     model: Arc<Model>,
@@ -286,6 +316,10 @@ impl Desk {
             return acknowledge(&message).await;
         }
         tracing::debug!(worker = told.worker, outcomes = n, "outcomes");
+        // A number of names that no honest queue has is not kept.
+        if self.workers.len() < MOST_WORKERS && self.workers.insert(told.worker) {
+            self.counts.workers.fetch_add(1, Ordering::Relaxed);
+        }
         for slot in told.left {
             self.waits_again(slot);
         }
@@ -382,6 +416,12 @@ impl Desk {
                 LineState { jobs_waiting: 1, ..LineState::default() }
             }
         };
+        let is_alone = state.jobs_waiting > 0 && state.jobs_in_hand == 0;
+        if is_alone && self.workers.is_empty() && Clock::since(self.begun) >= NOBODY {
+            if !std::mem::replace(&mut self.warned, true) {
+                tracing::warn!("jobs lie in the queue, and no worker takes them: celaje worker");
+            }
+        }
         self.jobs = self.jobs.split_off(&state.delivered.saturating_add(1));
         // What waits in this process is not acknowledged, so that the queue counts it.
         let is_empty = state.is_quiet() && self.committing == 0;

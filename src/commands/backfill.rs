@@ -329,6 +329,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
             Some(workers::open(address, &mut database, &station, &source, &model).await?)
         }
     };
+    let counts = workers.as_ref().map(|workers| Arc::clone(&workers.counts));
     if workers.is_some() {
         settings.tuning.commit = CommitPolicy::of_many();
     }
@@ -354,6 +355,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     let (report, signal) = signals.draining(pipeline.run(range), drain).await;
     logged.abort();
     drop(bar);
+    counts.iter().for_each(|counts| notice(&counts.text()));
     let database = pipeline.stop().await;
     Ok(Recorded {
         report: report?,

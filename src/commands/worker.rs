@@ -9,7 +9,7 @@ use crate::commands::output;
 use crate::commands::signals::Signals;
 use crate::draining::Draining;
 use crate::queue::Queue;
-use crate::service::worker::{Worker, WorkerReport, WorkerSetup};
+use crate::service::worker::{JobWorker, WorkerReport, WorkerSetup};
 use crate::settings::Settings;
 use crate::settings::layer::{Flags, SpanishHelp, WorkerGroup};
 use celaje_sky::error::{Failure, Result};
@@ -65,7 +65,7 @@ impl WorkerArgs {
         let drain = Draining::default();
         let ends = drain.clone();
         let setup = WorkerSetup { settings, folder: self.dir, queue, name, drain };
-        let mut worker = Worker::new(setup, notice);
+        let mut worker = JobWorker::new(setup, notice);
         let (done, signal) = signals.draining(worker.work(), move || ends.begin()).await;
         let WorkerReport { jobs, read, missed } = done?;
         notice(&say!(

@@ -125,7 +125,7 @@ pub struct WriterWelcome {
 ///
 /// # Errors
 /// Only when memory fails.
-pub(super) fn pack(message: &impl Serialize) -> Result<Bytes, QueueError> {
+pub fn pack(message: &impl Serialize) -> Result<Bytes, QueueError> {
     let text = serde_json::to_vec(message)?;
     let mut packed = Vec::new();
     ZlibEncoder::new(text.as_slice(), Compression::fast()).read_to_end(&mut packed)?;

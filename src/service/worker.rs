@@ -75,7 +75,7 @@ pub struct WorkerReport {
 }
 
 /// A worker at work.
-pub struct Worker<N> {
+pub struct JobWorker<N> {
     setup: WorkerSetup,
     /// Told what a person should know.
     notice: N,
@@ -90,7 +90,7 @@ pub struct Worker<N> {
     fetched: Option<tempfile::TempDir>,
 }
 
-impl<N: Fn(&Text)> Worker<N> {
+impl<N: Fn(&Text)> JobWorker<N> {
     /// A worker that has nothing to do yet.
     pub fn new(setup: WorkerSetup, notice: N) -> Self {
         Self {

@@ -119,8 +119,12 @@ impl World {
 
     /// A backfill of all days, with `more` flags.
     pub fn backfill(&self, db: &str, more: &[&str]) -> Process {
-        let last = format!("2024-03-{:02}", self.days);
-        let mut arguments = vec!["backfill", "--desde", "2024-03-01", "--hasta", &last];
+        self.backfill_to(&format!("2024-03-{:02}", self.days), db, more)
+    }
+
+    /// The same up to a moment.
+    pub fn backfill_to(&self, last: &str, db: &str, more: &[&str]) -> Process {
+        let mut arguments = vec!["backfill", "--desde", "2024-03-01", "--hasta", last];
         arguments.extend(["--db", db, "--model", "red.onnx"]);
         arguments.extend(more);
         self.program(&self.camera.base(), db, &arguments)

@@ -413,14 +413,14 @@ impl Desk {
             Err(error) => {
                 self.moved = true;
                 tracing::warn!(%error, "the queue does not answer as it should");
-                LineState { jobs_waiting: 1, ..LineState::default() }
+                LineState { jobs_in_hand: 1, ..LineState::default() }
             }
         };
         let is_alone = state.jobs_waiting > 0 && state.jobs_in_hand == 0;
-        if is_alone && self.workers.is_empty() && Clock::since(self.begun) >= NOBODY {
-            if !std::mem::replace(&mut self.warned, true) {
-                tracing::warn!("jobs lie in the queue, and no worker takes them: celaje worker");
-            }
+        let is_alone = is_alone && self.workers.is_empty();
+        if is_alone && !self.warned && Clock::since(self.begun) >= NOBODY {
+            self.warned = true;
+            tracing::warn!("jobs lie in the queue, and no worker takes them: celaje worker");
         }
         self.jobs = self.jobs.split_off(&state.delivered.saturating_add(1));
         // What waits in this process is not acknowledged, so that the queue counts it.

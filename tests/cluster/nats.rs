@@ -101,6 +101,14 @@ impl Nats {
         self.nodes.len()
     }
 
+    /// Sends a signal to all nodes but the last one; to the one of one.
+    pub fn signal(&self, name: &str) {
+        for node in self.nodes.iter().take((self.nodes.len() - 1).max(1)) {
+            let id = node.child.as_ref().unwrap().id().to_string();
+            Command::new("kill").args([name, &id]).status().unwrap();
+        }
+    }
+
     /// SIGKILL, and another start with what it has kept.
     pub fn crash(&mut self, node: usize) {
         let node = &mut self.nodes[node];

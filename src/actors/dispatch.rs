@@ -136,6 +136,7 @@ impl Dispatch {
             state: DeskState::Begins,
             store_failed: false,
             looked: Clock::instant(),
+            failing: None,
         };
         let ends = EndsBadly(Some(scheduler));
         actix::spawn(async move {
@@ -249,6 +250,8 @@ struct Desk {
     store_failed: bool,
     /// When the queue was last looked at.
     looked: Instant,
+    /// Since when it does not answer as it should.
+    failing: Option<Instant>,
 }
 
 impl Desk {
@@ -409,10 +412,22 @@ impl Desk {
         self.looked = Clock::instant();
         let moved = std::mem::replace(&mut self.moved, false);
         let state = match self.line.state().await {
-            Ok(state) => state,
+            Ok(state) => {
+                self.failing = None;
+                state
+            }
             Err(error) => {
                 self.moved = true;
-                tracing::warn!(%error, "the queue does not answer as it should");
+                let since = *self.failing.get_or_insert_with(|| {
+                    tracing::warn!(%error, "the queue does not answer as it should");
+                    Clock::instant()
+                });
+                // What was lost by halves is lost whole, and made anew: the record has the rest.
+                if Clock::since(since) >= self.line.patience() {
+                    tracing::warn!(%error, "the queue is made anew");
+                    self.line.make_anew().await;
+                    self.failing = None;
+                }
                 LineState { jobs_in_hand: 1, ..LineState::default() }
             }
         };

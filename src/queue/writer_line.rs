@@ -174,6 +174,17 @@ impl WriterLine {
         asked
     }
 
+    /// Deletes the streams, with all that lies in them, and makes them anew. A server whose streams
+    /// were deleted and made at the same time may be left with one that takes nothing.
+    pub async fn make_anew(&self) {
+        for stream in [JOBS, OUTCOMES] {
+            let _ = self.queue.context.delete_stream(stream).await;
+        }
+        if let Err(error) = self.make().await {
+            tracing::debug!(%error, "the queue cannot be made anew");
+        }
+    }
+
     async fn ask_state(&self) -> Result<LineState, QueueError> {
         let context = &self.queue.context;
         // Jobs first: a worker lets go of one only when its outcomes lie in the queue.

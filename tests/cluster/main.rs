@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod document;
 mod liars;
 mod nats;
 mod ways;
@@ -56,8 +57,8 @@ const FAULTS: [Fault; 7] = [
 const STOPPED: Duration = Duration::from_millis(3_000);
 
 impl Fault {
-    /// Slots that the camera is asked for once more because of it, at most: one worker at a time has
-    /// one job of a camera, of a day. What lies in the queue is lost with it.
+    /// Slots that the camera is asked for once more because of it, at most: one worker at a time
+    /// has a job of a camera, of a day. What lies in the queue is lost with it.
     const fn twice(self) -> usize {
         match self {
             // What it gave out comes in, before anything is given out again.

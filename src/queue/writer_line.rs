@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_nats::Subscriber;
-use async_nats::client::RequestErrorKind;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::{Message, message::PublishMessage};
@@ -106,19 +105,17 @@ impl WriterLine {
         let question = pack(&WorkerQuestion::Welcome).unwrap_or_default();
         let client = self.queue.context.client();
         let asked = client.request(writer_subject(&self.name), question);
-        match tokio::time::timeout(OTHER_WRITER, asked).await {
-            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => Ok(()),
-            Err(_) | Ok(Err(_)) => Ok(()),
-            Ok(Ok(_)) => {
-                let station = &self.station;
-                Err(Failure::usage(say!(
-                    "another process writes the record of station '{station}' from this queue; \
-                     let it end first",
-                    "otro proceso escribe el registro de la estación '{station}' desde esta cola; \
-                     deje que termine primero"
-                )))
-            }
+        // Who stands still, or is not there, gives no answer.
+        if !matches!(tokio::time::timeout(OTHER_WRITER, asked).await, Ok(Ok(_))) {
+            return Ok(());
         }
+        let station = &self.station;
+        Err(Failure::usage(say!(
+            "another process writes the record of station '{station}' from this queue; let it end \
+             first",
+            "otro proceso escribe el registro de la estación '{station}' desde esta cola; deje que \
+             termine primero"
+        )))
     }
 
     /// Makes what is not there of streams and consumers.

@@ -13,6 +13,7 @@ pub mod figures;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod fuzzed;
+pub mod queue;
 pub mod service;
 pub mod settings;
 pub mod store;

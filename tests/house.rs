@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// of a higher one.
 const FLOORS: [&[&str]; 8] = [
     &["clock", "draining", "usage", "version"],
-    &["camera", "store"],
+    &["camera", "queue", "store"],
     &["settings"],
     &["actors", "export"],
     &["figures", "service"],

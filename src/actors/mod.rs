@@ -11,8 +11,10 @@
 //! returns from the store; mailboxes bound nothing, credits do. Each message is declared in its
 //! receiver's file. Decisions are made by [`celaje_sky`], not here.
 
+pub mod collect;
 pub mod cores;
 pub mod decode;
+pub mod dispatch;
 pub mod failpoint;
 pub mod fetch;
 pub mod gather;

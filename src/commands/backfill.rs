@@ -26,9 +26,10 @@ use crate::service::request::{
 };
 use crate::service::supervision::Supervision;
 use crate::service::witness::{self, ClockWitness, check_range_has_come};
-use crate::service::{Pipeline, RunPolicy, RunReport, Setup};
+use crate::service::{Pipeline, RunPolicy, RunReport, Setup, workers};
 use crate::settings::Settings;
-use crate::settings::layer::{Flags, SpanishHelp, WorkGroup};
+use crate::settings::layer::{BackfillGroup, Flags, SpanishHelp};
+use crate::settings::tuning::CommitPolicy;
 use crate::store::Database;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::{Flow, FlowReport};
@@ -65,7 +66,7 @@ pub(super) struct BackfillArgs {
     #[arg(long, alias = "base-dir", value_name = "FOLDER", env = "CELAJE_DIR")]
     dir: Option<PathBuf>,
     #[command(flatten)]
-    work: Flags<WorkGroup>,
+    work: Flags<BackfillGroup>,
     #[command(flatten)]
     old: OldScriptArgs,
     /// Ask again for pictures that an earlier run found missing or unreadable
@@ -329,6 +330,16 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         output::tell_engine(&model_name, &engine_name);
     }
     let arrangement = Arrangement::settle(&mut settings, engine.as_ref());
+    let workers = match &settings.queue {
+        None => None,
+        Some(address) => {
+            Some(workers::open(address, &mut database, &station, &source, &model).await?)
+        }
+    };
+    let counts = workers.as_ref().map(|workers| Arc::clone(&workers.counts));
+    if workers.is_some() {
+        settings.tuning.commit = CommitPolicy::of_many();
+    }
     let setup = Setup {
         station,
         source,
@@ -342,7 +353,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         flow: Arc::default(),
         clock: Clock::SYSTEM,
     };
-    let pipeline = Pipeline::start_with(setup, Supervision::of_program())?;
+    let pipeline = Pipeline::start_fed(setup, Supervision::of_program(), workers)?;
     let mut signals = Signals::listen();
     let bar = RunBar::follow(pipeline.progress(), quiet);
     let drain = pipeline.drainer();
@@ -351,6 +362,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     let (report, signal) = signals.draining(pipeline.run(range), drain).await;
     logged.abort();
     drop(bar);
+    counts.iter().for_each(|counts| notice(&counts.text()));
     let database = pipeline.stop().await;
     Ok(Recorded {
         report: report?,

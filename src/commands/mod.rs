@@ -34,6 +34,7 @@ mod spanish;
 pub mod status;
 mod timelapse;
 pub mod version;
+mod worker;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -120,6 +121,8 @@ fn readable(settings: &Settings) -> Result<ReadableRecord, StoreError> {
 enum Command {
     /// Fetch, classify and store the pictures of a range of time
     Backfill(backfill::BackfillArgs),
+    /// Read the pictures that a backfill on another machine asks for, through a queue
+    Worker(worker::WorkerArgs),
     /// Classify picture files; no database is touched
     Predict(predict::args::PredictArgs),
     /// Measure a model on labelled pictures
@@ -222,6 +225,7 @@ impl Cli {
         };
         match command {
             Command::Backfill(args) => args.run(config).await,
+            Command::Worker(args) => args.run(config).await,
             Command::Predict(args) => args.run(config),
             Command::Evaluate(args) => args.run(config),
             Command::Serve(args) => args.run(config).await,

@@ -9,7 +9,7 @@ use clap::{Arg, Command};
 
 use crate::commands::{
     alert, backfill, bench, completions, db, demo, doctor, evaluate, export, init, label, labels,
-    lens, man, predict, recalibrate, report, runtime, serve, simulate, status, timelapse,
+    lens, man, predict, recalibrate, report, runtime, serve, simulate, status, timelapse, worker,
 };
 use crate::settings::layer::{self, SpanishHelp};
 
@@ -35,6 +35,7 @@ const GENERAL: SpanishHelp = &[
 fn texts_of(command: &str) -> Option<SpanishHelp> {
     Some(match command {
         "backfill" => backfill::SPANISH,
+        "worker" => worker::SPANISH,
         "predict" => predict::args::SPANISH,
         "evaluate" => evaluate::args::SPANISH,
         "serve" => serve::SPANISH,

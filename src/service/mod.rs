@@ -10,6 +10,8 @@ pub mod request;
 pub mod supervision;
 mod wiring;
 pub mod witness;
+pub mod worker;
+pub mod workers;
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use actix::prelude::*;
 use chrono::NaiveDateTime;
 use tokio::sync::watch;
 
+use crate::actors::dispatch::{DispatchSetup, SLOTS_OUT};
 use crate::actors::fetch::FetchShared;
 use crate::actors::guard::Oversight;
 use crate::actors::health::{ActorHealth, Part};
@@ -28,6 +31,7 @@ use crate::camera::Source;
 use crate::camera::gate::Gate;
 use crate::clock::Clock;
 use crate::draining::Draining;
+use crate::queue::WriterLine;
 use crate::service::supervision::Supervision;
 use crate::store::{Database, PictureSource};
 use celaje_sky::error::{Failure, Result};
@@ -39,7 +43,7 @@ use celaje_sky::station::{LayoutChoice, Station};
 
 use hung::watch_over;
 pub use report::{Pass, RunPolicy, RunReport};
-use wiring::{PipelineActors, Wiring, clients, fetch_shared, wire};
+use wiring::{Feed, PipelineActors, Wiring, clients, fetch_shared, wire};
 pub use wiring::{Setup, Shadow};
 
 /// Files of a folder that are read at the same time, at most.
@@ -60,6 +64,8 @@ pub struct Pipeline {
     patience: Patience,
     /// None where time is not real.
     _watchdog: Option<Watchdog>,
+    /// The queue of its workers, if it has any.
+    line: Option<WriterLine>,
     about: About,
 }
 
@@ -91,6 +97,18 @@ impl Pipeline {
     /// # Errors
     /// When no HTTP client can be set up, the record cannot be read, or the system gives no thread.
     pub fn start_with(setup: Setup, supervision: Supervision) -> Result<Self> {
+        Self::start_fed(setup, supervision, None)
+    }
+
+    /// The same; with a `queue`, its workers make the outcomes instead of this machine.
+    ///
+    /// # Errors
+    /// As [`Self::start_with`].
+    pub fn start_fed(
+        setup: Setup,
+        supervision: Supervision,
+        queue: Option<DispatchSetup>,
+    ) -> Result<Self> {
         let station = setup.station.id.as_str();
         let remembered = setup.database.seen_from(station, |database| {
             database.keep_time(setup.clock);
@@ -103,7 +121,7 @@ impl Pipeline {
             None => Gate::of(setup.tuning.concurrency.min(FOLDER_READS)),
         });
         let flow = Arc::clone(&setup.flow);
-        let clients = clients(&setup, &gate, &drain, &supervision)?;
+        let line = queue.as_ref().map(|queue| queue.line.clone());
         let health = supervision.health.clone();
         let oversight = Oversight {
             health: health
@@ -123,9 +141,12 @@ impl Pipeline {
                     Source::Scheme(_) => LayoutChoice::Root,
                 },
             },
-            engine: setup.engine.describe(),
+            engine: match &queue {
+                None => setup.engine.describe(),
+                Some(_) => "workers".to_owned(),
+            },
             model: setup.model.label(),
-            credits: setup.tuning.credits(),
+            credits: if queue.is_some() { SLOTS_OUT } else { setup.tuning.credits() },
             policy: setup.policy,
             is_archive: setup.source.is_archive(),
             alone: match &setup.source {
@@ -141,6 +162,11 @@ impl Pipeline {
         let tuning = setup.tuning.clone();
         let (overseen, executor) = (oversight.clone(), supervision.executor.clone());
         let (fetch, doubts) = (Arc::clone(&shared), Arc::clone(&shared));
+        let slots_out = queue.is_some().then_some(SLOTS_OUT);
+        let feed = match queue {
+            None => Feed::Camera(shared, clients(&setup, &gate, &drain, &supervision)?),
+            Some(queue) => Feed::Queue(Box::new(queue), drain.clone()),
+        };
         // The closure runs at once, on this thread; inside it the scheduler's address is known.
         let scheduler = Supervisor::start(move |ctx: &mut Context<Scheduler>| {
             let wiring = Wiring {
@@ -149,12 +175,14 @@ impl Pipeline {
                 executor: &executor,
                 flow: Arc::clone(&flowing),
             };
-            let (actors, fetchers) = wire(&wiring, setup, shared, clients);
+            let (actors, fetchers) = wire(&wiring, setup, feed);
             let outcomes = actors.outcomes.clone();
             let _ = parts.send(actors);
             Scheduler::new(fetchers, outcomes, progress_sender, draining)
                 .with_doubts(move || doubts.settle())
-                .with_capacity(move || tuning.credits_with(window.size()))
+                .with_capacity(move || {
+                    slots_out.unwrap_or_else(|| tuning.credits_with(window.size()))
+                })
                 .with_flow(flowing)
                 .with_guard(overseen.guard(Part::Scheduler))
         });
@@ -183,6 +211,7 @@ impl Pipeline {
             hung,
             patience: supervision.patience,
             _watchdog: watchdog,
+            line,
             about,
         })
     }
@@ -237,7 +266,11 @@ impl Pipeline {
     pub async fn stop(self) -> Option<Database> {
         self.drain.begin();
         drop(self.scheduler);
-        self.actors.end().await
+        let database = self.actors.end().await;
+        if let Some(line) = self.line {
+            line.close().await;
+        }
+        database
     }
 }
 

@@ -8,6 +8,7 @@ use chrono::Datelike;
 
 use crate::actors::cores::{Cores, Priority};
 use crate::actors::decode::{Decode, DecodeShared, DecodeStage};
+use crate::actors::dispatch::{Dispatch, DispatchSetup};
 use crate::actors::fetch::{Fetch, FetchItem, FetchOutlets, FetchShared};
 use crate::actors::gather::Gather;
 use crate::actors::guard::{Guard, Oversight};
@@ -44,8 +45,8 @@ const END_DEADLINE: Duration = Duration::from_secs(5);
 /// server, the second keeps going while the first one parses.
 const FETCHERS: usize = 2;
 
-/// What a pipeline is started with.
-pub struct Setup {
+/// What a pipeline is started with. One without a database is a worker's.
+pub struct Setup<D = SharedDatabase> {
     /// Whose pictures they are.
     pub station: Arc<Station>,
     /// Where they are.
@@ -55,7 +56,7 @@ pub struct Setup {
     /// What runs the model.
     pub engine: Arc<dyn Engine>,
     /// Where the record is kept; stations of one file share it.
-    pub database: SharedDatabase,
+    pub database: D,
     /// Sizes and bounds.
     pub tuning: Tuning,
     /// What a run does with slots that it knows.
@@ -99,7 +100,7 @@ pub(super) struct PipelineActors {
 
 /// What the fetch actors share, from what earlier runs `remembered`.
 pub(super) fn fetch_shared(
-    setup: &Setup,
+    setup: &Setup<impl Sized>,
     remembered: Vec<(i32, Layout)>,
     gate: Arc<Gate>,
     drain: Draining,
@@ -123,7 +124,7 @@ pub(super) fn fetch_shared(
 /// # Errors
 /// When the system's TLS settings cannot be read.
 pub(super) fn clients(
-    setup: &Setup,
+    setup: &Setup<impl Sized>,
     gate: &Arc<Gate>,
     drain: &Draining,
     #[cfg_attr(not(feature = "testing"), expect(unused_variables))] supervision: &Supervision,
@@ -163,43 +164,59 @@ pub(super) struct Wiring<'a> {
     pub(super) flow: Arc<Flow>,
 }
 
+/// Where slots are sent.
+pub(super) enum Feed {
+    /// To fetch actors, which ask the camera with a client each.
+    Camera(Arc<FetchShared>, Vec<HttpClient>),
+    /// To workers.
+    Queue(Box<DispatchSetup>, Draining),
+}
+
 /// Starts everything but the scheduler, from the store upwards.
 pub(super) fn wire(
     wiring: &Wiring<'_>,
     setup: Setup,
-    fetch: Arc<FetchShared>,
-    clients: Vec<HttpClient>,
+    feed: Feed,
 ) -> (PipelineActors, Vec<Recipient<FetchItem>>) {
-    let cores = setup.tuning.shares_cores.then(|| {
-        // One more than there are, so that a core has work while the next thread wakes up.
-        Arc::new(Cores::new(core_count() + 1))
-    });
     let (store, store_shared) = wiring.start_store(&setup);
     let gather = wiring.start_gather(&setup, store.clone());
-    let (sessions, session_shared) = wiring.start_sessions(&setup, &cores, gather.clone());
-    let inference = wiring.start_inference(&setup, sessions);
-    let shadow = wiring.start_shadow(&setup, &cores, store.clone());
-    let shadow_counts = shadow.as_ref().map(|shadow| Arc::clone(&shadow.counts));
-    let decode = wiring.start_decoders(&setup, &cores, shadow, inference, gather.clone());
-    let outlets = FetchOutlets {
-        decode,
-        store: gather.clone(),
-        layouts: store.clone(),
-        scheduler: wiring.scheduler.downgrade().recipient(),
+    let reading = match feed {
+        Feed::Camera(fetch, clients) => {
+            wiring.start_reading(&setup, gather.clone(), store.clone(), &fetch, clients)
+        }
+        Feed::Queue(queue, drain) => {
+            let scheduler = wiring.scheduler.downgrade().recipient();
+            let dispatch = Dispatch::new(*queue, gather.clone(), scheduler, drain).start();
+            ReadingActors { fetchers: vec![dispatch.recipient()], ..ReadingActors::default() }
+        }
     };
-    let (fetchers, arbiters) = wiring.start_fetchers(&fetch, clients, &outlets);
-    let mut watched = vec![(Part::Scheduler, Arbiter::current())];
-    watched.extend(arbiters.iter().map(|one| (Part::Fetch, one.handle())));
+    let ReadingActors { fetchers, sessions, arbiters, shadow } = reading;
     let actors = PipelineActors {
         store,
         outcomes: gather,
-        arbiters_watched: watched,
+        arbiters_watched: watched(&arbiters),
         store_shared,
-        shadow: shadow_counts,
-        sessions: session_shared,
+        shadow,
+        sessions,
         arbiters,
     };
     (actors, fetchers)
+}
+
+/// The threads that several actors share, with `arbiters` those of the fetch actors.
+pub(super) fn watched(arbiters: &[Arbiter]) -> Vec<(Part, ArbiterHandle)> {
+    let fetch = arbiters.iter().map(|one| (Part::Fetch, one.handle()));
+    std::iter::once((Part::Scheduler, Arbiter::current())).chain(fetch).collect()
+}
+
+/// The actors that make outcomes of slots.
+#[derive(Default)]
+pub(super) struct ReadingActors {
+    /// Take slots.
+    pub(super) fetchers: Vec<Recipient<FetchItem>>,
+    sessions: Weak<SessionShared>,
+    pub(super) arbiters: Vec<Arbiter>,
+    shadow: Option<Arc<ShadowCounts>>,
 }
 
 fn core_count() -> usize {
@@ -214,6 +231,35 @@ fn need(cores: &SharedCores, n: usize, priority: Priority) -> Option<CoreNeed> {
 }
 
 impl Wiring<'_> {
+    /// Starts what makes outcomes of slots. These go to `outcomes`, what is learned on the way to
+    /// `lessons`.
+    pub(super) fn start_reading(
+        &self,
+        setup: &Setup<impl Sized>,
+        outcomes: Recipient<Commit>,
+        lessons: Recipient<StoreTask>,
+        fetch: &Arc<FetchShared>,
+        clients: Vec<HttpClient>,
+    ) -> ReadingActors {
+        let cores = setup.tuning.shares_cores.then(|| {
+            // One more than there are, so that a core has work while the next thread wakes up.
+            Arc::new(Cores::new(core_count() + 1))
+        });
+        let (session_pool, sessions) = self.start_sessions(setup, &cores, outcomes.clone());
+        let inference = self.start_inference(setup, session_pool);
+        let to_shadow = self.start_shadow(setup, &cores, lessons.clone());
+        let shadow = to_shadow.as_ref().map(|shadow| Arc::clone(&shadow.counts));
+        let decode = self.start_decoders(setup, &cores, to_shadow, inference, outcomes.clone());
+        let outlets = FetchOutlets {
+            decode,
+            store: outcomes,
+            layouts: lessons,
+            scheduler: self.scheduler.downgrade().recipient(),
+        };
+        let (fetchers, arbiters) = self.start_fetchers(fetch, clients, &outlets);
+        ReadingActors { fetchers, sessions, arbiters, shadow }
+    }
+
     fn guard(&self, part: Part) -> Guard {
         self.oversight.guard(part)
     }
@@ -242,7 +288,7 @@ impl Wiring<'_> {
 
     fn start_sessions(
         &self,
-        setup: &Setup,
+        setup: &Setup<impl Sized>,
         cores: &SharedCores,
         gather: Recipient<Commit>,
     ) -> (Recipient<RunBatch>, Weak<SessionShared>) {
@@ -263,7 +309,11 @@ impl Wiring<'_> {
         (self.executor.pool(tuning.threads, guard, need, make), alive)
     }
 
-    fn start_inference(&self, setup: &Setup, sessions: Recipient<RunBatch>) -> Recipient<Infer> {
+    fn start_inference(
+        &self,
+        setup: &Setup<impl Sized>,
+        sessions: Recipient<RunBatch>,
+    ) -> Recipient<Infer> {
         let (tuning, guard) = (setup.tuning.clone(), self.guard(Part::Inference));
         let (flow, cores) = (Arc::clone(&self.flow), tuning.shares_cores.then(core_count));
         let policy = BatchPolicy { size: tuning.batch, deadline: tuning.batch_deadline };
@@ -277,7 +327,7 @@ impl Wiring<'_> {
 
     fn start_shadow(
         &self,
-        setup: &Setup,
+        setup: &Setup<impl Sized>,
         cores: &SharedCores,
         store: Recipient<StoreTask>,
     ) -> Option<ToShadow> {
@@ -301,7 +351,7 @@ impl Wiring<'_> {
 
     fn start_decoders(
         &self,
-        setup: &Setup,
+        setup: &Setup<impl Sized>,
         cores: &SharedCores,
         shadow: Option<ToShadow>,
         inference: Recipient<Infer>,

@@ -194,9 +194,9 @@ impl FileSettings {
         let shadow = layer.shadow_model.as_mut();
         let shadow = shadow.filter(|name| !Model::is_bundled(name));
         let keep = layer.keep_dir.as_mut();
-        for path in
-            [layer.db.as_mut(), model, shadow, layer.ort_lib.as_mut(), keep].into_iter().flatten()
-        {
+        let queue = [layer.queue_ca_file.as_mut(), layer.queue_credentials.as_mut()];
+        let placed = [layer.db.as_mut(), model, shadow, layer.ort_lib.as_mut(), keep];
+        for path in placed.into_iter().chain(queue).flatten() {
             *path = folder.join(&*path);
         }
         let mut stations: Vec<Station> = Vec::new();

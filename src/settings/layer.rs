@@ -36,6 +36,9 @@ pub const KEEP_MB: RangeInclusive<u64> = 1..=1_000_000_000;
 /// Million pixels of a picture at most.
 pub const MAX_MEGAPIXELS: RangeInclusive<usize> = 1..=200;
 
+/// Seconds that a worker may be silent.
+pub const QUEUE_PATIENCE: RangeInclusive<f64> = 1.0..=3600.0;
+
 /// Help texts in Spanish: the name of a command or the id of a flag, and its text.
 pub type SpanishHelp = &'static [(&'static str, &'static str)];
 
@@ -179,6 +182,22 @@ layer! {
     /// How far back gaps are filled: 7d, 36h, 90m; 0 for not at all [default: 7d]
     #[arg(long, value_name = "SPAN", env = "CELAJE_CATCH_UP", value_parser = str::parse::<Span>)]
     catch_up: Span,
+    /// Queue between a writer and its workers, a NATS server with JetStream: nats://HOST:PORT, or
+    /// tls://; several of one cluster separated by commas
+    #[arg(long, value_name = "URL", env = "CELAJE_QUEUE", hide_env_values = true)]
+    queue: String,
+    /// File with the certificate of the authority that signed the queue's [default: the system's
+    /// authorities]
+    #[arg(long, value_name = "FILE", env = "CELAJE_QUEUE_CA_FILE")]
+    queue_ca_file: PathBuf,
+    /// File with the credentials that the queue asks for (NATS .creds)
+    #[arg(long, value_name = "FILE", env = "CELAJE_QUEUE_CREDENTIALS")]
+    queue_credentials: PathBuf,
+    /// Seconds that a worker may be silent before its job is given to another one; the writer
+    /// says it for all [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "CELAJE_QUEUE_PATIENCE",
+        value_parser = number(QUEUE_PATIENCE))]
+    queue_patience: f64,
 }
 
 /// The Spanish help of the flags above.
@@ -264,6 +283,22 @@ pub const SPANISH: SpanishHelp = &[
     ("keep_dir", "Carpeta de las copias [por omisión: junto a la base de datos]"),
     ("shadow_model", "Un segundo modelo que lee las mismas imágenes, solo para comparar"),
     (
+        "queue",
+        "Cola entre un escritor y sus trabajadores, un servidor NATS con JetStream: \
+         nats://SERVIDOR:PUERTO, o tls://; varios de un mismo cluster separados por comas",
+    ),
+    (
+        "queue_ca_file",
+        "Archivo con el certificado de la autoridad que firmó el de la cola [por omisión: las \
+         autoridades del sistema]",
+    ),
+    ("queue_credentials", "Archivo con las credenciales que pide la cola (.creds de NATS)"),
+    (
+        "queue_patience",
+        "Segundos que un trabajador puede callar antes de que su tarea pase a otro; lo fija el \
+         escritor para todos [por omisión: 60]",
+    ),
+    (
         "catch_up",
         "Hasta cuánto tiempo atrás se completa lo que falta: 7d, 36h, 90m; 0 para nada [por \
          omisión: 7d]",
@@ -288,6 +323,37 @@ pub struct WorkGroup;
 impl FlagGroup for WorkGroup {
     fn has(id: &str) -> bool {
         !["shadow_model", "catch_up", "keep", "keep_mb", "keep_size", "keep_dir"].contains(&id)
+            && !QueueGroup::has(id)
+    }
+}
+
+/// The queue of many machines.
+#[derive(Clone, Debug)]
+pub struct QueueGroup;
+
+impl FlagGroup for QueueGroup {
+    fn has(id: &str) -> bool {
+        ["queue", "queue_ca_file", "queue_credentials", "queue_patience"].contains(&id)
+    }
+}
+
+/// All of a range that is filled, by this machine or by workers.
+#[derive(Clone, Debug)]
+pub struct BackfillGroup;
+
+impl FlagGroup for BackfillGroup {
+    fn has(id: &str) -> bool {
+        WorkGroup::has(id) || QueueGroup::has(id)
+    }
+}
+
+/// A worker's: all but the record, which it has not.
+#[derive(Clone, Debug)]
+pub struct WorkerGroup;
+
+impl FlagGroup for WorkerGroup {
+    fn has(id: &str) -> bool {
+        BackfillGroup::has(id) && !["db", "trust_clock", "queue_patience"].contains(&id)
     }
 }
 

@@ -26,10 +26,11 @@ use chrono::TimeDelta;
 
 use crate::camera::http::HttpLimits;
 use crate::camera::kept::KeepPolicy;
+use crate::queue::address::QueueAddress;
 use crate::settings::file::{FileSettings, certificates};
 pub use crate::settings::layer::{
     BATCH, CONCURRENCY, KEEP_MB, Layer, MAX_BYTES, MAX_CONCURRENCY, MAX_MEGAPIXELS, MAX_RPS,
-    THREADS, TIMEOUT,
+    QUEUE_PATIENCE, THREADS, TIMEOUT,
 };
 pub use crate::settings::reach::ReachSettings;
 use crate::settings::span::Span;
@@ -91,6 +92,8 @@ pub struct Settings {
     pub engine: EngineChoice,
     /// Where it runs.
     pub device: Device,
+    /// The queue of many machines.
+    pub queue: Option<QueueAddress>,
     /// Who is told of the sky.
     pub reach: ReachSettings,
     /// On what terms the record may be used.
@@ -200,6 +203,19 @@ impl Settings {
             picture,
             patience: Duration::from_secs(60),
         };
+        let queue = match &layer.queue {
+            None => None,
+            Some(text) => {
+                let mut address = QueueAddress::parse(text).map_err(Failure::usage)?;
+                address.ca_file = layer.queue_ca_file;
+                address.credentials = layer.queue_credentials;
+                if let Some(seconds) = layer.queue_patience {
+                    let seconds = within("queue-patience", seconds, &QUEUE_PATIENCE)?;
+                    address.patience = Duration::from_secs_f64(seconds);
+                }
+                Some(address)
+            }
+        };
         let db = layer.db.unwrap_or_else(|| PathBuf::from(DEFAULT_DB));
         let megabytes = within("keep-mb", layer.keep_mb.unwrap_or(USUAL_KEEP_MB), &KEEP_MB)?;
         let keep = KeepPolicy {
@@ -221,6 +237,7 @@ impl Settings {
             ort_lib: layer.ort_lib,
             engine: layer.engine.unwrap_or_default(),
             device,
+            queue,
             reach,
             terms,
             place_given,

@@ -79,6 +79,10 @@ fn everything(place: &str, n: usize) -> Layer {
         timeout: Some(n as f64 + 3.0),
         max_bytes: Some(n + 4),
         max_megapixels: Some(n + 8),
+        queue: Some(format!("nats://{place}:4222")),
+        queue_ca_file: Some(format!("{place}-queue.pem").into()),
+        queue_credentials: Some(format!("{place}.creds").into()),
+        queue_patience: Some(n as f64 + 10.0),
         mqtt: Default::default(),
         alert: Default::default(),
         sender: Default::default(),
@@ -112,6 +116,11 @@ fn flags_are_stronger_than_all_else() {
     let shadow = settings.shadow_model.as_deref();
     assert_eq!(shadow, Some(Path::new("flag-next.onnx")));
     assert_eq!(settings.catch_up.to_string(), "11h");
+    let queue = settings.queue.unwrap();
+    assert_eq!(queue.to_string(), "nats://flag:4222");
+    assert_eq!(queue.ca_file, Some("flag-queue.pem".into()));
+    assert_eq!(queue.credentials, Some("flag.creds".into()));
+    assert_eq!(queue.patience.as_secs(), 21);
     assert_eq!(settings.ort_lib.as_deref(), Some(Path::new("flag.so")));
     assert_eq!(settings.engine, EngineChoice::Rten);
     assert_eq!(settings.device, Device::Cpu);

@@ -71,6 +71,13 @@ pub struct CommitPolicy {
     pub wait: Duration,
 }
 
+impl CommitPolicy {
+    /// Of outcomes that come from many machines.
+    pub const fn of_many() -> Self {
+        Self { rows: 1_000, wait: Duration::from_millis(50) }
+    }
+}
+
 impl Default for CommitPolicy {
     fn default() -> Self {
         Self { rows: 32, wait: Duration::from_millis(20) }

@@ -9,7 +9,7 @@ use crate::store::Database;
 use crate::store::error::{Fault, StoreError};
 use crate::store::rows::{parse_slot, parse_timestamp, slot_text};
 use crate::store::runs::PictureSource;
-use crate::store::schema::{misses, observations, year_layouts};
+use crate::store::schema::{celaje_identity, misses, observations, year_layouts};
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::SlotRange;
@@ -141,6 +141,13 @@ impl Database {
             newest.select(observations::image_sha256).first(connection).optional()
         })?;
         Ok(newest.flatten())
+    }
+
+    /// What others know this record by: a random number of its own.
+    pub(crate) fn identity(&mut self) -> Result<String, StoreError> {
+        self.ask(|connection, _| {
+            celaje_identity::table.select(celaje_identity::id).first(connection)
+        })
     }
 
     /// The first slot of the database's station that has a reading or a miss.

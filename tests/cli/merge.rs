@@ -19,7 +19,9 @@ fn check(home: &Home, db: &str) {
 fn blocks(document: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let text = std::fs::read_to_string(path).unwrap();
-    let blocks = text.split("```sh\n").skip(1);
+    // That about shards by hand is the second.
+    let section = text.split("\n## ").nth(2).unwrap();
+    let blocks = section.split("```sh\n").skip(1);
     blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 

@@ -12,12 +12,27 @@ use crate::okta::Okta;
 pub const OBSCURED: u8 = 9;
 
 /// A code figure of WMO table 2700.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub enum Cover {
     /// Eighths of the sky that are cloud: 0 to 8.
     Seen(Okta),
     /// The picture does not show the sky: 9.
     Obscured,
+}
+
+impl TryFrom<u8> for Cover {
+    type Error = String;
+
+    fn try_from(code: u8) -> Result<Self, String> {
+        Self::from_code(code).ok_or_else(|| format!("{code} is no code figure of a cover"))
+    }
+}
+
+impl From<Cover> for u8 {
+    fn from(cover: Cover) -> Self {
+        cover.code()
+    }
 }
 
 impl Cover {

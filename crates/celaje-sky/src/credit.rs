@@ -108,6 +108,11 @@ impl Credit {
         self.slot
     }
 
+    /// Where it books its way.
+    pub fn flow(&self) -> Arc<Flow> {
+        Arc::clone(&self.flow)
+    }
+
     /// Which try of the slot this is, from 1.
     pub const fn attempt(&self) -> u32 {
         self.attempt

@@ -46,7 +46,8 @@ pub const SCOUTS: u32 = 3;
 const KEPT: usize = 65_536;
 
 /// A place for a year's pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// `<base>/<YYYY>/<name>`.
     Year,

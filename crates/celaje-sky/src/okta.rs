@@ -69,10 +69,27 @@ impl Okta {
 }
 
 /// Neighbouring amounts, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "(u8, u8)", into = "(u8, u8)")]
 pub struct OktaRange {
     low: Okta,
     high: Okta,
+}
+
+impl TryFrom<(u8, u8)> for OktaRange {
+    type Error = String;
+
+    fn try_from((low, high): (u8, u8)) -> Result<Self, String> {
+        let ends = Okta::new(low).zip(Okta::new(high));
+        let range = ends.and_then(|(low, high)| Self::new(low, high));
+        range.ok_or_else(|| format!("{low} to {high} are no oktas"))
+    }
+}
+
+impl From<OktaRange> for (u8, u8) {
+    fn from(range: OktaRange) -> Self {
+        (range.low.eighths(), range.high.eighths())
+    }
 }
 
 impl OktaRange {

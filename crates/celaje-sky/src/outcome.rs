@@ -1,6 +1,7 @@
 //! The outcome of a slot: an observation, or a miss with its reason.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::cover::Cover;
 use crate::layout::Layout;
@@ -11,7 +12,7 @@ use crate::station::zone::SkyParts;
 use crate::sun::DayPhase;
 
 /// A cloud-cover observation, ready to be stored.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
     /// The picture's moment.
     pub slot: Slot,
@@ -51,7 +52,8 @@ pub struct Observation {
 }
 
 /// Why a slot has no observation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MissReason {
     /// The server (or the folder) has no such picture.
     NotFound,
@@ -179,7 +181,7 @@ impl MissReason {
 }
 
 /// A slot without an observation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Miss {
     /// The picture's moment.
     pub slot: Slot,
@@ -196,7 +198,8 @@ pub struct Miss {
 }
 
 /// How a slot ends.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Becomes a row.
     Observed(Box<Observation>),

@@ -97,8 +97,21 @@ impl Flag {
 /// The flags of one picture. No flag means: taken by day, no defect found.
 ///
 /// Written as the flags' names, separated by commas; `ok` when there is none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct Quality(Vec<Flag>);
+
+impl From<String> for Quality {
+    fn from(text: String) -> Self {
+        Self::parse(&text)
+    }
+}
+
+impl From<Quality> for String {
+    fn from(quality: Quality) -> Self {
+        quality.to_string()
+    }
+}
 
 impl Quality {
     /// Adds `flag`, once.

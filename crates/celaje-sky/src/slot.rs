@@ -119,7 +119,9 @@ pub(crate) const CLOCK_JUMP: TimeDelta = TimeDelta::hours(26);
 /// One picture's moment.
 ///
 /// Ordered by local time, which is the order of the file names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct Slot {
     local: NaiveDateTime,
     utc: DateTime<Utc>,

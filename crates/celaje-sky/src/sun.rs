@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 
 /// Day, twilight or night.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum DayPhase {
     /// The upper limb of the sun is above the horizon.
     Day,

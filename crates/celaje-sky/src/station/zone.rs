@@ -64,7 +64,7 @@ impl SkyZone {
 }
 
 /// Cloud fractions of parts of the sky, 0 to 1 each; none of a part in which no sky is seen.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SkyParts {
     /// Of the cap around the zenith; none without a lens.
     pub zenith: Option<f64>,

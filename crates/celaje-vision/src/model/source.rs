@@ -110,6 +110,10 @@ impl Model {
         Self::inside(&BUNDLED[0])
     }
 
+    /// The names of the models inside the program.
+    pub const BUNDLED_NAMES: [&'static str; 3] =
+        [BUNDLED[0].name, BUNDLED[1].name, BUNDLED[2].name];
+
     /// Whether `name` is that of a model inside the program.
     pub fn is_bundled(name: &Path) -> bool {
         bundled(name).is_some()

@@ -96,6 +96,25 @@ impl Clock {
     }
 }
 
+/// What some clock showed at an instant.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownTime {
+    time: DateTime<Utc>,
+    at: Instant,
+}
+
+impl KnownTime {
+    /// It shows `time` now.
+    pub fn of(time: DateTime<Utc>) -> Self {
+        Self { time, at: Clock::instant() }
+    }
+
+    /// What it shows by now, at the pace of this machine's `clock`.
+    pub fn now(self, clock: Clock) -> Option<DateTime<Utc>> {
+        self.time.checked_add_signed(clock.goes_on(self.at))
+    }
+}
+
 #[cfg(feature = "testing")]
 mod trial {
     use std::path::PathBuf;

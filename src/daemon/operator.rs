@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -79,6 +79,12 @@ pub trait Operator: Send + Sync {
     fn cancel(&self, job: JobId) -> Result<(), Refused>;
 
     fn state(&self) -> ProgramState;
+
+    /// Whether the clock looks wrong to a station, or differs by more than `tolerated` from that of
+    /// its camera's host. Who only shows a record knows of no doubt.
+    fn is_clock_in_doubt(&self, _station: &str, _tolerated: TimeDelta) -> bool {
+        false
+    }
 
     /// The record to write labels and calibrations to. What is done with it waits for the program's
     /// own transactions.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::broadcast::Receiver;
@@ -11,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
-use crate::daemon::operator::Event;
+use crate::daemon::operator::{Event, Operator};
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, ReadingFilter};
 use celaje_sky::quality::Quality;
@@ -27,6 +28,7 @@ const MOST: usize = 1500;
 pub struct RecentReadings {
     db: PathBuf,
     clock: Clock,
+    operator: Arc<dyn Operator>,
     inner: Mutex<KeptReadings>,
     ends: CancellationToken,
     _ends: DropGuard,
@@ -36,24 +38,28 @@ pub struct RecentReadings {
 struct KeptReadings {
     stations: Vec<Arc<Station>>,
     readings: BTreeMap<String, BTreeMap<DateTime<Utc>, SkyReading>>,
+    /// Of each station the newest reading that came while the program ran, and when it came.
+    came: BTreeMap<String, (DateTime<Utc>, Instant)>,
 }
 
 impl RecentReadings {
-    /// Reads the record at `db` and follows `events`, which began before. To be called inside a
-    /// tokio runtime.
+    /// Reads the record at `db` and follows the events of `operator`. To be called inside a tokio
+    /// runtime.
     ///
     /// # Errors
     /// When the record cannot be read.
     pub fn start(
         db: &Path,
         stations: &[Arc<Station>],
-        events: Receiver<Event>,
+        operator: Arc<dyn Operator>,
         clock: Clock,
     ) -> Result<Arc<Self>, StoreError> {
+        let events = operator.events();
         let ends = CancellationToken::new();
         let recent = Arc::new(Self {
             db: db.to_owned(),
             clock,
+            operator,
             inner: Mutex::default(),
             ends: ends.clone(),
             _ends: ends.drop_guard(),
@@ -85,6 +91,8 @@ impl RecentReadings {
             let mut items = Vec::new();
             let all = ReadingFilter::all(&station.id, span);
             reader.observations(&all, MOST * 2, |item| items.push(item))?;
+            // It may be of a later time than a clock that was set back.
+            items.extend(reader.latest(&station.id)?);
             items.iter().for_each(|item| self.add(&station.id, item));
         }
         Ok(())
@@ -105,6 +113,16 @@ impl RecentReadings {
         }
     }
 
+    /// Notes that a row came just now.
+    fn note(&self, station: &str, item: &ObservationItem) {
+        let Some(SkyReading { at, .. }) = reading_of(item) else { return };
+        let mut inner = self.inner();
+        let came = inner.came.entry(station.to_owned()).or_insert((at, Clock::instant()));
+        if at > came.0 {
+            *came = (at, Clock::instant());
+        }
+    }
+
     /// The station of the settings with this id.
     pub fn station(&self, id: &str) -> Option<Arc<Station>> {
         self.inner().stations.iter().find(|station| station.id == id).cloned()
@@ -117,11 +135,15 @@ impl RecentReadings {
 
     /// Whether the sky over a station is safe now; none for a station that was never known.
     pub fn safety(&self, id: &str) -> Option<SafetyState> {
+        let known = self.station(id);
+        let is_in_doubt = known.as_ref().is_some_and(|station| self.is_clock_in_doubt(station));
         let now = self.clock.now();
         let inner = self.inner();
         let readings = inner.readings.get(id);
-        let station = inner.stations.iter().find(|station| station.id == id).cloned();
-        let station = match station {
+        let station = match known {
+            Some(station) if is_in_doubt && station.safety.is_some() => {
+                return Some(SafetyState::in_doubt());
+            }
             Some(station) => station,
             // The settings named it once: whoever still asks is to hear that it is not safe.
             None => Arc::new(Station { safety: None, ..readings.map(|_| Station::rio_grande())? }),
@@ -129,10 +151,22 @@ impl RecentReadings {
         Some(assess(&station, readings.into_iter().flat_map(BTreeMap::values), now))
     }
 
+    /// Whether nobody knows how old the readings of a station are: the clock looks wrong, or the
+    /// last one came longer ago than it is fresh, which a clock that was set back does not show.
+    fn is_clock_in_doubt(&self, station: &Station) -> bool {
+        let fresh = stale_after(station);
+        let came = self.inner().came.get(&station.id).copied();
+        let is_old = |(at, came): (DateTime<Utc>, Instant)| {
+            self.clock.goes_on(came) > fresh && self.clock.now() - at <= fresh
+        };
+        came.is_some_and(is_old) || self.operator.is_clock_in_doubt(&station.id, fresh)
+    }
+
     /// What is to be said of the night over `station`, which the settings need not have.
     pub fn tonight(&self, station: &Station) -> Tonight {
-        let readings: Vec<_> = self.since(&station.id, KEPT_FOR);
-        Tonight::of(station, &readings, self.clock.now())
+        let readings = self.inner().readings.get(&station.id).cloned().unwrap_or_default();
+        let readings: Vec<_> = readings.into_values().collect();
+        Tonight::of(station, &readings, self.clock.now(), self.is_clock_in_doubt(station))
     }
 
     /// The last reading up to now.
@@ -200,7 +234,10 @@ async fn follow(
             return;
         };
         match event {
-            Ok(Event::Observation(station, reading)) => recent.add(&station, &reading.item),
+            Ok(Event::Observation(station, reading)) => {
+                recent.add(&station, &reading.item);
+                recent.note(&station, &reading.item);
+            }
             Ok(Event::Missed(_)) | Err(RecvError::Lagged(_)) => {
                 let read = tokio::task::spawn_blocking(move || recent.load());
                 if !matches!(read.await, Ok(Ok(()))) {

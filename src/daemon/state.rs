@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, broadcast};
 
 use crate::actors::guard::Oversight;
 use crate::actors::health::ActorReport;
 use crate::actors::shadow::ShadowCounts;
-use crate::clock::Clock;
+use crate::clock::{Clock, KnownTime};
 use crate::daemon::jobs::JobQueue;
 use crate::daemon::operator::{
     ActorState, CameraState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState,
@@ -51,6 +51,8 @@ struct Inner {
     shadow: Option<(String, Arc<ShadowCounts>)>,
     agreement: BTreeMap<String, Agreement>,
     trouble: BTreeMap<String, String>,
+    /// What the hosts of the stations' cameras show, where they were asked and tell it.
+    hosts: BTreeMap<String, Option<KnownTime>>,
     stations: Vec<StationEntry>,
     jobs: JobQueue,
 }
@@ -183,6 +185,7 @@ impl DaemonState {
         inner.stations.retain(|known| known.station.id != id);
         inner.trouble.remove(id);
         inner.trouble.remove(&clock_of(id));
+        inner.hosts.remove(id);
         inner.agreement.remove(id);
         inner.jobs.leave(id, &why.to_string(), self.clock.now());
         drop(inner);
@@ -260,6 +263,12 @@ impl DaemonState {
     /// Sets why the clock looks wrong to a station; none when it looks right again.
     pub fn set_clock_doubt(&self, station: &str, why: Option<String>) {
         self.set_trouble(&clock_of(station), why);
+    }
+
+    /// Sets what the host of a station's camera shows; none if it tells no time. Until then the
+    /// clock is in doubt.
+    pub fn set_host_time(&self, station: &str, host: Option<KnownTime>) {
+        self.inner().hosts.insert(station.to_owned(), host);
     }
 
     /// Sets whether the database is not in its place any more.
@@ -353,6 +362,20 @@ impl Operator for DaemonState {
         drop(inner);
         self.changed();
         Ok(())
+    }
+
+    fn is_clock_in_doubt(&self, station: &str, tolerated: TimeDelta) -> bool {
+        let inner = self.inner();
+        if !inner.stations.iter().any(|known| known.station.id == station) {
+            return false;
+        }
+        let now = self.clock.now();
+        let differs = |host: &KnownTime| {
+            host.now(self.clock).is_none_or(|host| (host - now).abs() > tolerated)
+        };
+        let host = inner.hosts.get(station);
+        inner.trouble.contains_key(&clock_of(station))
+            || host.is_none_or(|host| host.as_ref().is_some_and(differs))
     }
 
     fn state(&self) -> ProgramState {

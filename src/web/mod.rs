@@ -286,7 +286,8 @@ impl Running {
 pub fn start(options: WebOptions, operator: Arc<dyn Operator>) -> Result<Running> {
     let hub = Hub::start(operator.events());
     let stations = &options.stations;
-    let recent = RecentReadings::start(&options.db, stations, operator.events(), options.clock)?;
+    let recent =
+        RecentReadings::start(&options.db, stations, Arc::clone(&operator), options.clock)?;
     let ends = CancellationToken::new();
     let state = web::Data::new(WebState {
         pool: Arc::new(ReaderPool::open(&options.db)?),

@@ -1,5 +1,7 @@
 //! A clock that is wrong, and one that is set while the program works.
 
+use std::sync::{Arc, Mutex};
+
 use super::*;
 
 use crate::support::server::closed;
@@ -336,4 +338,61 @@ fn a_backfill_does_what_is_due_and_refuses_what_lies_ahead() {
     assert_eq!((record.count("observations"), record.count("misses")), (73, 0));
     let run = "SELECT range_to || ' ' || total FROM runs WHERE kind = 'backfill'";
     assert_eq!(record.texts(run), ["2024-03-01T12:02 73"]);
+}
+
+/// How old a reading is, only the clock tells: one that was set back, or is behind after a restart
+/// as that of a machine without a battery, makes no old reading fresh.
+#[test]
+fn a_clock_that_is_behind_makes_no_sky_safe() {
+    let home = Home::new();
+    let date = Arc::new(Mutex::new("Fri, 01 Mar 2024 15:02:30 GMT".to_owned()));
+    let told = Arc::clone(&date);
+    let server = Server::start(move |path, _| {
+        if !path.ends_with(".jpg") {
+            return Reply::Status(404, vec![("date", told.lock().unwrap().clone())]);
+        }
+        // Each slot has a clear picture like no other.
+        let sum = path.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31) + u32::from(byte));
+        Reply::Body(pictures::shaded([0, (sum / 200 % 200) as u8, (sum % 200) as u8]))
+    });
+    home.write(
+        "celaje.toml",
+        &format!(
+            "model = 'red.onnx'\n[station]\nid = 'gate'\nlatitude = -53.79\nlongitude = -67.7\n\
+             time_zone = '-03:00'\nurl_base = '{}'\n\
+             [station.safety]\nwhen = 'always'\nsafe_after = '10m'\nstale_after = '25m'\n",
+            server.base()
+        ),
+    );
+    let serve = || Running::start(home.serve(&["--catch-up", "2h"]).args(["--clock", "@clock"]));
+    let safety = |running: &Running| -> Value {
+        let (_, told) = running.ask("GET", "/api/v1/stations/gate/safety", "", "");
+        serde_json::from_str(&told).unwrap()
+    };
+    home.write("clock", "2024-03-01T15:02:30Z@1");
+    let running = serve();
+    until("all is caught up and safe", || {
+        home.record().count("observations") == 13 && safety(&running)["safe"] == true
+    });
+    home.write("clock", "2024-03-01T14:12:30Z@1");
+    let set_back = safety(&running);
+    assert_eq!((&set_back["safe"], &set_back["reason"]), (&false.into(), &"clock_in_doubt".into()));
+    home.write("clock", "2024-03-01T15:03:30Z@1");
+    until("it is safe again", || safety(&running)["safe"] == true);
+    assert_eq!(running.end("TERM").0, 0);
+
+    // The machine was off for an hour, and its clock goes on from where it stood.
+    *date.lock().unwrap() = "Fri, 01 Mar 2024 16:04:30 GMT".to_owned();
+    home.write("clock", "2024-03-01T15:04:30Z@1");
+    let running = serve();
+    for _ in 0..20 {
+        let behind = safety(&running);
+        assert_eq!((&behind["safe"], &behind["reason"]), (&false.into(), &"clock_in_doubt".into()));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    home.write("clock", "2024-03-01T16:04:30Z@1");
+    until("the clock is right, and it is safe by new readings", || {
+        safety(&running)["safe"] == true
+    });
+    assert_eq!(running.end("TERM").0, 0);
 }

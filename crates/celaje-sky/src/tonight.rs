@@ -187,13 +187,22 @@ pub struct Tonight {
 }
 
 impl Tonight {
-    /// What is to be said at `now`. `readings` ascend by their moment.
-    pub fn of(station: &Station, readings: &[SkyReading], now: DateTime<Utc>) -> Self {
+    /// What is to be said at `now`, by a clock that is in doubt or not. `readings` ascend by their
+    /// moment.
+    pub fn of(
+        station: &Station,
+        readings: &[SkyReading],
+        now: DateTime<Utc>,
+        is_in_doubt: bool,
+    ) -> Self {
         let usual = SafetyRule::usual(&station.minutes);
         let rule = station.safety.as_ref().unwrap_or(&usual);
         let night = Night::at(now, station.latitude, station.longitude);
         let sun_allows = rule.when.holds(station.sun_elevation(now));
-        let safety = assess_by(rule, readings.iter(), now, sun_allows);
+        let safety = match is_in_doubt {
+            true => SafetyState::in_doubt(),
+            false => assess_by(rule, readings.iter(), now, sun_allows),
+        };
         let tendency = Tendency::at(&rule.part, readings, now);
         let allowed = allowed(rule.when, &night);
         let last = readings.iter().rev().find(|reading| reading.at <= now);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, KnownTime};
 use crate::daemon::worker::StationWorker;
 use crate::service::witness::{self, ClockWitness};
 use celaje_sky::clock::{ClockDoubt, ClockEvidence};
@@ -25,13 +25,6 @@ pub(super) struct ClockWatch {
     names_asked: Option<Instant>,
 }
 
-/// What a clock showed at an instant.
-#[derive(Clone, Copy, Debug)]
-struct KnownTime {
-    time: DateTime<Utc>,
-    at: Instant,
-}
-
 #[derive(Clone, Copy, Debug, Default)]
 enum HostTime {
     #[default]
@@ -39,17 +32,6 @@ enum HostTime {
     /// Its answers bear no date.
     Untold,
     Shown(KnownTime),
-}
-
-impl KnownTime {
-    fn of(time: DateTime<Utc>) -> Self {
-        Self { time, at: Clock::instant() }
-    }
-
-    /// What that clock shows by now, at the pace of this machine's `clock`.
-    fn now(self, clock: Clock) -> Option<DateTime<Utc>> {
-        self.time.checked_add_signed(clock.goes_on(self.at))
-    }
 }
 
 fn has_rested(asked: Option<Instant>) -> bool {
@@ -88,6 +70,7 @@ impl StationWorker {
         let clock = self.common.clock;
         let now = clock.now();
         if self.factory.trust_clock {
+            self.common.state.set_host_time(self.id(), None);
             return ClockEvidence::since(clock.earliest()).doubt(now);
         }
         let mut evidence = self.clock_watch.evidence(clock);
@@ -98,6 +81,8 @@ impl StationWorker {
             let answer = self.ask_the_camera(async |witness| witness.host_time().await).await;
             self.clock_watch.host_answered(answer.unwrap_or(Some(None)));
             evidence = self.clock_watch.evidence(clock);
+            let host = evidence.host.filter(|host| *host >= evidence.earliest);
+            self.common.state.set_host_time(self.id(), host.map(KnownTime::of));
         }
         let station = Arc::clone(&self.factory.station);
         let told = self.with_record(move |record| witness::evidence(record, &station, clock));

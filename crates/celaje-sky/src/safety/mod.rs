@@ -80,6 +80,8 @@ impl SkyReading {
 pub enum SafetyReason {
     /// The settings have no rule for the station.
     NotConfigured,
+    /// The clock that tells how old a reading is may be wrong.
+    ClockInDoubt,
     /// There is no reading yet.
     NoReading,
     /// The last reading is too old.
@@ -110,8 +112,9 @@ pub enum SafetyReason {
 
 impl SafetyReason {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotConfigured,
+        Self::ClockInDoubt,
         Self::NoReading,
         Self::Stale,
         Self::Obscured,
@@ -131,6 +134,7 @@ impl SafetyReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotConfigured => "not_configured",
+            Self::ClockInDoubt => "clock_in_doubt",
             Self::NoReading => "no_reading",
             Self::Stale => "stale",
             Self::Obscured => "obscured",
@@ -153,6 +157,10 @@ impl SafetyReason {
             Self::NotConfigured => say!(
                 "the settings have no [station.safety]",
                 "los ajustes no tienen [station.safety]"
+            ),
+            Self::ClockInDoubt => say!(
+                "the clock of this machine may be wrong",
+                "el reloj de esta máquina puede estar mal"
             ),
             Self::NoReading => say!("no reading yet", "todavía no hay lecturas"),
             Self::Stale => say!("the last reading is too old", "la última lectura es antigua"),
@@ -195,13 +203,18 @@ pub struct SafetyState {
 }
 
 impl SafetyState {
+    /// What holds while nobody knows how old a reading is.
+    pub const fn in_doubt() -> Self {
+        Self::unsafe_for(SafetyReason::ClockInDoubt, None)
+    }
+
     const fn unsafe_for(reason: SafetyReason, since: Option<DateTime<Utc>>) -> Self {
         Self { safe: false, reason, since }
     }
 }
 
 /// Whether the sky over `station` is safe at `now`. `readings` ascend by their moment; those after
-/// `now` do not count.
+/// `now` do not count, unless they are so late that the clock must have been set back.
 pub fn assess<'a>(
     station: &Station,
     readings: impl Iterator<Item = &'a SkyReading>,
@@ -222,7 +235,14 @@ pub fn assess_by<'a>(
 ) -> SafetyState {
     let mut tracker = SafetyTracker::new(rule);
     let mut last = None;
-    for reading in readings.filter(|reading| reading.at <= now) {
+    for reading in readings {
+        // The picture of a slot may be taken a little before it.
+        if reading.at - now > rule.stale_after / 2 {
+            return SafetyState::in_doubt();
+        }
+        if reading.at > now {
+            continue;
+        }
         tracker.advance(reading.at);
         tracker.take(reading);
         last = Some(reading);

@@ -46,8 +46,10 @@ fn each_reason_in_its_turn() {
     assert_eq!(says(&clear, 21), (true, R::Clear));
     assert_eq!(says(&clear, 45), (true, R::Clear));
     assert_eq!(says(&clear, 46), (false, R::Stale));
-    // What is to come does not count.
-    assert_eq!(says(&clear, -1), (false, R::NoReading));
+    // What is to come does not count; from far ahead it says that the clock was set back.
+    assert_eq!(says(&clear[..1], -1), (false, R::NoReading));
+    assert_eq!(says(&clear, 10), (false, R::Waiting));
+    assert_eq!(says(&clear, 7), (false, R::ClockInDoubt));
     assert_eq!(says(&with(reading(30, 3, 0.9)), 30), (true, R::Clear));
     assert_eq!(says(&with(reading(30, 4, 0.9)), 30), (true, R::Clear));
     assert_eq!(says(&with(reading(30, 5, 0.9)), 30), (false, R::Clouds));
@@ -221,6 +223,18 @@ proptest! {
             prop_assert!(last - before <= rule.stale_after);
             prop_assert_eq!(state.reason, SafetyReason::Clear);
         }
+    }
+
+    /// A clock that was set back among clear readings makes them no fresher.
+    #[test]
+    fn never_safe_with_a_reading_from_far_ahead(
+        sky in any_sky(), rule in any_rule(), back in 1..2000_i64,
+    ) {
+        prop_assume!(!sky.is_empty());
+        let newest = sky[sky.len() - 1].at;
+        let now = newest - rule.stale_after / 2 - TimeDelta::seconds(back);
+        let state = assess_by(&rule, sky.iter(), now, true);
+        prop_assert_eq!((state.safe, state.reason), (false, SafetyReason::ClockInDoubt));
     }
 
     #[test]

@@ -34,8 +34,16 @@ fn station() -> Station {
 }
 
 fn said(readings: &[SkyReading], now: DateTime<Utc>) -> (Advice, &'static str) {
-    let tonight = Tonight::of(&station(), readings, now);
+    let tonight = Tonight::of(&station(), readings, now, false);
     (tonight.advice, tonight.reason.as_str())
+}
+
+#[test]
+fn by_a_clock_in_doubt_nobody_observes() {
+    let now = midnight();
+    let tonight = Tonight::of(&station(), &sky(now, &[0; 7]), now, true);
+    assert_eq!(tonight.advice, Advice::Close);
+    assert_eq!(tonight.reason, AdviceReason::Sky(SafetyReason::ClockInDoubt));
 }
 
 #[test]
@@ -82,7 +90,7 @@ fn by_day_it_waits_for_the_night_if_there_is_one() {
     let rule = |when| {
         let safety = station().safety.map(|rule| SafetyRule { when, ..rule });
         let station = Station { safety, ..station() };
-        Tonight::of(&station, &sky(now, &[1; 7]), now)
+        Tonight::of(&station, &sky(now, &[1; 7]), now, false)
     };
     assert_eq!(rule(SunLimit::Nautical).advice, Advice::Observe);
     assert_eq!(rule(SunLimit::Always).advice, Advice::Observe);
@@ -93,7 +101,7 @@ fn by_day_it_waits_for_the_night_if_there_is_one() {
 fn without_a_rule_the_usual_one_is_taken() {
     let now = midnight();
     let station = Station::rio_grande();
-    let tonight = Tonight::of(&station, &sky(now, &[0; 7]), now);
+    let tonight = Tonight::of(&station, &sky(now, &[0; 7]), now, false);
     assert_eq!((tonight.advice, tonight.by_usual_rule), (Advice::Observe, true));
 }
 
@@ -115,7 +123,7 @@ fn the_tendency_is_that_of_the_last_hour() {
 #[test]
 fn a_row_begins_after_the_last_cloud_or_gap() {
     let now = midnight();
-    let since = |readings: &[SkyReading]| Tonight::of(&station(), readings, now).since;
+    let since = |readings: &[SkyReading]| Tonight::of(&station(), readings, now, false).since;
     let row = |is_clear, minutes, or_before| {
         Some(SkySince { is_clear, at: now - TimeDelta::minutes(minutes), or_before })
     };
@@ -141,7 +149,7 @@ proptest! {
     ) {
         let now = midnight() + TimeDelta::hours(hour);
         let readings = sky(now, &codes);
-        let tonight = Tonight::of(&station(), &readings, now + TimeDelta::minutes(later));
+        let tonight = Tonight::of(&station(), &readings, now + TimeDelta::minutes(later), false);
         prop_assert_eq!(tonight.advice == Advice::Observe, tonight.safety.safe);
     }
 
@@ -152,7 +160,7 @@ proptest! {
         let mut cloudier = codes.clone();
         let last = cloudier.last_mut().unwrap();
         *last = (*last + more).min(9);
-        let word = |codes: &[u8]| Tonight::of(&station(), &sky(now, codes), now).advice;
+        let word = |codes: &[u8]| Tonight::of(&station(), &sky(now, codes), now, false).advice;
         prop_assert!(word(&codes) <= word(&cloudier), "{codes:?} {cloudier:?}");
     }
 }

@@ -97,7 +97,8 @@ fn it_changes_nothing() {
     assert!(told.out.contains("answers but has no picture"), "{}", told.out);
     assert!(told.out.contains("✔ database: 'cielo.db' does not exist yet"));
     assert!(!home.has("cielo.db"));
-    assert_eq!(server.requests().len(), 2);
+    // One picture in each place, and what time it is.
+    assert_eq!(server.requests().len(), 3);
 }
 
 /// Answers with these bytes, whatever is asked.
@@ -141,6 +142,23 @@ fn what_is_no_picture_is_named() {
     assert_eq!(told.status, 0, "{told:?}");
     assert!(told.out.contains("⚠ camera: 127.0.0.1 gave the picture"), "{}", told.out);
     assert!(told.out.contains("it came packed"), "{}", told.out);
+}
+
+/// A camera has no pictures of a time that has not come: the settings are not to blame.
+#[test]
+fn a_clock_that_the_camera_contradicts_is_named() {
+    let home = Home::new();
+    let host = chrono::Utc::now() + chrono::TimeDelta::days(20);
+    let date = host.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let server = Server::start(move |_, _| Reply::Status(404, vec![("date", date.clone())]));
+    let told = doctor(&home, &server.base(), &[]);
+    let line = told.out.lines().find(|line| line.contains("camera:")).unwrap();
+    assert!(
+        line.starts_with("✘") && line.contains(&host.format("%FT%H:%MZ").to_string()),
+        "{line}"
+    );
+    let told = doctor(&home, &server.base(), &["--trust-clock"]);
+    assert!(told.out.contains("has no picture of"), "{}", told.out);
 }
 
 /// Doctor and backfill say the same, and what to do.

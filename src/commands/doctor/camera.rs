@@ -13,7 +13,9 @@ use crate::camera::{Body, Refusal, Source};
 use crate::clock::Clock;
 use crate::service::notices;
 use crate::service::request::{check_clock, station_source};
+use crate::service::witness::ClockWitness;
 use crate::settings::Settings;
+use celaje_sky::clock::ClockEvidence;
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::retry::RetryPolicy;
@@ -36,7 +38,12 @@ pub(super) async fn check(settings: &Settings) -> Result<WorkingCamera, Text> {
     let station = Arc::new(settings.station.clone());
     let source = station_source(&station).map_err(|failure| failure.text)?;
     let proxy = notices::ignored_proxies(&source).into_iter().next();
-    match (ask(settings, source).await, proxy) {
+    let mut camera = ask(settings, &source).await;
+    if camera.is_err() {
+        // There is no picture of a time that has not come.
+        camera = check_host(settings, &source).await.and(camera);
+    }
+    match (camera, proxy) {
         (Ok(camera), proxy) => Ok(WorkingCamera { warning: proxy.or(camera.warning), ..camera }),
         (Err(fault), Some(proxy)) => Err(say!("{fault}; {proxy}", "{fault}; {proxy}")),
         (Err(fault), None) => Err(fault),
@@ -44,9 +51,9 @@ pub(super) async fn check(settings: &Settings) -> Result<WorkingCamera, Text> {
 }
 
 /// Asks for the newest picture, once in each place where it may be.
-async fn ask(settings: &Settings, source: Source) -> Result<WorkingCamera, Text> {
+async fn ask(settings: &Settings, source: &Source) -> Result<WorkingCamera, Text> {
     let station = &settings.station;
-    check_clock(Clock::SYSTEM, &source).map_err(|failure| failure.text)?;
+    check_clock(Clock::SYSTEM, source).map_err(|failure| failure.text)?;
     let mut limits = settings.tuning.http.clone();
     limits.total_timeout = limits.total_timeout.min(Duration::from_secs(20));
     limits.retry = RetryPolicy { retries: 0, ..limits.retry };
@@ -54,7 +61,7 @@ async fn ask(settings: &Settings, source: Source) -> Result<WorkingCamera, Text>
     let client = client.map_err(|e| {
         say!("{e}; check the certificates of this system", "{e}; revise los certificados")
     })?;
-    let base = match &source {
+    let base = match source {
         Source::Http(base) => base.clone(),
         Source::Scheme(scheme) => return scheme_check(settings, scheme, &client).await,
         Source::Folder(_) => {
@@ -105,6 +112,19 @@ async fn ask(settings: &Settings, source: Source) -> Result<WorkingCamera, Text>
         }
     }
     Err(fault.unwrap_or_else(|| say!("{host} gave nothing", "{host} no dio nada")))
+}
+
+/// That the camera's host contradicts this machine's clock, and no folder of it lists a picture of
+/// now.
+async fn check_host(settings: &Settings, source: &Source) -> Result<(), Text> {
+    let clock = Clock::SYSTEM;
+    let witness = ClockWitness::of(source, &settings.station, &settings.tuning.http);
+    let Some(witness) = witness.filter(|_| !settings.trust_clock) else { return Ok(()) };
+    let host = witness.host_time().await.flatten();
+    let evidence = ClockEvidence { host, ..ClockEvidence::since(clock.earliest()) };
+    let Some(doubt) = host.and_then(|_| evidence.doubt(clock.now())) else { return Ok(()) };
+    let seen = ClockEvidence { names: witness.names(clock).await, ..evidence };
+    if seen.confirms(clock.now()) { Ok(()) } else { Err(doubt.text()) }
 }
 
 /// Asks for the newest picture as the station's source says.

@@ -250,8 +250,7 @@ impl Database {
                 ownership.check(connection)?;
             }
             ownership.begin_anew()?;
-            let lock = ownership.lock_there();
-            open(&self.path, station, lock, STANDS_STILL, |_| ())
+            open(&self.path, station, Some(&*ownership), STANDS_STILL, |_| ())
         };
         let opened = prepare().map_err(|fault| fault.at(&self.path))?;
         let clock = self.clock;
@@ -318,11 +317,11 @@ impl Database {
     }
 }
 
-/// Opens the file at `path` for writing, with `lock` where this process holds it already.
+/// Opens the file at `path` for writing, in place of the opening `lost` of this process.
 fn open(
     path: &Path,
     station: &Station,
-    lock: Option<Arc<WriterLock>>,
+    lost: Option<&Ownership>,
     patience: Duration,
     tell: impl FnOnce(&TakeoverPlan),
 ) -> Result<DatabaseOpening, Fault> {
@@ -330,16 +329,18 @@ fn open(
     // Before an empty file is made there.
     examination::refuse_stray_log(path)?;
     // Before SQLite opens the file, which would make a log beside this name of it.
-    let lock = match lock {
+    let lock = match lost.and_then(Ownership::lock_there) {
         Some(lock) => lock,
         None => Arc::new(WriterLock::take(path)?),
     };
+    let lost = lost.map(Ownership::tokens).unwrap_or_default();
+    owner::do_without_lost_log(path, &lost)?;
     examination::examine(path)?;
     let mut connection = connection::connect(path, Access::Write)?;
     // Once more: the former writer may have changed it.
     let free = lock::free_bytes(lock::folder_of(&lock::real(path)));
     let state = examination::admit(&mut connection, free)?;
-    let candidacy = Candidacy::begin(&mut connection, path, lock, patience)?;
+    let candidacy = Candidacy::begin(&mut connection, path, lock, patience, lost)?;
     let adopted = match state {
         FileState::Replaced(plan) => {
             tell(&plan);

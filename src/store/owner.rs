@@ -16,7 +16,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{self, BigInt, Bool};
 
-use crate::store::connection::file_uri;
+use crate::store::connection::{Access, connect, file_uri};
 use crate::store::error::Fault;
 use crate::store::lock::{WriterLock, companion};
 use crate::store::place;
@@ -110,7 +110,7 @@ pub(super) struct Claim {
 
 impl Claim {
     /// Looks who has the file open for writing; a writer whose lock cannot be seen is watched for
-    /// `patience`.
+    /// `patience`. The openings `lost` were this process's.
     ///
     /// # Errors
     /// [`Fault::SecondWriter`] when somebody has.
@@ -119,16 +119,18 @@ impl Claim {
         path: &Path,
         lock: &WriterLock,
         patience: Duration,
+        lost: &[String],
     ) -> Result<Self, Fault> {
         let me = WriterProcess::this(lock, path);
         let Some(writer) = read(connection)? else {
             return Ok(Self { me, dead: None });
         };
-        let is_dead = match writer.standing(&me, place::is_local(path)) {
-            WriterLife::Alive => false,
-            WriterLife::Dead => true,
-            WriterLife::Unknown => writer.stands_still(path, patience),
-        };
+        let is_dead = lost.contains(&writer.token)
+            || match writer.standing(&me, place::is_local(path)) {
+                WriterLife::Alive => false,
+                WriterLife::Dead => true,
+                WriterLife::Unknown => writer.stands_still(path, patience),
+            };
         if !is_dead {
             return Err(Fault::SecondWriter(Some(Box::new(writer))));
         }
@@ -234,6 +236,20 @@ pub(super) fn refuse_without_its_log(path: &Path) -> Result<(), Fault> {
         }
     }
     writer.map_or(Ok(()), |writer| Err(Fault::LogElsewhere(Box::new(writer))))
+}
+
+/// Does without the log of the file at `path` where it is that of an opening which this process has
+/// `lost`, as in a copy of the file alone: what was in that log was saved then as far as it could
+/// be, and is nowhere else. A log beside the path, and another process's row, stay. To be asked, as
+/// [`has_a_log`], before SQLite opens the file.
+pub(super) fn do_without_lost_log(path: &Path, lost: &[String]) -> Result<(), Fault> {
+    match refuse_without_its_log(path) {
+        Err(Fault::LogElsewhere(writer)) if lost.contains(&writer.token) => {
+            Ok(release(&mut connect(path, Access::Write)?, &writer.token)?)
+        }
+        // Any other is refused when the file is examined.
+        _ => Ok(()),
+    }
 }
 
 /// Takes the row of the opening `token` away.

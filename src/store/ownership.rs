@@ -48,6 +48,8 @@ pub(super) struct Ownership {
     /// Bytes of the log after the last transaction.
     log_bytes: u64,
     lost: Option<Loss>,
+    /// The tokens of the openings that this process lost before this one.
+    before: Vec<String>,
     /// Whether SQLite must not close the connection: it would fold its log into what another
     /// program wrote into the file.
     is_cut_off: bool,
@@ -59,10 +61,11 @@ pub(super) struct Ownership {
 pub(super) struct Candidacy {
     lock: Arc<WriterLock>,
     claim: Claim,
+    before: Vec<String>,
 }
 
 impl Candidacy {
-    /// Sees that nobody else writes to the file at `path`.
+    /// Sees that nobody else writes to the file at `path`. This process lost the openings `before`.
     ///
     /// # Errors
     /// [`Fault::SecondWriter`] when somebody does.
@@ -71,9 +74,10 @@ impl Candidacy {
         path: &Path,
         lock: Arc<WriterLock>,
         patience: Duration,
+        before: Vec<String>,
     ) -> Result<Self, Fault> {
-        let claim = Claim::stake(connection, path, &lock, patience)?;
-        Ok(Self { lock, claim })
+        let claim = Claim::stake(connection, path, &lock, patience, &before)?;
+        Ok(Self { lock, claim, before })
     }
 
     /// Does `work`, the first that is written, in one transaction with the owner's row.
@@ -86,7 +90,7 @@ impl Candidacy {
         path: &Path,
         work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault>,
     ) -> Result<(Ownership, T), Fault> {
-        let Self { lock, claim } = self;
+        let Self { lock, claim, before } = self;
         let (token, done) = connection::transaction(connection, |connection| {
             let token = claim.write(connection)?;
             Ok((token, work(connection)?))
@@ -109,6 +113,7 @@ impl Candidacy {
             is_impatient: false,
             log_bytes: 0,
             lost: None,
+            before,
             is_cut_off: false,
             settling: None,
         };
@@ -403,6 +408,11 @@ impl Ownership {
     /// The lock, if it is on the file that is at the path now: a second one would be refused.
     pub(super) fn lock_there(&self) -> Option<Arc<WriterLock>> {
         self.lock.is_on(self.place.path()).then(|| Arc::clone(&self.lock))
+    }
+
+    /// The tokens of this opening and of those that were lost before it.
+    pub(super) fn tokens(&self) -> Vec<String> {
+        self.before.iter().cloned().chain([self.mark.token().to_owned()]).collect()
     }
 
     /// Whether the log was folded into the file by a checkpoint of the caller: the file is marked

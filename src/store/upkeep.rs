@@ -98,7 +98,8 @@ impl Database {
             match owner::refuse_without_its_log(path) {
                 Err(Fault::LogElsewhere(_)) => {
                     let mut connection = connect(path, Access::Write)?;
-                    let _seen = Candidacy::begin(&mut connection, path, lock, STANDS_STILL)?;
+                    let _seen =
+                        Candidacy::begin(&mut connection, path, lock, STANDS_STILL, Vec::new())?;
                     owner::clear(&mut connection)?;
                     Ok(true)
                 }
@@ -123,7 +124,8 @@ impl Database {
             drop(ReadConnection::open_current(path)?);
             let before = size(path);
             let mut connection = connect(path, Access::Write)?;
-            let _seen = Candidacy::begin(&mut connection, path, Arc::new(lock), STANDS_STILL)?;
+            let _seen =
+                Candidacy::begin(&mut connection, path, Arc::new(lock), STANDS_STILL, Vec::new())?;
             connection::settle(&mut connection)?;
             connection.batch_execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
             drop(connection);

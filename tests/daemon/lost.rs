@@ -100,3 +100,39 @@ fn a_file_that_is_overwritten_is_said_to_be_and_filled_again() {
     assert_eq!(record.texts("PRAGMA integrity_check"), ["ok"]);
     assert_eq!(record.count("celaje_writer"), 0);
 }
+
+/// As by a program that syncs folders: a copy of the file alone, without the rows in its log.
+#[test]
+fn a_copy_of_the_file_without_its_log_is_opened_and_filled_again() {
+    let home = Home::new();
+    let server = camera(|_, _| None);
+    let args = ["--url-base", &server.base(), "--model", "red.onnx"];
+    let (db, copy) = (home.path("cielo.db"), home.path("copy.db"));
+    let running = Running::start(home.serve(&args).args(["--catch-up", "1d", "--clock", CLOCK]));
+    let ready = || running.ask("GET", "/readyz", "", "").0 == 200;
+    let oldest = home.path("oldest.db");
+    until("12:02 is stored", || stored(&home, "2024-03-01T12:02"));
+    std::fs::copy(&db, &oldest).unwrap();
+
+    // What is there now, and then what was there before that was opened.
+    for (times, from) in [(1, &db), (2, &oldest)] {
+        std::fs::copy(from, &copy).unwrap();
+        std::fs::rename(&copy, &db).unwrap();
+        let losses = format!("celaje_record_losses_total {times}");
+        until("the loss is noticed", || has(&running, &losses));
+        until("it is ready again", || ready() && has(&running, "celaje_record_up 1"));
+        until("what the log had is stored again", || stored(&home, "2024-03-01T12:02"));
+    }
+    for kept in ["cielo.db.rescued.bak", "cielo.db.rescued-2.bak"] {
+        assert!(Record::open(&home.path(kept)).count("observations") > 0);
+    }
+    let (status, told) = running.end("TERM");
+    assert_eq!(status, 0);
+    let mut at_the_end = told.iter().skip_while(|line| !line.contains("finishing"));
+    assert!(at_the_end.next().is_some());
+    assert!(!at_the_end.any(|line| line.contains("could not be closed")), "{told:?}");
+    let mut record = home.record();
+    assert_eq!(record.texts("PRAGMA integrity_check"), ["ok"]);
+    assert_eq!(record.count("runs WHERE status = 'running'"), 0);
+    assert_eq!(record.count("celaje_writer"), 0);
+}

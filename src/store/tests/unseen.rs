@@ -1,9 +1,9 @@
 //! Files that are opened under another name than their writer's, or without their log.
 
-use super::displaced::{at_work, readings};
+use super::displaced::{at_work, found, readings};
 use super::*;
-use crate::store::CommitMode;
 use crate::store::error::{Fault, StoreError};
+use crate::store::{CommitMode, LossKind};
 use celaje_sky::error::Failure;
 
 const INSERT: CommitMode = CommitMode::Insert;
@@ -164,4 +164,123 @@ fn a_row_of_the_version_before_is_taken_as_whole() {
     assert_eq!(place.reader().stations().unwrap().len(), 1);
     drop(place.open());
     assert_eq!(count(&mut place.other(), "celaje_writer"), 0);
+}
+
+fn exchange(place: &Place, by: &[u8]) {
+    let copy = place.folder.path().join("copy.db");
+    std::fs::write(&copy, by).unwrap();
+    std::fs::rename(&copy, &place.db).unwrap();
+}
+
+/// Stores a reading in a database that was opened anew.
+fn goes_on(database: &mut Database, nth_slot: u32) -> RunId {
+    let run = begin(database);
+    database.commit(run, INSERT, &[seen(nth(nth_slot), 3)]).unwrap();
+    run
+}
+
+#[test]
+fn a_writer_does_without_its_own_log_in_a_copy_of_the_file_that_it_lost() {
+    let place = Place::new();
+    let (mut database, mut run) = at_work(&place);
+    let first = std::fs::read(&place.db).unwrap();
+    // The file as it is now, and as it was before it was opened anew.
+    for nth in 3..6 {
+        let now = std::fs::read(&place.db).unwrap();
+        exchange(&place, if nth < 5 { &now } else { &first });
+        assert_eq!(found(&mut database, run).kind, LossKind::Replaced);
+        database.renew(&station()).unwrap();
+        run = goes_on(&mut database, nth);
+    }
+    drop(database);
+    assert_eq!(readings(&place.db), 2);
+    let kept = |name: &str| readings(&place.folder.path().join(name));
+    assert_eq!(kept("cielo.db.rescued.bak"), 2);
+    assert_eq!(kept("cielo.db.rescued-2.bak"), 2);
+}
+
+/// The same where the file itself is written, or its log cut.
+#[test]
+fn a_writer_does_without_its_own_log_that_is_no_more() {
+    for is_cut in [false, true] {
+        let place = Place::new();
+        let (mut database, run) = at_work(&place);
+        let older = std::fs::read(&place.db).unwrap();
+        database.checkpoint().unwrap();
+        database.commit(run, INSERT, &[seen(nth(2), 3)]).unwrap();
+        let rows = match is_cut {
+            true => {
+                let log = place.folder.path().join("cielo.db-wal");
+                std::fs::File::options().write(true).open(log).unwrap().set_len(0).unwrap();
+                2
+            }
+            false => {
+                std::fs::write(&place.db, older).unwrap();
+                1
+            }
+        };
+        let kind = if is_cut { LossKind::LogCut } else { LossKind::Overwritten };
+        assert_eq!(found(&mut database, run).kind, kind);
+        // The first waits for whoever writes into the file.
+        assert!(database.renew(&station()).is_err());
+        database.renew(&station()).unwrap();
+        goes_on(&mut database, 5);
+        drop(database);
+        assert_eq!(readings(&place.db), rows + 1);
+    }
+}
+
+#[test]
+fn a_writer_does_not_do_without_the_log_of_another() {
+    let (place, from) = (Place::new(), Place::new());
+    let (mut database, run) = at_work(&place);
+    // One that lives, somewhere else.
+    let (other, _) = at_work(&from);
+    let copy = std::fs::read(&from.db).unwrap();
+    exchange(&place, &copy);
+    assert_eq!(found(&mut database, run).kind, LossKind::Replaced);
+    is_refused(database.renew(&station()));
+    assert_eq!(std::fs::read(&place.db).unwrap(), copy);
+    // With its log beside it, all rows are there.
+    std::fs::copy(
+        from.folder.path().join("cielo.db-wal"),
+        place.folder.path().join("cielo.db-wal"),
+    )
+    .unwrap();
+    database.renew(&station()).unwrap();
+    drop((database, other));
+    assert_eq!(readings(&place.db), 2);
+}
+
+/// Where locks are not seen, the row alone says who writes.
+#[test]
+fn a_writer_does_not_wait_for_itself() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::new();
+    let (mut database, run) = at_work(&place);
+    let copy = place.folder.path().join("copy.db");
+    std::fs::copy(&place.db, &copy).unwrap();
+    let inode = std::fs::metadata(&copy).unwrap().ino();
+    let row = format!("UPDATE celaje_writer SET whole = 1, locks = 0, inode = '{inode}'");
+    run_sql(&mut other(&copy), &row);
+    std::fs::rename(&copy, &place.db).unwrap();
+    assert_eq!(found(&mut database, run).kind, LossKind::Replaced);
+    database.renew(&station()).unwrap();
+    drop(database);
+    assert_eq!(readings(&place.db), 1);
+}
+
+/// Nothing is taken from a log that is beside the file again.
+#[test]
+fn a_log_that_comes_with_the_copy_is_read() {
+    let place = Place::new();
+    let (mut database, run) = at_work(&place);
+    let log = place.folder.path().join("cielo.db-wal");
+    let (copy, rows) = (std::fs::read(&place.db).unwrap(), std::fs::read(&log).unwrap());
+    exchange(&place, &copy);
+    assert_eq!(found(&mut database, run).kind, LossKind::Replaced);
+    std::fs::write(&log, rows).unwrap();
+    database.renew(&station()).unwrap();
+    drop(database);
+    assert_eq!(readings(&place.db), 2);
 }

@@ -178,7 +178,7 @@ async fn a_picture_that_comes_while_its_slot_is_watched_is_the_one_that_is_found
             let new = drawn.iter().filter(|(_, _, taken)| *taken <= now).count();
             draw(folder.path(), &drawn[written..new.max(written)]);
             written = new.max(written);
-            source.begin(None);
+            source.begin(Vec::new());
             let clock: Clock = now.format("%Y-%m-%dT%H:%M:%SZ@0.01").to_string().parse().unwrap();
             if let SearchResult::Picture(picture, _) = scheme.look_for(&client, *slot, clock).await
             {
@@ -386,6 +386,26 @@ async fn a_camera_without_a_new_picture_is_asked_with_conditions_and_missed_with
     let past = range("2024-03-01T22:20", "2024-03-01T22:59");
     let report = stage.run(past).await;
     assert_eq!((report.end.ledger.missed(), server.requests().len()), (4, 0));
+}
+
+/// An address that leads to one of two cameras, or to a cache of each, gives either picture in turn:
+/// each is stored once, also by a program that was started anew.
+#[actix::test]
+async fn pictures_that_come_in_turn_are_stored_once() {
+    let pictures = [1, 2].map(|n| judge::picture(n, Trouble::None, n));
+    let server = Server::start(move |_, nth| Reply::Body(pictures[nth % 2].clone()));
+    let url = format!("{}latest.jpg", server.base());
+    let mut stage = Stage::new(&server);
+    at_station(&mut stage, station(PicturePlace::Address(url), PictureNames::Latest(None)));
+    for slot in slots_of(&stage.station, range("2024-03-01T22:00", "2024-03-01T22:59")) {
+        stage.clock = clock_at(slot);
+        stage.run(SlotRange::of(slot)).await;
+    }
+    let hashes = stage.record().texts("SELECT image_sha256 FROM observations");
+    assert_eq!((hashes.len(), server.requests().len()), (2, 6));
+    assert_ne!(hashes[0], hashes[1]);
+    let misses = stage.record().texts("SELECT DISTINCT reason || ': ' || detail FROM misses");
+    assert_eq!(misses, ["stale: the picture is the same as before"]);
 }
 
 /// A picture that was deleted is told as gone, also once the time of its slot is over.

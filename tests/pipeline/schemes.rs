@@ -408,6 +408,35 @@ async fn pictures_that_come_in_turn_are_stored_once() {
     assert_eq!(misses, ["stale: the picture is the same as before"]);
 }
 
+/// A camera that is slower than the slots is late, and its clock is right.
+#[actix::test]
+async fn a_camera_that_is_slower_than_its_slots_is_not_accused() {
+    let clocks = ["21:59:49", "22:00:04", "22:00:19", "21:59:00"];
+    let pictures = [0, 1, 2, 3].map(|n| {
+        let picture = judge::picture(n, Trouble::None, n);
+        with_exif(&picture, &format!("2024:03:01 {}", clocks[usize::from(n)]))
+    });
+    let server = Server::start(move |_, nth| Reply::Body(pictures[nth.min(3)].clone()));
+    let url = format!("{}latest.jpg", server.base());
+    let mut stage = Stage::new(&server);
+    let mut roof = station(PicturePlace::Address(url), PictureNames::Latest(None));
+    roof.minutes = SlotGrid::every(15).unwrap();
+    roof.source.as_mut().unwrap().tolerance = TimeDelta::seconds(7);
+    at_station(&mut stage, roof);
+    let slots = slots_of(&stage.station, range("2024-03-01T22:00", "2024-03-01T22:01"));
+    for slot in &slots[..4] {
+        stage.clock = clock_at(*slot);
+        let pipeline = stage.start();
+        pipeline.run(SlotRange::of(*slot)).await.unwrap();
+        let told: Vec<_> = pipeline.gate().take_faults().into_iter().collect();
+        assert_eq!(told, [], "{slot}");
+        assert!(pipeline.stop().await.is_some());
+    }
+    assert_eq!(server.requests().len(), 4);
+    let misses = stage.record().count("misses WHERE detail LIKE '%too far from the slot%'");
+    assert_eq!(misses, 4);
+}
+
 /// A picture that was deleted is told as gone, also once the time of its slot is over.
 #[actix::test]
 async fn a_latest_picture_that_is_gone_is_said_to_be() {

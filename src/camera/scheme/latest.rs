@@ -9,7 +9,7 @@ use crate::camera::fault::AccessFault;
 use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal};
 use crate::camera::scheme::place::PlacedFile;
-use crate::camera::scheme::tree::SAME_DIFFERENCE;
+use crate::camera::scheme::tree::{SAME_DIFFERENCE, least_jump};
 use crate::camera::scheme::{Scheme, exif, picture, refusal, sha256};
 use crate::camera::validators::Validators;
 use crate::clock::Clock;
@@ -140,7 +140,7 @@ impl Latest {
             let shown = taken.format("%Y-%m-%dT%H:%M:%SZ");
             let detail = format!("the picture is of {shown}, too far from the slot");
             // One that was there before may be what a camera that stopped has left.
-            let fault = is_new.then(|| self.clock_fault(taken, now)).flatten();
+            let fault = is_new.then(|| self.clock_fault(scheme, taken, now)).flatten();
             return Err(Refusal { fault, ..self.stale(slot, attempts, detail) });
         }
         self.last().give(slot, bytes);
@@ -153,8 +153,18 @@ impl Latest {
     }
 
     /// That a new picture is of another time than now, unless that was said of this difference.
-    fn clock_fault(&self, taken: DateTime<Utc>, now: DateTime<Utc>) -> Option<AccessFault> {
+    /// One that is late by a step of the slots is of a camera that is slower than these.
+    fn clock_fault(
+        &self,
+        scheme: &Scheme,
+        taken: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Option<AccessFault> {
         let ahead = taken - now;
+        let step = scheme.station.minutes.longest_gap() + scheme.source.tolerance;
+        if ahead.abs() <= least_jump(scheme, now).max(step) {
+            return None;
+        }
         let told = self.last().ahead.replace(ahead);
         let is_told = told.is_some_and(|told| (told - ahead).abs() < SAME_DIFFERENCE);
         (!is_told).then_some(AccessFault::ClockDiffers { name: None, taken, now })

@@ -32,7 +32,7 @@ pub enum AccessFault {
     /// A body packed in a way that was not asked for and is not read.
     Packed,
     /// What is in this folder may not be read, and why.
-    FolderClosed(String, String),
+    FolderClosed(String, Text),
     /// There is no such folder.
     FolderMissing(String),
     /// There is nothing in this folder.
@@ -149,10 +149,10 @@ impl AccessFault {
                 "la cámara, o un proxy delante de ella, comprime las imágenes (Brotli o zstd) sin \
                 que nadie lo pida; desactive allí la compresión de imágenes, que no las achica"
             ),
-            Self::FolderClosed(folder, why) => say!(
-                "what is in the folder '{folder}' cannot be read ({why}); let the user that runs \
+            Self::FolderClosed(folder, Text { en, es }) => say!(
+                "what is in the folder '{folder}' cannot be read ({en}); let the user that runs \
                 Celaje read it, or name another folder",
-                "no se puede leer lo que hay en la carpeta '{folder}' ({why}); permita que la lea \
+                "no se puede leer lo que hay en la carpeta '{folder}' ({es}); permita que la lea \
                 el usuario con el que corre Celaje, o indique otra carpeta"
             ),
             Self::FolderMissing(folder) => say!(

@@ -7,10 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::camera::Source;
 use crate::camera::fault::AccessFault;
-use crate::camera::http::{self, IgnoredProxy, without_secrets};
+use crate::camera::http::{self, IgnoredProxy, public_part, without_secrets};
 use crate::camera::picture_folder::{DoublePictures, PictureFolder};
 use crate::service::RunReport;
-use crate::service::request::public_part;
 use crate::settings::Settings;
 use crate::store::error::CopyReason;
 use crate::store::{DatabaseOpening, InterruptedRun, ReadableRecord, TakeoverPlan, TakeoverReport};

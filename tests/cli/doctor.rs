@@ -150,8 +150,9 @@ fn a_login_a_proxy_and_a_refusal_are_named() {
     let day = ["--desde", "2024-03-01T00:00", "--hasta", "2024-03-01T00:10"];
     let proxy = format!("http://{}", closed());
     for (answer, base, status, what) in [
-        ("401 X", None, 0, "the camera asks for a user and a password (401)"),
-        ("403 X", None, 0, "the camera refuses (403)"),
+        ("401 X", None, 0, "/sky/ asks for a user and a password (401); write them as auth"),
+        ("403 X", None, 0, "/sky/ refuses (403)"),
+        ("500 X", None, 0, "/sky/ answers 500, a fault of its own"),
         ("", Some("http://camera.example/"), 4, "the proxy cannot be reached"),
     ] {
         let server = raw(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").into_bytes());
@@ -181,7 +182,7 @@ fn a_proxy_that_refuses_is_named() {
         command.args(["--url-base", "http://camera.example/", "--layout", "root"]);
         let told = run(command.env("http_proxy", format!("http://{}", proxy.address)));
         assert!(told.out.contains(what), "{answer}: {}", told.out);
-        assert!(!told.out.contains("the camera refuses"), "{}", told.out);
+        assert!(!told.out.contains("check that its user may see"), "{}", told.out);
     }
 }
 

@@ -77,6 +77,30 @@ fn a_list_in_an_unknown_form_is_told() {
     }
 }
 
+/// A server that fails is said to, and a source without pictures is not sought in other settings.
+#[test]
+fn a_server_that_fails_is_named_with_its_status() {
+    use crate::support::server::{Reply, Server};
+    let tree = "kind = 'tree'\npath = '%Y%m%d/%H%M.jpg'";
+    let template = "kind = 'template'\npath = '%Y%m%d/%H%M.jpg'";
+    for (source, status, en, es) in [
+        (tree, 500, "answers 500, a fault of its own", "responde 500, una falla suya"),
+        (template, 404, "NO PICTURE was found", "NO SE HALLÓ NINGUNA IMAGEN"),
+    ] {
+        let server = Server::start(move |_, _| Reply::Status(status, vec![]));
+        let base = server.base();
+        for (lang, part) in [("en", en), ("es", es)] {
+            let home = home(&format!("{source}\nurl = '{base}'"));
+            let ran = run(home.celaje(HOUR).args(["--lang", lang]));
+            let line = ran.err.lines().find(|line| line.contains(part));
+            let line = line.unwrap_or_else(|| panic!("no '{part}': {ran:?}"));
+            assert!(line.contains(&base) && line.contains("[station.source]"), "{line}");
+            assert!(!line.contains("--layout"), "{line}");
+            assert_eq!(ran.err.contains("NO "), status == 404, "{ran:?}");
+        }
+    }
+}
+
 #[test]
 fn a_folder_that_is_empty_is_called_empty() {
     let home = home("preset = 'allsky'\ndir = 'images'");

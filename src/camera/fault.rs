@@ -104,8 +104,8 @@ impl AccessFault {
         match self {
             Self::PasswordMissing(place) => say!(
                 "the camera at {place} asks for a user and a password (401); write them as auth \
-                into [station.source], auth = {{ user = \"…\", password_file = \"…\" }}, or into the \
-                address, http://user:password@host/, with %40 for an @ in them",
+                into [station.source], auth = {{ user = \"…\", password_file = \"…\" }}, or into \
+                the address, http://user:password@host/, with %40 for an @ in them",
                 "la cámara en {place} pide usuario y contraseña (401); escríbalos como auth en \
                 [station.source], auth = {{ user = \"…\", password_file = \"…\" }}, o en la \
                 dirección, http://usuario:clave@servidor/, con %40 en lugar de una @ en ellos"

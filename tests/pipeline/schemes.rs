@@ -388,8 +388,8 @@ async fn a_camera_without_a_new_picture_is_asked_with_conditions_and_missed_with
     assert_eq!((report.end.ledger.missed(), server.requests().len()), (4, 0));
 }
 
-/// An address that leads to one of two cameras, or to a cache of each, gives either picture in turn:
-/// each is stored once, also by a program that was started anew.
+/// An address that leads to one of two cameras, or to a cache of each, gives either picture in
+/// turn: each is stored once, also by a program that was started anew.
 #[actix::test]
 async fn pictures_that_come_in_turn_are_stored_once() {
     let pictures = [1, 2].map(|n| judge::picture(n, Trouble::None, n));

@@ -87,8 +87,8 @@ impl FetchShared {
     }
 
     /// Begins a pass: what is known of the host is forgotten, and it is asked. `stored` is the
-    /// SHA-256 of the newest picture in the record.
-    pub fn begin(&self, stored: Option<String>) {
+    /// SHA-256 of the newest pictures in the record.
+    pub fn begin(&self, stored: Vec<String>) {
         lock(&self.health).forget();
         self.source.begin(stored);
     }

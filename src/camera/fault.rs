@@ -7,14 +7,16 @@ use celaje_sky::text::Text;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccessFault {
-    /// 401, and the address holds no user.
-    PasswordMissing,
+    /// The camera at this address answers 401, and there is no user for it.
+    PasswordMissing(String),
     /// 401, although user and password were given.
-    PasswordWrong,
+    PasswordWrong(String),
     /// 401 with schemes that are not known.
-    LoginUnknown,
+    LoginUnknown(String),
     /// 403.
-    Forbidden,
+    Forbidden(String),
+    /// A status that says that the server itself failed.
+    ServerFailed(String, u16),
     /// The camera's certificate is not trusted.
     Certificate,
     /// The camera answers without TLS where it was asked by https.
@@ -27,12 +29,12 @@ pub enum AccessFault {
     ProxyPassword,
     /// Another host is named in place of the camera's, or the network asks for a login (511).
     Elsewhere,
-    /// A video without end in place of a picture.
-    Stream,
+    /// A video without end in place of a picture; its type in brackets, where it has one.
+    Stream(String),
     /// A body packed in a way that was not asked for and is not read.
     Packed,
     /// What is in this folder may not be read, and why.
-    FolderClosed(String, String),
+    FolderClosed(String, Text),
     /// There is no such folder.
     FolderMissing(String),
     /// There is nothing in this folder.
@@ -74,31 +76,63 @@ impl AccessFault {
         )
     }
 
+    /// Whether its text leaves out what the detail of a refusal says.
+    pub const fn needs_detail(&self) -> bool {
+        matches!(
+            self,
+            Self::Certificate
+                | Self::NoTls
+                | Self::Proxy
+                | Self::ProxyForbidden
+                | Self::ProxyPassword
+                | Self::Elsewhere
+                | Self::Packed
+        )
+    }
+
+    /// Whether it may be of one picture: many servers answer 403, fail, or name a page
+    /// elsewhere, for a picture that they do not have.
+    pub const fn may_be_of_one_picture(&self) -> bool {
+        matches!(
+            self,
+            Self::Forbidden(_) | Self::ProxyForbidden | Self::Elsewhere | Self::ServerFailed(..)
+        )
+    }
+
     /// What it is and what to do, as a clause.
     pub fn text(&self) -> Text {
         match self {
-            Self::PasswordMissing => say!(
-                "the camera asks for a user and a password (401); write them into the address, \
-                http://user:password@host/, with %40 for an @ in them",
-                "la cámara pide usuario y contraseña (401); escríbalos en la dirección, \
-                http://usuario:clave@servidor/, con %40 en lugar de una @ en ellos"
+            Self::PasswordMissing(place) => say!(
+                "the camera at {place} asks for a user and a password (401); write them as auth \
+                into [station.source], auth = {{ user = \"…\", password_file = \"…\" }}, or into \
+                the address, http://user:password@host/, with %40 for an @ in them",
+                "la cámara en {place} pide usuario y contraseña (401); escríbalos como auth en \
+                [station.source], auth = {{ user = \"…\", password_file = \"…\" }}, o en la \
+                dirección, http://usuario:clave@servidor/, con %40 en lugar de una @ en ellos"
             ),
-            Self::PasswordWrong => say!(
-                "the camera does not accept this user and password (401); check them in the \
-                address",
-                "la cámara no acepta este usuario y contraseña (401); revíselos en la dirección"
+            Self::PasswordWrong(place) => say!(
+                "the camera at {place} does not accept this user and password (401); check them \
+                in auth of [station.source], or in the address",
+                "la cámara en {place} no acepta este usuario y contraseña (401); revíselos en auth \
+                de [station.source], o en la dirección"
             ),
-            Self::LoginUnknown => say!(
-                "the camera asks for a login of a kind that Celaje does not know (401); set Basic \
-                or Digest in the camera",
-                "la cámara pide un acceso de un tipo que Celaje no conoce (401); elija Basic o \
-                Digest en la cámara"
+            Self::LoginUnknown(place) => say!(
+                "the camera at {place} asks for a login of a kind that Celaje does not know \
+                (401); set Basic or Digest in the camera",
+                "la cámara en {place} pide un acceso de un tipo que Celaje no conoce (401); elija \
+                Basic o Digest en la cámara"
             ),
-            Self::Forbidden => say!(
-                "the camera refuses (403); check that its user may see pictures, that it admits \
-                this machine, and the path of the address",
-                "la cámara se niega (403); revise que su usuario pueda ver imágenes, que admita a \
-                esta máquina, y la ruta de la dirección"
+            Self::Forbidden(place) => say!(
+                "the camera at {place} refuses (403); check that its user may see pictures, that \
+                it admits this machine, and the path of the address",
+                "la cámara en {place} se niega (403); revise que su usuario pueda ver imágenes, \
+                que admita a esta máquina, y la ruta de la dirección"
+            ),
+            Self::ServerFailed(place, status) => say!(
+                "the server at {place} answers {status}, a fault of its own; look into its log, \
+                and check url in [station.source], or --url-base",
+                "el servidor en {place} responde {status}, una falla suya; mire su registro, y \
+                revise url en [station.source], o --url-base"
             ),
             Self::Certificate => say!(
                 "the camera's certificate is not trusted; name a file with it, or with that of \
@@ -139,9 +173,9 @@ impl AccessFault {
                 "el pedido se desvía a otro servidor, como hace una red que exige ingresar antes; \
                 abra la dirección en un navegador e ingrese, o escriba la dirección a la que lleva"
             ),
-            Self::Stream => say!(
-                "the address gives a video stream; write that of a single picture",
-                "la dirección da un video continuo; escriba la de una sola imagen"
+            Self::Stream(kind) => say!(
+                "the address gives a video stream{kind}; write that of a single picture",
+                "la dirección da un video continuo{kind}; escriba la de una sola imagen"
             ),
             Self::Packed => say!(
                 "the camera, or a proxy before it, packs pictures (Brotli or zstd) although nobody \
@@ -149,10 +183,10 @@ impl AccessFault {
                 "la cámara, o un proxy delante de ella, comprime las imágenes (Brotli o zstd) sin \
                 que nadie lo pida; desactive allí la compresión de imágenes, que no las achica"
             ),
-            Self::FolderClosed(folder, why) => say!(
-                "what is in the folder '{folder}' cannot be read ({why}); let the user that runs \
+            Self::FolderClosed(folder, Text { en, es }) => say!(
+                "what is in the folder '{folder}' cannot be read ({en}); let the user that runs \
                 Celaje read it, or name another folder",
-                "no se puede leer lo que hay en la carpeta '{folder}' ({why}); permita que la lea \
+                "no se puede leer lo que hay en la carpeta '{folder}' ({es}); permita que la lea \
                 el usuario con el que corre Celaje, o indique otra carpeta"
             ),
             Self::FolderMissing(folder) => say!(

@@ -11,6 +11,7 @@ use crate::camera::fault::AccessFault;
 use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal, SearchResult};
 use crate::camera::picture_folder::PictureFolder;
+use celaje_sky::error::io_text;
 use celaje_sky::layout::{Layout, Lesson};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::Slot;
@@ -105,7 +106,7 @@ pub(super) async fn read(
         }
         Ok(Err(e)) => {
             let is_closed = e.kind() == ErrorKind::PermissionDenied;
-            let fault = is_closed.then(|| AccessFault::FolderClosed(folder, e.to_string()));
+            let fault = is_closed.then(|| AccessFault::FolderClosed(folder, io_text(&e)));
             let detail = fault.as_ref().map_or_else(|| e.to_string(), |fault| fault.text().en);
             Err(Refusal { fault, ..refusal(MissReason::Unreadable, detail) })
         }

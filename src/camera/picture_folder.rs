@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::io::{Error, Result};
+use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use chrono::NaiveDateTime;
 
 use crate::camera::fault::AccessFault;
 use crate::camera::file_name::{is_picture_name, is_system_file};
+use celaje_sky::error::io_text;
 use celaje_sky::slot::Slot;
 
 /// A folder of pictures, as it was listed.
@@ -39,7 +40,7 @@ impl PictureFolder {
     /// the first by its path. Folders below it that cannot be listed are [`Self::closed`].
     ///
     /// # Errors
-    /// When `root` cannot be listed; the error names it.
+    /// When `root` cannot be listed.
     pub fn list(root: &Path) -> Result<Self> {
         let mut pictures = BTreeMap::new();
         let mut doubles = DoublePictures::default();
@@ -50,13 +51,10 @@ impl PictureFolder {
             for folder in level {
                 let (folders, files) = match entries(&root.join(&folder), &folder) {
                     Ok(found) => found,
-                    Err(error) if folder.as_os_str().is_empty() => {
-                        let shown = root.display();
-                        return Err(Error::new(error.kind(), format!("'{shown}': {error}")));
-                    }
+                    Err(error) if folder.as_os_str().is_empty() => return Err(error),
                     Err(error) => {
                         let shown = root.join(&folder).display().to_string();
-                        closed.push(AccessFault::FolderClosed(shown, error.to_string()));
+                        closed.push(AccessFault::FolderClosed(shown, io_text(&error)));
                         continue;
                     }
                 };

@@ -44,8 +44,8 @@ impl Source {
         matches!(self, Self::Scheme(scheme) if scheme.has_only_the_latest())
     }
 
-    /// A pass begins; `stored` is the SHA-256 of the newest picture in the record.
-    pub fn begin(&self, stored: Option<String>) {
+    /// A pass begins; `stored` is the SHA-256 of the newest pictures in the record.
+    pub fn begin(&self, stored: Vec<String>) {
         if let Self::Scheme(scheme) = self {
             scheme.begin(stored);
         }

@@ -229,8 +229,8 @@ pub struct Recorded {
 pub async fn run(options: BackfillOptions) -> Result<u8> {
     let (json, quiet, range) = (options.json, options.quiet, options.range);
     let stats = options.stats;
-    let station = options.settings.station.id.clone();
-    let address = options.settings.station.url_base.clone();
+    let whole = options.settings.station.clone();
+    let station = whole.id.clone();
     let folder = options.folder.as_ref().map(|folder| folder.root().to_owned());
     let folder = folder.or_else(|| match &options.settings.station.source.as_ref()?.place {
         PicturePlace::Folder(folder) => Some(folder.clone()),
@@ -247,8 +247,8 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     let hidden = notices::hidden(&recorded.faults, &recorded.report);
     let hidden = hidden.filter(|hidden| !closed.contains(hidden));
     if !quiet {
-        let place = (folder.as_deref(), address.as_str());
-        let notices = notices::ended(&recorded.report, &recorded.faults, place);
+        let (report, found) = (&recorded.report, &recorded.faults);
+        let notices = notices::ended(report, found, folder.as_deref(), &whole);
         // Those of a host that was not reached, and what hides all, are the error below.
         let faults = faults.iter().filter(|fault| !unreachable && hidden.as_ref() != Some(*fault));
         notices.iter().chain(faults).for_each(output::note);
@@ -269,7 +269,7 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
         return Ok(signal.exit_status());
     }
     if unreachable {
-        let url = url::Url::parse(&address).ok();
+        let url = url::Url::parse(&whole.url_base).ok();
         let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
         if let Some(fault) = faults.first() {
             return Err(Failure::unreachable(say!(
@@ -277,9 +277,10 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
                 "ningún pedido llegó al servidor '{host}': {fault}"
             )));
         }
+        let set_by = whole.source.as_ref().map_or("--url-base", |_| "[station.source]");
         return Err(Failure::unreachable(say!(
-            "no request reached the host '{host}'; check the network and --url-base",
-            "ningún pedido llegó al servidor '{host}'; revise la red y --url-base"
+            "no request reached the host '{host}'; check the network and {set_by}",
+            "ningún pedido llegó al servidor '{host}'; revise la red y {set_by}"
         )));
     }
     hidden.map_or(Ok(0), |hidden| Err(Failure::environment(hidden)))

@@ -7,10 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::camera::Source;
 use crate::camera::fault::AccessFault;
-use crate::camera::http::{self, IgnoredProxy, without_secrets};
+use crate::camera::http::{self, IgnoredProxy, public_part, without_secrets};
 use crate::camera::picture_folder::{DoublePictures, PictureFolder};
 use crate::service::RunReport;
-use crate::service::request::public_part;
 use crate::settings::Settings;
 use crate::store::error::CopyReason;
 use crate::store::{DatabaseOpening, InterruptedRun, ReadableRecord, TakeoverPlan, TakeoverReport};
@@ -159,17 +158,19 @@ pub fn doubles(folder: Option<&PictureFolder>) -> Option<Text> {
     ))
 }
 
-/// Notices about a run that has ended; its pictures came from `folder`, or else from `address`.
+/// Notices about a run of `station` that has ended; its pictures came from `folder`, or else from
+/// its address.
 pub fn ended(
     report: &RunReport,
     found: &BTreeSet<AccessFault>,
-    (folder, address): (Option<&Path>, &str),
+    folder: Option<&Path>,
+    station: &Station,
 ) -> Vec<Text> {
     let all = [misses(report), kept(report), pending(report), not_due(report)];
     let mut all: Vec<_> = all.into_iter().flatten().collect();
     // What explains it is told in its place.
     if faults(found, report).is_empty() {
-        all.extend(no_picture(report, folder, address));
+        all.extend(no_picture(report, folder, station));
     }
     all
 }
@@ -303,11 +304,8 @@ pub fn ignored_proxies(source: &Source) -> Vec<Text> {
 
 /// What a person has to mend before the camera gives pictures.
 pub fn faults(found: &BTreeSet<AccessFault>, report: &RunReport) -> Vec<Text> {
-    // Many servers answer 403, or name a page elsewhere, for a picture that they do not have.
     let some = report.found_none().is_none();
-    let of_one_picture =
-        [AccessFault::Forbidden, AccessFault::ProxyForbidden, AccessFault::Elsewhere];
-    let told = found.iter().filter(|fault| !(some && of_one_picture.contains(fault)));
+    let told = found.iter().filter(|fault| !(some && fault.may_be_of_one_picture()));
     told.map(AccessFault::text).collect()
 }
 
@@ -397,27 +395,34 @@ fn not_due(report: &RunReport) -> Option<Text> {
 }
 
 /// No slot had a picture: the address may be wrong. An unreachable host is an error of its own.
-fn no_picture(report: &RunReport, folder: Option<&Path>, address: &str) -> Option<Text> {
+fn no_picture(report: &RunReport, folder: Option<&Path>, station: &Station) -> Option<Text> {
     let slots = report.found_none()?;
     if report.host_unreachable() {
         return None;
     }
+    let set_by = match (&station.source, folder) {
+        (Some(_), Some(_)) => "[station.source], --dir",
+        (Some(_), None) => "[station.source]",
+        (None, Some(_)) => "--dir",
+        (None, None) => "--url-base, --layout",
+    };
     Some(if let Some(folder) = folder {
         let folder = folder.display();
         say!(
             "NO PICTURE was found in the folder '{folder}' (slots looked for: {slots}); \
-             if there should be some, check --dir, --desde and --hasta",
+             if there should be some, check {set_by}, --desde and --hasta",
             "NO SE HALLÓ NINGUNA IMAGEN en la carpeta '{folder}' (turnos buscados: {slots}); \
-             si debería haberlas, revise --dir, --desde y --hasta"
+             si debería haberlas, revise {set_by}, --desde y --hasta"
         )
     } else {
+        let address = &station.url_base;
         let base = url::Url::parse(address)
             .map_or_else(|_| public_part(address), |url| without_secrets(&url));
         say!(
             "NO PICTURE was found at '{base}' (slots asked for: {slots}); \
-             if there should be some, check --url-base, --layout, --desde and --hasta",
+             if there should be some, check {set_by}, --desde and --hasta",
             "NO SE HALLÓ NINGUNA IMAGEN en '{base}' (turnos pedidos: {slots}); \
-             si debería haberlas, revise --url-base, --layout, --desde y --hasta"
+             si debería haberlas, revise {set_by}, --desde y --hasta"
         )
     })
 }

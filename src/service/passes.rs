@@ -7,11 +7,12 @@ use tokio::sync::oneshot;
 
 use crate::actors::scheduler::StartRun;
 use crate::actors::store::Booking;
+use crate::camera::scheme::REMEMBERED;
 use crate::clock::Clock;
 use crate::service::known::Known;
 use crate::service::report::{Pass, RunReport};
 use crate::service::{Pipeline, store_is_gone};
-use crate::store::{Database, RunCounts, RunId, RunKind, RunStart, RunStatus};
+use crate::store::{RunCounts, RunId, RunKind, RunStart, RunStatus};
 use crate::version::VERSION;
 use celaje_sky::audit::Imbalance;
 use celaje_sky::error::{Failure, Result};
@@ -136,8 +137,8 @@ impl Pipeline {
         let planned = self.count(range).await?;
         let Known { stored, settled, doubts } = self.known(range, policy).await?;
         let newest = match self.fetch.has_only_the_latest() {
-            true => self.with_database(Database::newest_picture).await??,
-            false => None,
+            true => self.with_database(|db| db.newest_pictures(REMEMBERED)).await??,
+            false => Vec::new(),
         };
         let before = self.with_database(move |database| database.new_rows_of(run)).await??;
         self.fetch.begin(newest);

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Months, NaiveDateTime, TimeDelta, Timelike, Utc};
 
-use crate::camera::Source;
-use crate::camera::http::HttpClient;
+use crate::camera::fault::AccessFault;
+use crate::camera::http::{HttpClient, public_part};
 use crate::camera::picture_folder::PictureFolder;
 use crate::camera::scheme::{Scheme, SchemePlace};
+use crate::camera::{Refusal, Source};
 use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::settings::Settings;
 use celaje_sky::clock::ClockEvidence;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::{PicturePlace, Station};
@@ -113,10 +114,8 @@ pub fn picture_folder(dir: &Path) -> Result<PictureFolder> {
 pub fn readable_folder(dir: &Path) -> Result<PictureFolder> {
     check_folder(dir)?;
     PictureFolder::list(dir).map_err(|error| {
-        Failure::environment(say!(
-            "the folder {error} cannot be listed; see to its permissions",
-            "no se puede listar la carpeta {error}; revise sus permisos"
-        ))
+        let closed = AccessFault::FolderClosed(dir.display().to_string(), io_text(&error));
+        Failure::environment(closed.text())
     })
 }
 
@@ -154,8 +153,17 @@ pub async fn range_of_scheme(settings: &Settings) -> Result<(SlotRange, Arc<[Nai
         return Err(no_picture_named(&source.address()));
     };
     let moments = scheme.moments(&client).await.map_err(|refusal| {
-        let detail = refusal.detail;
-        Failure::environment(say!("{detail}; check --dir", "{detail}; revise --dir"))
+        let Refusal { detail, fault, .. } = refusal;
+        let address = source.address();
+        Failure::environment(fault.map_or_else(
+            || {
+                say!(
+                    "the pictures of {address} cannot be listed: {detail}; check --dir",
+                    "no se pueden listar las imágenes de {address}; revise --dir"
+                )
+            },
+            |fault| fault.text(),
+        ))
     })?;
     // A picture may be of a slot that is later than itself.
     let hour = |moment: DateTime<Utc>| {
@@ -228,26 +236,6 @@ pub fn picture_source(folder: Option<PictureFolder>, url_base: &str) -> Result<S
                  escriba --url-base http://servidor/ruta/"
             )))
         }
-    }
-}
-
-/// Text that was meant for an address, without what may be secret in it: a user name, a password,
-/// and everything from the first `?` or `#` on.
-pub(crate) fn public_part(text: &str) -> String {
-    let (scheme, rest) = match text.find("://") {
-        Some(end) => text.split_at(end + 3),
-        None => ("", text),
-    };
-    let (place, more) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
-    let (user, place) = match place.rsplit_once('@') {
-        Some((_, place)) => ("…@", place),
-        None => ("", place),
-    };
-    // The first '?' may belong to a password, an '@' to a query: then nothing is surely public.
-    match more {
-        "" => format!("{scheme}{user}{place}"),
-        _ if more.contains('@') => format!("{scheme}…"),
-        _ => format!("{scheme}{user}{place}…"),
     }
 }
 

@@ -306,7 +306,8 @@ fn sources_that_say_too_little_or_too_much_are_refused() {
         ("kind = 'tree'\nurl = 'http://h/'", &["no path"]),
         ("preset = 'allsky'", &["url or dir"]),
         ("preset = 'allsky'\nurl = 'http://h/'\ndir = 'x'", &["url or dir"]),
-        ("preset = 'allsky'\nurl = 'secret@host'", &["no address"]),
+        ("preset = 'allsky'\nurl = 'secret@host'", &["'…@host'", "no address"]),
+        ("preset = 'axis'\nurl = 'ftp://a:b@10.0.0.9/x?c=d'", &["'ftp://…@10.0.0.9/x…'"]),
         ("kind = 'tree'\ndir = 'x'\npath = '%Y%m%d.jpg'", &["cerro", "which moment"]),
         ("kind = 'template'\ndir = 'x'\npath = '*%Y%m%d%H%M.jpg'", &["kind = \"tree\""]),
         ("preset = 'allsky'\ndir = 'x'\nevery = '14s'", &["\"14s\"", "15s to 1h"]),
@@ -316,7 +317,11 @@ fn sources_that_say_too_little_or_too_much_are_refused() {
         ("preset = 'axis'\nurl = 'http://h'\nauth = { user = 'a' }", &["password_file"]),
         (
             "preset = 'axis'\nurl = 'http://h'\nauth = { user = 'a', password_file = 'no' }",
-            &["password file", "no"],
+            &["/no'", "it is not there; write the camera's password into it, or correct"],
+        ),
+        (
+            "preset = 'axis'\nurl = 'http://h'\nauth = { user = 'a', password_env = 'NO_SUCH' }",
+            &["'NO_SUCH'", "is not set; set it, or write password_file"],
         ),
         ("preset = 'axis'\nurl = 'http://h'\npasword = 'a'", &["line 9", "pasword"]),
     ] {

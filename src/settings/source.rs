@@ -6,7 +6,9 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use url::Url;
 
+use crate::camera::http::public_part;
 use crate::settings::span::Span;
+use celaje_sky::error::io_text;
 use celaje_sky::naming::preset::{NameClock, Preset, SourceKind};
 use celaje_sky::naming::{BadTemplate, NameTemplate};
 use celaje_sky::say;
@@ -172,13 +174,13 @@ fn with_path(mut url: Url, path: &str) -> Url {
 pub(crate) fn parse_url(id: &str, address: &str) -> Result<Url, Text> {
     let url = Url::parse(address).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    // The address itself may hold a password.
     url.ok_or_else(|| {
+        let shown = public_part(address);
         say!(
-            "station '{id}': the url of its source is no address; write one such as \
-             http://host/path/",
-            "estación '{id}': la url de su fuente no es una dirección; escriba una como \
-             http://servidor/ruta/"
+            "station '{id}': the url of its source, '{shown}', is no address of http or https; \
+             write one such as http://host/path/",
+            "estación '{id}': la url de su fuente, '{shown}', no es una dirección http ni https; \
+             escriba una como http://servidor/ruta/"
         )
     })
 }
@@ -258,19 +260,21 @@ impl RawLogin {
                 let shown = path.display();
                 let read = std::fs::read_to_string(&path);
                 read.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()).map_err(|e| {
+                    let Text { en, es } = io_text(&e);
                     say!(
-                        "station '{id}': the password file '{shown}' cannot be read: {e}",
+                        "station '{id}': the password file '{shown}' cannot be read: {en}; write \
+                         the camera's password into it, or correct password_file",
                         "estación '{id}': no se puede leer el archivo de la contraseña '{shown}': \
-                         {e}"
+                         {es}; escriba en él la contraseña de la cámara, o corrija password_file"
                     )
                 })
             }
             (None, Some(name)) => std::env::var(name).map_err(|_| {
                 say!(
                     "station '{id}': the environment variable '{name}' with the camera's password \
-                     is not set",
+                     is not set; set it, or write password_file in its place",
                     "estación '{id}': no está la variable de entorno '{name}' con la contraseña de \
-                     la cámara"
+                     la cámara; defínala, o escriba password_file en su lugar"
                 )
             }),
             _ => Err(say!(

@@ -133,14 +133,15 @@ impl Database {
         Ok(newest.as_deref().and_then(parse_slot))
     }
 
-    /// The SHA-256 of the picture of the newest slot that has a reading.
-    pub(crate) fn newest_picture(&mut self) -> Result<Option<String>, StoreError> {
-        let newest: Option<Option<String>> = self.ask(|connection, station| {
+    /// The SHA-256 of the pictures of the newest slots that have a reading, `most` at most.
+    pub(crate) fn newest_pictures(&mut self, most: usize) -> Result<Vec<String>, StoreError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let newest: Vec<Option<String>> = self.ask(|connection, station| {
             let own = observations::table.filter(observations::station.eq(station));
-            let newest = own.order(observations::slot_local.desc());
-            newest.select(observations::image_sha256).first(connection).optional()
+            let newest = own.order(observations::slot_local.desc()).limit(most);
+            newest.select(observations::image_sha256).load(connection)
         })?;
-        Ok(newest.flatten())
+        Ok(newest.into_iter().flatten().collect())
     }
 
     /// What others know this record by: a random number of its own.

@@ -334,7 +334,7 @@ async fn fetch(
     let remembered = layout.map(|layout| (slot.year(), layout));
     let book = Mutex::new(LayoutBook::new(station.layout, year, remembered));
     // Folders may have changed since the last look.
-    source.begin(None);
+    source.begin(Vec::new());
     match look_for(source, client, &book, slot, clock).await {
         SearchResult::Picture(picture, _) if is_picture(&picture.bytes) => {
             Ok(Arc::new(Shot { bytes: picture.bytes, url: picture.url }))

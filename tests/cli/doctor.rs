@@ -161,6 +161,41 @@ fn a_clock_that_the_camera_contradicts_is_named() {
     assert!(told.out.contains("has no picture of"), "{}", told.out);
 }
 
+/// Of a station with a source, in each language: what, at which address, and what to do.
+#[test]
+fn what_a_source_gives_in_place_of_a_picture_is_named() {
+    let cut = &picture(0)[..picture(0).len() / 2];
+    let sight = ["in place of a sound picture; open it yourself", "en lugar de una imagen sana"];
+    let single = ["write that of a single picture", "escriba la de una sola imagen"];
+    for (kind, body, what, todo) in [
+        ("image/jpeg", cut, ["gives a damaged picture", "da una imagen dañada"], sight),
+        ("image/jpeg", b"", ["gives no bytes at all", "da una respuesta vacía"], sight),
+        ("text/html", b"<html>hello\n", ["gives a web page", "da una página web"], sight),
+        (
+            "multipart/x-mixed-replace; boundary=b",
+            b"--b\r\n",
+            ["gives a video stream (multipart/x", "da un video continuo (multipart/x"],
+            single,
+        ),
+    ] {
+        let server = page(kind, body);
+        let home = Home::new();
+        let source = format!("[station.source]\nkind = 'latest'\nurl = '{}'\n", server.base());
+        let station = "[station]\nid = 'roof'\nlatitude = 1\nlongitude = 2\ntime_zone = 'UTC'\n";
+        home.write("celaje.toml", format!("engine = 'rten'\n{station}{source}"));
+        for (n, lang) in ["en", "es"].into_iter().enumerate() {
+            let told = run(&mut home.celaje(["doctor", "--db", "cielo.db", "--lang", lang]));
+            assert_eq!(told.status, 3, "{told:?}");
+            let line = told.out.lines().find(|line| line.starts_with("✘ c")).unwrap();
+            assert!(line.contains(what[n]) && line.contains(todo[n]), "{line}");
+            for english in ["incomplete", "stream", "ends after"].iter().filter(|_| n == 1) {
+                assert!(!line.contains(english), "{line}");
+            }
+            assert!(kind != "image/jpeg" || line.contains(&server.base()), "{line}");
+        }
+    }
+}
+
 /// Doctor and backfill say the same, and what to do.
 #[test]
 fn a_login_a_proxy_and_a_refusal_are_named() {
@@ -168,8 +203,9 @@ fn a_login_a_proxy_and_a_refusal_are_named() {
     let day = ["--desde", "2024-03-01T00:00", "--hasta", "2024-03-01T00:10"];
     let proxy = format!("http://{}", closed());
     for (answer, base, status, what) in [
-        ("401 X", None, 0, "the camera asks for a user and a password (401)"),
-        ("403 X", None, 0, "the camera refuses (403)"),
+        ("401 X", None, 0, "/sky/ asks for a user and a password (401); write them as auth"),
+        ("403 X", None, 0, "/sky/ refuses (403)"),
+        ("500 X", None, 0, "/sky/ answers 500, a fault of its own"),
         ("", Some("http://camera.example/"), 4, "the proxy cannot be reached"),
     ] {
         let server = raw(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").into_bytes());
@@ -199,7 +235,7 @@ fn a_proxy_that_refuses_is_named() {
         command.args(["--url-base", "http://camera.example/", "--layout", "root"]);
         let told = run(command.env("http_proxy", format!("http://{}", proxy.address)));
         assert!(told.out.contains(what), "{answer}: {}", told.out);
-        assert!(!told.out.contains("the camera refuses"), "{}", told.out);
+        assert!(!told.out.contains("check that its user may see"), "{}", told.out);
     }
 }
 

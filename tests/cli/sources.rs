@@ -77,6 +77,30 @@ fn a_list_in_an_unknown_form_is_told() {
     }
 }
 
+/// A server that fails is said to, and a source without pictures is not sought in other settings.
+#[test]
+fn a_server_that_fails_is_named_with_its_status() {
+    use crate::support::server::{Reply, Server};
+    let tree = "kind = 'tree'\npath = '%Y%m%d/%H%M.jpg'";
+    let template = "kind = 'template'\npath = '%Y%m%d/%H%M.jpg'";
+    for (source, status, en, es) in [
+        (tree, 500, "answers 500, a fault of its own", "responde 500, una falla suya"),
+        (template, 404, "NO PICTURE was found", "NO SE HALLÓ NINGUNA IMAGEN"),
+    ] {
+        let server = Server::start(move |_, _| Reply::Status(status, vec![]));
+        let base = server.base();
+        for (lang, part) in [("en", en), ("es", es)] {
+            let home = home(&format!("{source}\nurl = '{base}'"));
+            let ran = run(home.celaje(HOUR).args(["--lang", lang]));
+            let line = ran.err.lines().find(|line| line.contains(part));
+            let line = line.unwrap_or_else(|| panic!("no '{part}': {ran:?}"));
+            assert!(line.contains(&base) && line.contains("[station.source]"), "{line}");
+            assert!(!line.contains("--layout"), "{line}");
+            assert_eq!(ran.err.contains("NO "), status == 404, "{ran:?}");
+        }
+    }
+}
+
 #[test]
 fn a_folder_that_is_empty_is_called_empty() {
     let home = home("preset = 'allsky'\ndir = 'images'");
@@ -166,7 +190,7 @@ fn one_closed_folder_hides_its_own_pictures_alone() {
         let said: Vec<_> = ran.err.lines().filter(|line| line.contains("sky/b")).collect();
         assert_eq!(said.len(), 1, "{ran:?}");
         assert!(
-            said[0].contains("ermission denied") && said[0].contains("let the user"),
+            said[0].contains("permission is denied") && said[0].contains("let the user"),
             "{said:?}"
         );
         assert_eq!(counts(), (2, missed), "{ran:?}");
@@ -184,7 +208,10 @@ fn one_closed_folder_hides_its_own_pictures_alone() {
     // With nothing else to be read it ends as a folder does that is closed itself.
     let lone = Home::new();
     lone.write("sky/b/2024-03011212.jpg", picture(1));
-    could_not_be_read(&without_permission(&lone, "sky/b", &hour), &["sky/b", "ermission denied"]);
+    could_not_be_read(
+        &without_permission(&lone, "sky/b", &hour),
+        &["sky/b", "permission is denied"],
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -195,9 +222,28 @@ fn a_folder_without_permission_is_named() {
     let ran = without_permission(&home, "images", &HOUR);
     let details = home.record("cielo.db").texts("SELECT DISTINCT detail FROM misses");
     assert_eq!(details.len(), 1, "{ran:?} {details:?}");
-    could_not_be_read(&ran, &["images", "cannot be read", "ermission denied"]);
-    for part in ["images", "cannot be read", "ermission denied"] {
+    could_not_be_read(&ran, &["images", "cannot be read", "permission is denied"]);
+    for part in ["images", "cannot be read", "permission is denied"] {
         assert!(details[0].contains(part), "{part}: {}", details[0]);
+    }
+    // The whole folder is asked for: each language by itself, with one thing to do.
+    for (lang, parts) in [
+        ("en", ["images' cannot be read (permission is denied)", "let the user that runs"]),
+        ("es", ["images' (no hay permiso)", "permita que la lea el usuario"]),
+    ] {
+        let of_source = ["backfill", "--dir", "images", "--lang", lang];
+        let plain = [&of_source[..], &["--config", "plain.toml"]].concat();
+        home.write("plain.toml", "model = 'red.onnx'\nengine = 'rten'\ndb = 'other.db'\n");
+        for args in [&of_source[..], &plain] {
+            let ran = without_permission(&home, "images", args);
+            assert_eq!(ran.status, 3, "{ran:?}");
+            let line = ran.err.lines().find(|line| line.contains("images'")).unwrap_or_default();
+            for part in parts {
+                assert_eq!(line.matches(part).count(), 1, "no '{part}': {ran:?}");
+            }
+            assert_eq!(line.matches(';').count(), 1, "{line}");
+            assert_eq!(line.contains("cannot"), lang == "en", "{line}");
+        }
     }
 }
 

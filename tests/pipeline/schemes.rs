@@ -178,7 +178,7 @@ async fn a_picture_that_comes_while_its_slot_is_watched_is_the_one_that_is_found
             let new = drawn.iter().filter(|(_, _, taken)| *taken <= now).count();
             draw(folder.path(), &drawn[written..new.max(written)]);
             written = new.max(written);
-            source.begin(None);
+            source.begin(Vec::new());
             let clock: Clock = now.format("%Y-%m-%dT%H:%M:%SZ@0.01").to_string().parse().unwrap();
             if let SearchResult::Picture(picture, _) = scheme.look_for(&client, *slot, clock).await
             {
@@ -386,6 +386,55 @@ async fn a_camera_without_a_new_picture_is_asked_with_conditions_and_missed_with
     let past = range("2024-03-01T22:20", "2024-03-01T22:59");
     let report = stage.run(past).await;
     assert_eq!((report.end.ledger.missed(), server.requests().len()), (4, 0));
+}
+
+/// An address that leads to one of two cameras, or to a cache of each, gives either picture in
+/// turn: each is stored once, also by a program that was started anew.
+#[actix::test]
+async fn pictures_that_come_in_turn_are_stored_once() {
+    let pictures = [1, 2].map(|n| judge::picture(n, Trouble::None, n));
+    let server = Server::start(move |_, nth| Reply::Body(pictures[nth % 2].clone()));
+    let url = format!("{}latest.jpg", server.base());
+    let mut stage = Stage::new(&server);
+    at_station(&mut stage, station(PicturePlace::Address(url), PictureNames::Latest(None)));
+    for slot in slots_of(&stage.station, range("2024-03-01T22:00", "2024-03-01T22:59")) {
+        stage.clock = clock_at(slot);
+        stage.run(SlotRange::of(slot)).await;
+    }
+    let hashes = stage.record().texts("SELECT image_sha256 FROM observations");
+    assert_eq!((hashes.len(), server.requests().len()), (2, 6));
+    assert_ne!(hashes[0], hashes[1]);
+    let misses = stage.record().texts("SELECT DISTINCT reason || ': ' || detail FROM misses");
+    assert_eq!(misses, ["stale: the picture is the same as before"]);
+}
+
+/// A camera that is slower than the slots is late, and its clock is right.
+#[actix::test]
+async fn a_camera_that_is_slower_than_its_slots_is_not_accused() {
+    let clocks = ["21:59:49", "22:00:04", "22:00:19", "21:59:00"];
+    let pictures = [0, 1, 2, 3].map(|n| {
+        let picture = judge::picture(n, Trouble::None, n);
+        with_exif(&picture, &format!("2024:03:01 {}", clocks[usize::from(n)]))
+    });
+    let server = Server::start(move |_, nth| Reply::Body(pictures[nth.min(3)].clone()));
+    let url = format!("{}latest.jpg", server.base());
+    let mut stage = Stage::new(&server);
+    let mut roof = station(PicturePlace::Address(url), PictureNames::Latest(None));
+    roof.minutes = SlotGrid::every(15).unwrap();
+    roof.source.as_mut().unwrap().tolerance = TimeDelta::seconds(7);
+    at_station(&mut stage, roof);
+    let slots = slots_of(&stage.station, range("2024-03-01T22:00", "2024-03-01T22:01"));
+    for slot in &slots[..4] {
+        stage.clock = clock_at(*slot);
+        let pipeline = stage.start();
+        pipeline.run(SlotRange::of(*slot)).await.unwrap();
+        let told: Vec<_> = pipeline.gate().take_faults().into_iter().collect();
+        assert_eq!(told, [], "{slot}");
+        assert!(pipeline.stop().await.is_some());
+    }
+    assert_eq!(server.requests().len(), 4);
+    let misses = stage.record().count("misses WHERE detail LIKE '%too far from the slot%'");
+    assert_eq!(misses, 4);
 }
 
 /// A picture that was deleted is told as gone, also once the time of its slot is over.

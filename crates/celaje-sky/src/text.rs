@@ -50,7 +50,7 @@ impl Lang {
 }
 
 /// One sentence in both languages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text {
     /// English.
     pub en: String,

@@ -25,6 +25,26 @@ pub fn without_secrets(url: &Url) -> String {
     url.into()
 }
 
+/// Text that was meant for an address, without what may be secret in it: a user name, a password,
+/// and everything from the first `?` or `#` on.
+pub fn public_part(text: &str) -> String {
+    let (scheme, rest) = match text.find("://") {
+        Some(end) => text.split_at(end + 3),
+        None => ("", text),
+    };
+    let (place, more) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let (user, place) = match place.rsplit_once('@') {
+        Some((_, place)) => ("…@", place),
+        None => ("", place),
+    };
+    // The first '?' may belong to a password, an '@' to a query: then nothing is surely public.
+    match more {
+        "" => format!("{scheme}{user}{place}"),
+        _ if more.contains('@') => format!("{scheme}…"),
+        _ => format!("{scheme}{user}{place}…"),
+    }
+}
+
 /// A URL without user name and password.
 pub(super) fn without_user(url: &Url) -> Url {
     let mut url = url.clone();

@@ -57,7 +57,8 @@ impl FailedRequest {
         }
     }
 
-    pub(super) fn from_status(status: StatusCode, headers: &HeaderMap) -> Self {
+    /// Of the answer of the server at `place`.
+    pub(super) fn from_status(place: &str, status: StatusCode, headers: &HeaderMap) -> Self {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         // A date is one of the host's clock, whatever this machine's shows.
         let now = header(DATE).and_then(|date| parse_date(date, None));
@@ -66,9 +67,12 @@ impl FailedRequest {
             retry_after: header(RETRY_AFTER).and_then(|value| parse_retry_after(value, now)),
             detail: format!("HTTP {status}"),
             fault: match status {
-                StatusCode::FORBIDDEN => Some(AccessFault::Forbidden),
+                StatusCode::FORBIDDEN => Some(AccessFault::Forbidden(place.to_owned())),
                 StatusCode::PROXY_AUTHENTICATION_REQUIRED => Some(AccessFault::ProxyPassword),
                 StatusCode::NETWORK_AUTHENTICATION_REQUIRED => Some(AccessFault::Elsewhere),
+                _ if status.is_server_error() => {
+                    Some(AccessFault::ServerFailed(place.to_owned(), status.as_u16()))
+                }
                 _ => None,
             },
             ..Self::of_status(status.as_u16())

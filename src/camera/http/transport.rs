@@ -19,7 +19,9 @@ use url::Url;
 
 use crate::camera::body_buffer::BodyBuffer;
 use crate::camera::fault::AccessFault;
-use crate::camera::http::address::{is_loopback, redirected, stays_with_host, without_user};
+use crate::camera::http::address::{
+    is_loopback, redirected, stays_with_host, without_secrets, without_user,
+};
 use crate::camera::http::failure::{FailedRequest, is_about_the_chunks, is_about_the_head};
 use crate::camera::http::lenient;
 use crate::camera::http::limits::HttpLimits;
@@ -69,6 +71,8 @@ pub(super) struct FetchedBody {
 pub(super) struct Transport {
     client: Client,
     login: Option<Login>,
+    /// The address below which pictures are; no secrets.
+    place: String,
     limits: HttpLimits,
     trust: Trust,
     /// How the lenient reader sets TLS up, once it was needed.
@@ -101,6 +105,7 @@ impl Transport {
         Ok(Self {
             client,
             login: base.and_then(Login::of),
+            place: base.map(without_secrets).unwrap_or_default(),
             proxies: base.filter(|base| !is_loopback(base)).map(|_| Matcher::from_system()),
             limits,
             trust: trust.clone(),
@@ -166,16 +171,17 @@ impl Transport {
                     challenged = true;
                     continue;
                 }
+                let place = self.place.clone();
                 let fault = match &self.login {
-                    _ if !login::is_known(headers) => AccessFault::LoginUnknown,
-                    Some(_) => AccessFault::PasswordWrong,
-                    None => AccessFault::PasswordMissing,
+                    _ if !login::is_known(headers) => AccessFault::LoginUnknown(place),
+                    Some(_) => AccessFault::PasswordWrong(place),
+                    None => AccessFault::PasswordMissing(place),
                 };
-                let failed = FailedRequest::from_status(status, headers);
+                let failed = FailedRequest::from_status(&self.place, status, headers);
                 return Err(FailedRequest { fault: Some(fault), ..failed });
             }
             let odd = (!is_whole(status, headers)).then(|| {
-                let failed = FailedRequest::from_status(status, headers);
+                let failed = FailedRequest::from_status(&self.place, status, headers);
                 if proxied { failed.by_proxy(headers) } else { failed }
             });
             let odd = match odd {
@@ -253,10 +259,11 @@ impl Transport {
         let head = |name: HeaderName| text(response.headers(), &name);
         let kind = head(CONTENT_TYPE);
         let stream = || {
-            let kind = if kind.is_empty() { "without a type" } else { &kind };
-            let detail = format!("a video stream ({kind})");
-            let failed = FailedRequest::new(MissReason::NotAnImage, detail);
-            BodyFailure::Other(FailedRequest { fault: Some(AccessFault::Stream), ..failed })
+            let kind = if kind.is_empty() { String::new() } else { format!(" ({kind})") };
+            let failed =
+                FailedRequest::new(MissReason::NotAnImage, format!("a video stream{kind}"));
+            let fault = Some(AccessFault::Stream(kind));
+            BodyFailure::Other(FailedRequest { fault, ..failed })
         };
         if kind.starts_with("multipart/x-mixed-replace") || kind.starts_with("video/") {
             return Err(stream());

@@ -1,5 +1,6 @@
 //! The latest picture of a camera that keeps no other.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,7 +9,7 @@ use crate::camera::fault::AccessFault;
 use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal};
 use crate::camera::scheme::place::PlacedFile;
-use crate::camera::scheme::tree::SAME_DIFFERENCE;
+use crate::camera::scheme::tree::{SAME_DIFFERENCE, least_jump};
 use crate::camera::scheme::{Scheme, exif, picture, refusal, sha256};
 use crate::camera::validators::Validators;
 use crate::clock::Clock;
@@ -17,13 +18,16 @@ use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotWindow};
 use celaje_sky::station::TimeFrom;
 
+/// So many of the last pictures are not stored again, though others came between.
+pub const REMEMBERED: usize = 32;
+
 /// What is known of the picture.
 #[derive(Debug, Default)]
 struct LastPicture {
-    /// SHA-256 of the newest picture in the record.
-    stored: Option<String>,
-    /// The slot that a picture was last given to, and its SHA-256.
-    given: Option<(Slot, String)>,
+    /// SHA-256 of the newest pictures in the record, `REMEMBERED` at most.
+    stored: Vec<String>,
+    /// SHA-256 of the last pictures that were given to slots, with these; `REMEMBERED` at most.
+    given: VecDeque<(Slot, String)>,
     /// SHA-256 of what the server last sent, and what it said of its state.
     sent: Option<(String, Validators)>,
     /// What was last wrong with it, and for which slot.
@@ -40,8 +44,13 @@ pub(super) struct Latest {
 
 impl Latest {
     pub(super) const fn new(time_from: Option<TimeFrom>) -> Self {
-        let last =
-            LastPicture { stored: None, given: None, sent: None, refused: None, ahead: None };
+        let last = LastPicture {
+            stored: Vec::new(),
+            given: VecDeque::new(),
+            sent: None,
+            refused: None,
+            ahead: None,
+        };
         Self { time_from, last: Mutex::new(last) }
     }
 
@@ -49,7 +58,7 @@ impl Latest {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn begin(&self, stored: Option<String>) {
+    pub(super) fn begin(&self, stored: Vec<String>) {
         self.last().stored = stored;
     }
 
@@ -131,10 +140,10 @@ impl Latest {
             let shown = taken.format("%Y-%m-%dT%H:%M:%SZ");
             let detail = format!("the picture is of {shown}, too far from the slot");
             // One that was there before may be what a camera that stopped has left.
-            let fault = is_new.then(|| self.clock_fault(taken, now)).flatten();
+            let fault = is_new.then(|| self.clock_fault(scheme, taken, now)).flatten();
             return Err(Refusal { fault, ..self.stale(slot, attempts, detail) });
         }
-        self.last().given = Some((slot, bytes));
+        self.last().give(slot, bytes);
         Ok(picture(file, Some(taken)))
     }
 
@@ -144,8 +153,18 @@ impl Latest {
     }
 
     /// That a new picture is of another time than now, unless that was said of this difference.
-    fn clock_fault(&self, taken: DateTime<Utc>, now: DateTime<Utc>) -> Option<AccessFault> {
+    /// One that is late by a step of the slots is of a camera that is slower than these.
+    fn clock_fault(
+        &self,
+        scheme: &Scheme,
+        taken: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Option<AccessFault> {
         let ahead = taken - now;
+        let step = scheme.station.minutes.longest_gap() + scheme.source.tolerance;
+        if ahead.abs() <= least_jump(scheme, now).max(step) {
+            return None;
+        }
         let told = self.last().ahead.replace(ahead);
         let is_told = told.is_some_and(|told| (told - ahead).abs() < SAME_DIFFERENCE);
         (!is_told).then_some(AccessFault::ClockDiffers { name: None, taken, now })
@@ -176,14 +195,25 @@ impl Latest {
 impl LastPicture {
     /// Whether a picture was stored, or given to another slot than this one.
     fn is_known(&self, slot: Slot, sha256: &str) -> bool {
-        let given = self.given.as_ref().is_some_and(|(to, bytes)| *to != slot && bytes == sha256);
-        given || self.stored.as_deref() == Some(sha256)
+        let mut given = self.given.iter();
+        given.any(|(to, bytes)| *to != slot && bytes == sha256) || self.has_stored(sha256)
+    }
+
+    fn has_stored(&self, sha256: &str) -> bool {
+        self.stored.iter().any(|stored| stored == sha256)
+    }
+
+    fn give(&mut self, slot: Slot, sha256: String) {
+        // It may be asked for again, after one that did not decode.
+        self.given.retain(|(to, bytes)| (*to, bytes) != (slot, &sha256));
+        self.given.truncate(REMEMBERED - 1);
+        self.given.push_front((slot, sha256));
     }
 
     /// What asks for a newer picture than the last one, where that one needs no other look.
     fn conditions(&self) -> Validators {
         match &self.sent {
-            Some((sent, validators)) if self.stored.as_ref() == Some(sent) => validators.clone(),
+            Some((sent, validators)) if self.has_stored(sent) => validators.clone(),
             _ => Validators::default(),
         }
     }

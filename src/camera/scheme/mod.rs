@@ -16,6 +16,7 @@ use url::Url;
 
 pub use self::exif::taken_at as exif_time;
 use self::latest::Latest;
+pub use self::latest::REMEMBERED;
 use self::place::PlacedFile;
 pub use self::place::SchemePlace;
 use self::tree::Tree;
@@ -83,9 +84,9 @@ impl Scheme {
         self.place.address()
     }
 
-    /// A pass begins: folders are listed anew. `stored` is the SHA-256 of the newest picture in the
-    /// record.
-    pub(super) fn begin(&self, stored: Option<String>) {
+    /// A pass begins: folders are listed anew. `stored` is the SHA-256 of the newest pictures in
+    /// the record.
+    pub(super) fn begin(&self, stored: Vec<String>) {
         match &self.finder {
             Finder::Template(_) => {}
             Finder::Tree(tree) => tree.forget(),

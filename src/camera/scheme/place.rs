@@ -15,6 +15,7 @@ use crate::camera::picture::Refusal;
 use crate::camera::scheme::listing::{self, ListedEntry};
 use crate::camera::scheme::{refusal, refused_for};
 use crate::camera::validators::Validators;
+use celaje_sky::error::io_text;
 use celaje_sky::outcome::MissReason;
 
 /// Files and folders of one folder at most.
@@ -174,7 +175,7 @@ async fn read_folder(
         Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
             Err(refusal(MissReason::NotFound, 1, format!("there is no folder '{shown}'")))
         }
-        Ok(Err(error)) => Err(refused_for(AccessFault::FolderClosed(shown, error.to_string()), 1)),
+        Ok(Err(error)) => Err(refused_for(AccessFault::FolderClosed(shown, io_text(&error)), 1)),
         Err(reason) => {
             let detail = format!("the folder '{shown}' was not listed in time");
             Err(refusal(reason, 1, detail))

@@ -439,7 +439,7 @@ fn taken(scheme: &Scheme, file: &ListedEntry, fields: &NameFields) -> Option<Dat
 }
 
 /// How far the name of the newest picture may be off at `now` before the camera's clock is wrong.
-fn least_jump(scheme: &Scheme, now: DateTime<Utc>) -> TimeDelta {
+pub(super) fn least_jump(scheme: &Scheme, now: DateTime<Utc>) -> TimeDelta {
     let clock = |instant| scheme.source.clock_at(instant, scheme.station.zone);
     let is_set = |around: TimeDelta| (clock(now + around) - clock(now - around)) != around + around;
     match is_set(SUMMER_TIME) {

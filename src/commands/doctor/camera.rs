@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
+use crate::camera::fault::AccessFault;
 use crate::camera::http::{HttpClient, picture_url};
 use crate::camera::scheme::Scheme;
 use crate::camera::{Body, Refusal, Source};
@@ -137,13 +138,8 @@ async fn scheme_check(
     let now = Clock::SYSTEM.now();
     let picture = match scheme.newest(client, Clock::SYSTEM, true).await {
         Ok(picture) => picture,
-        // The detail is the same in English.
-        Err(Some(Refusal { fault: Some(fault), detail, .. })) if fault.text().en == detail => {
-            return Err(fault.text());
-        }
         Err(Some(Refusal { fault: Some(fault), detail, .. })) => {
-            let what = fault.text();
-            return Err(say!("{what} ({detail})", "{what} ({detail})"));
+            return Err(with_detail(&fault, &detail));
         }
         Err(refusal) => {
             let what = refusal.map(|refusal| refusal.detail).unwrap_or_default();
@@ -154,8 +150,14 @@ async fn scheme_check(
         }
     };
     let url = picture.url;
-    let what = judge(&picture.bytes, &settings.tuning.picture)
-        .map_err(|what| say!("{url} is {what}", "{url} es {what}"))?;
+    let what = judge(&picture.bytes, &settings.tuning.picture).map_err(|what| {
+        say!(
+            "{url} gives {what} in place of a sound picture; open it yourself, then see to the \
+             camera, or correct [station.source] in celaje.toml",
+            "{url} da {what} en lugar de una imagen sana; ábrala usted, y luego revise la cámara, \
+             o corrija [station.source] en celaje.toml"
+        )
+    })?;
     let taken = picture.taken_at.unwrap_or(now);
     let shown = station.zone.local(taken).format("%Y-%m-%dT%H:%M:%S");
     let minutes = (now - taken).num_minutes();
@@ -180,13 +182,20 @@ fn judge(bytes: &[u8], limits: &Limits) -> Result<Text, Text> {
             let (width, height) = (picture.width, picture.height);
             Ok(say!("{width}×{height}, {size} bytes", "{width}×{height}, {size} bytes"))
         }
-        Err(error) if is_picture(bytes) => Err(say!(
-            "a damaged picture of {size} bytes ({error})",
-            "una imagen dañada de {size} bytes ({error})"
-        )),
-        Err(error) => Err(other(bytes).unwrap_or_else(|| {
-            say!("{size} bytes that are no picture ({error})", "{size} bytes sin imagen ({error})")
-        })),
+        Err(error) => {
+            let why = error.text();
+            Err(match other(bytes) {
+                _ if is_picture(bytes) => say!(
+                    "a damaged picture of {size} bytes ({why})",
+                    "una imagen dañada de {size} bytes ({why})"
+                ),
+                Some(what) => what,
+                None => say!(
+                    "{size} bytes that are no picture ({why})",
+                    "{size} bytes sin imagen ({why})"
+                ),
+            })
+        }
     }
 }
 
@@ -222,7 +231,7 @@ fn other(bytes: &[u8]) -> Option<Text> {
     ];
     let format = formats.iter().find(|(first, _)| start.starts_with(first));
     Some(if bytes.is_empty() {
-        say!("no bytes at all", "ningún byte")
+        say!("no bytes at all", "una respuesta vacía")
     } else if page {
         say!("a web page, such as one to log in,", "una página web, como la de inicio de sesión,")
     } else if text.starts_with('{') || text.starts_with('[') || text.starts_with('<') {
@@ -238,13 +247,22 @@ fn other(bytes: &[u8]) -> Option<Text> {
     })
 }
 
+/// What a person has to mend, and what a library says of it where the text doesn't say all.
+fn with_detail(fault: &AccessFault, detail: &str) -> Text {
+    let what = fault.text();
+    match fault.needs_detail() {
+        true => say!("{what} ({detail})", "{what} ({detail})"),
+        false => what,
+    }
+}
+
 /// Why the camera gave nothing.
 fn refused(host: &str, slot: Slot, refusal: Refusal) -> Text {
     let Refusal { reason, detail, fault, .. } = refusal;
     match (reason, fault) {
         (_, Some(fault)) => {
-            let what = fault.text();
-            say!("{host}: {what} ({detail})", "{host}: {what} ({detail})")
+            let what = with_detail(&fault, &detail);
+            say!("{host}: {what}", "{host}: {what}")
         }
         (MissReason::NotFound, _) => say!(
             "{host} answers but has no picture of {slot}; check that the camera works and that \

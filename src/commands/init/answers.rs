@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use crate::camera::http::public_part;
 use crate::commands::init::InitArgs;
 use crate::commands::output;
 use celaje_sky::error::{Failure, Result};
@@ -98,7 +99,7 @@ impl Answers {
     /// Where the pictures are looked for, without what may be secret.
     pub(super) fn place(&self) -> String {
         match (&self.url, &self.dir) {
-            (Some(url), _) => crate::service::request::public_part(url),
+            (Some(url), _) => public_part(url),
             (None, Some(dir)) => dir.display().to_string(),
             (None, None) => String::new(),
         }

@@ -219,8 +219,10 @@ async fn try_way(
 /// way says, since the others only guess. A server need not list its folders.
 fn in_vain(place: &str, is_folder: bool, refusals: Vec<Refusal>) -> Failure {
     let faults = || refusals.iter().filter_map(|refusal| refusal.fault.as_ref());
-    let wants = [AccessFault::PasswordMissing, AccessFault::PasswordWrong];
-    if let Some(fault) = faults().find(|fault| wants.contains(fault)) {
+    let wants = |fault: &&AccessFault| {
+        matches!(fault, AccessFault::PasswordMissing(_) | AccessFault::PasswordWrong(_))
+    };
+    if let Some(fault) = faults().find(wants) {
         let fault = fault.text();
         return Failure::environment(say!(
             "the camera at {place} wants a login: {fault}; write --user and --password-file",

@@ -519,7 +519,7 @@ impl WorkerPipeline {
         };
         let range = SlotRange::new(*first, *last).map_err(|_| gone())?;
         self.collected.take();
-        self.fetch.begin(None);
+        self.fetch.begin(Vec::new());
         let slots = range.slots(&self.station.minutes, self.station.zone).among(locals);
         let planned = slots.clone().count() as u64;
         let run = Run::new(Plan::new(slots, Vec::new(), Vec::new()), planned, self.credits);

@@ -11,10 +11,10 @@ use rand::{RngExt, SeedableRng};
 use crate::support::pictures;
 use crate::support::record::Record;
 use crate::support::server::{Reply, Server};
-use crate::{Home, camera_with, picture, program};
+use crate::{Home, camera_with, picture, program, run};
 
 /// Ends of the run before it is let through.
-const KILLS: usize = 24;
+const KILLS: usize = 25;
 
 /// A camera of which some pictures are damaged or missing, and some fail once.
 fn spoilt() -> Server {
@@ -94,6 +94,15 @@ fn whenever_a_run_is_killed_the_record_ends_as_that_of_an_undisturbed_one() {
         child.kill().unwrap();
         child.wait().unwrap();
         let told = || std::fs::read_to_string(home.path("err.txt")).unwrap();
+        if ended.is_some() && told().contains("celaje db forget-log") {
+            // The kill before was one at the start, in the moment in which the file asks for a log
+            // that has nothing yet, and the look below, by another program, took that away. What to
+            // do is told, and loses nothing.
+            assert!(kill % 4 == 0 && server.requests().is_empty(), "kill {kill}: {}", told());
+            let told = run(&mut home.celaje(["db", "forget-log", "--db", "cielo.db"]));
+            assert_eq!(told.status, 0, "{told:?}");
+            continue;
+        }
         assert!(ended.is_none(), "kill {kill} came too late: {ended:?}, {}", told());
 
         let asked: BTreeSet<String> = server.requests().iter().map(|path| slot(path)).collect();

@@ -3,7 +3,7 @@
 //! A slot's credit stays here until the store has committed what a worker says of the slot; then
 //! the worker's message is acknowledged. What no worker says anything of, though the queue is
 //! empty, is given out again: in smaller jobs each time, so that a picture that ends workers ends
-//! up alone, and after [`ROUNDS`] times it is missed.
+//! up alone, and after five rounds it is missed.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

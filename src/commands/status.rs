@@ -11,7 +11,7 @@ use crate::commands::{output, readable};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
 use crate::store::error::Fault;
-use crate::store::reader::{MissItem, Reader, RunItem, StationItem};
+use crate::store::reader::{MissedSlot, Reader, RunItem, StationItem};
 use crate::store::{Database, DatabaseWriter, WriterProcess};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -160,17 +160,17 @@ fn station_text(station: &StationItem) -> Text {
 }
 
 /// That the camera gives no pictures: its newest slot has a miss.
-fn camera_text(station: &StationItem, miss: &MissItem) -> Option<Text> {
+fn camera_text(station: &StationItem, miss: &MissedSlot) -> Option<Text> {
     let last = station.last.as_deref().unwrap_or("–");
-    if station.last.as_deref().is_some_and(|last| last >= miss.slot.as_str()) {
+    if station.last.as_deref().is_some_and(|last| last >= miss.slot_local.as_str()) {
         return None;
     }
-    let MissItem { slot, reason, last_tried, .. } = miss;
+    let MissedSlot { slot_local: slot, reason, last_tried, source, .. } = miss;
     Some(say!(
-        "    its camera gives no picture since {last}: {reason} for {slot}, last asked \
+        "    its camera {source} gives no picture since {last}: {reason} for {slot}, last asked \
          {last_tried} UTC",
-        "    su cámara no da imágenes desde {last}: {reason} para {slot}, pedida por última vez \
-         {last_tried} UTC"
+        "    su cámara {source} no da imágenes desde {last}: {reason} para {slot}, pedida por última \
+         vez {last_tried} UTC"
     ))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::server::Reply;
+use crate::support::server::{Reply, Server};
 use crate::{Home, Told, camera, camera_with, picture, program, run};
 
 fn status(home: &Home, more: &[&str]) -> Told {
@@ -41,6 +41,17 @@ fn it_shows_the_record_and_its_last_run() {
     assert_eq!(json["observations"], 12);
     assert_eq!(json["last"], "2024-03-01T01:52");
     assert_eq!(json["runs"][0]["new"], 12);
+
+    // A camera that gives no picture any more: which, why, since when.
+    let gone = Server::start(|_, _| Reply::not_found());
+    run(&mut home.backfill(&gone.base(), "2024-03-01T02:02", "2024-03-01T02:22"));
+    let (camera, last) = (gone.base(), "2024-03-01T01:52");
+    let told = status(&home, &[]);
+    let wanted = format!("its camera {camera} gives no picture since {last}: not_found for");
+    assert!(told.out.contains(&wanted), "{wanted}: {}", told.out);
+    let told = status(&home, &["--lang", "es"]);
+    let wanted = format!("su cámara {camera} no da imágenes desde {last}: not_found para");
+    assert!(told.out.contains(&wanted), "{wanted}: {}", told.out);
 }
 
 #[test]

@@ -85,9 +85,9 @@ fn between<'a>(station: Option<&str>, edges: Option<Edges>) -> misses::BoxedQuer
 
 impl Reader {
     /// The miss of the newest slot that has one.
-    pub(crate) fn newest_miss(&mut self, station: &str) -> Result<Option<MissItem>, StoreError> {
+    pub(crate) fn newest_miss(&mut self, station: &str) -> Result<Option<MissedSlot>, StoreError> {
         let of_station = misses::table.filter(misses::station.eq(station));
-        let newest = of_station.order(misses::slot_local.desc()).select(MissItem::as_select());
+        let newest = of_station.order(misses::slot_local.desc()).select(MissedSlot::as_select());
         self.ask(|connection| newest.first(connection).optional())
     }
 

@@ -70,6 +70,17 @@ impl Refused {
     }
 }
 
+/// What is known of this machine's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockStanding {
+    /// The camera's host shows the same time.
+    Confirmed,
+    /// Nobody tells the time.
+    Unknown,
+    /// It looks wrong, or differs from the host's; or the host has not answered yet.
+    InDoubt,
+}
+
 /// Commands to the running program, and its state. No call waits.
 pub trait Operator: Send + Sync {
     /// Queues a range to be filled.
@@ -80,10 +91,10 @@ pub trait Operator: Send + Sync {
 
     fn state(&self) -> ProgramState;
 
-    /// Whether the clock looks wrong to a station, or differs by more than `tolerated` from that of
-    /// its camera's host. Who only shows a record knows of no doubt.
-    fn is_clock_in_doubt(&self, _station: &str, _tolerated: TimeDelta) -> bool {
-        false
+    /// What is known of the clock at a station, whose camera's host may show a time that differs by
+    /// `tolerated`. Who only shows a record asks no host.
+    fn clock_standing(&self, _station: &str, _tolerated: TimeDelta) -> ClockStanding {
+        ClockStanding::Unknown
     }
 
     /// The record to write labels and calibrations to. What is done with it waits for the program's

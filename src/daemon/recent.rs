@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
-use crate::daemon::operator::{Event, Operator};
+use crate::daemon::operator::{ClockStanding, Event, Operator};
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, ReadingFilter};
 use celaje_sky::quality::Quality;
@@ -148,25 +148,41 @@ impl RecentReadings {
             // The settings named it once: whoever still asks is to hear that it is not safe.
             None => Arc::new(Station { safety: None, ..readings.map(|_| Station::rio_grande())? }),
         };
-        Some(assess(&station, readings.into_iter().flat_map(BTreeMap::values), now))
+        // What is of a later time was read by a clock that was wrong.
+        let past = readings.into_iter().flat_map(|all| all.range(..=now));
+        Some(assess(&station, past.map(|(_, reading)| reading), now))
     }
 
-    /// Whether nobody knows how old the readings of a station are: the clock looks wrong, or the
-    /// last one came longer ago than it is fresh, which a clock that was set back does not show.
+    /// Whether nobody knows how old the readings of a station are: the clock looks wrong; or one is
+    /// of a later time, or the last one came longer ago than it is fresh, which both show that the
+    /// clock was set back.
     fn is_clock_in_doubt(&self, station: &Station) -> bool {
         let fresh = stale_after(station);
-        let came = self.inner().came.get(&station.id).copied();
-        let is_old = |(at, came): (DateTime<Utc>, Instant)| {
-            self.clock.goes_on(came) > fresh && self.clock.now() - at <= fresh
+        let now = self.clock.now();
+        let (came, newest) = {
+            let inner = self.inner();
+            let newest = inner.readings.get(&station.id).and_then(BTreeMap::last_key_value);
+            (inner.came.get(&station.id).copied(), newest.map(|(at, _)| *at))
         };
-        came.is_some_and(is_old) || self.operator.is_clock_in_doubt(&station.id, fresh)
+        let is_old = |(at, came): (DateTime<Utc>, Instant)| {
+            self.clock.goes_on(came) > fresh && now - at <= fresh
+        };
+        match self.operator.clock_standing(&station.id, fresh) {
+            ClockStanding::InDoubt => true,
+            ClockStanding::Confirmed => false,
+            // The picture of a slot may be taken a little before it.
+            ClockStanding::Unknown => {
+                came.is_some_and(is_old) || newest.is_some_and(|newest| newest - now > fresh / 2)
+            }
+        }
     }
 
     /// What is to be said of the night over `station`, which the settings need not have.
     pub fn tonight(&self, station: &Station) -> Tonight {
         let readings = self.inner().readings.get(&station.id).cloned().unwrap_or_default();
-        let readings: Vec<_> = readings.into_values().collect();
-        Tonight::of(station, &readings, self.clock.now(), self.is_clock_in_doubt(station))
+        let now = self.clock.now();
+        let readings: Vec<_> = readings.into_values().filter(|reading| reading.at <= now).collect();
+        Tonight::of(station, &readings, now, self.is_clock_in_doubt(station))
     }
 
     /// The last reading up to now.
@@ -186,10 +202,10 @@ impl RecentReadings {
         readings.range(now - span..=now).map(|(_, reading)| reading.clone()).collect()
     }
 
-    /// The last reading, unless it is stale by the station's rule.
+    /// The last reading, unless it is stale by the station's rule, or nobody knows how old it is.
     pub fn fresh(&self, id: &str) -> Option<SkyReading> {
         let station = self.station(id)?;
-        let latest = self.latest(id)?;
+        let latest = self.latest(id).filter(|_| !self.is_clock_in_doubt(&station))?;
         (self.clock.now() - latest.at <= stale_after(&station)).then_some(latest)
     }
 

@@ -13,8 +13,8 @@ use crate::actors::shadow::ShadowCounts;
 use crate::clock::{Clock, KnownTime};
 use crate::daemon::jobs::JobQueue;
 use crate::daemon::operator::{
-    ActorState, CameraState, Event, JobId, JobState, JobStatus, Mode, Operator, ProgramState,
-    Refused, ShadowState, StationState,
+    ActorState, CameraState, ClockStanding, Event, JobId, JobState, JobStatus, Mode, Operator,
+    ProgramState, Refused, ShadowState, StationState,
 };
 use crate::daemon::watcher::RecordWatcher;
 use crate::service::request::{check_due, check_range, refuse_the_latest};
@@ -364,18 +364,21 @@ impl Operator for DaemonState {
         Ok(())
     }
 
-    fn is_clock_in_doubt(&self, station: &str, tolerated: TimeDelta) -> bool {
+    fn clock_standing(&self, station: &str, tolerated: TimeDelta) -> ClockStanding {
         let inner = self.inner();
-        if !inner.stations.iter().any(|known| known.station.id == station) {
-            return false;
+        if inner.trouble.contains_key(&clock_of(station)) {
+            return ClockStanding::InDoubt;
         }
         let now = self.clock.now();
-        let differs = |host: &KnownTime| {
-            host.now(self.clock).is_none_or(|host| (host - now).abs() > tolerated)
-        };
-        let host = inner.hosts.get(station);
-        inner.trouble.contains_key(&clock_of(station))
-            || host.is_none_or(|host| host.as_ref().is_some_and(differs))
+        let agrees = |host: DateTime<Utc>| (host - now).abs() <= tolerated;
+        match inner.hosts.get(station) {
+            None => ClockStanding::InDoubt,
+            Some(None) => ClockStanding::Unknown,
+            Some(Some(host)) if host.now(self.clock).is_some_and(agrees) => {
+                ClockStanding::Confirmed
+            }
+            Some(Some(_)) => ClockStanding::InDoubt,
+        }
     }
 
     fn state(&self) -> ProgramState {

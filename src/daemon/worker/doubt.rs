@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock::{Clock, KnownTime};
 use crate::daemon::worker::StationWorker;
@@ -12,8 +12,12 @@ use celaje_sky::clock::{ClockDoubt, ClockEvidence};
 
 /// How often a clock that looks wrong is looked at: once it is set, work goes on.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
-/// Time between two questions to a host that gave no answer, or another time.
+/// Time between two questions to a host that gave no answer, or another time,
 const ASKS_EVERY: Duration = Duration::from_secs(60);
+/// and to one that showed the same time, from which it may differ later.
+const ASKS_AGAIN: Duration = Duration::from_secs(600);
+/// By how much two clocks may differ that show the same time.
+const SAME_TIME: TimeDelta = TimeDelta::minutes(2);
 
 /// What is known of the right time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,10 +53,18 @@ impl ClockWatch {
         ClockEvidence { host, confirmed, ..ClockEvidence::since(clock.earliest()) }
     }
 
-    /// Whether the host is to be asked: it has not answered yet, or what it said differs, which a
-    /// machine that slept sees as well.
-    fn wants_host_time(&self) -> bool {
-        !matches!(self.host, HostTime::Untold) && has_rested(self.host_asked)
+    /// Whether the host is to be asked: it has not answered yet, or for a while, or what it said
+    /// differs, which a machine that slept sees as well.
+    fn wants_host_time(&self, clock: Clock) -> bool {
+        let rest = match self.host {
+            HostTime::Untold => return false,
+            HostTime::Unknown => ASKS_EVERY,
+            HostTime::Shown(host) => {
+                let off = host.now(clock).map(|host| (host - clock.now()).abs());
+                if off.is_some_and(|off| off <= SAME_TIME) { ASKS_AGAIN } else { ASKS_EVERY }
+            }
+        };
+        self.host_asked.is_none_or(|asked| Clock::since(asked) >= rest)
     }
 
     /// Notes what the host showed, or that it did not answer.
@@ -74,15 +86,23 @@ impl StationWorker {
             return ClockEvidence::since(clock.earliest()).doubt(now);
         }
         let mut evidence = self.clock_watch.evidence(clock);
-        if now < evidence.earliest || evidence.confirms(now) {
+        if now < evidence.earliest {
             return evidence.doubt(now);
         }
-        if self.clock_watch.wants_host_time() {
+        if self.clock_watch.wants_host_time(clock) {
             let answer = self.ask_the_camera(async |witness| witness.host_time().await).await;
-            self.clock_watch.host_answered(answer.unwrap_or(Some(None)));
+            let answer = answer.unwrap_or(Some(None));
+            self.clock_watch.host_answered(answer);
             evidence = self.clock_watch.evidence(clock);
-            let host = evidence.host.filter(|host| *host >= evidence.earliest);
-            self.common.state.set_host_time(self.id(), host.map(KnownTime::of));
+            // One that is silent is not one that tells no time.
+            if answer.is_some() {
+                let host = evidence.host.filter(|host| *host >= evidence.earliest);
+                self.common.state.set_host_time(self.id(), host.map(KnownTime::of));
+            }
+        }
+        let now = clock.now();
+        if evidence.confirms(now) {
+            return evidence.doubt(now);
         }
         let station = Arc::clone(&self.factory.station);
         let told = self.with_record(move |record| witness::evidence(record, &station, clock));

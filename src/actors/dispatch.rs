@@ -114,7 +114,7 @@ impl Dispatch {
         let (outlet, deliveries) = mpsc::channel(READY);
         actix::spawn(setup.line.clone().deliver(outlet));
         let desk = Desk {
-            run: format!("{:016x}", rand::random::<u64>()),
+            run: setup.welcome.run.clone(),
             workers: HashSet::new(),
             begun: Clock::instant(),
             warned: false,
@@ -485,7 +485,7 @@ impl Desk {
             let first = slots.first().copied();
             let rounds = first.and_then(|slot| asked.get(&slot)).map_or(0, |asked| asked.rounds);
             let id = first.map(|slot| format!("{run}/{slot}/{rounds}")).unwrap_or_default();
-            let job = SlotJob { marks: marks.clone(), slots: slots.clone() };
+            let job = SlotJob { marks: marks.clone(), run: run.clone(), slots: slots.clone() };
             (slots, line.put(&job, &id).await)
         });
         let put: Vec<(Vec<Slot>, Result<u64, QueueError>)> =

@@ -83,6 +83,8 @@ fn public(address: &str) -> String {
 pub struct SlotJob {
     /// Whose slots they are.
     pub marks: WorkMarks,
+    /// The run that gave it out, by a random number.
+    pub run: String,
     /// Slots of one day, ascending; [`MOST_SLOTS`] at most.
     pub slots: Vec<Slot>,
 }
@@ -117,6 +119,8 @@ pub enum WorkerQuestion {
 pub struct WriterWelcome {
     /// What outcomes depend on.
     pub marks: WorkMarks,
+    /// The run, by a random number: each has a list of its folder of its own.
+    pub run: String,
     /// The folder of the pictures, on the writer's machine; none for a camera.
     pub folder: Option<PathBuf>,
 }

@@ -1,7 +1,7 @@
 //! A worker: the pipeline without a record. It takes jobs from the queue and says what came of each
 //! slot.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +74,9 @@ pub struct WorkerReport {
     pub missed: u64,
 }
 
+/// Runs that a worker remembers: it asks the writer again about others.
+const MOST_RUNS: usize = 100;
+
 /// A worker at work.
 pub struct JobWorker<N> {
     setup: WorkerSetup,
@@ -82,6 +85,8 @@ pub struct JobWorker<N> {
     report: WorkerReport,
     /// What it works at; another station's takes its place.
     at: Option<(String, WorkerPipeline)>,
+    /// The run for which it was made ready, and those before it whose jobs were left.
+    runs: BTreeSet<String>,
     /// Stations that it does not know, each of them told once.
     unknown: HashSet<String>,
     /// Models from writers.
@@ -98,6 +103,7 @@ impl<N: Fn(&Text)> JobWorker<N> {
             notice,
             report: WorkerReport::default(),
             at: None,
+            runs: BTreeSet::new(),
             unknown: HashSet::new(),
             models: Vec::new(),
             fetched: None,
@@ -175,6 +181,20 @@ impl<N: Fn(&Text)> JobWorker<N> {
                 }
             }
         }
+        // Another run may ask for another folder, or for what has come into it since.
+        if jobs.iter().any(|job| !self.runs.contains(&job.job.run)) {
+            let Some(welcome) = self.setup.queue.welcome(&line.name).await else {
+                for job in &jobs {
+                    job.give_back().await;
+                }
+                return Ok(false);
+            };
+            self.begin(line, welcome).await?;
+            self.runs.extend(jobs.iter().take(MOST_JOBS).map(|job| job.job.run.clone()));
+            if self.runs.len() > MOST_RUNS {
+                self.runs.clear();
+            }
+        }
         let Some((_, pipeline)) = &self.at else { return Ok(false) };
         let marks = pipeline.marks.clone();
         let (jobs, others): (Vec<_>, Vec<_>) =
@@ -218,9 +238,11 @@ impl<N: Fn(&Text)> JobWorker<N> {
             .at
             .as_ref()
             .is_some_and(|(name, at)| *name == line.name && at.marks == welcome.marks)
+            && self.runs.contains(&welcome.run)
         {
             return Ok(());
         }
+        self.runs = BTreeSet::from([welcome.run.clone()]);
         if let Some((_, pipeline)) = self.at.take() {
             pipeline.end();
         }

@@ -28,8 +28,11 @@ pub async fn open(
     let queue = Queue::connect(address, "celaje writer").await?;
     let is_camera = source.base().is_some();
     let (line, questions) = WriterLine::open(queue, &identity, &station.id, is_camera).await?;
-    let welcome =
-        WriterWelcome { marks: WorkMarks::of(station, model), folder: folder_of(source, station) };
+    let welcome = WriterWelcome {
+        marks: WorkMarks::of(station, model),
+        run: format!("{:016x}", rand::random::<u64>()),
+        folder: folder_of(source, station),
+    };
     let counts = Arc::new(DispatchCounts::default());
     Ok(DispatchSetup { line, questions, welcome, model: Arc::clone(model), counts })
 }

@@ -127,7 +127,9 @@ fn story(world: &World, nodes: usize, faults: &[(Fault, usize)]) -> usize {
 
     for worker in &mut workers {
         worker.signal("-INT");
-        assert_eq!(worker.wait(), 130, "{faults:?}\n{}", world.said());
+        // One that has just been started may not listen yet: the signal itself ends it.
+        let status = worker.wait();
+        assert!([130, -1].contains(&status), "{status}, {faults:?}\n{}", world.said());
     }
     twice(&asked, &world.requests())
 }

@@ -165,3 +165,35 @@ fn a_folder_is_read_by_all_workers() {
     };
     check_same(&here("alone.db"), &here("sky.db"), &world);
 }
+
+/// A folder is listed once a run, and another run may have another one.
+#[test]
+fn a_worker_that_stays_reads_the_folder_of_each_run() {
+    if nats::program().is_none() {
+        return;
+    }
+    let world = World::new(1);
+    assert_eq!(world.backfill("camera.db", &[]).wait(), 0);
+    for path in world.camera.requests() {
+        let name = path.rsplit('/').next().unwrap();
+        let Some((asked, bytes)) =
+            asked(&path).and_then(|asked| Some((asked.index, World::picture(asked.index)?)))
+        else {
+            continue;
+        };
+        let folder = world.path(if asked % 2 == 0 { "even/2024" } else { "odd/2024" });
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+    let nats = Nats::start(&world.path("."), 1, &[]);
+    let mut worker = world.worker(&nats);
+    for folder in ["even", "odd"] {
+        let args = ["--dir", folder, "--retry-missed"];
+        assert_eq!(world.backfill("alone.db", &args).wait(), 0, "{}", world.said());
+        let args = ["--dir", folder, "--retry-missed", "--queue", &nats.url()];
+        assert_eq!(world.backfill("sky.db", &args).wait(), 0, "{}", world.said());
+        check_same(&world.known("alone.db"), &world.known("sky.db"), &world);
+    }
+    worker.signal("-TERM");
+    assert_eq!(worker.wait(), 0);
+}

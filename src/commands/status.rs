@@ -169,8 +169,8 @@ fn camera_text(station: &StationItem, miss: &MissedSlot) -> Option<Text> {
     Some(say!(
         "    its camera {source} gives no picture since {last}: {reason} for {slot}, last asked \
          {last_tried} UTC",
-        "    su cámara {source} no da imágenes desde {last}: {reason} para {slot}, pedida por última \
-         vez {last_tried} UTC"
+        "    su cámara {source} no da imágenes desde {last}: {reason} para {slot}, pedida por \
+         última vez {last_tried} UTC"
     ))
 }
 

@@ -16,7 +16,7 @@ use crate::daemon::operator::{ClockStanding, Event, Operator};
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, ReadingFilter};
 use celaje_sky::quality::Quality;
-use celaje_sky::safety::{SafetyRule, SafetyState, SkyReading, assess};
+use celaje_sky::safety::{SafetyRule, SafetyState, SkyReading, assess, is_of_later_time};
 use celaje_sky::station::Station;
 use celaje_sky::tonight::Tonight;
 
@@ -170,9 +170,9 @@ impl RecentReadings {
         match self.operator.clock_standing(&station.id, fresh) {
             ClockStanding::InDoubt => true,
             ClockStanding::Confirmed => false,
-            // The picture of a slot may be taken a little before it.
             ClockStanding::Unknown => {
-                came.is_some_and(is_old) || newest.is_some_and(|newest| newest - now > fresh / 2)
+                came.is_some_and(is_old)
+                    || newest.is_some_and(|newest| is_of_later_time(newest, now, fresh))
             }
         }
     }

@@ -6,7 +6,7 @@
 
 pub mod rule;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::cover::Cover;
 use crate::okta::Okta;
@@ -213,6 +213,12 @@ impl SafetyState {
     }
 }
 
+/// Whether a reading of `at` shows that the clock which shows `now` was set back. The picture of a
+/// slot may be taken a little before it, but not by half of the age from which a reading is stale.
+pub fn is_of_later_time(at: DateTime<Utc>, now: DateTime<Utc>, stale_after: TimeDelta) -> bool {
+    at - now > stale_after / 2
+}
+
 /// Whether the sky over `station` is safe at `now`. `readings` ascend by their moment; those after
 /// `now` do not count, unless they are so late that the clock must have been set back.
 pub fn assess<'a>(
@@ -236,8 +242,7 @@ pub fn assess_by<'a>(
     let mut tracker = SafetyTracker::new(rule);
     let mut last = None;
     for reading in readings {
-        // The picture of a slot may be taken a little before it.
-        if reading.at - now > rule.stale_after / 2 {
+        if is_of_later_time(reading.at, now, rule.stale_after) {
             return SafetyState::in_doubt();
         }
         if reading.at > now {

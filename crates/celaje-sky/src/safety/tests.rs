@@ -1,7 +1,6 @@
 use super::*;
 use crate::okta::Okta;
 use crate::slot::SlotGrid;
-use chrono::TimeDelta;
 use proptest::prelude::*;
 
 fn at(minute: i64) -> DateTime<Utc> {

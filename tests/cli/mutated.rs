@@ -1,6 +1,6 @@
-//! A thousand damaged pictures: each is read or refused, none is the end of the program.
+//! Damaged pictures and huge ones: each is read or refused, none is the end of the program.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -62,24 +62,7 @@ fn damaged_pictures_cost_no_panic_and_little_memory() {
         damage(&mut bytes, &mut random);
         home.write(&format!("p/{n:04}.{end}"), bytes);
     }
-    let child = Command::new(program())
-        .env_clear()
-        .env("HOME", home.path("."))
-        .env("LANG", "C")
-        .current_dir(home.path("."))
-        .args(["predict", "--json", "--engine", "rten", "--threads", "2", "p"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let id = child.id();
-    let ended = std::thread::spawn(move || child.wait_with_output().unwrap());
-    let mut peak = None;
-    while !ended.is_finished() {
-        peak = peak_kb(id).or(peak);
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let output = ended.join().unwrap();
+    let (output, peak) = predicted(&home, &["--threads", "2", "p"]);
     let (out, err) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     // Some cannot be read.
@@ -93,6 +76,64 @@ fn damaged_pictures_cost_no_panic_and_little_memory() {
     if cfg!(target_os = "linux") {
         let peak = peak.unwrap();
         assert!(peak < MOST_KB, "{peak} kB");
+    }
+}
+
+/// `predict --json` with these arguments: what it gave, and the most memory that it had resident,
+/// kilobytes.
+fn predicted(home: &Home, args: &[&str]) -> (Output, Option<u64>) {
+    let child = Command::new(program())
+        .env_clear()
+        .env("HOME", home.path("."))
+        .env("LANG", "C")
+        .current_dir(home.path("."))
+        .args(["predict", "--json", "--engine", "rten"])
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = child.id();
+    let ended = std::thread::spawn(move || child.wait_with_output().unwrap());
+    let mut peak = None;
+    while !ended.is_finished() {
+        peak = peak_kb(id).or(peak);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    (ended.join().unwrap(), peak)
+}
+
+/// As docs/settings.md has it: 11 bytes a pixel at most, one large picture at a time.
+#[test]
+fn pictures_of_200_megapixels_are_read_where_the_user_allows_it() {
+    let home = Home::new();
+    let (width, height) = (16_384, 12_207);
+    home.write("p/baseline.jpg", pictures::huge_jpeg(width, height, false));
+    home.write("p/progressive.jpg", pictures::huge_jpeg(width, height, true));
+    home.write("p/grey.png", pictures::huge_png(width.into(), height.into()));
+    home.write("p/larger.jpg", pictures::huge_jpeg(width, height + 1, false));
+    let lines = |output: Output| -> Vec<serde_json::Value> {
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let args = ["--threads", "4", "p"];
+    let (output, peak) = predicted(&home, &[&["--max-megapixels", "200"][..], &args].concat());
+    let read = lines(output);
+    assert_eq!(read.len(), 4);
+    for line in &read {
+        let is_larger = line["path"].as_str().unwrap().contains("larger");
+        assert_eq!(line["error"].is_string(), is_larger, "{line}");
+        assert_eq!(line["octas"].is_u64(), !is_larger, "{line}");
+    }
+    if cfg!(target_os = "linux") {
+        let (peak, most) = (peak.unwrap(), MOST_KB + 200_000 * 11);
+        assert!(peak < most, "{peak} kB");
+    }
+    let refused = lines(predicted(&home, &args).0);
+    assert_eq!(refused.len(), 4);
+    for line in refused {
+        assert_eq!(line["error"], "too_many_pixels", "{line}");
+        assert!(line["detail"].as_str().unwrap().contains("--max-megapixels"), "{line}");
     }
 }
 

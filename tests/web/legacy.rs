@@ -79,6 +79,14 @@ async fn the_history_is_of_whole_days_and_without_what_is_no_okta() {
 #[actix::test]
 async fn a_long_history_is_sent_in_parts_and_in_the_order_of_time() {
     let site = Site::of("2024-01-01T12:00", "2024-02-15T11:59", "http://127.0.0.1:9/", |_| {});
+    // Two years of every ten minutes, as whoever used the replaced system has them.
+    site.execute(
+        "INSERT INTO registro_historico (filename, url_imagen, fecha_captura, octas_predichas,
+             confianza, categoria, created_at)
+         WITH RECURSIVE step(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM step WHERE n < 99999)
+         SELECT strftime('%Y-%m%d%H%M.jpg', at), 'file:///' || n, at, n % 9, 0.5, 'SCT', at
+         FROM (SELECT n, datetime('2022-01-01 00:02:00', n || '0 minutes') at FROM step);",
+    );
     site.execute(
         "INSERT INTO registro_historico (filename, url_imagen, fecha_captura, octas_predichas,
              confianza, categoria, created_at)
@@ -90,13 +98,14 @@ async fn a_long_history_is_sent_in_parts_and_in_the_order_of_time() {
     let whole = site.get("/historial").await;
     assert_eq!(whole.header("transfer-encoding"), Some("chunked"));
     let rows = items(&site, None, None).await;
-    assert!(rows.len() > 5000, "{}", rows.len());
+    assert!(rows.len() > 105_000, "{}", rows.len());
     assert!(
         rows.windows(2)
             .all(|two| two[0]["fecha_captura"].as_str() < two[1]["fecha_captura"].as_str())
     );
-    let (first, last) = (&rows[0], rows.last().unwrap());
-    assert_eq!(first["fecha_captura"], "2024-01-01T10:02");
+    assert_eq!(rows[0]["fecha_captura"], "2022-01-01T00:02");
+    let first = rows.iter().find(|row| row["fecha_captura"] == "2024-01-01T10:02").unwrap();
+    let last = rows.last().unwrap();
     assert_eq!((&first["confianza"], &last["confianza"]), (&json!(0.1235), &Value::Null));
     assert_eq!(first["created_at"], "2024-01-01T10:03:11-03:00");
     assert_eq!(last["fecha_captura"], "2024-02-15T23:02");

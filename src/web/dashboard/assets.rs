@@ -135,6 +135,26 @@ mod tests {
         text.split('{').skip(1).filter_map(|part| part.split('}').next()).collect()
     }
 
+    /// Else a browser learns of each module from the one that imports it, one after the other.
+    #[test]
+    fn the_page_names_all_modules_beforehand() {
+        let mut modules = BTreeSet::from(["main.js"]);
+        let mut unread = vec!["main.js"];
+        while let Some(module) = unread.pop() {
+            for line in text(module).lines().filter(|line| line.starts_with("import ")) {
+                let name = line.split("\"./").nth(1).and_then(|rest| rest.split('"').next());
+                let name = name.unwrap();
+                if modules.insert(name) {
+                    unread.push(name);
+                }
+            }
+        }
+        modules.remove("main.js");
+        let parts = text("index.html").split("rel=\"modulepreload\" href=\"assets/").skip(1);
+        let named: BTreeSet<_> = parts.map(|rest| rest.split('"').next().unwrap()).collect();
+        assert!(modules.len() > 10 && modules == named, "{modules:?}, {named:?}");
+    }
+
     #[test]
     fn both_languages_have_the_same_words() {
         let words = words();

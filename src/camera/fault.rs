@@ -33,6 +33,8 @@ pub enum AccessFault {
     Stream(String),
     /// A body packed in a way that was not asked for and is not read.
     Packed,
+    /// This bucket may not be read.
+    BucketClosed(String),
     /// What is in this folder may not be read, and why.
     FolderClosed(String, Text),
     /// There is no such folder.
@@ -95,7 +97,7 @@ impl AccessFault {
     pub const fn may_be_of_one_picture(&self) -> bool {
         matches!(
             self,
-            Self::Forbidden(_) | Self::ProxyForbidden | Self::Elsewhere | Self::ServerFailed(..)
+            Self::Forbidden(_) | Self::BucketClosed(_) | Self::ProxyForbidden | Self::Elsewhere | Self::ServerFailed(..)
         )
     }
 
@@ -133,6 +135,14 @@ impl AccessFault {
                 and check url in [station.source], or --url-base",
                 "el servidor en {place} responde {status}, una falla suya; mire su registro, y \
                 revise url en [station.source], o --url-base"
+            ),
+            Self::BucketClosed(place) => say!(
+                "the bucket at {place} refuses; give a key that may read and list it, as \
+                AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment; without a key \
+                only public buckets are read",
+                "el depósito en {place} se niega; dé una clave que pueda leerlo y listarlo, en \
+                AWS_ACCESS_KEY_ID y AWS_SECRET_ACCESS_KEY del entorno; sin clave solo se leen \
+                depósitos públicos"
             ),
             Self::Certificate => say!(
                 "the camera's certificate is not trusted; name a file with it, or with that of \

@@ -21,7 +21,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The server that is asked; none for a folder.
+    /// The camera's server; none for a folder or a bucket.
     pub fn base(&self) -> Option<&Url> {
         match self {
             Self::Http(base) => Some(base),

@@ -29,6 +29,17 @@ impl Validators {
         }
     }
 
+    /// Of an object in a bucket.
+    pub(crate) fn of_object(etag: Option<&str>, modified: DateTime<Utc>) -> Self {
+        let etag = etag.and_then(|etag| HeaderValue::from_str(etag).ok());
+        Self { etag, modified: Some(modified), ..Self::default() }
+    }
+
+    /// What tells this state from others.
+    pub(crate) fn etag(&self) -> Option<&str> {
+        self.etag.as_ref()?.to_str().ok()
+    }
+
     /// The fields that ask for the picture only when it has changed.
     pub(crate) fn conditions(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let etag = self.etag.clone().map(|value| (IF_NONE_MATCH, value));

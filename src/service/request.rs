@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Months, NaiveDateTime, TimeDelta, Timelike, Utc};
+use url::Url;
 
 use crate::camera::fault::AccessFault;
 use crate::camera::http::{HttpClient, public_part};
@@ -211,9 +212,14 @@ pub fn station_source(station: &Arc<Station>) -> Result<Source> {
     };
     let place = match &source.place {
         PicturePlace::Folder(folder) => SchemePlace::Folder(folder.clone()),
-        PicturePlace::Address(address) => match picture_source(None, address)? {
-            Source::Http(url) => SchemePlace::Http(url),
-            other => return Ok(other),
+        PicturePlace::Address(address) => match Url::parse(address) {
+            Ok(bucket) if bucket.scheme() == "s3" && bucket.has_host() => {
+                SchemePlace::Bucket(bucket)
+            }
+            _ => match picture_source(None, address)? {
+                Source::Http(url) => SchemePlace::Http(url),
+                other => return Ok(other),
+            },
         },
     };
     Ok(Source::Scheme(Arc::new(Scheme::new(Arc::clone(station), source, place))))
@@ -224,10 +230,20 @@ pub fn picture_source(folder: Option<PictureFolder>, url_base: &str) -> Result<S
     if let Some(folder) = folder {
         return Ok(Source::Folder(folder));
     }
-    match url::Url::parse(url_base) {
+    match Url::parse(url_base) {
         Ok(base) if matches!(base.scheme(), "http" | "https") && base.has_host() => {
             Ok(Source::Http(base))
         }
+        Ok(folder) if folder.scheme() == "file" => {
+            let path = folder.to_file_path().unwrap_or_default();
+            readable_folder(&path).map(Source::Folder)
+        }
+        Ok(bucket) if bucket.scheme() == "s3" => Err(Failure::usage(say!(
+            "how pictures in a bucket are named is to be said; write path or preset into \
+             [station.source], url = \"s3://bucket/folder\"",
+            "hay que decir cómo se llaman las imágenes de un depósito; escriba path o preset en \
+             [station.source], url = \"s3://depósito/carpeta\""
+        ))),
         _ => {
             let shown = public_part(url_base);
             Err(Failure::usage(say!(

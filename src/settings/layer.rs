@@ -91,8 +91,8 @@ layer! {
     #[arg(long, value_name = "ID", env = "CELAJE_STATION")]
     #[serde(deserialize_with = "elsewhere")]
     station: String,
-    /// Base address of the pictures [default: the station's]
-    #[arg(long, value_name = "URL", env = "CELAJE_URL_BASE", hide_env_values = true)]
+    /// Base address of the pictures: http, https, file, or s3 for a bucket [default: the station's]
+    #[arg(long, visible_alias = "source", value_name = "URL", env = "CELAJE_URL_BASE", hide_env_values = true)]
     #[serde(skip)]
     url_base: String,
     /// File with the certificate of the camera, or of the authority that signed it [default: the
@@ -206,7 +206,11 @@ pub const SPANISH: SpanishHelp = &[
         "station",
         "Estación, por su id en celaje.toml [por omisión: la primera que nombra, o rio-grande]",
     ),
-    ("url_base", "Dirección base de las imágenes [por omisión: la de la estación]"),
+    (
+        "url_base",
+        "Dirección base de las imágenes: http, https, file, o s3 para un depósito [por omisión: la \
+         de la estación]",
+    ),
     (
         "ca_file",
         "Archivo con el certificado de la cámara, o de la autoridad que lo firmó [por omisión: las \

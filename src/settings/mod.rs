@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use url::Url;
 
 use crate::camera::http::HttpLimits;
 use crate::camera::kept::KeepPolicy;
@@ -147,7 +148,11 @@ impl Settings {
         station.trust.anything |= insecure;
         if let Some(base) = layer.url_base {
             if let Some(source) = &mut station.source {
-                source.place = PicturePlace::Address(base.clone());
+                let folder = Url::parse(&base).ok().filter(|url| url.scheme() == "file");
+                source.place = match folder.and_then(|url| url.to_file_path().ok()) {
+                    Some(folder) => PicturePlace::Folder(folder),
+                    None => PicturePlace::Address(base.clone()),
+                };
             }
             station.url_base = base;
         }

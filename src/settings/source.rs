@@ -173,14 +173,14 @@ fn with_path(mut url: Url, path: &str) -> Url {
 /// The address of a source.
 pub(crate) fn parse_url(id: &str, address: &str) -> Result<Url, Text> {
     let url = Url::parse(address).ok();
-    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https" | "s3") && url.has_host());
     url.ok_or_else(|| {
         let shown = public_part(address);
         say!(
-            "station '{id}': the url of its source, '{shown}', is no address of http or https; \
-             write one such as http://host/path/",
-            "estación '{id}': la url de su fuente, '{shown}', no es una dirección http ni https; \
-             escriba una como http://servidor/ruta/"
+            "station '{id}': the url of its source, '{shown}', is no address of http, https \
+             or s3; write one such as http://host/path/",
+            "estación '{id}': la url de su fuente, '{shown}', no es una dirección http, https \
+             ni s3; escriba una como http://servidor/ruta/"
         )
     })
 }

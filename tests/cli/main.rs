@@ -9,6 +9,7 @@ mod support;
 
 mod backfill;
 mod bench;
+mod buckets;
 mod db;
 mod disks;
 mod doctor;

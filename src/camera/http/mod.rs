@@ -5,6 +5,7 @@
 //! [`RetryPolicy`](celaje_sky::retry::RetryPolicy).
 
 pub(super) mod address;
+mod bucket;
 mod failure;
 mod lenient;
 mod limits;
@@ -17,13 +18,14 @@ mod transport;
 mod unpack;
 mod whole;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use url::Url;
 
 pub use self::address::{picture_url, public_part, stays_with_host, without_secrets};
+use self::bucket::Bucket;
 use self::failure::FailedRequest;
 #[cfg(feature = "testing")]
 pub use self::lenient::read_answer;
@@ -41,6 +43,7 @@ use crate::camera::picture::{Body, Refusal};
 use crate::camera::validators::Validators;
 use crate::clock::Clock;
 use crate::draining::Draining;
+use celaje_sky::outcome::MissReason;
 use celaje_sky::station::Trust;
 use celaje_sky::window::Answer;
 
@@ -57,6 +60,8 @@ pub struct HttpClient {
     hold: Arc<HostHold>,
     gate: Option<Arc<Gate>>,
     drain: Draining,
+    /// The bucket that it was asked for first.
+    bucket: Arc<OnceLock<Result<Bucket, String>>>,
 }
 
 impl HttpClient {
@@ -79,6 +84,7 @@ impl HttpClient {
             hold: Arc::default(),
             gate: None,
             drain: drain.into(),
+            bucket: Arc::default(),
         })
     }
 
@@ -182,6 +188,21 @@ impl HttpClient {
                 () = tokio::time::sleep(wait) => {}
             }
         }
+    }
+
+    /// The bucket at `address`; a client is of one place.
+    ///
+    /// # Errors
+    /// When its address or the environment's keys are wrong.
+    pub(super) fn bucket(&self, address: &Url) -> Result<&Bucket, Refusal> {
+        let open = || Bucket::open(address, self.transport.trust(), &self.limits);
+        self.bucket.get_or_init(open).as_ref().map_err(|detail| Refusal {
+            reason: MissReason::Unreadable,
+            http_status: None,
+            attempts: 0,
+            detail: detail.clone(),
+            fault: None,
+        })
     }
 
     /// Takes note of what a person has to mend.

@@ -114,6 +114,10 @@ impl Transport {
         })
     }
 
+    pub(super) const fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
     /// Gets the body at `url`, or at the address on the same host to which it is redirected; status
     /// 304 when it is still the `known` one.
     pub(super) async fn get(

@@ -64,11 +64,11 @@ impl Scheme {
         Self { station, source: source.clone(), place, finder }
     }
 
-    /// The server that is asked; none for a folder.
+    /// The camera's server; none for a folder or a bucket.
     pub fn base(&self) -> Option<&Url> {
         match &self.place {
             SchemePlace::Http(base) => Some(base),
-            SchemePlace::Folder(_) => None,
+            SchemePlace::Folder(_) | SchemePlace::Bucket(_) => None,
         }
     }
 

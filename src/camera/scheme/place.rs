@@ -1,4 +1,4 @@
-//! A place that files are read from and folders are listed of: a web server or a folder.
+//! A place that files are read from and folders are listed of: a web server, a folder or a bucket.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -27,6 +27,8 @@ pub enum SchemePlace {
     Http(Url),
     /// Below this folder.
     Folder(PathBuf),
+    /// Below this address of a bucket, `s3://bucket/folder`.
+    Bucket(Url),
 }
 
 /// A file that was read.
@@ -46,7 +48,7 @@ impl SchemePlace {
     /// Its address; no secrets.
     pub(super) fn address(&self) -> String {
         match self {
-            Self::Http(base) => without_secrets(base),
+            Self::Http(base) | Self::Bucket(base) => without_secrets(base),
             Self::Folder(root) => folder::address(root),
         }
     }
@@ -54,7 +56,7 @@ impl SchemePlace {
     /// The same for a person: the path of a folder.
     pub(super) fn shown(&self) -> String {
         match self {
-            Self::Http(base) => without_secrets(base),
+            Self::Http(base) | Self::Bucket(base) => without_secrets(base),
             Self::Folder(root) => root.display().to_string(),
         }
     }
@@ -87,6 +89,16 @@ impl SchemePlace {
                 let validators = Validators::default();
                 Ok(PlacedFile { bytes, url, attempts: 1, modified, validators })
             }
+            Self::Bucket(base) => {
+                let object = client.bucket(base).map_err(Some)?.get(path, known).await?;
+                Ok(PlacedFile {
+                    bytes: object.bytes,
+                    url: without_secrets(&below(base, path)),
+                    attempts: 1,
+                    modified: None,
+                    validators: object.validators,
+                })
+            }
         }
     }
 
@@ -112,6 +124,17 @@ impl SchemePlace {
                 let folder = if path.is_empty() { root.clone() } else { root.join(path) };
                 read_folder(folder, client.limits().total_timeout, has_times).await
             }
+            Self::Bucket(base) => match client.bucket(base) {
+                Ok(bucket) => bucket.list(path, MOST_ENTRIES).await.map(|names| {
+                    let entry = |(name, written): (String, Option<DateTime<Utc>>)| ListedEntry {
+                        name,
+                        is_folder: written.is_none(),
+                        written: written.map(|time| time.naive_utc()),
+                    };
+                    names.into_iter().map(entry).collect()
+                }),
+                Err(refused) => Err(refused),
+            },
         };
         match listed {
             Ok(entries) if entries.len() > MOST_ENTRIES => {

@@ -11,7 +11,7 @@ use crate::camera::file_name::{is_picture_name, is_system_file};
 use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal};
 use crate::camera::scheme::listing::ListedEntry;
-use crate::camera::scheme::{Scheme, picture, refusal, refused_for};
+use crate::camera::scheme::{Scheme, SchemePlace, picture, refusal, refused_for};
 use crate::camera::validators::Validators;
 use celaje_sky::naming::{NameFields, NameTemplate};
 use celaje_sky::outcome::MissReason;
@@ -403,8 +403,8 @@ impl Tree {
         path: &str,
         has_times: bool,
     ) -> Result<Arc<Vec<ListedEntry>>, Option<Refusal>> {
-        // The lists of a server have them, or have not.
-        let has_times = has_times && scheme.base().is_none();
+        // The lists of others have them, or have not.
+        let has_times = has_times && matches!(scheme.place, SchemePlace::Folder(_));
         let key = (path.to_owned(), has_times);
         if let Some(known) = self.listings().folders.get(&key) {
             return Ok(Arc::clone(known));

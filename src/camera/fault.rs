@@ -97,7 +97,11 @@ impl AccessFault {
     pub const fn may_be_of_one_picture(&self) -> bool {
         matches!(
             self,
-            Self::Forbidden(_) | Self::BucketClosed(_) | Self::ProxyForbidden | Self::Elsewhere | Self::ServerFailed(..)
+            Self::Forbidden(_)
+                | Self::BucketClosed(_)
+                | Self::ProxyForbidden
+                | Self::Elsewhere
+                | Self::ServerFailed(..)
         )
     }
 

@@ -17,7 +17,8 @@ fn bucket(objects: BTreeMap<String, Vec<u8>>) -> Server {
     Server::start(move |target, _| {
         let url = Url::parse(&format!("http://host{target}")).unwrap();
         let query: BTreeMap<_, _> = url.query_pairs().collect();
-        match url.path().strip_prefix("/archive").map(|path| path.trim_start_matches('/')) {
+        let path = percent_encoding::percent_decode_str(url.path()).decode_utf8().unwrap();
+        match path.strip_prefix("/archive").map(|path| path.trim_start_matches('/')) {
             Some("") if query.get("list-type").is_some_and(|kind| kind == "2") => {
                 let from = query.get("continuation-token").map_or(0, |at| at.parse().unwrap());
                 Reply::Body(page(&objects, &query["prefix"], from).into_bytes())
@@ -47,7 +48,9 @@ fn page(objects: &BTreeMap<String, Vec<u8>>, prefix: &str, from: usize) -> Strin
     }
     for name in names.into_iter().skip(from).take(PAGE) {
         match name.ends_with('/') {
-            true => write!(page, "<CommonPrefixes><Prefix>{prefix}{name}</Prefix></CommonPrefixes>"),
+            true => {
+                write!(page, "<CommonPrefixes><Prefix>{prefix}{name}</Prefix></CommonPrefixes>")
+            }
             false => write!(
                 page,
                 "<Contents><Key>{prefix}{name}</Key><LastModified>2024-03-01T15:02:05.000Z\
@@ -98,20 +101,20 @@ fn a_tree_in_a_bucket_is_read_into_its_slots() {
     let home = home("preset = 'allsky'\nurl = 's3://archive/sky%201/roof'");
     let ran = run(&mut asked(&home, &server, &HOUR));
     assert_eq!(ran.status, 0, "{ran:?}");
-    let record = home.record("cielo.db");
+    let mut record = home.record("cielo.db");
     let rows = record.texts(
-        "SELECT slot_local || ' ' || picture_name || ' ' || source_url FROM observations
+        "SELECT slot_local || ' ' || picture_name || ' ' || url FROM observations
          ORDER BY slot_local",
     );
     assert_eq!(rows.len(), 5, "{rows:?}");
     assert_eq!(
         rows[0],
-        "2024-03-01T12:02 image-20240301120207.jpg \
+        "2024-03-01T12:00 image-20240301120207.jpg \
          s3://archive/sky%201/roof/20240301/image-20240301120207.jpg"
     );
     assert_eq!(
         record.texts("SELECT slot_local || ' ' || reason FROM misses"),
-        ["2024-03-01T12:42 not_found"]
+        ["2024-03-01T12:40 not_found"]
     );
     // Without a key nobody signs, and nothing but the bucket is asked.
     let heads = server.heads();
@@ -136,7 +139,7 @@ fn requests_are_signed_with_the_key_of_the_environment_and_it_is_told_to_nobody(
 
 #[test]
 fn a_template_and_a_latest_picture_may_be_objects() {
-    let objects = BTreeMap::from([("a/2024-03011202.jpg".to_owned(), picture(3))]);
+    let objects = BTreeMap::from([("a/2024-03011200.jpg".to_owned(), picture(3))]);
     let server = bucket(objects);
     let names = home("path = '%Y-%m%d%H%M.jpg'\nkind = 'template'\nurl = 's3://archive/a/'");
     let ran = run(&mut asked(&names, &server, &HOUR));
@@ -147,7 +150,7 @@ fn a_template_and_a_latest_picture_may_be_objects() {
     let ran = run(command.args(["--source", "s3://archive/a"]));
     assert!(ran.out.contains("nuevos=1") && ran.out.contains("fallidos=5"), "{ran:?}");
     let folder = home("path = '%Y-%m%d%H%M.jpg'\nkind = 'template'\nurl = 'http://127.0.0.1:9/'");
-    folder.write("images/2024-03011202.jpg", picture(3));
+    folder.write("images/2024-03011200.jpg", picture(3));
     let address = Url::from_file_path(folder.path("images")).unwrap();
     let ran = run(&mut folder.celaje(HOUR.iter().copied().chain(["--source", address.as_str()])));
     assert!(ran.out.contains("nuevos=1") && ran.out.contains("fallidos=5"), "{ran:?}");
@@ -175,5 +178,6 @@ fn a_bucket_that_refuses_fails_or_is_not_there_is_told() {
     let server = bucket(an_hour());
     let plain = Home::new();
     let mut command = asked(&plain, &server, &HOUR);
-    run(command.args(["--url-base", "s3://archive/roof"])).refused(2, &["[station.source]", "path"]);
+    run(command.args(["--url-base", "s3://archive/roof"]))
+        .refused(2, &["[station.source]", "path"]);
 }

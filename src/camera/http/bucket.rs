@@ -12,9 +12,7 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::{
-    Certificate, ClientOptions, Error, GetOptions, ObjectStore, ObjectStoreExt, RetryConfig,
-};
+use object_store::{Certificate, ClientOptions, Error, GetOptions, ObjectStore, RetryConfig};
 use url::Url;
 
 use crate::camera::fault::AccessFault;
@@ -57,11 +55,7 @@ pub(in crate::camera) type BucketNames = BTreeMap<String, Option<DateTime<Utc>>>
 impl Bucket {
     /// # Errors
     /// What is wrong with the address or the environment, for a person.
-    pub(super) fn open(
-        address: &Url,
-        trust: &Trust,
-        limits: &HttpLimits,
-    ) -> Result<Self, String> {
+    pub(super) fn open(address: &Url, trust: &Trust, limits: &HttpLimits) -> Result<Self, String> {
         let shown = without_secrets(address);
         let failed = |error: Error| format!("{shown}: {error}");
         let mut options = ClientOptions::new()
@@ -113,7 +107,8 @@ impl Bucket {
     ) -> Result<Object, Option<Refusal>> {
         let if_none_match = known.etag().map(str::to_owned);
         let options = GetOptions { if_none_match, ..GetOptions::default() };
-        let key = Path::from(self.key(path));
+        let key = Path::parse(self.key(path))
+            .map_err(|error| Some(refused(MissReason::NotFound, None, error.to_string())))?;
         self.in_time(async {
             let found = self.store.get_opts(&key, options).await.map_err(|e| self.refusal(&e))?;
             let meta = found.meta.clone();
@@ -199,6 +194,8 @@ impl Bucket {
             Error::Unauthenticated { .. } => closed(401),
             Error::PermissionDenied { .. } => closed(403),
             _ => match (status_in(&last), causes(error).find_map(kind)) {
+                (Some(404), _) => refused(MissReason::NotFound, Some(404), "HTTP 404".to_owned()),
+                (Some(status @ (401 | 403)), _) => closed(status),
                 (Some(status), _) => {
                     let place = self.shown.clone();
                     let fault = (status >= 500).then(|| AccessFault::ServerFailed(place, status));

@@ -92,7 +92,8 @@ layer! {
     #[serde(deserialize_with = "elsewhere")]
     station: String,
     /// Base address of the pictures: http, https, file, or s3 for a bucket [default: the station's]
-    #[arg(long, visible_alias = "source", value_name = "URL", env = "CELAJE_URL_BASE", hide_env_values = true)]
+    #[arg(long, visible_alias = "source", value_name = "URL", env = "CELAJE_URL_BASE")]
+    #[arg(hide_env_values = true)]
     #[serde(skip)]
     url_base: String,
     /// File with the certificate of the camera, or of the authority that signed it [default: the

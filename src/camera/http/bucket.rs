@@ -34,7 +34,7 @@ const KEYS: [&str; 5] = [
 ];
 
 /// What lies below an address of a bucket.
-pub(in crate::camera) struct Bucket {
+pub(in crate::camera) struct PictureBucket {
     store: AmazonS3,
     /// The folder in the bucket; no `/` at its end.
     folder: String,
@@ -52,7 +52,7 @@ pub(in crate::camera) struct Object {
 /// The names in a folder, with the times at which objects were written; none for a folder.
 pub(in crate::camera) type BucketNames = BTreeMap<String, Option<DateTime<Utc>>>;
 
-impl Bucket {
+impl PictureBucket {
     /// # Errors
     /// What is wrong with the address or the environment, for a person.
     pub(super) fn open(address: &Url, trust: &Trust, limits: &HttpLimits) -> Result<Self, String> {

@@ -25,7 +25,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 pub use self::address::{picture_url, public_part, stays_with_host, without_secrets};
-use self::bucket::Bucket;
+use self::bucket::PictureBucket;
 use self::failure::FailedRequest;
 #[cfg(feature = "testing")]
 pub use self::lenient::read_answer;
@@ -61,7 +61,7 @@ pub struct HttpClient {
     gate: Option<Arc<Gate>>,
     drain: Draining,
     /// The bucket that it was asked for first.
-    bucket: Arc<OnceLock<Result<Bucket, String>>>,
+    bucket: Arc<OnceLock<Result<PictureBucket, String>>>,
 }
 
 impl HttpClient {
@@ -194,8 +194,8 @@ impl HttpClient {
     ///
     /// # Errors
     /// When its address or the environment's keys are wrong.
-    pub(super) fn bucket(&self, address: &Url) -> Result<&Bucket, Refusal> {
-        let open = || Bucket::open(address, self.transport.trust(), &self.limits);
+    pub(super) fn bucket(&self, address: &Url) -> Result<&PictureBucket, Refusal> {
+        let open = || PictureBucket::open(address, self.transport.trust(), &self.limits);
         self.bucket.get_or_init(open).as_ref().map_err(|detail| Refusal {
             reason: MissReason::Unreadable,
             http_status: None,

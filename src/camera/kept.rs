@@ -3,6 +3,7 @@
 //! A copy is `<folder>/<station>/<YYYY-MM-DD>/<HHMM>.jpg` (or `.png`; with the seconds where the
 //! slot lies within a minute), by the station's clock. It is written under another name and
 //! renamed, so a copy is there whole or not at all. The newest copy of a station always stays.
+//! Files of other names are somebody else's: they are neither counted nor removed.
 
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc};
 
 use crate::camera::http::is_whole_picture;
 use celaje_sky::slot::{Slot, Zone};
@@ -232,6 +233,17 @@ fn key_of(local: NaiveDateTime) -> String {
     local.format(form).to_string()
 }
 
+/// The time in the name of a copy; none where it is no such name.
+fn time_of(name: &str) -> Option<&str> {
+    let time = name.strip_suffix(".jpg").or_else(|| name.strip_suffix(".png"))?;
+    let form = match time.len() {
+        4 => "%H%M",
+        6 => "%H%M%S",
+        _ => return None,
+    };
+    NaiveTime::parse_from_str(time, form).is_ok().then_some(time)
+}
+
 /// Writes the file whole or not at all. The name of what is unfinished is always the same: what a
 /// killed program left is written over.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -271,20 +283,26 @@ fn copies(station: &Path, unfinished: Unfinished) -> Result<Vec<Copy>> {
     let mut found = Vec::new();
     for day in folders(station)? {
         let date = day.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if NaiveDate::parse_from_str(&date, "%Y-%m-%d").is_err() || date.len() != 10 {
+            continue;
+        }
         for entry in std::fs::read_dir(&day)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') {
-                if unfinished == Unfinished::Removed && name.ends_with(UNFINISHED) {
+            let whole = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED));
+            if let Some(whole) = whole {
+                if unfinished == Unfinished::Removed && time_of(whole).is_some() {
                     let _ = std::fs::remove_file(entry.path());
                 }
                 continue;
             }
-            let Some((time, _)) = name.split_once('.') else { continue };
+            let Some(time) = time_of(&name) else { continue };
             let slot = format!("{date}/{time}");
             // One that is removed meanwhile has no size.
             let Ok(known) = entry.metadata() else { continue };
-            found.push(Copy { path: entry.path(), slot, bytes: known.len() });
+            if known.is_file() {
+                found.push(Copy { path: entry.path(), slot, bytes: known.len() });
+            }
         }
     }
     found.sort_unstable_by(|a, b| a.slot.cmp(&b.slot));
@@ -294,7 +312,6 @@ fn copies(station: &Path, unfinished: Unfinished) -> Result<Vec<Copy>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::NaiveDate;
 
     fn kept(folder: &Path, keep: TimeDelta, most: u64) -> KeptPictures {
         let size = KeptSize::Original;
@@ -363,6 +380,33 @@ mod tests {
         kept.keep(slot(3), &picture(9), slot(3).utc());
         assert!(!day.join(".0010.jpg.tmp").exists());
         assert_eq!(kept.policy.read("roof", slot(3)), Some(picture(9)));
+    }
+
+    /// The camera's own archive, or whatever a person puts there.
+    #[test]
+    fn files_that_are_no_copies_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let station = folder.path().join("roof");
+        let theirs = [
+            "2020-01-01/holiday.jpg",
+            "2020-01-01/TYPE_2020-01-01-10-05-00.jpg",
+            "2020-01-01/2410.jpg",
+            "2020-01-01/1010.txt",
+            "2020-01-01/.note.tmp",
+            "2020-13-01/1010.jpg",
+            "archive/1010.jpg",
+        ];
+        for name in theirs.iter().chain(&["2020-01-01/1010.jpg", "2020-01-02/1010.jpg"]) {
+            let path = station.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, picture(95)).unwrap();
+        }
+        let kept = kept(folder.path(), TimeDelta::days(1), 100);
+        kept.keep(slot(3), &picture(95), slot(3).utc());
+        assert!(theirs.iter().all(|name| station.join(name).exists()));
+        assert!(!station.join("2020-01-01/1010.jpg").exists());
+        assert!(!station.join("2020-01-02").exists());
+        assert_eq!(kept.policy.totals().unwrap(), KeptTotals { files: 1, bytes: 100 });
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a station's pipeline is made of: built at the start and at each reload, before anything
 //! that runs is touched.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::actors::health::ActorHealth;
 use crate::actors::shadow::ShadowCounts;
 use crate::camera::Source;
-use crate::camera::kept::KeptPictures;
+use crate::camera::kept::{KeepPolicy, KeptPictures};
 use crate::clock::Clock;
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
@@ -23,7 +24,7 @@ use crate::store::SharedDatabase;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::say;
-use celaje_sky::station::Station;
+use celaje_sky::station::{PicturePlace, Station, StationSource};
 use celaje_sky::text::Text;
 use celaje_sky::ticks::{SlotSchedule, TickPolicy};
 use celaje_vision::engine::backend::Engine;
@@ -84,6 +85,7 @@ impl PipelineFactories {
             let source = station_source(&station)?;
             notices::ignored_proxies(&source).iter().for_each(&tell);
             let (policy, limits) = (settings.keep.clone(), settings.tuning.picture);
+            refuse_its_own_pictures(&station, &policy)?;
             let kept = KeptPictures::new(policy, &station.id, station.zone, limits);
             let kept = Arc::new(kept);
             all.push(PipelineFactory {
@@ -104,6 +106,26 @@ impl PipelineFactories {
             engine: engine.describe(),
             shadow: shadow.map(|shadow| (shadow.model.label(), shadow.counts)),
         })
+    }
+}
+
+/// Copies would be written over the camera's own pictures, and these be removed as old ones.
+fn refuse_its_own_pictures(station: &Station, policy: &KeepPolicy) -> Result<()> {
+    let Some(StationSource { place: PicturePlace::Folder(folder), .. }) = &station.source else {
+        return Ok(());
+    };
+    let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+    match (real(folder), real(&policy.folder)) {
+        (Ok(own), Ok(copies)) if own.starts_with(&copies) => {
+            let (id, own, copies) = (&station.id, folder.display(), policy.folder.display());
+            Err(Failure::usage(say!(
+                "station '{id}': its pictures are in '{own}', and copies of them would be written \
+                 to '{copies}' and removed there as they get old; set keep_dir to another folder",
+                "estación '{id}': sus imágenes están en '{own}', y en '{copies}' se escribirían \
+                 copias de ellas, que allí se borran con el tiempo; ponga en keep_dir otra carpeta"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

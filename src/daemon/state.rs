@@ -246,8 +246,9 @@ impl DaemonState {
         }
     }
 
-    /// Sets why a station (by its id) or the settings fail; none when they work again.
-    pub fn set_trouble(&self, of: &str, why: Option<String>) {
+    /// Sets why a station (by its id) or the settings fail, none when they work again; whether that
+    /// is news.
+    pub fn set_trouble(&self, of: &str, why: Option<String>) -> bool {
         let mut inner = self.inner();
         let before = match why {
             Some(why) => inner.trouble.insert(of.to_owned(), why),
@@ -255,9 +256,11 @@ impl DaemonState {
         };
         let after = inner.trouble.get(of).cloned();
         drop(inner);
-        if before != after {
+        let is_news = before != after;
+        if is_news {
             self.changed();
         }
+        is_news
     }
 
     /// Sets why the clock looks wrong to a station; none when it looks right again.

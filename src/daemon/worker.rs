@@ -324,7 +324,7 @@ impl StationWorker {
             self.common.state.jobs(|jobs| jobs.requeue(work.id()));
         }
         if lost {
-            tracing::info!(station = self.id(), "the record is in its place again");
+            tracing::warn!(station = self.id(), "the record is in its place again");
             self.common.state.set_record_lost(false);
             self.common.state.set_trouble(self.id(), None);
         }
@@ -350,8 +350,10 @@ impl StationWorker {
 
     /// Logs and publishes why the station cannot work.
     pub(super) fn troubled(&self, why: &str) {
-        tracing::error!(station = self.id(), why, "the station cannot do its work");
-        self.common.state.set_trouble(self.id(), Some(why.to_owned()));
+        // What is tried again each second is said once.
+        if self.common.state.set_trouble(self.id(), Some(why.to_owned())) {
+            tracing::error!(station = self.id(), why, "the station cannot do its work");
+        }
     }
 
     /// Closes a run, also while there is no pipeline.

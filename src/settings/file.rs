@@ -302,8 +302,12 @@ impl RawStation {
         };
         let checked =
             self.source.map(|source| source.check(&id, folder, self.valid_minutes.clone()));
+        let mut only_digest = false;
         let (source, minutes) = match checked.transpose()? {
-            Some(checked) => (Some(checked.source), checked.minutes),
+            Some(checked) => {
+                only_digest = checked.only_digest;
+                (Some(checked.source), checked.minutes)
+            }
             None => (None, self.valid_minutes.unwrap_or_default()),
         };
         let url_base = match (self.url_base, &source) {
@@ -346,7 +350,7 @@ impl RawStation {
             longitude,
             zone,
             url_base,
-            trust: Trust { certificates: named, anything: self.insecure },
+            trust: Trust { certificates: named, anything: self.insecure, only_digest },
             layout: self.layout,
             source,
             minutes,

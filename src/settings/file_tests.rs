@@ -314,6 +314,11 @@ fn sources_that_say_too_little_or_too_much_are_refused() {
         ("preset = 'allsky'\ndir = 'x'\nevery = '7m'", &["\"7m\"", "divide"]),
         ("preset = 'allsky'\ndir = 'x'\ntolerance = '0'", &["tolerance"]),
         ("preset = 'allsky'\ndir = 'x'\ntime_from = 'exif'", &["time_from"]),
+        (
+            "kind = 'template'\nurl = 'http://h/'\npath = 'snap?t=%Y%m%d%H%M'",
+            &["'snap?t=%Y%m%d%H%M'", "behind url"],
+        ),
+        ("preset = 'axis'\nurl = 'http://h'\ntime_from = 'name'", &["says no moment", "fetch"]),
         ("preset = 'axis'\nurl = 'http://h'\nauth = { user = 'a' }", &["password_file"]),
         (
             "preset = 'axis'\nurl = 'http://h'\nauth = { user = 'a', password_file = 'no' }",
@@ -326,6 +331,14 @@ fn sources_that_say_too_little_or_too_much_are_refused() {
         ("preset = 'axis'\nurl = 'http://h'\npasword = 'a'", &["line 9", "pasword"]),
     ] {
         refused(&with_source(lines), parts);
+    }
+    let read = |lines: &str| parse(&with_source(lines)).unwrap().1.remove(0);
+    let named = read("preset = 'allsky'\ndir = 'x'\ntime_from = 'name'");
+    assert!(matches!(named.source.unwrap().names, PictureNames::Tree(_)));
+    for (scheme, only_digest) in [("digest", true), ("basic", false)] {
+        let login = format!("{{ user = 'a', password_env = 'PATH', scheme = '{scheme}' }}");
+        let station = read(&format!("preset = 'axis'\nurl = 'http://h'\nauth = {login}"));
+        assert_eq!(station.trust.only_digest, only_digest);
     }
     refused(&STATION.replace("url_base = 'http://host/'\n", ""), &["url_base", "[station.source]"]);
     let both = format!("{STATION}[station.source]\npreset = 'allsky'\ndir = 'x'\n");

@@ -40,6 +40,15 @@ struct RawLogin {
     user: String,
     password_file: Option<PathBuf>,
     password_env: Option<String>,
+    scheme: Option<LoginScheme>,
+}
+
+/// How a password is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LoginScheme {
+    Basic,
+    Digest,
 }
 
 /// A source that was checked, and the slots that it asks for.
@@ -47,6 +56,8 @@ struct RawLogin {
 pub(super) struct CheckedSource {
     pub(super) source: StationSource,
     pub(super) minutes: SlotGrid,
+    /// Whether its password is given in no other way than as a digest.
+    pub(super) only_digest: bool,
 }
 
 impl RawSource {
@@ -70,6 +81,16 @@ impl RawSource {
         let path = self.path.as_deref().or(preset.map(|preset| preset.path));
         let place = self.place(id, folder, kind, path, preset)?;
         let names = names(id, kind, path, self.time_from)?;
+        if let (Some(path), PicturePlace::Address(_), PictureNames::Template(_)) =
+            (path.filter(|path| path.contains('?')), &place, &names)
+        {
+            return Err(say!(
+                "station '{id}': the template '{path}' has a '?', and names files alone; write a \
+                 query that is always the same behind url",
+                "estación '{id}': la plantilla '{path}' tiene un '?', y solo nombra archivos; \
+                 escriba en url los parámetros que sean siempre los mismos"
+            ));
+        }
         let minutes = self.minutes(id, minutes)?;
         let tolerance = match self.tolerance {
             Some(span) if span.length() > TimeDelta::zero() => span.length(),
@@ -86,7 +107,9 @@ impl RawSource {
         let clock = self.clock.or(preset.map(|preset| preset.clock)).unwrap_or_default();
         let source =
             StationSource { place, names, clock, tolerance, is_archive: false, alone: None };
-        Ok(CheckedSource { source, minutes })
+        let scheme = self.auth.as_ref().and_then(|login| login.scheme);
+        let only_digest = scheme == Some(LoginScheme::Digest);
+        Ok(CheckedSource { source, minutes, only_digest })
     }
 
     fn minutes(&self, id: &str, minutes: Option<SlotGrid>) -> Result<SlotGrid, Text> {
@@ -202,15 +225,23 @@ fn names(
     path: Option<&str>,
     time_from: Option<TimeFrom>,
 ) -> Result<PictureNames, Text> {
+    if kind == SourceKind::Latest && time_from == Some(TimeFrom::Name) {
+        return Err(say!(
+            "station '{id}': the name of a latest picture says no moment; write time_from = \
+             \"exif\", \"last-modified\" or \"fetch\"",
+            "estación '{id}': el nombre de una última imagen no dice el momento; escriba \
+             time_from = \"exif\", \"last-modified\" o \"fetch\""
+        ));
+    }
     if kind == SourceKind::Latest {
         return Ok(PictureNames::Latest(time_from));
     }
-    if time_from.is_some() {
+    if time_from.is_some_and(|from| from != TimeFrom::Name) {
         return Err(say!(
             "station '{id}': time_from is of a source of kind = \"latest\"; names say the moment \
-             here: leave it out",
+             here: leave it out, or write \"name\"",
             "estación '{id}': time_from es de una fuente de kind = \"latest\"; aquí el momento lo \
-             dicen los nombres: quítelo"
+             dicen los nombres: quítelo, o escriba \"name\""
         ));
     }
     let shown = kind.as_str();

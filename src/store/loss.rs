@@ -79,10 +79,11 @@ impl Loss {
         };
         say!(
             "the database '{db}' {what} while this program was writing to it; the {n} readings \
-             that it had stored, and all before them, {place}; see to it and run the same command \
-             again",
+             that it had stored, and all before them, {place}; see to it: 'celaje serve' then goes \
+             on by itself, another command is run again",
             "la base de datos '{db}' {que} mientras este programa la escribía; las {n} lecturas \
-             que había guardado, y todas las anteriores, {lugar}; resuélvalo y repita la orden"
+             que había guardado, y todas las anteriores, {lugar}; resuélvalo: «celaje serve» sigue \
+             entonces por sí solo, otra orden se repite"
         )
     }
 }

@@ -26,12 +26,13 @@ async fn live() -> HttpResponse {
 
 /// Ready when the record can be read and the program knows of nothing that keeps it from its work.
 async fn ready(state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
-    if state.pool.ask(|reader| reader.last_rowid()).await.is_err() {
-        return Ok(text(StatusCode::SERVICE_UNAVAILABLE, "the record cannot be read\n".to_owned()));
-    }
-    Ok(match state.operator.state().trouble {
-        None => text(StatusCode::OK, "ok\n".to_owned()),
-        Some(trouble) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")),
+    let is_read = state.pool.ask(|reader| reader.last_rowid()).await.is_ok();
+    let unread = (!is_read).then(|| "the record cannot be read".to_owned());
+    let trouble: Vec<String> =
+        unread.into_iter().chain(state.operator.state().trouble).map(|why| why + "\n").collect();
+    Ok(match trouble.is_empty() {
+        true => text(StatusCode::OK, "ok\n".to_owned()),
+        false => text(StatusCode::SERVICE_UNAVAILABLE, trouble.concat()),
     })
 }
 

@@ -178,6 +178,26 @@ async fn a_camera_may_ask_for_a_digest() {
     }
 }
 
+/// With `scheme = "digest"` nobody on the way sees the password, not even once.
+#[actix::test]
+async fn a_password_may_be_given_as_a_digest_alone() {
+    let asked = "Digest realm=\"cam\", qop=\"auth\", nonce=\"abc\"";
+    let server = Server::start(move |_, nth| match nth {
+        0 => Reply::Status(401, vec![("www-authenticate", asked.to_owned())]),
+        1 => Reply::Body(PICTURE.to_vec()),
+        _ => Reply::Status(401, vec![("www-authenticate", "Basic realm=\"cam\"".to_owned())]),
+    });
+    let base = server.base().replace("http://", "http://viewer:p%40ss@");
+    let alone = Trust { only_digest: true, ..Trust::default() };
+    let first = client(&base, &alone);
+    assert_eq!(first.get(base.parse().unwrap()).await.unwrap().bytes, PICTURE);
+    let heads = server.heads();
+    assert!(!heads[0].contains("authorization") && heads[1].contains("Digest username"));
+    let second = client(&base, &alone);
+    assert!(second.get(base.parse().unwrap()).await.is_err());
+    assert!(!server.heads().concat().contains("Basic "), "{:?}", server.heads());
+}
+
 #[actix::test]
 async fn what_a_person_has_to_mend_is_named() {
     let refused = |status: &str| format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n");
@@ -281,7 +301,7 @@ async fn a_private_certificate_is_taken_when_it_is_named() {
     let base = tls_camera("camera.pem", rustls::ALL_VERSIONS, "HTTP/1.1", 3);
     let path = format!("{}/tests/fixtures/tls/camera.pem", env!("CARGO_MANIFEST_DIR"));
     let certificates = celaje::camera::trust::read_certificates(path.as_ref()).unwrap();
-    let named = Trust { certificates, anything: false };
+    let named = Trust { certificates, ..Trust::default() };
     let any = Trust { anything: true, ..Trust::default() };
     for trust in [named, any] {
         let body = client(&base, &trust).get(base.parse().unwrap()).await;
@@ -297,7 +317,7 @@ async fn a_private_certificate_is_taken_when_it_is_named() {
 async fn a_certificate_of_version_1_is_taken_when_it_is_named() {
     let path = format!("{}/tests/fixtures/tls/camera-v1.pem", env!("CARGO_MANIFEST_DIR"));
     let certificates = celaje::camera::trust::read_certificates(path.as_ref()).unwrap();
-    let named = Trust { certificates, anything: false };
+    let named = Trust { certificates, ..Trust::default() };
     let any = Trust { anything: true, ..Trust::default() };
     for version in [&TLS12, &TLS13] {
         for trust in [&named, &any] {

@@ -47,6 +47,15 @@ fn a_preset_that_finds_nothing_names_what_is_there_and_what_to_look_at() {
     }
 }
 
+/// As `keep` by days would remove them.
+#[test]
+fn copies_are_not_kept_where_the_cameras_own_pictures_are() {
+    let home = home("preset = 'allsky'\ndir = 'cams/roof'");
+    home.write("cams/roof/20240301/image-20240301120203.jpg", picture(0));
+    let args = ["serve", "--listen", "127.0.0.1:0", "--keep", "30d", "--keep-dir", "cams"];
+    run(&mut home.celaje(args)).refused(2, &["'cams'", "roof", "keep_dir"]);
+}
+
 /// That a run says why nothing could be looked for, and not that there was nothing.
 fn could_not_be_read(ran: &Told, parts: &[&str]) {
     assert_eq!(ran.status, 3, "{ran:?}");

@@ -30,6 +30,10 @@ fn a_file_that_goes_is_waited_for_put_back_or_begun_anew() {
     assert!(!ready() && !db.exists());
     let trouble = running.state()["trouble"].to_string();
     assert!(trouble.contains("was moved") && trouble.contains("aside.db"), "{trouble}");
+    let (_, ready_text) = running.ask("GET", "/readyz", "", "");
+    assert!(ready_text.contains("was moved") && ready_text.contains("aside.db"), "{ready_text}");
+    // It is looked for a few times meanwhile.
+    std::thread::sleep(std::time::Duration::from_millis(3500));
     std::fs::rename(&aside, &db).unwrap();
     until("it is ready again", || ready() && has(&running, "celaje_record_up 1"));
 
@@ -56,8 +60,11 @@ fn a_file_that_goes_is_waited_for_put_back_or_begun_anew() {
                              'catch-up')",
         ) > 0
     });
-    let (status, _) = running.end("TERM");
+    let (status, told) = running.end("TERM");
     assert_eq!(status, 0);
+    let count = |what: &str| told.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(count("was moved"), 1, "{told:#?}");
+    assert!(count("the record is in its place again") >= 1, "{told:#?}");
     let mut record = home.record();
     assert_eq!(record.texts("PRAGMA integrity_check"), ["ok"]);
     assert_eq!(record.count("runs WHERE status = 'running'"), 0);

@@ -16,6 +16,8 @@ use url::Url;
 pub(super) struct Login {
     user: String,
     password: String,
+    /// Whether the password is given in no other way than as a digest.
+    only_digest: bool,
     /// What the camera asked for last; it counts the requests made with its nonce.
     digest: Mutex<Option<Challenge>>,
 }
@@ -29,13 +31,14 @@ struct Challenge {
 
 impl Login {
     /// That of `url`, if it names a user.
-    pub(super) fn of(url: &Url) -> Option<Self> {
+    pub(super) fn of(url: &Url, only_digest: bool) -> Option<Self> {
         let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let (user, password) = (url.username(), url.password().unwrap_or_default());
         let named = !user.is_empty() || !password.is_empty();
         named.then(|| Self {
             user: plain(user),
             password: plain(password),
+            only_digest,
             digest: Mutex::default(),
         })
     }
@@ -48,6 +51,8 @@ impl Login {
                 let uri = &url[url::Position::BeforePath..url::Position::AfterQuery];
                 challenge.respond(&self.user, &self.password, uri)?
             }
+            // The camera asks, and then it is one.
+            None if self.only_digest => return None,
             None => encode_credentials(&self.user, &self.password).into_bytes(),
         };
         let mut value = HeaderValue::from_bytes(&value).ok()?;
@@ -235,7 +240,7 @@ mod tests {
 
     /// The `Authorization` that answers `asked`.
     fn answer(asked: &[u8]) -> Vec<u8> {
-        let login = Login::of(&"http://viewer:secret@cam/x.jpg".parse().unwrap()).unwrap();
+        let login = Login::of(&"http://viewer:secret@cam/x.jpg".parse().unwrap(), false).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_bytes(asked).unwrap());
         let shown = String::from_utf8_lossy(asked);
@@ -312,7 +317,7 @@ mod tests {
 
     #[test]
     fn what_asks_for_no_digest_is_not_taken_for_one() {
-        let login = Login::of(&"http://viewer:secret@cam/x.jpg".parse().unwrap()).unwrap();
+        let login = Login::of(&"http://viewer:secret@cam/x.jpg".parse().unwrap(), false).unwrap();
         for asked in
             ["Basic realm=\"Digest\"", "Digest", "Digest realm=\"a\"", "=\"", "", "Basic a="]
         {

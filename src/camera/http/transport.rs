@@ -104,7 +104,7 @@ impl Transport {
         }?;
         Ok(Self {
             client,
-            login: base.and_then(Login::of),
+            login: base.and_then(|base| Login::of(base, trust.only_digest)),
             place: base.map(without_secrets).unwrap_or_default(),
             proxies: base.filter(|base| !is_loopback(base)).map(|_| Matcher::from_system()),
             limits,

@@ -30,8 +30,8 @@ struct LastPicture {
     given: VecDeque<(Slot, String)>,
     /// SHA-256 of what the server last sent, and what it said of its state.
     sent: Option<(String, Validators)>,
-    /// What was last wrong with it, and for which slot.
-    refused: Option<(Slot, MissReason, String)>,
+    /// What was wrong with it for the last slots, `REMEMBERED` at most.
+    refused: VecDeque<(Slot, MissReason, String)>,
     /// How far the picture's time was from the clock when that was told last.
     ahead: Option<TimeDelta>,
 }
@@ -48,7 +48,7 @@ impl Latest {
             stored: Vec::new(),
             given: VecDeque::new(),
             sent: None,
-            refused: None,
+            refused: VecDeque::new(),
             ahead: None,
         };
         Self { time_from, last: Mutex::new(last) }
@@ -72,7 +72,7 @@ impl Latest {
     ) -> Result<Picture, Option<Refusal>> {
         let window = scheme.station.minutes.window(slot, scheme.source.tolerance);
         if clock.now() > window.to {
-            let refused = self.last().refused.clone().filter(|(of, ..)| *of == slot);
+            let refused = self.last().refused.iter().find(|(of, ..)| *of == slot).cloned();
             let past = "the camera has its latest picture alone: none can be had of the past";
             let (_, reason, detail) =
                 refused.unwrap_or_else(|| (slot, MissReason::Stale, past.to_owned()));
@@ -94,7 +94,7 @@ impl Latest {
                     }
                     _ => detail.clone(),
                 };
-                self.last().refused = Some((slot, *reason, detail.clone()));
+                self.last().refuse(slot, *reason, detail.clone());
                 return Err(Some(Refusal { detail, ..refused }));
             }
             Err(None) => return Err(None),
@@ -148,7 +148,7 @@ impl Latest {
     }
 
     fn stale(&self, slot: Slot, attempts: u32, detail: String) -> Refusal {
-        self.last().refused = Some((slot, MissReason::Stale, detail.clone()));
+        self.last().refuse(slot, MissReason::Stale, detail.clone());
         refusal(MissReason::Stale, attempts, detail)
     }
 
@@ -183,7 +183,7 @@ impl Latest {
         };
         let modified = || file.modified.or_else(|| file.validators.modified(now));
         match self.time_from {
-            Some(TimeFrom::Fetch) => None,
+            Some(TimeFrom::Fetch | TimeFrom::Name) => None,
             Some(TimeFrom::LastModified) => modified(),
             Some(TimeFrom::Exif) => exif(),
             None => exif().or_else(modified),
@@ -201,6 +201,12 @@ impl LastPicture {
 
     fn has_stored(&self, sha256: &str) -> bool {
         self.stored.iter().any(|stored| stored == sha256)
+    }
+
+    fn refuse(&mut self, slot: Slot, reason: MissReason, detail: String) {
+        self.refused.retain(|(of, ..)| *of != slot);
+        self.refused.truncate(REMEMBERED - 1);
+        self.refused.push_front((slot, reason, detail));
     }
 
     fn give(&mut self, slot: Slot, sha256: String) {

@@ -91,7 +91,7 @@ fn read_options(settings: &MqttSettings, client_id: &str) -> Result<MqttOptions>
             Some(path) => certificates(path).map_err(Failure::usage)?,
             None => Vec::new(),
         };
-        let trust = Trust { certificates: named, anything: false };
+        let trust = Trust { certificates: named, ..Trust::default() };
         let client = settings.client.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
         let config = client_tls(&trust, client)?;
         options.set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::new(config))));

@@ -51,6 +51,8 @@ pub struct Trust {
     pub certificates: Vec<Vec<u8>>,
     /// Whether any certificate is taken: whoever is on the way can then give false pictures.
     pub anything: bool,
+    /// Whether the password is given in no other way than as a digest.
+    pub only_digest: bool,
 }
 
 /// Where pictures are.
@@ -66,6 +68,8 @@ pub enum PicturePlace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeFrom {
+    /// What its name says: of templates and trees.
+    Name,
     /// What the camera wrote into the picture.
     Exif,
     /// What the server says of its last change; of a file, when it was written.

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use celaje::clock::Clock;
 use celaje::daemon::alerts::AlertKeeper;
+use celaje::daemon::operator::{ClockStanding, Event};
 use celaje::settings::{Layer, ReachSettings, Settings};
+use celaje::store::reader::{LatestReading, ObservationItem};
 use celaje::store::{
     AlertChange, CommitMode, Database, MOST_WAITING, PictureSource, RunKind, RunStart, SendOutcome,
     SharedDatabase,
@@ -149,6 +151,41 @@ async fn a_clearing_reaches_the_sink_once_over_restarts() {
     let told = sink.taken();
     assert_eq!((told.len(), messages(&site).await.len()), (1, 1));
     assert_eq!((&told[0]["kind"], &told[0]["okta"]), (&"clearing".into(), &0.into()));
+}
+
+/// Whether it is safe is known once the camera's host was asked the time, or by new readings.
+#[actix::test]
+async fn a_restart_is_no_news_of_an_unsafe_sky() {
+    let site = crate::safety::night("2024-06-10T05:00:00Z@0.01", "");
+    let database = SharedDatabase::from(site.database());
+    let sink = sink(&[200]);
+    let settings = reach(&format!(
+        "[[alert]]\nname = 'close'\nwhen = 'unsafe'\nto = ['hook']\n\
+         [[sender]]\nid = 'hook'\nkind = 'webhook'\nurl = '{}'\n",
+        sink.url
+    ));
+    let now = "2024-06-10T05:00:00Z@1";
+    let end = keeper(&site, &database, &settings, now);
+    until("armed", async || states(&site) == [false]).await;
+    end.cancel();
+    *site.operator.clock.lock().unwrap() = ClockStanding::InDoubt;
+    let end = keeper(&site, &database, &settings, now);
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!((states(&site), sink.taken().len()), (vec![false], 0));
+    // Clouds are.
+    *site.operator.clock.lock().unwrap() = ClockStanding::Confirmed;
+    let item = ObservationItem {
+        slot_utc: Some("2024-06-10T04:59:00Z".to_owned()),
+        okta: 8,
+        confidence: Some(0.9),
+        quality: Some("night".to_owned()),
+        ..crate::site::item("2024-06-10T01:59")
+    };
+    let reading = LatestReading { item, shadow: None };
+    site.operator.sender.send(Event::Observation("rio-grande".to_owned(), reading)).unwrap();
+    until("told", async || sink.taken().len() == 1).await;
+    end.cancel();
+    assert_eq!((&sink.taken()[0]["kind"], states(&site)), (&"unsafe".into(), vec![true]));
 }
 
 #[actix::test]

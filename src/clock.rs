@@ -37,6 +37,15 @@ impl Clock {
         }
     }
 
+    /// Whether other programs on this machine have the time from the same clock.
+    pub const fn is_the_machines(self) -> bool {
+        #[cfg(feature = "testing")]
+        if self.trial.is_some() {
+            return false;
+        }
+        true
+    }
+
     /// The time.
     pub fn now(self) -> DateTime<Utc> {
         #[cfg(feature = "testing")]

@@ -73,11 +73,11 @@ impl Refused {
 /// What is known of this machine's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockStanding {
-    /// The camera's host shows the same time.
+    /// The camera's host, another machine, shows the same time.
     Confirmed,
-    /// Nobody tells the time.
+    /// Nobody tells the time, or a host whose clock is a little off.
     Unknown,
-    /// It looks wrong, or differs from the host's; or the host has not answered yet.
+    /// It looks wrong, or differs much from the host's; or the host has not answered yet.
     InDoubt,
 }
 
@@ -92,10 +92,8 @@ pub trait Operator: Send + Sync {
     fn state(&self) -> ProgramState;
 
     /// What is known of the clock at a station, whose camera's host may show a time that differs by
-    /// `tolerated`. Who only shows a record asks no host.
-    fn clock_standing(&self, _station: &str, _tolerated: TimeDelta) -> ClockStanding {
-        ClockStanding::Unknown
-    }
+    /// `tolerated`.
+    fn clock_standing(&self, station: &str, tolerated: TimeDelta) -> ClockStanding;
 
     /// The record to write labels and calibrations to. What is done with it waits for the program's
     /// own transactions.

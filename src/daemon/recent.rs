@@ -16,7 +16,8 @@ use crate::daemon::operator::{ClockStanding, Event, Operator};
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, ReadingFilter};
 use celaje_sky::quality::Quality;
-use celaje_sky::safety::{SafetyRule, SafetyState, SkyReading, assess, is_of_later_time};
+use celaje_sky::safety::age::{AgeMeasure, HeldReading};
+use celaje_sky::safety::{SafetyRule, SafetyState, SkyReading, assess};
 use celaje_sky::station::Station;
 use celaje_sky::tonight::Tonight;
 
@@ -29,6 +30,7 @@ pub struct RecentReadings {
     db: PathBuf,
     clock: Clock,
     operator: Arc<dyn Operator>,
+    began: Instant,
     inner: Mutex<KeptReadings>,
     ends: CancellationToken,
     _ends: DropGuard,
@@ -37,9 +39,13 @@ pub struct RecentReadings {
 #[derive(Default)]
 struct KeptReadings {
     stations: Vec<Arc<Station>>,
-    readings: BTreeMap<String, BTreeMap<DateTime<Utc>, SkyReading>>,
-    /// Of each station the newest reading that came while the program ran, and when it came.
-    came: BTreeMap<String, (DateTime<Utc>, Instant)>,
+    readings: BTreeMap<String, BTreeMap<DateTime<Utc>, KeptReading>>,
+}
+
+struct KeptReading {
+    reading: SkyReading,
+    /// When it came; none where it was in the record when the program began.
+    came: Option<Instant>,
 }
 
 impl RecentReadings {
@@ -60,12 +66,13 @@ impl RecentReadings {
             db: db.to_owned(),
             clock,
             operator,
+            began: Clock::instant(),
             inner: Mutex::default(),
             ends: ends.clone(),
             _ends: ends.drop_guard(),
         });
         recent.inner().stations = stations.to_vec();
-        recent.load()?;
+        recent.load(None)?;
         tokio::spawn(follow(Arc::downgrade(&recent), recent.ends.clone(), events));
         Ok(recent)
     }
@@ -79,8 +86,8 @@ impl RecentReadings {
         self.inner().stations = stations.to_vec();
     }
 
-    /// Reads the last day of every station anew.
-    fn load(&self) -> Result<(), StoreError> {
+    /// Reads the last day of every station anew; what was not known `came` then.
+    fn load(&self, came: Option<Instant>) -> Result<(), StoreError> {
         let stations = self.inner().stations.clone();
         let mut reader = Reader::open(&self.db)?;
         let now = self.clock.now();
@@ -93,33 +100,24 @@ impl RecentReadings {
             reader.observations(&all, MOST * 2, |item| items.push(item))?;
             // It may be of a later time than a clock that was set back.
             items.extend(reader.latest(&station.id)?);
-            items.iter().for_each(|item| self.add(&station.id, item));
+            items.iter().for_each(|item| self.add(&station.id, item, came));
         }
         Ok(())
     }
 
-    /// Adds a row, or replaces that of the same moment.
-    fn add(&self, station: &str, item: &ObservationItem) {
+    /// Adds a row that `came` then, or replaces that of the same moment, which came when it did.
+    fn add(&self, station: &str, item: &ObservationItem, came: Option<Instant>) {
         let Some(reading) = reading_of(item) else {
             return;
         };
         let oldest = self.clock.now() - KEPT_FOR;
         let mut inner = self.inner();
         let kept = inner.readings.entry(station.to_owned()).or_default();
-        kept.insert(reading.at, reading);
+        let came = kept.get(&reading.at).map_or(came, |known| known.came);
+        kept.insert(reading.at, KeptReading { reading, came });
         kept.retain(|at, _| *at >= oldest);
         while kept.len() > MOST {
             kept.pop_first();
-        }
-    }
-
-    /// Notes that a row came just now.
-    fn note(&self, station: &str, item: &ObservationItem) {
-        let Some(SkyReading { at, .. }) = reading_of(item) else { return };
-        let mut inner = self.inner();
-        let came = inner.came.entry(station.to_owned()).or_insert((at, Clock::instant()));
-        if at > came.0 {
-            *came = (at, Clock::instant());
         }
     }
 
@@ -135,61 +133,69 @@ impl RecentReadings {
 
     /// Whether the sky over a station is safe now; none for a station that was never known.
     pub fn safety(&self, id: &str) -> Option<SafetyState> {
-        let known = self.station(id);
-        let is_in_doubt = known.as_ref().is_some_and(|station| self.is_clock_in_doubt(station));
         let now = self.clock.now();
-        let inner = self.inner();
-        let readings = inner.readings.get(id);
-        let station = match known {
-            Some(station) if is_in_doubt && station.safety.is_some() => {
-                return Some(SafetyState::in_doubt());
-            }
-            Some(station) => station,
+        let Some(station) = self.station(id) else {
             // The settings named it once: whoever still asks is to hear that it is not safe.
-            None => Arc::new(Station { safety: None, ..readings.map(|_| Station::rio_grande())? }),
+            self.inner().readings.get(id)?;
+            let unnamed = Station { safety: None, ..Station::rio_grande() };
+            return Some(assess(&unnamed, std::iter::empty(), now));
         };
-        // What is of a later time was read by a clock that was wrong.
-        let past = readings.into_iter().flat_map(|all| all.range(..=now));
-        Some(assess(&station, past.map(|(_, reading)| reading), now))
+        let counted = self.counted(&station, now);
+        if counted.is_none() && station.safety.is_some() {
+            return Some(SafetyState::in_doubt());
+        }
+        let counted = dated(counted.unwrap_or_default());
+        Some(assess(&station, counted.iter(), now))
     }
 
-    /// Whether nobody knows how old the readings of a station are: the clock looks wrong; or one is
-    /// of a later time, or the last one came longer ago than it is fresh, which both show that the
-    /// clock was set back.
-    fn is_clock_in_doubt(&self, station: &Station) -> bool {
-        let fresh = stale_after(station);
-        let now = self.clock.now();
-        let (came, newest) = {
-            let inner = self.inner();
-            let newest = inner.readings.get(&station.id).and_then(BTreeMap::last_key_value);
-            (inner.came.get(&station.id).copied(), newest.map(|(at, _)| *at))
+    /// The readings of a station that count, each with the moment that it is of; none while nobody
+    /// knows how old the newest one is.
+    fn counted(
+        &self,
+        station: &Station,
+        now: DateTime<Utc>,
+    ) -> Option<Vec<(DateTime<Utc>, SkyReading)>> {
+        let stale_after = stale_after(station);
+        let standing = self.operator.clock_standing(&station.id, stale_after);
+        let measure = AgeMeasure {
+            now,
+            is_confirmed: match standing {
+                ClockStanding::InDoubt => return None,
+                ClockStanding::Confirmed => true,
+                ClockStanding::Unknown => false,
+            },
+            running: self.clock.goes_on(self.began),
+            stale_after,
         };
-        let is_old = |(at, came): (DateTime<Utc>, Instant)| {
-            self.clock.goes_on(came) > fresh && now - at <= fresh
-        };
-        match self.operator.clock_standing(&station.id, fresh) {
-            ClockStanding::InDoubt => true,
-            ClockStanding::Confirmed => false,
-            ClockStanding::Unknown => {
-                came.is_some_and(is_old)
-                    || newest.is_some_and(|newest| is_of_later_time(newest, now, fresh))
-            }
-        }
+        let inner = self.inner();
+        let held = inner.readings.get(&station.id).into_iter().flat_map(BTreeMap::values);
+        let counted = measure.counted(held.map(|kept| HeldReading {
+            reading: &kept.reading,
+            came: kept.came.map(|came| self.clock.goes_on(came)),
+        }))?;
+        Some(counted.into_iter().map(|(moment, reading)| (moment, reading.clone())).collect())
+    }
+
+    /// Whether the program runs for long enough to know what it knew before it was started anew.
+    pub fn has_settled(&self, station: &Station) -> bool {
+        let safe_after = station.safety.as_ref().map_or(TimeDelta::zero(), |rule| rule.safe_after);
+        self.clock.goes_on(self.began) > stale_after(station) + safe_after
     }
 
     /// What is to be said of the night over `station`, which the settings need not have.
     pub fn tonight(&self, station: &Station) -> Tonight {
-        let readings = self.inner().readings.get(&station.id).cloned().unwrap_or_default();
         let now = self.clock.now();
-        let readings: Vec<_> = readings.into_values().filter(|reading| reading.at <= now).collect();
-        Tonight::of(station, &readings, now, self.is_clock_in_doubt(station))
+        let counted = self.counted(station, now);
+        let is_in_doubt = counted.is_none();
+        let readings = counted.map_or_else(|| self.since(&station.id, KEPT_FOR), dated);
+        Tonight::of(station, &readings, now, is_in_doubt)
     }
 
     /// The last reading up to now.
     pub fn latest(&self, id: &str) -> Option<SkyReading> {
         let inner = self.inner();
         let past = inner.readings.get(id)?.range(..=self.clock.now());
-        past.last().map(|(_, reading)| reading.clone())
+        past.last().map(|(_, kept)| kept.reading.clone())
     }
 
     /// The readings of the last `span`, ascending.
@@ -199,14 +205,14 @@ impl RecentReadings {
         let Some(readings) = inner.readings.get(id) else {
             return Vec::new();
         };
-        readings.range(now - span..=now).map(|(_, reading)| reading.clone()).collect()
+        readings.range(now - span..=now).map(|(_, kept)| kept.reading.clone()).collect()
     }
 
     /// The last reading, unless it is stale by the station's rule, or nobody knows how old it is.
     pub fn fresh(&self, id: &str) -> Option<SkyReading> {
-        let station = self.station(id)?;
-        let latest = self.latest(id).filter(|_| !self.is_clock_in_doubt(&station))?;
-        (self.clock.now() - latest.at <= stale_after(&station)).then_some(latest)
+        let (station, now) = (self.station(id)?, self.clock.now());
+        let (moment, latest) = self.counted(&station, now)?.pop()?;
+        (now - moment <= stale_after(&station)).then_some(latest)
     }
 
     /// The time.
@@ -221,6 +227,11 @@ pub fn stale_after(station: &Station) -> TimeDelta {
         Some(rule) => rule.stale_after,
         None => SafetyRule::usual(&station.minutes).stale_after,
     }
+}
+
+/// The readings, each of its moment.
+fn dated(counted: Vec<(DateTime<Utc>, SkyReading)>) -> Vec<SkyReading> {
+    counted.into_iter().map(|(at, reading)| SkyReading { at, ..reading }).collect()
 }
 
 /// A row as rules see it; none where another tool wrote it without its moment or amount.
@@ -251,11 +262,11 @@ async fn follow(
         };
         match event {
             Ok(Event::Observation(station, reading)) => {
-                recent.add(&station, &reading.item);
-                recent.note(&station, &reading.item);
+                recent.add(&station, &reading.item, Some(Clock::instant()));
             }
             Ok(Event::Missed(_)) | Err(RecvError::Lagged(_)) => {
-                let read = tokio::task::spawn_blocking(move || recent.load());
+                let came = Some(Clock::instant());
+                let read = tokio::task::spawn_blocking(move || recent.load(came));
                 if !matches!(read.await, Ok(Ok(()))) {
                     tracing::warn!("the readings that were missed could not be read");
                 }

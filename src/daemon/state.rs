@@ -20,6 +20,7 @@ use crate::daemon::watcher::RecordWatcher;
 use crate::service::request::{check_due, check_range, refuse_the_latest};
 use crate::store::{Agreement, SharedDatabase, WeakDatabase};
 use crate::version::VERSION;
+use celaje_sky::clock::SAME_TIME;
 use celaje_sky::flow::Flow;
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
@@ -271,7 +272,10 @@ impl DaemonState {
     /// Sets what the host of a station's camera shows; none if it tells no time. Until then the
     /// clock is in doubt.
     pub fn set_host_time(&self, station: &str, host: Option<KnownTime>) {
-        self.inner().hosts.insert(station.to_owned(), host);
+        let before = self.inner().hosts.insert(station.to_owned(), host);
+        if host.is_some() || before.flatten().is_some() {
+            self.changed();
+        }
     }
 
     /// Sets whether the database is not in its place any more.
@@ -305,6 +309,26 @@ impl DaemonState {
     /// Whether new jobs are refused.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Why no sky of a station is safe by its rule, though its pictures are read: its camera's host
+    /// shows another time.
+    fn two_clocks(&self, inner: &Inner, station: &Station) -> Option<String> {
+        let (id, rule) = (&station.id, station.safety.as_ref()?);
+        let (host, now) = ((*inner.hosts.get(id)?)?.now(self.clock)?, self.clock.now());
+        if (host - now).abs() <= rule.stale_after || inner.trouble.contains_key(&clock_of(id)) {
+            return None;
+        }
+        let [now, host] = [now, host].map(|time| time.format("%Y-%m-%dT%H:%MZ").to_string());
+        let text = say!(
+            "no sky of the station '{id}' is safe: the clock of this machine shows {now} and the \
+             camera's {host}; set the one that is wrong, or trust_clock = true if that is the \
+             camera's",
+            "ningún cielo de la estación '{id}' es seguro: el reloj de esta máquina marca {now} y \
+             el de la cámara, {host}; ponga en hora el que esté mal, o trust_clock = true si es el \
+             de la cámara"
+        );
+        Some(text.to_string())
     }
 
     fn shadow_state(inner: &Inner) -> Option<ShadowState> {
@@ -372,15 +396,14 @@ impl Operator for DaemonState {
         if inner.trouble.contains_key(&clock_of(station)) {
             return ClockStanding::InDoubt;
         }
-        let now = self.clock.now();
-        let agrees = |host: DateTime<Utc>| (host - now).abs() <= tolerated;
         match inner.hosts.get(station) {
             None => ClockStanding::InDoubt,
             Some(None) => ClockStanding::Unknown,
-            Some(Some(host)) if host.now(self.clock).is_some_and(agrees) => {
-                ClockStanding::Confirmed
-            }
-            Some(Some(_)) => ClockStanding::InDoubt,
+            Some(Some(host)) => match host.now(self.clock).map(|host| host - self.clock.now()) {
+                Some(off) if off.abs() <= SAME_TIME => ClockStanding::Confirmed,
+                Some(off) if off.abs() <= tolerated => ClockStanding::Unknown,
+                Some(_) | None => ClockStanding::InDoubt,
+            },
         }
     }
 
@@ -388,8 +411,10 @@ impl Operator for DaemonState {
         let inner = self.inner();
         let jobs: Vec<JobState> = inner.jobs.states();
         // The stations of one machine may have one trouble.
-        let trouble: BTreeSet<&str> = inner.trouble.values().map(String::as_str).collect();
-        let trouble: Vec<&str> = trouble.into_iter().collect();
+        let mut trouble: BTreeSet<String> = inner.trouble.values().cloned().collect();
+        let stations = inner.stations.iter().map(|known| &known.station);
+        trouble.extend(stations.filter_map(|one| self.two_clocks(&inner, one)));
+        let trouble: Vec<String> = trouble.into_iter().collect();
         ProgramState {
             version: VERSION.to_owned(),
             started_at: self.started_at,

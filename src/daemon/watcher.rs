@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
-use crate::daemon::operator::{Event, JobId, Mode, Operator, ProgramState, Refused};
+use crate::daemon::operator::{ClockStanding, Event, JobId, Mode, Operator, ProgramState, Refused};
 use crate::store::SharedDatabase;
 use crate::store::error::StoreError;
 use crate::store::reader::{LatestReading, ObservationItem, Reader, RunItem};
@@ -32,6 +32,7 @@ const KEPT: usize = 1024;
 /// An [`Operator`] that only reads: it refuses every order.
 pub struct RecordWatcher {
     started_at: DateTime<Utc>,
+    clock: Clock,
     events: broadcast::Sender<Event>,
     totals: Arc<Mutex<WatchCounts>>,
     _ends: DropGuard,
@@ -113,7 +114,7 @@ impl RecordWatcher {
                 }
             }
         });
-        Ok(Self { started_at: clock.now(), events, totals, _ends: end.drop_guard() })
+        Ok(Self { started_at: clock.now(), clock, events, totals, _ends: end.drop_guard() })
     }
 }
 
@@ -306,6 +307,10 @@ impl Operator for LabelDesk {
         self.watcher.state()
     }
 
+    fn clock_standing(&self, station: &str, tolerated: TimeDelta) -> ClockStanding {
+        self.watcher.clock_standing(station, tolerated)
+    }
+
     fn record(&self) -> Result<SharedDatabase, Refused> {
         Ok(self.database.clone())
     }
@@ -342,6 +347,14 @@ impl Operator for RecordWatcher {
             pictures: totals.pictures.clone(),
             record_lost: false,
             record_losses: 0,
+        }
+    }
+
+    /// No host is asked. The clock of a test is right.
+    fn clock_standing(&self, _: &str, _: TimeDelta) -> ClockStanding {
+        match self.clock.is_the_machines() {
+            true => ClockStanding::Unknown,
+            false => ClockStanding::Confirmed,
         }
     }
 

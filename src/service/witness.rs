@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::camera::Source;
-use crate::camera::http::{HttpClient, HttpLimits};
+use crate::camera::http::{HttpClient, HttpLimits, is_of_this_machine};
 use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::store::Database;
@@ -47,6 +47,17 @@ impl<'a> ClockWitness<'a> {
         match self.source.base() {
             Some(base) => self.client.host_time(base).await.ok(),
             None => Some(None),
+        }
+    }
+
+    /// Whether the camera's host is this machine, by its address.
+    pub async fn is_on_this_machine(&self) -> bool {
+        match self.source.base() {
+            Some(base) => {
+                let asked = tokio::time::timeout(PATIENCE, is_of_this_machine(base)).await;
+                asked.unwrap_or(false)
+            }
+            None => true,
         }
     }
 

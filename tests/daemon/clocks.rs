@@ -397,12 +397,23 @@ fn a_clock_that_is_behind_makes_no_sky_safe() {
     let running = serve();
     never_safe(&running);
     assert_eq!(running.end("TERM").0, 0);
+    // A host that is ten minutes off confirms no clock.
+    *date.lock().unwrap() = Some("Fri, 01 Mar 2024 15:14:30 GMT".to_owned());
+    let running = serve();
+    never_safe(&running);
+    assert_eq!(ready(&running).0, 200);
+    assert_eq!(running.end("TERM").0, 0);
     *date.lock().unwrap() = Some("Fri, 01 Mar 2024 16:04:30 GMT".to_owned());
     let running = serve();
     never_safe(&running);
+    let (status, told) = ready(&running);
+    assert!(status == 503 && told.contains("'gate'"), "{told}");
+    assert!(told.contains("2024-03-01T15:04Z") && told.contains("2024-03-01T16:04Z"), "{told}");
+    assert_eq!(running.state()["trouble"].as_str(), Some(told.trim()));
     home.write("clock", "2024-03-01T16:04:30Z@1");
     until("the clock is right, and it is safe by new readings", || {
         safety(&running)["safe"] == true
     });
+    assert_eq!(ready(&running).0, 200);
     assert_eq!(running.end("TERM").0, 0);
 }

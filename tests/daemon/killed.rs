@@ -12,6 +12,7 @@ use crate::support::broker;
 use crate::support::sink::Sink;
 
 /// The station's time, which goes on while the program is dead.
+#[derive(Clone, Copy)]
 struct GoingClock {
     begun: Instant,
     start: DateTime<Utc>,
@@ -23,18 +24,27 @@ impl GoingClock {
         Self { begun: Instant::now(), start: at.parse().unwrap(), speed }
     }
 
+    fn now(&self) -> DateTime<Utc> {
+        self.start + TimeDelta::from_std(self.begun.elapsed() * self.speed).unwrap()
+    }
+
     fn argument(&self) -> String {
-        let passed = TimeDelta::from_std(self.begun.elapsed() * self.speed).unwrap();
-        format!("{}@{}", (self.start + passed).format("%Y-%m-%dT%H:%M:%SZ"), self.speed)
+        format!("{}@{}", self.now().format("%Y-%m-%dT%H:%M:%SZ"), self.speed)
     }
 }
 
-/// A camera whose sky has so many oktas.
-fn sky(okta: &Arc<AtomicU8>) -> Server {
+/// A camera whose sky has so many oktas, and whose host shows the time.
+fn sky(okta: &Arc<AtomicU8>, clock: GoingClock) -> Server {
     let shown = Arc::clone(okta);
-    camera(move |asked, _| {
-        let red = shown.load(Ordering::SeqCst) * 30;
-        Some(Reply::Body(pictures::shaded([red, 40, (asked.index % 200) as u8])))
+    Server::start(move |path, _| match crate::support::asked(path) {
+        Some(asked) => {
+            let red = shown.load(Ordering::SeqCst) * 30;
+            Reply::Body(pictures::shaded([red, 40, (asked.index % 200) as u8]))
+        }
+        None => {
+            let date = clock.now().format("%a, %d %b %Y %H:%M:%S GMT");
+            Reply::Status(404, vec![("date", date.to_string())])
+        }
     })
 }
 
@@ -62,7 +72,9 @@ fn pause(n: u64) -> Duration {
 fn an_alert_is_neither_lost_nor_told_twice() {
     let home = Home::new();
     let okta = Arc::new(AtomicU8::new(8));
-    let server = sky(&okta);
+    // A slot takes a second.
+    let clock = GoingClock::start("2024-03-01T15:02:30Z", 600);
+    let server = sky(&okta, clock);
     // The first message is under way when the program is killed.
     let sink = Sink::start(|n| (n > 0).then_some(200));
     settle(
@@ -77,8 +89,6 @@ fn an_alert_is_neither_lost_nor_told_twice() {
             sink.url
         ),
     );
-    // A slot takes a second.
-    let clock = GoingClock::start("2024-03-01T15:02:30Z", 600);
     let start =
         || Running::start(home.serve(&["--catch-up", "0"]).args(["--clock", &clock.argument()]));
     let armed = "alert_states WHERE alert = 'clear' AND NOT fired";
@@ -136,10 +146,10 @@ fn what_is_retained_is_right_after_each_kill() {
     let port = broker::free_port();
     let _broker = broker::start(home.0.path(), port, "allow_anonymous true\n");
     let (_client, heard) = broker::listen(port);
-    let server = sky(&Arc::new(AtomicU8::new(1)));
-    settle(&home, &server, &format!("[mqtt]\nurl = 'mqtt://127.0.0.1:{port}'\npicture = 'mqtt'\n"));
     // A slot takes two seconds.
     let clock = GoingClock::start("2024-03-01T15:02:30Z", 300);
+    let server = sky(&Arc::new(AtomicU8::new(1)), clock);
+    settle(&home, &server, &format!("[mqtt]\nurl = 'mqtt://127.0.0.1:{port}'\npicture = 'mqtt'\n"));
     let state = || {
         let heard = heard.lock().unwrap();
         let state = heard.get("celaje/rio-grande/state")?.clone();
@@ -202,7 +212,9 @@ fn asked(address: &str, method: &str, target: &str, body: &str) -> Option<Value>
 #[test]
 fn boltwoods_file_is_whole_and_alpaca_goes_on_after_each_kill() {
     let home = Home::new();
-    let server = sky(&Arc::new(AtomicU8::new(0)));
+    // A slot takes ten seconds.
+    let clock = GoingClock::start("2024-03-01T15:02:30Z", 60);
+    let server = sky(&Arc::new(AtomicU8::new(0)), clock);
     settle(&home, &server, "");
     let address = format!("127.0.0.1:{}", broker::free_port());
     let folder = home.path("dome");
@@ -226,8 +238,6 @@ fn boltwoods_file_is_whole_and_alpaca_goes_on_after_each_kill() {
             seen
         })
     };
-    // A slot takes ten seconds.
-    let clock = GoingClock::start("2024-03-01T15:02:30Z", 60);
     let safe = "/api/v1/safetymonitor/0/issafe?ClientID=3";
     let mut ids = BTreeSet::new();
     for n in 0..6_u32 {
@@ -383,9 +393,9 @@ fn a_copy_of_a_picture_is_whole_whenever_the_program_is_killed() {
 #[test]
 fn an_orderly_end_leaves_boltwoods_file_closed() {
     let home = Home::new();
-    let server = sky(&Arc::new(AtomicU8::new(0)));
-    settle(&home, &server, "");
     let clock = GoingClock::start("2024-03-01T15:02:30Z", 60);
+    let server = sky(&Arc::new(AtomicU8::new(0)), clock);
+    settle(&home, &server, "");
     let mut command = home.serve(&["--catch-up", "1h", "--boltwood", "sky.txt"]);
     let running = Running::start(command.args(["--clock", &clock.argument()]));
     let line = || std::fs::read_to_string(home.path("sky.txt")).unwrap_or_default();

@@ -24,6 +24,7 @@ mod stations;
 mod trees;
 mod troubled;
 mod unreached;
+mod unwitnessed;
 mod watch;
 
 use std::io::{BufRead, BufReader, Read, Write};

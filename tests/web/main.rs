@@ -19,6 +19,7 @@ mod guard;
 mod indi;
 mod labels;
 mod legacy;
+mod mail;
 mod mqtt;
 #[path = "../support/netcdf.rs"]
 #[allow(dead_code)]

@@ -264,12 +264,8 @@ fn openssl(folder: &Path, arguments: &str) -> bool {
     ran.is_ok_and(|output| output.status.success())
 }
 
-#[actix::test]
-async fn a_broker_may_ask_for_a_certificate_and_a_password() {
-    if program().is_none() {
-        return;
-    }
-    let (folder, port, plain) = (tempfile::tempdir().unwrap(), free_port(), free_port());
+/// Writes `ca.pem`, and by it `server.pem` and `client.pem` with their keys; says where it can't.
+pub fn certificates(folder: &Path) -> bool {
     let sign = "x509 -req -CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
     let made = [
         "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.pem -subj /CN=test-ca",
@@ -281,9 +277,21 @@ async fn a_broker_may_ask_for_a_certificate_and_a_password() {
         &format!("{sign} -in client.csr -copy_extensions copy -out client.pem"),
     ]
     .iter()
-    .all(|arguments| openssl(folder.path(), arguments));
+    .all(|arguments| openssl(folder, arguments));
     if !made {
-        eprintln!("skipped: there is no openssl that makes certificates");
+        let why = "skipped: there is no openssl that makes certificates";
+        let _ = writeln!(std::io::stderr(), "{why}");
+    }
+    made
+}
+
+#[actix::test]
+async fn a_broker_may_ask_for_a_certificate_and_a_password() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port, plain) = (tempfile::tempdir().unwrap(), free_port(), free_port());
+    if !certificates(folder.path()) {
         return;
     }
     let at = folder.path().display();

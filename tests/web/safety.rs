@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use celaje::daemon::operator::Event;
+use celaje::daemon::operator::{ClockStanding, Event};
 use celaje::store::reader::{LatestReading, ObservationItem};
 use celaje::web::WebOptions;
 use celaje_sky::safety::{SafetyRule, SkyPart};
 use celaje_sky::station::Station;
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 
@@ -153,6 +154,56 @@ async fn a_reading_that_arrives_counts_at_once() {
         }
         assert!(began.elapsed() < Duration::from_secs(60), "{told}");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Where nobody confirms the clock, what the record had at the start may be of any age.
+#[actix::test]
+async fn without_a_witness_of_the_time_only_what_comes_counts() {
+    // A slot takes four seconds; a reading is stale after ten.
+    let site = night("2024-06-10T05:00:00Z@150", "");
+    *site.operator.clock.lock().unwrap() = ClockStanding::Unknown;
+    let (all, reason) = everyone(&site).await;
+    assert_eq!((all, reason.as_str()), (vec![false; 6], "clock_in_doubt"));
+    // Nor is its cloud told.
+    let boltwood = site.get("/api/v1/stations/rio-grande/boltwood").await;
+    assert_eq!(boltwood.text().split_whitespace().nth(15), Some("0"));
+    assert!(site.get("/badge.svg").await.text().contains("no reading"));
+    alpaca(&site, "PUT", "/api/v1/observingconditions/0/connected", "Connected=true").await;
+    let cover = alpaca(&site, "GET", "/api/v1/observingconditions/0/cloudcover", "").await.json();
+    assert_eq!(cover["ErrorNumber"], 0x40b, "{cover}");
+
+    let (mut slot, mut sent) = ("2024-06-10T05:02:00Z".parse::<DateTime<Utc>>().unwrap(), 0);
+    let began = Instant::now();
+    loop {
+        let told = site.get("/api/v1/stations/rio-grande/safety").await.json();
+        if told["safe"] == true {
+            assert!(sent >= 3, "after {sent} readings, which take two slots");
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{told}");
+        if site.running.recent().now() > slot {
+            let local = (slot - TimeDelta::hours(3)).format("%Y-%m-%dT%H:%M").to_string();
+            let item = ObservationItem {
+                slot_utc: Some(slot.to_rfc3339()),
+                okta: 0,
+                quality: Some("night".to_owned()),
+                confidence: Some(0.9),
+                ..crate::site::item(&local)
+            };
+            let reading = LatestReading { item, shadow: None };
+            let sender = &site.operator.sender;
+            sender.send(Event::Observation("rio-grande".to_owned(), reading)).unwrap();
+            (slot, sent) = (slot + TimeDelta::minutes(10), sent + 1);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // They end: it is as unsafe as ever.
+    let mut last = String::new();
+    while last != "stale" {
+        assert!(began.elapsed() < Duration::from_secs(90), "{last}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        last = everyone(&site).await.1;
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use celaje::daemon::operator::{
-    ActorState, Event, JobId, JobProgress, JobState, JobStatus, Mode, Operator, ProgramState,
-    Refused,
+    ActorState, ClockStanding, Event, JobId, JobProgress, JobState, JobStatus, Mode, Operator,
+    ProgramState, Refused,
 };
 use celaje::settings::{Layer, Settings};
 use celaje::store::reader::ObservationItem;
@@ -22,7 +22,7 @@ use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::Station;
 use celaje_sky::station::zone::SkyParts;
 use celaje_sky::sun::{DayPhase, position};
-use chrono::{NaiveDateTime, Utc};
+use chrono::{NaiveDateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 
@@ -37,6 +37,8 @@ pub struct FakeOperator {
     pub trouble: Mutex<Option<String>>,
     pub sender: broadcast::Sender<Event>,
     pub refuse: Mutex<Option<Refused>>,
+    /// Its camera's host shows the same time, unless a test says otherwise.
+    pub clock: Mutex<ClockStanding>,
     /// The record, and the station that it is opened for.
     record: (PathBuf, Station),
 }
@@ -102,6 +104,10 @@ impl Operator for FakeOperator {
             record_lost: false,
             record_losses: 0,
         }
+    }
+
+    fn clock_standing(&self, _: &str, _: TimeDelta) -> ClockStanding {
+        *self.clock.lock().unwrap()
     }
 
     fn record(&self) -> Result<SharedDatabase, Refused> {
@@ -237,6 +243,7 @@ impl Site {
             trouble: Mutex::default(),
             sender: broadcast::channel(64).0,
             refuse: Mutex::default(),
+            clock: Mutex::new(ClockStanding::Confirmed),
             record: (db.clone(), station.clone()),
         });
         let mut options = WebOptions {

@@ -96,8 +96,8 @@ pub struct AlertView<'a> {
     /// Readings of the live runs, ascending; those after `now` and those before the rule's time do
     /// not count.
     pub readings: &'a [SkyReading],
-    /// Whether the sky is safe now.
-    pub safety: SafetyState,
+    /// Whether the sky is safe now; none where that is not known yet.
+    pub safety: Option<SafetyState>,
     /// Whether the sun allows to tell now.
     pub sun_allows: bool,
     /// Whether it still does after the rule's `not_before_end`.
@@ -215,8 +215,13 @@ impl AlertRule {
                 Some(mean) => of(mean >= self.above, mean <= self.below),
                 None => AlertEvidence::Unknown,
             },
-            AlertKind::Safe => of(view.safety.safe, !view.safety.safe),
-            AlertKind::Unsafe => of(!view.safety.safe, view.safety.safe),
+            AlertKind::Safe | AlertKind::Unsafe => match view.safety {
+                Some(safety) => {
+                    let holds = safety.safe == (self.kind == AlertKind::Safe);
+                    of(holds, !holds)
+                }
+                None => AlertEvidence::Unknown,
+            },
             AlertKind::Camera => {
                 let seen = self.last_seen(view).is_some();
                 of(!seen, seen)

@@ -47,7 +47,7 @@ fn safety(safe: bool) -> SafetyState {
 fn view(readings: &[SkyReading], minute: i64) -> AlertView<'_> {
     AlertView {
         readings,
-        safety: safety(false),
+        safety: Some(safety(false)),
         sun_allows: true,
         sun_allows_then: true,
         now: at(minute),
@@ -118,12 +118,16 @@ fn an_invitation_waits_for_the_night_and_a_warning_does_not() {
 #[test]
 fn safe_and_unsafe_follow_the_rule_of_safety() {
     let none = [];
-    let safe = AlertView { safety: safety(true), ..view(&none, 10) };
+    let safe = AlertView { safety: Some(safety(true)), ..view(&none, 10) };
     let alert = rule(AlertKind::Unsafe);
     let (first, tells) = alert.judge(None, &view(&none, 0));
     assert!(first.unwrap().fired && !tells, "what holds at the beginning is no news");
     let (armed, tells) = alert.judge(first, &safe);
     assert!(!armed.unwrap().fired && !tells);
+    let not_known = AlertView { safety: None, ..view(&none, 11) };
+    assert_eq!(alert.judge(None, &not_known), (None, false));
+    let (still, tells) = alert.judge(armed, &not_known);
+    assert!(!still.unwrap().fired && !tells, "what is not known yet is no news");
     assert!(alert.judge(armed, &view(&none, 11)).1);
     assert!(rule(AlertKind::Safe).judge(armed, &safe).1);
 }

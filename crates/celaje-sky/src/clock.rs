@@ -9,6 +9,8 @@ use crate::text::Text;
 /// By how much two clocks may differ before one of them is wrong: more than any mistaken time
 /// zone, which are fourteen hours at most, and less than the day by which a date goes wrong.
 pub const LONGEST_DIFFERENCE: TimeDelta = TimeDelta::hours(16);
+/// By how much two clocks may differ that show the same time.
+pub const SAME_TIME: TimeDelta = TimeDelta::minutes(2);
 /// Time without any sign of the camera or the record that a clock may show on its word alone: more
 /// than a machine is put away for, less than a clock without a battery jumps.
 const LONGEST_SILENCE: TimeDelta = TimeDelta::days(30);

@@ -1,6 +1,6 @@
 //! Addresses of pictures.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use reqwest::header::HeaderValue;
@@ -75,7 +75,22 @@ pub fn stays_with_host(start: &Url, next: &Url) -> bool {
                 && start.port_or_known_default() == next.port_or_known_default()))
 }
 
-/// Whether the address is one of this machine.
+/// Whether the address is one of this machine, by whatever name or interface.
+pub async fn is_of_this_machine(url: &Url) -> bool {
+    // Only an own address can be taken.
+    let is_own = |ip: IpAddr| UdpSocket::bind((ip, 0)).is_ok();
+    match url.host() {
+        None => false,
+        Some(Host::Ipv4(ip)) => is_own(ip.into()),
+        Some(Host::Ipv6(ip)) => is_own(ip.to_canonical()),
+        Some(Host::Domain(name)) => {
+            let found = tokio::net::lookup_host((name, 0)).await;
+            found.is_ok_and(|mut found| found.any(|address| is_own(address.ip())))
+        }
+    }
+}
+
+/// Whether the address is one of loopback.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -100,6 +115,20 @@ mod tests {
         }
         let url = picture_url(&"http://host:81?key=1".parse().unwrap(), Layout::Root, slot);
         assert_eq!(url.as_str(), "http://host:81/2024-01010002.jpg?key=1");
+    }
+
+    #[actix::test]
+    async fn an_own_address_is_known_by_any_name() {
+        for (base, own) in [
+            ("http://127.0.0.1:8080/", true),
+            ("http://127.0.0.2/", true),
+            ("http://[::ffff:127.0.0.1]/", true),
+            ("http://localhost/", true),
+            ("http://192.0.2.7/", false),
+            ("http://[2001:db8::7]/", false),
+        ] {
+            assert_eq!(is_of_this_machine(&base.parse().unwrap()).await, own, "{base}");
+        }
     }
 
     #[test]

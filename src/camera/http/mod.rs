@@ -24,7 +24,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use url::Url;
 
-pub use self::address::{picture_url, public_part, stays_with_host, without_secrets};
+pub use self::address::{
+    is_of_this_machine, picture_url, public_part, stays_with_host, without_secrets,
+};
 use self::bucket::PictureBucket;
 use self::failure::FailedRequest;
 #[cfg(feature = "testing")]

@@ -27,7 +27,7 @@ use crate::store::reader::{AlertMessage, Reader};
 use crate::store::{AlertChange, SharedDatabase};
 use celaje_sky::alert::{AlertState, AlertView};
 use celaje_sky::error::{Failure, Result};
-use celaje_sky::safety::SkyReading;
+use celaje_sky::safety::{SafetyReason, SkyReading};
 use celaje_sky::say;
 use celaje_sky::station::Station;
 use celaje_sky::text::Text;
@@ -193,9 +193,12 @@ impl AlertKeeper {
             let Some(safety) = self.recent.safety(&station.id) else {
                 continue;
             };
+            // A restart is no news: whether it is safe may be known a moment later.
+            let is_known = self.recent.has_settled(station)
+                || !matches!(safety.reason, SafetyReason::ClockInDoubt | SafetyReason::Waiting);
             let view = AlertView {
                 readings: &readings,
-                safety,
+                safety: is_known.then_some(safety),
                 sun_allows: rule.only.holds(station.sun_elevation(now)),
                 sun_allows_then: rule.only.holds(station.sun_elevation(now + rule.not_before_end)),
                 now,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::clock::{Clock, KnownTime};
 use crate::daemon::worker::StationWorker;
 use crate::service::witness::{self, ClockWitness};
-use celaje_sky::clock::{ClockDoubt, ClockEvidence};
+use celaje_sky::clock::{ClockDoubt, ClockEvidence, SAME_TIME};
 
 /// How often a clock that looks wrong is looked at: once it is set, work goes on.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
@@ -16,8 +16,6 @@ const LOOKS_EVERY: Duration = Duration::from_secs(1);
 const ASKS_EVERY: Duration = Duration::from_secs(60);
 /// and to one that showed the same time, from which it may differ later.
 const ASKS_AGAIN: Duration = Duration::from_secs(600);
-/// By how much two clocks may differ that show the same time.
-const SAME_TIME: TimeDelta = TimeDelta::minutes(2);
 
 /// What is known of the right time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,7 +95,8 @@ impl StationWorker {
             // One that is silent is not one that tells no time.
             if answer.is_some() {
                 let host = evidence.host.filter(|host| *host >= evidence.earliest);
-                self.common.state.set_host_time(self.id(), host.map(KnownTime::of));
+                let host = self.another_clock(host).await.map(KnownTime::of);
+                self.common.state.set_host_time(self.id(), host);
             }
         }
         let now = clock.now();
@@ -120,6 +119,18 @@ impl StationWorker {
             self.clock_watch.confirmed = Some(KnownTime::of(now));
         }
         evidence.doubt(now)
+    }
+
+    /// What the host shows, unless that is this machine's own clock: a server on this machine has
+    /// no other one.
+    async fn another_clock(&self, host: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        let (host, clock) = (host?, self.common.clock);
+        let is_the_same = (host - clock.now()).abs() <= SAME_TIME;
+        if !is_the_same || !clock.is_the_machines() {
+            return Some(host);
+        }
+        let is_own = self.ask_the_camera(async |witness| witness.is_on_this_machine().await);
+        (is_own.await == Some(false)).then_some(host)
     }
 
     /// The camera's answer; none if its pictures are files or the daemon stops.

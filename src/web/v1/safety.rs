@@ -26,9 +26,9 @@ struct SafetyItem {
     station: String,
     /// Whether it is.
     safe: bool,
-    /// Why: `not_configured`, `no_reading`, `stale`, `obscured`, `frozen`, `placeholder`,
-    /// `lens_obstructed`, `not_measured`, `daylight`, `darkness`, `clouds`, `low_confidence`,
-    /// `waiting` or `clear`.
+    /// Why: `not_configured`, `clock_in_doubt`, `no_reading`, `stale`, `obscured`, `frozen`,
+    /// `placeholder`, `lens_obstructed`, `not_measured`, `daylight`, `darkness`, `clouds`,
+    /// `low_confidence`, `waiting` or `clear`.
     reason: &'static str,
     /// The same in words.
     text: String,

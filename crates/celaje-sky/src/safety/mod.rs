@@ -1,9 +1,12 @@
 //! Whether a sky is safe to open a dome under. Pure: computed from the last readings and the moment
 //! of the question, so that whatever stops readings makes the answer unsafe by itself.
 //!
-//! A reading is *believable* when it shows the sky and its confidence suffices. Between the two
-//! thresholds the answer stays as it was. Celaje sees clouds, neither rain nor wind.
+//! A reading is *believable* when it shows the sky and its confidence suffices. A safe sky has two
+//! such readings in a row: the newer one is fresh now, the older one was when the newer one came.
+//! Between the two thresholds the answer stays as it was. Celaje sees clouds, neither rain nor
+//! wind.
 
+pub mod age;
 pub mod rule;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -9,6 +9,7 @@ mod support;
 
 mod access;
 mod always_on;
+mod dates;
 mod described;
 mod driver;
 mod export;

@@ -9,6 +9,7 @@ mod support;
 
 mod access;
 mod always_on;
+mod counts;
 mod dates;
 mod described;
 mod driver;

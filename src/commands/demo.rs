@@ -305,6 +305,7 @@ fn draw_plot(station: &Station, range: SlotRange, readings: &[Reading], path: &P
         station: &station.name,
         range,
         slots: &slots,
+        first: readings.iter().map(|reading| reading.local).min(),
         readings,
         misses: &misses,
         sun: &sun::track(range.from(), end, station.zone, station.latitude, station.longitude),

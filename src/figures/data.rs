@@ -145,7 +145,8 @@ impl ChartData {
                 if *confidence { means.confidence() } else { means.history() }
             }
             Self::Distribution(readings) => {
-                Distribution { look, place: &place_and_time(order), readings }.svg()
+                let begun = order.first.is_some();
+                Distribution { look, place: &place_and_time(order), readings, begun }.svg()
             }
             Self::Calendar { year, days } => {
                 let first = order.first.map(|first| first.date());
@@ -207,6 +208,7 @@ fn timeline(
         station: &place.name,
         range,
         slots: &slots,
+        first: order.first,
         readings: &readings,
         misses,
         sun: &sun,
@@ -229,10 +231,12 @@ fn dark_hours(order: &Order, periods: &[DarkMonth]) -> String {
     };
     let months: Vec<DarkColumn> = periods.iter().filter_map(column).collect();
     let years: Vec<i32> = periods.iter().filter_map(|period| period.period.parse().ok()).collect();
-    let usable = months.iter().filter_map(|month| Some((month.dark, month.usable?)));
+    let whole_years = periods.iter().filter(|period| period.period.parse::<i32>().is_ok());
+    let usable = whole_years.filter_map(|year| Some((year.dark, year.usable?)));
     let whole = usable.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     let place = place_and_years(order, &years);
-    DarkHoursChart { look: order.look, place: &place, months: &months, whole: Some(whole) }.svg()
+    let (look, whole, begun) = (order.look, Some(whole), order.first.is_some());
+    DarkHoursChart { look, place: &place, months: &months, whole, begun }.svg()
 }
 
 fn raster(order: &Order, readings: &[(NaiveDateTime, Cover)]) -> String {
@@ -267,6 +271,7 @@ fn strip(order: &Order, night: &Night, shown: &ChartData) -> Option<String> {
         station: &place.name,
         range: *range,
         slots: &slots,
+        first: order.first,
         readings: &readings,
         misses,
         sun: &[],
@@ -329,8 +334,8 @@ fn climatology(order: &Order, found: &Climatology) -> String {
         }
     }
     let place = place_and_years(order, &found.years);
-    let due = order.months_due();
-    ClimatologyChart { look: order.look, place: &place, cells: &cells, due }.svg()
+    let (due, begun) = (order.months_due(), order.first.is_some());
+    ClimatologyChart { look: order.look, place: &place, cells: &cells, due, begun }.svg()
 }
 
 fn nights(order: &Order, found: &Climatology) -> String {

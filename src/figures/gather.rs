@@ -121,7 +121,8 @@ impl Order {
     /// The hours of darkness of the months of the range, then of its years.
     pub(super) fn dark_hours(&self, reader: &mut Reader) -> Result<Vec<DarkMonth>, StoreError> {
         let (from, to) = self.range;
-        let from = self.first.map_or(from, |first| first.max(from));
+        let Some(first) = self.first else { return Ok(Vec::new()) };
+        let from = first.max(from);
         let to = to.min(self.due());
         let earliest = to.checked_sub_signed(TEN_YEARS).unwrap_or(from);
         let (id, rule) = (self.place.id.clone(), self.night_rule());

@@ -31,7 +31,7 @@ pub struct Order {
     pub range: (NaiveDateTime, NaiveDateTime),
     /// The moment now on the station's clock: slots after it are not expected yet.
     pub now: NaiveDateTime,
-    /// The first slot that has a reading.
+    /// The first slot that has a reading, if any has: before it nothing is expected.
     pub first: Option<NaiveDateTime>,
     /// How.
     pub look: Look,
@@ -56,10 +56,9 @@ impl Order {
 }
 
 impl Order {
-    /// The months of the year, January first, that the range has had since the record began; all of
-    /// them where nobody knows when.
+    /// The months of the year, January first, that the range has had since the record began.
     pub(crate) fn months_due(&self) -> [bool; 12] {
-        let Some(first) = self.first else { return [true; 12] };
+        let Some(first) = self.first else { return [false; 12] };
         let (from, to) = (self.range.0.max(first), self.range.1.min(self.due()));
         let month = |time: NaiveDateTime| i64::from(time.year()) * 12 + i64::from(time.month0());
         let (begin, end) = (month(from), month(to));

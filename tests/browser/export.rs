@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::driver::Browser;
-use crate::scene::{Scene, reading, slot, write_rows};
+use crate::scene::{Reading, Scene, reading, slot, write_rows};
+use crate::support::pictures;
 
 /// The file that a click on the first element of `selector` downloads.
 async fn downloaded(browser: &Browser, folder: &Path, selector: &str) -> PathBuf {
@@ -146,6 +147,72 @@ async fn every_chart_has_its_numbers_under_a_name_that_any_system_takes() {
         "tonight",
     ];
     assert_eq!(kinds.iter().map(String::as_str).collect::<Vec<_>>(), all);
+}
+
+#[tokio::test]
+async fn what_can_be_shared_has_an_address_and_a_name_that_any_system_takes() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    // In a winter's night there are stars.
+    let day = chrono::NaiveDate::from_ymd_opt(2024, 6, 10).unwrap();
+    let last = Reading { slot: day.and_hms_opt(23, 52, 0).unwrap(), okta: 1, quality: "night" };
+    let clock = ["--clock", "2024-06-11T03:03:00Z@1"];
+    let scene = Scene::prepared("", &clock, |record| write_rows(record, last, 200, 1));
+    let folder = scene.folder().join(format!("a-pictures/rio-grande/{day}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    // Two by day, three by night.
+    for name in ["0902", "1302", "2202", "2212", "2222"] {
+        std::fs::write(folder.join(format!("{name}.jpg")), pictures::jpeg(0.02)).unwrap();
+    }
+    let links = async || {
+        browser.visit(&scene.view(&format!("gallery?day={day}&noon=1"))).await;
+        browser.until("document.querySelector('.films a, .addresses')").await;
+        let texts = "return [...document.querySelectorAll('.films a')].map(a => a.textContent)";
+        browser.run(texts).await
+    };
+    let told = links().await;
+    let texts: Vec<_> = told.as_array().unwrap().iter().filter_map(|t| t.as_str()).collect();
+    assert!(texts[0].starts_with("The day (5 pictures, "), "{texts:?}");
+    assert!(texts[1].starts_with("The night that begins on it (4 pictures, "), "{texts:?}");
+    assert_eq!(texts[2], "Star trails (JPG)");
+    // The addresses are shown whole.
+    browser.run("document.querySelector('.addresses').open = true").await;
+    let shown = browser
+        .run_async(
+            "const boxes = [...document.querySelectorAll('.addresses input')];\
+             const name = head => (/filename=\"([^\"]+)\"/.exec(head || '') || [])[1] || null;\
+             Promise.all(boxes.map(async box => {\
+                 const answer = await fetch(box.value);\
+                 return [box.readOnly && box.getClientRects().length, box.value, answer.status,\
+                     answer.headers.get('content-type'),\
+                     name(answer.headers.get('content-disposition'))];\
+             })).then(arguments[0], error => arguments[0](String(error)))",
+        )
+        .await;
+    let shown = shown.as_array().unwrap_or_else(|| panic!("{shown}"));
+    assert_eq!(shown.len(), 4, "{shown:?}");
+    let mut names = std::collections::BTreeSet::new();
+    for (n, row) in shown.iter().enumerate() {
+        assert_eq!((&row[0], &row[2]), (&json!(1), &json!(200)), "{row}");
+        assert!(row[1].as_str().unwrap().starts_with(&scene.url), "{row}");
+        if n == 3 {
+            // The keogram is named by its link.
+            let noon = format!("from={day}T12%3A00");
+            assert!(row[3] == "image/png" && row[1].as_str().unwrap().contains(&noon), "{row}");
+            continue;
+        }
+        let name = row[4].as_str().unwrap();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        assert!(name.starts_with("celaje-rio-grande-") && name.chars().all(plain), "{name}");
+        assert!(names.insert(name.to_owned()), "two files of one name: {name}");
+    }
+    let png =
+        "return document.querySelector('[data-kind=keogram] .save a[download$=png]').download";
+    let png = browser.run(png).await;
+    let next = day + chrono::Days::new(1);
+    let name = format!("celaje-rio-grande-keogram-{day}T1200-{next}T1159.png");
+    assert_eq!(png, name);
 }
 
 #[tokio::test]

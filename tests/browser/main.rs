@@ -9,6 +9,8 @@ mod support;
 
 mod access;
 mod always_on;
+mod counts;
+mod dates;
 mod described;
 mod driver;
 mod export;

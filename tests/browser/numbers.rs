@@ -1,19 +1,26 @@
 //! Every number on the screen is one of the record's.
 
+use std::time::Instant;
+
+use crate::counts;
 use crate::driver::Browser;
 use crate::scene::{Reading, Scene, reading, slot};
 use crate::support::record::Record;
 
 /// The readings that count: those of a camera that stands still say nothing of their slots.
-const SEEN: &str = "FROM observations WHERE quality NOT LIKE '%frozen%'";
+pub const SEEN: &str = "FROM observations WHERE quality NOT LIKE '%frozen%'";
 
-fn sql(record: &mut Record, what: &str) -> String {
+pub fn sql(record: &mut Record, what: &str) -> String {
     record.texts(&format!("SELECT {what}")).remove(0)
 }
 
 /// A share of SQL as the page writes it.
 fn percent(record: &mut Record, part: &str, whole: &str) -> String {
     let [part, whole] = [part, whole].map(|of| record.number(&format!("SELECT {of}")) as f64);
+    percent_of(part, whole)
+}
+
+pub fn percent_of(part: f64, whole: f64) -> String {
     match 100.0 * part / whole {
         share if share > 0.0 && share < 0.5 => "<1 %".to_owned(),
         share if (99.5..100.0).contains(&share) => ">99 %".to_owned(),
@@ -26,7 +33,9 @@ async fn every_number_on_the_screen_is_the_records() {
     let Some(browser) = Browser::start("en").await else {
         return;
     };
+    let began = Instant::now();
     let scene = Scene::new();
+    counts::write_winter(&scene);
     scene.write_many(reading(6, 5), 700, 9);
     scene.write(Reading { quality: "frozen", ..reading(5, 2) });
     scene.write(Reading { quality: "dark,no_sky", ..reading(4, 9) });
@@ -42,10 +51,14 @@ async fn every_number_on_the_screen_is_the_records() {
     );
     let mut record = scene.record();
     now(&browser, &scene, &mut record).await;
+    details(&browser, &scene, &mut record).await;
     history(&browser, &scene, &mut record).await;
+    counts::nights(&browser, &scene, &mut record).await;
+    counts::trend(&browser, &mut record).await;
     timeline(&browser, &scene, &mut record).await;
     gallery(&browser, &scene, &mut record).await;
     operations(&browser, &scene, &mut record).await;
+    counts::disk(&browser, &scene, &mut record, began).await;
     scene.execute(LABELS);
     accuracy(&browser, &scene, &mut record).await;
 }
@@ -68,6 +81,43 @@ async fn now(browser: &Browser, scene: &Scene, record: &mut Record) {
     assert!(text.contains(&model), "{model}: {text}");
     let since = "misses WHERE slot_local > (SELECT max(slot_local) FROM observations)";
     assert_eq!(record.count(since), 0);
+}
+
+/// What a reading may have beside its amount: a range, parts of the sky, the sun's height.
+async fn details(browser: &Browser, scene: &Scene, record: &mut Record) {
+    scene.execute(
+        "UPDATE observations SET okta_low = 2, okta_high = 5, solar_elevation = -12.34,
+             zenith_fraction = 0.237, zones = '{\"dome\":0.418}'
+         WHERE slot_local = (SELECT max(slot_local) FROM observations)",
+    );
+    browser.visit(&scene.view("now")).await;
+    let last = "FROM observations ORDER BY slot_local DESC LIMIT 1";
+    let mut one = |what: &str| sql(record, &format!("{what} {last}"));
+    let range = one("okta_low || '–' || okta_high");
+    assert!(browser.text_of(".reading .okta").await.starts_with(&range), "{range}");
+    let facts = browser.text_of(".facts").await;
+    for part in [
+        one("'Around the zenith' || printf('%.0f %%', 100 * zenith_fraction)"),
+        one("'dome' || printf('%.0f %%', 100 * json_extract(zones, '$.dome'))"),
+        one("printf('%.1f', abs(solar_elevation)) || '° below the horizon'"),
+    ] {
+        assert!(facts.contains(&part), "{part}: {facts}");
+    }
+    let likeliest = one("'most likely ' || okta");
+    assert_eq!(browser.text_of(".likeliest").await, likeliest);
+    let title = browser.run("return document.title").await;
+    assert!(title.as_str().unwrap().starts_with(&one("okta || '/8 · Now'")), "{title}");
+    // How long ago that was.
+    let minutes = (chrono::Utc::now() - slot(0).and_utc()).num_minutes() - 180;
+    let age = browser.text_of(".moment").await;
+    let near = (minutes - 2..=minutes + 1).any(|n| age.ends_with(&format!(" · {n} min ago")));
+    let just_now = minutes < 2 && age.ends_with(" s ago");
+    assert!(near || just_now, "{minutes}: {age}");
+    // The heading of a printed page.
+    let place =
+        sql(record, "printf('%.2f°, %.2f° · ', latitude, longitude) || time_zone FROM stations");
+    let head = browser.text_of("#report").await;
+    assert!(head.contains(&place.replace('-', "−")), "{place}: {head}");
 }
 
 /// Mean, distribution, confidence.
@@ -117,7 +167,7 @@ async fn history(browser: &Browser, scene: &Scene, record: &mut Record) {
              ORDER BY {key}"
         ));
         let told = marks(browser, kind, class).await;
-        let told: Vec<_> = told.iter().filter(|told| told.contains(" reading")).collect();
+        let told: Vec<_> = told.iter().filter(|told| was_read(told)).collect();
         assert_eq!(told.len(), expected.len(), "{kind}: {told:?}");
         for (told, expected) in told.iter().zip(&expected) {
             let (mean, count) = expected.split_once(' ').unwrap();
@@ -132,8 +182,12 @@ async fn history(browser: &Browser, scene: &Scene, record: &mut Record) {
 /// The year of the last reading.
 const LAST_YEAR: &str = "(SELECT substr(max(slot_local), 1, 4) FROM observations)";
 
+fn was_read(told: &str) -> bool {
+    told.contains(" reading") && !told.contains("no reading")
+}
+
 /// What the marks of a chart say, in their order.
-async fn marks(browser: &Browser, kind: &str, class: &str) -> Vec<String> {
+pub async fn marks(browser: &Browser, kind: &str, class: &str) -> Vec<String> {
     let names = format!(
         "return [...document.querySelectorAll('[data-kind={kind}] .canvas .{class}')]\
          .map(mark => mark.getAttribute('aria-label'))"
@@ -167,7 +221,8 @@ pub const LABELS: &str = "
         CASE WHEN n % 55 = 0 THEN NULL WHEN n % 35 = 0 THEN 9 WHEN n % 4 = 0 THEN max(okta - 1, 0)
              WHEN n % 15 = 0 THEN max(okta - 3, 0) ELSE min(okta, 8) END,
         iif(n % 5 = 0, 'random', 'unsure'), '2026-01-01 00:00:00'
-    FROM (SELECT *, row_number() OVER (ORDER BY slot_local DESC) AS n FROM observations)
+    FROM (SELECT *, row_number() OVER (ORDER BY slot_local DESC) AS n FROM observations
+          ORDER BY slot_local DESC LIMIT 700)
     WHERE n % 5 = 0 OR n % 7 = 0 OR okta = 9;
     INSERT INTO celaje_labels (station, slot_local, observer, okta, draw, created_at)
     SELECT station, slot_local, 'Beto', abs(okta - 1), draw, '2026-01-02 00:00:00'
@@ -297,7 +352,7 @@ async fn accuracy(browser: &Browser, scene: &Scene, record: &mut Record) {
 
 /// Whether `told` begins with the number `exact`, rounded to that many digits; a half may be
 /// rounded either way.
-fn is_rounded(told: &str, exact: &str, digits: i32) -> bool {
+pub fn is_rounded(told: &str, exact: &str, digits: i32) -> bool {
     let told = told.split([' ', '\u{a0}']).next().unwrap().replace('−', "-");
     let off = (told.parse::<f64>().unwrap() - exact.parse::<f64>().unwrap()).abs();
     off <= 0.500_001 / 10_f64.powi(digits)
@@ -328,6 +383,41 @@ async fn timeline(browser: &Browser, scene: &Scene, record: &mut Record) {
     let n = sql(record, &format!("CAST(count(*) AS TEXT) {yesterday}"));
     let text = browser.text_of("[data-kind=timeline] .canvas").await;
     assert!(text.contains(&format!("{n} / 144")), "{n}: {text}");
+    // What each mark says.
+    let told = self::marks(browser, "timeline", "reading").await;
+    let expected = record.texts(&format!(
+        "SELECT slot_local || '|' || okta || '|' || ifnull(100 * cloud_fraction, '') || '|' || \
+         ifnull(100 * confidence, '') {three} ORDER BY slot_local"
+    ));
+    assert_eq!(told.len(), expected.len());
+    for (told, expected) in told.iter().zip(&expected) {
+        let cells: Vec<_> = expected.split('|').collect();
+        let slot = chrono::NaiveDateTime::parse_from_str(cells[0], "%Y-%m-%dT%H:%M").unwrap();
+        let okta = if cells[1] == "9" { "9 OBSC".to_owned() } else { format!("{}/8", cells[1]) };
+        let begin = format!("{} · {okta} ", slot.format("%-d %b %Y, %H:%M"));
+        assert!(told.starts_with(&begin), "{begin}: {told}");
+        for (name, exact) in [(" · cloud ", cells[2]), (" · confidence ", cells[3])] {
+            let said = told.split_once(name).map(|(_, rest)| rest);
+            assert_eq!(said.is_some(), !exact.is_empty(), "{told}: {expected}");
+            let right = said.is_none_or(|said| is_rounded(said, exact, 0) || exact == "0.0");
+            assert!(right, "{told}: {expected}");
+        }
+    }
+    // A row a day.
+    browser.visit(&scene.view("timeline?days=30&form=raster")).await;
+    let told = self::marks(browser, "raster", "day").await;
+    let told: Vec<_> = told.iter().filter(|told| was_read(told)).collect();
+    let expected = record.texts(&format!(
+        "SELECT avg(okta) || ' ' || count(*) {SEEN} AND okta < 9 AND slot_local >= \
+         date({day}, '-29 days') GROUP BY substr(slot_local, 1, 10) ORDER BY slot_local"
+    ));
+    assert_eq!(told.len(), expected.len(), "{told:?} {expected:?}");
+    for (told, expected) in told.iter().zip(&expected) {
+        let (mean, n) = expected.split_once(' ').unwrap();
+        let said = told.split_once(" · mean ").unwrap().1;
+        assert!(is_rounded(said, mean, 1), "{told}: {expected}");
+        assert!(said.contains(&format!("oktas · {n} reading")), "{told}: {expected}");
+    }
 }
 
 /// Readings, misses, first and last.
@@ -335,7 +425,7 @@ async fn operations(browser: &Browser, scene: &Scene, record: &mut Record) {
     browser.visit(&scene.view("operations")).await;
     let text = browser.text().await.split_whitespace().collect::<Vec<_>>().join(" ");
     for (name, of) in [("Readings", "observations"), ("Missed slots", "misses")] {
-        let n = record.count(of);
+        let n = sql(record, &format!("printf('%,d', count(*)) FROM {of}"));
         assert!(text.contains(&format!("{name} {n}")), "{name} {n}: {text}");
     }
     for (reason, said) in
@@ -345,7 +435,7 @@ async fn operations(browser: &Browser, scene: &Scene, record: &mut Record) {
         assert!(text.contains(&format!("{said} {n}")), "{said} {n}: {text}");
     }
     let model = record.texts(
-        "SELECT model || ' ' || count(*) || '|' || substr(min(slot_local), 12, 5) || '|' || \
+        "SELECT model || printf(' %,d|', count(*)) || substr(min(slot_local), 12, 5) || '|' || \
          substr(max(slot_local), 12, 5) FROM observations GROUP BY model",
     );
     let [model] = model.as_slice() else { panic!("{model:?}") };

@@ -49,11 +49,16 @@ async fn charts_begin_with_the_record() {
     scene.write_many(reading(0, 5), 300, 1);
     let begins = slot(299);
     let day = begins.format("%Y-%m-%d").to_string();
+    scene.execute("UPDATE observations SET confidence = 0.2");
     browser.visit(&scene.view("history?span=year")).await;
+    // The sentence is whole; the page names the place elsewhere.
+    let said = browser.text_of("[data-kind=confidence] figcaption p").await;
+    let whole = "Mean probability that an okta is right; the lowest is 20 %. Orange: below 50 %.";
+    assert!(said.ends_with(whole) && !said.contains("Estación"), "{said}");
     for kind in ["history", "confidence"] {
         let said = browser.text_of(&format!("[data-kind={kind}] figcaption p")).await;
         let date = begins.format("%-d %b").to_string();
-        assert!(said.contains(&format!("· {date}")), "{kind} {date}: {said}");
+        assert!(said.starts_with(&date), "{kind} {date}: {said}");
         let csv = format!("return document.querySelector('[data-kind={kind}] .save a').href");
         let csv = browser.run(&csv).await;
         assert!(csv.as_str().unwrap().contains(&format!("from={day}")), "{csv}");

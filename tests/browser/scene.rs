@@ -138,6 +138,11 @@ impl Scene {
         self.program.compat.as_deref().unwrap()
     }
 
+    /// Where the record and what lies beside it are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The camera's address.
     pub fn camera(&self) -> String {
         self.camera.base()

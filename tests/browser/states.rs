@@ -35,6 +35,29 @@ async fn a_first_visit_finds_an_empty_record_and_then_its_first_reading() {
 }
 
 #[tokio::test]
+async fn nothing_is_expected_of_a_record_that_has_not_begun() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let scene = Scene::new();
+    for view in ["timeline", "timeline?days=30&form=raster", "history?span=year", "gallery"] {
+        browser.visit(&scene.view(view)).await;
+        let text = browser.text().await;
+        assert!(text.contains("There are no readings yet"), "{view}: {text}");
+        assert!(!text.contains("expected"), "{view}: {text}");
+        let gaps = "return document.querySelectorAll('.canvas .gap, .tile.none').length";
+        assert_eq!(browser.run(gaps).await, 0, "{view}");
+    }
+    // With the first reading the view that was asked for is shown.
+    browser.visit(&scene.view("timeline?days=1")).await;
+    browser.until("document.querySelector('.link.live')").await;
+    scene.write(reading(0, 3));
+    browser.until("document.querySelectorAll('[data-kind=timeline] .reading').length === 1").await;
+    let text = browser.text_of("[data-kind=timeline] .canvas").await;
+    assert!(!text.contains("no reading"), "{text}");
+}
+
+#[tokio::test]
 async fn a_camera_that_has_given_nothing_yet_is_said() {
     let Some(browser) = Browser::start("en").await else {
         return;
@@ -42,6 +65,9 @@ async fn a_camera_that_has_given_nothing_yet_is_said() {
     let scene = Scene::new();
     let [last, before, third] = [0, 1, 2].map(slot);
     scene.miss(before, "timeout");
+    browser.visit(&scene.url).await;
+    let text = browser.text().await;
+    assert!(text.contains("1 picture was requested without success, that of "), "{text}");
     scene.miss(last, "not_found");
     browser.visit(&scene.url).await;
     let text = browser.text().await;
@@ -99,6 +125,11 @@ async fn a_camera_that_is_down_is_said_and_the_rest_goes_on() {
     assert!(text.contains("The picture is not available"), "{text}");
     assert!(text.contains("The last reading is old"), "{text}");
     assert!(text.contains("Try again"), "{text}");
+    let minutes = (chrono::Utc::now() - slot(30).and_utc()).num_minutes() - 180;
+    let ages = (minutes - 2..=minutes).map(|n| format!("{} h {} min ago", n / 60, n % 60));
+    let said = browser.text_of(".note.warn:not([hidden])").await;
+    assert!(ages.into_iter().any(|age| said.contains(&age)), "{minutes}: {said}");
+    assert!(said.contains("publishes every 10 min"), "{said}");
     // The last day ends now: what is missing of it is seen.
     let until = "return new URL(document.querySelector('[data-kind=timeline] .save a').href)\
         .searchParams.get('to')";

@@ -36,6 +36,9 @@ async fn a_film_has_an_address() {
     assert_eq!(film.header("content-type"), Some("video/x-msvideo"));
     let name = film.header("content-disposition").unwrap();
     assert_eq!(name, "inline; filename=\"celaje-rio-grande-20240101.avi\"");
+    let night = site.get(&format!("{FILM}.avi?from=2024-01-01T12:00&to=2024-01-02T11:59")).await;
+    let name = night.header("content-disposition").unwrap();
+    assert_eq!(name, "inline; filename=\"celaje-rio-grande-20240101T1200.avi\"");
     assert_eq!(film.header("content-length"), Some(film.body.len().to_string().as_str()));
     let pictures = film.body.windows(4).filter(|word| word == b"00dc").count();
     // In the film, and in its index.
@@ -49,6 +52,10 @@ async fn where_no_picture_was_kept_that_is_said() {
     assert!(why.contains("no picture") && why.contains("keep"), "{why}");
     // All of them are of the day.
     site.get(&format!("{FILM}.jpg?from=2024-01-01T08:00&to=2024-01-01T20:00")).await.problem(404);
+    // Nor is it said that there are any.
+    let about = site.get(&format!("{FILM}?from=2024-01-01T08:00&to=2024-01-01T20:00")).await.json();
+    assert_eq!(about["pictures"], 1, "{about}");
+    assert!(!about["forms"].as_array().unwrap().contains(&"jpg".into()), "{about}");
     site.get(&format!("{FILM}.avi?fps=0")).await.problem(400);
     site.get(&format!("{FILM}.gif")).await.problem(404);
 }

@@ -71,9 +71,9 @@ async fn the_strip_shows_the_night_so_far() {
     let reply = site.get("/charts/tonight.svg?station=rio-grande&lang=en&bare=1&width=600").await;
     assert_eq!(reply.status, 200);
     let svg = reply.text();
-    // Twelve slots of the record; those from sunset to midnight have no row.
+    // Twelve slots of the record, which begins at midnight: nothing was expected before.
     assert_eq!(svg.matches("class=\"reading\"").count(), 12);
-    assert_eq!(svg.matches("class=\"gap\"").count(), 1);
+    assert_eq!(svg.matches("class=\"gap\"").count(), 0);
     assert!(svg.contains("<title>now 02:00</title>") && svg.contains("sunset 17:1"), "{svg:.1500}");
     // The night before, by its date.
     let before = site.get("/charts/tonight.svg?station=rio-grande&to=2024-06-09T03:00").await;
@@ -145,4 +145,45 @@ async fn a_keogram_goes_from_noon_to_noon_where_the_range_does() {
     let day = site.get(&chart("from=2024-01-01&to=2024-01-01")).await;
     assert!(day.text().contains("Monday 1 January 2024"), "{}", day.text());
     site.get(&chart("from=2024-01-01T12:00&to=2024-01-02T12:00")).await.problem(400);
+}
+
+#[actix::test]
+async fn charts_of_a_record_without_readings_expect_nothing_and_say_so() {
+    let site = Site::new();
+    site.execute("DELETE FROM observations; DELETE FROM misses");
+    for kind in [
+        "timeline",
+        "history",
+        "distribution",
+        "confidence",
+        "calendar",
+        "climatology",
+        "nights",
+        "keogram",
+        "tonight",
+        "raster",
+        "dark-hours",
+    ] {
+        for (lang, said) in [("en", "There are no readings yet"), ("es", "Todavía no hay lecturas")]
+        {
+            let reply = site.get(&format!("/charts/{kind}.svg?lang={lang}")).await;
+            assert_eq!(reply.status, 200, "{kind}");
+            let svg = reply.text();
+            assert!(!svg.contains("class=\"gap\""), "{kind} hatches: {svg:.2000}");
+            assert!(!svg.contains("expected") && !svg.contains("esperado"), "{kind}: {svg:.2000}");
+            // The pictures of a keogram and the share of a night have no note.
+            let has_note = !["nights", "keogram", "tonight"].contains(&kind);
+            assert_eq!(svg.contains(said), has_note, "{kind} {lang}: {svg:.2000}");
+        }
+    }
+    // What was asked for in vain was expected.
+    site.execute(
+        "INSERT INTO misses (station, slot_local, slot_utc, reason, attempts, detail, last_tried,
+                             source, layout)
+         VALUES ('rio-grande', '2024-01-01T12:02', '2024-01-01T15:02:00Z', 'timeout', 1, '',
+                 '2024-01-01 15:03:00', 'http://127.0.0.1:9/', 'year')",
+    );
+    let day = "/charts/timeline.svg?lang=en&from=2024-01-01&to=2024-01-01";
+    let svg = site.get(day).await;
+    assert!(svg.text().contains("72 slots expected, 1 miss<"), "{}", svg.text());
 }

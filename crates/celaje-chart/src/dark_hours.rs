@@ -33,6 +33,8 @@ pub struct DarkHoursChart<'a> {
     pub months: &'a [DarkColumn],
     /// What the whole range gives: dark hours, usable ones.
     pub whole: Option<(f64, f64)>,
+    /// Whether the record has a reading.
+    pub begun: bool,
 }
 
 /// The narrowest column.
@@ -68,7 +70,7 @@ impl DarkHoursChart<'_> {
             }
             plot.baseline();
             if shown.is_empty() {
-                plot.empty_note(None);
+                plot.empty_note(self.begun, None);
             }
         })
     }
@@ -140,6 +142,9 @@ impl DarkHoursChart<'_> {
 /// The tooltip of a column.
 fn column_title(lang: Lang, month: &DarkColumn) -> String {
     let when = format!("{} {}", long_month(lang, month.month), month.year);
+    if month.dark <= 0.0 {
+        return tell!(lang, "{when} · no dark hour", "{when} · ninguna hora oscura");
+    }
     let dark = decimal(lang, month.dark, 0);
     let coverage = percent(month.coverage.unwrap_or(0.0));
     let all = tell!(
@@ -179,18 +184,20 @@ mod tests {
         for (width, shown) in [(340.0, 24), (1200.0, 30)] {
             let look = bare(Lang::En, width);
             let whole = Some((1000.0, 400.0));
-            let svg = DarkHoursChart { look, place: "R", months: &months, whole }.svg();
+            let svg =
+                DarkHoursChart { look, place: "R", months: &months, whole, begun: true }.svg();
             parse(&svg);
             assert_eq!(svg.matches("class=\"dark-hours\"").count(), shown, "{width}");
             assert!(svg.contains("About 400 of 1000 dark hours (40\u{a0}%) had 0 or 1 okta."));
             let title =
                 "June 2026 · 100 dark hours, 90\u{a0}% of them read · about 40 usable (30 to 45)";
             assert!(svg.contains(title), "{svg:.3000}");
+            assert!(svg.contains("January 2027 · no dark hour<"), "{svg:.3000}");
             // January has none, February no reading.
             assert!(count(&svg, "gap") >= 2);
         }
         let look = bare(Lang::Es, 600.0);
-        let none = DarkHoursChart { look, place: "R", months: &[], whole: None }.svg();
+        let none = DarkHoursChart { look, place: "R", months: &[], whole: None, begun: true }.svg();
         assert!(none.contains("Sin lecturas en este intervalo"));
     }
 }

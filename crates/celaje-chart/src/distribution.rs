@@ -16,6 +16,8 @@ pub struct Distribution<'a> {
     pub place: &'a str,
     /// All readings in one bucket.
     pub readings: &'a Bucket,
+    /// Whether the record has one, of whatever range.
+    pub begun: bool,
 }
 
 impl Distribution<'_> {
@@ -43,7 +45,7 @@ impl Distribution<'_> {
             plot.baseline();
             self.groups(plot, pitch);
             if self.all() == 0 {
-                plot.empty_note(None);
+                plot.empty_note(self.begun, None);
             }
         })
     }
@@ -137,7 +139,7 @@ mod tests {
         let readings = Bucket { oktas, obscured, ..Bucket::empty(NaiveDateTime::MIN) };
         let (look, place) = (Look::alone(lang), "Río Grande");
         let readings = &readings;
-        Distribution { look, place, readings }.svg()
+        Distribution { look, place, readings, begun: true }.svg()
     }
 
     #[test]

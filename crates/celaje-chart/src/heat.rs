@@ -29,7 +29,8 @@ pub struct Calendar<'a> {
     pub year: i32,
     /// Days after this one are left blank.
     pub today: NaiveDate,
-    /// As are those before the record's first; months before its month are left out.
+    /// As are those before the record's first, and all if it has none; months before its month are
+    /// left out.
     pub first: Option<NaiveDate>,
     /// The year's days that have readings, in any order.
     pub days: &'a [Bucket],
@@ -56,6 +57,8 @@ pub struct ClimatologyChart<'a> {
     pub cells: &'a [[HeatCell; 24]; 12],
     /// Which months the record has had so far: the others are blank.
     pub due: [bool; 12],
+    /// Whether the record has a reading.
+    pub begun: bool,
 }
 
 /// Rows and columns of equal cells.
@@ -151,11 +154,14 @@ impl Calendar<'_> {
         layout.draw(|plot| {
             let turned = !wide;
             self.marks(plot, &HeatGrid { pitch, turned }, &days);
+            if self.first.is_none() {
+                plot.empty_note(false, None);
+            }
         })
     }
 
     fn expects(&self, day: NaiveDate) -> bool {
-        day <= self.today && self.first.is_none_or(|first| first <= day)
+        day <= self.today && self.first.is_some_and(|first| first <= day)
     }
 
     fn read(&self, day: NaiveDate) -> Option<&Bucket> {
@@ -231,7 +237,7 @@ impl ClimatologyChart<'_> {
             let turned = !wide;
             self.marks(plot, &HeatGrid { pitch, turned });
             if read == 0 && obscured == 0 {
-                plot.empty_note(None);
+                plot.empty_note(self.begun, None);
             }
         })
     }
@@ -272,8 +278,8 @@ mod tests {
     }
 
     fn calendar(look: Look, year: i32, today: NaiveDate, days: &[Bucket]) -> String {
-        let station = "R";
-        let svg = Calendar { look, station, year, today, first: None, days }.svg();
+        let (station, first) = ("R", NaiveDate::from_ymd_opt(year, 1, 1));
+        let svg = Calendar { look, station, year, today, first, days }.svg();
         parse(&svg);
         svg
     }
@@ -319,6 +325,9 @@ mod tests {
         let look = Look::alone(Lang::En);
         let svg = Calendar { look, station, year: 2026, today, first, days: &[] }.svg();
         assert_eq!(count(&svg, "cell"), 19 + 1);
+        let none = Calendar { look, station, year: 2026, today, first: None, days: &[] }.svg();
+        assert_eq!(count(&none, "cell"), 0);
+        assert!(none.contains("There are no readings yet"), "{none}");
         // Nor is there room for the months before: its own month is the first one.
         assert!(!svg.contains(">Jan<") && svg.contains(">Feb<") && svg.contains(">Dec<"), "{svg}");
         let narrow = |first| {
@@ -339,7 +348,7 @@ mod tests {
         cells[5][3].obscured = 2;
         for look in looks() {
             let (place, cells) = ("R", &cells);
-            let svg = ClimatologyChart { look, place, cells, due: [true; 12] }.svg();
+            let svg = ClimatologyChart { look, place, cells, due: [true; 12], begun: true }.svg();
             parse(&svg);
             assert_eq!((count(&svg, "cell"), count(&svg, "gap")), (288, 286));
             let when = "data-hour=\"23\"><title>noviembre, 23:00–23:59";
@@ -351,7 +360,7 @@ mod tests {
             // A record of a few weeks has no other months yet.
             let mut due = [false; 12];
             due[10] = true;
-            let svg = ClimatologyChart { look, place, cells, due }.svg();
+            let svg = ClimatologyChart { look, place, cells, due, begun: true }.svg();
             assert_eq!((count(&svg, "cell"), count(&svg, "gap")), (24, 23));
         }
     }

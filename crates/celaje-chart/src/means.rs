@@ -31,7 +31,7 @@ pub struct Means<'a> {
     pub unit: Unit,
     /// Every bucket of the range in order, empty ones too ([`regular`](super::bucket::regular)).
     pub buckets: &'a [Bucket],
-    /// The record's first reading: buckets before it are no gaps.
+    /// The record's first reading, if it has any: buckets before it are no gaps.
     pub first: Option<NaiveDateTime>,
     /// The last slot of which the replaced system made the reading, if any.
     pub replaced_until: Option<NaiveDateTime>,
@@ -203,7 +203,7 @@ impl Means<'_> {
             let times: Vec<_> = self.buckets.iter().map(|bucket| bucket.from).collect();
             plot.times(&times);
             if self.buckets.iter().all(Bucket::is_gap) {
-                plot.empty_note(None);
+                plot.empty_note(self.first.is_some(), None);
             }
         })
     }
@@ -225,7 +225,7 @@ impl Means<'_> {
         let tall = plot.frame.height();
         let begins = self.first.map(|first| self.unit.floor(first));
         let is_gap =
-            |bucket: &Bucket| bucket.is_gap() && begins.is_none_or(|begins| bucket.from >= begins);
+            |bucket: &Bucket| bucket.is_gap() && begins.is_some_and(|begins| bucket.from >= begins);
         let kind = |bucket: &Bucket| (is_gap(bucket), !bucket.is_gap() && bucket.mean().is_none());
         let mut at = 0;
         for run in self.buckets.chunk_by(|a, b| kind(a) == kind(b)) {

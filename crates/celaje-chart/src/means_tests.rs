@@ -24,7 +24,7 @@ fn means(buckets: &[Bucket], look: Look) -> Means<'_> {
         range: (at(11, 1, 0, 0), at(11, 30, 23, 59)),
         unit: Unit::Day,
         buckets,
-        first: None,
+        first: Some(at(11, 1, 0, 0)),
         replaced_until: None,
     }
 }
@@ -37,15 +37,31 @@ fn both(means: &Means<'_>) -> [(String, &'static str); 2] {
 #[test]
 fn what_was_before_the_record_is_no_gap() {
     let buckets = days(|_| 3, 0..12);
-    for (first, gaps) in [(None, 1), (Some(at(11, 10, 8, 2)), 1), (Some(at(11, 13, 8, 2)), 0)] {
+    for (day, gaps) in [(1, 1), (10, 1), (13, 0)] {
+        let first = Some(at(11, day, 8, 2));
         let drawn = Means { first, ..means(&buckets, Look::alone(Lang::En)) };
         assert_eq!(count(&drawn.history(), "gap"), gaps, "{first:?}");
     }
-    let wide = |first| {
+    let wide = |day| {
+        let first = Some(at(11, day, 8, 2));
         let drawn = Means { first, ..means(&buckets, Look::alone(Lang::En)) };
         numbers(&drawn.history(), "class=\"gap\"", "width")[0]
     };
-    assert!((wide(None) / wide(Some(at(11, 10, 8, 2))) - 4.0).abs() < 0.01);
+    assert!((wide(1) / wide(10) - 4.0).abs() < 0.01);
+}
+
+#[test]
+fn a_record_that_has_not_begun_has_no_gaps_and_says_so() {
+    let buckets = days(|_| 3, 0..30);
+    for (lang, said) in
+        [(Lang::En, "There are no readings yet"), (Lang::Es, "Todavía no hay lecturas")]
+    {
+        let drawn = Means { first: None, ..means(&buckets, Look::alone(lang)) };
+        for (svg, _) in both(&drawn) {
+            assert_eq!(count(&svg, "gap"), 0);
+            assert!(svg.contains(said), "{said}");
+        }
+    }
 }
 
 #[test]

@@ -335,9 +335,13 @@ impl Plot {
         self.close();
     }
 
-    /// The note in the middle of a frame that has nothing to show, with a second line `more`.
-    pub fn empty_note(&mut self, more: Option<&str>) {
-        let text = tell!(self.lang, "No readings in this range", "Sin lecturas en este intervalo");
+    /// The note in the middle of a frame that has nothing to show, of a record that has begun or
+    /// not, with a second line `more`.
+    pub fn empty_note(&mut self, begun: bool, more: Option<&str>) {
+        let text = match begun {
+            true => tell!(self.lang, "No readings in this range", "Sin lecturas en este intervalo"),
+            false => tell!(self.lang, "There are no readings yet", "Todavía no hay lecturas"),
+        };
         let frame = self.frame;
         let x = f64::midpoint(frame.left, frame.right);
         let y = f64::midpoint(frame.top, frame.bottom);

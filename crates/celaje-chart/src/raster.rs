@@ -107,7 +107,7 @@ impl Raster<'_> {
             let axis = plot.frame.time_axis(from, to);
             plot.hours(&axis, 4.0, 52.0);
             if self.readings.is_empty() {
-                plot.empty_note(None);
+                plot.empty_note(self.first.is_some(), None);
             }
         })
     }
@@ -200,7 +200,9 @@ impl Raster<'_> {
             scale.1
         ));
         // A pattern would be scaled, too, and hardly be seen: gaps are flat here.
-        plot.raw(format_args!("<path class=\"gap\" d=\"{gaps}\" {}/>\n", fill(GAP)));
+        if !gaps.is_empty() {
+            plot.raw(format_args!("<path class=\"gap\" d=\"{gaps}\" {}/>\n", fill(GAP)));
+        }
         for (code, path) in &paths {
             let colour = Okta::new(*code).map_or(VEIL, okta_colour);
             plot.raw(format_args!(

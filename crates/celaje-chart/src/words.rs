@@ -153,10 +153,12 @@ pub fn readings(lang: Lang, count: u32) -> String {
     }
 }
 
-/// A range in words; times are left out if it consists of whole days.
+/// A range in words; times are left out if it consists of whole days, or nearly: a record begins
+/// with the first slot of its first day.
 pub fn range(lang: Lang, from: NaiveDateTime, to: NaiveDateTime) -> String {
     let day_ends = to.checked_add_signed(NEARLY);
-    let whole = from.time() == NaiveTime::MIN && day_ends.is_none_or(|end| end.date() > to.date());
+    let begins = from.time().signed_duration_since(NaiveTime::MIN) < NEARLY;
+    let whole = begins && day_ends.is_none_or(|end| end.date() > to.date());
     let time = |t: NaiveDateTime| t.format("%H:%M");
     if from.date() == to.date() {
         let date = long_date(lang, from.date());
@@ -271,6 +273,7 @@ mod tests {
                 "sábado 21 de noviembre de 2026, 08:00–09:30",
                 "Saturday 21 November 2026, 08:00–09:30",
             ),
+            ((15, 0, 2), (21, 23, 59), "15 nov – 21 nov 2026", "15 Nov – 21 Nov 2026"),
             ((15, 0, 0), (21, 23, 52), "15 nov – 21 nov 2026", "15 Nov – 21 Nov 2026"),
             (
                 (21, 8, 0),

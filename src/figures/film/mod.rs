@@ -179,6 +179,11 @@ impl Film {
         self.slots.iter().filter(|(slot, _)| policy.has(&station.id, *slot)).count()
     }
 
+    /// Whether a picture of a dark sky was kept: trails of stars are in no other.
+    pub fn has_stars(&self) -> bool {
+        self.night().kept() > 0
+    }
+
     /// The same for films of the same pictures and the same form.
     pub fn digest(&self, form: FilmForm) -> [u8; 32] {
         let FilmWanted { station, policy, range, rate, lang, .. } = &self.wanted;
@@ -233,14 +238,19 @@ impl Film {
         })
     }
 
+    /// The same without the slots at which the sky is not dark.
+    fn night(&self) -> Self {
+        let station = &self.wanted.station;
+        let (latitude, longitude) = (station.latitude, station.longitude);
+        let is_dark = |slot: &Slot| position(slot.utc(), latitude, longitude).elevation < DARK;
+        let slots = self.slots.iter().filter(|(slot, _)| is_dark(slot)).copied().collect();
+        Self { wanted: self.wanted.clone(), slots }
+    }
+
     /// The brightest of the dark pictures at each place.
     fn trails(&self, path: &Path) -> Result<usize, FilmFault> {
         let FilmWanted { station, range: (first, last), lang, .. } = &self.wanted;
-        let (latitude, longitude) = (station.latitude, station.longitude);
-        let is_dark = |slot: &Slot| position(slot.utc(), latitude, longitude).elevation < DARK;
-        let mut slots = self.slots.clone();
-        slots.retain(|(slot, _)| is_dark(slot));
-        let night = Self { wanted: self.wanted.clone(), slots };
+        let night = self.night();
         let mut frames = night.frames();
         let Some(mut brightest) = frames.next().map(|frame| frame.picture) else {
             return Err(FilmFault::NoPictures);

@@ -44,11 +44,13 @@ pub(super) fn method(has_lens: bool) -> Vec<Text> {
         "Dark hours have the sun more than 18° below the horizon and the moon below it. Usable are \
          those of 0 or 1 okta; slots without a reading count by the share of those with one. The \
          95 % interval follows from the spread between nights. A night belongs to the month in \
-         which it begins.",
+         which it begins. A year's hours follow from all its nights together: they are not the sum \
+         of its months.",
         "Son horas oscuras las que tienen el sol más de 18° bajo el horizonte y la luna bajo él. \
          Son aprovechables las de 0 o 1 octa; los turnos sin lectura cuentan según la proporción \
          de los que la tienen. El intervalo del 95 % resulta de la variación entre noches. Una \
-         noche pertenece al mes en que empieza."
+         noche pertenece al mes en que empieza. Las horas de un año resultan de todas sus noches \
+         juntas: no son la suma de sus meses."
     ));
     said
 }

@@ -148,7 +148,7 @@ function show(state, source) {
     ? document.activeElement.getAttribute("aria-label")
     : null;
   // The page names the place elsewhere.
-  if (state.tells && about) state.said.textContent = `${about.textContent.replace(/^.*?: /, "")} ${state.note}`.trim();
+  if (state.tells && about) state.said.textContent = `${about.textContent.replace(/^.*? · /, "")} ${state.note}`.trim();
   state.canvas.classList.remove("old");
   state.canvas.replaceChildren(svg);
   shown("chart");

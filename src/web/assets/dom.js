@@ -1,5 +1,6 @@
 // Builds elements without markup in strings, so that data is only ever text.
 import { t } from "./words.js";
+import { addDays, readDay, shortDay } from "./time.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -20,7 +21,7 @@ function fill(element, attributes, children) {
     else if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(2).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
@@ -67,6 +68,52 @@ export function steps(atEnd, move, ...around) {
   const step = (text, label, sign, disabled) =>
     h("button", { type: "button", text, "aria-label": t(label), disabled, onclick: () => move(sign) });
   return h("span", { class: "steps no-print" }, step("‹", "back", -1, false), around, step("›", "next", 1, atEnd));
+}
+
+/**
+ * A day in the page's own form, which a browser's field for dates is not: to be written, or picked
+ * in the browser's calendar; the arrow keys are a day each. `change` gets 'YYYY-MM-DD'.
+ */
+export function dayField(label, value, change) {
+  const tell = (text) => {
+    field.setCustomValidity(text);
+    field.setAttribute("aria-invalid", String(Boolean(text)));
+  };
+  const take = (day) => day !== value && change(day);
+  const field = h("input", {
+    type: "text",
+    class: "day",
+    value: shortDay(value),
+    "aria-label": label,
+    title: t("day.form"),
+    autocomplete: "off",
+    oninput: () => tell(""),
+    onchange: () => {
+      const day = readDay(field.value);
+      tell(day ? "" : t("day.wrong", { day: shortDay(value), iso: value }));
+      if (!day) return void field.reportValidity();
+      field.value = shortDay(day);
+      take(day);
+    },
+    onkeydown: (event) => {
+      const days = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+      if (!days) return;
+      event.preventDefault();
+      take(addDays(readDay(field.value) || value, days));
+    },
+  });
+  const picker = h("input", { type: "date", value, tabindex: -1, "aria-hidden": "true", onchange: () => picker.value && take(picker.value) });
+  const open = h(
+    "button",
+    {
+      type: "button",
+      "aria-label": `${label}: ${t("day.pick")}`,
+      hidden: !("showPicker" in picker),
+      onclick: () => picker.showPicker(),
+    },
+    s("svg", { class: "calendar", viewBox: "0 0 16 16", "aria-hidden": "true" }, s("path", { d: "M1.5 3.5h13v11h-13zM1.5 6.5h13M4.5 1v4M11.5 1v4" })),
+  );
+  return h("span", { class: "date" }, field, picker, open);
 }
 
 /** The placeholder of content that is loading. */

@@ -1,5 +1,5 @@
 // A day in pictures: its keogram, and one picture an hour.
-import { h, steps, waiting } from "./dom.js";
+import { dayField, h, steps, waiting } from "./dom.js";
 import { json, of, overlay, query, readings } from "./api.js";
 import { chart } from "./charts.js";
 import { inWords, line, openSlot, shot } from "./viewer.js";
@@ -62,7 +62,6 @@ async function films(station, day, signal) {
   const about = (span) => json(of(station.id, `/timelapse?${query(span)}`), signal).catch(() => ({ pictures: 0, forms: [] }));
   const spans = [["day", { from: day, to: day }], ["night", night]];
   const found = await Promise.all(spans.map(([, span]) => about(span)));
-  if (found.every(({ pictures }) => pictures === 0)) return h("p", { class: "quiet", text: t("film.none") });
   const link = (span, ending, text) =>
     h("a", { class: "button", href: of(station.id, `/timelapse.${ending}?${query({ ...span, lang: lang() })}`), text });
   const links = spans.flatMap(([name, span], n) => {
@@ -71,10 +70,22 @@ async function films(station, day, signal) {
     const ending = ["mp4", "avi"].find((form) => forms.includes(form)) || "avi";
     const told = { n: pictures, form: ending.toUpperCase() };
     const film = link(span, ending, t(`film.${name}`, told));
-    return name === "night" ? [film, link(span, "jpg", t("film.trails"))] : [film];
+    return name === "night" && forms.includes("jpg") ? [film, link(span, "jpg", t("film.trails"))] : [film];
   });
-  return h("div", { class: "films" }, links);
+  return links;
 }
+
+/** Whole addresses of what can be shared, to be copied. */
+const addresses = (links) =>
+  h(
+    "details",
+    { class: "addresses" },
+    h("summary", { text: t("film.addresses") }),
+    links.map(({ textContent, href }) => {
+      const box = h("input", { type: "text", readonly: true, value: href, onfocus: () => box.select() });
+      return h("label", { class: "field" }, h("span", { text: textContent }), box);
+    }),
+  );
 
 /** The view. */
 export async function gallery(main, { station, signal, params, go, onReading, lastDay, lastRead }) {
@@ -84,12 +95,6 @@ export async function gallery(main, { station, signal, params, go, onReading, la
   const set = (values) => go("gallery", { day, ...(masks ? { masks: 1 } : {}), ...(noon ? { noon: 1 } : {}), ...values });
   const shown = noon ? { from: `${day}T12:00`, to: `${addDays(day, 1)}T11:59` } : { from: day, to: day };
   const night = h("input", { type: "checkbox", checked: noon, onchange: () => set({ noon: night.checked ? 1 : undefined }) });
-  const date = h("input", {
-    type: "date",
-    value: day,
-    "aria-label": t("day"),
-    onchange: () => isDay(date.value) && set({ day: date.value }),
-  });
   const check = h("input", { type: "checkbox", checked: masks, onchange: () => set({ masks: check.checked ? 1 : undefined }) });
   const tiles = h("div", {}, waiting(t("loading")));
   const keogram = chart({
@@ -111,7 +116,15 @@ export async function gallery(main, { station, signal, params, go, onReading, la
     if (left > 0 && drawn < 300) setTimeout(() => signal.aborted || keogram.reload(), 2000);
   });
   const film = h("div", {}, waiting(t("loading")));
-  films(station, day, signal).then((shown) => signal.aborted || film.replaceChildren(shown), () => {});
+  const drawing = h("a", {
+    href: `charts/keogram.png?${query({ station: station.id, ...shown, lang: lang() })}`,
+    text: noon ? t("gallery.noon") : t("chart.keogram"),
+  });
+  films(station, day, signal).then((links) => {
+    if (signal.aborted) return;
+    const none = h("p", { class: "quiet", text: t("film.none") });
+    film.replaceChildren(links.length ? h("div", { class: "films" }, links) : none, addresses([...links, drawing]));
+  }, () => {});
   main.replaceChildren(
     h(
       "div",
@@ -120,7 +133,7 @@ export async function gallery(main, { station, signal, params, go, onReading, la
       h("span", { class: "quiet", text: longDay(day) }),
       h("label", { class: "no-print" }, night, h("span", { text: t("gallery.noon") })),
       h("label", { class: "no-print" }, check, h("span", { text: t("gallery.overlays") })),
-      steps(day >= lastDay, (sign) => set({ day: addDays(day, sign) }), h("label", {}, date)),
+      steps(day >= lastDay, (sign) => set({ day: addDays(day, sign) }), dayField(t("day"), day, (other) => set({ day: other }))),
     ),
     h("section", { class: "card" }, keogram),
     h("section", { class: "card no-print", "aria-label": t("film.title") }, h("h2", { text: t("film.title") }), film),

@@ -1,5 +1,5 @@
 // Means, distribution, confidence and trend of a range; a year's calendar; the climatology.
-import { h, steps as around } from "./dom.js";
+import { dayField, h, steps as around } from "./dom.js";
 import { of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { printButton } from "./print.js";
@@ -37,14 +37,7 @@ export async function history(main, { station, signal, params, go, onReading, la
     return addDays(end, sign * between(asked, to));
   };
   const move = (sign) => set({ end: step(sign), ...(span === "range" ? { from: addDays(asked, sign * between(asked, to)) } : {}) });
-  const input = (label, value, change) => {
-    const field = h("input", {
-      type: "date",
-      value,
-      onchange: () => isDay(field.value) && change(field.value),
-    });
-    return h("label", { class: "no-print" }, h("span", { class: "quiet", text: label }), field);
-  };
+  const input = (label, value, change) => [h("span", { class: "quiet", text: label }), dayField(label, value, change)];
   const csv = of(station.id, `/observations.csv?${query({ from, to, by })}`);
   const values = { station: station.id, from, to };
   const whole = { station: station.id };

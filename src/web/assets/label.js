@@ -205,7 +205,7 @@ async function session(main, station, observer, signal, go) {
     const button = (text, keyName, act) =>
       h("button", { type: "button", "aria-keyshortcuts": keyName, onclick: act }, h("span", { text }), h("kbd", { text: keyName }));
     const oktas = Array.from({ length: 9 }, (_, okta) =>
-      h("button", { type: "button", class: "okta", text: String(okta), "aria-label": t("label.okta", { okta }), onclick: () => keep(okta) }),
+      h("button", { type: "button", class: "okta", text: String(okta), "aria-label": t("label.okta", { n: okta }), onclick: () => keep(okta) }),
     );
     return [
       h("div", { class: "group", role: "group", "aria-label": t("label.oktas") }, oktas),

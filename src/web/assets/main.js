@@ -15,6 +15,8 @@ import { reportHead } from "./print.js";
 import { zones } from "./viewer.js";
 
 const VIEWS = { now, timeline, history, gallery, skill, label: labelling, operations };
+/** Those that show nothing but readings. */
+const OF_READINGS = ["timeline", "history", "gallery"];
 const root = document.documentElement;
 const main = document.getElementById("main");
 const state = { stations: [], station: null, view: "", lastDay: "", leave: null, reading: () => {}, miss: () => {}, change: () => {} };
@@ -132,6 +134,7 @@ async function show() {
   state.change = () => {};
   const { view, params } = address();
   const moved = state.view && state.view !== view;
+  const held = main.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
   delete main.dataset.view;
   state.view = view;
   nameTab();
@@ -153,7 +156,9 @@ async function show() {
       await empty(main, null, leave.signal);
       return;
     }
-    await VIEWS[view](main, {
+    // Without a reading the first view says so, and how to get one.
+    const none = OF_READINGS.includes(view) && !station.first;
+    await VIEWS[none ? "now" : view](main, {
       station,
       params,
       signal: leave.signal,
@@ -165,7 +170,7 @@ async function show() {
       lastRead,
       // {from, to}: slots that got a reading; null: anything may have changed.
       onReading: (act) => {
-        state.reading = act;
+        state.reading = none ? show : act;
       },
       // A slot that was missed, or null as above.
       onMiss: (act) => {
@@ -180,6 +185,10 @@ async function show() {
       const title = main.querySelector("h1");
       if (title) title.focus({ preventScroll: true });
       scrollTo(0, 0);
+    } else if (held && !leave.signal.aborted && document.activeElement === document.body) {
+      // Who steps from day to day by keyboard goes on where they were.
+      const again = [...main.querySelectorAll("[aria-label]")].find((item) => item.getAttribute("aria-label") === held);
+      if (again) again.focus({ preventScroll: true });
     }
   } catch (error) {
     if (!leave.signal.aborted) fail(error);
@@ -234,7 +243,7 @@ function isOver(slot) {
 
 /** Reloads everything: the stream was interrupted, or the page fell behind. */
 function again() {
-  if (!state.station || main.querySelector("[role=alert]")) return void start();
+  if (!state.station?.first || main.querySelector("[role=alert]")) return void start();
   state.reading(null);
   state.miss(null);
   state.change();

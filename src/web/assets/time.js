@@ -29,7 +29,11 @@ export const fromRecord = (from, to, station) => {
   const begins = station.first ? dayOf(station.first) : from;
   return begins > from && begins <= to ? begins : from;
 };
-export const isDay = (text) => /^\d{4}-\d\d-\d\d$/.test(text || "") && !Number.isNaN(asUtc(text).getTime());
+export const isDay = (text) => {
+  const date = /^\d{4}-\d\d-\d\d$/.test(text || "") ? asUtc(text) : null;
+  // The 31st of February is another day to some browsers, none to others.
+  return date !== null && !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
+};
 export const isSlot = (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text || "");
 /** 'lunes 30 de noviembre de 2026', 'Monday 30 November 2026', as charts and reports have it. */
 export const longDay = (slot) => {
@@ -44,6 +48,17 @@ export const shortDay = (slot) => {
   const date = asUtc(slot);
   return `${date.getUTCDate()} ${named(date, "month").slice(0, 3)} ${date.getUTCFullYear()}`;
 };
+/** The day 'YYYY-MM-DD' that a person wrote so, or as `shortDay` does; null if it is none. */
+export function readDay(text) {
+  const written = text.trim().toLowerCase().replace(/\bde\b/g, " ");
+  if (isDay(written)) return written;
+  const parts = /^(\d{1,2})\s+(\p{L}{3,})\.?\s+(\d{4})$/u.exec(written);
+  if (!parts) return null;
+  const names = Array.from({ length: 12 }, (_, n) => named(new Date(Date.UTC(2000, n, 1)), "month").toLowerCase());
+  const month = names.findIndex((name) => name.startsWith(parts[2])) + 1;
+  const day = [parts[3], String(month).padStart(2, "0"), parts[1].padStart(2, "0")].join("-");
+  return isDay(day) ? day : null;
+}
 
 /** A moment on the station's clock, as a slot is written. */
 function localSlot(date, zone) {

@@ -1,5 +1,5 @@
 // Today and the last days, slot by slot.
-import { h, steps } from "./dom.js";
+import { dayField, h, steps } from "./dom.js";
 import { of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { explain, openSlot } from "./viewer.js";
@@ -22,12 +22,6 @@ export async function timeline(main, { station, signal, params, go, onReading, l
   const from = fromRecord(addDays(end, 1 - days), end, station);
   const raster = days > BARS || (days >= ROWS && params.get("form") === "raster");
   const set = (values) => go("timeline", { days, end, ...(raster && days <= BARS ? { form: "raster" } : {}), ...values });
-  const date = h("input", {
-    type: "date",
-    value: end,
-    "aria-label": t("timeline.until"),
-    onchange: () => isDay(date.value) && set({ end: date.value }),
-  });
   const view = chart({
     kind: raster ? "raster" : "timeline",
     title: t(raster ? "chart.raster" : "chart.timeline"),
@@ -67,7 +61,8 @@ export async function timeline(main, { station, signal, params, go, onReading, l
       steps(
         end >= lastDay,
         (sign) => set({ end: addDays(end, sign * days) }),
-        h("label", {}, h("span", { class: "quiet", text: t("timeline.until") }), date),
+        h("span", { class: "quiet", text: t("timeline.until") }),
+        dayField(t("timeline.until"), end, (day) => set({ end: day })),
       ),
       printButton(),
     ),

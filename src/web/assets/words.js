@@ -28,6 +28,9 @@ const words =
     "next": "Siguiente",
     "print": "Imprimir",
     "day": "Día",
+    "day.form": "Por ejemplo 30 nov 2026 o 2026-11-30; las flechas cambian de a un día.",
+    "day.wrong": "Escriba el día como {day} o {iso}.",
+    "day.pick": "elegir en el calendario",
     "from": "Desde",
     "to": "Hasta",
     "none": "–",
@@ -42,6 +45,7 @@ const words =
     "empty.text": "El registro está vacío. Las lecturas aparecerán aquí apenas se guarde la primera; para llenar días pasados:",
     "empty.watched": "El programa vigila la cámara: la primera lectura aparecerá aquí apenas se guarde. Para llenar además días pasados, reinícielo con",
     "empty.missed": "Se pidieron {n} imágenes sin éxito; la última, la del {time}: {reason}.",
+    "empty.missed.one": "Se pidió {n} imagen sin éxito, la del {time}: {reason}.",
     "empty.live": "Esta página se actualiza sola.",
     "stale.title": "La última lectura es antigua",
     "stale.text": "Se tomó hace {age}; la cámara publica cada {every} min. Revise qué falla:",
@@ -103,7 +107,9 @@ const words =
     "tonight.few": "pocas lecturas",
     "tonight.steady": "sin cambios",
     "tonight.clearing": "se despeja, {n} octas menos por hora",
+    "tonight.clearing.one": "se despeja, {n} octa menos por hora",
     "tonight.clouding_over": "se nubla, {n} octas más por hora",
+    "tonight.clouding_over.one": "se nubla, {n} octa más por hora",
     "tonight.clearSince": "Despejado desde",
     "tonight.cloudySince": "Nublado desde",
     "tonight.before": "antes de las {time}",
@@ -205,8 +211,11 @@ const words =
     "film.title": "Películas",
     "film.none": "No se guardó ninguna imagen de este día: con «keep» en los ajustes, «celaje serve» guarda las que vengan.",
     "film.day": "El día ({n} imágenes, {form})",
+    "film.day.one": "El día ({n} imagen, {form})",
     "film.night": "La noche que empieza ese día ({n} imágenes, {form})",
+    "film.night.one": "La noche que empieza ese día ({n} imagen, {form})",
     "film.trails": "Trazas de estrellas (JPG)",
+    "film.addresses": "Direcciones para compartir",
     "gallery.title": "Galería",
     "gallery.overlays": "Con máscara de nubes",
     "gallery.none": "sin lectura",
@@ -228,7 +237,8 @@ const words =
     "label.next": "Imagen {n}",
     "label.undone": "Etiqueta deshecha",
     "label.oktas": "Octas",
-    "label.okta": "{okta} octas",
+    "label.okta": "{n} octas",
+    "label.okta.one": "{n} octa",
     "label.hidden": "No se ve el cielo",
     "label.cannot": "No se puede decir",
     "label.undo": "Deshacer",
@@ -411,6 +421,9 @@ const words =
     "next": "Next",
     "print": "Print",
     "day": "Day",
+    "day.form": "For example 30 Nov 2026 or 2026-11-30; the arrow keys are a day each.",
+    "day.wrong": "Write the day as {day} or {iso}.",
+    "day.pick": "pick in the calendar",
     "from": "From",
     "to": "To",
     "none": "–",
@@ -425,6 +438,7 @@ const words =
     "empty.text": "The record is empty. Readings appear here as soon as the first one is stored; to fill past days:",
     "empty.watched": "The program watches the camera: the first reading appears here as soon as it is stored. To fill past days as well, restart it with",
     "empty.missed": "{n} pictures were requested without success; the last one, of {time}: {reason}.",
+    "empty.missed.one": "{n} picture was requested without success, that of {time}: {reason}.",
     "empty.live": "This page updates by itself.",
     "stale.title": "The last reading is old",
     "stale.text": "It was taken {age} ago; the camera publishes every {every} min. Check what is failing:",
@@ -486,7 +500,9 @@ const words =
     "tonight.few": "too few readings",
     "tonight.steady": "steady",
     "tonight.clearing": "clearing by {n} oktas an hour",
+    "tonight.clearing.one": "clearing by {n} okta an hour",
     "tonight.clouding_over": "clouding over by {n} oktas an hour",
+    "tonight.clouding_over.one": "clouding over by {n} okta an hour",
     "tonight.clearSince": "Clear since",
     "tonight.cloudySince": "Cloudy since",
     "tonight.before": "before {time}",
@@ -588,8 +604,11 @@ const words =
     "film.title": "Timelapse",
     "film.none": "No picture of this day was kept: with 'keep' in the settings, 'celaje serve' keeps those to come.",
     "film.day": "The day ({n} pictures, {form})",
+    "film.day.one": "The day ({n} picture, {form})",
     "film.night": "The night that begins on it ({n} pictures, {form})",
+    "film.night.one": "The night that begins on it ({n} picture, {form})",
     "film.trails": "Star trails (JPG)",
+    "film.addresses": "Addresses to share",
     "gallery.title": "Gallery",
     "gallery.overlays": "With cloud mask",
     "gallery.none": "no reading",
@@ -611,7 +630,8 @@ const words =
     "label.next": "Picture {n}",
     "label.undone": "Label taken back",
     "label.oktas": "Oktas",
-    "label.okta": "{okta} oktas",
+    "label.okta": "{n} oktas",
+    "label.okta.one": "{n} okta",
     "label.hidden": "Sky not visible",
     "label.cannot": "Cannot tell",
     "label.undo": "Undo",
@@ -772,9 +792,10 @@ const words =
 
 export const lang = () => (document.documentElement.lang === "es" ? "es" : "en");
 
-/** The text of `key` with each `{name}` filled in; the key itself if there is no text. */
+/** The text of `key` with each `{name}` filled in, of one thing that of `key.one`; the key itself if there is no text. */
 export function t(key, values = {}) {
-  const text = words[lang()][key];
+  const one = String(values.n) === "1" ? words[lang()][`${key}.one`] : undefined;
+  const text = one ?? words[lang()][key];
   if (text === undefined) return key;
   const told = text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
   // A unit stays on the line of its number.

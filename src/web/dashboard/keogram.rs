@@ -174,9 +174,10 @@ fn cut(bytes: &[u8], limits: &Limits, top: f64, bottom: f64) -> Option<Strip> {
 
 /// The keogram of a day; `data-waiting` says how many strips are still to come.
 pub(super) fn draw(order: &Order, from: NaiveDateTime, seen: &KnownStrips) -> String {
-    let slots = SlotRange::new(from, from + TimeDelta::minutes(24 * 60 - 1))
+    let mut slots = SlotRange::new(from, from + TimeDelta::minutes(24 * 60 - 1))
         .map(|range| order.slots(range))
         .unwrap_or_default();
+    slots.retain(|slot| order.first.is_some_and(|first| first <= *slot));
     let keogram = Keogram {
         look: order.look,
         station: &order.place.name,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use schemars::JsonSchema;
@@ -106,7 +106,8 @@ struct TimelapseView {
     to: String,
     /// Pictures of the range that were kept.
     pictures: usize,
-    /// Endings of the forms that this server can make; those other than avi need ffmpeg.
+    /// Endings of the forms that this server can make of them: jpg needs a dark sky, those other
+    /// than it and avi need ffmpeg.
     forms: Vec<&'static str>,
 }
 
@@ -187,9 +188,14 @@ async fn look(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let film = wanted(&state, &station, &request).await?;
-    let looked = web::block(move || (film.range(), film.kept(), ffmpeg_is_there())).await;
-    let ((from, to), pictures, has_ffmpeg) = looked.map_err(|_| Problem::internal())?;
-    let forms = FilmForm::ENDINGS.iter().filter(|(_, form)| has_ffmpeg || !form.needs_ffmpeg());
+    let looked = move || (film.range(), film.kept(), film.has_stars(), ffmpeg_is_there());
+    let looked = web::block(looked).await;
+    let ((from, to), pictures, has_stars, has_ffmpeg) = looked.map_err(|_| Problem::internal())?;
+    let can_be = |form: &FilmForm| match form {
+        FilmForm::Trails => has_stars,
+        form => has_ffmpeg || !form.needs_ffmpeg(),
+    };
+    let forms = FilmForm::ENDINGS.iter().filter(|(_, form)| can_be(form));
     let forms = forms.map(|(ending, _)| *ending).collect();
     let (from, to) = (slot_text(from), slot_text(to));
     live(&TimelapseView { from, to, pictures, forms })
@@ -204,7 +210,10 @@ async fn film_of(
     let known = FilmForm::ENDINGS.iter().find(|(name, _)| *name == ending);
     let (ending, form) = *known.ok_or_else(Problem::internal)?;
     let film = wanted(&state, &station, &request).await?;
-    let from = film.range().0.format("%Y%m%d");
+    // The film of a night has another name than that of the day on which it begins.
+    let from = film.range().0;
+    let is_midnight = from.time() == NaiveTime::MIN;
+    let from = from.format(if is_midnight { "%Y%m%d" } else { "%Y%m%dT%H%M" });
     let name = format!("inline; filename=\"celaje-{}-{from}.{ending}\"", &*station);
     let file = state.films.file(film, form, ending).await?;
     file.answer(&request, media_of(form), |response| {

@@ -42,6 +42,9 @@ pub struct Timeline<'a> {
     pub range: SlotRange,
     /// The expected slots; one without a reading is a gap.
     pub slots: &'a [NaiveDateTime],
+    /// The record's first reading, if it has any. Before it and before the first miss of the range
+    /// no slot is expected.
+    pub first: Option<NaiveDateTime>,
     pub readings: &'a [Reading],
     /// Slots whose pictures gave no reading; a slot that has a reading is no miss.
     pub misses: &'a [NaiveDateTime],
@@ -64,6 +67,8 @@ pub(super) struct TimelineData<'a> {
     /// Whether days before `from` were left out.
     pub cut: bool,
     pub slots: BTreeSet<NaiveDateTime>,
+    /// Whether the record has a reading.
+    pub begun: bool,
     pub readings: BTreeMap<NaiveDateTime, &'a Reading>,
     pub misses: BTreeSet<NaiveDateTime>,
     pub phases: Vec<PhaseSpan>,
@@ -81,7 +86,9 @@ impl<'a> TimelineData<'a> {
             .unwrap_or(timeline.range.from());
         let from = timeline.range.from().max(earliest);
         let within = |t: &NaiveDateTime| (from..=to).contains(t);
-        let slots: BTreeSet<_> = timeline.slots.iter().copied().filter(within).collect();
+        let begins = timeline.first.into_iter().chain(timeline.misses.iter().copied()).min();
+        let expected = |t: &NaiveDateTime| within(t) && begins.is_some_and(|begins| begins <= *t);
+        let slots: BTreeSet<_> = timeline.slots.iter().copied().filter(expected).collect();
         let readings = timeline.readings.iter();
         let readings: BTreeMap<_, _> = readings
             .filter(|reading| within(&reading.local))
@@ -100,6 +107,7 @@ impl<'a> TimelineData<'a> {
             phases: phases(timeline.sun),
             spacing: spacing(slots.iter().chain(readings.keys()).copied().collect()),
             slots,
+            begun: timeline.first.is_some(),
             readings,
             replaced_until: timeline.replaced_until,
         }

@@ -273,7 +273,7 @@ fn empty_note(plot: &mut Plot, data: &TimelineData<'_>) {
             "{slots} slots expected, {misses}",
             "{slots} turnos esperados, {misses}"
         );
-        plot.empty_note(Some(&more));
+        plot.empty_note(data.begun, (slots > 0).then_some(more.as_str()));
     }
 }
 

@@ -331,6 +331,7 @@ mod tests {
             station: "R",
             range,
             slots: &past,
+            first: past.first().copied(),
             readings: &readings,
             misses: &[],
             sun: &[],

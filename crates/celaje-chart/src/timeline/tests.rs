@@ -26,6 +26,7 @@ fn reading(local: NaiveDateTime, okta: u8) -> Reading {
 struct Input {
     range: SlotRange,
     slots: Vec<NaiveDateTime>,
+    first: Option<NaiveDateTime>,
     readings: Vec<Reading>,
     misses: Vec<NaiveDateTime>,
     sun: Vec<SunSample>,
@@ -39,6 +40,7 @@ impl Input {
         Self {
             range,
             slots: slots.map(|slot| slot.local()).collect(),
+            first: Some(from),
             readings: Vec::new(),
             misses: Vec::new(),
             sun: track(from, to, zone, -53.79, -67.70),
@@ -64,6 +66,7 @@ impl Input {
             station,
             range: self.range,
             slots: &self.slots,
+            first: self.first,
             readings: &self.readings,
             misses: &self.misses,
             sun: &self.sun,
@@ -166,6 +169,27 @@ fn a_timeline_without_readings_says_so_in_both_languages() {
 }
 
 #[test]
+fn nothing_is_expected_before_the_record_begins() {
+    let mut input = Input::day();
+    (input.first, input.sun) = (None, Vec::new());
+    let en = |input: &Input| input.svg_with(Lang::En, "Cloud cover", "R");
+    let svg = en(&input);
+    assert_eq!(count(&svg, "gap"), 0);
+    assert!(svg.contains("There are no readings yet") && !svg.contains("expected"), "{svg}");
+    assert!(input.svg().contains("Todavía no hay lecturas"));
+    // What was asked for in vain was expected, from then on.
+    input.misses = vec![at(11, 21, 12, 2)];
+    let svg = en(&input);
+    assert_eq!(count(&svg, "gap"), 1);
+    assert!(svg.contains("72 slots expected, 1 miss<"), "{svg}");
+    input.misses.clear();
+    input.first = Some(at(11, 21, 18, 2));
+    let svg = en(&input.read(|t| (t >= at(11, 21, 18, 2)).then_some(3)));
+    assert_eq!((count(&svg, "reading"), count(&svg, "gap")), (36, 0));
+    assert!(svg.contains("36 of 36 slots read"), "{svg}");
+}
+
+#[test]
 fn text_from_outside_is_escaped() {
     let svg = Input::day().svg_with(Lang::En, "<script>\"&\"</script>", "A & B <C>\u{1}");
     assert!(!svg.contains("<script>") && svg.contains("&lt;script&gt;&quot;&amp;&quot;"));
@@ -203,6 +227,7 @@ fn the_ends_of_time_are_drawn_too() {
         let input = Input {
             range: SlotRange::new(t, t).unwrap(),
             slots: vec![],
+            first: None,
             readings: vec![reading(t, 1)],
             misses: vec![t],
             sun: vec![],

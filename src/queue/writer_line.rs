@@ -70,7 +70,7 @@ impl LineState {
 pub enum LineTrouble {
     /// The queue does not answer, or says that it cannot at present.
     Silent(QueueError),
-    /// What lay in it is lost; the streams are there again.
+    /// What lay in it is lost.
     Lost(QueueError),
     /// The same, but the server says that it cannot make them.
     Broken(QueueError),
@@ -219,9 +219,9 @@ impl WriterLine {
             Err(error) => return Err(LineTrouble::Silent(error)),
         };
         match self.make().await {
-            Ok(()) => Err(LineTrouble::Lost(lost)),
             Err(error) if is_ruin(&error) => Err(LineTrouble::Broken(error)),
-            Err(error) => Err(LineTrouble::Silent(error)),
+            // What could not be made is made when it is looked at again.
+            _ => Err(LineTrouble::Lost(lost)),
         }
     }
 

@@ -9,6 +9,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
+use crate::actors::dispatch::DispatchReport;
 use crate::camera::Source;
 use crate::camera::fault::AccessFault;
 use crate::camera::gate::Gate;
@@ -219,6 +220,8 @@ pub struct Recorded {
     pub requests_peak: usize,
     /// What a person has to mend before the camera gives pictures.
     pub faults: BTreeSet<AccessFault>,
+    /// What was counted of the workers of a queue.
+    pub workers: Option<DispatchReport>,
 }
 
 /// Runs the command; gives its exit status.
@@ -356,14 +359,15 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     };
     let pipeline = Pipeline::start_fed(setup, Supervision::of_program(), workers)?;
     let mut signals = Signals::listen();
-    let bar = RunBar::follow(pipeline.progress(), quiet);
+    let bar = RunBar::follow(pipeline.progress(), counts.clone(), quiet);
     let drain = pipeline.drainer();
     let (flow, gate) = (pipeline.flow(), pipeline.gate());
     let logged = log_flow(Arc::clone(&flow), Arc::clone(&gate));
     let (report, signal) = signals.draining(pipeline.run(range), drain).await;
     logged.abort();
     drop(bar);
-    counts.iter().for_each(|counts| notice(&counts.text()));
+    let workers = counts.map(|counts| counts.report());
+    workers.iter().for_each(|workers| notice(&workers.text()));
     let database = pipeline.stop().await;
     Ok(Recorded {
         report: report?,
@@ -376,6 +380,7 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
         arrangement,
         requests_peak: gate.peak(),
         faults: gate.take_faults(),
+        workers,
     })
 }
 
@@ -435,6 +440,9 @@ struct BackfillSummary<'a> {
     images_per_s: f64,
     engine: &'a str,
     model: &'a str,
+    /// Of a queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<DispatchReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stats: Option<Stats>,
 }
@@ -478,6 +486,7 @@ impl<'a> BackfillSummary<'a> {
             images_per_s: rounded(if elapsed_s > 0.0 { classified / elapsed_s } else { 0.0 }),
             engine,
             model,
+            queue: recorded.workers,
             stats: stats.then_some(Stats {
                 flow: *flow,
                 inference: *arrangement,

@@ -1,12 +1,14 @@
 //! The progress bar of a run: on a terminal only, on stderr.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::actors::dispatch::DispatchCounts;
 use celaje_sky::run::Progress;
 use celaje_sky::say;
 
@@ -17,8 +19,13 @@ pub struct RunBar {
 }
 
 impl RunBar {
-    /// Shows `progress` from now on; nothing at all when `quiet` or stderr is no terminal.
-    pub fn follow(mut progress: watch::Receiver<Progress>, quiet: bool) -> Self {
+    /// Shows `progress` from now on, with the number of `workers` if there are any; nothing at all
+    /// when `quiet` or stderr is no terminal.
+    pub fn follow(
+        mut progress: watch::Receiver<Progress>,
+        workers: Option<Arc<DispatchCounts>>,
+        quiet: bool,
+    ) -> Self {
         let target =
             if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
@@ -42,10 +49,13 @@ impl RunBar {
                         // Drawn with each of these: a bar of no length would be a full one.
                         shown.set_length(now.planned);
                         shown.set_position(now.ledger.total());
-                        shown.set_message(
-                            say!("{new} new, {missed} missed", "{new} nuevos, {missed} fallidos")
-                                .to_string(),
-                        );
+                        let what =
+                            say!("{new} new, {missed} missed", "{new} nuevos, {missed} fallidos");
+                        let who = workers.as_ref().map(|counts| {
+                            let n = counts.report().workers;
+                            say!(" · {n} workers", " · {n} trabajadores").to_string()
+                        });
+                        shown.set_message(format!("{what}{}", who.unwrap_or_default()));
                     }
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;

@@ -11,13 +11,22 @@ use celaje_sky::text::Text;
 /// How long a worker may be silent where nothing is said of it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What an address says of who one is.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum QueueLogin {
+    /// `nats://USER:PASSWORD@HOST`.
+    User(String, String),
+    /// `nats://TOKEN@HOST`.
+    Token(String),
+}
+
 /// The servers of a queue, and what they ask for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct QueueAddress {
-    /// Of one server or, of a cluster, several; without user and password.
+    /// Of one server or, of a cluster, several; without what is secret.
     servers: Vec<Url>,
-    /// The user and the password that the first address named.
-    user: Option<(String, String)>,
+    /// What the first of the addresses that say something of it said.
+    login: Option<QueueLogin>,
     /// Certificates of the servers' authority; none for those that the system trusts.
     pub ca_file: Option<PathBuf>,
     /// The file with the credentials that NATS gave out.
@@ -55,7 +64,7 @@ impl QueueAddress {
             )
         };
         let mut servers = Vec::new();
-        let mut user = None;
+        let mut login = None;
         for part in text.split(',').map(str::trim) {
             let mut url = Url::parse(part).map_err(|_| bad())?;
             let is_bare = matches!(url.path(), "" | "/") && url.query().is_none();
@@ -63,16 +72,11 @@ impl QueueAddress {
             if !matches!(url.scheme(), "nats" | "tls") || !is_bare || !has_host {
                 return Err(bad());
             }
-            if let (None, Some(password)) = (&user, url.password()) {
-                let plain = |text: &str| {
-                    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
-                };
-                user = Some((plain(url.username()), plain(password)));
-            }
+            login = login.or_else(|| QueueLogin::of(&url));
             url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| bad())?;
             servers.push(url);
         }
-        Ok(Self { servers, user, ca_file: None, credentials: None, patience: PATIENCE })
+        Ok(Self { servers, login, ca_file: None, credentials: None, patience: PATIENCE })
     }
 
     /// The servers' addresses.
@@ -80,9 +84,22 @@ impl QueueAddress {
         self.servers.iter().map(Url::to_string).collect()
     }
 
-    /// User and password, where the address named them.
-    pub(super) fn user(&self) -> Option<(String, String)> {
-        self.user.clone()
+    /// Who one is, where the address says so.
+    pub(super) fn login(&self) -> Option<QueueLogin> {
+        self.login.clone()
+    }
+}
+
+impl QueueLogin {
+    fn of(url: &Url) -> Option<Self> {
+        let plain = |text: &str| {
+            percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+        };
+        let first = plain(url.username());
+        match url.password() {
+            Some(password) => Some(Self::User(first, plain(password))),
+            None => (!first.is_empty()).then_some(Self::Token(first)),
+        }
     }
 }
 
@@ -95,7 +112,11 @@ mod tests {
         let address = QueueAddress::parse("tls://ana:s%40cret@a:4222,tls://b:4222").unwrap();
         assert_eq!(address.to_string(), "tls://a:4222,tls://b:4222");
         assert_eq!(format!("{address:?}"), "QueueAddress(tls://a:4222,tls://b:4222)");
-        assert_eq!(address.user(), Some(("ana".to_owned(), "s@cret".to_owned())));
+        let login = Some(QueueLogin::User("ana".to_owned(), "s@cret".to_owned()));
+        assert!(address.login() == login);
+        let address = QueueAddress::parse("nats://b:4222,nats://s%40cret@a:4222").unwrap();
+        assert_eq!(address.to_string(), "nats://b:4222,nats://a:4222");
+        assert!(address.login() == Some(QueueLogin::Token("s@cret".to_owned())));
     }
 
     #[test]

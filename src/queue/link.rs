@@ -1,12 +1,17 @@
 //! The connection to the queue, and its two streams.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use async_nats::jetstream::context::{ConsumerInfoError, ConsumerInfoErrorKind};
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, Stream};
-use async_nats::jetstream::{self, Context};
-use async_nats::{ConnectOptions, Event};
+use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
+use async_nats::jetstream::{Context, ContextBuilder, ErrorCode};
+use async_nats::{ConnectOptions, Event, ServerError};
 
-use crate::queue::address::QueueAddress;
+use crate::queue::address::{QueueAddress, QueueLogin};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
 
@@ -21,6 +26,8 @@ pub(super) const OUTCOMES: &str = "CELAJE_OUTCOMES";
 const MOST_OUTCOMES: i64 = 4096;
 /// How long messages are kept that nobody asks for.
 const OLDEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long an answer of the queue may take.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How long a first connection may take.
 const FIRST: Duration = Duration::from_secs(10);
 
@@ -29,6 +36,10 @@ const FIRST: Duration = Duration::from_secs(10);
 pub struct Queue {
     pub(super) context: Context,
     pub(super) patience: Duration,
+    /// What the server does not allow, once it has said so.
+    denied: Arc<OnceLock<String>>,
+    /// Whether one copy has to do: the server has no peers.
+    is_alone: Arc<AtomicBool>,
 }
 
 impl Queue {
@@ -37,22 +48,24 @@ impl Queue {
     /// # Errors
     /// When no server can be reached, or it refuses.
     pub async fn connect(address: &QueueAddress, name: &str) -> Result<Self> {
+        let denied = Arc::new(OnceLock::new());
+        let hears = Arc::clone(&denied);
         let mut options = ConnectOptions::new()
             .name(name)
             .connection_timeout(FIRST)
-            .event_callback(|event| async move {
-                match event {
-                    Event::Connected => tracing::info!("connected to the queue"),
-                    other => tracing::warn!(event = %other, "the queue"),
-                }
+            .event_callback(move |event| {
+                hear(&event, &hears);
+                std::future::ready(())
             })
             .reconnect_delay_callback(|attempts| {
                 let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
                 Duration::from_millis(100).saturating_mul(attempts).min(Duration::from_secs(2))
             });
-        if let Some((user, password)) = address.user() {
-            options = options.user_and_password(user, password);
-        }
+        options = match address.login() {
+            Some(QueueLogin::User(user, password)) => options.user_and_password(user, password),
+            Some(QueueLogin::Token(token)) => options.token(token),
+            None => options,
+        };
         if let Some(file) = &address.credentials {
             options = options.credentials_file(file).await.map_err(|error| {
                 let shown = file.display();
@@ -73,7 +86,25 @@ impl Queue {
                  --queue-ca-file, --queue-credentials, y que allí funcione nats-server"
             ))
         })?;
-        Ok(Self { context: jetstream::new(client), patience: address.patience })
+        let context = ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).build(client);
+        let patience = address.patience;
+        Ok(Self { context, patience, denied, is_alone: Arc::default() })
+    }
+
+    /// That the server does not allow this program what it needs, once it has said so.
+    pub fn denied(&self) -> Option<Failure> {
+        let what = self.denied.get()?;
+        Some(Failure::unreachable(say!(
+            "the queue does not allow this program what it needs ({what}); give its user the \
+             rights that docs/cluster.md names",
+            "la cola no le permite a este programa lo que necesita ({what}); dele a su usuario los \
+             permisos que nombra docs/es/cluster.md"
+        )))
+    }
+
+    /// Makes do with one copy of the streams.
+    pub(super) fn stand_alone(&self) {
+        self.is_alone.store(true, Ordering::Relaxed);
     }
 
     /// Makes the two streams where they are not there.
@@ -98,14 +129,59 @@ impl Queue {
             discard: DiscardPolicy::New,
             max_messages: most,
             max_age: OLDEST,
-            num_replicas: 3,
+            num_replicas: if self.is_alone.load(Ordering::Relaxed) { 1 } else { 3 },
             ..Config::default()
         };
-        // A server that is no cluster keeps one copy.
         match self.context.create_stream(config.clone()).await {
             Ok(stream) => Ok(stream),
-            Err(_) => Ok(self.context.create_stream(Config { num_replicas: 1, ..config }).await?),
+            Err(error) => {
+                let error = error.into();
+                if answer(&error) != Some(ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED) {
+                    return Err(error);
+                }
+                // It is no cluster.
+                self.stand_alone();
+                Ok(self.context.create_stream(Config { num_replicas: 1, ..config }).await?)
+            }
         }
+    }
+}
+
+/// Logs what happens to the connection, and keeps what is denied.
+fn hear(event: &Event, denied: &OnceLock<String>) {
+    match event {
+        Event::Connected => tracing::info!("connected to the queue"),
+        Event::ServerError(ServerError::Other(text))
+            if text.to_lowercase().contains("permissions violation") =>
+        {
+            if denied.set(text.clone()).is_ok() {
+                tracing::error!(text, "the queue denies something");
+            }
+        }
+        other => tracing::warn!(event = %other, "the queue"),
+    }
+}
+
+/// What the server answered, where it did.
+pub(super) fn answer(error: &QueueError) -> Option<ErrorCode> {
+    if let Some(error) = error.downcast_ref::<CreateStreamError>() {
+        return match error.kind() {
+            CreateStreamErrorKind::JetStream(error) => Some(error.error_code()),
+            CreateStreamErrorKind::NotFound => Some(ErrorCode::STREAM_NOT_FOUND),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<ConsumerInfoError>() {
+        return match error.kind() {
+            ConsumerInfoErrorKind::JetStream(error) => Some(error.error_code()),
+            ConsumerInfoErrorKind::StreamNotFound => Some(ErrorCode::STREAM_NOT_FOUND),
+            ConsumerInfoErrorKind::NotFound => Some(ErrorCode::CONSUMER_NOT_FOUND),
+            _ => None,
+        };
+    }
+    match error.downcast_ref::<ConsumerError>()?.kind() {
+        ConsumerErrorKind::JetStream(error) => Some(error.error_code()),
+        _ => None,
     }
 }
 

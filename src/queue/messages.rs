@@ -20,8 +20,19 @@ use celaje_vision::model::source::Model;
 
 /// Slots of a job at most.
 pub const MOST_SLOTS: usize = 512;
-/// Bytes of an unpacked message at most.
-const LARGEST: u64 = 64 << 20;
+/// Bytes of a name at most: of a worker, a run, a version, a hash.
+const LONGEST_NAME: usize = 256;
+
+/// A message of the queue.
+pub trait QueueMessage: Serialize + DeserializeOwned {
+    /// Its bytes at most, unpacked.
+    const LARGEST: u64;
+
+    /// Why it is none, though it can be read.
+    fn fault(&self) -> Option<&'static str> {
+        None
+    }
+}
 
 /// What an outcome depends on beside its picture. Only who agrees in all of it works together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +100,21 @@ pub struct SlotJob {
     pub slots: Vec<Slot>,
 }
 
+impl QueueMessage for SlotJob {
+    const LARGEST: u64 = 256 << 10;
+
+    fn fault(&self) -> Option<&'static str> {
+        let days = || self.slots.iter().map(|slot| slot.local().date());
+        if !(1..=MOST_SLOTS).contains(&self.slots.len()) {
+            Some("no slots, or too many")
+        } else if !self.slots.is_sorted_by(|a, b| a < b) || days().min() != days().max() {
+            Some("slots that do not ascend, or not of one day")
+        } else {
+            (self.run.len() > LONGEST_NAME).then_some("a run without an end")
+        }
+    }
+}
+
 /// A worker's statements about slots.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobOutcomes {
@@ -100,6 +126,17 @@ pub struct JobOutcomes {
     pub outcomes: Vec<Outcome>,
     /// Slots of the job that the worker did not come to, because it was told to end.
     pub left: Vec<Slot>,
+}
+
+impl QueueMessage for JobOutcomes {
+    const LARGEST: u64 = 32 << 20;
+
+    fn fault(&self) -> Option<&'static str> {
+        if self.outcomes.len() > MOST_SLOTS || self.left.len() > MOST_SLOTS {
+            return Some("too many slots");
+        }
+        (self.worker.len() > LONGEST_NAME).then_some("a worker without an end")
+    }
 }
 
 /// What a worker asks a writer.
@@ -114,6 +151,10 @@ pub enum WorkerQuestion {
     Manifest(usize),
 }
 
+impl QueueMessage for WorkerQuestion {
+    const LARGEST: u64 = 1 << 10;
+}
+
 /// What a writer works at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriterWelcome {
@@ -125,11 +166,19 @@ pub struct WriterWelcome {
     pub folder: Option<PathBuf>,
 }
 
+impl QueueMessage for WriterWelcome {
+    const LARGEST: u64 = 64 << 10;
+
+    fn fault(&self) -> Option<&'static str> {
+        (self.run.len() > LONGEST_NAME).then_some("a run without an end")
+    }
+}
+
 /// Packs a message.
 ///
 /// # Errors
 /// Only when memory fails.
-pub fn pack(message: &impl Serialize) -> Result<Bytes, QueueError> {
+pub fn pack(message: &impl QueueMessage) -> Result<Bytes, QueueError> {
     let text = serde_json::to_vec(message)?;
     let mut packed = Vec::new();
     ZlibEncoder::new(text.as_slice(), Compression::fast()).read_to_end(&mut packed)?;
@@ -139,11 +188,12 @@ pub fn pack(message: &impl Serialize) -> Result<Bytes, QueueError> {
 /// Unpacks a message.
 ///
 /// # Errors
-/// When it is none, or larger than any.
-pub fn unpack<T: DeserializeOwned>(packed: &[u8]) -> Result<T, QueueError> {
+/// When it is none, larger than any, or has a fault.
+pub fn unpack<T: QueueMessage>(packed: &[u8]) -> Result<T, QueueError> {
     let mut text = Vec::new();
-    ZlibDecoder::new(packed).take(LARGEST).read_to_end(&mut text)?;
-    Ok(serde_json::from_slice(&text)?)
+    ZlibDecoder::new(packed).take(T::LARGEST).read_to_end(&mut text)?;
+    let message: T = serde_json::from_slice(&text)?;
+    message.fault().map_or(Ok(message), |fault| Err(fault.into()))
 }
 
 #[cfg(test)]
@@ -215,6 +265,40 @@ mod tests {
         fn whatever_comes_in_nothing_panics(bytes: Vec<u8>) {
             prop_assert!(unpack::<JobOutcomes>(&bytes).is_err());
         }
+    }
+
+    fn job(slots: Vec<Slot>) -> SlotJob {
+        let marks = WorkMarks::of(&Station::rio_grande(), &Model::bundled().unwrap());
+        SlotJob { marks, run: "r".to_owned(), slots }
+    }
+
+    #[test]
+    fn a_job_that_is_empty_or_huge_is_none() {
+        let zone = Station::rio_grande().zone;
+        let slots = |n: i64, apart: i64| -> Vec<Slot> {
+            let day = chrono::NaiveDate::from_ymd_opt(2024, 3, 1).unwrap();
+            let at = |i| day.and_hms_opt(0, 0, 0).unwrap() + chrono::TimeDelta::seconds(apart * i);
+            (0..n).map(|i| Slot::at(at(i), zone).unwrap()).collect()
+        };
+        let read = |slots| unpack::<SlotJob>(&pack(&job(slots)).unwrap());
+        assert_eq!(read(slots(512, 15)).unwrap().slots.len(), 512);
+        for bad in [Vec::new(), slots(513, 15), slots(2, 86_400), slots(2, 0), slots(2, -60)] {
+            assert!(read(bad).is_err());
+        }
+        let long = SlotJob { run: "r".repeat(1 << 20), ..job(slots(1, 0)) };
+        assert!(unpack::<SlotJob>(&pack(&long).unwrap()).is_err());
+    }
+
+    #[test]
+    fn more_outcomes_than_a_job_has_slots_are_refused() {
+        let told = |left, worker: &str| {
+            let (marks, worker) = (job(Vec::new()).marks, worker.to_owned());
+            let told = JobOutcomes { marks, worker, outcomes: Vec::new(), left };
+            unpack::<JobOutcomes>(&pack(&told).unwrap())
+        };
+        assert!(told(vec![slot(); 512], "w").is_ok());
+        assert!(told(vec![slot(); 513], "w").is_err());
+        assert!(told(Vec::new(), &"w".repeat(1000)).is_err());
     }
 
     #[test]

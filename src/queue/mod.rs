@@ -16,4 +16,4 @@ mod writer_line;
 
 pub use link::{Queue, QueueError};
 pub use worker_line::{JobInHand, OpenLine};
-pub use writer_line::{LineState, WriterLine};
+pub use writer_line::{LineState, LineTrouble, WriterAnswers, WriterLine};

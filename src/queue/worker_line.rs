@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{AckKind, Message};
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -16,8 +18,8 @@ use celaje_sky::say;
 const ASKED: Duration = Duration::from_secs(1);
 /// Bytes of a file from a writer at most.
 const LARGEST: usize = 1 << 30;
-/// Outcomes of a message at most.
-const OUTCOMES_AT_ONCE: usize = 512;
+/// How long the queue may take to hear that a job is given back.
+const HEARD: Duration = Duration::from_secs(2);
 
 /// A line that has jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +58,20 @@ impl JobInHand {
 
     /// Gives it back for another worker.
     pub async fn give_back(&self) {
-        let _ = self.message.ack_with(AckKind::Nak(Some(self.every()))).await;
-        let _ = self.message.context.client().flush().await;
+        let client = self.message.context.client();
+        let heard = async {
+            let _ = self.message.ack_with(AckKind::Nak(Some(self.every()))).await;
+            let _ = client.flush().await;
+        };
+        // Without a connection nothing is heard; its silence gives the job back then.
+        let _ = tokio::time::timeout(HEARD, heard).await;
+    }
+
+    /// What the writer calls it: outcomes bear it too, so that the queue takes them once however
+    /// often they are sent, and by whom.
+    fn id(&self) -> Option<&str> {
+        let id = self.message.headers.as_ref()?.get(NATS_MESSAGE_ID)?;
+        Some(id.as_str())
     }
 }
 
@@ -98,11 +112,16 @@ impl Queue {
         let mut messages = fetched.messages().await?;
         let mut taken = Vec::new();
         while let Some(message) = messages.next().await {
-            let message = message?;
+            let message = match message {
+                Ok(message) => message,
+                Err(error) if taken.is_empty() => return Err(error),
+                // What was taken is to be done.
+                Err(_) => break,
+            };
             match unpack::<SlotJob>(&message.payload) {
                 Ok(job) => taken.push(JobInHand { job, message, ack_wait }),
                 Err(error) => {
-                    tracing::warn!(%error, subject = job_subject(line), "a job that is none");
+                    tracing::warn!(%error, subject = job_subject(line), "a job was refused");
                     let _ = message.ack().await;
                 }
             }
@@ -130,10 +149,10 @@ impl Queue {
     ) -> Result<Vec<u8>, Failure> {
         let lost = |error: QueueError| {
             Failure::unreachable(say!(
-                "the writer does not give its model: {error}; start this worker again, or give it \
+                "the writer does not give its model: {error}; trying again; or give this worker \
                  the model with --model",
-                "el escritor no entrega su modelo: {error}; vuelva a iniciar este trabajador, o \
-                 dele el modelo con --model"
+                "el escritor no entrega su modelo: {error}; se intenta otra vez; o dele el modelo \
+                 a este trabajador con --model"
             ))
         };
         let mut bytes = Vec::new();
@@ -149,26 +168,23 @@ impl Queue {
         Err(lost("the file has no end".into()))
     }
 
-    /// Puts outcomes into the queue.
+    /// Puts what came of a `job` into the queue.
     ///
     /// # Errors
-    /// When the queue does not say that it has them: it is full, or not there.
-    pub async fn tell(&self, line: &str, told: &JobOutcomes) -> Result<(), QueueError> {
-        let subject = outcome_subject(line);
-        let mut left = told.left.clone();
-        let mut parts = told.outcomes.chunks(OUTCOMES_AT_ONCE);
-        loop {
-            let part = parts.next();
-            let message = JobOutcomes {
-                marks: told.marks.clone(),
-                worker: told.worker.clone(),
-                outcomes: part.unwrap_or_default().to_vec(),
-                left: std::mem::take(&mut left),
-            };
-            if part.is_none() && message.left.is_empty() {
-                return Ok(());
-            }
-            self.context.publish(subject.clone(), pack(&message)?).await?.await?;
-        }
+    /// When the queue does not say that it has it: it is full, or not there.
+    pub async fn tell(
+        &self,
+        line: &str,
+        job: &JobInHand,
+        told: &JobOutcomes,
+    ) -> Result<(), QueueError> {
+        let message = PublishMessage::build().payload(pack(told)?);
+        let message = match job.id() {
+            Some(id) => message.message_id(id),
+            None => message,
+        };
+        let sent = self.context.send_publish(outcome_subject(line), message).await?;
+        sent.await?;
+        Ok(())
     }
 }

@@ -1,17 +1,19 @@
 //! The writer's side of the queue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Subscriber;
+use async_nats::connection::State;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Config;
-use async_nats::jetstream::{Message, message::PublishMessage};
+use async_nats::jetstream::{ErrorCode, Message, message::PublishMessage};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::queue::link::{JOBS, OUTCOMES, job_subject, outcome_subject, writer_subject};
+use crate::queue::link::{JOBS, OUTCOMES, answer, job_subject, outcome_subject, writer_subject};
 use crate::queue::messages::{SlotJob, WorkerQuestion, WriterWelcome, pack, short_hash, unpack};
 use crate::queue::{Queue, QueueError};
 use celaje_sky::error::{Failure, Result};
@@ -63,6 +65,40 @@ impl LineState {
     }
 }
 
+/// Why it is not known what lies in the queue.
+#[derive(Debug)]
+pub enum LineTrouble {
+    /// The queue does not answer, or says that it cannot at present.
+    Silent(QueueError),
+    /// What lay in it is lost.
+    Lost(QueueError),
+    /// The same, but the server says that it cannot make them.
+    Broken(QueueError),
+}
+
+/// What a writer answers its workers.
+#[derive(Clone)]
+pub struct WriterAnswers {
+    /// What is worked at.
+    pub welcome: WriterWelcome,
+    /// The model.
+    pub network: Arc<[u8]>,
+    /// The text beside it; empty where there is none.
+    pub manifest: Arc<[u8]>,
+}
+
+impl WriterAnswers {
+    /// Those of `model`.
+    pub async fn of(welcome: WriterWelcome, model: &Model) -> Self {
+        let manifest = match &model.path {
+            // A model without a manifest has none to give.
+            Some(path) => tokio::fs::read(path.with_extension("toml")).await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        Self { welcome, network: Arc::clone(&model.bytes), manifest: manifest.into() }
+    }
+}
+
 impl WriterLine {
     /// Opens the line of a `station` of the record `identity`.
     ///
@@ -93,8 +129,21 @@ impl WriterLine {
         loop {
             match line.make().await {
                 Ok(()) => return Ok((line, questions)),
+                Err(_) if line.queue.denied().is_some() => {}
+                // Of a cluster, all that is there of it.
+                Err(error)
+                    if Clock::since(began) >= READY_IN
+                        && answer(&error) == Some(ErrorCode::CLUSTER_NO_PEERS) =>
+                {
+                    tracing::warn!(%error, "the queue keeps one copy of what lies in it");
+                    line.queue.stand_alone();
+                    return line.make().await.map(|()| (line, questions)).map_err(refused);
+                }
                 Err(error) if Clock::since(began) >= READY_IN => return Err(refused(error)),
                 Err(error) => tracing::info!(%error, "the queue is not ready"),
+            }
+            if let Some(denied) = line.queue.denied() {
+                return Err(denied);
             }
             tokio::time::sleep(REST).await;
         }
@@ -163,23 +212,37 @@ impl WriterLine {
     ///
     /// # Errors
     /// When the queue does not answer, or something was lost.
-    pub async fn state(&self) -> Result<LineState, QueueError> {
-        let asked = self.ask_state().await;
-        if asked.is_err() {
-            self.make().await?;
+    pub async fn state(&self) -> Result<LineState, LineTrouble> {
+        let lost = match self.ask_state().await {
+            Ok(state) => return Ok(state),
+            Err(error) if is_loss(&error) => error,
+            Err(error) => return Err(LineTrouble::Silent(error)),
+        };
+        match self.make().await {
+            Err(error) if is_ruin(&error) => Err(LineTrouble::Broken(error)),
+            // What could not be made is made when it is looked at again.
+            _ => Err(LineTrouble::Lost(lost)),
         }
-        asked
     }
 
     /// Deletes the streams, with all that lies in them, and makes them anew. A server whose streams
     /// were deleted and made at the same time may be left with one that takes nothing.
     pub async fn make_anew(&self) {
+        let context = &self.queue.context;
         for stream in [JOBS, OUTCOMES] {
-            let _ = self.queue.context.delete_stream(stream).await;
+            // What is asked without a connection is done when it is back, whatever is there then.
+            if context.client().connection_state() == State::Connected {
+                let _ = context.delete_stream(stream).await;
+            }
         }
         if let Err(error) = self.make().await {
             tracing::debug!(%error, "the queue cannot be made anew");
         }
+    }
+
+    /// That the server does not allow what a writer needs, once it has said so.
+    pub fn denied(&self) -> Option<Failure> {
+        self.queue.denied()
     }
 
     async fn ask_state(&self) -> Result<LineState, QueueError> {
@@ -233,21 +296,12 @@ impl WriterLine {
     }
 
     /// Answers a worker's question.
-    pub async fn answer(
-        &self,
-        question: async_nats::Message,
-        welcome: &WriterWelcome,
-        model: &Model,
-    ) {
+    pub async fn answer(&self, question: async_nats::Message, answers: &WriterAnswers) {
         let Some(reply) = question.reply else { return };
         let answer = match unpack(&question.payload) {
-            Ok(WorkerQuestion::Welcome) => pack(welcome).unwrap_or_default(),
-            Ok(WorkerQuestion::Model(from)) => part(&model.bytes, from),
-            Ok(WorkerQuestion::Manifest(from)) => {
-                let path = model.path.as_ref().map(|path| path.with_extension("toml"));
-                let text = path.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-                part(&text, from)
-            }
+            Ok(WorkerQuestion::Welcome) => pack(&answers.welcome).unwrap_or_default(),
+            Ok(WorkerQuestion::Model(from)) => part(&answers.network, from),
+            Ok(WorkerQuestion::Manifest(from)) => part(&answers.manifest, from),
             Err(error) => return tracing::debug!(%error, "a question that is none"),
         };
         let sent = self.queue.context.client().publish(reply, answer).await;
@@ -274,7 +328,59 @@ impl WriterLine {
     }
 }
 
+/// Whether the server says that a stream or a consumer is not there.
+fn is_loss(error: &QueueError) -> bool {
+    matches!(answer(error), Some(ErrorCode::STREAM_NOT_FOUND | ErrorCode::CONSUMER_NOT_FOUND))
+}
+
+/// Whether the server says of a stream that is there that it cannot be used.
+fn is_ruin(error: &QueueError) -> bool {
+    let ruins = [
+        ErrorCode::STREAM_NOT_FOUND,
+        ErrorCode::STREAM_CREATE,
+        ErrorCode::STREAM_STORE_FAILED,
+        ErrorCode::CONSUMER_CREATE,
+        ErrorCode::CONSUMER_STORE_FAILED,
+    ];
+    answer(error).is_some_and(|answer| ruins.contains(&answer))
+}
+
 fn part(bytes: &[u8], from: usize) -> Bytes {
     let rest = bytes.get(from..).unwrap_or_default();
     Bytes::copy_from_slice(&rest[..rest.len().min(PART)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_nats::jetstream::context::{ConsumerInfoError, CreateStreamError};
+    use async_nats::jetstream::context::{CreateStreamErrorKind, RequestError, RequestErrorKind};
+    use async_nats::jetstream::stream::ConsumerError;
+
+    fn said(code: u64) -> async_nats::jetstream::Error {
+        let said = format!(r#"{{"code": 500, "err_code": {code}, "description": "no"}}"#);
+        serde_json::from_str(&said).unwrap()
+    }
+
+    #[test]
+    fn only_what_the_server_says_is_a_loss_or_a_ruin() {
+        let silent = || RequestError::new(RequestErrorKind::TimedOut);
+        let silences: [QueueError; 4] = [
+            ConsumerInfoError::from(silent()).into(),
+            ConsumerInfoError::from(RequestError::new(RequestErrorKind::NoResponders)).into(),
+            CreateStreamError::new(CreateStreamErrorKind::TimedOut).into(),
+            // Without a leader for now, and with no room left.
+            ConsumerInfoError::from(said(10_008)).into(),
+        ];
+        for silence in silences {
+            assert!(!is_loss(&silence) && !is_ruin(&silence), "{silence}");
+        }
+        for code in [10_014, 10_059] {
+            assert!(is_loss(&ConsumerInfoError::from(said(code)).into()), "{code}");
+        }
+        let (no_room, no_file) =
+            (ConsumerError::from(said(10_047)), ConsumerError::from(said(10_104)));
+        assert!(!is_ruin(&no_room.into()));
+        assert!(is_ruin(&no_file.into()));
+    }
 }

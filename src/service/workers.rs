@@ -7,7 +7,7 @@ use crate::actors::dispatch::{DispatchCounts, DispatchSetup};
 use crate::camera::Source;
 use crate::queue::address::QueueAddress;
 use crate::queue::messages::{WorkMarks, WriterWelcome};
-use crate::queue::{Queue, WriterLine};
+use crate::queue::{Queue, WriterAnswers, WriterLine};
 use crate::store::Database;
 use celaje_sky::error::Result;
 use celaje_sky::station::{PicturePlace, Station};
@@ -22,7 +22,7 @@ pub async fn open(
     database: &mut Database,
     station: &Station,
     source: &Source,
-    model: &Arc<Model>,
+    model: &Model,
 ) -> Result<DispatchSetup> {
     let identity = database.identity()?;
     let queue = Queue::connect(address, "celaje writer").await?;
@@ -33,8 +33,9 @@ pub async fn open(
         run: format!("{:016x}", rand::random::<u64>()),
         folder: folder_of(source, station),
     };
+    let answers = WriterAnswers::of(welcome, model).await;
     let counts = Arc::new(DispatchCounts::default());
-    Ok(DispatchSetup { line, questions, welcome, model: Arc::clone(model), counts })
+    Ok(DispatchSetup { line, questions, answers, model: model.label(), counts })
 }
 
 /// The folder of the pictures, by its whole path; none for a camera.

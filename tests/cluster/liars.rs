@@ -5,12 +5,18 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::pull::Config;
 use celaje::queue::messages::{JobOutcomes, SlotJob, pack, unpack};
-use celaje_sky::outcome::{Miss, MissReason, Outcome};
+use celaje_sky::cover::Cover;
+use celaje_sky::okta::Okta;
+use celaje_sky::outcome::{Miss, MissReason, Observation, Outcome};
+use celaje_sky::quality::Quality;
+use celaje_sky::slot::Slot;
+use celaje_sky::station::zone::SkyParts;
+use celaje_sky::sun::DayPhase;
 use futures_util::StreamExt;
 
 use crate::check_same;
 use crate::nats::{self, Nats};
-use crate::world::World;
+use crate::world::{World, until};
 
 /// Takes `n` jobs and lets go of them; gives for each what `told` makes of it to the writer.
 async fn take(context: &Context, n: usize, told: impl Fn(&SlotJob) -> Vec<bytes::Bytes>) {
@@ -76,6 +82,115 @@ fn outcomes_of_another_model_station_or_version_are_refused() {
     check_same(&world.known("alone.db"), &world.known("sky.db"), &world);
     let told = format!("of another version, station or model: {}", 4 * world.slots());
     assert!(world.said().contains(&told), "{}", world.said());
+}
+
+/// A reading that the record would take.
+fn observation(slot: Slot, model_sha256: &str) -> Observation {
+    Observation {
+        slot,
+        url: "http://127.0.0.1:9/a.jpg".to_owned(),
+        cover: Cover::Seen(Okta::new(3).unwrap()),
+        cloud_fraction: Some(0.4),
+        parts: SkyParts::default(),
+        confidence: Some(0.5),
+        range: None,
+        quality: Quality::default(),
+        model: "red 3".to_owned(),
+        model_sha256: model_sha256.to_owned(),
+        taken_at: None,
+        solar_elevation: 12.0,
+        day_phase: DayPhase::Day,
+        width: 480,
+        height: 480,
+        image_sha256: "0f".repeat(32),
+    }
+}
+
+#[test]
+fn outcomes_that_cannot_be_true_are_refused_and_end_no_run() {
+    if nats::program().is_none() {
+        return;
+    }
+    let world = World::new(1);
+    assert_eq!(world.backfill("alone.db", &[]).wait(), 0);
+    let nats = Nats::start(&world.path("."), 1, &[]);
+    let mut writer = world.writer("sky.db", &nats);
+    nats.ask(async |context| {
+        take(&context, 1, |job| {
+            let lies: [fn(&mut Observation); 7] = [
+                |it| it.confidence = Some(1.5),
+                |it| it.cloud_fraction = Some(-1.0),
+                |it| it.cover = Cover::Obscured,
+                |it| it.confidence = None,
+                |it| it.parts.zenith = Some(7.0),
+                |it| it.model_sha256 = "0a".repeat(32),
+                |it| it.url = "x".repeat(100_000),
+            ];
+            let told = lies.iter().zip(&job.slots).map(|(lie, slot)| {
+                let mut lied = observation(*slot, &job.marks.model);
+                lie(&mut lied);
+                let (marks, worker) = (job.marks.clone(), "liar".to_owned());
+                let outcomes = vec![Outcome::Observed(Box::new(lied))];
+                pack(&JobOutcomes { marks, worker, outcomes, left: Vec::new() }).unwrap()
+            });
+            told.collect()
+        })
+        .await;
+    });
+    let _worker = world.worker(&nats);
+    assert_eq!(writer.wait(), 0, "{}", world.said());
+    check_same(&world.known("alone.db"), &world.known("sky.db"), &world);
+    assert!(world.said().contains("that cannot be true: 7"), "{}", world.said());
+}
+
+#[test]
+fn a_slot_that_every_worker_leaves_is_missed_in_the_end() {
+    if nats::program().is_none() {
+        return;
+    }
+    let world = World::new(1);
+    let nats = Nats::start(&world.path("."), 1, &[]);
+    let flags = ["--queue", &nats.url(), "--queue-patience", "1"];
+    let mut writer = world.backfill_to("2024-03-01T00:02", "sky.db", &flags);
+    nats.ask(async |context| {
+        take(&context, 26, |job| {
+            let (marks, worker) = (job.marks.clone(), "idle".to_owned());
+            let (outcomes, left) = (Vec::new(), job.slots.clone());
+            vec![pack(&JobOutcomes { marks, worker, outcomes, left }).unwrap()]
+        })
+        .await;
+    });
+    assert_eq!(writer.wait(), 0, "{}", world.said());
+    let known = world.known("sky.db");
+    let missed = known.values().next().unwrap();
+    assert!(missed.contains("'poison'") && missed.contains("26 times"), "{missed}");
+}
+
+#[test]
+fn jobs_that_are_none_are_refused_and_end_no_worker() {
+    if nats::program().is_none() {
+        return;
+    }
+    let world = World::new(1);
+    let nats = Nats::start(&world.path("."), 1, &[]);
+    let mut writer = world.writer("sky.db", &nats);
+    until("it has jobs", || nats.has_jobs().then_some(()));
+    nats.ask(async |context| {
+        let stream = context.get_stream("CELAJE_JOBS").await.unwrap();
+        let first = stream.cached_info().state.first_sequence;
+        let message = stream.get_raw_message(first).await.unwrap();
+        let job: SlotJob = unpack(&message.payload).unwrap();
+        let of = |slots| pack(&SlotJob { slots, ..job.clone() }).unwrap();
+        let huge = job.slots.iter().copied().cycle().take(100_000).collect();
+        for bad in [of(Vec::new()), of(huge), of(vec![job.slots[1], job.slots[0]])] {
+            context.publish(message.subject.clone(), bad).await.unwrap().await.unwrap();
+        }
+    });
+    let mut worker = world.worker(&nats);
+    assert_eq!(writer.wait(), 0, "{}", world.said());
+    assert_eq!(world.known("sky.db").len(), world.slots());
+    worker.signal("-TERM");
+    assert_eq!(worker.wait(), 0, "{}", world.said());
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod support;
 mod document;
 mod liars;
 mod nats;
+mod outages;
 mod ways;
 mod world;
 
@@ -176,6 +177,11 @@ fn what_a_killed_worker_had_is_done_by_another_one() {
 #[test]
 fn a_queue_that_loses_everything_loses_nothing() {
     check(1, &[(Fault::QueueLost, 180)]);
+}
+
+#[test]
+fn a_cluster_that_loses_everything_loses_nothing() {
+    check(3, &[(Fault::QueueLost, 60), (Fault::QueueLost, 60)]);
 }
 
 #[test]

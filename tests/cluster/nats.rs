@@ -66,6 +66,11 @@ impl Node {
 impl Nats {
     /// Starts `n` nodes that keep what they have below `folder`.
     pub fn start(folder: &Path, n: usize, more: &[&str]) -> Self {
+        Self::start_some(folder, n, n, more)
+    }
+
+    /// The same, of which the first ones are `started`.
+    pub fn start_some(folder: &Path, n: usize, started: usize, more: &[&str]) -> Self {
         let routes: Vec<u16> = (0..n).map(|_| free_port()).collect();
         let all: Vec<String> =
             routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
@@ -85,8 +90,7 @@ impl Nats {
             Node { arguments, port, log, child: None }
         });
         let mut nats = Self { nodes: nodes.collect() };
-        nats.nodes.iter_mut().for_each(Node::start);
-        nats.nodes.iter().for_each(Node::wait);
+        (0..n.min(started)).for_each(|node| nats.begin(node));
         nats
     }
 
@@ -115,6 +119,12 @@ impl Nats {
         node.kill();
         node.start();
         node.wait();
+    }
+
+    /// Starts a node.
+    pub fn begin(&mut self, node: usize) {
+        self.nodes[node].start();
+        self.nodes[node].wait();
     }
 
     /// Deletes both streams with all that lies in them.

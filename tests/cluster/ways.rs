@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::process::Command;
 
 use crate::nats::{self, Nats};
-use crate::support::asked;
 use crate::world::{World, until};
 use crate::{check_same, twice};
 
@@ -18,15 +17,18 @@ fn who_does_not_agree_is_refused() {
     let mut writer = world.writer("sky.db", &nats);
     // It describes the station otherwise: its pictures are elsewhere.
     let mut other = world.worker_at("http://127.0.0.1:9/", "other", &nats);
-    assert_eq!(other.wait(), 2);
-    let said = world.read("other.err");
-    assert!(said.contains("is not described here as on the writer's machine"), "{said}");
-
+    until("it says so", || {
+        assert_eq!(other.has_ended(), None, "{}", world.read("other.err"));
+        let said = world.read("other.err");
+        said.contains("is not described here as on the writer's machine").then_some(())
+    });
     assert!(world.camera.requests().is_empty());
     let worker = world.worker(&nats);
     assert_eq!(writer.wait(), 0, "{}", world.said());
     assert_eq!(world.known("sky.db").len(), world.slots());
     drop(worker);
+    other.signal("-TERM");
+    assert_eq!(other.wait(), 0, "{}", world.read("other.err"));
 
     // The same record, in a copy that another machine might have.
     std::fs::copy(world.path("sky.db"), world.path("copy.db")).unwrap();
@@ -132,14 +134,7 @@ fn a_folder_is_read_by_all_workers() {
         return;
     }
     let world = World::new(3);
-    assert_eq!(world.backfill("camera.db", &[]).wait(), 0);
-    for path in world.camera.requests() {
-        let name = path.rsplit('/').next().unwrap();
-        if let Some(bytes) = asked(&path).and_then(|asked| World::picture(asked.index)) {
-            std::fs::create_dir_all(world.path("here/2024")).unwrap();
-            std::fs::write(world.path("here/2024").join(name), bytes).unwrap();
-        }
-    }
+    world.keep_pictures(|_| "here");
     std::os::unix::fs::symlink(world.path("here"), world.path("there")).unwrap();
     let nats = Nats::start(&world.path("."), 1, &[]);
     let folder = ["--dir", "here", "--queue", &nats.url()];
@@ -173,18 +168,7 @@ fn a_worker_that_stays_reads_the_folder_of_each_run() {
         return;
     }
     let world = World::new(1);
-    assert_eq!(world.backfill("camera.db", &[]).wait(), 0);
-    for path in world.camera.requests() {
-        let name = path.rsplit('/').next().unwrap();
-        let Some((asked, bytes)) =
-            asked(&path).and_then(|asked| Some((asked.index, World::picture(asked.index)?)))
-        else {
-            continue;
-        };
-        let folder = world.path(if asked % 2 == 0 { "even/2024" } else { "odd/2024" });
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(name), bytes).unwrap();
-    }
+    world.keep_pictures(|n| if n % 2 == 0 { "even" } else { "odd" });
     let nats = Nats::start(&world.path("."), 1, &[]);
     let mut worker = world.worker(&nats);
     for folder in ["even", "odd"] {
@@ -196,4 +180,125 @@ fn a_worker_that_stays_reads_the_folder_of_each_run() {
     }
     worker.signal("-TERM");
     assert_eq!(worker.wait(), 0);
+}
+
+/// The pictures of a camera that names them as it likes, on a disk.
+#[test]
+fn a_folder_that_stands_for_a_source_is_read_by_workers() {
+    if nats::program().is_none() {
+        return;
+    }
+    let world = World::new(1);
+    world.keep_pictures(|_| "here");
+    let settings = format!(
+        "[station]\nid = 'sky'\nlatitude = -53.79\nlongitude = -67.7\ntime_zone = '-03:00'\n\
+         valid_minutes = [2, 12, 22, 32, 42, 52]\n[station.source]\nkind = 'template'\n\
+         url = '{}'\npath = '%Y/%Y-%m%d%H%M.jpg'\n",
+        world.camera.base(),
+    );
+    std::fs::write(world.path("celaje.toml"), settings).unwrap();
+    let nats = Nats::start(&world.path("."), 1, &[]);
+    let url = nats.url();
+    let backfill = |db: &str, more: &[&str]| {
+        let days = ["backfill", "--desde", "2024-03-01", "--hasta", "2024-03-01", "--dir", "here"];
+        let all = [&days[..], &["--db", db, "--model", "red.onnx"], more].concat();
+        world.plain(db, &all)
+    };
+    assert_eq!(backfill("alone.db", &[]).wait(), 0, "{}", world.read("alone.db.err"));
+    let mut worker = world.plain("worker", &["worker", "--queue", &url]);
+    let mut writer = backfill("sky.db", &["--queue", &url]);
+    let status = until("the end", || {
+        assert_eq!(worker.has_ended(), None, "{}", world.said());
+        let refused = world.read("worker.err").contains("is not described here");
+        assert!(!refused, "{}", world.said());
+        writer.has_ended()
+    });
+    assert_eq!(status, 0, "{}", world.said());
+    check_same(&world.known("alone.db"), &world.known("sky.db"), &world);
+}
+
+#[test]
+fn a_writer_that_one_cannot_work_for_is_left_alone_and_the_others_are_not() {
+    if nats::program().is_none() {
+        return;
+    }
+    let world = World::new(1);
+    let nats = Nats::start(&world.path("."), 1, &[]);
+    // Whose pictures are elsewhere.
+    let days = ["backfill", "--desde", "2024-03-01", "--hasta", "2024-03-02"];
+    let url = nats.url();
+    let queue = ["--db", "other.db", "--model", "red.onnx", "--queue", &url];
+    let _other = world.program("http://127.0.0.1:9/", "other", &[&days[..], &queue].concat());
+    until("it has jobs", || nats.has_jobs().then_some(()));
+    let mut worker = world.worker(&nats);
+    let said = || world.read("worker.err").matches("is not described here").count();
+    until("it says so", || {
+        assert_eq!(worker.has_ended(), None, "{}", world.said());
+        (said() > 0).then_some(())
+    });
+    assert_eq!(world.writer("sky.db", &nats).wait(), 0, "{}", world.said());
+    assert_eq!(world.known("sky.db").len(), world.slots());
+    worker.signal("-TERM");
+    assert_eq!(worker.wait(), 0, "{}", world.said());
+    assert_eq!(said(), 1, "{}", world.said());
+}
+
+#[test]
+fn a_worker_that_may_say_nothing_says_so_and_another_one_does_its_job() {
+    if nats::program().is_none() {
+        return;
+    }
+    let world = World::new(1);
+    assert_eq!(world.backfill("alone.db", &[]).wait(), 0);
+    // The rights that docs/cluster.md names; one worker lacks that to say anything.
+    let writer = r#"publish: ["$JS.API.>", "$JS.ACK.>", "celaje.>", "_INBOX.>"]
+        subscribe: ["celaje.writer.*", "_INBOX.>"]"#;
+    let worker = r#"publish: ["$JS.API.CONSUMER.LIST.CELAJE_JOBS", "celaje.outcome.*",
+        "$JS.API.CONSUMER.INFO.CELAJE_JOBS.*", "$JS.API.CONSUMER.MSG.NEXT.CELAJE_JOBS.*",
+        "$JS.ACK.CELAJE_JOBS.>", "celaje.writer.*"]
+        subscribe: ["_INBOX.>"]"#;
+    let mute = worker.replace(r#""celaje.outcome.*","#, "");
+    let users = [("ana", writer), ("ina", worker), ("eva", &mute)];
+    let users = users.map(|(user, rights)| {
+        format!("{{ user: {user}, password: {user}, permissions: {{ {rights} }} }}\n")
+    });
+    let rights = format!("authorization {{ users = [\n{}] }}\n", users.concat());
+    std::fs::write(world.path("nats.conf"), rights).unwrap();
+    let conf = world.path("nats.conf");
+    let nats = Nats::start(&world.path("."), 1, &["-c", conf.to_str().unwrap()]);
+    let as_user = |user: &str| nats.url().replace("nats://", &format!("nats://{user}@"));
+    let queue = as_user("ana:ana");
+    let flags = ["--queue", &queue, "--queue-patience", "60"];
+    let mut writer = world.backfill("sky.db", &flags);
+    let mut mute =
+        world.program(&world.camera.base(), "mute", &["worker", "--queue", &as_user("eva:eva")]);
+    assert_eq!(mute.wait(), 4, "{}", world.read("mute.err"));
+    let said = world.read("mute.err");
+    assert!(said.contains("does not allow this program what it needs"), "{said}");
+    assert!(said.contains("celaje.outcome."), "{said}");
+    let began = std::time::Instant::now();
+    let worker = ["worker", "--queue", &as_user("ina:ina")];
+    let _worker = world.program(&world.camera.base(), "worker", &worker);
+    assert_eq!(writer.wait(), 0, "{}", world.said());
+    assert!(began.elapsed().as_secs() < 60, "its job was not given back");
+    check_same(&world.known("alone.db"), &world.known("sky.db"), &world);
+}
+
+#[test]
+fn a_token_lets_in_and_is_not_shown() {
+    if nats::program().is_none() {
+        return;
+    }
+    let world = World::new(1);
+    let nats = Nats::start(&world.path("."), 1, &["--auth", "t0ken"]);
+    let url = nats.url().replace("nats://", "nats://t0ken@");
+    let trace = ["--queue", &url, "--log", "trace"];
+    let mut writer = world.backfill("sky.db", &[&trace[..], &["--json"]].concat());
+    let worker = [&["worker"][..], &trace].concat();
+    let _worker = world.program(&world.camera.base(), "worker", &worker);
+    assert_eq!(writer.wait(), 0, "{}", world.said());
+    assert_eq!(world.known("sky.db").len(), world.slots());
+    assert_eq!(world.said().lines().find(|line| line.contains("t0ken")), None);
+    let told = r#""queue":{"workers":1,"given_again":0,"repeated":0,"refused":0,"broken":0}"#;
+    assert!(world.summary("sky.db").contains(told), "{}", world.summary("sky.db"));
 }

@@ -98,6 +98,12 @@ impl World {
 
     /// The program, which looks for the camera at `base`.
     pub fn program(&self, base: &str, name: &str, arguments: &[&str]) -> Process {
+        let place = ["--url-base", base, "--layout", "root", "--concurrency", "4"];
+        self.plain(name, &[arguments, &place].concat())
+    }
+
+    /// The program, which looks where `celaje.toml` says.
+    pub fn plain(&self, name: &str, arguments: &[&str]) -> Process {
         let file = |end: &str| {
             let path = self.path(&format!("{name}.{end}"));
             File::options().create(true).append(true).open(path).unwrap()
@@ -108,8 +114,7 @@ impl World {
             .env("LANG", "C")
             .current_dir(self.home.path())
             .args(arguments)
-            .args(["--url-base", base, "--layout", "root"])
-            .args(["--engine", "rten", "--threads", "1", "--concurrency", "4"])
+            .args(["--engine", "rten", "--threads", "1"])
             .stdout(file("out"))
             .stderr(file("err"))
             .stdin(Stdio::null())
@@ -143,6 +148,21 @@ impl World {
     /// The same, which looks for the camera at `base`.
     pub fn worker_at(&self, base: &str, name: &str, nats: &Nats) -> Process {
         self.program(base, name, &["worker", "--queue", &nats.url()])
+    }
+
+    /// The pictures of the first day in a folder, as the camera has them.
+    pub fn keep_pictures(&self, folder_of: impl Fn(usize) -> &'static str) {
+        assert_eq!(self.backfill("camera.db", &[]).wait(), 0, "{}", self.said());
+        for path in self.camera.requests() {
+            let name = path.rsplit('/').next().unwrap();
+            let index = asked(&path).map(|asked| asked.index);
+            let Some((index, bytes)) = index.and_then(|n| Some((n, Self::picture(n)?))) else {
+                continue;
+            };
+            let folder = self.path(folder_of(index)).join("2024");
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
     }
 
     pub fn read(&self, name: &str) -> String {

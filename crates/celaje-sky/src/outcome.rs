@@ -1,15 +1,20 @@
 //! The outcome of a slot: an observation, or a miss with its reason.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::cover::Cover;
 use crate::layout::Layout;
 use crate::okta::OktaRange;
 use crate::quality::Quality;
-use crate::slot::Slot;
-use crate::station::zone::SkyParts;
+use crate::slot::{Slot, YEARS};
+use crate::station::zone::{MOST_ZONES, SkyParts};
 use crate::sun::DayPhase;
+
+/// Bytes of an address, or of what happened, at most.
+const LONGEST_TEXT: usize = 16 * 1024;
+/// Requests for a slot in one run at most.
+const MOST_ATTEMPTS: u32 = 10_000;
 
 /// A cloud-cover observation, ready to be stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -214,5 +219,158 @@ impl Outcome {
             Self::Observed(observation) => observation.slot,
             Self::Missed(miss) => miss.slot,
         }
+    }
+
+    /// Why it cannot be true, whoever says it; none if it can. What has no fault breaks no rule of
+    /// the record.
+    pub fn fault(&self) -> Option<&'static str> {
+        let faults = match self {
+            Self::Observed(observation) => observation.faults().to_vec(),
+            Self::Missed(miss) => miss.faults().to_vec(),
+        };
+        faults.into_iter().find_map(|(is_true, fault)| (!is_true).then_some(fault))
+    }
+}
+
+impl Observation {
+    /// What must hold, and what is wrong where it does not.
+    fn faults(&self) -> [(bool, &'static str); 9] {
+        let share = |share: f64| (0.0..=1.0).contains(&share);
+        let fraction = |fraction: Option<f64>| fraction.is_none_or(share);
+        let SkyParts { zenith, zones } = &self.parts;
+        let has_size = |pixels| (1..=i32::MAX.unsigned_abs()).contains(&pixels);
+        let amounts = match self.cover {
+            Cover::Seen(okta) => {
+                self.confidence.is_some_and(share)
+                    && self.range.is_none_or(|range| range.holds(okta))
+            }
+            Cover::Obscured => {
+                (self.confidence, self.range, self.cloud_fraction) == (None, None, None)
+            }
+        };
+        let taken = self.taken_at.is_none_or(|taken| YEARS.contains(&taken.year()));
+        [
+            (amounts, "confidence or range do not go with the cover"),
+            (fraction(self.cloud_fraction), "the cloud fraction is not 0 to 1"),
+            (
+                fraction(*zenith) && zones.values().all(|zone| fraction(*zone)),
+                "the cloud fraction of a part is not 0 to 1",
+            ),
+            (
+                zones.len() <= MOST_ZONES && zones.keys().all(|name| is_text(name)),
+                "the zones are none",
+            ),
+            (is_text(&self.model) && is_sha256(&self.model_sha256), "the model is none"),
+            (is_sha256(&self.image_sha256), "the picture's hash is none"),
+            ((-90.0..=90.0).contains(&self.solar_elevation), "the sun's elevation is none"),
+            (has_size(self.width) && has_size(self.height), "the picture has no size"),
+            (taken && is_text(&self.url), "the picture's address or moment is none"),
+        ]
+    }
+}
+
+impl Miss {
+    fn faults(&self) -> [(bool, &'static str); 3] {
+        let status = self.http_status.is_none_or(|status| (100..=999).contains(&status));
+        [
+            (status, "the status is none"),
+            (self.attempts <= MOST_ATTEMPTS, "nobody asks so often"),
+            (is_text(&self.detail), "what happened is no text"),
+        ]
+    }
+}
+
+/// Whether it is SHA-256 in lower-case hexadecimal.
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether a text can be kept: SQLite's own functions end at a zero.
+fn is_text(text: &str) -> bool {
+    text.len() <= LONGEST_TEXT && !text.contains('\0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::okta::{Okta, OktaRange};
+    use crate::quality::Quality;
+    use crate::station::Station;
+
+    fn observation() -> Observation {
+        let station = Station::rio_grande();
+        let noon =
+            chrono::NaiveDate::from_ymd_opt(2024, 3, 1).and_then(|day| day.and_hms_opt(12, 2, 0));
+        Observation {
+            slot: Slot::at(noon.unwrap(), station.zone).unwrap(),
+            url: "file:///sky/2024-03011202.jpg".to_owned(),
+            cover: Cover::Seen(Okta::ALL[3]),
+            cloud_fraction: Some(0.4),
+            parts: SkyParts { zenith: Some(1.0), zones: [("south".to_owned(), None)].into() },
+            confidence: Some(0.5),
+            range: Some(OktaRange::of(Okta::ALL[3]).widened(1)),
+            quality: Quality::default(),
+            model: "celaje-6 6".to_owned(),
+            model_sha256: "0a".repeat(32),
+            taken_at: None,
+            solar_elevation: 12.0,
+            day_phase: DayPhase::Day,
+            width: 480,
+            height: 480,
+            image_sha256: "0f".repeat(32),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_true_has_a_fault() {
+        let fault = |change: &dyn Fn(&mut Observation)| {
+            let mut changed = observation();
+            change(&mut changed);
+            Outcome::Observed(Box::new(changed)).fault()
+        };
+        assert_eq!(fault(&|_| {}), None);
+        let obscured = |it: &mut Observation| {
+            it.cover = Cover::Obscured;
+            (it.cloud_fraction, it.confidence, it.range) = (None, None, None);
+        };
+        assert_eq!(fault(&obscured), None);
+        let lies: [&dyn Fn(&mut Observation); 18] = [
+            &|it| it.cover = Cover::Obscured,
+            &|it| it.cover = Cover::Seen(Okta::ALL[8]),
+            &|it| it.confidence = None,
+            &|it| it.confidence = Some(1.1),
+            &|it| it.confidence = Some(f64::NAN),
+            &|it| it.cloud_fraction = Some(-0.1),
+            &|it| it.cloud_fraction = Some(f64::INFINITY),
+            &|it| it.parts.zenith = Some(2.0),
+            &|it| it.parts.zones = [("south".to_owned(), Some(f64::NAN))].into(),
+            &|it| it.parts.zones = (0..17).map(|n| (n.to_string(), None)).collect(),
+            &|it| it.model = "m".repeat(100_000),
+            &|it| it.model_sha256 = "0A".repeat(32),
+            &|it| it.image_sha256 = String::new(),
+            &|it| it.solar_elevation = f64::NAN,
+            &|it| it.width = 0,
+            &|it| it.height = u32::MAX,
+            &|it| it.url = "x".repeat(100_000),
+            &|it| it.taken_at = Some(DateTime::<Utc>::MAX_UTC),
+        ];
+        for (n, lie) in lies.iter().enumerate() {
+            assert!(fault(lie).is_some(), "{n}");
+        }
+    }
+
+    #[test]
+    fn a_miss_has_bounds_too() {
+        let miss = |http_status, attempts, detail: &str| {
+            let (slot, reason, detail) = (observation().slot, MissReason::Reset, detail.to_owned());
+            let miss = Miss { slot, reason, http_status, attempts, detail, unasked: None };
+            Outcome::Missed(miss).fault()
+        };
+        assert_eq!(miss(Some(503), 3, "HTTP 503"), None);
+        assert_eq!(miss(None, 0, ""), None);
+        assert!(miss(Some(7), 1, "").is_some());
+        assert!(miss(None, u32::MAX, "").is_some());
+        assert!(miss(None, 1, &"x".repeat(100_000)).is_some());
+        assert!(miss(None, 1, "a\0b").is_some());
     }
 }

@@ -503,6 +503,17 @@ impl Slots {
         Self { among: Some(times), ..self }
     }
 
+    /// Whether `local` is asked for; if not, goes on to the day of the next one that is.
+    fn is_asked(&mut self, local: NaiveDateTime) -> bool {
+        let Some(times) = &self.among else { return true };
+        let next = times.get(times.partition_point(|time| *time < local)).copied();
+        let next_day = next.map(|time| time.date());
+        if next_day != Some(local.date()) {
+            (self.day, self.hour, self.next) = (next_day, 0, 0);
+        }
+        next == Some(local)
+    }
+
     /// The next moment of the grid, in the range or not.
     fn step(&mut self) -> Option<NaiveDateTime> {
         let day = self.day?;
@@ -531,9 +542,7 @@ impl Iterator for Slots {
                 self.day = None;
                 return None;
             }
-            let is_asked =
-                self.among.as_ref().is_none_or(|times| times.binary_search(&local).is_ok());
-            if local < self.range.from || !is_asked {
+            if local < self.range.from || !self.is_asked(local) {
                 continue;
             }
             if let Some(slot) = Slot::at(local, self.zone) {

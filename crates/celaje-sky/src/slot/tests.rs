@@ -40,6 +40,15 @@ fn only_slots_of_the_times_that_are_named_are_made() {
 }
 
 #[test]
+fn the_centuries_between_two_times_are_passed_over() {
+    let ends = ["1900-01-01T00:02", "9999-12-31T23:52"];
+    let range = SlotRange::new(time(ends[0]), time(ends[1])).unwrap();
+    let slots = range.slots(&SlotGrid::every(15).unwrap(), zone("-03:00"));
+    let slots = slots.among(ends.map(time).into()).map(|slot| slot.to_string());
+    assert_eq!(slots.collect::<Vec<_>>(), ends);
+}
+
+#[test]
 fn names_and_instants_of_the_first_station() {
     let slot = Slot::at(time("2024-12-31T23:52"), zone("America/Argentina/Ushuaia")).unwrap();
     assert_eq!(slot.file_name(), "2024-12312352.jpg");

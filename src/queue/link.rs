@@ -23,7 +23,7 @@ pub(super) const JOBS: &str = "CELAJE_JOBS";
 /// The stream of outcomes.
 pub(super) const OUTCOMES: &str = "CELAJE_OUTCOMES";
 /// Messages of outcomes that lie in the queue at most: when they are so many, workers wait.
-const MOST_OUTCOMES: i64 = 4096;
+pub(super) const MOST_OUTCOMES: i64 = 4096;
 /// How long messages are kept that nobody asks for.
 const OLDEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long an answer of the queue may take.

@@ -7,14 +7,19 @@ use async_nats::Subscriber;
 use async_nats::connection::State;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Config;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::{ErrorCode, Message, message::PublishMessage};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::queue::link::{JOBS, OUTCOMES, answer, job_subject, outcome_subject, writer_subject};
-use crate::queue::messages::{SlotJob, WorkerQuestion, WriterWelcome, pack, short_hash, unpack};
+use crate::queue::link::{
+    JOBS, MOST_OUTCOMES, OUTCOMES, answer, job_subject, outcome_subject, writer_subject,
+};
+use crate::queue::messages::{
+    JobOutcomes, SlotJob, WorkerQuestion, WriterWelcome, pack, short_hash, unpack,
+};
 use crate::queue::{Queue, QueueError};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -222,6 +227,31 @@ impl WriterLine {
             Err(error) if is_ruin(&error) => Err(LineTrouble::Broken(error)),
             // What could not be made is made when it is looked at again.
             _ => Err(LineTrouble::Lost(lost)),
+        }
+    }
+
+    /// Puts `nothing` into the stream of outcomes, to see whether that takes any.
+    ///
+    /// # Errors
+    /// [`LineTrouble::Broken`] when the server refuses although there is room.
+    pub async fn try_outcomes(&self, nothing: &JobOutcomes) -> Result<(), LineTrouble> {
+        let told = async {
+            let message = PublishMessage::build().payload(pack(nothing)?);
+            let subject = outcome_subject(&self.name);
+            let sent = self.queue.context.send_publish(subject, message).await?;
+            sent.await?;
+            Ok::<(), QueueError>(())
+        };
+        let Err(error) = told.await else { return Ok(()) };
+        let kind = error.downcast_ref::<PublishError>().map(PublishError::kind);
+        if kind != Some(PublishErrorKind::Other) {
+            return Err(LineTrouble::Silent(error));
+        }
+        match self.queue.context.get_stream(OUTCOMES).await {
+            Ok(stream) if stream.cached_info().state.messages < MOST_OUTCOMES.cast_unsigned() => {
+                Err(LineTrouble::Broken(error))
+            }
+            _ => Err(LineTrouble::Silent(error)),
         }
     }
 

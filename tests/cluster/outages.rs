@@ -53,6 +53,30 @@ fn a_queue_that_is_away_for_longer_than_the_patience_keeps_what_it_has() {
     assert!(world.said().contains("given out again: 0;"), "{}", world.said());
 }
 
+/// As a server may be left with when a stream was deleted and made at the same moment.
+#[test]
+fn a_stream_that_takes_nothing_is_made_anew() {
+    if nats::program().is_none() {
+        return;
+    }
+    let world = World::new(1);
+    assert_eq!(world.backfill("alone.db", &[]).wait(), 0);
+    let nats = Nats::start(&world.path("."), 1, &[]);
+    let flags = ["--queue", &nats.url(), "--queue-patience", "2"];
+    let mut writer = world.backfill("sky.db", &flags);
+    until("it has jobs", || nats.has_jobs().then_some(()));
+    nats.ask(async |context| {
+        let mut stream = context.get_stream("CELAJE_OUTCOMES").await.unwrap();
+        let mut config = stream.info().await.unwrap().config.clone();
+        config.max_message_size = 1;
+        context.update_stream(&config).await.unwrap();
+    });
+    let _worker = world.worker(&nats);
+    assert_eq!(writer.wait(), 0, "{}", world.said());
+    check_same(&world.known("alone.db"), &world.known("sky.db"), &world);
+    assert!(world.said().contains("takes no outcomes, and is made anew"), "{}", world.said());
+}
+
 #[test]
 fn what_the_queue_loses_again_and_again_is_no_fault_of_a_slot() {
     if nats::program().is_none() {

@@ -90,6 +90,8 @@ pub(super) struct Desk {
     failed: bool,
     /// When the queue was last looked at.
     looked: Instant,
+    /// When workers last said something, or it was tried whether the queue takes what they say.
+    heard: Instant,
     /// Since when the server says that it cannot make what was lost.
     ruined: Option<Instant>,
     /// Whether the queue was in trouble since slots were last given out again: what is missing then
@@ -124,6 +126,7 @@ impl Desk {
             state: DeskState::Begins,
             failed: false,
             looked: Clock::instant(),
+            heard: Clock::instant(),
             ruined: None,
             troubled: false,
         }
@@ -169,7 +172,7 @@ impl Desk {
 
     /// Commits what a worker says.
     async fn arrived(&mut self, message: Delivery) {
-        self.moved = true;
+        (self.moved, self.heard) = (true, Clock::instant());
         if self.failed {
             // A later writer gets it.
             return;
@@ -191,7 +194,8 @@ impl Desk {
         }
         tracing::debug!(worker = told.worker, outcomes = n, "outcomes");
         // A number of names that no honest queue has is not kept.
-        if self.workers.len() < MOST_WORKERS && self.workers.insert(told.worker) {
+        let is_worker = !told.worker.is_empty() && self.workers.len() < MOST_WORKERS;
+        if is_worker && self.workers.insert(told.worker) {
             self.counts.workers.fetch_add(1, Ordering::Relaxed);
         }
         self.give_again(told.left, true);
@@ -318,6 +322,9 @@ impl Desk {
                 LineState { jobs_in_hand: 1, ..LineState::default() }
             }
         };
+        if state.jobs_in_hand > 0 && state.outcomes == 0 {
+            self.listen().await;
+        }
         let is_alone = state.jobs_waiting > 0 && state.jobs_in_hand == 0;
         let is_alone = is_alone && self.workers.is_empty();
         if is_alone && !self.warned && Clock::since(self.begun) >= NOBODY {
@@ -342,6 +349,24 @@ impl Desk {
                     self.slots.cancel(|place| place != SlotPlace::Committing);
                 }
             }
+        }
+    }
+
+    /// Where workers have been silent for long, tries whether the queue takes what they say: a server
+    /// may be left with a stream that takes nothing, and says so to those alone who fill it.
+    async fn listen(&mut self) {
+        if Clock::since(self.heard) < self.line.patience() {
+            return;
+        }
+        self.heard = Clock::instant();
+        let marks = self.answers.welcome.marks.clone();
+        let worker = String::new();
+        let nothing = JobOutcomes { marks, worker, outcomes: Vec::new(), left: Vec::new() };
+        if let Err(LineTrouble::Broken(error)) = self.line.try_outcomes(&nothing).await {
+            tracing::warn!(%error, "the queue takes no outcomes, and is made anew");
+            self.line.make_anew().await;
+            self.jobs.clear();
+            (self.moved, self.troubled) = (true, true);
         }
     }
 

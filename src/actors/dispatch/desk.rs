@@ -352,8 +352,8 @@ impl Desk {
         }
     }
 
-    /// Where workers have been silent for long, tries whether the queue takes what they say: a server
-    /// may be left with a stream that takes nothing, and says so to those alone who fill it.
+    /// Where workers have been silent for long, tries whether the queue takes what they say: a
+    /// server may be left with a stream that takes nothing, and says so to those alone who fill it.
     async fn listen(&mut self) {
         if Clock::since(self.heard) < self.line.patience() {
             return;

@@ -198,7 +198,7 @@ impl PictureBucket {
                 (Some(status @ (401 | 403)), _) => closed(status),
                 (Some(status), _) => {
                     let place = self.shown.clone();
-                    let fault = (status >= 500).then(|| AccessFault::ServerFailed(place, status));
+                    let fault = (status >= 500).then_some(AccessFault::ServerFailed(place, status));
                     let detail = format!("HTTP {status}");
                     let refused = refused(MissReason::HttpStatus, Some(status), detail);
                     Refusal { fault, ..refused }

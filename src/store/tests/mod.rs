@@ -19,6 +19,7 @@ mod takeover;
 #[cfg(target_os = "linux")]
 mod unseen;
 mod view;
+mod whole;
 
 use std::path::{Path, PathBuf};
 

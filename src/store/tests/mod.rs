@@ -16,6 +16,7 @@ mod opening;
 mod overwritten;
 mod ranges;
 mod takeover;
+mod triggers;
 #[cfg(target_os = "linux")]
 mod unseen;
 mod view;

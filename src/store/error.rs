@@ -153,6 +153,14 @@ pub enum Fault {
         /// The other file.
         other: PathBuf,
     },
+    /// Triggers on the record's tables that cannot run: nothing could be written.
+    #[error("trigger {names} cannot run: {reason}")]
+    Trigger {
+        /// Their names, with commas between them.
+        names: String,
+        /// What SQLite says.
+        reason: String,
+    },
     /// A migration that failed, and was undone.
     #[error("migration failed: {0}")]
     Migration(String),
@@ -412,6 +420,13 @@ impl Fault {
                 "la base de datos '{db}' está dañada; restaure una copia o recupérela con 'sqlite3 \
                 {db} .recover'"
             ),
+            Self::Trigger { names, reason } => say!(
+                "the database '{db}' has triggers that cannot run: '{names}' ({reason}); nothing \
+                could be stored, drop them with DROP TRIGGER or mend them, and try again",
+                "la base de datos '{db}' tiene disparadores que no se pueden ejecutar: '{names}' \
+                ({reason}); no se podría guardar nada, bórrelos con DROP TRIGGER o corríjalos, y \
+                vuelva a intentar"
+            ),
             Self::Migration(reason) => say!(
                 "the schema of the database '{db}' could not be brought up to date ({reason}); \
                 nothing was changed, please report this",
@@ -507,6 +522,7 @@ impl Fault {
             | Self::Newer(_)
             | Self::Outdated
             | Self::Damaged
+            | Self::Trigger { .. }
             | Self::Migration(_)
             | Self::Sql(_) => say!(
                 "the database '{db}' failed: {self}; check it with \"sqlite3 '{db}' 'PRAGMA \

@@ -12,6 +12,7 @@ use crate::store::connection::{self, Access, FileKind, connect, damage};
 use crate::store::error::Fault;
 use crate::store::lock::{self, WriterLock, companion, folder_of, free_bytes};
 use crate::store::takeover::{self, TakeoverPlan};
+use crate::store::triggers;
 use crate::store::unwritable::ReadConnection;
 
 /// Bytes of the record's tables without rows, at most.
@@ -83,8 +84,8 @@ pub(super) fn foresee(path: &Path) -> Result<FileState, Fault> {
 /// bytes are left on its disk, where that is known. Writes nothing.
 ///
 /// # Errors
-/// When another program is in the middle of writing, or the file is the replaced system's and
-/// damaged, or its takeover has no room.
+/// When another program is in the middle of writing, a trigger on one of the record's tables cannot
+/// run, or the file is the replaced system's and damaged, or its takeover has no room.
 pub(super) fn admit(
     connection: &mut SqliteConnection,
     free: Option<u64>,
@@ -92,6 +93,7 @@ pub(super) fn admit(
     let state = state(connection)?;
     if state != FileState::New {
         connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK")?;
+        triggers::try_all(connection)?;
     }
     if let FileState::Replaced(plan) = &state {
         if !damage(connection, true)?.is_empty() {

@@ -53,6 +53,7 @@ mod shared;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod triggers;
 mod unwritable;
 mod upkeep;
 mod writer;

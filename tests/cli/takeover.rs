@@ -137,6 +137,11 @@ fn the_check_refuses_what_a_backfill_refuses() {
     let writer = celaje::store::Database::open(&home.path("cielo.db"), &station).unwrap();
     both(&["another celaje", "already writing"]);
     drop(writer);
+    old.execute(
+        "CREATE TRIGGER mine AFTER INSERT ON observations BEGIN INSERT INTO nowhere VALUES (1); \
+         END",
+    );
+    both(&["'mine'", "no such table: main.nowhere", "DROP TRIGGER"]);
     assert!(!home.has("copy.db"));
 }
 

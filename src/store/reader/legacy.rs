@@ -77,7 +77,7 @@ const ROWS: &str = "SELECT *, substr(CAST(fecha_captura AS BLOB), 1, 10) FROM (
         CASE WHEN confianza BETWEEN 0 AND 1 THEN confianza END, categoria, descripcion,
         modelo_version, created_at, 0
     FROM legacy_rows
-    WHERE copy > 0 OR NOT EXISTS (
+    WHERE copy > 0 OR copy = 0 AND NOT EXISTS (
         SELECT 1 FROM observations
         WHERE station = (SELECT id FROM stations WHERE is_home = 1)
             AND file_name = legacy_rows.filename AND okta <> 9

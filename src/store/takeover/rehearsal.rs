@@ -7,6 +7,9 @@
 //! Such a name shows in the program that SQLite makes of the statement: it is compiled over two
 //! tables that differ in the name of one column alone, and the programs differ where that name is
 //! used.
+//!
+//! The names of a row's number are columns of these two tables, though not of the old one: what
+//! takes all columns (`*`) has them too, in both, and its program is the same for both.
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
@@ -88,14 +91,23 @@ struct Understanding {
 /// Name and parameters of an operation of SQLite's virtual machine.
 type Operation = (String, i64, i64, i64, Option<String>, i64);
 
-/// Two tables that differ in one column, and what an object that tells them apart suffers from.
+/// Two tables that differ in one thing, and what an object that tells them apart suffers from.
 struct Change {
     reason: String,
     with: String,
     without: String,
-    /// Whether the second table has a column more, which shows in what uses all of them in their
-    /// order.
-    is_of_order: bool,
+    differ_in: Difference,
+}
+
+/// What two tables differ in.
+#[derive(Clone, Copy, PartialEq)]
+enum Difference {
+    /// The name of a column.
+    Name,
+    /// The name of a row's number, which no statement gets by `*`.
+    RowNumber,
+    /// A column that the second one has more, which shows in what uses all of them in their order.
+    Order,
 }
 
 impl Change {
@@ -106,9 +118,17 @@ impl Change {
         with: &Result<Understanding, String>,
         without: &Result<Understanding, String>,
     ) -> bool {
-        // What writes a row writes all its columns, whether it names them or not.
-        let writes = self.is_of_order && entry.kind == "trigger";
-        with.is_ok() && if writes { without.is_err() } else { with != without }
+        let (Ok(before), after) = (with, without) else { return false };
+        let fails = after.is_err();
+        match self.differ_in {
+            Difference::Name => after.as_ref() != Ok(before),
+            Difference::RowNumber => {
+                fails || after.as_ref().is_ok_and(|after| after.program != before.program)
+            }
+            // What writes a row writes all its columns, whether it names them or not.
+            Difference::Order if entry.kind == "trigger" => fails,
+            Difference::Order => after.as_ref() != Ok(before),
+        }
     }
 }
 
@@ -156,31 +176,28 @@ impl Rehearsal<'_> {
         let has = |name: &str| self.columns.iter().any(|column| column.is(name));
         let more = |columns: &[(&str, &str)], name| table(&[columns, &[(name, "")]].concat());
         let mut columns = own.clone();
-        if self.has_rowid {
-            columns.extend(ROWIDS.into_iter().filter(|name| !has(name)).map(|name| (name, "")));
-        }
-        let whole = table(&columns);
         let mut changes = Vec::new();
-        for n in 0..columns.len() {
-            let (name, declared) = columns[n];
-            if self.columns.get(n).is_some_and(OldColumn::is_in_view) {
+        for (n, column) in self.columns.iter().enumerate() {
+            if column.is_in_view() {
                 continue;
             }
+            let (name, declared) = columns[n];
             columns[n] = (NAMELESS, declared);
             changes.push(Change {
                 reason: format!("no such column: {name}"),
-                with: whole.clone(),
+                with: table(&own),
                 without: table(&columns),
-                is_of_order: false,
+                differ_in: Difference::Name,
             });
             columns[n] = (name, declared);
         }
+        changes.extend(self.row_numbers(&own));
         for name in COLUMNS.into_iter().filter(|name| !has(name)) {
             changes.push(Change {
                 reason: format!("new column: {name}"),
-                with: more(&columns, NAMELESS),
-                without: more(&columns, name),
-                is_of_order: false,
+                with: more(&own, NAMELESS),
+                without: more(&own, name),
+                differ_in: Difference::Name,
             });
         }
         let begins_alike = self.columns.iter().zip(COLUMNS).all(|(column, name)| column.is(name));
@@ -189,10 +206,25 @@ impl Rehearsal<'_> {
                 reason: "other columns, or in another order".to_owned(),
                 with: table(&own),
                 without: more(&own, NAMELESS),
-                is_of_order: true,
+                differ_in: Difference::Order,
             });
         }
         changes
+    }
+
+    /// What changes for those who name a row's number: the name is a further column, or the last
+    /// one's for what is bound to the number of columns.
+    fn row_numbers(&self, own: &[(&str, &str)]) -> Vec<Change> {
+        let has = |name: &str| self.columns.iter().any(|column| column.is(name));
+        let names = ROWIDS.into_iter().filter(|name| self.has_rowid && !has(name));
+        let (last, others) = own.split_last().map_or((("", ""), own), |(last, all)| (*last, all));
+        let change = |name: &str, columns: &[(&str, &str)], declared: &str| Change {
+            reason: format!("no such column: {name}"),
+            with: table(&[columns, &[(name, declared)]].concat()),
+            without: table(&[columns, &[(NAMELESS, declared)]].concat()),
+            differ_in: Difference::RowNumber,
+        };
+        names.flat_map(|name| [change(name, own, ""), change(name, others, last.1)]).collect()
     }
 
     /// The schema in memory, less the triggers; with `old_table`, that one stands for the replaced

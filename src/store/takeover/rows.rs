@@ -123,7 +123,8 @@ pub(super) fn further_columns(present: &[OldColumn]) -> Vec<String> {
 }
 
 /// The common table expression `old`: the rows in today's form, with `reads` (is it a reading) and
-/// `copy` (0 for one row of a file name, the newest reading where there is one).
+/// `copy` (0 for one row of a file name, the newest reading where there is one; below 0 for an
+/// older prediction of a picture in the older form, which is not shown).
 ///
 /// # Errors
 /// [`Fault::OddTable`] when the table has no okta, or neither a file name nor an address.
@@ -155,13 +156,18 @@ pub(super) fn old_rows(connection: &mut SqliteConnection) -> Result<String, Faul
         named.join(", ")
     );
     let (reads, slot) = (is_reading(), names_a_slot());
+    // An address that names no moment (latest.jpg) was that of many pictures.
+    let sign = match has("filename") {
+        true => "1".to_owned(),
+        false => format!("CASE WHEN {slot} THEN -1 ELSE 1 END"),
+    };
     // Moments come with a space or a T; texts such as 'now' are none.
     let copy = match repeated {
         0 => "0".to_owned(),
         _ => format!(
-            "row_number() OVER (PARTITION BY filename COLLATE BINARY ORDER BY {reads} DESC, \
+            "(row_number() OVER (PARTITION BY filename COLLATE BINARY ORDER BY {reads} DESC, \
              CASE WHEN created_at GLOB '[0-9]*-*' THEN julianday(created_at) END DESC, \
-             place DESC) - 1"
+             place DESC) - 1) * {sign}"
         ),
     };
     let columns = COLUMNS.map(|name| match name {

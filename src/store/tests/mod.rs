@@ -16,9 +16,11 @@ mod opening;
 mod overwritten;
 mod ranges;
 mod takeover;
+mod triggers;
 #[cfg(target_os = "linux")]
 mod unseen;
 mod view;
+mod whole;
 
 use std::path::{Path, PathBuf};
 

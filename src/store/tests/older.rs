@@ -1,7 +1,7 @@
 //! A takeover of the replaced system's older form, which has no file name.
 
 use super::*;
-use crate::store::reader::LegacyDays;
+use crate::store::reader::{LegacyDays, LegacyRow};
 
 const OLDER: &str = "CREATE TABLE registro_historico (fecha_hora_prediccion TEXT PRIMARY KEY, \
      octas_predichas INTEGER, confianza REAL, categoria TEXT, descripcion TEXT, url_imagen TEXT);
@@ -55,8 +55,6 @@ fn its_slot_is_in_the_address_and_its_moment_is_created_at() {
     let expected = [
         "2025-10271352.jpg|http://h/2025-10271352.jpg?ts=17|2025-10-27T13:52|0|1.0|SKC|-|-|\
          2025-10-27 13:50:01-03:00",
-        "2025-10271342.jpg|http://h/allsky/2025-10271342.jpg|2025-10-27T13:42|7|0.8731|BKN|\
-         Muy nublado|-|2025-10-27T13:40:00-03:00",
         "2025-10271402.jpg|file:///fotos/a b/2025-10271402.JPG|2025-10-27T14:02|8|-|-|-|-|\
          2025-10-27T14:00:00.25-03:00",
         "2025-10271412.jpg|C:\\fotos\\2025-10271412.png|2025-10-27T14:12|3|0.5|SCT|-|-|\
@@ -75,10 +73,12 @@ fn its_slot_is_in_the_address_and_its_moment_is_created_at() {
         "2025-10271502.jpg|http://h/2025-10271502.jpeg#t|2025-10-27T15:02|3|0.5|SCT|-|-|hace poco",
     ];
     assert_eq!(rows, expected);
-    // Of two predictions of one picture the newest is the reading.
+    // Of two predictions of one picture the newest is the reading, and the other one is kept.
     let newest =
         "SELECT okta || created_at FROM observations WHERE file_name = '2025-10271342.jpg'";
     assert_eq!(texts(&mut database.connection, newest), ["42025-10-27T14:55:00-03:00"]);
+    let other = "legacy_rows WHERE filename = '2025-10271342.jpg' AND octas_predichas = 7";
+    assert_eq!(count(&mut database.connection, other), 1);
     let names = "SELECT name FROM pragma_table_info('registro_historico')";
     assert_eq!(texts(&mut database.connection, names).len(), 9);
     let utc = texts(&mut database.connection, "SELECT min(slot_utc) FROM observations");
@@ -87,10 +87,10 @@ fn its_slot_is_in_the_address_and_its_moment_is_created_at() {
     // one.
     let days = LegacyDays::all();
     let (told, more) = place.reader().legacy_rows(&days, days.first(), 99).unwrap();
-    assert_eq!((told.len(), more), (12, None));
+    assert_eq!((told.len(), more), (11, None));
     let of_day = LegacyDays::between("2025-10-27", "2025-10-28");
     let (told, _) = place.reader().legacy_rows(&of_day, of_day.first(), 99).unwrap();
-    assert_eq!(told.len(), 11);
+    assert_eq!(told.len(), 10);
 }
 
 /// A file that a former version took over: those rows had no moment.
@@ -145,4 +145,86 @@ fn an_empty_one_is_taken_over_too() {
     let (mut database, placed, kept) = take_over(&place);
     assert_eq!((placed, kept), (0, 0));
     assert_eq!(count(&mut database.connection, "registro_historico"), 0);
+}
+
+const PREDICTIONS: &str = "INSERT INTO registro_historico VALUES
+    ('2025-10-27T13:40:00', 7, 0.5, 'BKN', 'x', 'http://h/2025-10271332.jpg'),
+    ('2025-10-27T13:41:00', 6, 0.5, 'BKN', 'x', 'http://h/2025-10271332.jpg'),
+    ('hace poco', 5, 0.5, 'BKN', 'x', 'http://h/2025-10271332.jpg'),
+    ('2025-10-27T13:42:00', NULL, 0.5, 'BKN', 'x', 'http://h/2025-10271342.jpg'),
+    ('2025-10-27T13:43:00', NULL, 0.5, 'BKN', 'x', 'http://h/2025-10271342.jpg'),
+    ('2025-10-27T13:44:00', 2, 0.5, 'FEW', 'x', 'http://h/latest.jpg'),
+    ('2025-10-27T13:45:00', 3, 0.5, 'SCT', 'x', 'http://h/latest.jpg')";
+
+/// Name and moment of every row, as the view and the reader say alike.
+fn shown(place: &Place) -> Vec<String> {
+    let view = texts(
+        &mut place.other(),
+        "SELECT filename || ' ' || substr(created_at, 12, 5) AS line FROM registro_historico \
+         ORDER BY line",
+    );
+    let days = LegacyDays::all();
+    let (rows, _) = place.reader().legacy_rows(&days, days.first(), 99).unwrap();
+    let line = |row: &LegacyRow| {
+        let moment = row.created_at.as_deref().unwrap()[11..16].to_owned();
+        format!("{} {moment}", row.filename.as_deref().unwrap())
+    };
+    let mut read: Vec<String> = rows.iter().map(line).collect();
+    read.sort();
+    assert_eq!(view, read);
+    view
+}
+
+/// A picture is one row, that of the newest prediction, whoever replaces or deletes it; an address
+/// that names no picture has as many rows as predictions.
+#[test]
+fn a_picture_that_was_judged_twice_shows_once() {
+    let place = Place::new();
+    run_sql(&mut place.other(), OLDER);
+    run_sql(&mut place.other(), PREDICTIONS);
+    let (mut database, placed, kept) = take_over(&place);
+    assert_eq!((placed, kept), (1, 6));
+    let latest = ["latest.jpg 13:44", "latest.jpg 13:45"];
+    let pictures = ["2025-10271332.jpg 13:41", "2025-10271342.jpg 13:43"];
+    assert_eq!(shown(&place), [pictures, latest].concat());
+    // Readings take their places, and a sky that cannot be seen uncovers none.
+    let run = begin(&mut database);
+    let outcomes = [seen(at("2025-10-27T13:32"), 9), seen(at("2025-10-27T13:42"), 5)];
+    database.commit(run, crate::store::CommitMode::Replace, &outcomes).unwrap();
+    let rows = shown(&place);
+    assert!(rows[0].starts_with("2025-10271342.jpg ") && rows[1..] == latest, "{rows:?}");
+    assert_eq!(count(&mut place.other(), "legacy_rows"), 6);
+    // One that is deleted uncovers none either.
+    let old = &mut place.other();
+    run_sql(old, "DELETE FROM registro_historico WHERE filename = '2025-10271342.jpg'");
+    assert_eq!(shown(&place), latest);
+    assert_eq!(count(old, "legacy_rows WHERE filename = '2025-10271342.jpg'"), 1);
+}
+
+/// A file that a former version took over: both predictions showed.
+#[test]
+fn predictions_that_were_taken_over_as_further_rows_are_hidden() {
+    let place = Place::new();
+    drop(place.open());
+    let old = &mut place.other();
+    run_sql(old, include_str!("../../../migrations/0013_predictions/down.sql"));
+    run_sql(
+        old,
+        "DELETE FROM __diesel_schema_migrations WHERE version = '0013';
+         INSERT INTO legacy_rows (copy, filename, octas_predichas, modelo_version, created_at)
+         VALUES (1, '2025-10271332.jpg', 7, NULL, '2025-10-27T13:40:00-03:00'),
+             (2, '2025-10271332.jpg', 7, NULL, '2025-10-27 13:39:00.25-03:00'),
+             (1, '2025-10271342.jpg', 7, 'v1', '2025-10-27T13:40:00-03:00'),
+             (1, '2025-10271352.jpg', 7, NULL, '2025-10-27 13:40:00'),
+             (1, 'latest.jpg', 7, NULL, '2025-10-27T13:40:00-03:00');",
+    );
+    assert_eq!(count(old, "registro_historico"), 5);
+    drop(place.open());
+    assert_eq!(
+        shown(&place),
+        ["2025-10271342.jpg 13:40", "2025-10271352.jpg 13:40", "latest.jpg 13:40"]
+    );
+    // And back.
+    run_sql(old, include_str!("../../../migrations/0013_predictions/down.sql"));
+    assert_eq!(count(old, "registro_historico"), 5);
 }

@@ -103,6 +103,6 @@ fn a_stations_counts_say_what_is_there() {
     assert_eq!(full.first.as_deref(), Some("2020-01-07T22:42"));
     let last = database.stored_slots(whole()).unwrap().pop().map(crate::store::rows::slot_text);
     assert_eq!(full.last, last);
-    assert_eq!(place.reader().schema_version().unwrap(), "0012");
+    assert_eq!(place.reader().schema_version().unwrap(), "0013");
     assert_eq!(place.reader().quick_check().unwrap(), Vec::<String>::new());
 }

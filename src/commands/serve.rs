@@ -236,7 +236,7 @@ async fn show(args: ServeArgs, config: Option<&Path>) -> Result<u8> {
     let mut settings = Settings::read(args.settings.clone(), config)?;
     let record = readable(&settings)?;
     record.path().clone_into(&mut settings.db);
-    let operator = Arc::new(RecordWatcher::start(&settings.db, Clock::SYSTEM)?);
+    let operator = Arc::new(RecordWatcher::start(&settings.db, args.clock())?);
     let mut signals = Signals::listen();
     let mut reloads = Reloads::listen();
     let flags = args.settings.clone();

@@ -212,7 +212,7 @@ impl RecentReadings {
     pub fn fresh(&self, id: &str) -> Option<SkyReading> {
         let (station, now) = (self.station(id)?, self.clock.now());
         let (moment, latest) = self.counted(&station, now)?.pop()?;
-        (now - moment <= stale_after(&station)).then_some(latest)
+        (now - moment < stale_after(&station)).then_some(latest)
     }
 
     /// The time.

@@ -81,12 +81,12 @@ impl RawSafety {
         // A shorter time would make every reading stale before the next one comes.
         let (least, stale) = (minutes.longest_gap(), rule.stale_after);
         if stale <= least {
-            let (least, stale) = (least.num_minutes(), stale.num_seconds());
+            let (least, stale) = (least.num_seconds(), stale.num_seconds());
             return Err(say!(
                 "station '{station}': stale_after ({stale} s) must be longer than the time \
-                 between two pictures, {least} min",
+                 between two pictures, {least} s",
                 "estación '{station}': stale_after ({stale} s) debe superar el tiempo entre dos \
-                 imágenes, {least} min"
+                 imágenes, {least} s"
             ));
         }
         Ok(rule)

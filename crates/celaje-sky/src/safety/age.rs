@@ -43,7 +43,7 @@ impl AgeMeasure {
         }
         past.retain(|held| held.reading.at <= self.now);
         // An old reading is stale by any clock.
-        let is_old = |newest: &HeldReading<'_>| self.now - newest.reading.at > self.stale_after;
+        let is_old = |newest: &HeldReading<'_>| self.now - newest.reading.at >= self.stale_after;
         if let Some(newest) = past.last().copied().filter(|newest| !is_old(newest)) {
             if !self.counts(&newest) {
                 return None;
@@ -174,8 +174,8 @@ mod tests {
         sky.push(Taken { truly: 360 + 50, at: at(50), okta: 0 });
         assert_eq!(says(&sky, 360 + 51), (true, R::Clear));
         // Its pictures end.
-        assert_eq!(says(&sky, 360 + 75), (true, R::Clear));
-        assert_eq!(says(&sky, 360 + 76), (false, R::Stale));
+        assert_eq!(says(&sky, 360 + 74), (true, R::Clear));
+        assert_eq!(says(&sky, 360 + 75), (false, R::Stale));
     }
 
     #[test]
@@ -183,8 +183,8 @@ mod tests {
         let sky = clear(60, 0);
         for back in 0..=12 {
             let safe = |now| says(&sky, -1, now, -back, false).safe;
-            assert!(safe(60 + 25), "set back by {back} minutes");
-            assert!(!safe(60 + 26), "set back by {back} minutes");
+            assert!(safe(60 + 24), "set back by {back} minutes");
+            assert!(!safe(60 + 25), "set back by {back} minutes");
         }
     }
 

@@ -260,7 +260,7 @@ pub fn assess_by<'a>(
         return SafetyState::unsafe_for(SafetyReason::NoReading, None);
     };
     let stale = last.at + rule.stale_after;
-    if now > stale {
+    if now >= stale {
         return SafetyState::unsafe_for(SafetyReason::Stale, Some(stale));
     }
     if let Some(reason) = last.hidden() {
@@ -322,7 +322,7 @@ impl<'a> SafetyTracker<'a> {
     /// Time passes up to `to` without a reading.
     fn advance(&mut self, to: DateTime<Utc>) {
         if let Some(believed) = self.believed
-            && to - believed > self.rule.stale_after
+            && to - believed >= self.rule.stale_after
         {
             self.end(believed + self.rule.stale_after);
         }

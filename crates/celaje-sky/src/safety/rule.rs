@@ -70,7 +70,8 @@ pub struct SafetyRule {
 
 impl SafetyRule {
     /// The usual rule for a camera with pictures at these minutes: safe up to 2 oktas for two
-    /// slots, unsafe above 4 at once, stale after two and a half slots.
+    /// slots, unsafe above 4 at once, stale after two and a half slots, or a slot and two minutes
+    /// where that is longer.
     pub fn usual(minutes: &SlotGrid) -> Self {
         let slot = minutes.longest_gap();
         Self {

@@ -134,7 +134,7 @@ fn choices_that_are_none() {
 
 #[test]
 fn addresses_that_are_none() {
-    for base in ["", "pictures", "ftp://host/x/", "http://", "file:///tmp/", "/var/www"] {
+    for base in ["", "pictures", "ftp://host/x/", "http://", "gopher://host/", "/var/www"] {
         refused(&["--url-base", base], &[base, "http://"]);
     }
 }

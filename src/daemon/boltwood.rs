@@ -4,6 +4,7 @@
 //! What Celaje doesn't measure is written as the value that stands for unknown.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,8 +125,11 @@ pub async fn keep(pattern: PathBuf, recent: Arc<RecentReadings>, end: Cancellati
                     let attempts = failed.entry(path.clone()).or_default();
                     *attempts += 1;
                     if *attempts == 1 {
-                        let path = path.display();
-                        tracing::error!(%path, %error, "the file of --boltwood cannot be written");
+                        let (path, todo) = (path.display(), advice(error.kind()));
+                        tracing::error!(
+                            %path, %error,
+                            "the file of --boltwood cannot be written; {todo}"
+                        );
                     }
                 }
                 Err(_) => return,
@@ -138,6 +142,18 @@ pub async fn keep(pattern: PathBuf, recent: Arc<RecentReadings>, end: Cancellati
             () = end.cancelled() => {}
             () = tokio::time::sleep(PERIOD) => {}
         }
+    }
+}
+
+/// What to do where the file cannot be written.
+const fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "make its folder, or name another one",
+        ErrorKind::PermissionDenied => "let this user write into its folder, or name another one",
+        ErrorKind::ReadOnlyFilesystem => "name a folder that can be written",
+        ErrorKind::IsADirectory => "name a file in it",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on its disk",
+        _ => "look at its folder, or name another one",
     }
 }
 
@@ -170,6 +186,13 @@ mod tests {
         write_whole(&path, b"two\r\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\r\n");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(write_whole(&folder.path().join("no/such/folder.txt"), b"x").is_err());
+        let todo = |path: &str| {
+            let written = write_whole(&folder.path().join(path), b"x");
+            advice(written.unwrap_err().kind())
+        };
+        assert!(todo("no/such/folder.txt").starts_with("make its folder"));
+        assert!(todo("sky.txt/sky.txt").starts_with("make its folder"));
+        std::fs::create_dir(folder.path().join("folder")).unwrap();
+        assert_eq!(todo("folder"), "name a file in it");
     }
 }

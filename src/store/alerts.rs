@@ -30,6 +30,8 @@ pub struct AlertChange<'a> {
     pub now: DateTime<Utc>,
     /// What is told, as JSON, to these senders.
     pub message: Option<(&'a str, &'a [String])>,
+    /// The alerts whose waiting messages of this station the message makes false.
+    pub contradicts: &'a [&'a str],
 }
 
 /// How an attempt to send a message ended.
@@ -47,7 +49,7 @@ impl Database {
     /// Writes where an alert stands and its message, both or neither. Gives how many older messages
     /// were dropped, since too many wait.
     pub fn write_alert(&mut self, change: &AlertChange<'_>) -> Result<usize, StoreError> {
-        let AlertChange { alert, station, state, now, message } = change;
+        let AlertChange { alert, station, state, now, message, contradicts } = change;
         let now = timestamp(*now);
         let values = (
             alert_states::alert.eq(*alert),
@@ -62,6 +64,7 @@ impl Database {
             let (text, senders) = message.unwrap_or(("", &[]));
             let mut dropped = 0;
             for sender in senders {
+                withdraw(connection, sender, station, contradicts)?;
                 diesel::insert_into(alert_outbox::table)
                     .values((
                         alert_outbox::alert.eq(*alert),
@@ -90,7 +93,7 @@ impl Database {
             SendOutcome::Dropped(why) => ("dropped", now, Some(why)),
         };
         let write = |connection: &mut SqliteConnection| {
-            // What was dropped meanwhile, since too many waited, waits no more.
+            // What was dropped meanwhile waits no more.
             let is_sent = (status == "sent").into_sql::<Bool>();
             let open = alert_outbox::status.eq("waiting").or(is_sent);
             diesel::update(alert_outbox::table.filter(alert_outbox::id.eq(id).and(open)))
@@ -109,6 +112,22 @@ impl Database {
             .transaction(&mut self.connection, write)
             .map_err(|fault| fault.at(&self.path))
     }
+}
+
+/// Drops what waits for a sender of these alerts of a station: the last message that arrives must
+/// not be an older one that says the opposite.
+fn withdraw(
+    connection: &mut SqliteConnection,
+    sender: &str,
+    station: &str,
+    alerts: &[&str],
+) -> QueryResult<usize> {
+    let waiting = alert_outbox::sender.eq(sender).and(alert_outbox::status.eq("waiting"));
+    let theirs = alert_outbox::station.eq(station).and(alert_outbox::alert.eq_any(alerts));
+    let why = say!("a newer message says the opposite", "un mensaje más nuevo dice lo contrario");
+    diesel::update(alert_outbox::table.filter(waiting.and(theirs)))
+        .set((alert_outbox::status.eq("dropped"), alert_outbox::last_error.eq(why.to_string())))
+        .execute(connection)
 }
 
 /// Drops what waits for a sender beyond the bound; gives how many.

@@ -243,6 +243,50 @@ async fn a_sink_that_fails_is_tried_again_and_given_up_in_the_end() {
     }
 }
 
+/// What could not be sent is not told behind a newer message that says the opposite.
+#[actix::test]
+async fn the_last_message_that_arrives_is_the_newest() {
+    let site = site();
+    let database = SharedDatabase::from(site.database());
+    let sink = sink(&[500, 200]);
+    let settings = reach(&format!(
+        "[[alert]]\nname = 'clear'\nwhen = 'clearing'\nto = ['hook', 'gone']\n\
+         [[alert]]\nname = 'cloudy'\nwhen = 'clouding'\nto = ['hook']\n\
+         [[sender]]\nid = 'gone'\nkind = 'webhook'\nurl = 'http://127.0.0.1:9/'\n\
+         [[sender]]\nid = 'hook'\nkind = 'webhook'\nurl = '{}'\n",
+        sink.url
+    ));
+    store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T03:45:00Z@1");
+    until("armed", async || states(&site).len() == 2).await;
+    end.cancel();
+    store(&database, &site, RunKind::Live, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T04:45:00Z@1");
+    until("tried once", async || {
+        let all = messages(&site).await;
+        all.len() == 2 && all.iter().all(|message| message["attempts"] == 1)
+    })
+    .await;
+    end.cancel();
+    // What waited is due now, too.
+    store(&database, &site, RunKind::Live, "2024-06-10T01:52", &[8, 8, 8, 8, 8, 8]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T05:45:00Z@1");
+    until("told", async || {
+        let all = messages(&site).await;
+        all.iter().any(|message| message["status"] == "sent" && message["alert"] == "cloudy")
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    end.cancel();
+    let kinds: Vec<Value> = sink.taken().iter().map(|told| told["kind"].clone()).collect();
+    assert_eq!(kinds, ["clouding"]);
+    let all = messages(&site).await;
+    let of = |sender: &str| all.iter().find(|m| m["alert"] == "clear" && m["sender"] == sender);
+    let (hook, gone) = (of("hook").unwrap(), of("gone").unwrap());
+    assert_eq!((&hook["status"], &gone["status"]), (&"dropped".into(), &"waiting".into()));
+    assert!(hook["last_error"].as_str().unwrap().contains("says the opposite"), "{hook}");
+}
+
 /// A sender that hangs keeps no other one waiting.
 #[actix::test]
 async fn each_sender_has_its_own_pace() {
@@ -303,7 +347,8 @@ fn write_messages(database: &SharedDatabase, senders: &[&str], n: usize) {
     });
     let text = text.to_string();
     let message = Some((text.as_str(), &to[..]));
-    let change = AlertChange { alert: "clear", station: "rio-grande", state, now, message };
+    let (alert, station, contradicts) = ("clear", "rio-grande", &[][..]);
+    let change = AlertChange { alert, station, state, now, message, contradicts };
     for _ in 0..n {
         let write = |database: &mut Database| database.write_alert(&change).unwrap();
         database.seen_from("rio-grande", write).unwrap();

@@ -25,7 +25,7 @@ use crate::settings::alerts::{AlertSettings, SenderKind, SenderSettings};
 use crate::store::error::StoreError;
 use crate::store::reader::{AlertMessage, Reader};
 use crate::store::{AlertChange, SharedDatabase};
-use celaje_sky::alert::{AlertState, AlertView};
+use celaje_sky::alert::{AlertKind, AlertState, AlertView};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::safety::{SafetyReason, SkyReading};
 use celaje_sky::say;
@@ -219,7 +219,9 @@ impl AlertKeeper {
                 let text = text.map(|text| serde_json::to_string(&text).unwrap_or_default());
                 let message = text.as_deref().map(|text| (text, alert.to.as_slice()));
                 let (name, id) = (&alert.name, &station.id);
-                let change = AlertChange { alert: name, station: id, state, now, message };
+                let contradicts = &self.contradicted_by(alert);
+                let change =
+                    AlertChange { alert: name, station: id, state, now, message, contradicts };
                 let dropped =
                     self.database.seen_from(id, |database| database.write_alert(&change))??;
                 let is_full = dropped > 0;
@@ -233,6 +235,24 @@ impl AlertKeeper {
             known.states.insert(key, next);
         }
         Ok(())
+    }
+
+    /// The alerts that say the opposite of this one, by their names.
+    fn contradicted_by(&self, alert: &AlertSettings) -> Vec<&str> {
+        let opposite = opposite(alert.kind);
+        let others = self.alerts.iter().filter(|other| Some(other.kind) == opposite);
+        others.map(|other| other.name.as_str()).collect()
+    }
+}
+
+/// What an alert's message makes false.
+const fn opposite(kind: AlertKind) -> Option<AlertKind> {
+    match kind {
+        AlertKind::Clearing => Some(AlertKind::Clouding),
+        AlertKind::Clouding => Some(AlertKind::Clearing),
+        AlertKind::Safe => Some(AlertKind::Unsafe),
+        AlertKind::Unsafe => Some(AlertKind::Safe),
+        AlertKind::Camera | AlertKind::Silence => None,
     }
 }
 

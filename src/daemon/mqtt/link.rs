@@ -217,17 +217,39 @@ fn lost(settings: &MqttSettings, fault: &PeerFault) -> Failure {
 
 /// Why a connection ended.
 fn broken(settings: &MqttSettings, client_id: &str, error: &ConnectionError) -> Failure {
-    let fault = match error {
+    match error {
         ConnectionError::ConnectionRefused(code) => {
-            return Failure::environment(refused(settings, client_id, *code));
+            Failure::environment(refused(settings, client_id, *code))
         }
+        error => lost(settings, &fault_of(error)),
+    }
+}
+
+fn fault_of(error: &ConnectionError) -> PeerFault {
+    match error {
         ConnectionError::NetworkTimeout
         | ConnectionError::FlushTimeout
         | ConnectionError::MqttState(StateError::AwaitPingResp) => PeerFault::Silent,
         ConnectionError::MqttState(StateError::ConnectionAborted) => PeerFault::Closed,
         error => PeerFault::of(error),
-    };
-    lost(settings, &fault)
+    }
+}
+
+/// Why a connection ended that had worked: the settings are not to blame for a broker that ends or
+/// hangs.
+fn ended(settings: &MqttSettings, client_id: &str, error: &ConnectionError) -> Failure {
+    let place = place(settings);
+    Failure::environment(match fault_of(error) {
+        PeerFault::Closed => say!(
+            "{place} ended the connection; look whether it runs",
+            "{place} cortó la conexión; revise si está en marcha"
+        ),
+        PeerFault::Silent => say!(
+            "{place} does not answer any more; look whether it runs",
+            "{place} dejó de responder; revise si está en marcha"
+        ),
+        _ => return broken(settings, client_id, error),
+    })
 }
 
 /// What the broker says when it does not let a client in.
@@ -271,20 +293,66 @@ async fn drive(
     events: mpsc::Sender<Result<LinkEvent>>,
 ) {
     let birth = settings.birth.as_bytes();
+    let mut has_worked = false;
     loop {
         let event = match eventloop.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => Ok(LinkEvent::Connected),
+            Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                has_worked = true;
+                Ok(LinkEvent::Connected)
+            }
             Ok(Event::Incoming(Packet::Publish(message)))
                 if message.topic == birth && &message.payload[..] == b"online" =>
             {
                 Ok(LinkEvent::Birth)
             }
             Ok(_) => continue,
+            Err(error) if has_worked => Err(ended(&settings, &client_id, &error)),
             Err(error) => Err(broken(&settings, &client_id, &error)),
         };
         let failed = event.is_err();
         if events.send(event).await.is_err() || failed {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::settings::mqtt::PictureChoice;
+
+    /// The settings are not to blame for a broker that ends.
+    #[tokio::test]
+    async fn a_connection_that_had_worked_ends_by_the_broker() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = MqttSettings {
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            tls: false,
+            user: None,
+            password: None,
+            ca_file: None,
+            client: None,
+            topic: "celaje".to_owned(),
+            discovery: None,
+            birth: "homeassistant/status".to_owned(),
+            picture: PictureChoice::Off,
+            page: None,
+        };
+        let broker = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let _ = client.read(&mut [0; 512]).unwrap();
+            // The connection is accepted.
+            client.write_all(&[0x20, 2, 0, 0]).unwrap();
+        });
+        let mut link = BrokerLink::open(&settings, "celaje-test").unwrap();
+        assert!(matches!(link.next(&settings).await, Ok(LinkEvent::Connected)));
+        let ended = link.next(&settings).await.err().unwrap().text;
+        broker.join().unwrap();
+        assert!(ended.en.ends_with("ended the connection; look whether it runs"), "{}", ended.en);
+        assert!(ended.es.ends_with("cortó la conexión; revise si está en marcha"), "{}", ended.es);
     }
 }

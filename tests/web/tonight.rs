@@ -25,6 +25,10 @@ async fn the_answer_is_of_the_rule_the_last_hour_and_the_night() {
     assert_eq!(told["night"]["moonless_minutes"], dark);
     assert!(told["moon"]["elevation"].as_f64().unwrap() < -20.0, "{told}");
     assert!((0.1..0.2).contains(&told["moon"]["lit"].as_f64().unwrap()), "{told}");
+    // It set before: what comes is told.
+    let local = |event: &str| told["moon"][event]["local"].as_str().unwrap();
+    assert!(local("rise").starts_with("2024-06-10T1"), "{told}");
+    assert!(local("set").starts_with("2024-06-10T21:2"), "{told}");
     let spanish = site.ask("GET", TONIGHT, &[("Accept-Language", "es")], b"").await.json();
     assert_eq!(spanish["text"], "despejado");
     site.get("/api/v1/stations/none/tonight").await.problem(404);

@@ -91,14 +91,18 @@ async fn a_chart_that_is_asked_for_too_much_says_so() {
         ("timeline.svg?from=2024-01-01&to=2024-03-07", 31),
         ("raster.svg?from=2023-01-01&to=2024-01-02", 366),
         ("keogram.svg?from=2024-01-01&to=2024-01-02", 1),
+        ("calendar.svg?from=2023-01-01&to=2024-06-30", 366),
     ] {
         let (parameter, why) = site.get(&format!("/charts/{chart}")).await.problem(400);
         assert_eq!(parameter.as_deref(), Some("from"));
         assert!(why.contains(&format!("{most} days at most")), "{why}");
     }
-    for chart in
-        ["timeline.svg?from=2024-01-01&to=2024-01-31", "raster.png?from=2024-01-01&to=2024-12-31"]
-    {
+    for chart in [
+        "timeline.svg?from=2024-01-01&to=2024-01-31",
+        "raster.png?from=2024-01-01&to=2024-12-31",
+        "calendar.svg?from=2024-01-01&to=2024-12-31",
+        "calendar.svg?to=2024-12-31",
+    ] {
         assert_eq!(site.get(&format!("/charts/{chart}")).await.status, 200, "{chart}");
     }
 }

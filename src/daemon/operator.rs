@@ -77,7 +77,9 @@ pub enum ClockStanding {
     Confirmed,
     /// Nobody tells the time, or a host whose clock is a little off.
     Unknown,
-    /// It looks wrong, or differs much from the host's; or the host has not answered yet.
+    /// The host has not answered yet: an old reading is old, of others nobody knows.
+    Unheard,
+    /// It looks wrong, or differs much from the host's.
     InDoubt,
 }
 

@@ -115,7 +115,9 @@ impl RecentReadings {
         let kept = inner.readings.entry(station.to_owned()).or_default();
         let came = kept.get(&reading.at).map_or(came, |known| known.came);
         kept.insert(reading.at, KeptReading { reading, came });
-        kept.retain(|at, _| *at >= oldest);
+        // The last one tells how old the record is.
+        let newest = kept.last_key_value().map(|(at, _)| *at);
+        kept.retain(|at, _| *at >= oldest || Some(*at) == newest);
         while kept.len() > MOST {
             kept.pop_first();
         }
@@ -162,7 +164,7 @@ impl RecentReadings {
             is_confirmed: match standing {
                 ClockStanding::InDoubt => return None,
                 ClockStanding::Confirmed => true,
-                ClockStanding::Unknown => false,
+                ClockStanding::Unknown | ClockStanding::Unheard => false,
             },
             running: self.clock.goes_on(self.began),
             stale_after,
@@ -173,6 +175,10 @@ impl RecentReadings {
             reading: &kept.reading,
             came: kept.came.map(|came| self.clock.goes_on(came)),
         }))?;
+        let is_old = counted.last().is_some_and(|(moment, _)| now - *moment > stale_after);
+        if standing == ClockStanding::Unheard && !is_old {
+            return None;
+        }
         Some(counted.into_iter().map(|(moment, reading)| (moment, reading.clone())).collect())
     }
 

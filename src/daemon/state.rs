@@ -397,7 +397,7 @@ impl Operator for DaemonState {
             return ClockStanding::InDoubt;
         }
         match inner.hosts.get(station) {
-            None => ClockStanding::InDoubt,
+            None => ClockStanding::Unheard,
             Some(None) => ClockStanding::Unknown,
             Some(Some(host)) => match host.now(self.clock).map(|host| host - self.clock.now()) {
                 Some(off) if off.abs() <= SAME_TIME => ClockStanding::Confirmed,

@@ -153,4 +153,10 @@ async fn two_stations_are_two_columns() {
     browser.click(".stations li:nth-child(1) button").await;
     browser.until("document.querySelector('main .state')").await;
     assert_eq!(browser.run("return document.getElementById('station').value").await, "other");
+    // The address carries it.
+    browser.until("location.hash.includes('station=other')").await;
+    for id in ["rio-grande", "other"] {
+        browser.visit(&scene.view(&format!("now?station={id}"))).await;
+        browser.until(&format!("document.getElementById('station').value === '{id}'")).await;
+    }
 }

@@ -68,6 +68,7 @@ fn a_report_has_the_numbers_of_the_record_and_says_how_to_cite_it() {
     for part in [&format!("Cloud amount at {name}"), licence, "Estación Ñandú", "red 3", &hash] {
         assert!(whole.contains(part), "no '{part}' in {whole}");
     }
+    assert!(whole.contains("covers the slots without a reading alone"), "{whole}");
     assert!(whole.contains("How to cite Estación Ñandú: Cloud amount at Estación"));
     let labels = "Not enough labels yet: people labelled 0 pictures";
     assert!(whole.contains(labels), "{whole}");
@@ -127,11 +128,30 @@ fn a_report_is_in_the_language_that_is_asked_for_and_of_the_range() {
          imágenes por celaje ",
         " con red 3, 20",
         "Método",
+        "responde solo por los turnos sin lectura: donde",
     ] {
         assert!(whole.contains(part), "no '{part}' in {whole}");
     }
     assert!(!whole.contains("feb 2024"));
     assert!(!whole.contains("Cloud amount"), "{whole}");
+}
+
+/// The night of the first slot begins in October, has no moon, and is dark before the first.
+#[test]
+fn a_first_night_of_the_month_before_is_no_row_and_takes_no_coverage() {
+    let home = Home::new();
+    let server = camera_with(|_| None);
+    let mut command = home.backfill(&server.base(), "2024-10-31T22:00", "2024-11-01T05:59");
+    assert_eq!(run(command.args(["--layout", "root"])).status, 0);
+    let wanted = ["--from", "2024-11-01", "--to", "2024-11-01", "--out", "sky.pdf"];
+    let told = report(&home, &wanted);
+    assert_eq!(told.status, 0, "{told:?}");
+    let Some(pages) = pdf::pages(&home.path("sky.pdf")) else { return };
+    let whole = pages.join("\n").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(whole.contains("Nov 2024"), "{whole}");
+    for part in ["Oct 2024", "How many slots were due is not known"] {
+        assert!(!whole.contains(part), "'{part}' in {whole}");
+    }
 }
 
 #[test]

@@ -157,6 +157,25 @@ async fn a_reading_that_arrives_counts_at_once() {
     }
 }
 
+#[actix::test]
+async fn an_old_record_has_a_last_reading_that_is_old() {
+    for (now, standing, reason) in [
+        ("2024-06-13T05:00:00Z@1", ClockStanding::Confirmed, "stale"),
+        ("2024-06-13T05:00:00Z@1", ClockStanding::Unknown, "stale"),
+        // The host of a dead camera does not answer.
+        ("2024-06-10T11:00:00Z@1", ClockStanding::Unheard, "stale"),
+        ("2024-06-13T05:00:00Z@1", ClockStanding::Unheard, "stale"),
+        ("2024-06-10T05:00:00Z@1", ClockStanding::Unheard, "clock_in_doubt"),
+        ("2024-06-10T11:00:00Z@1", ClockStanding::InDoubt, "clock_in_doubt"),
+    ] {
+        let site = night(now, "");
+        *site.operator.clock.lock().unwrap() = standing;
+        assert_eq!(everyone(&site).await, (vec![false; 6], reason.to_owned()), "{now}");
+        let told = site.get("/api/v1/stations/rio-grande/tonight").await.json();
+        assert_eq!((&told["advice"], &told["reason"]), (&"close".into(), &reason.into()), "{now}");
+    }
+}
+
 /// Where nobody confirms the clock, what the record had at the start may be of any age.
 #[actix::test]
 async fn without_a_witness_of_the_time_only_what_comes_counts() {

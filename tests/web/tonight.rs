@@ -25,6 +25,10 @@ async fn the_answer_is_of_the_rule_the_last_hour_and_the_night() {
     assert_eq!(told["night"]["moonless_minutes"], dark);
     assert!(told["moon"]["elevation"].as_f64().unwrap() < -20.0, "{told}");
     assert!((0.1..0.2).contains(&told["moon"]["lit"].as_f64().unwrap()), "{told}");
+    // It set before: what comes is told.
+    let local = |event: &str| told["moon"][event]["local"].as_str().unwrap();
+    assert!(local("rise").starts_with("2024-06-10T1"), "{told}");
+    assert!(local("set").starts_with("2024-06-10T21:2"), "{told}");
     let spanish = site.ask("GET", TONIGHT, &[("Accept-Language", "es")], b"").await.json();
     assert_eq!(spanish["text"], "despejado");
     site.get("/api/v1/stations/none/tonight").await.problem(404);
@@ -87,14 +91,18 @@ async fn a_chart_that_is_asked_for_too_much_says_so() {
         ("timeline.svg?from=2024-01-01&to=2024-03-07", 31),
         ("raster.svg?from=2023-01-01&to=2024-01-02", 366),
         ("keogram.svg?from=2024-01-01&to=2024-01-02", 1),
+        ("calendar.svg?from=2023-01-01&to=2024-06-30", 366),
     ] {
         let (parameter, why) = site.get(&format!("/charts/{chart}")).await.problem(400);
         assert_eq!(parameter.as_deref(), Some("from"));
         assert!(why.contains(&format!("{most} days at most")), "{why}");
     }
-    for chart in
-        ["timeline.svg?from=2024-01-01&to=2024-01-31", "raster.png?from=2024-01-01&to=2024-12-31"]
-    {
+    for chart in [
+        "timeline.svg?from=2024-01-01&to=2024-01-31",
+        "raster.png?from=2024-01-01&to=2024-12-31",
+        "calendar.svg?from=2024-01-01&to=2024-12-31",
+        "calendar.svg?to=2024-12-31",
+    ] {
         assert_eq!(site.get(&format!("/charts/{chart}")).await.status, 200, "{chart}");
     }
 }

@@ -16,6 +16,8 @@ const ASTRONOMICAL: f64 = -18.0;
 /// not seen to cross it.
 const STEP: TimeDelta = TimeDelta::minutes(5);
 const DAY: TimeDelta = TimeDelta::hours(24);
+/// From one rise of the moon to the next, a little more.
+const LUNAR_DAY: TimeDelta = TimeDelta::minutes(25 * 60 + 30);
 
 /// Whether the sun crosses the horizon on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,9 +94,7 @@ impl Night {
             nautical: longest(NAUTICAL),
             astronomical: longest(ASTRONOMICAL),
             lowest: moments(whole).map(sun).fold(f64::MAX, f64::min),
-            moon: spans(span, |at| {
-                moon::position(at, latitude, longitude).elevation - moon::HORIZON
-            }),
+            moon: spans(span, |at| moon_height(at, latitude, longitude)),
         }
     }
 
@@ -112,13 +112,24 @@ impl Night {
         let lit = self.moon.iter().map(|up| overlap(*up, left));
         self.dark_left(now) - lit.fold(TimeDelta::zero(), |sum, one| sum + one)
     }
+}
 
-    /// Moonrises, then moonsets, within the span.
-    pub fn moon_events(&self) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
-        let rises = self.moon.iter().map(|up| up.0).find(|at| *at > self.span.0);
-        let sets = self.moon.iter().map(|up| up.1).find(|at| *at < self.span.1);
-        (rises, sets)
-    }
+/// The moon's next rise and its next set after `now`; none where it has none within a lunar day.
+pub fn moon_events(
+    now: DateTime<Utc>,
+    latitude: f64,
+    longitude: f64,
+) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+    let whole = (now, now + LUNAR_DAY);
+    let up = spans(whole, |at| moon_height(at, latitude, longitude));
+    let rises = up.iter().map(|up| up.0).find(|at| *at > whole.0);
+    let sets = up.iter().map(|up| up.1).find(|at| *at < whole.1);
+    (rises, sets)
+}
+
+/// How far the moon's centre is above the place at which its limb touches the horizon, degrees.
+fn moon_height(at: DateTime<Utc>, latitude: f64, longitude: f64) -> f64 {
+    moon::position(at, latitude, longitude).elevation - moon::HORIZON
 }
 
 /// The last true noon up to `now`.
@@ -207,9 +218,8 @@ mod tests {
             near_span(night.nautical, "2024-06-10T21:44:19Z", "2024-06-11T11:16:56Z", 15);
             near_span(night.astronomical, "2024-06-10T22:27:16Z", "2024-06-11T10:33:57Z", 15);
             // The moon, a sickle, is up from before sunset.
-            let (rise, set) = night.moon_events();
-            assert_eq!(rise, None);
-            near(set.unwrap(), "2024-06-11T00:24:14Z", 150);
+            assert_eq!(night.moon[0].0, night.span.0);
+            near(night.moon[0].1, "2024-06-11T00:24:14Z", 150);
             let dark = night.dark_left(at("2024-06-10T22:00:00Z"));
             assert_eq!(dark.num_minutes(), 12 * 60 + 6);
             let moonless = night.moonless_left(at("2024-06-10T22:00:00Z"));
@@ -228,9 +238,8 @@ mod tests {
         near_span(night.nautical, "2026-12-01T02:50:13Z", "2026-12-01T05:48:48Z", 20);
         assert_eq!(night.astronomical, None);
         assert!((-14.5..-13.5).contains(&night.lowest), "{}", night.lowest);
-        let (rise, set) = night.moon_events();
-        near(rise.unwrap(), "2026-12-01T05:09:43Z", 240);
-        assert_eq!(set, None);
+        near(night.moon[0].0, "2026-12-01T05:09:43Z", 240);
+        assert_eq!(night.moon[0].1, night.span.1);
         assert_eq!(night.dark_left(at("2026-12-01T03:00:00Z")), TimeDelta::zero());
     }
 
@@ -244,7 +253,10 @@ mod tests {
         assert_eq!(winter.kind, NightKind::SunStaysDown);
         near_span(winter.civil, "2026-11-30T13:18:42Z", "2026-12-01T07:49:26Z", 20);
         near_span(winter.astronomical, "2026-11-30T16:05:55Z", "2026-12-01T05:00:57Z", 20);
-        near(winter.moon_events().0.unwrap(), "2026-11-30T20:42:58Z", 400);
+        // It set before: the next set is that of the day after.
+        let (rise, set) = moon_events(at("2026-11-30T16:43:00Z"), latitude, longitude);
+        near(rise.unwrap(), "2026-11-30T20:42:58Z", 400);
+        assert!(set.unwrap() > at("2026-12-01T10:00:00Z"), "{set:?}");
     }
 
     proptest! {
@@ -265,6 +277,9 @@ mod tests {
             prop_assert!(inside(night.astronomical, night.nautical));
             prop_assert!(inside(night.nautical, night.civil));
             prop_assert!(inside(night.civil, Some(night.span)));
+            let moon = moon_events(now, latitude, longitude);
+            let comes = |at: DateTime<Utc>| at > now && at <= now + LUNAR_DAY;
+            prop_assert!(moon.0.is_none_or(comes) && moon.1.is_none_or(comes), "{moon:?}");
             prop_assert!(night.moon.windows(2).all(|pair| pair[0].1 < pair[1].0));
             prop_assert!(night.moon.iter().all(|up| up.0 >= from && up.1 <= to));
             // Time only takes away from what is left.

@@ -249,25 +249,29 @@ fn months(
 ) -> Result<(Vec<ReportMonth>, Vec<DarkMonth>), StoreError> {
     let (from, to) = order.range;
     let readings = order.by_month(reader)?;
+    let is_known = order.place.minutes.is_some();
     let mut due: BTreeMap<NaiveDateTime, u64> = BTreeMap::new();
-    if let (Some(_), Ok(range)) = (&order.place.minutes, SlotRange::new(from, to)) {
+    if let (true, Ok(range)) = (is_known, SlotRange::new(from, to)) {
         for slot in order.slots(range) {
             *due.entry(Unit::Month.floor(slot)).or_default() += 1;
         }
     }
-    let dark = order.dark_hours(reader)?;
+    // The first night may have begun in the month before, which is no part of the range.
+    let begins = from.format("%Y-%m").to_string();
+    let mut dark = order.dark_hours(reader)?;
+    dark.retain(|dark| {
+        begins.get(..dark.period.len()).is_some_and(|begins| *dark.period >= *begins)
+    });
     let month = |readings: Bucket| {
         let period = readings.from.format("%Y-%m").to_string();
         let stored = u64::from(readings.read()) + u64::from(readings.obscured);
+        let due = due.get(&readings.from).copied().unwrap_or_default();
         ReportMonth {
-            due: due.get(&readings.from).copied().filter(|due| *due >= stored),
+            due: (is_known && due >= stored).then_some(due),
             dark: dark.iter().find(|month| month.period == period).cloned(),
             readings,
         }
     };
-    // The first night may have begun in the month before.
-    let earlier = dark.iter().filter_map(|month| parse_slot(&format!("{}-01T00:00", month.period)));
-    let from = earlier.min().map_or(from, |earlier| earlier.min(from));
     let months: Vec<_> = regular(Unit::Month, from, to, readings).into_iter().map(month).collect();
     let years = dark.iter().filter(|dark| !dark.period.contains('-')).cloned().collect();
     Ok((months, years))

@@ -43,7 +43,7 @@ function address() {
 }
 
 function go(view, values) {
-  location.hash = `#/${view}?${query(values)}`;
+  location.hash = `#/${view}?${query({ ...values, station: address().params.get("station") })}`;
 }
 
 const THEMES = ["light", "dark", "red"];
@@ -133,6 +133,8 @@ async function show() {
   state.miss = () => {};
   state.change = () => {};
   const { view, params } = address();
+  const named = params.get("station");
+  if (named !== state.station?.id && state.stations.some((item) => item.id === named)) choose(named);
   const moved = state.view && state.view !== view;
   const held = main.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
   delete main.dataset.view;
@@ -292,7 +294,12 @@ document.getElementById("theme").addEventListener("click", () => {
 function pick(id) {
   keep("celaje.station", id);
   choose(id);
-  show();
+  const { view, params } = address();
+  params.set("station", id);
+  const chosen = `#/${view}?${params}`;
+  // The view follows the address.
+  if (location.hash === chosen) show();
+  else location.hash = chosen;
 }
 document.getElementById("station").addEventListener("change", (event) => pick(event.target.value));
 addEventListener("hashchange", show);

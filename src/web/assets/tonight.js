@@ -41,7 +41,8 @@ function dark({ night }) {
 }
 
 function moon({ moon: seen }) {
-  const events = [seen.rise && t("tonight.rises", { time: clock(seen.rise) }), seen.set && t("tonight.sets", { time: clock(seen.set) })];
+  const coming = [["rises", seen.rise], ["sets", seen.set]].filter(([, at]) => at).sort(([, a], [, b]) => (a.utc < b.utc ? -1 : 1));
+  const events = coming.map(([name, at]) => t(`tonight.${name}`, { time: clock(at) }));
   const height = seen.elevation > -0.833 ? t("tonight.high", { degrees: number(Math.max(seen.elevation, 0)) }) : t("tonight.down");
   return [`${percent(seen.lit)} ${t(seen.waxing ? "tonight.waxing" : "tonight.waning")}`, height, ...events].filter(Boolean).join(" · ");
 }

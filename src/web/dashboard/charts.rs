@@ -206,7 +206,9 @@ impl ChartQuery {
     fn fits(&self, from: NaiveDateTime, to: NaiveDateTime) -> Result<(), BadQuery> {
         let most = match self.kind {
             Kind::Timeline => timeline::MAX_DAYS,
-            Kind::Raster => raster::MAX_DAYS,
+            // Without a first day it is that of the year of the last one.
+            Kind::Calendar if self.from.is_none() => return Ok(()),
+            Kind::Raster | Kind::Calendar => raster::MAX_DAYS,
             Kind::Keogram => 1,
             _ => return Ok(()),
         };

@@ -16,7 +16,7 @@ use crate::web::routes::Routes;
 use crate::web::v1::of_station;
 use crate::web::v1::stations::StationId;
 use celaje_sky::moon;
-use celaje_sky::night::Period;
+use celaje_sky::night::{Period, moon_events};
 use celaje_sky::slot::Zone;
 use celaje_sky::station::Station;
 use celaje_sky::tonight::{SkySince, Tonight};
@@ -99,9 +99,9 @@ struct MoonItem {
     lit: f64,
     /// Whether that grows.
     waxing: bool,
-    /// Its rise within the night.
+    /// Its next rise; null where it has none within a lunar day.
     rise: Option<Moment>,
-    /// Its set within the night.
+    /// Its next set; likewise.
     set: Option<Moment>,
 }
 
@@ -161,7 +161,7 @@ fn item(station: &Station, tonight: &Tonight, now: DateTime<Utc>, text: String) 
         row.map(|row| moment(row.at))
     };
     let night = &tonight.night;
-    let (rise, set) = night.moon_events();
+    let (rise, set) = moon_events(now, station.latitude, station.longitude);
     let moon = moon::position(now, station.latitude, station.longitude);
     TonightItem {
         station: station.id.clone(),

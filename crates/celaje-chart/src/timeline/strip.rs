@@ -13,7 +13,7 @@ use crate::svg::{Anchor, Num, TextStyle, fill, stroke};
 use crate::theme::{ASTRONOMICAL, AXIS, CIVIL, INK, MOON, NIGHT, PAPER, TWILIGHT};
 use crate::words::{MINUTE, decimal, percent, tell};
 use celaje_sky::moon;
-use celaje_sky::night::{Night, NightKind, Period};
+use celaje_sky::night::{Night, NightKind, Period, moon_events};
 use celaje_sky::slot::Zone;
 use celaje_sky::text::Lang;
 
@@ -171,13 +171,19 @@ impl NightStrip<'_> {
             true => tell!(lang, "moon {share}, waxing", "luna {share}, creciente"),
             false => tell!(lang, "moon {share}, waning", "luna {share}, menguante"),
         };
-        let clock = |at| self.zone.local(at).format("%H:%M").to_string();
-        let (rise, set) = self.night.moon_events();
-        if let Some(at) = rise.map(clock) {
-            text += &tell!(lang, " · rises {at}", " · sale {at}");
-        }
-        if let Some(at) = set.map(clock) {
-            text += &tell!(lang, " · sets {at}", " · se pone {at}");
+        let now = self.zone.instant(self.now).unwrap_or_else(|| self.now.and_utc());
+        // Of a night that is over, what came from its beginning on is told.
+        let since = if now < to { now } else { from };
+        let (rise, set) = moon_events(since, self.latitude, self.longitude);
+        let mut events = [(rise, true), (set, false)];
+        events.sort_by_key(|(at, _)| *at);
+        for (at, is_rise) in events {
+            let Some(at) = at else { continue };
+            let at = self.zone.local(at).format("%H:%M");
+            text += &match is_rise {
+                true => tell!(lang, " · rises {at}", " · sale {at}"),
+                false => tell!(lang, " · sets {at}", " · se pone {at}"),
+            };
         }
         if self.night.moon.is_empty() {
             text += &tell!(lang, " · not up", " · bajo el horizonte");
@@ -357,7 +363,8 @@ mod tests {
             assert_eq!(count(&svg, "gap"), 1);
             for part in [
                 "puesta 17:15, salida 09:45, oscuro 19:27, alba 07:33",
-                "creciente · se pone 21:2",
+                // It set at 21:24.
+                "creciente · sale 13:38",
                 "<title>ahora 01:30</title>",
                 "<title>luna sobre el horizonte 17:15–21:2",
             ] {

@@ -68,6 +68,9 @@ impl CodeTable {
     /// A table of DC codes (class 0) or AC codes: how many there are of 1 to 16 bits, and their
     /// values. None if they are no prefix code or one of them has no meaning.
     pub(super) fn new(class: u8, counts: &[u8], values: &[u8]) -> Option<Self> {
+        if class > 1 {
+            return None;
+        }
         let mut table = Self {
             quick: vec![Symbol::default(); 1 << QUICK].into_boxed_slice(),
             stretches: Box::default(),

@@ -53,6 +53,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// One without an answer of a server, and without a known cause.
+    pub(super) fn new(reason: MissReason, attempts: u32, detail: String) -> Self {
+        Self { reason, http_status: None, attempts, detail, fault: None }
+    }
+
     /// The miss that this makes of `slot` after `before` requests elsewhere.
     pub fn into_miss(self, slot: Slot, before: u32) -> Miss {
         Miss {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use url::Url;
 
+use super::sources::{HOUR, home};
 use super::*;
 use crate::support::server::{Reply, Server};
 
@@ -64,27 +65,11 @@ fn page(objects: &BTreeMap<String, Vec<u8>>, prefix: &str, from: usize) -> Strin
     page + "</ListBucketResult>"
 }
 
-/// A station whose pictures are in the bucket of `server`.
-fn home(source: &str) -> Home {
-    let home = Home::new();
-    home.write(
-        "celaje.toml",
-        format!(
-            "model = 'red.onnx'\nengine = 'rten'\nthreads = 1\ndb = 'cielo.db'\n\
-             [station]\nid = 'roof'\nlatitude = -53.79\nlongitude = -67.7\n\
-             time_zone = '-03:00'\n[station.source]\n{source}\n"
-        ),
-    );
-    home
-}
-
 fn asked(home: &Home, server: &Server, args: &[&str]) -> Command {
     let mut command = home.celaje(args);
     command.env("AWS_ENDPOINT_URL", format!("http://{}", server.address));
     command
 }
-
-const HOUR: [&str; 5] = ["backfill", "--from", "2024-03-01T12:00", "--to", "2024-03-01T12:59"];
 
 fn an_hour() -> BTreeMap<String, Vec<u8>> {
     let name = |minute: usize| format!("sky 1/roof/20240301/image-202403011{minute:03}07.jpg");

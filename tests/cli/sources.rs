@@ -3,7 +3,7 @@
 use super::*;
 
 /// A home whose station has this source.
-fn home(source: &str) -> Home {
+pub fn home(source: &str) -> Home {
     let home = Home::new();
     home.write(
         "celaje.toml",
@@ -16,7 +16,7 @@ fn home(source: &str) -> Home {
     home
 }
 
-const HOUR: [&str; 5] = ["backfill", "--from", "2024-03-01T12:00", "--to", "2024-03-01T12:59"];
+pub const HOUR: [&str; 5] = ["backfill", "--from", "2024-03-01T12:00", "--to", "2024-03-01T12:59"];
 
 #[test]
 fn a_template_that_cannot_be_read_back_is_refused() {

@@ -230,5 +230,5 @@ fn status_in(text: &str) -> Option<u16> {
 }
 
 fn refused(reason: MissReason, http_status: Option<u16>, detail: String) -> Refusal {
-    Refusal { reason, http_status, attempts: 1, detail, fault: None }
+    Refusal { http_status, ..Refusal::new(reason, 1, detail) }
 }

@@ -198,13 +198,22 @@ impl HttpClient {
     /// When its address or the environment's keys are wrong.
     pub(super) fn bucket(&self, address: &Url) -> Result<&PictureBucket, Refusal> {
         let open = || PictureBucket::open(address, self.transport.trust(), &self.limits);
-        self.bucket.get_or_init(open).as_ref().map_err(|detail| Refusal {
-            reason: MissReason::Unreadable,
-            http_status: None,
-            attempts: 0,
-            detail: detail.clone(),
-            fault: None,
-        })
+        let wrong = |detail: &String| Refusal::new(MissReason::Unreadable, 0, detail.clone());
+        self.bucket.get_or_init(open).as_ref().map_err(wrong)
+    }
+
+    /// What comes of `work`.
+    ///
+    /// # Errors
+    /// When the run drains before, and a little longer.
+    pub(super) async fn in_grace<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Option<Refusal>> {
+        tokio::select! {
+            done = work => Ok(done),
+            () = self.out_of_grace() => Err(None),
+        }
     }
 
     /// Takes note of what a person has to mend.

@@ -283,7 +283,7 @@ fn picture(file: PlacedFile, taken_at: Option<DateTime<Utc>>) -> Picture {
 
 /// A refusal without an answer of a server.
 fn refusal(reason: MissReason, attempts: u32, detail: String) -> Refusal {
-    Refusal { reason, http_status: None, attempts, detail, fault: None }
+    Refusal::new(reason, attempts, detail)
 }
 
 /// The refusal of a place in which nothing can be looked for until a person mends that.

@@ -90,7 +90,8 @@ impl SchemePlace {
                 Ok(PlacedFile { bytes, url, attempts: 1, modified, validators })
             }
             Self::Bucket(base) => {
-                let object = client.bucket(base).map_err(Some)?.get(path, known).await?;
+                let bucket = client.bucket(base).map_err(Some)?;
+                let object = client.in_grace(bucket.get(path, known)).await??;
                 Ok(PlacedFile {
                     bytes: object.bytes,
                     url: without_secrets(&below(base, path)),
@@ -125,14 +126,17 @@ impl SchemePlace {
                 read_folder(folder, client.limits().total_timeout, has_times).await
             }
             Self::Bucket(base) => match client.bucket(base) {
-                Ok(bucket) => bucket.list(path, MOST_ENTRIES).await.map(|names| {
-                    let entry = |(name, written): (String, Option<DateTime<Utc>>)| ListedEntry {
-                        name,
-                        is_folder: written.is_none(),
-                        written: written.map(|time| time.naive_utc()),
-                    };
-                    names.into_iter().map(entry).collect()
-                }),
+                Ok(bucket) => {
+                    client.in_grace(bucket.list(path, MOST_ENTRIES)).await?.map(|names| {
+                        let entry =
+                            |(name, written): (String, Option<DateTime<Utc>>)| ListedEntry {
+                                name,
+                                is_folder: written.is_none(),
+                                written: written.map(|time| time.naive_utc()),
+                            };
+                        names.into_iter().map(entry).collect()
+                    })
+                }
                 Err(refused) => Err(refused),
             },
         };

@@ -2,9 +2,9 @@
 //! of the question, so that whatever stops readings makes the answer unsafe by itself.
 //!
 //! A reading is *believable* when it shows the sky and its confidence suffices. A safe sky has two
-//! such readings in a row: the newer one is fresh now, the older one was when the newer one came.
-//! Between the two thresholds the answer stays as it was. Celaje sees clouds, neither rain nor
-//! wind.
+//! such readings in a row: the newer one is fresh now, the older one was when the newer one was
+//! taken. Between the two thresholds the answer stays as it was. Celaje sees clouds, neither rain
+//! nor wind.
 
 pub mod age;
 pub mod rule;

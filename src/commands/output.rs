@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 
 /// Prints a line of results; an error when stdout cannot be written (a full disk).
@@ -15,7 +15,8 @@ pub fn line(text: impl Display) -> Result<()> {
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::environment(say!(
             "the output cannot be written: {e}",
-            "no se puede escribir la salida: {e}"
+            "no se puede escribir la salida: {e}",
+            e = io_text(&e),
         ))),
         _ => Ok(()),
     }

@@ -12,7 +12,7 @@ use async_nats::jetstream::{Context, ContextBuilder, ErrorCode};
 use async_nats::{ConnectOptions, Event, ServerError};
 
 use crate::queue::address::{QueueAddress, QueueLogin};
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 
 /// What went wrong in the queue.
@@ -71,7 +71,8 @@ impl Queue {
                 let shown = file.display();
                 Failure::usage(say!(
                     "queue_credentials: the file '{shown}' cannot be used: {error}",
-                    "queue_credentials: no se puede usar el archivo '{shown}': {error}"
+                    "queue_credentials: no se puede usar el archivo '{shown}': {error}",
+                    error = io_text(&error),
                 ))
             })?;
         }

@@ -76,7 +76,7 @@ impl LensArgs {
 fn picture(path: &Path) -> Result<DecodedPicture> {
     let limits = Limits::default();
     let bytes = read(path, &limits).map_err(|trouble| unusable(path, &trouble.detail))?;
-    decode(&bytes, &limits).map_err(|error| unusable(path, &error.to_string()))
+    decode(&bytes, &limits).map_err(|error| unusable(path, &error.text().to_string()))
 }
 
 fn unusable(path: &Path, why: &str) -> Failure {

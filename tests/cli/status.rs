@@ -137,7 +137,7 @@ fn a_narrow_terminal_is_not_overrun() {
     for lang in ["en", "es"] {
         for command in [
             format!("status --db {db}"),
-            format!("doctor --db {db} --url-base http://127.0.0.1:9/ --trust-clock {own}"),
+            format!("doctor --db {db} --url-base http://127.0.0.1:9/ {own}"),
             format!("init --dir {far}latest.jpg --config {lang}.toml {place} {own}"),
             "--version".to_owned(),
             format!(
@@ -146,8 +146,10 @@ fn a_narrow_terminal_is_not_overrun() {
                 server.base()
             ),
         ] {
-            let line =
-                format!("stty cols 80; exec {} {command} --lang {lang}", program().display());
+            let line = format!(
+                "stty rows 24 cols 80; exec {} {command} --lang {lang}",
+                program().display()
+            );
             let mut script = assert_cmd::Command::new("script");
             script.args(["-qec", &line, "/dev/null"]).env_clear().env("TERM", "xterm");
             script.env("PATH", "/usr/bin:/bin").env("HOME", home.path("."));

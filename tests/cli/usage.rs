@@ -227,16 +227,20 @@ fn refusals_of_the_system_come_in_spanish_too() {
     let home = Home::new();
     let gone = format!("http://{}/", closed());
     home.write("taken", "x");
+    let server = crate::camera();
+    run(&mut home.backfill(&server.base(), "2024-03-01", "2024-03-01T00:12"));
     let place = ["--latitude", "1", "--longitude", "2", "--time-zone", "UTC"];
     let own = ["--engine", "rten", "--model", "red.onnx"];
     let init = |how: [&'static str; 2]| [&["init"], &how[..], &place, &own].concat();
-    let doctor = ["doctor", "--url-base", &gone, "--trust-clock"];
+    let doctor = ["doctor", "--url-base", &gone];
     for (args, words) in [
-        (vec!["predict", "--json", "--out", "/nowhere/x.jsonl", "x.jpg"], "no existe"),
+        (vec!["predict", "/nowhere/x.jpg"], "no existe"),
         (vec!["man", "taken/pages"], "no es una carpeta"),
+        (vec!["db", "backup", "/nowhere/b.db", "--db", "cielo.db"], "no existe"),
+        (vec!["report", "--out", "/nowhere/x.pdf", "--db", "cielo.db"], "no existe"),
         (vec!["man", "taken"], "ya existe"),
         (init(["--dir", "/nowhere"]), "no existe"),
-        (vec!["predict", "--ort-lib", "taken", "--engine", "onnxruntime", "x.jpg"], "biblioteca"),
+        (vec!["predict", "--ort-lib", "/bin/ls", "--engine", "onnxruntime", "x.jpg"], "biblioteca"),
         ([&doctor[..], &own].concat(), "se rechaza la conexión"),
         ([&["init", "--url", &gone], &place[..], &own].concat(), "se rechaza la conexión"),
     ] {

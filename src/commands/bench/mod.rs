@@ -333,8 +333,8 @@ fn read(folder: &Path, limits: &Limits) -> Result<Vec<Bytes>> {
     for path in paths {
         let bytes = std::fs::read(&path).map_err(|error| cannot(&io_text(&error)))?;
         if let Err(error) = decode(&bytes, limits) {
-            let path = path.display();
-            return Err(cannot(&format!("{path}: {error}")));
+            let (path, why) = (path.display(), error.text());
+            return Err(cannot(&format!("{path}: {why}")));
         }
         pictures.push(Bytes::from(bytes));
     }

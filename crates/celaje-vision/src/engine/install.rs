@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::model::source::hex;
 use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
+use celaje_sky::text::Text;
 
 /// The pinned version of ONNX Runtime.
 pub const VERSION: &str = "1.23.2";

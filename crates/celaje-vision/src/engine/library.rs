@@ -67,7 +67,8 @@ pub fn load(search: &Search) -> Result<Option<Library>> {
                 )));
             }
             Err(error) => {
-                tracing::debug!(path = %path.display(), error = error.en, "not loadable as ONNX Runtime")
+                let path = path.display();
+                tracing::debug!(%path, error = error.en, "not loadable as ONNX Runtime");
             }
         }
     }
@@ -87,8 +88,8 @@ pub fn why_none(search: &Search) -> Text {
 }
 
 /// Whether a library is shorter than its ELF headers, or than they say, or ends in zeros instead of
-/// its section headers. The loader would map such a file, read beyond its end or run the zeros, and so end the
-/// process by a signal. Loaders of other formats refuse it.
+/// its section headers. The loader would map such a file, read beyond its end or run the zeros, and
+/// so end the process by a signal. Loaders of other formats refuse it.
 pub fn is_incomplete(path: &Path) -> bool {
     let ends = || {
         let mut file = fs::File::open(path)?;
@@ -167,17 +168,17 @@ fn try_load(path: &Path) -> Result<Library, Text> {
             "está incompleto; vuelva a obtenerlo"
         ));
     }
-    let refused = |error: ort::Error| {
+    let refused = |error: &dyn std::fmt::Display| {
         let error = first_line(&error.to_string());
         say!("{error}", "el sistema no lo carga como una biblioteca de ONNX Runtime")
     };
     let environment = ort::init_from(&path)
-        .map_err(refused)?
+        .map_err(|error| refused(&error))?
         .with_name("celaje")
         .with_telemetry(false)
         .with_logger(Arc::new(log))
         .build()
-        .map_err(refused)?;
+        .map_err(|error| refused(&error))?;
     environment.set_log_level(LogLevel::Warning);
     let version = version_of(&path);
     Ok(Library { path, version, environment })

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::camera::scheme::listing::ListedEntry;
-use crate::camera::scheme::tree::TreePicture;
 
 /// How much the pace of pictures may differ from that of their names: lists have whole minutes.
 const PACE: TimeDelta = TimeDelta::seconds(90);
@@ -16,6 +15,9 @@ const PACE: TimeDelta = TimeDelta::seconds(90);
 const LEAST_COMING: TimeDelta = TimeDelta::minutes(3);
 /// The least time between two pictures whose pace is compared.
 const LEAST_STEP: TimeDelta = TimeDelta::minutes(1);
+
+/// A picture of a tree: when it was taken, and its path.
+pub(super) type TreePicture = (DateTime<Utc>, String);
 
 /// Two pictures, of which the one that was written later is the earlier one by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::camera::fault::AccessFault;
 use crate::camera::file_name::{is_picture_name, is_system_file};
 use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal};
-use crate::camera::scheme::jump::{ClockJump, ComingNames};
+use crate::camera::scheme::jump::{ClockJump, ComingNames, TreePicture};
 use crate::camera::scheme::listing::ListedEntry;
 use crate::camera::scheme::{Scheme, SchemePlace, picture, refusal, refused_for};
 use crate::camera::validators::Validators;
@@ -69,9 +69,6 @@ pub(super) struct Tree {
     /// Looks for one slot at a time, so that no folder is listed twice.
     turn: tokio::sync::Mutex<()>,
 }
-
-/// A picture of a tree: when it was taken, and its path.
-pub(super) type TreePicture = (DateTime<Utc>, String);
 
 impl Tree {
     pub(super) fn new(names: NameTemplate) -> Self {

@@ -228,7 +228,7 @@ fn broken(settings: &MqttSettings, client_id: &str, error: &ConnectionError) -> 
         ConnectionError::NotConnAck(_)
         | ConnectionError::MqttState(
             StateError::Deserialization(_) | StateError::ProtocolViolation(_),
-        ) => lost(settings, &PeerFault::NoMqtt),
+        ) if matches!(fault_of(error), PeerFault::Other(_)) => lost(settings, &PeerFault::NoMqtt),
         error => lost(settings, &fault_of(error)),
     }
 }

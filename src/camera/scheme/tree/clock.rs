@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
-use super::{Tree, TreePicture, joined, names_clock, taken};
+use super::{Tree, joined, names_clock, taken};
 use crate::camera::fault::AccessFault;
 use crate::camera::http::HttpClient;
 use crate::camera::scheme::Scheme;
-use crate::camera::scheme::jump::{ClockJump, ComingPicture, WrittenPicture, jumps};
+use crate::camera::scheme::jump::{ClockJump, ComingPicture, TreePicture, WrittenPicture, jumps};
 use celaje_sky::naming::NameFields;
 use celaje_sky::slot::Slot;
 

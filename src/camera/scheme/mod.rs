@@ -2,6 +2,7 @@
 //! latest one alone.
 
 mod exif;
+mod jump;
 mod latest;
 pub mod listing;
 mod place;

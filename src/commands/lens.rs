@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::commands::output;
 use crate::commands::predict::{Pictures, check_inputs, read};
+use crate::commands::replacement::replace_file;
 use crate::settings::layer::SpanishHelp;
 use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
@@ -47,7 +48,7 @@ impl LensArgs {
         let shown = self.out.display();
         let png = overlay::encode(first.width, first.height, &draw(first, &lens));
         let written = png.map_err(|error| error.to_string()).and_then(|png| {
-            output::replace_file(&self.out, &png).map_err(|error| io_text(&error).to_string())
+            replace_file(&self.out, &png).map_err(|error| io_text(&error).to_string())
         });
         written.map_err(|error| {
             Failure::environment(say!(

@@ -16,7 +16,7 @@ use crate::daemon::operator::{ClockStanding, Event, Operator};
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, ReadingFilter};
 use celaje_sky::quality::Quality;
-use celaje_sky::safety::age::{AgeMeasure, HeldReading};
+use celaje_sky::safety::age::{AgeMeasure, CountedReading, HeldReading};
 use celaje_sky::safety::{SafetyRule, SafetyState, SkyReading, assess};
 use celaje_sky::station::Station;
 use celaje_sky::tonight::Tonight;
@@ -142,21 +142,21 @@ impl RecentReadings {
             let unnamed = Station { safety: None, ..Station::rio_grande() };
             return Some(assess(&unnamed, std::iter::empty(), now));
         };
-        let counted = self.counted(&station, now);
+        let counted = self.counted(&station, now, |one| one.dated());
         if counted.is_none() && station.safety.is_some() {
             return Some(SafetyState::in_doubt());
         }
-        let counted = dated(counted.unwrap_or_default());
-        Some(assess(&station, counted.iter(), now))
+        Some(assess(&station, counted.unwrap_or_default().iter(), now))
     }
 
-    /// The readings of a station that count, each with the moment that it is of; none while nobody
-    /// knows how old the newest one is.
-    fn counted(
+    /// What `taken` makes of the readings of a station that count; none while nobody knows how old
+    /// the newest one is.
+    fn counted<T>(
         &self,
         station: &Station,
         now: DateTime<Utc>,
-    ) -> Option<Vec<(DateTime<Utc>, SkyReading)>> {
+        taken: impl Fn(&CountedReading<'_>) -> T,
+    ) -> Option<Vec<T>> {
         let stale_after = stale_after(station);
         let standing = self.operator.clock_standing(&station.id, stale_after);
         let measure = AgeMeasure {
@@ -175,11 +175,11 @@ impl RecentReadings {
             reading: &kept.reading,
             came: kept.came.map(|came| self.clock.goes_on(came)),
         }))?;
-        let is_old = counted.last().is_some_and(|(moment, _)| now - *moment > stale_after);
+        let is_old = counted.last().is_some_and(|last| now - last.moment > stale_after);
         if standing == ClockStanding::Unheard && !is_old {
             return None;
         }
-        Some(counted.into_iter().map(|(moment, reading)| (moment, reading.clone())).collect())
+        Some(counted.iter().map(taken).collect())
     }
 
     /// Whether the program runs for long enough to know what it knew before it was started anew.
@@ -191,9 +191,9 @@ impl RecentReadings {
     /// What is to be said of the night over `station`, which the settings need not have.
     pub fn tonight(&self, station: &Station) -> Tonight {
         let now = self.clock.now();
-        let counted = self.counted(station, now);
+        let counted = self.counted(station, now, |one| one.dated());
         let is_in_doubt = counted.is_none();
-        let readings = counted.map_or_else(|| self.since(&station.id, KEPT_FOR), dated);
+        let readings = counted.unwrap_or_else(|| self.since(&station.id, KEPT_FOR));
         Tonight::of(station, &readings, now, is_in_doubt)
     }
 
@@ -217,7 +217,8 @@ impl RecentReadings {
     /// The last reading, unless it is stale by the station's rule, or nobody knows how old it is.
     pub fn fresh(&self, id: &str) -> Option<SkyReading> {
         let (station, now) = (self.station(id)?, self.clock.now());
-        let (moment, latest) = self.counted(&station, now)?.pop()?;
+        let taken = |counted: &CountedReading<'_>| (counted.moment, counted.reading.clone());
+        let (moment, latest) = self.counted(&station, now, taken)?.pop()?;
         (now - moment < stale_after(&station)).then_some(latest)
     }
 
@@ -235,15 +236,11 @@ pub fn stale_after(station: &Station) -> TimeDelta {
     }
 }
 
-/// The readings, each of its moment.
-fn dated(counted: Vec<(DateTime<Utc>, SkyReading)>) -> Vec<SkyReading> {
-    counted.into_iter().map(|(at, reading)| SkyReading { at, ..reading }).collect()
-}
-
 /// A row as rules see it; none where another tool wrote it without its moment or amount.
 pub fn reading_of(item: &ObservationItem) -> Option<SkyReading> {
     Some(SkyReading {
         at: item.slot_utc.as_deref()?.parse().ok()?,
+        came: None,
         cover: item.cover()?,
         cloud_fraction: item.cloud_fraction,
         parts: item.parts(),

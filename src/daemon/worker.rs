@@ -7,7 +7,7 @@ mod live;
 mod passes;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -27,6 +27,7 @@ use crate::service::Pipeline;
 use crate::store::error::StoreError;
 use crate::store::{Database, RunCounts, RunId, RunStatus, SharedDatabase};
 use celaje_sky::backoff;
+use celaje_sky::cadence::PictureCadence;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::restarts::RestartBudget;
@@ -77,6 +78,9 @@ pub struct StationWorker {
     parts: Parts,
     /// Pipelines in a row that failed.
     failures: u32,
+    /// How often the camera gives a new picture, by the time since the worker began.
+    cadence: PictureCadence,
+    begun: Instant,
 }
 
 impl StationWorker {
@@ -107,6 +111,8 @@ impl StationWorker {
             aside: None,
             parts: Parts::default(),
             failures: 0,
+            cadence: PictureCadence::default(),
+            begun: Clock::instant(),
         }
     }
 
@@ -391,6 +397,7 @@ impl StationWorker {
         self.clockwork.set_station(&factory.station, factory.catch_up());
         self.factory = factory;
         self.clock_watch = ClockWatch::default();
+        self.cadence = PictureCadence::default();
         if let Err(failure) = self.start() {
             self.troubled(&failure.to_string());
         }

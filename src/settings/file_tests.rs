@@ -111,6 +111,25 @@ fn unknown_keys_are_named_with_their_line() {
 }
 
 #[test]
+fn a_template_with_an_unknown_placeholder_is_refused() {
+    let sender = |more: &str| format!("[[sender]]\nid = 'hook'\nkind = 'webhook'\n{more}");
+    for (more, named) in [
+        ("url = 'http://a/?t={titel}'", "'{titel}' in url"),
+        ("url = 'http://a/'\nbody = '{\"t\": \"{title}\", \"b\": {bogus}}'", "'{bogus}' in body"),
+        ("url = 'http://a/'\nbody = '{{ Title }}'", "'{ Title }' in body"),
+        ("url = 'http://a/'\nheaders = { X-Sky = '{sky}' }", "'{sky}' in headers.X-Sky"),
+    ] {
+        refused(&sender(more), &["'hook'", named, "write one of {title}, {text}", "{token}"]);
+    }
+    for more in [
+        "url = 'http://a/?t={title}&n={okta}'\nheaders = { X-Sky = '{token}' }",
+        "url = 'http://a/'\nbody = '{\"t\": {\"x\": [1, {}]}, \"b\":{\"c\":\"{text} {a b}\"}}'",
+    ] {
+        assert!(parse(&sender(more)).is_ok(), "{more}");
+    }
+}
+
+#[test]
 fn values_of_the_wrong_kind_are_named_with_their_line() {
     for (text, parts) in [
         ("threads = 'two'", ["line 1", "threads"]),

@@ -14,7 +14,7 @@
 use std::io::ErrorKind;
 
 use crate::say;
-use crate::text::Text;
+use crate::text::{BadValue, Text};
 
 /// Whose fault a [`Failure`] is, and with it the exit status of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,11 @@ impl Failure {
 pub fn io_text(error: &std::io::Error) -> Text {
     // Linux's EIO, which has no kind of its own.
     const DEVICE: Option<i32> = Some(5);
+    // What this program itself says has both languages already.
+    let own = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if let Some(BadValue(text)) = own {
+        return text.clone();
+    }
     match error.kind() {
         ErrorKind::NotFound => say!("it is not there", "no existe"),
         ErrorKind::PermissionDenied => say!("permission is denied", "no hay permiso"),
@@ -178,6 +183,8 @@ mod tests {
         let odd = io_text(&Error::from_raw_os_error(95));
         assert_eq!(odd.es, "error 95 del sistema");
         assert!(odd.en.ends_with("(os error 95)"), "{}", odd.en);
+        let ours = say!("a database", "una base de datos");
+        assert_eq!(io_text(&Error::other(BadValue(ours.clone()))), ours);
         let own = io_text(&Error::new(ErrorKind::InvalidData, "the archive has no end"));
         assert_eq!((own.en.as_str(), own.es.as_str()), ("the archive has no end", "no se pudo"));
     }

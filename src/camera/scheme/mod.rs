@@ -2,6 +2,7 @@
 //! latest one alone.
 
 mod exif;
+mod jump;
 mod latest;
 pub mod listing;
 mod place;
@@ -41,7 +42,7 @@ const AGAIN: usize = 3;
 #[derive(Debug)]
 enum Finder {
     Template(NameTemplate),
-    Tree(Tree),
+    Tree(Box<Tree>),
     Latest(Latest),
 }
 
@@ -58,7 +59,7 @@ impl Scheme {
     pub fn new(station: Arc<Station>, source: &StationSource, place: SchemePlace) -> Self {
         let finder = match source.names.clone() {
             PictureNames::Template(names) => Finder::Template(names),
-            PictureNames::Tree(names) => Finder::Tree(Tree::new(names)),
+            PictureNames::Tree(names) => Finder::Tree(Box::new(Tree::new(names))),
             PictureNames::Latest(time_from) => Finder::Latest(Latest::new(time_from)),
         };
         Self { station, source: source.clone(), place, finder }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::commands::replacement::replace_file;
 use crate::commands::{ordered, output, predict, progress};
 use celaje_chart::{png, skill};
 use celaje_sky::error::{Failure, Result, io_text};
@@ -70,7 +71,7 @@ pub fn run(options: &EvaluateOptions, manifest: &Manifest, engine: &Arc<dyn Engi
     let rows = chosen(read_labels(&options.labels)?, &options.groups)?;
     let mut comparison = options.against.as_deref().map(compare_with).transpose()?;
     if let Some(folder) = &options.plot {
-        std::fs::create_dir_all(folder).map_err(|error| no_plot(folder, &error))?;
+        std::fs::create_dir_all(folder).map_err(|error| no_plot(folder, &io_text(&error)))?;
     }
     let whole = Region::whole();
     let region = options.region.as_ref().map_or(&whole, |(_, region)| region);
@@ -220,7 +221,7 @@ fn plot(report: &EvaluationReport, folder: &Path) -> Result<()> {
         let png = png::render(&svg, PLOT_SCALE).map_err(|error| no_plot(&path, &error))?;
         for (extension, bytes) in [("svg", svg.as_bytes()), ("png", &png)] {
             let path = path.with_extension(extension);
-            std::fs::write(&path, bytes).map_err(|error| no_plot(&path, &io_text(&error)))?;
+            replace_file(&path, bytes).map_err(|error| no_plot(&path, &io_text(&error)))?;
         }
     }
     Ok(())

@@ -226,6 +226,7 @@ fn about(
     range: (NaiveDateTime, NaiveDateTime),
 ) -> Result<(ExportAbout, StationAbout), ReportFault> {
     let export = ExportWanted {
+        in_folder_of_station: false,
         format: ExportFormat::Csv,
         stations: vec![wanted.station.clone()],
         from: Some(range.0),

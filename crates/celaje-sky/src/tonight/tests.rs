@@ -13,6 +13,7 @@ fn midnight() -> DateTime<Utc> {
 fn reading(at: DateTime<Utc>, code: u8) -> SkyReading {
     SkyReading {
         at,
+        came: None,
         cover: Cover::from_code(code).unwrap(),
         cloud_fraction: Okta::new(code).map(|okta| f64::from(okta.eighths()) / 8.0),
         confidence: Okta::new(code).map(|_| 0.9),

@@ -48,7 +48,7 @@ impl StationWorker {
             Ok(report) => match &report.end.failure {
                 None => {
                     self.failures = 0;
-                    self.common.state.set_trouble(self.factory.station.id.as_str(), None);
+                    self.untroubled();
                     return Some(report);
                 }
                 Some(failure) => failure.clone(),
@@ -70,7 +70,7 @@ impl StationWorker {
         pass: Pass,
         bounds: PassBounds,
     ) -> Result<RunReport> {
-        let told = bounds.job.map(|id| (id, pipeline.progress()));
+        let (told, began) = (bounds.job.map(|id| (id, pipeline.progress())), Clock::instant());
         let work = pipeline.pass(pass);
         tokio::pin!(work);
         let (drain, pause) = (pipeline.drainer(), pipeline.pauser());
@@ -89,10 +89,7 @@ impl StationWorker {
                         pause();
                     }
                     if let (Some((id, progress)), Some(job)) = (&told, &self.job) {
-                        let now = {
-                            let progress = progress.borrow();
-                            job.progress(&progress.ledger, progress.in_flight)
-                        };
+                        let now = job.progress(&progress.borrow(), Clock::since(began));
                         self.common.state.jobs(|jobs| {
                             if let Some(job) = jobs.find(*id) {
                                 job.state.progress = now;
@@ -112,6 +109,6 @@ impl StationWorker {
             PassEnd::Never => false,
         };
         let cancelled = bounds.job.is_some_and(|job| self.common.state.is_cancelled(job));
-        late || cancelled || !self.renewals.is_empty()
+        late || cancelled || !self.renewals.is_empty() || self.makes_room()
     }
 }

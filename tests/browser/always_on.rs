@@ -170,8 +170,8 @@ async fn operations_show_the_queue_and_its_workers() {
                const answer = await asked(...all);\
                if (!String(all[0].url || all[0]).includes('api/v1/state')) return answer;\
                const state = await answer.json();\
-               Object.assign(state.queue, {connected: true, since: '2024-03-01T15:00:00Z', trouble: null,\
-                 workers: [\
+               Object.assign(state.queue, {connected: true, trouble: null,\
+                 since: '2024-03-01T15:00:00Z', workers: [\
                    {name: 'ab12', version: '9.9', jobs: 2, slots: 1234, rate: 12.34, silent_s: 3},\
                    {name: 'cd34', version: '9.9', jobs: 0, slots: 0, rate: null, silent_s: 0}],\
                  outcomes: {taken: 77, repeated: 0, refused: 2, broken: 1}, given_again: 5});\
@@ -186,13 +186,14 @@ async fn operations_show_the_queue_and_its_workers() {
             "const card = [...document.querySelectorAll('section')].find(one =>\
                one.innerText.startsWith('Queue'));\
              return [[...card.querySelectorAll('tbody tr')].map(row => row.innerText),\
-                     card.querySelector('dl').innerText, card.querySelectorAll('[role=alert]').length];",
+                     card.querySelector('dl').innerText,\
+                     card.querySelectorAll('[role=alert]').length];",
         )
         .await;
     assert_eq!(rows[0][0], "ab12\t9.9\t2\t1,234\t12.3\t3 s ago", "{rows}");
     assert!(rows[0][1].as_str().unwrap().starts_with("cd34\t9.9\t0\t0\t–\t0 s ago"), "{rows}");
     let pairs = rows[1].as_str().unwrap();
-    for word in ["connected since", "77", "5", "3"] {
+    for word in ["connected since 1 Mar 2024", "received\n77", "again\n5", "refused\n3"] {
         assert!(pairs.contains(word), "{word}: {pairs}");
     }
     assert_eq!(rows[2], 0, "{rows}");

@@ -119,7 +119,7 @@ function queue({ address, connected, since: turned, trouble, workers, outcomes, 
       [t("queue.state"), at ? t(connected ? "queue.connected" : "queue.away", { at }) : t("queue.never")],
       [t("queue.taken"), number(outcomes.taken)],
       again ? [t("queue.again"), number(again)] : null,
-      refused ? [t("queue.refused"), cell(true, number(refused))] : null,
+      refused ? [t("queue.refused"), number(refused)] : null,
     ]),
     workers.length ? table(t("queue.workers"), heads, rows) : said(t("queue.noWorkers")),
   ];

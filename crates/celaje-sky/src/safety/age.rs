@@ -56,6 +56,18 @@ impl AgeMeasure {
         Some(counted)
     }
 
+    /// The readings up to now with their moments as above, whether they count or not: for what is
+    /// told of the sky and makes nothing safe.
+    pub fn told<'a>(
+        &self,
+        held: impl IntoIterator<Item = HeldReading<'a>>,
+    ) -> Vec<(DateTime<Utc>, &'a SkyReading)> {
+        let past = held.into_iter().filter(|held| held.reading.at <= self.now);
+        let mut told: Vec<_> = past.map(|held| (self.moment(&held), held.reading)).collect();
+        told.sort_by_key(|(moment, _)| *moment);
+        told
+    }
+
     /// Whether it is known how old a reading is: the clock is confirmed, or the program has seen
     /// the reading come, of a picture that was taken since it began.
     fn counts(&self, held: &HeldReading<'_>) -> bool {

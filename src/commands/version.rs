@@ -52,6 +52,8 @@ fn installed_by(program: &Path, container: bool) -> Text {
         say!("a package of the system ({path})", "un paquete del sistema ({path})")
     } else if folder.ends_with(".cargo/bin") {
         say!("cargo ({path})", "cargo ({path})")
+    } else if folder.parent().is_some_and(|target| target.join(".rustc_info.json").exists()) {
+        say!("cargo build ({path})", "cargo build ({path})")
     } else if container {
         say!("a container image ({path})", "una imagen de contenedor ({path})")
     } else {
@@ -81,6 +83,12 @@ mod tests {
         assert_eq!(told("/opt/celaje/celaje"), "hand (/opt/celaje)");
         let container = installed_by(Path::new("/usr/local/bin/celaje"), true).en;
         assert_eq!(container, "a container image (/usr/local/bin)");
+        let target = tempfile::tempdir().unwrap();
+        std::fs::write(target.path().join(".rustc_info.json"), "{}").unwrap();
+        let built = target.path().join("release");
+        // In a container, too, cargo is what made it.
+        let told = installed_by(&built.join("celaje"), true).en;
+        assert_eq!(told, format!("cargo build ({})", built.display()));
         let venv = tempfile::tempdir().unwrap();
         let bin = venv.path().join("bin");
         let packages = venv.path().join("lib/python3.11/site-packages");

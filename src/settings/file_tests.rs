@@ -101,6 +101,8 @@ fn paths_start_from_the_files_folder() {
 #[test]
 fn unknown_keys_are_named_with_their_line() {
     refused("db = 'a'\nthread = 3", &["line 2", "thread"]);
+    // Where no key stands, none is named.
+    refused("[station\nthreads = 3", &["line 1: "]);
     refused(&format!("{STATION}lat = 3.0"), &["line 7", "lat"]);
     let region = format!("{STATION}[station.region]\ntopp = 0.1");
     refused(&region, &["line 8", "topp"]);

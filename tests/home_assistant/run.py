@@ -243,7 +243,8 @@ def main():
 
     folder = pathlib.Path(tempfile.mkdtemp(prefix="celaje-ha-"))
     run, (broker, port) = Processes(folder), (free_port(), free_port())
-    environment = {**os.environ, "HOME": str(folder), "LANG": "C"}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("CELAJE_")}
+    environment = {**ours, "HOME": str(folder), "LANG": "C"}
     (folder / "mosquitto.conf").write_text(
         f"listener {broker} 127.0.0.1\nallow_anonymous true\npersistence false\n")
     (folder / "ha").mkdir()

@@ -178,7 +178,7 @@ async fn slots_that_were_missed_since_the_last_reading_are_said_with_their_reaso
     let operations = browser.text().await;
     let same = |n: u32| {
         let words: Vec<_> = operations.split_whitespace().collect();
-        words.join(" ").contains(&format!("Turnos debidos desde la última lectura {n}"))
+        words.join(" ").contains(&format!("Turnos debidos desde ella {n}"))
     };
     assert!(same(told) || same(told + 1), "{told}: {operations}");
     let time = slot(1).format("%H:%M");

@@ -90,7 +90,7 @@ impl DarkYears<'_> {
         let tall = if wide >= ROOMY { TALL.0 } else { TALL.1 };
         let rows = self.years.len() + usize::from(self.years.len() > 1);
         let mut layout = Layout {
-            height: tall * rows.max(2) as f64,
+            height: if rows == 0 { 2.0 * TALL.0 } else { tall * rows as f64 },
             left,
             right: 4.0,
             below: 6.0,

@@ -110,6 +110,13 @@ pub fn month_letter(lang: Lang, month: u32) -> String {
     name.chars().take(1).flat_map(char::to_uppercase).collect()
 }
 
+/// The months, 1 to 12, that a chart of the months of the year has room for: those that the record
+/// has had; all where it has had none.
+pub fn shown_months(due: [bool; 12]) -> Vec<u32> {
+    let all = due.iter().all(|due| !due);
+    (1..).zip(due).filter(|(_, due)| *due || all).map(|(month, _)| month).collect()
+}
+
 /// The initial of a weekday, `day` days after Monday; Spanish writes X for miércoles.
 pub fn weekday_letter(lang: Lang, day: usize) -> &'static str {
     match lang {

@@ -323,7 +323,15 @@ function pick(id) {
 }
 document.getElementById("station").addEventListener("change", (event) => pick(event.target.value));
 addEventListener("hashchange", show);
-TWO.addEventListener("change", () => state.view === "now" && state.stations.length === 2 && show());
+let settled;
+TWO.addEventListener("change", () => {
+  clearTimeout(settled);
+  // Paper is narrow for a moment.
+  settled = setTimeout(() => {
+    const differs = TWO.matches !== Boolean(main.querySelector(".columns"));
+    if (state.view === "now" && state.stations.length === 2 && differs) show();
+  }, 300);
+});
 
 /** The views that a screen turns through, and the least time for each, seconds. */
 const TURNS = ["now", "timeline?days=7", "history?span=month", "gallery"];

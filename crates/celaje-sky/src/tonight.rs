@@ -188,8 +188,8 @@ pub struct Tonight {
 
 impl Tonight {
     /// What is to be said at `now`. The readings that `count` make the sky safe; without any the
-    /// clock is in doubt. Those that are `told` say where cloud goes, and since when. Both ascend by
-    /// their moment.
+    /// clock is in doubt. Those that are `told` say where cloud goes, and since when. Both ascend
+    /// by their moment.
     pub fn of(
         station: &Station,
         counted: Option<&[SkyReading]>,

@@ -83,7 +83,8 @@ celaje() { emulator "$program" --lang en "$@"; }
 
 test=$(mktemp -d)
 children=()
-trap '[ ${#children[@]} -eq 0 ] || kill "${children[@]}" 2>/dev/null; rm -rf "$test"' EXIT
+# What still runs could write into the folder while it is removed.
+trap '[ ${#children[@]} -eq 0 ] || { kill "${children[@]}" 2>/dev/null || true; wait; }; rm -rf "$test"' EXIT
 fail() { echo "failed: $*" >&2; exit 1; }
 
 celaje --version | head -n 1

@@ -11,7 +11,7 @@ deb=$(realpath "${1:-$(find target/dist -name "celaje_*_$(dpkg --print-architect
 suite=${SUITE:-bookworm}
 base=$PWD/target/packaging/$suite
 root=$(mktemp -d -p "$PWD/target/packaging")
-trap 'umount "$root/proc" 2>/dev/null; rm -rf --one-file-system "$root"' EXIT
+trap 'umount "$root/proc" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
 
 fail() { echo "failed: $*" >&2; exit 1; }
 

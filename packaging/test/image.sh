@@ -17,7 +17,8 @@ test=$(mktemp -d -p "$(mkdir -p target/packaging && realpath target/packaging)")
 export BUILDAH_ISOLATION=chroot
 buildah=(buildah --storage-driver vfs --root "$test/images" --runroot "$test/run")
 children=()
-trap '[ ${#children[@]} -eq 0 ] || kill "${children[@]}" 2>/dev/null; rm -rf "$test"' EXIT
+# What still runs could write into the folder while it is removed.
+trap '[ ${#children[@]} -eq 0 ] || { kill "${children[@]}" 2>/dev/null || true; wait; }; rm -rf "$test"' EXIT
 fail() { echo "failed: $*" >&2; exit 1; }
 
 [ -d "$base/usr" ] || debootstrap --variant=minbase --include=ca-certificates,systemd "$suite" "$base"

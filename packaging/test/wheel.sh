@@ -9,7 +9,8 @@ cd "$(dirname "$0")/../.."
 wheel=$(realpath "${1:-$(find target/dist -name "celaje-*_$(uname -m).whl" | head -n 1)}")
 test=$(mktemp -d)
 children=()
-trap '[ ${#children[@]} -eq 0 ] || kill "${children[@]}" 2>/dev/null; rm -rf "$test"' EXIT
+# What still runs could write into the folder while it is removed.
+trap '[ ${#children[@]} -eq 0 ] || { kill "${children[@]}" 2>/dev/null || true; wait; }; rm -rf "$test"' EXIT
 mkdir "$test/home"
 
 # In an empty home, with nothing of the caller's environment.

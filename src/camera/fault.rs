@@ -54,6 +54,15 @@ pub enum AccessFault {
         /// When it was found.
         now: DateTime<Utc>,
     },
+    /// The camera's clock was set back between two pictures.
+    ClockJumped {
+        /// The name of the last picture before that.
+        before: String,
+        /// The name of the first one after it.
+        after: String,
+        /// How much earlier that one is by its name.
+        back: TimeDelta,
+    },
 }
 
 /// An amount of time for a person, in either language.
@@ -226,6 +235,17 @@ impl AccessFault {
                 "está '{file}', y ninguna imagen cuyo nombre sea como dice '{names}'; ponga en \
                 path o preset de [station.source] nombres de esa forma"
             ),
+            Self::ClockJumped { before, after, back } => {
+                let back = amount(*back);
+                say!(
+                    "the camera's clock jumped back: '{after}' was written after '{before}', and \
+                    is {back} older by its name; set the camera's clock if it is still wrong: what \
+                    it took meanwhile bears names of other times",
+                    "el reloj de la cámara saltó hacia atrás: '{after}' se escribió después de \
+                    '{before}', y según su nombre es {back} anterior; ponga en hora la cámara si \
+                    sigue mal: lo que tomó entretanto lleva nombres de otras horas"
+                )
+            }
             Self::ClockDiffers { name, taken, now } => {
                 let off = amount((*taken - *now).abs());
                 let (side, lado) = match taken > now {

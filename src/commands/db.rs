@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::commands::merge::MergeArgs;
 use crate::commands::range::RangeArgs;
+use crate::commands::replacement::replace_file;
 use crate::commands::{output, readable};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
@@ -245,7 +246,7 @@ fn export(settings: &Settings, args: &ExportArgs) -> Result<u8> {
             // Collected in memory, so that the file is replaced atomically; a miss is a short line.
             let mut bytes = Vec::new();
             write(&mut reader, station, range, lines, &mut bytes)?
-                .and_then(|n| output::replace_file(file, &bytes).map(|()| n))
+                .and_then(|n| replace_file(file, &bytes).map(|()| n))
         }
     };
     match written {

@@ -14,6 +14,7 @@ use clap::builder::FalseyValueParser;
 use crate::clock::Clock;
 use crate::commands::backfill::{BackfillOptions, record};
 use crate::commands::output;
+use crate::commands::replacement::replace_file;
 use crate::daemon::watcher::RecordWatcher;
 use crate::service::RunPolicy;
 use crate::service::notices;
@@ -320,7 +321,7 @@ fn draw_plot(station: &Station, range: SlotRange, readings: &[Reading], path: &P
         ))
     };
     let png = png::render(&svg, 1.0).map_err(|e| cannot(e.to_string()))?;
-    output::replace_file(path, &png).map_err(|e| cannot(e.to_string()))
+    replace_file(path, &png).map_err(|e| cannot(e.to_string()))
 }
 
 fn stored_readings(db: &Path, station: &Station, range: SlotRange) -> Result<Vec<Reading>> {

@@ -1,17 +1,20 @@
 //! `celaje export`: the record in files for others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use clap::Args;
 
 use crate::clock::Clock;
-use crate::commands::output::{self, Replacement};
+use crate::commands::output;
 use crate::commands::range::RangeArgs;
 use crate::commands::readable;
+use crate::commands::replacement::{Replacement, replace_file};
+use crate::commands::signals::{INTERRUPTED, Signals};
 use crate::export::about::ExportAbout;
 use crate::export::{Export, ExportFormat, ExportWanted};
 use crate::settings::Settings;
@@ -34,8 +37,8 @@ pub(super) struct RecordExportArgs {
         value_parser = name_of(ExportFormat::NAMES)
     )]
     format: ExportFormat,
-    /// The file; - is the standard output. For parquet and netcdf also a folder: then there is a
-    /// file for each station and year, or for each station
+    /// The file; - is the standard output. For parquet and netcdf, where its name has no ending,
+    /// a folder: then there is a file for each station and year, or for each station
     #[arg(long, value_name = "FILE", env = "CELAJE_EXPORT_OUT", default_value = "-")]
     out: PathBuf,
     #[command(flatten)]
@@ -52,8 +55,8 @@ pub(super) const SPANISH: SpanishHelp = &[
     ("format", "Qué se escribe: csv, jsonl, parquet, netcdf, o wmo, una tabla para csv2bufr"),
     (
         "out",
-        "El archivo; - es la salida estándar. Con parquet y netcdf también una carpeta: entonces \
-         hay un archivo por estación y año, o por estación",
+        "El archivo; - es la salida estándar. Con parquet y netcdf, si el nombre no tiene \
+         extensión, una carpeta: entonces hay un archivo por estación y año, o por estación",
     ),
     (
         "from",
@@ -71,7 +74,10 @@ pub(super) const SPANISH: SpanishHelp = &[
 /// What was written.
 #[derive(Default)]
 struct Written {
-    files: usize,
+    /// Whether the program was told to end; none where it ends by itself then.
+    ended: Option<Arc<AtomicBool>>,
+    /// Files in the folder that this export did not write.
+    others: usize,
     readings: i64,
     misses: BTreeMap<String, i64>,
     /// None while no station's slots are known.
@@ -91,7 +97,8 @@ impl Written {
         }
     }
 
-    fn tell(&self) {
+    /// `place`: the file or folder; none for the standard output.
+    fn tell(&self, place: Option<&Path>) {
         let readings = self.readings;
         let missed: i64 = self.misses.values().sum();
         let reasons: Vec<_> =
@@ -100,10 +107,22 @@ impl Written {
             true => String::new(),
             false => format!(" ({})", reasons.join(", ")),
         };
+        let shown = place.map(|place| place.display().to_string());
+        let at = shown.map_or(say!("", ""), |shown| say!(" to {shown}", " en {shown}"));
+        let (en, es) = (at.en, at.es);
         output::note(say!(
-            "{readings} readings and {missed} slots without one{reasons} were written",
-            "se escribieron {readings} lecturas y {missed} turnos sin lectura{reasons}"
+            "{readings} readings and {missed} slots without one{reasons} were written{en}",
+            "se escribieron {readings} lecturas y {missed} turnos sin lectura{reasons}{es}"
         ));
+        if self.others > 0 {
+            let n = self.others;
+            output::note(say!(
+                "{n} files of an earlier export still lie in the folder, of years that this one \
+                 does not have: delete them if they are not wanted",
+                "en la carpeta quedan {n} archivos de una exportación anterior, de años que esta \
+                 no tiene: bórrelos si no los quiere"
+            ));
+        }
         match self.never_asked {
             Some(n) if n > 0 => output::note(say!(
                 "{n} further slots of the camera were never asked for: `celaje backfill` gets them",
@@ -120,21 +139,19 @@ impl RecordExportArgs {
         let record = readable(&settings)?;
         let mut reader = Reader::open(record.path())?;
         let wanted = self.wanted(&settings, &mut reader)?;
-        let mut written = Written::default();
-        let finished = match self.folder() {
-            _ if self.out == Path::new("-") => {
+        let place = (self.out != Path::new("-")).then_some(self.out.as_path());
+        let mut written = Written { ended: place.map(|_| ended_by_signal()), ..Written::default() };
+        let finished = match (place, self.folder()) {
+            (None, _) => {
                 let mut out = io::BufWriter::new(io::stdout().lock());
                 let export = Export::new(&mut reader, &wanted)?;
-                whole(&mut reader, export, &mut out).and_then(|about| {
-                    written.add(&about);
-                    Ok(out.flush()?)
-                })
+                written.whole(&mut reader, export, &mut out).and_then(|_| Ok(out.flush()?))
             }
-            None => {
+            (Some(path), None) => {
                 let export = Export::new(&mut reader, &wanted)?;
-                file(&mut reader, export, &self.out, &mut written)
+                written.file(&mut reader, export, path)
             }
-            Some(folder) => folders(&mut reader, &wanted, folder, &mut written),
+            (_, Some(folder)) => written.folders(&mut reader, &wanted, folder),
         };
         match finished {
             Ok(()) => {}
@@ -148,8 +165,9 @@ impl RecordExportArgs {
                 )));
             }
             Err(Unwritten::Export(failure)) => return Err(failure),
+            Err(Unwritten::Ended) => return Ok(INTERRUPTED),
         }
-        written.tell();
+        written.tell(place);
         hints(&wanted);
         Ok(0)
     }
@@ -169,6 +187,7 @@ impl RecordExportArgs {
         Ok(ExportWanted {
             format: self.format,
             stations: if self.station.is_empty() { known } else { self.station.clone() },
+            in_folder_of_station: false,
             from: self.range.from.map(Moment::first),
             to: self.range.to.map(Moment::last),
             terms: settings.terms.clone(),
@@ -179,9 +198,8 @@ impl RecordExportArgs {
 
     /// The folder that gets the files; none where there is one file.
     fn folder(&self) -> Option<&Path> {
-        let is_file = !self.format.tells_about_itself()
-            || self.out.extension().is_some_and(|ending| ending == self.format.ending());
-        (!is_file).then_some(&self.out)
+        let is_folder = self.out.extension().is_none() || self.out.is_dir();
+        (self.format.tells_about_itself() && is_folder).then_some(&self.out)
     }
 }
 
@@ -189,6 +207,8 @@ impl RecordExportArgs {
 enum Unwritten {
     File(io::Error),
     Export(Failure),
+    /// By a signal.
+    Ended,
 }
 
 impl From<io::Error> for Unwritten {
@@ -203,70 +223,107 @@ impl From<Failure> for Unwritten {
     }
 }
 
-/// Writes all of an export.
-fn whole(
-    reader: &mut Reader,
-    mut export: Export,
-    out: &mut impl Write,
-) -> std::result::Result<ExportAbout, Unwritten> {
-    while !export.is_over() {
-        let bytes = export.next_bytes(reader).map_err(Failure::from)?;
-        out.write_all(&bytes)?;
-    }
-    Ok(export.about().clone())
+/// Becomes true when the program is told to end: what is half-written is removed then.
+fn ended_by_signal() -> Arc<AtomicBool> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&ended);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async { Signals::listen().next().await });
+        told.store(true, Ordering::Relaxed);
+    });
+    ended
 }
 
-/// Replaces a file when all of it is written, and tells beside it what it has no place for.
-fn file(
-    reader: &mut Reader,
-    export: Export,
-    path: &Path,
-    written: &mut Written,
-) -> std::result::Result<(), Unwritten> {
-    let mut replacement = Replacement::of(path)?;
-    let tells = export.tells_about_itself();
-    let about = whole(reader, export, &mut replacement)?;
-    replacement.finish()?;
-    if !tells {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".meta.json");
-        let mut told = serde_json::to_vec_pretty(&about).unwrap_or_default();
-        told.push(b'\n');
-        output::replace_file(Path::new(&name), &told)?;
-    }
-    written.files += 1;
-    written.add(&about);
-    Ok(())
-}
-
-/// A file for each station: `ID.nc`, or `station=ID/year=YYYY/readings.parquet`.
-fn folders(
-    reader: &mut Reader,
-    wanted: &ExportWanted,
-    folder: &Path,
-    written: &mut Written,
-) -> std::result::Result<(), Unwritten> {
-    for id in &wanted.stations {
-        let wanted = ExportWanted { stations: vec![id.clone()], ..wanted.clone() };
-        let export = Export::new(reader, &wanted).map_err(Failure::from)?;
-        if wanted.format == ExportFormat::NetCdf {
-            std::fs::create_dir_all(folder)?;
-            file(reader, export, &folder.join(format!("{id}.nc")), written)?;
-            continue;
+impl Written {
+    /// Writes all of an export.
+    fn whole(
+        &mut self,
+        reader: &mut Reader,
+        mut export: Export,
+        out: &mut impl Write,
+    ) -> std::result::Result<ExportAbout, Unwritten> {
+        while !export.is_over() {
+            if self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Relaxed)) {
+                return Err(Unwritten::Ended);
+            }
+            let bytes = export.next_bytes(reader).map_err(Failure::from)?;
+            out.write_all(&bytes)?;
         }
+        self.add(export.about());
+        Ok(export.about().clone())
+    }
+
+    /// Replaces a file when all of it is written, and tells beside it what it has no place for.
+    fn file(
+        &mut self,
+        reader: &mut Reader,
+        export: Export,
+        path: &Path,
+    ) -> std::result::Result<(), Unwritten> {
+        let mut replacement = Replacement::of(path)?;
+        let tells = export.tells_about_itself();
+        let about = self.whole(reader, export, &mut replacement)?;
+        replacement.finish()?;
+        if !tells {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".meta.json");
+            let mut told = serde_json::to_vec_pretty(&about).unwrap_or_default();
+            told.push(b'\n');
+            replace_file(Path::new(&name), &told)?;
+        }
+        Ok(())
+    }
+
+    /// A file for each station: `ID.nc`, or `station=ID/year=YYYY/readings.parquet`.
+    fn folders(
+        &mut self,
+        reader: &mut Reader,
+        wanted: &ExportWanted,
+        folder: &Path,
+    ) -> std::result::Result<(), Unwritten> {
+        for id in &wanted.stations {
+            let wanted = ExportWanted { stations: vec![id.clone()], ..wanted.clone() };
+            if wanted.format == ExportFormat::NetCdf {
+                let export = Export::new(reader, &wanted).map_err(Failure::from)?;
+                std::fs::create_dir_all(folder)?;
+                self.file(reader, export, &folder.join(format!("{id}.nc")))?;
+            } else {
+                self.years(reader, &wanted, &folder.join(format!("station={id}")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A station's folder with one for each year.
+    fn years(
+        &mut self,
+        reader: &mut Reader,
+        wanted: &ExportWanted,
+        folder: &Path,
+    ) -> std::result::Result<(), Unwritten> {
+        let wanted = ExportWanted { in_folder_of_station: true, ..wanted.clone() };
+        let export = Export::new(reader, &wanted).map_err(Failure::from)?;
+        let mut written = BTreeSet::new();
         for (year, (from, to)) in years(&export, &wanted) {
             let wanted = ExportWanted { from: Some(from), to: Some(to), ..wanted.clone() };
             let export = Export::new(reader, &wanted).map_err(Failure::from)?;
             if export.is_empty() {
-                written.add(&whole(reader, export, &mut io::sink())?);
+                self.whole(reader, export, &mut io::sink())?;
                 continue;
             }
-            let folder = folder.join(format!("station={id}/year={year}"));
-            std::fs::create_dir_all(&folder)?;
-            file(reader, export, &folder.join("readings.parquet"), written)?;
+            let part = folder.join(format!("year={year}"));
+            std::fs::create_dir_all(&part)?;
+            let file = part.join("readings.parquet");
+            self.file(reader, export, &file)?;
+            written.insert(file);
         }
+        let years = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let files = years.map(|year| year.path().join("readings.parquet"));
+        self.others += files.filter(|file| file.exists() && !written.contains(file)).count();
+        Ok(())
     }
-    Ok(())
 }
 
 /// The parts of an export that lie in one year of the station's clock.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::camera::http::HttpClient;
 use crate::camera::{SearchResult, Source, look_for};
 use crate::clock::Clock;
+use crate::commands::replacement::replace_file;
 use crate::commands::{output, readable};
 use crate::service::request::{picture_folder, station_source};
 use crate::settings::Settings;
@@ -142,7 +143,7 @@ impl LabelsExportArgs {
         }
         let file = self.folder.join(TABLE);
         let bytes = table.into_inner().map_err(|error| cannot_write(&file, &error))?;
-        output::replace_file(&file, &bytes).map_err(|error| cannot_write(&file, &error))?;
+        replace_file(&file, &bytes).map_err(|error| cannot_write(&file, &error))?;
         let shown = file.display();
         output::line(say!(
             "'{shown}': {written} labelled pictures; {without} could not be had",
@@ -202,7 +203,7 @@ async fn fetched(
             "{slot}: la cámara tiene otra imagen que la que se etiquetó"
         ))),
         SearchResult::Picture(found, _) => {
-            output::replace_file(path, &found.bytes).map_err(|error| cannot_write(path, &error))?;
+            replace_file(path, &found.bytes).map_err(|error| cannot_write(path, &error))?;
             Ok(Ok(()))
         }
         SearchResult::Miss(miss) => {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::commands::output;
 use crate::commands::predict::{Pictures, check_inputs, read};
+use crate::commands::replacement::replace_file;
 use crate::settings::layer::SpanishHelp;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -46,9 +47,9 @@ impl LensArgs {
         let lens = circle.lens((first.width, first.height));
         let shown = self.out.display();
         let png = overlay::encode(first.width, first.height, &draw(first, &lens));
-        let written = png.map_err(|error| error.to_string()).and_then(|png| {
-            output::replace_file(&self.out, &png).map_err(|error| error.to_string())
-        });
+        let written = png
+            .map_err(|error| error.to_string())
+            .and_then(|png| replace_file(&self.out, &png).map_err(|error| error.to_string()));
         written.map_err(|error| {
             Failure::environment(say!(
                 "'{shown}' cannot be written: {error}; name another file with --out",

@@ -25,6 +25,7 @@ pub mod predict;
 pub mod progress;
 mod range;
 mod recalibrate;
+mod replacement;
 mod report;
 pub mod runtime;
 pub mod serve;

@@ -1,10 +1,7 @@
 //! Output of the commands: results on stdout, the rest on stderr. A closed pipe is no error.
 
-use std::ffi::OsString;
 use std::fmt::Display;
-use std::fs::File;
-use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
@@ -18,58 +15,6 @@ pub fn line(text: impl Display) -> Result<()> {
             "no se puede escribir la salida: {e}"
         ))),
         _ => Ok(()),
-    }
-}
-
-/// Replaces a file atomically: writes a temporary file in the same folder and renames it.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut replacement = Replacement::of(path)?;
-    replacement.write_all(bytes)?;
-    replacement.finish()
-}
-
-/// A file that takes another's place once it is written whole; dropped before that it leaves
-/// nothing.
-pub struct Replacement<'a> {
-    path: &'a Path,
-    partial: PathBuf,
-    file: BufWriter<File>,
-}
-
-impl<'a> Replacement<'a> {
-    pub fn of(path: &'a Path) -> std::io::Result<Self> {
-        let mut name = OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".{}.tmp", std::process::id()));
-        let partial = path.with_file_name(name);
-        let file = File::create(&partial)?;
-        // As private as the one before.
-        if let Ok(before) = std::fs::metadata(path) {
-            file.set_permissions(before.permissions())?;
-        }
-        Ok(Self { path, partial, file: BufWriter::new(file) })
-    }
-
-    pub fn finish(mut self) -> std::io::Result<()> {
-        self.file.flush()?;
-        std::fs::rename(&self.partial, self.path)
-    }
-}
-
-impl Write for Replacement<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for Replacement<'_> {
-    fn drop(&mut self) {
-        // It is gone where it has taken its place.
-        let _ = std::fs::remove_file(&self.partial);
     }
 }
 
@@ -151,26 +96,5 @@ mod tests {
         ] {
             assert_eq!(wrapped(text, width), broken);
         }
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole_or_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = || {
-            let entries = std::fs::read_dir(folder.path()).unwrap();
-            entries.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
-        };
-        let path = folder.path().join("a.png");
-        for bytes in [&b"first"[..], b"2"] {
-            replace_file(&path, bytes).unwrap();
-            assert_eq!(std::fs::read(&path).unwrap(), bytes);
-            assert_eq!(names(), ["a.png"]);
-        }
-        // What cannot be replaced stays, and nothing is left beside it.
-        let taken = folder.path().join("taken");
-        std::fs::create_dir(&taken).unwrap();
-        assert!(replace_file(&taken, b"3").is_err());
-        assert!(taken.is_dir());
-        assert_eq!(names().len(), 2);
     }
 }

@@ -8,7 +8,8 @@ use clap::Args;
 
 use crate::clock::Clock;
 use crate::commands::range::RangeArgs;
-use crate::commands::{output, readable};
+use crate::commands::readable;
+use crate::commands::replacement::replace_file;
 use crate::figures::report::{ReportWanted, StationReport};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
@@ -77,7 +78,7 @@ impl ReportArgs {
 
 fn write(out: &Path, pdf: &[u8]) -> std::io::Result<()> {
     if out != Path::new("-") {
-        return output::replace_file(out, pdf);
+        return replace_file(out, pdf);
     }
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(pdf).and_then(|()| stdout.flush()) {

@@ -199,7 +199,8 @@ pub struct StationState {
 pub struct CameraState {
     /// Where its pictures are.
     pub address: String,
-    /// Whether the last slot had a picture; null before the first one.
+    /// Whether it gives pictures: no slot went without one since it last did, or, where it keeps
+    /// its latest picture alone, no new one is overdue; null before the first one.
     pub up: Option<bool>,
     /// Since when that is so.
     pub since: Option<DateTime<Utc>>,
@@ -207,7 +208,7 @@ pub struct CameraState {
     pub last_success: Option<DateTime<Utc>>,
     /// When it last answered, with or without a picture.
     pub last_answer: Option<DateTime<Utc>>,
-    /// Why the last slot has no picture: the reason of its miss.
+    /// Why it gives none: the reason of the last slot's miss.
     pub fault: Option<String>,
 }
 

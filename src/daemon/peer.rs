@@ -41,6 +41,10 @@ pub(super) enum PeerFault {
     /// It asks for a certificate of the client, or refuses that.
     ClientCertificate,
     NoTls,
+    /// It closes the connection in the middle of TLS' handshake.
+    HandshakeEnded,
+    /// It answers, but as no broker does.
+    NoMqtt,
     Other(String),
 }
 
@@ -144,6 +148,13 @@ impl PeerFault {
                 "pide otro certificado del cliente"
             ),
             Self::NoTls => say!("does not speak TLS there", "no habla TLS ahí"),
+            Self::HandshakeEnded => say!(
+                "ends the handshake of TLS, as a server does that speaks none there",
+                "corta el saludo de TLS, como hace un servidor que ahí no lo habla"
+            ),
+            Self::NoMqtt => {
+                say!("answers what is no MQTT", "responde algo que no es MQTT")
+            }
             Self::Other(why) => say!("cannot be spoken to ({why})", "no se puede usar"),
         }
     }
@@ -160,7 +171,7 @@ impl PeerFault {
             Self::Closed if let Some(Text { en, es }) = &keys.client => {
                 say!("look at {address} and at {en}", "revise {dirección} y {es}")
             }
-            Self::Closed | Self::NoTls => {
+            Self::Closed | Self::NoTls | Self::HandshakeEnded | Self::NoMqtt => {
                 say!("look at {address}: {security}", "revise {dirección}: {seguridad}")
             }
             Self::NameUnknown => say!("look at {address}", "revise {dirección}"),

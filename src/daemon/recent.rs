@@ -16,7 +16,7 @@ use crate::daemon::operator::{ClockStanding, Event, Operator};
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, ReadingFilter};
 use celaje_sky::quality::Quality;
-use celaje_sky::safety::age::{AgeMeasure, HeldReading};
+use celaje_sky::safety::age::{AgeMeasure, CountedReading, HeldReading};
 use celaje_sky::safety::{SafetyRule, SafetyState, SkyReading, assess};
 use celaje_sky::station::Station;
 use celaje_sky::tonight::Tonight;
@@ -142,44 +142,61 @@ impl RecentReadings {
             let unnamed = Station { safety: None, ..Station::rio_grande() };
             return Some(assess(&unnamed, std::iter::empty(), now));
         };
-        let counted = self.counted(&station, now);
+        let counted = self.counted(&station, now, |one| one.dated());
         if counted.is_none() && station.safety.is_some() {
             return Some(SafetyState::in_doubt());
         }
-        let counted = dated(counted.unwrap_or_default());
-        Some(assess(&station, counted.iter(), now))
+        Some(assess(&station, counted.unwrap_or_default().iter(), now))
     }
 
-    /// The readings of a station that count, each with the moment that it is of; none while nobody
-    /// knows how old the newest one is.
-    fn counted(
+    /// What `taken` makes of the readings of a station that count; none while nobody knows how old
+    /// the newest one is.
+    fn counted<T>(
         &self,
         station: &Station,
         now: DateTime<Utc>,
-    ) -> Option<Vec<(DateTime<Utc>, SkyReading)>> {
+        taken: impl Fn(&CountedReading<'_>) -> T,
+    ) -> Option<Vec<T>> {
         let stale_after = stale_after(station);
         let standing = self.operator.clock_standing(&station.id, stale_after);
-        let measure = AgeMeasure {
-            now,
-            is_confirmed: match standing {
-                ClockStanding::InDoubt => return None,
-                ClockStanding::Confirmed => true,
-                ClockStanding::Unknown | ClockStanding::Unheard => false,
-            },
-            running: self.clock.goes_on(self.began),
-            stale_after,
-        };
+        if standing == ClockStanding::InDoubt {
+            return None;
+        }
+        let measure = self.measure(station, now, standing);
         let inner = self.inner();
-        let held = inner.readings.get(&station.id).into_iter().flat_map(BTreeMap::values);
-        let counted = measure.counted(held.map(|kept| HeldReading {
-            reading: &kept.reading,
-            came: kept.came.map(|came| self.clock.goes_on(came)),
-        }))?;
-        let is_old = counted.last().is_some_and(|(moment, _)| now - *moment > stale_after);
+        let counted = measure.counted(self.held(&inner, &station.id))?;
+        let is_old = counted.last().is_some_and(|last| now - last.moment > stale_after);
         if standing == ClockStanding::Unheard && !is_old {
             return None;
         }
-        Some(counted.into_iter().map(|(moment, reading)| (moment, reading.clone())).collect())
+        Some(counted.iter().map(taken).collect())
+    }
+
+    fn measure(
+        &self,
+        station: &Station,
+        now: DateTime<Utc>,
+        standing: ClockStanding,
+    ) -> AgeMeasure {
+        AgeMeasure {
+            now,
+            is_confirmed: standing == ClockStanding::Confirmed,
+            running: self.clock.goes_on(self.began),
+            stale_after: stale_after(station),
+        }
+    }
+
+    /// The readings of a station in memory, ascending.
+    fn held<'a>(
+        &'a self,
+        inner: &'a KeptReadings,
+        id: &str,
+    ) -> impl Iterator<Item = HeldReading<'a>> {
+        let kept = inner.readings.get(id).into_iter().flat_map(BTreeMap::values);
+        kept.map(|kept| HeldReading {
+            reading: &kept.reading,
+            came: kept.came.map(|came| self.clock.goes_on(came)),
+        })
     }
 
     /// Whether the program runs for long enough to know what it knew before it was started anew.
@@ -191,10 +208,14 @@ impl RecentReadings {
     /// What is to be said of the night over `station`, which the settings need not have.
     pub fn tonight(&self, station: &Station) -> Tonight {
         let now = self.clock.now();
-        let counted = self.counted(station, now);
-        let is_in_doubt = counted.is_none();
-        let readings = counted.map_or_else(|| self.since(&station.id, KEPT_FOR), dated);
-        Tonight::of(station, &readings, now, is_in_doubt)
+        let counted = self.counted(station, now, |one| one.dated());
+        let measure = self.measure(station, now, ClockStanding::Unknown);
+        let told: Vec<SkyReading> = {
+            let inner = self.inner();
+            let told = measure.told(self.held(&inner, &station.id)).into_iter();
+            told.map(|one| one.dated()).collect()
+        };
+        Tonight::of(station, counted.as_deref(), &told, now)
     }
 
     /// The last reading up to now.
@@ -217,7 +238,8 @@ impl RecentReadings {
     /// The last reading, unless it is stale by the station's rule, or nobody knows how old it is.
     pub fn fresh(&self, id: &str) -> Option<SkyReading> {
         let (station, now) = (self.station(id)?, self.clock.now());
-        let (moment, latest) = self.counted(&station, now)?.pop()?;
+        let taken = |counted: &CountedReading<'_>| (counted.moment, counted.reading.clone());
+        let (moment, latest) = self.counted(&station, now, taken)?.pop()?;
         (now - moment < stale_after(&station)).then_some(latest)
     }
 
@@ -235,15 +257,11 @@ pub fn stale_after(station: &Station) -> TimeDelta {
     }
 }
 
-/// The readings, each of its moment.
-fn dated(counted: Vec<(DateTime<Utc>, SkyReading)>) -> Vec<SkyReading> {
-    counted.into_iter().map(|(at, reading)| SkyReading { at, ..reading }).collect()
-}
-
 /// A row as rules see it; none where another tool wrote it without its moment or amount.
 pub fn reading_of(item: &ObservationItem) -> Option<SkyReading> {
     Some(SkyReading {
         at: item.slot_utc.as_deref()?.parse().ok()?,
+        came: None,
         cover: item.cover()?,
         cloud_fraction: item.cloud_fraction,
         parts: item.parts(),

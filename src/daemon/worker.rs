@@ -11,7 +11,7 @@ mod passes;
 pub use by_queue::Duty;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -31,6 +31,7 @@ use crate::service::Pipeline;
 use crate::store::error::StoreError;
 use crate::store::{Database, RunCounts, RunId, RunStatus, SharedDatabase};
 use celaje_sky::backoff;
+use celaje_sky::cadence::PictureCadence;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
 use celaje_sky::restarts::RestartBudget;
@@ -86,6 +87,9 @@ pub struct StationWorker {
     parts: Parts,
     /// Pipelines in a row that failed.
     failures: u32,
+    /// How often the camera gives a new picture, by the time since the worker began.
+    cadence: PictureCadence,
+    begun: Instant,
 }
 
 impl StationWorker {
@@ -120,6 +124,8 @@ impl StationWorker {
             aside: None,
             parts: Parts::default(),
             failures: 0,
+            cadence: PictureCadence::default(),
+            begun: Clock::instant(),
         }
     }
 
@@ -458,6 +464,7 @@ impl StationWorker {
         self.clockwork.set_station(&factory.station, factory.catch_up());
         self.factory = factory;
         self.clock_watch = ClockWatch::default();
+        self.cadence = PictureCadence::default();
         if let Err(failure) = self.start().await {
             self.troubled(&failure.to_string());
         }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::export::ExportWanted;
-use crate::export::columns::Column;
+use crate::export::columns::{Column, PROBABILITY, rounded};
 use crate::export::row::columns;
 use crate::settings::terms::DataTerms;
 use crate::store::reader::{ExportSummary, StationItem};
@@ -185,6 +185,12 @@ impl ExportAbout {
     }
 }
 
+/// With the digits of a probability.
+fn deserved(Estimate { value, low, high }: Estimate) -> Estimate {
+    let [value, low, high] = [value, low, high].map(|number| rounded(number, PROBABILITY));
+    Estimate { value, low, high }
+}
+
 impl StationAbout {
     pub(super) fn new(
         item: StationItem,
@@ -223,6 +229,7 @@ impl StationAbout {
                 .collect(),
             skill: match (skill.exact, skill.within_one) {
                 (Some(exact), Some(within_one)) => {
+                    let (exact, within_one) = (deserved(exact), deserved(within_one));
                     Some(SkillAbout { labels: skill.labels, exact, within_one })
                 }
                 _ => None,

@@ -92,6 +92,8 @@ pub struct ExportWanted {
     pub format: ExportFormat,
     /// Stations of the record, by their ids.
     pub stations: Vec<String>,
+    /// Whether the name of the file's folder says the station.
+    pub in_folder_of_station: bool,
     /// First minute, station local time; none for the first of all.
     pub from: Option<NaiveDateTime>,
     /// Last minute, included.
@@ -262,10 +264,12 @@ impl Export {
             summaries.push(summary);
         }
         about.finish(&wanted.terms);
+        let in_folder_of_station = wanted.in_folder_of_station;
+        about.columns.drain(..usize::from(in_folder_of_station));
         let encoder: Box<dyn Encoder> = match wanted.format {
             ExportFormat::Csv => Box::new(csv::CsvEncoder),
             ExportFormat::Lines => Box::new(lines::LinesEncoder),
-            ExportFormat::Parquet => Box::new(parquet::ParquetEncoder::new()?),
+            ExportFormat::Parquet => Box::new(parquet::ParquetEncoder::new(in_folder_of_station)?),
             ExportFormat::Wmo => Box::new(wmo::WmoEncoder),
             ExportFormat::NetCdf => match (&parts[..], summaries.pop()) {
                 ([part], Some(summary)) => {

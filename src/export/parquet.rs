@@ -143,6 +143,8 @@ pub(super) struct ParquetEncoder {
     writer: SerializedFileWriter<SharedBytes>,
     bytes: SharedBytes,
     buffers: Vec<ColumnBuffer>,
+    /// Columns before those that are written.
+    skipped: usize,
     rows: usize,
 }
 
@@ -153,8 +155,11 @@ impl From<ParquetError> for ExportFault {
 }
 
 impl ParquetEncoder {
-    pub(super) fn new() -> Result<Self, ExportFault> {
-        let fields = columns().map(|column| {
+    /// Where the folder's name says the station, the file does not: readers would find it twice.
+    pub(super) fn new(in_folder_of_station: bool) -> Result<Self, ExportFault> {
+        let skipped = usize::from(in_folder_of_station);
+        let written = || columns().skip(skipped);
+        let fields = written().map(|column| {
             let (physical, logical) = type_of(column.kind);
             format!("optional {physical} {} {logical};", column.name)
         });
@@ -166,8 +171,8 @@ impl ParquetEncoder {
             .build();
         let bytes = SharedBytes::default();
         let writer = SerializedFileWriter::new(bytes.clone(), schema, Arc::new(properties))?;
-        let buffers = columns().map(ColumnBuffer::new).collect();
-        Ok(Self { writer, bytes, buffers, rows: 0 })
+        let buffers = written().map(ColumnBuffer::new).collect();
+        Ok(Self { writer, bytes, buffers, skipped, rows: 0 })
     }
 
     fn write_group(&mut self) -> Result<(), ExportFault> {
@@ -201,9 +206,10 @@ impl Encoder for ParquetEncoder {
         out: &mut Vec<u8>,
     ) -> Result<(), ExportFault> {
         for row in rows {
-            let mut buffers = self.buffers.iter_mut();
+            let skipped = (0..self.skipped).map(|_| None);
+            let mut buffers = skipped.chain(self.buffers.iter_mut().map(Some));
             row.values(&mut |_, value| {
-                if let Some(buffer) = buffers.next() {
+                if let Some(Some(buffer)) = buffers.next() {
                     buffer.push(value);
                 }
             });

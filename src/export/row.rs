@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::export::columns::{Column, ColumnKind, READING, ReadingColumn, SHARE, Value, rounded};
 use crate::store::reader::{ExportReading, ExportSlot, LabelItem};
-use crate::store::rows::parse_slot;
+use crate::store::rows::{parse_slot, utc_text};
 use celaje_sky::slot::Zone;
 
 /// The oktas that people saw in the picture of a slot.
@@ -103,6 +103,10 @@ impl<'a> ExportRow<'a> {
         take(&STATION, Value::Text(Cow::Borrowed(self.station)));
         for ReadingColumn { column, of } in &READING {
             let value = match (self.slot, column.name) {
+                // A row of another tool does not say it; the station's clock does.
+                (ExportSlot::Reading(_), "slot_utc") => {
+                    self.instant.map_or(Value::Nothing, |at| Value::Text(utc_text(at).into()))
+                }
                 (ExportSlot::Reading(reading), _) => deserved(column, of(&reading.item)),
                 (ExportSlot::Miss(miss), "slot") => Value::text(Some(&miss.slot_local)),
                 (ExportSlot::Miss(miss), "slot_utc") => Value::text(Some(&miss.slot_utc)),

@@ -31,6 +31,7 @@ fn execute(path: &std::path::Path, statements: &str) {
 
 fn wanted(format: ExportFormat) -> ExportWanted {
     ExportWanted {
+        in_folder_of_station: false,
         format,
         stations: vec!["rio-grande".to_owned()],
         from: None,

@@ -60,6 +60,35 @@ impl AlertSettings {
     }
 }
 
+/// What the templates of a webhook may hold, in braces.
+pub const PLACEHOLDERS: [&str; 11] =
+    ["title", "text", "alert", "kind", "station", "okta", "at", "priority", "page", "id", "token"];
+
+/// The first `{name}` of a template that is none of [`PLACEHOLDERS`]; braces of JSON hold no name.
+pub fn unknown_placeholder(template: &str) -> Option<&str> {
+    let ends = template.match_indices('}').map(|(end, _)| end);
+    let held = ends.filter_map(|end| {
+        let begin = template[..end].rfind('{')?;
+        Some((&template[begin..=end], &template[begin + 1..end]))
+    });
+    let is_name = |text: &str| {
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+        !text.is_empty() && text.chars().all(plain)
+    };
+    held.filter(|(_, inside)| is_name(inside.trim()))
+        .find(|(_, inside)| !PLACEHOLDERS.contains(inside))
+        .map(|(whole, _)| whole)
+}
+
+/// That a template of `key` holds what cannot be filled in.
+pub fn placeholder_unknown(key: &str, found: &str) -> Text {
+    let known = PLACEHOLDERS.map(|name| format!("{{{name}}}")).join(", ");
+    say!(
+        "'{found}' in {key} is not known; write one of {known}",
+        "'{found}' en {key} no se conoce; escriba uno de {known}"
+    )
+}
+
 /// The form in which a service takes a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -324,6 +353,16 @@ impl RawSender {
                 "sender '{id}': server, from and to are keys of kind = \"smtp\"",
                 "remitente '{id}': server, from y to son claves de kind = \"smtp\""
             ));
+        }
+        let headers = self.headers.iter().map(|(name, value)| (format!("headers.{name}"), value));
+        let plain = [("url", &self.url), ("body", &self.body)];
+        let plain =
+            plain.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.as_ref()?)));
+        for (key, template) in plain.chain(headers) {
+            if let Some(found) = unknown_placeholder(template) {
+                let Text { en, es } = placeholder_unknown(&key, found);
+                return Err(say!("sender '{id}': {en}", "remitente '{id}': {es}"));
+            }
         }
         let address = match (self.url, self.url_file, self.preset) {
             (Some(url), None, _) => {

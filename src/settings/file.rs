@@ -249,10 +249,10 @@ fn at_line(text: &str, error: &toml::de::Error, words: fn(&str) -> Text) -> Text
     let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
     let line = before.matches('\n').count() + 1;
     let key = text.lines().nth(line - 1).and_then(|line| line.split_once('='));
-    let key = key.map_or("", |(key, _)| key.trim());
+    let key = key.map(|(key, _)| format!(", '{}'", key.trim())).unwrap_or_default();
     let what = words(&error.message().replace('\n', " "));
     let (en, es) = (what.en, what.es);
-    say!("line {line}, '{key}': {en}", "línea {line}, '{key}': {es}")
+    say!("line {line}{key}: {en}", "línea {line}{key}: {es}")
 }
 
 impl RawStation {

@@ -101,11 +101,32 @@ fn paths_start_from_the_files_folder() {
 #[test]
 fn unknown_keys_are_named_with_their_line() {
     refused("db = 'a'\nthread = 3", &["line 2", "thread"]);
+    // Where no key stands, none is named.
+    refused("[station\nthreads = 3", &["line 1: "]);
     refused(&format!("{STATION}lat = 3.0"), &["line 7", "lat"]);
     let region = format!("{STATION}[station.region]\ntopp = 0.1");
     refused(&region, &["line 8", "topp"]);
     // What is not of a station stands above it.
     refused(&format!("{STATION}db = 'a.db'"), &["line 7", "db"]);
+}
+
+#[test]
+fn a_template_with_an_unknown_placeholder_is_refused() {
+    let sender = |more: &str| format!("[[sender]]\nid = 'hook'\nkind = 'webhook'\n{more}");
+    for (more, named) in [
+        ("url = 'http://a/?t={titel}'", "'{titel}' in url"),
+        ("url = 'http://a/'\nbody = '{\"t\": \"{title}\", \"b\": {bogus}}'", "'{bogus}' in body"),
+        ("url = 'http://a/'\nbody = '{{ Title }}'", "'{ Title }' in body"),
+        ("url = 'http://a/'\nheaders = { X-Sky = '{sky}' }", "'{sky}' in headers.X-Sky"),
+    ] {
+        refused(&sender(more), &["'hook'", named, "write one of {title}, {text}", "{token}"]);
+    }
+    for more in [
+        "url = 'http://a/?t={title}&n={okta}'\nheaders = { X-Sky = '{token}' }",
+        "url = 'http://a/'\nbody = '{\"t\": {\"x\": [1, {}]}, \"b\":{\"c\":\"{text} {a b}\"}}'",
+    ] {
+        assert!(parse(&sender(more)).is_ok(), "{more}");
+    }
 }
 
 #[test]

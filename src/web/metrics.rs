@@ -162,7 +162,7 @@ fn workers(text: &mut Text, state: &ProgramState) {
 
 fn cameras(text: &mut Text, state: &ProgramState) {
     let name = "celaje_camera_up";
-    text.family(name, "gauge", "Whether the last slot of a station had a picture.");
+    text.family(name, "gauge", "Whether a station's camera gives pictures: 1 or 0.");
     for station in &state.stations {
         if let Some(up) = station.camera.up {
             text.sample(name, &[("station", &station.id)], u8::from(up));

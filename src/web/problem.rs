@@ -314,6 +314,14 @@ impl From<ExportFault> for Problem {
     fn from(fault: ExportFault) -> Self {
         match fault {
             ExportFault::Store(error) => error.into(),
+            ExportFault::OneStation => BadQuery::new(
+                "stations",
+                say!(
+                    "a NetCDF file holds one station; name one in 'stations'",
+                    "un archivo NetCDF contiene una sola estación; indique una en 'stations'"
+                ),
+            )
+            .into(),
             fault => {
                 tracing::error!(%fault, "an export broke off");
                 Self::internal()

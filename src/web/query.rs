@@ -109,7 +109,16 @@ pub(crate) const CLIMATOLOGY_WAYS: &[(&str, bool)] = &[("hour", false), ("month"
 /// The parameters of `/climatology`'s ranges.
 pub(crate) const CLIMATOLOGY: &[Parameter] = &[FROM, TO];
 /// The parameters of `/export`.
-pub(crate) const EXPORT: &[Parameter] = &[FROM, TO];
+pub(crate) const EXPORT: &[Parameter] = &[
+    FROM,
+    TO,
+    Parameter::new(
+        "stations",
+        Values::Text,
+        "ids of stations with commas between them, or all, in place of the address's own",
+    )
+    .like("all"),
+];
 /// The parameters of `/label-queue`.
 pub(crate) const LABEL_QUEUE: &[Parameter] = &[OBSERVER, SKIP, QUEUE_LIMIT];
 /// The parameters of taking back a label.
@@ -235,9 +244,19 @@ pub fn misses(query: &str) -> Result<MissesQuery, BadQuery> {
     })
 }
 
+/// The query of `/export`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportQuery {
+    pub range: Range,
+    /// Ids of stations, or `all`; none for that of the address.
+    pub stations: Option<Vec<String>>,
+}
+
 /// Reads the query of `/export`.
-pub fn export(query: &str) -> Result<Range, BadQuery> {
-    Parameters::read(query, EXPORT)?.range()
+pub fn export(query: &str) -> Result<ExportQuery, BadQuery> {
+    let parameters = Parameters::read(query, EXPORT)?;
+    let stations = parameters.get("stations").map(|ids| ids.split(',').map(str::to_owned));
+    Ok(ExportQuery { range: parameters.range()?, stations: stations.map(Iterator::collect) })
 }
 
 /// The query of `/runs`.

@@ -143,7 +143,8 @@ fn parquet_has_types_and_a_folder_for_each_station_and_year() {
     assert_eq!((first.len(), second.len()), (28, 1));
     let reading = &first[0];
     let text = |text: &str| Field::Str(text.to_owned());
-    assert_eq!(reading["station"], text("rio-grande"));
+    // The folder's name says it: readers would find it twice.
+    assert!(!reading.contains_key("station"));
     assert_eq!(reading["slot_utc"], Field::TimestampMillis(1_709_262_120_000));
     assert_eq!(reading["slot"], Field::TimestampMillis(1_709_251_320_000));
     assert_eq!(reading["taken_at"], Field::TimestampMillis(1_709_262_127_000));
@@ -159,10 +160,43 @@ fn parquet_has_types_and_a_folder_for_each_station_and_year() {
     assert_eq!(told("license").as_deref(), Some("CC-BY-4.0"));
     let about: Value = serde_json::from_str(&told("celaje").unwrap()).unwrap();
     assert_eq!(about["stations"][0]["readings"], 18);
+    assert_eq!(about["columns"][0]["name"], "slot");
 
-    done(&home, &["--format", "parquet", "--out", "one.parquet"]);
-    assert_eq!(rows("one.parquet").len(), 29);
-    assert!(!home.has("one.parquet.meta.json"));
+    let told = done(&home, &["--format", "parquet", "--out", "sky", "--from", "2025-01-01"]);
+    assert!(told.err.contains("were written to sky"), "{told:?}");
+    assert!(told.err.contains("1 files of an earlier export still lie in the folder"), "{told:?}");
+    // An ending makes a file, whatever it is.
+    for name in ["one.parquet", "one.pq", "ONE.PARQUET"] {
+        done(&home, &["--format", "parquet", "--out", name]);
+        assert_eq!(rows(name).len(), 29);
+        assert!(!home.has(&format!("{name}.meta.json")));
+        assert_eq!(rows(name)[0]["station"], text("rio-grande"));
+    }
+}
+
+/// An export that is told to write over a record leaves it as it is.
+#[test]
+fn no_record_is_written_over() {
+    let home = home();
+    std::fs::hard_link(home.path("cielo.db"), home.path("sky.csv")).unwrap();
+    let before = std::fs::read(home.path("cielo.db")).unwrap();
+    for out in ["cielo.db", "./sky.csv", "cielo.db-wal"] {
+        export(&home, &["--out", out]).refused(3, &[out, "is an SQLite database"]);
+    }
+    assert_eq!(std::fs::read(home.path("cielo.db")).unwrap(), before);
+    assert!(!home.has("cielo.db-wal") && !home.has("cielo.db.meta.json"));
+}
+
+/// A row that another tool wrote does not say its moment; the station's clock does.
+#[test]
+fn a_row_of_another_tool_has_its_moment() {
+    let home = home();
+    home.record("cielo.db").execute(
+        "UPDATE observations SET slot_utc = NULL, origin = 'registro_historico' \
+             WHERE slot_local = '2024-03-01T00:02'",
+    );
+    let told = done(&home, &["--to", "2024-03-01T00:02"]);
+    assert!(told.out.contains("2024-03-01T00:02,2024-03-01T03:02:00Z,"), "{told:?}");
 }
 
 #[test]

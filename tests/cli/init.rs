@@ -96,6 +96,29 @@ fn what_is_missing_is_asked_for_or_named() {
     assert!(!home.has("celaje.toml"));
 }
 
+/// On a terminal a mistyped answer is asked for again.
+#[test]
+fn a_wrong_latitude_is_asked_for_again() {
+    let home = Home::new();
+    let program = crate::program().display();
+    let asked =
+        format!("'{program}' init --lang en --url http://127.0.0.1:9/a.jpg --time-zone UTC");
+    let mut terminal = assert_cmd::Command::new("script");
+    terminal
+        .args(["-qec", &asked, "/dev/null"])
+        .env("HOME", home.path(""))
+        .current_dir(home.path(""));
+    terminal.env_remove("CELAJE_URL_BASE").write_stdin("south\n-95\nNaN\n-53,79\n200\n-67.7\n");
+    let told = run(&mut terminal);
+    let said = told.out.matches("write degrees such as -53.79").count();
+    assert_eq!(said, 4, "{told:?}");
+    let (last, limit) =
+        ("'200' is no number from -180 to 180", "'-95' is no number from -90 to 90");
+    assert!(told.out.contains(last) && told.out.contains(limit), "{told:?}");
+    // All was answered: the camera is what is missing.
+    assert!(told.status == 3 && told.out.contains("no picture was found"), "{told:?}");
+}
+
 /// A host that is gone is asked once, and one without any picture a few times.
 #[test]
 fn no_way_is_tried_for_long() {

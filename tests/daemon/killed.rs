@@ -169,7 +169,7 @@ fn what_is_retained_is_right_after_each_kill() {
         } else {
             until("all is told", || {
                 let told = state().is_some_and(|state| state["slot_utc"] == newest());
-                told && is_told(&heard, "celaje/status", "online")
+                told && has_status(&heard, "online")
                     && is_told(&heard, "celaje/rio-grande/safety", "safe")
             });
             let state = state().unwrap();
@@ -180,10 +180,10 @@ fn what_is_retained_is_right_after_each_kill() {
                 picture.is_some_and(|jpeg| jpeg.starts_with(b"\xff\xd8\xff"))
             });
         }
-        let was_online = is_told(&heard, "celaje/status", "online");
+        let was_online = has_status(&heard, "online");
         drop(running);
         if was_online {
-            until("the last will", || is_told(&heard, "celaje/status", "offline"));
+            until("the last will", || has_status(&heard, "offline"));
         }
     }
 }

@@ -233,3 +233,10 @@ fn stored(home: &Home, slot: &str) -> bool {
 fn is_told(heard: &support::broker::Heard, topic: &str, text: &str) -> bool {
     heard.lock().unwrap().get(topic).is_some_and(|payload| payload == text)
 }
+
+/// Whether the program, whatever its id at the broker, says this of itself.
+fn has_status(heard: &support::broker::Heard, text: &str) -> bool {
+    let heard = heard.lock().unwrap();
+    let is_its = |topic: &str| topic.starts_with("celaje/celaje-") && topic.ends_with("/status");
+    heard.iter().any(|(topic, payload)| is_its(topic) && payload == text)
+}

@@ -67,3 +67,55 @@ fn the_latest_picture_is_read_as_it_changes_and_a_camera_that_is_gone_is_said_on
     let copies = std::fs::read_dir(home.path("cielo-pictures/gate/2024-03-01")).unwrap().count();
     assert!(copies >= 3, "{copies}");
 }
+
+/// Most slots of a camera that is slower than the grid see the same picture again.
+#[test]
+fn a_camera_that_is_slower_than_the_grid_is_gone_only_when_it_is() {
+    const SPEED: u64 = 20;
+    let home = Home::new();
+    let begun = Instant::now();
+    let stopped = Arc::new(AtomicU8::new(0));
+    let stands = Arc::clone(&stopped);
+    // A new picture a minute, of the station's clock, until it stands still.
+    let server = Server::start(move |_, _| {
+        let minute = (begun.elapsed().as_millis() as u64 * SPEED / 60_000) as u8;
+        let shade = match stands.load(Ordering::SeqCst) {
+            0 => minute,
+            still => still,
+        };
+        Reply::Body(pictures::shaded([90, 40, shade]))
+    });
+    home.write(
+        "celaje.toml",
+        &format!(
+            "model = 'red.onnx'\n\
+             [station]\nid = 'gate'\nlatitude = -53.79\nlongitude = -67.7\ntime_zone = '-03:00'\n\
+             [station.source]\nkind = 'latest'\nurl = '{}latest.jpg'\nevery = '15s'\n\
+             time_from = 'fetch'\n",
+            server.base()
+        ),
+    );
+    let clock = format!("2024-03-01T15:02:30Z@{SPEED}");
+    let running = Running::start(home.serve(&[]).args(["--clock", &clock]));
+    let camera = || running.state()["stations"][0]["camera"].clone();
+    let up = |is: u8| {
+        let metrics = running.ask("GET", "/metrics", "", "").1;
+        metrics.contains(&format!("celaje_camera_up{{station=\"gate\"}} {is}"))
+    };
+    let was_up = || {
+        assert!(!up(0), "{}", camera());
+        home.record().count("misses WHERE reason = 'stale'") >= 12
+    };
+    until("slots see the same picture", was_up);
+    assert_eq!(camera()["up"], true);
+    stopped.store(250, Ordering::SeqCst);
+    until("it is gone", || up(0));
+    assert_eq!((&camera()["up"], &camera()["fault"]), (&false.into(), &"stale".into()));
+    stopped.store(0, Ordering::SeqCst);
+    until("it is back", || up(1));
+    let (status, told) = running.end("TERM");
+    assert_eq!(status, 0, "{told:?}");
+    let count = |what: &str| told.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(count("the camera gives no picture"), 1, "{told:#?}");
+    assert_eq!(count("the camera gives pictures again"), 1, "{told:#?}");
+}

@@ -10,6 +10,7 @@ mod support;
 mod ends;
 mod faults;
 mod hosts;
+mod jumps;
 mod latest;
 mod layouts;
 mod mixed;

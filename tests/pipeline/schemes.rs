@@ -288,12 +288,16 @@ async fn a_tree_whose_camera_has_jumped_says_so() {
     const BACK: (&str, &str) = ("sky_20240301_195500.jpg", "02-Mar-2024 01:10");
     const LONG_BACK: (&str, &str) = ("sky_20000101_000007.jpg", "02-Mar-2024 01:10");
     const AHEAD: (&str, &str) = ("sky_20250301_221007.jpg", "02-Mar-2024 01:10");
+    const EARLIER: (&str, &str) = ("sky_20240301_215007.jpg", "02-Mar-2024 00:50");
+    const GOES_ON: (&str, &str) = ("sky_20240301_200500.jpg", "02-Mar-2024 01:20");
     let behind = "'sky_20240301_195500.jpg', is of 2024-03-01T22:55:00Z by its name, 2 h 35 min \
                   behind 2024-03-02T01:30:00Z";
     let years_behind = "'sky_20000101_000007.jpg', is of 2000-01-01T03:00:07Z by its name, \
                         8826 d 22 h behind 2024-03-02T01:30:00Z";
     let ahead = "'sky_20250301_221007.jpg', is of 2025-03-02T01:10:07Z by its name, 364 d 23 h \
                  ahead of 2024-03-02T01:30:00Z";
+    let set_back = "jumped back: 'sky_20240301_195500.jpg' was written after \
+                    'sky_20240301_220007.jpg', and is 2 h 5 min older by its name";
     let (soon, later) = ("2024-03-02T01:30:00Z@0.01", "2024-03-08T01:30:00Z@0.01");
     let no_times = |files: &[(&'static str, &'static str)]| {
         files.iter().map(|(name, _)| (*name, "")).collect::<Vec<_>>()
@@ -315,6 +319,11 @@ async fn a_tree_whose_camera_has_jumped_says_so() {
         // Afterwards, names that have not come tell of it.
         (vec![(AHEAD.0, "02-Mar-2024 00:40"), OWN], later, Some("ahead of 2024-03-08T01:30:00Z")),
         (vec![OWN, BACK], later, None),
+        // So does the order in which pictures were written, at the pace of their names.
+        (vec![EARLIER, OWN, BACK, GOES_ON], later, Some(set_back)),
+        (no_times(&[EARLIER, OWN, BACK, GOES_ON]), later, None),
+        (vec![EARLIER, OWN, BACK, (GOES_ON.0, BACK.1)], later, None),
+        (vec![(EARLIER.0, OWN.1), OWN, BACK, GOES_ON], later, None),
     ];
     for (jumped, clock, wanted) in cases {
         let files = Arc::new(std::sync::Mutex::new(vec![OWN]));

@@ -73,6 +73,7 @@ def pyarrow(parquet, dataset, arrow):
     told = parquet.read_metadata("sky.parquet").metadata
     same(told[b"license"], b"CC-BY-4.0", "license")
     same(json.loads(told[b"celaje"])["stations"][0]["readings"], 18, "readings that are told")
+    same(parquet.read_table("tree").column("station").to_pylist(), ["rio-grande"] * 29, "the tree")
     tree = dataset.dataset("tree", format="parquet", partitioning="hive").to_table()
     same((tree.num_rows, set(tree.column("year").to_pylist())), (29, {2024}), "the folders")
 

@@ -24,7 +24,7 @@ use crate::sink::Sink;
 use crate::site::{Site, at, reading};
 
 /// Answers messages with these statuses, the last one for ever.
-fn sink(statuses: &'static [u16]) -> Sink {
+pub fn sink(statuses: &'static [u16]) -> Sink {
     Sink::start(move |n| Some(statuses[n.min(statuses.len() - 1)]))
 }
 
@@ -35,7 +35,7 @@ pub fn reach(toml: &str) -> ReachSettings {
     Settings::resolve(Layer::default(), Some(&path), |_| None).unwrap().reach
 }
 
-fn clearing(url: &str) -> ReachSettings {
+pub fn clearing(url: &str) -> ReachSettings {
     reach(&format!(
         "[[alert]]\nname = \"clear\"\nwhen = \"clearing\"\nto = [\"hook\"]\n\
          [[sender]]\nid = \"hook\"\nkind = \"webhook\"\nurl = \"{url}\"\n"
@@ -85,7 +85,7 @@ fn store(database: &SharedDatabase, site: &Site, kind: RunKind, from: &str, code
 }
 
 /// Alerts at work on a site's record at a moment; they end with the token.
-fn keeper(
+pub fn keeper(
     site: &Site,
     database: &SharedDatabase,
     reach: &ReachSettings,
@@ -112,7 +112,7 @@ async fn messages(site: &Site) -> Vec<serde_json::Value> {
 }
 
 /// Waits until the condition holds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !holds().await {
         assert!(began.elapsed() < Duration::from_secs(90), "{what}");
@@ -120,7 +120,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-fn states(site: &Site) -> Vec<bool> {
+pub fn states(site: &Site) -> Vec<bool> {
     use diesel::prelude::*;
     let mut other = diesel::SqliteConnection::establish(site.db.to_str().unwrap()).unwrap();
     let fired = diesel::dsl::sql::<diesel::sql_types::Bool>("SELECT fired FROM alert_states");

@@ -33,6 +33,23 @@ async fn the_form_follows_from_ending_and_accept() {
         let told = reply.header("content-disposition").unwrap();
         assert!(told.contains(name), "{told}");
     }
+    site.execute(
+        "INSERT INTO stations (id, name, latitude, longitude, time_zone)
+             VALUES ('moon', 'Moon', 10.0, 20.0, '+00:00');
+         INSERT INTO observations (station, slot_local, slot_utc, okta)
+             VALUES ('moon', '2024-01-01T00:00', '2024-01-01T00:00:00Z', 3);",
+    );
+    let all = site.get("/api/v1/export.csv?stations=all").await;
+    let told = all.header("content-disposition").unwrap();
+    assert!(told.contains("moon_rio-grande.csv"), "{told}");
+    let rows = |text: &str| text.lines().filter(|row| row.starts_with("moon,")).count();
+    assert_eq!((rows(all.text()), all.text().lines().count()), (1, slots(&site) + 2));
+    let one = site.get("/api/v1/export.csv?stations=moon").await;
+    assert_eq!(one.text().lines().count(), 2);
+    let about = site.get("/api/v1/export/about?stations=moon,rio-grande").await.json();
+    assert_eq!(about["stations"].as_array().unwrap().len(), 2);
+    assert_eq!(site.get("/api/v1/export.csv?stations=mars").await.status, 404);
+    assert_eq!(site.get("/api/v1/export.nc?stations=all").await.status, 400);
     // The record's own station needs no name.
     let own = site.get("/api/v1/export.csv").await;
     assert_eq!(own.text(), site.get(&format!("{EXPORT}.csv")).await.text());

@@ -279,6 +279,20 @@ async fn a_broker_that_refuses_says_why() {
             "closes the connection; look at url in [mqtt]: mqtt:// or mqtts://",
             "cierra la conexión; revise url",
         ),
+        (
+            "mqtts",
+            plain,
+            "ends the handshake of TLS, as a server does that speaks none there; look at url in \
+             [mqtt]: mqtt:// or mqtts://",
+            "corta el saludo de TLS, como hace un servidor que ahí no lo habla; revise url en \
+             [mqtt]: mqtt:// o mqtts://",
+        ),
+        (
+            "mqtt",
+            private,
+            "answers what is no MQTT; look at url in [mqtt]: mqtt:// or mqtts://",
+            "responde algo que no es MQTT; revise url en [mqtt]: mqtt:// o mqtts://",
+        ),
     ] {
         let failure = test(folder.path(), &broker(scheme, port, "")).await;
         let place = format!("{scheme}://127.0.0.1:{port}");

@@ -9,6 +9,7 @@ mod sink;
 mod alerts;
 mod alpaca;
 mod api;
+mod armed;
 mod backfills;
 mod client;
 mod described;

@@ -32,12 +32,16 @@ fn settings(toml: &str) -> MqttSettings {
 }
 
 fn publish(site: &Site, settings: MqttSettings) -> CancellationToken {
+    publish_as(site, settings, "0123456789abcdef")
+}
+
+/// The same of the record with this identity.
+fn publish_as(site: &Site, settings: MqttSettings, identity: &str) -> CancellationToken {
     let picture = include_bytes!("../fixtures/pictures/baseline.jpg");
     let pictures: celaje::daemon::mqtt::PictureOf =
         Arc::new(move |_, _| Box::pin(async move { Some(Bytes::from_static(picture)) }));
     let end = CancellationToken::new();
-    let publisher =
-        MqttPublisher::new(settings, site.running.recent(), pictures, "0123456789abcdef");
+    let publisher = MqttPublisher::new(settings, site.running.recent(), pictures, identity);
     tokio::spawn(publisher.keep(end.clone()));
     end
 }
@@ -55,7 +59,9 @@ fn is(heard: &BTreeMap<String, Bytes>, topic: &str, text: &str) -> bool {
     heard.get(topic).is_some_and(|payload| payload == text)
 }
 
-const STATUS: &str = "celaje/status";
+const STATUS: &str = "celaje/celaje-0123456789ab/status";
+/// What other versions retain there.
+const OLD_STATUS: &str = "celaje/status";
 const STATE: &str = "celaje/rio-grande/state";
 const SAFETY: &str = "celaje/rio-grande/safety";
 const CONFIG: &str = "homeassistant/device/celaje-rio-grande/config";
@@ -183,6 +189,34 @@ async fn a_camera_that_dies_is_told_as_unsafe_and_never_as_unavailable() {
     until("it goes", &heard, |heard| [STATE, SAFETY, CONFIG].iter().all(|t| is(heard, t, "")))
         .await;
     end.cancel();
+}
+
+/// Each says for itself that it is there, and takes away what all said together once.
+#[actix::test]
+async fn of_two_programs_at_a_broker_one_may_end() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let _broker = start(folder.path(), port, "allow_anonymous true\n");
+    let (client, heard) = listen(port);
+    let retained = PublishOptions::at_least_once().retained();
+    client.publish(OLD_STATUS, "offline", retained).await.unwrap();
+    until("an old version ends", &heard, |heard| is(heard, OLD_STATUS, "offline")).await;
+    let site = night("2024-06-10T05:00:00Z@1", "");
+    let url = format!("url = 'mqtt://127.0.0.1:{port}'");
+    let one = publish(&site, settings(&url));
+    until("all is told", &heard, all_are_there).await;
+    let other = publish_as(&site, settings(&url), "fedcba9876543210");
+    const OTHER: &str = "celaje/celaje-fedcba987654/status";
+    until("the other one is there", &heard, |heard| is(heard, OTHER, "online")).await;
+    other.cancel();
+    until("the other one ends", &heard, |heard| is(heard, OTHER, "offline")).await;
+    let (_late, later) = listen(port);
+    until("what is retained", &later, all_are_there).await;
+    until("of the other one too", &later, |heard| is(heard, OTHER, "offline")).await;
+    assert!(!later.lock().unwrap().contains_key(OLD_STATUS));
+    one.cancel();
 }
 
 #[actix::test]
@@ -335,6 +369,20 @@ async fn a_broker_may_ask_for_a_certificate_and_a_password() {
     );
     until("told by TLS", &heard, all_are_there).await;
     end.cancel();
+    // The scheme of the other port.
+    for (scheme, port, said) in [
+        ("mqtts", plain, "ends the handshake of TLS, as a server does that speaks none there"),
+        ("mqtt", port, ""),
+    ] {
+        let url = format!("url = '{scheme}://127.0.0.1:{port}'\n");
+        let house = SenderSettings {
+            id: "house".to_owned(),
+            kind: SenderKind::Mqtt(Box::new(settings(&url))),
+        };
+        let why = send_test(&house, None).await.unwrap_err().to_string();
+        assert!(why.contains(said), "{why}");
+        assert!(why.contains("; look at url in [mqtt]: mqtt:// or mqtts://"), "{why}");
+    }
     let broken = folder.path().join("broken.pem");
     std::fs::write(&broken, "no certificate").unwrap();
     let why = celaje::daemon::mqtt::check(&with(&format!(

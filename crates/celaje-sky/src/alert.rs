@@ -147,6 +147,33 @@ impl AlertRule {
         (Some(next), tells)
     }
 
+    /// Where an alert of cloud that has fired stands, by the readings of the time since then that
+    /// were not judged as they came: those that were caught up. It is armed by what was against it.
+    #[must_use]
+    pub fn caught_up(
+        &self,
+        before: AlertState,
+        readings: &[SkyReading],
+        now: DateTime<Utc>,
+    ) -> AlertState {
+        let is_of_cloud = matches!(self.kind, AlertKind::Clearing | AlertKind::Clouding);
+        if !before.fired || !is_of_cloud {
+            return before;
+        }
+        let since = readings.iter().map(|reading| reading.at);
+        let against = since.filter(|at| *at > before.since && *at <= now).find(|at| {
+            let view = AlertView {
+                readings,
+                safety: None,
+                sun_allows: true,
+                sun_allows_then: true,
+                now: *at,
+            };
+            self.evidence(&view) == AlertEvidence::Against
+        });
+        against.map_or(before, |since| AlertState { fired: false, since, ..before })
+    }
+
     fn judge_again(&self, before: AlertState, view: &AlertView<'_>) -> (AlertState, bool) {
         let now = view.now;
         let mut next = AlertState { judged_to: now, ..before };

@@ -26,6 +26,7 @@ fn rule(kind: AlertKind) -> AlertRule {
 fn reading(minute: i64, code: u8) -> SkyReading {
     SkyReading {
         at: at(minute),
+        came: None,
         cover: Cover::from_code(code).unwrap(),
         cloud_fraction: None,
         parts: SkyParts::default(),
@@ -74,6 +75,33 @@ fn a_clearing_is_told_once_and_again_only_after_clouds() {
     // The mean of 8, 1, 1, 1 is above 1.5; that of four times 1 is not.
     assert_eq!(told(&rule(AlertKind::Clearing), &readings, 240), [70, 220]);
     assert_eq!(told(&rule(AlertKind::Clouding), &readings, 240), [160]);
+}
+
+/// It was told, the program ended, and both clouds and their end were caught up.
+#[test]
+fn what_is_caught_up_arms_an_alert_that_has_fired() {
+    let readings = sky(&[8, 8, 8, 8, 0, 0, 0, 0, 8, 8, 8, 8, 0, 0, 0, 0]);
+    for (kind, told, again) in [(AlertKind::Clearing, 70, 100), (AlertKind::Clouding, 100, 150)] {
+        let rule = rule(kind);
+        let state = |fired, since| AlertState {
+            fired,
+            since: at(since),
+            judged_to: at(told),
+            sent_at: Some(at(told)),
+        };
+        let caught_up = |fired, since, now| rule.caught_up(state(fired, since), &readings, at(now));
+        assert_eq!(caught_up(true, told, again - 10), state(true, told), "{kind:?}");
+        assert_eq!(caught_up(true, told, 155), state(false, again), "{kind:?}");
+        assert_eq!(caught_up(false, told, 155), state(false, told), "{kind:?}");
+        assert_eq!(caught_up(true, 150, 155), state(true, 150), "{kind:?}");
+        let few = [&readings[..8], &readings[15..]].concat();
+        assert_eq!(rule.caught_up(state(true, told), &few, at(155)), state(true, told));
+    }
+    let clearing = rule(AlertKind::Clearing);
+    let fired = AlertState { fired: true, since: at(70), judged_to: at(70), sent_at: Some(at(70)) };
+    let armed = clearing.caught_up(fired, &readings, at(155));
+    assert!(clearing.judge(Some(armed), &view(&readings, 155)).1);
+    assert!(!clearing.judge(Some(fired), &view(&readings, 155)).1);
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub mod alert;
 pub mod audit;
 pub mod backoff;
 pub mod batching;
+pub mod cadence;
 pub mod clock;
 pub mod confidence;
 pub mod cover;

@@ -2,6 +2,7 @@
 //! latest one alone.
 
 mod exif;
+mod jump;
 mod latest;
 pub mod listing;
 mod place;
@@ -41,8 +42,8 @@ const AGAIN: usize = 3;
 #[derive(Debug)]
 enum Finder {
     Template(NameTemplate),
-    Tree(Tree),
-    Latest(Latest),
+    Tree(Box<Tree>),
+    Latest(Box<Latest>),
 }
 
 #[derive(Debug)]
@@ -58,8 +59,8 @@ impl Scheme {
     pub fn new(station: Arc<Station>, source: &StationSource, place: SchemePlace) -> Self {
         let finder = match source.names.clone() {
             PictureNames::Template(names) => Finder::Template(names),
-            PictureNames::Tree(names) => Finder::Tree(Tree::new(names)),
-            PictureNames::Latest(time_from) => Finder::Latest(Latest::new(time_from)),
+            PictureNames::Tree(names) => Finder::Tree(Box::new(Tree::new(names))),
+            PictureNames::Latest(time_from) => Finder::Latest(Box::new(Latest::new(time_from))),
         };
         Self { station, source: source.clone(), place, finder }
     }

@@ -1,15 +1,19 @@
 //! Pictures whose names are known by listing their folders.
 
-use std::collections::HashMap;
+mod clock;
+
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
+pub(super) use self::clock::{SAME_DIFFERENCE, least_jump};
 use crate::camera::fault::AccessFault;
 use crate::camera::file_name::{is_picture_name, is_system_file};
 use crate::camera::http::HttpClient;
 use crate::camera::picture::{Picture, Refusal};
+use crate::camera::scheme::jump::{ClockJump, ComingNames, TreePicture};
 use crate::camera::scheme::listing::ListedEntry;
 use crate::camera::scheme::{Scheme, SchemePlace, picture, refusal, refused_for};
 use crate::camera::validators::Validators;
@@ -17,17 +21,6 @@ use celaje_sky::naming::{NameFields, NameTemplate};
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotWindow};
 
-/// How far the time of the newest picture may be off before the camera's clock is wrong, at least.
-const LEAST_JUMP: TimeDelta = TimeDelta::minutes(2);
-/// The same around the moment at which the clock of the names is set: more than that of summer
-/// time.
-const SUMMER_TIME: TimeDelta = TimeDelta::hours(2);
-/// How much the difference of two clocks may change and still be the same one.
-pub(super) const SAME_DIFFERENCE: TimeDelta = TimeDelta::minutes(30);
-/// Folders in a folder that are looked into for the picture that was written last: the latest ones.
-const LATELY_WRITTEN: usize = 3;
-/// Pictures that were written within this time may have been brought together, in any order.
-const ONE_COPY: TimeDelta = TimeDelta::minutes(1);
 /// Entries of listed folders that are kept during a pass.
 const KEPT_ENTRIES: usize = 400_000;
 
@@ -39,6 +32,8 @@ struct Listings {
     entries: usize,
     /// What they say of the camera's clock, once that was looked for.
     clock: Option<Option<AccessFault>>,
+    /// Where it was set back, by the day that it was looked for around.
+    jumps: HashMap<NaiveDate, Arc<Vec<ClockJump>>>,
 }
 
 /// What was seen in the folders that were listed since the program began.
@@ -50,6 +45,10 @@ struct SeenNames {
     other: Option<String>,
     /// How far the camera's clock was off when that was told.
     off: Option<TimeDelta>,
+    /// The pictures after its jumps that were told last, `TOLD_JUMPS` at most.
+    jumped: VecDeque<String>,
+    /// What comes, where folders do not say when pictures were written.
+    coming: ComingNames,
 }
 
 /// Which pictures of a tree are wanted.
@@ -70,9 +69,6 @@ pub(super) struct Tree {
     /// Looks for one slot at a time, so that no folder is listed twice.
     turn: tokio::sync::Mutex<()>,
 }
-
-/// A picture of a tree: when it was taken, and its path.
-pub(super) type TreePicture = (DateTime<Utc>, String);
 
 impl Tree {
     pub(super) fn new(names: NameTemplate) -> Self {
@@ -114,106 +110,6 @@ impl Tree {
             let end = if is_folder { "/" } else { "" };
             seen.other = Some(joined(folder, &entry.name) + end);
         }
-    }
-
-    /// That the camera's clock is wrong now, which may be why a `slot` has no picture; or was
-    /// ahead, which may be why one of long ago has none.
-    async fn clock_fault(
-        &self,
-        scheme: &Scheme,
-        client: &HttpClient,
-        slot: Slot,
-        now: DateTime<Utc>,
-    ) -> Option<AccessFault> {
-        let _turn = self.turn.lock().await;
-        if slot.utc() < now - TimeDelta::days(1) {
-            let (taken, name) = self.ahead(scheme, client, now).await?;
-            return Some(AccessFault::ClockDiffers { name: Some(name), taken, now });
-        }
-        let known = self.listings().clock.clone();
-        if let Some(known) = known {
-            return known;
-        }
-        let found = self.astray(scheme, client, now).await;
-        let found =
-            found.map(|(taken, name)| AccessFault::ClockDiffers { name: Some(name), taken, now });
-        self.listings().clock = Some(found.clone());
-        found
-    }
-
-    /// The newest picture, if its name is of a time that has not come.
-    async fn ahead(
-        &self,
-        scheme: &Scheme,
-        client: &HttpClient,
-        now: DateTime<Utc>,
-    ) -> Option<TreePicture> {
-        let newest = self.last(scheme, client, None).await.ok()?;
-        newest.filter(|(taken, _)| *taken > now + least_jump(scheme, now))
-    }
-
-    /// The picture that was written last, if its name is of a time that has not come, or of one
-    /// before that of another picture. Where folders do not say when that was: the newest one that
-    /// is ahead.
-    async fn astray(
-        &self,
-        scheme: &Scheme,
-        client: &HttpClient,
-        now: DateTime<Utc>,
-    ) -> Option<TreePicture> {
-        let written = self.lately_written(scheme, client).await;
-        let Some((last, (taken, name))) = written.iter().max() else {
-            return self.ahead(scheme, client, now).await;
-        };
-        let least = least_jump(scheme, now);
-        let newest = self.last(scheme, client, Some(now + least)).await.ok()?;
-        let is_behind = newest.is_some_and(|(newest, path)| {
-            let before = written.iter().find(|(_, (_, known))| *known == path);
-            let is_before = before.is_none_or(|(before, _)| *last - *before >= ONE_COPY);
-            newest - *taken > least && is_before
-        });
-        (is_behind || *taken > now + least).then(|| (*taken, name.clone()))
-    }
-
-    /// Pictures with the times at which they were written, by what the folders say: those of the
-    /// folders that were written last.
-    async fn lately_written(
-        &self,
-        scheme: &Scheme,
-        client: &HttpClient,
-    ) -> Vec<(NaiveDateTime, TreePicture)> {
-        let mut all = Vec::new();
-        let mut folders = vec![(String::new(), 0, NameFields::default())];
-        while let Some((folder, depth, above)) = folders.pop() {
-            let is_last = depth + 1 == self.names.depth();
-            if let Some(name) = self.names.fixed_part(depth).filter(|_| !is_last) {
-                folders.push((joined(&folder, name), depth + 1, above));
-                continue;
-            }
-            // One that is closed is told of where its pictures are looked for.
-            let Ok(entries) = self.folder(scheme, client, &folder, true).await else { continue };
-            let mut below = Vec::new();
-            for entry in entries.iter().filter(|entry| entry.is_folder != is_last) {
-                let fields = self.names.read_part(depth, &entry.name, &above);
-                let (Some(written), Some(fields)) = (entry.written, fields) else { continue };
-                if !is_last {
-                    below.push((written, (joined(&folder, &entry.name), depth + 1, fields)));
-                } else if let Some(taken) = taken(scheme, entry, &fields) {
-                    all.push((written, (taken, joined(&folder, &entry.name))));
-                }
-            }
-            below.sort_by_key(|(written, _)| std::cmp::Reverse(*written));
-            folders.extend(below.into_iter().take(LATELY_WRITTEN).map(|(_, folder)| folder));
-        }
-        all
-    }
-
-    /// Whether this was not told yet; it counts as told from now on.
-    fn is_news(&self, fault: &AccessFault) -> bool {
-        let AccessFault::ClockDiffers { taken, now, .. } = fault else { return true };
-        let off = *taken - *now;
-        let told = self.seen().off.replace(off);
-        told.is_none_or(|told| (told - off).abs() >= SAME_DIFFERENCE)
     }
 
     pub(super) fn forget(&self) {
@@ -261,7 +157,7 @@ impl Tree {
         }
         let file = scheme.whole(client, &path, &Validators::default(), false).await?;
         if slot.utc() > now - TimeDelta::days(1) {
-            self.seen().off = None;
+            self.see_current(&path, now);
         }
         Ok(picture(file, Some(taken)))
     }
@@ -273,7 +169,7 @@ impl Tree {
         client: &HttpClient,
         now: DateTime<Utc>,
     ) -> Result<Picture, Option<Refusal>> {
-        let clock = |instant| scheme.source.clock_at(instant, scheme.station.zone);
+        let clock = |instant| names_clock(scheme, instant);
         let mut found = Vec::new();
         for back in [TimeDelta::hours(2), TimeDelta::days(2)] {
             let lately = (clock(now - back), clock(now + TimeDelta::minutes(10)));
@@ -316,7 +212,7 @@ impl Tree {
         from: DateTime<Utc>,
         to: DateTime<Utc>,
     ) -> Result<Vec<TreePicture>, Option<Refusal>> {
-        let clock = |instant| scheme.source.clock_at(instant, scheme.station.zone);
+        let clock = |instant| names_clock(scheme, instant);
         let clocks = Some((clock(from), clock(to)));
         self.list_between(scheme, client, clocks, Wanted::All).await
     }
@@ -328,7 +224,7 @@ impl Tree {
         client: &HttpClient,
         until: Option<DateTime<Utc>>,
     ) -> Result<Option<TreePicture>, Option<Refusal>> {
-        let clock = |instant| scheme.source.clock_at(instant, scheme.station.zone);
+        let clock = |instant| names_clock(scheme, instant);
         let clocks = until.map(|until| (clock(DateTime::UNIX_EPOCH), clock(until)));
         let mut found = self.list_between(scheme, client, clocks, Wanted::Last).await?;
         Ok(found.pop())
@@ -438,20 +334,15 @@ fn taken(scheme: &Scheme, file: &ListedEntry, fields: &NameFields) -> Option<Dat
     scheme.source.instant(named, scheme.station.zone)
 }
 
-/// How far the name of the newest picture may be off at `now` before the camera's clock is wrong.
-pub(super) fn least_jump(scheme: &Scheme, now: DateTime<Utc>) -> TimeDelta {
-    let clock = |instant| scheme.source.clock_at(instant, scheme.station.zone);
-    let is_set = |around: TimeDelta| (clock(now + around) - clock(now - around)) != around + around;
-    match is_set(SUMMER_TIME) {
-        true => SUMMER_TIME,
-        false => (scheme.source.tolerance * 2).max(LEAST_JUMP),
-    }
+/// What the clock of the names shows at a moment.
+fn names_clock(scheme: &Scheme, instant: DateTime<Utc>) -> NaiveDateTime {
+    scheme.source.clock_at(instant, scheme.station.zone)
 }
 
 /// The times of the names' clock in which the pictures of a window lie; wider where that clock is
 /// set meanwhile.
 fn clocks(scheme: &Scheme, window: &SlotWindow) -> (NaiveDateTime, NaiveDateTime) {
-    let clock = |instant| scheme.source.clock_at(instant, scheme.station.zone);
+    let clock = |instant| names_clock(scheme, instant);
     let (from, to) = (clock(window.from), clock(window.to));
     let set = ((to - from) - (window.to - window.from)).abs();
     (from.min(to) - set, from.max(to) + set)

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::commands::bench::report::Report;
-use crate::commands::output;
+use crate::commands::replacement::replace_file;
 use celaje_chart::png;
 use celaje_chart::throughput::{Bar, Throughput};
 use celaje_sky::error::{Failure, Result};
@@ -69,5 +69,5 @@ pub fn write(report: &Report, path: &Path) -> Result<()> {
     }
     .svg();
     let png = png::render(&svg, SCALE).map_err(|error| cannot(&error))?;
-    output::replace_file(path, &png).map_err(|error| cannot(&error))
+    replace_file(path, &png).map_err(|error| cannot(&error))
 }

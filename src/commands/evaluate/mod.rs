@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::commands::replacement::replace_file;
 use crate::commands::{ordered, output, predict};
 use celaje_chart::{png, skill};
 use celaje_sky::error::{Failure, Result};
@@ -219,7 +220,7 @@ fn plot(report: &EvaluationReport, folder: &Path) -> Result<()> {
         let png = png::render(&svg, PLOT_SCALE).map_err(|error| no_plot(&path, &error))?;
         for (extension, bytes) in [("svg", svg.as_bytes()), ("png", &png)] {
             let path = path.with_extension(extension);
-            std::fs::write(&path, bytes).map_err(|error| no_plot(&path, &error))?;
+            replace_file(&path, bytes).map_err(|error| no_plot(&path, &error))?;
         }
     }
     Ok(())

@@ -50,15 +50,18 @@ impl Answers {
         }
         let latitude = match args.latitude {
             Some(latitude) => latitude,
-            None => {
-                number(&say!("Latitude, south negative", "Latitud, sur negativa"), "--latitude")?
-            }
+            None => degrees(
+                &say!("Latitude, south negative", "Latitud, sur negativa"),
+                "--latitude",
+                90.0,
+            )?,
         };
         let longitude = match args.longitude {
             Some(longitude) => longitude,
-            None => number(
+            None => degrees(
                 &say!("Longitude, west negative", "Longitud, oeste negativa"),
                 "--longitude",
+                180.0,
             )?,
         };
         let time_zone = match (args.time_zone, machine_zone()) {
@@ -154,14 +157,18 @@ fn machine_zone() -> Option<String> {
         .find(|zone| zone.parse::<Zone>().is_ok())
 }
 
-fn number(question: &Text, flag: &str) -> Result<f64> {
-    let text = required(question, flag)?;
-    text.replace(',', ".").parse().map_err(|_| {
-        Failure::usage(say!(
-            "'{text}' is no number; write degrees such as -53.79",
-            "'{text}' no es un número; escriba grados como -53.79"
-        ))
-    })
+/// Degrees of at most `limit` to either side; a mistyped answer is asked for again.
+fn degrees(question: &Text, flag: &str, limit: f64) -> Result<f64> {
+    loop {
+        let text = required(question, flag)?;
+        match text.replace(',', ".").parse::<f64>() {
+            Ok(degrees) if degrees.abs() <= limit => return Ok(degrees),
+            _ => output::note(say!(
+                "'{text}' is no number from -{limit} to {limit}; write degrees such as -53.79",
+                "'{text}' no es un número de -{limit} a {limit}; escriba grados como -53.79"
+            )),
+        }
+    }
 }
 
 /// An answer on the terminal.

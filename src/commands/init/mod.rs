@@ -22,6 +22,7 @@ use crate::camera::http::HttpClient;
 use crate::camera::{Picture, Refusal, SearchResult, Source, look_for};
 use crate::clock::Clock;
 use crate::commands::output;
+use crate::commands::replacement::replace_file;
 use crate::service::inference::open_model;
 use crate::service::request::station_source;
 use crate::settings::file::{FILE_NAME, FileSettings};
@@ -122,7 +123,7 @@ impl InitArgs {
         output::line(say!("Found: {what}", "Hallado: {what}"))?;
         output::line(say!("Picture: {url}", "Imagen: {url}"))?;
         output::line(reading(&settings, &picture)?)?;
-        output::replace_file(&target, format!("{before}{text}").as_bytes()).map_err(|error| {
+        replace_file(&target, format!("{before}{text}").as_bytes()).map_err(|error| {
             Failure::environment(say!(
                 "'{shown}' cannot be written: {error}; name another file with --config",
                 "no se puede escribir '{shown}': {error}; nombre otro archivo con --config"

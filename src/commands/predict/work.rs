@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::commands::output;
+use crate::commands::replacement::replace_file;
 use celaje_sky::error::io_text;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::say;
@@ -137,7 +137,7 @@ pub(super) fn write_frame(frame: &Frame, target: &Path) -> Result<(), Trouble> {
     let failed = |error: &dyn std::fmt::Display| unwritten(target, error);
     let (width, height) = frame.geometry.input;
     let png = overlay::encode(width, height, &frame.pixels).map_err(|error| failed(&error))?;
-    output::replace_file(target, &png).map_err(|error| failed(&error))
+    replace_file(target, &png).map_err(|error| failed(&error))
 }
 
 /// Writes the picture with its classes over it as a PNG; of a classification there is none.
@@ -149,5 +149,5 @@ pub(super) fn draw(judged: &Judged<'_>, reading: &Reading, target: &Path) -> Res
     let picture = decode(judged.bytes, judged.limits).map_err(|error| failed(&error))?;
     let png =
         overlay::png(&picture, classes, &judged.frame.geometry).map_err(|error| failed(&error))?;
-    output::replace_file(target, &png).map_err(|error| failed(&error))
+    replace_file(target, &png).map_err(|error| failed(&error))
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -116,8 +116,24 @@ type AlertKey = (String, String);
 #[derive(Default)]
 struct KnownStates {
     states: HashMap<AlertKey, Option<AlertState>>,
+    /// How many readings of a station were known, and the moment of the last one.
+    readings: HashMap<String, (usize, Option<DateTime<Utc>>)>,
     /// Whether the last message pushed out an older one.
     is_full: bool,
+}
+
+impl KnownStates {
+    /// The readings of a station, where these are others than at the last look.
+    fn more_readings(
+        &mut self,
+        station: &Station,
+        recent: &RecentReadings,
+    ) -> Option<Vec<SkyReading>> {
+        let lately = recent.since(&station.id, TimeDelta::hours(24));
+        let seen = (lately.len(), lately.last().map(|last| last.at));
+        let before = self.readings.insert(station.id.clone(), seen);
+        (before != Some(seen)).then_some(lately)
+    }
 }
 
 impl AlertKeeper {
@@ -189,13 +205,23 @@ impl AlertKeeper {
         let items = reader.live_observations(&station.id, from)?;
         let mut readings: Vec<SkyReading> = items.iter().filter_map(reading_of).collect();
         readings.sort_by_key(|reading| reading.at);
+        let lately = known.more_readings(station, &self.recent);
         for (alert, rule) in rules {
             let Some(safety) = self.recent.safety(&station.id) else {
                 continue;
             };
-            // A restart is no news: whether it is safe may be known a moment later.
-            let is_known = self.recent.has_settled(station)
-                || !matches!(safety.reason, SafetyReason::ClockInDoubt | SafetyReason::Waiting);
+            let key = (alert.name.clone(), station.id.clone());
+            let before = match known.states.get(&key) {
+                Some(before) => *before,
+                None => reader.alert_state(&alert.name, &station.id)?,
+            };
+            // A restart is no news: whether it is safe may be known a moment later. An alert that
+            // was never judged knows of none: a sky that is not safe for long enough is not safe.
+            let is_known = match safety.reason {
+                SafetyReason::ClockInDoubt => self.recent.has_settled(station),
+                SafetyReason::Waiting => before.is_none() || self.recent.has_settled(station),
+                _ => true,
+            };
             let view = AlertView {
                 readings: &readings,
                 safety: is_known.then_some(safety),
@@ -203,12 +229,11 @@ impl AlertKeeper {
                 sun_allows_then: rule.only.holds(station.sun_elevation(now + rule.not_before_end)),
                 now,
             };
-            let key = (alert.name.clone(), station.id.clone());
-            let before = match known.states.get(&key) {
-                Some(before) => *before,
-                None => reader.alert_state(&alert.name, &station.id)?,
-            };
-            let (next, tells) = rule.judge(before, &view);
+            let caught_up = before.map(|before| match &lately {
+                Some(lately) => rule.caught_up(before, lately, now),
+                None => before,
+            });
+            let (next, tells) = rule.judge(caught_up, &view);
             if let Some(state) = next
                 && (tells || is_news(before, state))
             {

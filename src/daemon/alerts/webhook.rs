@@ -12,7 +12,9 @@ use url::Url;
 use crate::daemon::alerts::NotSent;
 use crate::daemon::alerts::message::AlertText;
 use crate::daemon::peer::{PeerFault, PeerKeys};
-use crate::settings::alerts::{Preset, SenderKind, WebhookAddress};
+use crate::settings::alerts::{
+    Preset, SenderKind, WebhookAddress, placeholder_unknown, unknown_placeholder,
+};
 use celaje_sky::say;
 use celaje_sky::text::Text;
 
@@ -157,7 +159,13 @@ fn build(sender: &SenderKind, text: &AlertText) -> Result<WebhookRequest, NotSen
     };
     let url = match address {
         WebhookAddress::Plain(url) => url.clone(),
-        WebhookAddress::Secret(place) => place.read("url").map_err(told)?.expose().to_owned(),
+        WebhookAddress::Secret(place) => {
+            let url = place.read("url").map_err(told)?.expose().to_owned();
+            if let Some(found) = unknown_placeholder(&url) {
+                return Err(NotSent::because(placeholder_unknown(&place.key("url"), found)));
+            }
+            url
+        }
     };
     let recipient = recipient.clone().unwrap_or_default();
     let mut request = WebhookRequest {
@@ -264,7 +272,7 @@ fn tag(kind: &str) -> &'static str {
     }
 }
 
-/// Fills in each `{name}` that is known, escaped; others stay.
+/// Fills in each `{name}` that templates may hold, escaped; other braces stay.
 fn filled(
     template: &str,
     text: &AlertText,
@@ -317,6 +325,7 @@ fn json_inside(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::alerts::PLACEHOLDERS;
     use crate::settings::secret::SecretPlace;
 
     fn text() -> AlertText {
@@ -384,6 +393,18 @@ mod tests {
             (ping.url.as_str(), ping.media_type),
             ("http://a/uuid", "text/plain; charset=utf-8")
         );
+    }
+
+    #[test]
+    fn each_placeholder_is_filled_in_and_no_other() {
+        for name in PLACEHOLDERS {
+            let template = format!("{{{name}}}");
+            assert_ne!(filled(&template, &text(), "s3cret", &str::to_owned), template);
+            assert_eq!(unknown_placeholder(&template), None);
+        }
+        let other = "{\"a\":{bogus},\"b\":{}}";
+        assert_eq!(filled(other, &text(), "", &str::to_owned), other);
+        assert_eq!(unknown_placeholder(other), Some("{bogus}"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::camera::trust::client_tls;
+use crate::daemon::mqtt::messages::status_topic;
 use crate::daemon::peer::{PeerFault, PeerKeys};
 use crate::settings::file::certificates;
 use crate::settings::mqtt::MqttSettings;
@@ -43,6 +44,8 @@ pub(super) enum LinkEvent {
 pub(super) struct BrokerLink {
     client: AsyncClient,
     events: mpsc::Receiver<Result<LinkEvent>>,
+    /// The topic of the last will.
+    status: String,
     task: JoinHandle<()>,
 }
 
@@ -149,16 +152,13 @@ impl BrokerLink {
     /// When a certificate, a key or a password cannot be read.
     pub(super) fn open(settings: &MqttSettings, client_id: &str) -> Result<Self> {
         let mut options = options(settings, client_id)?;
-        options.set_last_will(LastWill::new(
-            format!("{}/status", settings.topic),
-            "offline",
-            QoS::AtLeastOnce,
-            true,
-        ));
+        let status = status_topic(settings, client_id);
+        let will = LastWill::new(status.clone(), "offline", QoS::AtLeastOnce, true);
+        options.set_last_will(will);
         let (client, eventloop) = connection(options)?;
         let (sender, events) = mpsc::channel(CAPACITY);
         let task = tokio::spawn(drive(eventloop, settings.clone(), client_id.to_owned(), sender));
-        Ok(Self { client, events, task })
+        Ok(Self { client, events, status, task })
     }
 
     /// The next event; an error ends the connection.
@@ -181,9 +181,9 @@ impl BrokerLink {
 
     /// Says goodbye, with `unsafe` on the topics of `safety`: a broker tells the last will only of
     /// those who do not.
-    pub(super) async fn leave(mut self, settings: &MqttSettings, safety: Vec<String>) {
+    pub(super) async fn leave(mut self, safety: Vec<String>) {
         let options = PublishOptions::new(QoS::AtLeastOnce).retained();
-        let status = format!("{}/status", settings.topic);
+        let status = self.status.clone();
         let farewell = async {
             for topic in safety {
                 let _ = self.client.publish(topic, "unsafe", options).await;
@@ -215,12 +215,20 @@ fn lost(settings: &MqttSettings, fault: &PeerFault) -> Failure {
     Failure::environment(fault.sentence(&place(settings), &keys))
 }
 
-/// Why a connection ended.
+/// Why a connection ended before the broker accepted it.
 fn broken(settings: &MqttSettings, client_id: &str, error: &ConnectionError) -> Failure {
     match error {
         ConnectionError::ConnectionRefused(code) => {
             Failure::environment(refused(settings, client_id, *code))
         }
+        ConnectionError::Tls(_) if fault_of(error) == PeerFault::Closed => {
+            lost(settings, &PeerFault::HandshakeEnded)
+        }
+        // What one says to MQTT that speaks TLS, or HTTP.
+        ConnectionError::NotConnAck(_)
+        | ConnectionError::MqttState(
+            StateError::Deserialization(_) | StateError::ProtocolViolation(_),
+        ) if matches!(fault_of(error), PeerFault::Other(_)) => lost(settings, &PeerFault::NoMqtt),
         error => lost(settings, &fault_of(error)),
     }
 }

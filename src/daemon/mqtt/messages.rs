@@ -57,6 +57,17 @@ impl StationTopics {
     }
 }
 
+/// The topic on which a program says that it is there: its own, so that the last will of one says
+/// nothing of another at the same broker.
+pub(super) fn status_topic(settings: &MqttSettings, client_id: &str) -> String {
+    format!("{}/{client_id}/status", settings.topic)
+}
+
+/// The topic on which all programs said so once.
+pub(super) fn old_status_topic(settings: &MqttSettings) -> String {
+    format!("{}/status", settings.topic)
+}
+
 /// After so long it is told again whether a station is safe, though nothing has changed: Home
 /// Assistant takes what is older than `exp_aft` as not known.
 pub(super) fn repeat_after(station: &Station) -> Duration {
@@ -85,6 +96,7 @@ fn plain(id: &str) -> String {
 /// Adds what is to be told of a station now.
 pub(super) fn of_station(
     settings: &MqttSettings,
+    client_id: &str,
     recent: &RecentReadings,
     station: &Station,
     messages: &mut BTreeMap<String, MqttMessage>,
@@ -96,7 +108,7 @@ pub(super) fn of_station(
     let state = state(settings, recent, station);
     messages.insert(topics.state.clone(), MqttMessage::retained(state.to_string()));
     if let Some(config) = topics.config.clone() {
-        let device = device(settings, station, &topics);
+        let device = device(settings, client_id, station, &topics);
         messages.insert(config, MqttMessage::retained(device.to_string()));
     }
 }
@@ -137,7 +149,12 @@ fn state(settings: &MqttSettings, recent: &RecentReadings, station: &Station) ->
 }
 
 /// The message of discovery: the whole device.
-fn device(settings: &MqttSettings, station: &Station, topics: &StationTopics) -> Value {
+fn device(
+    settings: &MqttSettings,
+    client_id: &str,
+    station: &Station,
+    topics: &StationTopics,
+) -> Value {
     let id = &topics.id;
     let expires = stale_after(station).num_seconds();
     let name = |en: &str, es: &str| match Lang::current() {
@@ -206,7 +223,7 @@ fn device(settings: &MqttSettings, station: &Station, topics: &StationTopics) ->
     json!({
         "dev": about,
         "o": { "name": "celaje", "sw": VERSION },
-        "avty": [{ "t": format!("{}/status", settings.topic) }],
+        "avty": [{ "t": status_topic(settings, client_id) }],
         "stat_t": topics.state,
         "qos": 1,
         "cmps": components,

@@ -143,7 +143,7 @@ impl MqttPublisher {
             tokio::select! {
                 () = end.cancelled() => {
                     if connected.is_some() {
-                        link.leave(&self.settings, self.last_words()).await;
+                        link.leave(self.last_words()).await;
                     }
                     return Ok(());
                 }
@@ -213,9 +213,11 @@ impl MqttPublisher {
     fn look(&mut self) {
         let stations = self.recent.stations();
         let mut now: BTreeMap<String, MqttMessage> = BTreeMap::new();
-        now.insert(format!("{}/status", self.settings.topic), MqttMessage::retained("online"));
+        let (settings, client_id) = (&self.settings, &self.client_id);
+        now.insert(messages::status_topic(settings, client_id), MqttMessage::retained("online"));
+        now.insert(messages::old_status_topic(settings), MqttMessage::retained(""));
         for station in &stations {
-            messages::of_station(&self.settings, &self.recent, station, &mut now);
+            messages::of_station(settings, client_id, &self.recent, station, &mut now);
         }
         let topics: Vec<_> =
             stations.iter().map(|station| StationTopics::new(&self.settings, station)).collect();

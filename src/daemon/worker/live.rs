@@ -91,16 +91,29 @@ impl StationWorker {
     }
 
     /// Says once that the camera gives no picture, and once that it does again.
-    fn watch_the_camera(&self, slot: Slot, last: bool, ledger: &Ledger) {
+    fn watch_the_camera(&mut self, slot: Slot, last: bool, ledger: &Ledger) {
         let now = self.common.clock.now();
         let missed = ledger.missed_by_reason().keys();
         let reason = missed.copied().next();
         let before = slot.utc() < self.common.state.started_at();
-        let turn = self.common.state.camera(self.id(), |camera| match reason {
+        let running = self.common.clock.goes_on(self.begun);
+        let gap = self.factory.station.minutes.longest_gap();
+        let cadence = &mut self.cadence;
+        let is_new = match reason {
+            None => ledger.new_rows() > 0,
+            Some(reason) => !reason.is_without_picture(),
+        };
+        if is_new {
+            cadence.came(running);
+        }
+        let turn = self.common.state.camera(&self.factory.station.id, |camera| match reason {
+            _ if is_new => camera.gave(now),
             // The latest picture is no picture of a slot that was due before the program began.
             Some(MissReason::Stale) if before => None,
-            None if ledger.new_rows() > 0 => camera.gave(now),
-            Some(reason) if !reason.is_without_picture() => camera.gave(now),
+            // A camera that is slower than the slots shows the same picture for some of them.
+            Some(MissReason::Stale) if !(last && cadence.is_overdue(running, gap)) => {
+                camera.failed(MissReason::Stale, false, now)
+            }
             Some(reason) => camera.failed(reason, last, now),
             // It was stored before.
             None => None,

@@ -3,7 +3,7 @@ import { h, meter } from "./dom.js";
 import { json, query } from "./api.js";
 import { bytes, known, number, percent, t } from "./words.js";
 import { printButton } from "./print.js";
-import { moment, shortSlot, since, span } from "./time.js";
+import { dueAfter, moment, shortSlot, since, span } from "./time.js";
 
 const card = (title, ...children) => h("section", { class: "card" }, h("h2", { text: title }), children);
 const pairs = (list) =>
@@ -222,6 +222,8 @@ function draw(parts, { state, runs, ops, station, rules, messages }) {
       station ? [t("ops.missesCount"), number(station.misses)] : null,
       station && station.first ? [t("ops.first"), shortSlot(station.first)] : null,
       station && station.last ? [t("ops.lastReading"), shortSlot(station.last)] : null,
+      station && station.last && station.minutes ? [t("ops.unread"), number(dueAfter(station.last, station))] : null,
+      station && station.last_miss ? [t("ops.lastMiss"), shortSlot(station.last_miss)] : null,
     ]),
   );
   const num = "num";

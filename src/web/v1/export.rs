@@ -8,7 +8,7 @@ use crate::export::{Export, ExportFault, ExportFormat, ExportWanted};
 use crate::web::WebState;
 use crate::web::openapi::operation::{Operation, Tag};
 use crate::web::problem::Problem;
-use crate::web::query::{self, EXPORT, Range};
+use crate::web::query::{self, EXPORT, ExportQuery, Range};
 use crate::web::reply::{Format, Tagged, Version, accepted, preferred};
 use crate::web::routes::Routes;
 use crate::web::stream::{self, StreamPart};
@@ -78,11 +78,32 @@ fn format_of(request: &HttpRequest) -> ExportFormat {
     preferred(accepted(request), known).unwrap_or(ExportFormat::Csv)
 }
 
-fn wanted(state: &WebState, station: &str, range: Range, format: ExportFormat) -> ExportWanted {
+/// The stations that are wanted: those of the query, else that of the address.
+async fn stations(
+    state: &WebState,
+    station: StationId,
+    query: ExportQuery,
+) -> Result<(Vec<String>, Range), Problem> {
+    let ids = match query.stations {
+        None => vec![station.into_inner()],
+        Some(all) if all == ["all"] => state.pool.ask(|reader| reader.station_ids()).await?,
+        Some(ids) => ids,
+    };
+    for id in &ids {
+        stations::known(state, id).await?;
+    }
+    Ok((ids, query.range))
+}
+
+fn wanted(
+    state: &WebState,
+    (stations, range): (Vec<String>, Range),
+    format: ExportFormat,
+) -> ExportWanted {
     let (known, terms) = state.for_export();
     let Range { from, to } = range;
-    let (stations, now) = (vec![station.to_owned()], state.clock.now());
-    ExportWanted { format, stations, from, to, terms, known, now }
+    let now = state.clock.now();
+    ExportWanted { format, stations, in_folder_of_station: false, from, to, terms, known, now }
 }
 
 async fn file(
@@ -90,18 +111,18 @@ async fn file(
     station: StationId,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let range = query::export(request.query_string())?;
+    let asked = stations(&state, station, query::export(request.query_string())?).await?;
     let format = format_of(&request);
     let tag = format!("{}-{}", state.pool.version().await?, format.ending());
     let version = Version::new(tag, Some("Accept"));
-    stations::known(&state, &station).await?;
     if let Some(same) = version.unchanged(&request) {
         return Ok(same);
     }
-    let wanted = wanted(&state, &station, range, format);
+    let name = asked.0.join("_");
+    let wanted = wanted(&state, asked, format);
     let first = state.pool.ask_with(move |reader| Export::new(reader, &wanted)).await?;
     let mut response = version.ok();
-    let name = format!("attachment; filename=\"{}.{}\"", &*station, format.ending());
+    let name = format!("attachment; filename=\"{name}.{}\"", format.ending());
     response.content_type(format.media_type());
     response.insert_header((header::CONTENT_DISPOSITION, name));
     if !format.tells_about_itself() {
@@ -124,13 +145,12 @@ async fn about(
     station: StationId,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let range = query::export(request.query_string())?;
+    let asked = stations(&state, station, query::export(request.query_string())?).await?;
     let tagged = Tagged::new(&state.pool.version().await?, Format::Json);
-    stations::known(&state, &station).await?;
     if let Some(same) = tagged.unchanged(&request) {
         return Ok(same);
     }
-    let wanted = wanted(&state, &station, range, ExportFormat::Csv);
+    let wanted = wanted(&state, asked, ExportFormat::Csv);
     let about = state.pool.ask_with(move |reader| {
         // Written for nobody: what was never asked for is known at the end.
         let mut export = Export::new(reader, &wanted)?;

@@ -15,6 +15,24 @@ pub struct HeldReading<'a> {
     pub came: Option<TimeDelta>,
 }
 
+/// A reading that counts.
+#[derive(Clone, Copy, Debug)]
+pub struct CountedReading<'a> {
+    /// The moment that it is of: by the clock or by when it came, whichever is longer ago.
+    pub moment: DateTime<Utc>,
+    /// When it came; none where it was there when the program began.
+    pub came: Option<DateTime<Utc>>,
+    /// The reading.
+    pub reading: &'a SkyReading,
+}
+
+impl CountedReading<'_> {
+    /// The reading, as of its moment.
+    pub fn dated(&self) -> SkyReading {
+        SkyReading { at: self.moment, came: self.came, ..self.reading.clone() }
+    }
+}
+
 /// What the age of readings is measured by.
 #[derive(Clone, Copy, Debug)]
 pub struct AgeMeasure {
@@ -29,13 +47,12 @@ pub struct AgeMeasure {
 }
 
 impl AgeMeasure {
-    /// The readings up to now that count, each with the moment that it is of: by the clock or by
-    /// when it came, whichever is longer ago. They ascend by that moment. None while nobody knows
-    /// how old the newest reading is. `held` ascends by the readings' own moments.
+    /// The readings up to now that count, ascending by the moments that they are of. None while
+    /// nobody knows how old the newest reading is. `held` ascends by the readings' own moments.
     pub fn counted<'a>(
         &self,
         held: impl IntoIterator<Item = HeldReading<'a>>,
-    ) -> Option<Vec<(DateTime<Utc>, &'a SkyReading)>> {
+    ) -> Option<Vec<CountedReading<'a>>> {
         let mut past: Vec<_> = held.into_iter().collect();
         let is_later = |at| is_of_later_time(at, self.now, self.stale_after);
         if !self.is_confirmed && past.last().is_some_and(|newest| is_later(newest.reading.at)) {
@@ -50,10 +67,21 @@ impl AgeMeasure {
             }
             past.retain(|held| self.counts(held));
         }
-        let mut counted: Vec<_> =
-            past.iter().map(|held| (self.moment(held), held.reading)).collect();
-        counted.sort_by_key(|(moment, _)| *moment);
+        let mut counted: Vec<_> = past.iter().map(|held| self.dated(held)).collect();
+        counted.sort_by_key(|counted| counted.moment);
         Some(counted)
+    }
+
+    /// The readings up to now with their moments as above, whether they count or not: for what is
+    /// told of the sky and makes nothing safe.
+    pub fn told<'a>(
+        &self,
+        held: impl IntoIterator<Item = HeldReading<'a>>,
+    ) -> Vec<CountedReading<'a>> {
+        let past = held.into_iter().filter(|held| held.reading.at <= self.now);
+        let mut told: Vec<_> = past.map(|held| self.dated(&held)).collect();
+        told.sort_by_key(|told| told.moment);
+        told
     }
 
     /// Whether it is known how old a reading is: the clock is confirmed, or the program has seen
@@ -63,9 +91,10 @@ impl AgeMeasure {
         self.is_confirmed || (held.came.is_some() && is_of_this_run)
     }
 
-    fn moment(&self, held: &HeldReading<'_>) -> DateTime<Utc> {
+    fn dated<'a>(&self, held: &HeldReading<'a>) -> CountedReading<'a> {
         let came = held.came.and_then(|came| self.now.checked_sub_signed(came));
-        came.map_or(held.reading.at, |came| came.min(held.reading.at))
+        let moment = came.map_or(held.reading.at, |came| came.min(held.reading.at));
+        CountedReading { moment, came, reading: held.reading }
     }
 }
 
@@ -99,6 +128,7 @@ mod tests {
     fn reading(at: DateTime<Utc>, okta: u8) -> SkyReading {
         SkyReading {
             at,
+            came: None,
             cover: Cover::from_code(okta).unwrap(),
             cloud_fraction: Some(f64::from(okta) / 8.0),
             parts: SkyParts::default(),
@@ -134,8 +164,7 @@ mod tests {
             stale_after: rule().stale_after,
         };
         let Some(counted) = measure.counted(held) else { return SafetyState::in_doubt() };
-        let counted: Vec<_> =
-            counted.into_iter().map(|(at, one)| SkyReading { at, ..one.clone() }).collect();
+        let counted: Vec<_> = counted.iter().map(CountedReading::dated).collect();
         assess_by(&rule(), counted.iter(), measure.now, true)
     }
 

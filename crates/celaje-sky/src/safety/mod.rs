@@ -2,9 +2,9 @@
 //! of the question, so that whatever stops readings makes the answer unsafe by itself.
 //!
 //! A reading is *believable* when it shows the sky and its confidence suffices. A safe sky has two
-//! such readings in a row: the newer one is fresh now, the older one was when the newer one was
-//! taken. Between the two thresholds the answer stays as it was. Celaje sees clouds, neither rain
-//! nor wind.
+//! such readings in a row: the newer one is fresh now, the older one was when the newer one came. A
+//! sky that has been unsafe for want of readings needs new ones. Between the two thresholds the
+//! answer stays as it was. Celaje sees clouds, neither rain nor wind.
 
 pub mod age;
 pub mod rule;
@@ -26,6 +26,8 @@ pub use rule::{SafetyRule, SkyPart, SunLimit};
 pub struct SkyReading {
     /// When the picture was taken.
     pub at: DateTime<Utc>,
+    /// When the reading came to be known; none where that was at once, for all that is known.
+    pub came: Option<DateTime<Utc>>,
     /// The amount of cloud, or that the sky cannot be seen.
     pub cover: Cover,
     /// Cloud fraction, 0 to 1.
@@ -242,21 +244,22 @@ pub fn assess_by<'a>(
     now: DateTime<Utc>,
     sun_allows: bool,
 ) -> SafetyState {
-    let mut tracker = SafetyTracker::new(rule);
-    let mut last = None;
+    let mut past = Vec::new();
     for reading in readings {
         if is_of_later_time(reading.at, now, rule.stale_after) {
             return SafetyState::in_doubt();
         }
-        if reading.at > now {
-            continue;
+        if reading.at <= now {
+            past.push(reading);
         }
-        tracker.advance(reading.at);
+    }
+    let mut tracker = SafetyTracker::new(rule);
+    for (reading, known) in past.iter().zip(known_since(&past)) {
+        tracker.advance(known);
         tracker.take(reading);
-        last = Some(reading);
     }
     tracker.advance(now);
-    let Some(last) = last else {
+    let Some(last) = past.last() else {
         return SafetyState::unsafe_for(SafetyReason::NoReading, None);
     };
     let stale = last.at + rule.stale_after;
@@ -287,6 +290,22 @@ pub fn assess_by<'a>(
         SafetyReason::Waiting
     };
     SafetyState::unsafe_for(reason, tracker.since)
+}
+
+/// Of each reading, since when it or a later one was known: up to then the answer was that of the
+/// readings before it.
+fn known_since(readings: &[&SkyReading]) -> Vec<DateTime<Utc>> {
+    let mut least = DateTime::<Utc>::MAX_UTC;
+    let mut known: Vec<_> = readings
+        .iter()
+        .rev()
+        .map(|reading| {
+            least = least.min(reading.came.map_or(reading.at, |came| came.max(reading.at)));
+            least
+        })
+        .collect();
+    known.reverse();
+    known
 }
 
 /// What the readings up to a moment say.

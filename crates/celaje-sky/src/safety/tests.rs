@@ -15,6 +15,7 @@ fn rule() -> SafetyRule {
 fn reading(minute: i64, code: u8, confidence: f64) -> SkyReading {
     SkyReading {
         at: at(minute),
+        came: None,
         cover: Cover::from_code(code).unwrap(),
         cloud_fraction: Okta::new(code).map(|okta| f64::from(okta.eighths()) / 8.0),
         parts: SkyParts::default(),
@@ -77,6 +78,42 @@ fn a_state_has_its_beginning() {
     assert_eq!(since(&readings, 41), Some(at(40)));
     readings.push(reading(50, 8, 0.9));
     assert_eq!(since(&readings, 51), Some(at(40)));
+}
+
+/// A reading that came so many minutes after its moment.
+fn late(minute: i64, code: u8, by: i64) -> SkyReading {
+    SkyReading { came: Some(at(minute + by)), ..reading(minute, code, 0.9) }
+}
+
+#[test]
+fn after_a_stale_time_the_readings_begin_anew() {
+    use SafetyReason as R;
+    let mut sky: Vec<_> = [0, 10, 20, 30].map(|minute| late(minute, 1, 2)).to_vec();
+    assert_eq!(says(&sky, 54), (true, R::Clear));
+    assert_eq!(says(&sky, 55), (false, R::Stale));
+    // Its moment is no stale time after the one before, but it came after that was stale.
+    sky.push(late(50, 1, 6));
+    assert_eq!(says(&sky, 56), (false, R::Waiting));
+    sky.push(late(60, 1, 6));
+    assert_eq!(says(&sky, 66), (false, R::Waiting));
+    sky.push(late(70, 1, 6));
+    assert_eq!(says(&sky, 76), (true, R::Clear));
+    // One that comes in time closes no roof, nor does one that fills a gap afterwards.
+    let mut sky = sky[..4].to_vec();
+    sky.push(late(50, 1, 2));
+    assert_eq!(says(&sky, 52), (true, R::Clear));
+    sky.insert(4, late(40, 1, 30));
+    assert_eq!(says(&sky, 70), (true, R::Clear));
+    // What comes all at once speaks for itself as far as it is fresh.
+    let at_once: Vec<_> = (0..7).map(|n| late(n * 10, 1, 62 - n * 10)).collect();
+    assert_eq!(says(&at_once, 62), (true, R::Clear));
+    let cloud: Vec<_> = [late(0, 0, 2), late(10, 0, 2), late(20, 0, 2)].to_vec();
+    let rule = SafetyRule { unsafe_after: TimeDelta::minutes(15), ..rule() };
+    let mut sky = [cloud, vec![late(30, 8, 2), late(40, 0, 6)]].concat();
+    let says = |sky: &[SkyReading], now| assess_by(&rule, sky.iter(), at(now), true).safe;
+    assert!(!says(&sky, 46), "it was unsafe before the last one came");
+    sky.push(late(50, 0, 2));
+    assert!(!says(&sky, 53));
 }
 
 #[test]
@@ -224,6 +261,38 @@ proptest! {
             prop_assert!(last - before < rule.stale_after);
             prop_assert!(now - before < rule.stale_after * 2);
             prop_assert_eq!(state.reason, SafetyReason::Clear);
+        }
+    }
+
+    /// Who asks each minute, as the readings come: what was unsafe for want of readings is safe
+    /// only by two that have come since, so far apart as the rule says.
+    #[test]
+    fn after_a_stale_time_safe_is_what_came_since(
+        sky in any_sky(), rule in any_rule(), delays in prop::collection::vec(0..40_i64, 40),
+        later in 0..60_i64,
+    ) {
+        let mut sky = sky;
+        for (reading, delay) in sky.iter_mut().zip(delays) {
+            reading.came = Some(reading.at + TimeDelta::minutes(delay));
+        }
+        let end = sky.last().map_or(0, |last| (last.at - at(0)).num_minutes()) + later;
+        let mut stale = None;
+        for now in 0..=end {
+            let known = sky.iter().filter(|reading| reading.came <= Some(at(now)));
+            let state = assess_by(&rule, known, at(now), true);
+            if state.reason == SafetyReason::Stale {
+                stale = Some(at(now));
+            }
+            if let Some(stale) = stale.filter(|_| state.safe) {
+                let since: Vec<_> = sky
+                    .iter()
+                    .filter(|reading| reading.came > Some(stale) && reading.came <= Some(at(now)))
+                    .filter(|reading| reading.is_believable(rule.min_confidence))
+                    .map(|reading| reading.at)
+                    .collect();
+                prop_assert!(since.len() >= 2, "{since:?}");
+                prop_assert!(since[since.len() - 1] - since[0] >= rule.safe_after);
+            }
         }
     }
 

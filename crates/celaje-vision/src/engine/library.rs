@@ -85,14 +85,16 @@ pub fn why_none(search: &Search) -> Text {
     )
 }
 
-/// Whether an ELF library is shorter than its headers say, or ends in zeros instead of its section
-/// headers. The loader would map such a file, read beyond its end or run the zeros, and so end the
-/// process by a signal. Loaders of other formats refuse it.
+/// Whether a library is shorter than its ELF headers, or than they say, or ends in zeros instead of
+/// its section headers. The loader would map such a file, read beyond its end or run the zeros, and
+/// so end the process by a signal. Loaders of other formats refuse it.
 pub fn is_incomplete(path: &Path) -> bool {
     let ends = || {
         let mut file = fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        Ok::<_, io::Error>((length, elf_length(&mut file)?))
+        let (length, is_file) = file.metadata().map(|file| (file.len(), file.is_file()))?;
+        let is_short = is_file && length < 64;
+        let wanted = if is_short { Some(64) } else { elf_length(&mut file)? };
+        Ok::<_, io::Error>((length, wanted))
     };
     ends().is_ok_and(|(length, wanted)| wanted.is_some_and(|wanted| length < wanted))
 }

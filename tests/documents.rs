@@ -366,6 +366,16 @@ fn the_unit_and_the_image_call_the_program_as_it_wants_to_be_called() {
     assert_eq!(settings_of(&text("contrib/celaje.toml")).db.parent(), Some(state.as_path()));
 }
 
+/// Docker reads no other name of this file; Podman reads this one, too.
+#[test]
+fn the_image_is_made_without_what_does_not_belong_there() {
+    let left_out = text(".dockerignore");
+    assert!(!root().join(".containerignore").exists(), "Podman would read it instead");
+    for path in [".git/", "**/target/", "contrib/celaje-data/", "**/*.db"] {
+        assert!(left_out.lines().any(|line| line == path), "{path}");
+    }
+}
+
 #[test]
 fn what_the_packages_hold_is_there_and_says_the_same() {
     let toml = |name: &str| toml::from_str::<toml::Table>(&text(name)).unwrap();
@@ -383,13 +393,26 @@ fn what_the_packages_hold_is_there_and_says_the_same() {
     let wheel = concat!("celaje-", env!("CARGO_PKG_VERSION"), "-py3-none-manylinux_");
     let deb = concat!("celaje_", env!("CARGO_PKG_VERSION"), "-1_amd64.deb");
     for document in READMES.into_iter().chain(INSTALLATIONS).map(text) {
-        assert!(document.contains(wheel) && document.contains(deb), "{document}");
+        for file in [wheel, deb, "_aarch64.whl", "_arm64.deb"] {
+            assert!(document.contains(file), "{file}: {document}");
+        }
+    }
+    // Celaje is on no index of packages, and Debian 12 lets pip install in an environment only.
+    for name in documents() {
+        for block in blocks(&text(&name), "sh") {
+            for line in block.lines().filter(|line| line.contains("pip")) {
+                let bare = line.trim_start().starts_with("pip install");
+                let unpublished = line.ends_with("install celaje");
+                assert!(!bare && !unpublished, "{name}: {line}");
+            }
+        }
     }
 
     let deb = &cargo["package"]["metadata"]["deb"];
     let assets = deb["assets"].as_array().unwrap().iter().map(|asset| asset[0].as_str());
     let scripts = deb["maintainer-scripts"].as_str();
     let units = deb["systemd-units"]["unit-scripts"].as_str();
+    assert!(assets.clone().any(|path| path == Some("contrib/csv2bufr.json")));
     for path in assets.chain([scripts, units, project["readme"].as_str()]).flatten() {
         // What lies in target is made when the package is.
         assert!(path.starts_with("target/") || root().join(path).exists(), "there is no {path}");

@@ -10,12 +10,12 @@ use serde_json::json;
 use crate::commands::merge::MergeArgs;
 use crate::commands::range::RangeArgs;
 use crate::commands::replacement::replace_file;
-use crate::commands::{output, readable};
+use crate::commands::{output, readable, status};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
 use crate::store::reader::Reader;
 use crate::store::{Backup, Database, VacuumSizes};
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::slot::SlotRange;
 
@@ -166,8 +166,10 @@ fn backup(settings: &Settings, file: &Path, force: bool) -> Result<u8> {
         Reader::open(record.path())?.backup(file, force)?;
     let shown = file.display();
     output::line(say!(
-        "'{shown}': sound, {observations} observations, {misses} misses, {bytes} bytes",
-        "'{shown}': sana, {observations} observaciones, {misses} fallidos, {bytes} bytes"
+        "'{shown}': sound, {observations}, {misses}, {bytes} bytes",
+        "'{shown}': sana, {observations}, {misses}, {bytes} bytes",
+        observations = status::observations_of(observations),
+        misses = status::misses_of(misses),
     ))?;
     Ok(0)
 }
@@ -262,7 +264,8 @@ fn export(settings: &Settings, args: &ExportArgs) -> Result<u8> {
             let shown = file.unwrap_or(Path::new("-")).display();
             Err(Failure::environment(say!(
                 "the misses cannot be written to '{shown}': {error}",
-                "no se pueden escribir los fallidos en '{shown}': {error}"
+                "no se pueden escribir los fallidos en '{shown}': {error}",
+                error = io_text(&error),
             )))
         }
     }

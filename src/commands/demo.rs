@@ -33,7 +33,7 @@ use celaje_simulate::options::SimulateOptions;
 use celaje_simulate::server::start;
 use celaje_simulate::{Scene, Studio};
 use celaje_sky::cover::Cover;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::okta::Okta;
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
@@ -246,7 +246,7 @@ fn fresh_database(out: &Path) -> Result<PathBuf> {
             "no se puede escribir en la carpeta '{shown}': {e}; indique otra con --out"
         ))
     };
-    std::fs::create_dir_all(out).map_err(|e| cannot(&e))?;
+    std::fs::create_dir_all(out).map_err(|e| cannot(&io_text(&e)))?;
     let db = out.join("demo.db");
     Database::remove(&db).map_err(|error| match error.fault {
         Fault::SecondWriter(_) => Failure::environment(say!(
@@ -321,7 +321,7 @@ fn draw_plot(station: &Station, range: SlotRange, readings: &[Reading], path: &P
         ))
     };
     let png = png::render(&svg, 1.0).map_err(|e| cannot(e.to_string()))?;
-    replace_file(path, &png).map_err(|e| cannot(e.to_string()))
+    replace_file(path, &png).map_err(|e| cannot(io_text(&e).to_string()))
 }
 
 fn stored_readings(db: &Path, station: &Station, range: SlotRange) -> Result<Vec<Reading>> {

@@ -9,7 +9,7 @@ use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
 use self::camera::WorkingCamera;
-use crate::commands::output;
+use crate::commands::{output, status};
 use crate::service::notices;
 use crate::settings::Settings;
 use crate::settings::layer::{Flags, SpanishHelp, WorkGroup};
@@ -19,7 +19,7 @@ use crate::store::{Database, FileState};
 use crate::version::VERSION;
 use celaje_sky::error::Failure;
 use celaje_sky::say;
-use celaje_sky::text::Text;
+use celaje_sky::text::{Text, count};
 use celaje_vision::engine::choose;
 use celaje_vision::model::source::Model;
 
@@ -123,7 +123,7 @@ async fn run(settings: Settings, json: bool) -> Result<u8, Failure> {
                 (true, true) => "⚠",
                 (false, _) => "✘",
             };
-            output::line(format!("{mark} {}: {}", title(name), detail.trim()))?;
+            output::prose(format!("{mark} {}: {}", title(name), detail.trim()))?;
         }
     }
     Ok(if ok { 0 } else { 3 })
@@ -191,8 +191,10 @@ fn database(settings: &Settings) -> Result<Text, Text> {
             ))
         }
         Ok(Ok(((rows, misses), schema))) => Ok(say!(
-            "'{shown}': sound, {rows} rows, {misses} misses, schema {schema}",
-            "'{shown}': sana, {rows} filas, {misses} fallidos, esquema {schema}"
+            "'{shown}': sound, {rows}, {misses}, schema {schema}",
+            "'{shown}': sana, {rows}, {misses}, esquema {schema}",
+            rows = count(rows, ["row", "rows"], ["fila", "filas"]),
+            misses = status::misses_of(misses),
         )),
         Err(error) => Err(refused(error)),
     }

@@ -42,6 +42,11 @@ pub(super) fn explain(error: &Error, command: &Command, args: &[String]) -> Opti
         _ => None,
     };
     let known = |kind| context(kind).filter(|list| !list.is_empty());
+    // The library sorts what is near, the nearest last.
+    let nearest = |kind| match error.get(kind) {
+        Some(ContextValue::Strings(names)) => names.last().cloned(),
+        _ => known(kind),
+    };
     let shown = context(ContextKind::InvalidArg).unwrap_or_default();
     let arg = command
         .get_arguments()
@@ -82,7 +87,7 @@ pub(super) fn explain(error: &Error, command: &Command, args: &[String]) -> Opti
                 "{place} no lleva valor y se le dio '{value}'; quite el valor"
             )
         }
-        ErrorKind::UnknownArgument => match known(ContextKind::SuggestedArg) {
+        ErrorKind::UnknownArgument => match nearest(ContextKind::SuggestedArg) {
             Some(near) => say!(
                 "'{shown}' is not known; did you mean '{near}'?",
                 "no se conoce '{shown}'; ¿quiso decir '{near}'?"
@@ -93,7 +98,7 @@ pub(super) fn explain(error: &Error, command: &Command, args: &[String]) -> Opti
         },
         ErrorKind::InvalidSubcommand => {
             let name = context(ContextKind::InvalidSubcommand).unwrap_or_default();
-            match known(ContextKind::SuggestedSubcommand) {
+            match nearest(ContextKind::SuggestedSubcommand) {
                 Some(near) => say!(
                     "there is no command '{name}'; did you mean '{near}'?",
                     "no existe el comando '{name}'; ¿quiso decir '{near}'?"
@@ -287,6 +292,11 @@ mod tests {
                 "bakfill".to_owned(),
                 "there is no command 'bakfill'; did you mean 'backfill'?",
                 "no existe el comando 'bakfill'; ¿quiso decir 'backfill'?",
+            ),
+            (
+                "reportx".to_owned(),
+                "there is no command 'reportx'; did you mean 'report'?",
+                "no existe el comando 'reportx'; ¿quiso decir 'report'?",
             ),
             (
                 "--config doctor runtime".to_owned(),

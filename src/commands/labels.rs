@@ -20,7 +20,7 @@ use crate::settings::layer::{CameraGroup, Flags, SpanishHelp};
 use crate::store::reader::{LabelItem, Reader};
 use crate::store::rows::parse_slot;
 use celaje_sky::cover::Cover;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text, request_text};
 use celaje_sky::layout::LayoutBook;
 use celaje_sky::okta::Okta;
 use celaje_sky::say;
@@ -123,7 +123,7 @@ impl LabelsExportArgs {
         let year = station.zone.local(Clock::SYSTEM.now()).year();
         let book = Mutex::new(LayoutBook::new(station.layout, year, None));
         let place = self.folder.join(PICTURES);
-        std::fs::create_dir_all(&place).map_err(|error| cannot_write(&place, &error))?;
+        std::fs::create_dir_all(&place).map_err(|error| cannot_write(&place, &io_text(&error)))?;
         let mut table = csv::Writer::from_writer(Vec::new());
         table.write_record(COLUMNS).map_err(|error| cannot_write(&self.folder, &error))?;
         let (mut written, mut without) = (0usize, 0usize);
@@ -143,7 +143,7 @@ impl LabelsExportArgs {
         }
         let file = self.folder.join(TABLE);
         let bytes = table.into_inner().map_err(|error| cannot_write(&file, &error))?;
-        replace_file(&file, &bytes).map_err(|error| cannot_write(&file, &error))?;
+        replace_file(&file, &bytes).map_err(|error| cannot_write(&file, &io_text(&error)))?;
         let shown = file.display();
         output::line(say!(
             "'{shown}': {written} labelled pictures; {without} could not be had",
@@ -203,12 +203,14 @@ async fn fetched(
             "{slot}: la cámara tiene otra imagen que la que se etiquetó"
         ))),
         SearchResult::Picture(found, _) => {
-            replace_file(path, &found.bytes).map_err(|error| cannot_write(path, &error))?;
+            replace_file(path, &found.bytes)
+                .map_err(|error| cannot_write(path, &io_text(&error)))?;
             Ok(Ok(()))
         }
         SearchResult::Miss(miss) => {
             let (reason, detail) = (miss.reason.as_str(), miss.detail);
-            Ok(Err(say!("{slot}: {reason}: {detail}", "{slot}: {reason}: {detail}")))
+            let detail = request_text(&detail);
+            Ok(Err(say!("{slot}: {reason}: {why}", "{slot}: {reason}: {why}", why = detail)))
         }
         SearchResult::Cancelled => Ok(Err(say!("{slot}: cancelled", "{slot}: cancelada"))),
     }

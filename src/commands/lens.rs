@@ -8,7 +8,7 @@ use crate::commands::output;
 use crate::commands::predict::{Pictures, check_inputs, read};
 use crate::commands::replacement::replace_file;
 use crate::settings::layer::SpanishHelp;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_vision::lens_circle::{LensCircle, NoCircle, draw};
 use celaje_vision::picture::decode::{DecodedPicture, Limits, decode};
@@ -47,9 +47,9 @@ impl LensArgs {
         let lens = circle.lens((first.width, first.height));
         let shown = self.out.display();
         let png = overlay::encode(first.width, first.height, &draw(first, &lens));
-        let written = png
-            .map_err(|error| error.to_string())
-            .and_then(|png| replace_file(&self.out, &png).map_err(|error| error.to_string()));
+        let written = png.map_err(|error| error.to_string()).and_then(|png| {
+            replace_file(&self.out, &png).map_err(|error| io_text(&error).to_string())
+        });
         written.map_err(|error| {
             Failure::environment(say!(
                 "'{shown}' cannot be written: {error}; name another file with --out",
@@ -77,7 +77,7 @@ impl LensArgs {
 fn picture(path: &Path) -> Result<DecodedPicture> {
     let limits = Limits::default();
     let bytes = read(path, &limits).map_err(|trouble| unusable(path, &trouble.detail))?;
-    decode(&bytes, &limits).map_err(|error| unusable(path, &error.to_string()))
+    decode(&bytes, &limits).map_err(|error| unusable(path, &error.text().to_string()))
 }
 
 fn unusable(path: &Path, why: &str) -> Failure {

@@ -8,7 +8,7 @@ use clap_mangen::Man;
 
 use crate::commands::{Cli, output};
 use crate::settings::layer::SpanishHelp;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::text::Lang;
 
@@ -47,7 +47,8 @@ impl ManArgs {
                 Failure::environment(say!(
                     "the manual pages cannot be written to {dir}: {error}; name another folder",
                     "no se pueden escribir las páginas de manual en {dir}: {error}; indique otra \
-                     carpeta"
+                     carpeta",
+                    error = io_text(&error),
                 ))
             },
         )?;

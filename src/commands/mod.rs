@@ -213,11 +213,13 @@ impl Cli {
             output::note(say!(
                 "Celaje turns a sky camera into a trustworthy record of cloud cover.\n\n  \
                 celaje demo      shows it at work on drawn pictures: start here\n  \
+                celaje init      looks at your camera and writes celaje.toml\n  \
                 celaje doctor    checks engine, model, database and camera\n  \
                 celaje serve     watches the camera and shows the record on a page\n  \
                 celaje --help    lists all commands",
                 "Celaje convierte una cámara de cielo en un registro confiable de nubosidad.\n\n  \
                 celaje demo      lo muestra en marcha con imágenes dibujadas: empiece aquí\n  \
+                celaje init      mira su cámara y escribe celaje.toml\n  \
                 celaje doctor    comprueba motor, modelo, base de datos y cámara\n  \
                 celaje serve     vigila la cámara y muestra el registro en una página\n  \
                 celaje --help    enumera todos los comandos"

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 
 /// Prints a line of results; an error when stdout cannot be written (a full disk).
@@ -12,7 +12,8 @@ pub fn line(text: impl Display) -> Result<()> {
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::environment(say!(
             "the output cannot be written: {e}",
-            "no se puede escribir la salida: {e}"
+            "no se puede escribir la salida: {e}",
+            e = io_text(&e),
         ))),
         _ => Ok(()),
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -29,15 +29,8 @@ impl RunBar {
         let target =
             if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        let template = say!(
-            "{{bar:32}} {{pos}}/{{len}} slots · {{rate}}/s · {{eta}} left · {{msg}}",
-            "{{bar:32}} {{pos}}/{{len}} turnos · {{rate}}/s · faltan {{eta}} · {{msg}}"
-        );
-        if let Ok(style) = ProgressStyle::with_template(&template.to_string()) {
-            let rate = |state: &ProgressState, out: &mut dyn Write| {
-                let _ = write!(out, "{:.0}", state.per_sec());
-            };
-            bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ ").with_key("rate", rate));
+        if let Some(style) = style() {
+            bar.set_style(style);
         }
         let shown = bar.clone();
         let task = actix::spawn(async move {
@@ -50,7 +43,7 @@ impl RunBar {
                         shown.set_length(now.planned);
                         shown.set_position(now.ledger.total());
                         let what =
-                            say!("{new} new, {missed} missed", "{new} nuevos, {missed} fallidos");
+                            say!("{new} new, {missed} missed", "nuevos {new}, fallidos {missed}");
                         let who = workers.as_ref().map(|counts| {
                             let n = counts.report().workers;
                             say!(" · {n} workers", " · {n} trabajadores").to_string()
@@ -65,6 +58,27 @@ impl RunBar {
             }
         });
         Self { bar, task }
+    }
+}
+
+/// No line of it is longer than 80 columns with five digits a number: what does not fit is cut off.
+fn style() -> Option<ProgressStyle> {
+    let style = ProgressStyle::with_template("{bar:14} {pos}/{len}{rate}{left} · {wide_msg}");
+    let rate = |state: &ProgressState, out: &mut dyn Write| {
+        if state.pos() > 0 {
+            let _ = write!(out, " · {:.0}/s", state.per_sec());
+        }
+    };
+    let style = style.ok()?.progress_chars("█▉▊▋▌▍▎▏ ");
+    Some(style.with_key("rate", rate).with_key("left", left))
+}
+
+/// The time that is left; nothing while it is not known.
+pub(super) fn left(state: &ProgressState, out: &mut dyn Write) {
+    let eta = state.eta();
+    if state.pos() > 0 && eta.as_secs() > 0 {
+        let eta = HumanDuration(eta);
+        let _ = write!(out, "{}", say!(" · {eta:#} left", " · faltan {eta:#}"));
     }
 }
 

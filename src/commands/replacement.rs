@@ -6,6 +6,7 @@ use std::io::{BufWriter, Error, Read, Result, Write};
 use std::path::{Path, PathBuf};
 
 use celaje_sky::say;
+use celaje_sky::text::BadValue;
 
 /// How a database of SQLite, its log (either byte order) and the index of its log begin.
 const DATABASE: [&[u8]; 4] =
@@ -43,7 +44,7 @@ impl Replacement {
                 "it is an SQLite database or a part of one, and is not written over",
                 "es una base de datos SQLite o parte de una, y no se escribe encima"
             );
-            return Err(Error::other(why.to_string()));
+            return Err(Error::other(BadValue(why)));
         }
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());

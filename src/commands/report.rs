@@ -14,7 +14,7 @@ use crate::figures::report::{ReportWanted, StationReport};
 use crate::settings::Settings;
 use crate::settings::layer::{DatabaseGroup, Flags, SpanishHelp};
 use crate::store::reader::Reader;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::moment::Moment;
 use celaje_sky::say;
 use celaje_sky::text::Lang;
@@ -69,7 +69,8 @@ impl ReportArgs {
         write(&self.out, &pdf).map_err(|error| {
             Failure::environment(say!(
                 "the report cannot be written to '{shown}': {error}",
-                "no se puede escribir el informe en '{shown}': {error}"
+                "no se puede escribir el informe en '{shown}': {error}",
+                error = io_text(&error),
             ))
         })?;
         Ok(0)

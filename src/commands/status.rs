@@ -15,7 +15,7 @@ use crate::store::reader::{MissedSlot, Reader, RunItem, StationItem};
 use crate::store::{Database, DatabaseWriter, WriterProcess};
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::say;
-use celaje_sky::text::Text;
+use celaje_sky::text::{Text, count};
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct StatusArgs {
@@ -70,7 +70,7 @@ fn show(settings: &Settings, station: Option<&str>, as_json: bool) -> Result<u8>
         Err(error) if matches!(error.fault, Fault::Missing) => {
             match as_json {
                 true => output::line(json!({"life": null}))?,
-                false => output::line(say!(
+                false => output::prose(say!(
                     "there is no record '{shown}' yet",
                     "todavía no hay un registro '{shown}'"
                 ))?,
@@ -101,17 +101,17 @@ fn show(settings: &Settings, station: Option<&str>, as_json: bool) -> Result<u8>
             "runs": runs,
         }))?;
     } else {
-        output::line(say!("record '{shown}'", "registro '{shown}'"))?;
+        output::prose(say!("record '{shown}'", "registro '{shown}'"))?;
         for station in &stations {
-            output::line(station_text(station))?;
+            output::prose(station_text(station))?;
             let miss = reader.newest_miss(&station.id)?;
             if let Some(text) = miss.and_then(|miss| camera_text(station, &miss)) {
-                output::line(text)?;
+                output::prose(text)?;
             }
         }
-        output::line(life_text(life, process.as_ref()))?;
+        output::prose(life_text(life, process.as_ref()))?;
         for run in &runs {
-            output::line(run_text(run, life))?;
+            output::prose(run_text(run, life))?;
         }
     }
     Ok(if life == Life::Died { 3 } else { 0 })
@@ -150,12 +150,24 @@ fn is_running(run: &RunItem) -> bool {
     run.status == "running"
 }
 
+/// So many observations.
+pub(super) fn observations_of(n: i64) -> Text {
+    count(n, ["observation", "observations"], ["observación", "observaciones"])
+}
+
+/// So many misses.
+pub(super) fn misses_of(n: i64) -> Text {
+    count(n, ["miss", "misses"], ["fallido", "fallidos"])
+}
+
 fn station_text(station: &StationItem) -> Text {
     let StationItem { id, observations, misses, .. } = station;
     let last = station.last.as_deref().unwrap_or("–");
     say!(
-        "  station '{id}': {observations} observations, {misses} misses, the last of {last}",
-        "  estación '{id}': {observations} observaciones, {misses} fallidos, la última de {last}"
+        "  station '{id}': {observations}, {misses}, the last of {last}",
+        "  estación '{id}': {observations}, {misses}, la última de {last}",
+        observations = observations_of(*observations),
+        misses = misses_of(*misses),
     )
 }
 
@@ -205,7 +217,7 @@ fn run_text(run: &RunItem, life: Life) -> Text {
         kind,
         ..
     } = run;
-    let Text { en, es } = match (run.status.as_str(), life) {
+    let how = match (run.status.as_str(), life) {
         ("running", Life::Died) => say!(
             "its process died; run the same command again",
             "su proceso murió; repita la orden"
@@ -217,10 +229,15 @@ fn run_text(run: &RunItem, life: Life) -> Text {
     };
     say!(
         "run {id} ({kind}) of station '{station}' from {from} to {to}, started {started_at} UTC: \
-         {total} slots, {new} new, {duplicates} duplicates, {missed} missed; {en}\n  \
+         {total}, {new}, {duplicates}, {missed}; {how}\n  \
          model {model} on {engine}",
         "corrida {id} ({kind}) de la estación '{station}' de {from} a {to}, \
-         iniciada {started_at} UTC: {total} turnos, {new} nuevos, {duplicates} duplicados, \
-         {missed} fallidos; {es}\n  modelo {model} en {engine}"
+         iniciada {started_at} UTC: {total}, {new}, {duplicates}, {missed}; {how}\n  \
+         modelo {model} en {engine}",
+        total = count(*total, ["slot", "slots"], ["turno", "turnos"]),
+        new = count(*new, ["new", "new"], ["nuevo", "nuevos"]),
+        duplicates = count(*duplicates, ["duplicate", "duplicates"], ["duplicado", "duplicados"]),
+        missed = count(*missed, ["missed", "missed"], ["fallido", "fallidos"]),
+        how = how,
     )
 }

@@ -10,11 +10,11 @@ use celaje_sky::say;
 use celaje_sky::text::Text;
 use celaje_vision::engine::library;
 use celaje_vision::engine::rten::VERSION as RTEN;
-use celaje_vision::engine::search::Search;
+use celaje_vision::engine::search::{Search, versions_of_python};
 
 pub(super) fn run(config: Option<&Path>) -> Result<u8> {
     let named = Settings::read(Layer::default(), config).map(|settings| settings.ort_lib);
-    output::line(long(named))?;
+    output::prose(long(named))?;
     Ok(0)
 }
 
@@ -63,9 +63,9 @@ fn installed_by(program: &Path, container: bool) -> Text {
 
 /// Whether pip put `celaje` into the environment whose `bin` folder this is.
 fn is_python_environment(bin: &Path) -> bool {
-    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
     let lib = bin.parent().map(|prefix| prefix.join("lib")).unwrap_or_default();
-    entries(&lib).flat_map(|python| entries(&python.path().join("site-packages"))).any(|entry| {
+    versions_of_python(&lib).into_iter().flat_map(entries).any(|entry| {
         let name = entry.file_name().to_string_lossy().into_owned();
         name.starts_with("celaje-") && name.ends_with(".dist-info")
     })
@@ -89,12 +89,15 @@ mod tests {
         // In a container, too, cargo is what made it.
         let told = installed_by(&built.join("celaje"), true).en;
         assert_eq!(told, format!("cargo build ({})", built.display()));
-        let venv = tempfile::tempdir().unwrap();
-        let bin = venv.path().join("bin");
-        let packages = venv.path().join("lib/python3.11/site-packages");
-        std::fs::create_dir_all(packages.join("celaje-0.1.0.dist-info")).unwrap();
-        // In a container, too, pip is what put it there.
-        let told = [false, true].map(|container| installed_by(&bin.join("celaje"), container).en);
-        assert_eq!(told, [(); 2].map(|()| format!("pip ({})", bin.display())));
+        // Debian's own Python has the second name.
+        for folder in ["site-packages", "dist-packages"] {
+            let prefix = tempfile::tempdir().unwrap();
+            let bin = prefix.path().join("bin");
+            let packages = prefix.path().join("lib/python3.11").join(folder);
+            std::fs::create_dir_all(packages.join("celaje-0.1.0.dist-info")).unwrap();
+            // In a container, too, pip is what put it there.
+            let told = [false, true].map(|within| installed_by(&bin.join("celaje"), within).en);
+            assert_eq!(told, [(); 2].map(|()| format!("pip ({})", bin.display())));
+        }
     }
 }

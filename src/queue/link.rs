@@ -14,7 +14,7 @@ use async_nats::{ConnectOptions, Event, ServerError};
 
 use crate::clock::Clock;
 use crate::queue::address::{QueueAddress, QueueLogin};
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 
 /// What went wrong in the queue.
@@ -80,7 +80,8 @@ impl Queue {
                 let shown = file.display();
                 Failure::usage(say!(
                     "queue_credentials: the file '{shown}' cannot be used: {error}",
-                    "queue_credentials: no se puede usar el archivo '{shown}': {error}"
+                    "queue_credentials: no se puede usar el archivo '{shown}': {error}",
+                    error = io_text(&error),
                 ))
             })?;
         }

@@ -19,7 +19,7 @@ use crate::service::wiring::PipelineActors;
 use crate::service::{Pipeline, store_is_gone};
 use crate::store::{CommitEffect, CommitMode, Database, RunId};
 use celaje_sky::credit::Fate;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::outcome::{Miss, MissReason, Outcome};
 use celaje_sky::say;
 
@@ -140,7 +140,8 @@ pub(super) fn watch_over(
     Watchdog::start(oversight.clone(), watched, patience, handler).map_err(|error| {
         Failure::environment(say!(
             "the system gives no thread: {error}; see its limits (ulimit -u)",
-            "el sistema no da un hilo: {error}; revise sus límites (ulimit -u)"
+            "el sistema no da un hilo: {error}; revise sus límites (ulimit -u)",
+            error = io_text(&error),
         ))
     })
 }

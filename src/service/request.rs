@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::draining::Draining;
 use crate::settings::Settings;
 use celaje_sky::clock::ClockEvidence;
-use celaje_sky::error::{Failure, Result, io_text};
+use celaje_sky::error::{Failure, Result, io_text, request_text};
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::{PicturePlace, Station};
@@ -160,7 +160,8 @@ pub async fn range_of_scheme(settings: &Settings) -> Result<(SlotRange, Arc<[Nai
             || {
                 say!(
                     "the pictures of {address} cannot be listed: {detail}; check --dir",
-                    "no se pueden listar las imágenes de {address}; revise --dir"
+                    "no se pueden listar las imágenes de {address}: {detail}; revise --dir",
+                    detail = request_text(&detail),
                 )
             },
             |fault| fault.text(),

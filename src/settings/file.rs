@@ -185,7 +185,7 @@ impl FileSettings {
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Text> {
         // First without regard to what the keys mean: each kind of mistake has its own words.
         if let Err(error) = toml::from_str::<toml::Table>(text) {
-            return Err(at_line(text, &error, wording::of_form));
+            return Err(at_line(text, &error, |message, _| wording::of_form(message)));
         }
         let (mut layer, raw_stations, reach, data) =
             Self::read(text).map_err(|error| at_line(text, &error, wording::of_meaning))?;
@@ -245,12 +245,13 @@ impl FileSettings {
 }
 
 /// A mistake with its line and key. The line itself is not shown: it may hold a password.
-fn at_line(text: &str, error: &toml::de::Error, words: fn(&str) -> Text) -> Text {
+fn at_line(text: &str, error: &toml::de::Error, words: fn(&str, &str) -> Text) -> Text {
     let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
     let line = before.matches('\n').count() + 1;
     let key = text.lines().nth(line - 1).and_then(|line| line.split_once('='));
     let key = key.map(|(key, _)| format!(", '{}'", key.trim())).unwrap_or_default();
-    let what = words(&error.message().replace('\n', " "));
+    let written = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+    let what = words(&error.message().replace('\n', " "), written);
     let (en, es) = (what.en, what.es);
     say!("line {line}{key}: {en}", "línea {line}{key}: {es}")
 }

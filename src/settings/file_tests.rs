@@ -470,7 +470,7 @@ fn no_english_is_left_in_spanish() {
                 true => toml::from_str::<ValidMinutes>(text).map(drop),
                 false => toml::from_str::<Layer>(text).map(drop),
             };
-            wording::of_meaning(refused.unwrap_err().message())
+            wording::of_meaning(refused.unwrap_err().message(), "")
         }
     };
     for (text, es) in [

@@ -14,6 +14,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::store::error::Fault;
 use crate::store::lock::{folder_of, real, refusal};
+use celaje_sky::error::io_text;
 
 /// The schema's history, in the binary.
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -82,7 +83,7 @@ pub(super) fn exists(path: &Path) -> Result<bool, Fault> {
             if folder_of(&real(path)).is_dir() { Ok(false) } else { Err(Fault::NoFolder) }
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Err(Fault::NoFolder),
-        Err(error) => Err(Fault::CannotOpen(error.to_string())),
+        Err(error) => Err(Fault::CannotOpen(io_text(&error).to_string())),
     }
 }
 
@@ -177,7 +178,8 @@ fn uri(path: &Path, access: Access) -> Result<String, Fault> {
 
 /// The `file:` URI of `path`, without parameters.
 pub(super) fn file_uri(path: &Path) -> Result<String, Fault> {
-    let path = std::path::absolute(path).map_err(|error| Fault::CannotOpen(error.to_string()))?;
+    let path = std::path::absolute(path)
+        .map_err(|error| Fault::CannotOpen(io_text(&error).to_string()))?;
     let bytes = path.as_os_str().as_encoded_bytes();
     let mut uri = String::from(if bytes.starts_with(b"/") { "file://" } else { "file:///" });
     for byte in bytes {

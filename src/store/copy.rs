@@ -9,6 +9,7 @@ use diesel::sql_types::Text;
 use crate::store::connection::{Access, connect, damage, file_uri};
 use crate::store::lock::folder_of;
 use crate::store::owner;
+use celaje_sky::error::io_text;
 
 /// Copies the file `from`, as `connection` sees it now, to the file `to`. The copy is written to
 /// `part` in the same folder, checked for soundness and by `right`, and then renamed.
@@ -27,9 +28,9 @@ pub(super) fn copy(
 ) -> Result<(), String> {
     let write = || -> Result<(), String> {
         if part.exists() {
-            std::fs::remove_file(part).map_err(|e| e.to_string())?;
+            std::fs::remove_file(part).map_err(|e| io_text(&e).to_string())?;
         }
-        make_like(from, part).map_err(|e| e.to_string())?;
+        make_like(from, part).map_err(|e| io_text(&e).to_string())?;
         let target = file_uri(part).map_err(|e| e.to_string())?;
         diesel::sql_query("VACUUM INTO ?")
             .bind::<Text, _>(target)
@@ -43,7 +44,7 @@ pub(super) fn copy(
         }
         right(&mut copied)?;
         drop(copied);
-        finish(part, to, replace).map_err(|e| e.to_string())
+        finish(part, to, replace).map_err(|e| io_text(&e).to_string())
     };
     let written = write();
     if written.is_err() {
@@ -58,7 +59,7 @@ pub(super) fn copy(
 /// # Errors
 /// Why there is no copy: the file is not sound, or cannot be read or replaced.
 pub(super) fn exchange(path: &Path, part: &Path) -> Result<(), String> {
-    std::fs::copy(path, part).map_err(|e| e.to_string())?;
+    std::fs::copy(path, part).map_err(|e| io_text(&e).to_string())?;
     #[cfg(unix)]
     if let Ok(found) = std::fs::metadata(path) {
         use std::os::unix::fs::{MetadataExt, chown};
@@ -69,7 +70,7 @@ pub(super) fn exchange(path: &Path, part: &Path) -> Result<(), String> {
     let found = damage(&mut copied, true).map_err(|e| e.to_string())?;
     drop(copied);
     match found.is_empty() {
-        true => finish(part, path, true).map_err(|e| e.to_string()),
+        true => finish(part, path, true).map_err(|e| io_text(&e).to_string()),
         false => Err(found.join("; ")),
     }
 }

@@ -13,6 +13,7 @@ use crate::store::error::Fault;
 use crate::store::owner;
 use crate::store::place::FileIdentity;
 use crate::store::writer::{DatabaseWriter, WriterProcess};
+use celaje_sky::error::io_text;
 
 /// How often a writer renews the file's time of change: its heartbeat for machines that do not see
 /// each other's locks.
@@ -261,7 +262,7 @@ mod older {
 pub(super) fn refusal(error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Fault::ReadOnly,
-        _ => Fault::CannotOpen(error.to_string()),
+        _ => Fault::CannotOpen(io_text(&error).to_string()),
     }
 }
 

@@ -76,6 +76,7 @@ use crate::store::ownership::{Candidacy, Ownership, leave_open};
 use crate::store::rows::timestamp;
 use crate::store::schema::stations;
 use crate::store::writer::STANDS_STILL;
+use celaje_sky::error::io_text;
 use celaje_sky::station::Station;
 
 pub use alerts::{AlertChange, MOST_WAITING, SendOutcome};
@@ -183,7 +184,7 @@ impl Database {
             for suffix in ["-wal", "-shm", ""] {
                 match std::fs::remove_file(lock::companion(path, suffix)) {
                     Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(Fault::CannotOpen(e.to_string()));
+                        return Err(Fault::CannotOpen(io_text(&e).to_string()));
                     }
                     _ => {}
                 }

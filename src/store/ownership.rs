@@ -23,6 +23,7 @@ use crate::store::owner::{self, Claim, ForeignRow};
 use crate::store::place::{ContentStamp, Displacement, FilePlace};
 use crate::store::runs::{self, RunId};
 use crate::store::writer::WriterProcess;
+use celaje_sky::error::io_text;
 
 /// Time after which a file that cannot be seen is looked for once more: some programs move a file
 /// away and back.
@@ -98,7 +99,8 @@ impl Candidacy {
         // The row says that the file is not whole, and has to be in the file itself.
         let is_folded = checkpoint_now(connection)?;
         owner::be_whole(connection)?;
-        let place = FilePlace::of(path).map_err(|error| Fault::CannotOpen(error.to_string()))?;
+        let place =
+            FilePlace::of(path).map_err(|error| Fault::CannotOpen(io_text(&error).to_string()))?;
         if !place.is_of(lock.file()) {
             return Err(Fault::CannotOpen("it was replaced meanwhile".to_owned()));
         }

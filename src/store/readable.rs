@@ -10,6 +10,8 @@ use crate::store::error::{CopyReason, Fault, StoreError};
 use crate::store::lock::{companion, free_bytes, with_suffix};
 use crate::store::owner;
 use crate::store::unwritable::{FileStamp, ReadConnection};
+use celaje_sky::error::io_text;
+use celaje_sky::say;
 use celaje_sky::station::Station;
 
 /// How often a file is copied that changes meanwhile.
@@ -59,7 +61,7 @@ impl ReadableRecord {
     fn copied(path: &Path, reason: CopyReason, station: &Station) -> Result<Self, Fault> {
         let unmade = |reason: String| Fault::Copied { folder: std::env::temp_dir(), reason };
         let folder = tempfile::Builder::new().prefix("celaje-").tempdir();
-        let folder = folder.map_err(|error| unmade(error.to_string()))?;
+        let folder = folder.map_err(|error| unmade(io_text(&error).to_string()))?;
         let name = path.file_name().ok_or(Fault::NotAFile)?;
         let copy = folder.path().join(name);
         let bytes = copy_all(path, &copy).map_err(|fault| match fault {
@@ -96,7 +98,11 @@ fn copy_all(path: &Path, copy: &Path) -> Result<u64, CopyFault> {
             && free < before.bytes()
         {
             let needed = before.bytes();
-            return Err(CopyFault::Unmade(format!("{needed} bytes are needed, {free} are free")));
+            let why = say!(
+                "{needed} bytes are needed, {free} are free",
+                "hacen falta {needed} bytes y hay {free} libres"
+            );
+            return Err(CopyFault::Unmade(why.to_string()));
         }
         let mut bytes = 0;
         for suffix in ["", "-wal", "-journal"] {
@@ -104,7 +110,7 @@ fn copy_all(path: &Path, copy: &Path) -> Result<u64, CopyFault> {
             match std::fs::copy(from, &to).and_then(|n| be_writable(&to).map(|()| n)) {
                 Ok(n) => bytes += n,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(CopyFault::Unmade(error.to_string())),
+                Err(error) => return Err(CopyFault::Unmade(io_text(&error).to_string())),
             }
         }
         if FileStamp::of(path) == before {

@@ -73,7 +73,7 @@ use crate::web::pool::ReaderPool;
 use crate::web::problem::Problem;
 use crate::web::routes::Routes;
 use crate::web::token::Token;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
 use celaje_sky::station::Station;
@@ -367,7 +367,8 @@ fn listen(
             }
             _ => say!(
                 "the server cannot listen on {wanted} ({e}); choose another address with {flag}",
-                "el servidor no puede escuchar en {wanted} ({e}); elija otra dirección con {flag}"
+                "el servidor no puede escuchar en {wanted} ({e}); elija otra dirección con {flag}",
+                e = io_text(&e),
             ),
         })
     };

@@ -88,6 +88,10 @@ fn what_is_missing_is_asked_for_or_named() {
     home.write("notes/readme.txt", "no picture");
     let nothing = init(&home, &["--dir", "notes"]);
     nothing.refused(3, &["no picture was found", "notes", "docs/settings.md"]);
+    // A flag that `init` has is named, before anything is looked for.
+    let odd = init(&home, &["--url", "ftp://camera.example/"]);
+    odd.refused(2, &["'ftp://camera.example/'", "write --url http://"]);
+    assert!(!odd.err.contains("--url-base"), "{odd:?}");
     std::fs::create_dir(home.path("empty")).unwrap();
     init(&home, &["--dir", "empty"]).refused(3, &["/empty' is empty", "the camera writes there"]);
     home.write("mine/north/sky-03-01-2024.jpg", "a picture");
@@ -147,4 +151,14 @@ fn a_camera_with_a_password_says_so_and_is_read_with_it() {
     let basic = "authorization: basic bwu6czncmv0";
     let heads = server.heads().join("\n").to_ascii_lowercase();
     assert!(heads.contains(&basic[..24]), "{heads}");
+}
+
+#[test]
+fn the_settings_begin_in_the_readers_language() {
+    let home = Home::new();
+    home.write("latest.jpg", pictures::shaded([90, 40, 200]));
+    let told = init(&home, &["--dir", "latest.jpg", "--lang", "es"]);
+    assert_eq!(told.status, 0, "{told:?}");
+    let text = std::fs::read_to_string(home.path("celaje.toml")).unwrap();
+    assert!(text.starts_with("# Escrito por `celaje init`; docs/es/ajustes.md"), "{text}");
 }

@@ -104,7 +104,7 @@ fn the_program_alone_says_where_to_begin() {
     let home = Home::new();
     let told = run(&mut home.celaje([""; 0]));
     assert_eq!((told.status, told.out.as_str()), (2, ""));
-    for part in ["celaje demo ", "celaje --help "] {
+    for part in ["celaje demo ", "celaje init ", "celaje --help "] {
         assert!(told.err.contains(part), "{}", told.err);
     }
 }

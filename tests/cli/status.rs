@@ -116,3 +116,72 @@ fn a_writer_is_named_while_it_lives_and_its_death_is_known_at_once() {
     assert!(dead.out.contains("its process died"), "{dead:?}");
     assert_eq!(status(&home, &["--json"]).json()["life"], "died");
 }
+
+/// On a terminal of 80 columns no line is longer, and each ends between two words.
+#[cfg(unix)]
+#[test]
+fn a_narrow_terminal_is_not_overrun() {
+    if std::process::Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no script (of bsdutils)");
+        return;
+    }
+    let home = Home::new();
+    let server = camera();
+    let told = run(&mut home.backfill(&server.base(), "2024-03-01", "2024-03-01T00:12"));
+    assert_eq!(told.status, 0, "{told:?}");
+    let db = home.path("cielo.db").display().to_string();
+    let far = "a-folder-with-a-long-name/".repeat(2);
+    home.write(&format!("{far}latest.jpg"), picture(3));
+    let own = "--engine rten --model red.onnx";
+    let place = "--latitude 1 --longitude 2 --time-zone UTC";
+    for lang in ["en", "es"] {
+        for command in [
+            format!("status --db {db}"),
+            format!("doctor --db {db} --url-base http://127.0.0.1:9/ {own}"),
+            format!("init --dir {far}latest.jpg --config {lang}.toml {place} {own}"),
+            "--version".to_owned(),
+            format!(
+                "backfill --desde 2024-03-01 --hasta 2024-03-01T23:59 --db {lang}.db \
+                 --url-base {} {own} --concurrency 2",
+                server.base()
+            ),
+        ] {
+            let line = format!(
+                "stty rows 24 cols 80; exec {} {command} --lang {lang}",
+                program().display()
+            );
+            let mut script = assert_cmd::Command::new("script");
+            script.args(["-qec", &line, "/dev/null"]).env_clear().env("TERM", "xterm");
+            script.env("PATH", "/usr/bin:/bin").env("HOME", home.path("."));
+            let told = run(script.current_dir(home.path(".")));
+            for line in told.out.split(['\r', '\n']) {
+                let shown = without_escapes(line);
+                // What has no blank cannot be broken, nor is the summary.
+                let is_fixed = shown.contains("Backfill →");
+                let has_blank = shown.trim().contains(' ');
+                let width = shown.chars().count();
+                assert!(width <= 80 || is_fixed || !has_blank, "{command}: {width}: {shown}");
+                let nothing = shown.contains(" 0s left") || shown.contains("faltan 0s");
+                assert!(!nothing, "{command}: {shown}");
+            }
+            assert!(!told.out.trim().is_empty(), "{command}: {told:?}");
+        }
+    }
+    let told = run(&mut home.celaje(["status", "--db", &db, "--lang", "es"]));
+    assert!(told.out.contains("2 turnos, 2 nuevos, 0 duplicados, 0 fallidos"), "{told:?}");
+}
+
+/// The line without what moves the cursor and colours.
+#[cfg(unix)]
+fn without_escapes(line: &str) -> String {
+    let mut shown = String::new();
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\u{1b}' {
+            letters.by_ref().skip(1).find(char::is_ascii_alphabetic);
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}

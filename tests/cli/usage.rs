@@ -160,6 +160,7 @@ fn settings_files_with_mistakes() {
         ("threads = 1\nworkers = 4\n".to_owned(), &["workers", "line 2"][..]),
         ("threads = \n".to_owned(), &["line 1"]),
         ("threads = 'two'\n".to_owned(), &["threads", "line 1"]),
+        ("threads = 2026-01-01\n".to_owned(), &["threads", "it is a date"]),
         ("batch = 0\n".to_owned(), &["batch", "0"]),
         (STATION.replace("'UTC'", "'America/Narnia'"), &["America/Narnia", "'a'", "IANA"]),
         (format!("{STATION}colour = 'red'\n"), &["colour", "line 7"]),
@@ -193,6 +194,7 @@ fn a_settings_file_that_is_named_must_be_there() {
 fn foreign_commands_and_flags() {
     let home = Home::new();
     run(&mut home.celaje(["dance"])).refused(2, &["dance"]);
+    run(&mut home.celaje(["port"])).refused(2, &["did you mean 'export'?"]);
     run(&mut home.celaje(["backfill", "--colour"])).refused(2, &["--colour"]);
 }
 
@@ -216,4 +218,38 @@ fn sentences_come_in_spanish_too() {
     let told = run(home.celaje(["backfill"]).env("LANG", "es_AR.UTF-8").arg("--help"));
     assert_eq!(told.status, 0);
     assert!(told.out.contains("Uso:") && told.out.contains("turnos ya guardados"));
+}
+
+/// What the system says of a file or a camera is in the reader's language.
+#[cfg(unix)]
+#[test]
+fn refusals_of_the_system_come_in_spanish_too() {
+    let home = Home::new();
+    let gone = format!("http://{}/", closed());
+    home.write("taken", "x");
+    let server = crate::camera();
+    run(&mut home.backfill(&server.base(), "2024-03-01", "2024-03-01T00:12"));
+    let place = ["--latitude", "1", "--longitude", "2", "--time-zone", "UTC"];
+    let own = ["--engine", "rten", "--model", "red.onnx"];
+    let init = |how: [&'static str; 2]| [&["init"], &how[..], &place, &own].concat();
+    let doctor = ["doctor", "--url-base", &gone];
+    for (args, words) in [
+        (vec!["predict", "/nowhere/x.jpg"], "no existe"),
+        (vec!["man", "taken/pages"], "no es una carpeta"),
+        (vec!["db", "backup", "/nowhere/b.db", "--db", "cielo.db"], "no existe"),
+        (vec!["report", "--out", "/nowhere/x.pdf", "--db", "cielo.db"], "no existe"),
+        (vec!["man", "taken"], "ya existe"),
+        (init(["--dir", "/nowhere"]), "no existe"),
+        (vec!["predict", "--ort-lib", "/bin/ls", "--engine", "onnxruntime", "x.jpg"], "biblioteca"),
+        ([&doctor[..], &own].concat(), "se rechaza la conexión"),
+        ([&["init", "--url", &gone], &place[..], &own].concat(), "se rechaza la conexión"),
+    ] {
+        let told = run(home.celaje(args.clone()).args(["--lang", "es"]));
+        assert_ne!(told.status, 0, "{args:?}: {told:?}");
+        let said = format!("{}{}", told.out, told.err);
+        let english =
+            ["os error", "No such", "File exists", "Not a", "refused", "dlopen", "no such"];
+        assert!(!english.iter().any(|part| said.contains(part)), "{args:?}: {said}");
+        assert!(said.contains(words), "{args:?}: {said}");
+    }
 }

@@ -18,7 +18,7 @@ use quick_cache::sync::Cache;
 
 use super::options::{Layout, SimulateOptions};
 use super::{DrawError, Studio, Truth};
-use celaje_sky::error::Failure;
+use celaje_sky::error::{Failure, io_text};
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
 
@@ -130,7 +130,8 @@ pub fn start(options: SimulateOptions) -> celaje_sky::error::Result<Running> {
             "the simulator cannot listen on {wanted} ({e}): choose another port, or 0 for a free \
             one",
             "el simulador no puede escuchar en {wanted} ({e}): elija otro puerto, o 0 para uno \
-            libre"
+            libre",
+            e = io_text(&e),
         ))
     };
     let server = HttpServer::new(move || {

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use crate::say;
+
 /// A language of the messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -74,6 +76,19 @@ impl fmt::Display for Text {
     }
 }
 
+/// A number of things, each language's names of one and of several: `1 observation`.
+///
+/// ```
+/// use celaje_sky::text::count;
+/// let text = count(1, ["miss", "misses"], ["fallido", "fallidos"]);
+/// assert_eq!((text.en.as_str(), text.es.as_str()), ("1 miss", "1 fallido"));
+/// ```
+pub fn count(n: impl Into<i64>, en: [&str; 2], es: [&str; 2]) -> Text {
+    let n = n.into();
+    let [en, es] = [en, es].map(|names| names[usize::from(n != 1)]);
+    say!("{n} {en}", "{n} {es}")
+}
+
 /// A value that cannot be read: how to write one, such as `write a whole number from 1 to 31`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -87,11 +102,32 @@ pub struct BadValue(pub Text);
 /// assert_eq!(text.en, "3 slots");
 /// assert_eq!(text.es, "3 turnos");
 /// ```
+///
+/// A text that is a part of both is named behind them; each language takes its own.
+///
+/// ```
+/// let why = celaje_sky::say!("full", "lleno");
+/// let text = celaje_sky::say!("the disk is {why}", "el disco está {why}", why = why);
+/// assert_eq!(text.es, "el disco está lleno");
+/// ```
 #[macro_export]
 macro_rules! say {
     ($en:literal, $es:literal $(,)?) => {
         $crate::text::Text { en: format!($en), es: format!($es) }
     };
+    ($en:literal, $es:literal, $($part:ident = $text:expr),+ $(,)?) => {{
+        $(let $part: $crate::text::Text = $text;)+
+        $crate::text::Text {
+            en: {
+                $(let $part = &$part.en;)+
+                format!($en)
+            },
+            es: {
+                $(let $part = &$part.es;)+
+                format!($es)
+            },
+        }
+    }};
 }
 
 #[cfg(test)]

@@ -29,9 +29,9 @@ pub fn of_form(message: &str) -> Text {
 /// How `valid_minutes` that are none are refused.
 const MINUTES: &str = "valid minutes must be one or more numbers from 0 to 59, not ";
 
-/// A key or a value that is not understood, as serde says it. What Celaje itself says is in the
-/// reader's language already.
-pub fn of_meaning(message: &str) -> Text {
+/// A key or a value that is not understood, as serde says it of the text `written`. What Celaje
+/// itself says is in the reader's language already.
+pub fn of_meaning(message: &str, written: &str) -> Text {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (name, known) =
         quoted.split_first().map_or(("", &quoted[..]), |(name, known)| (*name, known));
@@ -83,7 +83,7 @@ pub fn of_meaning(message: &str) -> Text {
     let rest = types.iter().find_map(|start| message.strip_prefix(start));
     match rest.and_then(|rest| rest.split_once(", expected ")) {
         Some((found, wanted)) => {
-            let (found, wanted) = (found_words(found), wanted_words(wanted));
+            let (found, wanted) = (found_words(found, written), wanted_words(wanted));
             let (en, es) = (found.en, found.es);
             let (must, debe) = (wanted.en, wanted.es);
             say!("it is {en}, and must be {must}", "es {es}, y debe ser {debe}")
@@ -93,11 +93,15 @@ pub fn of_meaning(message: &str) -> Text {
 }
 
 /// What stands in the file, without its text, which may be a secret.
-fn found_words(found: &str) -> Text {
+fn found_words(found: &str, written: &str) -> Text {
     let number = found.split('`').nth(1).unwrap_or_default();
     match found.split([' ', '`']).next().unwrap_or_default() {
         "integer" | "floating" | "boolean" => say!("{number}", "{number}"),
         "string" => say!("a text", "un texto"),
+        // TOML's dates and times are tables to the library.
+        "map" if written.starts_with(|c: char| c.is_ascii_digit()) => {
+            say!("a date or a time", "una fecha o una hora")
+        }
         "map" => say!("a table", "una tabla"),
         "sequence" => say!("a list", "una lista"),
         _ => say!("something else", "otra cosa"),
@@ -146,7 +150,7 @@ mod tests {
         ] {
             assert_eq!(nearest(name, &known), near, "{name}");
         }
-        let told = of_meaning("unknown field `lattitude`, expected one of `id`, `latitude`");
+        let told = of_meaning("unknown field `lattitude`, expected one of `id`, `latitude`", "1");
         assert_eq!(told.en, "there is no key 'lattitude'; did you mean 'latitude'?");
         assert_eq!(told.es, "no existe la clave 'lattitude'; ¿quiso decir 'latitude'?");
     }

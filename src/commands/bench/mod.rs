@@ -34,7 +34,7 @@ use crate::store::Database;
 use crate::usage::Usage;
 use celaje_simulate::options::SimulateOptions;
 use celaje_simulate::{Scene, Studio};
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::region::Region;
@@ -143,7 +143,7 @@ async fn measure(options: BenchOptions) -> Result<Report> {
         region: Region::whole(),
         ..Station::rio_grande()
     });
-    let record = tempfile::tempdir().map_err(|error| broken(&error))?;
+    let record = tempfile::tempdir().map_err(|error| broken(&io_text(&error)))?;
     let database = Database::open(&record.path().join("bench.db"), &station)?.database;
     let reading = stages::reading(engine.as_ref(), &model, &frames[0])?;
     let pipeline = Pipeline::start(Setup {
@@ -322,7 +322,7 @@ fn read(folder: &Path, limits: &Limits) -> Result<Vec<Bytes>> {
             "no se pueden tomar imágenes de '{shown}': {why}; revise --dir"
         ))
     };
-    let entries = std::fs::read_dir(folder).map_err(|error| cannot(&error))?;
+    let entries = std::fs::read_dir(folder).map_err(|error| cannot(&io_text(&error)))?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| is_picture_name(path))
@@ -331,10 +331,10 @@ fn read(folder: &Path, limits: &Limits) -> Result<Vec<Bytes>> {
     paths.truncate(MOST_PICTURES);
     let mut pictures = Vec::new();
     for path in paths {
-        let bytes = std::fs::read(&path).map_err(|error| cannot(&error))?;
+        let bytes = std::fs::read(&path).map_err(|error| cannot(&io_text(&error)))?;
         if let Err(error) = decode(&bytes, limits) {
-            let path = path.display();
-            return Err(cannot(&format!("{path}: {error}")));
+            let (path, why) = (path.display(), error.text());
+            return Err(cannot(&format!("{path}: {why}")));
         }
         pictures.push(Bytes::from(bytes));
     }
@@ -380,7 +380,7 @@ fn draw(size: (u32, u32), scene: Scene) -> Result<Vec<Bytes>> {
 
 /// The pictures as files, for the camera.
 fn lay_out(pictures: &[Bytes]) -> Result<tempfile::TempDir> {
-    let folder = tempfile::tempdir().map_err(|error| broken(&error))?;
+    let folder = tempfile::tempdir().map_err(|error| broken(&io_text(&error)))?;
     for (k, picture) in pictures.iter().enumerate() {
         std::fs::write(folder.path().join(format!("{k:04}.jpg")), picture)
             .map_err(|error| broken(&error))?;

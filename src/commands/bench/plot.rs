@@ -6,7 +6,7 @@ use crate::commands::bench::report::Report;
 use crate::commands::replacement::replace_file;
 use celaje_chart::png;
 use celaje_chart::throughput::{Bar, Throughput};
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::flow::FlowStage;
 use celaje_sky::say;
 use celaje_sky::text::Lang;
@@ -69,5 +69,5 @@ pub fn write(report: &Report, path: &Path) -> Result<()> {
     }
     .svg();
     let png = png::render(&svg, SCALE).map_err(|error| cannot(&error))?;
-    replace_file(path, &png).map_err(|error| cannot(&error))
+    replace_file(path, &png).map_err(|error| cannot(&io_text(&error)))
 }

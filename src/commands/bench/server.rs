@@ -14,7 +14,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 
 use crate::usage::Usage;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
 
@@ -45,7 +45,8 @@ impl Camera {
         let cannot = |why: std::io::Error| {
             Failure::environment(say!(
                 "the camera of the benchmark does not start: {why}",
-                "la cámara de la prueba no arranca: {why}"
+                "la cámara de la prueba no arranca: {why}",
+                why = io_text(&why),
             ))
         };
         let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
@@ -109,13 +110,13 @@ pub async fn serve(folder: PathBuf, line: Line) -> Result<u8> {
     };
     let mut paths: Vec<PathBuf> = std::fs::read_dir(&folder)
         .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect())
-        .map_err(|e| cannot(e.to_string()))?;
+        .map_err(|e| cannot(io_text(&e).to_string()))?;
     paths.sort();
     let pictures: Vec<Bytes> = paths
         .iter()
         .map(|path| std::fs::read(path).map(Bytes::from))
         .collect::<std::io::Result<_>>()
-        .map_err(|e| cannot(e.to_string()))?;
+        .map_err(|e| cannot(io_text(&e).to_string()))?;
     if pictures.is_empty() {
         return Err(cannot(folder.display().to_string()));
     }
@@ -130,7 +131,7 @@ pub async fn serve(folder: PathBuf, line: Line) -> Result<u8> {
     .workers(1)
     .disable_signals()
     .bind((Ipv4Addr::LOCALHOST, 0))
-    .map_err(|e| cannot(e.to_string()))?;
+    .map_err(|e| cannot(io_text(&e).to_string()))?;
     let port = server.addrs().first().map_or(0, |addr| addr.port());
     let mut out = std::io::stdout();
     let _ = writeln!(out, "http://127.0.0.1:{port}/").and_then(|()| out.flush());
@@ -144,7 +145,7 @@ pub async fn serve(folder: PathBuf, line: Line) -> Result<u8> {
         let _ = ended.await;
         handle.stop(false).await;
     });
-    server.await.map_err(|e| cannot(e.to_string()))?;
+    server.await.map_err(|e| cannot(io_text(&e).to_string()))?;
     Ok(0)
 }
 

@@ -18,7 +18,7 @@ use crate::service::inference::Arrangement;
 use crate::settings::tuning::Tuning;
 use crate::store::{CommitMode, Database, PictureSource, RunKind, RunStart};
 use crate::usage::Usage;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::layout::LayoutBook;
 use celaje_sky::outcome::Outcome;
 use celaje_sky::say;
@@ -180,7 +180,7 @@ pub fn store(
     slots: &[Slot],
     rows: usize,
 ) -> Result<Alone> {
-    let folder = tempfile::tempdir().map_err(|error| broken(&error))?;
+    let folder = tempfile::tempdir().map_err(|error| broken(&io_text(&error)))?;
     let mut database = Database::open(&folder.path().join("bench.db"), station)?.database;
     let (Some(first), Some(last)) = (slots.first(), slots.last()) else {
         return Ok(Alone::default());

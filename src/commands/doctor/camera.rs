@@ -17,6 +17,7 @@ use crate::service::request::{check_clock, station_source};
 use crate::service::witness::ClockWitness;
 use crate::settings::Settings;
 use celaje_sky::clock::ClockEvidence;
+use celaje_sky::error::request_text;
 use celaje_sky::layout::Layout;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::retry::RetryPolicy;
@@ -145,7 +146,8 @@ async fn scheme_check(
             let what = refusal.map(|refusal| refusal.detail).unwrap_or_default();
             return Err(say!(
                 "the camera gave no picture: {what}; check [station.source] in celaje.toml",
-                "la cámara no dio ninguna imagen: {what}; revise [station.source] en celaje.toml"
+                "la cámara no dio ninguna imagen: {what}; revise [station.source] en celaje.toml",
+                what = request_text(&what),
             ));
         }
     };
@@ -251,7 +253,10 @@ fn other(bytes: &[u8]) -> Option<Text> {
 fn with_detail(fault: &AccessFault, detail: &str) -> Text {
     let what = fault.text();
     match fault.needs_detail() {
-        true => say!("{what} ({detail})", "{what} ({detail})"),
+        true => {
+            let Text { en, es } = what;
+            say!("{en} ({detail})", "{es} ({detail})", detail = request_text(detail))
+        }
         false => what,
     }
 }
@@ -272,7 +277,8 @@ fn refused(host: &str, slot: Slot, refusal: Refusal) -> Text {
         ),
         _ => say!(
             "{host} gave nothing ({detail}); check the network and --url-base",
-            "{host} no dio nada ({detail}); revise la red y --url-base"
+            "{host} no dio nada ({detail}); revise la red y --url-base",
+            detail = request_text(&detail),
         ),
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::camera::file_name::is_system_file;
 use crate::commands::predict::Pictures;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::evaluate::labels::{BadRow, Label, Row};
 use celaje_sky::okta::Okta;
 use celaje_sky::say;
@@ -45,7 +45,8 @@ fn visit(root: &Path, folder: &Path, labelled: &mut usize, rows: &mut Vec<Row>) 
         let shown = folder.display();
         Failure::environment(say!(
             "the folder {shown} cannot be read: {error}",
-            "no se puede leer la carpeta {shown}: {error}"
+            "no se puede leer la carpeta {shown}: {error}",
+            error = io_text(&error),
         ))
     };
     let mut inner: Vec<PathBuf> = std::fs::read_dir(folder)

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::commands::replacement::replace_file;
-use crate::commands::{ordered, output, predict};
+use crate::commands::{ordered, output, predict, progress};
 use celaje_chart::{png, skill};
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::evaluate::against::{Comparison, Others, Readout};
 use celaje_sky::evaluate::labels::{self, BadRow, Row};
 use celaje_sky::say;
@@ -71,7 +71,7 @@ pub fn run(options: &EvaluateOptions, manifest: &Manifest, engine: &Arc<dyn Engi
     let rows = chosen(read_labels(&options.labels)?, &options.groups)?;
     let mut comparison = options.against.as_deref().map(compare_with).transpose()?;
     if let Some(folder) = &options.plot {
-        std::fs::create_dir_all(folder).map_err(|error| no_plot(folder, &error))?;
+        std::fs::create_dir_all(folder).map_err(|error| no_plot(folder, &io_text(&error)))?;
     }
     let whole = Region::whole();
     let region = options.region.as_ref().map_or(&whole, |(_, region)| region);
@@ -166,7 +166,8 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
         } else {
             Failure::environment(say!(
                 "{shown} cannot be read: {error}",
-                "no se puede leer {shown}: {error}"
+                "no se puede leer {shown}: {error}",
+                error = io_text(&error),
             ))
         }
     })
@@ -202,11 +203,11 @@ fn bar(pictures: usize, quiet: bool) -> ProgressBar {
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(pictures as u64), target);
     let template = say!(
-        "{{bar:32}} {{pos}}/{{len}} pictures · {{eta}} left",
-        "{{bar:32}} {{pos}}/{{len}} imágenes · faltan {{eta}}"
+        "{{bar:32}} {{pos}}/{{len}} pictures{{left}}",
+        "{{bar:32}} {{pos}}/{{len}} imágenes{{left}}"
     );
     if let Ok(style) = ProgressStyle::with_template(&template.to_string()) {
-        bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
+        bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ ").with_key("left", progress::left));
     }
     bar
 }
@@ -220,7 +221,7 @@ fn plot(report: &EvaluationReport, folder: &Path) -> Result<()> {
         let png = png::render(&svg, PLOT_SCALE).map_err(|error| no_plot(&path, &error))?;
         for (extension, bytes) in [("svg", svg.as_bytes()), ("png", &png)] {
             let path = path.with_extension(extension);
-            replace_file(&path, bytes).map_err(|error| no_plot(&path, &error))?;
+            replace_file(&path, bytes).map_err(|error| no_plot(&path, &io_text(&error)))?;
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use csv::Writer;
 
 use super::work::JudgedPicture;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::evaluate::labels::Label;
 use celaje_sky::okta::Okta;
 use celaje_sky::say;
@@ -34,8 +34,8 @@ impl ReadingRows {
         let Some(path) = path else {
             return Ok(Self(None));
         };
-        let mut writer = Writer::from_path(path).map_err(|e| cannot(path, &e))?;
-        writer.write_record(COLUMNS).map_err(|e| cannot(path, &e))?;
+        let mut writer = Writer::from_path(path).map_err(|e| cannot(path, e))?;
+        writer.write_record(COLUMNS).map_err(|e| cannot(path, e))?;
         Ok(Self(Some((path.to_owned(), writer))))
     }
 
@@ -71,22 +71,27 @@ impl ReadingRows {
             of(|s| s.pixel_accuracy),
             why.to_owned(),
         ];
-        writer.write_record(&row).map_err(|e| cannot(path, &e))
+        writer.write_record(&row).map_err(|e| cannot(path, e))
     }
 
     /// Writes what is left to be written.
     pub(super) fn finish(self) -> Result<()> {
         match self.0 {
             None => Ok(()),
-            Some((path, mut writer)) => writer.flush().map_err(|e| cannot(&path, &e)),
+            Some((path, mut writer)) => writer.flush().map_err(|e| cannot(&path, e)),
         }
     }
 }
 
-fn cannot(path: &Path, error: &dyn std::fmt::Display) -> Failure {
-    let path = path.display();
+fn cannot(path: &Path, error: impl Into<csv::Error>) -> Failure {
+    let (path, error) = (path.display(), error.into());
+    let why = match error.kind() {
+        csv::ErrorKind::Io(error) => io_text(error),
+        _ => say!("{error}", "no se pudo"),
+    };
     Failure::environment(say!(
-        "the file {path} for --out cannot be written: {error}",
-        "no se puede escribir el archivo {path} de --out: {error}"
+        "the file {path} for --out cannot be written: {why}",
+        "no se puede escribir el archivo {path} de --out: {why}",
+        why = why,
     ))
 }

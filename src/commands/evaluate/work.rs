@@ -29,7 +29,7 @@ pub(super) fn see(
     let mask = label.mask.as_deref().map(|path| {
         let bytes = read(path, limits).map_err(|trouble| unusable(label, path, &trouble))?;
         decode(&bytes, limits).map_err(|error| {
-            let (reason, detail) = (error.reason(), error.to_string());
+            let (reason, detail) = (error.reason(), error.text().to_string());
             unusable(label, path, &Trouble { reason, detail })
         })
     });

@@ -48,6 +48,9 @@ impl Answers {
                 dir = Some(PathBuf::from(place));
             }
         }
+        if let Some(url) = &url {
+            check_address(url)?;
+        }
         let latitude = match args.latitude {
             Some(latitude) => latitude,
             None => degrees(
@@ -112,8 +115,12 @@ impl Answers {
     pub(super) fn settings(&self, source: Option<&str>) -> String {
         let Self { latitude, longitude, every, trust, .. } = self;
         let (id, zone) = (quoted(&self.id), quoted(&self.time_zone));
+        let heading = say!(
+            "# Written by `celaje init`; docs/settings.md explains every key.",
+            "# Escrito por `celaje init`; docs/es/ajustes.md explica cada clave."
+        );
         let mut text = format!(
-            "# Written by `celaje init`; docs/settings.md explains every key.\n[station]\n\
+            "{heading}\n[station]\n\
              id = {id}\nlatitude = {latitude:?}\nlongitude = {longitude:?}\ntime_zone = {zone}\n\
              {trust}"
         );
@@ -129,6 +136,19 @@ impl Answers {
         }
         text
     }
+}
+
+fn check_address(url: &str) -> Result<()> {
+    let schemes = ["http", "https", "file", "s3"];
+    let parsed = url::Url::parse(url);
+    if parsed.is_ok_and(|url| schemes.contains(&url.scheme())) {
+        return Ok(());
+    }
+    let shown = public_part(url);
+    Err(Failure::usage(say!(
+        "'{shown}' is no address of a camera; write --url http://host/path/",
+        "'{shown}' no es una dirección de una cámara; escriba --url http://servidor/ruta/"
+    )))
 }
 
 /// A text as TOML writes it.

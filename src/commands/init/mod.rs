@@ -29,7 +29,7 @@ use crate::settings::file::{FILE_NAME, FileSettings};
 use crate::settings::layer::{Flags, InferenceGroup, SpanishHelp};
 use crate::settings::span::Span;
 use crate::settings::{Layer, Settings};
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text, request_text};
 use celaje_sky::layout::LayoutBook;
 use celaje_sky::outcome::{MissReason, Observation};
 use celaje_sky::retry::RetryPolicy;
@@ -120,16 +120,17 @@ impl InitArgs {
         let found = find(&answers, &flags).await?;
         let Found { proposal, settings, picture, text } = found;
         let (what, url) = (proposal.what, &picture.url);
-        output::line(say!("Found: {what}", "Hallado: {what}"))?;
-        output::line(say!("Picture: {url}", "Imagen: {url}"))?;
-        output::line(reading(&settings, &picture)?)?;
+        output::prose(say!("Found: {what}", "Hallado: {what}"))?;
+        output::prose(say!("Picture: {url}", "Imagen: {url}"))?;
+        output::prose(reading(&settings, &picture)?)?;
         replace_file(&target, format!("{before}{text}").as_bytes()).map_err(|error| {
             Failure::environment(say!(
                 "'{shown}' cannot be written: {error}; name another file with --config",
-                "no se puede escribir '{shown}': {error}; nombre otro archivo con --config"
+                "no se puede escribir '{shown}': {error}; nombre otro archivo con --config",
+                error = io_text(&error),
             ))
         })?;
-        output::line(say!(
+        output::prose(say!(
             "Written: {shown}. `celaje serve` reads each picture from now on and shows the record.",
             "Escrito: {shown}. `celaje serve` lee cada imagen desde ahora y muestra el registro."
         ))?;
@@ -154,7 +155,8 @@ fn without_station(target: &Path) -> Result<String> {
     let text = std::fs::read_to_string(target).map_err(|error| {
         Failure::usage(say!(
             "the settings file '{shown}' cannot be read: {error}",
-            "no se puede leer el archivo de ajustes '{shown}': {error}"
+            "no se puede leer el archivo de ajustes '{shown}': {error}",
+            error = io_text(&error),
         ))
     })?;
     let lines = text.trim_end();
@@ -255,7 +257,8 @@ fn in_vain(place: &str, is_folder: bool, refusals: Vec<Refusal>) -> Failure {
         "no picture was found at {place} in any known way ({detail}); check the address, or write \
          [station.source] by hand as docs/settings.md shows",
         "no se halló ninguna imagen en {place} de ninguna manera conocida ({detail}); revise la \
-         dirección, o escriba [station.source] a mano como muestra docs/es/ajustes.md"
+         dirección, o escriba [station.source] a mano como muestra docs/es/ajustes.md",
+        detail = request_text(&detail),
     ))
 }
 

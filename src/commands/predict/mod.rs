@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::commands::ordered;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::station::region::Region;
 use celaje_vision::engine::backend::Engine;
@@ -198,7 +198,8 @@ fn answer(worker: &mut Worker<'_>, job: Job) -> Answer {
 fn cannot_write(error: &std::io::Error) -> Failure {
     Failure::environment(say!(
         "the output cannot be written: {error}",
-        "no se puede escribir la salida: {error}"
+        "no se puede escribir la salida: {error}",
+        error = io_text(error),
     ))
 }
 
@@ -220,7 +221,8 @@ pub(super) fn check_inputs(inputs: &[PathBuf]) -> Result<()> {
             } else {
                 Failure::environment(say!(
                     "{path} cannot be read: {error}",
-                    "no se puede leer {path}: {error}"
+                    "no se puede leer {path}: {error}",
+                    error = io_text(&error),
                 ))
             });
         }
@@ -258,7 +260,8 @@ fn make_folder(folder: &Path, flag: &str) -> Result<()> {
         let path = folder.display();
         Failure::environment(say!(
             "the folder {path} for {flag} cannot be made: {error}",
-            "no se puede crear la carpeta {path} para {flag}: {error}"
+            "no se puede crear la carpeta {path} para {flag}: {error}",
+            error = io_text(&error),
         ))
     })
 }

@@ -137,7 +137,7 @@ pub(super) fn write_frame(frame: &Frame, target: &Path) -> Result<(), Trouble> {
     let failed = |error: &dyn std::fmt::Display| unwritten(target, error);
     let (width, height) = frame.geometry.input;
     let png = overlay::encode(width, height, &frame.pixels).map_err(|error| failed(&error))?;
-    replace_file(target, &png).map_err(|error| failed(&error))
+    replace_file(target, &png).map_err(|error| failed(&io_text(&error)))
 }
 
 /// Writes the picture with its classes over it as a PNG; of a classification there is none.
@@ -149,5 +149,5 @@ pub(super) fn draw(judged: &Judged<'_>, reading: &Reading, target: &Path) -> Res
     let picture = decode(judged.bytes, judged.limits).map_err(|error| failed(&error))?;
     let png =
         overlay::png(&picture, classes, &judged.frame.geometry).map_err(|error| failed(&error))?;
-    replace_file(target, &png).map_err(|error| failed(&error))
+    replace_file(target, &png).map_err(|error| failed(&io_text(&error)))
 }

@@ -22,7 +22,7 @@ use crate::store::reader::{Reader, ReadingFilter};
 use celaje_chart::caption::Caption;
 use celaje_chart::words::{hidden, moment, oktas};
 use celaje_sky::cover::Cover;
-use celaje_sky::error::Failure;
+use celaje_sky::error::{Failure, io_text};
 use celaje_sky::say;
 use celaje_sky::slot::Slot;
 use celaje_sky::station::Station;
@@ -111,7 +111,8 @@ impl From<FilmFault> for Failure {
             FilmFault::Store(error) => return error.into(),
             FilmFault::File(error) => say!(
                 "the film cannot be written: {error}",
-                "no se puede escribir la película: {error}"
+                "no se puede escribir la película: {error}",
+                error = io_text(&error),
             ),
             FilmFault::NoPictures => {
                 return Self::usage(say!(

@@ -19,7 +19,7 @@ use crate::queue::messages::WorkMarks;
 use crate::service::FOLDER_READS;
 use crate::service::supervision::Supervision;
 use crate::service::wiring::{Setup, Wiring, clients, fetch_shared, watched};
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::plan::Plan;
 use celaje_sky::run::Run;
 use celaje_sky::say;
@@ -96,7 +96,8 @@ impl WorkerPipeline {
         let _watchdog = watchdog.map_err(|error| {
             Failure::environment(say!(
                 "the system gives no thread: {error}",
-                "el sistema no da un hilo: {error}"
+                "el sistema no da un hilo: {error}",
+                error = io_text(&error),
             ))
         })?;
         Ok(Self { marks, scheduler, collected, fetch, station, credits, arbiters, _watchdog })

@@ -14,7 +14,7 @@ use crate::service::wiring::Setup;
 use crate::service::worker::pipeline::WorkerPipeline;
 use crate::service::worker::{JobWorker, MOST_RUNS};
 use crate::settings::Settings;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::station::{PicturePlace, Station};
 use celaje_sky::text::Text;
@@ -180,7 +180,8 @@ fn keep(network: &[u8], manifest: &[u8]) -> Result<(Arc<Model>, tempfile::TempDi
         Unfit::Worker(Failure::environment(say!(
             "the writer's model cannot be kept in the folder of temporary files: {error}",
             "no se puede guardar el modelo del escritor en la carpeta de archivos temporales: \
-             {error}"
+             {error}",
+            error = io_text(&error),
         )))
     };
     let folder = tempfile::tempdir().map_err(unwritten)?;

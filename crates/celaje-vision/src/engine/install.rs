@@ -14,8 +14,9 @@ use etcetera::BaseStrategy;
 use sha2::{Digest, Sha256};
 
 use crate::model::source::hex;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
+use celaje_sky::text::Text;
 
 /// The pinned version of ONNX Runtime.
 pub const VERSION: &str = "1.23.2";
@@ -151,7 +152,8 @@ fn install_into(
         let file = file.display();
         Failure::environment(say!(
             "{file} cannot be read: {error}",
-            "no se puede leer {file}: {error}"
+            "no se puede leer {file}: {error}",
+            error = io_text(&error),
         ))
     })?;
     if !is_pinned(&library) {
@@ -216,7 +218,7 @@ fn download(pips: &[&[&str]], wheel: &PinnedWheel, folder: &Path) -> Result<Path
             return Err(failed(&en, &es));
         }
         Err(error) => {
-            let (en, es) = (format!("{shown}: {error}"), format!("{shown}: {error}"));
+            let Text { en, es } = say!("{shown}: {why}", "{shown}: {why}", why = io_text(&error));
             return Err(failed(&en, &es));
         }
     }
@@ -257,7 +259,8 @@ fn unwritable(folder: &Path, error: &io::Error) -> Failure {
         "ONNX Runtime cannot be put into {folder}: {error}; make room there or set XDG_CACHE_HOME \
          to another folder",
         "no se puede guardar ONNX Runtime en {folder}: {error}; haga lugar allí o defina \
-         XDG_CACHE_HOME con otra carpeta"
+         XDG_CACHE_HOME con otra carpeta",
+        error = io_text(error),
     ))
 }
 

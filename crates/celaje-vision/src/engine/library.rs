@@ -12,7 +12,7 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 
 use crate::engine::search::{Candidate, Origin, Search, sorted};
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::text::Text;
 
@@ -62,11 +62,13 @@ pub fn load(search: &Search) -> Result<Option<Library>> {
                     "{path} cannot be loaded as ONNX Runtime: {error}; correct --ort-lib \
                     (CELAJE_ORT_LIB, ORT_DYLIB_PATH) or leave it out",
                     "no se puede cargar {path} como ONNX Runtime: {error}; corrija --ort-lib \
-                    (CELAJE_ORT_LIB, ORT_DYLIB_PATH) u omítalo"
+                    (CELAJE_ORT_LIB, ORT_DYLIB_PATH) u omítalo",
+                    error = error
                 )));
             }
             Err(error) => {
-                tracing::debug!(path = %path.display(), error, "not loadable as ONNX Runtime")
+                let path = path.display();
+                tracing::debug!(%path, error = error.en, "not loadable as ONNX Runtime");
             }
         }
     }
@@ -144,32 +146,39 @@ pub fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-fn try_load(path: &Path) -> Result<Library, String> {
+fn try_load(path: &Path) -> Result<Library, Text> {
     // A bare name that is not a file is left to the system's loader. Other paths are made absolute,
     // because `ort` looks for relative ones beside the program.
     let bare = path.components().count() == 1 && !path.exists();
     let path = if bare {
         path.to_owned()
     } else {
-        std::path::absolute(path).map_err(|e| e.to_string())?
+        std::path::absolute(path).map_err(|error| io_text(&error))?
     };
     if !bare && !path.is_file() {
         return Err(if path.is_dir() {
-            "it is a folder".into()
+            say!("it is a folder", "es una carpeta")
         } else {
-            "there is no such file".into()
+            say!("there is no such file", "no existe ese archivo")
         });
     }
     if is_incomplete(&path) {
-        return Err("it is incomplete; fetch it again".into());
+        return Err(say!(
+            "it is incomplete; fetch it again",
+            "está incompleto; vuelva a obtenerlo"
+        ));
     }
+    let refused = |error: &dyn std::fmt::Display| {
+        let error = first_line(&error.to_string());
+        say!("{error}", "el sistema no lo carga como una biblioteca de ONNX Runtime")
+    };
     let environment = ort::init_from(&path)
-        .map_err(|error| first_line(&error.to_string()))?
+        .map_err(|error| refused(&error))?
         .with_name("celaje")
         .with_telemetry(false)
         .with_logger(Arc::new(log))
         .build()
-        .map_err(|error| first_line(&error.to_string()))?;
+        .map_err(|error| refused(&error))?;
     environment.set_log_level(LogLevel::Warning);
     let version = version_of(&path);
     Ok(Library { path, version, environment })

@@ -77,7 +77,7 @@ fn a_library_that_is_incomplete_is_not_loaded() {
         file.set_len(whole_length).unwrap();
         assert!(length == whole_length - 1 || is_incomplete(&path), "{length}");
         file.set_len(length).unwrap();
-        assert!(try_load(&path).unwrap_err().contains("incomplete"));
+        assert!(try_load(&path).unwrap_err().en.contains("incomplete"));
     }
     let search = Search { program: Some(root.path().to_owned()), ..Search::default() };
     let text = why_none(&search);

@@ -183,7 +183,7 @@ fn python_folders(programs: &[&Path], variable: &dyn Fn(&str) -> Option<PathBuf>
 }
 
 /// `python3.*/site-packages` and `dist-packages` in `lib`, the newest Python first.
-fn versions_of_python(lib: &Path) -> Vec<PathBuf> {
+pub fn versions_of_python(lib: &Path) -> Vec<PathBuf> {
     let is_python = |path: &PathBuf| {
         path.file_name().and_then(OsStr::to_str).is_some_and(|n| n.starts_with("python3"))
     };

@@ -11,7 +11,7 @@ use crate::model::manifest::{
     Activation, Filter, Fit, Input, Kind, Manifest, Output, TensorLayout,
 };
 use crate::model::validate;
-use celaje_sky::error::{Failure, Result};
+use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
 use celaje_sky::text::Text;
 
@@ -233,7 +233,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     let path = path.display();
-    Failure::environment(say!("{path} cannot be read: {error}", "no se puede leer {path}: {error}"))
+    Failure::environment(say!(
+        "{path} cannot be read: {error}",
+        "no se puede leer {path}: {error}",
+        error = io_text(error),
+    ))
 }
 
 /// Reads a model file, and refuses what cannot be one.

@@ -15,16 +15,18 @@ const SIDES: std::ops::RangeInclusive<u32> = 16..=4096;
 /// # Errors
 /// A failure that names the file, the line or key, and what is allowed.
 pub fn parse(text: &str, file: &str) -> Result<Manifest> {
-    let mistake = |error: &toml::de::Error, words: fn(&str) -> Text| {
+    let mistake = |error: &toml::de::Error, words: fn(&str, &str) -> Text| {
         let line = error.span().map_or(1, |span| line_of(text, span.start));
-        let Text { en, es } = words(&error.message().replace('\n', " "));
+        let written = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+        let Text { en, es } = words(&error.message().replace('\n', " "), written);
         Failure::environment(say!(
             "the manifest {file} has a mistake in line {line}: {en}",
             "el manifiesto {file} tiene un error en la línea {line}: {es}"
         ))
     };
     // First its form: the parser has other words for it than for what the keys mean.
-    toml::from_str::<toml::Table>(text).map_err(|error| mistake(&error, wording::of_form))?;
+    toml::from_str::<toml::Table>(text)
+        .map_err(|error| mistake(&error, |message, _| wording::of_form(message)))?;
     let manifest: Manifest =
         toml::from_str(text).map_err(|error| mistake(&error, wording::of_meaning))?;
     match complaint(&manifest) {

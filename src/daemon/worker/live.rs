@@ -13,6 +13,7 @@ use crate::store::{RunCounts, RunId, RunKind, RunStatus};
 use celaje_sky::ledger::Ledger;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::text::Text;
 
 /// Bound of a slot's last attempt: the next slot is due already.
 const LAST_TRY: Duration = Duration::from_secs(5);
@@ -123,14 +124,27 @@ impl StationWorker {
         match turn {
             Some(CameraTurn::Gone(last)) => {
                 let (reason, last) = (reason.map(MissReason::as_str), shown(last));
-                tracing::warn!(station, camera, %slot, reason, last, "the camera gives no picture");
+                let why: Vec<_> = self.faults.iter().map(Text::to_string).collect();
+                let why = (!why.is_empty()).then(|| why.join("; "));
+                tracing::warn!(
+                    station,
+                    camera,
+                    %slot,
+                    reason,
+                    last,
+                    why,
+                    "the camera gives no picture"
+                );
             }
             Some(CameraTurn::Back(since)) => {
                 let since = shown(since);
                 tracing::warn!(station, camera, %slot, since, "the camera gives pictures again");
+                self.told.clear();
             }
             None => {}
         }
+        // An attempt that is not the last says nothing yet.
+        self.tell_faults(!(is_new || last));
     }
 
     async fn begin_live(&mut self, range: SlotRange, slot: Slot) -> Option<LiveRun> {

@@ -464,3 +464,45 @@ async fn a_broker_may_ask_for_a_certificate_and_a_password() {
     let why = why.unwrap_err().to_string();
     assert!(why.contains("broken.pem") && !why.contains("hush"), "{why}");
 }
+
+/// As `openssl x509 -req` makes them where it is given no extensions.
+#[actix::test]
+async fn a_certificate_of_the_first_version_is_named() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    if !certificates(folder.path()) {
+        return;
+    }
+    let at = folder.path().display();
+    let sign = "x509 -req -CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
+    for name in ["server", "client"] {
+        let old = format!("{sign} -in {name}.csr -out {name}-old.pem");
+        assert!(openssl(folder.path(), &old), "{name}");
+    }
+    for name in ["", "server.key", "server-old.pem", "ca.pem"] {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.path().join(name);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let _broker = start(
+        folder.path(),
+        port,
+        &format!("allow_anonymous true\ncertfile {at}/server-old.pem\nkeyfile {at}/server.key\n"),
+    );
+    let with = |more: &str| {
+        settings(&format!("url = 'mqtts://localhost:{port}'\nca_file = '{at}/ca.pem'\n{more}"))
+    };
+    let kind = SenderKind::Mqtt(Box::new(with("")));
+    let house = SenderSettings { id: "house".to_owned(), kind };
+    let why = send_test(&house, None).await.unwrap_err().to_string();
+    assert!(why.contains("version 1 of X.509") && why.contains("-extfile"), "{why}");
+    assert!(!why.contains("ca_file"), "{why}");
+    let own = format!("cert_file = '{at}/client-old.pem'\nkey_file = '{at}/client.key'\n");
+    let why = celaje::daemon::mqtt::check(&with(&own)).unwrap_err().to_string();
+    assert!(why.contains("client-old.pem' is of version 1 of X.509"), "{why}");
+    assert!(why.contains("cert_file") && !why.contains("key_file"), "{why}");
+    let own = format!("cert_file = '{at}/client.pem'\nkey_file = '{at}/client.key'\n");
+    celaje::daemon::mqtt::check(&with(&own)).unwrap();
+}

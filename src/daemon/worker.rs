@@ -85,6 +85,8 @@ pub struct StationWorker {
     begun: Instant,
     /// What is wrong with the camera by the last pass, until it is told.
     faults: Vec<Text>,
+    /// The same by the attempts at the slot that is due.
+    live_faults: Vec<Text>,
     /// What was told of it, until it gives pictures again.
     told: BTreeSet<String>,
 }
@@ -120,6 +122,7 @@ impl StationWorker {
             cadence: PictureCadence::default(),
             begun: Clock::instant(),
             faults: Vec::new(),
+            live_faults: Vec::new(),
             told: BTreeSet::new(),
         }
     }

@@ -151,7 +151,7 @@ fn a_camera_that_is_gone_is_warned_of_once_with_its_reason() {
                  time_zone = '-03:00'\n[station.source]\n{source}\nevery = '1m'\n"
             ),
         );
-        let args = ["--clock", "2024-03-01T15:02:30Z@30", "--retries", "0"];
+        let args = ["--clock", "2024-03-01T15:02:30Z@30"];
         let running = Running::start(home.serve(&[]).args(args));
         until("slots are missed", || home.record().count("misses") >= 6);
         let (status, told) = running.end("TERM");

@@ -171,7 +171,7 @@ impl StationWorker {
         let end = if work.in_vain < PAUSES { PassEnd::Due(due) } else { PassEnd::Never };
         let bounds = PassBounds { end, job: Some(id) };
         let report = self.pass(pass, bounds).await;
-        self.tell_faults(false);
+        self.tell_faults();
         let took = Clock::since(begun);
         let Some(work) = &mut self.job else { return };
         work.worked += took;

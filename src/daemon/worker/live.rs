@@ -93,6 +93,11 @@ impl StationWorker {
 
     /// Says once that the camera gives no picture, and once that it does again.
     fn watch_the_camera(&mut self, slot: Slot, last: bool, ledger: &Ledger) {
+        // An attempt that is not the last tells nothing yet, and the last one may ask no more.
+        let found = std::mem::take(&mut self.faults);
+        if !found.is_empty() {
+            self.live_faults = found;
+        }
         let now = self.common.clock.now();
         let missed = ledger.missed_by_reason().keys();
         let reason = missed.copied().next();
@@ -124,7 +129,7 @@ impl StationWorker {
         match turn {
             Some(CameraTurn::Gone(last)) => {
                 let (reason, last) = (reason.map(MissReason::as_str), shown(last));
-                let why: Vec<_> = self.faults.iter().map(Text::to_string).collect();
+                let why: Vec<_> = self.live_faults.iter().map(Text::to_string).collect();
                 let why = (!why.is_empty()).then(|| why.join("; "));
                 tracing::warn!(
                     station,
@@ -143,8 +148,10 @@ impl StationWorker {
             }
             None => {}
         }
-        // An attempt that is not the last says nothing yet.
-        self.tell_faults(!(is_new || last));
+        if is_new || last {
+            self.faults = std::mem::take(&mut self.live_faults);
+            self.tell_faults();
+        }
     }
 
     async fn begin_live(&mut self, range: SlotRange, slot: Slot) -> Option<LiveRun> {

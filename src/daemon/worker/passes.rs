@@ -64,13 +64,12 @@ impl StationWorker {
         None
     }
 
-    /// Tells what the last pass found wrong, each once; of a camera that is known to be gone, or
-    /// where it `is_silent`, nothing.
-    pub(super) fn tell_faults(&mut self, is_silent: bool) {
+    /// Tells what the last pass found wrong, each once; of a camera that is known to be gone nothing.
+    pub(super) fn tell_faults(&mut self) {
         let station = self.factory.station.id.as_str();
-        let is_silent = is_silent || self.common.state.camera_is_gone(station);
+        let is_gone = self.common.state.camera_is_gone(station);
         for fault in std::mem::take(&mut self.faults) {
-            if is_silent {
+            if is_gone {
                 tracing::debug!(station, "{fault}");
                 continue;
             }

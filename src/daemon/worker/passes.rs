@@ -64,7 +64,8 @@ impl StationWorker {
         None
     }
 
-    /// Tells what the last pass found wrong, each once; of a camera that is known to be gone nothing.
+    /// Tells what the last pass found wrong, each once; nothing of a camera that is known to be
+    /// gone.
     pub(super) fn tell_faults(&mut self) {
         let station = self.factory.station.id.as_str();
         let is_gone = self.common.state.camera_is_gone(station);

@@ -86,8 +86,8 @@ pub fn why_none(search: &Search) -> Text {
 }
 
 /// Whether a library is shorter than its ELF headers, or than they say, or ends in zeros instead of
-/// its section headers. The loader would map such a file, read beyond its end or run the zeros, and so end the
-/// process by a signal. Loaders of other formats refuse it.
+/// its section headers. The loader would map such a file, read beyond its end or run the zeros, and
+/// so end the process by a signal. Loaders of other formats refuse it.
 pub fn is_incomplete(path: &Path) -> bool {
     let ends = || {
         let mut file = fs::File::open(path)?;

@@ -97,6 +97,12 @@ pub trait Operator: Send + Sync {
     /// `tolerated`.
     fn clock_standing(&self, station: &str, tolerated: TimeDelta) -> ClockStanding;
 
+    /// Whether a station's camera is known to give no picture.
+    fn camera_is_gone(&self, station: &str) -> bool {
+        let stations = self.state().stations;
+        stations.iter().any(|known| known.id == station && known.camera.up == Some(false))
+    }
+
     /// The record to write labels and calibrations to. What is done with it waits for the program's
     /// own transactions.
     fn record(&self) -> Result<SharedDatabase, Refused>;

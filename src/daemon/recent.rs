@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
-use crate::daemon::operator::{ClockStanding, Event, Operator};
+use crate::daemon::operator::{ClockStanding, Event, Mode, Operator};
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, ReadingFilter};
 use celaje_sky::quality::Quality;
@@ -241,6 +241,37 @@ impl RecentReadings {
         let taken = |counted: &CountedReading<'_>| (counted.moment, counted.reading.clone());
         let (moment, latest) = self.counted(&station, now, taken)?.pop()?;
         (now - moment < stale_after(&station)).then_some(latest)
+    }
+
+    /// Whether a station's camera is known to be gone, or its last reading is old or shows no sky.
+    /// That nobody confirms the clock is none.
+    pub fn has_problem(&self, station: &Station) -> bool {
+        let stale_after = stale_after(station);
+        let standing = self.operator.clock_standing(&station.id, stale_after);
+        if standing == ClockStanding::InDoubt || self.operator.camera_is_gone(&station.id) {
+            return true;
+        }
+        let (now, inner) = (self.clock.now(), self.inner());
+        let past = inner.readings.get(&station.id).map(|readings| readings.range(..=now));
+        past.and_then(Iterator::last).is_none_or(|(at, kept)| {
+            let came = kept.came.map(|came| self.clock.goes_on(came));
+            let age = came.unwrap_or_default().max(now - *at);
+            kept.reading.oktas().is_none() || age >= stale_after
+        })
+    }
+
+    /// The stations of the record that the settings do not name, by their ids; none where the
+    /// program only shows what others write.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn unnamed(&self) -> Result<Vec<String>, StoreError> {
+        if self.operator.state().mode == Mode::ReadOnly {
+            return Ok(Vec::new());
+        }
+        let mut ids = Reader::open(&self.db)?.station_ids()?;
+        ids.retain(|id| self.station(id).is_none());
+        Ok(ids)
     }
 
     /// The time.

@@ -421,6 +421,12 @@ impl Operator for DaemonState {
         Ok(())
     }
 
+    fn camera_is_gone(&self, station: &str) -> bool {
+        let inner = self.inner();
+        let known = inner.stations.iter().find(|known| known.station.id == station);
+        known.is_some_and(|known| known.state.camera.up == Some(false))
+    }
+
     fn clock_standing(&self, station: &str, tolerated: TimeDelta) -> ClockStanding {
         let inner = self.inner();
         if inner.trouble.contains_key(&clock_of(station)) {

@@ -10,6 +10,7 @@ mod passes;
 
 pub use by_queue::Duty;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,7 @@ use celaje_sky::flow::Flow;
 use celaje_sky::restarts::RestartBudget;
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::text::Text;
 use celaje_sky::ticks::{SlotSchedule, Turn};
 
 /// First pause before a failed pipeline is started again.
@@ -90,6 +92,12 @@ pub struct StationWorker {
     /// How often the camera gives a new picture, by the time since the worker began.
     cadence: PictureCadence,
     begun: Instant,
+    /// What is wrong with the camera by the last pass, until it is told.
+    faults: Vec<Text>,
+    /// The same by the attempts at the slot that is due.
+    live_faults: Vec<Text>,
+    /// What was told of it, until it gives pictures again.
+    told: BTreeSet<String>,
 }
 
 impl StationWorker {
@@ -126,6 +134,9 @@ impl StationWorker {
             failures: 0,
             cadence: PictureCadence::default(),
             begun: Clock::instant(),
+            faults: Vec::new(),
+            live_faults: Vec::new(),
+            told: BTreeSet::new(),
         }
     }
 

@@ -262,7 +262,7 @@ mod older {
 pub(super) fn refusal(error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Fault::ReadOnly,
-        _ => Fault::CannotOpen(io_text(&error).to_string()),
+        _ => Fault::CannotOpen(io_text(error).to_string()),
     }
 }
 

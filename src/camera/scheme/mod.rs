@@ -148,6 +148,21 @@ impl Scheme {
         }
     }
 
+    /// The newest picture of a tree that may be read, where newer ones may not; none where there is
+    /// none, or no tree.
+    ///
+    /// # Errors
+    /// The refusal of the place itself; none when the program ends.
+    pub async fn newest_open(
+        &self,
+        client: &HttpClient,
+    ) -> Result<Option<Picture>, Option<Refusal>> {
+        match &self.finder {
+            Finder::Tree(tree) => tree.newest_open(self, client).await,
+            Finder::Template(_) | Finder::Latest(_) => Ok(None),
+        }
+    }
+
     /// The slots that are asked for, where these are not all of a range.
     pub(crate) fn alone(&self) -> Option<Arc<[NaiveDateTime]>> {
         self.source.alone.clone()

@@ -176,6 +176,7 @@ impl StationWorker {
         };
         let bounds = PassBounds { end, job: Some(id) };
         let report = self.pass(pass, bounds).await;
+        self.tell_faults();
         let took = Clock::since(begun);
         let Some(work) = &mut self.job else { return };
         work.worked += took;

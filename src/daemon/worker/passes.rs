@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
-use crate::daemon::operator::JobId;
+use crate::daemon::operator::{JobId, Operator};
 use crate::daemon::worker::StationWorker;
 use crate::service::notices;
 use crate::service::supervision::Supervision;
@@ -34,16 +34,16 @@ pub(super) struct PassBounds {
 /// How often the bounds are checked, and the progress of the job is published.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
 
+/// Faults of a camera that are kept as told.
+const MOST_TOLD: usize = 64;
+
 impl StationWorker {
     /// Does a pass within its bounds. None when the pipeline failed: it is ended then.
     pub(super) async fn pass(&mut self, pass: Pass, bounds: PassBounds) -> Option<RunReport> {
         let pipeline = self.pipeline.as_ref()?;
         let report = self.watched(pipeline, pass, bounds).await;
-        for fault in
-            report.iter().flat_map(|report| notices::faults(&pipeline.gate().take_faults(), report))
-        {
-            tracing::warn!(station = self.factory.station.id, "{fault}");
-        }
+        let found = pipeline.gate().take_faults();
+        self.faults = report.iter().flat_map(|report| notices::faults(&found, report)).collect();
         let failure = match report {
             Ok(report) => match &report.end.failure {
                 None => {
@@ -62,6 +62,25 @@ impl StationWorker {
         }
         self.end_pipeline().await;
         None
+    }
+
+    /// Tells what the last pass found wrong, each once; nothing of a camera that is known to be
+    /// gone.
+    pub(super) fn tell_faults(&mut self) {
+        let station = self.factory.station.id.as_str();
+        let is_gone = self.common.state.camera_is_gone(station);
+        for fault in std::mem::take(&mut self.faults) {
+            if is_gone {
+                tracing::debug!(station, "{fault}");
+                continue;
+            }
+            if self.told.len() >= MOST_TOLD {
+                self.told.clear();
+            }
+            if self.told.insert(fault.en.clone()) {
+                tracing::warn!(station, "{fault}");
+            }
+        }
     }
 
     async fn watched(

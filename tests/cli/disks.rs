@@ -74,7 +74,7 @@ fn a_record_that_may_not_be_written_is_read() {
     assert_eq!(told.matches(older).count(), 4, "{told}");
     let cut = "'cut.db' has a transaction to be undone and lies where nothing may be written: a";
     assert_eq!(told.matches(cut).count(), 3, "{told}");
-    assert_eq!(told.matches("1 observations, 0 misses, the last of 2024-01-01T08:02").count(), 2);
+    assert_eq!(told.matches("1 observation, 0 misses, the last of 2024-01-01T08:02").count(), 2);
     assert!(told.contains("old 1\n") && told.contains("cut 1\n"), "{told}");
     assert!(told.contains("\"observations\":1,") && told.contains("left 0\n"), "{told}");
     let mut copy = home.record("logged-copy.db");

@@ -21,6 +21,7 @@ use crate::actors::fetch::FetchItem;
 use crate::actors::scheduler::Fail;
 use crate::actors::store::Commit;
 use crate::draining::Draining;
+use crate::queue::registry::WorkerRegistry;
 use crate::queue::{WriterAnswers, WriterLine};
 use celaje_sky::credit::Credit;
 use celaje_sky::error::Failure;
@@ -49,6 +50,8 @@ pub struct DispatchCounts {
     pub again: AtomicU64,
     /// Workers that said something.
     pub workers: AtomicU64,
+    /// Workers that say that they are there.
+    pub seen: WorkerRegistry,
 }
 
 /// What a writer has counted of its workers.

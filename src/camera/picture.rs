@@ -58,6 +58,11 @@ impl Refusal {
         Self { reason, http_status: None, attempts, detail, fault: None }
     }
 
+    /// Whether a folder, or a file in it, may not be read.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.fault, Some(AccessFault::FolderClosed(..)))
+    }
+
     /// The miss that this makes of `slot` after `before` requests elsewhere.
     pub fn into_miss(self, slot: Slot, before: u32) -> Miss {
         Miss {

@@ -84,6 +84,17 @@ pub(crate) fn client_tls(trust: &Trust, own: Option<(&Path, &Path)>) -> Result<C
              en PEM"
         ))
     })?;
+    if chain.iter().any(|certificate| is_of_version_1(certificate)) {
+        let shown = certificate.display();
+        return Err(Failure::usage(say!(
+            "cert_file: a certificate in '{shown}' is of version 1 of X.509, which TLS does not \
+             take; make it anew with extensions: openssl x509 -req … -extfile FILE, where FILE \
+             says subjectAltName=DNS:celaje",
+            "cert_file: un certificado de '{shown}' es X.509 de versión 1, que TLS no acepta; \
+             hágalo de nuevo con extensiones: openssl x509 -req … -extfile ARCHIVO, donde ARCHIVO \
+             dice subjectAltName=DNS:celaje"
+        )));
+    }
     let chain = chain.into_iter().map(CertificateDer::from).collect();
     let own = read_key(key)?;
     verified.with_client_auth_cert(chain, own).map_err(|error| {
@@ -103,6 +114,28 @@ pub(crate) fn client_tls(trust: &Trust, own: Option<(&Path, &Path)>) -> Result<C
             ),
         })
     })
+}
+
+/// Whether a certificate in DER is of the first version of X.509, which says none.
+fn is_of_version_1(certificate: &[u8]) -> bool {
+    // Two sequences one in the other; what follows begins with the version, in brackets.
+    let inner = sequence_content(certificate).and_then(sequence_content);
+    inner.and_then(<[u8]>::first).is_some_and(|tag| *tag != 0xa0)
+}
+
+/// What is in the ASN.1 sequence that DER begins with.
+fn sequence_content(der: &[u8]) -> Option<&[u8]> {
+    let [0x30, length, rest @ ..] = der else { return None };
+    match length {
+        0..0x80 => Some(rest),
+        _ => rest.get(usize::from(length & 0x7f)..),
+    }
+}
+
+/// Whether a certificate was refused because it is of the first version of X.509.
+pub(crate) fn is_too_old(fault: &CertificateError) -> bool {
+    let CertificateError::Other(other) = fault else { return false };
+    other.0.downcast_ref::<webpki::Error>() == Some(&webpki::Error::UnsupportedCertVersion)
 }
 
 /// The private key of a file of PEM.

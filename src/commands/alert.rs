@@ -64,10 +64,18 @@ async fn test(reach: &ReachSettings, name: &str) -> Result<u8> {
         )));
     }
     let page = reach.mqtt.as_ref().and_then(|mqtt| mqtt.page.as_deref());
+    let mut failed: Option<Failure> = None;
     for sender in wanted {
-        alerts::send_test(sender, page).await?;
         let id = &sender.id;
-        output::line(say!("sent to '{id}'", "enviado a '{id}'"))?;
+        match alerts::send_test(sender, page).await {
+            Ok(()) => output::line(say!("sent to '{id}'", "enviado a '{id}'"))?,
+            // The others may work: each is tried, and the last failure is the program's.
+            Err(failure) => {
+                if let Some(before) = failed.replace(failure) {
+                    output::note(before);
+                }
+            }
+        }
     }
-    Ok(0)
+    failed.map_or(Ok(0), Err)
 }

@@ -19,6 +19,7 @@ use crate::commands::old_script::OldScriptArgs;
 use crate::commands::progress::RunBar;
 use crate::commands::signals::{Signal, Signals};
 use crate::commands::{output, range};
+use crate::queue::Queue;
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
 use crate::service::request::{
@@ -337,7 +338,10 @@ pub async fn record(options: BackfillOptions) -> Result<Recorded> {
     let workers = match &settings.queue {
         None => None,
         Some(address) => {
-            Some(workers::open(address, &mut database, &station, &source, &model).await?)
+            let identity = database.identity()?;
+            let queue = Queue::connect(address, "celaje writer").await?;
+            let counts = Arc::default();
+            Some(workers::open(queue, &identity, &station, &source, &model, counts).await?)
         }
     };
     let counts = workers.as_ref().map(|workers| Arc::clone(&workers.counts));

@@ -1,4 +1,4 @@
-//! `celaje worker`: read the pictures that a backfill on another machine asks for.
+//! `celaje worker`: read the pictures that a writer on another machine asks for.
 
 use std::path::{Path, PathBuf};
 

@@ -6,20 +6,23 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::actors::dispatch::DispatchCounts;
 use crate::actors::health::ActorHealth;
 use crate::actors::shadow::ShadowCounts;
 use crate::camera::Source;
 use crate::camera::kept::{KeepPolicy, KeptPictures};
 use crate::clock::Clock;
+use crate::queue::Queue;
+use crate::queue::address::QueueAddress;
 use crate::service::inference::{Arrangement, open_model};
 use crate::service::notices;
 use crate::service::request::station_source;
 use crate::service::supervision::Supervision;
 use crate::service::witness::ClockWitness;
-use crate::service::{Pipeline, RunPolicy, Setup, Shadow};
+use crate::service::{Pipeline, RunPolicy, Setup, Shadow, workers};
 use crate::settings::Settings;
 use crate::settings::span::Span;
-use crate::settings::tuning::Tuning;
+use crate::settings::tuning::{CommitPolicy, Tuning};
 use crate::store::SharedDatabase;
 use celaje_sky::error::{Failure, Result};
 use celaje_sky::flow::Flow;
@@ -43,6 +46,8 @@ pub struct PipelineFactory {
     shadow: Option<Shadow>,
     kept: Arc<KeptPictures>,
     tuning: Tuning,
+    /// Where workers take the past from; none where this machine fills it.
+    queue: Option<QueueAddress>,
 }
 
 /// The factories of all stations.
@@ -98,6 +103,7 @@ impl PipelineFactories {
                 shadow: shadow.clone(),
                 kept,
                 tuning: settings.tuning.clone(),
+                queue: settings.queue.clone(),
             });
         }
         Ok(Self {
@@ -151,30 +157,67 @@ impl PipelineFactory {
         ClockWitness::of(&self.source, &self.station, &self.tuning.http)
     }
 
-    /// Starts the actors; their failures are counted in `health`.
-    pub fn start(
-        &self,
-        database: &SharedDatabase,
-        flow: &Arc<Flow>,
-        health: &Arc<ActorHealth>,
-        clock: Clock,
-    ) -> Result<Pipeline> {
+    /// Where workers take the past from; none where this machine fills it, or there is none.
+    pub fn queue(&self) -> Option<&QueueAddress> {
+        self.queue.as_ref().filter(|_| !self.station.has_only_the_latest())
+    }
+
+    /// Starts the actors.
+    pub fn start(&self, common: PipelineCommon<'_>) -> Result<Pipeline> {
         let setup = Setup {
+            shadow: self.shadow.clone(),
+            kept: Some(Arc::clone(&self.kept)),
+            ..self.setup(common)
+        };
+        Pipeline::start_with(setup, common.supervision())
+    }
+
+    /// Starts those that have workers read the pictures: for the record `identity`, by `queue`.
+    pub async fn start_filling(
+        &self,
+        common: PipelineCommon<'_>,
+        identity: &str,
+        queue: Queue,
+        counts: Arc<DispatchCounts>,
+    ) -> Result<Pipeline> {
+        let (station, source) = (&self.station, &self.source);
+        let opened = workers::open(queue, identity, station, source, &self.model, counts);
+        let dispatch = opened.await?;
+        let mut setup = self.setup(common);
+        setup.tuning.commit = CommitPolicy::of_many();
+        Pipeline::start_fed(setup, common.supervision(), Some(dispatch))
+    }
+
+    fn setup(&self, common: PipelineCommon<'_>) -> Setup {
+        Setup {
             station: Arc::clone(&self.station),
             source: self.source.clone(),
             model: Arc::clone(&self.model),
             engine: Arc::clone(&self.engine),
-            database: database.clone(),
+            database: common.database.clone(),
             tuning: self.tuning.clone(),
             policy: RunPolicy::default(),
-            shadow: self.shadow.clone(),
-            kept: Some(Arc::clone(&self.kept)),
-            flow: Arc::clone(flow),
-            clock,
-        };
-        let supervision =
-            Supervision { health: Some(Arc::clone(health)), ..Supervision::of_program() };
-        Pipeline::start_with(setup, supervision)
+            shadow: None,
+            kept: None,
+            flow: Arc::clone(common.flow),
+            clock: common.clock,
+        }
+    }
+}
+
+/// What pipelines of a station share.
+#[derive(Clone, Copy)]
+pub struct PipelineCommon<'a> {
+    pub database: &'a SharedDatabase,
+    pub flow: &'a Arc<Flow>,
+    /// Counts the failures of the actors.
+    pub health: &'a Arc<ActorHealth>,
+    pub clock: Clock,
+}
+
+impl PipelineCommon<'_> {
+    fn supervision(self) -> Supervision {
+        Supervision { health: Some(Arc::clone(self.health)), ..Supervision::of_program() }
     }
 }
 

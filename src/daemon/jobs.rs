@@ -176,6 +176,15 @@ impl JobQueue {
         })
     }
 
+    /// Whether a range that was found missing is being filled at this station.
+    pub fn is_catching_up(&self, station: &str) -> bool {
+        self.all.iter().any(|job| {
+            job.kind == RunKind::CatchUp
+                && job.state.station == station
+                && job.state.status == JobStatus::Running
+        })
+    }
+
     /// The job of this number.
     pub fn find(&mut self, id: JobId) -> Option<&mut RangeJob> {
         self.all.iter_mut().find(|job| job.state.job == id)

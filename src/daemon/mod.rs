@@ -15,6 +15,7 @@ pub mod notify;
 pub mod operator;
 pub mod parts;
 mod peer;
+mod queue;
 pub mod recent;
 pub mod state;
 pub mod watcher;
@@ -32,7 +33,7 @@ use crate::daemon::factory::{PipelineFactories, PipelineFactory};
 use crate::daemon::liveness::Liveness;
 use crate::daemon::state::DaemonState;
 use crate::daemon::watcher::RecordWatcher;
-use crate::daemon::worker::{StationWorker, WorkerContext};
+use crate::daemon::worker::{Duty, StationWorker, WorkerContext};
 use crate::service::notices;
 use crate::settings::Settings;
 use crate::store::{Database, SharedDatabase};
@@ -45,11 +46,14 @@ use celaje_sky::text::Text;
 /// The running stations.
 pub struct Daemon {
     common: WorkerContext,
-    stations: Mutex<BTreeMap<String, StationHandle>>,
+    stations: Mutex<BTreeMap<WorkerKey, StationHandle>>,
     db: std::path::PathBuf,
     /// Cancelled when a worker ends unasked.
     fallen: CancellationToken,
 }
+
+/// A station's id, and which of its workers is meant.
+type WorkerKey = (String, Duty);
 
 /// The handle of a station's worker.
 struct StationHandle {
@@ -73,6 +77,7 @@ impl Daemon {
         let watcher = RecordWatcher::start(&db, clock)?;
         let state = DaemonState::new(watcher, database.downgrade(), Arc::clone(&flow), clock);
         state.set_models(&factories.model, &factories.engine, factories.shadow);
+        state.queue().set_address(factories.all.iter().find_map(PipelineFactory::queue));
         let daemon = Self {
             common: WorkerContext {
                 database,
@@ -86,7 +91,9 @@ impl Daemon {
             fallen: CancellationToken::new(),
         };
         for factory in factories.all {
-            daemon.take_on(factory, true).await?;
+            for duty in Duty::of(&factory) {
+                daemon.take_on(factory.clone(), *duty, true).await?;
+            }
         }
         Ok(daemon)
     }
@@ -105,28 +112,32 @@ impl Daemon {
         self.common.clock
     }
 
-    fn stations(&self) -> MutexGuard<'_, BTreeMap<String, StationHandle>> {
+    fn stations(&self) -> MutexGuard<'_, BTreeMap<WorkerKey, StationHandle>> {
         self.stations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a station's worker. When its pipeline does not start, that is an error for a `needed`
     /// station; the worker of another one tries again and again.
-    async fn take_on(&self, factory: PipelineFactory, needed: bool) -> Result<()> {
+    /// One that fills the past by a queue begins when that is there.
+    async fn take_on(&self, factory: PipelineFactory, duty: Duty, needed: bool) -> Result<()> {
         let id = factory.station.id.clone();
         let (renewals, renewed) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let liveness = Arc::new(Liveness::default());
         let mut worker = StationWorker::new(
+            duty,
             self.common.clone(),
             factory,
             renewed,
             stop.clone(),
             Arc::clone(&liveness),
         );
-        match worker.begin().await {
-            Err(failure) if needed => return Err(failure),
-            Err(failure) => worker.troubled(&failure.to_string()),
-            Ok(()) => {}
+        if duty != Duty::Filling {
+            match worker.begin().await {
+                Err(failure) if needed => return Err(failure),
+                Err(failure) => worker.troubled(&failure.to_string()),
+                Ok(()) => {}
+            }
         }
         // Dropped by a panic too.
         let fall = self.fallen.clone().drop_guard();
@@ -135,7 +146,7 @@ impl Daemon {
             // It was asked to end.
             fall.disarm();
         });
-        self.stations().insert(id, StationHandle { renewals, stop, liveness, ended });
+        self.stations().insert((id, duty), StationHandle { renewals, stop, liveness, ended });
         Ok(())
     }
 
@@ -175,36 +186,52 @@ impl Daemon {
     async fn go_over(&self, factories: PipelineFactories) {
         let state = &self.common.state;
         state.set_models(&factories.model, &factories.engine, factories.shadow);
-        let keep: Vec<String> =
-            factories.all.iter().map(|factory| factory.station.id.clone()).collect();
-        let gone: Vec<(String, StationHandle)> = {
-            let mut stations = self.stations();
-            stations.extract_if(.., |id, _| !keep.contains(id)).collect()
+        state.queue().set_address(factories.all.iter().find_map(PipelineFactory::queue));
+        let keys = |factory: &PipelineFactory| -> Vec<WorkerKey> {
+            let id = &factory.station.id;
+            Duty::of(factory).iter().map(|duty| (id.clone(), *duty)).collect()
         };
-        for (id, running) in gone {
-            // Before its worker ends, so that no job is queued for it any more.
-            state.remove_station(&id);
+        let keep: Vec<WorkerKey> = factories.all.iter().flat_map(keys).collect();
+        let gone: Vec<(WorkerKey, StationHandle)> = {
+            let mut stations = self.stations();
+            stations.extract_if(.., |key, _| !keep.contains(key)).collect()
+        };
+        for ((id, duty), running) in gone {
+            if keep.iter().all(|(kept, _)| *kept != id) {
+                // Before its worker ends, so that no job is queued for it any more.
+                state.remove_station(&id);
+            }
             running.end().await;
+            if duty == Duty::Filling {
+                state.queue().set_trouble(&id, None);
+            }
         }
         for factory in factories.all {
-            if state.is_stopping() {
-                return;
+            for duty in Duty::of(&factory) {
+                self.hand_over(factory.clone(), *duty).await;
             }
-            let known = {
-                let stations = self.stations();
-                let running = stations.get(&factory.station.id);
-                running.map(|running| running.renewals.clone())
-            };
-            let Some(renewals) = known else {
-                // Not needed, hence never an error.
-                let _ = self.take_on(factory, false).await;
-                continue;
-            };
-            let bell = state.add_station(&factory.station);
-            // Waits until the worker has taken an earlier one.
-            let _ = renewals.send(factory).await;
-            bell.notify_one();
         }
+    }
+
+    /// Hands a factory to a worker; takes on one where it is missing.
+    async fn hand_over(&self, factory: PipelineFactory, duty: Duty) {
+        if self.common.state.is_stopping() {
+            return;
+        }
+        let known = {
+            let stations = self.stations();
+            let running = stations.get(&(factory.station.id.clone(), duty));
+            running.map(|running| running.renewals.clone())
+        };
+        let Some(renewals) = known else {
+            // Not needed, hence never an error.
+            let _ = self.take_on(factory, duty, false).await;
+            return;
+        };
+        let bells = self.common.state.add_station(&factory.station);
+        // Waits until the worker has taken an earlier one.
+        let _ = renewals.send(factory).await;
+        bells.ring();
     }
 
     /// Notes that the new settings could not be read.

@@ -97,6 +97,12 @@ pub trait Operator: Send + Sync {
     /// `tolerated`.
     fn clock_standing(&self, station: &str, tolerated: TimeDelta) -> ClockStanding;
 
+    /// Whether a station's camera is known to give no picture.
+    fn camera_is_gone(&self, station: &str) -> bool {
+        let stations = self.state().stations;
+        stations.iter().any(|known| known.id == station && known.camera.up == Some(false))
+    }
+
     /// The record to write labels and calibrations to. What is done with it waits for the program's
     /// own transactions.
     fn record(&self) -> Result<SharedDatabase, Refused>;
@@ -139,6 +145,8 @@ pub struct ProgramState {
     pub stations: Vec<StationState>,
     /// Backfills, of this process, that wait, run or ended lately; the oldest first.
     pub jobs: Vec<JobState>,
+    /// The queue through which workers on other machines fill the past; null without one.
+    pub queue: Option<QueueState>,
     /// Its actors.
     pub actors: Vec<ActorState>,
     /// What flowed through the pipeline since the program was started.
@@ -316,6 +324,57 @@ pub struct JobProgress {
     pub rate: Option<f64>,
     /// Seconds left at that rate.
     pub eta_s: Option<f64>,
+}
+
+/// The queue between the program and its workers.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Queue")]
+pub struct QueueState {
+    /// Its servers; no secrets.
+    pub address: String,
+    /// Whether it is reached.
+    pub connected: bool,
+    /// Since when that is so; null before it was first reached.
+    pub since: Option<DateTime<Utc>>,
+    /// Why the past is not filled; null if nothing keeps it from that.
+    pub trouble: Option<String>,
+    /// The workers that said within the last minute that they are there, by name.
+    pub workers: Vec<WorkerState>,
+    /// Outcomes of workers since the program was started, by what became of them.
+    pub outcomes: OutcomeCounts,
+    /// Slots that were given out again since then.
+    pub given_again: u64,
+}
+
+/// A worker on another machine.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Worker")]
+pub struct WorkerState {
+    /// The name that it has for this run of it.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Jobs that it has in hand.
+    pub jobs: u64,
+    /// Slots of which it has said something since it was started.
+    pub slots: u64,
+    /// Slots a second in the last minute; null until that is known.
+    pub rate: Option<f64>,
+    /// Seconds since it was last heard.
+    pub silent_s: f64,
+}
+
+/// Outcomes of workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OutcomeCounts {
+    /// Written.
+    pub taken: u64,
+    /// Of slots that were not asked for, or that the record had by then.
+    pub repeated: u64,
+    /// Of another version, station or model.
+    pub refused: u64,
+    /// Not possible.
+    pub broken: u64,
 }
 
 /// An actor of the pipeline.

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 
 use rustls::{AlertDescription, CertificateError};
 
+use crate::camera::trust::is_too_old;
 use celaje_sky::say;
 use celaje_sky::text::Text;
 
@@ -34,6 +35,8 @@ pub(super) enum PeerFault {
     NameUnknown,
     /// Its certificate is of an authority that is not known.
     Untrusted,
+    /// Its certificate, or that of its authority, is of the first version of X.509.
+    TooOld,
     /// Its certificate bears another name.
     OtherName,
     /// Its certificate is of another time.
@@ -94,6 +97,7 @@ impl PeerFault {
                 | CertificateError::ExpiredContext { .. }
                 | CertificateError::NotValidYet
                 | CertificateError::NotValidYetContext { .. } => Self::OutOfDate,
+                fault if is_too_old(fault) => Self::TooOld,
                 _ => Self::Untrusted,
             },
             rustls::Error::AlertReceived(
@@ -135,6 +139,10 @@ impl PeerFault {
             Self::Untrusted => say!(
                 "shows a certificate that is not trusted",
                 "muestra un certificado que no es de confianza"
+            ),
+            Self::TooOld => say!(
+                "shows a certificate of version 1 of X.509, which TLS does not take",
+                "muestra un certificado X.509 de versión 1, que TLS no acepta"
             ),
             Self::OtherName => {
                 say!("shows a certificate for another name", "muestra un certificado a otro nombre")
@@ -189,6 +197,12 @@ impl PeerFault {
                     "agregue su autoridad a las de este equipo"
                 ),
             },
+            Self::TooOld => say!(
+                "make it anew there with extensions: openssl x509 -req … -extfile FILE, where \
+                 FILE says subjectAltName=DNS: and its name",
+                "hágalo de nuevo allí con extensiones: openssl x509 -req … -extfile ARCHIVO, donde \
+                 ARCHIVO dice subjectAltName=DNS: y su nombre"
+            ),
             Self::OutOfDate => say!(
                 "renew it there, and look at this machine's clock",
                 "renuévelo allí, y revise el reloj de este equipo"

@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
-use crate::daemon::operator::{ClockStanding, Event, Operator};
+use crate::daemon::operator::{ClockStanding, Event, Mode, Operator};
 use crate::store::error::StoreError;
 use crate::store::reader::{ObservationItem, Reader, ReadingFilter};
 use celaje_sky::quality::Quality;
@@ -159,27 +159,44 @@ impl RecentReadings {
     ) -> Option<Vec<T>> {
         let stale_after = stale_after(station);
         let standing = self.operator.clock_standing(&station.id, stale_after);
-        let measure = AgeMeasure {
-            now,
-            is_confirmed: match standing {
-                ClockStanding::InDoubt => return None,
-                ClockStanding::Confirmed => true,
-                ClockStanding::Unknown | ClockStanding::Unheard => false,
-            },
-            running: self.clock.goes_on(self.began),
-            stale_after,
-        };
+        if standing == ClockStanding::InDoubt {
+            return None;
+        }
+        let measure = self.measure(station, now, standing);
         let inner = self.inner();
-        let held = inner.readings.get(&station.id).into_iter().flat_map(BTreeMap::values);
-        let counted = measure.counted(held.map(|kept| HeldReading {
-            reading: &kept.reading,
-            came: kept.came.map(|came| self.clock.goes_on(came)),
-        }))?;
+        let counted = measure.counted(self.held(&inner, &station.id))?;
         let is_old = counted.last().is_some_and(|last| now - last.moment > stale_after);
         if standing == ClockStanding::Unheard && !is_old {
             return None;
         }
         Some(counted.iter().map(taken).collect())
+    }
+
+    fn measure(
+        &self,
+        station: &Station,
+        now: DateTime<Utc>,
+        standing: ClockStanding,
+    ) -> AgeMeasure {
+        AgeMeasure {
+            now,
+            is_confirmed: standing == ClockStanding::Confirmed,
+            running: self.clock.goes_on(self.began),
+            stale_after: stale_after(station),
+        }
+    }
+
+    /// The readings of a station in memory, ascending.
+    fn held<'a>(
+        &'a self,
+        inner: &'a KeptReadings,
+        id: &str,
+    ) -> impl Iterator<Item = HeldReading<'a>> {
+        let kept = inner.readings.get(id).into_iter().flat_map(BTreeMap::values);
+        kept.map(|kept| HeldReading {
+            reading: &kept.reading,
+            came: kept.came.map(|came| self.clock.goes_on(came)),
+        })
     }
 
     /// Whether the program runs for long enough to know what it knew before it was started anew.
@@ -192,9 +209,13 @@ impl RecentReadings {
     pub fn tonight(&self, station: &Station) -> Tonight {
         let now = self.clock.now();
         let counted = self.counted(station, now, |one| one.dated());
-        let is_in_doubt = counted.is_none();
-        let readings = counted.unwrap_or_else(|| self.since(&station.id, KEPT_FOR));
-        Tonight::of(station, &readings, now, is_in_doubt)
+        let measure = self.measure(station, now, ClockStanding::Unknown);
+        let told: Vec<SkyReading> = {
+            let inner = self.inner();
+            let told = measure.told(self.held(&inner, &station.id)).into_iter();
+            told.map(|one| one.dated()).collect()
+        };
+        Tonight::of(station, counted.as_deref(), &told, now)
     }
 
     /// The last reading up to now.
@@ -220,6 +241,37 @@ impl RecentReadings {
         let taken = |counted: &CountedReading<'_>| (counted.moment, counted.reading.clone());
         let (moment, latest) = self.counted(&station, now, taken)?.pop()?;
         (now - moment < stale_after(&station)).then_some(latest)
+    }
+
+    /// Whether a station's camera is known to be gone, or its last reading is old or shows no sky.
+    /// That nobody confirms the clock is none.
+    pub fn has_problem(&self, station: &Station) -> bool {
+        let stale_after = stale_after(station);
+        let standing = self.operator.clock_standing(&station.id, stale_after);
+        if standing == ClockStanding::InDoubt || self.operator.camera_is_gone(&station.id) {
+            return true;
+        }
+        let (now, inner) = (self.clock.now(), self.inner());
+        let past = inner.readings.get(&station.id).map(|readings| readings.range(..=now));
+        past.and_then(Iterator::last).is_none_or(|(at, kept)| {
+            let came = kept.came.map(|came| self.clock.goes_on(came));
+            let age = came.unwrap_or_default().max(now - *at);
+            kept.reading.oktas().is_none() || age >= stale_after
+        })
+    }
+
+    /// The stations of the record that the settings do not name, by their ids; none where the
+    /// program only shows what others write.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn unnamed(&self) -> Result<Vec<String>, StoreError> {
+        if self.operator.state().mode == Mode::ReadOnly {
+            return Ok(Vec::new());
+        }
+        let mut ids = Reader::open(&self.db)?.station_ids()?;
+        ids.retain(|id| self.station(id).is_none());
+        Ok(ids)
     }
 
     /// The time.

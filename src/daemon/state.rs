@@ -16,6 +16,7 @@ use crate::daemon::operator::{
     ActorState, CameraState, ClockStanding, Event, JobId, JobState, JobStatus, Mode, Operator,
     ProgramState, Refused, ShadowState, StationState,
 };
+use crate::daemon::queue::DaemonQueue;
 use crate::daemon::watcher::RecordWatcher;
 use crate::service::request::{check_due, check_range, refuse_the_latest};
 use crate::store::{Agreement, SharedDatabase, WeakDatabase};
@@ -42,6 +43,7 @@ pub struct DaemonState {
     /// The database is not in its place.
     record_lost: AtomicBool,
     record_losses: AtomicU64,
+    queue: DaemonQueue,
     inner: Mutex<Inner>,
 }
 
@@ -64,8 +66,24 @@ struct StationEntry {
     state: StationState,
     /// How its actors are.
     oversight: Option<Oversight>,
-    /// Wakes its worker.
-    bell: Arc<Notify>,
+    bells: StationBells,
+}
+
+/// What wakes a station's workers.
+#[derive(Clone, Default)]
+pub struct StationBells {
+    /// The one that asks for due slots.
+    pub live: Arc<Notify>,
+    /// The one that fills the past by a queue, if there is one.
+    pub filling: Arc<Notify>,
+}
+
+impl StationBells {
+    /// Wakes them all.
+    pub fn ring(&self) {
+        self.live.notify_one();
+        self.filling.notify_one();
+    }
 }
 
 /// What a station's doubt of the clock is kept under: no station has such an id.
@@ -126,8 +144,14 @@ impl DaemonState {
             stopping: AtomicBool::new(false),
             record_lost: AtomicBool::new(false),
             record_losses: AtomicU64::new(0),
+            queue: DaemonQueue::default(),
             inner: Mutex::default(),
         })
+    }
+
+    /// The queue through which workers fill the past.
+    pub const fn queue(&self) -> &DaemonQueue {
+        &self.queue
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -152,15 +176,15 @@ impl DaemonState {
         inner.agreement.clear();
     }
 
-    /// Adds a station, or exchanges its settings; gives what wakes its worker.
-    pub fn add_station(&self, station: &Arc<Station>) -> Arc<Notify> {
+    /// Adds a station, or exchanges its settings; gives what wakes its workers.
+    pub fn add_station(&self, station: &Arc<Station>) -> StationBells {
         let mut inner = self.inner();
         if let Some(known) = inner.stations.iter_mut().find(|known| known.station.id == station.id)
         {
             known.station = Arc::clone(station);
-            return Arc::clone(&known.bell);
+            return known.bells.clone();
         }
-        let bell = Arc::new(Notify::new());
+        let bells = StationBells::default();
         inner.stations.push(StationEntry {
             station: Arc::clone(station),
             state: StationState {
@@ -171,9 +195,9 @@ impl DaemonState {
                 camera: CameraState::default(),
             },
             oversight: None,
-            bell: Arc::clone(&bell),
+            bells: bells.clone(),
         });
-        bell
+        bells
     }
 
     /// Removes a station and ends its jobs.
@@ -187,6 +211,7 @@ impl DaemonState {
         inner.trouble.remove(id);
         inner.trouble.remove(&clock_of(id));
         inner.hosts.remove(id);
+        self.queue.set_trouble(id, None);
         inner.agreement.remove(id);
         inner.jobs.leave(id, &why.to_string(), self.clock.now());
         drop(inner);
@@ -267,6 +292,11 @@ impl DaemonState {
     /// Sets why the clock looks wrong to a station; none when it looks right again.
     pub fn set_clock_doubt(&self, station: &str, why: Option<String>) {
         self.set_trouble(&clock_of(station), why);
+    }
+
+    /// Whether the clock looks wrong to a station.
+    pub fn doubts_the_clock(&self, station: &str) -> bool {
+        self.inner().trouble.contains_key(&clock_of(station))
     }
 
     /// Sets what the host of a station's camera shows; none if it tells no time. Until then the
@@ -364,7 +394,7 @@ impl Operator for DaemonState {
         let Some(known) = inner.stations.iter().find(|known| known.station.id == station) else {
             return Err(Refused::UnknownStation(station.to_owned()));
         };
-        let (place, bell) = (Arc::clone(&known.station), Arc::clone(&known.bell));
+        let (place, bells) = (Arc::clone(&known.station), known.bells.clone());
         let now = self.clock.now();
         refuse_the_latest(&place)
             .and_then(|()| check_range(range, &place))
@@ -372,7 +402,7 @@ impl Operator for DaemonState {
             .map_err(|failure| Refused::BadRange(failure.text))?;
         let job = inner.jobs.ask(station, range, now)?;
         drop(inner);
-        bell.notify_one();
+        bells.ring();
         self.changed();
         Ok(job)
     }
@@ -384,11 +414,17 @@ impl Operator for DaemonState {
         let mut stations = inner.stations.iter();
         let of_it = stations.find(|known| Some(&known.station.id) == station.as_ref());
         if let Some(known) = of_it {
-            known.bell.notify_one();
+            known.bells.ring();
         }
         drop(inner);
         self.changed();
         Ok(())
+    }
+
+    fn camera_is_gone(&self, station: &str) -> bool {
+        let inner = self.inner();
+        let known = inner.stations.iter().find(|known| known.station.id == station);
+        known.is_some_and(|known| known.state.camera.up == Some(false))
     }
 
     fn clock_standing(&self, station: &str, tolerated: TimeDelta) -> ClockStanding {
@@ -431,6 +467,7 @@ impl Operator for DaemonState {
                 .iter()
                 .flat_map(|known| known.actors(inner.stations.len() == 1))
                 .collect(),
+            queue: self.queue.state(self.clock),
             flow: Some(self.flow.report()),
             pictures: self.watcher.state().pictures,
             record_lost: self.record_lost.load(Ordering::Relaxed),

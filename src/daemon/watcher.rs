@@ -343,6 +343,7 @@ impl Operator for RecordWatcher {
             stations: Vec::new(),
             jobs: Vec::new(),
             actors: Vec::new(),
+            queue: None,
             flow: None,
             pictures: totals.pictures.clone(),
             record_lost: false,

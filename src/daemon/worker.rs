@@ -1,11 +1,16 @@
 //! A station's worker: due slots first (`live`), waiting ranges in parts between them (`filling`);
-//! both are passes of the pipeline (`passes`).
+//! both are passes of the pipeline (`passes`). With a queue a second one fills the ranges
+//! (`by_queue`).
 
+mod by_queue;
 mod doubt;
 mod filling;
 mod live;
 mod passes;
 
+pub use by_queue::Duty;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::health::ActorHealth;
 use crate::clock::Clock;
-use crate::daemon::factory::PipelineFactory;
+use crate::daemon::factory::{PipelineCommon, PipelineFactory};
 use crate::daemon::liveness::Liveness;
 use crate::daemon::operator::JobStatus;
 use crate::daemon::parts::Parts;
@@ -33,12 +38,15 @@ use celaje_sky::flow::Flow;
 use celaje_sky::restarts::RestartBudget;
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::text::Text;
 use celaje_sky::ticks::{SlotSchedule, Turn};
 
 /// First pause before a failed pipeline is started again.
 const PAUSE: Duration = Duration::from_secs(5);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The same where a queue is what fails: nothing is lost by asking again.
+const LONGEST_QUEUE_PAUSE: Duration = Duration::from_secs(20);
 
 /// Pause before a database that was moved, deleted or replaced is looked for again.
 const LOST_PAUSE: Duration = Duration::from_secs(1);
@@ -56,11 +64,14 @@ pub struct WorkerContext {
 }
 
 pub struct StationWorker {
+    duty: Duty,
     common: WorkerContext,
     factory: PipelineFactory,
     renewals: mpsc::Receiver<PipelineFactory>,
     stop: CancellationToken,
     bell: Arc<Notify>,
+    /// Wakes whoever fills the past, where that is another worker.
+    filling_bell: Arc<Notify>,
     liveness: Arc<Liveness>,
     pipeline: Option<Pipeline>,
     clockwork: SlotSchedule,
@@ -81,19 +92,30 @@ pub struct StationWorker {
     /// How often the camera gives a new picture, by the time since the worker began.
     cadence: PictureCadence,
     begun: Instant,
+    /// What is wrong with the camera by the last pass, until it is told.
+    faults: Vec<Text>,
+    /// The same by the attempts at the slot that is due.
+    live_faults: Vec<Text>,
+    /// What was told of it, until it gives pictures again.
+    told: BTreeSet<String>,
 }
 
 impl StationWorker {
     /// A worker that builds its pipelines with `factory`, then with those from `renewals`.
     pub fn new(
+        duty: Duty,
         common: WorkerContext,
         factory: PipelineFactory,
         renewals: mpsc::Receiver<PipelineFactory>,
         stop: CancellationToken,
         liveness: Arc<Liveness>,
     ) -> Self {
-        let bell = common.state.add_station(&factory.station);
+        let bells = common.state.add_station(&factory.station);
+        let bell = if duty == Duty::Filling { &bells.filling } else { &bells.live };
         Self {
+            duty,
+            bell: Arc::clone(bell),
+            filling_bell: bells.filling,
             clockwork: factory.schedule(common.clock.now()),
             clock_watch: ClockWatch::default(),
             in_doubt: false,
@@ -103,7 +125,6 @@ impl StationWorker {
             factory,
             renewals,
             stop,
-            bell,
             liveness,
             pipeline: None,
             live: None,
@@ -113,12 +134,15 @@ impl StationWorker {
             failures: 0,
             cadence: PictureCadence::default(),
             begun: Clock::instant(),
+            faults: Vec::new(),
+            live_faults: Vec::new(),
+            told: BTreeSet::new(),
         }
     }
 
     /// Starts the pipeline.
     pub async fn begin(&mut self) -> Result<()> {
-        self.start()?;
+        self.start().await?;
         self.look_at_the_shadow().await;
         Ok(())
     }
@@ -141,7 +165,7 @@ impl StationWorker {
             return;
         }
         // The range that is being filled is looked through when it is done.
-        if self.job.as_ref().is_some_and(JobRun::is_catching_up) {
+        if self.common.state.jobs(|jobs| jobs.is_catching_up(self.id())) {
             return;
         }
         if let Some(range) = self.since_the_first(range).await
@@ -176,12 +200,22 @@ impl StationWorker {
     fn catch_up(&self, range: SlotRange, again: bool) {
         let now = self.common.clock.now();
         self.common.state.jobs(|jobs| jobs.catch_up(self.id(), range, again, now));
+        self.filling_bell.notify_one();
         self.common.state.changed();
     }
 
-    fn start(&mut self) -> Result<()> {
+    fn pipeline_common(&self) -> PipelineCommon<'_> {
         let WorkerContext { database, flow, clock, .. } = &self.common;
-        let pipeline = self.factory.start(database, flow, &self.health, *clock)?;
+        PipelineCommon { database, flow, health: &self.health, clock: *clock }
+    }
+
+    async fn start(&mut self) -> Result<()> {
+        if self.duty == Duty::Filling {
+            self.pipeline = Some(self.open_the_queue().await?);
+            self.untroubled();
+            return Ok(());
+        }
+        let pipeline = self.factory.start(self.pipeline_common())?;
         self.common.state.set_oversight(self.id(), pipeline.oversight());
         self.common.state.set_camera(self.id(), self.factory.address());
         self.pipeline = Some(pipeline);
@@ -196,24 +230,44 @@ impl StationWorker {
 
     /// Works until `stop`; open runs are then closed.
     pub async fn work(mut self) {
+        match self.duty {
+            Duty::Filling => self.fill().await,
+            Duty::All | Duty::Live => self.watch().await,
+        }
+        self.close().await;
+    }
+
+    async fn begin_turn(&mut self) {
+        self.liveness.beat(Duration::ZERO);
+        if let Ok(factory) = self.renewals.try_recv() {
+            self.renew(factory).await;
+        }
+    }
+
+    /// Whether pipeline and record are in order; if not, what can be done for it is done.
+    async fn is_ready(&mut self) -> bool {
+        if self.pipeline.is_none() {
+            self.liveness.beat(self.pause());
+            self.mend().await;
+            return false;
+        }
+        if let Err(failure) = self.look_at_the_record().await {
+            self.troubled(&failure.to_string());
+            self.end_pipeline().await;
+            return false;
+        }
+        true
+    }
+
+    async fn watch(&mut self) {
         while !self.stop.is_cancelled() {
-            self.liveness.beat(Duration::ZERO);
-            if let Ok(factory) = self.renewals.try_recv() {
-                self.renew(factory).await;
-            }
+            self.begin_turn().await;
             if let Some(doubt) = self.clock_doubt().await {
                 self.wait_for_the_clock(&doubt).await;
                 continue;
             }
             self.trust_the_clock().await;
-            if self.pipeline.is_none() {
-                self.liveness.beat(self.pause());
-                self.mend().await;
-                continue;
-            }
-            if let Err(failure) = self.look_at_the_record().await {
-                self.troubled(&failure.to_string());
-                self.end_pipeline().await;
+            if !self.is_ready().await {
                 continue;
             }
             let now = self.common.clock.now();
@@ -233,38 +287,45 @@ impl StationWorker {
                 }
             }
         }
-        self.close().await;
     }
 
     /// Works on a part of a job, or sleeps, until then.
     async fn rest(&mut self, until: DateTime<Utc>) {
-        self.choose_a_job().await;
+        if self.duty != Duty::Live {
+            self.choose_a_job().await;
+        }
         if let Some(job) = self.job.as_ref().map(JobRun::id)
             && self.common.state.is_cancelled(job)
         {
             return self.end_job(JobStatus::Cancelled, None).await;
         }
-        let wake = self.common.clock.sleep_until(until);
         let now = Clock::instant();
         let ready = |job: &JobRun| job.not_before.is_none_or(|time| time <= now);
-        if self.job.as_ref().is_some_and(ready) {
-            let turns = Arc::clone(&self.common.turns);
-            let turn = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return,
-                turn = turns.acquire_owned() => turn,
-                // A reload or another job came, or this one was cancelled.
-                () = self.bell.notified() => return,
-                () = wake => return,
-            };
-            let Ok(_turn) = turn else { return };
-            self.work_on_the_job(until).await;
-            return;
+        if !self.job.as_ref().is_some_and(ready) {
+            return self.sleep(until).await;
         }
+        // Workers share nothing with this machine.
+        if self.duty == Duty::Filling {
+            return self.work_on_the_job(until).await;
+        }
+        let turns = Arc::clone(&self.common.turns);
+        let turn = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return,
+            turn = turns.acquire_owned() => turn,
+            // A reload or another job came, or this one was cancelled.
+            () = self.bell.notified() => return,
+            () = self.common.clock.sleep_until(until) => return,
+        };
+        let Ok(_turn) = turn else { return };
+        self.work_on_the_job(until).await;
+    }
+
+    async fn sleep(&self, until: DateTime<Utc>) {
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = self.bell.notified() => {}
-            () = wake => {}
+            () = self.common.clock.sleep_until(until) => {}
         }
     }
 
@@ -276,7 +337,11 @@ impl StationWorker {
 
     /// The pause before a failed pipeline is started again.
     fn pause(&self) -> Duration {
-        backoff::pause(PAUSE, self.failures, LONGEST_PAUSE)
+        let longest = match self.duty {
+            Duty::Filling => LONGEST_QUEUE_PAUSE,
+            Duty::All | Duty::Live => LONGEST_PAUSE,
+        };
+        backoff::pause(PAUSE, self.failures, longest)
     }
 
     /// Starts a new pipeline in place of a failed one, after a pause.
@@ -296,7 +361,14 @@ impl StationWorker {
         if !lost {
             self.failures = self.failures.saturating_add(1);
         }
-        match self.renew_record(lost).await.and_then(|()| self.start()) {
+        let started = match self.renew_record(lost).await {
+            Ok(()) => self.start().await,
+            Err(failure) => Err(failure),
+        };
+        match started {
+            Ok(()) if self.duty == Duty::Filling => {
+                tracing::info!(station = self.id(), "workers fill the past again");
+            }
             Ok(()) => {
                 tracing::info!(station = self.id(), "the station's actors run again");
                 // Slots that were due meanwhile.
@@ -332,7 +404,7 @@ impl StationWorker {
         if lost {
             tracing::warn!(station = self.id(), "the record is in its place again");
             self.common.state.set_record_lost(false);
-            self.common.state.set_trouble(self.id(), None);
+            self.untroubled();
         }
         Ok(())
     }
@@ -354,8 +426,14 @@ impl StationWorker {
         }
     }
 
-    /// Logs and publishes why the station cannot work.
+    /// Logs and publishes why the station cannot work, or its past is not filled.
     pub(super) fn troubled(&self, why: &str) {
+        if self.duty == Duty::Filling {
+            if !self.stop.is_cancelled() && self.set_filling_trouble(Some(why)) {
+                tracing::error!(station = self.id(), why, "the station's past is not filled");
+            }
+            return;
+        }
         // What is tried again each second is said once.
         if self.common.state.set_trouble(self.id(), Some(why.to_owned())) {
             tracing::error!(station = self.id(), why, "the station cannot do its work");
@@ -398,7 +476,7 @@ impl StationWorker {
         self.factory = factory;
         self.clock_watch = ClockWatch::default();
         self.cadence = PictureCadence::default();
-        if let Err(failure) = self.start() {
+        if let Err(failure) = self.start().await {
             self.troubled(&failure.to_string());
         }
     }

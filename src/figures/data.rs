@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{NaiveDateTime, TimeDelta, Timelike};
+use chrono::{Months, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 
 use super::order::{Order, saturated};
 use crate::store::reader::{Climatology, DarkMonth, ObservationItem, ZoneCount};
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit};
-use celaje_chart::dark_hours::{DarkColumn, DarkHoursChart};
+use celaje_chart::dark_hours::{DarkAmount, DarkColumn, DarkHoursChart};
+use celaje_chart::dark_years::DarkYears;
 use celaje_chart::distribution::Distribution;
 use celaje_chart::heat::{Calendar, ClimatologyChart, HeatCell};
 use celaje_chart::means::Means;
@@ -49,12 +50,14 @@ pub enum Kind {
     Raster,
     /// The usable hours of darkness.
     DarkHours,
+    /// The same, a row a year.
+    DarkYears,
     /// Cloud by direction.
     Dome,
 }
 
 /// The charts' names in their addresses.
-pub const KINDS: [(&str, Kind); 12] = [
+pub const KINDS: [(&str, Kind); 13] = [
     ("timeline", Kind::Timeline),
     ("history", Kind::History),
     ("distribution", Kind::Distribution),
@@ -66,6 +69,7 @@ pub const KINDS: [(&str, Kind); 12] = [
     ("tonight", Kind::Tonight),
     ("raster", Kind::Raster),
     ("dark-hours", Kind::DarkHours),
+    ("dark-years", Kind::DarkYears),
     ("dome", Kind::Dome),
 ];
 
@@ -103,6 +107,8 @@ pub enum ChartData {
     },
     /// The hours of darkness of months and years.
     DarkHours(Vec<DarkMonth>),
+    /// The same to be compared.
+    DarkYears(Vec<DarkMonth>),
     /// The amounts of days.
     Raster(Vec<(NaiveDateTime, Cover)>),
     /// All readings of a range.
@@ -156,6 +162,7 @@ impl ChartData {
             Self::Climatology(found) => climatology(order, found),
             Self::Nights(found) => nights(order, found),
             Self::DarkHours(periods) => dark_hours(order, periods),
+            Self::DarkYears(periods) => dark_years(order, periods),
             Self::Raster(readings) => raster(order, readings),
             Self::Tonight(night, shown) => strip(order, night, shown)?,
             Self::Keogram { .. } | Self::Dome(..) => return None,
@@ -217,19 +224,41 @@ fn timeline(
     .svg()
 }
 
-fn dark_hours(order: &Order, periods: &[DarkMonth]) -> String {
+fn dark_amount(period: &DarkMonth) -> DarkAmount {
+    DarkAmount {
+        dark: period.dark,
+        coverage: period.coverage,
+        usable: period.usable,
+        interval: period.low.zip(period.high),
+    }
+}
+
+/// The months of `periods`; those at the ends of the range may be in it only in part.
+fn dark_months(order: &Order, periods: &[DarkMonth]) -> Vec<DarkColumn> {
+    let from = order.first.map_or(order.range.0, |first| first.max(order.range.0)).date();
+    let to = order.range.1.min(order.due()).date();
     let column = |period: &DarkMonth| {
         let (year, month) = period.period.split_once('-')?;
-        Some(DarkColumn {
-            year: year.parse().ok()?,
-            month: month.parse().ok()?,
-            dark: period.dark,
-            coverage: period.coverage,
-            usable: period.usable,
-            interval: period.low.zip(period.high),
-        })
+        let (year, month) = (year.parse().ok()?, month.parse().ok()?);
+        let begins = NaiveDate::from_ymd_opt(year, month, 1)?;
+        let ends = begins.checked_add_months(Months::new(1))?.pred_opt()?;
+        let is_whole = from <= begins && ends <= to;
+        Some(DarkColumn { year, month, is_whole, hours: dark_amount(period) })
     };
-    let months: Vec<DarkColumn> = periods.iter().filter_map(column).collect();
+    periods.iter().filter_map(column).collect()
+}
+
+fn dark_years(order: &Order, periods: &[DarkMonth]) -> String {
+    let year = |period: &DarkMonth| Some((period.period.parse().ok()?, dark_amount(period)));
+    let years: Vec<(i32, DarkAmount)> = periods.iter().filter_map(year).collect();
+    let names: Vec<i32> = years.iter().map(|(year, _)| *year).collect();
+    let place = place_and_years(order, &names);
+    let (look, months, begun) = (order.look, dark_months(order, periods), order.first.is_some());
+    DarkYears { look, place: &place, months: &months, years: &years, begun }.svg()
+}
+
+fn dark_hours(order: &Order, periods: &[DarkMonth]) -> String {
+    let months = dark_months(order, periods);
     let years: Vec<i32> = periods.iter().filter_map(|period| period.period.parse().ok()).collect();
     let whole_years = periods.iter().filter(|period| period.period.parse::<i32>().is_ok());
     let usable = whole_years.filter_map(|year| Some((year.dark, year.usable?)));

@@ -11,7 +11,7 @@ use crate::store::reader::{Climatology, DarkMonth, NightRule, Reader, ReadingFil
 use crate::store::rows::parse_slot;
 use celaje_chart::bucket::{Bucket, Unit, regular};
 use celaje_chart::timeline::MAX_DAYS;
-use celaje_chart::timeline::strip::AROUND;
+use celaje_chart::timeline::strip::around;
 use celaje_sky::night::Night;
 use celaje_sky::slot::SlotRange;
 
@@ -50,6 +50,7 @@ impl Order {
             Kind::Nights => ChartData::Nights(self.usual(reader)?),
             Kind::Raster => ChartData::Raster(reader.covers(&self.place.id, self.range)?),
             Kind::DarkHours => ChartData::DarkHours(self.dark_hours(reader)?),
+            Kind::DarkYears => ChartData::DarkYears(self.dark_hours(reader)?),
             Kind::Tonight => return self.tonight(reader),
             Kind::Dome => {
                 let (id, slot) = (&self.place.id, self.range.1);
@@ -90,7 +91,8 @@ impl Order {
         let at = place.zone.instant(at).unwrap_or_else(|| at.and_utc());
         let night = Night::at(at, place.latitude, place.longitude);
         let (from, to) = night.span;
-        let range = (place.zone.local(from) - AROUND, place.zone.local(to) + AROUND);
+        let around = around(&night);
+        let range = (place.zone.local(from) - around, place.zone.local(to) + around);
         let shown = Self { range, ..self.clone() }.timeline(reader)?;
         Ok(ChartData::Tonight(night, Box::new(shown)))
     }
@@ -126,14 +128,7 @@ impl Order {
         let to = to.min(self.due());
         let earliest = to.checked_sub_signed(TEN_YEARS).unwrap_or(from);
         let (id, rule) = (self.place.id.clone(), self.night_rule());
-        let mut periods = reader.dark_hours(&id, (from.max(earliest), to), &rule)?;
-        // The first night may have begun in the month before, and have no darkness.
-        let begins = from.format("%Y-%m").to_string();
-        periods.retain(|months| {
-            let begins = begins.get(..months.period.len()).unwrap_or_default();
-            months.dark > 0.0 || months.period.as_str() >= begins
-        });
-        Ok(periods)
+        reader.dark_hours(&id, (from.max(earliest), to), &rule)
     }
 
     /// The months that have readings, in any order.

@@ -1,9 +1,10 @@
 //! The connection to the queue, and its two streams.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
+use async_nats::connection::State;
 use async_nats::jetstream::context::{ConsumerInfoError, ConsumerInfoErrorKind};
 use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, Stream};
@@ -11,6 +12,7 @@ use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{Context, ContextBuilder, ErrorCode};
 use async_nats::{ConnectOptions, Event, ServerError};
 
+use crate::clock::Clock;
 use crate::queue::address::{QueueAddress, QueueLogin};
 use celaje_sky::error::{Failure, Result, io_text};
 use celaje_sky::say;
@@ -40,6 +42,8 @@ pub struct Queue {
     denied: Arc<OnceLock<String>>,
     /// Whether one copy has to do: the server has no peers.
     is_alone: Arc<AtomicBool>,
+    /// When the connection was last made or lost.
+    turned: Arc<Mutex<Instant>>,
 }
 
 impl Queue {
@@ -50,11 +54,16 @@ impl Queue {
     pub async fn connect(address: &QueueAddress, name: &str) -> Result<Self> {
         let denied = Arc::new(OnceLock::new());
         let hears = Arc::clone(&denied);
+        let turned = Arc::new(Mutex::new(Clock::instant()));
+        let turns = Arc::clone(&turned);
         let mut options = ConnectOptions::new()
             .name(name)
             .connection_timeout(FIRST)
             .event_callback(move |event| {
                 hear(&event, &hears);
+                if matches!(event, Event::Connected | Event::Disconnected) {
+                    *turns.lock().unwrap_or_else(PoisonError::into_inner) = Clock::instant();
+                }
                 std::future::ready(())
             })
             .reconnect_delay_callback(|attempts| {
@@ -89,7 +98,7 @@ impl Queue {
         })?;
         let context = ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).build(client);
         let patience = address.patience;
-        Ok(Self { context, patience, denied, is_alone: Arc::default() })
+        Ok(Self { context, patience, denied, is_alone: Arc::default(), turned })
     }
 
     /// That the server does not allow this program what it needs, once it has said so.
@@ -101,6 +110,16 @@ impl Queue {
             "la cola no le permite a este programa lo que necesita ({what}); dele a su usuario los \
              permisos que nombra docs/es/cluster.md"
         )))
+    }
+
+    /// Whether a server is reached, as far as is known.
+    pub fn is_connected(&self) -> bool {
+        self.context.client().connection_state() == State::Connected
+    }
+
+    /// When the connection was last made or lost.
+    pub fn turned(&self) -> Instant {
+        *self.turned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes do with one copy of the streams.

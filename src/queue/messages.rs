@@ -139,8 +139,8 @@ impl QueueMessage for JobOutcomes {
     }
 }
 
-/// What a worker asks a writer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a worker asks a writer, or says to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerQuestion {
     /// What is worked at: answered with a [`WriterWelcome`].
@@ -149,10 +149,31 @@ pub enum WorkerQuestion {
     Model(usize),
     /// The same of its manifest.
     Manifest(usize),
+    /// That it is there; not answered.
+    Here(WorkerNote),
 }
 
 impl QueueMessage for WorkerQuestion {
-    const LARGEST: u64 = 1 << 10;
+    const LARGEST: u64 = 4 << 10;
+
+    fn fault(&self) -> Option<&'static str> {
+        let Self::Here(note) = self else { return None };
+        let is_named = |text: &str| (1..=LONGEST_NAME).contains(&text.len());
+        (!is_named(&note.name) || !is_named(&note.version)).then_some("a worker without a name")
+    }
+}
+
+/// What a worker says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerNote {
+    /// Its name.
+    pub name: String,
+    /// The version of the program.
+    pub version: String,
+    /// Jobs that it has in hand.
+    pub jobs: u64,
+    /// Slots of which it has said something since it was started.
+    pub slots: u64,
 }
 
 /// What a writer works at.
@@ -164,6 +185,13 @@ pub struct WriterWelcome {
     pub run: String,
     /// The folder of the pictures, on the writer's machine; none for a camera.
     pub folder: Option<PathBuf>,
+}
+
+impl WriterWelcome {
+    /// What no other run is called.
+    pub fn new_run() -> String {
+        format!("{:016x}", rand::random::<u64>())
+    }
 }
 
 impl QueueMessage for WriterWelcome {
@@ -299,6 +327,19 @@ mod tests {
         assert!(told(vec![slot(); 512], "w").is_ok());
         assert!(told(vec![slot(); 513], "w").is_err());
         assert!(told(Vec::new(), &"w".repeat(1000)).is_err());
+    }
+
+    #[test]
+    fn a_worker_that_has_no_name_or_too_long_a_one_is_not_heard() {
+        let said = |name: &str, version: &str| {
+            let (name, version) = (name.to_owned(), version.to_owned());
+            let note = WorkerNote { name, version, jobs: 1, slots: 2 };
+            unpack::<WorkerQuestion>(&pack(&WorkerQuestion::Here(note)).unwrap())
+        };
+        assert!(said("w", "1").is_ok());
+        for (name, version) in [("", "1"), ("w", ""), (&*"w".repeat(257), "1")] {
+            assert!(said(name, version).is_err());
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 pub mod address;
 mod link;
 pub mod messages;
+pub mod registry;
 mod worker_line;
 mod writer_line;
 

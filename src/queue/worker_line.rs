@@ -9,7 +9,9 @@ use async_nats::jetstream::{AckKind, Message};
 use futures_util::{StreamExt, TryStreamExt};
 
 use crate::queue::link::{JOBS, job_subject, outcome_subject, writer_subject};
-use crate::queue::messages::{JobOutcomes, SlotJob, WorkerQuestion, WriterWelcome, pack, unpack};
+use crate::queue::messages::{
+    JobOutcomes, SlotJob, WorkerNote, WorkerQuestion, WriterWelcome, pack, unpack,
+};
 use crate::queue::{Queue, QueueError};
 use celaje_sky::error::Failure;
 use celaje_sky::say;
@@ -21,13 +23,18 @@ const LARGEST: usize = 1 << 30;
 /// How long the queue may take to hear that a job is given back.
 const HEARD: Duration = Duration::from_secs(2);
 
-/// A line that has jobs.
+/// How long a writer may take to be told that a worker is there.
+const NOTED: Duration = Duration::from_secs(1);
+
+/// A line of a writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenLine {
     /// Its name.
     pub name: String,
     /// The station's id.
     pub station: String,
+    /// Whether jobs may be taken.
+    pub has_jobs: bool,
 }
 
 /// A job that this worker has taken.
@@ -76,20 +83,19 @@ impl JobInHand {
 }
 
 impl Queue {
-    /// The lines that have jobs to be taken.
+    /// The lines, with whether they have jobs to be taken.
     ///
     /// # Errors
     /// When the queue does not answer, or no writer has made the streams yet.
-    pub async fn open_lines(&self) -> Result<Vec<OpenLine>, QueueError> {
+    pub async fn lines(&self) -> Result<Vec<OpenLine>, QueueError> {
         let stream = self.context.get_stream_no_info(JOBS).await?;
         let mut open = Vec::new();
         let mut consumers = stream.consumers();
         while let Some(consumer) = consumers.try_next().await? {
             // What a worker let fall comes again, and is counted among what is in hand.
-            if consumer.num_pending > 0 || consumer.num_ack_pending > 0 {
-                let station = consumer.config.description.unwrap_or_default();
-                open.push(OpenLine { name: consumer.name, station });
-            }
+            let has_jobs = consumer.num_pending > 0 || consumer.num_ack_pending > 0;
+            let station = consumer.config.description.unwrap_or_default();
+            open.push(OpenLine { name: consumer.name, station, has_jobs });
         }
         Ok(open)
     }
@@ -127,6 +133,16 @@ impl Queue {
             }
         }
         Ok(taken)
+    }
+
+    /// Tells the writer of a line that a worker is there, if that can be done now.
+    pub async fn note(&self, line: &str, note: WorkerNote) {
+        let Ok(said) = pack(&WorkerQuestion::Here(note)) else { return };
+        // What is said without a connection would be said when it is back.
+        if self.is_connected() {
+            let client = self.context.client();
+            let _ = tokio::time::timeout(NOTED, client.publish(writer_subject(line), said)).await;
+        }
     }
 
     /// What the writer of a line works at; none while no writer is there.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Subscriber;
-use async_nats::connection::State;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
@@ -18,7 +17,7 @@ use crate::queue::link::{
     JOBS, MOST_OUTCOMES, OUTCOMES, answer, job_subject, outcome_subject, writer_subject,
 };
 use crate::queue::messages::{
-    JobOutcomes, SlotJob, WorkerQuestion, WriterWelcome, pack, short_hash, unpack,
+    JobOutcomes, SlotJob, WorkerNote, WorkerQuestion, WriterWelcome, pack, short_hash, unpack,
 };
 use crate::queue::{Queue, QueueError};
 use celaje_sky::error::{Failure, Result};
@@ -196,6 +195,11 @@ impl WriterLine {
         Ok(())
     }
 
+    /// Whether the queue is reached, as far as is known.
+    pub fn is_connected(&self) -> bool {
+        self.queue.is_connected()
+    }
+
     /// How long a worker may be silent.
     pub fn patience(&self) -> Duration {
         self.queue.patience
@@ -261,7 +265,7 @@ impl WriterLine {
         let context = &self.queue.context;
         for stream in [JOBS, OUTCOMES] {
             // What is asked without a connection is done when it is back, whatever is there then.
-            if context.client().connection_state() == State::Connected {
+            if self.is_connected() {
                 let _ = context.delete_stream(stream).await;
             }
         }
@@ -325,19 +329,28 @@ impl WriterLine {
         }
     }
 
-    /// Answers a worker's question.
-    pub async fn answer(&self, question: async_nats::Message, answers: &WriterAnswers) {
-        let Some(reply) = question.reply else { return };
+    /// Answers a worker's question; gives what it says of itself instead.
+    pub async fn answer(
+        &self,
+        question: async_nats::Message,
+        answers: &WriterAnswers,
+    ) -> Option<WorkerNote> {
         let answer = match unpack(&question.payload) {
             Ok(WorkerQuestion::Welcome) => pack(&answers.welcome).unwrap_or_default(),
             Ok(WorkerQuestion::Model(from)) => part(&answers.network, from),
             Ok(WorkerQuestion::Manifest(from)) => part(&answers.manifest, from),
-            Err(error) => return tracing::debug!(%error, "a question that is none"),
+            Ok(WorkerQuestion::Here(note)) => return Some(note),
+            Err(error) => {
+                tracing::debug!(%error, "a question that is none");
+                return None;
+            }
         };
+        let reply = question.reply?;
         let sent = self.queue.context.client().publish(reply, answer).await;
         if let Err(error) = sent {
             tracing::debug!(%error, "a worker was not answered");
         }
+        None
     }
 
     /// Clears the queue of this line, if nothing more will come.

@@ -65,7 +65,7 @@ pub fn whose_camera(settings: &Settings) -> Option<Text> {
 }
 
 /// What `celaje serve` works with, a sentence a line: the record, the stations with their cameras
-/// and next slots, the model and its engine.
+/// and next slots, the model and its engine, the queue.
 pub fn at_work(settings: &Settings, model: &str, engine: &str, now: DateTime<Utc>) -> Vec<Text> {
     let db = settings.db.display();
     let mut all = vec![say!(
@@ -89,6 +89,12 @@ pub fn at_work(settings: &Settings, model: &str, engine: &str, now: DateTime<Utc
                  nada hacia atrás"
             ));
         }
+    }
+    if let Some(queue) = &settings.queue {
+        all.push(say!(
+            "workers fill the past (celaje worker), by the queue {queue}",
+            "el pasado lo completan trabajadores (celaje worker), por la cola {queue}"
+        ));
     }
     all
 }

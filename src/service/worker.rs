@@ -5,15 +5,18 @@ mod pipeline;
 mod ready;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::draining::Draining;
-use crate::queue::messages::{JobOutcomes, WorkMarks, WriterWelcome};
+use crate::queue::messages::{JobOutcomes, WorkMarks, WorkerNote, WriterWelcome};
+use crate::queue::registry::BEAT;
 use crate::queue::{JobInHand, OpenLine, Queue};
 use crate::settings::Settings;
+use crate::version::VERSION;
 use celaje_sky::error::Result;
 use celaje_sky::outcome::Outcome;
 use celaje_sky::say;
@@ -74,6 +77,8 @@ pub struct JobWorker<N> {
     runs: BTreeSet<String>,
     /// Lines that it cannot work for, and what their writers said.
     left_alone: HashMap<String, WriterWelcome>,
+    /// When it last told all writers that it is there.
+    noted: Option<Instant>,
     /// What was told: once is enough.
     told: HashSet<String>,
     /// Models from writers, and where they lie.
@@ -90,6 +95,7 @@ impl<N: Fn(&Text)> JobWorker<N> {
             at: None,
             runs: BTreeSet::new(),
             left_alone: HashMap::new(),
+            noted: None,
             told: HashSet::new(),
             models: Vec::new(),
         }
@@ -105,10 +111,12 @@ impl<N: Fn(&Text)> JobWorker<N> {
             if let Some(denied) = self.setup.queue.denied() {
                 return Err(denied);
             }
-            let mut lines = self.setup.queue.open_lines().await.unwrap_or_else(|error| {
+            let mut lines = self.setup.queue.lines().await.unwrap_or_else(|error| {
                 tracing::debug!(%error, "no lines");
                 Vec::new()
             });
+            self.say_that_it_is_there(&lines).await;
+            lines.retain(|line| line.has_jobs);
             // Each in its turn.
             lines.sort_by(|a, b| a.name.cmp(&b.name));
             let next = lines.partition_point(|line| line.name <= last);
@@ -132,6 +140,26 @@ impl<N: Fn(&Text)> JobWorker<N> {
             pipeline.end();
         }
         Ok(self.report)
+    }
+
+    /// Tells the writers of the queue that it is there, unless it did so a moment ago.
+    async fn say_that_it_is_there(&mut self, lines: &[OpenLine]) {
+        if self.noted.is_some_and(|noted| Clock::since(noted) < BEAT) {
+            return;
+        }
+        self.noted = Some(Clock::instant());
+        for line in lines.iter().take(MOST_RUNS) {
+            self.setup.queue.note(&line.name, self.note_of(0)).await;
+        }
+    }
+
+    fn note_of(&self, jobs: usize) -> WorkerNote {
+        WorkerNote {
+            name: self.setup.name.clone(),
+            version: VERSION.to_owned(),
+            jobs: jobs as u64,
+            slots: self.report.read + self.report.missed,
+        }
     }
 
     /// Does jobs of a line; false when there were none.
@@ -245,6 +273,13 @@ impl<N: Fn(&Text)> JobWorker<N> {
         slots.sort_unstable();
         slots.dedup();
         let run = pipeline.run(&slots, &self.setup.drain);
+        let noting = noting(&self.setup.queue, &line.name, self.note_of(jobs.len()));
+        let run = async {
+            tokio::select! {
+                end = run => end,
+                never = noting => match never {},
+            }
+        };
         let end = while_at(&jobs, run).await?;
         let outcomes = pipeline.collected.take();
         if let Some(failure) = end.failure {
@@ -303,6 +338,14 @@ impl<N: Fn(&Text)> JobWorker<N> {
             }
             tokio::time::sleep(REST).await;
         }
+    }
+}
+
+/// Tells the writer of a line again and again that a worker is there.
+async fn noting(queue: &Queue, line: &str, note: WorkerNote) -> Infallible {
+    loop {
+        queue.note(line, note.clone()).await;
+        tokio::time::sleep(BEAT).await;
     }
 }
 

@@ -5,36 +5,33 @@ use std::sync::Arc;
 
 use crate::actors::dispatch::{DispatchCounts, DispatchSetup};
 use crate::camera::Source;
-use crate::queue::address::QueueAddress;
 use crate::queue::messages::{WorkMarks, WriterWelcome};
 use crate::queue::{Queue, WriterAnswers, WriterLine};
-use crate::store::Database;
 use celaje_sky::error::Result;
 use celaje_sky::station::{PicturePlace, Station};
 use celaje_vision::model::source::Model;
 
-/// Opens the line of a `station` of `database`, whose pictures workers take from `source`.
+/// Opens the line of a `station` of the record `identity`, whose pictures workers take from
+/// `source`; what they say is counted in `counts`.
 ///
 /// # Errors
 /// When the queue refuses, or another process writes there.
 pub async fn open(
-    address: &QueueAddress,
-    database: &mut Database,
+    queue: Queue,
+    identity: &str,
     station: &Station,
     source: &Source,
     model: &Model,
+    counts: Arc<DispatchCounts>,
 ) -> Result<DispatchSetup> {
-    let identity = database.identity()?;
-    let queue = Queue::connect(address, "celaje writer").await?;
     let is_camera = source.base().is_some();
-    let (line, questions) = WriterLine::open(queue, &identity, &station.id, is_camera).await?;
+    let (line, questions) = WriterLine::open(queue, identity, &station.id, is_camera).await?;
     let welcome = WriterWelcome {
         marks: WorkMarks::of(station, model),
-        run: format!("{:016x}", rand::random::<u64>()),
+        run: WriterWelcome::new_run(),
         folder: folder_of(source, station),
     };
     let answers = WriterAnswers::of(welcome, model).await;
-    let counts = Arc::new(DispatchCounts::default());
     Ok(DispatchSetup { line, questions, answers, model: model.label(), counts })
 }
 

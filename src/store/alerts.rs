@@ -30,7 +30,7 @@ pub struct AlertChange<'a> {
     pub now: DateTime<Utc>,
     /// What is told, as JSON, to these senders.
     pub message: Option<(&'a str, &'a [String])>,
-    /// The alerts whose waiting messages of this station the message makes false.
+    /// The alerts whose waiting messages of this station the message makes worthless.
     pub contradicts: &'a [&'a str],
 }
 
@@ -115,7 +115,7 @@ impl Database {
 }
 
 /// Drops what waits for a sender of these alerts of a station: the last message that arrives must
-/// not be an older one that says the opposite.
+/// not be an older one that is no longer true.
 fn withdraw(
     connection: &mut SqliteConnection,
     sender: &str,
@@ -124,7 +124,7 @@ fn withdraw(
 ) -> QueryResult<usize> {
     let waiting = alert_outbox::sender.eq(sender).and(alert_outbox::status.eq("waiting"));
     let theirs = alert_outbox::station.eq(station).and(alert_outbox::alert.eq_any(alerts));
-    let why = say!("a newer message says the opposite", "un mensaje más nuevo dice lo contrario");
+    let why = say!("a newer message takes its place", "un mensaje más nuevo ocupa su lugar");
     diesel::update(alert_outbox::table.filter(waiting.and(theirs)))
         .set((alert_outbox::status.eq("dropped"), alert_outbox::last_error.eq(why.to_string())))
         .execute(connection)

@@ -114,6 +114,7 @@ fn written(
     let name = "celaje_record_losses_total";
     text.family(name, "counter", "Times that the database was moved, deleted or replaced.");
     text.sample(name, &[], state.record_losses);
+    workers(&mut text, state);
     cameras(&mut text, state);
     rows(&mut text, last.unwrap_or_default(), now);
     text.0
@@ -129,6 +130,34 @@ fn safety(recent: &RecentReadings) -> String {
         text.sample(name, &[("station", &station.id)], u8::from(safe));
     }
     text.0
+}
+
+/// Of a program that has a queue.
+fn workers(text: &mut Text, state: &ProgramState) {
+    let Some(queue) = &state.queue else { return };
+    let name = "celaje_queue_up";
+    text.family(name, "gauge", "Whether the queue of the workers is reached.");
+    text.sample(name, &[], u8::from(queue.connected));
+    let name = "celaje_workers";
+    text.family(name, "gauge", "Workers that said within the last minute that they are there.");
+    text.sample(name, &[], queue.workers.len());
+    let name = "celaje_worker_jobs";
+    text.family(name, "gauge", "Jobs that workers have in hand.");
+    text.sample(name, &[], queue.workers.iter().map(|worker| worker.jobs).sum::<u64>());
+    let name = "celaje_worker_outcomes_total";
+    text.family(name, "counter", "Slots that workers said something of, by what became of that.");
+    let counts = &queue.outcomes;
+    for (result, n) in [
+        ("taken", counts.taken),
+        ("repeated", counts.repeated),
+        ("refused", counts.refused),
+        ("broken", counts.broken),
+    ] {
+        text.sample(name, &[("result", result)], n);
+    }
+    let name = "celaje_worker_slots_given_again_total";
+    text.family(name, "counter", "Slots that were given to workers again.");
+    text.sample(name, &[], queue.given_again);
 }
 
 fn cameras(text: &mut Text, state: &ProgramState) {

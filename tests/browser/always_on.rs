@@ -23,23 +23,28 @@ fn camera(folder: &TempDir, port: &str) -> Program {
     Program::start(folder.path(), &draw)
 }
 
-fn serve(folder: &TempDir, camera: &str, port: &str) -> Program {
+fn serve(folder: &TempDir, camera: &str, port: &str, more: &[&str]) -> Program {
     let clock = format!("{}@60", (Utc::now() - TimeDelta::hours(2)).format("%Y-%m-%dT%H:%M:%SZ"));
     let listen = format!("127.0.0.1:{port}");
     let base = format!("{camera}/");
     let serve = ["serve", "--db", "a.db", "--listen", &listen, "--url-base", &base];
     let of = ["--engine", "rten", "--threads", "1", "--model", "red.onnx", "--token-file", "token"];
     let clock = ["--catch-up", "0", "--clock", &clock];
-    Program::start(folder.path(), &[serve.as_slice(), &of, &clock].concat())
+    Program::start(folder.path(), &[serve.as_slice(), &of, &clock, more].concat())
 }
 
 impl Watched {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// A program with `more` flags.
+    fn with(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         onnx::write_red(folder.path(), "red", "3");
         std::fs::write(folder.path().join("token"), TOKEN).unwrap();
         let camera = camera(&folder, "0");
-        let program = serve(&folder, &camera.url, "0");
+        let program = serve(&folder, &camera.url, "0", more);
         Self { folder, camera, program }
     }
 
@@ -132,11 +137,64 @@ async fn a_backfill_is_seen_to_go_on_and_a_restart_is_borne() {
     browser.until("document.querySelector('.link.lost')").await;
     browser.run("location.hash = '#/now'").await;
     browser.until("document.querySelector('main [role=alert]')").await;
-    watched.program = serve(&watched.folder, &watched.camera.url, &port);
+    watched.program = serve(&watched.folder, &watched.camera.url, &port, &[]);
     browser
         .until("document.querySelector('.link.live') && document.querySelector('.reading')")
         .await;
     assert_eq!(browser.run("return !!window.celajeSeen").await, true, "the page was loaded again");
     let before = browser.text_of(".reading .quiet").await;
     browser.until(&format!("{SHOWN} !== '{before}'")).await;
+}
+
+#[tokio::test]
+async fn operations_show_the_queue_and_its_workers() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    // Nobody listens there.
+    let watched = Watched::with(&["--queue", "nats://ana:s3cret@127.0.0.1:9"]);
+    browser.visit(&watched.page("operations")).await;
+    browser
+        .until("document.querySelector('main').innerText.includes('The past is not filled')")
+        .await;
+    let text = browser.text().await;
+    for word in ["nats://127.0.0.1:9", "not connected yet", "There is no worker"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert!(!text.contains("s3cret"), "{text}");
+    // As if it were reached, and had two workers.
+    browser
+        .run(
+            "const asked = window.fetch;\
+             window.fetch = async (...all) => {\
+               const answer = await asked(...all);\
+               if (!String(all[0].url || all[0]).includes('api/v1/state')) return answer;\
+               const state = await answer.json();\
+               Object.assign(state.queue, {connected: true, trouble: null,\
+                 since: '2024-03-01T15:00:00Z', workers: [\
+                   {name: 'ab12', version: '9.9', jobs: 2, slots: 1234, rate: 12.34, silent_s: 3},\
+                   {name: 'cd34', version: '9.9', jobs: 0, slots: 0, rate: null, silent_s: 0}],\
+                 outcomes: {taken: 77, repeated: 0, refused: 2, broken: 1}, given_again: 5});\
+               return new Response(JSON.stringify(state), {status: 200,\
+                 headers: {'content-type': 'application/json'}});\
+             };",
+        )
+        .await;
+    browser.until("document.querySelector('main').innerText.includes('ab12')").await;
+    let rows = browser
+        .run(
+            "const card = [...document.querySelectorAll('section')].find(one =>\
+               one.innerText.startsWith('Queue'));\
+             return [[...card.querySelectorAll('tbody tr')].map(row => row.innerText),\
+                     card.querySelector('dl').innerText,\
+                     card.querySelectorAll('[role=alert]').length];",
+        )
+        .await;
+    assert_eq!(rows[0][0], "ab12\t9.9\t2\t1,234\t12.3\t3 s ago", "{rows}");
+    assert!(rows[0][1].as_str().unwrap().starts_with("cd34\t9.9\t0\t0\t–\t0 s ago"), "{rows}");
+    let pairs = rows[1].as_str().unwrap();
+    for word in ["connected since 1 Mar 2024", "received\n77", "again\n5", "refused\n3"] {
+        assert!(pairs.contains(word), "{word}: {pairs}");
+    }
+    assert_eq!(rows[2], 0, "{rows}");
 }

@@ -201,14 +201,21 @@ async fn dark_hours(browser: &Browser, readings: &BTreeMap<NaiveDateTime, u8>) {
         assert!(said.contains(&format!(" dark hours, {coverage} of them read")), "{said}");
         assert!(is_rounded(parts[0], &(sum.all / 6.0).to_string(), 0), "{said}");
         let Some([usable, low, high]) = hours else { continue };
-        let after = |word: &str| said.split_once(word).unwrap().1.trim_end_matches(')');
-        for (part, exact) in [("about ", usable), ("usable (", low), (" to ", high)] {
+        let after = |word: &str| {
+            let rest = said.rsplit_once(word).unwrap().1;
+            rest.trim_end_matches(')').split('–').next().unwrap()
+        };
+        for (part, exact) in [("about ", usable), ("usable (", low), ("–", high)] {
             assert!(is_rounded(after(part), &exact.to_string(), 0), "{exact}: {said}");
         }
         assert!(low < usable && usable < high, "{said}");
         months += 1;
     }
     assert!(months > 1, "{told:?}");
+    // Year against year the months say the same.
+    let years = marks(browser, "dark-years", "dark-year").await;
+    assert!(told.iter().all(|month| years.contains(month)), "{told:?} {years:?}");
+    assert!(years.len() > told.len(), "{years:?}");
     let said = browser.text_of("[data-kind=dark-hours] figcaption p").await;
     // A year is estimated from all its nights at once; one in which nothing was read is left out.
     let years = of(4).into_values().map(|nights| usable(&nights));
@@ -263,7 +270,8 @@ pub async fn trend(browser: &Browser, record: &mut Record) {
     let middle = slopes.len() / 2;
     let slope = 30.0 * f64::midpoint(slopes[(slopes.len() - 1) / 2], slopes[middle]);
     let (_, interval) = said.split_once('(').unwrap_or_else(|| panic!("no trend: {said}"));
-    let (low, high) = interval.split_once(" to ").unwrap();
+    let (low, high) = interval.split_once('–').unwrap();
+    let high = high.trim_start();
     let number = |text: &str| -> f64 {
         text.split([' ', ')']).next().unwrap().replace('−', "-").parse().unwrap()
     };

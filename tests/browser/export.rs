@@ -137,6 +137,7 @@ async fn every_chart_has_its_numbers_under_a_name_that_any_system_takes() {
         "climatology",
         "confidence",
         "dark-hours",
+        "dark-years",
         "distribution",
         "dome",
         "history",
@@ -235,7 +236,30 @@ async fn a_printed_report_is_paper_without_buttons() {
     let text = browser.text().await;
     assert!(text.contains("Informe de nubosidad · Estación Astronómica Río Grande"), "{text}");
     browser.command("Emulation.setEmulatedMedia", json!({"media": ""})).await;
-    // Its button has the charts drawn for a page first, so that they can be read on it.
+    // Who prints the view is told of the report, which its button opens: one document, whose
+    // charts are those of the view.
+    let address = "return [...document.querySelectorAll('main a.button')]\
+        .map(a => [a.textContent, a.href, a.target])";
+    let links = browser.run(address).await;
+    let report = links[0][1].as_str().unwrap();
+    assert!(report.contains("/report.pdf?from="), "{links}");
+    assert_eq!(links[1], json!(["Imprimir el informe", report, "_blank"]));
+    let note = browser.text_of("main .only-print").await;
+    assert!(note.contains(report), "{note}");
+    let answer = browser
+        .run_async(&format!(
+            "fetch('{report}').then(r => arguments[0]([r.status, \
+             r.headers.get('content-type'), r.headers.get('content-disposition')]))"
+        ))
+        .await;
+    assert_eq!((&answer[0], &answer[1]), (&json!(200), &json!("application/pdf")));
+    // Shown by the browser; saved under the name that the page's link gives it, too.
+    let name = "return document.querySelector('main a.button[download]').download";
+    let name = browser.run(name).await;
+    let name = format!("inline; filename=\"{}\"", name.as_str().unwrap());
+    assert_eq!(answer[2], name);
+    // The button of another view has the charts drawn for a page first, so that they can be read.
+    browser.visit(&scene.view("timeline?days=3")).await;
     browser
         .run(
             "window.print = () => { window.celajePrinted = [...document.querySelectorAll('.canvas \
@@ -246,7 +270,7 @@ async fn a_printed_report_is_paper_without_buttons() {
         .await;
     browser.until("window.celajePrinted").await;
     let widths = browser.run("return window.celajePrinted").await;
-    assert_eq!(widths, json!([700, 340, 340, 700, 340, 340, 700]));
+    assert_eq!(widths, json!([700]));
     browser.until("document.querySelector('.canvas svg').viewBox.baseVal.width > 900").await;
     browser.whole().await;
     let pdf = browser.print().await;

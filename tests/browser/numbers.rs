@@ -86,7 +86,8 @@ async fn now(browser: &Browser, scene: &Scene, record: &mut Record) {
 /// What a reading may have beside its amount: a range, parts of the sky, the sun's height.
 async fn details(browser: &Browser, scene: &Scene, record: &mut Record) {
     scene.execute(
-        "UPDATE observations SET okta_low = 2, okta_high = 5, solar_elevation = -12.34,
+        "UPDATE observations SET okta_low = 2, okta_high = 5, confidence = 0.93,
+             solar_elevation = -12.34,
              zenith_fraction = 0.237, zones = '{\"dome\":0.418}'
          WHERE slot_local = (SELECT max(slot_local) FROM observations)",
     );
@@ -118,6 +119,41 @@ async fn details(browser: &Browser, scene: &Scene, record: &mut Record) {
         sql(record, "printf('%.2f°, %.2f° · ', latitude, longitude) || time_zone FROM stations");
     let head = browser.text_of("#report").await;
     assert!(head.contains(&place.replace('-', "−")), "{place}: {head}");
+}
+
+#[tokio::test]
+async fn numbers_are_written_in_one_way_and_a_bar_says_how_sure_a_reading_is() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 3), 1500, 1);
+    for (lang, written) in [
+        ("en", ["999", "1,234", "46,738", "−1,234.5", "0.0", "30–45", "−0.1 – 0.3"]),
+        ("es", ["999", "1234", "46 738", "−1234,5", "0,0", "30–45", "−0.1 – 0.3"]),
+    ] {
+        browser.visit(&format!("{}/?lang={lang}#/timeline?days=30", scene.url)).await;
+        let told = browser
+            .run_async(
+                "import('./assets/words.js').then(({number, interval}) => [number(999), \
+                 number(1234), number(46738), number(-1234.5, 1), number(-0.01, 1), \
+                 interval('30', '45'), interval('−0.1', '0.3')].map(text => \
+                 text.replaceAll('\\u00a0', ' '))).then(arguments[0])",
+            )
+            .await;
+        assert_eq!(told, serde_json::json!(written), "{lang}");
+        // The chart of the same page likewise.
+        let label = "return document.querySelector('.canvas svg').getAttribute('aria-label')";
+        let label = browser.run(label).await;
+        let read = if lang == "en" { "1,500 of 1,500 slots" } else { "1500 de 1500 turnos" };
+        assert!(label.as_str().unwrap().contains(read), "{label}");
+    }
+    for (confidence, level) in [(0.3, "low"), (0.6, "medium"), (0.9, "high")] {
+        scene.execute(&format!("UPDATE observations SET confidence = {confidence}"));
+        browser.visit(&scene.view("now")).await;
+        let bar = "return document.querySelector('.facts [class^=sure-]').className";
+        assert_eq!(browser.run(bar).await, format!("sure-{level}"));
+    }
 }
 
 /// Mean, distribution, confidence.
@@ -353,7 +389,7 @@ async fn accuracy(browser: &Browser, scene: &Scene, record: &mut Record) {
 /// Whether `told` begins with the number `exact`, rounded to that many digits; a half may be
 /// rounded either way.
 pub fn is_rounded(told: &str, exact: &str, digits: i32) -> bool {
-    let told = told.split([' ', '\u{a0}']).next().unwrap().replace('−', "-");
+    let told = told.split([' ', '\u{a0}']).next().unwrap().replace('−', "-").replace(',', "");
     let off = (told.parse::<f64>().unwrap() - exact.parse::<f64>().unwrap()).abs();
     off <= 0.500_001 / 10_f64.powi(digits)
 }
@@ -365,7 +401,7 @@ fn wilson(hits: i64, n: i64) -> String {
     let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     let [low, high] = [middle - half, middle + half].map(|end| end / (1.0 + z * z / n));
     let [p, low, high] = [p, low, high].map(|share| (100.0 * share).round());
-    format!("{p} % ({low} to {high} %)")
+    format!("{p} % ({low}–{high} %)")
 }
 
 /// How many slots of a day were read, and each mark.

@@ -6,7 +6,7 @@ use crate::scene::{Scene, reading, slot};
 use crate::support::pictures;
 use crate::support::server::Reply;
 
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "timeline",
     "history",
     "distribution",
@@ -18,6 +18,7 @@ const KINDS: [&str; 11] = [
     "tonight",
     "raster",
     "dark-hours",
+    "dark-years",
 ];
 
 fn client() -> reqwest::Client {
@@ -150,6 +151,38 @@ async fn a_keogram_fills_strip_by_strip() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(svg.matches("class=\"strip\"").count(), expected, "{svg:.300}");
+}
+
+#[tokio::test]
+async fn a_keogram_that_is_asked_for_by_its_address_is_whole_at_once() {
+    let scene = Scene::new();
+    scene.write_many(reading(1, 5), 6, 1);
+    let day = slot(1).date();
+    let expected = (1..7).filter(|ago| slot(*ago).date() == day).count();
+    let path = |form: &str| format!("/charts/keogram.{form}?from={day}&to={day}");
+    let png = get(&scene, &path("png")).await;
+    assert_eq!(png.status(), StatusCode::OK);
+    assert_eq!(header(&png, "content-type"), "image/png");
+    // What it was drawn from is there now: nothing is on its way any more.
+    let page = get(&scene, &(path("svg") + "&bare=1")).await.text().await.unwrap();
+    assert!(page.contains("data-waiting=\"0\""), "{page:.300}");
+    assert_eq!(page.matches("class=\"strip\"").count(), expected);
+    let scene = Scene::new();
+    scene.write_many(reading(1, 5), 6, 1);
+    let svg = get(&scene, &path("svg")).await.text().await.unwrap();
+    assert_eq!(svg.matches("class=\"strip\"").count(), expected, "{svg:.300}");
+}
+
+#[tokio::test]
+async fn too_many_keograms_that_wait_for_a_slow_camera_are_told_when_to_ask_again() {
+    let scene = Scene::before(|_, _| Reply::Hang);
+    scene.write_many(reading(1, 5), 6, 1);
+    let path = format!("/charts/keogram.png?from={}&to={}", slot(1).date(), slot(1).date());
+    let asked = (0..12).map(|_| Box::pin(get(&scene, &path)));
+    // Those that wait are left: the first answer is a refusal.
+    let (first, ..) = futures_util::future::select_all(asked).await;
+    assert_eq!(first.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(header(&first, "retry-after").parse::<u32>().unwrap() > 0);
 }
 
 #[tokio::test]

@@ -41,6 +41,46 @@ async fn a_year_is_a_row_a_day_with_every_reading_in_it() {
 }
 
 #[tokio::test]
+async fn more_days_than_a_chart_can_show_are_refused_and_fewer_are_shown() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 12 * 144, 1);
+    // As many as the address says, none of the choices; the record is shorter than 400.
+    for (days, shown) in [(10, 10), (400, 13)] {
+        browser.visit(&scene.view(&format!("timeline?days={days}&form=raster"))).await;
+        let rows = "return document.querySelectorAll('[data-kind=raster] .day').length";
+        let rows = browser.run(rows).await.as_u64().unwrap();
+        assert!((shown - 1..=shown).contains(&rows), "{days}: {rows}");
+    }
+    let old = slot(0) - chrono::TimeDelta::days(500);
+    scene.write(crate::scene::Reading { slot: old, ..reading(0, 1) });
+    browser.visit(&scene.view("timeline?days=400")).await;
+    let said = browser.text_of(".canvas [role=alert]").await;
+    assert!(said.contains("this chart shows 366 days at most") && said.contains("400"), "{said}");
+}
+
+#[tokio::test]
+async fn nobody_is_led_to_before_the_record() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(0, 5), 2 * 144, 1);
+    let back = "return document.querySelector('.steps button').disabled";
+    for (view, is_first) in [
+        ("timeline?days=1", false),
+        ("timeline?days=7", true),
+        ("history?span=month", true),
+        (&format!("gallery?day={}", slot(287).date()), true),
+    ] {
+        browser.visit(&scene.view(view)).await;
+        assert_eq!(browser.run(back).await, is_first, "{view}");
+    }
+}
+
+#[tokio::test]
 async fn charts_begin_with_the_record() {
     let Some(browser) = Browser::start("en").await else {
         return;
@@ -128,6 +168,67 @@ async fn a_screen_that_nobody_touches_turns_its_views() {
     for view in ["timeline", "history", "gallery", "now"] {
         browser.until(&format!("document.querySelector('main').dataset.view === '{view}'")).await;
     }
+}
+
+#[tokio::test]
+async fn two_stations_are_two_whole_columns_where_there_is_room() {
+    let Some(browser) = Browser::start("en").await else {
+        return;
+    };
+    let scene = Scene::new();
+    scene.write_many(reading(1, 2), 200, 1);
+    scene.execute(
+        "INSERT INTO stations (id, name, latitude, longitude, time_zone)
+         VALUES ('other', 'Other', -54.8, -68.3, 'America/Argentina/Ushuaia')",
+    );
+    let copied = |only: &str| {
+        format!(
+            "CREATE TEMP TABLE more AS SELECT * FROM observations WHERE station = 'rio-grande' \
+             AND slot_local {only}; UPDATE more SET station = 'other', okta = 7; \
+             INSERT INTO observations SELECT * FROM more; DROP TABLE more;"
+        )
+    };
+    scene.execute(&copied("< (SELECT max(slot_local) FROM observations)"));
+    browser.size(1600, 1000).await;
+    browser.visit(&scene.view("now")).await;
+    let told = "return [...document.querySelectorAll('.column')].map(column => [\
+        column.querySelector('h1').textContent, column.querySelector('.okta').firstChild.data, \
+        column.querySelectorAll('.canvas svg').length, column.querySelectorAll('.shot').length, \
+        column.getBoundingClientRect().top])";
+    let columns = browser.run(told).await;
+    let first = columns[0][0].as_str().unwrap();
+    assert!(first.starts_with("Tonight · "), "{columns}");
+    let of = |okta: &str| {
+        let all = columns.as_array().unwrap();
+        all.iter().find(|column| column[1] == okta).unwrap_or_else(|| panic!("{columns}")).clone()
+    };
+    assert_eq!(of("7")[0], "Tonight · Other");
+    for okta in ["2", "7"] {
+        assert_eq!((&of(okta)[2], &of(okta)[3]), (&2.into(), &1.into()), "{columns}");
+    }
+    assert_eq!(columns[0][4], columns[1][4], "side by side");
+    // A reading is shown in the column of its station.
+    browser.until("document.querySelector('.link.live')").await;
+    scene.execute(&copied("= (SELECT max(slot_local) FROM observations)"));
+    let time = slot(1).format("%H:%M").to_string();
+    let moment = format!(
+        "[...document.querySelectorAll('.column')].every(column => \
+         column.querySelector('.moment').textContent.includes('{time}'))"
+    );
+    browser.until(&moment).await;
+    // Where there is less room, one of them is shown.
+    browser.size(1000, 900).await;
+    browser
+        .until("!document.querySelector('.column') && document.querySelector('.stations')")
+        .await;
+    // The address's station goes along, by links and by buttons.
+    browser.visit(&scene.view("timeline?days=3&station=other")).await;
+    let links = "return [...document.querySelectorAll('#nav a, .brand')]\
+        .every(a => a.getAttribute('href').endsWith('?station=other'))";
+    assert_eq!(browser.run(links).await, true);
+    browser.run("location.hash = '#/operations'").await;
+    browser.until("location.hash === '#/operations?station=other'").await;
+    assert_eq!(browser.run("return document.getElementById('station').value").await, "other");
 }
 
 #[tokio::test]

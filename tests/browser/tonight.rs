@@ -77,6 +77,18 @@ async fn the_answer_is_above_the_fold_on_a_desk_and_on_a_phone() {
         const [night, day] = [of('tonight'), of('timeline')];\
         return day.left >= night.right && day.top === night.top";
     assert_eq!(browser.run(apart).await, true, "the last day stands beside");
+    // Before a wall, too.
+    browser.size(3840, 2160).await;
+    browser.visit(&scene.view("now")).await;
+    assert_eq!(browser.run(apart).await, true, "the last day stands beside");
+    let legend = browser.text_of(".nights .card:first-child .legend").await;
+    for part in ["civil twilight", "nautical", "astronomical", "dark", "moon"] {
+        assert!(legend.contains(part), "{part}: {legend}");
+    }
+    // One phase of the moon.
+    let text = browser.text().await;
+    let phases = text.matches("waxing").count() + text.matches("waning").count();
+    assert_eq!(phases, 1, "{text}");
 }
 
 /// Oktas an hour: the median of the changes between any two readings of the last hour.

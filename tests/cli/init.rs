@@ -162,3 +162,71 @@ fn the_settings_begin_in_the_readers_language() {
     let text = std::fs::read_to_string(home.path("celaje.toml")).unwrap();
     assert!(text.starts_with("# Escrito por `celaje init`; docs/es/ajustes.md"), "{text}");
 }
+
+/// Cameras shut out who tries a wrong password a few times.
+#[test]
+fn a_wrong_password_is_tried_once() {
+    let home = Home::new();
+    home.write("key", "wrong\n");
+    for path in ["", "snap.jpg"] {
+        let server = Server::start(|_, _| {
+            Reply::Status(401, vec![("WWW-Authenticate", "Basic realm=\"cam\"".to_owned())])
+        });
+        let logins = || {
+            let heads = server.heads();
+            heads.iter().filter(|h| h.to_ascii_lowercase().contains("authorization:")).count()
+        };
+        let url = format!("http://{}/{path}", server.address);
+        let told = init(&home, &["--url", &url, "--user", "me", "--password-file", "key"]);
+        told.refused(3, &["does not accept this user and password"]);
+        assert!((1..=2).contains(&logins()), "{url}: {:?}", server.requests());
+        let before = logins();
+        let inside = format!("http://me:wrong@{}/{path}", server.address);
+        assert_eq!(init(&home, &["--url", &inside]).status, 3);
+        assert!((1..=2).contains(&(logins() - before)), "{url}: {:?}", server.requests());
+    }
+}
+
+/// A program that writes its picture anew takes it away for a moment.
+#[test]
+fn a_latest_picture_that_is_being_written_is_waited_for() {
+    let home = Home::new();
+    std::fs::create_dir(home.path("sky")).unwrap();
+    let path = home.path("sky/latest.jpg");
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        let whole = pictures::shaded([5 * 30, 40, 200]);
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        std::fs::write(&path, whole).unwrap();
+    });
+    let told = init(&home, &["--dir", "sky/latest.jpg"]);
+    writer.join().unwrap();
+    assert_eq!(told.status, 0, "{told:?}");
+    assert!(told.out.contains("kind = \"latest\"") && told.out.contains("okta 5"), "{told:?}");
+}
+
+/// As it is dropped on a terminal, or typed there.
+#[test]
+fn a_place_may_be_typed_as_in_a_shell() {
+    for place in ["~/sky", "'~/sky'", "\"{home}/sky\"", "{home}/sky"] {
+        let home = Home::new();
+        let taken = Utc::now() - TimeDelta::minutes(2);
+        let name = taken.format("sky/%Y%m%d/image-%Y%m%d%H%M%S.jpg").to_string();
+        home.write(&name, pictures::shaded([5 * 30, 40, 200]));
+        let place = place.replace("{home}", home.path("").to_str().unwrap().trim_end_matches('/'));
+        let asked = format!(
+            "'{}' init --lang en --latitude 1 --longitude 2 --time-zone UTC --engine rten --model \
+             red.onnx",
+            crate::program().display()
+        );
+        let mut terminal = assert_cmd::Command::new("script");
+        terminal
+            .args(["-qec", &asked, "/dev/null"])
+            .env("HOME", home.path(""))
+            .current_dir(home.path(""));
+        terminal.env_remove("CELAJE_URL_BASE").write_stdin(format!("{place}\n"));
+        let told = run(&mut terminal);
+        assert!(told.status == 0 && told.out.contains("okta 5"), "{place}: {told:?}");
+    }
+}

@@ -354,3 +354,45 @@ fn the_latest_picture_alone_has_nothing_to_go_back_to() {
     run(&mut home.celaje(HOUR)).refused(2, &["'roof'", "nothing to go back", "celaje serve"]);
     assert!(server.requests().is_empty());
 }
+
+/// `init` reads what it may, and names the folder that it may not.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_tree_whose_newest_folder_is_closed_is_found_by_the_others() {
+    let args = [
+        "init",
+        "--latitude",
+        "1",
+        "--longitude",
+        "2",
+        "--time-zone",
+        "UTC",
+        "--dir",
+        "images",
+        "--engine",
+        "rten",
+        "--model",
+        "red.onnx",
+    ];
+    for has_older in [true, false] {
+        let home = Home::new();
+        let now = chrono::Utc::now();
+        let name = |taken: chrono::DateTime<chrono::Utc>| {
+            taken.format("images/%Y%m%d/image-%Y%m%d%H%M%S.jpg").to_string()
+        };
+        let newest = name(now - chrono::TimeDelta::minutes(1));
+        home.write(&newest, picture(1));
+        if has_older {
+            home.write(&name(now - chrono::TimeDelta::days(3)), picture(5));
+        }
+        let closed = newest.rsplit_once('/').unwrap().0;
+        let told = without_permission(&home, closed, &args);
+        if has_older {
+            assert_eq!(told.status, 0, "{told:?}");
+            assert!(told.out.contains("preset = \"allsky\""), "{told:?}");
+        } else {
+            let folder = format!("what is in the folder '{}", home.path(closed).display());
+            told.refused(3, &[&folder, "cannot be read"]);
+        }
+    }
+}

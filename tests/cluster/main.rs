@@ -12,6 +12,7 @@ mod document;
 mod liars;
 mod nats;
 mod outages;
+mod serve;
 mod ways;
 mod world;
 

@@ -121,6 +121,11 @@ impl Nats {
         node.wait();
     }
 
+    /// SIGKILL.
+    pub fn kill(&mut self, node: usize) {
+        self.nodes[node].kill();
+    }
+
     /// Starts a node.
     pub fn begin(&mut self, node: usize) {
         self.nodes[node].start();

@@ -119,3 +119,48 @@ fn a_camera_that_is_slower_than_the_grid_is_gone_only_when_it_is() {
     assert_eq!(count("the camera gives no picture"), 1, "{told:#?}");
     assert_eq!(count("the camera gives pictures again"), 1, "{told:#?}");
 }
+
+/// Nine slots in a row find nothing, for a reason that each of them has: one line says so.
+#[test]
+fn a_camera_that_is_gone_is_warned_of_once_with_its_reason() {
+    let server = Server::start(|path, _| match path.contains("locked") {
+        true => Reply::Status(401, vec![("WWW-Authenticate", "Basic realm=\"cam\"".to_owned())]),
+        false => Reply::Status(503, Vec::new()),
+    });
+    let base = server.base();
+    let (host, path) = base.split_once("://").unwrap().1.split_once('/').unwrap();
+    for (source, reason) in [
+        (
+            "kind = 'tree'\ndir = 'missing'\npath = '%Y%m%d%H%M%S.jpg'".to_owned(),
+            "there is no folder",
+        ),
+        ("kind = 'tree'\ndir = 'empty'\npath = '%Y%m%d%H%M%S.jpg'".to_owned(), "is empty"),
+        (format!("kind = 'latest'\nurl = '{base}a.jpg'"), "answers 503"),
+        (
+            format!("kind = 'latest'\nurl = 'http://me:no@{host}/{path}locked.jpg'"),
+            "does not accept this",
+        ),
+    ] {
+        let home = Home::new();
+        std::fs::create_dir(home.path("empty")).unwrap();
+        home.write(
+            "celaje.toml",
+            &format!(
+                "model = 'red.onnx'\n\
+                 [station]\nid = 'gate'\nlatitude = -53.79\nlongitude = -67.7\n\
+                 time_zone = '-03:00'\n[station.source]\n{source}\nevery = '1m'\n"
+            ),
+        );
+        let args = ["--clock", "2024-03-01T15:02:30Z@30"];
+        let running = Running::start(home.serve(&[]).args(args));
+        until("slots are missed", || home.record().count("misses") >= 6);
+        let (status, told) = running.end("TERM");
+        assert_eq!(status, 0, "{told:?}");
+        let of = |what: &str| told.iter().filter(|line| line.contains(what)).collect::<Vec<_>>();
+        let gone = of("the camera gives no picture");
+        assert_eq!(gone.len(), 1, "{told:#?}");
+        assert!(gone[0].contains(reason), "{told:#?}");
+        let again: Vec<_> = of("WARN").into_iter().filter(|line| line.contains(reason)).collect();
+        assert_eq!(again.len(), 1, "{told:#?}");
+    }
+}

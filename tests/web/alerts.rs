@@ -284,7 +284,93 @@ async fn the_last_message_that_arrives_is_the_newest() {
     let of = |sender: &str| all.iter().find(|m| m["alert"] == "clear" && m["sender"] == sender);
     let (hook, gone) = (of("hook").unwrap(), of("gone").unwrap());
     assert_eq!((&hook["status"], &gone["status"]), (&"dropped".into(), &"waiting".into()));
-    assert!(hook["last_error"].as_str().unwrap().contains("says the opposite"), "{hook}");
+    assert!(hook["last_error"].as_str().unwrap().contains("takes its place"), "{hook}");
+}
+
+/// A ping says that the camera gives readings now: of those that could not be sent the newest alone
+/// waits, and none is sent once there are no readings any more.
+#[actix::test]
+async fn a_ping_is_not_sent_when_its_reading_is_old() {
+    let site = site();
+    let database = SharedDatabase::from(site.database());
+    let sink = sink(&[500, 500, 200]);
+    let settings = reach(&format!(
+        "[[alert]]\nname = 'alive'\nwhen = 'silence'\nto = ['hook']\n\
+         [[sender]]\nid = 'hook'\nkind = 'webhook'\nurl = '{}'\n",
+        sink.url
+    ));
+    store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8]);
+    let end = keeper(&site, &database, &settings, "2024-06-10T03:13:00Z@1");
+    until("armed", async || states(&site).len() == 1).await;
+    end.cancel();
+    for (minute, now) in [("01:32", "2024-06-10T04:33:00Z@1"), ("01:42", "2024-06-10T04:43:00Z@1")]
+    {
+        let before = messages(&site).await.len();
+        store(&database, &site, RunKind::Live, &format!("2024-06-10T{minute}"), &[8]);
+        let end = keeper(&site, &database, &settings, now);
+        until(minute, async || {
+            let all = messages(&site).await;
+            all.len() > before && all.iter().all(|message| message["attempts"] != 0)
+        })
+        .await;
+        end.cancel();
+    }
+    let status = async || {
+        let all = messages(&site).await;
+        all.iter().map(|one| one["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(status().await.iter().filter(|status| *status == "waiting").count(), 1);
+    assert_eq!(sink.messages().len(), 2);
+
+    // The last picture is of 38 minutes ago.
+    let site = crate::safety::night("2024-06-10T05:30:00Z@1", "");
+    let database = SharedDatabase::from(site.database());
+    let now = "2024-06-10T04:52:30Z".parse().unwrap();
+    let state = AlertState { fired: false, since: now, judged_to: now, sent_at: Some(now) };
+    let text = serde_json::json!({
+        "id": "a", "alert": "alive", "kind": "silence", "station": "rio-grande", "title": "t",
+        "text": "t", "okta": 1, "at": "2024-06-10T04:52:30Z", "priority": 2, "page": "",
+    })
+    .to_string();
+    let to = ["hook".to_owned()];
+    let message = Some((text.as_str(), &to[..]));
+    let (alert, station, contradicts) = ("alive", "rio-grande", &["alive"][..]);
+    let change = AlertChange { alert, station, state, now, message, contradicts };
+    database.seen_from(station, |database| database.write_alert(&change)).unwrap().unwrap();
+    let end = keeper(&site, &database, &settings, "2024-06-10T05:30:00Z@1");
+    until("given up", async || messages(&site).await[0]["status"] == "dropped").await;
+    end.cancel();
+    let told = messages(&site).await[0].clone();
+    assert_eq!((&told["attempts"], sink.messages().len()), (&1.into(), 2), "{told}");
+    assert!(told["last_error"].as_str().unwrap().contains("its reading is old"), "{told}");
+}
+
+/// Each sender of an alert is tried, whatever comes of those before it.
+#[test]
+fn a_test_message_goes_to_each_sender() {
+    let sink = sink(&[200]);
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("celaje.toml");
+    let sender =
+        |id: &str, url: &str| format!("[[sender]]\nid = '{id}'\nkind = 'webhook'\nurl = '{url}'\n");
+    let all = ["gone", "hook", "away"]
+        .map(|id| sender(id, if id == "hook" { &sink.url } else { "http://127.0.0.1:9/" }));
+    let alert = "[[alert]]\nname = 'clear'\nwhen = 'clearing'\nto = ['gone', 'hook', 'away']\n";
+    std::fs::write(&config, format!("{alert}{}", all.concat())).unwrap();
+    let told = std::process::Command::new(env!("CARGO_BIN_EXE_celaje"))
+        .env_clear()
+        .envs([("HOME", folder.path().to_str().unwrap()), ("LANG", "C")])
+        .args(["alert", "test", "clear", "--config"])
+        .arg(&config)
+        .output()
+        .unwrap();
+    let (out, err) =
+        (String::from_utf8(told.stdout).unwrap(), String::from_utf8(told.stderr).unwrap());
+    assert_eq!((told.status.code(), out.trim()), (Some(3), "sent to 'hook'"), "{err}");
+    for id in ["'gone'", "'away'"] {
+        assert!(err.contains(&format!("sender {id} did not arrive")), "{err}");
+    }
+    assert_eq!(sink.taken().len(), 1);
 }
 
 /// A sender that hangs keeps no other one waiting.

@@ -43,7 +43,7 @@ async fn the_form_follows_from_ending_and_accept() {
     let told = all.header("content-disposition").unwrap();
     assert!(told.contains("moon_rio-grande.csv"), "{told}");
     let rows = |text: &str| text.lines().filter(|row| row.starts_with("moon,")).count();
-    assert_eq!((rows(&all.text()), all.text().lines().count()), (1, slots(&site) + 2));
+    assert_eq!((rows(all.text()), all.text().lines().count()), (1, slots(&site) + 2));
     let one = site.get("/api/v1/export.csv?stations=moon").await;
     assert_eq!(one.text().lines().count(), 2);
     let about = site.get("/api/v1/export/about?stations=moon,rio-grande").await.json();

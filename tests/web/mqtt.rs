@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use celaje::daemon::alerts::send_test;
 use celaje::daemon::mqtt::MqttPublisher;
+use celaje::daemon::operator::ClockStanding;
 use celaje::settings::alerts::{SenderKind, SenderSettings};
 use celaje::settings::mqtt::MqttSettings;
 use celaje::settings::{Layer, Settings};
@@ -189,6 +190,77 @@ async fn a_camera_that_dies_is_told_as_unsafe_and_never_as_unavailable() {
     until("it goes", &heard, |heard| [STATE, SAFETY, CONFIG].iter().all(|t| is(heard, t, "")))
         .await;
     end.cancel();
+}
+
+/// The program was killed, and started anew with settings that name one of its stations no more.
+#[actix::test]
+async fn what_an_earlier_run_retained_of_a_station_that_left_goes() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let _broker = start(folder.path(), port, "allow_anonymous true\n");
+    let (client, heard) = listen(port);
+    let left = [
+        "celaje/hill/state",
+        "celaje/hill/safety",
+        "celaje/hill/picture",
+        "homeassistant/device/celaje-hill/config",
+    ];
+    // Not of this record.
+    let other = "celaje/valley/safety";
+    for topic in left.iter().chain([&other]) {
+        let retained = PublishOptions::at_least_once().retained();
+        client.publish(*topic, "safe", retained).await.unwrap();
+    }
+    until("it is retained", &heard, |heard| is(heard, left[3], "safe") && is(heard, other, "safe"))
+        .await;
+    let site = night(
+        "2024-06-10T05:00:00Z@1",
+        "INSERT INTO stations (id, name, latitude, longitude, time_zone) \
+         VALUES ('hill', 'Hill', 1, 1, 'UTC')",
+    );
+    let end = publish(&site, settings(&format!("url = 'mqtt://127.0.0.1:{port}'")));
+    until("it goes", &heard, |heard| left.iter().all(|topic| is(heard, topic, ""))).await;
+    until("all is told", &heard, all_are_there).await;
+    let (_late, later) = listen(port);
+    until("what is retained", &later, all_are_there).await;
+    {
+        let later = later.lock().unwrap();
+        assert!(!left.iter().any(|topic| later.contains_key(*topic)), "{later:?}");
+        assert!(is(&later, other, "safe") && is(&later, SAFETY, "safe"));
+    }
+    end.cancel();
+}
+
+/// After a restart nobody has confirmed the clock yet: nothing is safe, and the camera is well.
+#[actix::test]
+async fn a_clock_without_a_witness_is_no_problem_of_the_camera() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let _broker = start(folder.path(), port, "allow_anonymous true\n");
+    for (now, standing, problem) in [
+        ("2024-06-10T05:00:00Z@1", ClockStanding::Unknown, false),
+        ("2024-06-10T05:00:00Z@1", ClockStanding::Unheard, false),
+        ("2024-06-10T05:00:00Z@1", ClockStanding::InDoubt, true),
+        ("2024-06-10T05:30:00Z@1", ClockStanding::Unknown, true),
+    ] {
+        let site = night(now, "");
+        *site.operator.clock.lock().unwrap() = standing;
+        let (_client, heard) = listen(port);
+        let end = publish(&site, settings(&format!("url = 'mqtt://127.0.0.1:{port}'")));
+        let said = |heard: &BTreeMap<String, Bytes>| {
+            let state = heard.get(STATE).and_then(|state| serde_json::from_slice(state).ok());
+            let state: Option<Value> = state;
+            state.is_some_and(|state| state["problem"] == problem) && all_are_there(heard)
+        };
+        until(&format!("{now} {standing:?}"), &heard, said).await;
+        assert!(is(&heard.lock().unwrap(), SAFETY, "unsafe"), "{standing:?}");
+        end.cancel();
+        until("goodbye", &heard, |heard| is(heard, STATUS, "offline")).await;
+    }
 }
 
 /// Each says for itself that it is there, and takes away what all said together once.
@@ -391,4 +463,46 @@ async fn a_broker_may_ask_for_a_certificate_and_a_password() {
     )));
     let why = why.unwrap_err().to_string();
     assert!(why.contains("broken.pem") && !why.contains("hush"), "{why}");
+}
+
+/// As `openssl x509 -req` makes them where it is given no extensions.
+#[actix::test]
+async fn a_certificate_of_the_first_version_is_named() {
+    if program().is_none() {
+        return;
+    }
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    if !certificates(folder.path()) {
+        return;
+    }
+    let at = folder.path().display();
+    let sign = "x509 -req -CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
+    for name in ["server", "client"] {
+        let old = format!("{sign} -in {name}.csr -out {name}-old.pem");
+        assert!(openssl(folder.path(), &old), "{name}");
+    }
+    for name in ["", "server.key", "server-old.pem", "ca.pem"] {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.path().join(name);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let _broker = start(
+        folder.path(),
+        port,
+        &format!("allow_anonymous true\ncertfile {at}/server-old.pem\nkeyfile {at}/server.key\n"),
+    );
+    let with = |more: &str| {
+        settings(&format!("url = 'mqtts://localhost:{port}'\nca_file = '{at}/ca.pem'\n{more}"))
+    };
+    let kind = SenderKind::Mqtt(Box::new(with("")));
+    let house = SenderSettings { id: "house".to_owned(), kind };
+    let why = send_test(&house, None).await.unwrap_err().to_string();
+    assert!(why.contains("version 1 of X.509") && why.contains("-extfile"), "{why}");
+    assert!(!why.contains("ca_file"), "{why}");
+    let own = format!("cert_file = '{at}/client-old.pem'\nkey_file = '{at}/client.key'\n");
+    let why = celaje::daemon::mqtt::check(&with(&own)).unwrap_err().to_string();
+    assert!(why.contains("client-old.pem' is of version 1 of X.509"), "{why}");
+    assert!(why.contains("cert_file") && !why.contains("key_file"), "{why}");
+    let own = format!("cert_file = '{at}/client.pem'\nkey_file = '{at}/client.key'\n");
+    celaje::daemon::mqtt::check(&with(&own)).unwrap();
 }

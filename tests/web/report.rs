@@ -14,7 +14,7 @@ async fn a_report_has_the_dark_hours_of_the_api_and_a_name() {
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(reply.header("content-type"), Some("application/pdf"));
     let name = reply.header("content-disposition").unwrap();
-    assert_eq!(name, "attachment; filename=\"celaje-rio-grande.pdf\"");
+    assert_eq!(name, "inline; filename=\"celaje-rio-grande-2024-06-28-2024-07-10.pdf\"");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.pdf");
     std::fs::write(&file, &reply.body).unwrap();
@@ -22,6 +22,9 @@ async fn a_report_has_the_dark_hours_of_the_api_and_a_name() {
     let Some(pages) = pdf::pages(&file) else { return };
     let periods = dark["periods"].as_array().unwrap();
     let month = periods.iter().find(|month| month["period"] == "2024-07").unwrap();
+    let text = pages.concat();
+    assert!(text.contains("Best months, year against year"), "{text}");
+    assert!(text.contains("Months cannot be compared yet"), "{text}");
     let cells = pdf::line(&pages, "Jul 2024");
     let hours = |name: &str| format!("{:.1}", month[name].as_f64().unwrap());
     let interval = format!("({}–{})", hours("low"), hours("high"));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use celaje::daemon::operator::{
     ActorState, ClockStanding, Event, JobId, JobProgress, JobState, JobStatus, Mode, Operator,
-    ProgramState, Refused,
+    OutcomeCounts, ProgramState, QueueState, Refused, WorkerState,
 };
 use celaje::settings::{Layer, Settings};
 use celaje::store::reader::ObservationItem;
@@ -99,6 +99,22 @@ impl Operator for FakeOperator {
                 last_error_at: None,
                 working: 0,
             }],
+            queue: Some(QueueState {
+                address: "nats://127.0.0.1:4222".to_owned(),
+                connected: true,
+                since: Some(Utc::now()),
+                trouble: None,
+                workers: vec![WorkerState {
+                    name: "ab12".to_owned(),
+                    version: "test".to_owned(),
+                    jobs: 3,
+                    slots: 500,
+                    rate: Some(12.5),
+                    silent_s: 2.0,
+                }],
+                outcomes: OutcomeCounts { taken: 480, repeated: 20, refused: 2, broken: 1 },
+                given_again: 7,
+            }),
             flow: Some(celaje_sky::flow::Flow::default().report()),
             pictures: BTreeMap::from([("new".to_owned(), 3), ("not_found".to_owned(), 1)]),
             record_lost: false,

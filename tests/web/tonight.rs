@@ -1,7 +1,9 @@
 //! The answer to whether tonight is a night to observe.
 
 use crate::safety::night;
-use crate::site::Site;
+use crate::site::{Site, item};
+use celaje::daemon::operator::{ClockStanding, Event};
+use celaje::store::reader::{LatestReading, ObservationItem};
 
 const TONIGHT: &str = "/api/v1/stations/rio-grande/tonight";
 
@@ -144,6 +146,52 @@ async fn dark_hours_are_those_of_the_night_and_of_its_readings() {
 }
 
 #[actix::test]
+async fn the_night_before_the_records_first_month_is_none_of_its_months() {
+    // From midnight on: the first dark hours are of a night that began in June.
+    let site = Site::of("2024-07-01T00:00", "2024-07-02T23:59", "http://127.0.0.1:9/", |_| {});
+    let told = site.get("/api/v1/stations/rio-grande/dark-hours").await.json();
+    let periods = told["periods"].as_array().unwrap();
+    let names: Vec<&str> = periods.iter().map(|p| p["period"].as_str().unwrap()).collect();
+    assert_eq!(names, ["2024-07", "2024"]);
+    for kind in ["dark-hours", "dark-years"] {
+        let chart = site.get(&format!("/charts/{kind}.svg?lang=en")).await;
+        let text = chart.text();
+        assert!(text.contains("<title>July 2024") && !text.contains("June 2024"), "{text:.2000}");
+    }
+}
+
+#[actix::test]
+async fn a_reading_that_comes_leaves_the_last_hour_and_since_when_as_they_are() {
+    // The picture of 02:12 is taken a second after the program begins.
+    let site = night("2024-06-10T05:11:30Z@60", "");
+    *site.operator.clock.lock().unwrap() = ClockStanding::Unknown;
+    let before = site.get(TONIGHT).await.json();
+    assert_eq!((&before["advice"], &before["tendency"]), (&"close".into(), &"steady".into()));
+    let item = ObservationItem {
+        slot_utc: Some("2024-06-10T05:12:00Z".to_owned()),
+        okta: 1,
+        quality: Some("night".to_owned()),
+        confidence: Some(0.9),
+        ..item("2024-06-10T02:12")
+    };
+    let reading = LatestReading { item, shadow: None };
+    site.operator.sender.send(Event::Observation("rio-grande".to_owned(), reading)).unwrap();
+    let mut after = site.get(TONIGHT).await.json();
+    for _ in 0..200 {
+        if after["reason"] != before["reason"] {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        after = site.get(TONIGHT).await.json();
+    }
+    // What came while the program runs counts; what was there before still tells of the hour.
+    assert_ne!(after["reason"], before["reason"], "{after}");
+    for part in ["tendency", "clear_since", "since_or_before"] {
+        assert_eq!(after[part], before[part], "{part}: {after}");
+    }
+}
+
+#[actix::test]
 async fn a_keogram_goes_from_noon_to_noon_where_the_range_does() {
     let site = Site::new();
     let chart = |range: &str| format!("/charts/keogram.svg?lang=en&{range}");
@@ -171,6 +219,7 @@ async fn charts_of_a_record_without_readings_expect_nothing_and_say_so() {
         "tonight",
         "raster",
         "dark-hours",
+        "dark-years",
     ] {
         for (lang, said) in [("en", "There are no readings yet"), ("es", "Todavía no hay lecturas")]
         {

@@ -29,6 +29,12 @@ async fn metrics_are_in_the_text_format() {
         "celaje_stage_seconds_count{stage=\"fetch\"} 0",
         "celaje_queue_wait_seconds_sum{stage=\"store\"} 0",
         "celaje_backfills{status=\"running\"} 1",
+        "celaje_queue_up 1",
+        "celaje_workers 1",
+        "celaje_worker_jobs 3",
+        "celaje_worker_outcomes_total{result=\"taken\"} 480",
+        "celaje_worker_outcomes_total{result=\"refused\"} 2",
+        "celaje_worker_slots_given_again_total 7",
         "celaje_record_up 1",
     ] {
         assert!(text.lines().any(|known| known == line), "no {line} in\n{text}");

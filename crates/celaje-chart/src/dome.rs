@@ -8,7 +8,7 @@ use super::look::Look;
 use super::plot::{Layout, Plot};
 use super::svg::{Anchor, Num, TextStyle, fill, outlined, stroke};
 use super::theme::{AXIS, GRID, INK, MOON, PAPER, SUN, mean_colour};
-use super::words::{MINUTE, decimal, hidden, moment, oktas, percent, tell};
+use super::words::{MINUTE, count, decimal, hidden, moment, oktas, percent, tell};
 use celaje_sky::cover::Cover;
 use celaje_sky::dome::{DomePlace, SkyDome};
 use celaje_sky::planets::Planet;
@@ -190,12 +190,13 @@ impl DomeChart<'_> {
         let now = zone.now.map_or_else(|| "–".to_owned(), percent);
         let (read, clear) = zone.lately;
         let share = percent(clear as f64 / read as f64);
+        let told = count(lang, read);
         match read {
             0 => tell!(lang, "{name}: cloud {now}", "{name}: nubes {now}"),
             _ => tell!(
                 lang,
-                "{name}: cloud {now}; clear in {share} of {read} readings of {days} days",
-                "{name}: nubes {now}; despejado en el {share} de {read} lecturas de {days} días"
+                "{name}: cloud {now}; clear in {share} of {told} readings of {days} days",
+                "{name}: nubes {now}; despejado en el {share} de {told} lecturas de {days} días"
             ),
         }
     }

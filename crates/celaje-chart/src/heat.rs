@@ -13,8 +13,8 @@ use super::plot::{Frame, Layout, Plot};
 use super::svg::{Anchor, TextStyle, fill, outlined, stroke};
 use super::theme::{GRID, HATCH, PAPER, VEIL, VEIL_INK, mean_colour};
 use super::words::{
-    hidden_in, long_date, long_month, mean_of, month_letter, readings, short_month, tell,
-    weekday_letter,
+    hidden_in, long_date, long_month, mean_of, month_letter, readings, short_month, shown_months,
+    tell, weekday_letter,
 };
 
 const LEGEND: [Key; 3] = [Key::Oktas, Key::Gap, Key::Hidden];
@@ -55,7 +55,7 @@ pub struct ClimatologyChart<'a> {
     pub place: &'a str,
     /// `cells[month - 1][hour]`.
     pub cells: &'a [[HeatCell; 24]; 12],
-    /// Which months the record has had so far: the others are blank.
+    /// Which months the record has had so far: the others are left out.
     pub due: [bool; 12],
     /// Whether the record has a reading.
     pub begun: bool,
@@ -223,7 +223,7 @@ impl ClimatologyChart<'_> {
         let left = 38.0;
         let across = look.width() - 2.0 * look.margin() - left;
         let (pitch, rows) = match wide {
-            true => ((across / 24.0, 22.0), 12.0),
+            true => ((across / 24.0, 22.0), shown_months(self.due).len() as f64),
             false => ((across / 12.0, 17.0), 24.0),
         };
         let layout = Layout {
@@ -248,11 +248,13 @@ impl ClimatologyChart<'_> {
             let at = grid.at(frame, f64::from(hour), 0.0);
             grid.column_label(plot, at, frame.bottom + 14.0, &format!("{hour:02} h"));
         }
-        for (month, (hours, due)) in (1..).zip(self.cells.iter().zip(self.due)) {
-            let row = f64::from(month - 1);
+        for (n, month) in (0_u8..).zip(shown_months(self.due)) {
+            let row = f64::from(n);
+            let at = month.saturating_sub(1) as usize;
+            let (Some(hours), Some(due)) = (self.cells.get(at), self.due.get(at)) else { continue };
             let (name, letter) = (short_month(lang, month), month_letter(lang, month));
             grid.row_label(plot, row, &name, &letter);
-            if !due {
+            if !*due {
                 continue;
             }
             let name = long_month(lang, month);
@@ -362,6 +364,7 @@ mod tests {
             due[10] = true;
             let svg = ClimatologyChart { look, place, cells, due, begun: true }.svg();
             assert_eq!((count(&svg, "cell"), count(&svg, "gap")), (24, 23));
+            assert!(!svg.contains(">ene<") && !svg.contains(">E<"), "{svg}");
         }
     }
 }

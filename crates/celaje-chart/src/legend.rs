@@ -4,7 +4,9 @@ use super::axis::LABEL;
 use super::font::text_width;
 use super::pattern::{self, HATCHED, crosses};
 use super::svg::{Anchor, Num, Svg, TextStyle, fill, outlined, stroke};
-use super::theme::{AXIS, GRID, MISS, NIGHT, TWILIGHT, VEIL, okta_colour, opacity};
+use super::theme::{
+    ASTRONOMICAL, AXIS, CIVIL, GAP, MISS, MOON, NIGHT, TWILIGHT, VEIL, okta_colour, opacity,
+};
 use super::words::{GROUPS, hidden, no_reading, phase, tell, unit};
 use celaje_sky::okta::Okta;
 use celaje_sky::sun::DayPhase;
@@ -23,7 +25,14 @@ pub enum Key {
     OktasAndGroups,
     Confidence,
     Twilight,
+    /// The twilights of a night, each with its name.
+    Civil,
+    Nautical,
+    Astronomical,
     Night,
+    /// The sun more than 18° below the horizon.
+    Dark,
+    Moon,
     Gap,
     /// The same where it is not hatched.
     FlatGap,
@@ -78,8 +87,13 @@ impl Pen<'_> {
             Key::Miss => return self.miss(),
             Key::Twilight => (TWILIGHT, phase(lang, DayPhase::Twilight), 14.0),
             Key::Night => (NIGHT, phase(lang, DayPhase::Night), 26.0),
+            Key::Civil => (CIVIL, tell!(lang, "civil twilight", "crepúsculo civil"), 12.0),
+            Key::Nautical => (TWILIGHT, tell!(lang, "nautical", "náutico"), 12.0),
+            Key::Astronomical => (ASTRONOMICAL, tell!(lang, "astronomical", "astronómico"), 12.0),
+            Key::Dark => (NIGHT, tell!(lang, "dark", "oscuro"), 12.0),
+            Key::Moon => (MOON, tell!(lang, "moon", "luna"), 12.0),
             Key::Gap => (HATCHED, no_reading(lang), 14.0),
-            Key::FlatGap => (GRID, no_reading(lang), 14.0),
+            Key::FlatGap => (GAP, no_reading(lang), 14.0),
             Key::Hidden => {
                 self.svg.rect((self.x, self.y), SAMPLE, fill(VEIL));
                 (crosses.as_str(), hidden(lang), 14.0)

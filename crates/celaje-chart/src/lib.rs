@@ -8,6 +8,7 @@
 //! | [`heat`] | a year as a calendar, and the months by the hour |
 //! | [`raster`] | weeks to a year: a row a day, a cell a slot, the sun's times over it |
 //! | [`dark_hours`] | the usable hours of darkness by month, with their interval |
+//! | [`dark_years`] | the same, a row a year: the best months, the last year against the others |
 //! | [`dome`] | the sky by direction, with moon and planets |
 //! | [`nights`] | the share of clear nights by month |
 //! | [`keogram`] | a day of pictures, a strip each |
@@ -28,6 +29,7 @@ mod axis;
 pub mod bucket;
 pub mod caption;
 pub mod dark_hours;
+pub mod dark_years;
 pub mod distribution;
 pub mod dome;
 mod font;

@@ -14,8 +14,8 @@ use super::plot::{Frame, Layout, Plot};
 use super::svg::{fill, stroke};
 use super::theme::{INK, MISS, VEIL, mean_colour};
 use super::words::{
-    day_and_month, decimal, hidden, long_date, long_month, mean_of, percent, range, readings,
-    replaced_until, tell, unit,
+    day_and_month, decimal, hidden, interval, long_date, long_month, mean_of, percent, range,
+    readings, replaced_until, tell, unit,
 };
 use celaje_sky::cover::OBSCURED;
 use celaje_sky::quality::LOW_CONFIDENCE;
@@ -309,17 +309,18 @@ impl Means<'_> {
             if slope * times >= 0.05 { format!("+{text}") } else { text }
         };
         let [slope, low, high] = [trend.slope, trend.low, trend.high].map(amount);
+        let range = interval(&low, &high);
         if !trend.is_told() {
             return tell!(
                 lang,
-                "trend not to be told from none ({low} to {high} oktas {period})",
-                "tendencia que no se distingue de ninguna (de {low} a {high} octas {period})"
+                "trend not to be told from none ({range} oktas {period})",
+                "tendencia que no se distingue de ninguna ({range} octas {period})"
             );
         }
         tell!(
             lang,
-            "trend {slope} oktas {period} ({low} to {high})",
-            "tendencia {slope} octas {period} (de {low} a {high})"
+            "trend {slope} oktas {period} ({range})",
+            "tendencia {slope} octas {period} ({range})"
         )
     }
 }

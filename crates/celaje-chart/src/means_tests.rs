@@ -121,7 +121,7 @@ fn the_trend_is_drawn_and_described_in_both_languages() {
     let es = means(&buckets, Look::alone(Lang::Es)).history();
     assert_eq!(count(&es, "trend"), 1);
     // A quarter of an okta a day.
-    assert!(es.contains("tendencia +7,5 octas en 30 días (de +7,"), "{es:.900}");
+    assert!(es.contains("tendencia +7,5 octas en 30 días (+7,"), "{es:.900}");
     let en = means(&buckets, Look::alone(Lang::En)).history();
     assert!(en.contains("trend +7.5 oktas in 30 days (+7."), "{en:.900}");
     assert!(en.contains("Sunday 1 November 2026 · mean 0.0 oktas · 144 readings"));

@@ -5,9 +5,12 @@ use super::look::Look;
 use super::plot::{Layout, Plot};
 use super::svg::{Anchor, TextStyle, fill};
 use super::theme::okta_colour;
-use super::words::{long_month, month_letter, percent, short_month, tell};
+use super::words::{long_month, month_letter, percent, short_month, shown_months, tell};
 use celaje_sky::okta::Okta;
 use celaje_sky::text::Lang;
+
+/// The widest column.
+const WIDEST: f64 = 96.0;
 
 /// The nights of a month, over years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub struct ClearNights<'a> {
     pub place: &'a str,
     /// January to December.
     pub months: &'a [NightCount; 12],
-    /// Which of them the record has had so far: the others are blank.
+    /// Which of them the record has had so far: the others are left out.
     pub due: [bool; 12],
 }
 
@@ -54,8 +57,14 @@ impl ClearNights<'_> {
             plot.unit(&tell!(lang, "% of nights", "% de las noches"));
             let axis = plot.frame.value_axis(0.0, 100.0, 16.0);
             plot.grid(&axis, [0, 25, 50, 75, 100]);
-            for (number, (month, due)) in (1..).zip(self.months.iter().zip(self.due)) {
-                column(plot, &axis, number, due.then_some(*month));
+            let shown = shown_months(self.due);
+            let pitch = (plot.frame.width() / shown.len().max(1) as f64).min(WIDEST);
+            for (n, number) in (0_u8..).zip(shown) {
+                let at = number.saturating_sub(1) as usize;
+                let is_due = self.due.get(at).is_some_and(|due| *due);
+                let month = self.months.get(at).copied().filter(|_| is_due);
+                let x = plot.frame.left + pitch * f64::from(n);
+                column(plot, &axis, (x, pitch), number, month);
             }
             plot.baseline();
         })
@@ -80,10 +89,14 @@ impl ClearNights<'_> {
 }
 
 /// The column of month `number`, 1 to 12; its name alone where the record has not had it.
-fn column(plot: &mut Plot, axis: &ValueAxis, number: u32, month: Option<NightCount>) {
+fn column(
+    plot: &mut Plot,
+    axis: &ValueAxis,
+    (x, pitch): (f64, f64),
+    number: u32,
+    month: Option<NightCount>,
+) {
     let (lang, frame) = (plot.lang, plot.frame);
-    let pitch = frame.width() / 12.0;
-    let x = frame.left + pitch * f64::from(number - 1);
     let middle = x + pitch / 2.0;
     let (size, small) = if pitch < 36.0 { (10.5, 9.0) } else { (LABEL, 11.0) };
     let name = match pitch < 28.0 {
@@ -155,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn a_month_that_the_record_has_not_had_is_blank() {
+    fn a_month_that_the_record_has_not_had_has_no_column() {
         let (look, place, months) = (bare(Lang::Es, 900.0), "R", &[NightCount::default(); 12]);
         let mut due = [false; 12];
         due[10] = true;
         let svg = ClearNights { look, place, months, due }.svg();
         assert_eq!((count(&svg, "gap"), count(&svg, "nights")), (1, 1));
-        assert!(svg.contains(">ene<") && svg.matches(">–<").count() == 1, "{svg}");
+        assert!(!svg.contains(">ene<") && svg.matches(">–<").count() == 1, "{svg}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::legend::Key;
 use super::look::Look;
 use super::plot::{Layout, Plot};
 use super::svg::{Anchor, Num, TextStyle, fill, stroke};
-use super::theme::{GRID as GAP, INK, PAPER, SOFT_INK, VEIL, okta_colour};
+use super::theme::{GAP, INK, PAPER, SOFT_INK, VEIL, okta_colour};
 use super::words::{hidden_in, long_date, mean_of, range, readings, short_date, short_month, tell};
 use celaje_sky::cover::Cover;
 use celaje_sky::okta::Okta;

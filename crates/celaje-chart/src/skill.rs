@@ -5,7 +5,7 @@ use super::look::{Look, MARGIN};
 use super::plot::{Frame, Layout, Plot};
 use super::svg::{Anchor, Num, TextStyle, fill, stroke};
 use super::theme::{AXIS, GRID, INK, PAPER, okta_colour};
-use super::words::{decimal, tell};
+use super::words::{count, decimal, tell};
 use celaje_sky::evaluate::figures::{BINS, COLUMNS, Figures};
 use celaje_sky::okta::Okta;
 use celaje_sky::text::Lang;
@@ -41,7 +41,7 @@ impl Skill<'_> {
         let lang = self.lang;
         let columns = COLUMNS - usize::from(self.figures.without_okta == 0);
         let title = tell!(lang, "Okta read and labelled", "Octa leída y etiquetada");
-        let n = self.figures.n;
+        let n = count(lang, self.figures.n as u64);
         let exact = self.percent(self.figures.exact.map(|exact| exact.value));
         let one = self.percent(self.figures.within_one);
         let line = tell!(
@@ -80,6 +80,7 @@ impl Skill<'_> {
         let lang = self.lang;
         let title = tell!(lang, "Confidence and share of right readings", "Confianza y aciertos");
         let n: usize = self.figures.bins.iter().map(|bin| bin.n).sum();
+        let n = count(lang, n as u64);
         let error = decimal(lang, self.figures.calibration_error.unwrap_or(f64::NAN), 3);
         let line = tell!(
             lang,

@@ -29,6 +29,8 @@ pub const SUN: &str = "#f4c430";
 pub const MOON: &str = "#b9a45f";
 /// Hatching where there is no reading.
 pub const HATCH: &str = "#a6aebb";
+/// The same where cells are too small to be hatched: a rose, as no amount and no paper is.
+pub const GAP: &str = "#f1d9de";
 /// The sky is hidden: a haze that is not in the ramp, since it is no amount.
 pub const VEIL: &str = "#d9c9a8";
 /// The crosses on it.
@@ -49,7 +51,7 @@ const DARK_RAMP: [&str; 9] = [
 ];
 
 /// Each colour and what it becomes in dark surroundings.
-pub const DARK: [(&str, &str); 23] = [
+pub const DARK: [(&str, &str); 24] = [
     (INK, "#e8edf4"),
     (SOFT_INK, "#a9b4c4"),
     (AXIS, "#66728a"),
@@ -61,6 +63,7 @@ pub const DARK: [(&str, &str); 23] = [
     (NIGHT, "#232d42"),
     (MOON, "#d8c98c"),
     (HATCH, "#4a5568"),
+    (GAP, "#43202e"),
     (VEIL, "#574a30"),
     (VEIL_INK, "#d2b87e"),
     (MISS, "#ff8a3d"),
@@ -125,11 +128,15 @@ impl Theme {
 }
 
 /// The light colours of marks and shades that are no amount, by their names in the page's legend.
-pub const fn shades() -> [(&'static str, &'static str); 5] {
+pub const fn shades() -> [(&'static str, &'static str); 9] {
     [
         ("miss", MISS),
         ("twilight", TWILIGHT),
+        ("civil", CIVIL),
+        ("astronomical", ASTRONOMICAL),
         ("night", NIGHT),
+        ("flat", GAP),
+        ("moon", MOON),
         ("veil", VEIL),
         ("crosses", VEIL_INK),
     ]
@@ -194,6 +201,31 @@ mod tests {
             }
             assert!(contrast(shown(MISS), shown(PAPER)) > 3.0);
             assert!(contrast(shown(VEIL_INK), shown(VEIL)) > 3.0);
+        }
+    }
+
+    /// Distance of two colours by their channels, 0 to 1.
+    fn apart(a: &str, b: &str) -> f64 {
+        let channel = |colour: &str, at: usize| {
+            f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0
+        };
+        let squares = [1, 3, 5].map(|at| (channel(a, at) - channel(b, at)).powi(2));
+        squares.iter().sum::<f64>().sqrt()
+    }
+
+    #[test]
+    fn what_was_not_read_is_taken_for_no_amount_and_for_no_paper() {
+        for shown in [|colour| colour, dark_colour] {
+            for amount in RAMP.map(shown) {
+                assert!(contrast(shown(GAP), amount) > 1.5, "{amount}");
+                assert!(apart(shown(GAP), amount) > 0.3, "{amount}");
+            }
+            for other in [PAPER, VEIL] {
+                assert!(apart(shown(GAP), shown(other)) > 0.15, "{other}");
+            }
+            // Its red is above its green in both themes: one meaning, two lights.
+            let gap = shown(GAP);
+            assert!(gap[1..3] > gap[3..5]);
         }
     }
 

@@ -110,6 +110,13 @@ pub fn month_letter(lang: Lang, month: u32) -> String {
     name.chars().take(1).flat_map(char::to_uppercase).collect()
 }
 
+/// The months, 1 to 12, that a chart of the months of the year has room for: those that the record
+/// has had; all where it has had none.
+pub fn shown_months(due: [bool; 12]) -> Vec<u32> {
+    let all = due.iter().all(|due| !due);
+    (1..).zip(due).filter(|(_, due)| *due || all).map(|(month, _)| month).collect()
+}
+
 /// The initial of a weekday, `day` days after Monday; Spanish writes X for miércoles.
 pub fn weekday_letter(lang: Lang, day: usize) -> &'static str {
     match lang {
@@ -126,10 +133,51 @@ pub fn decimal(lang: Lang, value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");
     // Zero has no sign.
     let is_zero = !text.contains(|digit| matches!(digit, '1'..='9'));
-    let text = text.replace('-', if is_zero { "" } else { "−" });
-    match lang {
-        Lang::En => text,
-        Lang::Es => text.replace('.', ","),
+    let sign = if value.is_sign_negative() && !is_zero { "−" } else { "" };
+    let digits = text.trim_start_matches('-');
+    let (whole, rest) = digits.split_once('.').unwrap_or((digits, ""));
+    let whole = grouped(lang, whole);
+    let point = match (rest, lang) {
+        ("", _) => "",
+        (_, Lang::En) => ".",
+        (_, Lang::Es) => ",",
+    };
+    format!("{sign}{whole}{point}{rest}")
+}
+
+/// A number of things: `46,738`, in Spanish `46 738` with blanks that do not break. The page's
+/// `number` writes it likewise.
+pub fn count(lang: Lang, n: impl Into<i128>) -> String {
+    let n: i128 = n.into();
+    let sign = if n < 0 { "−" } else { "" };
+    format!("{sign}{}", grouped(lang, &n.unsigned_abs().to_string()))
+}
+
+/// Digits in groups of three: in English from four on, in Spanish from five on.
+fn grouped(lang: Lang, digits: &str) -> String {
+    let (least, between) = match lang {
+        Lang::En => (4, ','),
+        Lang::Es => (5, '\u{a0}'),
+    };
+    let places = digits.len();
+    if places < least {
+        return digits.to_owned();
+    }
+    let mut text = String::with_capacity(places + places / 3 * 2);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (places - at).is_multiple_of(3) {
+            text.push(between);
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `30–45`, and `−0.1 – 0.3` where an end has a sign of its own.
+pub fn interval(low: &str, high: &str) -> String {
+    match [low, high].iter().any(|end| end.starts_with(['−', '+', '<', '>'])) {
+        true => format!("{low} – {high}"),
+        false => format!("{low}–{high}"),
     }
 }
 
@@ -146,10 +194,11 @@ pub fn percent(share: f64) -> String {
 }
 
 /// `1 reading`, `2 readings`.
-pub fn readings(lang: Lang, count: u32) -> String {
-    match count {
+pub fn readings(lang: Lang, n: u32) -> String {
+    let told = count(lang, n);
+    match n {
         1 => tell!(lang, "1 reading", "1 lectura"),
-        _ => tell!(lang, "{count} readings", "{count} lecturas"),
+        _ => tell!(lang, "{told} readings", "{told} lecturas"),
     }
 }
 
@@ -179,10 +228,11 @@ pub fn range(lang: Lang, from: NaiveDateTime, to: NaiveDateTime) -> String {
 }
 
 /// `1 miss`, `2 misses`.
-pub fn misses(lang: Lang, count: usize) -> String {
-    match count {
+pub fn misses(lang: Lang, n: usize) -> String {
+    let told = count(lang, n as u64);
+    match n {
         1 => tell!(lang, "1 miss", "1 fallido"),
-        _ => tell!(lang, "{count} misses", "{count} fallidos"),
+        _ => tell!(lang, "{told} misses", "{told} fallidos"),
     }
 }
 
@@ -220,9 +270,10 @@ pub fn hidden(lang: Lang) -> String {
 }
 
 /// `sky not visible in 12`; none for 0.
-pub fn hidden_in(lang: Lang, count: u32) -> Option<String> {
-    let text = tell!(lang, "sky not visible in {count}", "cielo no visible en {count}");
-    (count > 0).then_some(text)
+pub fn hidden_in(lang: Lang, n: u32) -> Option<String> {
+    let told = count(lang, n);
+    let text = tell!(lang, "sky not visible in {told}", "cielo no visible en {told}");
+    (n > 0).then_some(text)
 }
 
 /// `when · mean 3.4 oktas · 144 readings · sky not visible in 3`: the tooltip of a mean.
@@ -312,9 +363,19 @@ mod tests {
             (Lang::Es, -3.25, 1, "−3,2"),
             (Lang::En, 3.25, 2, "3.25"),
             (Lang::En, f64::NAN, 2, "–"),
+            (Lang::En, 46_738.25, 1, "46,738.2"),
+            (Lang::En, -1234.0, 0, "−1,234"),
+            (Lang::Es, 46_738.25, 1, "46\u{a0}738,2"),
+            (Lang::Es, 4673.0, 0, "4673"),
         ] {
             assert_eq!(decimal(lang, value, digits), text);
         }
+        let told = [999, 1234, 46_738, 1_234_567].map(|n: i64| count(Lang::En, n));
+        assert_eq!(told, ["999", "1,234", "46,738", "1,234,567"]);
+        let told = [999, 1234, 46_738, 1_234_567].map(|n: i64| count(Lang::Es, n));
+        assert_eq!(told, ["999", "1234", "46\u{a0}738", "1\u{a0}234\u{a0}567"]);
+        assert_eq!(readings(Lang::Es, 46_738), "46\u{a0}738 lecturas");
+        assert_eq!(interval("30", "45") + &interval("−0.1", "0.3"), "30–45−0.1 – 0.3");
         let shares = [0.0, 0.004, 0.425, 0.996, 1.0, f64::INFINITY].map(percent);
         let told = ["0\u{a0}%", "<1\u{a0}%", "43\u{a0}%", ">99\u{a0}%", "100\u{a0}%", "–"];
         assert_eq!(shares, told);

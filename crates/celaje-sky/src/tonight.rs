@@ -187,25 +187,26 @@ pub struct Tonight {
 }
 
 impl Tonight {
-    /// What is to be said at `now`, by a clock that is in doubt or not. `readings` ascend by their
-    /// moment.
+    /// What is to be said at `now`. The readings that `count` make the sky safe; without any the
+    /// clock is in doubt. Those that are `told` say where cloud goes, and since when. Both ascend
+    /// by their moment.
     pub fn of(
         station: &Station,
-        readings: &[SkyReading],
+        counted: Option<&[SkyReading]>,
+        told: &[SkyReading],
         now: DateTime<Utc>,
-        is_in_doubt: bool,
     ) -> Self {
         let usual = SafetyRule::usual(&station.minutes);
         let rule = station.safety.as_ref().unwrap_or(&usual);
         let night = Night::at(now, station.latitude, station.longitude);
         let sun_allows = rule.when.holds(station.sun_elevation(now));
-        let safety = match is_in_doubt {
-            true => SafetyState::in_doubt(),
-            false => assess_by(rule, readings.iter(), now, sun_allows),
+        let safety = match counted {
+            None => SafetyState::in_doubt(),
+            Some(readings) => assess_by(rule, readings.iter(), now, sun_allows),
         };
-        let tendency = Tendency::at(&rule.part, readings, now);
+        let tendency = Tendency::at(&rule.part, told, now);
         let allowed = allowed(rule.when, &night);
-        let last = readings.iter().rev().find(|reading| reading.at <= now);
+        let last = counted.unwrap_or(told).iter().rev().find(|reading| reading.at <= now);
         let oktas = last.and_then(|last| last.oktas_of(&rule.part)).unwrap_or(8.0);
         let (advice, reason) = match safety.reason {
             SafetyReason::Daylight => by_day(allowed, now),
@@ -217,7 +218,7 @@ impl Tonight {
             by_usual_rule: station.safety.is_none(),
             safety,
             tendency,
-            since: SkySince::at(rule, readings, now),
+            since: SkySince::at(rule, told, now),
             night,
             allowed,
         }

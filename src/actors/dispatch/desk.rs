@@ -17,7 +17,7 @@ use crate::actors::scheduler::Fail;
 use crate::actors::store::{Commit, Finished};
 use crate::clock::Clock;
 use crate::draining::Draining;
-use crate::queue::messages::{JobOutcomes, SlotJob, unpack};
+use crate::queue::messages::{JobOutcomes, SlotJob, WriterWelcome, unpack};
 use crate::queue::{LineState, LineTrouble, QueueError, WriterAnswers, WriterLine};
 use celaje_sky::credit::{Credit, Home, Returned};
 use celaje_sky::outcome::Outcome;
@@ -73,6 +73,8 @@ pub(super) struct Desk {
     /// Workers that said something, by name.
     workers: HashSet<String>,
     begun: Instant,
+    /// Whether it is known which slots the run asks for.
+    began: bool,
     /// Whether it was said that no worker is there.
     warned: bool,
     /// The numbers of the jobs in the queue, some that are done among them.
@@ -116,6 +118,7 @@ impl Desk {
             slots: AskedSlots::default(),
             workers: HashSet::new(),
             begun: Clock::instant(),
+            began: false,
             warned: false,
             jobs: BTreeSet::new(),
             deliveries: HashMap::new(),
@@ -141,10 +144,9 @@ impl Desk {
     ) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut began = false;
         loop {
             // What an earlier run left is taken once it is known which slots this one asks for.
-            let takes = began && self.committing < MOST_COMMITTING;
+            let takes = self.began && self.committing < MOST_COMMITTING;
             tokio::select! {
                 credit = credits.recv() => match credit {
                     Some(credit) => self.take(credit),
@@ -153,10 +155,12 @@ impl Desk {
                 Some((delivery, credit)) = returned.recv() => self.returned(delivery, credit).await,
                 Some(delivery) = deliveries.recv(), if takes => self.arrived(delivery).await,
                 Some(question) = questions.next() => {
-                    self.line.answer(question, &self.answers).await;
+                    if let Some(note) = self.line.answer(question, &self.answers).await {
+                        self.counts.seen.hear(note, Clock::instant());
+                    }
                 }
                 _ = tick.tick() => {
-                    began |= !self.grew && !self.slots.is_empty();
+                    self.began |= !self.grew && !self.slots.is_empty();
                     self.tick().await;
                     self.grew = false;
                 }
@@ -290,8 +294,15 @@ impl Desk {
                 scheduler.do_send(Fail(denied));
             }
         }
-        if self.outlets.drain.is_on() && !matches!(self.state, DeskState::Drains(_)) {
-            self.begin_draining().await;
+        if self.outlets.drain.is_on() {
+            if !matches!(self.state, DeskState::Drains(_)) {
+                self.begin_draining().await;
+            }
+        } else if self.slots.is_empty() && self.began {
+            self.await_a_run();
+        } else if matches!(self.state, DeskState::Drains(_)) {
+            // Of a run that was paused; another one has begun.
+            self.await_a_run();
         }
         if matches!(self.state, DeskState::Works(_)) {
             self.give_out().await;
@@ -345,7 +356,9 @@ impl Desk {
             }
             DeskState::Works(_) => self.state = DeskState::Works(0),
             DeskState::Drains(until) => {
-                if is_empty || Clock::instant() >= until {
+                // What workers have in hand lies in the queue for the next run.
+                let is_late = Clock::instant() >= until || !self.line.is_connected();
+                if is_empty || is_late {
                     self.slots.cancel(|place| place != SlotPlace::Committing);
                 }
             }
@@ -437,9 +450,19 @@ impl Desk {
         }
     }
 
+    /// The run is over, and another one may follow: workers are to look anew for what is there.
+    fn await_a_run(&mut self) {
+        self.answers.welcome.run = WriterWelcome::new_run();
+        self.state = DeskState::Begins;
+        (self.began, self.failed, self.troubled) = (false, false, false);
+        (self.begun, self.warned) = (Clock::instant(), false);
+    }
+
     /// Takes back what no worker has begun.
     async fn begin_draining(&mut self) {
-        if let Ok(state) = self.line.state().await {
+        if self.line.is_connected()
+            && let Ok(state) = self.line.state().await
+        {
             let unbegun = self.jobs.split_off(&state.delivered.saturating_add(1));
             self.line.take_back(unbegun).await;
         }

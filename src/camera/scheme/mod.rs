@@ -43,7 +43,7 @@ const AGAIN: usize = 3;
 enum Finder {
     Template(NameTemplate),
     Tree(Box<Tree>),
-    Latest(Latest),
+    Latest(Box<Latest>),
 }
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Scheme {
         let finder = match source.names.clone() {
             PictureNames::Template(names) => Finder::Template(names),
             PictureNames::Tree(names) => Finder::Tree(Box::new(Tree::new(names))),
-            PictureNames::Latest(time_from) => Finder::Latest(Latest::new(time_from)),
+            PictureNames::Latest(time_from) => Finder::Latest(Box::new(Latest::new(time_from))),
         };
         Self { station, source: source.clone(), place, finder }
     }
@@ -145,6 +145,21 @@ impl Scheme {
                 }
                 Err(last)
             }
+        }
+    }
+
+    /// The newest picture of a tree that may be read, where newer ones may not; none where there is
+    /// none, or no tree.
+    ///
+    /// # Errors
+    /// The refusal of the place itself; none when the program ends.
+    pub async fn newest_open(
+        &self,
+        client: &HttpClient,
+    ) -> Result<Option<Picture>, Option<Refusal>> {
+        match &self.finder {
+            Finder::Tree(tree) => tree.newest_open(self, client).await,
+            Finder::Template(_) | Finder::Latest(_) => Ok(None),
         }
     }
 

@@ -59,6 +59,8 @@ enum Wanted {
     First,
     /// Those of the last one.
     Last,
+    /// All in folders that may be read.
+    Open,
 }
 
 #[derive(Debug)]
@@ -193,6 +195,26 @@ impl Tree {
         Ok(picture(file, Some(taken)))
     }
 
+    /// The newest picture that may be read; few are tried, ever further back.
+    pub(super) async fn newest_open(
+        &self,
+        scheme: &Scheme,
+        client: &HttpClient,
+    ) -> Result<Option<Picture>, Option<Refusal>> {
+        let mut found = self.list_between(scheme, client, None, Wanted::Open).await?;
+        let mut step = 1;
+        while let Some((taken, path)) = found.pop() {
+            match scheme.whole(client, &path, &Validators::default(), false).await {
+                Err(Some(refusal)) if refusal.is_closed() => {}
+                file => return file.map(|file| Some(picture(file, Some(taken)))),
+            }
+            // The oldest is tried in any case.
+            found.truncate(found.len().saturating_sub(step).max(1));
+            step *= 2;
+        }
+        Ok(None)
+    }
+
     /// The pictures of a window, or all, in the order of their moments.
     pub(super) async fn list(
         &self,
@@ -257,11 +279,15 @@ impl Tree {
                 folders.push((joined(&folder, name), depth + 1, above));
                 continue;
             }
-            if wanted != Wanted::All && !found.is_empty() {
+            if matches!(wanted, Wanted::First | Wanted::Last) && !found.is_empty() {
                 break;
             }
             let before = folders.len();
-            for entry in self.folder(scheme, client, &folder, false).await?.iter() {
+            let entries = match self.folder(scheme, client, &folder, false).await {
+                Err(Some(refusal)) if wanted == Wanted::Open && refusal.is_closed() => continue,
+                entries => entries?,
+            };
+            for entry in entries.iter() {
                 let fields = match entry.is_folder == is_last {
                     true => None,
                     false => self.names.read_part(depth, &entry.name, &above),

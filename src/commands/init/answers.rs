@@ -17,7 +17,8 @@ pub(super) struct Answers {
     pub(super) url: Option<String>,
     /// The folder or file.
     pub(super) dir: Option<PathBuf>,
-    pub(super) has_login: bool,
+    /// Whether there is a user beside the address.
+    pub(super) has_user: bool,
     id: String,
     latitude: f64,
     longitude: f64,
@@ -42,10 +43,11 @@ impl Answers {
                 &say!("Address or folder of the camera", "Dirección o carpeta de la cámara"),
                 "--url, --dir",
             )?;
+            let place = unquoted(&place);
             if place.contains("://") {
-                url = Some(place);
+                url = Some(place.to_owned());
             } else {
-                dir = Some(PathBuf::from(place));
+                dir = Some(at_home(place));
             }
         }
         if let Some(url) = &url {
@@ -91,7 +93,7 @@ impl Answers {
         Ok(Self {
             url,
             dir: dir.map(|dir| PathBuf::from(absolute(&dir))),
-            has_login: args.user.is_some(),
+            has_user: args.user.is_some(),
             id: args.id.unwrap_or_else(|| "sky".to_owned()),
             latitude,
             longitude,
@@ -100,6 +102,12 @@ impl Answers {
             trust,
             auth,
         })
+    }
+
+    /// Whether a password is given, beside the address or in it.
+    pub(super) fn has_login(&self) -> bool {
+        let url = self.url.as_ref().and_then(|url| url::Url::parse(url).ok());
+        self.has_user || url.is_some_and(|url| !url.username().is_empty())
     }
 
     /// Where the pictures are looked for, without what may be secret.
@@ -149,6 +157,21 @@ fn check_address(url: &str) -> Result<()> {
         "'{shown}' is no address of a camera; write --url http://host/path/",
         "'{shown}' no es una dirección de una cámara; escriba --url http://servidor/ruta/"
     )))
+}
+
+/// An answer without the quotes that a shell would take away.
+fn unquoted(text: &str) -> &str {
+    let inside = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    inside('"').or_else(|| inside('\'')).unwrap_or(text).trim()
+}
+
+/// A path as a shell reads it: `~` is the home folder.
+fn at_home(text: &str) -> PathBuf {
+    let rest = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match (rest, std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(text),
+    }
 }
 
 /// A text as TOML writes it.

@@ -181,7 +181,8 @@ async fn find(answers: &Answers, flags: &Layer) -> Result<Found> {
         "buscando imágenes en {place}: se conocen {ways} maneras"
     ));
     let tried = stream::iter(all).map(|proposal| try_way(answers, flags, proposal));
-    let mut tried = pin!(tried.buffered(AT_ONCE));
+    let at_once = if answers.has_login() { 1 } else { AT_ONCE };
+    let mut tried = pin!(tried.buffered(at_once));
     let mut refusals = Vec::new();
     let begun = Clock::instant();
     let left = || TIME_LIMIT.saturating_sub(Clock::since(begun));
@@ -189,9 +190,11 @@ async fn find(answers: &Answers, flags: &Layer) -> Result<Found> {
         match way? {
             Ok(found) => return Ok(found),
             Err(refusal) => {
-                let is_gone = refusal.reason == MissReason::Unreachable;
+                // A camera shuts out who tries a wrong password a few times.
+                let is_over = refusal.reason == MissReason::Unreachable
+                    || (answers.has_login() && refusal.http_status == Some(401));
                 refusals.push(refusal);
-                if is_gone {
+                if is_over {
                     break;
                 }
             }
@@ -209,7 +212,7 @@ async fn try_way(
     let text = answers.settings(proposal.source.as_deref());
     let file = FileSettings::parse(&text, Path::new(".")).map_err(Failure::usage)?;
     let settings = Settings::settle(flags.clone(), file)?;
-    Ok(match newest(&settings).await? {
+    Ok(match newest(&settings, proposal.is_named).await? {
         Ok(picture) if is_picture(&picture.bytes) => {
             Ok(Found { proposal, settings, picture, text })
         }
@@ -232,6 +235,12 @@ fn in_vain(place: &str, is_folder: bool, refusals: Vec<Refusal>) -> Failure {
             "la cámara en {place} pide usuario y contraseña: {fault}; escriba --user y \
              --password-file"
         ));
+    }
+    // Its name is of a known way.
+    if let Some(closed) = refusals.iter().find(|refusal| refusal.is_closed())
+        && let Some(fault) = &closed.fault
+    {
+        return Failure::environment(fault.text());
     }
     let other = |is_file: bool| {
         faults().find_map(|fault| match fault {
@@ -262,8 +271,11 @@ fn in_vain(place: &str, is_folder: bool, refusals: Vec<Refusal>) -> Failure {
     ))
 }
 
-/// The newest picture of the station, or why there is none.
-async fn newest(settings: &Settings) -> Result<std::result::Result<Picture, Refusal>> {
+/// The newest picture of the station that may be read, or why there is none.
+async fn newest(
+    settings: &Settings,
+    is_named: bool,
+) -> Result<std::result::Result<Picture, Refusal>> {
     let station = Arc::new(settings.station.clone());
     let source = station_source(&station)?;
     let mut limits = settings.tuning.http.clone();
@@ -273,7 +285,13 @@ async fn newest(settings: &Settings) -> Result<std::result::Result<Picture, Refu
     let client = HttpClient::new(source.base(), &station.trust, limits, stop);
     let client = client.map_err(|error| Failure::environment(say!("{error}", "{error}")))?;
     let found = match &source {
-        Source::Scheme(scheme) => scheme.newest(&client, Clock::SYSTEM, false).await,
+        Source::Scheme(scheme) => match scheme.newest(&client, Clock::SYSTEM, is_named).await {
+            Err(Some(refusal)) if refusal.is_closed() => {
+                let older = scheme.newest_open(&client).await;
+                older.and_then(|older| older.ok_or(Some(refusal)))
+            }
+            found => found,
+        },
         _ => of_slots(&source, &client, &station).await,
     };
     Ok(found.map_err(|refusal| refusal.unwrap_or_else(nothing)))
@@ -296,6 +314,7 @@ async fn of_slots(
                 return Ok(Picture { taken_at: Some(slot.utc()), ..picture });
             }
             SearchResult::Miss(miss) => {
+                let is_refused = miss.http_status == Some(401);
                 last = Some(Refusal {
                     reason: miss.reason,
                     http_status: miss.http_status,
@@ -303,6 +322,9 @@ async fn of_slots(
                     detail: miss.detail,
                     fault: None,
                 });
+                if is_refused {
+                    break;
+                }
             }
             SearchResult::Cancelled => return Err(None),
         }

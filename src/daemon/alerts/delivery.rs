@@ -11,8 +11,10 @@ use tokio::task::{Id, JoinSet};
 
 use crate::daemon::alerts::message::AlertText;
 use crate::daemon::alerts::{AlertKeeper, NotSent, send};
+use crate::daemon::recent::stale_after;
 use crate::store::SendOutcome;
 use crate::store::reader::AlertMessage;
+use celaje_sky::alert::AlertKind;
 use celaje_sky::say;
 use celaje_sky::text::Text;
 
@@ -73,7 +75,8 @@ impl Deliveries {
             }
             let keeper = Arc::clone(&self.keeper);
             let task = self.tasks.spawn(async move {
-                join_all(lane.iter().map(|message| keeper.deliver(message))).await
+                let all = join_all(lane.iter().map(|message| keeper.deliver(message))).await;
+                all.into_iter().flatten().collect()
             });
             self.busy.insert(task.id(), sender);
         }
@@ -132,10 +135,15 @@ impl Deliveries {
 }
 
 impl AlertKeeper {
-    /// Tries to send a message, and writes how that ended.
-    async fn deliver(&self, message: &AlertMessage) -> SendAttempt {
+    /// Tries to send a message, and writes how that ended; none where it was not worth sending.
+    async fn deliver(&self, message: &AlertMessage) -> Option<SendAttempt> {
         let sender = self.senders.iter().find(|sender| sender.id == message.sender);
         let text = serde_json::from_str::<AlertText>(&message.message);
+        if text.as_ref().is_ok_and(|text| self.is_too_late(text)) {
+            let why = say!("its reading is old by now", "su lectura ya es vieja");
+            self.settle(message, SendOutcome::Dropped(why.to_string())).await;
+            return None;
+        }
         let sent = match (sender, text) {
             (Some(sender), Ok(text)) => send(sender, &text).await,
             _ => Err(NotSent::because(say!(
@@ -156,6 +164,23 @@ impl AlertKeeper {
                 (SendOutcome::Dropped(why.to_string()), Some(why), true)
             }
         };
+        self.settle(message, outcome).await;
+        Some(SendAttempt { before, why, is_given_up })
+    }
+
+    /// Whether a ping would say of a camera that it gives readings though it gives none now.
+    fn is_too_late(&self, text: &AlertText) -> bool {
+        if text.kind != AlertKind::Silence.as_str() {
+            return false;
+        }
+        let Some(station) = self.recent.station(&text.station) else {
+            return true;
+        };
+        let lately = self.recent.since(&station.id, stale_after(&station));
+        !lately.iter().any(|reading| reading.oktas().is_some())
+    }
+
+    async fn settle(&self, message: &AlertMessage, outcome: SendOutcome) {
         let (database, id, station) = (self.database.clone(), message.id, message.station.clone());
         let written = tokio::task::spawn_blocking(move || {
             database.seen_from(&station, |database| database.settle_message(id, &outcome))
@@ -163,6 +188,5 @@ impl AlertKeeper {
         if !matches!(written.await, Ok(Ok(Ok(())))) {
             tracing::error!(id, "alerts: how a message ended could not be written");
         }
-        SendAttempt { before, why, is_given_up }
     }
 }

@@ -262,8 +262,12 @@ impl AlertKeeper {
         Ok(())
     }
 
-    /// The alerts that say the opposite of this one, by their names.
-    fn contradicted_by(&self, alert: &AlertSettings) -> Vec<&str> {
+    /// The alerts whose older messages are worth nothing beside one of this alert, by their names:
+    /// those that say the opposite, and of pings the earlier ones.
+    fn contradicted_by<'a>(&'a self, alert: &'a AlertSettings) -> Vec<&'a str> {
+        if alert.kind == AlertKind::Silence {
+            return vec![alert.name.as_str()];
+        }
         let opposite = opposite(alert.kind);
         let others = self.alerts.iter().filter(|other| Some(other.kind) == opposite);
         others.map(|other| other.name.as_str()).collect()

@@ -182,7 +182,7 @@ fn build(sender: &SenderKind, text: &AlertText) -> Result<WebhookRequest, NotSen
             .ok_or_else(|| NotSent::because(no_address(sender)))?,
         None => {
             request.body = match body {
-                Some(body) => filled(body, text, &token, &json_inside),
+                Some(body) => filled_body(body, text, &token),
                 None => serde_json::to_string(text).unwrap_or_default(),
             };
             if !token.is_empty() && headers.is_empty() {
@@ -191,7 +191,7 @@ fn build(sender: &SenderKind, text: &AlertText) -> Result<WebhookRequest, NotSen
         }
     }
     if let Some(body) = body.as_ref().filter(|_| preset.is_some()) {
-        request.body = filled(body, text, &token, &json_inside);
+        request.body = filled_body(body, text, &token);
     }
     for (name, value) in headers {
         let value = filled(value, text, &token, &|value| value.replace(['\r', '\n'], " "));
@@ -230,12 +230,12 @@ fn apply(
             body
         }
         Preset::Gotify => {
-            request.url = format!("{base}/message");
+            request.url = below(&base, "/message");
             request.headers.push(("X-Gotify-Key".to_owned(), token.to_owned()));
             json!({ "title": title, "message": words, "priority": priority + 2 })
         }
         Preset::Pushover => {
-            request.url = format!("{base}/1/messages.json");
+            request.url = below(&base, "/1/messages.json");
             let priority = i32::from(*priority) - 3;
             json!({
                 "token": token, "user": recipient, "title": title, "message": words,
@@ -260,6 +260,32 @@ fn apply(
     };
     request.body = body.to_string();
     Some(())
+}
+
+/// The address of a service at `base`, which may be written with this path or without it.
+fn below(base: &str, path: &str) -> String {
+    format!("{}{path}", base.strip_suffix(path).unwrap_or(base))
+}
+
+/// The body of a template; in JSON an amount that is not there is `null` outside quotes.
+fn filled_body(template: &str, text: &AlertText, token: &str) -> String {
+    let is_json = template.trim_start().starts_with(['{', '[']);
+    if !is_json || text.okta.is_some() {
+        return filled(template, text, token, &json_inside);
+    }
+    let (mut body, mut is_quoted) = (String::new(), false);
+    for (n, part) in template.split("{okta}").enumerate() {
+        if n > 0 && !is_quoted {
+            body.push_str("null");
+        }
+        let mut is_escaped = false;
+        for c in part.chars() {
+            is_quoted ^= c == '"' && !is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
+        }
+        body.push_str(part);
+    }
+    filled(&body, text, token, &json_inside)
 }
 
 /// A name of an emoji, as ntfy has them.
@@ -382,6 +408,11 @@ mod tests {
         let (pushover, body) = built(&with_token(Preset::Pushover, "https://api.pushover.net"));
         assert_eq!(pushover.url, "https://api.pushover.net/1/messages.json");
         assert_eq!((&body["token"], &body["user"]), (&"s3cret".into(), &"42".into()));
+        // As its own pages show it.
+        let whole = "https://api.pushover.net/1/messages.json";
+        assert_eq!(built(&with_token(Preset::Pushover, whole)).0.url, whole);
+        let (gotify, _) = built(&with_token(Preset::Gotify, "http://box:81/message"));
+        assert_eq!(gotify.url, "http://box:81/message");
         let (_, body) = built(&with_token(Preset::Slack, "http://a/"));
         assert_eq!(body["text"], "The \"hill\": clear\n1 of 8\noktas");
         let (_, body) = built(&with_token(Preset::Discord, "http://a/"));
@@ -405,6 +436,20 @@ mod tests {
         let other = "{\"a\":{bogus},\"b\":{}}";
         assert_eq!(filled(other, &text(), "", &str::to_owned), other);
         assert_eq!(unknown_placeholder(other), Some("{bogus}"));
+    }
+
+    #[test]
+    fn an_amount_that_is_not_there_is_null_in_json() {
+        let text = AlertText { okta: None, ..text() };
+        for (template, body) in [
+            (r#"{"o":{okta},"t":"\"{okta} of 8"}"#, r#"{"o":null,"t":"\" of 8"}"#),
+            (r#" [{okta}, "a\\", {okta}]"#, r#" [null, "a\\", null]"#),
+            ("okta={okta}", "okta="),
+        ] {
+            assert_eq!(filled_body(template, &text, ""), body);
+        }
+        let seen = AlertText { okta: Some(0), ..text };
+        assert_eq!(filled_body(r#"{"o":{okta}}"#, &seen, ""), r#"{"o":0}"#);
     }
 
     #[test]

@@ -43,8 +43,8 @@ pub(super) struct StationTopics {
 }
 
 impl StationTopics {
-    pub(super) fn new(settings: &MqttSettings, station: &Station) -> Self {
-        let id = plain(&station.id);
+    pub(super) fn new(settings: &MqttSettings, station: &str) -> Self {
+        let id = plain(station);
         let of = |what: &str| format!("{}/{id}/{what}", settings.topic);
         let config = settings.discovery.as_ref();
         Self {
@@ -54,6 +54,11 @@ impl StationTopics {
             config: config.map(|prefix| format!("{prefix}/device/celaje-{id}/config")),
             id,
         }
+    }
+
+    /// All on which something is retained.
+    pub(super) fn all(self) -> impl Iterator<Item = String> {
+        [Some(self.state), Some(self.safety), Some(self.picture), self.config].into_iter().flatten()
     }
 }
 
@@ -101,7 +106,7 @@ pub(super) fn of_station(
     station: &Station,
     messages: &mut BTreeMap<String, MqttMessage>,
 ) {
-    let topics = StationTopics::new(settings, station);
+    let topics = StationTopics::new(settings, &station.id);
     let safe = recent.safety(&station.id).is_some_and(|state| state.safe);
     let word = if safe { "safe" } else { "unsafe" };
     messages.insert(topics.safety.clone(), MqttMessage::retained(word));
@@ -116,7 +121,6 @@ pub(super) fn of_station(
 /// The last reading, as JSON. Nothing in it moves with the time but what a reading says.
 fn state(settings: &MqttSettings, recent: &RecentReadings, station: &Station) -> Value {
     let last = recent.latest(&station.id);
-    let fresh = recent.fresh(&station.id);
     let oktas = last.as_ref().and_then(SkyReading::oktas);
     let share = |last: &SkyReading| {
         let seen = last.oktas()?;
@@ -143,8 +147,7 @@ fn state(settings: &MqttSettings, recent: &RecentReadings, station: &Station) ->
         "reason": reason.map(|reason| reason.as_str()),
         "reason_text": reason.map(|reason| reason.text().get(Lang::current()).to_owned()),
         "picture_url": last.as_ref().and_then(picture),
-        // A camera that is gone, or does not show the sky.
-        "problem": fresh.as_ref().and_then(SkyReading::oktas).is_none(),
+        "problem": recent.has_problem(station),
     })
 }
 

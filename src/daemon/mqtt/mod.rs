@@ -65,11 +65,11 @@ pub struct MqttPublisher {
     unsent: BTreeSet<String>,
     /// The picture that was asked for last, by station.
     shown: BTreeMap<String, DateTime<Utc>>,
-    /// Pictures that have come: their topic, and the JPEG.
-    arrivals: (mpsc::Sender<PictureArrival>, mpsc::Receiver<PictureArrival>),
+    /// Pictures that have come, and topics to be cleared: the topic, and the JPEG or nothing.
+    arrivals: (mpsc::Sender<RetainedArrival>, mpsc::Receiver<RetainedArrival>),
 }
 
-type PictureArrival = (String, Bytes);
+type RetainedArrival = (String, Bytes);
 
 /// Publishes what an alert tells of a station: a message that is not retained, and that the broker
 /// has when this ends.
@@ -152,6 +152,7 @@ impl MqttPublisher {
                         connected = Some(Clock::instant());
                         self.look();
                         self.tell_all();
+                        self.look_for_others();
                         link.subscribe(&self.settings, &self.settings.birth)?;
                     }
                     LinkEvent::Birth => {
@@ -193,7 +194,8 @@ impl MqttPublisher {
         let is_due = self.repeated.is_none_or(|at| Some(Clock::since(at)) >= period);
         if is_due {
             self.repeated = Some(Clock::instant());
-            let topics = stations.iter().map(|one| StationTopics::new(&self.settings, one).safety);
+            let topics =
+                stations.iter().map(|one| StationTopics::new(&self.settings, &one.id).safety);
             self.unsent.extend(topics);
         }
     }
@@ -201,7 +203,7 @@ impl MqttPublisher {
     /// What stays behind must not say for ever that a dome may be open.
     fn last_words(&self) -> Vec<String> {
         let stations = self.recent.stations();
-        stations.iter().map(|one| StationTopics::new(&self.settings, one).safety).collect()
+        stations.iter().map(|one| StationTopics::new(&self.settings, &one.id).safety).collect()
     }
 
     /// Everything is to be told again.
@@ -220,7 +222,7 @@ impl MqttPublisher {
             messages::of_station(settings, client_id, &self.recent, station, &mut now);
         }
         let topics: Vec<_> =
-            stations.iter().map(|station| StationTopics::new(&self.settings, station)).collect();
+            stations.iter().map(|one| StationTopics::new(&self.settings, &one.id)).collect();
         // What is retained of a station that the settings name no more goes.
         let gone: Vec<String> = self
             .wanted
@@ -240,6 +242,24 @@ impl MqttPublisher {
         }
     }
 
+    /// What an earlier run retained of stations that the settings name no more is cleared: it may
+    /// say for ever that a dome may be open.
+    fn look_for_others(&self) {
+        let (recent, settings) = (Arc::clone(&self.recent), self.settings.clone());
+        let arrivals = self.arrivals.0.clone();
+        tokio::task::spawn_blocking(move || match recent.unnamed() {
+            Ok(stations) => {
+                let topics = stations.iter().flat_map(|id| StationTopics::new(&settings, id).all());
+                for topic in topics {
+                    if arrivals.blocking_send((topic, Bytes::new())).is_err() {
+                        return;
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "MQTT: the record's stations cannot be read"),
+        });
+    }
+
     /// Asks for the pictures of new readings; a camera that hangs keeps nothing waiting.
     fn look_for_pictures(&mut self) {
         if self.settings.picture != PictureChoice::Mqtt {
@@ -253,7 +273,7 @@ impl MqttPublisher {
             if self.shown.insert(station.id.clone(), last.at) == Some(last.at) {
                 continue;
             }
-            let topic = StationTopics::new(&self.settings, &station).picture;
+            let topic = StationTopics::new(&self.settings, &station.id).picture;
             let (asked, arrived) = ((self.pictures)(station, last.at), self.arrivals.0.clone());
             tokio::spawn(async move {
                 let Some(bytes) = asked.await else { return };

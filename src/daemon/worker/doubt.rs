@@ -168,7 +168,7 @@ impl StationWorker {
             tracing::info!(station = self.id(), "the clock looks right again");
             self.common.state.set_clock_doubt(self.id(), None);
             self.end_pipeline().await;
-            if let Err(failure) = self.start() {
+            if let Err(failure) = self.start().await {
                 self.troubled(&failure.to_string());
             }
         }

@@ -4,17 +4,18 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
+use crate::actors::dispatch::SLOTS_OUT;
 use crate::clock::Clock;
 use crate::daemon::jobs::RangeJob;
 use crate::daemon::operator::{JobId, JobProgress, JobStatus};
 use crate::daemon::parts::{PartTotals, Parts};
-use crate::daemon::worker::StationWorker;
 use crate::daemon::worker::passes::{PassBounds, PassEnd};
+use crate::daemon::worker::{Duty, StationWorker};
 use crate::service::request::none_due;
 use crate::service::{Pass, Pipeline, RunPolicy};
 use crate::store::{RunCounts, RunId, RunKind, RunStatus};
 use celaje_sky::error::Result;
-use celaje_sky::ledger::Ledger;
+use celaje_sky::run::Progress;
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::ticks::DuePart;
@@ -124,7 +125,7 @@ impl StationWorker {
                 self.common.state.jobs(|jobs| {
                     if let Some(job) = jobs.find(work.id) {
                         job.state.run = Some(run.number());
-                        job.state.progress = work.progress(&Ledger::default(), 0);
+                        job.state.progress = work.progress(&Progress::default(), Duration::ZERO);
                     }
                 });
                 self.job = Some(work);
@@ -157,7 +158,7 @@ impl StationWorker {
         let station = &self.factory.station;
         let next = || {
             let slots = left.slots(&station.minutes, station.zone);
-            slots.take(self.parts.slots()).last()
+            slots.take(self.part_slots()).last()
         };
         // A paused part keeps its end, so that its counts stay those of its slots.
         let Some(last) = work.part_ends.or_else(next) else {
@@ -168,9 +169,14 @@ impl StationWorker {
         };
         let begun = Clock::instant();
         let pass = Pass::of(part, run, policy);
-        let end = if work.in_vain < PAUSES { PassEnd::Due(due) } else { PassEnd::Never };
+        let end = match self.duty {
+            Duty::Filling => PassEnd::Never,
+            _ if work.in_vain >= PAUSES => PassEnd::Never,
+            _ => PassEnd::Due(due),
+        };
         let bounds = PassBounds { end, job: Some(id) };
         let report = self.pass(pass, bounds).await;
+        self.tell_faults();
         let took = Clock::since(begun);
         let Some(work) = &mut self.job else { return };
         work.worked += took;
@@ -196,7 +202,7 @@ impl StationWorker {
             (work.part, work.part_ends, work.in_vain) = (PartTotals::default(), None, 0);
             work.left = left.after(last);
         }
-        let progress = work.progress(&Ledger::default(), 0);
+        let progress = work.progress(&Progress::default(), Duration::ZERO);
         let (counts, whole) = (work.counts(), work.left.is_none());
         self.common.state.jobs(|jobs| {
             if let Some(job) = jobs.find(id) {
@@ -212,6 +218,14 @@ impl StationWorker {
         }
         if whole {
             self.end_job(JobStatus::Finished, None).await;
+        }
+    }
+
+    /// Slots of the next part: as many as workers may have at once where there are such.
+    const fn part_slots(&self) -> usize {
+        match self.duty {
+            Duty::Filling => SLOTS_OUT,
+            Duty::All | Duty::Live => self.parts.slots(),
         }
     }
 
@@ -294,13 +308,14 @@ impl JobRun {
         RunCounts { total: self.planned, ..self.so_far().counts }
     }
 
-    /// How far it is, with the ledger of its present part.
-    pub(super) fn progress(&self, part: &Ledger, in_flight: usize) -> JobProgress {
+    /// How far it is, with its present pass, which works since a while.
+    pub(super) fn progress(&self, pass: &Progress, since: Duration) -> JobProgress {
         let mut done = self.done.clone();
-        done.join(&self.part.gone_on(part));
+        done.join(&self.part.gone_on(&pass.ledger));
         let slots = done.slots();
-        let rate = (self.worked > Duration::from_millis(200) && self.done.slots() > 0)
-            .then(|| self.done.slots() as f64 / self.worked.as_secs_f64());
+        let worked = self.worked + since;
+        let rate = (worked > Duration::from_millis(200) && slots > 0)
+            .then(|| slots as f64 / worked.as_secs_f64());
         let left = self.planned.saturating_sub(slots);
         JobProgress {
             planned: self.planned,
@@ -308,7 +323,7 @@ impl JobRun {
             new: done.counts.new,
             duplicates: done.counts.duplicates,
             missed: done.missed,
-            in_flight: in_flight as u64,
+            in_flight: pass.in_flight as u64,
             rate,
             eta_s: rate.map(|rate| left as f64 / rate),
         }

@@ -13,6 +13,7 @@ use crate::store::{RunCounts, RunId, RunKind, RunStatus};
 use celaje_sky::ledger::Ledger;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotRange};
+use celaje_sky::text::Text;
 
 /// Bound of a slot's last attempt: the next slot is due already.
 const LAST_TRY: Duration = Duration::from_secs(5);
@@ -92,6 +93,11 @@ impl StationWorker {
 
     /// Says once that the camera gives no picture, and once that it does again.
     fn watch_the_camera(&mut self, slot: Slot, last: bool, ledger: &Ledger) {
+        // An attempt that is not the last tells nothing yet, and the last one may ask no more.
+        let found = std::mem::take(&mut self.faults);
+        if !found.is_empty() {
+            self.live_faults = found;
+        }
         let now = self.common.clock.now();
         let missed = ledger.missed_by_reason().keys();
         let reason = missed.copied().next();
@@ -123,13 +129,28 @@ impl StationWorker {
         match turn {
             Some(CameraTurn::Gone(last)) => {
                 let (reason, last) = (reason.map(MissReason::as_str), shown(last));
-                tracing::warn!(station, camera, %slot, reason, last, "the camera gives no picture");
+                let why: Vec<_> = self.live_faults.iter().map(Text::to_string).collect();
+                let why = (!why.is_empty()).then(|| why.join("; "));
+                tracing::warn!(
+                    station,
+                    camera,
+                    %slot,
+                    reason,
+                    last,
+                    why,
+                    "the camera gives no picture"
+                );
             }
             Some(CameraTurn::Back(since)) => {
                 let since = shown(since);
                 tracing::warn!(station, camera, %slot, since, "the camera gives pictures again");
+                self.told.clear();
             }
             None => {}
+        }
+        if is_new || last {
+            self.faults = std::mem::take(&mut self.live_faults);
+            self.tell_faults();
         }
     }
 

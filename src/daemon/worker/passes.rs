@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
-use crate::daemon::operator::JobId;
+use crate::daemon::operator::{JobId, Operator};
 use crate::daemon::worker::StationWorker;
 use crate::service::notices;
 use crate::service::supervision::Supervision;
@@ -34,21 +34,21 @@ pub(super) struct PassBounds {
 /// How often the bounds are checked, and the progress of the job is published.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
 
+/// Faults of a camera that are kept as told.
+const MOST_TOLD: usize = 64;
+
 impl StationWorker {
     /// Does a pass within its bounds. None when the pipeline failed: it is ended then.
     pub(super) async fn pass(&mut self, pass: Pass, bounds: PassBounds) -> Option<RunReport> {
         let pipeline = self.pipeline.as_ref()?;
         let report = self.watched(pipeline, pass, bounds).await;
-        for fault in
-            report.iter().flat_map(|report| notices::faults(&pipeline.gate().take_faults(), report))
-        {
-            tracing::warn!(station = self.factory.station.id, "{fault}");
-        }
+        let found = pipeline.gate().take_faults();
+        self.faults = report.iter().flat_map(|report| notices::faults(&found, report)).collect();
         let failure = match report {
             Ok(report) => match &report.end.failure {
                 None => {
                     self.failures = 0;
-                    self.common.state.set_trouble(self.factory.station.id.as_str(), None);
+                    self.untroubled();
                     return Some(report);
                 }
                 Some(failure) => failure.clone(),
@@ -64,13 +64,32 @@ impl StationWorker {
         None
     }
 
+    /// Tells what the last pass found wrong, each once; nothing of a camera that is known to be
+    /// gone.
+    pub(super) fn tell_faults(&mut self) {
+        let station = self.factory.station.id.as_str();
+        let is_gone = self.common.state.camera_is_gone(station);
+        for fault in std::mem::take(&mut self.faults) {
+            if is_gone {
+                tracing::debug!(station, "{fault}");
+                continue;
+            }
+            if self.told.len() >= MOST_TOLD {
+                self.told.clear();
+            }
+            if self.told.insert(fault.en.clone()) {
+                tracing::warn!(station, "{fault}");
+            }
+        }
+    }
+
     async fn watched(
         &self,
         pipeline: &Pipeline,
         pass: Pass,
         bounds: PassBounds,
     ) -> Result<RunReport> {
-        let told = bounds.job.map(|id| (id, pipeline.progress()));
+        let (told, began) = (bounds.job.map(|id| (id, pipeline.progress())), Clock::instant());
         let work = pipeline.pass(pass);
         tokio::pin!(work);
         let (drain, pause) = (pipeline.drainer(), pipeline.pauser());
@@ -89,10 +108,7 @@ impl StationWorker {
                         pause();
                     }
                     if let (Some((id, progress)), Some(job)) = (&told, &self.job) {
-                        let now = {
-                            let progress = progress.borrow();
-                            job.progress(&progress.ledger, progress.in_flight)
-                        };
+                        let now = job.progress(&progress.borrow(), Clock::since(began));
                         self.common.state.jobs(|jobs| {
                             if let Some(job) = jobs.find(*id) {
                                 job.state.progress = now;
@@ -112,6 +128,6 @@ impl StationWorker {
             PassEnd::Never => false,
         };
         let cancelled = bounds.job.is_some_and(|job| self.common.state.is_cancelled(job));
-        late || cancelled || !self.renewals.is_empty()
+        late || cancelled || !self.renewals.is_empty() || self.makes_room()
     }
 }

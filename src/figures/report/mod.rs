@@ -121,11 +121,12 @@ pub struct StationReport {
 }
 
 /// The charts of a report beside the rasters, in their order.
-const CHARTS: [Kind; 6] = [
+const CHARTS: [Kind; 7] = [
     Kind::History,
     Kind::Distribution,
     Kind::Confidence,
     Kind::DarkHours,
+    Kind::DarkYears,
     Kind::Climatology,
     Kind::Nights,
 ];
@@ -144,8 +145,10 @@ impl StationReport {
             return Err(ReportFault::Nothing(from.date(), to.date()));
         }
         let skill = reader.skill(&item.id)?;
-        let (months, years) = months(&order, reader)?;
-        let figures = figures(&order, reader)?;
+        let dark = order.dark_hours(reader)?;
+        let months = months(&order, &dark, reader)?;
+        let years = dark.iter().filter(|dark| !dark.period.contains('-')).cloned().collect();
+        let figures = figures(&order, dark, reader)?;
         let (lang, now, terms) = (wanted.lang, wanted.now, wanted.terms.clone());
         let known = wanted.known.iter().find(|station| station.id == item.id);
         let has_lens = known.is_some_and(|station| station.region.lens.is_some());
@@ -162,6 +165,16 @@ impl StationReport {
             years,
             figures,
         })
+    }
+
+    /// The name of its file, which any system takes.
+    pub fn file_name(&self) -> String {
+        let (from, to) = self.order.range;
+        let id = self.order.place.id.chars().map(|c| match c {
+            c if c.is_ascii_alphanumeric() || "._-".contains(c) => c,
+            _ => '_',
+        });
+        format!("celaje-{}-{}-{}.pdf", id.collect::<String>(), from.date(), to.date())
     }
 
     /// The report as a PDF.
@@ -243,11 +256,12 @@ fn about(
     Ok((about, station))
 }
 
-/// The months of the range, and the dark hours of its years.
+/// The months of the range.
 fn months(
     order: &Order,
+    dark: &[DarkMonth],
     reader: &mut Reader,
-) -> Result<(Vec<ReportMonth>, Vec<DarkMonth>), StoreError> {
+) -> Result<Vec<ReportMonth>, StoreError> {
     let (from, to) = order.range;
     let readings = order.by_month(reader)?;
     let is_known = order.place.minutes.is_some();
@@ -257,12 +271,6 @@ fn months(
             *due.entry(Unit::Month.floor(slot)).or_default() += 1;
         }
     }
-    // The first night may have begun in the month before, which is no part of the range.
-    let begins = from.format("%Y-%m").to_string();
-    let mut dark = order.dark_hours(reader)?;
-    dark.retain(|dark| {
-        begins.get(..dark.period.len()).is_some_and(|begins| *dark.period >= *begins)
-    });
     let month = |readings: Bucket| {
         let period = readings.from.format("%Y-%m").to_string();
         let stored = u64::from(readings.read()) + u64::from(readings.obscured);
@@ -273,17 +281,31 @@ fn months(
             readings,
         }
     };
-    let months: Vec<_> = regular(Unit::Month, from, to, readings).into_iter().map(month).collect();
-    let years = dark.iter().filter(|dark| !dark.period.contains('-')).cloned().collect();
-    Ok((months, years))
+    Ok(regular(Unit::Month, from, to, readings).into_iter().map(month).collect())
 }
 
 /// The charts, and a raster for each year.
-fn figures(order: &Order, reader: &mut Reader) -> Result<Vec<ReportFigure>, StoreError> {
+fn figures(
+    order: &Order,
+    dark: Vec<DarkMonth>,
+    reader: &mut Reader,
+) -> Result<Vec<ReportFigure>, StoreError> {
     let mut figures = Vec::new();
+    // A year is compared with those before it, reported or not.
+    let begins = order.first.unwrap_or(order.range.0);
     for kind in CHARTS {
-        let data = order.gather(kind, reader)?;
-        figures.push(ReportFigure { order: order.clone(), data });
+        let mut order = order.clone();
+        let data = match kind {
+            // Counting them takes the longest: they are counted once.
+            Kind::DarkHours => ChartData::DarkHours(dark.clone()),
+            Kind::DarkYears if begins == order.range.0 => ChartData::DarkYears(dark.clone()),
+            Kind::DarkYears => {
+                order.range.0 = begins;
+                order.gather(kind, reader)?
+            }
+            kind => order.gather(kind, reader)?,
+        };
+        figures.push(ReportFigure { order, data });
     }
     let (from, to) = order.range;
     let mut first = from;

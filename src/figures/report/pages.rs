@@ -7,7 +7,7 @@ use crate::figures::report::{ReportFigure, ReportMonth, StationReport, words};
 use crate::store::reader::DarkMonth;
 use celaje_chart::legend::{self, Key};
 use celaje_chart::paper::{COLUMN, Paper, PaperPage, PaperTable, height_of, told_by};
-use celaje_chart::words::{decimal, moment, percent, range, short_month};
+use celaje_chart::words::{count, decimal, interval, moment, percent, range, short_month};
 use celaje_sky::evaluate::figures::Estimate;
 use celaje_sky::say;
 use celaje_sky::text::Text;
@@ -92,7 +92,7 @@ impl StationReport {
     /// The range in two sentences.
     fn summary(&self) -> String {
         let whole = self.sum(self.months.iter());
-        let readings = grouped(stored_in(&whole));
+        let readings = count(self.lang, stored_in(&whole));
         let Some(mean) = whole.readings.mean() else {
             return self.say(say!(
                 "There are {readings} readings of the range, and none of them shows the sky.",
@@ -126,7 +126,7 @@ impl StationReport {
             let unknown =
                 say!("not said by what wrote the rows", "quien guardó las filas no lo dice");
             let name = model.name.clone().unwrap_or_else(|| self.say(unknown));
-            let readings = grouped(model.readings);
+            let readings = count(self.lang, model.readings);
             let count = self.say(say!("{readings} readings", "{readings} lecturas"));
             paper.paragraph(&format!("{name}: {count}"));
             if let Some(hash) = &model.sha256 {
@@ -165,7 +165,7 @@ impl StationReport {
         )));
         let share = |of: Estimate| {
             let [value, low, high] = [of.value, of.low, of.high].map(percent);
-            format!("{value} ({low}–{high})")
+            format!("{value} ({})", interval(&low, &high))
         };
         let mut facts = vec![
             (say!("Exactly right", "Exactas"), share(exact)),
@@ -175,7 +175,8 @@ impl StationReport {
         facts.extend(skill.bias.map(|of| {
             let [value, low, high] =
                 [of.value, of.low, of.high].map(|oktas| decimal(self.lang, oktas, 2));
-            (say!("Bias, oktas", "Sesgo, octas"), format!("{value} ({low} … {high})"))
+            let told = format!("{value} ({})", interval(&low, &high));
+            (say!("Bias, oktas", "Sesgo, octas"), told)
         }));
         let facts: Vec<_> =
             facts.into_iter().map(|(name, value)| (self.say(name), value)).collect();
@@ -193,7 +194,7 @@ impl StationReport {
             }
             _ => "–".to_owned(),
         };
-        let row = |name: String, n: i64| vec![name, grouped(n), of_due(n)];
+        let row = |name: String, n: i64| vec![name, count(self.lang, n), of_due(n)];
         let counted = stored_in(&whole);
         let mut rows = vec![row(self.say(say!("Readings", "Lecturas")), counted)];
         if stored > counted {
@@ -271,21 +272,20 @@ impl StationReport {
         let readings = &month.readings;
         let stored = stored_in(month);
         let nothing = || "–".to_owned();
-        let count = |n: u64| grouped(i64::try_from(n).unwrap_or(i64::MAX));
         let hours = |hours: f64| decimal(self.lang, hours, 1);
         let usable = dark.and_then(|dark| dark.usable).map(hours);
-        let interval = dark.and_then(|dark| dark.low.zip(dark.high));
-        let interval = interval.map(|(low, high)| format!(" ({}–{})", hours(low), hours(high)));
+        let ends = dark.and_then(|dark| dark.low.zip(dark.high));
+        let ends = ends.map(|(low, high)| format!(" ({})", interval(&hours(low), &hours(high))));
         vec![
             name,
-            month.due.map_or_else(nothing, count),
-            grouped(stored),
+            month.due.map_or_else(nothing, |due| count(self.lang, due)),
+            count(self.lang, stored),
             covered(month).map_or_else(nothing, percent),
             if stored > 0 { percent(readings.hidden_share()) } else { nothing() },
             readings.mean().map_or_else(nothing, |mean| decimal(self.lang, mean, 2)),
             if readings.read() > 0 { percent(clear_share(month)) } else { nothing() },
             dark.map_or_else(nothing, |dark| hours(dark.dark)),
-            usable.map_or_else(nothing, |usable| usable + &interval.unwrap_or_default()),
+            usable.map_or_else(nothing, |usable| usable + &ends.unwrap_or_default()),
         ]
     }
 
@@ -306,20 +306,6 @@ impl StationReport {
         }
         paper.figure(&title, drawings, &note);
     }
-}
-
-/// A number with blanks between its thousands, from five digits on.
-fn grouped(n: i64) -> String {
-    let digits = n.to_string();
-    let places = digits.len();
-    let mut text = String::with_capacity(places + places / 3 * 2);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (places - at).is_multiple_of(3) && places > 4 {
-            text.push('\u{a0}');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The share of readings of 0 or 1 okta among those that have an amount.

@@ -46,14 +46,17 @@ pub(super) fn method(has_lens: bool) -> Vec<Text> {
          95 % interval follows from the spread between nights and covers the slots without a \
          reading alone: where each dark slot has one, it is a point. It tells neither how wrong \
          readings may be nor how other years are. A night belongs to the month in which it begins. \
-         A year's hours follow from all its nights together: they are not the sum of its months.",
+         A year's hours follow from all its nights together: they are not the sum of its months. \
+         Months are compared where they are whole and half of their dark hours were read; the \
+         others are dashed.",
         "Son horas oscuras las que tienen el sol más de 18° bajo el horizonte y la luna bajo él. \
          Son aprovechables las de 0 o 1 octa; los turnos sin lectura cuentan según la proporción \
          de los que la tienen. El intervalo del 95 % resulta de la variación entre noches y \
          responde solo por los turnos sin lectura: donde cada turno oscuro tiene la suya, es un \
          punto. No dice cuánto pueden errar las lecturas ni cómo son otros años. Una noche \
          pertenece al mes en que empieza. Las horas de un año resultan de todas sus noches \
-         juntas: no son la suma de sus meses."
+         juntas: no son la suma de sus meses. Se comparan los meses enteros con la mitad de sus \
+         horas oscuras leída; los demás van con línea de rayas."
     ));
     said
 }

@@ -48,7 +48,8 @@ impl DarkMonth {
 }
 
 impl Reader {
-    /// The months of a range, then its years. Slots are those of `place`, one after another.
+    /// The months of a range, then its years. Slots are those of `place`, one after another. The
+    /// night that began in the month before the range is no part of it.
     pub(crate) fn dark_hours(
         &mut self,
         station: &str,
@@ -64,7 +65,11 @@ impl Reader {
         let mut nights: BTreeMap<NaiveDate, DarkNight> = BTreeMap::new();
         for slot in range.slots(&minutes, place.zone) {
             let evening = slot.local().checked_sub_signed(TimeDelta::hours(12));
-            let night = nights.entry(evening.unwrap_or(slot.local()).date()).or_default();
+            let evening = evening.unwrap_or(slot.local()).date();
+            if month(&evening) < month(&from.date()) {
+                continue;
+            }
+            let night = nights.entry(evening).or_default();
             if !rule.is_dark(slot.utc(), place.latitude, place.longitude) {
                 continue;
             }
@@ -76,12 +81,15 @@ impl Reader {
         }
         let hours = minutes.longest_gap().num_seconds() as f64 / 3600.0;
         let nights: Vec<_> = nights.into_iter().collect();
-        let month = |day: &NaiveDate| (day.year(), Some(day.month()));
         let year = |day: &NaiveDate| (day.year(), None);
         let mut all = grouped(&nights, month, hours);
         all.extend(grouped(&nights, year, hours));
         Ok(all)
     }
+}
+
+fn month(day: &NaiveDate) -> (i32, Option<u32>) {
+    (day.year(), Some(day.month()))
 }
 
 /// The nights by month or year, which lie together.

@@ -250,8 +250,19 @@ function place(label, x, y) {
   box.style.top = `${y - height - 14 > 0 ? y - height - 14 : y + 20}px`;
 }
 
-/** One legend for several charts; `timeline` adds the shades of day and night, gaps of a `raster` are flat. */
-export function legend(timeline, raster) {
+/** What a legend of each kind has beside the oktas; `flat`: gaps that are not hatched. */
+const KEYS = {
+  amounts: ["hatch", "veil"],
+  raster: ["flat", "veil"],
+  timeline: ["hatch", "veil", "miss", "twilight", "night"],
+  night: ["civil", "nautical", "astronomical", "dark", "moon", "hatch", "veil", "miss"],
+};
+/** The words and the colours of those that have others' names. */
+const SAID = { hatch: "legend.gap", flat: "legend.gap", veil: "now.hidden" };
+const COLOURS = { nautical: "twilight", dark: "night" };
+
+/** One legend for several charts of a kind. */
+export function legend(kind = "amounts") {
   const swatch = (name, label) =>
     h(
       "span",
@@ -261,7 +272,7 @@ export function legend(timeline, raster) {
         { viewBox: "0 0 24 14", "aria-hidden": "true" },
         name === "hatch"
           ? s("path", { class: "hatched", d: "M0 6L6 0M0 14L14 0M8 14L22 0M16 14L24 6" })
-          : s("rect", { class: name, ...(name === "miss" ? { x: 10, width: 4 } : { width: 24 }), height: 14 }),
+          : s("rect", { class: COLOURS[name] || name, ...(name === "miss" ? { x: 10, width: 4 } : { width: 24 }), height: 14 }),
         name === "veil" ? s("path", { class: "crosses", d: "M3 4L9 10M9 4L3 10M14 4L20 10M20 4L14 10" }) : null,
       ),
       h("span", { text: label }),
@@ -274,14 +285,6 @@ export function legend(timeline, raster) {
     "div",
     { class: "legend" },
     h("span", { class: "ramp" }, h("span", { text: "0" }), ramp, h("span", { text: `8 ${t("legend.oktas")}` })),
-    swatch(raster ? "flat" : "hatch", t("legend.gap")),
-    swatch("veil", t("now.hidden")),
-    ...(timeline
-      ? [
-          swatch("miss", t("legend.miss")),
-          swatch("twilight", t("legend.twilight")),
-          swatch("night", t("legend.night")),
-        ]
-      : []),
+    ...KEYS[kind].map((name) => swatch(name, t(SAID[name] || `legend.${name}`))),
   );
 }

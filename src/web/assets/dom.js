@@ -37,11 +37,11 @@ export function glyph(code, label) {
   );
 }
 
-/** A bar from 0 to 1, in the colour of `okta` if there is one; empty and without a value if it is unknown. */
-export function meter(share, label, okta) {
+/** A bar from 0 to 1, in the colour of `kind`, an okta or a level of confidence, if there is one; empty and without a value if it is unknown. */
+export function meter(share, label, kind) {
   if (!Number.isFinite(share)) return h("div", { class: "meter", "aria-hidden": "true" });
   const part = Math.min(Math.max(share, 0), 1);
-  const inner = h("span", { class: Number.isInteger(okta) ? `okta${okta}` : null });
+  const inner = h("span", { class: Number.isInteger(kind) ? `okta${kind}` : kind ? `sure-${kind}` : null });
   inner.style.width = `${part * 100}%`;
   return h(
     "div",
@@ -63,11 +63,11 @@ export function shown(kind) {
   if (!performance.getEntriesByName(name).length) performance.mark(name);
 }
 
-/** Buttons for previous and next on either side of `around`; `move` gets -1 or 1. */
-export function steps(atEnd, move, ...around) {
+/** Buttons for previous and next on either side of `around`, but for those that lead out of the record; `move` gets -1 or 1. */
+export function steps([atBegin, atEnd], move, ...around) {
   const step = (text, label, sign, disabled) =>
     h("button", { type: "button", text, "aria-label": t(label), disabled, onclick: () => move(sign) });
-  return h("span", { class: "steps no-print" }, step("‹", "back", -1, false), around, step("›", "next", 1, atEnd));
+  return h("span", { class: "steps no-print" }, step("‹", "back", -1, atBegin), around, step("›", "next", 1, atEnd));
 }
 
 /**

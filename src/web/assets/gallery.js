@@ -4,7 +4,7 @@ import { json, of, overlay, query, readings } from "./api.js";
 import { chart } from "./charts.js";
 import { inWords, line, openSlot, shot } from "./viewer.js";
 import { lang, t } from "./words.js";
-import { addDays, hourNow, isDay, longDay, timeOf, today } from "./time.js";
+import { addDays, dayOf, hourNow, isDay, longDay, timeOf, today } from "./time.js";
 import { touches } from "./live.js";
 
 /** The first of `items` in each hour up to `until`. */
@@ -133,7 +133,7 @@ export async function gallery(main, { station, signal, params, go, onReading, la
       h("span", { class: "quiet", text: longDay(day) }),
       h("label", { class: "no-print" }, night, h("span", { text: t("gallery.noon") })),
       h("label", { class: "no-print" }, check, h("span", { text: t("gallery.overlays") })),
-      steps(day >= lastDay, (sign) => set({ day: addDays(day, sign) }), dayField(t("day"), day, (other) => set({ day: other }))),
+      steps([Boolean(station.first) && day <= dayOf(station.first), day >= lastDay], (sign) => set({ day: addDays(day, sign) }), dayField(t("day"), day, (other) => set({ day: other }))),
     ),
     h("section", { class: "card" }, keogram),
     h("section", { class: "card no-print", "aria-label": t("film.title") }, h("h2", { text: t("film.title") }), film),

@@ -2,9 +2,8 @@
 import { dayField, h, steps as around } from "./dom.js";
 import { of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
-import { printButton } from "./print.js";
 import { lang, t } from "./words.js";
-import { addDays, addMonths, between, fromRecord, isDay, shortDay } from "./time.js";
+import { addDays, addMonths, between, dayOf, fromRecord, isDay, shortDay } from "./time.js";
 import { touches } from "./live.js";
 
 /** Time between two updates of the charts of years, milliseconds. */
@@ -43,6 +42,8 @@ export async function history(main, { station, signal, params, go, onReading, la
   const whole = { station: station.id };
   const openDay = (data) => go("timeline", { days: 1, end: data.from.slice(0, 10) });
   const year = to.slice(0, 4);
+  const report = of(station.id, `/report.pdf?${query({ from, to, lang: lang() })}`);
+  const openMonth = (data) => data.from && go("history", { span: "month", end: addDays(addMonths(data.from.slice(0, 10), 1), -1) });
   const part = (kind, extra) => chart({ kind, title: t(`chart.${kind}`), values, csv, open: openDay, signal, ...extra });
   const first = [part("history", { note: t("chart.trendNote"), tells: true }), part("distribution", {}), part("confidence", { tells: true })];
   const long = [
@@ -53,7 +54,8 @@ export async function history(main, { station, signal, params, go, onReading, la
     }),
     part("climatology", { values: whole, note: t("chart.climatologyNote"), csv: of(station.id, "/climatology.csv") }),
     part("nights", { values: whole, note: t("chart.nightsNote"), csv: of(station.id, "/climatology.csv?by=month") }),
-    part("dark-hours", { values: whole, note: t("chart.darkNote"), tells: true, csv: of(station.id, "/dark-hours.csv"), open: (data) => go("history", { span: "month", end: addDays(addMonths(data.from.slice(0, 10), 1), -1) }) }),
+    part("dark-hours", { values: whole, note: t("chart.darkNote"), tells: true, csv: of(station.id, "/dark-hours.csv"), open: openMonth }),
+    part("dark-years", { values: whole, note: t("chart.yearsNote"), tells: true, csv: of(station.id, "/dark-hours.csv"), open: openMonth }),
   ];
   main.replaceChildren(
     h(
@@ -74,20 +76,27 @@ export async function history(main, { station, signal, params, go, onReading, la
         ),
       ),
       around(
-        end >= lastDay,
+        [Boolean(station.first) && from <= dayOf(station.first), end >= lastDay],
         move,
         span === "range" ? input(t("from"), asked, (value) => set({ from: value })) : null,
         input(span === "range" ? t("to") : t("timeline.until"), to, (value) => set({ end: value })),
       ),
-      !station.last ? null : h("a", { class: "button no-print", href: of(station.id, `/report.pdf?${query({ from, to, lang: lang() })}`), download: `celaje-${station.id}-${from}-${to}.pdf`, text: t("report.pdf") }),
-      printButton(),
+      ...(station.last
+        ? [
+            h("a", { class: "button no-print", href: report, download: `celaje-${station.id}-${from}-${to}.pdf`, text: t("report.pdf") }),
+            h("a", { class: "button no-print", href: report, target: "_blank", rel: "noopener", text: t("report.print") }),
+          ]
+        : []),
     ),
-    h("section", { class: "card charts" }, first[0], legend(false)),
+    // Who prints the view itself is told of the whole.
+    h("p", { class: "only-print", text: t("report.whole", { address: new URL(report, document.baseURI).href }) }),
+    h("section", { class: "card charts" }, first[0], legend()),
     h("div", { class: "pair" }, first.slice(1).map((figure) => h("section", { class: "card" }, figure))),
     h("h2", { class: "quiet", text: t("history.long") }),
-    h("section", { class: "card charts" }, long[0], legend(false)),
-    h("div", { class: "pair" }, h("section", { class: "card charts" }, long[1], legend(false)), h("section", { class: "card" }, long[2])),
+    h("section", { class: "card charts" }, long[0], legend()),
+    h("div", { class: "pair" }, h("section", { class: "card charts" }, long[1], legend()), h("section", { class: "card" }, long[2])),
     h("section", { class: "card" }, long[3]),
+    h("section", { class: "card" }, long[4]),
   );
   // One reading changes the charts of years little: they are updated rarely.
   let later;

@@ -3,7 +3,7 @@ import { h, s, waiting } from "./dom.js";
 import { json, of, query, text } from "./api.js";
 import { lang, t } from "./words.js";
 import { dayOf, today } from "./time.js";
-import { empty, now } from "./now.js";
+import { TWO, empty, now } from "./now.js";
 import { timeline } from "./timeline.js";
 import { history } from "./history.js";
 import { gallery } from "./gallery.js";
@@ -19,7 +19,8 @@ const VIEWS = { now, timeline, history, gallery, skill, label: labelling, operat
 const OF_READINGS = ["timeline", "history", "gallery"];
 const root = document.documentElement;
 const main = document.getElementById("main");
-const state = { stations: [], station: null, view: "", lastDay: "", leave: null, reading: () => {}, miss: () => {}, change: () => {} };
+/** `acts`: what the view does at a reading and at a miss, by the station. */
+const state = { stations: [], station: null, named: null, view: "", lastDay: "", leave: null, acts: new Map(), change: () => {} };
 
 function keep(key, value) {
   try {
@@ -129,11 +130,10 @@ async function show() {
   if (state.leave) state.leave.abort();
   const leave = new AbortController();
   state.leave = leave;
-  state.reading = () => {};
-  state.miss = () => {};
+  state.acts = new Map();
   state.change = () => {};
   const { view, params } = address();
-  const named = params.get("station");
+  const named = addressed(view, params);
   if (named !== state.station?.id && state.stations.some((item) => item.id === named)) choose(named);
   const moved = state.view && state.view !== view;
   const held = main.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
@@ -160,28 +160,28 @@ async function show() {
     }
     // Without a reading the first view says so, and how to get one.
     const none = OF_READINGS.includes(view) && !station.first;
-    await VIEWS[none ? "now" : view](main, {
-      station,
+    const act = (of, kind, does) => state.acts.set(of.id, { ...state.acts.get(of.id), [kind]: does });
+    const context = (of) => ({
+      station: of,
       params,
       signal: leave.signal,
       go,
-      tab,
+      tab: of === station ? tab : () => {},
       stations: state.stations,
       choose: pick,
       lastDay,
       lastRead,
       // {from, to}: slots that got a reading; null: anything may have changed.
-      onReading: (act) => {
-        state.reading = none ? show : act;
-      },
+      onReading: (does) => act(of, "reading", none ? show : does),
       // A slot that was missed, or null as above.
-      onMiss: (act) => {
-        state.miss = act;
-      },
-      onState: (act) => {
-        state.change = act;
+      onMiss: (does) => act(of, "miss", does),
+      onState: (does) => {
+        state.change = does;
       },
     });
+    // The same of a station that stands beside another one, under its name.
+    const beside = (of) => ({ ...context(of), stations: [of], name: of.name });
+    await VIEWS[none ? "now" : view](main, { ...context(station), beside });
     if (!leave.signal.aborted) main.dataset.view = view;
     if (moved && !leave.signal.aborted) {
       const title = main.querySelector("h1");
@@ -195,6 +195,22 @@ async function show() {
   } catch (error) {
     if (!leave.signal.aborted) fail(error);
   }
+}
+
+/**
+ * The station that the address names, which goes along from view to view: in the address, where a link dropped it, and
+ * in the links that can be opened elsewhere.
+ */
+function addressed(view, params) {
+  const named = params.get("station") || state.named;
+  if (named && !params.has("station")) {
+    params.set("station", named);
+    window.history.replaceState(null, "", `#/${view}?${params}`);
+  }
+  state.named = named;
+  const behind = named ? `?${query({ station: named })}` : "";
+  for (const link of document.querySelectorAll("#nav a, .brand")) link.setAttribute("href", `#/${link.dataset.view || "now"}${behind}`);
+  return named;
 }
 
 /** The last day of a record that ended in the past; today for a live one. */
@@ -246,8 +262,10 @@ function isOver(slot) {
 /** Reloads everything: the stream was interrupted, or the page fell behind. */
 function again() {
   if (!state.station?.first || main.querySelector("[role=alert]")) return void start();
-  state.reading(null);
-  state.miss(null);
+  for (const { reading, miss } of state.acts.values()) {
+    if (reading) reading(null);
+    if (miss) miss(null);
+  }
   state.change();
 }
 
@@ -256,17 +274,19 @@ const stream = {
   again,
   readings(station, change) {
     if (!state.station) return void start();
+    const known = state.stations.find((item) => item.id === station);
     // A station that was added while the page was open.
-    if (!state.stations.some((item) => item.id === station)) return void loadStations().catch(() => {});
-    if (station !== state.station.id) return;
-    if (!(state.station.last >= change.to)) state.station.last = change.to;
-    if (!(state.station.first <= change.from)) state.station.first = change.from;
-    if (state.view !== "now") lookForTab();
-    if (isOver(change.to)) show();
-    else state.reading(change);
+    if (!known) return void loadStations().catch(() => {});
+    if (!(known.last >= change.to)) known.last = change.to;
+    if (!(known.first <= change.from)) known.first = change.from;
+    if (known === state.station && state.view !== "now") lookForTab();
+    const { reading } = state.acts.get(station) || {};
+    if (known === state.station && isOver(change.to)) show();
+    else if (reading) reading(change);
   },
   miss(station, item) {
-    if (state.station && station === state.station.id) state.miss(item);
+    const { miss } = state.acts.get(station) || {};
+    if (miss) miss(item);
   },
   state: () => state.change(),
 };
@@ -303,6 +323,15 @@ function pick(id) {
 }
 document.getElementById("station").addEventListener("change", (event) => pick(event.target.value));
 addEventListener("hashchange", show);
+let settled;
+TWO.addEventListener("change", () => {
+  clearTimeout(settled);
+  // Paper is narrow for a moment.
+  settled = setTimeout(() => {
+    const differs = TWO.matches !== Boolean(main.querySelector(".columns"));
+    if (state.view === "now" && state.stations.length === 2 && differs) show();
+  }, 300);
+});
 
 /** The views that a screen turns through, and the least time for each, seconds. */
 const TURNS = ["now", "timeline?days=7", "history?span=month", "gallery"];
@@ -319,7 +348,7 @@ function kiosk() {
     turn = (turn + 1) % TURNS.length;
     if (turn === 0 && state.stations.length > 1) {
       const at = state.stations.indexOf(state.station);
-      choose(state.stations[(at + 1) % state.stations.length].id);
+      state.named = state.stations[(at + 1) % state.stations.length].id;
     }
     location.hash = `#/${TURNS[turn]}`;
   }, Math.max(asked, LEAST) * 1000);

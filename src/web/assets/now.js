@@ -1,12 +1,12 @@
 // The last reading: its picture, its okta and its quality.
-import { announce, glyph, h, meter, s, shown } from "./dom.js";
+import { announce, glyph, h, meter, s, shown, waiting } from "./dom.js";
 import { json, of, query } from "./api.js";
 import { chart, legend } from "./charts.js";
 import { touches } from "./live.js";
 import { columns, outlook } from "./tonight.js";
-import { explain, fading, flags, inWords, oktaRange, openSlot, parts, sureness, trials } from "./viewer.js";
+import { explain, fading, flags, inWords, level, oktaRange, openSlot, parts, sureness, trials } from "./viewer.js";
 import { known, number, percent, t } from "./words.js";
-import { addDays, dayOf, longDay, shortSlot, since, slotNow, span, timeOf } from "./time.js";
+import { addDays, dayOf, dueAfter, longDay, shortSlot, since, slotNow, span, timeOf } from "./time.js";
 
 function fact(label, ...values) {
   const wide = values.length === 1;
@@ -52,7 +52,7 @@ function facts(item, safety) {
     { class: "facts" },
     fact(t("now.fraction"), meter(item.cloud_fraction, t("now.fraction"), item.okta), percent(item.cloud_fraction ?? NaN)),
     ...parts(item).map(([name, fraction]) => fact(name, meter(fraction, name, nearest(fraction)), percent(fraction ?? NaN))),
-    fact(t("now.confidence"), meter(item.confidence, t("now.confidence")), sureness(item.confidence)),
+    fact(t("now.confidence"), meter(item.confidence, t("now.confidence"), level(item.confidence)), sureness(item.confidence)),
     Number.isFinite(elevation)
       ? fact(t("now.sun"), h("span", { text: [sunWords, known(`phase.${item.day_phase}`, "")].filter(Boolean).join(" · ") }))
       : null,
@@ -89,22 +89,42 @@ function notes() {
       const words = old ? t("stale.text", { age: span(seconds), every: number(every) }) : "";
       say(stale, words, () => [h("strong", { text: t("stale.title") }), h("span", { text: `${words} ` }), more()]);
     },
-    unread(misses, goesOn) {
-      const last = misses[misses.length - 1];
+    /** The slot that was missed last, and how many are `due` since the reading of `since`. */
+    unread(last, due, since) {
       const values = last && {
         time: shortSlot(last.slot),
         reason: known(`reason.${last.reason}`, last.reason),
-        n: `${number(misses.length)}${goesOn ? "+" : ""}`,
+        n: due,
+        since: shortSlot(since),
       };
-      const words = last ? t(misses.length > 1 ? "unread.text" : "unread.one", values) : "";
+      const words = last ? t(due > 1 ? "unread.text" : "unread.one", values) : "";
       say(unread, words, () => [h("strong", { text: t("unread.title") }), h("span", { text: `${words} ` }), more()]);
     },
   };
 }
 
-/** The view; `station` is one of /api/v1/stations. */
+/** Where two stations have a column each. */
+export const TWO = matchMedia("(min-width: 90rem)");
+
+/** The view. */
 export async function now(main, context) {
-  const { station, signal, onReading, onMiss } = context;
+  const { stations, beside, signal } = context;
+  if (stations.length !== 2 || !TWO.matches) return one(main, context);
+  const all = stations.map((station) => h("div", { class: "column" }, waiting(t("loading"))));
+  main.replaceChildren(h("div", { class: "columns" }, all));
+  const fill = async (station, n) => {
+    try {
+      await one(all[n], beside(station));
+    } catch (error) {
+      if (!signal.aborted) all[n].replaceChildren(h("div", { class: "note bad", role: "alert" }, h("strong", { text: station.name }), h("p", { text: error.message })));
+    }
+  };
+  await Promise.all(stations.map(fill));
+}
+
+/** A station; `station` is one of /api/v1/stations, `name` is told where another one stands beside it. */
+async function one(main, context) {
+  const { station, name, signal, onReading, onMiss } = context;
   const every = station.minutes && station.minutes.length ? 60 / station.minutes.length : 10;
   let item;
   try {
@@ -116,7 +136,7 @@ export async function now(main, context) {
     const waits = AbortSignal.any ? AbortSignal.any([signal, nothingYet.signal]) : signal;
     onReading(() => {
       nothingYet.abort();
-      return signal.aborted || now(main, context);
+      return signal.aborted || one(main, context);
     });
     let looks = false;
     let again = false;
@@ -152,11 +172,11 @@ export async function now(main, context) {
     }
   };
   const above = notes();
-  const answer = outlook(station, signal);
+  const answer = outlook(station, signal, name);
   await answer.look();
   const left = h("section", { class: "card", "aria-label": t("now.picture") });
   const right = h("section", { class: "card", "aria-label": t("now.title") });
-  const night = h("section", { class: "card charts" }, answer.strip, legend(false));
+  const night = h("section", { class: "card charts" }, answer.strip, legend("night"));
   const charts = h("section", { class: "card charts" });
   const dome = station.has_lens ? h("section", { class: "card charts dome" }) : null;
   // Up to now, however old the last reading is; of a record that ended, up to its end.
@@ -186,8 +206,8 @@ export async function now(main, context) {
       signal,
     });
     explain(last24, station.id, from(), until(), signal);
-    charts.replaceChildren(last24, legend(true));
-    if (dome) dome.replaceChildren(chart({ kind: "dome", title: t("chart.dome"), note: t("chart.domeNote"), values: { station: station.id, to: item.slot }, csv: `charts/dome.csv?${query({ station: station.id, to: item.slot })}`, signal }), legend(false));
+    charts.replaceChildren(last24, legend("timeline"));
+    if (dome) dome.replaceChildren(chart({ kind: "dome", title: t("chart.dome"), note: t("chart.domeNote"), values: { station: station.id, to: item.slot }, csv: `charts/dome.csv?${query({ station: station.id, to: item.slot })}`, signal }), legend());
   };
   // Slots after the last reading that were missed.
   const lookForMisses = async () => {
@@ -196,7 +216,8 @@ export async function now(main, context) {
       const answer = await json(path, signal);
       // A clock that was ahead may have left misses of what is to come.
       const past = (answer.items || []).filter((miss) => since(miss.slot_utc) >= 0);
-      above.unread(past, Boolean(answer.next));
+      // Without the minutes of the station's slots those that were asked for are known.
+      above.unread(past[past.length - 1], Math.max(dueAfter(item.slot, station), past.length), item.slot);
     } catch {
       // Then only the age of the reading is shown.
     }

@@ -3,7 +3,7 @@ import { h, meter } from "./dom.js";
 import { json, query } from "./api.js";
 import { bytes, known, number, percent, t } from "./words.js";
 import { printButton } from "./print.js";
-import { moment, shortSlot, since, span } from "./time.js";
+import { dueAfter, moment, shortSlot, since, span } from "./time.js";
 
 const card = (title, ...children) => h("section", { class: "card" }, h("h2", { text: title }), children);
 const pairs = (list) =>
@@ -92,6 +92,39 @@ function camera(item, zone) {
 
 const cell = (bad, text) => h("span", { class: bad ? "no" : "", text });
 
+/** The queue of the workers on other machines, and those that are there. */
+function queue({ address, connected, since: turned, trouble, workers, outcomes, given_again: again }, zone) {
+  const num = "num";
+  const heads = [
+    [t("queue.worker")], [t("queue.version")], [t("queue.jobs"), num], [t("queue.slots"), num], [t("queue.rate"), num],
+    [t("queue.heard"), "when"],
+  ];
+  const rows = workers.map((worker) => [
+    worker.name,
+    worker.version,
+    number(worker.jobs),
+    number(worker.slots),
+    worker.rate === null ? null : number(worker.rate, 1),
+    t("queue.ago", { span: span(worker.silent_s) }),
+  ]);
+  const refused = outcomes.refused + outcomes.broken;
+  const at = turned ? moment(turned, zone) : null;
+  return [
+    h("h2", { text: t("queue.title") }),
+    trouble
+      ? h("div", { class: "note bad", role: "alert" }, h("strong", { text: t("queue.trouble") }), h("span", { text: trouble }))
+      : "",
+    pairs([
+      [t("queue.address"), address],
+      [t("queue.state"), at ? t(connected ? "queue.connected" : "queue.away", { at }) : t("queue.never")],
+      [t("queue.taken"), number(outcomes.taken)],
+      again ? [t("queue.again"), number(again)] : null,
+      refused ? [t("queue.refused"), number(refused)] : null,
+    ]),
+    workers.length ? table(t("queue.workers"), heads, rows) : said(t("queue.noWorkers")),
+  ];
+}
+
 /** The rules of alerts, where they stand, and their last messages. */
 function alerts({ rules, messages }, zone) {
   const when = (time) => (time ? moment(time, zone) : null);
@@ -154,6 +187,8 @@ function draw(parts, { state, runs, ops, station, rules, messages }) {
       ...camera(here && here.camera, zone),
     ]),
   );
+  parts.queue.hidden = !state.queue;
+  parts.queue.replaceChildren(...(state.queue ? queue(state.queue, zone) : []));
   const jobs = [...(state.jobs || [])].reverse();
   parts.jobs.replaceChildren(
     h("h2", { text: t("ops.backfills") }),
@@ -187,6 +222,8 @@ function draw(parts, { state, runs, ops, station, rules, messages }) {
       station ? [t("ops.missesCount"), number(station.misses)] : null,
       station && station.first ? [t("ops.first"), shortSlot(station.first)] : null,
       station && station.last ? [t("ops.lastReading"), shortSlot(station.last)] : null,
+      station && station.last && station.minutes ? [t("ops.unread"), number(dueAfter(station.last, station))] : null,
+      station && station.last_miss ? [t("ops.lastMiss"), shortSlot(station.last_miss)] : null,
     ]),
   );
   const num = "num";
@@ -245,9 +282,9 @@ function draw(parts, { state, runs, ops, station, rules, messages }) {
 /** The view. */
 export async function operations(main, { station, signal, onState }) {
   const parts = {};
-  for (const name of ["program", "disk", "misses", "jobs", "alerts", "models", "actors", "runs"]) {
+  for (const name of ["program", "disk", "misses", "jobs", "queue", "alerts", "models", "actors", "runs"]) {
     parts[name] = card("");
-    if (["jobs", "alerts", "runs"].includes(name)) parts[name].classList.add("full");
+    if (["jobs", "queue", "alerts", "runs"].includes(name)) parts[name].classList.add("full");
     if (name === "actors") parts[name].classList.add("two");
   }
   const trouble = h("div", { class: "note bad", role: "alert", hidden: true });

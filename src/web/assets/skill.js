@@ -1,7 +1,7 @@
 // How right the readings are here, by the labels of people; and the confidence that follows from it.
 import { h } from "./dom.js";
 import { forgetToken, heldToken, holdToken, json, of, send } from "./api.js";
-import { number, percent, t } from "./words.js";
+import { interval, number, percent, t } from "./words.js";
 import { moment } from "./time.js";
 
 const card = (title, ...children) => h("section", { class: "card" }, h("h2", { text: title }), children);
@@ -25,9 +25,9 @@ function table(label, heads, rows) {
   );
 }
 
-/** '72 % (61 to 81 %)'. */
+/** '72 % (61–81 %)'. */
 const share = (of) =>
-  of ? t("skill.share", { value: percent(of.value), low: Math.round(of.low * 100), high: percent(of.high) }) : t("none");
+  of ? t("skill.share", { value: percent(of.value), range: interval(number(of.low * 100), percent(of.high)) }) : t("none");
 const oktas = (value) => `${value > 0 ? "+" : ""}${number(value, 2)}`;
 
 function figures({ skill }) {
@@ -42,7 +42,7 @@ function figures({ skill }) {
     [t("skill.exact"), share(skill.exact)],
     [t("skill.near"), share(skill.within_one)],
     [t("skill.inRange"), share(skill.in_range)],
-    [t("skill.bias"), bias ? t("skill.oktas", { value: oktas(bias.value), low: oktas(bias.low), high: oktas(bias.high) }) : t("none")],
+    [t("skill.bias"), bias ? t("skill.oktas", { value: oktas(bias.value), range: interval(oktas(bias.low), oktas(bias.high)) }) : t("none")],
     [t("skill.confidence"), percent(skill.confidence)],
     [t("skill.over"), Number.isFinite(overconfidence) ? `${overconfidence > 0 ? "+" : "−"}${percent(Math.abs(overconfidence))}` : t("none")],
   ];

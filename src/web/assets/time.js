@@ -29,6 +29,21 @@ export const fromRecord = (from, to, station) => {
   const begins = station.first ? dayOf(station.first) : from;
   return begins > from && begins <= to ? begins : from;
 };
+/** The time after which a slot has had its time, milliseconds. */
+const DUE_AFTER = 120000;
+/**
+ * How many slots of a station are due after the slot `last`: those up to now at its `minutes` of each hour. In the hour
+ * that a clock leaps over it counts some that never were.
+ */
+export function dueAfter(last, { time_zone: zone, minutes }) {
+  const [from, to] = [asUtc(last).getTime() / 60000, (asUtc(slotNow(zone)).getTime() - DUE_AFTER) / 60000];
+  if (!minutes || !(to > from)) return 0;
+  const before = (moment) => {
+    const hour = Math.floor(moment / 60);
+    return hour * minutes.length + minutes.filter((minute) => minute <= moment - hour * 60).length;
+  };
+  return before(to) - before(from);
+}
 export const isDay = (text) => {
   const date = /^\d{4}-\d\d-\d\d$/.test(text || "") ? asUtc(text) : null;
   // The 31st of February is another day to some browsers, none to others.

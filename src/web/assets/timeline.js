@@ -5,10 +5,13 @@ import { chart, legend } from "./charts.js";
 import { explain, openSlot } from "./viewer.js";
 import { t } from "./words.js";
 import { printButton } from "./print.js";
-import { addDays, fromRecord, isDay, shortDay } from "./time.js";
+import { addDays, dayOf, fromRecord, isDay, shortDay } from "./time.js";
 import { touches } from "./live.js";
 
 const CHOICES = [1, 3, 7, 30, 90, 365];
+const USUAL = 7;
+/** More days are no range that a chart refuses, but no dates any more. */
+const MOST = 100000;
 /** More days are a raster alone. */
 const BARS = 30;
 /** Fewer days are no raster. */
@@ -16,8 +19,9 @@ const ROWS = 7;
 
 /** The view; `go` changes the address. */
 export async function timeline(main, { station, signal, params, go, onReading, lastDay }) {
-  const asked = Number(params.get("days"));
-  const days = CHOICES.includes(asked) ? asked : 7;
+  // As many as the address says: the chart tells where it cannot show them.
+  const asked = Number(params.get("days") ?? USUAL);
+  const days = Number.isInteger(asked) && asked > 0 ? Math.min(asked, MOST) : USUAL;
   const end = isDay(params.get("end")) ? params.get("end") : lastDay;
   const from = fromRecord(addDays(end, 1 - days), end, station);
   const raster = days > BARS || (days >= ROWS && params.get("form") === "raster");
@@ -59,14 +63,14 @@ export async function timeline(main, { station, signal, params, go, onReading, l
         onclick: () => set({ form: raster ? undefined : "raster" }),
       }),
       steps(
-        end >= lastDay,
+        [Boolean(station.first) && from <= dayOf(station.first), end >= lastDay],
         (sign) => set({ end: addDays(end, sign * days) }),
         h("span", { class: "quiet", text: t("timeline.until") }),
         dayField(t("timeline.until"), end, (day) => set({ end: day })),
       ),
       printButton(),
     ),
-    h("section", { class: "card charts" }, view, legend(!raster, raster)),
+    h("section", { class: "card charts" }, view, legend(raster ? "raster" : "timeline")),
   );
   onReading((change) => touches(change, from, end) && view.reload());
 }

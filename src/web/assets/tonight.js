@@ -86,17 +86,18 @@ export function columns({ stations, station, choose, signal }) {
   return list;
 }
 
-/** The card with the answer and the strip of the night; `look` asks anew. */
-export function outlook(station, signal) {
+/** The card with the answer and the strip of the night, with the `name` of the station where others stand beside; `look` asks anew. */
+export function outlook(station, signal, name) {
   const word = h("p", { class: "advice" });
   const reason = h("p", { class: "why" });
   const rule = h("p", { class: "quiet rule", hidden: true, text: t("tonight.usual") });
   const list = h("dl", { class: "outlook" });
   const reading = h("div");
+  const title = h("h1", { class: "quiet", text: [t("tonight.title"), name].filter(Boolean).join(" · "), tabindex: -1 });
   const element = h(
     "section",
-    { class: "card tonight", "aria-labelledby": "tonight-title" },
-    h("div", { class: "answer", role: "status" }, h("h1", { id: "tonight-title", class: "quiet", text: t("tonight.title"), tabindex: -1 }), word, reason, rule),
+    { class: "card tonight", "aria-label": t("tonight.title") },
+    h("div", { class: "answer", role: "status" }, title, word, reason, rule),
     reading,
     list,
   );

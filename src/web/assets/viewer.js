@@ -10,11 +10,11 @@ export function level(confidence) {
   return confidence >= 0.8 ? "high" : confidence >= 0.5 ? "medium" : "low";
 }
 
-/** The range of a reading that is not sure; null if one okta says enough. */
+/** The range of a reading; null where it is one okta. */
 export function oktaRange(item) {
   const { okta_low: low, okta_high: high } = item;
   const wide = Number.isInteger(low) && Number.isInteger(high) && low < high;
-  return wide && level(item.confidence) !== "high" ? { low, high } : null;
+  return wide ? { low, high } : null;
 }
 
 /** A confidence in words: 'media · 72 %'. */
@@ -23,7 +23,7 @@ export const sureness = (confidence) => {
   return name ? `${t(`confidence.${name}`)} · ${percent(confidence)}` : t("none");
 };
 
-/** A reading in words: '5/8 muy nublado', 'de 5 a 7 octas, muy nublado'. */
+/** A reading in words: '5/8 muy nublado', '5–7 octas, muy nublado'. */
 export function inWords(item) {
   const word = known(`category.${item.category}`, item.category || "");
   if (item.okta === 9) return word;

@@ -51,7 +51,7 @@ const words =
     "stale.text": "Se tomó hace {age}; la cámara publica cada {every} min. Revise qué falla:",
     "unread.title": "El último turno no tiene lectura",
     "unread.one": "El turno del {time}: {reason}.",
-    "unread.text": "{n} turnos desde la última lectura; el del {time}: {reason}.",
+    "unread.text": "{n} turnos debidos desde la última lectura, la del {since}, no la tienen; el del {time}: {reason}.",
     "now.title": "Ahora",
     "now.picture": "Imagen",
     "now.alt": "Imagen de la cámara, {when}",
@@ -60,7 +60,7 @@ const words =
     "now.oktas": "de 8 octas",
     "now.range": "{low}–{high}",
     "now.likeliest": "lo más probable, {okta}",
-    "reading.range": "de {low} a {high} octas",
+    "reading.range": "{low}–{high} octas",
     "confidence.high": "alta",
     "confidence.medium": "media",
     "confidence.low": "baja",
@@ -179,6 +179,8 @@ const words =
     "chart.nights": "Noches despejadas",
     "chart.dark-hours": "Horas oscuras aprovechables",
     "chart.darkNote": "Sol más de 18° bajo el horizonte y sin luna; 0 o 1 octa. La barra clara son todas las horas oscuras; las líneas, el intervalo del 95 %; debajo, la parte con lecturas.",
+    "chart.dark-years": "Mejores meses, año contra año",
+    "chart.yearsNote": "Horas aprovechables, con su intervalo del 95 % y la parte leída. Con marco, los mejores meses; con rayas, los que no se comparan: incompletos, o con menos de la mitad leída.",
     "chart.keogram": "Keograma",
     "chart.nightsNote": "Una noche es despejada si tiene al menos la mitad de sus lecturas y el 80 % de ellas son de 0 o 1 octa. Todo el registro.",
     "chart.climatologyNote": "Media de todo el registro.",
@@ -190,6 +192,11 @@ const words =
     "legend.miss": "fallido",
     "legend.night": "noche",
     "legend.twilight": "crepúsculo",
+    "legend.civil": "crepúsculo civil",
+    "legend.nautical": "náutico",
+    "legend.astronomical": "astronómico",
+    "legend.dark": "oscuro",
+    "legend.moon": "luna",
     "timeline.title": "Línea de tiempo",
     "timeline.days": "{n} días",
     "timeline.one": "1 día",
@@ -205,6 +212,8 @@ const words =
     "report.title": "Informe de nubosidad",
     "report.made": "Generado el {when}",
     "report.pdf": "Informe (PDF)",
+    "report.print": "Imprimir el informe",
+    "report.whole": "Método, aciertos, cobertura y tablas están en el informe: {address}",
     "chart.dome": "Cúpula del cielo",
     "chart.domeNote": "Nubes por dirección en la imagen de la última lectura; los círculos están a 30° y 60° de altura.",
     "gallery.noon": "Keograma de mediodía a mediodía",
@@ -256,8 +265,8 @@ const words =
     "skill.bias": "Sesgo: leído menos visto, en octas",
     "skill.confidence": "Confianza media",
     "skill.over": "Confianza menos aciertos",
-    "skill.share": "{value} ({low} a {high})",
-    "skill.oktas": "{value} ({low} a {high})",
+    "skill.share": "{value} ({range})",
+    "skill.oktas": "{value} ({range})",
     "skill.reliability": "Fiabilidad de la confianza",
     "skill.reliabilityNote": "Lo que dice la confianza, y cuántas de esas lecturas aciertan.",
     "skill.n": "Lecturas",
@@ -317,6 +326,25 @@ const words =
     "job.finished": "terminado",
     "job.cancelled": "cancelado",
     "job.failed": "falló",
+    "queue.title": "Cola",
+    "queue.address": "Dirección",
+    "queue.state": "Conexión",
+    "queue.connected": "conectada desde {at}",
+    "queue.away": "sin conexión desde {at}",
+    "queue.never": "todavía sin conexión",
+    "queue.trouble": "El pasado no se completa",
+    "queue.taken": "Turnos recibidos",
+    "queue.again": "Turnos repartidos otra vez",
+    "queue.refused": "Resultados rechazados",
+    "queue.workers": "Trabajadores",
+    "queue.noWorkers": "No hay ningún trabajador: el pasado espera a que se inicie uno (celaje worker).",
+    "queue.worker": "Trabajador",
+    "queue.version": "Versión",
+    "queue.jobs": "Tareas en mano",
+    "queue.slots": "Turnos",
+    "queue.rate": "Turnos/s",
+    "queue.heard": "Última señal",
+    "queue.ago": "hace {span}",
     "alerts.title": "Avisos",
     "alerts.none": "No hay avisos en los ajustes.",
     "alerts.messages": "Últimos mensajes",
@@ -375,6 +403,8 @@ const words =
     "ops.free": "Libre en el disco",
     "ops.observations": "Lecturas",
     "ops.missesCount": "Turnos fallidos",
+    "ops.lastMiss": "Último turno fallido",
+    "ops.unread": "Turnos debidos desde ella",
     "ops.first": "Primera lectura",
     "ops.lastReading": "Última lectura",
     "reason.not_found": "no estaba en la cámara",
@@ -444,7 +474,7 @@ const words =
     "stale.text": "It was taken {age} ago; the camera publishes every {every} min. Check what is failing:",
     "unread.title": "The last slot has no reading",
     "unread.one": "The slot of {time}: {reason}.",
-    "unread.text": "{n} slots since the last reading; the one of {time}: {reason}.",
+    "unread.text": "{n} slots due since the last reading, of {since}, have none; that of {time}: {reason}.",
     "now.title": "Now",
     "now.picture": "Picture",
     "now.alt": "Camera picture, {when}",
@@ -453,7 +483,7 @@ const words =
     "now.oktas": "of 8 oktas",
     "now.range": "{low}–{high}",
     "now.likeliest": "most likely {okta}",
-    "reading.range": "{low} to {high} oktas",
+    "reading.range": "{low}–{high} oktas",
     "confidence.high": "high",
     "confidence.medium": "medium",
     "confidence.low": "low",
@@ -572,6 +602,8 @@ const words =
     "chart.nights": "Clear nights",
     "chart.dark-hours": "Usable dark hours",
     "chart.darkNote": "Sun more than 18° below the horizon and no moon; 0 or 1 okta. The pale bar is all dark hours, the lines are the 95 % interval; below, the share that was read.",
+    "chart.dark-years": "Best months, year against year",
+    "chart.yearsNote": "Usable hours, with their 95 % interval and the share that was read. The best months are framed; dashed ones are not compared: the record has them in part, or less than half of them was read.",
     "chart.keogram": "Keogram",
     "chart.nightsNote": "A night is clear if it has at least half of its readings and 80 % of them are 0 or 1 okta. Whole record.",
     "chart.climatologyNote": "Mean over the whole record.",
@@ -583,6 +615,11 @@ const words =
     "legend.miss": "miss",
     "legend.night": "night",
     "legend.twilight": "twilight",
+    "legend.civil": "civil twilight",
+    "legend.nautical": "nautical",
+    "legend.astronomical": "astronomical",
+    "legend.dark": "dark",
+    "legend.moon": "moon",
     "timeline.title": "Timeline",
     "timeline.days": "{n} days",
     "timeline.one": "1 day",
@@ -598,6 +635,8 @@ const words =
     "report.title": "Cloud cover report",
     "report.made": "Generated {when}",
     "report.pdf": "Report (PDF)",
+    "report.print": "Print the report",
+    "report.whole": "Method, accuracy, coverage and tables are in the report: {address}",
     "chart.dome": "Dome of the sky",
     "chart.domeNote": "Cloud by direction in the picture of the last reading; the circles are 30° and 60° high.",
     "gallery.noon": "Keogram from noon to noon",
@@ -649,8 +688,8 @@ const words =
     "skill.bias": "Bias: read minus seen, oktas",
     "skill.confidence": "Mean confidence",
     "skill.over": "Confidence minus share right",
-    "skill.share": "{value} ({low} to {high})",
-    "skill.oktas": "{value} ({low} to {high})",
+    "skill.share": "{value} ({range})",
+    "skill.oktas": "{value} ({range})",
     "skill.reliability": "Reliability of the confidence",
     "skill.reliabilityNote": "What the confidence says, and how many of those readings are right.",
     "skill.n": "Readings",
@@ -710,6 +749,25 @@ const words =
     "job.finished": "finished",
     "job.cancelled": "cancelled",
     "job.failed": "failed",
+    "queue.title": "Queue",
+    "queue.address": "Address",
+    "queue.state": "Connection",
+    "queue.connected": "connected since {at}",
+    "queue.away": "not connected since {at}",
+    "queue.never": "not connected yet",
+    "queue.trouble": "The past is not filled",
+    "queue.taken": "Slots received",
+    "queue.again": "Slots given out again",
+    "queue.refused": "Outcomes refused",
+    "queue.workers": "Workers",
+    "queue.noWorkers": "There is no worker: the past waits until one is started (celaje worker).",
+    "queue.worker": "Worker",
+    "queue.version": "Version",
+    "queue.jobs": "Jobs in hand",
+    "queue.slots": "Slots",
+    "queue.rate": "Slots/s",
+    "queue.heard": "Last heard",
+    "queue.ago": "{span} ago",
     "alerts.title": "Alerts",
     "alerts.none": "The settings have no alerts.",
     "alerts.messages": "Last messages",
@@ -768,6 +826,8 @@ const words =
     "ops.free": "Free on the disk",
     "ops.observations": "Readings",
     "ops.missesCount": "Missed slots",
+    "ops.lastMiss": "Last missed slot",
+    "ops.unread": "Slots due since then",
     "ops.first": "First reading",
     "ops.lastReading": "Last reading",
     "reason.not_found": "was not on the camera",
@@ -797,24 +857,30 @@ export function t(key, values = {}) {
   const one = String(values.n) === "1" ? words[lang()][`${key}.one`] : undefined;
   const text = one ?? words[lang()][key];
   if (text === undefined) return key;
-  const told = text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  const told = text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? filled(values[name]) : whole));
   // A unit stays on the line of its number.
   return told.replace(/(\d) (?=(?:%|min|h|s|d|kB|MB|GB)(?!\p{L}))/gu, "$1\u00a0");
 }
 
+const filled = (value) => (Number.isInteger(value) ? number(value) : String(value));
+
 /** The text of `key`, or `otherwise` if there is none. */
 export const known = (key, otherwise) => (key in words[lang()] ? t(key) : otherwise);
 
-/** A number with `digits` decimals, formatted for the language. */
-export const number = (value, digits = 0) =>
-  Number.isFinite(value)
-    ? new Intl.NumberFormat(lang() === "es" ? "es" : "en-GB", {
-        minimumFractionDigits: digits,
-        maximumFractionDigits: digits,
-      })
-        .format(value)
-        .replace("-", "−")
-    : "–";
+/** A number with `digits` decimals as charts have it: '46,738.5', in Spanish '46 738,5' with blanks that do not break. */
+export function number(value, digits = 0) {
+  if (!Number.isFinite(value)) return "–";
+  const es = lang() === "es";
+  const places = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false };
+  const [whole, rest] = new Intl.NumberFormat("en-GB", places).format(Math.abs(value)).split(".");
+  const grouped = whole.length < (es ? 5 : 4) ? whole : whole.replace(/\B(?=(\d{3})+$)/g, es ? "\u00a0" : ",");
+  const sign = value < 0 && /[1-9]/.test(whole + (rest || "")) ? "−" : "";
+  return `${sign}${grouped}${rest ? `${es ? "," : "."}${rest}` : ""}`;
+}
+
+/** '30–45', and '−0.1 – 0.3' where an end has a sign of its own. */
+export const interval = (low, high) => ([low, high].some((end) => /^[−+<>]/.test(end)) ? `${low} – ${high}` : `${low}–${high}`);
+
 export const percent = (share) => {
   if (!Number.isFinite(share)) return "–";
   const whole = Math.round(share * 100);

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::web::problem::Problem;
 use crate::web::query;
 use crate::web::reply::Version;
-use celaje_chart::{glyph, theme};
+use celaje_chart::{glyph, png, theme};
 use celaje_sky::okta::Okta;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -15,12 +15,18 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 const MANIFEST: &str = "application/manifest+json";
+const PNG: &str = "image/png";
+
+/// The icon on the screen of a phone, which takes no SVG and cuts the corners itself.
+const TOUCH_ICON: &str = "touch-icon.png";
+/// Its pixels each way.
+const TOUCH_SIDE: f32 = 180.0;
 
 /// A file of the page.
 struct Asset {
     name: &'static str,
     media: &'static str,
-    text: String,
+    body: web::Bytes,
     version: Version,
 }
 
@@ -44,14 +50,31 @@ const CARRIED: &[(&str, &str, &str)] = carried! {
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let drawn = [("chart.css", CSS, chart_colours()), ("okta.svg", SVG, glyph::sprite())];
     let carried = CARRIED.iter().map(|(name, media, text)| (*name, *media, (*text).to_owned()));
-    carried
+    let mut assets: Vec<_> = carried
         .chain(drawn)
         .map(|(name, media, text)| {
             let version = Version::of_text(&text);
-            Asset { name, media, text, version }
+            Asset { name, media, body: text.into(), version }
         })
-        .collect()
+        .collect();
+    let svg = touch_icon();
+    if let Ok(body) = png::render(&svg, TOUCH_SIDE / 100.0) {
+        let version = Version::of_text(&svg);
+        assets.push(Asset { name: TOUCH_ICON, media: PNG, body: body.into(), version });
+    }
+    assets
 });
+
+/// The icon on ground of its own: what is transparent is black on a phone.
+fn touch_icon() -> String {
+    let icon = include_str!("../assets/icon.svg").trim();
+    let inner = icon.split_once('>').map_or("", |(_, inner)| inner).trim_end_matches("</svg>");
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"100\" height=\"100\" \
+         viewBox=\"0 0 100 100\"><rect width=\"100\" height=\"100\" fill=\"#ffffff\"/>\
+         <g transform=\"translate(12 12) scale(0.76)\">{inner}</g></svg>"
+    )
+}
 
 /// The colours of charts in the page, for both themes.
 fn chart_colours() -> String {
@@ -106,7 +129,7 @@ fn answer(name: &str, request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let unchanged = asset.version.unchanged(request);
     Ok(unchanged.unwrap_or_else(|| {
         let mut response = asset.version.ok();
-        response.content_type(asset.media).body(asset.text.as_str())
+        response.content_type(asset.media).body(asset.body.clone())
     }))
 }
 
@@ -231,6 +254,19 @@ mod tests {
                 assert!(!text.contains(root), "{name}: {root}");
             }
         }
+    }
+
+    #[test]
+    fn a_phone_gets_an_icon_that_it_can_show() {
+        let icon = ASSETS.iter().find(|asset| asset.name == TOUCH_ICON).unwrap();
+        let picture = image::load_from_memory(&icon.body).unwrap().to_rgba8();
+        assert_eq!(picture.dimensions(), (180, 180));
+        assert!(picture.pixels().all(|pixel| pixel.0[3] == 255));
+        let colours: BTreeSet<_> = picture.pixels().map(|pixel| pixel.0).collect();
+        assert!(colours.contains(&[0x22, 0x68, 0xad, 255]), "{}", colours.len());
+        assert!(
+            text("index.html").contains(&format!("apple-touch-icon\" href=\"assets/{TOUCH_ICON}"))
+        );
     }
 
     #[test]

@@ -194,9 +194,11 @@ impl ChartQuery {
             Kind::Timeline | Kind::Keogram | Kind::Tonight | Kind::Dome => back(0),
             Kind::History | Kind::Distribution | Kind::Confidence | Kind::Raster => back(29),
             // The whole record.
-            Kind::Calendar | Kind::Climatology | Kind::Nights | Kind::DarkHours => {
-                crate::web::query::Range::default().closed().0
-            }
+            Kind::Calendar
+            | Kind::Climatology
+            | Kind::Nights
+            | Kind::DarkHours
+            | Kind::DarkYears => crate::web::query::Range::default().closed().0,
         });
         self.fits(from, to)?;
         Ok(Order { place, range: (from, to), now, first, look: self.look })
@@ -312,19 +314,24 @@ async fn gather(
     })
 }
 
-/// Its pictures come from the camera: what is there is drawn, the rest is on its way.
+/// Its pictures come from the camera. For a page, which asks again, what is there is drawn; a
+/// picture waits for the rest.
 async fn draw_keogram(
     state: &web::Data<WebState>,
     asked: ChartQuery,
 ) -> Result<HttpResponse, Problem> {
     let (form, theme) = (asked.form, asked.theme);
-    let permit = state.charts.permit().await?;
     let (order, data) = gather(state, asked).await?;
     let ChartData::Keogram { from, stored } = data else {
         return Err(Problem::internal());
     };
     let cache = Arc::clone(&state.keograms);
-    let seen = cache.look(state, &order.place.id, from, stored);
+    let seen = match form == ChartForm::Png || !order.look.bare {
+        // Nobody looks again at what stands alone.
+        true => cache.whole(state, &order.place.id, from, stored).await?,
+        false => cache.look(state, &order.place.id, from, &stored),
+    };
+    let permit = state.charts.permit().await?;
     let bytes = permit
         .run(move || form.finished(theme.paint(keogram::draw(&order, from, &seen))))
         .await??;

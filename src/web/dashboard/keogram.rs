@@ -15,7 +15,9 @@ use crate::figures::order::Order;
 use crate::web::WebState;
 use crate::web::camera::{Shot, layout_of};
 use crate::web::limiter::{Limiter, Permit};
+use crate::web::problem::{Problem, ProblemCode};
 use celaje_chart::keogram::{Keogram, Strip};
+use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
 use celaje_sky::station::Station;
 use celaje_vision::picture::decode::{Limits, decode_small};
@@ -29,6 +31,11 @@ const SIDE: u32 = 400;
 const AGAIN: Duration = Duration::from_secs(600);
 /// Failures in a row after which the rest of the day is left for the next time.
 const GIVE_UP: usize = 6;
+/// The longest time that a picture waits for its strips, and how often it looks for them.
+const PATIENCE: Duration = Duration::from_secs(25);
+const LOOK: Duration = Duration::from_millis(200);
+/// Pictures that wait at the same time.
+const WAITING: usize = 8;
 /// Days that are filled at the same time; others wait until they are looked at again.
 const AT_ONCE: usize = 2;
 
@@ -45,11 +52,16 @@ struct KeogramDay {
 pub(crate) struct KeogramCache {
     days: Cache<(String, NaiveDateTime), Arc<Mutex<KeogramDay>>>,
     filling: Limiter,
+    waiting: Limiter,
 }
 
 impl Default for KeogramCache {
     fn default() -> Self {
-        Self { days: Cache::new(MOST_DAYS), filling: Limiter::new(AT_ONCE, 0, Duration::ZERO) }
+        Self {
+            days: Cache::new(MOST_DAYS),
+            filling: Limiter::new(AT_ONCE, 0, Duration::ZERO),
+            waiting: Limiter::new(WAITING, 0, Duration::ZERO),
+        }
     }
 }
 
@@ -91,7 +103,7 @@ impl KeogramCache {
         state: &web::Data<WebState>,
         station: &str,
         from: NaiveDateTime,
-        stored: Stored,
+        stored: &Stored,
     ) -> KnownStrips {
         let known = state.station(station);
         let shared = self.day(station, from);
@@ -115,6 +127,41 @@ impl KeogramCache {
             tokio::spawn(fill(state.clone(), filling, known, todo));
         }
         KnownStrips { strips: day.strips.clone(), waiting }
+    }
+}
+
+/// The pictures take longer than a client should wait.
+fn still_coming() -> Problem {
+    let text = say!(
+        "the pictures are still on their way from the camera; try again in a moment",
+        "las imágenes todavía están llegando de la cámara; vuelva a intentarlo en un momento"
+    );
+    Problem::new(ProblemCode::Busy, text).after(10)
+}
+
+impl KeogramCache {
+    /// The strips of a day once none is on its way any more.
+    ///
+    /// # Errors
+    /// When that takes too long, or too many wait already: the client is to ask again.
+    pub(super) async fn whole(
+        &self,
+        state: &web::Data<WebState>,
+        station: &str,
+        from: NaiveDateTime,
+        stored: Stored,
+    ) -> Result<KnownStrips, Problem> {
+        let _permit = self.waiting.try_permit().ok_or_else(Problem::busy)?;
+        let strips = async {
+            loop {
+                let seen = self.look(state, station, from, &stored);
+                if seen.waiting.is_empty() {
+                    return seen;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, strips).await.map_err(|_| still_coming())
     }
 }
 

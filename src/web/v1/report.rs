@@ -65,11 +65,12 @@ async fn get(
     }
     let (known, terms) = state.for_export();
     let station = station.into_inner();
-    let name = format!("attachment; filename=\"celaje-{station}.pdf\"");
     let wanted = ReportWanted { station, from: range.from, to: range.to, terms, known, now, lang };
     // The permit comes first: a report that waits holds neither a connection nor rows.
     let permit = state.charts.permit().await?;
     let report = state.pool.ask_with(move |reader| StationReport::read(reader, &wanted)).await?;
+    // Inline: the page opens it to be printed, and its link for saving says so itself.
+    let name = format!("inline; filename=\"{}\"", report.file_name());
     let pdf = permit.run(move || report.pdf()).await??;
     let mut response = version.ok();
     response.insert_header((header::CONTENT_DISPOSITION, name));

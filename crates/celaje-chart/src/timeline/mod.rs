@@ -16,7 +16,9 @@ use crate::legend::Key;
 use crate::plot::{Layout, Plot};
 use crate::svg::{Anchor, TextStyle, stroke};
 use crate::theme::{AXIS, GRID};
-use crate::words::{GROUPS, category, hidden_in, misses, oktas, range, short_date, tell, unit};
+use crate::words::{
+    GROUPS, category, count, hidden_in, misses, oktas, range, readings, short_date, tell, unit,
+};
 use celaje_sky::sun::DayPhase;
 
 use data::TimelineData;
@@ -64,12 +66,13 @@ fn layout(data: &TimelineData<'_>) -> Layout {
     }
     let tail = tell!(lang, " · {when} · local time", " · {when} · hora local");
     let station = fit(data.station, 14.0, 780.0 - text_width(&tail, 14.0));
-    let (read, slots) = (data.read(data.from, data.to), data.slots.len());
-    let count = if slots > 0 {
+    let counted = |n: usize| count(lang, n as u64);
+    let slots = data.slots.len();
+    let read = if slots > 0 {
+        let (read, slots) = (counted(data.read(data.from, data.to)), counted(slots));
         tell!(lang, "{read} of {slots} slots read", "{read} de {slots} turnos leídos")
     } else {
-        let read = data.readings.len();
-        tell!(lang, "{read} readings", "{read} lecturas")
+        readings(lang, u32::try_from(data.readings.len()).unwrap_or(u32::MAX))
     };
     let mut rest = vec![misses(lang, data.misses.len())];
     if let Some(median) = data.median() {
@@ -78,7 +81,7 @@ fn layout(data: &TimelineData<'_>) -> Layout {
     }
     rest.extend(hidden_in(lang, u32::try_from(data.hidden()).unwrap_or(u32::MAX)));
     Layout {
-        counts: vec![count, rest.join(" · ")],
+        counts: vec![read, rest.join(" · ")],
         legend: &LEGEND,
         ..Layout::new(data.look, data.title.to_owned(), &format!("{station}{tail}"), "")
     }
@@ -266,14 +269,15 @@ fn row_labels(plot: &mut Plot, data: &TimelineData<'_>, panel: &Panel, day: Naiv
 
 fn empty_note(plot: &mut Plot, data: &TimelineData<'_>) {
     if data.readings.is_empty() {
-        let slots = data.slots.len();
+        let is_due = !data.slots.is_empty();
+        let slots = count(plot.lang, data.slots.len() as u64);
         let misses = misses(plot.lang, data.misses.len());
         let more = tell!(
             plot.lang,
             "{slots} slots expected, {misses}",
             "{slots} turnos esperados, {misses}"
         );
-        plot.empty_note(data.begun, (slots > 0).then_some(more.as_str()));
+        plot.empty_note(data.begun, is_due.then_some(more.as_str()));
     }
 }
 

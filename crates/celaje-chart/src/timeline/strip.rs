@@ -18,7 +18,16 @@ use celaje_sky::slot::Zone;
 use celaje_sky::text::Lang;
 
 /// What is shown before sunset and after sunrise.
-pub const AROUND: TimeDelta = TimeDelta::minutes(30);
+const AROUND: TimeDelta = TimeDelta::minutes(30);
+
+/// What is shown before and after a night; nothing where it goes from noon to noon, whose twilights
+/// would end there.
+pub fn around(night: &Night) -> TimeDelta {
+    match night.kind {
+        NightKind::Usual => AROUND,
+        NightKind::SunStaysUp | NightKind::SunStaysDown => TimeDelta::zero(),
+    }
+}
 /// Height of the oktas, and that of a narrow strip.
 const OKTAS: f64 = 150.0;
 const LOW_OKTAS: f64 = 96.0;
@@ -29,9 +38,24 @@ const BETWEEN: f64 = 5.0;
 /// Distance of the moments at which the moon's height is computed.
 const STEP: TimeDelta = TimeDelta::minutes(10);
 
-const LEGEND: [Key; 6] = [Key::Oktas, Key::Twilight, Key::Night, Key::Gap, Key::Hidden, Key::Miss];
+/// Height of a second row of names, inside the frame.
+const NAMES: f64 = 17.0;
+/// From this width on there is one.
+const ROOMY: f64 = 480.0;
 
-/// The night's chart. The range of its timeline is what is shown, [`AROUND`] the night.
+const LEGEND: [Key; 9] = [
+    Key::Oktas,
+    Key::Civil,
+    Key::Nautical,
+    Key::Astronomical,
+    Key::Dark,
+    Key::Moon,
+    Key::Gap,
+    Key::Hidden,
+    Key::Miss,
+];
+
+/// The night's chart. The range of its timeline is what is shown, [`around`] the night.
 #[derive(Clone, Debug)]
 pub struct NightStrip<'a> {
     /// Oktas so far; its sun is not looked at.
@@ -50,6 +74,8 @@ pub struct NightStrip<'a> {
 struct NightEvent {
     at: NaiveDateTime,
     text: String,
+    /// The same in a word, for its line.
+    label: String,
     /// Whether its line goes through the oktas, too.
     is_sun: bool,
 }
@@ -59,9 +85,10 @@ impl NightStrip<'_> {
     pub fn svg(&self) -> String {
         let data = TimelineData::of(&self.timeline);
         let look = data.look;
-        let oktas = if look.width() >= 480.0 { OKTAS } else { LOW_OKTAS };
+        let is_roomy = look.width() >= ROOMY;
+        let (oktas, names) = if is_roomy { (OKTAS, NAMES) } else { (LOW_OKTAS, 0.0) };
         let layout = Layout {
-            height: MOON_LANE + BETWEEN + oktas,
+            height: names + MOON_LANE + BETWEEN + oktas,
             left: if look.bare { 22.0 } else { 32.0 },
             right: 8.0,
             below: MISS_LANE + 2.0 * LABELS,
@@ -71,20 +98,21 @@ impl NightStrip<'_> {
         layout.draw(|plot| {
             let whole = plot.frame;
             let axis = whole.time_axis(data.from, data.to);
-            let top = whole.top + MOON_LANE + BETWEEN;
+            let lane = whole.top + names;
+            let top = lane + MOON_LANE + BETWEEN;
             let panel = Panel::new(plot, axis, (data.from, data.to), (top, whole.bottom));
             panel.draw(plot, &data, |plot| {
                 self.shade(plot, &axis);
                 plot.grid(&panel.amounts, [0, 4, 8]);
             });
             let oktas = plot.frame;
-            plot.frame = Frame { top: whole.top, bottom: whole.top + MOON_LANE, ..oktas };
+            plot.frame = Frame { top: lane, bottom: lane + MOON_LANE, ..oktas };
             plot.paper();
             self.shade(plot, &axis);
             self.moon(plot, &axis);
             plot.outline();
-            plot.frame = Frame { top: whole.top, ..oktas };
-            self.events(plot, &axis);
+            plot.frame = Frame { top: lane, ..oktas };
+            self.events(plot, &axis, if is_roomy { &[0.0, NAMES] } else { &[0.0] });
             self.now(plot, &axis, (data.from, data.to));
             self.caption(plot);
             plot.hours(&axis, MISS_LANE, 52.0);
@@ -108,7 +136,13 @@ impl NightStrip<'_> {
         ] {
             let Some((from, to)) = span.map(|span| self.local(span)) else { continue };
             let frame = plot.frame;
-            let edge = |t| axis.x(t).clamp(frame.left, frame.right);
+            // What ends where the strip does goes on to its frame.
+            let minute = TimeDelta::minutes(1);
+            let edge = |t: NaiveDateTime| match t {
+                t if t <= axis.from + minute => frame.left,
+                t if t >= axis.to - minute => frame.right,
+                t => axis.x(t).clamp(frame.left, frame.right),
+            };
             let style = format_args!("class=\"{class}\" {}", fill(colour));
             plot.rect((edge(from), frame.top), (edge(to) - edge(from), frame.height()), style);
         }
@@ -154,7 +188,8 @@ impl NightStrip<'_> {
 
     /// What is told of the moon, over the lines of its lane.
     fn caption(&self, plot: &mut Plot) {
-        let caption = self.moon_caption(plot.lang);
+        // Its phase is told once: in the heading, or by the page beside the strip.
+        let caption = self.moon_events(plot.lang);
         let at = (plot.frame.left + 6.0, plot.frame.top + 14.0);
         let halo = format!("stroke=\"{PAPER}\" stroke-width=\"4\" stroke-linejoin=\"round\"");
         plot.raw(format_args!("<g pointer-events=\"none\" {halo} paint-order=\"stroke\">"));
@@ -162,15 +197,26 @@ impl NightStrip<'_> {
         plot.close();
     }
 
-    /// `moon 61 % ↓ · rises 02:09`.
+    /// `moon · rises 02:09`.
+    fn moon_events(&self, lang: Lang) -> String {
+        tell!(lang, "moon", "luna") + &self.rise_and_set(lang)
+    }
+
+    /// `moon 61 %, waning · rises 02:09`.
     fn moon_caption(&self, lang: Lang) -> String {
         let (from, to) = self.night.span;
         let moon = moon::position(from + (to - from) / 2, self.latitude, self.longitude);
         let share = percent(moon.lit);
-        let mut text = match moon.is_waxing {
+        let text = match moon.is_waxing {
             true => tell!(lang, "moon {share}, waxing", "luna {share}, creciente"),
             false => tell!(lang, "moon {share}, waning", "luna {share}, menguante"),
         };
+        text + &self.rise_and_set(lang)
+    }
+
+    fn rise_and_set(&self, lang: Lang) -> String {
+        let (from, to) = self.night.span;
+        let mut text = String::new();
         let now = self.zone.instant(self.now).unwrap_or_else(|| self.now.and_utc());
         // Of a night that is over, what came from its beginning on is told.
         let since = if now < to { now } else { from };
@@ -196,35 +242,48 @@ impl NightStrip<'_> {
         let night = self.night;
         let sunset = (night.kind == NightKind::Usual).then_some(night.span);
         let words = [
-            (sunset, tell!(lang, "sunset", "puesta"), tell!(lang, "sunrise", "salida")),
-            (night.astronomical, tell!(lang, "dark", "oscuro"), tell!(lang, "dawn", "alba")),
+            (sunset, tell!(lang, "sunset", "puesta"), tell!(lang, "sunrise", "salida"), None),
+            (night.astronomical, tell!(lang, "dark", "oscuro"), tell!(lang, "dawn", "alba"), None),
             (
                 night.nautical,
                 tell!(lang, "nautical dusk", "crepúsculo náutico"),
                 tell!(lang, "nautical dawn", "alba náutica"),
+                Some(tell!(lang, "nautical", "náutico")),
             ),
             (
                 night.civil,
                 tell!(lang, "civil dusk", "crepúsculo civil"),
                 tell!(lang, "civil dawn", "alba civil"),
+                Some(tell!(lang, "civil", "civil")),
             ),
         ];
-        let both = words.into_iter().filter_map(|(span, dusk, dawn)| {
+        let both = words.into_iter().filter_map(|(span, dusk, dawn, short)| {
             let (from, to) = self.local(span?);
+            let (begin, end) = self.local(night.span);
+            let is_usual = night.kind == NightKind::Usual;
             let event = |at: NaiveDateTime, word: &str| {
-                let text = format!("{word} {}", at.format("%H:%M"));
-                NightEvent { at, text, is_sun: true }
+                let [text, label] = [word, short.as_deref().unwrap_or(word)]
+                    .map(|word| format!("{word} {}", at.format("%H:%M")));
+                // At noon the sun crosses nothing: it has been as low all day.
+                let is_one = is_usual || (at != begin && at != end);
+                is_one.then_some(NightEvent { at, text, label, is_sun: true })
             };
-            Some([event(from, &dusk), event(to, &dawn)])
+            Some([event(from, &dusk), event(to, &dawn)].into_iter().flatten())
         });
         both.flatten().collect()
     }
 
-    /// A line at each event, and its name above where there is room.
-    fn events(&self, plot: &mut Plot, axis: &TimeAxis) {
+    /// A line at each event, and its name above where there is room: in the first of these rows, at
+    /// their distances from the frame, that has any.
+    fn events(&self, plot: &mut Plot, axis: &TimeAxis, rows: &[f64]) {
         let frame = plot.frame;
-        let mut taken: Vec<(f64, f64)> = Vec::new();
-        for event in self.sun_events(plot.lang) {
+        let mut taken: Vec<Vec<(f64, f64)>> = vec![Vec::new(); rows.len()];
+        let mut events = self.sun_events(plot.lang);
+        // In two rows neighbours alternate; in one the outer ones and the dark come first.
+        if rows.len() > 1 {
+            events.sort_by_key(|event| event.at);
+        }
+        for event in events {
             if !(axis.from..=axis.to).contains(&event.at) {
                 continue;
             }
@@ -239,13 +298,16 @@ impl NightStrip<'_> {
             plot.line((x, frame.top - 5.0), (x, bottom), style);
             reach(plot, x, bottom);
             plot.close();
-            let half = text_width(&event.text, LABEL) / 2.0;
+            let half = text_width(&event.label, LABEL) / 2.0;
             let middle = x.min(frame.right - half).max(frame.left + half);
-            let (left, right) = (middle - half - 5.0, middle + half + 5.0);
-            if taken.iter().all(|other| right < other.0 || left > other.1) {
-                taken.push((left, right));
-                let style = TextStyle::soft(LABEL, Anchor::Middle);
-                plot.text((middle, frame.top - 9.0), style, &event.text);
+            let (left, right) = (middle - half - 3.0, middle + half + 3.0);
+            for (above, taken) in rows.iter().zip(&mut taken) {
+                if taken.iter().all(|other| right < other.0 || left > other.1) {
+                    taken.push((left, right));
+                    let style = TextStyle::soft(LABEL, Anchor::Middle);
+                    plot.text((middle, frame.top - 9.0 - above), style, &event.label);
+                    break;
+                }
             }
         }
     }
@@ -298,121 +360,5 @@ fn reach(plot: &mut Plot, x: f64, bottom: f64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::look::Look;
-    use crate::testing::{bare, count, parse};
-    use crate::timeline::Reading;
-    use celaje_sky::cover::Cover;
-    use celaje_sky::slot::{SlotGrid, SlotRange};
-    use celaje_sky::sun::DayPhase;
-
-    /// A place with its clock.
-    type Where = (f64, f64, &'static str);
-
-    const RIO_GRANDE: Where = (-53.79, -67.70, "America/Argentina/Ushuaia");
-    const TROMSO: Where = (69.65, 18.96, "Europe/Oslo");
-
-    fn strip(look: Look, (latitude, longitude, zone): Where, now: &str) -> String {
-        let zone: Zone = zone.parse().unwrap();
-        let now = now.parse().unwrap();
-        let night = Night::at(now, latitude, longitude);
-        let local = zone.local(now);
-        let from = zone.local(night.span.0) - AROUND;
-        let range = SlotRange::new(from, zone.local(night.span.1) + AROUND).unwrap();
-        let slots: Vec<_> =
-            range.slots(&SlotGrid::default(), zone).map(|slot| slot.local()).collect();
-        let past: Vec<_> = slots.iter().copied().filter(|slot| *slot <= local).collect();
-        let reading = |local: &NaiveDateTime| Reading {
-            local: *local,
-            cover: Cover::from_code(3).unwrap(),
-            cloud_fraction: Some(0.4),
-            confidence: Some(0.9),
-            phase: DayPhase::Night,
-        };
-        let readings: Vec<_> = past.iter().skip(3).map(reading).collect();
-        let timeline = Timeline {
-            look,
-            title: "T",
-            station: "R",
-            range,
-            slots: &past,
-            first: past.first().copied(),
-            readings: &readings,
-            misses: &[],
-            sun: &[],
-            replaced_until: None,
-        };
-        let (night, now) = (&night, local);
-        let svg = NightStrip { timeline, night, zone, latitude, longitude, now }.svg();
-        parse(&svg);
-        svg
-    }
-
-    #[test]
-    fn a_winter_night_has_all_its_twilights_and_what_was_read() {
-        for look in [Look::alone(Lang::Es), bare(Lang::Es, 340.0), bare(Lang::Es, 800.0)] {
-            let svg = strip(look, RIO_GRANDE, "2024-06-11T04:30:00Z");
-            for class in ["civil", "nautical", "astronomical", "dark"] {
-                // Once in each lane.
-                assert_eq!(count(&svg, class), 2, "{class}");
-            }
-            assert_eq!(svg.matches("class=\"event\"").count(), 8);
-            assert_eq!(svg.matches("class=\"now\"").count(), 1);
-            assert_eq!(svg.matches("class=\"reading\"").count(), 49);
-            assert_eq!(count(&svg, "gap"), 1);
-            for part in [
-                "puesta 17:15, salida 09:45, oscuro 19:27, alba 07:33",
-                // It set at 21:24.
-                "creciente · sale 13:38",
-                "<title>ahora 01:30</title>",
-                "<title>luna sobre el horizonte 17:15–21:2",
-            ] {
-                assert!(svg.contains(part), "{part}: {svg:.2500}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_strip_of_a_coming_night_has_no_reading_and_no_gap() {
-        let svg = strip(bare(Lang::En, 700.0), RIO_GRANDE, "2024-06-11T16:00:00Z");
-        assert_eq!((svg.matches("class=\"reading\"").count(), count(&svg, "gap")), (0, 0));
-        assert_eq!(svg.matches("class=\"now\"").count(), 0);
-        assert!(svg.contains("sunset 17:15, sunrise 09:46"), "{svg:.900}");
-    }
-
-    #[test]
-    fn polar_days_have_their_own_words() {
-        let summer = strip(bare(Lang::En, 700.0), TROMSO, "2025-06-20T20:00:00Z");
-        assert!(summer.contains("The sun does not set; at its lowest it stands 3° above"));
-        assert_eq!(count(&summer, "civil"), 0);
-        let winter = strip(bare(Lang::Es, 700.0), TROMSO, "2026-11-30T11:30:00Z");
-        assert!(winter.contains("El sol no sale, oscuro 17:05, alba 06:00"), "{winter:.900}");
-        assert_eq!(winter.matches("class=\"event\"").count(), 6);
-        let white = strip(bare(Lang::Es, 700.0), RIO_GRANDE, "2026-11-30T16:00:00Z");
-        assert!(white.contains("no llega a oscurecer"), "{white:.900}");
-    }
-
-    #[test]
-    fn labels_of_events_never_touch() {
-        for width in [300.0, 450.0, 640.0, 1200.0] {
-            let svg = strip(bare(Lang::Es, width), RIO_GRANDE, "2024-06-11T04:30:00Z");
-            let labels: Vec<(f64, f64)> = svg
-                .split("<text x=\"")
-                .skip(1)
-                .filter(|text| text.contains("y=\"15\""))
-                .map(|text| {
-                    let x: f64 = text.split('"').next().unwrap().parse().unwrap();
-                    let said = text.split('>').nth(1).unwrap().split('<').next().unwrap();
-                    let half = text_width(said, LABEL) / 2.0;
-                    (x - half, x + half)
-                })
-                .collect();
-            assert!(labels.len() >= 2, "{width} {labels:?}");
-            for (n, a) in labels.iter().enumerate() {
-                assert!(a.0 >= 0.0 && a.1 <= width, "{width} {labels:?}");
-                assert!(labels[n + 1..].iter().all(|b| a.1 < b.0 || b.1 < a.0), "{labels:?}");
-            }
-        }
-    }
-}
+#[path = "strip_tests.rs"]
+mod tests;

@@ -72,6 +72,18 @@ impl AgeMeasure {
         Some(counted)
     }
 
+    /// The readings up to now with their moments as above, whether they count or not: for what is
+    /// told of the sky and makes nothing safe.
+    pub fn told<'a>(
+        &self,
+        held: impl IntoIterator<Item = HeldReading<'a>>,
+    ) -> Vec<CountedReading<'a>> {
+        let past = held.into_iter().filter(|held| held.reading.at <= self.now);
+        let mut told: Vec<_> = past.map(|held| self.dated(&held)).collect();
+        told.sort_by_key(|told| told.moment);
+        told
+    }
+
     /// Whether it is known how old a reading is: the clock is confirmed, or the program has seen
     /// the reading come, of a picture that was taken since it began.
     fn counts(&self, held: &HeldReading<'_>) -> bool {

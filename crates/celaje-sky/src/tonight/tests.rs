@@ -34,17 +34,35 @@ fn station() -> Station {
     Station { safety, ..station }
 }
 
+/// What is said where all readings count.
+fn of(station: &Station, readings: &[SkyReading], now: DateTime<Utc>) -> Tonight {
+    Tonight::of(station, Some(readings), readings, now)
+}
+
 fn said(readings: &[SkyReading], now: DateTime<Utc>) -> (Advice, &'static str) {
-    let tonight = Tonight::of(&station(), readings, now, false);
+    let tonight = of(&station(), readings, now);
     (tonight.advice, tonight.reason.as_str())
 }
 
 #[test]
 fn by_a_clock_in_doubt_nobody_observes() {
     let now = midnight();
-    let tonight = Tonight::of(&station(), &sky(now, &[0; 7]), now, true);
+    let tonight = Tonight::of(&station(), None, &sky(now, &[0; 7]), now);
     assert_eq!(tonight.advice, Advice::Close);
     assert_eq!(tonight.reason, AdviceReason::Sky(SafetyReason::ClockInDoubt));
+}
+
+#[test]
+fn readings_that_do_not_count_still_tell_where_cloud_goes_and_since_when() {
+    let now = midnight();
+    let told = sky(now, &[8, 8, 1, 1, 1, 1, 0]);
+    // Only the last one came while the program runs.
+    let counted = &told[6..];
+    let tonight = Tonight::of(&station(), Some(counted), &told, now);
+    assert_ne!(tonight.advice, Advice::Observe);
+    let all = of(&station(), &told, now);
+    assert!(all.tendency.is_some() && all.since.is_some());
+    assert_eq!((tonight.tendency, tonight.since), (all.tendency, all.since));
 }
 
 #[test]
@@ -91,7 +109,7 @@ fn by_day_it_waits_for_the_night_if_there_is_one() {
     let rule = |when| {
         let safety = station().safety.map(|rule| SafetyRule { when, ..rule });
         let station = Station { safety, ..station() };
-        Tonight::of(&station, &sky(now, &[1; 7]), now, false)
+        of(&station, &sky(now, &[1; 7]), now)
     };
     assert_eq!(rule(SunLimit::Nautical).advice, Advice::Observe);
     assert_eq!(rule(SunLimit::Always).advice, Advice::Observe);
@@ -102,7 +120,7 @@ fn by_day_it_waits_for_the_night_if_there_is_one() {
 fn without_a_rule_the_usual_one_is_taken() {
     let now = midnight();
     let station = Station::rio_grande();
-    let tonight = Tonight::of(&station, &sky(now, &[0; 7]), now, false);
+    let tonight = of(&station, &sky(now, &[0; 7]), now);
     assert_eq!((tonight.advice, tonight.by_usual_rule), (Advice::Observe, true));
 }
 
@@ -124,7 +142,7 @@ fn the_tendency_is_that_of_the_last_hour() {
 #[test]
 fn a_row_begins_after_the_last_cloud_or_gap() {
     let now = midnight();
-    let since = |readings: &[SkyReading]| Tonight::of(&station(), readings, now, false).since;
+    let since = |readings: &[SkyReading]| of(&station(), readings, now).since;
     let row = |is_clear, minutes, or_before| {
         Some(SkySince { is_clear, at: now - TimeDelta::minutes(minutes), or_before })
     };
@@ -150,7 +168,7 @@ proptest! {
     ) {
         let now = midnight() + TimeDelta::hours(hour);
         let readings = sky(now, &codes);
-        let tonight = Tonight::of(&station(), &readings, now + TimeDelta::minutes(later), false);
+        let tonight = of(&station(), &readings, now + TimeDelta::minutes(later));
         prop_assert_eq!(tonight.advice == Advice::Observe, tonight.safety.safe);
     }
 
@@ -161,7 +179,7 @@ proptest! {
         let mut cloudier = codes.clone();
         let last = cloudier.last_mut().unwrap();
         *last = (*last + more).min(9);
-        let word = |codes: &[u8]| Tonight::of(&station(), &sky(now, codes), now, false).advice;
+        let word = |codes: &[u8]| of(&station(), &sky(now, codes), now).advice;
         prop_assert!(word(&codes) <= word(&cloudier), "{codes:?} {cloudier:?}");
     }
 }

@@ -87,6 +87,11 @@ impl AccessFault {
         )
     }
 
+    /// Whether it is of the camera's clock: to be told even of a camera that gives no picture.
+    pub const fn is_of_clock(&self) -> bool {
+        matches!(self, Self::ClockDiffers { .. } | Self::ClockJumped { .. })
+    }
+
     /// Whether its text leaves out what the detail of a refusal says.
     pub const fn needs_detail(&self) -> bool {
         matches!(

@@ -244,7 +244,8 @@ pub async fn run(options: BackfillOptions) -> Result<u8> {
     let some = options.folder.as_ref().filter(|folder| folder.moments().next().is_some());
     let closed = notices::closed(some);
     let recorded = record(options).await?;
-    let mut faults = notices::faults(&recorded.faults, &recorded.report);
+    let faults = notices::faults(&recorded.faults, &recorded.report);
+    let mut faults: Vec<_> = faults.iter().map(AccessFault::text).collect();
     // They were told at the start.
     faults.retain(|fault| !closed.contains(fault));
     let unreachable = recorded.report.host_unreachable();

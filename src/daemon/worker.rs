@@ -19,6 +19,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::health::ActorHealth;
+use crate::camera::fault::AccessFault;
 use crate::clock::Clock;
 use crate::daemon::factory::{PipelineCommon, PipelineFactory};
 use crate::daemon::liveness::Liveness;
@@ -38,7 +39,6 @@ use celaje_sky::flow::Flow;
 use celaje_sky::restarts::RestartBudget;
 use celaje_sky::say;
 use celaje_sky::slot::{Slot, SlotRange};
-use celaje_sky::text::Text;
 use celaje_sky::ticks::{SlotSchedule, Turn};
 
 /// First pause before a failed pipeline is started again.
@@ -93,9 +93,9 @@ pub struct StationWorker {
     cadence: PictureCadence,
     begun: Instant,
     /// What is wrong with the camera by the last pass, until it is told.
-    faults: Vec<Text>,
+    faults: Vec<AccessFault>,
     /// The same by the attempts at the slot that is due.
-    live_faults: Vec<Text>,
+    live_faults: Vec<AccessFault>,
     /// What was told of it, until it gives pictures again.
     told: BTreeSet<String>,
 }

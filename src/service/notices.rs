@@ -309,10 +309,10 @@ pub fn ignored_proxies(source: &Source) -> Vec<Text> {
 }
 
 /// What a person has to mend before the camera gives pictures.
-pub fn faults(found: &BTreeSet<AccessFault>, report: &RunReport) -> Vec<Text> {
+pub fn faults(found: &BTreeSet<AccessFault>, report: &RunReport) -> Vec<AccessFault> {
     let some = report.found_none().is_none();
     let told = found.iter().filter(|fault| !(some && fault.may_be_of_one_picture()));
-    told.map(AccessFault::text).collect()
+    told.cloned().collect()
 }
 
 /// The rows that were taken over from the replaced system.

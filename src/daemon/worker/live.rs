@@ -13,7 +13,6 @@ use crate::store::{RunCounts, RunId, RunKind, RunStatus};
 use celaje_sky::ledger::Ledger;
 use celaje_sky::outcome::MissReason;
 use celaje_sky::slot::{Slot, SlotRange};
-use celaje_sky::text::Text;
 
 /// Bound of a slot's last attempt: the next slot is due already.
 const LAST_TRY: Duration = Duration::from_secs(5);
@@ -129,7 +128,8 @@ impl StationWorker {
         match turn {
             Some(CameraTurn::Gone(last)) => {
                 let (reason, last) = (reason.map(MissReason::as_str), shown(last));
-                let why: Vec<_> = self.live_faults.iter().map(Text::to_string).collect();
+                let why: Vec<_> =
+                    self.live_faults.iter().map(|fault| fault.text().to_string()).collect();
                 let why = (!why.is_empty()).then(|| why.join("; "));
                 tracing::warn!(
                     station,

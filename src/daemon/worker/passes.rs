@@ -43,7 +43,8 @@ impl StationWorker {
         let pipeline = self.pipeline.as_ref()?;
         let report = self.watched(pipeline, pass, bounds).await;
         let found = pipeline.gate().take_faults();
-        self.faults = report.iter().flat_map(|report| notices::faults(&found, report)).collect();
+        self.faults =
+            report.as_ref().map_or_else(|_| Vec::new(), |report| notices::faults(&found, report));
         let failure = match report {
             Ok(report) => match &report.end.failure {
                 None => {
@@ -64,13 +65,15 @@ impl StationWorker {
         None
     }
 
-    /// Tells what the last pass found wrong, each once; nothing of a camera that is known to be
-    /// gone.
+    /// Tells what the last pass found wrong, each once; of a camera that is known to be gone only
+    /// what is wrong with its clock.
     pub(super) fn tell_faults(&mut self) {
         let station = self.factory.station.id.as_str();
         let is_gone = self.common.state.camera_is_gone(station);
         for fault in std::mem::take(&mut self.faults) {
-            if is_gone {
+            let is_known = is_gone && !fault.is_of_clock();
+            let fault = fault.text();
+            if is_known {
                 tracing::debug!(station, "{fault}");
                 continue;
             }

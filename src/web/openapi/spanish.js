@@ -101,6 +101,7 @@ const SPANISH = {
   "id of a station": "id de una estación",
   "first minute, station local time: YYYY-MM-DD (its first minute) or YYYY-MM-DDTHH:MM": "primer minuto, hora local de la estación: AAAA-MM-DD (su primer minuto) o AAAA-MM-DDTHH:MM",
   "last minute, included: YYYY-MM-DD (its last minute) or YYYY-MM-DDTHH:MM": "último minuto, incluido: AAAA-MM-DD (su último minuto) o AAAA-MM-DDTHH:MM",
+  "ids of stations with commas between them, or all, in place of the address's own": "ids de estaciones separados por comas, o all, en lugar de la estación de la dirección",
   "rows of CSV and JSON lines: the hours of each month (if left out), or the months": "filas de CSV y líneas JSON: las horas de cada mes (si falta), o los meses",
   "who looks at the pictures; 1 to 40 characters": "quién mira las imágenes; de 1 a 40 caracteres",
   "pictures that the observer passed over in this session": "imágenes que el observador pasó por alto en esta sesión",

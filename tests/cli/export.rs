@@ -33,7 +33,8 @@ fn home() -> Home {
              WHERE slot_local = '2024-03-01T00:02';
          INSERT INTO celaje_labels (station, slot_local, observer, okta, draw, created_at) VALUES
              ('rio-grande', '2024-03-01T00:12', 'Ana', 3, 'random', '2024-03-02 00:00:00'),
-             ('rio-grande', '2024-03-01T00:12', 'Luz', 5, 'random', '2024-03-02 00:00:01');
+             ('rio-grande', '2024-03-01T00:12', 'Luz', 5, 'random', '2024-03-02 00:00:01'),
+             ('rio-grande', '2024-03-01T00:22', 'Ana', 9, 'random', '2024-03-02 00:00:02');
          DELETE FROM misses WHERE slot_local = '2024-03-01T00:42';",
     );
     home.write("celaje.toml", TERMS);
@@ -229,6 +230,10 @@ fn netcdf_is_a_time_series_of_one_station() {
     near("okta", 1, 1.0);
     near("label_okta", 1, 3.0);
     near("label_high", 1, 5.0);
+    near("label_obscured", 1, 0.0);
+    // A picture in which a person saw no sky is a labelled one.
+    near("label_okta", 2, -127.0);
+    near("label_obscured", 2, 1.0);
     near("slot_status", 0, 0.0);
     near("sky_obscured", 0, 0.0);
     near("model", 0, 0.0);

@@ -207,7 +207,11 @@ pub(super) fn fields(summary: &ExportSummary, has_labels: bool) -> Vec<Field> {
             |row| item(row)?.okta_low,
         ),
         eighths("okta_high", "greatest okta of that range", |row| item(row)?.okta_high),
-        obscured(),
+        obscured(
+            "sky_obscured",
+            "whether the sky cannot be seen (code 9 of WMO table 2700)",
+            |row| Some(item(row)?.okta),
+        ),
         share(
             "confidence",
             "probability that okta is right".to_owned(),
@@ -244,6 +248,8 @@ pub(super) fn fields(summary: &ExportSummary, has_labels: bool) -> Vec<Field> {
         fields.push(label("label_okta", "okta that a person saw first", |label| label.first));
         fields.push(label("label_low", "least okta that a person saw", |label| label.low));
         fields.push(label("label_high", "greatest okta that a person saw", |label| label.high));
+        let hidden = "whether the first person saw that the sky cannot be seen";
+        fields.push(obscured("label_obscured", hidden, |row| Some(row.label?.first)));
     }
     if summary.taken > 0 {
         let more = vec![
@@ -257,16 +263,21 @@ pub(super) fn fields(summary: &ExportSummary, has_labels: bool) -> Vec<Field> {
     fields
 }
 
-fn obscured() -> Field {
+/// Whether an okta is code 9, for which [`eighths`] have no value.
+fn obscured(
+    name: &str,
+    long_name: &str,
+    okta: impl Fn(&ExportRow<'_>) -> Option<i32> + Send + 'static,
+) -> Field {
     let attributes = vec![
-        ("long_name", "whether the sky cannot be seen (code 9 of WMO table 2700)".into()),
+        ("long_name", long_name.into()),
         ("standard_name", "status_flag".into()),
         ("flag_values", Attribute::Bytes(vec![0, 1])),
         ("flag_meanings", "visible obscured".into()),
         ("coordinates", PLACE.into()),
         ("coverage_content_type", "qualityInformation".into()),
     ];
-    byte("sky_obscured", attributes, |row| Some((item(row)?.okta == 9).into()))
+    byte(name, attributes, move |row| Some((okta(row)? == 9).into()))
 }
 
 /// One bit for each flag.

@@ -223,15 +223,22 @@ impl From<Failure> for Unwritten {
     }
 }
 
-/// Becomes true when the program is told to end: what is half-written is removed then.
+/// Becomes true when the program is told to end: what is half-written is removed then. Told twice,
+/// it ends at once.
 fn ended_by_signal() -> Arc<AtomicBool> {
     let ended = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&ended);
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
-        runtime.block_on(async { Signals::listen().next().await });
-        told.store(true, Ordering::Relaxed);
+        runtime.block_on(async {
+            let mut signals = Signals::listen();
+            signals.next().await;
+            told.store(true, Ordering::Relaxed);
+            // A pipe that nobody reads keeps the export waiting.
+            signals.next().await;
+        });
+        std::process::exit(i32::from(INTERRUPTED));
     });
     ended
 }

@@ -43,14 +43,14 @@ pub fn clearing(url: &str) -> ReachSettings {
 }
 
 /// An empty record whose site's clock is in a winter night.
-fn site() -> Site {
+pub fn site() -> Site {
     let site = crate::safety::night("2024-06-10T05:00:00Z@1", "");
     site.execute("DELETE FROM observations");
     site
 }
 
 /// Stores readings of these amounts from a minute on, by a run of this kind.
-fn store(database: &SharedDatabase, site: &Site, kind: RunKind, from: &str, codes: &[u8]) {
+pub fn store(database: &SharedDatabase, site: &Site, kind: RunKind, from: &str, codes: &[u8]) {
     let to = at(from) + chrono::TimeDelta::minutes(10 * codes.len() as i64 - 1);
     let range = SlotRange::new(at(from), to).unwrap();
     let start = RunStart {
@@ -107,7 +107,7 @@ pub fn keeper(
     end
 }
 
-async fn messages(site: &Site) -> Vec<serde_json::Value> {
+pub async fn messages(site: &Site) -> Vec<serde_json::Value> {
     site.get("/api/v1/alerts").await.json().as_array().unwrap().clone()
 }
 

@@ -218,6 +218,8 @@ impl AlertKeeper {
             // A restart is no news: whether it is safe may be known a moment later. An alert that
             // was never judged knows of none: a sky that is not safe for long enough is not safe.
             let is_known = match safety.reason {
+                // A backfill that reaches now tells nobody to come out.
+                _ if safety.safe && !self.is_live(station, &readings) => before.is_none(),
                 SafetyReason::ClockInDoubt => self.recent.has_settled(station),
                 SafetyReason::Waiting => before.is_none() || self.recent.has_settled(station),
                 _ => true,
@@ -262,26 +264,34 @@ impl AlertKeeper {
         Ok(())
     }
 
+    /// Whether the newest reading of a station is one of these, which came live.
+    fn is_live(&self, station: &Station, live: &[SkyReading]) -> bool {
+        let newest = self.recent.latest(&station.id).map(|newest| newest.at);
+        newest.is_none_or(|newest| live.iter().any(|reading| reading.at == newest))
+    }
+
     /// The alerts whose older messages are worth nothing beside one of this alert, by their names:
-    /// those that say the opposite, and of pings the earlier ones.
+    /// those that it makes false, and of pings the earlier ones.
     fn contradicted_by<'a>(&'a self, alert: &'a AlertSettings) -> Vec<&'a str> {
         if alert.kind == AlertKind::Silence {
             return vec![alert.name.as_str()];
         }
-        let opposite = opposite(alert.kind);
-        let others = self.alerts.iter().filter(|other| Some(other.kind) == opposite);
+        let falsified = falsified(alert.kind);
+        let others = self.alerts.iter().filter(|other| falsified.contains(&other.kind));
         others.map(|other| other.name.as_str()).collect()
     }
 }
 
 /// What an alert's message makes false.
-const fn opposite(kind: AlertKind) -> Option<AlertKind> {
+const fn falsified(kind: AlertKind) -> &'static [AlertKind] {
     match kind {
-        AlertKind::Clearing => Some(AlertKind::Clouding),
-        AlertKind::Clouding => Some(AlertKind::Clearing),
-        AlertKind::Safe => Some(AlertKind::Unsafe),
-        AlertKind::Unsafe => Some(AlertKind::Safe),
-        AlertKind::Camera | AlertKind::Silence => None,
+        AlertKind::Clearing => &[AlertKind::Clouding],
+        AlertKind::Clouding => &[AlertKind::Clearing],
+        AlertKind::Safe => &[AlertKind::Unsafe],
+        AlertKind::Unsafe => &[AlertKind::Safe],
+        // Nothing is known of the sky any more.
+        AlertKind::Camera => &[AlertKind::Clearing, AlertKind::Clouding, AlertKind::Safe],
+        AlertKind::Silence => &[],
     }
 }
 

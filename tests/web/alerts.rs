@@ -107,8 +107,23 @@ pub fn keeper(
     end
 }
 
-pub async fn messages(site: &Site) -> Vec<serde_json::Value> {
+async fn messages(site: &Site) -> Vec<serde_json::Value> {
     site.get("/api/v1/alerts").await.json().as_array().unwrap().clone()
+}
+
+/// It clears over `site`, and the message of that waits, since its sender does not take it.
+pub async fn clear_untold(site: &Site, database: &SharedDatabase, settings: &ReachSettings) {
+    store(database, site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
+    let end = keeper(site, database, settings, "2024-06-10T03:45:00Z@1");
+    until("armed", async || states(site) == vec![false; settings.alerts.len()]).await;
+    end.cancel();
+    store(database, site, RunKind::Live, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
+    let end = keeper(site, database, settings, "2024-06-10T04:45:00Z@1");
+    until("tried", async || {
+        messages(site).await.first().is_some_and(|message| message["attempts"] == 1)
+    })
+    .await;
+    end.cancel();
 }
 
 /// Waits until the condition holds.
@@ -123,7 +138,9 @@ pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 pub fn states(site: &Site) -> Vec<bool> {
     use diesel::prelude::*;
     let mut other = diesel::SqliteConnection::establish(site.db.to_str().unwrap()).unwrap();
-    let fired = diesel::dsl::sql::<diesel::sql_types::Bool>("SELECT fired FROM alert_states");
+    let fired = diesel::dsl::sql::<diesel::sql_types::Bool>(
+        "SELECT fired FROM alert_states ORDER BY alert",
+    );
     fired.load(&mut other).unwrap()
 }
 
@@ -518,18 +535,8 @@ async fn a_clearing_is_an_event_of_the_broker_that_is_not_retained() {
          [[alert]]\nname = 'clear'\nwhen = 'clearing'\nto = ['house']\n\
          [[sender]]\nid = 'house'\nkind = 'mqtt'\n"
     ));
-    store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
-    let end = keeper(&site, &database, &settings, "2024-06-10T03:45:00Z@1");
-    until("armed", async || states(&site) == [false]).await;
-    end.cancel();
-    store(&database, &site, RunKind::Live, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
     // The broker is down: the message waits in the record.
-    let end = keeper(&site, &database, &settings, "2024-06-10T04:45:00Z@1");
-    until("tried", async || {
-        messages(&site).await.first().is_some_and(|message| message["attempts"] == 1)
-    })
-    .await;
-    end.cancel();
+    clear_untold(&site, &database, &settings).await;
     let _broker = broker::start(folder.path(), port, "allow_anonymous true\n");
     let (_client, heard) = broker::listen(port);
     let topic = "celaje/rio-grande/event";

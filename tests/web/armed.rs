@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use celaje::daemon::operator::{ClockStanding, Event};
+use celaje::settings::ReachSettings;
 use celaje::store::reader::{LatestReading, ObservationItem};
 use celaje::store::{AlertChange, Database, RunKind, SharedDatabase};
 use celaje_sky::alert::AlertState;
 
-use crate::alerts::{clearing, keeper, messages, reach, sink, states, store, until};
+use crate::alerts::{clear_untold, clearing, keeper, reach, sink, states, store, until};
 use crate::site::Site;
 
 /// Of an alert that was never judged nobody knows what was before: it is told when it is safe.
@@ -18,11 +19,7 @@ async fn the_first_time_that_it_becomes_safe_is_told() {
     let site = crate::safety::night("2024-06-10T05:03:00Z@0.01", change);
     let database = SharedDatabase::from(site.database());
     let sink = sink(&[200]);
-    let settings = reach(&format!(
-        "[[alert]]\nname = 'open'\nwhen = 'safe'\nto = ['hook']\n\
-         [[sender]]\nid = 'hook'\nkind = 'webhook'\nurl = '{}'\n",
-        sink.url
-    ));
+    let settings = alerts_of(&["safe"], &sink.url);
     let now = "2024-06-10T05:03:00Z@0.01";
     *site.operator.clock.lock().unwrap() = ClockStanding::Unheard;
     let end = keeper(&site, &database, &settings, now);
@@ -31,17 +28,26 @@ async fn the_first_time_that_it_becomes_safe_is_told() {
     *site.operator.clock.lock().unwrap() = ClockStanding::Confirmed;
     until("armed", async || states(&site) == [false]).await;
     store(&database, &site, RunKind::Live, "2024-06-10T02:02", &[0]);
-    tell_clear(&site, "02");
+    tell(&site, "02", 0);
     until("told", async || sink.taken().len() == 1).await;
     end.cancel();
     assert_eq!((&sink.taken()[0]["kind"], states(&site)), (&"safe".into(), vec![true]));
 }
 
-/// Tells those who listen of a clear reading that is in the record, of this minute after 05:00 UTC.
-fn tell_clear(site: &Site, minute: &str) {
+/// An alert of each of these kinds, all to one sender.
+fn alerts_of(kinds: &[&str], url: &str) -> ReachSettings {
+    let alerts = kinds
+        .iter()
+        .map(|kind| format!("[[alert]]\nname = '{kind}'\nwhen = '{kind}'\nto = ['hook']\n"));
+    let sender = format!("[[sender]]\nid = 'hook'\nkind = 'webhook'\nurl = '{url}'\n");
+    reach(&(alerts.collect::<String>() + &sender))
+}
+
+/// Tells those who listen of a reading that is in the record, of this minute after 05:00 UTC.
+fn tell(site: &Site, minute: &str, okta: i32) {
     let item = ObservationItem {
         slot_utc: Some(format!("2024-06-10T05:{minute}:00Z")),
-        okta: 0,
+        okta,
         confidence: Some(0.9),
         quality: Some("night".to_owned()),
         ..crate::site::item(&format!("2024-06-10T02:{minute}"))
@@ -50,31 +56,30 @@ fn tell_clear(site: &Site, minute: &str) {
     site.operator.sender.send(Event::Observation("rio-grande".to_owned(), reading)).unwrap();
 }
 
-/// A backfill may reach the present: the sky is safe by its readings, and nobody is told.
+/// A backfill may reach the present: the sky is safe by its readings, and nobody is told. That it
+/// is safe no more is told.
 #[actix::test]
-async fn a_backfill_that_reaches_now_never_alerts() {
-    for (kind, told) in [(RunKind::Backfill, 0), (RunKind::Live, 1)] {
+async fn a_backfill_that_reaches_now_tells_nobody_to_come_out() {
+    for (kind, opens) in [(RunKind::Backfill, false), (RunKind::Live, true)] {
         let change = "DELETE FROM observations WHERE slot_local >= '2024-06-10T01:02'";
         let site = crate::safety::night("2024-06-10T05:23:00Z@0.01", change);
         let database = SharedDatabase::from(site.database());
         let sink = sink(&[200]);
-        let settings = reach(&format!(
-            "[[alert]]\nname = 'open'\nwhen = 'safe'\nto = ['hook']\n\
-             [[sender]]\nid = 'hook'\nkind = 'webhook'\nurl = '{}'\n",
-            sink.url
-        ));
+        let settings = alerts_of(&["safe", "unsafe"], &sink.url);
         let end = keeper(&site, &database, &settings, "2024-06-10T05:23:00Z@0.01");
-        until("armed", async || states(&site) == [false]).await;
+        until("judged", async || states(&site) == [false, true]).await;
         store(&database, &site, kind, "2024-06-10T02:02", &[0, 0, 0]);
-        ["02", "12", "22"].iter().for_each(|minute| tell_clear(&site, minute));
-        let safety = "/api/v1/stations/rio-grande/safety";
-        until("safe", async || site.get(safety).await.json()["safe"] == true).await;
-        match told {
-            0 => tokio::time::sleep(Duration::from_millis(600)).await,
-            _ => until("told", async || !sink.taken().is_empty()).await,
-        }
+        ["02", "12", "22"].iter().for_each(|minute| tell(&site, minute, 0));
+        until("the warning is armed", async || states(&site) == [opens, false]).await;
+        until("told", async || sink.taken().len() == usize::from(opens)).await;
+        // The last picture is read once more.
+        tell(&site, "22", 8);
+        until("warned", async || states(&site) == [false, true]).await;
+        until("told", async || sink.taken().len() > usize::from(opens)).await;
         end.cancel();
-        assert_eq!((sink.taken().len(), states(&site)), (told, vec![told == 1]), "{kind:?}");
+        let kinds: Vec<_> = sink.taken().iter().map(|told| told["kind"].clone()).collect();
+        let wanted: &[&str] = if opens { &["safe", "unsafe"] } else { &["unsafe"] };
+        assert_eq!(kinds, wanted, "{kind:?}");
     }
 }
 
@@ -121,23 +126,8 @@ async fn a_clearing_that_waits_is_not_told_after_its_camera_is_gone() {
     let site = crate::alerts::site();
     let database = SharedDatabase::from(site.database());
     let sink = sink(&[500, 200]);
-    let settings = reach(&format!(
-        "[[alert]]\nname = 'clear'\nwhen = 'clearing'\nto = ['hook']\n\
-         [[alert]]\nname = 'camera'\nwhen = 'camera'\nto = ['hook']\n\
-         [[sender]]\nid = 'hook'\nkind = 'webhook'\nurl = '{}'\n",
-        sink.url
-    ));
-    store(&database, &site, RunKind::Live, "2024-06-10T00:02", &[8, 8, 8, 8, 8]);
-    let end = keeper(&site, &database, &settings, "2024-06-10T03:45:00Z@1");
-    until("armed", async || states(&site) == [false, false]).await;
-    end.cancel();
-    store(&database, &site, RunKind::Live, "2024-06-10T00:52", &[0, 0, 0, 0, 0, 0]);
-    let end = keeper(&site, &database, &settings, "2024-06-10T04:45:00Z@1");
-    until("tried", async || {
-        messages(&site).await.first().is_some_and(|message| message["attempts"] == 1)
-    })
-    .await;
-    end.cancel();
+    let settings = alerts_of(&["clearing", "camera"], &sink.url);
+    clear_untold(&site, &database, &settings).await;
     let end = keeper(&site, &database, &settings, "2024-06-10T08:45:00Z@1");
     until("told", async || !sink.taken().is_empty()).await;
     tokio::time::sleep(Duration::from_millis(600)).await;

@@ -218,8 +218,13 @@ impl AlertKeeper {
             // A restart is no news: whether it is safe may be known a moment later. An alert that
             // was never judged knows of none: a sky that is not safe for long enough is not safe.
             let is_known = match safety.reason {
-                // A backfill that reaches now tells nobody to come out.
-                _ if safety.safe && !self.is_live(station, &readings) => before.is_none(),
+                // A backfill that reaches now tells nobody to come out. It arms the warning.
+                _ if alert.kind == AlertKind::Safe
+                    && safety.safe
+                    && !self.is_live(station, &readings) =>
+                {
+                    before.is_none()
+                }
                 SafetyReason::ClockInDoubt => self.recent.has_settled(station),
                 SafetyReason::Waiting => before.is_none() || self.recent.has_settled(station),
                 _ => true,
@@ -264,7 +269,7 @@ impl AlertKeeper {
         Ok(())
     }
 
-    /// Whether the newest reading of a station is one of these, which came live.
+    /// Whether the newest reading of a station is among these, which no backfill has brought.
     fn is_live(&self, station: &Station, live: &[SkyReading]) -> bool {
         let newest = self.recent.latest(&station.id).map(|newest| newest.at);
         newest.is_none_or(|newest| live.iter().any(|reading| reading.at == newest))
